@@ -1,0 +1,1 @@
+"""Speaking to the real service: REST minting and dialling its socket."""

@@ -1,0 +1,1 @@
+"""Diagnoses: what is wrong, why, and what to type next."""

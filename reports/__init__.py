@@ -1,0 +1,1 @@
+"""What every tool here produces: findings and reports, and their renderings."""

@@ -1,0 +1,77 @@
+"""A report as one JSON document: what scripts and CI read.
+
+Keys are stable: within a `schema_version` keys are only ever added. Strings are whatever the report holds; hiding
+secrets is the business of who makes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reports.model import (
+    EXIT_COULD_NOT_LOOK,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    Finding,
+    Report,
+    Severity,
+)
+
+#: Raised when a key goes away or changes its meaning.
+SCHEMA_VERSION = 1
+
+#: The exit code in a word.
+VERDICTS: dict[int, str] = {
+    EXIT_OK: "passed",
+    EXIT_FAILED: "failed",
+    EXIT_USAGE: "usage",
+    EXIT_COULD_NOT_LOOK: "could_not_look",
+    EXIT_INTERRUPTED: "interrupted",
+}
+
+
+def as_document(report: Report, exit_code: int) -> dict[str, Any]:
+    """Lay the report out as plain values, in the order in which people read it. Times are seconds."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": report.tool,
+        "version": report.version,
+        "started": report.started,
+        "seconds": _rounded(report.seconds),
+        "verdict": VERDICTS.get(exit_code, "failed"),
+        "exit_code": exit_code,
+        "counts": {severity.value: report.count(severity) for severity in Severity},
+        "target": [msgspec.to_builtins(evidence) for evidence in report.target],
+        "findings": [_finding(finding) for finding in report.findings],
+        "timeline": [msgspec.to_builtins(moment) for moment in report.timeline.moments],
+        "metrics": dict(report.metrics),
+    }
+
+
+def render(report: Report, exit_code: int) -> str:
+    """Write the document, indented, with a line end. Half characters (lone surrogates) are written as `?`."""
+    encoded = msgspec.json.encode(_whole(as_document(report, exit_code)))
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(finding)
+    plain["seconds"] = None if finding.seconds is None else _rounded(finding.seconds)
+    return plain
+
+
+def _rounded(seconds: float) -> float:
+    """Tenths of milliseconds: finer digits are noise that makes every diff of two reports differ."""
+    return round(seconds, 4)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list | tuple) else value

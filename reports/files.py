@@ -1,0 +1,81 @@
+"""Writing a report's file whole or not at all, and knowing beforehand that it can be written.
+
+`reserve` is called before the probe runs: it makes a file next to the wanted one, so that a missing folder or missing
+permission shows at once. `write` puts the text there and moves it into place in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class CannotWriteError(Exception):
+    """The report's file can't be written; one plain line says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A place where a report will stand."""
+
+    path: Path
+    draft: Path | None
+    """The file that becomes `path`; None where `path` is a device or a pipe, which is written to directly."""
+
+    def write(self, text: str) -> None:
+        """Write the whole text. Raises CannotWriteError and leaves what was at `path` before."""
+        try:
+            if self.draft is None:
+                self.path.write_text(text, encoding="utf-8")
+                return
+            with self.draft.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            self.draft.replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise _refused(self.path, error) from None
+
+    def discard(self) -> None:
+        """Take the draft away; harmless after `write`."""
+        if self.draft is not None:
+            with suppress(OSError):
+                self.draft.unlink(missing_ok=True)
+
+
+def reserve(path: Path) -> Reserved:
+    """Check that a file can be written at `path`, a symbolic link's target included. Raises CannotWriteError."""
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode if real.exists() else None
+        if mode is not None and stat.S_ISDIR(mode):
+            raise CannotWriteError(f"{path} is a directory")
+        if mode is not None and not stat.S_ISREG(mode):
+            return Reserved(path, None)
+        return Reserved(real, _draft(real, mode))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _refused(path, error) from None
+
+
+def _draft(real: Path, mode: int | None) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f".{real.name[:100]}.", dir=real.parent)
+    os.fchmod(handle, stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
+    os.close(handle)
+    return Path(name)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it; nothing else runs yet when reports are reserved.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _refused(path: Path, error: Exception) -> CannotWriteError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return CannotWriteError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}")
