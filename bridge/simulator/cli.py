@@ -1,0 +1,158 @@
+"""The command `sherpa-sim`: serve a simulated Realtime API, or list what it can do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from bridge.simulator.fault import Fault
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Run a simulated OpenAI Realtime API: no key, no network, faults on demand."""
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--dialect", type=click.Choice(["ga", "beta", "both"]), default="ga", show_default=True)
+@click.option("--scenario", default="good", show_default=True, help="For keys that ask for none; see `sherpa-sim list`.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME:ARGS", help="Repeatable; see `sherpa-sim list`.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same ids and chances.")
+@click.option("--time-scale", default=1.0, show_default=True, help="Sessions age so many times as fast (720: 60 min in 5 s).")
+@click.option("--pace", default=1.0, show_default=True, help="Answers come so many times as fast as recorded.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes on one port.")
+@click.option("--control", is_flag=True, help="Serve the control API under /_sim/.")
+@click.option("--allow-remote", is_flag=True, help="Listen beyond loopback all the same.")
+def serve(
+    host: str,
+    port: int,
+    dialect: str,
+    scenario: str,
+    faults: tuple[str, ...],
+    seed: int,
+    time_scale: float,
+    pace: float,
+    workers: int,
+    control: bool,
+    allow_remote: bool,
+) -> None:
+    """Serve REST and WebSocket on one port until interrupted.
+
+    Give your program the base URL that is printed, and any key that begins with sk-. The key chooses the behaviour:
+    sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
+    """
+    from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.settings import Settings  # noqa: PLC0415 - late, for --help
+
+    if scenario not in SCENARIOS:
+        _usage(f"no scenario '{scenario}'{_near(scenario, SCENARIOS)}")
+    if control and workers > 1:
+        _usage("--control needs --workers 1: a control call reaches one process only")
+    if time_scale <= 0 or pace <= 0:
+        _usage("--time-scale and --pace are above 0")
+    if host not in _LOOPBACK and not allow_remote:
+        _usage(f"{host} can be reached from elsewhere, and every key is good here: say --allow-remote if you mean it")
+    settings = Settings(
+        scenario=scenario,
+        faults=_faults(faults),
+        dialect="both" if dialect == "both" else "beta" if dialect == "beta" else "ga",
+        seed=seed,
+        time_scale=time_scale,
+        pace=pace,
+        control=control,
+    )
+    sys.exit(_serve(settings, host, port, workers))
+
+
+def _serve(settings: object, host: str, port: int, workers: int) -> int:
+    from bridge.simulator.serve import listen, serve_many, serve_one  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.settings import Settings  # noqa: PLC0415 - late, for --help
+
+    if not isinstance(settings, Settings):
+        raise AssertionError("settings come from `serve`")
+    try:
+        listening = listen(host, port)
+    except OSError as error:
+        _usage(f"cannot listen on {host} port {port}: {error.strerror or error}")
+    bound = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+
+    def ready() -> None:
+        click.echo(f"simulated Realtime API   http://{shown}:{bound}/v1   scenario {settings.scenario}", err=True)
+        click.echo(f"  OPENAI_BASE_URL=http://{shown}:{bound}/v1 OPENAI_API_KEY=sk-simulated", err=True)
+        click.echo("  stop with Ctrl-C", err=True)
+
+    with listening:
+        if workers > 1:
+            return serve_many(settings, listening, workers, ready)
+        serve_one(settings, listening, ready)
+    return 0
+
+
+def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
+    from bridge.simulator.fault_table import FaultError, parse_fault  # noqa: PLC0415 - late, for --help
+
+    try:
+        return tuple(parse_fault(text) for text in texts)
+    except FaultError as error:
+        _usage(str(error))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_(as_json: bool) -> None:
+    """List scenarios with the key that asks for each, faults with their settings, and moments."""
+    from bridge.simulator.fault_table import FAULTS, describe  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.wire import MOMENTS  # noqa: PLC0415 - late, for --help
+
+    if as_json:
+        import msgspec  # noqa: PLC0415 - late, for --help
+
+        document = {
+            "scenarios": [{"name": one.name, "key": one.key, "summary": one.summary} for one in SCENARIOS.values()],
+            "faults": [{"name": name, "usage": describe(kind), "summary": kind.summary} for name, kind in FAULTS.items()],
+            "moments": list(MOMENTS),
+        }
+        click.echo(msgspec.json.encode(document))
+        return
+    width = max(map(len, SCENARIOS)) + 2
+    click.echo("Scenarios: --scenario NAME, or the API key sk-scenario-NAME\n")
+    for one in SCENARIOS.values():
+        click.echo(f"  {one.name:{width}}{one.summary}")
+    click.echo("\nFaults: --fault NAME:key=value,... (shown with their defaults)\n")
+    for kind in FAULTS.values():
+        click.echo(f"  {describe(kind)}\n      {kind.summary}")
+    click.echo(f"\nMoments for at=: {', '.join(MOMENTS)}; nth=0 is every time")
+
+
+def _near(name: str, known: object) -> str:
+    import difflib  # noqa: PLC0415 - only when something is wrong
+
+    close = difflib.get_close_matches(name, list(known) if isinstance(known, dict) else [], n=1)
+    return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"
+
+
+def _usage(message: str) -> NoReturn:
+    raise click.UsageError(message)
+
+
+def main() -> None:
+    """Run the command; wrong usage exits 2, an interrupt 130."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,112 @@
+"""Conversation items on the wire: create, delete, retrieve, truncate, and the events that announce them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.protocol.item_schema import ITEM_SCHEMAS
+from bridge.protocol.nodes import check
+from bridge.simulator.conversation import Item
+from bridge.simulator.stage import Stage
+
+
+def announce(stage: Stage, item: Item, after: str | None = None) -> None:
+    """Put a whole item into the conversation and say so: GA added then done, beta created (recorded)."""
+    previous = stage.conversation.add(item, after)
+    shown = item.shown(beta=stage.beta)
+    if stage.beta:
+        stage.send("conversation.item.created", previous_item_id=previous, item=shown)
+        return
+    stage.send("conversation.item.added", previous_item_id=previous, item=shown)
+    stage.send("conversation.item.done", previous_item_id=previous, item=shown)
+
+
+def create(stage: Stage, event: Mapping[str, Any]) -> None:
+    """Take `conversation.item.create`."""
+    given = event.get("item")
+    if given is None:
+        return stage.fail("missing_required_parameter", "Missing required parameter: 'item'.", "item")
+    fault = check(given, ITEM_SCHEMAS[stage.opening.dialect], "item")
+    if fault is not None:
+        return stage.fail(fault.code, fault.message, fault.param)
+    after = event.get("previous_item_id")
+    if after not in (None, "root") and stage.conversation.get(after) is None:
+        message = f"Error creating item: the previous item with id '{after}' does not exist."
+        return stage.fail("item_create_invalid_previous_item_id", message, "previous_item_id")
+    if stage.conversation.get(given.get("id")) is not None:
+        message = f"Error creating item: an item with id '{given['id']}' exists already."
+        return stage.fail("item_create_duplicate_item_id", message, "item.id")
+    if given["type"] == "function_call_output" and not stage.conversation.has_call(given.get("call_id")):
+        message = f"Tool call ID '{given.get('call_id')}' not found in conversation."
+        return stage.fail("invalid_tool_call_id", message, "item.call_id")
+    return announce(stage, item_from(stage, given), after)
+
+
+def item_from(stage: Stage, given: Mapping[str, Any]) -> Item:
+    """Make an item of what a client wrote."""
+    plain = ("id", "object", "type", "status", "role", "content")
+    parts = [_ga_part(part) for part in given.get("content") or ()]
+    return Item(
+        id=str(given.get("id") or stage.new_id("item")),
+        type=str(given["type"]),
+        role=given.get("role"),
+        content=parts,
+        fields={key: value for key, value in given.items() if key not in plain},
+    )
+
+
+def _ga_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a content part without its audio, which nobody asks back for here."""
+    kept = {key: value for key, value in part.items() if key != "audio"}
+    kept["type"] = {"text": "output_text", "audio": "output_audio"}.get(str(part["type"]), part["type"])
+    return kept
+
+
+def delete(stage: Stage, event: Mapping[str, Any]) -> None:
+    """Take `conversation.item.delete`."""
+    item = _named(stage, event, "delete")
+    if item is not None:
+        stage.conversation.remove(item.id)
+        stage.send("conversation.item.deleted", item_id=item.id)
+
+
+def retrieve(stage: Stage, event: Mapping[str, Any]) -> None:
+    """Take `conversation.item.retrieve`. The audio of an item is not kept, so it is not given back."""
+    item = _named(stage, event, "retrieve")
+    if item is not None:
+        stage.send("conversation.item.retrieved", item=item.shown(beta=stage.beta))
+
+
+def truncate(stage: Stage, event: Mapping[str, Any]) -> None:
+    """Take `conversation.item.truncate`: cut what the user did not hear, and its transcript with it."""
+    item = _named(stage, event, "truncate")
+    if item is None:
+        return
+    end, index = event.get("audio_end_ms"), event.get("content_index")
+    if not isinstance(end, int) or not isinstance(index, int):
+        name = "content_index" if isinstance(end, int) else "audio_end_ms"
+        stage.fail("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
+    elif item.role != "assistant" or not item.audio_ms:
+        stage.fail("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
+    elif end > item.audio_ms:
+        message = f"Audio content of {item.audio_ms:.0f}ms is already shorter than {end}ms"
+        stage.fail("invalid_value", message, "audio_end_ms")
+    else:
+        item.audio_ms = end
+        for part in item.content:
+            part.pop("transcript", None)
+        stage.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
+
+
+def _named(stage: Stage, event: Mapping[str, Any], verb: str) -> Item | None:
+    """Find the item that an event names, or answer with the error of its family."""
+    item_id = event.get("item_id")
+    if not isinstance(item_id, str):
+        stage.fail("missing_required_parameter", "Missing required parameter: 'item_id'.", "item_id")
+        return None
+    item = stage.conversation.get(item_id)
+    if item is None:
+        message = f"Error with item {verb}: the item with id '{item_id}' does not exist."
+        stage.fail(f"item_{verb}_invalid_item_id", message, "item_id")
+    return item

@@ -1,0 +1,145 @@
+"""Responses: one active on the default conversation, any number out of band; created, streamed, cancelled, failed.
+
+How a response streams is `streaming.py`; here is when it may begin and how it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from bridge.protocol.dialects import Kind
+from bridge.protocol.nodes import check
+from bridge.protocol.schema import RESPONSE_SCHEMAS
+from bridge.simulator import streaming
+from bridge.simulator.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
+from bridge.simulator.conversation import Item
+from bridge.simulator.items import item_from
+from bridge.simulator.response_shapes import Run, rate_limits
+from bridge.simulator.schedule import Due
+from bridge.simulator.stage import Stage
+
+
+class Responses:
+    """One session's responses. `echo` gives the audio to answer with in a session that echoes."""
+
+    def __init__(self, stage: Stage, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
+        self._stage = stage
+        self._echo, self._on_idle = echo, on_idle
+        self.active: Run | None = None
+        self._running: dict[str, tuple[Run, Generator[float, None, None], Due | None]] = {}
+        self._made = 0
+
+    def create(self, event: Mapping[str, Any]) -> None:
+        """Take `response.create`."""
+        stage = self._stage
+        given = event.get("response") or {}
+        if stage.opening.kind is not Kind.CONVERSATION:
+            return stage.fail("invalid_value", "Responses are not available in transcription sessions.", "type")
+        fault = check(given, RESPONSE_SCHEMAS[stage.opening.dialect], "response")
+        if fault is not None:
+            return stage.fail(fault.code, fault.message, fault.param)
+        in_conversation = given.get("conversation", "auto") != "none"
+        if in_conversation and self.active is not None:
+            message = (
+                f"Conversation already has an active response in progress: {self.active.id}. "
+                "Wait until the response is finished before creating a new one."
+            )
+            return stage.fail("conversation_already_has_active_response", message)
+        return self.start(given, in_conversation=in_conversation)
+
+    def start(self, given: Mapping[str, Any], *, in_conversation: bool = True) -> None:
+        """Begin a response. Turn detection calls this itself, and only when none is active."""
+        stage = self._stage
+        self._made += 1
+        behaviour = stage.behaviour
+        failing = self._made > behaviour.fail_after
+        if behaviour.reply == "silence" and failing:
+            return
+        extra = [item for given_item in given.get("input") or () if (item := self._input(given_item))]
+        settings = {**stage.config, **given}
+        run = Run(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
+        run.metadata = given.get("metadata")
+        run.spent.heard(extra or [item for item in (stage.conversation.last,) if item])
+        if in_conversation:
+            self.active = run
+        steps = self._steps(run, extra, fails=behaviour.reply == "fail" and failing)
+        self._running[run.id] = (run, steps, None)
+        self._next(run, stage.now)
+
+    def _input(self, given: Mapping[str, Any]) -> Item | None:
+        """Give an item of the response's own input; a reference to one that is gone counts as nothing."""
+        if given["type"] == "item_reference":
+            return self._stage.conversation.get(given["id"])
+        return item_from(self._stage, given)
+
+    def _steps(self, run: Run, extra: list[Item], *, fails: bool) -> Generator[float, None, None]:
+        """Run one response. Yields how long to wait (session seconds) before the next step."""
+        stage = self._stage
+        yield stage.paced(RESPONSE_CREATED_SECONDS)
+        self._announce(run)
+        if fails:
+            yield stage.paced(RESPONSE_CREATED_SECONDS)
+            failure = stage.behaviour.failure
+            error = {"type": failure.type, "code": failure.code, "message": failure.message}
+            self._finish(run, "failed", {"type": "failed", "error": error})
+            return
+        yield from streaming.stream(stage, run, extra, self._echo)
+        self._finish(run, "completed", None)
+
+    def _announce(self, run: Run) -> None:
+        if not run.announced:
+            run.announced = True
+            self._stage.send("response.created", response=run.shown(self._stage))
+
+    def _next(self, run: Run, due_at: float) -> None:
+        """Take one step and ask to be woken for the one after it, counted from when this one was due."""
+        if run.id not in self._running or self._stage.closed:
+            return
+        steps = self._running[run.id][1]
+        wait = next(steps, None)
+        if wait is not None and run.id in self._running:
+            next_at = due_at + wait
+            due = self._stage.schedule.at(next_at, lambda: self._next(run, next_at))
+            self._running[run.id] = (run, steps, due)
+
+    def cancel(self, event: Mapping[str, Any]) -> None:
+        """Take `response.cancel`: the named response, or the active one."""
+        wanted = event.get("response_id")
+        run = self.active if wanted is None else self._running.get(str(wanted), (None,))[0]
+        if run is None:
+            message = "Cancellation failed: no active response found"
+            return self._stage.fail("response_cancel_not_active", message)
+        return self._stop(run, "client_cancelled")
+
+    def interrupt(self) -> None:
+        """Cancel the active response because the user speaks."""
+        if self.active is not None:
+            self._stop(self.active, "turn_detected")
+
+    def _stop(self, run: Run, reason: str) -> None:
+        _, steps, due = self._running[run.id]
+        if due is not None:
+            due.cancel()
+        steps.close()
+        self._announce(run)
+        if run.close_open is not None:
+            run.close_open("incomplete")
+        self._finish(run, "cancelled", {"type": "cancelled", "reason": reason})
+
+    def _finish(self, run: Run, status: str, details: dict[str, Any] | None) -> None:
+        stage = self._stage
+        del self._running[run.id]
+        if self.active is run:
+            self.active = None
+        run.status, run.status_details = status, details
+        where = stage.behaviour.rate_limits
+        if where == "before":
+            stage.send("rate_limits.updated", rate_limits=rate_limits(run.spent))
+        stage.send("response.done", response=run.shown(stage, usage=True))
+        if where == "after":
+            limits = rate_limits(run.spent)
+            stage.later(
+                stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits)
+            )
+        self._on_idle()

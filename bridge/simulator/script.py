@@ -1,0 +1,236 @@
+"""One session as the service plays it, without I/O: frames and time in, events and a close out.
+
+    outs = script.start(now)            # then again and again:
+    outs = script.receive(frame, now)   # a frame has come
+    outs = script.wake(now)             # `next_wake` has come
+
+Deterministic: the same seed, frames and times give the same events, ids included. Whoever drives it (a socket, an
+in-memory link, a property test) brings the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.events import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
+from bridge.simulator import items, updates
+from bridge.simulator.behaviour import Behaviour, Ending
+from bridge.simulator.conversation import Item
+from bridge.simulator.input_audio import InputAudio, creates_response, interrupts_response
+from bridge.simulator.responses import Responses
+from bridge.simulator.stage import Close, Opening, Out, Send, Stage
+from bridge.simulator.transcripts import transcribe
+from bridge.simulator.translation import Translation
+
+__all__ = ["Close", "Opening", "Out", "Script", "Send"]
+
+_MAX_EVENT_ID = 512
+#: Frames that may come before `session.created` (the official SDKs send right behind the 101): 20 s of speech.
+_MAX_EARLY = 1_000
+_EXPIRED = "Your session hit the maximum duration of {minutes:.0f} minutes."
+_DECODE = msgspec.json.Decoder().decode
+
+Handler = Callable[[Mapping[str, Any]], None]
+
+
+class Script:
+    """One session. `on_audio` is given every piece of audio that arrives, decoded to PCM16."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        *,
+        behaviour: Behaviour | None = None,
+        seed: int = 0,
+        now: float = 0.0,
+        on_audio: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._stage = stage = Stage(opening, behaviour or Behaviour(), seed, now)
+        self._ready = False
+        self._early: list[str | bytes] | None = []
+        self._audio = InputAudio(stage, on_speech=self._interrupt, on_turn=self._turn, on_audio=on_audio)
+        self._responses = Responses(stage, echo=lambda: self._audio.last_turn, on_idle=self._watch_silence)
+        self._idle_order = 0
+        self._handlers = self._table(Translation(stage, on_audio))
+
+    def _table(self, translation: Translation) -> Mapping[str, Handler]:
+        """What each client event does, in this session's dialect and kind."""
+        stage, audio = self._stage, self._audio
+        if stage.opening.kind is Kind.TRANSLATION:
+            return {"session.update": self._update, **translation.handlers()}
+        handlers: dict[str, Handler] = {
+            "session.update": self._update,
+            "input_audio_buffer.append": audio.append,
+            "input_audio_buffer.commit": audio.commit,
+            "input_audio_buffer.clear": audio.clear,
+            "conversation.item.create": lambda event: items.create(stage, event),
+            "conversation.item.truncate": lambda event: items.truncate(stage, event),
+            "conversation.item.delete": lambda event: items.delete(stage, event),
+            "conversation.item.retrieve": lambda event: items.retrieve(stage, event),
+            "response.create": self._responses.create,
+            "response.cancel": self._responses.cancel,
+        }
+        if stage.beta:
+            return {**handlers, "transcription_session.update": self._update}
+        # Both stand in the list of accepted types that the live service gives; what they do there is not recorded.
+        return {
+            **handlers,
+            "session.close": lambda _: stage.close(1000, ""),
+            "session.input_audio_buffer.append": audio.append,
+        }
+
+    # What whoever drives the script calls.
+
+    @property
+    def session_id(self) -> str:
+        """The session's id, for logs and support."""
+        return self._stage.session_id
+
+    def behave(self, change: Callable[[Behaviour], Behaviour]) -> None:
+        """Change how the session behaves from now on."""
+        self._stage.behaviour = change(self._stage.behaviour)
+
+    @property
+    def next_wake(self) -> float | None:
+        """When `wake` is wanted next; None when only a frame can move the session."""
+        return None if self._stage.closed else self._stage.schedule.next
+
+    def start(self, now: float) -> list[Out]:
+        """Begin: usually with `session.created`, a few milliseconds after the 101 (recorded)."""
+        stage, behaviour = self._stage, self._stage.behaviour
+        stage.now = now
+        if behaviour.ending is not None:
+            stage.send_ending(behaviour.ending)
+        elif behaviour.create_seconds is not None:
+            stage.later(behaviour.create_seconds, self._created)
+        return self._taken()
+
+    def receive(self, frame: str | bytes, now: float) -> list[Out]:
+        """Take one frame of the client: text is an event, binary is refused (recorded)."""
+        self._run_due(now)
+        if self._early is None:
+            self._take(frame)
+        elif len(self._early) < _MAX_EARLY:
+            self._early.append(frame)
+        return self._taken()
+
+    def wake(self, now: float) -> list[Out]:
+        """Do what is due by now."""
+        self._run_due(now)
+        return self._taken()
+
+    def _run_due(self, now: float) -> None:
+        """Run due actions in order, each at the time it was due."""
+        stage = self._stage
+        while not stage.closed and (due := stage.schedule.pop(now)) is not None:
+            stage.now, action = due
+            stage.client_event_id = None
+            action()
+        stage.now = now
+
+    def _taken(self) -> list[Out]:
+        outs, self._stage.outs = self._stage.outs, []
+        return outs
+
+    # What happens inside.
+
+    def _created(self) -> None:
+        stage, opening = self._stage, self._stage.opening
+        stage.config = updates.opening_config(stage)
+        transcribing = stage.beta and opening.kind is Kind.TRANSCRIPTION
+        stage.send("transcription_session.created" if transcribing else "session.created", session=dict(stage.config))
+        if stage.behaviour.conversation_created and opening.kind is Kind.CONVERSATION:
+            conversation = {"id": stage.conversation_id, "object": "realtime.conversation"}
+            stage.send("conversation.created", conversation=conversation)
+        early, self._early = self._early or [], None
+        for frame in early:
+            self._take(frame)
+        left = stage.began + stage.behaviour.session_seconds - stage.now
+        stage.later(max(0.0, left), self._expire)
+
+    def _expire(self) -> None:
+        minutes = self._stage.behaviour.session_seconds / 60
+        sentence = _EXPIRED.format(minutes=minutes if minutes >= 1 else 60)
+        usual = Ending(type="invalid_request_error", code="session_expired", message=sentence)
+        self._stage.send_ending(self._stage.behaviour.expires or usual)
+        self._stage.close(1001, sentence)
+
+    def _take(self, frame: str | bytes) -> None:
+        stage = self._stage
+        if stage.closed:
+            return
+        stage.client_event_id = None
+        if isinstance(frame, bytes):
+            stage.fail("invalid_event", "Expected a text WebSocket message.")
+            return
+        try:
+            event = _DECODE(frame)
+        except msgspec.DecodeError:
+            stage.fail("invalid_json", "The message could not be parsed as JSON.")
+        else:
+            self._handle(event)
+
+    def _handle(self, event: object) -> None:
+        stage = self._stage
+        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+            return stage.fail("invalid_event", "The 'type' field is missing.")
+        event_id = event.get("event_id")
+        stage.client_event_id = event_id if isinstance(event_id, str) else None
+        if isinstance(event_id, str) and len(event_id) > _MAX_EVENT_ID:
+            stage.client_event_id = None
+            message = f"Invalid 'event_id': string too long. Expected a string with maximum length {_MAX_EVENT_ID}."
+            return stage.fail("string_above_max_length", message, "event_id")
+        handler = self._handlers.get(event["type"])
+        if handler is None:
+            return stage.fail("invalid_value", self._unknown(event["type"]), "type")
+        return handler(event)
+
+    def _unknown(self, event_type: str) -> str:
+        """The live message lists every accepted type (recorded 2026-09-18)."""
+        dialect = self._stage.opening.dialect
+        known = OBSERVED_ACCEPTED_TYPES if dialect is Dialect.GA else tuple(CLIENT_EVENTS[dialect])
+        quoted = [f"'{name}'" for name in known]
+        listed = f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+        return f"Invalid value: '{event_type[:100]}'. Supported values are: {listed}."
+
+    def _update(self, event: Mapping[str, Any]) -> None:
+        updates.update_session(self._stage, event)
+        if not self._ready and self._stage.behaviour.errors_per_second > 0:
+            self._storm()
+        self._ready = True
+
+    def _storm(self) -> None:
+        """Send a harmless error, again and again."""
+        self._stage.fail("invalid_value", "Invalid value: this error is part of a storm.", "storm")
+        self._stage.later(1 / self._stage.behaviour.errors_per_second, self._storm)
+
+    def _interrupt(self) -> None:
+        self._idle_order += 1
+        if interrupts_response(self._stage):
+            self._responses.interrupt()
+
+    def _turn(self, item: Item) -> None:
+        """Announce a committed turn, transcribe it, and answer where turn detection asks for it."""
+        stage = self._stage
+        items.announce(stage, item)
+        transcribe(stage, item)
+        if creates_response(stage) and self._responses.active is None:
+            self._responses.start({})
+
+    def _watch_silence(self) -> None:
+        """Count `idle_timeout_ms` from the end of the answer; speech or a new answer ends the count."""
+        settings = updates.turn_detection(self._stage) or {}
+        idle_ms = settings.get("idle_timeout_ms")
+        if idle_ms:
+            self._idle_order += 1
+            order = self._idle_order
+            self._stage.later(idle_ms / 1000, lambda: self._idle(order, idle_ms))
+
+    def _idle(self, order: int, idle_ms: int) -> None:
+        if order != self._idle_order or self._responses.active is not None or self._audio.speaking:
+            return
+        self._audio.commit_silence(idle_ms)

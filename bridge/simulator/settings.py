@@ -1,0 +1,34 @@
+"""How a simulator is set up: one frozen value."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.simulator.fault import Fault
+
+DialectMode = Literal["ga", "beta", "both"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `sherpa-sim serve` takes, and what tests choose."""
+
+    scenario: str = "good"
+    """For every key that asks for none by itself."""
+    faults: tuple[Fault, ...] = ()
+    """On top of the scenario, for every connection."""
+    dialect: DialectMode = "ga"
+    """`ga`: as today, the beta header is refused. `both`: the header decides, as until 2026-05. `beta`: as in 2024."""
+    seed: int = 0
+    time_scale: float = 1.0
+    """Sessions age this many times as fast; speech, secrets and pings keep their time."""
+    pace: float = 1.0
+    """Answers are thought and spoken this many times as fast as recorded."""
+    control: bool = False
+    """Whether `/_sim/…` is served."""
+    ping_seconds: float | None = None
+    """Seconds between WebSocket pings; None: as recorded (20.26)."""
+    unix_time: Callable[[], float] = time.time
