@@ -1,0 +1,96 @@
+"""PCM16 arithmetic for the one format the Realtime API speaks by default: 24 kHz, mono, 16 bit, little-endian.
+
+Bytes in, bytes out, nothing kept between calls. Reading files is `wav.py`; telephone audio is `g711.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAMPLE_RATE = 24_000
+BYTES_PER_SAMPLE = 2
+BYTES_PER_MS = 48
+SAMPLES_PER_MS = 24
+LOUDEST = 32_767
+"""The greatest amplitude of a 16-bit sample."""
+
+_HOST_IS_BIG_ENDIAN = sys.byteorder == "big"
+
+
+def whole_samples(pcm: bytes) -> bytes:
+    """Give `pcm` back unchanged; ValueError when it ends in the middle of a sample."""
+    if len(pcm) % BYTES_PER_SAMPLE:
+        raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples: PCM16 audio has an even number of bytes")
+    return pcm
+
+
+def ms_of(n_bytes: int) -> float:
+    """How many milliseconds of audio `n_bytes` are. Exact enough that `bytes_of(ms_of(n)) == n` for whole samples."""
+    return n_bytes / BYTES_PER_MS
+
+
+def bytes_of(ms: float) -> int:
+    """How many bytes `ms` milliseconds of audio are, to the nearest whole sample."""
+    return round(ms * SAMPLES_PER_MS) * BYTES_PER_SAMPLE
+
+
+def samples(pcm: bytes) -> array[int]:
+    """The samples as signed numbers, -32768..32767. ValueError on an odd number of bytes."""
+    numbers = array("h")
+    numbers.frombytes(whole_samples(pcm))
+    if _HOST_IS_BIG_ENDIAN:
+        numbers.byteswap()
+    return numbers
+
+
+def from_samples(numbers: array[int]) -> bytes:
+    """The reverse of `samples`: little-endian bytes of an `array('h')`, which is left as it is."""
+    if _HOST_IS_BIG_ENDIAN:
+        numbers = array("h", numbers)
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def silence(ms: float) -> bytes:
+    """`ms` milliseconds of digital silence."""
+    return bytes(bytes_of(ms))
+
+
+def tone(hz: float, ms: float, amplitude: int) -> bytes:
+    """Give `ms` milliseconds of a sine wave of `hz`, peak `amplitude` (0..32767), starting at zero and rising.
+
+    A tone whose length is a whole number of periods can be repeated without a click.
+    """
+    if not 0 <= amplitude <= LOUDEST:
+        raise ValueError(f"an amplitude is between 0 and {LOUDEST}, not {amplitude}")
+    step = 2 * math.pi * hz / SAMPLE_RATE
+    count = bytes_of(ms) // BYTES_PER_SAMPLE
+    return from_samples(array("h", [round(amplitude * math.sin(step * n)) for n in range(count)]))
+
+
+def loudness(pcm: bytes, stride: int = 4) -> float:
+    """Mean absolute amplitude (0..32768) over every `stride`-th sample; 0.0 for no audio.
+
+    Every fourth sample is plenty for speech, whose energy lies below 3 kHz, and costs a quarter. It is no measure of
+    a pure tone at a multiple of 3 kHz: there the picked samples can all fall on the same spot of the wave.
+    """
+    picked = samples(pcm)[::stride]
+    return sum(map(abs, picked)) / len(picked) if picked else 0.0
+
+
+def chunks(pcm: bytes, ms: float) -> Iterator[bytes]:
+    """Cut `pcm` into pieces of `ms` milliseconds, the last one shorter; joined they are `pcm` again.
+
+    ValueError, at once and not at the first piece, on an odd number of bytes or a piece shorter than a sample.
+    """
+    size = bytes_of(ms)
+    if size <= 0:
+        raise ValueError(f"a piece of {ms} ms holds no sample")
+    whole_samples(pcm)
+    return (pcm[start : start + size] for start in range(0, len(pcm), size))

@@ -1,0 +1,93 @@
+"""A set of whole numbers kept as ranges: small while the numbers mostly follow each other, whatever their count.
+
+It remembers which tracer cells were seen. Ranges are half-open, `(first, end)`, disjoint, never touching, sorted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Range = tuple[int, int]
+
+
+class Intervals:
+    """Whole numbers from 0 up. The next number in a row costs O(1); any other one a bisection and a list insert."""
+
+    __slots__ = ("_count", "_ends", "_starts")
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._count = 0
+        for first, end in ranges:
+            self.add_range(first, end)
+
+    def add(self, number: int) -> bool:
+        """Put one number in; False when it was there already."""
+        ends = self._ends
+        if ends and ends[-1] == number:
+            ends[-1] = number + 1
+            self._count += 1
+            return True
+        return self.add_range(number, number + 1) == 1
+
+    def add_range(self, first: int, end: int) -> int:
+        """Put in `first` up to and without `end`; say how many of them were new. ValueError for a range backwards."""
+        if first < 0 or end < first:
+            raise ValueError(f"not a range of whole numbers: {first} to {end}")
+        if first == end:
+            return 0
+        # `low`..`high` are the ranges that overlap or touch the new one and melt into it.
+        low = bisect_right(self._ends, first - 1)
+        high = bisect_right(self._starts, end)
+        melted = sum(self._ends[low:high]) - sum(self._starts[low:high])
+        first = min(first, self._starts[low]) if low < high else first
+        end = max(end, self._ends[high - 1]) if low < high else end
+        self._starts[low:high] = [first]
+        self._ends[low:high] = [end]
+        added = end - first - melted
+        self._count += added
+        return added
+
+    def update(self, other: Intervals) -> int:
+        """Put in everything of `other`; say how many numbers were new."""
+        return sum(self.add_range(first, end) for first, end in other)
+
+    def gaps(self, end: int) -> Iterator[Range]:
+        """Ranges missing between 0 and `end`, in order."""
+        at = 0
+        for first, after in self:
+            if first >= end:
+                break
+            if at < first:
+                yield at, first
+            at = after
+        if at < end:
+            yield at, end
+
+    @property
+    def end(self) -> int:
+        """One more than the greatest number; 0 when empty."""
+        return self._ends[-1] if self._ends else 0
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self._starts, number) - 1
+        return at >= 0 and number < self._ends[at]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(zip(self._starts, self._ends, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Intervals) and self._starts == other._starts and self._ends == other._ends
+
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it can't be a key
+
+    def __repr__(self) -> str:
+        return f"Intervals({list(self)})"

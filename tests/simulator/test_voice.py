@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.protocol.audio import bytes_of, loudness, samples, silence
+from bridge.simulator.vad import EnergyVad, SpeechStarted, SpeechStopped, level_of
+from bridge.simulator.voice import duration_ms, speak, word_timings
+
+TEXT = (
+    "Your savings account pays two point four percent a year, and the rate is paid out every month. "
+    "Interest on the account is calculated daily and credited at the end of each calendar month. "
+    "Early withdrawal from a fixed deposit may reduce the interest you receive. Can I help with anything else?"
+)
+
+
+def test_the_pace_is_that_of_calm_speech() -> None:
+    assert 150 <= len(TEXT.split()) / duration_ms(TEXT) * 60_000 <= 180
+
+
+def test_it_is_as_loud_as_speech_and_never_clips() -> None:
+    pcm = speak(TEXT)
+    assert loudness(pcm) > level_of(0.5)
+    assert 5_000 < max(map(abs, samples(pcm))) < 20_000
+
+
+def test_a_detector_hears_a_sentence_as_one_turn() -> None:
+    events = EnergyVad(silence_duration_ms=500).feed(speak("The rate is paid out every month.") + silence(700))
+    assert [type(event) for event in events] == [SpeechStarted, SpeechStopped]
+
+
+def test_the_same_text_sounds_the_same_in_another_process() -> None:
+    script = (
+        "import sys, zlib; from bridge.simulator.voice import speak; print(zlib.crc32(speak(sys.argv[1], 'marin')))"
+    )
+    runs = {
+        subprocess.run(  # noqa: S603 - our own interpreter with our own text
+            [sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(runs) == 1
+
+
+def test_different_words_sound_different() -> None:
+    assert speak("money") != speak("honey")
+    assert speak("sit") != speak("sat")
+
+
+def test_voices_differ_in_pitch_and_not_in_time() -> None:
+    voices = {speak("hello", name) for name in ("alloy", "ash", "cedar", "coral", "marin", "sage", "verse")}
+    assert len(voices) > 2
+    assert {len(pcm) for pcm in voices} == {bytes_of(duration_ms("hello"))}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=30))
+def test_sound_and_timings_agree_for_any_text(text: str) -> None:
+    timings = word_timings(text)
+    assert [word for word, _, _ in timings] == text.split()
+    edges = [edge for _, start, end in timings for edge in (start, end)]
+    assert edges == sorted(edges)
+    assert len(speak(text)) == bytes_of(duration_ms(text))
+    assert duration_ms(text) >= (edges[-1] if edges else 0)
+
+
+def test_each_word_sounds_within_its_time_and_rests_after_it() -> None:
+    text = "The rate, paid monthly."
+    pcm = speak(text)
+    timings = word_timings(text)
+    for (_, start, end), following in zip(timings, [*(start for _, start, _ in timings[1:]), None], strict=True):
+        assert loudness(pcm[bytes_of(start) : bytes_of(end)]) > level_of(0.5)
+        rest = pcm[bytes_of(end) : None if following is None else bytes_of(following)]
+        assert rest == bytes(len(rest))
+        assert rest
+
+
+@pytest.mark.parametrize(("word", "longer"), [("yes", "yes,"), ("yes,", "yes."), ("yes,", 'yes."')])
+def test_punctuation_makes_a_pause(word: str, longer: str) -> None:
+    assert duration_ms(word) < duration_ms(longer)
+
+
+@pytest.mark.parametrize("word", ["42", "東京", "hmm", "über", "да"])
+def test_what_is_not_english_is_spoken_too(word: str) -> None:
+    (_, start, end) = word_timings(word)[0]
+    assert end > start
+    assert loudness(speak(word)) > level_of(0.5)
+
+
+def test_punctuation_alone_is_a_pause() -> None:
+    assert word_timings("-") == [("-", 0, 0)]
+    assert speak("-") == bytes(bytes_of(duration_ms("-")))
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert speak("") == b""
+    assert word_timings("  ") == []
+
+
+def test_a_mute_e_is_no_syllable() -> None:
+    assert duration_ms("rate") == duration_ms("rat")
+    assert duration_ms("the") == duration_ms("tho")
