@@ -26,10 +26,14 @@ import urllib.request
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from bridge.protocol.tracer import TracerSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK_MS, SPEECH_MS, PAUSE_MS = 20, 1200, 600
 #: The pause after which the configured turn detection calls speech over.
@@ -47,7 +51,7 @@ def masked(text: bytes) -> bytes:
     """Make a client's text frame (RFC 6455 5.2)."""
     key = os.urandom(4)
     size = len(text)
-    head = struct.pack("!BBH", 0x81, 0x80 | 126, size) if size > 125 else struct.pack("!BB", 0x81, 0x80 | size)  # noqa: PLR2004
+    head = struct.pack("!BBH", 0x81, 0x80 | 126, size) if size > 125 else struct.pack("!BB", 0x81, 0x80 | size)
     padded = key * (size // 4 + 1)
     body = int.from_bytes(text, "big") ^ int.from_bytes(padded[:size], "big")
     return head + key + body.to_bytes(size, "big")
@@ -151,7 +155,7 @@ def at(seconds: list[float], share: float) -> float:
 
 def missing(port: int, sent: dict[int, int]) -> int:
     """Ask the simulator's tracer account what did not arrive."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sim/arrivals", timeout=30) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sim/arrivals", timeout=30) as answer:
         tracer = json.load(answer)["tracer"]["sk-bench"]
     return sum(ms - tracer.get(str(number), {"received_ms": 0})["received_ms"] for number, ms in sent.items())
 
@@ -163,10 +167,10 @@ def cpu(process: psutil.Process) -> float:
 
 
 @contextlib.contextmanager
-def simulator():  # type: ignore[no-untyped-def]  # noqa: ANN201 - a context manager of this script only
+def simulator() -> Iterator[tuple[int, psutil.Process]]:
     """Start a simulator with its control API in a process of its own."""
     command = [str(Path(sys.executable).with_name("sherpa-sim")), "serve", "--port", "0", "--control"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603 - our own command
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603 - ours
         line = child.stderr.readline() if child.stderr else ""
         found = re.search(r":(\d+)/v1", line)
         if found is None:
@@ -183,7 +187,9 @@ def main() -> None:
     parse.add_argument("--sessions", type=int, nargs="+", default=[100])
     parse.add_argument("--seconds", type=float, default=10)
     args = parse.parse_args()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    )
     for sessions in args.sessions:
         row = asyncio.run(run(sessions, args.seconds))
         print(json.dumps(row), flush=True)

@@ -5,10 +5,9 @@ Pure: a request's facts in, an opening or a refusal out. Scenarios and faults co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.protocol.dialects import (
     BETA_HEADER,
@@ -20,10 +19,14 @@ from bridge.protocol.dialects import (
 from bridge.protocol.models import ModelStatus, Socket, lookup
 from bridge.simulator.behaviour import Ending
 from bridge.simulator.endings import ENDINGS
-from bridge.simulator.secret_store import Minted
-from bridge.simulator.settings import DialectMode
 from bridge.simulator.stage import Opening
-from bridge.transport.http import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.simulator.secret_store import Minted
+    from bridge.simulator.settings import DialectMode
+    from bridge.transport.http import Request
 
 Where = Literal["openai", "azure", "azure-preview", "translation"]
 
@@ -104,9 +107,11 @@ def admit(wish: Wish, mode: DialectMode, minted: Minted | None, unix_time: float
         socket = Socket.TRANSLATION if kind is Kind.TRANSLATION else Socket.REALTIME
         known = lookup(model)
         if known is None or known.status_on(today) is ModelStatus.RETIRED:
-            return _naming(ENDINGS["model_not_found"], f"The model `{model}` does not exist or you do not have access to it.")
+            return _naming(
+                ENDINGS["model_not_found"], f"The model `{model}` does not exist or you do not have access to it."
+            )
         if known.socket is not socket:
-            return _naming(ENDINGS["invalid_model"], f"Model \"{model}\" is not supported in realtime mode.")
+            return _naming(ENDINGS["invalid_model"], f'Model "{model}" is not supported in realtime mode.')
     return Opening(dialect=dialect, kind=kind, model=model, unix_time=int(unix_time), config=config)
 
 

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.simulator.conversation import Conversation, Item
-from bridge.simulator.stage import Stage
+if TYPE_CHECKING:
+    from bridge.simulator.conversation import Conversation, Item
+    from bridge.simulator.stage import Stage
 
 _CLOSING = "This is the simulator speaking; no model was asked."
 

@@ -1,13 +1,16 @@
-"""What arrived: for tests and load runs to read back. Counts and times, never content; tracer audio is accounted for."""
+"""What arrived, for tests and load runs to read back: counts and times, never content; tracer audio is counted."""
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bridge.protocol.audio import BYTES_PER_MS
 from bridge.protocol.tracer import TracerAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Sessions remembered after they ended; a record is about 2 KiB, so 20 MiB at the most.
 MAX_SESSIONS = 10_000

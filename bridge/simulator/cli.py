@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from bridge.simulator.fault import Fault
+    from bridge.simulator.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -22,10 +23,14 @@ def cli() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option("--dialect", type=click.Choice(["ga", "beta", "both"]), default="ga", show_default=True)
-@click.option("--scenario", default="good", show_default=True, help="For keys that ask for none; see `sherpa-sim list`.")
+@click.option(
+    "--scenario", default="good", show_default=True, help="For keys that ask for none; see `sherpa-sim list`."
+)
 @click.option("--fault", "faults", multiple=True, metavar="NAME:ARGS", help="Repeatable; see `sherpa-sim list`.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same ids and chances.")
-@click.option("--time-scale", default=1.0, show_default=True, help="Sessions age so many times as fast (720: 60 min in 5 s).")
+@click.option(
+    "--time-scale", default=1.0, show_default=True, help="Sessions age so many times as fast (720: 60 min in 5 s)."
+)
 @click.option("--pace", default=1.0, show_default=True, help="Answers come so many times as fast as recorded.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes on one port.")
 @click.option("--control", is_flag=True, help="Serve the control API under /_sim/.")
@@ -48,8 +53,8 @@ def serve(
     Give your program the base URL that is printed, and any key that begins with sk-. The key chooses the behaviour:
     sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
     """
-    from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late, for --help
-    from bridge.simulator.settings import Settings  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.scenarios import SCENARIOS
+    from bridge.simulator.settings import Settings
 
     if scenario not in SCENARIOS:
         _usage(f"no scenario '{scenario}'{_near(scenario, SCENARIOS)}")
@@ -71,12 +76,9 @@ def serve(
     sys.exit(_serve(settings, host, port, workers))
 
 
-def _serve(settings: object, host: str, port: int, workers: int) -> int:
-    from bridge.simulator.serve import listen, serve_many, serve_one  # noqa: PLC0415 - late, for --help
-    from bridge.simulator.settings import Settings  # noqa: PLC0415 - late, for --help
+def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    from bridge.simulator.serve import listen, serve_many, serve_one
 
-    if not isinstance(settings, Settings):
-        raise AssertionError("settings come from `serve`")
     try:
         listening = listen(host, port)
     except OSError as error:
@@ -97,7 +99,7 @@ def _serve(settings: object, host: str, port: int, workers: int) -> int:
 
 
 def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
-    from bridge.simulator.fault_table import FaultError, parse_fault  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.fault_table import FaultError, parse_fault
 
     try:
         return tuple(parse_fault(text) for text in texts)
@@ -109,16 +111,18 @@ def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_(as_json: bool) -> None:
     """List scenarios with the key that asks for each, faults with their settings, and moments."""
-    from bridge.simulator.fault_table import FAULTS, describe  # noqa: PLC0415 - late, for --help
-    from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late, for --help
-    from bridge.simulator.wire import MOMENTS  # noqa: PLC0415 - late, for --help
+    from bridge.simulator.fault_table import FAULTS, describe
+    from bridge.simulator.scenarios import SCENARIOS
+    from bridge.simulator.wire import MOMENTS
 
     if as_json:
-        import msgspec  # noqa: PLC0415 - late, for --help
+        import msgspec
 
         document = {
             "scenarios": [{"name": one.name, "key": one.key, "summary": one.summary} for one in SCENARIOS.values()],
-            "faults": [{"name": name, "usage": describe(kind), "summary": kind.summary} for name, kind in FAULTS.items()],
+            "faults": [
+                {"name": name, "usage": describe(kind), "summary": kind.summary} for name, kind in FAULTS.items()
+            ],
             "moments": list(MOMENTS),
         }
         click.echo(msgspec.json.encode(document))
@@ -134,7 +138,7 @@ def list_(as_json: bool) -> None:
 
 
 def _near(name: str, known: object) -> str:
-    import difflib  # noqa: PLC0415 - only when something is wrong
+    import difflib
 
     close = difflib.get_close_matches(name, list(known) if isinstance(known, dict) else [], n=1)
     return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"

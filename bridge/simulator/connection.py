@@ -142,6 +142,7 @@ class AudioCounter:
         self._record, self._stream = record, account.stream()
 
     def __call__(self, pcm: bytes) -> None:
+        """Take a piece of audio, decoded to PCM16."""
         self._record.audio_bytes += len(pcm)
         self._stream.feed(pcm)
 

@@ -5,7 +5,6 @@ It changes and shows only this simulator; keys in it are the made-up keys of tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from bridge.simulator.wire import Act, CloseFrame, Drop, Reset
 from bridge.transport.http import Request, Response, json_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from bridge.simulator.arrivals import SessionRecord
     from bridge.simulator.connection import Connection
     from bridge.simulator.fault import Fault

@@ -6,7 +6,6 @@ Both listen on loopback, on a port of the system's choice, and end with their bl
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,10 +15,12 @@ import trio
 from bridge.secret import Secret
 from bridge.simulator.scenarios import SCENARIOS
 from bridge.simulator.server import Simulator
-from bridge.simulator.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from bridge.simulator.arrivals import Arrivals
+    from bridge.simulator.settings import Settings
 
 #: How long a thread's simulator may take to start or to end.
 _THREAD_SECONDS = 10.0

@@ -5,16 +5,21 @@ Which status, close code and finding each leads to is known by `bridge.protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bridge.simulator.behaviour import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _INVALID = "invalid_request_error"
 _QUOTA = "insufficient_quota"
 _BILLING = "You exceeded your current quota, please check your plan and billing details."
 
 
-def _ending(code: str | None, message: str, close: int | None, kind: str = _INVALID, param: str | None = None) -> Ending:
+def _ending(
+    code: str | None, message: str, close: int | None, kind: str = _INVALID, param: str | None = None
+) -> Ending:
     return Ending(type=kind, code=code, message=message, close_code=close, param=param)
 
 
@@ -50,9 +55,7 @@ ENDINGS: Mapping[str, Ending] = {
     "organization_usage_limit_exceeded": _ending(
         "organization_usage_limit_exceeded", "Your organization has reached its usage limit.", 1013, _QUOTA
     ),
-    "session_expired": _ending(
-        "session_expired", "Your session hit the maximum duration of 60 minutes.", 1001
-    ),
+    "session_expired": _ending("session_expired", "Your session hit the maximum duration of 60 minutes.", 1001),
     "rate_limit_exceeded": _ending(
         "rate_limit_exceeded",
         "Rate limit reached for gpt-realtime on requests per day (RPD): Limit 1000, Used 1000, Requested 1.",

@@ -7,13 +7,16 @@ value serves every connection. Chance comes from the connection's seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bridge.simulator.behaviour import Behaviour, Ending
 from bridge.simulator.wire import SERVER_MOMENTS, Life, Text, Timed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.simulator.behaviour import Behaviour, Ending
 
 
 class Place(StrEnum):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from bridge.simulator.endings import ENDINGS
 from bridge.simulator.fault import BadHandshake, Fault, Place
@@ -33,6 +33,9 @@ from bridge.simulator.wire_faults import (
     Stall,
     Truncate,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _ALL: tuple[type[Fault], ...] = (
     Refuse, Http, Handshake, Create, Confirm, Reply, Transcription, Storm, Expire, CloseAt, DropAt, ResetAt, HalfOpen,

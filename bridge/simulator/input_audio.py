@@ -6,16 +6,19 @@ Audio is measured and forgotten: the buffer knows how much it holds, not what, e
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio import BYTES_PER_MS
 from bridge.protocol.dialects import Kind
 from bridge.protocol.g711 import alaw_to_pcm24k, ulaw_to_pcm24k
 from bridge.simulator import updates
 from bridge.simulator.conversation import Item
-from bridge.simulator.stage import Stage
 from bridge.simulator.vad import EnergyVad, SpeechStarted, SpeechStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bridge.simulator.stage import Stage
 
 #: What one append may carry (OpenAPI).
 MAX_APPEND_BYTES = 15 * 1024 * 1024
@@ -87,7 +90,9 @@ class InputAudio:
         if decoder is not None:
             return decoder(raw)
         if len(raw) % 2:
-            stage.fail("invalid_value", "Invalid 'audio'. PCM16 has two bytes a sample; this has an odd number.", "audio")
+            stage.fail(
+                "invalid_value", "Invalid 'audio'. PCM16 has two bytes a sample; this has an odd number.", "audio"
+            )
             return None
         return raw
 

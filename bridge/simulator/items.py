@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.item_schema import ITEM_SCHEMAS
 from bridge.protocol.nodes import check
 from bridge.simulator.conversation import Item
-from bridge.simulator.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.simulator.stage import Stage
 
 
 def announce(stage: Stage, item: Item, after: str | None = None) -> None:

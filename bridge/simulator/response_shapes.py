@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.simulator.conversation import Item
-from bridge.simulator.stage import Stage
 from bridge.simulator.updates import output_encoding, voice_of
+
+if TYPE_CHECKING:
+    from bridge.simulator.conversation import Item
+    from bridge.simulator.stage import Stage
 
 #: Tokens a second of audio, in and out: one for 100 ms heard, one for 50 ms spoken (pricing guide).
 _INPUT_TOKENS_PER_MS, _OUTPUT_TOKENS_PER_MS = 1 / 100, 1 / 50

@@ -5,19 +5,22 @@ How a response streams is `streaming.py`; here is when it may begin and how it e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects import Kind
 from bridge.protocol.nodes import check
 from bridge.protocol.schema import RESPONSE_SCHEMAS
 from bridge.simulator import streaming
 from bridge.simulator.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
-from bridge.simulator.conversation import Item
 from bridge.simulator.items import item_from
 from bridge.simulator.response_shapes import Run, rate_limits
-from bridge.simulator.schedule import Due
-from bridge.simulator.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from bridge.simulator.conversation import Item
+    from bridge.simulator.schedule import Due
+    from bridge.simulator.stage import Stage
 
 
 class Responses:
@@ -139,7 +142,5 @@ class Responses:
         stage.send("response.done", response=run.shown(stage, usage=True))
         if where == "after":
             limits = rate_limits(run.spent)
-            stage.later(
-                stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits)
-            )
+            stage.later(stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits))
         self._on_idle()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +19,9 @@ from bridge.simulator.behaviour import Ending
 from bridge.simulator.endings import ENDINGS
 from bridge.simulator.secret_store import Minted, SecretStore
 from bridge.transport.http import Request, Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 #: Lifetimes of a secret in seconds (OpenAPI): GA 10 to 7200, 600 unless asked; beta one minute.
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
@@ -179,9 +181,9 @@ class Rest:
             ending = Ending(type="invalid_request_error", code="invalid_offer", message="The SDP offer is missing.")
             return self.error(400, ending)
         call_id = f"rtc_{self._random.getrandbits(96):024x}"
-        answer = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=no media in the simulator\r\nt=0 0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"
+        lines = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=no media here", "t=0 0", "m=audio 0 UDP/TLS/RTP/SAVPF 0", "")
         headers = (("content-type", "application/sdp"), ("location", f"/v1/realtime/calls/{call_id}"))
-        return Response(201, (*headers, *self.headers()), answer.encode())
+        return Response(201, (*headers, *self.headers()), "\r\n".join(lines).encode())
 
     def _beta_sdp(self, _call: Call) -> Response:
         return self.error(400, ENDINGS["beta_api_shape_disabled"])

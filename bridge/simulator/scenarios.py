@@ -6,12 +6,10 @@ To add one: a line in the table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bridge.simulator.endings import ENDINGS
-from bridge.simulator.fault import Fault
 from bridge.simulator.session_faults import (
     Confirm,
     Create,
@@ -35,6 +33,11 @@ from bridge.simulator.wire_faults import (
     Stall,
     Truncate,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.simulator.fault import Fault
 
 _KEY_PREFIX = "sk-scenario-"
 

@@ -11,7 +11,7 @@ in-memory link, a property test) brings the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,12 +19,14 @@ from bridge.protocol.dialects import Dialect, Kind
 from bridge.protocol.events import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
 from bridge.simulator import items, updates
 from bridge.simulator.behaviour import Behaviour, Ending
-from bridge.simulator.conversation import Item
 from bridge.simulator.input_audio import InputAudio, creates_response, interrupts_response
 from bridge.simulator.responses import Responses
 from bridge.simulator.stage import Close, Opening, Out, Send, Stage
 from bridge.simulator.transcripts import transcribe
 from bridge.simulator.translation import Translation
+
+if TYPE_CHECKING:
+    from bridge.simulator.conversation import Item
 
 __all__ = ["Close", "Opening", "Out", "Script", "Send"]
 

@@ -6,14 +6,18 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
 from bridge.simulator.secret_store import FolderSecrets, MemorySecrets
 from bridge.simulator.server import Simulator
-from bridge.simulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.simulator.settings import Settings
 
 #: Connections that may wait to be accepted: a reconnect storm of thousands must not be cut by the listener itself.
 _BACKLOG = 4096

@@ -1,11 +1,10 @@
-"""The simulated service: one port for REST and sockets. Routes, credentials, scenarios; the session itself is `script.py`."""
+"""The simulated service: one port for REST and sockets. Routes, credentials, scenarios; the session is `script.py`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import trio
 
@@ -24,7 +23,11 @@ from bridge.simulator.secret_store import MemorySecrets, Minted, SecretStore
 from bridge.simulator.settings import Settings
 from bridge.simulator.wire import Wire
 from bridge.transport.door import Upgrade, serve_stream, serve_tcp
-from bridge.transport.http import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bridge.transport.http import Request, Response
 
 _MINT_PATHS = frozenset(
     {
@@ -228,7 +231,9 @@ def _no_such_key(key: str) -> Ending:
     if not key.startswith("sk-scenario-"):
         return ENDINGS["invalid_api_key"]
     known = ", ".join(SCENARIOS)
-    return replace(ENDINGS["invalid_api_key"], message=f"This simulator has no scenario '{key[12:80]}'. It has: {known}.")
+    return replace(
+        ENDINGS["invalid_api_key"], message=f"This simulator has no scenario '{key[12:80]}'. It has: {known}."
+    )
 
 
 def _proxy_headers(seed: int) -> tuple[tuple[str, str], ...]:
@@ -250,4 +255,3 @@ async def _spoil(upgrade: Upgrade, how: BadHandshake) -> None:
     await stream.send_all(wrong[how])
     while await stream.receive_some():
         pass
-

@@ -106,7 +106,9 @@ class Reply(Fault):
     """Answer otherwise: fail without an `error` event, fall silent, echo, call a function."""
 
     name: ClassVar[str] = "reply"
-    summary: ClassVar[str] = "how=fail (response.done failed, no error event), silence, echo or function, after N good ones"
+    summary: ClassVar[str] = (
+        "how=fail (response.done failed, no error event), silence, echo or function, after N good ones"
+    )
     how: str = "fail"
     code: str = ""
     after: int = 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bridge.simulator.fault import Fault
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.simulator.fault import Fault
 
 DialectMode = Literal["ga", "beta", "both"]
 

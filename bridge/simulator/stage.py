@@ -1,6 +1,6 @@
 """What the parts of a session's script share: identity, configuration, conversation, time, and what goes out.
 
-The parts (`updates`, `input_audio`, `items`, `responses`, `transcripts`) act on a `Stage`; `script.py` puts them together.
+The parts (`updates`, `input_audio`, `items`, `responses`, `transcripts`) act on a `Stage`; `script.py` joins them.
 No I/O: what is to be sent gathers in `outs`.
 """
 
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects import RENAMES, Dialect, Kind
 from bridge.simulator.behaviour import Behaviour, Ending
 from bridge.simulator.conversation import Conversation
 from bridge.simulator.schedule import Due, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _ALPHABET = string.ascii_letters + string.digits
 

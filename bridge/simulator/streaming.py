@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.protocol.audio import BYTES_PER_MS, bytes_of
 from bridge.protocol.g711 import pcm24k_to_alaw, pcm24k_to_ulaw
@@ -18,9 +18,11 @@ from bridge.simulator.answers import Call, Say, answer_to
 from bridge.simulator.behaviour import FIRST_DELTA_SECONDS
 from bridge.simulator.conversation import Item
 from bridge.simulator.response_shapes import Run, tokens_of
-from bridge.simulator.stage import Stage
 from bridge.simulator.updates import output_encoding, voice_of
 from bridge.simulator.voice import speak, word_timings
+
+if TYPE_CHECKING:
+    from bridge.simulator.stage import Stage
 
 #: How much audio one delta carries, and how far apart text deltas come (about 60 tokens a second).
 DELTA_MS = 100

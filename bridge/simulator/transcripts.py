@@ -6,12 +6,16 @@ The simulator does not understand speech. It says honestly how much it heard, wo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
 from bridge.simulator.behaviour import TRANSCRIPT_DONE_SECONDS, TRANSCRIPT_FIRST_SECONDS
-from bridge.simulator.conversation import Item
-from bridge.simulator.stage import Stage
 from bridge.simulator.updates import transcription_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from bridge.simulator.conversation import Item
+    from bridge.simulator.stage import Stage
 
 _NAME = "conversation.item.input_audio_transcription"
 #: Models that send the whole text as one delta (OpenAPI).

@@ -1,14 +1,17 @@
-"""A translation session: audio in, audio and two transcripts out, as long as there is speech. No turns, no responses."""
+"""A translation session: audio in, audio and two transcripts out, while there is speech. No turns, no responses."""
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio import BYTES_PER_MS, loudness
-from bridge.simulator.stage import Stage
 from bridge.simulator.voice import speak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bridge.simulator.stage import Stage
 
 #: The service works best in chunks of this size (guide); the simulator answers in them.
 CHUNK_MS = 200

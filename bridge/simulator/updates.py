@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects import Kind
 from bridge.protocol.models import lookup
 from bridge.protocol.nodes import Fault, check
 from bridge.protocol.schema import SESSION_SCHEMAS
 from bridge.protocol.sessions import conflict, defaults, merge
-from bridge.simulator.stage import Stage
+
+if TYPE_CHECKING:
+    from bridge.simulator.stage import Stage
+
 
 def opening_config(stage: Stage) -> dict[str, Any]:
     """Give the session object that `session.created` shows."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bridge.simulator.fault import Fault
 from bridge.simulator.wire import SERVER_MOMENTS, Act, CloseFrame, Drop, Freeze, Life, Raw, Reset, Text, Timed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)

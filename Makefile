@@ -1,0 +1,61 @@
+# Two commands do everything: `make demo` and `make test`. They need Python 3.11+, its venv module and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test check format nightly bench clean
+
+help:
+	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
+	@echo "make test      run all tests"
+	@echo "make check     ruff, mypy --strict, layers"
+	@echo "make nightly   the long tests too"
+	@echo "make bench     measure; figures are kept in docs/benchmarks.md"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed and '$(PYTHON)' is not: try  make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is missing: on Debian and Ubuntu  apt install python3-venv"; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml
+	@echo "installing sherpa-realtime"
+	@$(PIP) -e . || { echo "pip could not install what pyproject.toml names; its reason stands above"; exit 1; }
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	@echo "installing what the tests need"
+	@$(PIP) -e '.[dev]' || { echo "pip could not install the [dev] extra; its reason stands above"; exit 1; }
+	@touch $@ $(VENV)/.base
+
+demo: $(VENV)/.base
+	@$(BIN)/sherpa-probe access --simulate
+	@$(BIN)/python -m probes.demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m "not nightly"
+
+nightly: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.peek
+	$(BIN)/python -m benchmarks.audio
+	$(BIN)/python -m benchmarks.link
+	$(BIN)/python -m benchmarks.simulator --sessions 100 200 400
+
+clean:
+	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .hypothesis

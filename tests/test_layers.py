@@ -1,0 +1,149 @@
+"""The house's layers, read from the imports: lower lines know nothing of higher ones, and there are no circles."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("bridge", "probes", "reports", "loadtests")
+
+#: Longest prefix wins. A module may import what stands on a lower layer, or in its own folder.
+LAYERS = {
+    "bridge.protocol": 0,
+    "bridge.core": 0,
+    "bridge.secret": 0,
+    "reports.model": 0,
+    "bridge.config": 1,
+    "bridge.telemetry": 1,
+    "bridge.transport": 1,
+    "reports": 1,
+    "bridge.upstream": 2,
+    "bridge.simulator": 2,
+    "bridge.driver": 3,
+    "bridge.server": 3,
+    "probes": 4,
+    "loadtests": 4,
+}
+#: Modules that belong to a group without standing in its folder.
+BESIDE = {"bridge.key_source": "bridge.config", "bridge.settings_file": "bridge.config"}
+#: What the lowest layer may use beside the standard library.
+ALLOWED_LOW = {
+    "bridge.protocol": {"msgspec"},
+    "bridge.core": set[str](),
+    "bridge.secret": set[str](),
+    "reports.model": set[str](),
+}
+#: Never, whatever the layers say.
+FORBIDDEN = [("bridge.server", "bridge.simulator"), ("loadtests", "trio"), ("bridge.core", "bridge.protocol.wav")]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, late and type-only imports included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{name.name}" for name in node.names if is_module(f"{node.module}.{name.name}"))
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / Path(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def group_of(module: str) -> str | None:
+    """The entry of LAYERS that a module belongs to."""
+    parts = BESIDE.get(module, module).split(".")
+    prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in LAYERS), None)
+
+
+def in_house(module: str) -> bool:
+    return module.split(".", maxsplit=1)[0] in PACKAGES and module != "bridge"
+
+
+def test_every_module_has_a_layer() -> None:
+    homeless = [module_of(path) for path in sources() if group_of(module_of(path)) is None]
+    assert homeless == ["bridge"]
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_a_module_imports_only_lower_layers_and_its_own_folder(path: Path) -> None:
+    module = module_of(path)
+    group = group_of(module)
+    if group is None:
+        assert imports_of(path) == set()
+        return
+    for name in filter(in_house, imports_of(path)):
+        other = group_of(name)
+        assert other is not None, f"{module} imports {name}, which has no layer"
+        assert other == group or LAYERS[other] < LAYERS[group] or name == "reports", f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in sources() if group_of(module_of(p)) in ALLOWED_LOW], ids=module_of)
+def test_the_lowest_layer_uses_the_standard_library_only(path: Path) -> None:
+    allowed = ALLOWED_LOW[group_of(module_of(path)) or ""]
+    outside = {name.split(".")[0] for name in imports_of(path)} - set(sys.stdlib_module_names) - set(PACKAGES)
+    assert outside <= allowed, f"{module_of(path)} imports {outside - allowed}"
+
+
+def test_click_stands_only_in_the_command_modules() -> None:
+    users = {module_of(path) for path in sources() if any(name.split(".")[0] == "click" for name in imports_of(path))}
+    assert users == {module for module in users if module.endswith("cli")}
+    assert "probes.cli" in users
+
+
+def test_what_is_forbidden_is_not_imported() -> None:
+    for path in sources():
+        module = module_of(path)
+        for who, what in FORBIDDEN:
+            if module == who or module.startswith(f"{who}."):
+                assert not {name for name in imports_of(path) if name == what or name.startswith(f"{what}.")}
+
+
+def test_modules_do_not_import_one_another_in_a_circle() -> None:
+    graph = {module_of(path): {name for name in runtime_imports(path) if is_module(name)} for path in sources()}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"a circle: {' -> '.join((*path, module))}"
+        if module not in done:
+            for name in graph.get(module, ()):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+    assert done >= set(graph)
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """What is imported when the module is: neither type-only nor inside functions."""
+    tree = ast.parse(path.read_text())
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    ]
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+    return found - {module_of(path)}
