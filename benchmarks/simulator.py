@@ -187,9 +187,8 @@ def main() -> None:
     parse.add_argument("--sessions", type=int, nargs="+", default=[100])
     parse.add_argument("--seconds", type=float, default=10)
     args = parse.parse_args()
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}")
     for sessions in args.sessions:
         row = asyncio.run(run(sessions, args.seconds))
         print(json.dumps(row), flush=True)
