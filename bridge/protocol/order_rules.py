@@ -1,0 +1,165 @@
+"""The rules of order, each with its sentence, and the bounded memory in which the order checker keeps what it saw.
+
+No rule is applied here: see `order.py`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+V = TypeVar("V")
+
+#: A rule and a message: what the parts of the checker tell it.
+Found: TypeAlias = tuple[str, str]
+
+#: Items, responses and transcriptions remembered. The longest session is 60 minutes; a turn a second would make 3,600.
+REMEMBERED = 4_096
+
+#: Event ids remembered, to notice a repeated frame. A frame is repeated at once or not at all.
+REMEMBERED_EVENTS = 512
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        # The session.
+        "event-before-session-created": "Nothing but an error comes before the event that opens the session.",
+        "session-created-twice": "A session is opened once.",
+        "session-of-other-kind": "The session's type is that of the socket it was opened on.",
+        "session-not-created": "A session opens, or it is refused with an error.",
+        "conversation-created-twice": "The conversation is announced once, if at all.",
+        "conversation-created-late": "The conversation is announced before its first item or response.",
+        "event-after-fatal-error": "After an error that ends the session comes the close and nothing else.",
+        "event-after-session-closed": "After session.closed comes the close and nothing else.",
+        "event-of-other-dialect": "A server speaks one dialect.",
+        "response-in-transcription": "A transcription session has no responses.",
+        "missing-field": "An event has all its required fields.",
+        "event-id-repeated": "Every event has an id of its own.",
+        # What the user says.
+        "speech-started-twice": "Speech starts once, and not again before it has stopped.",
+        "speech-stopped-without-start": "Speech that stops has started, under the same item id.",
+        "speech-not-committed": "Speech that has stopped is committed before other speech starts.",
+        "committed-before-speech-stopped": "Speech is committed after it has stopped.",
+        "committed-other-item": "What is committed is the item that the speech events announced.",
+        "committed-twice": "An item is committed once.",
+        "committed-item-missing": "A committed item is added to the conversation, before the next commit.",
+        "item-before-commit": "An item that speech events announced is added after its commit.",
+        # Items.
+        "item-added-twice": "An item is added to the conversation once.",
+        "item-done-before-added": "An item is done after it was added.",
+        "item-done-twice": "An item is done once.",
+        "item-not-done": "An item that was added gets done.",
+        "item-before-output-item": "An item that the model writes is added after response.output_item.added names it.",
+        "item-done-part-open": "An item is completed after all its content parts are done.",
+        "item-unknown": "What is truncated, deleted or retrieved is an item of the conversation.",
+        "truncated-item-not-assistant": "Only what the assistant said can be truncated.",
+        "previous-item-unknown": "previous_item_id names another item of the conversation.",
+        "out-of-band-item-added": "Items of an out-of-band response stay out of the conversation.",
+        "transcription-unknown-item": "Only an item that was announced, committed or added is transcribed.",
+        "transcription-after-end": "A transcription ends once, with completed or failed, and says nothing afterwards.",
+        "transcription-not-ended": "A transcription that has begun ends with completed or failed.",
+        # Responses.
+        "response-created-twice": "A response is created once.",
+        "response-already-active": "The default conversation has one response at a time.",
+        "event-before-response-created": "Events of a response come after its response.created.",
+        "response-done-before-created": "A response is done after it was created.",
+        "response-done-twice": "A response is done once.",
+        "response-done-in-progress": "A response that is done says how it ended.",
+        "response-done-item-open": "A response completes after all its items are done.",
+        "response-not-done": "A response that was created gets done.",
+        "event-after-response-done": "Events of a response come before its response.done.",
+        "output-item-added-twice": "Each output index and each output item of a response is added once.",
+        "event-before-output-item": "Events of an output item come after response.output_item.added.",
+        "event-after-output-item-done": "Events of an output item come before its response.output_item.done.",
+        "output-item-done-twice": "An output item is done once.",
+        "output-item-done-part-open": "An output item completes after its parts and arguments are done.",
+        "item-id-changed": "All events of an output item name the same item.",
+        "call-id-changed": "All events of a function call name the same call.",
+        "content-part-added-twice": "Each content part of an item is added once.",
+        "content-part-done-twice": "A content part is done once.",
+        "content-part-done-stream-open": "A content part is done after its text, transcript and audio are.",
+        "content-before-part": "Text, transcript and audio come after the response.content_part.added of their part.",
+        "content-after-done": "Text, transcript, audio and arguments end with their done event.",
+        "content-of-other-kind": "A text part holds text; an audio part holds audio and its transcript.",
+        "text-differs-from-deltas": "The final text, transcript or arguments are what the deltas add up to.",
+        "arguments-without-call": "Only a function call has arguments.",
+    }
+)
+"""Rule id to one sentence that says how it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An event out of order."""
+
+    rule: str
+    index: int
+    """Position of the event among all that were fed, from 0; their number, where the end is what is wrong."""
+    event_type: str
+    """Type of the event; "" where the end is what is wrong."""
+    message: str
+    """What was seen and what was expected, with the ids concerned."""
+
+
+class Recent(Generic[V]):
+    """A mapping that forgets its oldest entries beyond `limit`, and knows that it has.
+
+    An hour of events must not fill the memory. Once something was forgotten, an unknown key proves nothing any more.
+    """
+
+    __slots__ = ("_entries", "_limit", "forgot")
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._entries: OrderedDict[str, V] = OrderedDict()
+        self._limit = limit
+        self.forgot = False
+
+    def __setitem__(self, key: str, value: V) -> None:
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+            self.forgot = True
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def get(self, key: str) -> V | None:
+        """Look up an entry, without making it younger."""
+        return self._entries.get(key)
+
+    def pop(self, key: str) -> V | None:
+        """Take an entry out; that is no forgetting."""
+        return self._entries.pop(key, None)
+
+    def entries(self) -> Iterator[tuple[str, V]]:
+        """Give keys and values, oldest first."""
+        return iter(self._entries.items())
+
+
+def text_of(event: Mapping[str, object], name: str) -> str | None:
+    """Give a field if it is a string: ids that are missing or something else are reported as missing, not looked up."""
+    value = event.get(name)
+    return value if isinstance(value, str) else None
+
+
+def object_of(event: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """Give a field if it is an object, and an empty one otherwise."""
+    value = event.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def index_of(event: Mapping[str, object], name: str) -> int:
+    """Give an index; 0 where it is left out, as the live service does in transcription deltas."""
+    value = event.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.nodes import (
+    Choice,
+    Combination,
+    Const,
+    Either,
+    Flag,
+    Integer,
+    ListOf,
+    Maybe,
+    Node,
+    Number,
+    Object,
+    OneOf,
+    Open,
+    Text,
+    check,
+    listed,
+)
+from bridge.protocol.schema import RESPONSE_SCHEMAS, SESSION_SCHEMAS
+
+POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Maybe(Text(3))}, required=("type", "x"))
+SHAPE = OneOf({"point": POINT, "blob": Open()})
+
+
+@pytest.mark.parametrize(
+    ("value", "node"),
+    [
+        ("four", Text(4)),
+        ("a", Choice(("a", "b"))),
+        ("a", Const("a")),
+        (1, Integer(1, 1)),
+        (1, Number(0.5, 1)),
+        (0.5, Number(0.5, 1)),
+        (False, Flag()),
+        (None, Maybe(Flag())),
+        (True, Maybe(Flag())),
+        ([], ListOf(Flag())),
+        ([True, False], ListOf(Flag())),
+        (["text", "audio"], Combination("modalities", (("audio", "text"),))),
+        ("inf", Either((Integer(), Const("inf")))),
+        (7, Either((Integer(), Const("inf")))),
+        ({"type": "point", "x": 0}, SHAPE),
+        ({"type": "point", "x": 9, "label": None}, SHAPE),
+        ({"type": "blob", "anything": [1]}, SHAPE),
+        ({"a": 1}, Open("an object")),
+        (None, Open()),
+    ],
+)
+def test_what_fits_has_no_fault(value: object, node: Node) -> None:
+    assert check(value, node) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "node", "code", "message"),
+    [
+        (7, Text(), "invalid_type", "Invalid type for 's': expected a string, but got an integer instead."),
+        (True, Integer(), "invalid_type", "Invalid type for 's': expected an integer, but got a boolean instead."),
+        (
+            1.5,
+            Integer(),
+            "invalid_type",
+            "Invalid type for 's': expected an integer, but got a decimal number instead.",
+        ),
+        ("1", Number(), "invalid_type", "Invalid type for 's': expected a decimal number, but got a string instead."),
+        (1, Flag(), "invalid_type", "Invalid type for 's': expected a boolean, but got an integer instead."),
+        (None, Text(), "invalid_type", "Invalid type for 's': expected a string, but got null instead."),
+        ({}, ListOf(Text()), "invalid_type", "Invalid type for 's': expected an array, but got an object instead."),
+        ([], POINT, "invalid_type", "Invalid type for 's': expected an object, but got an array instead."),
+        ("x", SHAPE, "invalid_type", "Invalid type for 's': expected an object, but got a string instead."),
+        ("x", Open("an object"), "invalid_type", "Invalid type for 's': expected an object, but got a string instead."),
+        (
+            [],
+            Either((Integer(), Const("inf"))),
+            "invalid_type",
+            "Invalid type for 's': expected one of an integer or a string, but got an array instead.",
+        ),
+        ("c", Choice(("a", "b")), "invalid_value", "Invalid value: 'c'. Supported values are: 'a' and 'b'."),
+        ("c", Const("a"), "invalid_value", "Invalid value: 'c'. Supported values are: 'a'."),
+        (
+            16_000,
+            Integer(24_000),
+            "integer_below_min_value",
+            "Invalid 's': integer below minimum value. Expected a value >= 24000, but got 16000 instead.",
+        ),
+        (
+            2,
+            Integer(0, 1),
+            "integer_above_max_value",
+            "Invalid 's': integer above maximum value. Expected a value <= 1, but got 2 instead.",
+        ),
+        (
+            0.5,
+            Number(0.6, 1.2),
+            "decimal_below_min_value",
+            "Invalid 's': decimal below minimum value. Expected a value >= 0.6, but got 0.5 instead.",
+        ),
+        (
+            2,
+            Number(0.6, 1.2),
+            "decimal_above_max_value",
+            "Invalid 's': decimal above maximum value. Expected a value <= 1.2, but got 2 instead.",
+        ),
+        (
+            "four",
+            Text(3),
+            "string_above_max_length",
+            (
+                "Invalid 's': string too long. "
+                "Expected a string with maximum length 3, but got a string with length 4 instead."
+            ),
+        ),
+        (
+            ["audio", "text"],
+            Combination("modalities", (("text",), ("audio",))),
+            "invalid_value",
+            "Invalid modalities: ['audio', 'text']. Supported combinations are: ['text'] and ['audio'].",
+        ),
+    ],
+)
+def test_each_fault_has_its_code_and_its_words(value: object, node: Node, code: str, message: str) -> None:
+    fault = check(value, node, "s")
+    assert fault is not None
+    assert (fault.code, fault.message, fault.param) == (code, message, "s")
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "param"),
+    [
+        ({}, "missing_required_parameter", "s.type"),
+        ({"type": "circle"}, "invalid_value", "s.type"),
+        ({"type": 3}, "invalid_type", "s.type"),
+        ({"type": "point"}, "missing_required_parameter", "s.x"),
+        ({"type": "point", "x": 1, "y": 1}, "unknown_parameter", "s.y"),
+        ({"type": "point", "x": 1, "label": "long"}, "string_above_max_length", "s.label"),
+    ],
+)
+def test_a_fault_inside_names_its_path(value: object, code: str, param: str) -> None:
+    fault = check(value, SHAPE, "s")
+    assert fault is not None
+    assert (fault.code, fault.param) == (code, param)
+
+
+def test_a_fault_in_a_list_names_the_index() -> None:
+    fault = check([{"type": "blob"}, {"type": "point", "x": 10}], ListOf(SHAPE), "tools")
+    assert fault is not None
+    assert fault.param == "tools[1].x"
+
+
+def test_an_empty_path_leaves_field_names_bare() -> None:
+    fault = check({"z": 1}, Object({}), "")
+    assert fault is not None
+    assert fault.message == "Unknown parameter: 'z'."
+
+
+def test_a_missing_field_is_told_before_an_unknown_one_and_the_type_before_both_values() -> None:
+    assert check({"bad": 1}, POINT, "s") == check({}, POINT, "s")
+    fault = check({"x": 99, "type": "line"}, POINT, "s")
+    assert fault is not None
+    assert fault.param == "s.type"
+
+
+def test_fields_are_looked_at_in_the_order_they_were_sent() -> None:
+    node = Object({"a": Flag(), "b": Flag()})
+    first, second = check({"b": 1, "a": 1}, node, "s"), check({"a": 1, "b": 1}, node, "s")
+    assert first is not None
+    assert second is not None
+    assert (first.param, second.param) == ("s.b", "s.a")
+
+
+def test_a_constant_can_refuse_a_value_in_its_own_words() -> None:
+    fault = check("b", Const("a", refusals={"b": ("invalid_parameter", "Not here.")}), "s")
+    assert fault is not None
+    assert (fault.code, fault.message) == ("invalid_parameter", "Not here.")
+
+
+def test_lists_are_spelled_like_the_service_does() -> None:
+    assert [listed("a"), listed("ab"), listed("abc")] == ["'a'", "'a' and 'b'", "'a', 'b', and 'c'"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "audio", "input", "tools", "voice", "session"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_no_json_value_makes_a_check_raise(value: object) -> None:
+    decoded = json.loads(json.dumps(value))
+    for node in (*SESSION_SCHEMAS.values(), *RESPONSE_SCHEMAS.values()):
+        fault = check(decoded, node)
+        assert fault is None or fault.message
+    assert check({}, SESSION_SCHEMAS[Dialect.BETA, Kind.CONVERSATION]) is None

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.schema import RESPONSE_SCHEMAS, SESSION_SCHEMAS, check
+from bridge.protocol.shapes import (
+    FLAT_TO_NESTED,
+    FORMATS,
+    item_to_flat,
+    item_to_nested,
+    response_to_flat,
+    response_to_nested,
+    to_flat,
+    to_nested,
+)
+
+VAD = st.none() | st.fixed_dictionaries(
+    {"type": st.just("server_vad")},
+    optional={"threshold": st.floats(0, 1), "prefix_padding_ms": st.integers(0, 900), "create_response": st.booleans()},
+)
+TRANSCRIPTION = st.none() | st.fixed_dictionaries({}, optional={"model": st.just("whisper-1"), "language": st.text()})
+NOISE = st.none() | st.fixed_dictionaries({"type": st.sampled_from(["near_field", "far_field"])})
+TOOLS = st.lists(st.fixed_dictionaries({"type": st.just("function"), "name": st.text(min_size=1)}), max_size=2)
+#: Fields that stand at the top and mean the same in both shapes.
+SAME: dict[str, st.SearchStrategy[Any]] = {
+    "model": st.text(),
+    "instructions": st.text(),
+    "tools": TOOLS,
+    "tool_choice": st.sampled_from(["auto", "none", "required"]),
+    "tracing": st.none() | st.just("auto"),
+    "prompt": st.none() | st.fixed_dictionaries({"id": st.text()}),
+    "include": st.none(),
+}
+TOKENS = st.integers(1, 4096) | st.just("inf")
+FLAT = st.fixed_dictionaries(
+    {},
+    optional={
+        **SAME,
+        "modalities": st.sampled_from([["text"], ["audio", "text"]]),
+        "voice": st.sampled_from(["alloy", "cedar"]),
+        "speed": st.floats(0.25, 1.5),
+        "input_audio_format": st.sampled_from(sorted(FORMATS)),
+        "output_audio_format": st.sampled_from(sorted(FORMATS)),
+        "input_audio_transcription": TRANSCRIPTION,
+        "input_audio_noise_reduction": NOISE,
+        "turn_detection": VAD,
+        "max_response_output_tokens": TOKENS,
+    },
+)
+FORMAT = st.sampled_from([dict(nested) for nested in FORMATS.values()])
+INPUT = {"format": FORMAT, "transcription": TRANSCRIPTION, "noise_reduction": NOISE, "turn_detection": VAD}
+OUTPUT = {"format": FORMAT, "voice": st.sampled_from(["alloy", "cedar"]), "speed": st.floats(0.25, 1.5)}
+
+
+def some_of(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the fields, but never none: an empty group is not worth a word in either shape."""
+    return st.fixed_dictionaries({}, optional=fields).filter(bool)
+
+
+NESTED = st.fixed_dictionaries(
+    {"type": st.just("realtime")},
+    optional={
+        **SAME,
+        "output_modalities": st.sampled_from([["text"], ["audio"]]),
+        "max_output_tokens": TOKENS,
+        "audio": some_of({"input": some_of(INPUT), "output": some_of(OUTPUT)}),
+    },
+)
+
+
+@given(FLAT)
+def test_flat_to_nested_and_back_loses_nothing(flat: dict[str, Any]) -> None:
+    there = to_nested(flat)
+    back = to_flat(there.session)
+    assert (back.session, there.lost, back.lost) == (flat, (), ())
+
+
+@given(NESTED)
+def test_nested_to_flat_and_back_loses_nothing(nested: dict[str, Any]) -> None:
+    there = to_flat(nested)
+    back = to_nested(there.session)
+    assert (back.session, there.lost, back.lost) == (nested, (), ())
+
+
+@given(FLAT)
+def test_a_legal_flat_session_becomes_a_legal_nested_one(flat: dict[str, Any]) -> None:
+    assert check(flat, SESSION_SCHEMAS[Dialect.BETA, Kind.CONVERSATION]) is None
+    assert check(to_nested(flat).session, SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]) is None
+
+
+def test_the_table_reads_as_the_migration_does() -> None:
+    flat = {
+        "modalities": ["text", "audio"],
+        "voice": "ash",
+        "input_audio_format": "pcm16",
+        "output_audio_format": "g711_alaw",
+        "turn_detection": None,
+        "input_audio_transcription": {"model": "whisper-1"},
+        "max_response_output_tokens": 100,
+    }
+    assert to_nested(flat).session == {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "turn_detection": None,
+                "transcription": {"model": "whisper-1"},
+            },
+            "output": {"voice": "ash", "format": {"type": "audio/pcma"}},
+        },
+        "max_output_tokens": 100,
+    }
+
+
+def test_a_transcription_session_says_so_and_keeps_its_input() -> None:
+    flat = {
+        "input_audio_format": "pcm16",
+        "include": ["item.input_audio_transcription.logprobs"],
+        "turn_detection": None,
+    }
+    there = to_nested(flat, Kind.TRANSCRIPTION)
+    assert there.session["type"] == "transcription"
+    assert check(there.session, SESSION_SCHEMAS[Dialect.GA, Kind.TRANSCRIPTION]) is None
+    assert to_flat(there.session).session == flat
+
+
+@pytest.mark.parametrize("name", ["temperature", "client_secret", "nonsense"])
+def test_what_ga_does_not_have_is_lost_by_name(name: str) -> None:
+    there = to_nested({name: 1, "voice": "ash"})
+    assert there.lost == (name,)
+    assert there.session == {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
+
+
+@pytest.mark.parametrize(
+    ("nested", "flat", "lost"),
+    [
+        (
+            {"truncation": "auto", "reasoning": {}, "parallel_tool_calls": True},
+            {},
+            ("truncation", "reasoning", "parallel_tool_calls"),
+        ),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": None}}}},
+            {"turn_detection": {"type": "server_vad"}},
+            ("audio.input.turn_detection.idle_timeout_ms",),
+        ),
+        (
+            {"audio": {"input": {"noise_reduction": {"type": "near_field", "strength": 1}}}},
+            {"input_audio_noise_reduction": {"type": "near_field"}},
+            ("audio.input.noise_reduction.strength",),
+        ),
+        (
+            {
+                "audio": {
+                    "input": {"transcription": {"model": "gpt-live-transcribe", "keywords": ["x"], "delay": "low"}}
+                }
+            },
+            {"input_audio_transcription": {"model": "gpt-live-transcribe"}},
+            ("audio.input.transcription.keywords", "audio.input.transcription.delay"),
+        ),
+        (
+            {"tools": [{"type": "function", "name": "f"}, {"type": "mcp", "server_label": "x"}]},
+            {"tools": [{"type": "function", "name": "f"}]},
+            ("tools[1]",),
+        ),
+        ({"audio": {"output": {"voice": {"id": "voice_1"}}}}, {}, ("audio.output.voice",)),
+        ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, {}, ("audio.input.format",)),
+        ({"audio": {"shape": "round"}}, {}, ("audio.shape",)),
+    ],
+)
+def test_what_the_beta_does_not_have_is_lost_by_path(
+    nested: dict[str, Any], flat: dict[str, Any], lost: tuple[str, ...]
+) -> None:
+    there = to_flat({"type": "realtime", **nested})
+    assert (there.session, there.lost) == (flat, lost)
+
+
+def test_values_that_mean_nothing_are_carried_along_unjudged() -> None:
+    odd = {"modalities": "audio", "input_audio_format": 7, "tools": None, "turn_detection": "off"}
+    there = to_nested(odd)
+    assert to_flat(there.session).session == odd
+
+
+def test_no_two_flat_fields_go_to_the_same_place() -> None:
+    assert len(set(FLAT_TO_NESTED.values())) == len(FLAT_TO_NESTED)
+
+
+def test_a_response_goes_both_ways_with_its_items() -> None:
+    said = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
+    flat = {
+        "modalities": ["audio", "text"],
+        "voice": "sage",
+        "output_audio_format": "pcm16",
+        "max_response_output_tokens": "inf",
+        "conversation": "none",
+        "metadata": {"a": "b"},
+        "input": [said],
+    }
+    there = response_to_nested(flat)
+    assert "type" not in there.session
+    assert there.session["input"][0]["content"] == [{"type": "output_text", "text": "Hi"}]
+    assert check(there.session, RESPONSE_SCHEMAS[Dialect.GA], "response") is None
+    assert response_to_flat(there.session).session == flat
+    assert response_to_nested({"temperature": 0.8}).lost == ("temperature",)
+
+
+@pytest.mark.parametrize(("flat", "nested"), [("text", "output_text"), ("audio", "output_audio")])
+def test_an_assistants_parts_are_renamed_both_ways(flat: str, nested: str) -> None:
+    item = {"id": "item_1", "type": "message", "role": "assistant", "content": [{"type": flat, "transcript": "x"}]}
+    there = item_to_nested(item)
+    assert there["content"] == [{"type": nested, "transcript": "x"}]
+    assert item_to_flat(there) == item
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]},
+        {"type": "function_call_output", "call_id": "c", "output": "text"},
+        {"type": "message", "role": "assistant"},
+    ],
+)
+def test_other_items_stay_as_they_are(item: dict[str, Any]) -> None:
+    assert item_to_nested(item) == item
+    assert item_to_flat(item) == item
