@@ -55,7 +55,7 @@ def render(report: Report, exit_code: int, *, width: int = 80, colour: bool = Fa
     for finding in report.findings:
         if finding.severity in _EXPLAINED:
             text.append("\n\n").append_text(Text("\n").join(block(finding, width)))
-    text.append("\n\n").append_text(verdict(report, exit_code, width)).append("\n")
+    text.append("\n\n").append_text(verdict(report, exit_code, width))
     return _drawn(text, width, colour=colour)
 
 

@@ -1,0 +1,250 @@
+"""One port for HTTP/1.1 and WebSocket: the simulator and the bridge stand on it.
+
+A door knows two handlers: one for requests, one for upgrades. It bounds and checks what comes in, and keeps one
+connection's troubles from the others. It has no routes; that is what the handlers are for.
+"""
+
+from __future__ import annotations
+
+import binascii
+import logging
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+from websockets.protocol import Side
+from websockets.utils import accept_key
+
+from bridge.transport.http import Request, Response, text_response
+from bridge.transport.http1 import Gone, HttpStream, Limits, Refused
+from bridge.transport.link import Headers, LinkClosed
+from bridge.transport.websocket import MAX_FRAGMENTS, MAX_MESSAGE_BYTES, WebSocketLink
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["HttpHandler", "Limits", "OnError", "SocketHandler", "Upgrade", "serve_stream", "serve_tcp"]
+
+#: How long the stream may take to close (TLS says goodbye).
+_CLOSE_SECONDS: Final = 2.0
+#: The length of a decoded Sec-WebSocket-Key (RFC 6455 4.1).
+_KEY_BYTES: Final = 16
+
+log = logging.getLogger(__name__)
+
+
+class Upgrade:
+    """A client that wants a WebSocket. Accept it, refuse it, or misbehave on `stream`."""
+
+    def __init__(self, request: Request, http: HttpStream) -> None:
+        self.request = request
+        self.subprotocols = _listed(request.header("sec-websocket-protocol") or "")
+        """What the client offers, in its order."""
+        self.accept_key = accept_key(request.header("sec-websocket-key") or "")
+        """The right answer to its key."""
+        self.link: WebSocketLink | None = None
+        self._http = http
+        self._settled = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether it was accepted, refused, or its stream taken."""
+        return self._settled
+
+    @property
+    def stream(self) -> trio.abc.Stream:
+        """The raw stream, for faults: whoever takes it answers (or doesn't) alone. It is closed after the handler."""
+        self._settled = True
+        return self._http.stream
+
+    @property
+    def early(self) -> bytes:
+        """Bytes that came right behind the handshake; `accept` gives them to the link."""
+        return self._http.early
+
+    async def accept(
+        self,
+        subprotocol: str | None = None,
+        headers: Headers = (),
+        *,
+        max_size: int | None = MAX_MESSAGE_BYTES,
+        max_fragments: int = MAX_FRAGMENTS,
+    ) -> WebSocketLink:
+        """Answer 101 and give the open link. Raises LinkClosed (1006) when the client has left."""
+        self._settled = True
+        chosen = (("Sec-WebSocket-Protocol", subprotocol),) if subprotocol is not None else ()
+        answer = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self.accept_key))
+        try:
+            await self._http.switch((*answer, *chosen, *headers))
+        except Gone as error:
+            raise LinkClosed(1006, by_peer=True) from error
+        self.link = WebSocketLink(
+            self._http.stream,
+            Side.SERVER,
+            early=self._http.early,
+            subprotocol=subprotocol,
+            max_size=max_size,
+            max_fragments=max_fragments,
+            peer=self.request.peer,
+        )
+        return self.link
+
+    async def refuse(self, response: Response) -> None:
+        """Answer with a plain HTTP response instead; the connection ends with it."""
+        self._settled = True
+        await self._http.refuse(response)
+
+
+HttpHandler = Callable[[Request], Awaitable[Response]]
+"""Answers one request. What it raises becomes a 500 and goes to the error hook. HEAD is asked as GET."""
+SocketHandler = Callable[[Upgrade], Awaitable[None]]
+"""Serves one upgrade from accept to close. LinkClosed may leave it; what else it raises goes to the error hook."""
+OnError = Callable[[Exception], None]
+"""Told of every exception that a handler let out, with a note on which request it was."""
+
+
+def log_error(error: Exception) -> None:
+    """Write the exception to the log: what a door does that was told nothing else."""
+    log.error("a handler failed", exc_info=error)
+
+
+async def serve_stream(
+    stream: trio.abc.Stream,
+    *,
+    http: HttpHandler,
+    websocket: SocketHandler,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    on_error: OnError = log_error,
+) -> None:
+    """Serve one connection to its end, then close it. Raises nothing but Cancelled, which closes it at once."""
+    connection = HttpStream(stream, limits)
+    visit = _Visit(connection, http, websocket, on_error)
+    try:
+        while await visit.one_request():
+            pass
+    except Gone:
+        pass
+    except Exception as error:  # noqa: BLE001 - one connection's trouble never reaches another; the hook is told
+        on_error(error)
+    finally:
+        with trio.move_on_after(_CLOSE_SECONDS):
+            await stream.aclose()
+
+
+class _Visit:
+    """One client at the door, from its first request to its last."""
+
+    def __init__(self, connection: HttpStream, http: HttpHandler, websocket: SocketHandler, on_error: OnError) -> None:
+        self.connection = connection
+        self.http = http
+        self.websocket = websocket
+        self.on_error = on_error
+
+    async def one_request(self) -> bool:
+        """Serve the next request; False when the connection ends with it."""
+        try:
+            request = await self.connection.next_request()
+            socket_wanted = wants_websocket(request)
+            if socket_wanted:
+                check_upgrade(request)
+        except Refused as refused:
+            await self.connection.refuse(refused.response)
+            return False
+        if socket_wanted:
+            await self._upgrade(request)
+            return False
+        await self._answer(request)
+        return self.connection.reusable
+
+    async def _answer(self, request: Request) -> None:
+        head_only = request.method == "HEAD"
+        try:
+            response = await self.http(replace(request, method="GET") if head_only else request)
+        except Exception as error:  # noqa: BLE001 - the hook is told, the client gets its 500
+            self._report(error, request)
+            response = text_response(500, "internal error")
+        await self.connection.respond(response, without_body=head_only)
+
+    async def _upgrade(self, request: Request) -> None:
+        upgrade = Upgrade(request, self.connection)
+        code = 1000
+        try:
+            await self.websocket(upgrade)
+        except LinkClosed:
+            pass
+        except Exception as error:  # noqa: BLE001 - the hook is told, the client gets a close
+            self._report(error, request)
+            code = 1011
+        if upgrade.link is not None:
+            await upgrade.link.close(code)
+        elif not upgrade.settled:
+            await self.connection.refuse(text_response(500, "internal error"))
+
+    def _report(self, error: Exception, request: Request) -> None:
+        error.add_note(f"while answering {request.method} {request.path} from {request.peer}")
+        self.on_error(error)
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    """Split a comma-separated header; empty elements are allowed and mean nothing (RFC 9110 5.6.1)."""
+    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+
+
+def wants_websocket(request: Request) -> bool:
+    """Whether the request asks to become a WebSocket, well or badly."""
+    return request.method == "GET" and "websocket" in _listed((request.header("upgrade") or "").lower())
+
+
+def check_upgrade(request: Request) -> None:
+    """Raise Refused unless the upgrade is as RFC 6455 4.2.1 wants it."""
+    if request.header("sec-websocket-version") != "13":
+        raise Refused(426, "this server speaks WebSocket version 13", (("sec-websocket-version", "13"),))
+    if "upgrade" not in _listed((request.header("connection") or "").lower()):
+        raise Refused(400, "Connection: Upgrade is missing; a proxy on the way may have removed it")
+    keys = request.header_values("sec-websocket-key")
+    if len(keys) != 1 or not _is_key(keys[0]):
+        raise Refused(400, "Sec-WebSocket-Key must be there once and hold 16 bytes in base64")
+    if request.body or request.header("transfer-encoding") or request.header("content-length") not in {None, "0"}:
+        raise Refused(400, "an upgrade has no body")
+
+
+def _is_key(value: str) -> bool:
+    try:
+        return len(b64decode(value, validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+async def serve_tcp(
+    *,
+    http: HttpHandler,
+    websocket: SocketHandler,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ssl_context: ssl.SSLContext | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    on_error: OnError = log_error,
+    task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Listen and serve until cancelled, which closes every connection at once.
+
+    `task_status` gets the bound address as (host, port). Raises OSError when the address cannot be bound.
+    """
+    listener = await _listen(host, port)
+    address = listener.socket.getsockname()[:2]
+    serve = partial(serve_stream, http=http, websocket=websocket, limits=limits, on_error=on_error)
+    listeners: list[trio.abc.Listener[trio.abc.Stream]]
+    listeners = [trio.SSLListener(listener, ssl_context, https_compatible=True)] if ssl_context else [listener]
+    task_status.started((address[0], address[1]))
+    await trio.serve_listeners(serve, listeners)
+
+
+async def _listen(host: str, port: int) -> trio.SocketListener:
+    """Bind one address: with port 0 a name that stands for two addresses would get two ports."""
+    first, *others = await trio.open_tcp_listeners(port, host=host)
+    for other in others:
+        await other.aclose()
+    return first

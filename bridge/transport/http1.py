@@ -1,0 +1,207 @@
+"""One HTTP/1.1 connection on the server side: h11 over a stream, with bounds on everything that a client can stretch.
+
+No routing and no WebSocket here: `door.py` decides what a request is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import h11
+import trio
+
+from bridge.transport.http import Request, Response, split_target, text_response
+from bridge.transport.sockets import peer_name
+
+if TYPE_CHECKING:
+    from bridge.transport.link import Headers
+
+_READ_BYTES: Final = 16 * 1024
+#: How long, and how much, is read and forgotten after a refusal, so that the client sees the answer and no reset.
+LINGER_SECONDS: Final = 1.0
+LINGER_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may ask of the door. Seconds and bytes."""
+
+    head_bytes: int = 32 * 1024
+    """Request line and header lines together; more is 431."""
+    header_count: int = 100
+    """Header lines; more is 431."""
+    body_bytes: int = 1024 * 1024
+    """A whole body; more is 413."""
+    head_seconds: float = 10.0
+    """From the first byte (from the start of a new connection, with TLS) to the end of the head; later is closed."""
+    body_seconds: float = 30.0
+    """For the whole body; later is 408."""
+    idle_seconds: float = 75.0
+    """Silence between two requests on a kept connection; longer is closed."""
+    write_seconds: float = 30.0
+    """For a response to be taken; slower is closed."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """The request is answered without asking anybody, and the connection closed after it."""
+
+    def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
+        super().__init__(status, text)
+        self.response = text_response(status, text, headers)
+
+
+class Gone(Exception):  # noqa: N818 - the usual end
+    """The client left or was too slow; there is nobody to answer."""
+
+
+class HttpStream:
+    """Requests in, responses out, one after the other. Cancelling anything here leaves only `aclose` to do."""
+
+    def __init__(self, stream: trio.abc.Stream, limits: Limits) -> None:
+        self.stream = stream
+        self.limits = limits
+        self.peer = peer_name(stream)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._first = True
+
+    @property
+    def early(self) -> bytes:
+        """What came behind the request that asks for an upgrade."""
+        return self._http.trailing_data[0]
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow the one that was answered."""
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def next_request(self) -> Request:
+        """Wait for the next request with its body. Raises Refused, or Gone when none came in time."""
+        return await self._whole(await self._head())
+
+    async def _head(self) -> h11.Request:
+        if self._first:
+            self._first = False
+        else:
+            self._http.start_next_cycle()
+            await self._until_first_byte()
+        with trio.move_on_after(self.limits.head_seconds):
+            event = await self._next_event()
+            if not isinstance(event, h11.Request):
+                raise Gone
+            self._check_head(event)
+            return event
+        raise Gone
+
+    async def _until_first_byte(self) -> None:
+        if self._http.trailing_data[0]:  # the next request came along with the last one
+            return
+        with trio.move_on_after(self.limits.idle_seconds) as idle:
+            await self._read()
+        if idle.cancelled_caught:
+            raise Gone
+
+    def _check_head(self, head: h11.Request) -> None:
+        size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
+        if size > self.limits.head_bytes or len(head.headers) > self.limits.header_count:
+            raise Refused(431, "the request's headers are too large or too many")
+
+    async def _whole(self, head: h11.Request) -> Request:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
+        target = head.target.decode("latin-1")
+        try:
+            path, query = split_target(target)
+        except ValueError:
+            raise Refused(400, "the query has too many fields") from None
+        with trio.move_on_after(self.limits.body_seconds):
+            body = await self._body(dict(headers).get("content-length", "0"))
+            return Request(
+                method=head.method.decode("latin-1"),
+                path=path,
+                query=query,
+                target=target,
+                headers=headers,
+                body=body,
+                peer=self.peer,
+            )
+        raise Refused(408, "the body did not arrive in time")
+
+    async def _body(self, announced: str) -> bytes:
+        too_large = Refused(413, f"a body may have {self.limits.body_bytes} bytes")
+        if int(announced) > self.limits.body_bytes:  # h11 has checked that these are at most 20 digits
+            raise too_large
+        if self._http.they_are_waiting_for_100_continue:
+            await self._write(h11.InformationalResponse(status_code=100, headers=[]))
+        body = bytearray()
+        while isinstance(event := await self._next_event(), h11.Data):
+            body += event.data
+            if len(body) > self.limits.body_bytes:
+                raise too_large
+        return bytes(body)
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while True:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as error:
+                if self._http.trailing_data[1]:
+                    raise Gone from error
+                raise Refused(error.error_status_hint, f"this is not HTTP/1.1 as it should be: {error}") from error
+            if event is not h11.NEED_DATA:
+                return event  # type: ignore[return-value]  # NEED_DATA is ruled out by the line above
+            await self._read()
+
+    async def _read(self) -> None:
+        try:
+            self._http.receive_data(bytes(await self.stream.receive_some(_READ_BYTES)))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise Gone from error
+
+    async def respond(self, response: Response, *, without_body: bool = False, last: bool = False) -> None:
+        """Send a whole response; `last` says that the connection ends with it. Raises Gone."""
+        headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
+        headers.append(("content-length", str(len(response.body))))
+        if last:
+            headers.append(("connection", "close"))
+        head = h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))
+        body = () if without_body or not response.body else (h11.Data(data=response.body),)
+        with trio.move_on_after(self.limits.write_seconds):
+            await self._write(head, *body, h11.EndOfMessage())
+            return
+        raise Gone
+
+    async def switch(self, headers: Headers) -> None:
+        """Answer 101; what follows on the stream is no HTTP any more."""
+        await self._write(
+            h11.InformationalResponse(status_code=101, headers=list(headers), reason=b"Switching Protocols")
+        )
+
+    async def _write(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        try:
+            await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise Gone from error
+
+    async def refuse(self, response: Response) -> None:
+        """Answer and be done with this client, even in the middle of its request."""
+        if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            await self.respond(response, last=True)
+            await self._linger()
+
+    async def _linger(self) -> None:
+        left = LINGER_BYTES
+        with trio.move_on_after(LINGER_SECONDS):
+            if isinstance(self.stream, trio.abc.HalfCloseableStream):
+                await self.stream.send_eof()
+            while left > 0 and (data := await self.stream.receive_some(_READ_BYTES)):
+                left -= len(data)
+
+
+def _reason(status: int) -> bytes:
+    """Give the status a name, for people who read the wire."""
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""

@@ -1,0 +1,17 @@
+"""Two WebSocket links joined in memory, without a handshake: for tests and for simulation under a virtual clock."""
+
+from __future__ import annotations
+
+import trio.testing
+from websockets.protocol import Side
+
+from bridge.transport.websocket import MAX_MESSAGE_BYTES, WebSocketLink
+
+
+def memory_link_pair(*, max_size: int | None = MAX_MESSAGE_BYTES) -> tuple[WebSocketLink, WebSocketLink]:
+    """Make a client's and a server's end. Real frames go between them; sending never blocks for want of room."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    return (
+        WebSocketLink(ours, Side.CLIENT, max_size=max_size, peer="memory:server"),
+        WebSocketLink(theirs, Side.SERVER, max_size=max_size, peer="memory:client"),
+    )

@@ -1,0 +1,87 @@
+"""Mint client secrets: short-lived keys that a browser may hold. One REST call in either dialect's shape.
+
+A minted secret does not prove that its model can be used: the service tells that on the socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from bridge.protocol.dialects import DIALECTS, Dialect, Kind, expiry_in, secret_in
+from bridge.secret import Secret
+from bridge.upstream.rest import RestRefused, call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from bridge.transport.link import Headers
+    from bridge.upstream.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minted:
+    """A client secret and the session it is for."""
+
+    secret: Secret
+    session_id: str | None
+    expires_at: int | None
+    """When the secret stops opening sessions, in unix seconds."""
+    session: Mapping[str, object]
+    """The session as the service understood it, without the secret."""
+    request_id: str | None
+    headers: Headers
+
+
+async def mint(
+    client: httpx.AsyncClient,
+    upstream: Upstream,
+    *,
+    kind: Kind,
+    session: Mapping[str, object],
+    expires_seconds: int | None = None,
+) -> Minted:
+    """Mint a secret for `session`, in the shape of the upstream's dialect; GA gets its `type` where it is missing.
+
+    `expires_seconds` (GA only, 10 to 7200) asks for a lifetime. Raises RestRefused (also for 200 without a secret),
+    RestFailed, and ValueError for a kind the dialect lacks.
+    """
+    body = _request(upstream.dialect, kind, session, expires_seconds)
+    answer = await call(client, "POST", upstream.mint_url(kind), body)
+    found = answer.json_object()
+    value = secret_in(found)
+    if value is None:
+        raise RestRefused(answer, wanted="a client secret")
+    made = _session_in(found)
+    session_id = made.get("id")
+    return Minted(
+        secret=Secret(value),
+        session_id=session_id if isinstance(session_id, str) else None,
+        expires_at=expiry_in(found),
+        session=MappingProxyType(made),
+        request_id=answer.request_id,
+        headers=answer.headers,
+    )
+
+
+def _request(
+    dialect: Dialect, kind: Kind, session: Mapping[str, object], expires_seconds: int | None
+) -> dict[str, object]:
+    if dialect is Dialect.BETA:
+        return dict(session)
+    session_type = DIALECTS[dialect].kinds[kind].session_type
+    typed = {"type": session_type} if session_type and kind is not Kind.TRANSLATION else {}
+    body: dict[str, object] = {"session": {**typed, **session}}
+    if expires_seconds is not None:
+        body["expires_after"] = {"anchor": "created_at", "seconds": expires_seconds}
+    return body
+
+
+def _session_in(answer: Mapping[str, Any]) -> dict[str, object]:
+    """Find the session object: under `session` in GA, the whole answer in the beta."""
+    nested = answer.get("session")
+    found = nested if isinstance(nested, dict) else answer
+    return {name: value for name, value in found.items() if name not in {"client_secret", "value"}}

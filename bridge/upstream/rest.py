@@ -1,0 +1,206 @@
+"""Plain REST calls to the upstream, answered or not.
+
+httpx under trio; its errors are turned into RestRefused and RestFailed here and nowhere else. Nothing is retried and no
+redirect followed: who diagnoses wants to see. No call has a time-out of its own; cancelling one closes its connection.
+Proxies and trusted certificates are those that `dial.py` uses, so that both ways meet the same network.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+
+from bridge.upstream.dial import default_tls
+from bridge.upstream.endpoint import Proxy, parse_url, proxy_for
+from bridge.upstream.failures import Reason, explain
+from bridge.upstream.handshake import USER_AGENT
+from bridge.upstream.upstream import Upstream, upstream_at
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from bridge.transport.link import Headers
+
+__all__ = [
+    "Answer",
+    "Models",
+    "RestFailed",
+    "RestRefused",
+    "Upstream",
+    "call",
+    "list_models",
+    "open_client",
+    "upstream_at",
+]
+
+#: Where services put the id that their support asks for; the first one found counts.
+_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id")
+#: So many bytes of a body are read; lists of models have some 100 kB.
+MAX_BODY_BYTES = 8 * 1024 * 1024
+#: No compression: what cannot be unpacked would hide the status, what can may be a bomb.
+_PLAIN = (("Accept-Encoding", "identity"), ("User-Agent", USER_AGENT))
+#: Reasons that are the proxy's fault where there is one: httpx does not say which host it could not reach.
+_PROXY_FAULTS = frozenset({Reason.NAME_UNKNOWN, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMED_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered. The body is cut at MAX_BODY_BYTES."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the service's support asks for."""
+        named = dict(reversed(self.headers))
+        return next((named[name] for name in _REQUEST_ID_HEADERS if name in named), None)
+
+    def json_object(self) -> dict[str, Any]:
+        """Read the body as a JSON object; empty when it is something else."""
+        try:
+            return msgspec.json.decode(self.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+
+
+class RestRefused(Exception):  # noqa: N818 - the server's answer, as it stands
+    """The server answered, and not with what was asked for (also: with 200 and something else).
+
+    `error` is the inner error object of the body, or empty; `wanted` is what was missing in a 2xx answer.
+    """
+
+    def __init__(self, answer: Answer, *, wanted: str = "") -> None:
+        super().__init__(answer.status)
+        self.status = answer.status
+        self.headers = answer.headers
+        self.body = answer.body
+        self.request_id = answer.request_id
+        self.wanted = wanted
+        found = answer.json_object().get("error")
+        self.error: Mapping[str, object] = found if isinstance(found, dict) else {}
+
+    def __str__(self) -> str:
+        if self.wanted:
+            return f"HTTP {self.status} without {self.wanted}"
+        return f"HTTP {self.status} {self.error.get('code') or self.error.get('type') or ''}".rstrip()
+
+
+class RestFailed(Exception):  # noqa: N818 - an outcome that callers expect
+    """There was no answer. `detail` is in plain words and holds no secret."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def open_client(upstream: Upstream, *, ssl_context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    """Make a client for this upstream: HTTP/1.1, its headers, the environment's proxy. Use it as a context.
+
+    ValueError when the environment names a proxy that cannot be used, or when a header cannot be sent.
+    """
+    proxy = _environment_proxy(upstream.base_url)
+    try:
+        return httpx.AsyncClient(
+            headers=[*_PLAIN, *upstream.rest_headers()],
+            verify=ssl_context if ssl_context is not None else default_tls(),
+            proxy=_httpx_proxy(proxy) if proxy is not None else None,
+            trust_env=False,  # it would choose other certificates and other proxies than our sockets do
+            timeout=None,  # noqa: S113 - callers hold the time-out, as everywhere here
+            follow_redirects=False,
+        )
+    except UnicodeError:
+        raise ValueError("a header or the key holds characters that cannot be sent") from None
+
+
+def _environment_proxy(url: str) -> Proxy | None:
+    return proxy_for(parse_url(url), os.environ)
+
+
+def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
+    login = {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization.reveal()}
+    return httpx.Proxy(f"http://{proxy.address}", headers=login)
+
+
+async def call(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> Answer:
+    """Make one call, with a JSON body if there is one.
+
+    Raises RestRefused for everything but 2xx, RestFailed where there was no answer.
+    """
+    content = None if body is None else msgspec.json.encode(body)
+    headers = {} if body is None else {"content-type": "application/json"}
+    try:
+        async with client.stream(method, url, content=content, headers=headers) as response:
+            answer = Answer(response.status_code, tuple(response.headers.multi_items()), await _body(response))
+    except httpx.TransportError as error:
+        raise _failed(error, url) from error
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of success
+        raise RestRefused(answer)
+    return answer
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """Read to the end and keep what is within the bound: httpx cannot leave a body half-read and tidy up after it."""
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece[: MAX_BODY_BYTES - len(body)]
+    return bytes(body)
+
+
+def _failed(error: httpx.TransportError, url: str) -> RestFailed:
+    """Map httpx's family onto our reasons; what the system said stands in its chain of causes."""
+    where = parse_url(url).address
+    match error:
+        case httpx.ProxyError():
+            return RestFailed(Reason.PROXY_REFUSED, f"the proxy does not let us through to {where}: {error}")
+        case httpx.TimeoutException():
+            return RestFailed(Reason.TIMED_OUT, f"{where}: no answer in time")
+        case httpx.RemoteProtocolError() if "disconnected" not in str(error) and "closed" not in str(error):
+            return RestFailed(Reason.NOT_WEBSOCKET, f"{where}: the answer is not HTTP")
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
+            return RestFailed(Reason.UNREACHABLE, "the request cannot be sent: a header has forbidden characters")
+    reason, detail = explain(error)
+    proxy = _environment_proxy(url)
+    if proxy is not None and reason in _PROXY_FAULTS:
+        return RestFailed(Reason.PROXY_UNREACHABLE, f"the proxy {proxy.address}: {detail}")
+    return RestFailed(reason, f"{where}: {detail}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The models this key may use."""
+
+    ids: Mapping[str, date | None]
+    """Id to the announced day of its end, None where the list names none."""
+    request_id: str | None
+    headers: Headers
+
+
+async def list_models(client: httpx.AsyncClient, upstream: Upstream) -> Models:
+    """Ask which models there are. Raises RestRefused (also for an answer that is no such list) and RestFailed."""
+    answer = await call(client, "GET", upstream.models_url())
+    listed = answer.json_object().get("data")
+    if not isinstance(listed, list):
+        raise RestRefused(answer, wanted="a list of models")
+    rows = [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    ids = MappingProxyType({row["id"]: _day(row.get("shutdown_date")) for row in rows})
+    return Models(ids=ids, request_id=answer.request_id, headers=answer.headers)
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None

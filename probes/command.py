@@ -1,0 +1,209 @@
+"""What every probe command does around its probe: configuration, report files, interrupts, output, exit code.
+
+No click here: `probes.cli` turns the command line into `Options` and this into an exit code, so that all of it can be
+called and tested as plain functions.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.config import Config, ConfigError, Flags, read_config
+from bridge.settings_file import did_you_mean
+from probes.logs import logs
+from probes.redact import Secrets
+from reports.files import CannotWriteError, Reserved, reserve
+from reports.formats import FORMATS, renderer
+from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from probes.run import Run
+    from probes.table import Look
+    from probes.target import Target
+
+#: The scenario of `--simulate` without a name: everything works.
+GOOD = "good"
+
+
+class UsageError(Exception):
+    """The command was called wrongly; one plain line says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line of any probe said."""
+
+    flags: Flags = field(default_factory=Flags)
+    simulate: str | None = None
+    """A scenario of the embedded simulator; None looks at the real target."""
+    reports: tuple[str, ...] = ()
+    """`FORMAT=PATH`, as typed."""
+    json: bool = False
+    strict: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report that was asked for: its format and its reserved place."""
+
+    format: str
+    place: Reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    report: Report
+    exit_code: int
+
+
+def run_command(
+    tool: str,
+    look: Look,
+    options: Options,
+    environment: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    doing: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Run one probe from options to written report files. Raises UsageError and ConfigError before anything is sent."""
+    import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    from probes.run import Run  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    config = read_config(options.flags, environment, folder or Path(), with_key=options.simulate is None)
+    check_scenario(options.simulate)
+    secrets = Secrets(config.secrets())
+    run = Run(
+        tool=tool,
+        look=look,
+        open_target=_opener(options, config, environment, secrets, doing),
+        secrets=secrets,
+        verbose=options.verbose,
+    )
+    files = reserve_all(options.reports)
+    try:
+        with logs(secrets, shown=options.verbose):
+            interrupted = trio.run(_until_interrupted, run)
+        report = run.report()
+        code = EXIT_INTERRUPTED if interrupted else report.exit_code(strict=options.strict)
+        for file in files:
+            _write(file, report, code)
+        return Outcome(report, code)
+    finally:
+        for file in files:
+            file.place.discard()
+
+
+def wrong_usage(tool: str, code: str, message: str, fix: str) -> Outcome:
+    """Make the report of a command that could not even start."""
+    from probes.run import report_of  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    finding = Finding(code=code, severity=Severity.ERROR, check="usage", title=message, fix=fix)
+    return Outcome(report_of(tool, finding), EXIT_USAGE)
+
+
+async def _until_interrupted(run: Run) -> bool:
+    """Run until done or until Ctrl-C, which ends the run in good order. Says whether it was interrupted."""
+    import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    from probes.run import interruption  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    interrupted = False
+
+    async def listen(signals: AsyncIterator[int]) -> None:
+        nonlocal interrupted
+        async for _ in signals:
+            interrupted = True
+            nursery.cancel_scope.cancel()
+
+    with trio.open_signal_receiver(signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen, signals)
+            await run.go()
+            nursery.cancel_scope.cancel()
+    if interrupted:
+        run.take(interruption())
+    return interrupted
+
+
+def _opener(
+    options: Options, config: Config, environment: Mapping[str, str], secrets: Secrets, doing: Callable[[str], None]
+) -> Callable[[], AbstractAsyncContextManager[Target]]:
+    """Prepare the target. What is wrong with a real one shows here, before anything is sent: ConfigError."""
+    if options.simulate is not None:
+        from probes.simulated import open_simulated_target  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+        return partial(open_simulated_target, options.simulate, config, secrets=secrets, doing=doing)
+    from probes.target import make_target  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    target = make_target(config, environment, secrets=secrets, doing=doing)
+    return lambda: nullcontext(target)
+
+
+def check_scenario(name: str | None) -> None:
+    """Refuse an unknown scenario, naming near ones. Raises UsageError."""
+    if name is None or name == GOOD:
+        return
+    from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help go without it
+
+    if name not in SCENARIOS:
+        raise UsageError(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
+
+
+def reserve_all(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
+    """Make sure that every `FORMAT=PATH` can be written. Raises UsageError, and then has reserved nothing."""
+    files: list[ReportFile] = []
+    try:
+        for text in wanted:
+            format_name, path = parse_report(text)
+            if any(file.place.path == path.resolve() for file in files):
+                raise UsageError(f"--report: {path} is named twice")  # noqa: TRY301 - the handler undoes the reservations before
+            files.append(ReportFile(format_name, reserve(path)))
+    except (UsageError, CannotWriteError) as error:
+        for file in files:
+            file.place.discard()
+        raise UsageError(str(error)) from None
+    return tuple(files)
+
+
+def parse_report(text: str) -> tuple[str, Path]:
+    """Split `FORMAT=PATH`. Raises UsageError for an unknown format, naming those there are."""
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--report: {text!r} is not FORMAT=PATH; write for example --report json=report.json")
+    if name not in FORMATS:
+        raise UsageError(f"--report: there is no format {name!r}{did_you_mean(name, FORMATS)}")
+    return name, Path(path)
+
+
+def _write(file: ReportFile, report: Report, code: int) -> None:
+    try:
+        file.place.write(renderer(file.format)(report, code))
+    except CannotWriteError as error:
+        # It could be written a moment ago: the disk is full, or somebody took the folder away.
+        sys.stderr.write(f"--report: {error}\n")
+
+
+__all__ = [
+    "ConfigError",
+    "Options",
+    "Outcome",
+    "UsageError",
+    "check_scenario",
+    "parse_report",
+    "reserve_all",
+    "run_command",
+    "wrong_usage",
+]

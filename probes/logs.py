@@ -1,0 +1,43 @@
+"""What libraries log while a probe runs: nothing is shown, and with `-v` everything, looked over for secrets.
+
+Without this, Python itself would print warnings of a library to stderr, traceback and all.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from probes.redact import Secrets
+
+
+class _Hiding(logging.Formatter):
+    """Write a line (and the traceback with it) without the secrets that are known by then."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.hide(super().format(record))
+
+
+@contextmanager
+def logs(secrets: Secrets, *, shown: bool) -> Iterator[None]:
+    """Take all log lines for the length of the block: to stderr when they are to be shown, else nowhere."""
+    root = logging.getLogger()
+    handler: logging.Handler = logging.StreamHandler() if shown else logging.NullHandler()
+    handler.setFormatter(_Hiding(secrets))
+    before = root.level
+    root.addHandler(handler)
+    if shown:
+        root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)

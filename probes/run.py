@@ -1,0 +1,140 @@
+"""Running one probe against one target: collects findings, survives crashes, and always has a report to give.
+
+It knows neither the command line nor the terminal; an interrupted run still reports what it has seen so far.
+"""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from probes.findings import Row, seen
+from probes.redact import Secrets
+from reports.model import Evidence, Finding, Report, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from probes.table import Look
+    from probes.target import Target
+
+
+def now() -> str:
+    """Give the time as reports write it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def version() -> str:
+    """Name the installed version; `unknown` where the package is used without being installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs 30 ms that --help has not
+
+    try:
+        return version("sherpa-realtime")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run. `findings` grows while it goes; `report()` may be asked at any time."""
+
+    tool: str
+    look: Look
+    open_target: Callable[[], AbstractAsyncContextManager[Target]]
+    secrets: Secrets = field(default_factory=Secrets)
+    """Shared with the target, which adds to it."""
+    verbose: bool = False
+    """Show the traceback of a crash."""
+    on_finding: Callable[[Finding], None] = lambda _: None
+    findings: list[Finding] = field(default_factory=list)
+    target: tuple[Evidence, ...] = ()
+    started: str = field(default_factory=now)
+    _began: float = field(default_factory=perf_counter)
+
+    async def go(self) -> None:
+        """Look until done. Only cancellation gets out: whatever else a probe raises is a finding."""
+        try:
+            async with self.open_target() as target:
+                await self._look_at(target)
+        except Exception as error:  # noqa: BLE001 - a crash is a finding; nobody is served by a traceback
+            self.take(crashed(error, verbose=self.verbose))
+
+    async def _look_at(self, target: Target) -> None:
+        self.target = target.described()
+        for warning in target.config.warnings:
+            self.take(_key_warning(warning))
+        async with aclosing(self.look(target)) as findings:
+            async for finding in findings:
+                self.take(finding)
+
+    def take(self, finding: Finding) -> None:
+        """Keep one finding, looked over for secrets."""
+        finding = self.secrets.hide_in_finding(finding)
+        self.findings.append(finding)
+        self.on_finding(finding)
+
+    def report(self) -> Report:
+        """Put together what is known by now. Every text is looked over again, by all secrets known by now."""
+        return self.secrets.hide_in_report(
+            Report(
+                tool=self.tool,
+                version=version(),
+                started=self.started,
+                seconds=perf_counter() - self._began,
+                target=self.target,
+                findings=tuple(self.findings),
+            )
+        )
+
+
+def report_of(tool: str, finding: Finding) -> Report:
+    """Make the report of a command that never got to its probe."""
+    return Report(tool=tool, version=version(), started=now(), seconds=0.0, findings=(finding,))
+
+
+def interruption() -> Finding:
+    """Say that somebody stopped the run."""
+    return Finding(
+        code="PROBE-INTERRUPTED",
+        severity=Severity.ERROR,
+        check="probe",
+        title="Interrupted before it was done",
+        cause="Somebody pressed Ctrl-C; what stands above was finished before.",
+        fix="run it again",
+    )
+
+
+def crashed(error: Exception, *, verbose: bool) -> Finding:
+    """Turn a bug of ours into a finding."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    evidence = [seen("error", f"{type(error).__name__}: {_first_line(error)}")]
+    if verbose:
+        evidence.append(seen("traceback", "".join(traceback.format_exception(error)).rstrip()))
+    return Finding(
+        code="PROBE-CRASHED",
+        severity=Severity.ERROR,
+        check="probe",
+        title="The probe itself broke; this says nothing about the target",
+        evidence=tuple(evidence),
+        cause="A mistake in sherpa-probe, or an answer that it was not made for.",
+        fix="run it again with -v and report what it shows (keys are hidden in it)",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300]
+
+
+def _key_warning(warning: str) -> Finding:
+    return Row("config", "key source").warned(
+        "KEY-SUSPECT",
+        warning[:1].upper() + warning[1:],
+        cause="It is sent all the same; if the key is refused, this is the likely reason.",
+        fix="put the key itself there, alone and without quotes",
+    )

@@ -1,0 +1,49 @@
+"""The probes, by name: one line each. A probe is an async function of a Target that yields findings.
+
+The function has the probe's name and stands in the module of the same name; it is imported when it is wanted, so that
+naming the probes costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from probes.target import Target
+    from reports.model import Finding
+
+
+class Look(Protocol):
+    """What a probe is: it yields findings as they come, and never more than one task's worth of surprise.
+
+    Whatever it raises becomes a finding `PROBE-CRASHED`. Cancelling it closes what it holds open.
+    """
+
+    def __call__(self, target: Target, /) -> AsyncGenerator[Finding, None]:
+        """Look at the target."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe by name, with the question it answers."""
+
+    name: str
+    question: str
+
+    @property
+    def look(self) -> Look:
+        """Import the probe's function."""
+        return cast("Look", getattr(import_module(f"probes.{self.name}"), self.name))
+
+
+PROBES: Mapping[str, Probe] = {
+    probe.name: probe
+    for probe in (
+        Probe("access", "can this key open a session here?"),
+    )
+}  # fmt: skip

@@ -1,0 +1,138 @@
+"""One visit to a target: what the checks of `access` share, and what they hand on to the next one.
+
+Whatever is opened on the way is closed with `aclose`, however the visit ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from bridge.protocol.dialects import Dialect
+from probes.findings import seen
+from reports.text import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import httpx
+
+    from bridge.config import DialectChoice
+    from bridge.upstream.dial import Opened
+    from bridge.upstream.handshake import Upgraded
+    from bridge.upstream.mint import Minted
+    from bridge.upstream.rest import Models
+    from probes.target import Target
+    from reports.model import Evidence
+
+#: Headers that tell who answered, whom to ask, and when to come back.
+_TELLING = (
+    "x-request-id",
+    "apim-request-id",
+    "cf-ray",
+    "retry-after",
+    "retry-after-ms",
+    "location",
+    "server",
+    "via",
+    "x-ms-region",
+)
+#: A connection that waited longer than this for its turn may be dead by then: a new one is opened instead.
+_STALE_SECONDS = 2.0
+#: How long to wait for goodbyes.
+_GOODBYE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Visit:
+    """The state of one visit."""
+
+    target: Target
+    opened: Opened | None = None
+    opened_at: float = 0.0
+    client: httpx.AsyncClient | None = None
+    models: Models | None = None
+    unlisted: str = ""
+    """Why there is no list of models; empty where there is one."""
+    minted: Minted | None = None
+    upgraded: Upgraded | None = None
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """What `session.created` said."""
+    dialect: Dialect = Dialect.GA
+    """What the server speaks, as far as it is known."""
+
+    @property
+    def next_hop(self) -> tuple[str, int]:
+        """Whom we connect to: the proxy, or else the host itself."""
+        hop = self.target.proxy or self.target.endpoint
+        return hop.host, hop.port
+
+    @property
+    def asked(self) -> DialectChoice:
+        """The dialect that was asked for."""
+        return self.target.config.dialect.value
+
+    def rest(self) -> httpx.AsyncClient:
+        """Give the client for REST calls; all of them share one connection."""
+        if self.client is None:
+            self.client = self.target.open_client()
+        return self.client
+
+    def keep(self, opened: Opened) -> None:
+        """Keep an open connection for the upgrade."""
+        self.opened, self.opened_at = opened, trio.current_time()
+
+    async def take_connection(self) -> Opened | None:
+        """Hand over the kept connection, unless it has waited so long that the server may have given it up."""
+        opened, self.opened = self.opened, None
+        if opened is not None and trio.current_time() - self.opened_at > _STALE_SECONDS:
+            await trio.aclose_forcefully(opened.stream)
+            return None
+        return opened
+
+    def proxy_evidence(self) -> tuple[Evidence, ...]:
+        """Name the proxy, where there is one."""
+        return (seen("proxy", self.target.proxy_name),) if self.target.proxy else ()
+
+    def header_evidence(self) -> tuple[Evidence, ...]:
+        """Name the extra headers that we send, and where they come from: one of them may be the trouble."""
+        headers = self.target.config.headers
+        return tuple(seen("header", f"{name}: {value} (from {headers.source})") for name, value in headers.value)
+
+    async def aclose(self) -> None:
+        """Close everything that is open, within a bounded time even when the visit was cancelled."""
+        with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
+            if self.upgraded is not None:
+                await self.upgraded.link.close()
+            if self.opened is not None:
+                await trio.aclose_forcefully(self.opened.stream)
+            if self.client is not None:
+                await self.client.aclose()
+
+
+def telling(headers: Iterable[tuple[str, str]]) -> tuple[Evidence, ...]:
+    """Pick the headers of an answer that help to find out who answered and why."""
+    return tuple(seen(name.lower(), shortened(value, 200)) for name, value in headers if name.lower() in _TELLING)
+
+
+def inner_error(event: object) -> Mapping[str, Any]:
+    """Give the error object inside an `error` event or a REST body; empty where there is none."""
+    error = event.get("error") if isinstance(event, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def answered(label: str, lead: str, error: Mapping[str, object], body: bytes = b"") -> tuple[Evidence, ...]:
+    """Put an answer into a headline (`HTTP 429 rate_limit_exceeded`) and, apart from it, what it says in words."""
+    name = error.get("code") or error.get("type") or _kind_of(body)
+    parts = [seen(label, shortened(f"{lead} {name}".strip(), 120))]
+    parts += [seen(key, shortened(str(error[key]), 300)) for key in ("message", "param") if error.get(key)]
+    return tuple(parts)
+
+
+def _kind_of(body: bytes) -> str:
+    start = " ".join(body[:400].decode(errors="replace").split())
+    if start.lower().startswith(("<!doctype", "<html", "<?xml")):
+        return "a web page"
+    return repr(shortened(start, 60)) if start else ""

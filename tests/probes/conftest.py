@@ -1,0 +1,141 @@
+"""What probe tests share: a target for any address, small servers on loopback, and a look that returns its report."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import trio
+
+from bridge.config import Flags, read_config
+from bridge.transport.door import Upgrade, serve_tcp
+from bridge.transport.http import Request, Response, json_response
+from probes.access import access
+from probes.redact import Secrets
+from probes.run import Run
+from probes.target import Target, make_target
+from reports.model import Finding, Report, Severity
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Mapping
+
+KEY = "sk-proj-0123456789abcdefghijKLMN"
+NOWHERE = Path("/nonexistent")
+
+
+def target_at(
+    base_url: str,
+    *,
+    key: str = KEY,
+    ssl_context: ssl.SSLContext | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 2.0,
+    **flags: Any,
+) -> Target:
+    config = read_config(Flags(base_url=base_url, timeout=timeout, **flags), {"OPENAI_API_KEY": key}, NOWHERE)
+    return make_target(config, environment or {}, secrets=Secrets(config.secrets()), ssl_context=ssl_context)
+
+
+@dataclass
+class Seen:
+    """What a look at a target gave."""
+
+    report: Report
+
+    def bad(self) -> list[tuple[str, str]]:
+        return [
+            (f.check, f.code)
+            for f in self.report.findings
+            if f.severity in (Severity.FAIL, Severity.ERROR, Severity.WARNING)
+        ]
+
+    def only(self) -> Finding:
+        (finding,) = [f for f in self.report.findings if f.severity in (Severity.FAIL, Severity.ERROR)]
+        return finding
+
+    def check(self, name: str) -> Finding:
+        return next(f for f in self.report.findings if f.check == name)
+
+
+async def look_at(target: Target, *, every_form: bool = False) -> Seen:
+    run = Run(
+        tool="t",
+        look=partial(access, every_form=every_form),
+        open_target=lambda: nullcontext(target),
+        secrets=target.secrets,
+    )
+    with trio.fail_after(20):
+        await run.go()
+    return Seen(run.report())
+
+
+@dataclass
+class FakeService:
+    """A service that answers as it is told, over the real door. `frames` are sent behind the 101."""
+
+    frames: tuple[Any, ...] = ()
+    answer: Callable[[Request], Response] | None = None
+    on_update: Callable[[dict[str, Any]], list[Any]] | None = None
+    requests: list[Request] = field(default_factory=list)
+
+    async def http(self, request: Request) -> Response:
+        self.requests.append(request)
+        if self.answer is not None:
+            return self.answer(request)
+        if request.method == "GET":
+            return json_response(200, {"data": [{"id": "gpt-realtime-2.1"}]})
+        return json_response(200, {"value": "ek_0123456789abcdefghijkl", "expires_at": 0, "session": {"id": "sess_1"}})
+
+    async def socket(self, upgrade: Upgrade) -> None:
+        self.requests.append(upgrade.request)
+        if self.answer is not None and not self.frames:
+            await upgrade.refuse(self.answer(upgrade.request))
+            return
+        link = await upgrade.accept()
+        for frame in self.frames:
+            if isinstance(frame, bytes):
+                await link.send_binary(frame)
+            else:
+                await link.send_text(frame if isinstance(frame, str) else msgspec.json.encode(frame))
+        while True:
+            event = msgspec.json.decode(await link.receive())
+            for frame in self.on_update(event) if self.on_update else []:
+                await link.send_text(msgspec.json.encode(frame))
+
+    async def serve(self, nursery: trio.Nursery, ssl_context: ssl.SSLContext | None = None) -> str:
+        """Listen, and give the base URL."""
+        start = partial(serve_tcp, http=self.http, websocket=self.socket, ssl_context=ssl_context)
+        _, port = await nursery.start(start)
+        return f"{'https' if ssl_context else 'http'}://localhost:{port}/v1"
+
+
+@pytest.fixture
+def fake_service() -> type[FakeService]:
+    return FakeService
+
+
+@pytest.fixture
+def at() -> Callable[..., Target]:
+    return target_at
+
+
+@pytest.fixture
+def look() -> Callable[..., Awaitable[Seen]]:
+    return look_at
+
+
+@pytest.fixture
+async def listen(nursery: trio.Nursery) -> Callable[..., Awaitable[int]]:
+    """Serve raw bytes: `await listen(handler)` gives the port."""
+
+    async def start(handler: Callable[[trio.SocketStream], Awaitable[None]]) -> int:
+        listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host="127.0.0.1"))
+        return int(listeners[0].socket.getsockname()[1])
+
+    return start

@@ -1,0 +1,221 @@
+"""Each way in which the service can fail leads to one exact finding, and to nothing else beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.config import Flags
+from bridge.simulator.scenarios import SCENARIOS
+from probes.access import access
+from probes.command import Options, Outcome, run_command
+from reports.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a scenario must lead to: the failed check and the code; warnings are named too."""
+
+    check: str = ""
+    code: str = ""
+    warnings: tuple[str, ...] = ()
+    patience: float = 2.0
+
+
+GOOD = Expected()
+EXPECTED: dict[str, Expected] = {
+    "good": GOOD,
+    "invalid-key": Expected("key", "ACCESS-KEY-REFUSED"),
+    "no-quota": Expected("session", "ACCESS-NO-QUOTA"),
+    "mint-quota": Expected("mint", "ACCESS-NO-QUOTA"),
+    "rate-limited": Expected("mint", "ACCESS-RATE-LIMITED"),
+    "no-access": Expected("mint", "ACCESS-NO-REALTIME-ACCESS"),
+    "no-model": Expected("model", "ACCESS-NO-REALTIME-MODELS"),
+    "model-gone": Expected("session", "ACCESS-MODEL-NOT-FOUND"),
+    "mint-500": Expected("mint", "ACCESS-SERVER-ERROR"),
+    "mint-503": Expected("mint", "ACCESS-OVERLOADED"),
+    "mint-404": Expected(warnings=("ACCESS-MINT-NOT-OFFERED",)),
+    "slow-down": Expected("mint", "ACCESS-OVERLOADED"),
+    "wrong-country": Expected("key", "ACCESS-COUNTRY-REFUSED"),
+    "gateway-502": Expected("key", "ACCESS-GATEWAY-FAILED"),
+    "redirected": Expected("upgrade", "ACCESS-REDIRECTED"),
+    "not-a-websocket": Expected("upgrade", "ACCESS-NOT-A-WEBSOCKET"),
+    "handshake-401": Expected("upgrade", "ACCESS-KEY-REFUSED"),
+    "handshake-403": Expected("upgrade", "ACCESS-UPGRADE-FORBIDDEN"),
+    "handshake-404": Expected("upgrade", "ACCESS-NO-REALTIME-ROUTE"),
+    "handshake-429": Expected("upgrade", "ACCESS-RATE-LIMITED"),
+    "handshake-500": Expected("upgrade", "ACCESS-SERVER-ERROR"),
+    "handshake-503": Expected("upgrade", "ACCESS-OVERLOADED"),
+    "flaky-handshake": Expected("upgrade", "ACCESS-OVERLOADED"),
+    "flaky-session": Expected("session", "ACCESS-SERVER-ERROR"),
+    "beta-refused": Expected("session", "ACCESS-BETA-DISABLED"),
+    "missing-model": Expected("session", "ACCESS-MISSING-MODEL"),
+    "invalid-model": Expected("session", "ACCESS-INVALID-MODEL"),
+    "invalid-intent": Expected("session", "ACCESS-INVALID-INTENT"),
+    "no-credential": Expected("session", "ACCESS-NO-KEY"),
+    "credit-exhausted": Expected("session", "ACCESS-CREDIT-EXHAUSTED"),
+    "project-limit": Expected("session", "ACCESS-PROJECT-SPEND-LIMIT"),
+    "organization-limit": Expected("session", "ACCESS-ORGANIZATION-SPEND-LIMIT"),
+    "usage-limit": Expected("session", "ACCESS-ORGANIZATION-USAGE-LIMIT"),
+    "session-limited": Expected("session", "ACCESS-RATE-LIMITED"),
+    "server-error": Expected("session", "ACCESS-SERVER-ERROR"),
+    "session-expired": Expected("confirm", "ACCESS-SESSION-EXPIRED", ("ACCESS-SESSION-SHORT",)),
+    "short-session": Expected(warnings=("ACCESS-SESSION-SHORT",)),
+    "never-created": Expected("session", "ACCESS-NO-FIRST-FRAME", patience=0.3),
+    "slow-created": Expected(patience=6.0),
+    "not-confirmed": Expected("confirm", "ACCESS-NOT-CONFIRMED", patience=0.3),
+    "update-refused": Expected("confirm", "ACCESS-CONFIG-REFUSED"),
+    "dropped": Expected("session", "ACCESS-DROPPED"),
+    "reset": Expected("session", "ACCESS-DROPPED"),
+    "closed-1000": Expected("session", "ACCESS-CLOSED-NORMALLY"),
+    "closed-1001": Expected("session", "ACCESS-GOING-AWAY"),
+    "closed-1011": Expected("session", "ACCESS-INTERNAL-FAULT"),
+    "closed-1012": Expected("session", "ACCESS-RESTARTING"),
+    "closed-1013": Expected("session", "ACCESS-TRY-LATER"),
+    "no-101": Expected("upgrade", "ACCESS-UPGRADE-NO-ANSWER", patience=0.3),
+    "early-eof": Expected("upgrade", "ACCESS-CLOSED-EARLY"),
+    "wrong-accept": Expected("upgrade", "ACCESS-BAD-ACCEPT"),
+    "not-http": Expected("upgrade", "ACCESS-NOT-HTTP"),
+    "garbage-frame": Expected("session", "ACCESS-NOT-REALTIME"),
+    "invalid-utf8": Expected("session", "ACCESS-PROTOCOL-BROKEN"),
+    "beta-server": Expected(warnings=("ACCESS-OTHER-DIALECT",)),
+}
+
+#: They show later than a check of access looks, or change only how long things take.
+OUT_OF_SIGHT = frozenset(
+    {
+        "closed-mid-response",
+        "cut-frames",
+        "doubled",
+        "dropped-mid-append",
+        "dropped-mid-response",
+        "echo",
+        "error-storm",
+        "failed-response",
+        "failed-transcription",
+        "fails-later",
+        "far-away",
+        "half-open",
+        "mute",
+        "stalls",
+    }
+)
+SLOW = {"slow-created"}
+
+
+def look(folder: Path, scenario: str, **flags: str | float | bool) -> Outcome:
+    options = Options(flags=Flags(**flags), simulate=scenario)  # type: ignore[arg-type] # any of its fields
+    return run_command("sherpa-probe access", access, options, {"OPENAI_API_KEY": "not looked at"}, folder=folder)
+
+
+def named(outcome: Outcome, *severities: Severity) -> list[tuple[str, str]]:
+    return [(f.check, f.code) for f in outcome.report.findings if f.severity in severities]
+
+
+def skipped(outcome: Outcome) -> list[Finding]:
+    return [finding for finding in outcome.report.findings if finding.severity is Severity.SKIPPED]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in EXPECTED])
+def test_each_scenario_leads_to_its_one_finding(tmp_path: Path, name: str) -> None:
+    expected = EXPECTED[name]
+    outcome = look(tmp_path, name, timeout=expected.patience)
+    failed = [(expected.check, expected.code)] if expected.code else []
+    assert named(outcome, Severity.FAIL, Severity.ERROR) == failed
+    assert tuple(code for _, code in named(outcome, Severity.WARNING)) == expected.warnings
+    assert outcome.exit_code == (1 if failed else 0)
+    assert bool(skipped(outcome)) == (bool(failed) and expected.check != "confirm")
+    for finding in outcome.report.findings:
+        if finding.severity in (Severity.FAIL, Severity.WARNING):
+            assert finding.title
+            assert finding.cause
+            assert finding.fix
+            assert finding.evidence
+
+
+def test_every_scenario_that_can_be_seen_here_is_expected_above() -> None:
+    assert set(EXPECTED) | OUT_OF_SIGHT >= set(SCENARIOS)
+
+
+def test_a_healthy_service_passes_every_layer_in_order(tmp_path: Path) -> None:
+    outcome = look(tmp_path, "good")
+    assert [(f.check, f.severity) for f in outcome.report.findings] == [
+        (check, Severity.PASS)
+        for check in ("name", "tcp, tls", "key", "model", "mint", "upgrade", "session", "confirm")
+    ]
+    assert all(f.seconds is not None for f in outcome.report.findings if f.check != "model")
+
+
+def test_what_stands_behind_the_failure_is_skipped_and_names_it(tmp_path: Path) -> None:
+    outcome = look(tmp_path, "invalid-key")
+    assert [f.check for f in skipped(outcome)] == ["model", "mint", "upgrade", "session", "confirm"]
+    assert {f.title for f in skipped(outcome)} == {"skipped: no accepted key"}
+
+
+def test_the_server_s_wish_to_wait_comes_first_in_the_advice(tmp_path: Path) -> None:
+    (finding,) = [f for f in look(tmp_path, "rate-limited").report.findings if f.severity is Severity.FAIL]
+    assert finding.fix.startswith("wait 20 s, as the server asks\n")
+    assert ("retry-after", "20") in [(e.label, e.value) for e in finding.evidence]
+
+
+def test_a_beta_header_of_the_settings_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "sherpa.toml").write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\n')
+    (finding,) = [f for f in look(tmp_path, "good").report.findings if f.severity is Severity.FAIL]
+    assert finding.code == "ACCESS-BETA-DISABLED"
+    assert "remove OpenAI-Beta from sherpa.toml, [upstream.headers]" in finding.fix
+    assert "OpenAI-Beta: realtime=v1 (from sherpa.toml, [upstream.headers])" in [e.value for e in finding.evidence]
+
+
+def test_a_beta_header_that_somebody_else_adds_is_not_blamed_on_us(tmp_path: Path) -> None:
+    (finding,) = [f for f in look(tmp_path, "beta-refused").report.findings if f.severity is Severity.FAIL]
+    assert "No such header left this machine" in finding.cause
+
+
+def test_asking_for_the_beta_dialect_is_refused_and_says_to_ask_for_ga(tmp_path: Path) -> None:
+    (finding,) = [f for f in look(tmp_path, "good", dialect="beta").report.findings if f.severity is Severity.FAIL]
+    assert finding.code == "ACCESS-BETA-DISABLED"
+    assert "--dialect ga" in finding.fix
+
+
+def test_a_beta_server_is_a_failure_for_who_insists_on_ga_and_fine_for_who_asks_for_beta(tmp_path: Path) -> None:
+    assert ("session", "ACCESS-OTHER-DIALECT") in named(look(tmp_path, "beta-server", dialect="ga"), Severity.FAIL)
+    outcome = look(tmp_path, "beta-server", dialect="beta")
+    assert (named(outcome, Severity.FAIL, Severity.WARNING), outcome.exit_code) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "check", "code"),
+    [
+        ("good", "", ""),
+        ("invalid-key", "mint", "ACCESS-KEY-REFUSED"),
+        ("handshake-429", "upgrade", "ACCESS-AZURE-CAPACITY"),
+        ("handshake-404", "upgrade", "ACCESS-AZURE-NO-DEPLOYMENT"),
+    ],
+)
+def test_azure_is_asked_in_its_own_form_and_its_refusals_are_explained(
+    tmp_path: Path, scenario: str, check: str, code: str
+) -> None:
+    outcome = look(tmp_path, scenario, azure=True)
+    assert named(outcome, Severity.FAIL, Severity.ERROR) == ([(check, code)] if code else [])
+    assert [f.check for f in skipped(outcome)][:2] == ["key", "model"]
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        ("gpt-4o-realtime-preview", "ACCESS-MODEL-RETIRED"),
+        ("gpt-realtime-2.l", "ACCESS-MODEL-NOT-LISTED"),
+        ("gpt-live-transcribe", "ACCESS-MODEL-WRONG-SOCKET"),
+        ("gpt-live-1", "ACCESS-MODEL-WRONG-SOCKET"),
+    ],
+)
+def test_a_model_that_can_not_work_is_caught_before_the_socket(tmp_path: Path, model: str, code: str) -> None:
+    outcome = look(tmp_path, "good", model=model)
+    assert named(outcome, Severity.FAIL) == [("model", code)]
+    (finding,) = [f for f in outcome.report.findings if f.severity is Severity.FAIL]
+    assert "sherpa-probe access --model gpt-realtime" in finding.fix

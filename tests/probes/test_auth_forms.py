@@ -1,0 +1,110 @@
+"""Every form of auth is tried on its own, told works or refused, and the right one is recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.config import Flags
+from bridge.transport.http import Response
+from probes.access import access
+from probes.auth_forms import FORMS, Means
+from probes.command import Options, run_command
+from reports.model import Finding, Report, Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import trio
+
+At = Callable[..., Any]
+Look = Callable[..., Awaitable[Any]]
+
+
+def try_all(folder: Path, scenario: str = "good", **flags: Any) -> Report:
+    def look(target: Any) -> Any:
+        return access(target, every_form=True)
+
+    options = Options(flags=Flags(timeout=2, **flags), simulate=scenario)
+    return run_command("t", look, options, {}, folder=folder).report
+
+
+def forms(report: Report) -> dict[str, Finding]:
+    return {f.code.removeprefix("ACCESS-AUTH-").lower(): f for f in report.findings if f.check == "auth"}
+
+
+def working(report: Report) -> set[str]:
+    return {name for name, f in forms(report).items() if f.title.startswith("works")}
+
+
+def test_the_public_service_takes_headers_and_subprotocols_only(tmp_path: Path) -> None:
+    report = try_all(tmp_path)
+    assert working(report) == {"bearer-key", "bearer-secret", "subprotocols", "subprotocols-agents"}
+    assert set(forms(report)) == {form.name for form in FORMS} | {"use"}
+    assert forms(report)["use"].title.startswith("use: Authorization: Bearer API-KEY; in a browser: subprotocols")
+    assert report.exit_code() == 0
+
+
+def test_what_old_code_does_is_told_with_its_reason(tmp_path: Path) -> None:
+    found = forms(try_all(tmp_path))
+    assert "(beta-disabled)" in found["beta-header"].title
+    assert "(beta-disabled)" in found["subprotocols-beta"].title
+    assert "(key-refused)" in found["session-id-token"].title
+    assert "(HTTP 404)" in found["session-path"].title
+    assert "(no-key)" in found["authorization-query"].title
+    assert "(no-key)" in found["nothing"].title
+    assert {found[name].severity for name in ("beta-header", "nothing")} == {Severity.INFO}
+
+
+def test_azure_takes_its_own_header_and_query(tmp_path: Path) -> None:
+    report = try_all(tmp_path, azure=True)
+    assert {"api-key-header", "api-key-query"} <= working(report)
+
+
+def test_when_none_works_that_is_the_failure(tmp_path: Path) -> None:
+    report = try_all(tmp_path, "invalid-key")
+    assert working(report) == set()
+    assert forms(report)["none"].severity is Severity.FAIL
+
+
+async def test_a_server_that_lets_everybody_in_is_told(
+    at: At, look: Look, fake_service: Any, nursery: trio.Nursery
+) -> None:
+    created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}
+    base = await fake_service(frames=(created,)).serve(nursery)
+    seen = await look(at(base, timeout=0.3), every_form=True)
+    assert working(seen.report) == {form.name for form in FORMS}
+    assert "anybody can use this server" in forms(seen.report)["nothing"].title
+
+
+async def test_without_a_connection_no_form_is_tried(at: At, look: Look) -> None:
+    seen = await look(at("http://127.0.0.1:1/v1"), every_form=True)
+    assert forms(seen.report) == {}
+
+
+async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: Any, nursery: trio.Nursery) -> None:
+    service = fake_service(answer=lambda request: Response(403, (), request.target.encode()))
+    seen = await look(at(await service.serve(nursery), timeout=0.3), every_form=True)
+    assert any("api-key=" in request.target for request in service.requests)
+    assert "0123456789abcdef" not in str(seen.report)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_form_that_needs_what_was_not_minted_is_left_out(form: Any) -> None:
+    attempt = form.make(Means(url="ws://h/v1/realtime?model=m", key="sk-1", secret=None, session_id=None))
+    needs_mint = {"bearer-secret", "session-id-token", "session-path"}
+    assert (attempt is None) == (form.name in needs_mint)
+
+
+async def test_a_form_is_not_mixed_with_headers_of_the_settings_that_are_forms_themselves(
+    look: Look, at: At, fake_service: Any, nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    settings = tmp_path / "sherpa.toml"
+    settings.write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\nX-Team = "blue"\n')
+    service = fake_service(answer=lambda _: Response(403))
+    await look(at(await service.serve(nursery), timeout=0.3, config=settings), every_form=True)
+    tries = [request for request in service.requests if request.header("upgrade")]
+    assert [request.header("x-team") for request in tries] == ["blue"] * 9
+    assert len([request for request in tries if request.header("openai-beta")]) == 1

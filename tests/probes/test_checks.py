@@ -1,0 +1,97 @@
+"""Checks in order: what stands behind a failed one is skipped and says why; each is timed and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from probes.checks import Check, run_checks
+from probes.findings import Row
+from reports.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+Look = Callable[[list[str]], Awaitable[Finding]]
+
+
+def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) -> Check[list[str]]:
+    async def passing(ran: list[str]) -> Finding:
+        ran.append(name)
+        await trio.sleep(0.25)
+        return Row("p", name).passed(f"{name} is fine")
+
+    def late(_: list[str]) -> Finding:
+        return Row("p", name).unseen("LATE", "nothing came", cause="c", fix="f")
+
+    return Check(name=name, look=look or passing, late=late, without=f"no {name}", needs=needs, timed=timed)
+
+
+async def failing(_: list[str]) -> Finding:
+    return Row("p", "b").problem("BROKEN", "b is broken", cause="c", fix="f")
+
+
+async def declining(_: list[str]) -> Finding:
+    return Row("p", "b").skipped("there is none here")
+
+
+async def outcome(*checks: Check[list[str]]) -> tuple[list[Finding], list[str]]:
+    ran: list[str] = []
+    return [finding async for finding in run_checks("p", checks, ran, timeout=2)], ran
+
+
+async def test_all_run_in_order_and_are_timed(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    findings, ran = await outcome(check("a"), check("b", "a"), check("c", "b", timed=False))
+    assert ran == ["a", "b", "c"]
+    assert [finding.seconds for finding in findings] == [0.25, 0.25, None]
+    assert [finding.code for finding in findings] == ["P-A-OK", "P-B-OK", "P-C-OK"]
+
+
+async def test_behind_a_failed_check_everything_is_skipped_and_names_the_one_cause(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    findings, ran = await outcome(check("a"), check("b", "a", look=failing), check("c", "b"), check("d", "c"))
+    assert ran == ["a"]
+    assert [finding.severity for finding in findings[1:]] == [Severity.FAIL, Severity.SKIPPED, Severity.SKIPPED]
+    assert [finding.title for finding in findings[2:]] == ["skipped: no b", "skipped: no b"]
+    assert findings[3].evidence[0].value == "b"
+
+
+async def test_a_check_beside_a_failed_one_still_runs(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    _, ran = await outcome(check("a"), check("b", "a", look=failing), check("c", "a"))
+    assert ran == ["a", "c"]
+
+
+async def test_a_check_that_skips_itself_takes_nobody_with_it(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    findings, ran = await outcome(check("a"), check("b", "a", look=declining), check("c", "b"))
+    assert ran == ["a", "c"]
+    assert findings[1].severity is Severity.SKIPPED
+
+
+async def test_silence_ends_at_the_timeout_and_says_what_it_means(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    async def silent(_: list[str]) -> Finding:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    findings, ran = await outcome(check("a", look=silent), check("b", "a"))
+    assert (findings[0].code, findings[0].seconds) == ("P-LATE", 2)
+    assert ran == []
+
+
+async def test_the_caller_hears_what_is_being_looked_at(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    heard: list[str] = []
+    async for _ in run_checks("p", [check("a"), check("b", "a")], [], timeout=2, doing=heard.append):
+        pass
+    assert heard == ["a", "b"]

@@ -1,0 +1,202 @@
+"""The command as users and scripts meet it: exit codes, one JSON document whatever happens, quick help."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.cli import cli, main
+from probes.table import PROBES
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv.pop(1)); from probes.cli import main; main()"]
+KEY = "sk-proj-0123456789abcdefghijKLMN"
+
+
+@pytest.fixture
+def sherpa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("OPENAI_") or n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+    def run(*words: str, key: str = "") -> tuple[int, str, str]:
+        if key:
+            monkeypatch.setenv("OPENAI_API_KEY", key)
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+def start(*words: str, **options: Any) -> subprocess.Popen[str]:
+    """Run the command as a process."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen([*PROGRAM, str(ROOT), *words], **pipes)  # noqa: S603 - our own program
+
+
+def test_a_healthy_service_is_a_page_and_exit_code_0(sherpa: Any) -> None:
+    code, out, err = sherpa("access", "--simulate")
+    assert (code, err) == (0, "")
+    assert re.search(r"8 passed in \d\.\d\d s +exit 0\n$", out)
+
+
+def test_the_simulator_is_reached_whatever_proxy_the_environment_names(
+    sherpa: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    code, out, _ = sherpa("access", "--simulate")
+    assert code == 0, out
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_neither_key_nor_minted_secret_is_shown_anywhere(sherpa: Any, tmp_path: Path, form: list[str]) -> None:
+    _, out, err = sherpa("access", "--simulate", "good", "--auth", "all", "-v", "--report", "json=r.json", *form)
+    everything = out + err + (tmp_path / "r.json").read_text()
+    assert "POST" in err  # the log of the REST calls is part of what is looked at
+    assert "sk-scenario-good" not in everything
+    assert re.findall(r"ek_\w{8,}", everything) == []
+
+
+def test_a_failed_check_is_exit_code_1(sherpa: Any) -> None:
+    code, out, _ = sherpa("access", "--simulate", "invalid-key")
+    assert code == 1
+    assert "ACCESS-KEY-REFUSED" in out
+
+
+def test_nobody_there_is_exit_code_3(sherpa: Any) -> None:
+    code, out, _ = sherpa("access", "--base-url", "http://127.0.0.1:1/v1", key=KEY)
+    assert code == 3
+    assert "ACCESS-NOTHING-LISTENING" in out
+    assert KEY not in out
+
+
+def test_json_is_one_document_and_nothing_else(sherpa: Any) -> None:
+    code, out, err = sherpa("access", "--simulate", "no-quota", "--json")
+    document = json.loads(out)
+    assert (code, err) == (1, "")
+    assert (document["tool"], document["exit_code"]) == ("sherpa-probe access", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["access", "--nonsense"], "--nonsense"),
+        (["acess"], "acess"),
+        (["access", "extra"], "extra"),
+        (["access", "--timeout", "soon"], "soon"),
+        (["access", "--timeout", "0"], "--timeout"),
+        (["access", "--simulate", "invalid-kee"], "did you mean invalid-key"),
+        (["access", "--simulate", "--report", "junit=x"], "there are: json"),
+        (["access", "--simulate", "--report", "json=/no/where"], "cannot be written"),
+        (["access"], "OPENAI_API_KEY is not set"),
+        (["access", "--api-key-file", "/no/key"], "does not exist"),
+        (["access", "--config", "/no/sherpa.toml"], "no such file"),
+        (["access", "--simulate", "--dialect", "gaa"], "did you mean ga"),
+        (["access", "--auth", "some"], "some"),
+    ],
+)
+def test_wrong_usage_is_one_line_on_stderr_or_one_document_and_exit_code_2(
+    sherpa: Any, words: list[str], message: str
+) -> None:
+    code, out, err = sherpa(*words)
+    assert (code, out) == (2, "")
+    assert message in err.splitlines()[0]
+    assert len(err.splitlines()) <= 2
+    code, out, err = sherpa(*words, "--json")
+    document = json.loads(out)
+    assert (code, document["exit_code"], document["verdict"], err) == (2, 2, "usage", "")
+    assert message in document["findings"][0]["title"]
+
+
+def test_a_wrong_settings_file_is_exit_code_2(sherpa: Any, tmp_path: Path) -> None:
+    (tmp_path / "sherpa.toml").write_text("[upstream]\nmodle = 'x'\n")
+    code, _, err = sherpa("access", "--simulate")
+    assert code == 2
+    assert "sherpa.toml" in err
+    assert "did you mean model" in err
+
+
+def test_every_probe_has_its_command_and_answers_a_question(sherpa: Any) -> None:
+    assert set(PROBES) <= set(cli.commands)
+    for name, probe in PROBES.items():
+        assert probe.question.endswith("?")
+        assert probe.look.__name__ == name  # type: ignore[attr-defined] # it is a function
+        code, out, _ = sherpa(name, "--help")
+        assert code == 0
+        assert {"--base-url", "--api-key-env", "--api-key-file", "--simulate", "--report", "--json", "--strict"} <= set(
+            re.findall(r"--[a-z-]+", out)
+        )
+
+
+def test_no_option_takes_a_key(sherpa: Any) -> None:
+    assert "--api-key " not in sherpa("access", "--help")[1]
+
+
+def test_the_version_is_told(sherpa: Any) -> None:
+    assert re.fullmatch(r"sherpa-probe \S+\n", sherpa("--version")[1])
+
+
+def test_a_crash_is_a_report_and_never_a_traceback(sherpa: Any, tmp_path: Path) -> None:
+    (tmp_path / "sherpa.toml").write_text("[upstream]\n" + "a = " + "[" * 5000)
+    code, out, err = sherpa("access", "--simulate")
+    assert code == 2
+    assert "Traceback" not in out + err
+
+
+def test_help_needs_nothing_heavy() -> None:
+    heavy = ["trio", "httpx", "rich", "msgspec", "structlog", "websockets", "bridge", "reports"]
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import probes.cli; print(*sys.modules)"
+    words = [sys.executable, "-c", code, str(ROOT)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    assert [name for name in heavy if name in done.stdout.split()] == []
+
+
+def test_an_interrupt_ends_with_130_and_still_one_document() -> None:
+    with start("access", "--simulate", "never-created", "--json", "--timeout", "60") as process:
+        deadline = time.monotonic() + 20
+        while not _children_listen(process.pid) and time.monotonic() < deadline:
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    document = json.loads(out)
+    assert (process.returncode, document["exit_code"], document["verdict"]) == (130, 130, "interrupted")
+    assert document["findings"][-1]["code"] == "PROBE-INTERRUPTED"
+    assert "Traceback" not in err
+
+
+def _children_listen(pid: int) -> bool:
+    """Whether the process holds a socket: it is past its imports then."""
+    try:
+        return any("socket:" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with start("access", "--simulate", "invalid-key", stdout=writer) as process:
+        os.close(writer)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (1, "")
+
+
+def test_completion_is_bound_to_the_command_s_name() -> None:
+    environment = {**os.environ, "_SHERPA_PROBE_COMPLETE": "bash_source"}
+    with start(env=environment) as process:
+        out, _ = process.communicate(timeout=20)
+    assert "sherpa-probe" in out
+    assert "_SHERPA_PROBE_COMPLETE=bash_complete" in out

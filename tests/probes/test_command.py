@@ -1,0 +1,98 @@
+"""What surrounds a probe: scenarios, report files and exit codes, and nothing sent before the options are right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.config import ConfigError, Flags
+from probes.access import access
+from probes.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from reports.model import Finding
+
+ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}
+
+
+async def untouched(_: Any) -> AsyncGenerator[Finding, None]:
+    raise AssertionError("the probe ran although the options are wrong")
+    yield  # makes it a generator
+
+
+def command(folder: Path, look: Any = untouched, **said: Any) -> Outcome:
+    return run_command("sherpa-probe access", look, Options(**said), ENVIRONMENT, folder=folder)
+
+
+def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
+    assert command(tmp_path, access, simulate="mint-404").exit_code == 0
+    assert command(tmp_path, access, simulate="mint-404", strict=True).exit_code == 1
+
+
+def test_the_report_file_holds_what_is_shown_with_the_same_exit_code(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    outcome = command(tmp_path, access, simulate="invalid-key", reports=(f"json={path}",))
+    document = json.loads(path.read_text())
+    assert document["exit_code"] == outcome.exit_code == 1
+    assert [f["code"] for f in document["findings"]] == [f.code for f in outcome.report.findings]
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("json", "is not FORMAT=PATH"),
+        ("json=", "is not FORMAT=PATH"),
+        ("jsn=x", "did you mean json?"),
+        ("papyrus=x", "there are: json"),
+    ],
+)
+def test_a_report_that_can_not_be_made_is_wrong_usage(tmp_path: Path, wanted: str, words: str) -> None:
+    with pytest.raises(UsageError, match="--report") as caught:
+        command(tmp_path, reports=(wanted,))
+    assert words in str(caught.value)
+
+
+def test_a_report_that_can_not_be_written_is_told_before_the_probe_runs(tmp_path: Path) -> None:
+    good = tmp_path / "good.json"
+    with pytest.raises(UsageError, match="no such file or directory"):
+        command(tmp_path, reports=(f"json={good}", f"json={tmp_path}/no/bad.json"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_report_twice_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="named twice"):
+        reserve_all((f"json={tmp_path}/a", f"json={tmp_path}/../{tmp_path.name}/a"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_may_hold_an_equals_sign() -> None:
+    assert parse_report("json=a=b.json") == ("json", Path("a=b.json"))
+
+
+def test_an_unknown_scenario_names_near_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no scenario 'invalid-kee'; did you mean invalid-key"):
+        command(tmp_path, simulate="invalid-kee")
+
+
+def test_wrong_configuration_is_told_before_the_probe_runs_and_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--base-url"):
+        command(tmp_path, flags=Flags(base_url="htp://x"), reports=(f"json={tmp_path}/a.json",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_simulator_needs_no_key_no_address_and_no_proxy(tmp_path: Path) -> None:
+    environment = {"HTTP_PROXY": "http://127.0.0.1:9", "OPENAI_BASE_URL": "https://nowhere.invalid/v1"}
+    outcome = run_command("t", access, Options(simulate="good"), environment, folder=tmp_path)
+    assert outcome.exit_code == 0
+    assert outcome.report.target[-1].value == "simulated: good"
+
+
+def test_wrong_usage_is_a_report_of_its_own() -> None:
+    outcome = wrong_usage("t", "USAGE-ERROR", "no", "t --help")
+    assert (outcome.exit_code, outcome.report.findings[0].title) == (2, "no")

@@ -1,0 +1,42 @@
+"""Codes are made of the probe and a slug; every verb gives its severity."""
+
+from __future__ import annotations
+
+from bridge.protocol.refusals import ERROR_CODES
+from probes.findings import Row, seen
+from reports.model import Severity
+
+ROW = Row("access", "tcp, tls")
+
+
+def test_codes_carry_the_probe_s_name() -> None:
+    assert ROW.passed("t").code == "ACCESS-TCP-TLS-OK"
+    assert ROW.passed("t", slug="OTHER").code == "ACCESS-OTHER"
+    assert ROW.skipped("why").code == "ACCESS-TCP-TLS-SKIPPED"
+    assert ROW.noted("X", "t").code == "ACCESS-X"
+
+
+def test_each_verb_has_its_severity() -> None:
+    made = [
+        ROW.passed("t"),
+        ROW.noted("S", "t"),
+        ROW.skipped("w"),
+        ROW.warned("S", "t", cause="c", fix="f"),
+        ROW.problem("S", "t", cause="c", fix="f"),
+        ROW.unseen("S", "t", cause="c", fix="f"),
+    ]
+    assert [finding.severity for finding in made] == [
+        Severity.PASS, Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.FAIL, Severity.ERROR,
+    ]  # fmt: skip
+
+
+def test_a_refusal_brings_its_words_unless_the_place_knows_better() -> None:
+    refusal = ERROR_CODES["invalid_api_key"]
+    finding = ROW.refused(refusal, seen("a", "b"))
+    assert (finding.code, finding.title, finding.fix) == ("ACCESS-KEY-REFUSED", refusal.title, refusal.fix)
+    assert finding.link == "sherpa-probe explain ACCESS-KEY-REFUSED"
+    assert ROW.refused(refusal, fix="other").fix == "other"
+
+
+def test_nothing_seen_is_shown_as_a_dash() -> None:
+    assert seen("server", "").value == "-"

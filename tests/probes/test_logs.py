@@ -1,0 +1,47 @@
+"""What libraries log is silent, or shown without secrets."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from bridge.secret import Secret
+from probes.logs import logs
+from probes.redact import Secrets
+
+if TYPE_CHECKING:
+    import pytest
+
+KEY = "sk-proj-0123456789abcdefghijKLMN"
+
+
+def complain_loudly() -> None:
+    try:
+        int(f"with {KEY}")
+    except ValueError:
+        logging.getLogger("some.library").exception("failed with %s", KEY)
+
+
+def test_nothing_is_shown_as_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs(Secrets(), shown=False):
+        complain_loudly()
+    assert capsys.readouterr().err == ""
+
+
+def test_everything_is_shown_when_asked_for_but_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs(Secrets([Secret(KEY)]), shown=True):
+        complain_loudly()
+        logging.getLogger("some.library").info("a word")
+    shown = capsys.readouterr().err
+    assert "failed with sk-…KLMN" in shown
+    assert "'with sk-…KLMN'" in shown
+    assert "INFO some.library: a word" in shown
+    assert KEY not in shown
+
+
+def test_afterwards_everything_is_as_before() -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    with logs(Secrets(), shown=True):
+        assert root.handlers != before[1]
+    assert (root.level, root.handlers) == before

@@ -1,0 +1,131 @@
+"""A run always has a report: after a crash, after an interrupt, and with no secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+
+from bridge.secret import Secret
+from probes.findings import Row
+from probes.run import Run, crashed, now, report_of
+from reports.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from probes.target import Target
+
+At = Callable[..., Any]
+ROW = Row("t", "row")
+
+
+async def fine(_: Target) -> AsyncGenerator[Finding, None]:
+    yield ROW.passed("one")
+    await trio.lowlevel.checkpoint()
+    yield ROW.passed("two")
+
+
+async def broken(target: Target) -> AsyncGenerator[Finding, None]:
+    yield ROW.passed("one")
+    raise RuntimeError(f"no way: {target.upstream.api_key.reveal()}\nsecond line")
+
+
+def run(target: Target, look: Any, *, verbose: bool = False) -> Run:
+    return Run(tool="t", look=look, open_target=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose)
+
+
+async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> None:
+    heard: list[str] = []
+    done = run(at("http://localhost:1/v1"), fine)
+    done.on_finding = lambda finding: heard.append(finding.title)
+    await done.go()
+    report = done.report()
+    assert heard == [finding.title for finding in report.findings] == ["one", "two"]
+    assert [e.label for e in report.target] == ["base URL", "model", "key"]
+    assert report.seconds > 0
+
+
+async def test_a_crash_is_a_finding_beside_what_was_found_before(at: At) -> None:
+    done = run(at("http://localhost:1/v1", key="sk-proj-notToBeShownAnywhere"), broken)
+    await done.go()
+    one, crash = done.report().findings
+    assert one.title == "one"
+    assert (crash.code, crash.severity) == ("PROBE-CRASHED", Severity.ERROR)
+    assert crash.evidence[0].value == "RuntimeError: no way: sk-…here"
+    assert "Traceback" not in str(crash)
+    assert done.report().exit_code() == 3
+
+
+async def test_the_traceback_is_shown_when_asked_for_and_hides_the_key(at: At) -> None:
+    done = run(at("http://localhost:1/v1", key="sk-proj-notToBeShownAnywhere"), broken, verbose=True)
+    await done.go()
+    text = str(done.report())
+    assert "Traceback" in text
+    assert "notToBeShown" not in text
+
+
+async def test_a_target_that_can_not_be_opened_is_a_crash_without_the_group_around_it() -> None:
+    @asynccontextmanager
+    async def failing() -> AsyncGenerator[Target, None]:
+        async with trio.open_nursery():
+            raise KeyError("nothing")
+        yield  # makes it a generator
+
+    def open_target() -> AbstractAsyncContextManager[Target]:
+        return failing()
+
+    done = Run(tool="t", look=fine, open_target=open_target)
+    await done.go()
+    assert done.findings[0].evidence[0].value == "KeyError: 'nothing'"
+
+
+async def test_being_cancelled_keeps_what_was_found(at: At) -> None:
+    async def endless(_: Target) -> AsyncGenerator[Finding, None]:
+        yield ROW.passed("one")
+        await trio.sleep_forever()
+
+    done = run(at("http://localhost:1/v1"), endless)
+    with trio.move_on_after(0.05) as scope:
+        await done.go()
+    assert scope.cancelled_caught
+    assert [finding.title for finding in done.report().findings] == ["one"]
+
+
+async def test_a_suspicious_key_is_warned_about_first(at: At) -> None:
+    done = run(at("http://localhost:1/v1", key="$OPENAI_API_KEY"), fine)
+    await done.go()
+    first = done.report().findings[0]
+    assert (first.code, first.severity) == ("CONFIG-KEY-SUSPECT", Severity.WARNING)
+    assert "variable that nothing replaced" in first.title
+
+
+async def test_a_secret_learnt_late_is_hidden_in_what_was_found_early(at: At) -> None:
+    async def minting(target: Target) -> AsyncGenerator[Finding, None]:
+        yield ROW.passed("token ek_0123456789abcdefghijkl")
+        target.secrets.learn(Secret("ek_0123456789abcdefghijkl"))
+
+    done = run(at("http://localhost:1/v1"), minting)
+    await done.go()
+    assert "0123456789" not in str(done.report())
+
+
+def test_a_report_can_be_made_of_one_finding_alone() -> None:
+    report = report_of("tool", crashed(ValueError(""), verbose=False))
+    assert report.findings[0].evidence[0].value == "ValueError: "
+    assert report.exit_code() == 3
+
+
+def test_times_are_iso_8601_in_utc_with_milliseconds() -> None:
+    assert now()[10] == "T"
+    assert now().endswith("Z")
+    assert len(now()) == len("2026-11-20T10:00:00.000Z")
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_groups_of_one_are_unwrapped(depth: int) -> None:
+    error: Exception = ValueError("inner")
+    for _ in range(depth):
+        error = ExceptionGroup("outer", [error])
+    assert crashed(error, verbose=False).evidence[0].value == "ValueError: inner"

@@ -1,0 +1,82 @@
+"""A target is made of the configuration; a wrong address or proxy is told before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bridge.config import ConfigError
+from bridge.protocol.dialects import Dialect
+
+At = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "words"),
+    [
+        ("htp://x/v1", "write http://"),
+        ("api.openai.com/v1", "put https:// in front"),
+        ("https:/api.openai.com", "two slashes"),
+        ("https://user:hunter2secret@x/v1", "no user name or password"),
+        ("https://x/v1?key=1", "no '?'"),
+        ("https://", "names no host"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_in_plain_words(at: At, base_url: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        at(base_url)
+    assert str(caught.value).startswith("--base-url: ")
+    assert words in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_head_names_address_model_and_key_without_showing_it(at: At) -> None:
+    described = [e.value for e in at("https://api.openai.com/v1/").described()]
+    assert described == ["https://api.openai.com/v1", "gpt-realtime-2.1", "key sk-…KLMN (OPENAI_API_KEY)"]
+
+
+def test_a_dialect_that_was_asked_for_is_named(at: At) -> None:
+    target = at("https://api.openai.com/v1", dialect="beta")
+    assert target.dialect is Dialect.BETA
+    assert "dialect beta" in [e.value for e in target.described()]
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"HTTPS_PROXY": "http://p:3128"}, "p:3128 of HTTPS_PROXY"),
+        ({"https_proxy": "http://q:3128", "HTTPS_PROXY": "http://p:3128"}, "q:3128 of https_proxy"),
+        ({"ALL_PROXY": "p:8080"}, "p:8080 of ALL_PROXY"),
+        ({"HTTP_PROXY": "http://p:3128"}, ""),
+        ({"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "openai.com"}, ""),
+    ],
+)
+def test_the_proxy_is_named_with_its_variable(at: At, environment: dict[str, str], name: str) -> None:
+    assert at("https://api.openai.com/v1", environment=environment).proxy_name == name
+
+
+def test_a_proxy_that_can_not_be_used_is_refused_by_its_variable(at: At) -> None:
+    with pytest.raises(ConfigError, match=r"ALL_PROXY: .*socks5"):
+        at("https://api.openai.com/v1", environment={"ALL_PROXY": "socks5://p:1080"})
+
+
+def test_a_proxy_s_credentials_are_known_as_a_secret(at: At) -> None:
+    target = at("https://api.openai.com/v1", environment={"HTTPS_PROXY": "http://me:pass-word@p:3128"})
+    assert target.proxy.authorization.reveal() not in target.secrets.hide(target.proxy.authorization.reveal())
+
+
+@pytest.mark.parametrize(
+    ("base_url", "flags", "azure"),
+    [
+        ("https://x.openai.azure.com", {}, True),
+        ("https://x.openai.azure.com", {"azure": False}, False),
+        ("https://gateway.example.com", {"azure": True}, True),
+        ("https://api.openai.com/v1", {}, False),
+    ],
+)
+def test_azure_is_told_by_its_host_unless_somebody_says_so(
+    at: At, base_url: str, flags: dict[str, Any], azure: bool
+) -> None:
+    assert at(base_url, **flags).upstream.azure is azure

@@ -1,0 +1,72 @@
+"""What is opened during a visit is used once, not when it is stale, and always closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from trio.testing import MockClock, memory_stream_pair
+
+from bridge.upstream.dial import Opened
+from probes.visit import Visit, answered, inner_error, telling
+
+At = Callable[..., Any]
+
+
+def opened() -> tuple[Opened, trio.abc.Stream]:
+    ours, theirs = memory_stream_pair()
+    return Opened(stream=ours, address="x:1", tls=None, seconds={}), theirs
+
+
+async def test_a_fresh_connection_is_handed_over_once(
+    at: At,
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    visit, (connection, _) = Visit(at("http://localhost:1/v1")), opened()
+    visit.keep(connection)
+    await trio.sleep(1.9)
+    assert await visit.take_connection() is connection
+    assert await visit.take_connection() is None
+
+
+async def test_a_connection_that_waited_too_long_is_closed_instead(
+    at: At,
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    visit, (connection, theirs) = Visit(at("http://localhost:1/v1")), opened()
+    visit.keep(connection)
+    await trio.sleep(2.1)
+    assert await visit.take_connection() is None
+    assert await theirs.receive_some() == b""
+
+
+async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at: At) -> None:
+    visit, (connection, theirs) = Visit(at("http://localhost:1/v1")), opened()
+    visit.keep(connection)
+    client = visit.rest()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await visit.aclose()
+    assert await theirs.receive_some() == b""
+    assert client.is_closed
+
+
+def test_only_telling_headers_become_evidence() -> None:
+    headers = (("CF-RAY", "8f"), ("date", "today"), ("Retry-After", "3"), ("set-cookie", "secret"))
+    assert [(e.label, e.value) for e in telling(headers)] == [("cf-ray", "8f"), ("retry-after", "3")]
+
+
+def test_an_answer_becomes_a_headline_and_its_words() -> None:
+    error = {"code": "c", "message": "m" * 400, "param": "session.x"}
+    first, message, param = answered("GET /models", "HTTP 400", error)
+    assert (first.label, first.value) == ("GET /models", "HTTP 400 c")
+    assert len(message.value) == 300
+    assert param.value == "session.x"
+
+
+def test_a_body_that_is_no_error_object_is_named_by_its_kind() -> None:
+    assert answered("", "HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
+    assert answered("", "HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
+    assert answered("", "HTTP 502", {}, b"")[0].value == "HTTP 502"
+    assert inner_error([1]) == inner_error({"error": "text"}) == {}

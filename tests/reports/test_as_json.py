@@ -1,0 +1,69 @@
+"""The JSON form: stable keys, whole text, and numbers that scripts can use."""
+
+from __future__ import annotations
+
+import json
+
+from reports import as_json
+from reports.model import Evidence, Finding, Moment, Report, Severity, Timeline
+
+
+def report(*findings: Finding) -> Report:
+    return Report(
+        tool="sherpa-probe access", version="1", started="2026-11-20T10:00:00.000Z", seconds=0.48125, findings=findings
+    )
+
+
+FAILED = Finding(
+    code="ACCESS-X",
+    severity=Severity.FAIL,
+    check="key",
+    title="no",
+    evidence=(Evidence("status", "401"),),
+    cause="why",
+    fix="do",
+    link="more",
+    seconds=0.12345678,
+)
+
+
+def test_the_document_has_exactly_the_promised_keys() -> None:
+    document = json.loads(as_json.render(report(FAILED), 1))
+    assert list(document) == [
+        "schema_version", "tool", "version", "started", "seconds", "verdict", "exit_code",
+        "counts", "target", "findings", "timeline", "metrics",
+    ]  # fmt: skip
+    assert document["schema_version"] == 1
+    assert (document["verdict"], document["exit_code"]) == ("failed", 1)
+    assert document["counts"] == {"pass": 0, "info": 0, "warning": 0, "fail": 1, "error": 0, "skipped": 0}
+
+
+def test_a_finding_is_written_whole() -> None:
+    (finding,) = json.loads(as_json.render(report(FAILED), 1))["findings"]
+    assert finding == {
+        "code": "ACCESS-X", "severity": "fail", "check": "key", "title": "no",
+        "evidence": [{"label": "status", "value": "401"}],
+        "cause": "why", "fix": "do", "link": "more", "seconds": 0.1235,
+    }  # fmt: skip
+
+
+def test_each_exit_code_has_its_word() -> None:
+    words = [json.loads(as_json.render(report(), code))["verdict"] for code in (0, 1, 2, 3, 130)]
+    assert words == ["passed", "failed", "usage", "could_not_look", "interrupted"]
+
+
+def test_timeline_and_metrics_are_kept() -> None:
+    whole = Report(
+        tool="t", version="1", started="s", seconds=1, target=(Evidence("model", "m"),),
+        timeline=Timeline((Moment(at=0.5, who="server", what="session.created"),)), metrics=(("connect_seconds", 0.2),),
+    )  # fmt: skip
+    document = as_json.as_document(whole, 0)
+    assert document["target"] == [{"label": "model", "value": "m"}]
+    assert document["timeline"][0]["what"] == "session.created"
+    assert document["metrics"] == {"connect_seconds": 0.2}
+
+
+def test_any_text_can_be_written() -> None:
+    odd = Finding(code="C", severity=Severity.INFO, check="c", title='a "b"\n\x1b[31m \ud800 \u2026')
+    (finding,) = json.loads(as_json.render(report(odd), 0).encode())["findings"]
+    assert finding["title"] == 'a "b"\n\x1b[31m ? \u2026'

@@ -1,0 +1,20 @@
+"""Every format of the table can be fetched and writes text."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.formats import FORMATS, renderer
+from reports.model import Report
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_renders_a_report(name: str) -> None:
+    text = renderer(name)(Report(tool="sherpa-probe access", version="1", started="s", seconds=0), 0)
+    assert "sherpa-probe access" in text
+    assert text.endswith("\n")
+
+
+def test_an_unknown_format_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        renderer("papyrus")

@@ -1,0 +1,113 @@
+"""The page for people: rows that fit, blocks that explain, words instead of mere colour."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reports import terminal
+from reports.model import Evidence, Finding, Report, Severity
+
+LONG = "the quick brown fox jumps over the lazy dog " * 5
+
+
+def finding(severity: Severity, check: str = "key", title: str = "accepted", **more: object) -> Finding:
+    return Finding(code="ACCESS-CODE", severity=severity, check=check, title=title, **more)  # type: ignore[arg-type] # any field
+
+
+def page(*findings: Finding, exit_code: int = 0, **how: bool | int) -> str:
+    target = (Evidence("base URL", "https://api.openai.com/v1"), Evidence("model", "gpt-realtime-2.1"))
+    report = Report(
+        tool="sherpa-probe access", version="1", started="s", seconds=0.48, target=target, findings=findings
+    )
+    return terminal.render(report, exit_code, **how)  # type: ignore[arg-type] # width is the int, the others are bools
+
+
+def test_every_severity_has_its_own_word() -> None:
+    text = page(*(finding(severity, check=f"check{n}") for n, severity in enumerate(Severity)))
+    words = [line.split()[0] for line in text.splitlines() if re.match(r"  \S+ +check\d", line)]
+    assert words == ["ok", "info", "warn", "FAIL", "ERR", "--"]
+    assert len(set(words)) == len(Severity)
+
+
+def test_a_row_shows_what_came_out_and_how_long_it_took() -> None:
+    assert "  ok    key  accepted" in page(finding(Severity.PASS, seconds=0.142))
+    (row,) = [line for line in page(finding(Severity.PASS, seconds=0.142)).splitlines() if "accepted" in line]
+    assert row.endswith(" 142 ms")
+    assert len(row) == 80
+
+
+def test_a_failure_is_explained_below_with_what_to_type_next() -> None:
+    text = page(
+        finding(
+            Severity.FAIL,
+            title="The key was refused",
+            evidence=(Evidence("first frame", "error invalid_api_key"), Evidence("session", "none")),
+            cause="It was revoked.",
+            fix="make a new key:\nsherpa-probe access",
+            link="sherpa-probe explain 3000",
+        ),
+        exit_code=1,
+    )
+    rows, block = text.split("\n\nACCESS-CODE", 1)
+    assert "FAIL  key  first frame: error invalid_api_key" in rows
+    assert block.splitlines()[:6] == [
+        "  The key was refused",
+        "  seen   session: none",
+        "  cause  It was revoked.",
+        "  next   make a new key:",
+        "         sherpa-probe access",
+        "  more   sherpa-probe explain 3000",
+    ]
+
+
+def test_what_passed_gets_no_block() -> None:
+    assert "ACCESS-CODE" not in page(finding(Severity.PASS), finding(Severity.SKIPPED), finding(Severity.INFO))
+
+
+def test_the_verdict_counts_and_gives_time_and_exit_code() -> None:
+    text = page(
+        finding(Severity.PASS), finding(Severity.PASS), finding(Severity.FAIL), finding(Severity.SKIPPED), exit_code=1
+    )
+    last = text.splitlines()[-1]
+    assert last.startswith("1 failed, 2 passed, 1 skipped in 0.48 s")
+    assert last.endswith("exit 1")
+    assert len(last) == 80
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_nothing_is_wider_than_the_page_and_nothing_is_lost(width: int) -> None:
+    text = page(
+        finding(Severity.PASS, title=LONG, seconds=1.5),
+        finding(Severity.FAIL, title=LONG, evidence=(Evidence("a", LONG), Evidence("b", LONG)), cause=LONG, fix=LONG),
+        width=width,
+    )
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert text.count("lazy") == 6 * 5
+
+
+def test_there_is_no_escape_without_colour_and_words_stay_with_it() -> None:
+    assert "\x1b" not in page(finding(Severity.FAIL))
+    coloured = page(finding(Severity.FAIL), colour=True)
+    assert "\x1b[1;31m" in coloured
+    assert "FAIL" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == page(finding(Severity.FAIL))
+
+
+def test_a_server_can_not_write_escapes_lines_or_markup_on_the_screen() -> None:
+    text = page(finding(Severity.FAIL, title="a\x1b[2Jb\nc [red]d[/red] \u202ee", cause="x\x07y", fix="z"))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "\u202e" not in text
+    assert "\\x1b[2Jb c [red]d[/red] \\u202ee" in text
+
+
+def test_what_passing_checks_saw_is_shown_when_asked_for() -> None:
+    passing = finding(Severity.PASS, evidence=(Evidence("cf-ray", "8f"),))
+    assert "cf-ray" not in page(passing)
+    assert "seen   cf-ray: 8f" in page(passing, verbose=True)
+
+
+def test_a_report_without_findings_is_still_a_page() -> None:
+    assert "nothing checked in 0.48 s" in page()

@@ -1,0 +1,46 @@
+"""The settings file's own rules; what its values mean is tested with the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.settings_file import TABLES, ConfigError, SettingsFile, did_you_mean, read_settings_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_missing_file_is_empty_unless_it_was_named(tmp_path: Path) -> None:
+    assert read_settings_file(tmp_path / "sherpa.toml", must_exist=False) == SettingsFile()
+    with pytest.raises(ConfigError, match="no such file"):
+        read_settings_file(tmp_path / "sherpa.toml", must_exist=True)
+
+
+def test_values_are_kept_by_table_and_key(tmp_path: Path) -> None:
+    path = tmp_path / "sherpa.toml"
+    path.write_text("[upstream]\nmodel = 'm'\n[probe]\ntimeout = 2\n")
+    file = read_settings_file(path, must_exist=True)
+    assert file.values == {("upstream", "model"): "m", ("probe", "timeout"): 2}
+    assert file.where("probe", "timeout") == f"{path}, [probe] timeout"
+
+
+def test_a_file_nested_beyond_reason_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "sherpa.toml"
+    path.write_text("a = " + "[" * 20_000)
+    with pytest.raises(ConfigError) as caught:
+        read_settings_file(path, must_exist=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_has_keys_of_a_known_shape(table: str) -> None:
+    assert TABLES[table]
+
+
+def test_an_unknown_word_gets_near_ones_or_a_short_list() -> None:
+    assert did_you_mean("modle", ["model", "timeout"]) == "; did you mean model?"
+    assert did_you_mean("zzz", ["model", "timeout"]) == "; there are: model, timeout"
+    many = [f"name{n}" for n in range(40)]
+    assert did_you_mean("zzz", many).endswith("name11, …")
