@@ -146,7 +146,7 @@ def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Findin
     """Tell who asks for the beta: a header of the settings, the option, or somebody in between."""
     source = visit.target.config.headers.source
     asking = [name for name, _ in visit.target.config.headers.value if name.lower() == "openai-beta"]
-    change = "then the session's shape changes too: sherpa-probe lint ."
+    change = "then the session's shape changes too: see docs/diagnoses.md"
     if asking:
         return SESSION.refused(refusal, *evidence, fix=f"remove {asking[0]} from {source};\n{change}")
     if visit.target.dialect is Dialect.BETA:

@@ -101,6 +101,44 @@ def access(auth: str | None, **said: Any) -> None:
     finish("access", partial(look, every_form=auth == "all"), options_from(said))
 
 
+@cli.command()
+@click.argument("code")
+@click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
+def explain(code: str, json_: bool) -> None:
+    """Say what a status, close code, error code or finding means.
+
+    CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
+    """
+    from dataclasses import asdict
+    from shutil import get_terminal_size
+
+    from probes.explain import explain as look_up
+    from probes.explain import near, render
+
+    meanings = look_up(code)
+    if not meanings:
+        hint = near(code)
+        raise click.UsageError(f"nobody here knows '{code}'" + (f": did you mean {hint}?" if hint else ""))
+    if json_:
+        import msgspec
+
+        shown = [{"seen_as": meaning.seen_as, **asdict(meaning.refusal)} for meaning in meanings]
+        click.echo(msgspec.json.encode({"code": code, "meanings": shown}))
+        return
+    click.echo(render(code, meanings, width=min(100, get_terminal_size().columns)))
+
+
+@cli.command()
+@probe_options
+def config(**said: Any) -> None:
+    """Show every setting, where its value came from, and nothing that is secret."""
+    from probes.settings_shown import as_json, render, rows, settings
+
+    options = options_from(said)
+    found = rows(*settings(options.flags, os.environ, Path.cwd()))
+    click.echo(as_json(found) if options.json else render(found))
+
+
 def finish(name: str, look: Look, options: Options) -> NoReturn:
     """Run a probe, show its result, and end with its exit code."""
     from probes.command import run_command

@@ -55,6 +55,7 @@ class Row:
             cause=cause or refusal.cause,
             fix=fix or refusal.fix,
             severity=severity,
+            link=explained_by(self.code(refusal.slug)),
         )
 
     def problem(
@@ -65,6 +66,7 @@ class Row:
         cause: str,
         fix: str,
         severity: Severity = Severity.FAIL,
+        link: str = "",
     ) -> Finding:
         """Something is wrong. The first evidence is what the row shows; `fix` is the next thing to do or type."""
         return Finding(
@@ -75,7 +77,7 @@ class Row:
             evidence=evidence,
             cause=cause,
             fix=fix,
-            link=explained_by(self.code(slug)),
+            link=link,
         )
 
     def warned(self, slug: str, title: str, *evidence: Evidence, cause: str, fix: str) -> Finding:

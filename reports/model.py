@@ -1,6 +1,6 @@
 """The one shape of a result: findings in a report, with a timeline where there is one.
 
-Pure values, made by probes, the simulator's demo and load tests; every output format is a rendering of these and adds nothing.
+Pure values, made by probes, the demo and load tests; every output format is a rendering of these and adds nothing.
 """
 
 from __future__ import annotations

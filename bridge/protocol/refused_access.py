@@ -88,7 +88,7 @@ UPGRADE_FORBIDDEN = Refusal(
         "network or origin."
     ),
     fix=(
-        "Check that the project may use realtime models (sherpa-probe models), then try from another network; if both "
+        "Check that the project may use realtime models (sherpa-probe access looks at the list), then try from another network; if both "
         "are fine, send the 'cf-ray' header of the answer to support"
     ),
     retryable=False,
@@ -201,7 +201,7 @@ MODEL_NOT_FOUND = Refusal(
         "The model was removed, or the key's project may not use it. A preview model can still be minted for and be "
         "refused only when the socket opens."
     ),
-    fix="See what this key may use and what replaces the rest: sherpa-probe models; then ask for one of those",
+    fix="See what this key may use: sherpa-probe access --model gpt-realtime-2.1 ; then ask for one of those",
     retryable=False,
     fatal=True,
     client_code=ClientCode.MODEL_NOT_AVAILABLE,
@@ -215,7 +215,7 @@ INVALID_MODEL = Refusal(
         "named beside intent=transcription."
     ),
     fix=(
-        "Conversation: ?model=<realtime model> in the URL, for names see sherpa-probe models. Transcription: "
+        "Conversation: ?model=<realtime model> in the URL, for names run sherpa-probe access. Transcription: "
         "?intent=transcription alone in the URL, the model in session.update"
     ),
     retryable=False,

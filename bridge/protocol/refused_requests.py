@@ -17,7 +17,7 @@ BETA_DISABLED = Refusal(
     ),
     fix=(
         "Remove the header OpenAI-Beta and the subprotocol openai-beta.realtime-v1; then send GA shapes: session.type, "
-        "session.audio, response.output_* events. To find the places: sherpa-probe lint ."
+        "session.audio, response.output_* events. The old and the new names stand side by side in docs/diagnoses.md"
     ),
     retryable=False,
     fatal=True,
@@ -256,7 +256,7 @@ NO_SUCH_URL = Refusal(
     slug="NO-SUCH-URL",
     title="The service knows no such address or model",
     cause="The path of the request does not exist there, or the model or session it names does not.",
-    fix="Check that the base URL ends in /v1 (sherpa-probe config), then the model's name (sherpa-probe models)",
+    fix="Check that the base URL ends in /v1 (sherpa-probe config), then the model's name (sherpa-probe access)",
     retryable=False,
     fatal=True,
     client_code=ClientCode.SESSION_NOT_FOUND,

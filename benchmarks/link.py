@@ -1,0 +1,82 @@
+"""What a message costs on a WebSocketLink: microseconds for one 1.3 kB text, sent and received.
+
+Run: python benchmarks/link.py [messages]. Figures are of one core and one process that plays both ends; `sent` and
+`received` are measured apart (first all are written, then all are read), `echo` is one message there and back.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+
+import trio
+import trio.testing
+from websockets.protocol import Side
+
+from bridge.transport.memory import memory_link_pair
+from bridge.transport.websocket import WebSocketLink
+
+TEXT = '{"type":"response.output_audio.delta","event_id":"event_0123456789","delta":"' + "A" * 1200 + '"}'
+#: Few enough that loopback's buffers hold them all while nobody reads.
+BATCH = 32
+
+
+async def batches(client: WebSocketLink, server: WebSocketLink, messages: int) -> tuple[float, float]:
+    """Send a batch, then receive it; return microseconds per message sent and received."""
+    sending = receiving = 0.0
+    for _ in range(messages // BATCH):
+        began = time.perf_counter()
+        for _ in range(BATCH):
+            await client.send_text(TEXT)
+        sent = time.perf_counter()
+        for _ in range(BATCH):
+            assert len(await server.receive()) == len(TEXT)
+        sending += sent - began
+        receiving += time.perf_counter() - sent
+    done = messages // BATCH * BATCH
+    return sending / done * 1e6, receiving / done * 1e6
+
+
+async def echo(client: WebSocketLink, server: WebSocketLink, messages: int) -> float:
+    """Send one and answer it, again and again: every message costs its own read."""
+    began = time.perf_counter()
+    for _ in range(messages):
+        await client.send_text(TEXT)
+        await server.send_text(await server.receive())
+        await client.receive()
+    return (time.perf_counter() - began) / messages * 1e6
+
+
+async def tcp_pair() -> tuple[WebSocketLink, WebSocketLink]:
+    """Join two links over loopback."""
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    client = await trio.testing.open_stream_to_socket_listener(listener)
+    server = await listener.accept()
+    await listener.aclose()
+    return WebSocketLink(client, Side.CLIENT), WebSocketLink(server, Side.SERVER)
+
+
+async def report(name: str, client: WebSocketLink, server: WebSocketLink, messages: int) -> None:
+    """Measure one pair, both ways, and print it."""
+    masked = await batches(client, server, messages)
+    plain = await batches(server, client, messages)
+    there_and_back = await echo(client, server, messages // 4)
+    print(f"{name:9} client -> server (masked): sent {masked[0]:5.1f} us, received {masked[1]:5.1f} us")
+    print(f"{name:9} server -> client:          sent {plain[0]:5.1f} us, received {plain[1]:5.1f} us")
+    print(f"{name:9} echo, two messages:        {there_and_back:5.1f} us")
+    await client.abort()
+    await server.abort()
+
+
+async def main(messages: int) -> None:
+    """Measure on memory streams and over loopback TCP."""
+    print(f"{len(TEXT)} B of text, {messages} messages; {platform.platform()}, {platform.machine()}")
+    print(f"Python {platform.python_version()}, trio {trio.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    await report("memory", *memory_link_pair(), messages)
+    await report("loopback", *(await tcp_pair()), messages)
+
+
+if __name__ == "__main__":
+    trio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from bridge.config import Flags
+from probes.settings_shown import as_json, render, rows, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk-a-secret-that-must-not-be-seen-1234"
+
+
+def shown(folder: Path, environment: dict[str, str]) -> tuple[str, str]:
+    found = rows(*settings(Flags(), environment, folder))
+    return render(found), as_json(found)
+
+
+def test_every_setting_is_shown_with_its_source(tmp_path: Path) -> None:
+    (tmp_path / "sherpa.toml").write_text('[upstream]\nmodel = "gpt-realtime-2"\n')
+    text, document = shown(tmp_path, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://proxy.example/v1"})
+    settings_ = json.loads(document)["settings"]
+    assert settings_["model"] == {"value": "gpt-realtime-2", "source": "sherpa.toml, [upstream] model"}
+    assert settings_["base_url"]["source"] == "OPENAI_BASE_URL"
+    assert settings_["timeout"]["source"] == "default"
+    assert "https://proxy.example/v1" in text
+
+
+def test_keys_and_credentials_in_headers_are_hidden(tmp_path: Path) -> None:
+    toml = f'[upstream.headers]\nX-Api-Key = "{KEY}"\nX-Team = "sherpa"\n'
+    (tmp_path / "sherpa.toml").write_text(toml)
+    text, document = shown(tmp_path, {"OPENAI_API_KEY": KEY + "5"})
+    assert KEY not in text + document
+    assert "X-Team: sherpa" in text
+
+
+def test_a_missing_key_is_said_where_the_key_would_stand(tmp_path: Path) -> None:
+    text, document = shown(tmp_path, {})
+    assert "OPENAI_API_KEY" in json.loads(document)["settings"]["api_key"]["source"]
+    assert "OPENAI_API_KEY" in text

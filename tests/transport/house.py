@@ -1,0 +1,106 @@
+"""A door with handlers that keep what they saw, and a client's words for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import trio
+import trio.testing
+
+from bridge.transport.door import Limits, Upgrade, serve_stream
+from bridge.transport.http import Request, Response, text_response
+
+Wire = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # with its answer, from RFC 6455 1.3
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+UPGRADE = {
+    "Host": "h",
+    "Upgrade": "websocket",
+    "Connection": "keep-alive, Upgrade",
+    "Sec-WebSocket-Key": KEY,
+    "Sec-WebSocket-Version": "13",
+}
+
+
+def head(method: str, target: str, *, version: str = "1.1", **headers: str | None) -> bytes:
+    """A request's head; underscores in names stand for dashes, None leaves a header out."""
+    fields = {"Host": "h", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
+    return f"{method} {target} HTTP/{version}\r\n{lines}\r\n".encode()
+
+
+def upgrade_head(target: str = "/", **changes: str | None) -> bytes:
+    fields: dict[str, str | None] = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
+    return f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+@dataclass
+class House:
+    """A door with handlers that keep what they saw."""
+
+    limits: Limits = field(default_factory=Limits)
+    requests: list[Request] = field(default_factory=list)
+    upgrades: list[Upgrade] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+    async def http(self, request: Request) -> Response:
+        self.requests.append(request)
+        if request.path == "/broken":
+            raise RuntimeError("a bug")
+        return text_response(200, f"{request.method} {request.path} {request.body!r}")
+
+    async def websocket(self, upgrade: Upgrade) -> None:
+        self.upgrades.append(upgrade)
+        if upgrade.request.path == "/broken":
+            raise RuntimeError("a bug before")
+        if upgrade.request.path == "/nothing":
+            return
+        link = await upgrade.accept(next(iter(upgrade.subprotocols), None), (("x-extra", "1"),), max_size=1000)
+        if upgrade.request.path == "/broken-later":
+            raise RuntimeError("a bug behind")
+        while True:
+            message = await link.receive()
+            await (link.send_text(message) if isinstance(message, str) else link.send_binary(message))
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        await serve_stream(
+            stream, http=self.http, websocket=self.websocket, limits=self.limits, on_error=self.errors.append
+        )
+
+    async def say(self, *pieces: bytes) -> bytes:
+        """Send these, close our half, and give everything that came back until the door let go."""
+        async with trio.open_nursery() as nursery:
+            wire = self.enter(nursery)
+            for piece in pieces:
+                await wire.send_all(piece)
+                await trio.testing.wait_all_tasks_blocked()
+            await wire.send_stream.aclose()
+            return await read_all(wire)
+
+    def enter(self, nursery: trio.Nursery) -> Wire:
+        ours, theirs = trio.testing.memory_stream_pair()
+        nursery.start_soon(self.serve, theirs)
+        return ours
+
+
+async def read_all(wire: trio.abc.ReceiveStream) -> bytes:
+    data = b""
+    while piece := await wire.receive_some():
+        data += piece
+    return data
+
+
+async def read_some(wire: trio.abc.ReceiveStream, until: bytes) -> bytes:
+    data = b""
+    while until not in data:
+        piece = await wire.receive_some()
+        assert piece, data
+        data += piece
+    return data
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]

@@ -1,0 +1,248 @@
+"""Frames in, messages out, without I/O: what is joined, what is refused with which code, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Side
+
+from bridge.transport.codec import Codec, sendable_code, short_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIDES = pytest.mark.parametrize("side", [Side.SERVER, Side.CLIENT])
+TEXT, BINARY, CONT, CLOSE, PING, PONG = (
+    Opcode.TEXT,
+    Opcode.BINARY,
+    Opcode.CONT,
+    Opcode.CLOSE,
+    Opcode.PING,
+    Opcode.PONG,
+)
+
+
+def codec(side: Side, *, max_size: int = 1000, max_fragments: int = 8) -> Codec:
+    return Codec(side, max_size=max_size, max_fragments=max_fragments)
+
+
+def frame(side: Side, opcode: int, payload: bytes = b"", *, fin: bool = True, first: int = 0) -> bytes:
+    """A frame that this side reads; `first` adds bits to its first byte. Bad ones are possible."""
+    masked = side is Side.SERVER
+    mask_bit = 0x80 if masked else 0
+    length = (
+        bytes([mask_bit | len(payload)]) if len(payload) < 126 else struct.pack("!BH", mask_bit | 126, len(payload))
+    )
+    return bytes([(0x80 if fin else 0) | first | opcode]) + length + (bytes(4) if masked else b"") + payload
+
+
+def close_sent(codec: Codec, side: Side) -> int | None:
+    """The code of the Close frame among what is to be written."""
+    other = Codec(Side.CLIENT if side is Side.SERVER else Side.SERVER, max_size=None, max_fragments=1)
+    other.feed(codec.take_writes())
+    return None if other.is_open else other.verdict().code
+
+
+VIOLATIONS: dict[str, tuple[int, Callable[[Side], bytes]]] = {
+    "text that is no UTF-8": (1007, lambda side: frame(side, TEXT, b"\xff")),
+    "text cut within a character": (1007, lambda side: frame(side, TEXT, b"\xe2\x82")),
+    "a fragment that cannot become UTF-8": (1007, lambda side: frame(side, TEXT, b"\xff", fin=False)),
+    "a last fragment that ends within a character": (
+        1007,
+        lambda side: frame(side, TEXT, b"ok", fin=False) + frame(side, CONT, b"\xe2\x82"),
+    ),
+    "a close reason that is no UTF-8": (1007, lambda side: frame(side, CLOSE, b"\x03\xe8\xff")),
+    "a reserved bit": (1002, lambda side: frame(side, TEXT, b"x", first=0x40)),
+    "an unknown data opcode": (1002, lambda side: frame(side, 3, b"x")),
+    "an unknown control opcode": (1002, lambda side: frame(side, 11, b"x")),
+    "a control frame that is too long": (1002, lambda side: frame(side, PING, b"x" * 126)),
+    "a control frame in fragments": (1002, lambda side: frame(side, PING, b"x", fin=False)),
+    "a continuation of nothing": (1002, lambda side: frame(side, CONT, b"x")),
+    "a message within a message": (1002, lambda side: frame(side, TEXT, b"x", fin=False) + frame(side, TEXT, b"y")),
+    "masking of the wrong side": (
+        1002,
+        lambda side: frame(Side.CLIENT if side is Side.SERVER else Side.SERVER, TEXT, b"xxxxx"),
+    ),
+    "a close of one byte": (1002, lambda side: frame(side, CLOSE, b"\x03")),
+    "a close with 1005": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 1005))),
+    "a close with 1006": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 1006))),
+    "a close with 999": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 999))),
+    "a close within a message": (
+        1002,
+        lambda side: frame(side, TEXT, b"x", fin=False) + frame(side, CLOSE, b"\x03\xe8"),
+    ),
+    "a message that is too long": (1009, lambda side: frame(side, TEXT, b"x" * 1001)),
+    "a message that is too long in parts": (
+        1009,
+        lambda side: frame(side, TEXT, b"x" * 600, fin=False) + frame(side, CONT, b"x" * 600),
+    ),
+    "a length beyond 63 bits": (
+        1009,
+        lambda side: (b"\x81\xff" if side is Side.SERVER else b"\x81\x7f") + b"\xff" * 8 + bytes(4),
+    ),
+    "too many fragments": (
+        1009,
+        lambda side: frame(side, BINARY, b"", fin=False) + frame(side, CONT, b"", fin=False) * 8,
+    ),
+}
+
+
+#: A whole message behind these would be a second violation, which is the one that closes.
+WITHIN_A_MESSAGE = {"a fragment that cannot become UTF-8", "too many fragments"}
+
+
+@SIDES
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_is_answered_with_its_code(name: str, side: Side) -> None:
+    code, make = VIOLATIONS[name]
+    link = codec(side)
+    behind = b"" if name in WITHIN_A_MESSAGE else frame(side, TEXT, b"behind")
+    link.feed(frame(side, TEXT, b"before") + make(side) + behind)
+    assert not link.is_open
+    assert list(link.ready) == ["before"]
+    verdict = link.verdict()
+    assert (verdict.code, verdict.by_peer) == (code, False)
+    assert close_sent(link, side) == code
+
+
+@SIDES
+def test_of_two_violations_in_one_read_the_close_and_the_verdict_name_the_same(side: Side) -> None:
+    link = codec(side)
+    link.feed(frame(side, TEXT, b"\xff") + frame(side, 3))
+    assert link.verdict().code == close_sent(link, side) == 1002
+
+
+@SIDES
+def test_a_character_may_be_split_over_fragments(side: Side) -> None:
+    link = codec(side)
+    euro = "€".encode()
+    link.feed(frame(side, TEXT, b"5 " + euro[:1], fin=False) + frame(side, CONT, euro[1:2], fin=False))
+    assert not link.ready
+    link.feed(frame(side, PING, b"p") + frame(side, CONT, euro[2:]))
+    assert list(link.ready) == ["5 €"]
+    assert link.pings_received == 1
+
+
+@SIDES
+def test_binary_fragments_are_joined_as_bytes(side: Side) -> None:
+    link = codec(side)
+    link.feed(frame(side, BINARY, b"\xff", fin=False) + frame(side, CONT, b"\xfe") + frame(side, TEXT, b""))
+    assert list(link.ready) == [b"\xff\xfe", ""]
+
+
+def test_the_bound_on_fragments_counts_each_message_anew() -> None:
+    link = codec(Side.CLIENT, max_fragments=3)
+    message = frame(Side.CLIENT, TEXT, b"a", fin=False) + frame(Side.CLIENT, CONT, b"b", fin=False)
+    for _ in range(5):
+        link.feed(message + frame(Side.CLIENT, CONT, b"c"))
+    assert list(link.ready) == ["abc"] * 5
+    assert link.is_open
+
+
+@SIDES
+@pytest.mark.parametrize(
+    ("body", "code", "reason"),
+    [(b"", 1005, ""), (b"\x03\xe8", 1000, ""), (struct.pack("!H", 3000) + b"why", 3000, "why")],
+)
+def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: int, reason: str) -> None:
+    link = codec(side)
+    link.feed(frame(side, CLOSE, body) + frame(side, TEXT, b"behind"))
+    end = link.verdict()
+    assert (end.code, end.reason, end.by_peer) == (code, reason, True)
+    assert not link.ready
+    assert close_sent(link, side) == code
+
+
+@SIDES
+def test_an_answered_close_is_our_own(side: Side) -> None:
+    link = codec(side)
+    link.put_close(1001, "bye")
+    link.feed(frame(side, CLOSE, struct.pack("!H", 1001)))
+    end = link.verdict()
+    assert (end.code, end.by_peer) == (1001, False)
+
+
+@SIDES
+def test_an_end_without_a_close_is_1006(side: Side) -> None:
+    link = codec(side)
+    link.feed(frame(side, TEXT, b"half a frame")[:-3])
+    link.feed(b"")
+    end = link.verdict()
+    assert (end.code, end.by_peer) == (1006, True)
+    assert link.stream_ended
+
+
+def test_a_pong_answers_its_ping_and_those_before() -> None:
+    link = codec(Side.CLIENT)
+    for number, payload in enumerate((b"a", b"b", b"c")):
+        link.put_ping(payload, float(number))
+    link.feed(frame(Side.CLIENT, PONG, b"unasked"))
+    assert (link.pings_outstanding, link.last_pong_ping) == (3, None)
+    link.feed(frame(Side.CLIENT, PONG, b"b"))
+    assert (link.pings_outstanding, link.last_pong_ping, link.pongs_received) == (1, 1.0, 2)
+
+
+def test_a_ping_that_is_too_long_is_refused_here() -> None:
+    with pytest.raises(ValueError, match="125 bytes"):
+        codec(Side.CLIENT).put_ping(b"x" * 126, 0.0)
+
+
+@pytest.mark.parametrize("code", [1000, 1003, 1007, 1014, 3000, 4999])
+def test_codes_that_may_be_sent(code: int) -> None:
+    assert sendable_code(code)
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000])
+def test_codes_that_are_never_sent(code: int) -> None:
+    assert not sendable_code(code)
+
+
+def test_a_long_reason_is_cut_between_characters() -> None:
+    assert short_reason("a" + "€" * 41) == "a" + "€" * 40
+    assert short_reason("short") == "short"
+
+
+def test_the_core_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("websockets").setLevel(logging.DEBUG)
+    link = codec(Side.SERVER)
+    link.feed(frame(Side.SERVER, TEXT, b"secret words") + frame(Side.SERVER, CLOSE))
+    link.feed(b"")
+    assert caplog.records == []
+
+
+messages = st.lists(st.text(max_size=40) | st.binary(max_size=40), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(messages=messages, data=st.data())
+def test_messages_arrive_whole_and_in_order_however_they_are_cut(
+    messages: list[str | bytes], data: st.DataObject
+) -> None:
+    side = data.draw(st.sampled_from([Side.SERVER, Side.CLIENT]))
+    wire = b"".join(_cut_message(message, side, data) for message in messages)
+    link = Codec(side, max_size=None, max_fragments=100)
+    while wire:
+        size = data.draw(st.integers(1, len(wire)))
+        link.feed(wire[:size])
+        wire = wire[size:]
+    assert list(link.ready) == messages
+    assert link.is_open
+
+
+def _cut_message(message: str | bytes, side: Side, data: st.DataObject) -> bytes:
+    payload = message.encode() if isinstance(message, str) else message
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=4)))
+    pieces = [payload[a:b] for a, b in zip([0, *cuts], [*cuts, len(payload)], strict=True)]
+    opcodes = [TEXT if isinstance(message, str) else BINARY, *[CONT] * (len(pieces) - 1)]
+    last = len(pieces) - 1
+    return b"".join(
+        Frame(opcode, piece, at == last).serialize(mask=side is Side.SERVER)
+        for at, (opcode, piece) in enumerate(zip(opcodes, pieces, strict=True))
+    )

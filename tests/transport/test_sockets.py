@@ -1,0 +1,58 @@
+"""What is asked of the socket under a stream."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from websockets.protocol import Side
+
+from bridge.transport.sockets import close_hard, peer_name, socket_of
+from bridge.transport.websocket import WebSocketLink
+
+
+async def tcp_pair(host: str = "127.0.0.1") -> tuple[trio.SocketStream, trio.SocketStream]:
+    [listener] = await trio.open_tcp_listeners(0, host=host)
+    client = await trio.testing.open_stream_to_socket_listener(listener)
+    server = await listener.accept()
+    await listener.aclose()
+    return client, server
+
+
+async def test_the_peer_is_named_by_address_and_port() -> None:
+    with trio.fail_after(5):
+        client, server = await tcp_pair()
+        port = client.socket.getsockname()[1]
+        assert peer_name(server) == f"127.0.0.1:{port}"
+        await client.aclose()
+        await server.aclose()
+        assert peer_name(server) == "unknown"
+    assert peer_name(trio.testing.memory_stream_pair()[0]) == "memory"
+
+
+async def test_small_frames_are_not_held_back() -> None:
+    with trio.fail_after(5):
+        for stream in await tcp_pair():
+            assert stream.socket.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY)
+            await stream.aclose()
+
+
+async def test_aborting_a_link_resets_the_connection() -> None:
+    with trio.fail_after(5):
+        client, server = await tcp_pair()
+        await WebSocketLink(server, Side.SERVER).abort()
+        with pytest.raises(trio.BrokenResourceError) as caught:
+            await client.receive_some()
+        assert isinstance(caught.value.__cause__, ConnectionResetError)
+        await client.aclose()
+
+
+async def test_closing_hard_twice_is_fine() -> None:
+    with trio.fail_after(5):
+        client, server = await tcp_pair()
+        await close_hard(server)
+        await close_hard(server)
+        await client.aclose()
+    memory, _ = trio.testing.memory_stream_pair()
+    await close_hard(memory)
+    assert socket_of(memory) is None

@@ -1,0 +1,72 @@
+"""What the tests of a link hold at its other end."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Side
+
+from bridge.transport.codec import Codec
+from bridge.transport.link import LinkClosed
+from bridge.transport.websocket import WebSocketLink
+
+SIDES = pytest.mark.parametrize("side", [Side.SERVER, Side.CLIENT])
+
+
+def link_and_wire(
+    side: Side, *, max_size: int | None = 1000
+) -> tuple[WebSocketLink, trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]]:
+    """A link, and the raw other end of its stream."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    return WebSocketLink(ours, side, max_size=max_size, peer="test"), theirs
+
+
+def wire_frame(side: Side, opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """A frame as this side wants to read it."""
+    return Frame(opcode, payload, fin).serialize(mask=side is Side.SERVER)
+
+
+def reader_of(side: Side) -> Codec:
+    """What understands the frames that this side sends."""
+    return Codec(Side.CLIENT if side is Side.SERVER else Side.SERVER, max_size=None, max_fragments=100_000)
+
+
+async def read_to_end(wire: trio.abc.ReceiveStream, side: Side) -> tuple[Codec, float]:
+    """Read everything until the link lets go, and say when that was."""
+    codec = reader_of(side)
+    while data := await wire.receive_some():
+        if codec.is_open:
+            codec.feed(data)
+    return codec, trio.current_time()
+
+
+async def closed_with(link: WebSocketLink) -> LinkClosed:
+    try:
+        while True:
+            await link.receive()
+    except LinkClosed as end:
+        return end
+
+
+class Clogged(trio.abc.Stream):
+    """A stream whose writes take the first byte and then wait for `unclog`."""
+
+    def __init__(self, inner: trio.abc.Stream) -> None:
+        self.inner = inner
+        self.unclog = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.inner.send_all(data[:1])
+        await self.unclog.wait()
+        await self.inner.send_all(data[1:])
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.unclog.wait()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self.inner.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
