@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from reports.model import Moment
+from reports.timeline import fold, line
+
+
+def moment(at: float, what: str, detail: str = "", who: str = "server") -> Moment:
+    return Moment(at=at, who=who, what=what, detail=detail)
+
+
+def test_a_stream_of_deltas_becomes_one_line_with_its_count_and_its_time() -> None:
+    folded = fold([moment(1.0, "a.delta", "I "), moment(1.1, "a.delta", "am "), moment(1.5, "a.delta", "here")])
+    assert folded == [Moment(at=1.0, who="server", what="a.delta", detail="I am here", count=3, until=1.5)]
+
+
+def test_streams_that_run_side_by_side_get_a_line_each() -> None:
+    folded = fold([moment(index / 10, name) for index, name in enumerate(["a.delta", "b.delta"] * 5)])
+    assert [(one.what, one.count) for one in folded] == [("a.delta", 5), ("b.delta", 5)]
+
+
+def test_another_event_between_them_begins_new_lines() -> None:
+    folded = fold([moment(0, "a.delta"), moment(1, "response.done"), moment(2, "a.delta")])
+    assert [one.what for one in folded] == ["a.delta", "response.done", "a.delta"]
+
+
+def test_the_same_event_of_the_other_side_is_another_stream() -> None:
+    folded = fold([moment(0, "x.append", who="client"), moment(1, "x.append", who="server")])
+    assert [one.count for one in folded] == [1, 1]
+
+
+def test_events_that_are_no_streams_are_never_folded() -> None:
+    assert len(fold([moment(0, "error"), moment(1, "error")])) == 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    long = Moment(
+        at=1234.5678,
+        who="server",
+        what="conversation.item.input_audio_transcription.completed",
+        detail="word " * 50,
+        count=250,
+        until=1300.0,
+    )
+    drawn = line(long, width).plain
+    assert len(drawn) <= max(width, 90)
+    assert "conversation.item.input_audio_transcription.completed" in drawn
+    assert "\n" not in line(moment(0, "error", "two\nlines\x1b[31m"), width).plain
+
+
+def test_a_line_shows_time_direction_event_and_detail() -> None:
+    drawn = line(moment(0.5, "response.done", "completed"), 80).plain
+    assert drawn.split() == ["0.500", "s", "<-", "response.done", "completed"]
+    assert "->" in line(moment(0.5, "session.update", who="client"), 80).plain

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import connect
+
+from bridge.simulator.cli import cli
+from bridge.simulator.fault_table import FAULTS
+from bridge.simulator.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = str(Path(sys.executable).with_name("sherpa-sim"))
+KEY = {"Authorization": "Bearer sk-test"}
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run `sherpa-sim serve` on a free port; gives the port and the process."""
+    command = [COMMAND, "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", process.stderr.readline())
+        assert found
+        try:
+            yield int(found[1]), process
+        finally:
+            process.kill()
+
+
+def first_frame(port: int, key: str = "sk-test") -> dict[str, object]:
+    url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
+    with connect(url, additional_headers={"Authorization": f"Bearer {key}"}, proxy=None) as socket:
+        return json.loads(socket.recv(timeout=10))  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+def test_help_is_instant() -> None:
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([COMMAND, "serve", "--help"], check=True, capture_output=True)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.2
+
+
+def test_the_list_names_every_scenario_and_fault() -> None:
+    output = CliRunner().invoke(cli, ["list"]).output
+    assert all(f"  {name} " in output for name in SCENARIOS)
+    assert all(f"  {name}" in output for name in FAULTS)
+    document = json.loads(CliRunner().invoke(cli, ["list", "--json"]).output)
+    assert [row["name"] for row in document["scenarios"]] == list(SCENARIOS)
+    assert [row["name"] for row in document["faults"]] == list(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--scenario", "invalidkey"], "did you mean 'invalid-key'?"),
+        (["--fault", "latency:ms=fast"], "ms takes a number, not 'fast'"),
+        (["--fault", "close:when=ready"], "takes at=…, nth=…, code=…, reason=…"),
+        (["--fault", "nonsense"], "unknown fault 'nonsense'"),
+        (["--time-scale", "0"], "above 0"),
+        (["--control", "--workers", "2"], "--workers 1"),
+        (["--host", "0.0.0.0"], "--allow-remote"),
+        (["--dialect", "alpha"], "'alpha' is not one of"),
+        (["--port", "70000"], "70000 is not in the range"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_2(options: list[str], says: str) -> None:
+    result = CliRunner().invoke(cli, ["serve", *options])
+    assert result.exit_code == 2
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_said_and_exit_2() -> None:
+    with serving() as (port, _):
+        again = subprocess.run([COMMAND, "serve", "--port", str(port)], capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_until_a_signal_and_ends_with_0(workers: str, name: signal.Signals) -> None:
+    with serving("--workers", workers) as (port, process):
+        assert first_frame(port)["type"] == "session.created"
+        process.send_signal(name)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_a_secret_minted_by_one_worker_opens_at_the_others() -> None:
+    with serving("--workers", "3") as (port, _):
+        minted = httpx.post(
+            f"http://127.0.0.1:{port}/v1/realtime/client_secrets",
+            headers=KEY,
+            json={"session": {"type": "realtime", "instructions": "Speak like a sherpa."}},
+            trust_env=False,
+        ).json()
+        frames = [first_frame(port, minted["value"]) for _ in range(12)]
+    assert {frame["session"]["instructions"] for frame in frames} == {"Speak like a sherpa."}  # type: ignore[index]
+
+
+@pytest.mark.slow
+def test_scenario_and_faults_of_the_command_line_are_served() -> None:
+    with serving("--scenario", "no-quota") as (port, _):
+        assert first_frame(port)["error"]["code"] == "insufficient_quota"  # type: ignore[index]
+    with serving("--fault", "refuse:code=invalid_model,times=1") as (port, _):
+        assert first_frame(port)["type"] == "error"
+        assert first_frame(port)["type"] == "session.created"
+
+
+@pytest.mark.slow
+def test_an_hour_passes_in_seconds() -> None:
+    with serving("--time-scale", "7200") as (port, _):
+        url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
+        began = time.perf_counter()
+        with connect(url, additional_headers=KEY, proxy=None) as socket:
+            frames = [json.loads(frame) for frame in socket]
+            assert socket.close_code == 1001
+            assert socket.close_reason == "Your session hit the maximum duration of 60 minutes."
+        assert 0.3 < time.perf_counter() - began < 3
+    assert frames[-1]["error"]["code"] == "session_expired"

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.simulator.secret_store import MAX_SECRETS, FolderSecrets, MemorySecrets, Minted, SecretStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def minted(expires_at: float = 100.0) -> Minted:
+    return Minted(
+        key="sk-1", dialect="ga", kind="conversation", model="m", config={"type": "realtime"}, expires_at=expires_at
+    )
+
+
+@pytest.fixture(params=["memory", "folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
+    return MemorySecrets() if request.param == "memory" else FolderSecrets(tmp_path)
+
+
+def test_a_secret_opens_what_it_was_made_for_until_it_expires(store: SecretStore) -> None:
+    secret = store.add(minted())
+    assert secret.startswith("ek_")
+    assert store.find(secret, 99.9) == minted()
+    assert store.find(secret, 99.9) == minted()
+    assert store.find(secret, 100.0) is None
+    assert store.find(secret, 0.0) is None
+
+
+def test_secrets_differ_and_unknown_ones_open_nothing(store: SecretStore) -> None:
+    first, second = store.add(minted()), store.add(minted())
+    assert first != second
+    assert store.find("ek_unknown", 0.0) is None
+    assert store.find("../../etc/passwd", 0.0) is None
+
+
+def test_a_secret_of_one_process_opens_in_another(tmp_path: Path) -> None:
+    secret = FolderSecrets(tmp_path).add(minted())
+    assert FolderSecrets(tmp_path).find(secret, 1.0) == minted()
+    assert secret not in "".join(path.name for path in tmp_path.iterdir())
+
+
+def test_memory_is_bounded_by_forgetting_the_oldest() -> None:
+    store = MemorySecrets()
+    oldest = store.add(minted())
+    for _ in range(MAX_SECRETS):
+        newest = store.add(minted())
+    assert store.find(oldest, 0.0) is None
+    assert store.find(newest, 0.0) == minted()
