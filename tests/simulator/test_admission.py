@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.simulator.admission import admit, wish_of
+from bridge.simulator.behaviour import Ending
+from bridge.simulator.secret_store import Minted
+from bridge.simulator.stage import Opening
+from bridge.transport.http import Request, split_target
+
+if TYPE_CHECKING:
+    from bridge.simulator.settings import DialectMode
+
+NOVEMBER = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
+BEARER = ("authorization", "Bearer sk-good")
+BETA = ("openai-beta", "realtime=v1")
+GA = "/v1/realtime?model=gpt-realtime-2.1"
+TRANSLATE = "/v1/realtime/translations?model=gpt-realtime-translate"
+
+Sent = tuple[tuple[str, str], ...]
+
+
+def asked(
+    target: str,
+    *headers: tuple[str, str],
+    subprotocols: tuple[str, ...] = (),
+    mode: DialectMode = "ga",
+    minted: Minted | None = None,
+    unix_time: float = NOVEMBER,
+) -> Opening | Ending:
+    path, query = split_target(target)
+    wish = wish_of(Request(method="GET", path=path, query=query, target=target, headers=headers), subprotocols)
+    assert wish is not None
+    return admit(wish, mode, minted, unix_time)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "code", "close"),
+    [
+        (GA, (), None, 3000),
+        (GA, (("authorization", "Bearer "),), None, 3000),
+        (GA, (("authorization", "Basic sk-good"),), None, 3000),
+        (GA, (("authorization", "Bearer hunter2"),), "invalid_api_key", 3000),
+        (GA, (("authorization", "Bearer ek_unknown"),), "invalid_api_key", 3000),
+        (GA, (("api-key", "sk-good"),), None, 3000),
+        (GA, (BEARER, BETA), "beta_api_shape_disabled", 4000),
+        ("/v1/realtime", (BEARER,), "missing_model", 4000),
+        ("/v1/realtime?model=", (BEARER,), "missing_model", 4000),
+        ("/v1/realtime?intent=translate", (BEARER,), "invalid_intent", 4000),
+        ("/v1/realtime?intent=transcription&model=gpt-realtime-2.1", (BEARER,), "invalid_model", 4000),
+        ("/v1/realtime?model=gpt-4o-transcribe", (BEARER,), "invalid_model", 4000),
+        ("/v1/realtime?model=gpt-live-1", (BEARER,), "invalid_model", 4000),
+        ("/v1/realtime?model=gpt-4o-realtime-preview", (BEARER,), "model_not_found", 4004),
+        ("/v1/realtime?model=no-such-model", (BEARER,), "model_not_found", 4004),
+        ("/v1/realtime/translations", (BEARER,), "missing_model", 4000),
+        ("/v1/realtime/translations?model=gpt-realtime-2.1", (BEARER,), "invalid_model", 4000),
+        ("/openai/v1/realtime?model=voice&api-version=2025-04-01-preview", (BEARER,), "invalid_api_key", 3000),
+    ],
+)
+def test_what_is_refused_and_how(
+    target: str, headers: tuple[tuple[str, str], ...], code: str | None, close: int
+) -> None:
+    ending = asked(target, *headers)
+    assert isinstance(ending, Ending)
+    assert (ending.code, ending.close_code) == (code, close)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "mode", "dialect", "kind"),
+    [
+        (GA, (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
+        ("/v1/realtime/?model=gpt-realtime-2.1", (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
+        ("/v1/realtime?intent=transcription", (BEARER,), "ga", Dialect.GA, Kind.TRANSCRIPTION),
+        ("/v1/realtime?intent=realtime&model=gpt-realtime", (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
+        (GA, (BEARER, BETA), "both", Dialect.BETA, Kind.CONVERSATION),
+        (GA, (BEARER,), "both", Dialect.GA, Kind.CONVERSATION),
+        (GA, (BEARER,), "beta", Dialect.BETA, Kind.CONVERSATION),
+        (
+            "/v1/realtime/translations?model=gpt-realtime-translate",
+            (BEARER,),
+            "ga",
+            Dialect.TRANSLATION,
+            Kind.TRANSLATION,
+        ),
+        ("/openai/v1/realtime?model=my-voice", (("api-key", "0123456789abcdef"),), "ga", Dialect.GA, Kind.CONVERSATION),
+        ("/openai/v1/realtime?model=my-voice&api-key=0123456789abcdef", (), "ga", Dialect.GA, Kind.CONVERSATION),
+        ("/openai/realtime?api-version=x&deployment=d", (BEARER,), "ga", Dialect.BETA, Kind.CONVERSATION),
+    ],
+)
+def test_what_is_opened(target: str, headers: Sent, mode: DialectMode, dialect: Dialect, kind: Kind) -> None:
+    opening = asked(target, *headers, mode=mode)
+    assert isinstance(opening, Opening)
+    assert (opening.dialect, opening.kind) == (dialect, kind)
+
+
+def test_a_browser_carries_its_secret_in_the_subprotocol_and_may_ask_for_the_beta_there() -> None:
+    key = "openai-insecure-api-key.sk-good"
+    assert isinstance(asked(GA, subprotocols=("realtime", key)), Opening)
+    beta = asked(GA, subprotocols=("realtime", key, "openai-beta.realtime-v1"))
+    assert isinstance(beta, Ending)
+    assert beta.code == "beta_api_shape_disabled"
+
+
+def test_a_model_is_refused_from_the_day_of_its_shutdown_on() -> None:
+    target = "/v1/realtime?model=gpt-realtime"
+    day = datetime(2027, 1, 20, tzinfo=UTC).timestamp()
+    assert isinstance(asked(target, BEARER, unix_time=day - 86_400), Opening)
+    assert isinstance(asked(target, BEARER, unix_time=day + 86_400), Ending)
+
+
+def test_a_secret_brings_its_session_and_its_model_along() -> None:
+    minted = Minted(
+        key="sk-good",
+        dialect="ga",
+        kind="conversation",
+        model="gpt-realtime-2.1-mini",
+        config={"instructions": "hum"},
+        expires_at=NOVEMBER + 60,
+    )
+    opening = asked("/v1/realtime", ("authorization", "Bearer ek_1"), minted=minted)
+    assert isinstance(opening, Opening)
+    assert opening.model == "gpt-realtime-2.1-mini"
+    assert opening.config == {"instructions": "hum"}
+
+
+def test_another_path_is_no_socket() -> None:
+    assert wish_of(Request(method="GET", path="/v1/chat", query={}, target="/v1/chat")) is None
