@@ -29,7 +29,12 @@ LAYERS = {
     "loadtests": 4,
 }
 #: Modules that belong to a group without standing in its folder.
-BESIDE = {"bridge.key_source": "bridge.config", "bridge.settings_file": "bridge.config"}
+BESIDE = {
+    "bridge.key_source": "bridge.config",
+    "bridge.settings_file": "bridge.config",
+    "bridge.outbox": "bridge.driver",
+    "bridge.face": "bridge.driver",
+}
 #: What the lowest layer may use beside the standard library.
 ALLOWED_LOW = {
     "bridge.protocol": {"msgspec"},

@@ -132,7 +132,7 @@ def _asked(wish: Wish, minted: Minted | None) -> tuple[Kind, str] | Ending:
     """What the query asks for. Exactly one of `model` and `intent=transcription` (SDK sources, reports)."""
     model = wish.query.get("deployment") if wish.where == "azure-preview" else wish.query.get("model")
     intent = wish.query.get("intent")
-    if intent not in (None, "", "realtime", "transcription"):
+    if intent not in (None, "realtime", "transcription"):
         return ENDINGS["invalid_intent"]
     if intent == "transcription":
         message = "You must not provide a model parameter for transcription sessions."

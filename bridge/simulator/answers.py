@@ -80,13 +80,18 @@ def _mentions(text: str, name: str) -> bool:
 _SAMPLES: Mapping[str, Any] = {"string": "example", "integer": 1, "number": 1.5, "boolean": True, "null": None}
 
 
-def _sample(schema: Mapping[str, Any]) -> Any:
-    """Make a value that fits a JSON schema closely enough for a tool to be called with it."""
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
+def _sample(schema: object) -> Any:
+    """Make a value that fits a JSON schema closely enough for a call. Nobody has checked the schema."""
+    if not isinstance(schema, Mapping):
+        return "example"
+    choices = schema.get("enum")
+    if isinstance(choices, list) and choices:
+        return choices[0]
+    kinds = schema.get("type", "object")
+    kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
     if kind == "object":
-        return {name: _sample(inner) for name, inner in (schema.get("properties") or {}).items()}
+        properties = schema.get("properties")
+        return {name: _sample(inner) for name, inner in properties.items()} if isinstance(properties, Mapping) else {}
     if kind == "array":
         return [_sample(schema.get("items") or {"type": "string"})]
     return _SAMPLES.get(str(kind))

@@ -50,6 +50,8 @@ class Behaviour:
     """What ends the session at its age, where it is not the usual `session_expired`."""
     session_seconds: float = SESSION_SECONDS
     """Age at which the session is ended, in real seconds (already divided by the time scale)."""
+    session_minutes: int = 60
+    """The age that the sentence of the end names: 60 on OpenAI, 30 on Azure, whatever the time scale."""
     create_seconds: float | None = CREATED_SECONDS
     """Wait before `session.created`; None: it never comes."""
     confirm: Literal["yes", "never", "refuse"] = "yes"

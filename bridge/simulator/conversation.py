@@ -19,6 +19,8 @@ class Item:
     """What a function call or its output carries: `call_id`, `name`, `arguments`, `output`."""
     audio_ms: float = 0.0
     """How much audio it holds; the audio itself is not kept."""
+    truncated: bool = False
+    """Whether what the user did not hear was cut: what is streamed after that stays outside the item."""
 
     def shown(self, *, beta: bool) -> dict[str, Any]:
         """Give the item as an event shows it."""

@@ -6,7 +6,7 @@ Both listen on loopback, on a port of the system's choice, and end with their bl
 from __future__ import annotations
 
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,46 +66,81 @@ class Running:
 
 @asynccontextmanager
 async def open_simulator(settings: Settings | None = None, port: int = 0) -> AsyncIterator[Running]:
-    """Run a simulator in this trio loop for the length of the block."""
+    """Run a simulator in this trio loop for the length of the block.
+
+    Raises OSError when the port cannot be had. What the block raises comes out as it is, in no exception group.
+    """
     simulator = Simulator(settings)
-    async with trio.open_nursery() as nursery:
-        host, bound = await nursery.start(simulator.serve, "127.0.0.1", port)
-        yield Running(simulator, host, bound)
-        nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            host, bound = await nursery.start(simulator.serve, "127.0.0.1", port)
+            yield Running(simulator, host, bound)
+            nursery.cancel_scope.cancel()
+            return
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        alone = group.exceptions[0]
+    raise alone
+
+
+class _Thread:
+    """A thread with a simulator in it."""
+
+    def __init__(self, settings: Settings | None, port: int) -> None:
+        self.running: Running | None = None
+        self.error: BaseException | None = None
+        self._settings, self._port = settings, port
+        self._settled = threading.Event()
+        self._stop: tuple[trio.lowlevel.TrioToken, trio.CancelScope] | None = None
+        self._thread = threading.Thread(target=self._run, name="sherpa-simulator", daemon=True)
+
+    async def _main(self) -> None:
+        with trio.CancelScope() as scope:
+            async with open_simulator(self._settings, self._port) as running:
+                self._stop = (trio.lowlevel.current_trio_token(), scope)
+                self.running = running
+                self._settled.set()
+                await trio.sleep_forever()
+
+    def _run(self) -> None:
+        try:
+            trio.run(self._main)
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            self.error = error
+        finally:
+            self._settled.set()
+
+    def start(self) -> Running:
+        """Start, and give the simulator when it listens. Raises what kept it from that."""
+        self._thread.start()
+        if not self._settled.wait(_THREAD_SECONDS):
+            raise TimeoutError("the simulator did not start")
+        if self.running is not None:
+            return self.running
+        self._thread.join(_THREAD_SECONDS)
+        raise self.error or RuntimeError("the simulator ended before it listened")
+
+    def end(self) -> None:
+        """Stop the simulator and wait until its thread is gone."""
+        if self._stop is not None:
+            token, scope = self._stop
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(scope.cancel)
+        self._thread.join(_THREAD_SECONDS)
 
 
 @contextmanager
 def simulator_in_thread(settings: Settings | None = None, port: int = 0) -> Iterator[Running]:
-    """Run a simulator in a thread of its own: for tests of programs on asyncio, threads, or another process."""
-    ready = threading.Event()
-    found: list[Running | BaseException] = []
-    stop: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
+    """Run a simulator in a thread of its own: for tests of programs on asyncio, threads, or another process.
 
-    async def main() -> None:
-        with trio.CancelScope() as scope:
-            async with open_simulator(settings, port) as running:
-                stop.append((trio.lowlevel.current_trio_token(), scope))
-                found.append(running)
-                ready.set()
-                await trio.sleep_forever()
-
-    def run() -> None:
-        try:
-            trio.run(main)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            found.append(error)
-            ready.set()
-
-    thread = threading.Thread(target=run, name="sherpa-simulator", daemon=True)
-    thread.start()
-    if not ready.wait(_THREAD_SECONDS):
-        raise TimeoutError("the simulator did not start")
-    first = found[0]
-    if isinstance(first, BaseException):
-        raise first
+    Raises OSError when the port cannot be had, RuntimeError behind the block when the simulator died within it.
+    """
+    thread = _Thread(settings, port)
+    running = thread.start()
     try:
-        yield first
+        yield running
     finally:
-        token, scope = stop[0]
-        token.run_sync_soon(scope.cancel)
-        thread.join(_THREAD_SECONDS)
+        thread.end()
+    if thread.error is not None:
+        raise RuntimeError("the simulator died") from thread.error

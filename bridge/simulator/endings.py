@@ -83,14 +83,3 @@ REST_STATUS: Mapping[str, int] = {
     "rate_limit_exceeded": 429,
     "server_error": 500,
 }
-
-#: What stands in the body of a bare HTTP status.
-HTTP_ERRORS: Mapping[int, Ending] = {
-    400: Ending(type=_INVALID, code="OpperationNotSupported", message="The operation does not work with this model."),
-    401: ENDINGS["invalid_api_key"],
-    403: Ending(type=_INVALID, code=None, message="You do not have access to the Realtime API."),
-    404: Ending(type=_INVALID, code=None, message="Not found."),
-    429: ENDINGS["rate_limit_exceeded"],
-    500: ENDINGS["server_error"],
-    503: Ending(type="server_error", code="server_is_overloaded", message="The server is overloaded. Slow down."),
-}

@@ -43,7 +43,8 @@ class HttpAnswer:
     """Answer with an HTTP status and an error body."""
 
     status: int
-    ending: Ending
+    ending: Ending | None
+    """None: not the service answers but something in between, with a page."""
     headers: tuple[tuple[str, str], ...] = ()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.simulator.endings import ENDINGS
 from bridge.simulator.fault import BadHandshake, Fault, Place
+from bridge.simulator.http_errors import PAGE, SAYINGS
 from bridge.simulator.session_faults import (
     Confirm,
     Create,
@@ -48,6 +49,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "at": MOMENTS,
     "refuse.code": tuple(ENDINGS),
     "reply.code": ("", *ENDINGS),
+    "http.says": ("", PAGE, *SAYINGS),
     "handshake.how": tuple(BadHandshake),
     "confirm.how": ("never", "refuse"),
     "reply.how": ("fail", "silence", "echo", "function"),

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.item_schema import ITEM_SCHEMAS
-from bridge.protocol.nodes import check
+from bridge.protocol.nodes import Fault, Integer, check
 from bridge.simulator.conversation import Item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.simulator.stage import Stage
+
+#: What `Item` holds in fields of its own; all else that a client gives is kept as it is.
+_ITEM_FIELDS = frozenset({"id", "object", "type", "status"})
+_MESSAGE_FIELDS = _ITEM_FIELDS | {"role", "content"}
+_POSITION = Integer(0)
 
 
 def announce(stage: Stage, item: Item, after: str | None = None) -> None:
@@ -48,14 +53,14 @@ def create(stage: Stage, event: Mapping[str, Any]) -> None:
 
 def item_from(stage: Stage, given: Mapping[str, Any]) -> Item:
     """Make an item of what a client wrote."""
-    plain = ("id", "object", "type", "status", "role", "content")
-    parts = [_ga_part(part) for part in given.get("content") or ()]
+    message = given["type"] == "message"
+    known = _MESSAGE_FIELDS if message else _ITEM_FIELDS
     return Item(
         id=str(given.get("id") or stage.new_id("item")),
         type=str(given["type"]),
-        role=given.get("role"),
-        content=parts,
-        fields={key: value for key, value in given.items() if key not in plain},
+        role=given["role"] if message else None,
+        content=[_ga_part(part) for part in given["content"]] if message else [],
+        fields={key: value for key, value in given.items() if key not in known},
     )
 
 
@@ -85,21 +90,33 @@ def truncate(stage: Stage, event: Mapping[str, Any]) -> None:
     """Take `conversation.item.truncate`: cut what the user did not hear, and its transcript with it."""
     item = _named(stage, event, "truncate")
     if item is None:
-        return
-    end, index = event.get("audio_end_ms"), event.get("content_index")
-    if not isinstance(end, int) or not isinstance(index, int):
-        name = "content_index" if isinstance(end, int) else "audio_end_ms"
-        stage.fail("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
-    elif item.role != "assistant" or not item.audio_ms:
-        stage.fail("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
-    elif end > item.audio_ms:
+        return None
+    fault = _cut_fault(item, event)
+    if fault is not None:
+        return stage.fail(fault.code, fault.message, fault.param)
+    end, index = event["audio_end_ms"], event["content_index"]
+    item.audio_ms, item.truncated = end, True
+    item.content[index].pop("transcript", None)
+    return stage.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
+
+
+def _cut_fault(item: Item, event: Mapping[str, Any]) -> Fault | None:
+    """Find why this item cannot be cut there."""
+    for name in ("content_index", "audio_end_ms"):
+        if event.get(name) is None:
+            return Fault("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
+        fault = check(event[name], _POSITION, name)
+        if fault is not None:
+            return fault
+    end, index = event["audio_end_ms"], event["content_index"]
+    if item.role != "assistant" or not any(part["type"] == "output_audio" for part in item.content):
+        return Fault("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
+    if index >= len(item.content) or item.content[index]["type"] != "output_audio":
+        return Fault("invalid_value", f"The item has no audio content at index {index}.", "content_index")
+    if end > item.audio_ms:
         message = f"Audio content of {item.audio_ms:.0f}ms is already shorter than {end}ms"
-        stage.fail("invalid_value", message, "audio_end_ms")
-    else:
-        item.audio_ms = end
-        for part in item.content:
-            part.pop("transcript", None)
-        stage.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
+        return Fault("invalid_value", message, "audio_end_ms")
+    return None
 
 
 def _named(stage: Stage, event: Mapping[str, Any], verb: str) -> Item | None:

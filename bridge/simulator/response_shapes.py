@@ -36,10 +36,11 @@ class Spent:
         """Count audio that went out."""
         self.output_audio += round(ms * _OUTPUT_TOKENS_PER_MS)
 
-    def shown(self) -> dict[str, Any]:
-        """Give the `usage` of `response.done`."""
+    def shown(self, *, beta: bool) -> dict[str, Any]:
+        """Give the `usage` of `response.done`. Images, and what was cached of which kind, came with GA."""
         total_in, total_out = self.input_text + self.input_audio, self.output_text + self.output_audio
         cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
+        news = {} if beta else {"image_tokens": 0, "cached_tokens_details": cached}
         return {
             "total_tokens": total_in + total_out,
             "input_tokens": total_in,
@@ -47,12 +48,18 @@ class Spent:
             "input_token_details": {
                 "text_tokens": self.input_text,
                 "audio_tokens": self.input_audio,
-                "image_tokens": 0,
                 "cached_tokens": 0,
-                "cached_tokens_details": cached,
+                **news,
             },
             "output_token_details": {"text_tokens": self.output_text, "audio_tokens": self.output_audio},
         }
+
+
+def padding(stage: Stage, text: str) -> dict[str, str]:
+    """Pad a delta of text or transcript as the live service does (undocumented; recorded 2026-09-18)."""
+    if stage.beta or not stage.behaviour.obfuscation:
+        return {}
+    return {"obfuscation": "".join(stage.random.choices("abcdefghijklmnop", k=16 - len(text) % 8))}
 
 
 def tokens_of(text: str) -> int:
@@ -87,7 +94,7 @@ class Run:
 
     def shown(self, stage: Stage, *, usage: bool = False) -> dict[str, Any]:
         """Give the response object of `response.created` and `response.done`."""
-        voice, encoding = voice_of(stage), output_encoding(stage)
+        voice, encoding = voice_of(stage, self.settings), output_encoding(stage, self.settings)
         form = {"type": "audio/pcm", "rate": 24000} if encoding == "pcm16" else {"type": f"audio/pcm{encoding[5]}"}
         ga = {
             "output_modalities": ["audio"] if self.speaks else ["text"],
@@ -109,7 +116,7 @@ class Run:
             "output": [item.shown(beta=stage.beta) for item in self.output] if usage else [],
             "conversation_id": stage.conversation_id if self.in_conversation else None,
             **(beta if stage.beta else ga),
-            "usage": self.spent.shown() if usage else None,
+            "usage": self.spent.shown(beta=stage.beta) if usage else None,
             "metadata": self.metadata,
         }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.protocol.dialects import Kind
 from bridge.protocol.nodes import check
 from bridge.protocol.schema import RESPONSE_SCHEMAS
+from bridge.protocol.sessions import merge
 from bridge.simulator import streaming
 from bridge.simulator.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
 from bridge.simulator.items import item_from
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from bridge.simulator.conversation import Item
     from bridge.simulator.schedule import Due
     from bridge.simulator.stage import Stage
+
+#: What a `response.create` says about this response alone, beside the settings that it shares with the session.
+_NOT_SETTINGS = frozenset({"conversation", "input", "metadata"})
 
 
 class Responses:
@@ -36,7 +40,8 @@ class Responses:
     def create(self, event: Mapping[str, Any]) -> None:
         """Take `response.create`."""
         stage = self._stage
-        given = event.get("response") or {}
+        given = event.get("response")
+        given = {} if given is None else given
         if stage.opening.kind is not Kind.CONVERSATION:
             return stage.fail("invalid_value", "Responses are not available in transcription sessions.", "type")
         fault = check(given, RESPONSE_SCHEMAS[stage.opening.dialect], "response")
@@ -60,7 +65,8 @@ class Responses:
         if behaviour.reply == "silence" and failing:
             return
         extra = [item for given_item in given.get("input") or () if (item := self._input(given_item))]
-        settings = {**stage.config, **given}
+        settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+        settings = merge(stage.config, settings)
         run = Run(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
         run.metadata = given.get("metadata")
         run.spent.heard(extra or [item for item in (stage.conversation.last,) if item])

@@ -17,11 +17,14 @@ from bridge.protocol.schema import MINT_SCHEMAS
 from bridge.protocol.sessions import conflict, defaults, merge
 from bridge.simulator.behaviour import Ending
 from bridge.simulator.endings import ENDINGS
+from bridge.simulator.http_errors import page
 from bridge.simulator.secret_store import Minted, SecretStore
 from bridge.transport.http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from bridge.simulator.fault import HttpAnswer
 
 #: Lifetimes of a secret in seconds (OpenAPI): GA 10 to 7200, 600 unless asked; beta one minute.
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
@@ -81,6 +84,13 @@ class Rest:
         """Answer with an error body: the same inner object as the socket's `error` event."""
         error = {"message": ending.message, "type": ending.type, "param": ending.param, "code": ending.code}
         return json_response(status, {"error": error}, (*self.headers(), *headers))
+
+    def refusal(self, answer: HttpAnswer) -> Response:
+        """Answer as a fault wants it."""
+        if answer.ending is not None:
+            return self.error(answer.status, answer.ending, answer.headers)
+        headers, body = page(answer.status)
+        return Response(answer.status, (*headers, *answer.headers), body)
 
     def _fault(self, fault: Fault) -> Response:
         ending = Ending(type="invalid_request_error", code=fault.code, message=fault.message, param=fault.param)

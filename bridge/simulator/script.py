@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.events import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
+from bridge.protocol.events import OBSERVED_ACCEPTED_TYPES
+from bridge.protocol.nodes import listed
 from bridge.simulator import items, updates
 from bridge.simulator.behaviour import Behaviour, Ending
 from bridge.simulator.input_audio import InputAudio, creates_response, interrupts_response
@@ -27,13 +28,14 @@ from bridge.simulator.translation import Translation
 
 if TYPE_CHECKING:
     from bridge.simulator.conversation import Item
+    from bridge.simulator.schedule import Due
 
 __all__ = ["Close", "Opening", "Out", "Script", "Send"]
 
 _MAX_EVENT_ID = 512
 #: Frames that may come before `session.created` (the official SDKs send right behind the 101): 20 s of speech.
 _MAX_EARLY = 1_000
-_EXPIRED = "Your session hit the maximum duration of {minutes:.0f} minutes."
+_EXPIRED = "Your session hit the maximum duration of {minutes} minutes."
 _DECODE = msgspec.json.Decoder().decode
 
 Handler = Callable[[Mapping[str, Any]], None]
@@ -53,6 +55,8 @@ class Script:
     ) -> None:
         self._stage = stage = Stage(opening, behaviour or Behaviour(), seed, now)
         self._ready = False
+        self._expiry: Due | None = None
+        self._storming = False
         self._early: list[str | bytes] | None = []
         self._audio = InputAudio(stage, on_speech=self._interrupt, on_turn=self._turn, on_audio=on_audio)
         self._responses = Responses(stage, echo=lambda: self._audio.last_turn, on_idle=self._watch_silence)
@@ -93,8 +97,12 @@ class Script:
         return self._stage.session_id
 
     def behave(self, change: Callable[[Behaviour], Behaviour]) -> None:
-        """Change how the session behaves from now on."""
+        """Change how the session behaves from now on; its age and a storm of errors count at once."""
         self._stage.behaviour = change(self._stage.behaviour)
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._await_expiry()
+        self._begin_storm()
 
     @property
     def next_wake(self) -> float | None:
@@ -143,6 +151,7 @@ class Script:
     def _created(self) -> None:
         stage, opening = self._stage, self._stage.opening
         stage.config = updates.opening_config(stage)
+        self._audio.retune()
         transcribing = stage.beta and opening.kind is Kind.TRANSCRIPTION
         stage.send("transcription_session.created" if transcribing else "session.created", session=dict(stage.config))
         if stage.behaviour.conversation_created and opening.kind is Kind.CONVERSATION:
@@ -151,12 +160,14 @@ class Script:
         early, self._early = self._early or [], None
         for frame in early:
             self._take(frame)
-        left = stage.began + stage.behaviour.session_seconds - stage.now
-        stage.later(max(0.0, left), self._expire)
+        self._await_expiry()
+
+    def _await_expiry(self) -> None:
+        stage = self._stage
+        self._expiry = stage.schedule.at(max(stage.now, stage.began + stage.behaviour.session_seconds), self._expire)
 
     def _expire(self) -> None:
-        minutes = self._stage.behaviour.session_seconds / 60
-        sentence = _EXPIRED.format(minutes=minutes if minutes >= 1 else 60)
+        sentence = _EXPIRED.format(minutes=self._stage.behaviour.session_minutes)
         usual = Ending(type="invalid_request_error", code="session_expired", message=sentence)
         self._stage.send_ending(self._stage.behaviour.expires or usual)
         self._stage.close(1001, sentence)
@@ -171,14 +182,14 @@ class Script:
             return
         try:
             event = _DECODE(frame)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             stage.fail("invalid_json", "The message could not be parsed as JSON.")
         else:
             self._handle(event)
 
     def _handle(self, event: object) -> None:
         stage = self._stage
-        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        if not isinstance(event, dict):
             return stage.fail("invalid_event", "The 'type' field is missing.")
         event_id = event.get("event_id")
         stage.client_event_id = event_id if isinstance(event_id, str) else None
@@ -186,6 +197,8 @@ class Script:
             stage.client_event_id = None
             message = f"Invalid 'event_id': string too long. Expected a string with maximum length {_MAX_EVENT_ID}."
             return stage.fail("string_above_max_length", message, "event_id")
+        if not isinstance(event.get("type"), str):
+            return stage.fail("invalid_event", "The 'type' field is missing.")
         handler = self._handlers.get(event["type"])
         if handler is None:
             return stage.fail("invalid_value", self._unknown(event["type"]), "type")
@@ -193,46 +206,56 @@ class Script:
 
     def _unknown(self, event_type: str) -> str:
         """The live message lists every accepted type (recorded 2026-09-18)."""
-        dialect = self._stage.opening.dialect
-        known = OBSERVED_ACCEPTED_TYPES if dialect is Dialect.GA else tuple(CLIENT_EVENTS[dialect])
-        quoted = [f"'{name}'" for name in known]
-        listed = f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
-        return f"Invalid value: '{event_type[:100]}'. Supported values are: {listed}."
+        known = OBSERVED_ACCEPTED_TYPES if self._stage.opening.dialect is Dialect.GA else tuple(self._handlers)
+        return f"Invalid value: '{event_type[:100]}'. Supported values are: {listed(known)}."
 
     def _update(self, event: Mapping[str, Any]) -> None:
+        before = self._stage.config
         updates.update_session(self._stage, event)
-        if not self._ready and self._stage.behaviour.errors_per_second > 0:
-            self._storm()
-        self._ready = True
+        if self._stage.config is not before:
+            self._ready = True
+            self._audio.retune()
+            self._begin_storm()
+
+    def _begin_storm(self) -> None:
+        rate = self._stage.behaviour.errors_per_second
+        if self._ready and rate > 0 and not self._storming:
+            self._storming = True
+            self._stage.later(1 / rate, self._storm)
 
     def _storm(self) -> None:
         """Send a harmless error, again and again."""
-        self._stage.fail("invalid_value", "Invalid value: this error is part of a storm.", "storm")
-        self._stage.later(1 / self._stage.behaviour.errors_per_second, self._storm)
+        self._storming = False
+        if self._stage.behaviour.errors_per_second > 0:
+            self._stage.fail("invalid_value", "Invalid value: this error is part of a storm.", "storm")
+            self._begin_storm()
 
     def _interrupt(self) -> None:
-        self._idle_order += 1
         if interrupts_response(self._stage):
             self._responses.interrupt()
+        self._idle_order += 1
 
-    def _turn(self, item: Item) -> None:
-        """Announce a committed turn, transcribe it, and answer where turn detection asks for it."""
+    def _turn(self, item: Item, *, detected: bool) -> None:
+        """Announce a committed turn, transcribe it, and answer it where turn detection ended it and answers."""
         stage = self._stage
         items.announce(stage, item)
         transcribe(stage, item)
-        if creates_response(stage) and self._responses.active is None:
+        if detected and creates_response(stage) and self._responses.active is None:
             self._responses.start({})
 
     def _watch_silence(self) -> None:
         """Count `idle_timeout_ms` from the end of the answer; speech or a new answer ends the count."""
-        settings = updates.turn_detection(self._stage) or {}
-        idle_ms = settings.get("idle_timeout_ms")
-        if idle_ms:
+        idle_ms = self._idle_ms()
+        if idle_ms and not self._audio.speaking:
             self._idle_order += 1
             order = self._idle_order
             self._stage.later(idle_ms / 1000, lambda: self._idle(order, idle_ms))
 
+    def _idle_ms(self) -> int:
+        """The configured `idle_timeout_ms`; 0 for none."""
+        return int((updates.turn_detection(self._stage) or {}).get("idle_timeout_ms") or 0)
+
     def _idle(self, order: int, idle_ms: int) -> None:
-        if order != self._idle_order or self._responses.active is not None or self._audio.speaking:
-            return
-        self._audio.commit_silence(idle_ms)
+        busy = self._responses.active is not None or self._audio.speaking
+        if order == self._idle_order and not busy and self._idle_ms():
+            self._audio.commit_silence(idle_ms)

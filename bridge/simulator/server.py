@@ -16,6 +16,7 @@ from bridge.simulator.connection import AudioCounter, Connection
 from bridge.simulator.control import Control
 from bridge.simulator.endings import ENDINGS, REST_STATUS
 from bridge.simulator.fault import BadHandshake, Fault, HttpAnswer, Place, Visit, behaviour_under
+from bridge.simulator.http_errors import in_azure_words
 from bridge.simulator.rest import Call, Rest
 from bridge.simulator.scenarios import SCENARIOS, Scenario, scenario_for_key
 from bridge.simulator.script import Opening, Script
@@ -121,7 +122,7 @@ class Simulator:
             visit = Visit(place=place, attempt=self._attempt(key, place), azure=azure)
             refused = next((answer for fault in play[1] if (answer := fault.admit(visit))), None)
             if isinstance(refused, HttpAnswer):
-                return self._rest.error(refused.status, refused.ending, refused.headers)
+                return self._rest.refusal(refused)
         return self._rest.answer(Call(request, key, realtime_models=play[0].realtime_models))
 
     # The socket
@@ -146,7 +147,7 @@ class Simulator:
         opening = _no_such_key(key) if play is None else self._admit(wish, scenario, minted)
         match answer, opening:
             case HttpAnswer(), _:
-                await upgrade.refuse(self._rest.error(answer.status, answer.ending, answer.headers))
+                await upgrade.refuse(self._rest.refusal(answer))
             case BadHandshake(), _:
                 await _spoil(upgrade, answer)
             case None, Ending() if wish.azure:
@@ -163,13 +164,11 @@ class Simulator:
 
     def _azure_refusal(self, wish: Wish, ending: Ending) -> Response:
         """Azure says over HTTP, and in other words, what OpenAI says behind the 101 (reports)."""
-        if ending.code == "invalid_model":
-            ending = replace(ending, code="OpperationNotSupported")
-            return self._rest.error(400, ending)
+        status = REST_STATUS.get(ending.code or "no_credential", 400)
+        spoken = in_azure_words(status, ending)
         if wish.query.get("api-version") and wish.where == "azure":
-            message = "Access denied: this address takes no api-version."
-            return self._rest.error(401, replace(ending, message=message))
-        return self._rest.error(REST_STATUS.get(ending.code or "no_credential", 400), ending)
+            spoken = replace(spoken, message="Access denied: this address takes no api-version.")
+        return self._rest.error(status, spoken)
 
     def _behaviour(self, wish: Wish) -> Behaviour:
         seconds = AZURE_SESSION_SECONDS if wish.azure else SESSION_SECONDS
@@ -186,7 +185,9 @@ class Simulator:
         scenario: str,
     ) -> None:
         if isinstance(opening, Ending):
-            behaviour = replace(behaviour, ending=opening)
+            # The credential is judged first, also where a scenario is what makes it bad.
+            if behaviour.ending not in _CREDENTIAL_ENDINGS:
+                behaviour = replace(behaviour, ending=opening)
             opening = _REFUSED
         self._opened += 1
         seed = hash((self.settings.seed, self._opened))
@@ -216,6 +217,7 @@ class Simulator:
 
 #: The paths that are counted by name.
 _COUNTED = frozenset({*SOCKET_PATHS, *_MINT_PATHS, "/v1/models", "/openai/v1/models"})
+_CREDENTIAL_ENDINGS = (ENDINGS["invalid_api_key"], ENDINGS["no_credential"])
 #: A session that is refused at once needs a kind to be refused in.
 _REFUSED = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="", unix_time=0)
 

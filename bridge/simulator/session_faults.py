@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bridge.simulator.behaviour import Behaviour, Ending
-from bridge.simulator.endings import ENDINGS, HTTP_ERRORS, REST_STATUS
+from bridge.simulator.endings import ENDINGS, REST_STATUS
 from bridge.simulator.fault import BadHandshake, Fault, HttpAnswer, Place, Visit
+from bridge.simulator.http_errors import in_azure_words, said_with
+
+if TYPE_CHECKING:
+    from bridge.simulator.behaviour import Behaviour
+
+
+def _at(on: str, place: Place) -> bool:
+    """Whether a setting such as `mint+socket`, or `all`, means this place."""
+    return on == "all" or place in on.split("+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,9 @@ class Refuse(Fault):
         if not over_http or not self._refuses(visit.place, visit.attempt):
             return None
         headers = (("retry-after", f"{self.retry_after:g}"),) if self.retry_after else ()
-        return HttpAnswer(status=REST_STATUS[self.code], ending=ENDINGS[self.code], headers=headers)
+        status, ending = REST_STATUS[self.code], ENDINGS[self.code]
+        spoken = in_azure_words(status, ending) if visit.azure else ending
+        return HttpAnswer(status=status, ending=spoken, headers=headers)
 
     def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
         """Refuse behind the 101: the service's usual way."""
@@ -35,8 +45,7 @@ class Refuse(Fault):
         return replace(behaviour, ending=ENDINGS[self.code]) if refused else behaviour
 
     def _refuses(self, place: Place, attempt: int) -> bool:
-        places = set(Place) if self.on == "all" else {Place(word) for word in self.on.split("+")}
-        return place in places and (self.times == 0 or attempt <= self.times)
+        return _at(self.on, place) and (self.times == 0 or attempt <= self.times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +53,23 @@ class Http(Fault):
     """Answer with an HTTP status in place of the real thing."""
 
     name: ClassVar[str] = "http"
-    summary: ClassVar[str] = "answer with an HTTP status at the socket, mint or models; `times=N`, then success"
+    summary: ClassVar[str] = (
+        "answer with an HTTP status at the socket, mint or models; says=CODE or says=page; `times=N`, then success"
+    )
     status: int = 503
     on: str = "socket"
     retry_after: float = 0.0
     times: int = 0
+    says: str = ""
+    """An error code, or `page` for what a gateway shows; empty: what usually stands there."""
 
     def admit(self, visit: Visit) -> HttpAnswer | None:
         """Answer so for the first `times` visits, or always."""
-        if visit.place not in self.on.split("+") or 0 < self.times < visit.attempt:
+        if not _at(self.on, visit.place) or 0 < self.times < visit.attempt:
             return None
         headers = (("retry-after", f"{self.retry_after:g}"),) if self.retry_after else ()
-        fallback = Ending(type="server_error", code=None, message=f"The server answered {self.status}.")
-        return HttpAnswer(status=self.status, ending=HTTP_ERRORS.get(self.status, fallback), headers=headers)
+        ending = said_with(self.status, self.says, azure=visit.azure)
+        return HttpAnswer(status=self.status, ending=ending, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

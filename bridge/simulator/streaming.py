@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from bridge.protocol.g711 import pcm24k_to_alaw, pcm24k_to_ulaw
 from bridge.simulator.answers import Call, Say, answer_to
 from bridge.simulator.behaviour import FIRST_DELTA_SECONDS
 from bridge.simulator.conversation import Item
-from bridge.simulator.response_shapes import Run, tokens_of
+from bridge.simulator.response_shapes import Run, padding, tokens_of
 from bridge.simulator.updates import output_encoding, voice_of
 from bridge.simulator.voice import speak, word_timings
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DELTA_MS = 100
 _TEXT_DELTA_SECONDS = 1 / 60
 Steps = Generator[float, None, None]
-_ENCODERS = {"g711_ulaw": pcm24k_to_ulaw, "g711_alaw": pcm24k_to_alaw}
+_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"g711_ulaw": pcm24k_to_ulaw, "g711_alaw": pcm24k_to_alaw}
 
 
 def stream(stage: Stage, run: Run, extra: list[Item], echo: Callable[[], bytes]) -> Steps:
@@ -77,10 +77,10 @@ class _Message:
     def add(self, text: str) -> None:
         """Send a delta of text or transcript."""
         name = "response.output_text.delta" if self.holds == "text" else "response.output_audio_transcript.delta"
-        self.stage.send(name, **self.part.at(), delta=text, **_padding(self.stage, text))
+        self.stage.send(name, **self.part.at(), delta=text, **padding(self.stage, text))
         self.said.append(text)
-        content = self.item.content[0]
-        content[self.holds] = content.get(self.holds, "") + text
+        if not self.item.truncated:
+            self.item.content[0][self.holds] += text
 
     def close(self, status: str) -> None:
         """Send every `.done` that this message owes; a cancelled response gets them too (recorded)."""
@@ -141,27 +141,25 @@ def _text(stage: Stage, run: Run, text: str) -> Steps:
 def _speech(stage: Stage, run: Run, text: str, pcm: bytes) -> Steps:
     """Send transcript and audio interleaved, each word no later than its sound."""
     words = deque(zip(_words(text), (start for _, start, _ in word_timings(text)), strict=True))
-    pcm = pcm or speak(text, voice_of(stage))
+    pcm = pcm or speak(text, str(voice_of(stage, run.settings)))
+    encoder = _ENCODERS.get(output_encoding(stage, run.settings), bytes)
     message = _open_message(stage, run, "transcript")
     stage.spoke = True
     size = bytes_of(DELTA_MS)
     for start in range(0, len(pcm), size):
-        while words and words[0][1] <= message.item.audio_ms:
+        while words and words[0][1] * BYTES_PER_MS <= start:
             message.add(words.popleft()[0])
         chunk = pcm[start : start + size]
-        stage.send("response.output_audio.delta", **message.part.at(), delta=_encoded(stage, chunk))
+        sound = binascii.b2a_base64(encoder(chunk), newline=False).decode("ascii")
+        stage.send("response.output_audio.delta", **message.part.at(), delta=sound)
         ms = len(chunk) / BYTES_PER_MS
-        message.item.audio_ms += ms
+        if not message.item.truncated:
+            message.item.audio_ms += ms
         run.spent.spoke(ms)
         yield stage.paced(ms / 1000)
     for word, _ in words:
         message.add(word)
     message.close("completed")
-
-
-def _encoded(stage: Stage, pcm: bytes) -> str:
-    encoder = _ENCODERS.get(output_encoding(stage))
-    return binascii.b2a_base64(encoder(pcm) if encoder else pcm, newline=False).decode("ascii")
 
 
 def _call(stage: Stage, run: Run, name: str, arguments: str) -> Steps:
@@ -185,13 +183,6 @@ def _call(stage: Stage, run: Run, name: str, arguments: str) -> Steps:
         yield stage.paced(_TEXT_DELTA_SECONDS)
     run.spent.output_text += tokens_of(arguments)
     close("completed")
-
-
-def _padding(stage: Stage, text: str) -> dict[str, str]:
-    """Pad a text delta as the live service does (undocumented; recorded 2026-09-18)."""
-    if stage.beta or not stage.behaviour.obfuscation:
-        return {}
-    return {"obfuscation": "".join(stage.random.choices("abcdefghijklmnop", k=16 - len(text) % 8))}
 
 
 def _words(text: str) -> list[str]:

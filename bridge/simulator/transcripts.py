@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bridge.simulator.behaviour import TRANSCRIPT_DONE_SECONDS, TRANSCRIPT_FIRST_SECONDS
+from bridge.simulator.response_shapes import padding
 from bridge.simulator.updates import transcription_model
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _steps(stage: Stage, item: Item, model: str) -> Generator[float, None, None]
     place = {"item_id": item.id, "content_index": 0}
     yield stage.paced(TRANSCRIPT_FIRST_SECONDS)
     for piece in pieces:
-        stage.send(f"{_NAME}.delta", **place, delta=piece)
+        stage.send(f"{_NAME}.delta", **place, delta=piece, **padding(stage, piece))
         yield stage.paced(TRANSCRIPT_DONE_SECONDS) / len(pieces)
     item.content[0]["transcript"] = text
     usage = {"type": "duration", "seconds": round(item.audio_ms / 1000, 2)}

@@ -6,12 +6,14 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio import BYTES_PER_MS, loudness
+from bridge.simulator.input_audio import decoded_audio
 from bridge.simulator.voice import speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.simulator.stage import Stage
+
 
 #: The service works best in chunks of this size (guide); the simulator answers in them.
 CHUNK_MS = 200
@@ -35,11 +37,9 @@ class Translation:
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take `session.input_audio_buffer.append`: every 200 ms of speech are answered by 200 ms."""
-        try:
-            pcm = binascii.a2b_base64(event.get("audio", ""), strict_mode=True)
-        except (binascii.Error, TypeError, ValueError):
-            message = "Invalid 'audio'. Expected base64-encoded audio bytes, but got an invalid value."
-            return self._stage.fail("invalid_value", message, "audio")
+        pcm = decoded_audio(self._stage, event)
+        if pcm is None:
+            return
         if self._on_audio is not None:
             self._on_audio(pcm)
         self._pending += pcm
@@ -50,7 +50,6 @@ class Translation:
             self._elapsed_ms += CHUNK_MS
             if loudness(chunk) > _AUDIBLE:
                 self._say(size)
-        return None
 
     def _say(self, size: int) -> None:
         words = _CLIP.split()

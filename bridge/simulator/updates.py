@@ -9,7 +9,7 @@ from bridge.protocol.dialects import Kind
 from bridge.protocol.models import lookup
 from bridge.protocol.nodes import Fault, check
 from bridge.protocol.schema import SESSION_SCHEMAS
-from bridge.protocol.sessions import conflict, defaults, merge
+from bridge.protocol.sessions import DEFAULT_VOICE, conflict, defaults, merge
 
 if TYPE_CHECKING:
     from bridge.simulator.stage import Stage
@@ -68,14 +68,15 @@ def _within(value: Mapping[str, Any], *keys: str) -> Any:
     return found
 
 
-def setting(stage: Stage, nested: tuple[str, ...], flat: str) -> Any:
-    """Read a configured value, wherever this dialect keeps it."""
-    return stage.config.get(flat) if stage.beta else _within(stage.config, *nested)
+def setting(stage: Stage, nested: tuple[str, ...], flat: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """Read a value of these settings (the session's own by default), wherever this dialect keeps it."""
+    source = stage.config if settings is None else settings
+    return source.get(flat) if stage.beta else _within(source, *nested)
 
 
-def voice_of(stage: Stage) -> str:
-    """The configured voice."""
-    return str(setting(stage, ("audio", "output", "voice"), "voice") or "alloy")
+def voice_of(stage: Stage, settings: Mapping[str, Any] | None = None) -> Any:
+    """The configured voice: a name, or an object with the `id` of a custom one."""
+    return setting(stage, ("audio", "output", "voice"), "voice", settings) or DEFAULT_VOICE
 
 
 def turn_detection(stage: Stage) -> Mapping[str, Any] | None:
@@ -98,9 +99,9 @@ def input_encoding(stage: Stage) -> str:
     return _encoding(setting(stage, ("audio", "input", "format"), "input_audio_format"))
 
 
-def output_encoding(stage: Stage) -> str:
+def output_encoding(stage: Stage, settings: Mapping[str, Any] | None = None) -> str:
     """How outgoing audio is coded."""
-    return _encoding(setting(stage, ("audio", "output", "format"), "output_audio_format"))
+    return _encoding(setting(stage, ("audio", "output", "format"), "output_audio_format", settings))
 
 
 _ENCODINGS = {"audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw", "g711_ulaw": "g711_ulaw", "g711_alaw": "g711_alaw"}

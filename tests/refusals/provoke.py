@@ -1,0 +1,235 @@
+"""Provoking a refusal: what to set up at the simulator and what to do as its client, over real sockets on loopback.
+
+A provocation is a value; `observe` carries it out and gives what came back. Nothing here knows what it means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+
+import httpx
+import trio
+
+from bridge.protocol.refusals import Where
+from bridge.simulator.embedded import Running, open_simulator
+from bridge.simulator.fault_table import parse_fault
+from bridge.simulator.settings import Settings
+from bridge.transport.link import HandshakeRefused, LinkClosed
+from bridge.upstream.dial import dial
+from bridge.upstream.failures import DialFailed, Phase
+
+if TYPE_CHECKING:
+    from bridge.transport.websocket import WebSocketLink
+
+#: A test that waits longer than this for one answer on loopback has failed.
+PATIENCE_SECONDS = 8.0
+MODEL = "gpt-realtime-2.1"
+KEY = "sk-simulated-key"
+
+Event: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Read on until an event of this type has come."""
+
+    type: str
+
+
+Step: TypeAlias = Event | str | bytes | Until | Callable[[Sequence[Event]], Event]
+"""An event to send, a raw text or binary frame, a wait, or an event made of what has come so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How the simulator is set up. `faults` are in the syntax of `sherpa-sim --fault`."""
+
+    scenario: str = "good"
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk(Setup):
+    """Open a socket and do these steps; ends with the first error, or with the close."""
+
+    path: str = "/v1/realtime"
+    query: str = f"model={MODEL}"
+    key: str = KEY
+    headers: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock(Setup):
+    """Ask for a WebSocket and be answered with something else."""
+
+    path: str = "/v1/realtime"
+    query: str = f"model={MODEL}"
+    headers: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {KEY}"),)
+    where: Where = Where.HANDSHAKE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch(Setup):
+    """Make a REST call."""
+
+    method: str = "POST"
+    path: str = "/v1/realtime/client_secrets"
+    body: bytes = b"{}"
+    key: str = KEY
+    headers: tuple[tuple[str, str], ...] = ()
+    where: Where = Where.REST
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakTls:
+    """Begin a TLS handshake where plain HTTP is spoken: libraries report 1015, which is never on the wire."""
+
+
+Provocation: TypeAlias = Talk | Knock | Fetch | SpeakTls
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """What a socket gave: the first error if there was one, and the close if there was one."""
+
+    error: Mapping[str, Any] | None
+    closed: tuple[int | None, str] | None
+    """Code and reason; None: the session goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What HTTP gave."""
+
+    where: Where
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """The error object of the body; empty where it holds none."""
+        try:
+            found = json.loads(self.body).get("error")
+        except (ValueError, AttributeError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+Observation: TypeAlias = Talked | Answered
+
+
+async def observe(how: Provocation) -> Observation:
+    """Carry a provocation out. Raises TooSlowError when nothing comes, AssertionError when no refusal comes."""
+    setup = how if isinstance(how, Setup) else Setup()
+    faults = tuple(parse_fault(text) for text in setup.faults)
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with open_simulator(Settings(scenario=setup.scenario, faults=faults, pace=50.0)) as running:
+            match how:
+                case Talk():
+                    return await _talk(running, how)
+                case Knock():
+                    return await _knock(running, how)
+                case Fetch():
+                    return await _fetch(running, how)
+                case SpeakTls():
+                    return await _speak_tls(running)
+                case _:
+                    assert_never(how)
+
+
+def _url(running: Running, path: str, query: str, scheme: str = "ws") -> str:
+    return f"{scheme}://{running.host}:{running.port}{path}" + (f"?{query}" if query else "")
+
+
+async def _talk(running: Running, how: Talk) -> Talked:
+    headers = (*how.headers, *((("authorization", f"Bearer {how.key}"),) if how.key else ()))
+    upgraded = await dial(_url(running, how.path, how.query), headers=headers)
+    talking = _Talking(upgraded.link)
+    async with upgraded.link:
+        try:
+            for step in how.steps:
+                await talking.do(step)
+            while talking.error is None:
+                await talking.read()
+        except LinkClosed as end:
+            return Talked(talking.error, (end.code, end.reason))
+        return Talked(talking.error, await talking.how_it_ends())
+
+
+class _Talking:
+    """A client that remembers what came."""
+
+    def __init__(self, link: WebSocketLink) -> None:
+        self._link = link
+        self.events: list[Event] = []
+        self.error: Mapping[str, Any] | None = None
+
+    async def read(self) -> Event:
+        """Take one event, and note the first error, wherever in it one stands."""
+        event: Event = json.loads(await self._link.receive())
+        self.events.append(event)
+        self.error = self.error or _error_in(event)
+        return event
+
+    async def do(self, step: Step) -> None:
+        """Do one step; nothing more once an error has come."""
+        match step:
+            case Until(wanted):
+                while self.error is None and (await self.read())["type"] != wanted:
+                    pass
+            case bytes():
+                await self._link.send_binary(step)
+            case str():
+                await self._link.send_text(step)
+            case _:
+                event = step(self.events) if callable(step) else step
+                await self._link.send_text(json.dumps(event))
+
+    async def how_it_ends(self) -> tuple[int | None, str] | None:
+        """Ask something harmless: it is answered, or the socket is closed by then."""
+        with suppress(LinkClosed):  # the reading below tells how
+            await self._link.send_text('{"type":"input_audio_buffer.clear"}')
+        try:
+            while (await self.read())["type"] != "input_audio_buffer.cleared":
+                pass
+        except LinkClosed as end:
+            return (end.code, end.reason)
+        return None
+
+
+def _error_in(event: Event) -> Mapping[str, Any] | None:
+    """An `error` event, a failed response, a failed transcription."""
+    details = (event.get("response") or {}).get("status_details") or {}
+    found: Mapping[str, Any] | None = event.get("error") or details.get("error")
+    return found
+
+
+async def _knock(running: Running, how: Knock) -> Answered:
+    try:
+        upgraded = await dial(_url(running, how.path, how.query), headers=how.headers)
+    except HandshakeRefused as refused:
+        return Answered(how.where, refused.status, refused.body, dict(refused.headers))
+    await upgraded.link.abort()
+    raise AssertionError("the upgrade was not refused")
+
+
+async def _fetch(running: Running, how: Fetch) -> Answered:
+    url = _url(running, how.path, "", "http")
+    headers = [*how.headers, *([("authorization", f"Bearer {how.key}")] if how.key else [])]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.request(how.method, url, headers=headers, content=how.body)
+    return Answered(how.where, answer.status_code, answer.content, dict(answer.headers))
+
+
+async def _speak_tls(running: Running) -> Talked:
+    try:
+        await dial(_url(running, "/v1/realtime", f"model={MODEL}", "wss"))
+    except DialFailed as failed:
+        return Talked(None, (1015 if failed.phase is Phase.TLS else 1006, ""))
+    raise AssertionError("TLS was spoken")

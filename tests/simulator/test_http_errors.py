@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.simulator.endings import ENDINGS, REST_STATUS
+from bridge.simulator.fault import HttpAnswer, Place, Visit
+from bridge.simulator.fault_table import FaultError, parse_fault
+from bridge.simulator.http_errors import PAGE, SAYINGS, in_azure_words, page, said_with
+
+
+def answer(fault: str, place: Place = Place.SOCKET, *, azure: bool = False, attempt: int = 1) -> HttpAnswer | None:
+    answered = parse_fault(fault).admit(Visit(place=place, attempt=attempt, azure=azure))
+    assert answered is None or isinstance(answered, HttpAnswer)
+    return answered
+
+
+@pytest.mark.parametrize("saying", SAYINGS)
+def test_every_saying_can_be_asked_for_with_any_status(saying: str) -> None:
+    answered = answer(f"http:status=418,says={saying}")
+    assert answered is not None
+    assert (answered.status, answered.ending) == (418, SAYINGS[saying])
+
+
+def test_a_saying_that_does_not_exist_is_refused_naming_those_that_do() -> None:
+    with pytest.raises(FaultError, match=r"says takes one of page, invalid_api_key.*not 'no_such_code'"):
+        parse_fault("http:says=no_such_code")
+
+
+def test_a_status_that_the_service_does_not_give_comes_from_a_gateway() -> None:
+    assert said_with(502, "") is None
+    assert said_with(401, PAGE) is None
+    assert said_with(401, "") == ENDINGS["invalid_api_key"]
+
+
+@pytest.mark.parametrize(("status", "phrase"), [(502, b"502 Bad Gateway"), (525, b"525 Unknown Error")])
+def test_a_page_is_html_and_holds_no_error_object(status: int, phrase: bytes) -> None:
+    headers, body = page(status)
+    assert dict(headers)["content-type"] == "text/html"
+    assert phrase in body
+    assert b"{" not in body
+
+
+@pytest.mark.parametrize(("status", "leads"), [(299, False), (302, True), (308, True), (400, False)])
+def test_only_a_redirect_leads_elsewhere(status: int, *, leads: bool) -> None:
+    assert ("location" in dict(page(status)[0])) is leads
+
+
+@pytest.mark.parametrize(
+    ("code", "azure_code"),
+    [
+        ("invalid_api_key", "401"),
+        ("no_credential", "401"),
+        ("invalid_model", "OpperationNotSupported"),
+        ("model_not_found", "DeploymentNotFound"),
+        ("rate_limit_exceeded", "429"),
+        ("insufficient_quota", "insufficient_quota"),
+    ],
+)
+def test_azure_has_words_of_its_own_for_some_refusals(code: str, azure_code: str) -> None:
+    assert in_azure_words(REST_STATUS[code], ENDINGS[code]).code == azure_code
+    answered = answer(f"refuse:code={code}", azure=True)
+    assert answered is not None
+    assert answered.ending is not None
+    assert (answered.status, answered.ending.code) == (REST_STATUS[code], azure_code)
+
+
+def test_what_is_asked_for_by_name_is_said_on_azure_too() -> None:
+    answered = answer("http:status=401,says=invalid_api_key", azure=True)
+    assert answered is not None
+    assert answered.ending == ENDINGS["invalid_api_key"]
+
+
+@pytest.mark.parametrize("name", ["http", "refuse"])
+@pytest.mark.parametrize("place", Place)
+def test_all_means_every_place(name: str, place: Place) -> None:
+    assert answer(f"{name}:on=all", place, azure=True) is not None
+    others = "+".join(other for other in Place if other is not place)
+    assert answer(f"{name}:on={others}", place, azure=True) is None
+
+
+@pytest.mark.parametrize("name", ["http", "refuse"])
+def test_so_many_times_and_then_success(name: str) -> None:
+    attempts = [answer(f"{name}:on=mint,times=3", Place.MINT, attempt=number) for number in range(1, 6)]
+    assert [found is not None for found in attempts] == [True, True, True, False, False]
