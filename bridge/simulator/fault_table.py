@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "reply.how": ("fail", "silence", "echo", "function"),
     "transcription.how": ("fail", "never"),
 }
+#: Settings that something is divided by.
+_ABOVE_ZERO = frozenset({"bytes-per-second"})
 
 
 class FaultError(ValueError):
@@ -80,15 +83,24 @@ def parse_fault(text: str) -> Fault:
 
 def _value(name: str, key: str, text: str, kind: type) -> object:
     if kind is not str:
-        try:
-            return kind(text)
-        except ValueError:
-            raise FaultError(f"fault '{name}': {key} takes a number, not '{text}'") from None
+        return _number(name, key, text, kind)
     words = tuple(Place) if key == "on" else _WORDS.get(f"{name}.{key}", _WORDS.get(key, ()))
     wrong = [part for part in (text.split("+") if key == "on" else [text]) if words and part not in words]
     if wrong and not (key == "on" and text == "all"):
         raise FaultError(f"fault '{name}': {key} takes one of {', '.join(filter(None, words))}: not '{wrong[0]}'")
     return text
+
+
+def _number(name: str, key: str, text: str, kind: type) -> float:
+    wanted = "a whole number" if kind is int else "a number"
+    try:
+        number: float = kind(text)
+    except ValueError:
+        raise FaultError(f"fault '{name}': {key} takes {wanted}, not '{text}'") from None
+    if not math.isfinite(number) or (key in _ABOVE_ZERO and number <= 0):
+        above = " above 0" if key in _ABOVE_ZERO else ""
+        raise FaultError(f"fault '{name}': {key} takes {wanted}{above}, not '{text}'")
+    return number
 
 
 def _near(name: str, known: Iterable[str]) -> str:

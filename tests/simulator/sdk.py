@@ -1,0 +1,236 @@
+"""The official SDK as the simulator's client: connections that check every event they receive, and give up in time.
+
+No test by itself. `Talk.next` holds each frame against what the SDK made of it, so every test of a flow is also a test
+that its events parse without loss.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args
+
+import openai.types.beta.realtime as beta_types
+import pydantic
+import pytest
+from openai import OpenAI, omit
+from openai.resources.beta.realtime.realtime import RealtimeConnection as BetaConnection
+from openai.resources.realtime.realtime import RealtimeConnection
+from openai.types import realtime as ga_types
+from websockets.exceptions import ConnectionClosed
+
+from bridge.protocol.audio import chunks, silence
+from bridge.protocol.models import DEFAULT_MODEL
+from bridge.protocol.wav import read_wav
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openai.types.websocket_connection_options import SyncWebSocketConnectionOptions
+
+    from bridge.simulator.embedded import Running
+
+ConnectionT = TypeVar("ConnectionT", RealtimeConnection, BetaConnection)
+Known = frozenset[type[pydantic.BaseModel]]
+EventT = TypeVar("EventT", bound=pydantic.BaseModel)
+
+#: The SDK opens its sockets in a way that websockets 17 warns of; every module that uses it needs this mark.
+SDK_CONNECTS_THE_OLD_WAY = pytest.mark.filterwarnings(
+    "ignore:connect.. must be used as a context manager:DeprecationWarning"
+)
+_QUESTION = Path(__file__).parents[2] / "probes" / "data" / "question.wav"
+#: The newest model that the SDK's types of the beta dialect know.
+BETA_MODEL = "gpt-realtime"
+#: No conversation of these tests takes longer, even on a busy machine.
+PATIENCE_SECONDS = 15.0
+#: In no type of the SDK. Recorded on the wire (2026-09-18): padding of text deltas, a session's identity and its end.
+#: Of the beta dialect: what a session could be given late in its life, which the SDK kept to its REST types.
+UNDOCUMENTED = frozenset({".obfuscation", ".session.id", ".session.object", ".session.expires_at"})
+BETA_UNDOCUMENTED = frozenset({".session.prompt", ".session.include"})
+#: The library's synchronous client takes ten seconds to close while more frames wait than its queue holds.
+OPTIONS: SyncWebSocketConnectionOptions = {"max_queue": None}
+
+
+def _members(union: object) -> Known:
+    """Take the classes out of the SDK's annotated union of server events."""
+    return frozenset(get_args(get_args(union)[0]))
+
+
+GA_EVENTS = _members(ga_types.RealtimeServerEvent)
+BETA_EVENTS = _members(beta_types.RealtimeServerEvent)
+
+
+def losses(frame: bytes, event: pydantic.BaseModel, known: Known = GA_EVENTS) -> list[str]:
+    """Say what the SDK did not understand of a frame: nothing, when its types hold all of it."""
+    raw = json.loads(frame)
+    kind = type(event)
+    if kind not in known or raw["type"] not in get_args(kind.model_fields["type"].annotation):
+        return [f"{raw['type']} was taken for {kind.__name__}"]
+    unknown = sorted({*_extras(event, "")} - UNDOCUMENTED - (BETA_UNDOCUMENTED if known is BETA_EVENTS else set()))
+    found = [f"{raw['type']}: unknown field {path}" for path in unknown]
+    if event.model_dump(mode="json", exclude_unset=True, by_alias=True, warnings=False) != raw:
+        found.append(f"{raw['type']}: dumped again it is another")
+    try:
+        kind.model_validate(raw)
+    except pydantic.ValidationError as error:
+        found.append(f"{raw['type']}: {error}")
+    return found
+
+
+def _extras(value: object, path: str) -> Iterator[str]:
+    """Find fields that no type of the SDK names."""
+    if isinstance(value, pydantic.BaseModel):
+        yield from (f"{path}.{name}" for name in value.model_extra or {})
+        for name in type(value).model_fields:
+            yield from _extras(getattr(value, name, None), f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _extras(inner, f"{path}[{index}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How the service closed the socket."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An `error` event and the close right behind it."""
+
+    type: str
+    code: str | None
+    message: str
+    close: Closed
+
+
+class Talk(Generic[ConnectionT]):
+    """One connection of the SDK. `events` is everything that it received, parsed."""
+
+    def __init__(self, connection: ConnectionT, known: Known = GA_EVENTS) -> None:
+        self.connection: ConnectionT = connection
+        self.events: list[pydantic.BaseModel] = []
+        self._known = known
+
+    def next(self) -> pydantic.BaseModel:
+        """Receive one event. AssertionError when the SDK lost anything of it, ConnectionClosed at the end."""
+        frame = self.connection.recv_bytes()
+        event = cast("pydantic.BaseModel", self.connection.parse_event(frame))
+        if lost := losses(frame, event, self._known):
+            raise AssertionError("\n".join(lost))
+        self.events.append(event)
+        return event
+
+    def until(self, kind: type[EventT]) -> EventT:
+        """Receive up to the next event of this class, and give it."""
+        while not isinstance(event := self.next(), kind):
+            pass
+        return event
+
+    def rest(self) -> Closed:
+        """Receive until the service closes."""
+        try:
+            while True:
+                self.next()
+        except ConnectionClosed as end:
+            if end.rcvd is None:
+                raise AssertionError("the connection ended without a close frame") from end
+            return Closed(end.rcvd.code, end.rcvd.reason)
+
+    def refused(self) -> Refused:
+        """Receive a refusal: an `error` as the only event, then the close."""
+        close = self.rest()
+        if self.types != ["error"]:
+            raise AssertionError(f"expected one error and the close, got {self.types}")
+        error = cast("Any", self.events[0]).error
+        return Refused(error.type, error.code, error.message, close)
+
+    def of(self, kind: type[EventT]) -> list[EventT]:
+        """Give the events of this class so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def types(self) -> list[str]:
+        """The wire names of the events so far, in order."""
+        return [str(cast("Any", event).type) for event in self.events]
+
+    @property
+    def steps(self) -> list[str]:
+        """The same with runs of one name told once."""
+        return [name for before, name in zip(["", *self.types], self.types, strict=False) if name != before]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each name came."""
+        return Counter(self.types)
+
+
+def client_of(running: Running, key: str | None = None) -> OpenAI:
+    """Make the SDK's client for a simulator. It repeats nothing by itself."""
+    sockets = running.base_url.replace("http", "ws", 1)
+    api_key = running.api_key.reveal() if key is None else key
+    return OpenAI(base_url=running.base_url, websocket_base_url=sockets, api_key=api_key, max_retries=0)
+
+
+@contextmanager
+def watched(connection: RealtimeConnection | BetaConnection) -> Iterator[None]:
+    """Close a connection that talks for too long: whoever waits for it fails instead of hanging."""
+    watchdog = Timer(PATIENCE_SECONDS, connection.close)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+@contextmanager
+def talking(
+    running: Running,
+    *,
+    key: str | None = None,
+    model: str | None = DEFAULT_MODEL,
+    query: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[Talk[RealtimeConnection]]:
+    """Connect the SDK; `model=None` leaves the model out of the address."""
+    with client_of(running, key) as client:
+        manager = client.realtime.connect(
+            model=model or omit,
+            extra_query=dict(query or {}),
+            extra_headers=dict(headers or {}),
+            websocket_connection_options=OPTIONS,
+        )
+        with manager as connection, watched(connection):
+            yield Talk(connection)
+
+
+@contextmanager
+def talking_beta(
+    running: Running, *, key: str | None = None, query: Mapping[str, object] | None = None
+) -> Iterator[Talk[BetaConnection]]:
+    """Connect by the SDK's old path, `client.beta.realtime`, which sends the beta header."""
+    with client_of(running, key) as client:
+        manager = client.beta.realtime.connect(
+            model=BETA_MODEL, extra_query=dict(query or {}), websocket_connection_options=OPTIONS
+        )
+        with manager as connection, watched(connection):
+            yield Talk(connection, BETA_EVENTS)
+
+
+def question() -> bytes:
+    """Give real speech, 2.9 s of it, with the half second of silence behind it that ends the turn."""
+    return read_wav(_QUESTION).pcm + silence(500)
+
+
+def say(connection: RealtimeConnection | BetaConnection, pcm: bytes) -> None:
+    """Send audio as a microphone's client does, as fast as it goes."""
+    for chunk in chunks(pcm, 100):
+        connection.input_audio_buffer.append(audio=b64encode(chunk).decode())

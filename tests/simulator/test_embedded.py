@@ -1,0 +1,171 @@
+"""A simulator inside another program: in its trio loop, or in a thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+
+from bridge.simulator.embedded import Running, open_simulator, simulator_in_thread
+from bridge.simulator.scenarios import SCENARIOS
+from bridge.simulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as occupant:
+        occupant.bind(("127.0.0.1", 0))
+        occupant.listen()
+        yield occupant.getsockname()[1]
+
+
+def models(running: Running, key: str | None = None) -> httpx.Response:
+    headers = {"authorization": f"Bearer {key or running.api_key.reveal()}"}
+    return httpx.get(f"{running.base_url}/models", headers=headers, timeout=10)
+
+
+def listens(running: Running) -> bool:
+    try:
+        socket.create_connection((running.host, running.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+async def test_it_serves_in_the_programs_own_loop_and_is_gone_behind_the_block() -> None:
+    with trio.fail_after(10):
+        async with open_simulator() as running:
+            async with httpx.AsyncClient() as client:
+                key = running.api_key.reveal()
+                answer = await client.get(f"{running.base_url}/models", headers={"authorization": f"Bearer {key}"})
+            during = listens(running)
+
+    assert answer.status_code == 200
+    assert running.arrivals.requests["GET /v1/models"] == 1
+    assert during
+    assert not listens(running)
+
+
+async def test_a_port_that_is_taken_is_an_oserror_and_no_group(taken_port: int) -> None:
+    with trio.fail_after(10), pytest.raises(OSError, match="in use"):
+        async with open_simulator(port=taken_port):
+            pass
+
+
+async def test_what_the_block_raises_comes_out_as_it_is() -> None:
+    with trio.fail_after(10), pytest.raises(LookupError, match="ours"):
+        async with open_simulator():
+            raise LookupError("ours")
+
+
+async def test_cancelling_the_program_ends_it() -> None:
+    with trio.fail_after(10), trio.move_on_after(0.05) as scope:
+        async with open_simulator() as running:
+            await trio.sleep_forever()
+
+    assert scope.cancelled_caught
+    assert not listens(running)
+
+
+async def test_two_simulators_stand_side_by_side() -> None:
+    with trio.fail_after(10):
+        async with open_simulator(Settings(scenario="no-model")) as one, open_simulator() as other:
+            assert one.port != other.port
+            assert one.simulator.settings.scenario == "no-model"
+            assert other.simulator.settings.scenario == "good"
+
+
+def test_a_thread_serves_a_program_without_a_loop_and_ends_with_the_block() -> None:
+    before = threading.active_count()
+    with simulator_in_thread() as running:
+        answer = models(running)
+        names = [thread.name for thread in threading.enumerate()]
+
+    assert answer.status_code == 200
+    assert "sherpa-simulator" in names
+    assert threading.active_count() == before
+    assert not listens(running)
+
+
+def test_the_thread_ends_also_when_the_block_fails() -> None:
+    before = threading.active_count()
+    with pytest.raises(LookupError, match="ours"), simulator_in_thread():
+        raise LookupError("ours")
+
+    assert threading.active_count() == before
+
+
+def test_an_error_on_start_comes_out_where_the_thread_was_asked_for(taken_port: int) -> None:
+    before = threading.active_count()
+    with pytest.raises(OSError, match="in use"), simulator_in_thread(port=taken_port):
+        pass
+
+    assert threading.active_count() == before
+
+
+def test_a_simulator_that_dies_within_the_block_is_told_behind_it() -> None:
+    def broken_clock() -> float:
+        raise SystemExit("the clock broke")
+
+    def outlive() -> None:
+        with simulator_in_thread(Settings(unix_time=broken_clock)) as running:
+            thread = next(thread for thread in threading.enumerate() if thread.name == "sherpa-simulator")
+            with pytest.raises(httpx.TransportError):
+                models(running)
+            thread.join(10)
+
+    with pytest.raises(RuntimeError, match="the simulator died") as caught:
+        outlive()
+
+    assert "the clock broke" in repr(caught.value.__cause__)
+
+
+def test_a_handler_that_fails_is_a_500_and_the_simulator_lives() -> None:
+    def clock() -> float:
+        raise ValueError("no time")
+
+    with simulator_in_thread(Settings(unix_time=clock)) as running:
+        assert [models(running).status_code for _ in range(2)] == [500, 500]
+
+
+def test_a_scenario_that_there_is_not_has_no_key() -> None:
+    with simulator_in_thread() as running, pytest.raises(KeyError):
+        running.key_for("no-such-scenario")
+
+
+def test_a_thread_takes_the_port_that_it_is_told(taken_port: int) -> None:
+    with simulator_in_thread() as running:
+        free = running.port
+    with simulator_in_thread(port=free) as running:
+        assert running.port == free != taken_port
+
+
+@pytest.mark.parametrize("name", ["good", "no-quota", "mint-503"])
+def test_a_key_asks_for_its_scenario(name: str) -> None:
+    with simulator_in_thread() as running:
+        assert running.key_for(name) == SCENARIOS[name].key
+
+
+def test_the_addresses_are_those_of_one_port() -> None:
+    with simulator_in_thread() as running:
+        port = running.port
+        assert running.base_url == f"http://127.0.0.1:{port}/v1"
+        assert running.azure_url == f"http://127.0.0.1:{port}/openai/v1"
+        assert running.websocket_url == f"ws://127.0.0.1:{port}/v1/realtime"
+        assert str(running.api_key) == "Secret(sk-…0000)"
+
+
+def test_the_scenario_of_the_settings_is_for_every_plain_key() -> None:
+    with simulator_in_thread(Settings(scenario="no-model")) as running:
+        listed = [model["id"] for model in models(running).json()["data"]]
+        healthy = [model["id"] for model in models(running, running.key_for("good")).json()["data"]]
+
+    assert not [name for name in listed if "realtime" in name]
+    assert [name for name in healthy if "realtime" in name]
