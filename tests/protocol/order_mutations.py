@@ -99,8 +99,9 @@ def _event_repeated(events: Events) -> list[Events]:
 
 
 def _speech_without_start(events: Events) -> list[Events]:
-    clears = any(where(events, "input_audio_buffer.cleared"))
-    dropped = [] if clears else dropping("input_audio_buffer.speech_started")(events)
+    stop = "input_audio_buffer.speech_stopped"
+    starts = where(events, "input_audio_buffer.speech_started")
+    dropped = [without(events, index) for index in starts if following(events, index, stop, item_of(events[index]))]
     return dropped + changing("item_id", NOBODY, "input_audio_buffer.speech_stopped")(events)
 
 

@@ -136,7 +136,8 @@ def test_a_transcription_session_begins_with_its_own_event(until_may: Running) -
 
 def test_a_transcription_session_is_updated_by_its_own_event() -> None:
     sent: Any = {"input_audio_transcription": {"model": "gpt-4o-transcribe"}}
-    with simulator_in_thread(Settings(pace=50.0, dialect="both", unix_time=lambda: THEN)) as running, client_of(running) as client:
+    settings = Settings(pace=50.0, dialect="both", unix_time=lambda: THEN)
+    with simulator_in_thread(settings) as running, client_of(running) as client:
         minted = client.beta.realtime.transcription_sessions.create()
         address = f"{running.websocket_url}?intent=transcription"
         headers = {"Authorization": f"Bearer {minted.client_secret.value}", **BETA}

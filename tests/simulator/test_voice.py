@@ -38,7 +38,7 @@ def test_the_same_text_sounds_the_same_in_another_process() -> None:
         "import sys, zlib; from bridge.simulator.voice import speak; print(zlib.crc32(speak(sys.argv[1], 'marin')))"
     )
     runs = {
-        subprocess.run(  # noqa: S603 - our own interpreter with our own text
+        subprocess.run(
             [sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True
         ).stdout
         for _ in range(2)
