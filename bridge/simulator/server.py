@@ -172,7 +172,11 @@ class Simulator:
 
     def _behaviour(self, wish: Wish) -> Behaviour:
         seconds = AZURE_SESSION_SECONDS if wish.azure else SESSION_SECONDS
-        return Behaviour(pace=self.settings.pace, session_seconds=seconds / self.settings.time_scale)
+        return Behaviour(
+            pace=self.settings.pace,
+            session_seconds=seconds / self.settings.time_scale,
+            session_minutes=round(seconds / 60),
+        )
 
     async def _session(
         self,

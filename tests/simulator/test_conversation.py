@@ -1,0 +1,56 @@
+"""Items in conversation order."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.simulator.conversation import Conversation, Item
+
+
+def texts(role: str, text: str) -> Item:
+    return Item(id=text, role=role, content=[{"type": "input_text", "text": text}])
+
+
+def test_items_stand_in_the_order_in_which_they_were_put() -> None:
+    conversation = Conversation()
+    assert [conversation.add(Item(id=name)) for name in "ab"] == [None, "a"]
+    assert conversation.add(Item(id="first"), "root") is None
+    assert conversation.add(Item(id="between"), "a") == "a"
+    assert conversation.last is conversation.get("b")
+    assert len(conversation) == 4
+
+
+def test_an_item_cannot_follow_one_that_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        Conversation().add(Item(id="a"), "gone")
+
+
+def test_what_the_user_last_said_is_looked_for_behind_other_items() -> None:
+    conversation = Conversation()
+    assert conversation.last_user_text() == ""
+    for item in (texts("user", "one"), texts("user", "two"), texts("assistant", "three")):
+        conversation.add(item)
+    assert conversation.last_user_text() == "two"
+    conversation.remove("two")
+    assert conversation.last_user_text() == "one"
+
+
+def test_a_call_is_known_by_its_call_id_while_its_item_is_there() -> None:
+    conversation = Conversation()
+    conversation.add(Item(id="a", type="function_call", fields={"call_id": "call_1"}))
+    assert conversation.has_call("call_1")
+    assert not conversation.has_call("call_2")
+    conversation.remove("a")
+    assert not conversation.has_call("call_1")
+
+
+def test_ids_of_any_json_kind_can_be_asked_for() -> None:
+    names: list[object] = [None, 1, [], {}, "a"]
+    assert [Conversation().get(name) for name in names] == [None] * 5
+
+
+def test_an_assistants_parts_have_other_names_in_the_beta_dialect() -> None:
+    item = Item(id="a", role="assistant", content=[{"type": "output_audio", "transcript": "Hi"}])
+    assert item.shown(beta=False)["content"] == [{"type": "output_audio", "transcript": "Hi"}]
+    assert item.shown(beta=True)["content"] == [{"type": "audio", "transcript": "Hi"}]
+    assert item.text == "Hi"

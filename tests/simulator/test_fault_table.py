@@ -1,0 +1,49 @@
+"""Faults read from text, as the command line takes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.simulator.fault_table import FAULTS, FaultError, describe, parse_fault
+from bridge.simulator.session_faults import Http, Refuse, Storm
+from bridge.simulator.wire_faults import CloseAt, Latency
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_describes_a_fault_reads_back_as_that_fault(name: str) -> None:
+    kind = FAULTS[name]
+    assert parse_fault(describe(kind)) == kind() == parse_fault(name)
+    assert kind.summary
+    assert kind.__doc__
+
+
+def test_settings_are_read_with_their_kinds() -> None:
+    assert parse_fault("close:at=audio,nth=5,code=4000,reason=bye") == CloseAt("audio", 5, 4000, "bye")
+    assert parse_fault(" latency:ms=180,jitter=60.5 ") == Latency(180.0, 60.5)
+    assert parse_fault("http:status=429,on=mint+socket,retry-after=7") == Http(429, "mint+socket", 7.0)
+    assert parse_fault("refuse:on=all,times=2") == Refuse(on="all", times=2)
+    assert parse_fault("storm:per-second=5") == Storm(5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("latncy", "unknown fault 'latncy': did you mean 'latency'?"),
+        ("", "unknown fault ''; `sherpa-sim list` shows them all"),
+        ("storm:speed=5", "fault 'storm' takes per-second=…: not 'speed=5'"),
+        ("storm:per-second", "fault 'storm' takes per-second=…: not 'per-second'"),
+        ("storm:per-second=many", "fault 'storm': per-second takes a number, not 'many'"),
+        ("latency:ms=nan", "fault 'latency': ms takes a number, not 'nan'"),
+        ("create:seconds=inf", "fault 'create': seconds takes a number, not 'inf'"),
+        ("close:code=1.5", "fault 'close': code takes a whole number, not '1.5'"),
+        ("bandwidth:bytes-per-second=0", "bytes-per-second takes a number above 0, not '0'"),
+        ("handshake:how=rudely", "how takes one of never, closed, wrong-accept, not-http: not 'rudely'"),
+        ("drop:at=noon", "fault 'drop': at takes one of connect, created, ready, "),
+        ("refuse:code=bad", "fault 'refuse': code takes one of invalid_api_key, "),
+        ("http:on=mint+moon", "fault 'http': on takes one of models, mint, socket: not 'moon'"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_plain_words(text: str, message: str) -> None:
+    with pytest.raises(FaultError) as caught:
+        parse_fault(text)
+    assert message in str(caught.value)
