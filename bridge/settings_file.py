@@ -37,6 +37,7 @@ class Shape(StrEnum):
     FLAG = "true or false"
     NUMBER = "a number"
     TABLE = "a table of texts"
+    TEXTS = "a list of texts"
 
 
 def _is_number(value: object) -> bool:
@@ -47,11 +48,16 @@ def _is_table_of_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
 _FITS: Mapping[Shape, Callable[[object], bool]] = {
     Shape.TEXT: lambda value: isinstance(value, str),
     Shape.FLAG: lambda value: isinstance(value, bool),
     Shape.NUMBER: _is_number,
     Shape.TABLE: _is_table_of_texts,
+    Shape.TEXTS: _is_list_of_texts,
 }
 
 #: Every table and key of the file. A new setting is one line here and one in `bridge.config`.
@@ -68,6 +74,31 @@ TABLES: Mapping[str, Mapping[str, Shape]] = {
         "headers": Shape.TABLE,
     },
     "probe": {"timeout": Shape.NUMBER},
+    "bridge": {
+        "host": Shape.TEXT,
+        "port": Shape.NUMBER,
+        "allow_origin": Shape.TEXTS,
+        "allow_anonymous": Shape.FLAG,
+        "client_token_env": Shape.TEXT,
+        "max_sessions": Shape.NUMBER,
+        "sessions_per_ip": Shape.NUMBER,
+        "trusted_proxies": Shape.TEXTS,
+        "workers": Shape.NUMBER,
+        "tls_cert": Shape.TEXT,
+        "tls_key": Shape.TEXT,
+        "mint": Shape.FLAG,
+        "rollover": Shape.FLAG,
+        "voice": Shape.TEXT,
+        "instructions": Shape.TEXT,
+        "turn_detection": Shape.TEXT,
+        "locked": Shape.TEXTS,
+        "max_message_bytes": Shape.NUMBER,
+        "bytes_per_second": Shape.NUMBER,
+        "frames_per_second": Shape.NUMBER,
+        "drain_seconds": Shape.NUMBER,
+        "log_format": Shape.TEXT,
+        "log_level": Shape.TEXT,
+    },
 }
 
 #: Keys that people write and that get an answer of their own.

@@ -38,9 +38,7 @@ def test_the_same_text_sounds_the_same_in_another_process() -> None:
         "import sys, zlib; from bridge.simulator.voice import speak; print(zlib.crc32(speak(sys.argv[1], 'marin')))"
     )
     runs = {
-        subprocess.run(
-            [sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True
-        ).stdout
+        subprocess.run([sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     }
     assert len(runs) == 1
