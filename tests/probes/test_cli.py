@@ -43,7 +43,7 @@ def sherpa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def start(*words: str, **options: Any) -> subprocess.Popen[str]:
     """Run the command as a process."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen([*PROGRAM, str(ROOT), *words], **pipes)  # noqa: S603 - our own program
+    return subprocess.Popen([*PROGRAM, str(ROOT), *words], **pipes)
 
 
 def test_a_healthy_service_is_a_page_and_exit_code_0(sherpa: Any) -> None:
@@ -160,7 +160,7 @@ def test_help_needs_nothing_heavy() -> None:
     heavy = ["trio", "httpx", "rich", "msgspec", "structlog", "websockets", "bridge", "reports"]
     code = "import sys; sys.path.insert(0, sys.argv[1]); import probes.cli; print(*sys.modules)"
     words = [sys.executable, "-c", code, str(ROOT)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert [name for name in heavy if name in done.stdout.split()] == []
 
 
