@@ -88,8 +88,8 @@ UPGRADE_FORBIDDEN = Refusal(
         "network or origin."
     ),
     fix=(
-        "Check that the project may use realtime models (sherpa-probe access looks at the list), then try from another network; if both "
-        "are fine, send the 'cf-ray' header of the answer to support"
+        "Check that the project may use realtime models (sherpa-probe access looks at its list), then try from another "
+        "network; if both are fine, send the 'cf-ray' header of the answer to support"
     ),
     retryable=False,
     fatal=True,
