@@ -1,1 +1,1 @@
-"""The bridge and what it stands on: protocol, transport, upstream, simulator. Importing this package imports nothing."""
+"""The bridge and what it stands on: protocol, transport, upstream, simulator. Importing it imports nothing."""
