@@ -24,31 +24,42 @@ _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
 
 
-def fold(moments: Iterable[Moment]) -> list[Moment]:
-    """Fold streams: a hundred deltas, or appends, become one line that says so.
+class Folding:
+    """Folds streams while they come: a hundred deltas, or appends, become one line that says so.
 
     Streams that run side by side (transcript and audio, appends and whatever comes meanwhile) fold into a line each;
-    any other event between them begins new lines.
+    any other event ends them. `add` gives the lines that are finished by it, `rest` those that still grew.
     """
-    folded: list[Moment] = []
-    for moment in moments:
-        place = _stream_of(folded, moment)
-        if place is None:
-            folded.append(moment)
-        else:
-            folded[place] = _grown(folded[place], moment)
-    return folded
+
+    def __init__(self) -> None:
+        self._growing: list[Moment] = []
+
+    def add(self, moment: Moment) -> list[Moment]:
+        """Take the next moment; give the lines that will not change any more."""
+        if moment.what.endswith(_STREAMS):
+            place = next((i for i, known in enumerate(self._growing) if _same_stream(known, moment)), None)
+            if place is None:
+                self._growing.append(moment)
+            else:
+                self._growing[place] = _grown(self._growing[place], moment)
+            return []
+        return [*self.rest(), moment]
+
+    def rest(self) -> list[Moment]:
+        """Give the lines that were still growing; nothing follows."""
+        growing, self._growing = self._growing, []
+        return growing
 
 
-def _stream_of(folded: list[Moment], moment: Moment) -> int | None:
-    """Find the line that this moment continues."""
-    for place in range(len(folded) - 1, -1, -1):
-        known = folded[place]
-        if not known.what.endswith(_STREAMS):
-            return None
-        if (known.who, known.what) == (moment.who, moment.what):
-            return place
-    return None
+def fold(moments: Iterable[Moment]) -> list[Moment]:
+    """Fold a whole timeline."""
+    folding = Folding()
+    lines = [line for moment in moments for line in folding.add(moment)]
+    return [*lines, *folding.rest()]
+
+
+def _same_stream(known: Moment, moment: Moment) -> bool:
+    return (known.who, known.what) == (moment.who, moment.what)
 
 
 def _grown(known: Moment, moment: Moment) -> Moment:
@@ -63,7 +74,8 @@ def line(moment: Moment, width: int = 80) -> Text:
     left = width - len(text) - 1
     if moment.count > 1:
         seconds = (moment.until or moment.at) - moment.at
-        many = f" x{moment.count} in {seconds:.1f} s"
+        took = f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - a readable unit
+        many = f" x{moment.count} in {took}"
         text.append(many, style="dim")
         left -= len(many) + 1
     if moment.detail and left >= min(_READABLE, len(moment.detail)):

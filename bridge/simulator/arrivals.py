@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bridge.protocol.audio import BYTES_PER_MS
 from bridge.protocol.tracer import TracerAccount
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Sessions remembered after they ended; a record is about 2 KiB, so 20 MiB at the most.
 MAX_SESSIONS = 10_000
@@ -68,9 +64,9 @@ class Arrivals:
         """A connection begins."""
         self._sessions.append(record)
 
-    def sessions(self, key: str | None = None) -> Iterator[SessionRecord]:
+    def sessions(self, key: str | None = None) -> list[SessionRecord]:
         """Give the records, oldest first; of one key where it is named."""
-        return (record for record in self._sessions if key is None or record.key == key)
+        return [record for record in self._sessions if key is None or record.key == key]
 
     def tracer(self, key: str) -> TracerAccount:
         """Give the account of tracer audio that came with this key, over all its sessions."""

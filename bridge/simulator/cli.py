@@ -15,6 +15,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sherpa-realtime", prog_name="sherpa-sim", message="%(prog)s %(version)s")
 def cli() -> None:
     """Run a simulated OpenAI Realtime API: no key, no network, faults on demand."""
 
@@ -87,15 +88,34 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     shown = f"[{host}]" if ":" in host else host
 
     def ready() -> None:
-        click.echo(f"simulated Realtime API   http://{shown}:{bound}/v1   scenario {settings.scenario}", err=True)
-        click.echo(f"  OPENAI_BASE_URL=http://{shown}:{bound}/v1 OPENAI_API_KEY=sk-simulated", err=True)
-        click.echo("  stop with Ctrl-C", err=True)
+        for line in _banner(settings, f"http://{shown}:{bound}", workers):
+            click.echo(line, err=True)
 
     with listening:
         if workers > 1:
             return serve_many(settings, listening, workers, ready)
         serve_one(settings, listening, ready)
     return 0
+
+
+def _banner(settings: Settings, address: str, workers: int) -> list[str]:
+    """Say where it listens and everything that was asked for."""
+    from bridge.simulator.fault_table import describe
+
+    lines = [
+        f"simulated Realtime API   {address}/v1   scenario {settings.scenario}, dialect {settings.dialect}",
+        f"  OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY=sk-simulated",
+    ]
+    lines += [f"  fault {describe(fault)}" for fault in settings.faults]
+    if settings.control:
+        lines.append(f"  control API at {address}/_sim/")
+    if workers > 1:
+        lines.append(f"  {workers} worker processes")
+    if (settings.time_scale, settings.pace) != (1, 1):
+        lines.append(
+            f"  sessions age {settings.time_scale:g} times as fast, answers come {settings.pace:g} times as fast"
+        )
+    return [*lines, "  stop with Ctrl-C"]
 
 
 def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
@@ -130,11 +150,21 @@ def list_(as_json: bool) -> None:
     width = max(map(len, SCENARIOS)) + 2
     click.echo("Scenarios: --scenario NAME, or the API key sk-scenario-NAME\n")
     for one in SCENARIOS.values():
-        click.echo(f"  {one.name:{width}}{one.summary}")
+        click.echo(_wrapped(f"{one.name:{width}}{one.summary}", 2, 2 + width))
     click.echo("\nFaults: --fault NAME:key=value,... (shown with their defaults)\n")
     for kind in FAULTS.values():
-        click.echo(f"  {describe(kind)}\n      {kind.summary}")
-    click.echo(f"\nMoments for at=: {', '.join(MOMENTS)}; nth=0 is every time")
+        click.echo(_wrapped(describe(kind), 2, 4))
+        click.echo(_wrapped(kind.summary, 6, 6))
+    click.echo()
+    click.echo(_wrapped(f"Moments for at=: {', '.join(MOMENTS)}; nth=0 is every time", 0, 2))
+
+
+def _wrapped(text: str, first: int, then: int) -> str:
+    """Fit a line into 80 columns."""
+    import textwrap
+
+    wrapper = textwrap.TextWrapper(80, " " * first, " " * then, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(text)
 
 
 def _near(name: str, known: object) -> str:

@@ -55,7 +55,9 @@ class Running:
         return Secret("sk-simulated-0000000000000000")
 
     def key_for(self, scenario: str) -> str:
-        """Give a key that asks for a scenario by name. KeyError when there is none of that name."""
+        """Give a key that asks for a scenario by name. KeyError, naming those there are, when there is none."""
+        if scenario not in SCENARIOS:
+            raise KeyError(f"no scenario '{scenario}'; there is {', '.join(SCENARIOS)}")
         return SCENARIOS[scenario].key
 
     @property

@@ -56,8 +56,24 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "reply.how": ("fail", "silence", "echo", "function"),
     "transcription.how": ("fail", "never"),
 }
-#: Settings that something is divided by.
-_ABOVE_ZERO = frozenset({"bytes-per-second"})
+#: What a number may be, least and most, where not every number will do: (fault, setting) or setting -> bounds.
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "http.status": (200, 599),
+    "close.code": (1000, 4999),
+    "bytes-per-second": (1, math.inf),
+    "per-second": (0.01, 1000),
+    "rate": (0, 1),
+    "nth": (0, math.inf),
+    "times": (0, math.inf),
+    "after": (0, math.inf),
+    "ms": (0, math.inf),
+    "jitter": (0, math.inf),
+    "retry-after": (0, math.inf),
+}
+
+
+#: Close codes that stand for what no frame said (RFC 6455 7.4.1). 1005 is sent as a close frame without a code.
+_NOT_ON_THE_WIRE = frozenset({1004, 1006, 1015})
 
 
 class FaultError(ValueError):
@@ -97,10 +113,18 @@ def _number(name: str, key: str, text: str, kind: type) -> float:
         number: float = kind(text)
     except ValueError:
         raise FaultError(f"fault '{name}': {key} takes {wanted}, not '{text}'") from None
-    if not math.isfinite(number) or (key in _ABOVE_ZERO and number <= 0):
-        above = " above 0" if key in _ABOVE_ZERO else ""
-        raise FaultError(f"fault '{name}': {key} takes {wanted}{above}, not '{text}'")
+    least, most = _BOUNDS.get(f"{name}.{key}", _BOUNDS.get(key, (-math.inf, math.inf)))
+    if not math.isfinite(number) or not least <= number <= most:
+        raise FaultError(f"fault '{name}': {key} takes {wanted}{_between(least, most)}, not '{text}'")
+    if (name, key) == ("close", "code") and number in _NOT_ON_THE_WIRE:
+        raise FaultError(f"no close frame can carry {text}: for an end without one take drop or reset")
     return number
+
+
+def _between(least: float, most: float) -> str:
+    if math.isinf(most):
+        return "" if math.isinf(least) else f" from {least:g} up"
+    return f" from {least:g} to {most:g}"
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -108,9 +132,12 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"
 
 
-def describe(fault: type[Fault]) -> str:
-    """Show a fault's settings with their defaults: `close:at=ready,nth=1,code=1011,reason=`."""
-    settings = ",".join(f"{field.name.replace('_', '-')}={_shown(field.default)}" for field in fields(fault))
+def describe(fault: type[Fault] | Fault) -> str:
+    """Show a fault as it is written, a kind of fault with its defaults: `close:at=ready,nth=1,code=1011,reason=`."""
+    values = {
+        field.name: field.default if isinstance(fault, type) else getattr(fault, field.name) for field in fields(fault)
+    }
+    settings = ",".join(f"{name.replace('_', '-')}={_shown(value)}" for name, value in values.items())
     return f"{fault.name}:{settings}" if settings else fault.name
 
 

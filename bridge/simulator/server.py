@@ -107,9 +107,9 @@ class Simulator:
     async def http(self, request: Request) -> Response:
         """Answer one REST request."""
         path = request.path.rstrip("/")
-        self.arrivals.requests[f"{request.method} {path if path in _COUNTED else '(other)'}"] += 1
         if path.startswith("/_sim/") and self._control is not None:
             return self._control.answer(request)
+        self.arrivals.requests[f"{request.method} {path if path in _COUNTED else '(other)'}"] += 1
         azure = path.startswith("/openai/")
         key = credential_of(request, azure=azure)
         if key is None:

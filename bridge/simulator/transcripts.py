@@ -50,7 +50,7 @@ def _later(stage: Stage, steps: Generator[float, None, None], due_at: float) -> 
 
 
 def _steps(stage: Stage, item: Item, model: str) -> Generator[float, None, None]:
-    text = f"Simulated transcript of {item.audio_ms / 1000:.2f} seconds of speech."
+    text = f"Simulated transcript of a turn of {item.audio_ms / 1000:.1f} seconds."
     pieces = [text] if model in _ONE_DELTA else re.findall(r"\S+\s*", text)
     place = {"item_id": item.id, "content_index": 0}
     yield stage.paced(TRANSCRIPT_FIRST_SECONDS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from bridge.simulator import pytest_plugin
+import sherpa_realtime_pytest
 from tests.simulator.sdk import SDK_CONNECTS_THE_OLD_WAY, talking
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_each_test_has_its_own(realtime_simulator):
 def test_the_plugin_is_registered_by_its_entry_point() -> None:
     found = [entry for entry in entry_points(group="pytest11") if entry.name == "sherpa_realtime"]
 
-    assert [entry.load() for entry in found] == [pytest_plugin]
+    assert [entry.load() for entry in found] == [sherpa_realtime_pytest]
 
 
 @pytest.mark.slow
@@ -71,9 +71,34 @@ def test_the_fixture_is_there_without_an_import(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
+def test_a_project_with_a_package_called_bridge_keeps_its_tests(tmp_path: Path) -> None:
+    (tmp_path / "bridge").mkdir()
+    (tmp_path / "bridge" / "__init__.py").write_text("MINE = True\n")
+    (tmp_path / "test_mine.py").write_text(
+        "import bridge\n\ndef test_mine():\n    assert bridge.MINE\n\ndef test_theirs(realtime_simulator):\n    pass\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+
+    assert "1 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "this project has a package named 'bridge'" in done.stdout
+    assert "sherpa-sim serve --port 0" in done.stdout
+
+
 def test_a_suite_that_does_not_ask_does_not_load_the_simulator() -> None:
     heavy = ("trio", "bridge.simulator.server")
-    loaded = f"import bridge.simulator.pytest_plugin, sys; print([name for name in {heavy} if name in sys.modules])"
+    loaded = f"import sherpa_realtime_pytest, sys; print([name for name in {heavy} if name in sys.modules])"
     command = [sys.executable, "-c", loaded]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
@@ -88,7 +113,7 @@ def test_keys_ask_for_scenarios_and_arrivals_tell_what_came(realtime_simulator: 
     key = realtime_simulator.key_for("no-quota")
     with talking(realtime_simulator, key=key) as talk:
         refusal = talk.refused()
-    record = next(realtime_simulator.arrivals.sessions(key))
+    record = realtime_simulator.arrivals.sessions(key)[0]
 
     assert refusal.code == "insufficient_quota"
     assert (record.scenario, record.close_code, record.closed_by_client) == ("no-quota", 1013, False)
@@ -99,7 +124,7 @@ def test_counts_tell_what_a_client_sent(realtime_simulator: Running) -> None:
         talk.connection.session.update(session={"type": "realtime"})
         talk.next()
         talk.next()
-    record = next(realtime_simulator.arrivals.sessions())
+    record = realtime_simulator.arrivals.sessions()[0]
 
     assert record.counts == {"session.update": 1}
     assert record.sent == {"session.created": 1, "session.updated": 1}
