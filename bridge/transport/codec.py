@@ -45,6 +45,19 @@ def short_reason(reason: str) -> str:
     return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
 
 
+class _Core(Protocol):
+    """The core, but that the peer may close between the fragments of a message: control frames may stand there.
+
+    RFC 6455 5.4 and 5.5. The original answers such a Close with 1002. Of the message there will be no more.
+    """
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take one frame, as the core's parser found it."""
+        if frame.opcode is _CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class Codec:
     """One side of a WebSocket after its handshake. Feed it what was read, write what `take_writes` gives."""
 
@@ -68,7 +81,7 @@ class Codec:
         self.pongs_received = 0
         self.last_pong_ping: float | None = None
         """When the ping was sent that the last matching pong answers."""
-        self._core = Protocol(side, state=State.OPEN, max_size=max_size, logger=SILENT)
+        self._core = _Core(side, state=State.OPEN, max_size=max_size, logger=SILENT)
         self._max_fragments = max_fragments
         self._parts: list[str | bytes] | None = None
         self._decoder: IncrementalDecoder | None = None
@@ -130,7 +143,7 @@ class Codec:
         elif frame.opcode is _PONG:
             self._take_pong(bytes(frame.data))
         elif frame.opcode is _CLOSE:
-            return  # the core has answered it
+            self._parts = None  # the core has answered it; a message that was cut off stays unread
         elif frame.fin and frame.opcode is not _CONT:
             self.ready.append(bytes(frame.data))
         else:

@@ -73,10 +73,6 @@ VIOLATIONS: dict[str, tuple[int, Callable[[Side], bytes]]] = {
     "a close with 1005": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 1005))),
     "a close with 1006": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 1006))),
     "a close with 999": (1002, lambda side: frame(side, CLOSE, struct.pack("!H", 999))),
-    "a close within a message": (
-        1002,
-        lambda side: frame(side, TEXT, b"x", fin=False) + frame(side, CLOSE, b"\x03\xe8"),
-    ),
     "a message that is too long": (1009, lambda side: frame(side, TEXT, b"x" * 1001)),
     "a message that is too long in parts": (
         1009,
@@ -157,6 +153,17 @@ def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: i
     assert (end.code, end.reason, end.by_peer) == (code, reason, True)
     assert not link.ready
     assert close_sent(link, side) == code
+
+
+@SIDES
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_close_may_come_between_fragments_and_nothing_behind_it_is_read(side: Side, opcode: Opcode) -> None:
+    link = codec(side)
+    cut_off = frame(side, opcode, b"cut", fin=False) + frame(side, CLOSE, struct.pack("!H", 1000))
+    link.feed(cut_off + frame(side, CONT, b" off"))
+    assert (link.verdict().code, link.verdict().by_peer) == (1000, True)
+    assert not link.ready
+    assert close_sent(link, side) == 1000
 
 
 @SIDES

@@ -1,0 +1,67 @@
+"""A relay that does nothing but relay: the floor that a bridge's cost is compared with.
+
+Run: python -m benchmarks.relay_bare UPSTREAM_PORT. It prints its port. picows on uvloop; it parses nothing, holds
+nothing and knows no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_connect, ws_create_server
+
+
+class Side(WSListener):
+    """One of the two sockets of a call: what it gets goes to the other."""
+
+    def __init__(self) -> None:
+        self.other: WSTransport | None = None
+
+    def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
+        """Pass it on."""
+        if self.other is not None and frame.msg_type == WSMsgType.TEXT:
+            self.other.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
+
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
+        """Let the other go too."""
+        if self.other is not None:
+            self.other.disconnect()
+
+
+class Client(Side):
+    """The client's side, which has its upstream dialled."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__()
+        self._upstream = upstream
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Start to dial; a client waits for the upstream's greeting before it speaks."""
+        self._dialling = asyncio.get_running_loop().create_task(self._dial(transport))
+
+    async def _dial(self, transport: WSTransport) -> None:
+        def joined() -> WSListener:
+            side = Side()
+            side.other = transport
+            return side
+
+        self.other, _ = await ws_connect(joined, self._upstream)
+
+
+async def main(upstream_port: int) -> None:
+    """Serve until killed."""
+    upstream = f"ws://127.0.0.1:{upstream_port}/v1/realtime"
+
+    def greet(_request: WSUpgradeRequest) -> WSListener:
+        return Client(upstream)
+
+    server = await ws_create_server(greet, "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))
