@@ -14,9 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from bridge.key_source import FoundKey, key_from_environment, key_from_file
+from bridge.key_source import FoundKey, is_key_itself, key_from_environment, key_from_file
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.secret import Secret
+from bridge.secret import Secret, hide_credentials, looks_like_credential
 from bridge.settings_file import FILE_NAME, ConfigError, SettingsFile, did_you_mean, read_settings_file
 
 if TYPE_CHECKING:
@@ -32,8 +32,29 @@ DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 #: Time-outs beyond this are mistakes (milliseconds for seconds).
 _LONGEST_TIMEOUT = 3600.0
 
-#: Header names whose value is a credential, by a part of the name.
-_SENSITIVE = re.compile(r"authorization|cookie|key|token|secret|password|signature", re.IGNORECASE)
+#: Headers whose values may be shown; whatever else somebody adds may be a credential and is hidden.
+_HARMLESS = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+        "origin",
+        "referer",
+        "traceparent",
+        "user-agent",
+        "x-app",
+        "x-client-request-id",
+        "x-correlation-id",
+        "x-environment",
+        "x-request-id",
+        "x-team",
+    }
+)
+#: Values of hidden headers that are searched for everywhere: those of names that say so, and what no word looks like.
+_SENSITIVE = re.compile(r"auth|cookie|key|token|secret|pass|pwd|credential|signature|subscription", re.IGNORECASE)
+_NO_WORD = re.compile(r"(?=.*[0-9])\S{12,}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
@@ -88,9 +109,23 @@ class Config:
     """What was tolerated and should be mended, in plain words."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Everything that must never be shown: the key and the values of headers that carry credentials."""
-        hidden = [Secret(value) for name, value in self.headers.value if _SENSITIVE.search(name)]
+        """Everything that must never be shown wherever it stands: the key, and headers that carry credentials."""
+        hidden = [Secret(value) for name, value in self.headers.value if _is_credential(name, value)]
         return (self.api_key.value, *hidden) if self.api_key.value is not None else tuple(hidden)
+
+    def shown_headers(self) -> tuple[tuple[str, str], ...]:
+        """Give the extra headers as they may be shown: a hint in place of every value that is not surely harmless."""
+        return tuple(
+            (name, hide_credentials(value) if name.lower() in _HARMLESS else Secret(value).hint)
+            for name, value in self.headers.value
+        )
+
+
+def _is_credential(name: str, value: str) -> bool:
+    """Say whether the value is to be searched for in all output: a mere word would garble it."""
+    if name.lower() in _HARMLESS:
+        return looks_like_credential(value)
+    return bool(_SENSITIVE.search(name) or _NO_WORD.fullmatch(value)) or looks_like_credential(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +198,15 @@ def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
         nothing: Setting[str | None] = Setting(None, "")
         variable, path = (variable, nothing) if by_flag[0] is variable else (nothing, path)
     if path.value is not None:
+        if is_key_itself(path.value, sources.environment) and not Path(path.value).exists():
+            raise ConfigError(f"{path.source} takes the name of a file, and was given what looks like a key itself")
         return _told(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
     name, source = variable.value or DEFAULT_KEY_VARIABLE, variable.source
+    if is_key_itself(name, sources.environment):
+        raise ConfigError(
+            f"{source} takes the name of a variable, and was given what looks like a key itself:"
+            f" write the name without a dollar sign, such as {DEFAULT_KEY_VARIABLE}"
+        )
     found = key_from_environment(name, sources.environment)
     if found is None:
         told = f" (named by {source})" if variable.value else ""
@@ -199,6 +241,10 @@ def _dialect(setting: Setting[str]) -> Setting[DialectChoice]:
         return Setting(DialectChoice(setting.value.lower()), setting.source)
     except ValueError:
         hint = did_you_mean(setting.value, [str(choice) for choice in DialectChoice])
+        if looks_like_credential(setting.value):
+            raise ConfigError(
+                f"{setting.source} takes auto, ga or beta, and was given what looks like a key itself"
+            ) from None
         raise ConfigError(f"{setting.source}: there is no dialect {setting.value!r}{hint}") from None
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.secret import Secret
+from bridge.secret import Secret, looks_like_credential
 from bridge.settings_file import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Longest file that is still read as a key: OAuth tokens reach some kilobytes, keys stay far below.
 _MAX_BYTES = 16 * 1024
+#: Shorter ones are words.
+_SHORTEST_KEY = 8
 
 #: What stands where a key should because nobody put one in, and how a message calls it.
 _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -45,6 +47,26 @@ class FoundKey:
 
     secret: Secret
     warnings: tuple[str, ...] = ()
+
+
+def keys_in(environment: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Give all values that variables hold whose names say that they hold a key, for whoever must not show them."""
+    return tuple(Secret(value.strip()) for name, value in environment.items() if _names_key(name) and value.strip())
+
+
+def is_key_itself(name: str, environment: Mapping[str, str]) -> bool:
+    """Say whether a key was given where its place is to be named: by its look, or because a variable has that value.
+
+    `--api-key-env "$OPENAI_API_KEY"` is how it happens: the shell puts the value there.
+    """
+    if looks_like_credential(name):
+        return True
+    return len(name) >= _SHORTEST_KEY and Secret(name) in keys_in(environment)
+
+
+def _names_key(variable: str) -> bool:
+    """Say whether a variable of this name holds a key; other values, such as HOME, may well be names of files."""
+    return variable.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))
 
 
 def key_from_environment(name: str, environment: Mapping[str, str]) -> FoundKey | None:

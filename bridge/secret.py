@@ -1,14 +1,32 @@
 """A secret that hides itself: keys and tokens travel in this, and only `reveal()` shows one.
 
-Stdlib only. It is no encryption: it keeps keys out of output, logs, reports and tracebacks by construction.
+Stdlib only. It is no encryption: it keeps keys out of output, logs, reports and tracebacks by construction. For secrets
+that nobody made known (a server's own, a key typed in a wrong place) there is `hide_credentials`, which goes by shape.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 
 #: Shown in place of what must not be seen.
 _HIDDEN = "…"
+
+#: Something that only chance makes: a digit, a change from small to capital, or great length.
+_RANDOM = r"(?=(?-i:[^\s\"'<>,;&…]*?(?:[0-9]|[a-z][A-Z])|[^\s\"'<>,;&…]{24}))"
+#: What credentials look like; the group `secret` is what gets hidden. Ids (`sess_…`, `req_…`) are none.
+_SHAPES = re.compile(
+    rf"""
+      (?<![A-Za-z0-9])(?P<key>(?:sk|ek|rk|pk|gsk|hf|ghp)[-_][A-Za-z0-9_\-]{{8,}}|(?:sess|xai)-[A-Za-z0-9_\-]{{8,}})
+    | (?<![A-Za-z0-9])(?P<google>AIza[A-Za-z0-9_\-]{{16,}})
+    | (?<![A-Za-z0-9])(?P<jwt>eyJ[A-Za-z0-9_\-]{{8,}}(?:\.[A-Za-z0-9_\-]*){{0,4}})
+    | (?<![A-Za-z0-9])(?:Bearer|Basic)(?:\s+|%20|\+){_RANDOM}(?P<token>[^\s"'<>,;&…]{{8,}})
+    | openai-insecure-api-key\.(?P<subprotocol>[^\s"'<>,;&…]{{4,}})
+    | (?:api[-_]?key|token|secret|password|authorization)\\?["']?\s*[:=]\s*\\?["']?(?!Bearer|Basic){_RANDOM}
+      (?P<named>[^\s"'<>,;&…\\]{{8,}})
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class Secret:
@@ -55,3 +73,20 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a Secret is not pickled: reveal() it where it is needed")
+
+
+def hide_credentials(text: str) -> str:
+    """Replace by a hint whatever looks like a credential, known or not: keys, client secrets, bearer tokens, JWTs."""
+    return _SHAPES.sub(_hinted, text)
+
+
+def looks_like_credential(text: str) -> bool:
+    """Say whether a credential stands in the text."""
+    return _SHAPES.search(text) is not None
+
+
+def _hinted(found: re.Match[str]) -> str:
+    kind = found.lastgroup or 0
+    start, end = found.start(kind) - found.start(), found.end(kind) - found.start()
+    whole = found.group()
+    return f"{whole[:start]}{Secret(found[kind]).hint}{whole[end:]}"

@@ -5,12 +5,17 @@ Exit codes: 0 all passed, 1 a check failed, 2 wrong usage or configuration, 3 co
 
 from __future__ import annotations
 
+import probes.early  # noqa: F401 - from its import on an interrupt is remembered
+
+# isort: split
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+
+from probes.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,13 +158,22 @@ def finish(name: str, look: Look, options: Options) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with INTERRUPTS.holding():
+        code = _code_of(words)
+    sys.exit(code)
+
+
+def _code_of(words: Sequence[str]) -> int:
+    """Run the command line. An interrupt that comes before there is a result leads to a report that says so."""
     try:
+        with INTERRUPTS.raising():
+            pass  # one that came while this module was imported
         code = cli.main(words, prog_name=NAME, standalone_mode=False)
     except (KeyboardInterrupt, click.exceptions.Abort):
         code = _shown(words, _stopped(words))
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
         code = _shown(words, _what_went_wrong(error, words))
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
@@ -192,8 +206,10 @@ def _stopped(words: Sequence[str]) -> Outcome:
 
 
 def _shown(words: Sequence[str], outcome: Outcome) -> int:
+    from probes.command import Outcome, without_keys
     from probes.output import complain, show
 
+    outcome = Outcome(without_keys(outcome.report, os.environ), outcome.exit_code)
     (finding,) = outcome.report.findings
     if "--json" in words or finding.evidence:
         show(outcome, json="--json" in words, verbose=False, environment=os.environ)
@@ -204,3 +220,6 @@ def _shown(words: Sequence[str], outcome: Outcome) -> int:
 
 def _tool(words: Sequence[str]) -> str:
     return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME
+
+
+INTERRUPTS.end()  # whoever imports this as a library keeps his own Ctrl-C

@@ -6,24 +6,26 @@ called and tested as plain functions.
 
 from __future__ import annotations
 
-import signal
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.config import Config, ConfigError, Flags, read_config
+from bridge.key_source import keys_in
 from bridge.settings_file import did_you_mean
+from probes.interrupts import INTERRUPTS
 from probes.logs import logs
-from probes.redact import Secrets
+from probes.redact import LONGEST_VALUE, Secrets
 from reports.files import CannotWriteError, Reserved, reserve
 from reports.formats import FORMATS, renderer
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
+from reports.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from probes.run import Run
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
 #: The scenario of `--simulate` without a name: everything works.
 GOOD = "good"
+
+
+#: What to do where a key was typed on the command line.
+_KEY_TYPED = (
+    "A key is never typed: export it as OPENAI_API_KEY,"
+    " or name its place with --api-key-env NAME or --api-key-file FILE"
+)
 
 
 class UsageError(Exception):
@@ -77,12 +86,28 @@ def run_command(
     folder: Path | None = None,
     doing: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run one probe from options to written report files. Raises UsageError and ConfigError before anything is sent."""
+    """Run one probe from options to written report files. Raises UsageError and ConfigError before anything is sent.
+
+    Ctrl-C ends the run in good order and shows in the outcome; KeyboardInterrupt is raised only before the run begins.
+    """
+    with INTERRUPTS.holding():
+        return _run_command(tool, look, options, environment, folder or Path(), doing)
+
+
+def _run_command(
+    tool: str,
+    look: Look,
+    options: Options,
+    environment: Mapping[str, str],
+    folder: Path,
+    doing: Callable[[str], None],
+) -> Outcome:
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
     from probes.run import Run  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    config = read_config(options.flags, environment, folder or Path(), with_key=options.simulate is None)
+    with INTERRUPTS.raising():
+        config = read_config(options.flags, environment, folder, with_key=options.simulate is None)
     check_scenario(options.simulate)
     secrets = Secrets(config.secrets())
     run = Run(
@@ -92,7 +117,8 @@ def run_command(
         secrets=secrets,
         verbose=options.verbose,
     )
-    files = reserve_all(options.reports)
+    with INTERRUPTS.raising():
+        files = reserve_all(options.reports)
     try:
         with logs(secrets, shown=options.verbose):
             interrupted = trio.run(_until_interrupted, run)
@@ -114,28 +140,38 @@ def wrong_usage(tool: str, code: str, message: str, fix: str) -> Outcome:
     return Outcome(report_of(tool, finding), EXIT_USAGE)
 
 
+def without_keys(report: Report, environment: Mapping[str, str]) -> Report:
+    """Look over the report of a command that could not start: somebody may have typed the key itself."""
+    hidden = Secrets(keys_in(environment)).hide_in_report(report)
+    told = tuple(
+        replace(now, fix=_KEY_TYPED) if now.check == "usage" and _key_hidden(now.title, before.title) else now
+        for now, before in zip(hidden.findings, report.findings, strict=True)
+    )
+    return replace(hidden, findings=told)
+
+
+def _key_hidden(now: str, before: str) -> bool:
+    """Say whether the two differ by more than their length: a text that is merely too long holds no key."""
+    return now != shortened(before, LONGEST_VALUE)
+
+
 async def _until_interrupted(run: Run) -> bool:
     """Run until done or until Ctrl-C, which ends the run in good order. Says whether it was interrupted."""
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
     from probes.run import interruption  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    interrupted = False
+    token = trio.lowlevel.current_trio_token()
+    with trio.CancelScope() as scope:
 
-    async def listen(signals: AsyncIterator[int]) -> None:
-        nonlocal interrupted
-        async for _ in signals:
-            interrupted = True
-            nursery.cancel_scope.cancel()
+        def stop() -> None:
+            token.run_sync_soon(scope.cancel, idempotent=True)
 
-    with trio.open_signal_receiver(signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(listen, signals)
+        with INTERRUPTS.calling(stop):
             await run.go()
-            nursery.cancel_scope.cancel()
-    if interrupted:
+    if INTERRUPTS.came:
         run.take(interruption())
-    return interrupted
+    return INTERRUPTS.came
 
 
 def _opener(
@@ -171,10 +207,12 @@ def reserve_all(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
             if any(file.place.path == path.resolve() for file in files):
                 raise UsageError(f"--report: {path} is named twice")  # noqa: TRY301 - the handler undoes the reservations before
             files.append(ReportFile(format_name, reserve(path)))
-    except (UsageError, CannotWriteError) as error:
+    except BaseException as error:  # an interrupt too
         for file in files:
             file.place.discard()
-        raise UsageError(str(error)) from None
+        if isinstance(error, UsageError | CannotWriteError):
+            raise UsageError(str(error)) from None
+        raise
     return tuple(files)
 
 
@@ -205,5 +243,6 @@ __all__ = [
     "parse_report",
     "reserve_all",
     "run_command",
+    "without_keys",
     "wrong_usage",
 ]

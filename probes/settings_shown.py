@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.config import ConfigError, Setting, read_config
-from bridge.secret import Secret
+from bridge.secret import Secret, hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,29 +27,20 @@ def settings(flags: Flags, environment: Mapping[str, str], folder: Path) -> tupl
 
 def rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
     """Give name, value and source of every setting."""
-    hidden = config.secrets()
     found: list[tuple[str, Any, str]] = []
     for field in fields(config):
         setting = getattr(config, field.name)
         if isinstance(setting, Setting):
-            value = _shown(setting.value, hidden)
+            value = dict(config.shown_headers()) if field.name == "headers" else _shown(setting.value)
             source = no_key.partition(";")[0] if field.name == "api_key" and no_key else setting.source
             found.append((field.name, value, source))
     return found
 
 
-def _shown(value: object, hidden: tuple[Secret, ...]) -> Any:
+def _shown(value: object) -> Any:
     if isinstance(value, Secret):
         return value.hint
-    if isinstance(value, tuple):
-        return {name: _without(text, hidden) for name, text in value}
-    return value
-
-
-def _without(text: str, hidden: tuple[Secret, ...]) -> str:
-    for secret in hidden:
-        text = secret.hide(text)
-    return text
+    return hide_credentials(value) if isinstance(value, str) else value
 
 
 def render(found: list[tuple[str, Any, str]]) -> str:

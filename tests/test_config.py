@@ -176,3 +176,33 @@ def test_a_senseless_timeout_is_refused(tmp_path: Path, timeout: float) -> None:
 
 def test_an_organization_that_no_header_can_carry_is_refused(tmp_path: Path) -> None:
     assert "OPENAI_ORG_ID" in refusal(tmp_path, environment=ENVIRONMENT | {"OPENAI_ORG_ID": "org\r\nX: y"})
+
+
+@pytest.mark.parametrize("key", [KEY, "9f86d081884c7d659a2feaa0c55ad015"])
+@pytest.mark.parametrize("option", ["api_key_env", "api_key_file"])
+def test_a_key_in_place_of_its_place_is_not_repeated(tmp_path: Path, key: str, option: str) -> None:
+    environment = {"OPENAI_API_KEY": key}
+    by_flag = refusal(tmp_path, "", Flags(**{option: key}), environment)  # type: ignore[arg-type] # both are texts
+    by_file = refusal(tmp_path, f'[upstream]\n{option} = "{key}"\n', environment=environment)
+    for message in (by_flag, by_file):
+        assert key[:12] not in message
+        assert "looks like a key itself" in message
+    assert by_flag.startswith(f"--{option.replace('_', '-')} takes the name of a ")
+
+
+def test_a_file_that_is_named_like_a_key_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "sk-proj-of-2026"
+    path.write_text(KEY)
+    assert config(tmp_path, "", Flags(api_key_file=str(path))).api_key.value is not None
+
+
+def test_a_key_in_place_of_a_dialect_is_not_repeated(tmp_path: Path) -> None:
+    assert "takes auto, ga or beta, and was given what looks like a key itself" in refusal(
+        tmp_path, "", Flags(dialect=KEY)
+    )
+
+
+def test_a_header_that_is_a_mere_word_does_not_garble_the_report(tmp_path: Path) -> None:
+    found = config(tmp_path, '[upstream.headers]\nX-Mode = "realtime"\nX-Auth = "swordfish"\n')
+    assert [secret.reveal() for secret in found.secrets()] == [KEY, "swordfish"]
+    assert found.shown_headers() == (("X-Mode", "…"), ("X-Auth", "…"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.secret import Secret
+from bridge.secret import Secret, hide_credentials, looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,3 +52,48 @@ def test_it_compares_by_value_and_hides_itself_in_texts() -> None:
     assert Secret("").hide("nothing to hide") == "nothing to hide"
     assert not Secret("")
     assert Secret(KEY).reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('{"secret":"ek_68af296e8e408191a1120ab6"}', '{"secret":"…0ab6"}'),
+        ('{"client_secret":"ek_68af296e"}', '{"client_secret":"…"}'),
+        ("Incorrect key sk-proj-0123456789abcdefghij.", "Incorrect key sk-…ghij."),
+        ("SK-PROJ-0123456789ABCDEFGHIJ", "SK-…GHIJ"),
+        ("sess-AbCdEf0123456789", "sess-…"),
+        ("Authorization: Bearer abc0def1ghi", "Authorization: Bearer …"),
+        ("?authorization=Bearer%20abc0def1ghi&x=1", "?authorization=Bearer%20…&x=1"),
+        ("Basic dXNlcjpwYXNzd29yZA==", "Basic …ZA=="),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl!", "…dXJl!"),
+        ("realtime, openai-insecure-api-key.whatever0", "realtime, openai-insecure-api-key.…"),
+        ('"access_token": "abcdefgh12345678"', '"access_token": "…"'),
+        (r"{\"token\":\"abcdefgh12345678\"}", r"{\"token\":\"…\"}"),
+        ("?api-key=0123456789abcdef", "?api-key=…"),
+    ],
+)
+def test_what_looks_like_a_credential_is_hidden_although_nobody_named_it(text: str, hidden: str) -> None:
+    assert hide_credentials(text) == hidden
+    assert looks_like_credential(text)
+    assert hide_credentials(hidden) == hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Missing bearer or basic authentication in header",
+        "Authorization: Bearer API-KEY",
+        "?authorization=Bearer%20CLIENT-SECRET",
+        "subprotocols realtime, openai-insecure-api-key.…",
+        "sess_CJ3xM9v1qZ0aB2cD4eF6g",
+        "req_0123456789abcdef0123456789abcdef",
+        "a risk-free task-oriented week_of_12345678",
+        "--api-key-env OPENAI_API_KEY",
+        "max_output_tokens: 4096",
+        "keep the key sk-…w3Qd, ek_… or sk-proj-****w3Qd",
+        "",
+    ],
+)
+def test_plain_words_ids_and_hints_are_left_alone(text: str) -> None:
+    assert hide_credentials(text) == text
+    assert not looks_like_credential(text)

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,32 @@ def test_wrong_usage_is_one_line_on_stderr_or_one_document_and_exit_code_2(
     assert message in document["findings"][0]["title"]
 
 
+@pytest.mark.parametrize("key", [KEY, "9f86d081884c7d659a2feaa0c55ad015"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["access", "--api-key-env"],
+        ["access", "--api-key-file"],
+        ["access", "--dialect"],
+        ["access", "--simulate"],
+        ["access", "--report"],
+        ["access", "--timeout"],
+        ["access", "--auth"],
+        ["access", "--config"],
+        ["access", "--azure"],
+        ["explain"],
+        [],
+    ],
+)
+def test_a_key_that_is_typed_in_a_wrong_place_is_not_repeated(sherpa: Any, key: str, words: list[str]) -> None:
+    code, out, err = sherpa(*words, key, key=key)
+    assert (code, out) == (2, "")
+    assert not any(key[at : at + 12] in err for at in range(len(key) - 11))
+    assert re.search(r"key is never typed|looks like a key itself", " ".join(err.split()))
+    code, out, err = sherpa(*words, key, "--json")
+    assert not any(key[at : at + 12] in out + err for at in range(len(key) - 11))
+
+
 def test_a_wrong_settings_file_is_exit_code_2(sherpa: Any, tmp_path: Path) -> None:
     (tmp_path / "sherpa.toml").write_text("[upstream]\nmodle = 'x'\n")
     code, _, err = sherpa("access", "--simulate")
@@ -164,25 +190,48 @@ def test_help_needs_nothing_heavy() -> None:
     assert [name for name in heavy if name in done.stdout.split()] == []
 
 
-def test_an_interrupt_ends_with_130_and_still_one_document() -> None:
-    with start("access", "--simulate", "never-created", "--json", "--timeout", "60") as process:
-        deadline = time.monotonic() + 20
-        while not _children_listen(process.pid) and time.monotonic() < deadline:
-            os.sched_yield()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+#: Seconds after its first own line at which a command is interrupted: from the imports to the middle of its look.
+MOMENTS = [0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0]
+HELD = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import probes.early; print('held', file=sys.stderr, flush=True)"
+)
+
+
+def interrupted(moment: float, *words: str, times: int = 1) -> tuple[int, str, str]:
+    """Start the command, interrupt it at a moment, and give how it ended."""
+    program = [sys.executable, "-c", f"{HELD}; from probes.cli import main; main()", str(ROOT), *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(moment)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupt_at_any_moment_ends_with_130_and_one_document(moment: float) -> None:
+    code, out, err = interrupted(moment, "access", "--simulate", "never-created", "--json", "--timeout", "60")
     document = json.loads(out)
-    assert (process.returncode, document["exit_code"], document["verdict"]) == (130, 130, "interrupted")
+    assert (code, document["exit_code"], document["verdict"]) == (130, 130, "interrupted")
     assert document["findings"][-1]["code"] == "PROBE-INTERRUPTED"
-    assert "Traceback" not in err
+    assert err.strip() == ""
 
 
-def _children_listen(pid: int) -> bool:
-    """Whether the process holds a socket: it is past its imports then."""
-    try:
-        return any("socket:" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
+@pytest.mark.parametrize("moment", [0.0, 0.7])
+def test_an_interrupt_without_json_is_told_in_plain_words(moment: float) -> None:
+    code, out, err = interrupted(moment, "access", "--simulate", "never-created", "--timeout", "60")
+    assert code == 130
+    assert "Interrupted before it was done" in out + err
+    assert "Traceback" not in out + err
+
+
+def test_an_interrupt_ends_the_wait_for_a_key_that_never_comes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key")
+    code, out, _ = interrupted(0.7, "access", "--api-key-file", str(tmp_path / "key"), "--json")
+    assert (code, json.loads(out)["verdict"]) == (130, "interrupted")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bridge.secret import Secret
-from probes.redact import Secrets
+from probes.redact import LONGEST_TEXT, LONGEST_VALUE, Secrets
 from reports.model import Evidence, Finding, Moment, Report, Severity, Timeline
 
 KEY = "sk-proj-0123456789+abcdefghij/w3Qd"
@@ -46,9 +50,9 @@ def test_a_secret_is_also_found_percent_encoded() -> None:
 
 def test_a_secret_learnt_later_is_hidden_as_well() -> None:
     secrets = Secrets()
-    assert secrets.hide("ek_0123456789abcdefghij") == "ek_0123456789abcdefghij"
-    secrets.learn(Secret("ek_0123456789abcdefghij"))
-    assert secrets.hide("ek_0123456789abcdefghij") == "…ghij"
+    assert secrets.hide("it is 0123456789abcdefghij") == "it is 0123456789abcdefghij"
+    secrets.learn(Secret("0123456789abcdefghij"))
+    assert secrets.hide("it is 0123456789abcdefghij") == "it is …ghij"
 
 
 def test_a_longer_secret_is_replaced_before_one_inside_it() -> None:
@@ -58,3 +62,47 @@ def test_a_longer_secret_is_replaced_before_one_inside_it() -> None:
 
 def test_a_word_that_somebody_uses_as_a_key_does_not_garble_the_report() -> None:
     assert Secrets([Secret("test"), Secret("")]).hide("a test") == "a test"
+
+
+AZURE_KEY = "9f86d081884c7d659a2feaa0c55ad015"
+
+
+@pytest.mark.parametrize("form", [str.upper, str.lower, str.swapcase])
+def test_a_secret_is_found_in_any_case(form: Any) -> None:
+    assert Secrets([Secret(AZURE_KEY)]).hide(f"key {form(AZURE_KEY)}!") == "key …d015!"
+
+
+@pytest.mark.parametrize("escaped", [r"\/w3Qd", r"\u002fw3Qd", r"\x2Fw3Qd", "%2fw3Qd"])
+def test_a_secret_is_found_escaped(escaped: str) -> None:
+    text = Secrets([Secret("pass/0123+word/w3Qd")]).hide(f"x pass/0123+word{escaped} y")
+    assert text == "x … y"
+
+
+@pytest.mark.parametrize("length", [12, 13, 20, 27])
+@pytest.mark.parametrize("behind", ["", "…", ".", " and more", '"'])
+def test_a_secret_that_was_cut_by_whoever_repeats_it_is_hidden_too(length: int, behind: str) -> None:
+    assert Secrets([Secret(AZURE_KEY)]).hide(f"no {AZURE_KEY[:length]}{behind}") == f"no …d015{behind}"
+
+
+def test_two_in_a_row_are_both_hidden() -> None:
+    assert Secrets([Secret(AZURE_KEY)]).hide(AZURE_KEY * 2) == "…d015…d015"
+
+
+@given(before=st.text(max_size=30), at=st.integers(0, 20), length=st.integers(12, 32), behind=st.text(max_size=30))
+def test_no_piece_of_twelve_characters_survives(before: str, at: int, length: int, behind: str) -> None:
+    hidden = Secrets([Secret(AZURE_KEY)]).hide(before + AZURE_KEY[at : at + length] + behind)
+    assert not any(AZURE_KEY[i : i + 12] in hidden for i in range(len(AZURE_KEY) - 11))
+
+
+@pytest.mark.parametrize("limit", [20, 60, 200, 300])
+def test_a_text_is_cut_only_after_it_was_looked_over(limit: int) -> None:
+    for before in range(limit - 40, limit + 2):
+        shown = Secrets([Secret(AZURE_KEY)]).shown("x" * before + AZURE_KEY + "y" * 400, limit)
+        assert len(shown) == limit
+        assert AZURE_KEY[:4] not in shown
+
+
+def test_no_text_of_a_report_is_endless() -> None:
+    hidden = Secrets().hide_in_report(full_of("x" * 500_000))
+    assert len(hidden.findings[0].title) == len(hidden.findings[0].evidence[0].value) == LONGEST_VALUE
+    assert len(hidden.findings[0].fix) == LONGEST_TEXT

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bridge.config import Flags
 from probes.settings_shown import as_json, render, rows, settings
 
@@ -39,3 +41,19 @@ def test_a_missing_key_is_said_where_the_key_would_stand(tmp_path: Path) -> None
     text, document = shown(tmp_path, {})
     assert "OPENAI_API_KEY" in json.loads(document)["settings"]["api_key"]["source"]
     assert "OPENAI_API_KEY" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Auth", "X-Litellm-Auth", "X-Passwd", "X-Credential", "Ocp-Apim-Subscription", "X-Whatever", "Cookie"]
+)
+def test_the_value_of_a_header_is_hidden_unless_it_is_surely_harmless(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sherpa.toml").write_text(f'[upstream.headers]\n{name} = "swordfish"\nUser-Agent = "mine/1"\n')
+    text, document = shown(tmp_path, {"OPENAI_API_KEY": KEY})
+    assert "swordfish" not in text + document
+    assert f"{name}: …, User-Agent: mine/1" in text
+
+
+def test_a_credential_in_any_other_setting_is_hidden_by_its_shape(tmp_path: Path) -> None:
+    (tmp_path / "sherpa.toml").write_text(f'[upstream]\nmodel = "{KEY}"\nproject = "{KEY}"\n')
+    text, document = shown(tmp_path, {"OPENAI_API_KEY": "another-one"})
+    assert KEY not in text + document

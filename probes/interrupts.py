@@ -1,0 +1,94 @@
+"""Ctrl-C, remembered instead of raised: an exception that can come up at any line leaves no report behind.
+
+SIGINT belongs to the whole process, so there is one of these. While it is held, an interrupt waits to be looked at; in
+the places that may wait for ever (a key file that is a pipe) it is raised as usual; in trio it cancels.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: So many in a row mean: at once, and without a report.
+_IMPATIENT = 3
+_INTERRUPTED = 130
+
+
+class Interrupts:
+    """What came of SIGINT while it was held."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._depth = 0
+        self._before: Callable[..., object] | int | None = None
+        self._call: Callable[[], None] | None = None
+
+    @property
+    def came(self) -> bool:
+        """Whether there was one."""
+        return self._count > 0
+
+    def begin(self) -> None:
+        """Hold interrupts from here on; does nothing outside the main thread, where there are none."""
+        self._depth += 1
+        if self._depth == 1 and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._heard)
+
+    def end(self) -> None:
+        """Let them go again. What came stays known until `holding` ends."""
+        self._depth -= 1
+        if self._depth == 0 and self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold them for the length of the block, which may stand inside another; the outermost forgets what came."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+            self._count = 0 if self._depth == 0 else self._count
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise KeyboardInterrupt in the block, also for one that came before it."""
+        with self.calling(_interrupt):
+            yield
+
+    @contextmanager
+    def calling(self, call: Callable[[], None]) -> Iterator[None]:
+        """Call this, once, when one comes in the block or came before it. Does not stand inside another."""
+        self._call = call
+        try:
+            if self.came:
+                self._act()
+            yield
+        finally:
+            self._call = None
+
+    def _heard(self, *_: object) -> None:
+        self._count += 1
+        if self._count >= _IMPATIENT:
+            os._exit(_INTERRUPTED)
+        self._act()
+
+    def _act(self) -> None:
+        """Act once: whoever catches what was raised is not to be interrupted a second time."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+INTERRUPTS = Interrupts()
