@@ -15,6 +15,7 @@ from probes.access_session import await_session, confirm, confirm_late, session_
 from probes.access_upgrade import open_socket, upgrade_late
 from probes.checks import Check, run_checks
 from probes.findings import Row
+from probes.problems import BASE_URL_READ
 from probes.visit import Visit
 from reports.model import Finding, Severity
 
@@ -39,7 +40,7 @@ LAYERS: tuple[Check[Visit], ...] = (
 async def access(target: Target, *, every_form: bool = False) -> AsyncGenerator[Finding, None]:
     """Look at all layers; with `every_form` also at every form of auth and address. Holds nothing open at its end."""
     for note in target.notes:
-        yield Row("access", "base URL").noted("BASE-URL-READ", f"{note}: {target.upstream.base_url}")
+        yield Row("access", "base URL").noted(BASE_URL_READ.slug, f"{note}: {target.upstream.base_url}")
     visit = Visit(target)
     reached = False
     try:
@@ -50,6 +51,11 @@ async def access(target: Target, *, every_form: bool = False) -> AsyncGenerator[
             from probes.auth_forms import try_forms  # noqa: PLC0415 - only when asked for
 
             async for finding in try_forms(visit):
+                yield finding
+        if target.scenario:
+            from probes.simulated import remarks  # noqa: PLC0415 - only where there is a simulator
+
+            for finding in remarks(target.scenario):
                 yield finding
     finally:
         await visit.aclose()

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects import Dialect
-from bridge.protocol.models import DEFAULT_MODEL, MODELS, Model, ModelStatus, Socket, lookup, nearest
+from bridge.protocol.models import DEFAULT_MODEL, MODELS, Model, ModelStatus, Socket, lookup
 from bridge.upstream.endpoint import parse_url
+from probes import problems_service as service
 from probes.findings import Row, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from probes.visit import Visit
-    from reports.model import Finding
+    from reports.model import Evidence, Finding
 
 ROW = Row("access", "model")
 
@@ -27,22 +29,24 @@ WARN_DAYS = 60
 #: So many models fit into a row.
 _TOLD = 3
 _PUBLIC_HOST = "api.openai.com"
+#: Names whose likeness to a mistyped one differs by no more than this are equally near.
+_EQUALLY_NEAR = 0.06
 
 #: What a model is for that can't hold a conversation.
 _PURPOSES: Mapping[Socket, tuple[str, str]] = {
     Socket.TRANSCRIPTION: (
         "transcribes only",
-        "put it into session.audio.input.transcription.model, and a realtime model into the URL",
+        "Put it into session.audio.input.transcription.model, and a realtime model into the URL",
     ),
     Socket.TRANSLATION: (
         "translates only",
-        "open wss://HOST/v1/realtime/translations?model=MODEL, or take a realtime model for conversations",
+        "Open wss://HOST/v1/realtime/translations?model=MODEL, or take a realtime model for conversations",
     ),
     Socket.LIVE: (
         "belongs to the Live API, which is another protocol",
-        "connect to /v1/live/sessions with it, or take a realtime model here",
+        "Connect to /v1/live/sessions with it, or take a realtime model here",
     ),
-    Socket.NONE: ("is not for sockets at all", "use it over REST, and take a realtime model here"),
+    Socket.NONE: ("is not for sockets at all", "Use it over REST, and take a realtime model here"),
 }
 
 
@@ -66,6 +70,7 @@ class Asked:
 async def check_model(visit: Visit) -> Finding:
     """Judge the model by the list that came with the key's layer; costs nothing."""
     target = visit.target
+    visit.realtime_models = best_first(filter(_is_realtime, visit.models.ids if visit.models else ()))
     return judge(
         Asked(
             name=target.model,
@@ -118,66 +123,88 @@ def _retired(asked: Asked, model: Model | None) -> Finding:
     replacement = (model.replacement if model else None) or DEFAULT_MODEL
     end = _end(asked, model)
     return ROW.problem(
-        "MODEL-RETIRED",
-        f"{asked.name} was retired{f' on {end}' if end else ''}",
+        service.MODEL_RETIRED,
         seen("", f"{asked.name} retired{f' {end}' if end else ''}; replaced by {replacement}"),
-        cause="It may still be minted for; the connection then dies with model_not_found and close 4004.",
-        fix=f"change the name everywhere, then: sherpa-probe access --model {replacement}",
+        *_usable(asked),
+        title=f"{asked.name} was retired{f' on {end}' if end else ''}",
+        fix=f"Change the name everywhere, then: sherpa-probe access --model {replacement}",
     )
 
 
 def _wrong_socket(asked: Asked, model: Model) -> Finding:
     purpose, fix = _PURPOSES[model.socket]
     return ROW.problem(
-        "MODEL-WRONG-SOCKET",
-        f"{asked.name} {purpose}",
+        service.MODEL_WRONG_SOCKET,
         seen("", f"{asked.name} {purpose}: no model for a conversation"),
-        cause="The service refuses it on this socket with invalid_model and close 4000.",
+        *_usable(asked),
+        title=f"{asked.name} {purpose}",
         fix=f"{fix.replace('MODEL', asked.name)}\nsherpa-probe access --model {DEFAULT_MODEL}",
     )
 
 
 def _not_listed(asked: Asked, model: Model | None) -> Finding:
     listed = asked.listed or {}
-    others = [name for name in listed if _is_realtime(name)]
+    others = best_first(filter(_is_realtime, listed))
     if not others and model is None:
-        return ROW.noted("MODEL-UNKNOWN", "not in the server's list, which names no realtime model; going on")
-    if not others:
-        return ROW.problem(
-            "NO-REALTIME-MODELS",
-            "This project has no realtime model at all",
-            seen("", f"{len(listed)} models listed, none of them realtime"),
-            cause="The key's project or organization may not use the Realtime API, or the project's limits exclude it.",
-            fix="allow realtime models under Limits in the project's settings, or use another project's key",
+        return ROW.noted(
+            service.MODEL_UNKNOWN.slug, "not in the server's list, which names no realtime model; going on"
         )
-    near = nearest(asked.name, others) or others[0]
+    if not others:
+        told = seen("", f"{len(listed)} models listed, none of them realtime")
+        return ROW.problem(service.NO_REALTIME_MODELS, told)
     return ROW.problem(
-        "MODEL-NOT-LISTED",
-        f"{asked.name} is not among this project's models",
-        seen("", f"not listed; there are {', '.join(sorted(others)[:_TOLD])}{', …' if len(others) > _TOLD else ''}"),
-        seen("realtime models", ", ".join(sorted(others))),
-        cause="The name is mistyped, or the key's project may not use this model.",
-        fix=f"sherpa-probe access --model {near}",
+        service.MODEL_NOT_LISTED,
+        seen("", f"not listed; there are {', '.join(others[:_TOLD])}{', …' if len(others) > _TOLD else ''}"),
+        *_usable(asked),
+        title=f"{asked.name} is not among this project's models",
+        fix=f"sherpa-probe access --model {closest(asked.name, others)}",
     )
+
+
+def _usable(asked: Asked) -> tuple[Evidence, ...]:
+    """List the realtime models that the key may use, where there is a list."""
+    names = best_first(filter(_is_realtime, asked.listed or ()))
+    return (seen("realtime models", ", ".join(names)),) if names else ()
+
+
+def best_first(names: Iterable[str]) -> tuple[str, ...]:
+    """Order models as one would recommend them: the catalogue's order, current ones first, strangers last."""
+    known = list(MODELS)
+    return tuple(sorted(names, key=lambda name: (_age(name), known.index(name) if name in MODELS else 0, name)))
+
+
+def _age(name: str) -> int:
+    model = MODELS.get(name)
+    return 1 if model is None else 0 if model.status is ModelStatus.CURRENT else 2
+
+
+def closest(name: str, among: tuple[str, ...]) -> str:
+    """Guess which one was meant; of equally near ones the best. `among` is not empty and stands best first."""
+    like = {one: SequenceMatcher(None, name.strip().casefold(), one.casefold()).ratio() for one in among}
+    return next(one for one in among if like[one] >= max(like.values()) - _EQUALLY_NEAR)
 
 
 def _standing(asked: Asked, model: Model | None) -> Finding:
     """It is there: say for how long."""
-    where = "listed for this project" if asked.listed is not None else f"known; not asked: {asked.unlisted}"
     end = _end(asked, model)
-    if end is None or end <= asked.day:
-        return ROW.passed(where)
-    days = (end - asked.day).days
-    told = f"{where}; retires {end} (in {days} {'day' if days == 1 else 'days'})"
-    if days >= WARN_DAYS:
-        return ROW.passed(told)
+    days = (end - asked.day).days if end is not None else 0
+    leaves = f"; retires {end} (in {days} {'day' if days == 1 else 'days'})" if days > 0 else ""
+    if 0 < days < WARN_DAYS:
+        return _retires_soon(asked, model, leaves)
+    if asked.listed is None:  # nobody here said that it exists: the catalogue speaks for another server
+        return ROW.skipped(f"{asked.unlisted}; the catalogue knows the name{leaves}")
+    return ROW.passed(f"listed for this project{leaves}", *_usable(asked))
+
+
+def _retires_soon(asked: Asked, model: Model | None, leaves: str) -> Finding:
     replacement = (model.replacement if model else None) or DEFAULT_MODEL
-    return ROW.warned(
-        "MODEL-RETIRES-SOON",
-        f"{asked.name} retires on {end}",
-        seen("", told),
-        cause="From that day on connections with it are refused with model_not_found.",
-        fix=f"try its successor now: sherpa-probe access --model {replacement}",
+    where = "listed for this project" if asked.listed is not None else f"not asked: {asked.unlisted}"
+    return ROW.problem(
+        service.MODEL_RETIRES_SOON,
+        seen("", f"{where}{leaves}"),
+        *_usable(asked),
+        title=f"{asked.name} retires on {_end(asked, model)}",
+        fix=f"Try its successor now: sherpa-probe access --model {replacement}",
     )
 
 

@@ -6,12 +6,13 @@ The connection that is opened here is kept for the WebSocket upgrade, so that lo
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from bridge.upstream.dial import DialFailed, open_stream, resolve
+from bridge.upstream.dial import DialFailed, Reason, open_stream, resolve
+from bridge.upstream.endpoint import is_near
+from probes import problems_way as way
 from probes.findings import Row, seen
-from probes.network import trouble
+from probes.network import told_of, trouble
 
 if TYPE_CHECKING:
     from bridge.upstream.dial import Opened
@@ -31,7 +32,7 @@ async def look_up_name(visit: Visit) -> Finding:
     try:
         addresses = await resolve(host, port)
     except DialFailed as failed:
-        return trouble(NAME, failed.reason, failed.detail, *visit.proxy_evidence(), host=host)
+        return _nameless(visit, failed)
     who = f"the proxy {visit.target.proxy_name}" if visit.target.proxy else host
     evidence = (*(seen("address", address) for address in addresses), *visit.proxy_evidence())
     if addresses == (host,):
@@ -42,13 +43,16 @@ async def look_up_name(visit: Visit) -> Finding:
 
 def name_late(visit: Visit) -> Finding:
     """The name server does not answer."""
-    return NAME.unseen(
-        "NAME-NO-ANSWER",
-        "The name server does not answer",
-        seen("", f"no answer within {visit.target.timeout:g} s"),
-        cause="This machine has no network, or its name server is down or out of reach.",
-        fix=f"check the network; then: nslookup {visit.next_hop[0]}",
-    )
+    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    return told_of(NAME, way.NAME_NO_ANSWER, late, *visit.proxy_evidence(), host=visit.next_hop[0])
+
+
+def _nameless(visit: Visit, failed: DialFailed) -> Finding:
+    """Nobody knows the name: of the host, or of the proxy, which stands in another place."""
+    target, evidence = visit.target, (seen("", failed.detail), *visit.proxy_evidence())
+    if target.proxy is None or failed.reason is not Reason.NAME_UNKNOWN:
+        return trouble(NAME, failed.reason, failed.detail, *visit.proxy_evidence(), host=visit.next_hop[0])
+    return told_of(NAME, way.PROXY_UNKNOWN, *evidence, host=target.host, variable=target.proxy_variable)
 
 
 async def connect(visit: Visit) -> Finding:
@@ -56,7 +60,7 @@ async def connect(visit: Visit) -> Finding:
     try:
         opened = await open_connection(visit)
     except DialFailed as failed:
-        return trouble(TCP, failed.reason, failed.detail, *visit.proxy_evidence(), host=visit.target.host)
+        return visit.trouble(TCP, failed)
     visit.keep(opened)
     evidence = (seen("address", opened.address), *visit.proxy_evidence())
     via = f" through the proxy {visit.target.proxy_name}" if visit.target.proxy else ""
@@ -65,28 +69,16 @@ async def connect(visit: Visit) -> Finding:
     days = _days_left(opened)
     told = "" if days is None else f", certificate valid for {days} days"
     if days is not None and days < _FEW_DAYS:
-        return TCP.warned(
-            "CERTIFICATE-ENDS-SOON",
-            f"The server's certificate ends in {days} days",
-            seen("", f"{opened.tls.version}{told}"),
-            *evidence,
-            cause="Whoever runs this server has not renewed it; from that day on every connection fails.",
-            fix=f"tell whoever runs {visit.target.host}, or renew it",
-        )
+        ends = seen("", f"{opened.tls.version}{told}")
+        return told_of(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=visit.target.host)
     return TCP.passed(f"{opened.tls.version}{told}{via}", *evidence)
 
 
 def connect_late(visit: Visit) -> Finding:
     """Packets disappear, or TLS never ends."""
     host, port = visit.next_hop
-    return TCP.unseen(
-        "NO-ANSWER",
-        "The address does not answer",
-        seen("", f"no connection to {host}:{port} within {visit.target.timeout:g} s"),
-        *visit.proxy_evidence(),
-        cause="A firewall drops the packets in silence, the host is down, or the way is too slow for the time-out.",
-        fix="try from another network, with HTTPS_PROXY where one is needed, or with a longer --timeout",
-    )
+    late = seen("", f"no connection to {host}:{port} within {visit.target.timeout:g} s")
+    return TCP.problem(way.NO_ANSWER, late, *visit.proxy_evidence())
 
 
 async def open_connection(visit: Visit) -> Opened:
@@ -95,25 +87,9 @@ async def open_connection(visit: Visit) -> Opened:
 
 
 def _without_tls(host: str, via: str, *evidence: Evidence) -> Finding:
-    if _is_near(host):
+    if is_near(host):
         return TCP.passed(f"connected{via}; plain HTTP, no TLS", *evidence)
-    return TCP.warned(
-        "NO-TLS",
-        "The key travels unencrypted",
-        seen("", f"plain HTTP to {host}"),
-        *evidence,
-        cause="The base URL begins with http:// and leads to another machine: everybody on the way can read the key.",
-        fix=f"use https://{host}",
-    )
-
-
-def _is_near(host: str) -> bool:
-    """Whether it is this machine or one of a private network."""
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
-    return address.is_loopback or address.is_private or address.is_link_local
+    return told_of(TCP, way.NO_TLS, seen("", f"plain HTTP to {host}"), *evidence, host=host)
 
 
 def _days_left(opened: Opened) -> int | None:

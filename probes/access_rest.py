@@ -6,20 +6,19 @@ the row is skipped with its reason, and the socket has the last word.
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects import Kind
 from bridge.protocol.refusals import ERROR_CODES, Where, refusal_for_status
 from bridge.upstream.mint import mint
 from bridge.upstream.rest import RestFailed, RestRefused, list_models
+from probes import problems_service as service
+from probes import problems_way as way
+from probes.advice import advice
 from probes.findings import Row, seen
-from probes.network import trouble
-from probes.visit import answered, telling
+from probes.visit import seconds_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from probes.visit import Visit
     from reports.model import Evidence, Finding
 
@@ -27,10 +26,11 @@ KEY, MINT = Row("access", "key"), Row("access", "mint")
 
 #: Client secrets begin so: they open sessions and do nothing else.
 _SECRET_START = "ek_"  # noqa: S105 - the start of every client secret
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: What a server says that has no such call, or does not let this key use it.
 _NOT_OFFERED = frozenset({404, 405, 501})
 _FORBIDDEN = 403
+#: Servers refuse longer headers.
+_LONGEST_SECRET = 8000
 
 
 async def check_key(visit: Visit) -> Finding:
@@ -43,21 +43,21 @@ async def check_key(visit: Visit) -> Finding:
     except RestRefused as refused:
         return _key_refused(visit, refused)
     except RestFailed as failed:
-        return trouble(KEY, failed.reason, failed.detail, *visit.proxy_evidence(), host=visit.target.host)
+        return visit.trouble(KEY, failed)
     told = [f"{name} {value}" for name, value in _whose(visit) if value]
-    evidence = (seen("models", len(visit.models.ids)), *telling(visit.models.headers))
+    evidence = (seen("models", len(visit.models.ids)), *visit.telling(visit.models.headers))
     return KEY.passed("; ".join(["accepted by GET /models", *told]), *evidence)
 
 
 def key_late(visit: Visit) -> Finding:
     """Connected, and then silence."""
-    return KEY.unseen(
-        "NO-ANSWER",
-        "The server takes the connection and does not answer",
+    return KEY.problem(
+        way.NO_ANSWER,
         seen("GET /models", f"no answer within {visit.target.timeout:g} s"),
         *visit.proxy_evidence(),
+        title="The server takes the connection and does not answer",
         cause="The server hangs, a proxy swallows the request, or something that is no HTTP server listens there.",
-        fix=f"look at the server's own log; then from here: curl -m 10 -i {visit.target.upstream.models_url()}",
+        fix=f"Look at the server's own log; then from here: curl -m 10 -i {visit.target.upstream.models_url()}",
     )
 
 
@@ -71,24 +71,22 @@ async def mint_secret(visit: Visit) -> Finding:
     except RestRefused as refused:
         return _mint_refused(visit, refused)
     except RestFailed as failed:
-        return trouble(MINT, failed.reason, failed.detail, *visit.proxy_evidence(), host=visit.target.host)
+        return visit.trouble(MINT, failed)
     visit.target.secrets.learn(visit.minted.secret)
+    if not _sendable(visit.minted.secret.reveal()):
+        size = len(visit.minted.secret.reveal())
+        visit.minted = None
+        return MINT.problem(service.SECRET_UNSENDABLE, seen("client secret", f"{size} characters, not all sendable"))
     return MINT.passed(
         f"client secret {visit.minted.secret.hint}{_lifetime(visit.minted.expires_at)}",
         *((seen("session", visit.minted.session_id),) if visit.minted.session_id else ()),
-        *telling(visit.minted.headers),
+        *visit.telling(visit.minted.headers),
     )
 
 
 def mint_late(visit: Visit) -> Finding:
     """The list came, the secret does not."""
-    return MINT.problem(
-        "MINT-NO-ANSWER",
-        "No client secret comes",
-        seen("POST", f"no answer within {visit.target.timeout:g} s"),
-        cause="The server answered before and hangs now: overload, or a gateway without a route for this call.",
-        fix="try again with a longer --timeout; if it stays, open a session with the key itself and skip minting",
-    )
+    return MINT.problem(service.MINT_NO_ANSWER, seen("POST", f"no answer within {visit.target.timeout:g} s"))
 
 
 def _not_askable(visit: Visit) -> str:
@@ -111,73 +109,52 @@ def _key_refused(visit: Visit, refused: RestRefused) -> Finding:
     why = _no_verdict(refused)
     if why:
         visit.unlisted = why
-        return KEY.skipped(f"no verdict, {why}", *_answer("GET /models", refused))
+        return KEY.skipped(f"no verdict, {why}", *_answer(visit, "GET /models", refused))
     return _refused(KEY, visit, "GET /models", refused)
 
 
 def _no_verdict(refused: RestRefused) -> str:
     """Say why an answer to GET /models tells nothing about the key; empty where it does."""
     message = str(refused.error.get("message", "")).lower()
-    if "missing scopes" in message or (refused.status == _FORBIDDEN and refused.error.get("code") not in ERROR_CODES):
+    if "missing scopes" in message or (refused.status == _FORBIDDEN and not _is_known(refused)):
         return f"this key may not list models (HTTP {refused.status})"
     if refused.status in _NOT_OFFERED:
         return f"this server lists no models (HTTP {refused.status})"
     return "the answer is no list of models" if refused.wanted else ""
 
 
+def _is_known(refused: RestRefused) -> bool:
+    """Whether the error's code is one that explains itself; a server may put anything there."""
+    code = refused.error.get("code")
+    return isinstance(code, str) and code in ERROR_CODES
+
+
 def _mint_refused(visit: Visit, refused: RestRefused) -> Finding:
     call = f"POST {_path(visit)}"
-    evidence = _answer(call, refused)
-    if refused.wanted or (refused.status in _NOT_OFFERED and refused.error.get("code") not in ERROR_CODES):
+    evidence = _answer(visit, call, refused)
+    if refused.wanted or (refused.status in _NOT_OFFERED and not _is_known(refused)):
         return _not_minted(visit, *evidence)
-    if refused.status == _FORBIDDEN and refused.error.get("code") not in ERROR_CODES:
-        return MINT.problem(
-            "NO-REALTIME-ACCESS",
-            "The key is good, but may not use the Realtime API",
-            *evidence,
-            cause="Its project has no Realtime access, or the key was made with restricted permissions.",
-            fix="make a key with all permissions, or allow it Realtime, at https://platform.openai.com/api-keys",
-        )
+    if refused.status == _FORBIDDEN and not _is_known(refused):
+        whom = f"Ask whoever runs {visit.clues().host} to allow this key the Realtime API"
+        return MINT.problem(service.NO_REALTIME_ACCESS, *evidence, fix=whom if visit.clues().host else "")
     return _refused(MINT, visit, call, refused)
 
 
 def _not_minted(visit: Visit, *evidence: Evidence) -> Finding:
     if visit.unlisted:  # a server that has no REST side at all: one remark about it is enough
         return MINT.skipped("this server mints no client secrets; going on with the key itself", *evidence)
-    return MINT.warned(
-        "MINT-NOT-OFFERED",
-        "This server mints no client secrets",
-        *evidence,
-        cause="A gateway or a compatible server without this call; a browser could only get the key itself from it.",
-        fix="keep the key on your own server and let it open the session",
-    )
+    return MINT.problem(service.MINT_NOT_OFFERED, *evidence)
 
 
 def _refused(row: Row, visit: Visit, call: str, refused: RestRefused) -> Finding:
     refusal = refusal_for_status(Where.REST, refused.status, refused.body)
-    evidence = (*_answer(call, refused), *visit.header_evidence())
-    headers = {name.lower(): value for name, value in refused.headers}
-    if refused.status in _REDIRECTS:
-        return row.refused(refusal, *evidence, fix=_follow(headers.get("location", "")))
-    return row.refused(refusal, *evidence, fix=advice(refusal.fix, headers))
+    evidence = (*_answer(visit, call, refused), *visit.header_evidence())
+    return row.refused(refusal, *evidence, fix=advice(refusal, visit.clues(refused.headers)))
 
 
-def advice(fix: str, headers: Mapping[str, str]) -> str:
-    """Put how long to wait in front, where the server said it."""
-    seconds = headers.get("retry-after", "")
-    return f"wait {seconds} s, as the server asks\n{fix}" if seconds.isdigit() else fix
-
-
-def _follow(location: str) -> str:
-    base = location.partition("?")[0].removesuffix("/").removesuffix("/models").removesuffix("/realtime")
-    if not location.startswith(("https://", "http://")):
-        return "put the address that it leads to into the base URL, if it is one you trust with the key"
-    return f"if you trust that address with the key: --base-url {base}"
-
-
-def _answer(call: str, refused: RestRefused) -> tuple[Evidence, ...]:
-    told = answered(call, f"HTTP {refused.status}", refused.error, refused.body)
-    return (*told, *telling(refused.headers))
+def _answer(visit: Visit, call: str, refused: RestRefused) -> tuple[Evidence, ...]:
+    told = visit.answered(call, f"HTTP {refused.status}", refused.error, refused.body)
+    return (*told, *visit.telling(refused.headers))
 
 
 def _path(visit: Visit) -> str:
@@ -185,5 +162,11 @@ def _path(visit: Visit) -> str:
     return url.partition("?")[0].removeprefix(visit.target.upstream.base_url)
 
 
+def _sendable(secret: str) -> bool:
+    """Say whether a header can hold it: visible ASCII alone, and not longer than servers take."""
+    return len(secret) <= _LONGEST_SECRET and secret.isascii() and secret.isprintable() and " " not in secret
+
+
 def _lifetime(expires_at: int | None) -> str:
-    return "" if expires_at is None else f", expires in {max(0, round(expires_at - time()))} s"
+    left = seconds_until(expires_at)
+    return "" if left is None else f", expires in {max(0, left)} s"

@@ -5,7 +5,6 @@ Only the first frame tells: the public service answers 101 to everybody and says
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,14 +14,17 @@ from bridge.config import DialectChoice
 from bridge.protocol.dialects import Dialect, Kind, detect_dialect
 from bridge.protocol.refusals import Refusal, refusal_for_close, refusal_for_error
 from bridge.transport.link import LinkClosed
+from probes import problems_service as service
+from probes.advice import advice, reported
 from probes.findings import Row, seen
-from probes.visit import answered, inner_error, telling
-from reports.text import shortened
+from probes.visit import inner_error, seconds_until
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.protocol.dialects import Detected
+    from bridge.transport.link import Headers
     from probes.visit import Visit
     from reports.model import Evidence, Finding
 
@@ -54,7 +56,7 @@ async def await_session(visit: Visit) -> Finding:
     except LinkClosed as closed:
         return _closed(SESSION, visit, closed, "closed instead of a first frame")
     if event is None:
-        return _not_an_event(frame)
+        return _not_an_event(visit, frame)
     if event.get("type") == "error":
         return await _first_error(visit, inner_error(event))
     return _judged(visit, event)
@@ -62,13 +64,13 @@ async def await_session(visit: Visit) -> Finding:
 
 def session_late(visit: Visit) -> Finding:
     """101, and then silence."""
+    proxy = f"without {visit.target.proxy_name} and " if visit.target.proxy else ""
     return SESSION.problem(
-        "NO-FIRST-FRAME",
-        "The socket opens, and then nothing comes",
+        service.NO_FIRST_FRAME,
         seen("", f"no frame within {visit.target.timeout:g} s"),
+        *_upgrade_headers(visit),
         *visit.proxy_evidence(),
-        cause="The service hangs behind its gateway, or a proxy accepts the socket and does not pass frames on.",
-        fix="try once without the proxy and with a longer --timeout; if it stays, give support the cf-ray header",
+        fix=reported(f"Try once {proxy}with a longer --timeout", visit.clues(_headers(visit))),
     )
 
 
@@ -84,7 +86,7 @@ async def confirm(visit: Visit) -> Finding:
                 case "session.updated":
                     return await _expired_at_once(visit) or _compared(update, answer.get("session"))
                 case "error" if inner_error(answer).get("event_id") in (None, _EVENT_ID):
-                    return _update_refused(inner_error(answer))
+                    return _update_refused(visit, inner_error(answer))
     except LinkClosed as closed:
         return _closed(CONFIRM, visit, closed, "closed while the configuration was on its way")
 
@@ -97,19 +99,14 @@ async def _expired_at_once(visit: Visit) -> Finding | None:
     with trio.move_on_after(_SOON_SECONDS):
         event = _event(await _link(visit).receive()) or {}
         if event.get("type") == "error":
-            return _update_refused(inner_error(event), "after session.updated")
+            return _update_refused(visit, inner_error(event), "after session.updated")
     return None
 
 
 def confirm_late(visit: Visit) -> Finding:
     """The update disappears."""
-    return CONFIRM.problem(
-        "NOT-CONFIRMED",
-        "The configuration is never confirmed",
-        seen("", f"session.update sent, no session.updated within {visit.target.timeout:g} s"),
-        cause="The server or a gateway drops session.update; the session would run with its defaults.",
-        fix="wait for session.updated in your own code before audio is sent, and treat its absence as a failure",
-    )
+    late = seen("", f"session.update sent, no session.updated within {visit.target.timeout:g} s")
+    return CONFIRM.problem(service.NOT_CONFIRMED, late)
 
 
 def _link(visit: Visit) -> Any:
@@ -135,20 +132,27 @@ async def _first_error(visit: Visit, error: Mapping[str, Any]) -> Finding:
             await _link(visit).receive()
         except LinkClosed as closed:
             closing = f", close {closed.code}" if closed.code else ""
-    first, *others = answered("first frame", "error", error)
+    first, *others = visit.answered("first frame", "error", error)
     evidence = (seen(first.label, first.value + closing), *others, *visit.header_evidence(), *_upgrade_headers(visit))
     if refusal.slug == "BETA-DISABLED":
         return _beta_refused(visit, refusal, *evidence)
-    return SESSION.refused(refusal, *evidence)
+    return _refused(SESSION, visit, refusal, *evidence)
+
+
+def _refused(row: Row, visit: Visit, refusal: Refusal, *evidence: Evidence) -> Finding:
+    found = visit.clues(_headers(visit))
+    of_models = refusal.slug in ("MODEL-NOT-FOUND", "INVALID-MODEL") and found.others
+    listed = (seen("realtime models", ", ".join(visit.realtime_models)),) if of_models else ()
+    return row.refused(refusal, *evidence, *listed, fix=advice(refusal, found))
 
 
 def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Finding:
     """Tell who asks for the beta: a header of the settings, the option, or somebody in between."""
     source = visit.target.config.headers.source
     asking = [name for name, _ in visit.target.config.headers.value if name.lower() == "openai-beta"]
-    change = "then the session's shape changes too: see docs/diagnoses.md"
+    change = "Then the session's shape changes too: see docs/diagnoses.md"
     if asking:
-        return SESSION.refused(refusal, *evidence, fix=f"remove {asking[0]} from {source};\n{change}")
+        return SESSION.refused(refusal, *evidence, fix=f"Remove {asking[0]} from {source}\n{change}")
     if visit.target.dialect is Dialect.BETA:
         return SESSION.refused(refusal, *evidence, fix=f"sherpa-probe access --dialect ga\n{change}")
     return SESSION.refused(
@@ -156,63 +160,44 @@ def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Findin
         *evidence,
         seen("header", "OpenAI-Beta was not sent from here"),
         cause="No such header left this machine: a proxy or gateway on the way adds 'OpenAI-Beta: realtime=v1'.",
-        fix=f"make {visit.target.proxy_name or visit.target.host} stop adding it, or go around it: --base-url",
+        fix=f"Make {visit.target.proxy_name or visit.target.host} stop adding it, or reach the service without it",
     )
 
 
+def _headers(visit: Visit) -> Headers:
+    return visit.upgraded.headers if visit.upgraded else ()
+
+
 def _upgrade_headers(visit: Visit) -> tuple[Evidence, ...]:
-    return telling(visit.upgraded.headers) if visit.upgraded else ()
+    return visit.telling(_headers(visit))
 
 
 def _closed(row: Row, visit: Visit, closed: LinkClosed, when: str) -> Finding:
     told = f"{when}: {closed.code or 1006} {closed.reason}".rstrip()
     if not closed.by_peer:
-        return row.problem(
-            "PROTOCOL-BROKEN",
-            "The server broke the WebSocket protocol",
-            seen("", f"broken frame, closed with {closed.code} {closed.reason}".rstrip()),
-            *visit.proxy_evidence(),
-            cause="A frame was not valid (1002) or its text not UTF-8 (1007): a proxy rewrites, or the server errs.",
-            fix="try once without the proxy; then report it to whoever runs the server",
-        )
+        broken = seen("", f"broken frame, closed with {closed.code} {closed.reason}".rstrip())
+        return row.problem(service.PROTOCOL_BROKEN, broken, *visit.proxy_evidence())
     refusal = refusal_for_close(closed.code, closed.reason)
     evidence = (seen("", told), *_upgrade_headers(visit), *visit.proxy_evidence(), *visit.header_evidence())
-    return row.refused(refusal, *evidence)
+    return _refused(row, visit, refusal, *evidence)
 
 
-def _not_an_event(frame: str | bytes) -> Finding:
+def _not_an_event(visit: Visit, frame: str | bytes) -> Finding:
     kind = "text that is no JSON object" if isinstance(frame, str) else "a binary frame"
-    start = repr(shortened(frame[:100], 80)) if isinstance(frame, str) else f"{len(frame)} bytes"
-    return SESSION.problem(
-        "NOT-REALTIME",
-        "This is no Realtime server",
-        seen("first frame", f"{kind}: {start}"),
-        cause="A WebSocket server, but of another kind: every frame of the Realtime API is one JSON object.",
-        fix="check host and path of the base URL",
-    )
+    start = repr(visit.shown(frame, 80)) if isinstance(frame, str) else f"{len(frame)} bytes"
+    return SESSION.problem(service.NOT_REALTIME, seen("first frame", f"{kind}: {start}"))
 
 
 def _judged(visit: Visit, event: Mapping[str, Any]) -> Finding:
     """Look at a first frame that is no error: tell which server this is, and whether it is what was asked for."""
     detected = detect_dialect(event)
     kind = event.get("type")
-    evidence = (seen("first frame", shortened(str(kind), 80)), seen("dialect", detected.why))
+    evidence = (seen("first frame", visit.shown(str(kind), 80)), seen("dialect", detected.why))
     if kind not in ("session.created", "transcription_session.created", "conversation.created"):
-        return SESSION.problem(
-            "NOT-REALTIME",
-            "The server speaks another protocol",
-            *evidence,
-            cause="The Realtime API begins with session.created or with an error.",
-            fix="check the path of the base URL: the socket is <base URL>/realtime",
-        )
+        return SESSION.problem(service.NOT_REALTIME, *evidence)
     if detected.kind not in (Kind.CONVERSATION, None):
-        return SESSION.problem(
-            "WRONG-SESSION",
-            f"The server opened a {detected.kind} session where a conversation was asked for",
-            *evidence,
-            cause="The client secret or a gateway fixes the kind of session, or this server can do nothing else.",
-            fix="mint the secret with session.type realtime, or ask whoever runs the gateway",
-        )
+        title = f"The server opened a {detected.kind} session where a conversation was asked for"
+        return SESSION.problem(service.WRONG_SESSION, *evidence, title=title)
     session = event.get("session")
     visit.session = session if isinstance(session, dict) else {}
     visit.dialect = detected.dialect or visit.target.dialect
@@ -220,16 +205,10 @@ def _judged(visit: Visit, event: Mapping[str, Any]) -> Finding:
 
 
 def _opened(visit: Visit, detected: Detected, *evidence: Evidence) -> Finding:
-    session_id = visit.session.get("id")
+    session_id = visit.shown(str(visit.session.get("id")), 80)
     evidence = (*evidence, seen("session", session_id), *_upgrade_headers(visit))
     if detected.dialect is None:
-        return SESSION.warned(
-            "UNKNOWN-DIALECT",
-            "A session, but of no dialect that is known here",
-            *evidence,
-            cause="A compatible server with habits of its own; events may have other names and audio another rate.",
-            fix="look into that server's documentation before you trust a green row here",
-        )
+        return SESSION.problem(service.UNKNOWN_DIALECT, *evidence)
     spoken, asked = detected.dialect, visit.target.dialect
     if spoken is not asked:
         return _other_dialect(visit, spoken, *evidence)
@@ -241,18 +220,15 @@ def _opened(visit: Visit, detected: Detected, *evidence: Evidence) -> Finding:
 
 
 def _seconds_left(visit: Visit) -> int | None:
-    expires = visit.session.get("expires_at")
-    return round(expires - time()) if isinstance(expires, int) and expires > 0 else None
+    return seconds_until(visit.session.get("expires_at"))
 
 
 def _short(left: int, *evidence: Evidence) -> Finding:
-    return SESSION.warned(
-        "SESSION-SHORT",
-        f"The session ends {f'in {left} s' if left > 0 else 'as soon as it begins'}",
+    return SESSION.problem(
+        service.SESSION_SHORT,
         seen("", f"session.created, but expires_at is {left} s from now"),
         *evidence,
-        cause="The server limits sessions to that, or this machine's clock is wrong; the public service gives an hour.",
-        fix="compare the clock (date -u), then ask whoever runs the server for its session limit",
+        title=f"The session ends {f'in {left} s' if left > 0 else 'as soon as it begins'}",
     )
 
 
@@ -260,26 +236,34 @@ def _other_dialect(visit: Visit, spoken: Dialect, *evidence: Evidence) -> Findin
     name, asked = _NAMES.get(spoken, str(spoken)), _NAMES[visit.target.dialect]
     first, *others = evidence
     shown = (seen(first.label, f"{first.value} in the {name} dialect, asked for {asked}"), *others)
-    title = f"The server speaks the {name} dialect"
-    cause = "Event names and session fields differ between the dialects: a client made for the other one hears nothing."
-    if visit.asked is DialectChoice.AUTO:
-        return SESSION.warned("OTHER-DIALECT", title, *shown, cause=cause, fix=f"--dialect {visit.dialect}")
     return SESSION.problem(
-        "OTHER-DIALECT", title, *shown, cause=cause, fix=f"--dialect {visit.dialect}, or --dialect auto"
+        service.OTHER_DIALECT,
+        *shown,
+        title=f"The server speaks the {name} dialect",
+        fix=f"sherpa-probe access --dialect {visit.dialect}",
+        severity=Severity.WARNING if visit.asked is DialectChoice.AUTO else Severity.FAIL,
     )
 
 
-def _update_refused(error: Mapping[str, Any], when: str = "session.update") -> Finding:
+def _update_refused(visit: Visit, error: Mapping[str, Any], when: str = "session.update") -> Finding:
     refusal = refusal_for_error(error)
-    evidence = (*answered(when, "error", error), seen("code", error.get("code")))
+    evidence = (*visit.answered(when, "error", error), seen("code", error.get("code")))
     if refusal.fatal:
-        return CONFIRM.refused(refusal, *evidence)
+        return _refused(CONFIRM, visit, refusal, *evidence)
+    fields = tuple(f"session.{name}" for name in UPDATES[visit.dialect])
+    told = f"The probe sent {', '.join(fields)} in the {_NAMES[visit.dialect]} shape"
+    if str(error.get("param")).startswith(fields):
+        return CONFIRM.problem(
+            service.CONFIG_REFUSED,
+            *evidence,
+            cause=f"{told}; this server does not take it as the public service does.",
+            fix="Look into that server's documentation for what it takes in session.update",
+        )
     return CONFIRM.problem(
-        "CONFIG-REFUSED",
-        f"The configuration was refused: {refusal.title[:1].lower()}{refusal.title[1:]}",
+        service.CONFIG_REFUSED,
         *evidence,
-        cause=f"{refusal.cause}\nA refused update is dropped as a whole.",
-        fix=refusal.fix,
+        cause=f"{told}, and nothing else: something in between changes it, or the server is of a kind of its own.",
+        fix="Reach the service without the proxy or gateway in between, or ask whoever runs it what it does to events",
     )
 
 
@@ -291,12 +275,4 @@ def _compared(update: Mapping[str, Any], session: object) -> Finding:
     if not wrong and not missing:
         return CONFIRM.passed("session.updated shows what was sent")
     told = seen("session.updated", f"other than sent: {', '.join(wrong)}" if wrong else f"without {', '.join(missing)}")
-    cause = "The server or a gateway in between changes the configuration or leaves parts of it out."
-    fix = "compare session.updated with what your code sent, field by field, before you rely on it"
-    if wrong:
-        return CONFIRM.problem(
-            "CONFIG-CHANGED", "The server confirms another configuration", told, cause=cause, fix=fix
-        )
-    return CONFIRM.warned(
-        "CONFIG-UNSEEN", "The server does not show all of the configuration", told, cause=cause, fix=fix
-    )
+    return CONFIRM.problem(service.CONFIG_CHANGED if wrong else service.CONFIG_UNSEEN, told)

@@ -11,10 +11,10 @@ from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial import DialFailed, upgrade
 from bridge.upstream.endpoint import parse_url
 from probes.access_network import open_connection
-from probes.access_rest import advice
+from probes.advice import advice
 from probes.findings import Row, seen
-from probes.network import trouble
-from probes.visit import answered, inner_error, telling
+from probes.problems_service import UPGRADE_NO_ANSWER
+from probes.visit import inner_error
 
 if TYPE_CHECKING:
     from bridge.upstream.rest import Upstream
@@ -32,24 +32,17 @@ async def open_socket(visit: Visit) -> Finding:
         opened = await visit.take_connection() or await open_connection(visit)
         visit.upgraded = await upgrade(opened.stream, endpoint, headers=upstream.socket_headers())
     except DialFailed as failed:
-        evidence = (*visit.proxy_evidence(), *visit.header_evidence())
-        return trouble(UPGRADE, failed.reason, failed.detail, *evidence, host=visit.target.host)
+        return visit.trouble(UPGRADE, failed, *visit.header_evidence())
     except HandshakeRefused as refused:
         return _upgrade_refused(visit, refused)
     title = "101 (proves nothing yet: the service checks later)"
-    return UPGRADE.passed("101" if visit.target.upstream.azure else title, *telling(visit.upgraded.headers))
+    return UPGRADE.passed("101" if visit.target.upstream.azure else title, *visit.telling(visit.upgraded.headers))
 
 
 def upgrade_late(visit: Visit) -> Finding:
     """REST answers, the upgrade does not."""
-    return UPGRADE.problem(
-        "UPGRADE-NO-ANSWER",
-        "The WebSocket upgrade is never answered",
-        seen("", f"no answer within {visit.target.timeout:g} s"),
-        *visit.proxy_evidence(),
-        cause="A proxy or gateway in between takes the request and does not know what to do with 'Upgrade: websocket'.",
-        fix="try once without the proxy, or make it pass 'Upgrade' and 'Connection' headers on",
-    )
+    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *visit.proxy_evidence())
 
 
 def _credentials(visit: Visit) -> Upstream:
@@ -63,13 +56,12 @@ def _upgrade_refused(visit: Visit, refused: HandshakeRefused) -> Finding:
     refusal = refusal_for_status(where, refused.status, refused.body)
     try:
         error = inner_error(msgspec.json.decode(refused.body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = {}
     evidence = (
-        *answered("", f"HTTP {refused.status}", error, refused.body),
-        *telling(refused.headers),
+        *visit.answered("", f"HTTP {refused.status}", error, refused.body),
+        *visit.telling(refused.headers),
         *visit.proxy_evidence(),
         *visit.header_evidence(),
     )
-    headers = {name.lower(): value for name, value in refused.headers}
-    return UPGRADE.refused(refusal, *evidence, fix=advice(refusal.fix, headers))
+    return UPGRADE.refused(refusal, *evidence, fix=advice(refusal, visit.clues(refused.headers)))

@@ -24,7 +24,8 @@ from bridge.protocol.refusals import refusal_for_close, refusal_for_error
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial import DialFailed, dial
 from probes.findings import Row, seen
-from reports.text import shortened
+from probes.problems_service import AUTH_NONE, AUTH_USE
+from probes.visit import part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -141,6 +142,10 @@ FORMS: tuple[Form, ...] = (
 )
 
 
+#: The slug of each form's findings, by its name.
+SLUGS = {form.name: f"AUTH-{form.name.upper()}" for form in FORMS}
+
+
 async def try_forms(visit: Visit) -> AsyncGenerator[Finding, None]:
     """Try all forms, a few at a time, then yield a row each in the order of the table, and what to use."""
     target = visit.target
@@ -187,7 +192,7 @@ async def _ask(visit: Visit, attempt: Attempt) -> Answer:
                 proxy=target.proxy,
                 ssl_context=target.ssl_context,
             )
-            return _judged(await upgraded.link.receive())
+            return _judged(visit, await upgraded.link.receive())
     except HandshakeRefused as refused:
         return Answer(works=False, told=f"HTTP {refused.status}")
     except LinkClosed as closed:
@@ -198,14 +203,13 @@ async def _ask(visit: Visit, attempt: Attempt) -> Answer:
         return Answer(works=False, told=f"no answer within {target.timeout:g} s")
     finally:
         if upgraded is not None:
-            with trio.move_on_after(1, shield=True):
-                await upgraded.link.close()
+            await part(upgraded.link)
 
 
-def _judged(frame: str | bytes) -> Answer:
+def _judged(visit: Visit, frame: str | bytes) -> Answer:
     try:
         event = msgspec.json.decode(frame)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
     kind = event.get("type") if isinstance(event, dict) else None
     if kind in ("session.created", "transcription_session.created", "conversation.created"):
@@ -213,11 +217,11 @@ def _judged(frame: str | bytes) -> Answer:
     error = event.get("error") if isinstance(event, dict) else None
     if kind == "error" and isinstance(error, dict):
         return Answer(works=False, told=refusal_for_error(error).slug.lower())
-    return Answer(works=False, told=f"answered by {shortened(str(kind or 'no event'), 40)}")
+    return Answer(works=False, told=f"answered by {visit.shown(str(kind or 'no event'), 40)}")
 
 
 def _row(form: Form, answer: Answer | None) -> Finding:
-    row, slug, evidence = Row("access", "auth"), f"AUTH-{form.name.upper()}", seen("form", form.name)
+    row, slug, evidence = Row("access", "auth"), SLUGS[form.name], seen("form", form.name)
     if answer is None:
         return row.skipped(f"{form.title}, nothing was minted to try it with", evidence)
     if not answer.works:
@@ -231,16 +235,10 @@ def _conclusion(answers: dict[str, Answer]) -> Finding:
     row = Row("access", "auth")
     working = [form for form in FORMS if form.name in answers and answers[form.name].works]
     if not working:
-        return row.problem(
-            "AUTH-NONE",
-            "No form of auth opens a session here",
-            seen("", f"{len(answers)} forms tried, none works"),
-            cause="What all of them share is at fault: key, model, address, or the service itself.",
-            fix="mend the first failed row above, then try again",
-        )
+        return row.problem(AUTH_NONE, seen("", f"{len(answers)} forms tried, none works"))
     sound = [form for form in working if not form.advice]
     browser = next((form for form in sound if form.name.startswith("subprotocols")), None)
     if not sound:
-        return row.noted("AUTH-USE", f"only unsound forms work: {', '.join(form.name for form in working)}")
+        return row.noted(AUTH_USE.slug, f"only unsound forms work: {', '.join(form.name for form in working)}")
     told = f"use: {sound[0].title}" + (f"; in a browser: {browser.title}" if browser else "")
-    return row.passed(told, slug="AUTH-USE")
+    return row.passed(told, slug=AUTH_USE.slug)

@@ -10,6 +10,7 @@ import probes.early  # noqa: F401 - from its import on an interrupt is remembere
 # isort: split
 import os
 import sys
+from errno import ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -80,10 +81,18 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Find out why a voice assistant on the Realtime API does not work, before its users do."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
 
 
 @cli.command()
@@ -114,34 +123,29 @@ def explain(code: str, json_: bool) -> None:
 
     CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
     """
-    from dataclasses import asdict
-    from shutil import get_terminal_size
-
+    from probes.explain import as_json, near, render
     from probes.explain import explain as look_up
-    from probes.explain import near, render
+    from probes.output import width_of, write
 
     meanings = look_up(code)
     if not meanings:
-        hint = near(code)
-        raise click.UsageError(f"nobody here knows '{code}'" + (f": did you mean {hint}?" if hint else ""))
-    if json_:
-        import msgspec
-
-        shown = [{"seen_as": meaning.seen_as, **asdict(meaning.refusal)} for meaning in meanings]
-        click.echo(msgspec.json.encode({"code": code, "meanings": shown}))
-        return
-    click.echo(render(code, meanings, width=min(100, get_terminal_size().columns)))
+        raise click.UsageError(f"nobody here knows '{code}'{near(code)}")
+    width = min(100, width_of(sys.stdout, os.environ))
+    write(sys.stdout, as_json(code, meanings) if json_ else render(code, meanings, width) + "\n")
 
 
 @cli.command()
 @probe_options
 def config(**said: Any) -> None:
     """Show every setting, where its value came from, and nothing that is secret."""
+    from probes.command import check_scenario
+    from probes.output import width_of, write
     from probes.settings_shown import as_json, render, rows, settings
 
     options = options_from(said)
-    found = rows(*settings(options.flags, os.environ, Path.cwd()))
-    click.echo(as_json(found) if options.json else render(found))
+    check_scenario(options.simulate)
+    found = rows(*settings(options.flags, os.environ, Path(), options.simulate))
+    write(sys.stdout, as_json(found) if options.json else render(found, width_of(sys.stdout, os.environ)))
 
 
 def finish(name: str, look: Look, options: Options) -> NoReturn:
@@ -158,17 +162,29 @@ def finish(name: str, look: Look, options: Options) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    from probes.output import CannotShowError
+
     with INTERRUPTS.holding():
-        code = _code_of(words)
+        try:
+            code = _run(words)
+        except CannotShowError as lost:
+            code = _unshown(words, str(lost))
     sys.exit(code)
 
 
-def _code_of(words: Sequence[str]) -> int:
-    """Run the command line. An interrupt that comes before there is a result leads to a report that says so."""
+def _run(words: Sequence[str]) -> int:
+    """Run the command line and give its exit code. Raises CannotShowError.
+
+    An interrupt that comes before there is a result leads to a report that says so.
+    """
+    from probes.output import CannotShowError
+
     try:
         with INTERRUPTS.raising():
             pass  # one that came while this module was imported
-        code = cli.main(words, prog_name=NAME, standalone_mode=False)
+        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
+    except CannotShowError:
+        raise
     except (KeyboardInterrupt, click.exceptions.Abort):
         code = _shown(words, _stopped(words))
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
@@ -176,24 +192,45 @@ def _code_of(words: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
-    from probes.command import ConfigError, Outcome, UsageError, wrong_usage
+def _unshown(words: Sequence[str], why: str) -> int:
+    """Say on stderr, if there is one, that there is no stdout: whatever was found, nobody could see it."""
+    from probes.output import complain
+    from reports.model import EXIT_COULD_NOT_LOOK
 
+    complain(_tool(words), why, "", os.environ)
+    return EXIT_COULD_NOT_LOOK
+
+
+def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
+    from probes.command import CONFIG_ERROR, USAGE_ERROR, ConfigError, Outcome, UsageError, wrong_usage
+    from probes.output import cannot_show, silence
+
+    tool = _tool(words)
     match error:
         case click.UsageError():
-            path = error.ctx.command_path if error.ctx else NAME
-            return wrong_usage(path, "USAGE-ERROR", error.format_message(), f"{path} --help")
+            path = error.ctx.command_path if error.ctx else tool
+            return wrong_usage(path, USAGE_ERROR, error.format_message(), f"{path} --help")
         case click.ClickException():
-            return wrong_usage(NAME, "USAGE-ERROR", error.format_message(), f"{NAME} --help")
+            return wrong_usage(tool, USAGE_ERROR, error.format_message(), f"{tool} --help")
         case UsageError():
-            return wrong_usage(_tool(words), "USAGE-ERROR", str(error), f"{_tool(words)} --help")
+            return wrong_usage(tool, USAGE_ERROR, str(error), f"{tool} --help")
         case ConfigError():
-            return wrong_usage(_tool(words), "CONFIG-ERROR", str(error), "")
+            return wrong_usage(tool, CONFIG_ERROR, str(error), _without_the_file(tool, str(error)))
+        case OSError() if error.errno == ENOSPC:  # click itself could not write: --help, --version
+            silence(sys.stdout)
+            raise cannot_show(error) from None
     from probes.run import crashed, report_of
     from reports.model import EXIT_COULD_NOT_LOOK
 
     finding = crashed(error, verbose="-v" in words or "--verbose" in words)
     return Outcome(report_of(_tool(words), finding), EXIT_COULD_NOT_LOOK)
+
+
+def _without_the_file(tool: str, message: str) -> str:
+    """Say how to go on where it is the folder's own sherpa.toml that is wrong."""
+    from bridge.settings_file import FILE_NAME
+
+    return f"To go on without that file: {tool} --config {os.devnull}" if message.startswith(FILE_NAME) else ""
 
 
 def _stopped(words: Sequence[str]) -> Outcome:
@@ -214,7 +251,7 @@ def _shown(words: Sequence[str], outcome: Outcome) -> int:
     if "--json" in words or finding.evidence:
         show(outcome, json="--json" in words, verbose=False, environment=os.environ)
     else:
-        complain(outcome.report.tool, finding.title, finding.fix)
+        complain(outcome.report.tool, finding.title, finding.fix, os.environ)
     return outcome.exit_code
 
 

@@ -6,7 +6,6 @@ called and tested as plain functions.
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,18 +15,21 @@ from typing import TYPE_CHECKING
 from bridge.config import Config, ConfigError, Flags, read_config
 from bridge.key_source import keys_in
 from bridge.settings_file import did_you_mean
+from probes.findings import Row, explained_by, seen
 from probes.interrupts import INTERRUPTS
 from probes.logs import logs
+from probes.problems import CONFIG_ERROR, REPORT_LOST, USAGE_ERROR
 from probes.redact import LONGEST_VALUE, Secrets
 from reports.files import CannotWriteError, Reserved, reserve
 from reports.formats import FORMATS, renderer
-from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
+from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report
 from reports.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from probes.problem import Problem
     from probes.run import Run
     from probes.table import Look
     from probes.target import Target
@@ -88,6 +90,7 @@ def run_command(
 ) -> Outcome:
     """Run one probe from options to written report files. Raises UsageError and ConfigError before anything is sent.
 
+    A report file that can't be written at the end is a finding, and exit code 2 like one that could not from the start.
     Ctrl-C ends the run in good order and shows in the outcome; KeyboardInterrupt is raised only before the run begins.
     """
     with INTERRUPTS.holding():
@@ -124,19 +127,18 @@ def _run_command(
             interrupted = trio.run(_until_interrupted, run)
         report = run.report()
         code = EXIT_INTERRUPTED if interrupted else report.exit_code(strict=options.strict)
-        for file in files:
-            _write(file, report, code)
-        return Outcome(report, code)
+        return _written(files, Outcome(report, code), secrets)
     finally:
         for file in files:
             file.place.discard()
 
 
-def wrong_usage(tool: str, code: str, message: str, fix: str) -> Outcome:
+def wrong_usage(tool: str, known: Problem, message: str, fix: str) -> Outcome:
     """Make the report of a command that could not even start."""
     from probes.run import report_of  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    finding = Finding(code=code, severity=Severity.ERROR, check="usage", title=message, fix=fix)
+    link = explained_by(known.code)
+    finding = Finding(code=known.code, severity=known.severity, check="usage", title=message, fix=fix, link=link)
     return Outcome(report_of(tool, finding), EXIT_USAGE)
 
 
@@ -226,15 +228,22 @@ def parse_report(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _write(file: ReportFile, report: Report, code: int) -> None:
-    try:
-        file.place.write(renderer(file.format)(report, code))
-    except CannotWriteError as error:
-        # It could be written a moment ago: the disk is full, or somebody took the folder away.
-        sys.stderr.write(f"--report: {error}\n")
+def _written(files: Sequence[ReportFile], outcome: Outcome, secrets: Secrets) -> Outcome:
+    """Write the files. One that can't be is told by a finding of its own, also in the files behind it."""
+    for file in files:
+        try:
+            file.place.write(renderer(file.format)(outcome.report, outcome.exit_code))
+        except CannotWriteError as error:
+            # It could be written a moment ago: the disk is full, or somebody took the folder away.
+            lost = secrets.hide_in_finding(Row("probe", "report").problem(REPORT_LOST, seen("", str(error))))
+            report = replace(outcome.report, findings=(*outcome.report.findings, lost))
+            outcome = Outcome(report, EXIT_INTERRUPTED if outcome.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
+    return outcome
 
 
 __all__ = [
+    "CONFIG_ERROR",
+    "USAGE_ERROR",
     "ConfigError",
     "Options",
     "Outcome",

@@ -1,18 +1,26 @@
-"""What a status, close code, error code or finding means, what causes it, and how to mend it. Needs no network."""
+"""What a status, close code, error code or finding means, what causes it, and how to mend it. Needs no network.
+
+Refusals come from the protocol's tables, everything else that a probe can find from `probes.problems`; what passed or
+was skipped, and the forms of auth, follow a rule.
+"""
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
+from probes.problems import PROBLEMS
+from probes.table import PROBES
+from reports.as_json import SCHEMA_VERSION, written
+from reports.text import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bridge.protocol.refusals import Refusal
+    from probes.problem import Problem
 
 _PLACES = {
     Where.REST: "REST status {}",
@@ -20,44 +28,120 @@ _PLACES = {
     Where.AZURE_HANDSHAKE: "status {} in place of Azure's WebSocket upgrade",
     Where.SDP: "status {} of the SDP exchange",
 }
-#: Finding codes begin with the probe that made them.
-_PROBES = ("ACCESS-",)
+#: A number looks like one that is known when it differs from it by no more than this.
+_NEAR_NUMBER = 10
+_BY_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """One way to read a code: where it was seen, and what it means there."""
+    """One way to read a code. What only a service's refusal has is None for everything else."""
 
     seen_as: tuple[str, ...]
-    refusal: Refusal
+    slug: str
+    title: str
+    cause: str = ""
+    fix: str = ""
+    retryable: bool | None = None
+    fatal: bool | None = None
+    client_code: str | None = None
+    source: str | None = None
 
 
 def explain(code: str) -> list[Meaning]:
     """Give every meaning of a code, in the order of how likely it is meant; empty when nobody knows it."""
-    found: dict[str, Refusal] = {}
-    for refusal in _matching(code.strip()):
-        found.setdefault(refusal.slug, refusal)
-    return [Meaning(tuple(_seen_as(refusal)), refusal) for refusal in found.values()]
+    code = code.strip()
+    refusals = {refusal.slug: refusal for refusal in _refusals(code)}
+    problems = [_of_problem(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
+    return [*map(_of_refusal, refusals.values()), *problems] or list(_by_rule(code.upper()))
 
 
-def near(code: str) -> str | None:
-    """Give the known code that looks most like this one."""
-    known = [*ERROR_CODES, *(refusal.slug for refusal in every_refusal()), *map(str, CLOSE_CODES)]
-    close = get_close_matches(code, known, n=1) or get_close_matches(code.upper(), known, n=1)
-    return close[0] if close else None
+def near(code: str) -> str:
+    """End the message about an unknown code: the known one that looks most like it, or the numbers that there are."""
+    if code.strip().isdecimal():
+        return _near_number(int(code))
+    slugs = [*(refusal.slug for refusal in every_refusal()), *(problem.slug for problem in PROBLEMS.values())]
+    folded = {
+        name.casefold(): name for name in (*ERROR_CODES, *slugs, *PROBLEMS, *(f"ACCESS-{slug}" for slug in slugs))
+    }
+    close = get_close_matches(code.strip().casefold(), folded, n=1)
+    return f": did you mean {folded[close[0]]}?" if close else ""
 
 
-def _matching(code: str) -> Iterator[Refusal]:
+def _near_number(number: int) -> str:
+    statuses = sorted({status for _, status in STATUSES})
+    close = [known for known in (*CLOSE_CODES, *statuses) if abs(known - number) <= _NEAR_NUMBER]
+    if close:
+        return f": did you mean {min(close, key=lambda known: abs(known - number))}?"
+    return f"; close codes: {_listed(CLOSE_CODES)}; HTTP statuses: {_listed(statuses)}"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _refusals(code: str) -> Iterator[Refusal]:
     if code.isdecimal():
         number = int(code)
         if number in CLOSE_CODES:
             yield CLOSE_CODES[number]
         yield from (refusal for (_, status), refusal in STATUSES.items() if status == number)
         return
-    if code in ERROR_CODES:
-        yield ERROR_CODES[code]
-    slug = next((code.upper().removeprefix(probe) for probe in _PROBES if code.upper().startswith(probe)), code.upper())
+    if code.casefold() in _BY_FOLDED:
+        yield _BY_FOLDED[code.casefold()]
+    slug = _without_probe(code.upper())
     yield from (refusal for refusal in every_refusal() if refusal.slug == slug)
+
+
+def _without_probe(code: str) -> str:
+    """Take the probe's name off: findings' codes begin with it."""
+    return next((code.removeprefix(f"{name.upper()}-") for name in PROBES if code.startswith(f"{name.upper()}-")), code)
+
+
+def _is_named(problem: Problem, code: str) -> bool:
+    return code == problem.code or (problem.probe in PROBES and _without_probe(code) == problem.slug)
+
+
+def _of_refusal(refusal: Refusal) -> Meaning:
+    known = {name: value for name, value in asdict(refusal).items() if name != "client_code"}
+    return Meaning(seen_as=tuple(_seen_as(refusal)), client_code=str(refusal.client_code), **known)
+
+
+def _of_problem(problem: Problem) -> Meaning:
+    return Meaning(
+        seen_as=(f"finding {problem.code}",),
+        slug=problem.slug,
+        title=problem.title,
+        cause=problem.cause,
+        fix=problem.fix,
+    )
+
+
+def _by_rule(code: str) -> Iterator[Meaning]:
+    """Explain what needs no words of its own: rows that passed or were skipped, forms of auth."""
+    from probes.access import LAYERS  # noqa: PLC0415 - costs the network stack, which no other code here needs
+    from probes.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - the same
+    from probes.findings import slug_of  # noqa: PLC0415 - the same
+
+    slug, checks = _without_probe(code), {slug_of(check.name): check.name for check in LAYERS} | {"AUTH": "auth"}
+    name, dash, ending = slug.rpartition("-")
+    if dash and name in checks and ending in _ENDINGS:
+        title, cause = (text.replace("CHECK", checks[name]) for text in _ENDINGS[ending])
+        yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
+    form = next((form for form in FORMS if SLUGS[form.name] == slug), None)
+    if form is not None:
+        cause = "The row says whether a session could be opened so, and how it was refused where not."
+        title = f"One form of auth that --auth all tries: {form.title}"
+        yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
+
+
+_ENDINGS = {
+    "OK": ("The check 'CHECK' passed", "What was looked at is as it should be; nothing is to be done."),
+    "SKIPPED": (
+        "The check 'CHECK' was not looked at",
+        "A check that it stands on failed, or there is nothing to look at here; the row says which. It is no pass.",
+    ),
+}
 
 
 def _seen_as(refusal: Refusal) -> Iterator[str]:
@@ -71,19 +155,26 @@ def render(code: str, meanings: list[Meaning], width: int = 80) -> str:
     """Write the meanings for people."""
     blocks = [f"{code} has {len(meanings)} meanings, by where it was seen:"] if len(meanings) > 1 else []
     for meaning in meanings:
-        refusal = meaning.refusal
-        retry = "yes, the same attempt can succeed later" if refusal.retryable else "no, not as it is"
-        rows = [
+        retry = {True: "yes, the same attempt can succeed later", False: "no, not as it is", None: ""}
+        rows = (
             ("seen", "; ".join(meaning.seen_as)),
-            ("cause", refusal.cause),
-            ("next", refusal.fix),
-            ("retry", retry),
-            ("known", refusal.source),
-        ]
-        lines = [f"{refusal.slug}  {refusal.title}", *(_row(label, text, width) for label, text in rows if text)]
+            ("cause", meaning.cause),
+            *(("next" if first else "", line) for first, line in _lines(meaning.fix)),
+            ("retry", retry[meaning.retryable]),
+            ("known", meaning.source or ""),
+        )
+        lines = wrapped(f"{meaning.slug}  {meaning.title}", width, "", "  ")
+        for label, text in rows:
+            lines += wrapped(text, width, f"  {label:7}", " " * 9)
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
-def _row(label: str, text: str, width: int) -> str:
-    return textwrap.fill(text, width, initial_indent=f"  {label:7}", subsequent_indent=" " * 9, break_long_words=False)
+def _lines(text: str) -> Iterator[tuple[bool, str]]:
+    yield from ((number == 0, line) for number, line in enumerate(text.splitlines()))
+
+
+def as_json(code: str, meanings: list[Meaning]) -> str:
+    """Write them for machines."""
+    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "code": code}
+    return written({**document, "meanings": [asdict(meaning) for meaning in meanings]})

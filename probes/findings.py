@@ -9,6 +9,7 @@ from reports.model import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from bridge.protocol.refusals import Refusal
+    from probes.problem import Problem
 
 
 def explained_by(code: str) -> str:
@@ -34,7 +35,7 @@ class Row:
 
     def passed(self, title: str, *evidence: Evidence, slug: str = "") -> Finding:
         """All is well; the slug is the check's own name unless another one tells more."""
-        return self._plain(Severity.PASS, slug or f"{_slug(self.check)}-OK", title, evidence)
+        return self._plain(Severity.PASS, slug or f"{slug_of(self.check)}-OK", title, evidence)
 
     def noted(self, slug: str, title: str, *evidence: Evidence) -> Finding:
         """Worth knowing, neither good nor bad."""
@@ -42,51 +43,44 @@ class Row:
 
     def skipped(self, why: str, *evidence: Evidence) -> Finding:
         """Not looked at, and why."""
-        return self._plain(Severity.SKIPPED, f"{_slug(self.check)}-SKIPPED", f"skipped: {why}", evidence)
+        return self._plain(Severity.SKIPPED, f"{slug_of(self.check)}-SKIPPED", f"skipped: {why}", evidence)
 
-    def refused(
-        self, refusal: Refusal, *evidence: Evidence, severity: Severity = Severity.FAIL, cause: str = "", fix: str = ""
-    ) -> Finding:
+    def refused(self, refusal: Refusal, *evidence: Evidence, cause: str = "", fix: str = "") -> Finding:
         """Something said no: title, cause and fix come from the table of refusals unless this place knows better."""
-        return self.problem(
-            refusal.slug,
-            refusal.title,
-            *evidence,
+        return Finding(
+            code=self.code(refusal.slug),
+            severity=Severity.FAIL,
+            check=self.check,
+            title=refusal.title,
+            evidence=evidence,
             cause=cause or refusal.cause,
             fix=fix or refusal.fix,
-            severity=severity,
             link=explained_by(self.code(refusal.slug)),
         )
 
     def problem(
         self,
-        slug: str,
-        title: str,
+        known: Problem,
         *evidence: Evidence,
-        cause: str,
-        fix: str,
-        severity: Severity = Severity.FAIL,
-        link: str = "",
+        title: str = "",
+        cause: str = "",
+        fix: str = "",
+        severity: Severity | None = None,
     ) -> Finding:
-        """Something is wrong. The first evidence is what the row shows; `fix` is the next thing to do or type."""
+        """Something is wrong: its words come from the table of problems unless this place knows better.
+
+        The first evidence is what the row shows.
+        """
         return Finding(
-            code=self.code(slug),
-            severity=severity,
+            code=self.code(known.slug),
+            severity=severity or known.severity,
             check=self.check,
-            title=title,
+            title=title or known.title,
             evidence=evidence,
-            cause=cause,
-            fix=fix,
-            link=link,
+            cause=cause or known.cause,
+            fix=fix or known.fix,
+            link=explained_by(self.code(known.slug)),
         )
-
-    def warned(self, slug: str, title: str, *evidence: Evidence, cause: str, fix: str) -> Finding:
-        """It works, and will not stay so or is not what was meant."""
-        return self.problem(slug, title, *evidence, cause=cause, fix=fix, severity=Severity.WARNING)
-
-    def unseen(self, slug: str, title: str, *evidence: Evidence, cause: str, fix: str) -> Finding:
-        """It could not be looked at: no network, nothing listening, no answer at all."""
-        return self.problem(slug, title, *evidence, cause=cause, fix=fix, severity=Severity.ERROR)
 
     def _plain(self, severity: Severity, slug: str, title: str, evidence: tuple[Evidence, ...]) -> Finding:
         return Finding(
@@ -98,5 +92,6 @@ class Row:
         )
 
 
-def _slug(check: str) -> str:
+def slug_of(check: str) -> str:
+    """Write a check's name as it stands in codes: `tcp, tls` is TCP-TLS."""
     return check.upper().replace(", ", "-").replace(" ", "-").replace("/", "-")

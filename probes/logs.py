@@ -6,6 +6,7 @@ Without this, Python itself would print warnings of a library to stderr, traceba
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from probes.redact import Secrets
+
+
+#: What httpx hands over with its line: method, URL, HTTP version, status, reason.
+_OF_A_CALL = 5
 
 
 class _Hiding(logging.Formatter):
@@ -23,14 +28,22 @@ class _Hiding(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.hide(super().format(record))
+        return self._secrets.hide(_call(record) or super().format(record))
+
+
+def _call(record: logging.LogRecord) -> str:
+    """Write a REST call in as few words as it needs; empty for any other line."""
+    if record.name != "httpx" or not isinstance(record.args, tuple) or len(record.args) != _OF_A_CALL:
+        return ""
+    method, url, _, status, reason = record.args
+    return f"{method} {url} -> {status} {reason}".rstrip()
 
 
 @contextmanager
 def logs(secrets: Secrets, *, shown: bool) -> Iterator[None]:
     """Take all log lines for the length of the block: to stderr when they are to be shown, else nowhere."""
     root = logging.getLogger()
-    handler: logging.Handler = logging.StreamHandler() if shown else logging.NullHandler()
+    handler: logging.Handler = logging.StreamHandler() if shown and sys.stderr else logging.NullHandler()
     handler.setFormatter(_Hiding(secrets))
     before = root.level
     root.addHandler(handler)

@@ -1,24 +1,31 @@
 """Where a command's result goes: one JSON document or a page for people on stdout, one line on stderr for wrong usage.
 
-A reader that went away (`| head`) ends the output quietly. Colour only on a terminal, and never with `NO_COLOR`.
+A reader that went away (`| head`) ends the output quietly; a place that takes nothing (a full disk, a closed stdout)
+is told on stderr. Colour only on a terminal, and never with `NO_COLOR`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from reports.text import plain
+from reports.text import plain, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from probes.command import Outcome
 
+#: Where nobody tells how wide the page is.
 _WIDTH = 80
+_NARROWEST = 40
+
+
+class CannotShowError(Exception):
+    """The result could not be written to stdout; one plain line says why."""
 
 
 def show(outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[str, str]) -> None:
@@ -33,31 +40,53 @@ def show(outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[st
         text = terminal.render(
             outcome.report,
             outcome.exit_code,
-            width=_width(sys.stdout),
+            width=width_of(sys.stdout, environment),
             colour=wants_colour(sys.stdout, environment),
             verbose=verbose,
         )
     write(sys.stdout, text)
 
 
-def complain(tool: str, message: str, fix: str) -> None:
-    """Write the one line of a wrong usage to stderr, and below it what to type."""
-    write(sys.stderr, f"{tool}: {plain(message)}\n" + (f"  {plain(fix)}\n" if fix else ""))
+def complain(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
+    """Write what is wrong to stderr, within its width, and below it what to type. Where there is no stderr: nothing."""
+    width = width_of(sys.stderr, environment or {})
+    lines = [*wrapped(f"{tool}: {plain(message)}", width, "", "  "), *wrapped(plain(fix), width, "  ")]
+    with suppress(CannotShowError):
+        write(sys.stderr, "".join(f"{line}\n" for line in lines))
 
 
-def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
     """Colour a terminal that can, unless NO_COLOR says no (no-color.org: set to anything but nothing)."""
-    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return (
+        stream is not None and stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    )
 
 
-def write(stream: TextIO, text: str) -> None:
-    """Write and flush; what the stream's encoding lacks becomes `?`, a reader that is gone is no error."""
+def write(stream: TextIO | None, text: str) -> None:
+    """Write and flush; what the stream's encoding lacks becomes `?`, a reader that is gone is no error.
+
+    Raises CannotShowError where nothing can be written: the stream was closed from the start, or its place is full.
+    """
+    if stream is None:
+        raise CannotShowError("the result cannot be shown: stdout is closed")
     text = text.encode(stream.encoding or "utf-8", errors="replace").decode(stream.encoding or "utf-8")
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at its end and would complain then.
+    except OSError as error:
+        silence(stream)
+        if error.errno != errno.EPIPE:
+            raise cannot_show(error) from None
+
+
+def cannot_show(error: OSError) -> CannotShowError:
+    """Say why nothing could be written."""
+    return CannotShowError(f"the result cannot be shown: {(error.strerror or str(error)).lower()}")
+
+
+def silence(stream: TextIO | None) -> None:
+    """Lead the stream to nowhere: Python flushes it once more at its end and would complain then."""
+    if stream is not None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -65,7 +94,7 @@ def write(stream: TextIO, text: str) -> None:
 @contextmanager
 def progress(environment: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
     """Show what is being looked at, on stderr and only on a terminal. Gives the function to tell it."""
-    if not sys.stderr.isatty() or environment.get("TERM") == "dumb":
+    if sys.stderr is None or not sys.stderr.isatty() or environment.get("TERM") == "dumb":
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 - only what is used is paid for
@@ -76,5 +105,13 @@ def progress(environment: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
         yield lambda name: status.update(f"looking at {name}")
 
 
-def _width(stream: TextIO) -> int:
-    return shutil.get_terminal_size((_WIDTH, 24)).columns if stream.isatty() else _WIDTH
+def width_of(stream: TextIO | None, environment: Mapping[str, str]) -> int:
+    """Tell how many columns there are: what COLUMNS says, or the terminal; 80 where neither does; never below 40."""
+    told = environment.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return max(_NARROWEST, int(told))
+    try:
+        found = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+    except (OSError, ValueError):
+        found = 0
+    return max(_NARROWEST, found or _WIDTH)

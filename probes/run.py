@@ -13,8 +13,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from probes.findings import Row, seen
+from probes.problems import CRASHED, INTERRUPTED, KEY_SUSPECT
 from probes.redact import Secrets
-from reports.model import Evidence, Finding, Report, Severity
+from reports.model import Evidence, Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from probes.table import Look
     from probes.target import Target
+
+
+#: What is said about the run itself.
+_OWN = Row("probe", "probe")
 
 
 def now() -> str:
@@ -99,14 +104,7 @@ def report_of(tool: str, finding: Finding) -> Report:
 
 def interruption() -> Finding:
     """Say that somebody stopped the run."""
-    return Finding(
-        code="PROBE-INTERRUPTED",
-        severity=Severity.ERROR,
-        check="probe",
-        title="Interrupted before it was done",
-        cause="Somebody pressed Ctrl-C; what stands above was finished before.",
-        fix="run it again",
-    )
+    return _OWN.problem(INTERRUPTED)
 
 
 def crashed(error: Exception, *, verbose: bool) -> Finding:
@@ -116,15 +114,7 @@ def crashed(error: Exception, *, verbose: bool) -> Finding:
     evidence = [seen("error", f"{type(error).__name__}: {_first_line(error)}")]
     if verbose:
         evidence.append(seen("traceback", "".join(traceback.format_exception(error)).rstrip()))
-    return Finding(
-        code="PROBE-CRASHED",
-        severity=Severity.ERROR,
-        check="probe",
-        title="The probe itself broke; this says nothing about the target",
-        evidence=tuple(evidence),
-        cause="A mistake in sherpa-probe, or an answer that it was not made for.",
-        fix="run it again with -v and report what it shows (keys are hidden in it)",
-    )
+    return _OWN.problem(CRASHED, *evidence)
 
 
 def _first_line(error: Exception) -> str:
@@ -132,9 +122,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _key_warning(warning: str) -> Finding:
-    return Row("config", "key source").warned(
-        "KEY-SUSPECT",
-        warning[:1].upper() + warning[1:],
-        cause="It is sent all the same; if the key is refused, this is the likely reason.",
-        fix="put the key itself there, alone and without quotes",
-    )
+    return Row("config", "key source").problem(KEY_SUSPECT, title=warning[:1].upper() + warning[1:])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from bridge.config import ConfigError, Setting, read_config
 from bridge.secret import Secret, hide_credentials
+from reports.as_json import SCHEMA_VERSION, written
+from reports.text import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,24 @@ if TYPE_CHECKING:
     from bridge.config import Config, Flags
 
 
-def settings(flags: Flags, environment: Mapping[str, str], folder: Path) -> tuple[Config, str]:
-    """Read the settings, and why there is no key where there is none. Raises ConfigError for anything else wrong."""
+#: Where the columns of values and of sources end and begin, on a page that is wide enough for both.
+_VALUES, _SOURCES, _ROOMY = 16, 55, 24
+#: The simulator takes a free port when it starts.
+_SIMULATED, _SIMULATED_AZURE = "http://127.0.0.1:<free port>/v1", "http://127.0.0.1:<free port>/openai/v1"
+
+
+def settings(
+    flags: Flags, environment: Mapping[str, str], folder: Path, simulate: str | None = None
+) -> tuple[Config, str]:
+    """Read the settings, and why there is no key where there is none. Raises ConfigError for anything else wrong.
+
+    `simulate` is the name of a scenario: then address and key are the simulator's.
+    """
+    if simulate is not None:
+        from probes.simulated import pointed_at  # noqa: PLC0415 - costs the simulator
+
+        config = read_config(flags, environment, folder, with_key=False)
+        return pointed_at(config, simulate, _SIMULATED_AZURE if config.azure.value else _SIMULATED), ""
     try:
         return read_config(flags, environment, folder), ""
     except ConfigError as missing:
@@ -43,9 +59,19 @@ def _shown(value: object) -> Any:
     return hide_credentials(value) if isinstance(value, str) else value
 
 
-def render(found: list[tuple[str, Any, str]]) -> str:
-    """Write the settings for people."""
-    return "\n".join(f"  {name:13} {_plain(value):38} {source}".rstrip() for name, value, source in found)
+def render(found: list[tuple[str, Any, str]], width: int = 80) -> str:
+    """Write the settings for people: name, value and source side by side, or the source below where it is narrow."""
+    lines: list[str] = []
+    for name, value, source in found:
+        lead = f"  {name:13} {_plain(value)}"
+        if width - _SOURCES >= _ROOMY and len(lead) < _SOURCES:
+            lines += wrapped(source, width, f"{lead:{_SOURCES}}", " " * _SOURCES)
+        else:
+            lines += [
+                *wrapped(_plain(value), width, f"  {name:13} ", " " * _VALUES),
+                *wrapped(source, width, " " * _VALUES),
+            ]
+    return "\n".join(lines) + "\n"
 
 
 def _plain(value: object) -> str:
@@ -57,4 +83,4 @@ def _plain(value: object) -> str:
 def as_json(found: list[tuple[str, Any, str]]) -> str:
     """Write them for machines."""
     document = {name: {"value": value, "source": source} for name, value, source in found}
-    return msgspec.json.encode({"settings": document}).decode()
+    return written({"schema_version": SCHEMA_VERSION, "settings": document})

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 from bridge.config import Setting
 from bridge.secret import Secret
 from bridge.simulator.embedded import open_simulator
+from bridge.simulator.scenarios import SCENARIOS
+from probes.findings import Row
+from probes.problems import SCENARIO_AFRESH, SCENARIO_LATER
 from probes.target import make_target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from bridge.config import Config
     from probes.redact import Secrets
     from probes.target import Target
+    from reports.model import Finding
 
 
 @asynccontextmanager
@@ -29,8 +33,22 @@ async def open_simulated_target(
     and no proxy of the environment stands in between.
     """
     async with open_simulator() as running:
-        source = f"--simulate {scenario}"
         address = running.azure_url if config.azure.value else running.base_url
-        key: Setting[Secret | None] = Setting(Secret(running.key_for(scenario)), source)
-        simulated = replace(config, base_url=Setting(address, source), api_key=key)
-        yield make_target(simulated, {}, secrets=secrets, doing=doing, scenario=scenario)
+        yield make_target(pointed_at(config, scenario, address), {}, secrets=secrets, doing=doing, scenario=scenario)
+
+
+def pointed_at(config: Config, scenario: str, address: str) -> Config:
+    """Give the configuration with the simulator's address and key in it. KeyError for an unknown scenario."""
+    source = f"--simulate {scenario}"
+    key: Setting[Secret | None] = Setting(Secret(SCENARIOS[scenario].key), source)
+    return replace(config, base_url=Setting(address, source), api_key=key)
+
+
+def remarks(name: str) -> Iterator[Finding]:
+    """Say what a single look at a scenario can't show: what comes later, and what gets better with time."""
+    row, scenario = Row("access", "scenario"), SCENARIOS[name]
+    if scenario.later:
+        yield row.noted(SCENARIO_LATER.slug, f"this scenario shows itself later than access looks: {scenario.later}")
+    if scenario.wears_off:
+        told = "each run starts a new simulator, so it never gets to succeed here"
+        yield row.noted(SCENARIO_AFRESH.slug, f"{told}; keep one running: sherpa-sim serve --scenario {name}")

@@ -40,6 +40,8 @@ class Target:
     """The proxy that the environment names for it."""
     proxy_name: str = ""
     """Its address and the variable that names it; empty without one."""
+    proxy_variable: str = ""
+    """That variable alone."""
     notes: tuple[str, ...] = ()
     """What was mended in the base URL."""
     scenario: str = ""
@@ -128,6 +130,7 @@ def make_target(
         endpoint=endpoint,
         proxy=proxy,
         proxy_name=f"{proxy.address} of {proxy_variable(endpoint, environment)}" if proxy else "",
+        proxy_variable=proxy_variable(endpoint, environment) if proxy else "",
         notes=base.notes,
         secrets=secrets,
         scenario=scenario,

@@ -54,8 +54,12 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
 
 def render(report: Report, exit_code: int) -> str:
     """Write the document, indented, with a line end. Half characters (lone surrogates) are written as `?`."""
-    encoded = msgspec.json.encode(_whole(as_document(report, exit_code)))
-    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+    return written(as_document(report, exit_code))
+
+
+def written(document: dict[str, Any]) -> str:
+    """Write any document as reports are written: indented, with a line end, half characters as `?`."""
+    return msgspec.json.format(msgspec.json.encode(_whole(document)), indent=2).decode() + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """A report for people: a row a check, a block for each one that needs attention, and a verdict.
 
-Nothing depends on colour: every row carries a word. Made for 80 columns; wider terminals are used up to 100.
+Nothing depends on colour: every row carries a word. Made for 80 columns; wider terminals are used up to 100, narrower
+ones down to 40, where what a row says stands below its name. No address and no command is broken within a word.
 """
 
 from __future__ import annotations
 
-import textwrap
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reports.model import Evidence, Finding, Report, Severity
-from reports.text import milliseconds, plain
+from reports.text import milliseconds, plain, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,9 @@ _COUNTED: Mapping[Severity, str] = {
     Severity.SKIPPED: "skipped",
 }
 
-_NARROWEST, _WIDEST = 60, 100
+_NARROWEST, _WIDEST = 40, 100
+#: With fewer columns than this for what a row says, it stands below the row.
+_ROOMY = 24
 #: Columns of the duration, right aligned.
 _TIME = 9
 #: Evidence of passing rows is cut here unless everything is wanted.
@@ -67,7 +69,7 @@ def header(report: Report, width: int) -> list[Text]:
         if len(joined) <= width:
             lines[-1] = joined
         else:
-            lines.append(f"  {part}")
+            lines += wrapped(part, width, "  ")
     first, *others = lines
     return [Text(first, style="bold"), *map(Text, others)]
 
@@ -77,19 +79,28 @@ def _rows(report: Report, width: int, *, verbose: bool) -> Iterator[Text]:
     for finding in report.findings:
         yield from row(finding, width, checks)
         if verbose and finding.severity not in _EXPLAINED:
-            yield from (Text(line, style="dim") for line in _seen(finding.evidence, width, indent=8 + checks))
+            indent = 8 + checks if _is_roomy(width, checks) else 8
+            yield from (Text(line, style="dim") for line in _seen(finding.evidence, width, indent))
 
 
 def row(finding: Finding, width: int, checks: int) -> list[Text]:
     """Draw one check: word, name, what came out, how long it took. `checks` is the width of the names' column."""
     word, style = WORDS[finding.severity]
-    took = milliseconds(finding.seconds)
-    room = width - 8 - checks - _TIME
-    first, *more = _wrapped(plain(_headline(finding)), room) or [""]
+    took, said, room = milliseconds(finding.seconds), plain(_headline(finding)), width - 8 - checks - _TIME
+    if _is_roomy(width, checks):
+        first, *others = wrapped(said, room) or [""]
+        more = [" " * (8 + checks) + rest for rest in others]
+    else:
+        first, more = "", wrapped(said, width, " " * 8)
     line = Text().append(f"  {word:<4}", style=style)
     line.append(f"  {finding.check:<{checks}}", style="bold" if finding.severity in _EXPLAINED else "not bold")
     line.append(f"{first:<{room}}{took:>{_TIME}}".rstrip(), style="dim" if finding.severity is Severity.SKIPPED else "")
-    return [line, *(Text(" " * (8 + checks) + rest) for rest in more)]
+    return [line, *map(Text, more)]
+
+
+def _is_roomy(width: int, checks: int) -> bool:
+    """Whether what a row says has place beside its name and its time."""
+    return width - 8 - checks - _TIME >= _ROOMY
 
 
 def _headline(finding: Finding) -> str:
@@ -104,9 +115,7 @@ def block(finding: Finding, width: int) -> list[Text]:
     code = Text(finding.code, style=WORDS[finding.severity][1])
     title, indent = plain(finding.title), " " * 2
     together = len(finding.code) + 2 + len(title) <= width
-    head = (
-        [code.append(f"  {title}", style="bold")] if together else [code, *map(_bold, _wrapped(title, width, indent))]
-    )
+    head = [code.append(f"  {title}", style="bold")] if together else [code, *map(_bold, wrapped(title, width, indent))]
     lines = [*_seen(finding.evidence[1:], width, indent=2)]  # the row shows the first
     for word, said in (("cause", finding.cause), ("next", finding.fix), ("more", finding.link)):
         lines += _hanging(word, said, width, 2)
@@ -120,8 +129,11 @@ def _bold(line: str) -> Text:
 def verdict(report: Report, exit_code: int, width: int) -> Text:
     """Count everything in one line, with the time and the exit code at its right end."""
     counts = ", ".join(f"{report.count(s)} {word}" for s, word in _COUNTED.items() if report.count(s))
-    left, right = f"{counts or 'nothing checked'} in {report.seconds:.2f} s", f"exit {exit_code}"
-    return Text(f"{left}{right:>{max(width - len(left), len(right) + 2)}}", style="red" if exit_code else "green")
+    *above, left = wrapped(f"{counts or 'nothing checked'} in {report.seconds:.2f} s", width)
+    right = f"exit {exit_code}"
+    if len(left) + 2 + len(right) > width:
+        above, left = [*above, left], ""
+    return Text("\n".join([*above, f"{left}{right:>{width - len(left)}}"]), style="red" if exit_code else "green")
 
 
 def _seen(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
@@ -137,7 +149,7 @@ def _hanging(word: str, said: str, width: int, indent: int) -> list[str]:
     """Write a labelled text; its own line breaks are kept, so that a command stands on a line of its own."""
     lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
     for paragraph in said.splitlines():
-        lines += _wrapped(plain(paragraph), width, lead, " " * len(lead))
+        lines += wrapped(plain(paragraph), width, lead, " " * len(lead))
         lead = " " * len(lead)
     return lines
 
@@ -146,16 +158,6 @@ def _labelled(line: str) -> Text:
     text = Text(line)
     text.stylize("dim", 0, 2 + _LABEL - 1)
     return text
-
-
-def _wrapped(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent if later is None else later,
-        break_on_hyphens=False,
-    )
 
 
 def _drawn(text: Text, width: int, *, colour: bool) -> str:

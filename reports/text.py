@@ -5,6 +5,7 @@ A server chooses its error messages; escape sequences and direction marks in the
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 
 #: Unicode categories that draw nothing and can do something: controls, formats, surrogates, private use, separators.
@@ -16,6 +17,18 @@ def plain(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in " ".join(text.split()))
+
+
+def wrapped(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
+    """Break a text into lines. No word is broken: an address or a path that is too long keeps its line to itself."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent if later is None else later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def shortened(text: str, limit: int) -> str:

@@ -201,7 +201,7 @@ MODEL_NOT_FOUND = Refusal(
         "The model was removed, or the key's project may not use it. A preview model can still be minted for and be "
         "refused only when the socket opens."
     ),
-    fix="See what this key may use: sherpa-probe access --model gpt-realtime-2.1 ; then ask for one of those",
+    fix="Ask for a realtime model that this key may use; to list them: sherpa-probe access -v",
     retryable=False,
     fatal=True,
     client_code=ClientCode.MODEL_NOT_AVAILABLE,
@@ -215,7 +215,7 @@ INVALID_MODEL = Refusal(
         "named beside intent=transcription."
     ),
     fix=(
-        "Conversation: ?model=<realtime model> in the URL, for names run sherpa-probe access. Transcription: "
+        "Conversation: ?model=<realtime model> in the URL, for names run sherpa-probe access -v. Transcription: "
         "?intent=transcription alone in the URL, the model in session.update"
     ),
     retryable=False,

@@ -53,12 +53,21 @@ class Scenario:
     """Whether the project's model list holds realtime models."""
     dialect: Literal["ga", "beta"] | None = None
     """Answer in this dialect whatever was asked; None: as the client asks."""
+    later: str = ""
+    """Where it shows itself, when that is later than an open and configured session; empty where it shows at once."""
 
     @property
     def key(self) -> str:
         """An API key that asks for this scenario."""
         return f"{_KEY_PREFIX}{self.name}"
 
+    @property
+    def wears_off(self) -> bool:
+        """Whether it fails a few times only, counted over the life of one simulator."""
+        return any(getattr(fault, "times", 0) > 0 for fault in self.faults)
+
+
+_ANSWERING, _SPEAKING = "in the first response", "in the middle of a spoken response"
 
 _ALL = (
     Scenario("good", "the healthy service"),
@@ -116,16 +125,18 @@ _ALL = (
     Scenario("not-confirmed", "session.update is never answered", (Confirm("never"),)),
     Scenario("update-refused", "session.update is refused: unknown_parameter", (Confirm("refuse"),)),
     Scenario("dropped", "TCP ends without a close frame before session.created", (DropAt("connect"),)),
-    Scenario("dropped-mid-append", "TCP ends at the 20th append", (DropAt("append", 20),)),
-    Scenario("dropped-mid-response", "TCP ends at the 5th audio delta", (DropAt("audio", 5),)),
+    Scenario("dropped-mid-append", "TCP ends at the 20th append", (DropAt("append", 20),), later="while audio is sent"),
+    Scenario("dropped-mid-response", "TCP ends at the 5th audio delta", (DropAt("audio", 5),), later=_SPEAKING),
     Scenario("reset", "TCP is reset before session.created", (ResetAt("connect"),)),
     Scenario("closed-1000", "closed with 1000 before session.created", (CloseAt("connect", code=1000),)),
     Scenario("closed-1001", "closed with 1001 before session.created", (CloseAt("connect", code=1001),)),
     Scenario("closed-1011", "closed with 1011 before session.created", (CloseAt("connect", code=1011),)),
     Scenario("closed-1012", "closed with 1012 before session.created", (CloseAt("connect", code=1012),)),
     Scenario("closed-1013", "closed with a bare 1013 before session.created", (CloseAt("connect", code=1013),)),
-    Scenario("closed-mid-response", "closed with 1011 at the 5th audio delta", (CloseAt("audio", 5),)),
-    Scenario("half-open", "stops reading and writing once configured", (HalfOpen("ready"),)),
+    Scenario("closed-mid-response", "closed with 1011 at the 5th audio delta", (CloseAt("audio", 5),), later=_SPEAKING),
+    Scenario(
+        "half-open", "stops reading and writing once configured", (HalfOpen("ready"),), later="behind session.updated"
+    ),
     Scenario("no-101", "the upgrade is never answered", (Handshake("never"),)),
     Scenario("early-eof", "the connection ends in place of the 101", (Handshake("closed"),)),
     Scenario("wrong-accept", "the 101 has a wrong Sec-WebSocket-Accept", (Handshake("wrong-accept"),)),
@@ -133,16 +144,18 @@ _ALL = (
     Scenario("garbage-frame", "the first frame is not JSON", (Garbage("connect"),)),
     Scenario("invalid-utf8", "the first frame is not UTF-8", (InvalidUtf8("connect"),)),
     Scenario("beta-server", "answers in the beta dialect", dialect="beta"),
-    Scenario("mute", "accepts everything, answers nothing", (Reply("silence"),)),
-    Scenario("failed-response", "responses fail without an error event", (Reply("fail"),)),
-    Scenario("fails-later", "the second response fails", (Reply("fail", after=1),)),
-    Scenario("failed-transcription", "transcriptions fail", (Transcription("fail"),)),
-    Scenario("echo", "answers with the audio that it heard", (Reply("echo"),)),
-    Scenario("error-storm", "50 harmless errors a second", (Storm(50),)),
-    Scenario("far-away", "180 ms away, 60 ms jitter", (Latency(180, 60),)),
-    Scenario("stalls", "hangs for 5 s in the middle of an answer", (Stall("audio", 5, 3),)),
-    Scenario("doubled", "one event in ten comes twice", (Duplicate(0.1),)),
-    Scenario("cut-frames", "one frame in ten is cut in half", (Truncate(0.1),)),
+    Scenario("mute", "accepts everything, answers nothing", (Reply("silence"),), later=_ANSWERING),
+    Scenario("failed-response", "responses fail without an error event", (Reply("fail"),), later=_ANSWERING),
+    Scenario("fails-later", "the second response fails", (Reply("fail", after=1),), later="in the second response"),
+    Scenario(
+        "failed-transcription", "transcriptions fail", (Transcription("fail"),), later="when speech is transcribed"
+    ),
+    Scenario("echo", "answers with the audio that it heard", (Reply("echo"),), later=_ANSWERING),
+    Scenario("error-storm", "50 harmless errors a second", (Storm(50),), later="between the events of a session"),
+    Scenario("far-away", "180 ms away, 60 ms jitter", (Latency(180, 60),), later="in the delays of a talk"),
+    Scenario("stalls", "hangs for 5 s in the middle of an answer", (Stall("audio", 5, 3),), later=_SPEAKING),
+    Scenario("doubled", "one event in ten comes twice", (Duplicate(0.1),), later="in a long run of events"),
+    Scenario("cut-frames", "one frame in ten is cut in half", (Truncate(0.1),), later="in a long run of events"),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 

@@ -11,7 +11,7 @@ from bridge.upstream.endpoint import parse_url, split_url
 #: Hosts that speak Azure's form without being told (`--azure` says it for gateways in front of them).
 _AZURE_HOSTS = (".openai.azure.com", ".openai.azure.us", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 #: What people append to an Azure resource's host; where it ends, the resource's own root begins.
-_AZURE_TAILS = ("/openai/v1/realtime", "/openai/v1", "/openai/realtime", "/openai")
+_AZURE_TAILS = ("/openai/v1/realtime", "/openai/v1", "/openai/realtime", "/openai", "/v1")
 _WEB_SCHEME = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
 
@@ -34,8 +34,9 @@ def is_azure_host(host: str) -> bool:
 def normalize_base_url(text: str, *, azure: bool | None = None, dialect: Dialect = Dialect.GA) -> BaseUrl:
     """Bring a base URL into form. `azure` None lets the host decide.
 
-    An empty path becomes `/v1` (Azure: `/openai/v1`, in the beta dialect `/openai`); any other stays. ws and wss become
-    http and https. ValueError, in plain words naming the fix, for what is no URL of a server.
+    An empty path becomes `/v1`; any other stays. For Azure it gets `/openai/v1` (in the beta dialect `/openai`), unless
+    a gateway's own ends in `/v1`. ws and wss become http and https. ValueError, in plain words naming the fix, for what
+    is no URL of a server.
     """
     parse_url(text)  # says what is wrong with it
     parts = split_url(text)
@@ -45,7 +46,8 @@ def normalize_base_url(text: str, *, azure: bool | None = None, dialect: Dialect
     notes = (f"{parts.scheme}:// was read as {scheme}://",) if scheme != parts.scheme else ()
     if azure is None:
         azure = is_azure_host(parts.hostname or "")
-    path, note = _azure_path(parts.path, dialect) if azure else _path(parts.path)
+    own = has_own_path(parts.path.rstrip("/")) and not is_azure_host(parts.hostname or "")
+    path, note = _azure_path(parts.path, dialect, own=own) if azure else _path(parts.path)
     url = urlunsplit((scheme, parts.netloc.lower(), path, "", ""))
     return BaseUrl(url, azure, (*notes, *note))
 
@@ -59,9 +61,17 @@ def _path(path: str) -> tuple[str, tuple[str, ...]]:
     return path, ()
 
 
-def _azure_path(path: str, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    wanted = azure_root(path.rstrip("/")) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
-    return wanted, () if wanted == path.rstrip("/") else (f"the path was made {wanted}",)
+def _azure_path(path: str, dialect: Dialect, *, own: bool) -> tuple[str, tuple[str, ...]]:
+    path = path.rstrip("/")
+    if own:
+        return path, (f"the path {path} was kept as the gateway's own, without Azure's /openai/v1",)
+    wanted = azure_root(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
+    return wanted, () if wanted == path else (f"the path was made {wanted}",)
+
+
+def has_own_path(url_or_path: str) -> bool:
+    """Whether a gateway in front of Azure has a whole path of its own: it ends in a version that is not Azure's."""
+    return url_or_path.endswith("/v1") and not url_or_path.endswith("/openai/v1")
 
 
 def azure_root(url_or_path: str) -> str:

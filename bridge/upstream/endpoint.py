@@ -103,7 +103,18 @@ def _no_scheme(url: str) -> str:
     word = url.partition(":")[0]
     if word.lower() in _PORTS:
         return f"write {word}:// with two slashes"
-    return "the URL has no scheme: put https:// in front of it"
+    authority = url.lstrip("/").partition("/")[0].rpartition("@")[2]
+    host = authority.partition("]")[0].lstrip("[") if authority.startswith("[") else authority.partition(":")[0]
+    return f"the URL has no scheme: put {'http' if is_near(host) else 'https'}:// in front of it"
+
+
+def is_near(host: str) -> bool:
+    """Whether it is this machine or one of a private network, as far as its name or address tells."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
+    return address.is_loopback or address.is_private or address.is_link_local
 
 
 def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:

@@ -45,10 +45,14 @@ class Reason(StrEnum):
 
 
 class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
-    """The connection did not come about. `detail` is in plain words and holds no secret."""
+    """The connection did not come about. `detail` is in plain words and holds no secret.
 
-    def __init__(self, phase: Phase, reason: Reason, detail: str) -> None:
+    `status` is what a proxy answered to CONNECT, where that was it.
+    """
+
+    def __init__(self, phase: Phase, reason: Reason, detail: str, status: int | None = None) -> None:
         super().__init__(phase, reason, detail)
+        self.status = status
         self.phase = phase
         self.reason = reason
         self.detail = detail

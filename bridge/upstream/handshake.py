@@ -133,7 +133,7 @@ async def open_tunnel(stream: trio.abc.Stream, endpoint: Endpoint, proxy: Proxy)
     if not 200 <= head.status_code < 300:  # noqa: PLR2004 - the class of success
         said = f"{head.status_code} {head.reason.decode('latin-1')}".strip()
         detail = f"the proxy {proxy.address} does not let us through to {endpoint.address}: {said}"
-        raise DialFailed(Phase.PROXY, Reason.PROXY_REFUSED, detail)
+        raise DialFailed(Phase.PROXY, Reason.PROXY_REFUSED, detail, head.status_code)
 
 
 class _Exchange:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from bridge.protocol.dialects import DIALECTS, AzureFacts, Dialect, Kind, KindFacts, socket_query
-from bridge.upstream.base_url import azure_root, normalize_base_url
+from bridge.upstream.base_url import azure_root, has_own_path, normalize_base_url
 
 if TYPE_CHECKING:
     from bridge.secret import Secret
@@ -93,7 +93,7 @@ class Upstream:
             raise ValueError(f"the {self.dialect} dialect has no {kind} sessions") from None
 
     def _azure_facts(self) -> AzureFacts | None:
-        return DIALECTS[self.dialect].azure if self.azure else None
+        return DIALECTS[self.dialect].azure if self.azure and not has_own_path(self.base_url) else None
 
     def _version(self, azure: AzureFacts) -> tuple[tuple[str, str], ...]:
         version = self.api_version or azure.api_version

@@ -16,6 +16,7 @@ from bridge.config import Flags, read_config
 from bridge.transport.door import Upgrade, serve_tcp
 from bridge.transport.http import Request, Response, json_response
 from probes.access import access
+from probes.explain import explain
 from probes.redact import Secrets
 from probes.run import Run
 from probes.target import Target, make_target
@@ -63,6 +64,28 @@ class Seen:
         return next(f for f in self.report.findings if f.check == name)
 
 
+#: How the lines of a fix may begin when they are commands.
+COMMANDS = ("sherpa-probe ", "sherpa-sim ")
+
+
+def complete(finding: Finding) -> None:
+    """What every finding must be: explained by `explain`, and a problem also by itself, in one style."""
+    (meaning, *_) = explain(finding.code)
+    assert meaning.title
+    if finding.severity in (Severity.FAIL, Severity.ERROR, Severity.WARNING):
+        assert finding.link == f"sherpa-probe explain {finding.code}"
+        assert finding.title
+        assert finding.cause
+        assert finding.fix
+        for line in finding.fix.splitlines():
+            assert line.startswith(COMMANDS) or line[0].isupper(), line
+
+
+@pytest.fixture
+def assert_is_complete() -> Callable[[Finding], None]:
+    return complete
+
+
 async def look_at(target: Target, *, every_form: bool = False) -> Seen:
     run = Run(
         tool="t",
@@ -72,6 +95,8 @@ async def look_at(target: Target, *, every_form: bool = False) -> Seen:
     )
     with trio.fail_after(20):
         await run.go()
+    for finding in run.findings:
+        complete(finding)
     return Seen(run.report())
 
 

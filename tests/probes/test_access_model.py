@@ -62,7 +62,7 @@ def test_a_retired_model_fails_and_names_its_replacement(listed: dict[str, date 
 
 def test_elsewhere_a_retired_name_may_live_on() -> None:
     assert judged("gpt-4o-realtime-preview", {"gpt-4o-realtime-preview": None}, public=False).severity is Severity.PASS
-    assert judged("gpt-4o-realtime-preview", None, beta=True).severity is Severity.PASS
+    assert judged("gpt-4o-realtime-preview", None, beta=True).severity is Severity.SKIPPED
 
 
 @pytest.mark.parametrize("name", ["gpt-live-transcribe", "whisper-1", "gpt-realtime-translate", "gpt-live-1"])
@@ -78,6 +78,27 @@ def test_a_mistyped_name_gets_the_nearest_one() -> None:
     assert finding.fix == "sherpa-probe access --model gpt-realtime-2.1-mini"
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("gpt-realtime-typo", "gpt-realtime-2.1"),
+        ("gpt-realtime-2.l", "gpt-realtime-2.1"),
+        ("gpt-realtime-1.4", "gpt-realtime-1.5"),
+        ("GPT-Realtime-2.1-Mini ", "gpt-realtime-2.1-mini"),
+        ("something-else", "gpt-realtime-2.1"),
+    ],
+)
+def test_of_equally_near_names_the_newest_current_one_is_proposed(typed: str, meant: str) -> None:
+    listed = dict.fromkeys(["gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime", *LIST])
+    assert judged(typed, listed).fix == f"sherpa-probe access --model {meant}"
+
+
+def test_the_realtime_models_that_the_key_may_use_are_shown_best_first() -> None:
+    (told,) = judged("gpt-realtime-2.1", {**LIST, "gpt-realtime-9": None}).evidence
+    assert told.label == "realtime models"
+    assert told.value == "gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-9, gpt-realtime"
+
+
 def test_a_known_model_in_a_list_without_realtime_models_means_no_access() -> None:
     assert judged("gpt-realtime-2.1", {"gpt-5.2": None}).code == "ACCESS-NO-REALTIME-MODELS"
 
@@ -86,8 +107,10 @@ def test_a_name_of_its_own_on_a_server_without_realtime_names_goes_on() -> None:
     assert judged("my-pipeline", {"whisper": None}).severity is Severity.INFO
 
 
-def test_without_a_list_the_catalogue_speaks_or_the_row_is_skipped() -> None:
-    assert judged("gpt-realtime-2.1", None, unlisted="why").title == "known; not asked: why"
+def test_without_a_list_nobody_said_that_it_exists_and_the_row_is_skipped() -> None:
+    finding = judged("gpt-realtime-2.1", None, unlisted="why")
+    assert (finding.severity, finding.title) == (Severity.SKIPPED, "skipped: why; the catalogue knows the name")
+    assert judged("gpt-realtime", None, date(2026, 12, 20), unlisted="why").code == "ACCESS-MODEL-RETIRES-SOON"
     finding = judged("my-pipeline", None, unlisted="this server lists no models")
     assert finding.severity is Severity.SKIPPED
     assert "this server lists no models" in finding.title

@@ -55,6 +55,21 @@ async def test_with_a_proxy_it_is_the_proxy_s_name_that_is_looked_up(at: At, loo
     assert seen.only().code == "ACCESS-PROXY-UNREACHABLE"
 
 
+async def test_an_unknown_proxy_blames_the_variable_and_not_the_base_url(at: At, look: Look) -> None:
+    class Nobody(Names):
+        async def getaddrinfo(self, *_: Any, **__: Any) -> Any:
+            await trio.lowlevel.checkpoint()
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    trio.socket.set_custom_hostname_resolver(Nobody())
+    seen = await look(at("https://api.openai.com/v1", environment={"HTTPS_PROXY": "bogus"}))
+    assert seen.bad() == [("name", "ACCESS-PROXY-UNKNOWN")]
+    assert "Correct HTTPS_PROXY" in seen.only().fix
+    assert "NO_PROXY=api.openai.com" in seen.only().fix
+    assert "base URL" not in seen.only().cause + seen.only().fix
+    assert seen.report.exit_code() == 3
+
+
 async def test_a_name_server_that_hangs_could_not_be_asked(at: At, look: Look) -> None:
     trio.socket.set_custom_hostname_resolver(Names())
     seen = await look(at("https://api.openai.com/v1", timeout=0.05))
@@ -91,4 +106,4 @@ def test_plain_http_is_fine_nearby(host: str) -> None:
 def test_plain_http_to_elsewhere_shows_the_key_to_everybody(host: str) -> None:
     finding = _without_tls(host, "")
     assert (finding.code, finding.severity) == ("ACCESS-NO-TLS", Severity.WARNING)
-    assert finding.fix == f"use https://{host}"
+    assert finding.fix == f"Use https://{host}"

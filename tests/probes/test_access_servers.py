@@ -108,7 +108,7 @@ async def test_a_web_page_is_told_to_be_no_realtime_server(
     seen = await look(at(await fake_service(answer=lambda _: PAGE).serve(nursery)))
     assert seen.bad() == [("upgrade", "ACCESS-NOT-A-WEBSOCKET")]
     assert "HTTP 200 a web page" in seen.only().evidence[0].value
-    assert [seen.check(name).severity for name in ("key", "model", "mint")][::2] == [Severity.SKIPPED] * 2
+    assert [seen.check(name).severity for name in ("key", "model", "mint")] == [Severity.SKIPPED] * 3
     assert seen.report.exit_code() == 1
 
 
@@ -219,6 +219,17 @@ async def test_a_proxy_that_refuses_is_its_own_finding_and_is_named(at: At, look
     assert seen.report.exit_code() == 1
 
 
+async def test_a_web_server_in_the_place_of_a_proxy_is_told_to_be_none(at: At, look: Look, listen: Listen) -> None:
+    async def web(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 501 Unsupported method ('CONNECT')\r\nContent-Length: 0\r\n\r\n")
+
+    environment = {"HTTPS_PROXY": f"http://127.0.0.1:{await listen(web)}"}
+    seen = await look(at("https://api.openai.com/v1", environment=environment))
+    assert seen.bad() == [("tcp, tls", "ACCESS-NOT-A-PROXY")]
+    assert "501" in seen.only().cause
+
+
 async def test_a_proxy_that_is_not_there_could_not_be_asked(at: At, look: Look) -> None:
     environment = {"https_proxy": f"http://127.0.0.1:{await free_port()}"}
     seen = await look(at("https://api.openai.com/v1", environment=environment))
@@ -254,6 +265,30 @@ async def test_a_key_that_may_not_list_models_goes_on_to_the_socket(
     seen = await look(at(await service.serve(nursery)))
     assert seen.check("key").severity is Severity.SKIPPED
     assert seen.bad() == [("session", "ACCESS-NOT-REALTIME")]
+
+
+async def test_a_list_and_errors_of_the_wrong_types_break_nothing(
+    at: At, look: Look, fake_service: Any, nursery: trio.Nursery
+) -> None:
+    def answer(request: Request) -> Response:
+        if request.method == "GET":
+            return json_response(200, {"data": [{"id": ["x"]}, {"id": {}}, 5, {"id": "gpt-realtime-2.1"}]})
+        return json_response(403, {"error": {"code": ["unhashable"], "message": {}}})
+
+    seen = await look(at(await fake_service(answer=answer).serve(nursery)))
+    assert seen.check("model").severity is Severity.PASS
+    assert seen.bad() == [("mint", "ACCESS-NO-REALTIME-ACCESS")]
+
+
+async def test_a_gateway_with_a_path_of_its_own_before_azure_keeps_it(
+    at: At, look: Look, fake_service: Any, nursery: trio.Nursery
+) -> None:
+    service = fake_service(frames=("not json",))
+    seen = await look(at(await service.serve(nursery), azure=True))
+    assert [request.path for request in service.requests][-1] == "/v1/realtime"
+    assert service.requests[-1].header("api-key")
+    (note,) = [f.title for f in seen.report.findings if f.code == "ACCESS-BASE-URL-READ"]
+    assert note.startswith("the path /v1 was kept")
 
 
 async def test_a_client_secret_as_the_key_is_tried_on_the_socket_alone(

@@ -9,6 +9,7 @@ import trio
 
 from probes.checks import Check, run_checks
 from probes.findings import Row
+from probes.problem import Problem
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) 
         return Row("p", name).passed(f"{name} is fine")
 
     def late(_: list[str]) -> Finding:
-        return Row("p", name).unseen("LATE", "nothing came", cause="c", fix="f")
+        return Row("p", name).problem(Problem("LATE", "nothing came", "c", "F", severity=Severity.ERROR))
 
     return Check(name=name, look=look or passing, late=late, without=f"no {name}", needs=needs, timed=timed)
 
 
 async def failing(_: list[str]) -> Finding:
-    return Row("p", "b").problem("BROKEN", "b is broken", cause="c", fix="f")
+    return Row("p", "b").problem(Problem("BROKEN", "b is broken", "c", "F"))
 
 
 async def declining(_: list[str]) -> Finding:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from probes.cli import cli, main
+from probes.explain import explain
 from probes.table import PROBES
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,7 @@ KEY = "sk-proj-0123456789abcdefghijKLMN"
 def sherpa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Run the command in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("OPENAI_") or n.lower().endswith("_proxy")]:
+    for name in [n for n in os.environ if n.startswith(("OPENAI_", "COLUMNS")) or n.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
 
     def run(*words: str, key: str = "") -> tuple[int, str, str]:
@@ -113,12 +114,20 @@ def test_wrong_usage_is_one_line_on_stderr_or_one_document_and_exit_code_2(
 ) -> None:
     code, out, err = sherpa(*words)
     assert (code, out) == (2, "")
-    assert message in err.splitlines()[0]
-    assert len(err.splitlines()) <= 2
+    assert message in " ".join(err.split())
+    assert max(map(len, err.splitlines())) <= 80
+    assert err.startswith(f"sherpa-probe{' access' if words[0] == 'access' else ''}: ")
     code, out, err = sherpa(*words, "--json")
     document = json.loads(out)
     assert (code, document["exit_code"], document["verdict"], err) == (2, 2, "usage", "")
     assert message in document["findings"][0]["title"]
+    assert explain(document["findings"][0]["code"])
+
+
+def test_an_option_without_its_value_names_the_command(sherpa: Any) -> None:
+    code, _, err = sherpa("access", "--auth")
+    assert (code, err.splitlines()[-1]) == (2, "  sherpa-probe access --help")
+    assert err.startswith("sherpa-probe access: Option '--auth' requires an argument")
 
 
 @pytest.mark.parametrize("key", [KEY, "9f86d081884c7d659a2feaa0c55ad015"])
@@ -152,7 +161,69 @@ def test_a_wrong_settings_file_is_exit_code_2(sherpa: Any, tmp_path: Path) -> No
     code, _, err = sherpa("access", "--simulate")
     assert code == 2
     assert "sherpa.toml" in err
-    assert "did you mean model" in err
+    assert "did you mean model" in " ".join(err.split())
+    (way,) = re.findall(r"To go on without that file: sherpa-probe (access --config \S+)", err)
+    assert sherpa(*way.split(), "--simulate")[0] == 0
+
+
+def test_without_a_command_the_help_is_shown_as_it_is_and_exit_code_2(sherpa: Any) -> None:
+    code, out, err = sherpa()
+    assert (code, out) == (2, "")
+    assert err == sherpa("--help")[1]
+    assert len(err.splitlines()) > 8
+
+
+def test_explain_and_config_are_documents_like_the_others(sherpa: Any) -> None:
+    for words in (["explain", "401", "--json"], ["config", "--json"]):
+        _, out, _ = sherpa(*words)
+        assert out.startswith('{\n  "schema_version": 1,\n')
+        assert json.loads(out)
+
+
+def test_config_shows_the_simulator_when_it_is_asked_for(sherpa: Any) -> None:
+    _, out, _ = sherpa("config", "--simulate", "no-quota", key=KEY)
+    assert out.count("--simulate no-quota") == 2
+    assert "api.openai.com" not in out
+    assert sherpa("config", "--simulate", "no-quoota")[0] == 2
+
+
+def in_shell(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with the redirections of a shell: `"$@"` stands for it."""
+    shell = ["sh", "-c", script, "sh", *PROGRAM, str(ROOT), *words]
+    return subprocess.run(shell, capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ('exec "$@" >&-', "the result cannot be shown: stdout is closed"),
+        ('exec "$@" >/dev/full', "the result cannot be shown: no space left on device"),
+    ],
+)
+@pytest.mark.parametrize("words", [("access", "--simulate"), ("access", "--simulate", "--json"), ("explain", "401")])
+def test_a_result_that_nobody_can_see_is_one_line_and_exit_code_3(
+    script: str, why: str, words: tuple[str, ...]
+) -> None:
+    done = in_shell(script, *words)
+    assert (done.returncode, done.stderr) == (3, f"sherpa-probe {words[0]}: {why}\n")
+
+
+def test_help_that_nobody_can_see_is_exit_code_3_as_well() -> None:
+    done = in_shell('exec "$@" >/dev/full', "--help")
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+
+
+@pytest.mark.parametrize("script", ['exec "$@" >&- 2>&-', 'exec "$@" >/dev/full 2>/dev/full', 'exec "$@" 2>&-'])
+def test_without_stderr_there_is_still_an_exit_code(script: str) -> None:
+    done = in_shell(script, "access", "--simulate", "-v")
+    assert (done.returncode, done.stderr) == (3 if ">&- " in script or "full" in script else 0, "")
+
+
+def test_a_report_that_finds_no_room_is_exit_code_2(tmp_path: Path) -> None:
+    done = in_shell('ulimit -f 0; exec "$@"', "access", "--simulate", "--report", f"json={tmp_path}/r.json")
+    assert done.returncode == 2
+    assert "PROBE-REPORT-LOST" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_probe_has_its_command_and_answers_a_question(sherpa: Any) -> None:

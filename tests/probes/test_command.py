@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from bridge.config import ConfigError, Flags
 from probes.access import access
 from probes.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
+from probes.findings import Row
+from probes.problems import USAGE_ERROR
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -94,5 +99,26 @@ def test_the_simulator_needs_no_key_no_address_and_no_proxy(tmp_path: Path) -> N
 
 
 def test_wrong_usage_is_a_report_of_its_own() -> None:
-    outcome = wrong_usage("t", "USAGE-ERROR", "no", "t --help")
-    assert (outcome.exit_code, outcome.report.findings[0].title) == (2, "no")
+    outcome = wrong_usage("t", USAGE_ERROR, "no", "t --help")
+    (finding,) = outcome.report.findings
+    assert (outcome.exit_code, finding.title, finding.code) == (2, "no", "USAGE-ERROR")
+
+
+async def passing_and_taking_the_folder_away(folder: Path, _: Any) -> AsyncGenerator[Finding, None]:
+    yield Row("access", "key").passed("fine")
+    rmtree(folder)
+
+
+@pytest.mark.parametrize("simulate", ["good", "invalid-key"])
+def test_a_report_that_is_lost_at_the_end_is_a_finding_and_exit_code_2(tmp_path: Path, simulate: str) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    look = partial(passing_and_taking_the_folder_away, folder)
+    kept = tmp_path / "kept.json"
+    reports = (f"json={folder}/lost.json", f"json={kept}")
+    outcome = command(tmp_path, look, simulate=simulate, reports=reports)
+    assert outcome.exit_code == 2
+    lost = outcome.report.findings[-1]
+    assert (lost.code, lost.severity) == ("PROBE-REPORT-LOST", Severity.ERROR)
+    assert "lost.json cannot be written: no such file" in lost.evidence[0].value
+    assert json.loads(kept.read_text())["exit_code"] == 2

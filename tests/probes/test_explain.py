@@ -1,25 +1,107 @@
+"""Every code that a probe can give is explained, however it is written; what nobody knows gets a near one."""
+
 from __future__ import annotations
 
+import ast
 import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, every_refusal
+from probes.access import LAYERS
+from probes.auth_forms import FORMS, Form
 from probes.cli import cli
 from probes.explain import explain, near, render
+from probes.findings import slug_of
+from probes.problems import PROBLEMS
+
+if TYPE_CHECKING:
+    from probes.problem import Problem
+
+SOURCES = Path(__file__).parents[2] / "probes"
 
 
 @pytest.mark.parametrize("code", [*ERROR_CODES, *map(str, CLOSE_CODES), *(str(status) for _, status in STATUSES)])
 def test_every_code_and_status_of_the_tables_is_explained(code: str) -> None:
     meanings = explain(code)
     assert meanings
-    assert all(meaning.refusal.cause and meaning.refusal.fix for meaning in meanings)
+    assert all(meaning.cause and meaning.fix for meaning in meanings)
 
 
 @pytest.mark.parametrize("slug", [refusal.slug for refusal in every_refusal()])
 def test_every_finding_code_of_a_refusal_is_explained(slug: str) -> None:
-    assert [meaning.refusal.slug for meaning in explain(f"ACCESS-{slug}")] == [slug]
+    assert [meaning.slug for meaning in explain(f"ACCESS-{slug}")] == [slug]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda problem: problem.code)
+def test_every_problem_is_explained_by_its_code_in_any_case(problem: Problem) -> None:
+    for code in (problem.code, problem.code.lower()):
+        assert [(m.title, m.cause, m.fix) for m in explain(code)] == [(problem.title, problem.cause, problem.fix)]
+
+
+def test_no_problem_has_the_code_of_a_refusal_or_of_another_problem() -> None:
+    codes = {problem.code for problem in PROBLEMS.values()}
+    assert not codes & {f"ACCESS-{refusal.slug}" for refusal in every_refusal()}
+    assert len(codes) == len(PROBLEMS)
+
+
+SLUG = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+")
+#: Words of the same form that are no codes: what people put in place of something, and encodings.
+NO_CODES = {"UTF-8"}
+
+
+def slugs_in(path: Path) -> set[str]:
+    """Every text constant of a source file that has the form of a slug."""
+    constants = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {text for text in constants if isinstance(text, str) and SLUG.fullmatch(text)} - NO_CODES
+
+
+def test_every_slug_that_stands_in_the_sources_is_explained() -> None:
+    found = {slug for path in SOURCES.glob("*.py") for slug in slugs_in(path)}
+    assert {"MODEL-NOT-LISTED", "KEY-SUSPECT", "SCENARIO-LATER"} <= found
+    probes = ("ACCESS", "CONFIG", "PROBE", "USAGE")
+    assert [slug for slug in found if not any(explain(code) for code in (slug, *(f"{p}-{slug}" for p in probes)))] == []
+
+
+def test_slugs_are_written_where_the_problems_stand_and_nowhere_else() -> None:
+    own = {problem.slug for problem in PROBLEMS.values() if "-" in problem.slug}
+    for path in SOURCES.glob("*.py"):
+        if not path.name.startswith("problems"):
+            assert slugs_in(path) & own == set(), path.name
+
+
+@pytest.mark.parametrize("check", [layer.name for layer in LAYERS])
+@pytest.mark.parametrize("ending", ["OK", "SKIPPED"])
+def test_what_passed_or_was_skipped_is_explained_by_a_rule(check: str, ending: str) -> None:
+    (meaning,) = explain(f"ACCESS-{slug_of(check)}-{ending}")
+    assert f"'{check}'" in meaning.title
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_every_form_of_auth_is_explained(form: Form) -> None:
+    (meaning,) = explain(f"ACCESS-AUTH-{form.name.upper()}")
+    assert form.title in meaning.title
+
+
+@pytest.mark.parametrize("code", ["ACCESS-NONSENSE-OK", "ACCESS-AUTH-NONSENSE", "ACCESS-", "", "OK"])
+def test_a_rule_explains_nothing_that_is_not_there(code: str) -> None:
+    assert explain(code) == []
+
+
+def test_error_codes_are_known_in_any_case() -> None:
+    assert explain("Insufficient_QUOTA")[0].slug == "NO-QUOTA"
+    assert explain("deploymentnotfound")[0].slug == "AZURE-NO-DEPLOYMENT"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_command_and_no_address_is_broken_in_a_word(width: int) -> None:
+    text = render("KEY-REFUSED", explain("KEY-REFUSED"), width)
+    assert "https://platform.openai.com/api-keys" in text
+    assert "sherpa-\n" not in text
 
 
 def test_a_status_with_several_meanings_shows_each_with_its_place() -> None:
@@ -35,12 +117,21 @@ def test_an_unknown_code_is_wrong_usage_with_a_near_one() -> None:
     result = CliRunner().invoke(cli, ["explain", "invalid_api_kee"])
     assert result.exit_code == 2
     assert "did you mean invalid_api_key?" in result.output
-    assert near("4001") == "4004"
+    assert near("4001") == ": did you mean 4000?"
+    assert near("ACCESS-KEY-REFUSD") == ": did you mean ACCESS-KEY-REFUSED?"
+    assert near("Model-Retird") == ": did you mean MODEL-RETIRED?"
+
+
+def test_a_number_far_from_all_others_is_answered_with_those_there_are() -> None:
+    told = near("9999")
+    assert "close codes: 1000, " in told
+    assert " 4004; HTTP statuses: 200, " in told
 
 
 def test_json_holds_cause_and_fix() -> None:
     result = CliRunner().invoke(cli, ["explain", "4000", "--json"])
     document = json.loads(result.output)
-    assert document["code"] == "4000"
+    assert (document["schema_version"], document["code"]) == (1, "4000")
+    assert result.output.startswith('{\n  "schema_version": 1')
     assert document["meanings"][0]["slug"] == "SHAPE-REFUSED"
     assert document["meanings"][0]["fix"]

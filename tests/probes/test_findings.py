@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.protocol.refusals import ERROR_CODES
 from probes.findings import Row, seen
+from probes.problem import Problem
 from reports.model import Severity
 
 ROW = Row("access", "tcp, tls")
@@ -21,9 +22,9 @@ def test_each_verb_has_its_severity() -> None:
         ROW.passed("t"),
         ROW.noted("S", "t"),
         ROW.skipped("w"),
-        ROW.warned("S", "t", cause="c", fix="f"),
-        ROW.problem("S", "t", cause="c", fix="f"),
-        ROW.unseen("S", "t", cause="c", fix="f"),
+        ROW.problem(Problem("S", "t", "c", "F", severity=Severity.WARNING)),
+        ROW.problem(Problem("S", "t", "c", "F")),
+        ROW.problem(Problem("S", "t", "c", "F"), severity=Severity.ERROR),
     ]
     assert [finding.severity for finding in made] == [
         Severity.PASS, Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.FAIL, Severity.ERROR,
@@ -36,6 +37,14 @@ def test_a_refusal_brings_its_words_unless_the_place_knows_better() -> None:
     assert (finding.code, finding.title, finding.fix) == ("ACCESS-KEY-REFUSED", refusal.title, refusal.fix)
     assert finding.link == "sherpa-probe explain ACCESS-KEY-REFUSED"
     assert ROW.refused(refusal, fix="other").fix == "other"
+
+
+def test_a_problem_brings_its_words_too_and_where_to_read_more() -> None:
+    known = Problem("S", "title", "cause", "Fix")
+    finding = ROW.problem(known)
+    assert (finding.code, finding.title, finding.cause, finding.fix) == ("ACCESS-S", "title", "cause", "Fix")
+    assert finding.link == "sherpa-probe explain ACCESS-S"
+    assert ROW.problem(known, title="other").title == "other"
 
 
 def test_nothing_seen_is_shown_as_a_dash() -> None:

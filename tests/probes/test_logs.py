@@ -39,6 +39,13 @@ def test_everything_is_shown_when_asked_for_but_no_secret(capsys: pytest.Capture
     assert KEY not in shown
 
 
+def test_a_rest_call_is_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs(Secrets(), shown=True):
+        args = ("GET", "http://h/v1/models", "HTTP/1.1", 200, "OK")
+        logging.getLogger("httpx").info('HTTP Request: %s %s "%s %d %s"', *args)
+    assert capsys.readouterr().err == "GET http://h/v1/models -> 200 OK\n"
+
+
 def test_afterwards_everything_is_as_before() -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bridge.upstream.failures import Reason
@@ -18,7 +20,7 @@ def test_each_reason_is_explained(reason: Reason) -> None:
     assert finding.title
     assert finding.cause.endswith(".")
     assert finding.fix
-    assert "HOST" not in finding.fix.replace("HOSTNAME", "")
+    assert not {"HOST", "VARIABLE"} & set(re.findall("[A-Z]+", finding.fix + finding.cause))
     assert finding.evidence[0].value == "what was seen"
 
 
@@ -29,3 +31,24 @@ def test_could_not_look_is_told_from_was_answered_wrongly(reason: Reason) -> Non
 
 def test_no_two_reasons_share_a_code() -> None:
     assert len({known.slug for known in TROUBLES.values()}) == len(Reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "ACCESS-PROXY-REFUSED"),
+        (407, "ACCESS-PROXY-REFUSED"),
+        (502, "ACCESS-PROXY-FAILED"),
+        (501, "ACCESS-NOT-A-PROXY"),
+        (404, "ACCESS-NOT-A-PROXY"),
+        (None, "ACCESS-PROXY-REFUSED"),
+    ],
+)
+def test_what_a_proxy_answers_tells_whether_it_is_one(status: int | None, code: str) -> None:
+    row = Row("access", "tcp, tls")
+    finding = trouble(row, Reason.PROXY_REFUSED, "d", host="h", variable="ALL_PROXY", status=status)
+    assert finding.code == code
+    if code == "ACCESS-NOT-A-PROXY":
+        assert str(status) in finding.cause
+        assert "407" not in finding.cause
+        assert "ALL_PROXY" in finding.fix

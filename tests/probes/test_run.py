@@ -53,6 +53,7 @@ async def test_a_crash_is_a_finding_beside_what_was_found_before(at: At) -> None
     one, crash = done.report().findings
     assert one.title == "one"
     assert (crash.code, crash.severity) == ("PROBE-CRASHED", Severity.ERROR)
+    assert crash.link == "sherpa-probe explain PROBE-CRASHED"
     assert crash.evidence[0].value == "RuntimeError: no way: sk-…here"
     assert "Traceback" not in str(crash)
     assert done.report().exit_code() == 3

@@ -37,6 +37,30 @@ def test_keys_and_credentials_in_headers_are_hidden(tmp_path: Path) -> None:
     assert "X-Team: sherpa" in text
 
 
+def test_with_a_scenario_address_and_key_are_the_simulators(tmp_path: Path) -> None:
+    environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://proxy.example/v1"}
+    found = rows(*settings(Flags(), environment, tmp_path, "no-quota"))
+    shown = {name: (value, source) for name, value, source in found}
+    assert shown["base_url"] == ("http://127.0.0.1:<free port>/v1", "--simulate no-quota")
+    assert shown["api_key"][1] == "--simulate no-quota"
+    assert KEY not in str(found)
+    azure = {name: value for name, value, _ in rows(*settings(Flags(azure=True), {}, tmp_path, "good"))}
+    assert azure["base_url"].endswith("/openai/v1")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_sources_are_wrapped_within_the_page(tmp_path: Path, width: int) -> None:
+    text = render(rows(*settings(Flags(), {}, tmp_path)), width)
+    assert max(len(line) for line in text.splitlines() if "https://" not in line) <= width
+    assert "the environment variable" in " ".join(text.split())
+
+
+def test_the_document_looks_like_every_other_one(tmp_path: Path) -> None:
+    _, document = shown(tmp_path, {})
+    assert document.startswith('{\n  "schema_version": 1,\n  "settings": {\n')
+    assert document.endswith("}\n")
+
+
 def test_a_missing_key_is_said_where_the_key_would_stand(tmp_path: Path) -> None:
     text, document = shown(tmp_path, {})
     assert "OPENAI_API_KEY" in json.loads(document)["settings"]["api_key"]["source"]

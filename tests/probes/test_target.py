@@ -18,6 +18,11 @@ At = Callable[..., Any]
     [
         ("htp://x/v1", "write http://"),
         ("api.openai.com/v1", "put https:// in front"),
+        ("127.0.0.1:8766/v1", "put http:// in front"),
+        ("localhost:8766", "put http:// in front"),
+        ("[::1]:8766/v1", "put http:// in front"),
+        ("10.1.2.3/v1", "put http:// in front"),
+        ("8.8.8.8:80/v1", "put https:// in front"),
         ("https:/api.openai.com", "two slashes"),
         ("https://user:hunter2secret@x/v1", "no user name or password"),
         ("https://x/v1?key=1", "no '?'"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bridge.upstream.dial import Opened
-from probes.visit import Visit, answered, inner_error, telling
+from probes.visit import Visit, inner_error, part, seconds_until
 
 At = Callable[..., Any]
 
@@ -28,6 +29,29 @@ async def test_a_fresh_connection_is_handed_over_once(
     await trio.sleep(1.9)
     assert await visit.take_connection() is connection
     assert await visit.take_connection() is None
+
+
+class Stubborn:
+    """A link whose other side never answers the goodbye."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    async def close(self) -> None:
+        await trio.sleep_forever()
+
+    async def abort(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.aborted = True
+
+
+async def test_a_server_that_answers_no_goodbye_is_hung_up_on(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    link = Stubborn()
+    with trio.move_on_after(0.1):
+        await part(link)  # type: ignore[arg-type] # as much of a link as parting needs
+    assert link.aborted
 
 
 async def test_a_connection_that_waited_too_long_is_closed_instead(
@@ -52,21 +76,44 @@ async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at
     assert client.is_closed
 
 
-def test_only_telling_headers_become_evidence() -> None:
+def test_only_telling_headers_become_evidence(at: At) -> None:
     headers = (("CF-RAY", "8f"), ("date", "today"), ("Retry-After", "3"), ("set-cookie", "secret"))
+    telling = Visit(at("http://localhost:1/v1")).telling
     assert [(e.label, e.value) for e in telling(headers)] == [("cf-ray", "8f"), ("retry-after", "3")]
+    assert len(telling([("via", "x" * 500)] * 500)) == 12
+    assert {len(e.value) for e in telling([("via", "x" * 500)] * 500)} == {200}
 
 
-def test_an_answer_becomes_a_headline_and_its_words() -> None:
+def test_an_answer_becomes_a_headline_and_its_words(at: At) -> None:
     error = {"code": "c", "message": "m" * 400, "param": "session.x"}
-    first, message, param = answered("GET /models", "HTTP 400", error)
+    first, message, param = Visit(at("http://localhost:1/v1")).answered("GET /models", "HTTP 400", error)
     assert (first.label, first.value) == ("GET /models", "HTTP 400 c")
     assert len(message.value) == 300
     assert param.value == "session.x"
 
 
-def test_a_body_that_is_no_error_object_is_named_by_its_kind() -> None:
+def test_a_body_that_is_no_error_object_is_named_by_its_kind(at: At) -> None:
+    answered = Visit(at("http://localhost:1/v1")).answered
     assert answered("", "HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
     assert answered("", "HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
     assert answered("", "HTTP 502", {}, b"")[0].value == "HTTP 502"
     assert inner_error([1]) == inner_error({"error": "text"}) == {}
+
+
+@pytest.mark.parametrize("before", [0, 30, 45, 110, 190, 270, 290])
+def test_a_key_at_the_border_of_a_cut_is_hidden_first(at: At, before: int) -> None:
+    key = "9f86d081884c7d659a2feaa0c55ad015"
+    visit = Visit(at("http://localhost:1/v1", key=key))
+    text = "x" * before + " " + key
+    shown = [
+        *visit.telling([("via", text)]),
+        *visit.answered("", "HTTP 401", {"code": text, "message": text, "param": text}),
+        *visit.answered("", "HTTP 401", {}, text.encode()),
+    ]
+    assert len(shown) == 5
+    assert key[:6] not in str(shown)
+
+
+@pytest.mark.parametrize("moment", [0, -1, 10**400, 2**40, None, "soon", 1.5, []])
+def test_what_is_no_moment_is_not_counted_down_to(moment: object) -> None:
+    assert seconds_until(moment) is None

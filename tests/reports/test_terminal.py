@@ -76,7 +76,7 @@ def test_the_verdict_counts_and_gives_time_and_exit_code() -> None:
     assert len(last) == 80
 
 
-@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_nothing_is_wider_than_the_page_and_nothing_is_lost(width: int) -> None:
     text = page(
         finding(Severity.PASS, title=LONG, seconds=1.5),
@@ -85,6 +85,29 @@ def test_nothing_is_wider_than_the_page_and_nothing_is_lost(width: int) -> None:
     )
     assert max(len(line) for line in text.splitlines()) <= width
     assert text.count("lazy") == 6 * 5
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_addresses_and_long_words_are_never_broken(width: int) -> None:
+    address = "https://a-rather-long-host-name.example.com/with-a-path/v1/realtime"
+    command = "sherpa-probe access --model gpt-realtime-2.1-mini"
+    text = page(
+        finding(Severity.PASS, title=f"answers at {address}", seconds=1.5),
+        finding(Severity.FAIL, evidence=(Evidence("", address), Evidence("at", address)), cause=address, fix=command),
+        width=width,
+    )
+    assert text.count(address) == 4
+    assert all(word in text.split() for word in command.split())
+
+
+def test_on_a_narrow_page_the_row_s_words_stand_below_its_name() -> None:
+    row, words = page(finding(Severity.PASS, seconds=0.142), width=40).splitlines()[4:6]
+    assert row.split() == ["ok", "key", "142", "ms"]
+    assert words == "        accepted"
+
+
+def test_a_page_of_more_columns_than_words_can_bear_ends_at_100() -> None:
+    assert max(map(len, page(finding(Severity.PASS, title=LONG), width=200).splitlines())) <= 100
 
 
 def test_there_is_no_escape_without_colour_and_words_stay_with_it() -> None:

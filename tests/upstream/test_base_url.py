@@ -43,6 +43,10 @@ def test_an_azure_resource_is_known_by_its_host(tail: str, dialect: Dialect, pat
 def test_a_gateway_before_azure_keeps_its_own_path() -> None:
     assert normalize_base_url("https://gw.example/team", azure=True).url == "https://gw.example/team/openai/v1"
     assert normalize_base_url(AZURE, azure=False).url == f"{AZURE}/v1"
+    own = normalize_base_url("https://gw.example/v1", azure=True)
+    assert (own.url, own.azure) == ("https://gw.example/v1", True)
+    assert own.notes == ("the path /v1 was kept as the gateway's own, without Azure's /openai/v1",)
+    assert normalize_base_url(f"{AZURE}/v1").url == f"{AZURE}/openai/v1"
 
 
 @pytest.mark.parametrize(
