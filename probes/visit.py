@@ -184,7 +184,9 @@ async def part(link: Link) -> None:
 
 def seconds_until(moment: object) -> int | None:
     """Count from now to a moment in unix seconds; None for what is no such moment, whatever a server put there."""
-    return round(moment - time()) if isinstance(moment, int) and 0 < moment < _LATEST else None
+    if not isinstance(moment, int) or isinstance(moment, bool) or not 0 < moment < _LATEST:
+        return None
+    return round(moment - time())
 
 
 def inner_error(event: object) -> Mapping[str, Any]:

@@ -157,17 +157,23 @@ _FIRST_FRAMES: Mapping[str, Detected] = {
 _KINDS_BY_TYPE: Mapping[object, Kind] = {
     facts.session_type: kind for kind, facts in DIALECTS[Dialect.GA].kinds.items() if facts.session_type
 }
-_GA_FIELDS = ("audio", "output_modalities", "max_output_tokens")
-_BETA_FIELDS = (
-    "modalities",
-    "input_audio_format",
-    "output_audio_format",
-    "input_audio_transcription",
-    "max_response_output_tokens",
-    "voice",
-    "turn_detection",
-    "temperature",
-)
+#: Fields that only one of the dialects has, with what stands in them (null may stand in all).
+_GA_FIELDS: Mapping[str, tuple[type, ...]] = {
+    "audio": (Mapping,),
+    "output_modalities": (list, tuple),
+    "max_output_tokens": (int, str),
+}
+_BETA_FIELDS: Mapping[str, tuple[type, ...]] = {
+    "modalities": (list, tuple),
+    "input_audio_format": (str,),
+    "output_audio_format": (str,),
+    "input_audio_transcription": (Mapping,),
+    "max_response_output_tokens": (int, str),
+    "voice": (str, Mapping),
+    "turn_detection": (Mapping,),
+    "temperature": (int, float),
+}
+_SHAPES: Mapping[str, tuple[type, ...]] = {"type": (str,), "object": (str,), **_GA_FIELDS, **_BETA_FIELDS}
 
 
 def detect_dialect(first_frame: Mapping[str, object]) -> Detected:
@@ -194,6 +200,11 @@ def _from_error(error: object) -> Detected:
 
 def _from_session(session: object) -> Detected:
     fields: Mapping[object, object] = session if isinstance(session, Mapping) else {}
+    odd = next(
+        (n for n, types in _SHAPES.items() if fields.get(n) is not None and not isinstance(fields[n], types)), ""
+    )
+    if odd:
+        return Detected(None, None, f"session.{odd} holds what no dialect puts there")
     named = fields.get("type")
     if named == "translation":
         return Detected(Dialect.TRANSLATION, Kind.TRANSLATION, "session.type is translation")

@@ -114,6 +114,6 @@ def test_a_key_at_the_border_of_a_cut_is_hidden_first(at: At, before: int) -> No
     assert key[:6] not in str(shown)
 
 
-@pytest.mark.parametrize("moment", [0, -1, 10**400, 2**40, None, "soon", 1.5, []])
+@pytest.mark.parametrize("moment", [0, -1, 10**400, 2**40, None, True, "soon", 1.5, []])
 def test_what_is_no_moment_is_not_counted_down_to(moment: object) -> None:
     assert seconds_until(moment) is None

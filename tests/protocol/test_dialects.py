@@ -195,7 +195,7 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
         ({"type": "transcription_session.created"}, Dialect.BETA, Kind.TRANSCRIPTION, "beta dialect only"),
         ({"type": "conversation.created", "conversation": {}}, None, Kind.CONVERSATION, "xAI-like"),
         ({"type": "session.created", "session": {"id": "sess_1", "model": "m"}}, None, None, "vLLM-like"),
-        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "vLLM-like"),
+        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type holds what no"),
         ({"type": "session.created"}, None, None, "vLLM-like"),
         ({"type": "transcription.delta"}, None, Kind.TRANSCRIPTION, "vLLM-like"),
         ({"type": "ping"}, None, None, "Inworld-like"),
@@ -257,3 +257,27 @@ def test_no_frame_is_too_odd_to_look_at(frame: dict[str, object]) -> None:
     found = detect_dialect(frame)
     assert isinstance(found, Detected)
     assert found.why
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {"audio": 5, "type": []},
+        {"audio": {}, "type": 5},
+        {"audio": []},
+        {"type": "realtime", "audio": 5},
+        {"output_modalities": "text"},
+        {"modalities": "text"},
+        {"voice": 5, "turn_detection": None},
+        {"object": {}, "audio": {}},
+    ],
+)
+def test_a_session_whose_fields_do_not_fit_is_of_no_dialect(session: dict[str, object]) -> None:
+    detected = detect_dialect({"type": "session.created", "session": session})
+    assert (detected.dialect, detected.kind) == (None, None)
+    assert "holds what no dialect puts there" in detected.why
+
+
+def test_null_fits_everywhere() -> None:
+    session = {"type": "realtime", "audio": None, "output_modalities": None, "max_output_tokens": None}
+    assert detect_dialect({"type": "session.created", "session": session}).dialect is Dialect.GA

@@ -1,0 +1,71 @@
+"""No scenario of the simulator gets a secret out of the probe: neither page nor document, neither log nor report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.config import Flags
+from bridge.simulator.scenarios import SCENARIOS
+from probes.access import access
+from probes.command import Options, run_command
+from probes.output import show
+from probes.redact import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from bridge.secret import Secret
+    from probes.target import Target
+    from reports.model import Finding
+
+
+class Noting(Secrets):
+    """Passes on what it learns, and notes it."""
+
+    def __init__(self, inner: Secrets, met: list[str]) -> None:
+        self.inner, self.met = inner, met
+        super().__init__()
+
+    def learn(self, secret: Secret) -> None:
+        self.met.append(secret.reveal())
+        self.inner.learn(secret)
+
+    def hide(self, text: str) -> str:
+        return self.inner.hide(text)
+
+
+def pieces(secret: str, scenario: str) -> set[str]:
+    """Give all pieces of twelve characters, without those of the scenario's name, which stands in its key."""
+    found = {secret[at : at + 12] for at in range(max(1, len(secret) - 11))}
+    return {piece for piece in found if piece not in f"-{scenario}"}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_scenario_gets_a_piece_of_a_secret_shown(
+    scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    met: list[str] = []
+
+    async def look(target: Target) -> AsyncGenerator[Finding, None]:
+        met.append(target.upstream.api_key.reveal())
+        noting = replace(target, secrets=Noting(target.secrets, met))
+        async for finding in access(noting, every_form=True):
+            yield finding
+
+    options = Options(
+        flags=Flags(timeout=0.3), simulate=scenario, verbose=True, reports=(f"json={tmp_path / 'report.json'}",)
+    )
+    outcome = run_command("sherpa-probe access", look, options, {}, folder=tmp_path)
+    for json, verbose in ((False, False), (False, True), (True, False)):
+        show(outcome, json=json, verbose=verbose, environment={})
+    out, err = capsys.readouterr()
+    everything = (out + err + (tmp_path / "report.json").read_text()).lower()
+    assert "PROBE-CRASHED" not in out
+    assert "/v1/models" in err  # the log of the REST calls is part of what is looked at
+    minted = "client secret …" in out
+    assert len(met) == (2 if minted else 1)
+    assert [p for secret in met for p in pieces(secret.lower(), scenario) if p in everything] == []
