@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test check format nightly autobahn bench clean
+.PHONY: help demo test check format nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests"
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make nightly   the long tests too"
+	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
+	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
 	@echo "make autobahn  Autobahn's test suite against both ends of our WebSocket; needs a CPython 2.7"
 	@echo "make bench     measure; figures are kept in docs/benchmarks.md"
 
@@ -41,6 +43,13 @@ test: $(VENV)/.dev
 
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q
+
+SEEDS ?= 200000
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.core.mutants
+
+simulate: $(VENV)/.dev
+	$(BIN)/python -m bridge.simulation --seeds $(SEEDS) --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

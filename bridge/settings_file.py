@@ -87,6 +87,7 @@ TABLES: Mapping[str, Mapping[str, Shape]] = {
         "tls_cert": Shape.TEXT,
         "tls_key": Shape.TEXT,
         "mint": Shape.FLAG,
+        "prewarm": Shape.NUMBER,
         "rollover": Shape.FLAG,
         "voice": Shape.TEXT,
         "instructions": Shape.TEXT,

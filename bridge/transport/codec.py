@@ -18,6 +18,7 @@ from bridge.transport.link import LinkClosed
 
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
+    from collections.abc import Generator
 
 #: The largest message taken: 15 MiB of audio, the most one append may carry, are 20 MiB of base64, and JSON around it.
 MAX_MESSAGE_BYTES: Final = 24 * 2**20
@@ -49,7 +50,28 @@ class _Core(Protocol):
     """The core, but that the peer may close between the fragments of a message: control frames may stand there.
 
     RFC 6455 5.4 and 5.5. The original answers such a Close with 1002. Of the message there will be no more.
+    A patient one stays open when a message is too long, for whoever wants to say something before the Close frame.
     """
+
+    patient = False
+    overlong: str | None = None
+    """Why a message was too long, once it was; nothing is read behind it."""
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Close for a violation, or only stop reading."""
+        if self.patient and code == TOO_BIG and self.state is State.OPEN:
+            self.overlong = reason
+            self.parser = self._forget()
+            next(self.parser)
+        else:
+            super().fail(code, reason)
+
+    def _forget(self) -> Generator[None]:
+        """Take what comes for nothing, up to the end of the stream."""
+        while not (yield from self.reader.at_eof()):
+            self.reader.discard()
+        self.state = State.CLOSED
+        yield
 
     def recv_frame(self, frame: Frame) -> None:
         """Take one frame, as the core's parser found it."""
@@ -69,19 +91,23 @@ class Codec:
         "_parts",
         "_pings",
         "last_pong_ping",
+        "others_received",
         "pings_received",
         "pongs_received",
         "ready",
     )
 
-    def __init__(self, side: Side, *, max_size: int | None, max_fragments: int) -> None:
+    def __init__(self, side: Side, *, max_size: int | None, max_fragments: int, patient: bool = False) -> None:
         self.ready: deque[str | bytes] = deque()
         """Whole messages, first come first."""
+        self.others_received = 0
+        """Frames that are no message by themselves: pings, pongs, fragments."""
         self.pings_received = 0
         self.pongs_received = 0
         self.last_pong_ping: float | None = None
         """When the ping was sent that the last matching pong answers."""
         self._core = _Core(side, state=State.OPEN, max_size=max_size, logger=SILENT)
+        self._core.patient = patient
         self._max_fragments = max_fragments
         self._parts: list[str | bytes] | None = None
         self._decoder: IncrementalDecoder | None = None
@@ -92,6 +118,11 @@ class Codec:
     def is_open(self) -> bool:
         """No Close went either way, and the stream has not ended."""
         return self._core.state is State.OPEN
+
+    @property
+    def overlong(self) -> str | None:
+        """Why a message was too long, where that does not close; no message comes behind it."""
+        return self._core.overlong
 
     @property
     def stream_ended(self) -> bool:
@@ -128,7 +159,7 @@ class Codec:
                 self._take_text(frame)
             else:
                 self._take_other(frame)
-            if self._end is not None:  # nothing behind a violation is looked at (RFC 6455 7.1.7)
+            if self._end is not None or self.overlong is not None:  # nothing behind it is looked at (RFC 6455 7.1.7)
                 return
 
     def _take_text(self, frame: Frame) -> None:
@@ -138,6 +169,7 @@ class Codec:
             self._fail(BAD_TEXT, f"{error.reason} at byte {error.start}")
 
     def _take_other(self, frame: Frame) -> None:
+        self.others_received += frame.opcode is not Opcode.BINARY or not frame.fin
         if frame.opcode is _PING:
             self.pings_received += 1
         elif frame.opcode is _PONG:
@@ -188,10 +220,10 @@ class Codec:
     def _fail(self, code: int, reason: str) -> None:
         """Close for a violation that the core leaves to us."""
         self._parts = None
-        if self._core.parser_exc is None:  # else the core found another one in the same bytes, and closed for that
-            self._end = LinkClosed(code, reason, by_peer=False)
         if self.is_open:
             self._core.fail(code, reason)
+        if self._core.parser_exc is None and not self.is_open:  # else the core found another one in the same bytes
+            self._end = LinkClosed(code, reason, by_peer=False)
 
     # Out
 
@@ -235,7 +267,7 @@ class Codec:
     def _core_verdict(self) -> LinkClosed:
         core = self._core
         violation = core.parser_exc if not isinstance(core.parser_exc, EOFError) else None
-        if violation is not None and core.close_sent is not None:
+        if (violation is not None or core.overlong is not None) and core.close_sent is not None:
             end = LinkClosed(int(core.close_sent.code), core.close_sent.reason, by_peer=False)
             end.__cause__ = violation
             return end

@@ -72,8 +72,9 @@ class Upgrade:
         *,
         max_size: int | None = MAX_MESSAGE_BYTES,
         max_fragments: int = MAX_FRAGMENTS,
+        patient: bool = False,
     ) -> WebSocketLink:
-        """Answer 101 and give the open link. Raises LinkClosed (1006) when the client has left."""
+        """Answer 101 and give the open link, see there. Raises LinkClosed (1006) when the client has left."""
         self._settled = True
         chosen = (("Sec-WebSocket-Protocol", subprotocol),) if subprotocol is not None else ()
         answer = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self.accept_key))
@@ -89,6 +90,7 @@ class Upgrade:
             max_size=max_size,
             max_fragments=max_fragments,
             peer=self.request.peer,
+            patient=patient,
         )
         return self.link
 

@@ -5,6 +5,7 @@ No routing and no WebSocket here: `door.py` decides what a request is for.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -192,7 +193,7 @@ class HttpStream:
 
     async def _linger(self) -> None:
         left = LINGER_BYTES
-        with trio.move_on_after(LINGER_SECONDS):
+        with trio.move_on_after(LINGER_SECONDS), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             if isinstance(self.stream, trio.abc.HalfCloseableStream):
                 await self.stream.send_eof()
             while left > 0 and (data := await self.stream.receive_some(_READ_BYTES)):

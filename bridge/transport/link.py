@@ -59,6 +59,13 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
         return f"closed by {who}: {self.code if self.code is not None else 'no code'} {self.reason}".rstrip()
 
 
+class MessageTooLarge(Exception):  # noqa: N818 - what the peer did; the link itself is well
+    """The peer sends a message beyond the limit; the text says how far. Nothing more will be read of this link.
+
+    Only a link that was made `patient` raises it: it can still send, and whoever reads is the one to close it.
+    """
+
+
 class HandshakeRefused(Exception):  # noqa: N818 - the server's answer, as it stands
     """The server answered the upgrade with something else than 101. The body is cut at 64 KiB."""
 

@@ -8,10 +8,15 @@ from websockets.protocol import Side
 from bridge.transport.websocket import MAX_MESSAGE_BYTES, WebSocketLink
 
 
-def memory_link_pair(*, max_size: int | None = MAX_MESSAGE_BYTES) -> tuple[WebSocketLink, WebSocketLink]:
-    """Make a client's and a server's end. Real frames go between them; sending never blocks for want of room."""
+def memory_link_pair(
+    *, max_size: int | None = MAX_MESSAGE_BYTES, patient: bool = False
+) -> tuple[WebSocketLink, WebSocketLink]:
+    """Make a client's and a server's end. Real frames go between them; sending never blocks for want of room.
+
+    `max_size` holds for both, `patient` for the server's.
+    """
     ours, theirs = trio.testing.memory_stream_pair()
     return (
         WebSocketLink(ours, Side.CLIENT, max_size=max_size, peer="memory:server"),
-        WebSocketLink(theirs, Side.SERVER, max_size=max_size, peer="memory:client"),
+        WebSocketLink(theirs, Side.SERVER, max_size=max_size, peer="memory:client", patient=patient),
     )

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 import trio
 from websockets.frames import Opcode
+from websockets.protocol import Side
 
 from bridge.transport.codec import ABNORMAL, MAX_FRAGMENTS, MAX_MESSAGE_BYTES, NO_STATUS, Codec, sendable_code
-from bridge.transport.link import LinkClosed
+from bridge.transport.link import LinkClosed, MessageTooLarge
 from bridge.transport.sockets import close_hard, peer_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
-
-    from websockets.protocol import Side
 
 __all__ = ["CLOSE_SECONDS", "MAX_FRAGMENTS", "MAX_MESSAGE_BYTES", "PONG_SECONDS", "WebSocketLink", "sendable_code"]
 
@@ -30,7 +30,8 @@ CLOSE_SECONDS: Final = 2.0
 PONG_SECONDS: Final = 2.0
 #: Pongs kept back while somebody else is writing; beyond this, reading waits too.
 MAX_OWED_BYTES: Final = 64 * 1024
-_READ_BYTES: Final = 64 * 1024
+#: A read may hold a frame in every six bytes, and is decoded at one go: from clients, whom nobody knows, less at once.
+_READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
 
 class WebSocketLink:
@@ -46,8 +47,12 @@ class WebSocketLink:
         max_size: int | None = MAX_MESSAGE_BYTES,
         max_fragments: int = MAX_FRAGMENTS,
         peer: str | None = None,
+        patient: bool = False,
     ) -> None:
-        """Take over a stream whose handshake is done; `early` are bytes that came right behind the handshake."""
+        """Take over a stream whose handshake is done; `early` are bytes that came right behind the handshake.
+
+        `patient`: a message that is too large does not close at once; `receive` raises MessageTooLarge instead.
+        """
         self.stream = stream
         self.peer = peer_name(stream) if peer is None else peer
         self.subprotocol = subprotocol
@@ -55,7 +60,10 @@ class WebSocketLink:
         """When the last pong was read that answers one of our pings, on trio's clock."""
         self.round_trip_seconds: float | None = None
         """How long that ping took there and back (until it was read here)."""
-        self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments)
+        self.on_others: Callable[[int], None] | None = None
+        """Told after each read how many frames came that are no message: pings, pongs, fragments. They cost too."""
+        self._read_bytes = _READ_BYTES[side]
+        self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments, patient=patient)
         self._ready = self._codec.ready
         self._pings_sent = 0
         self._reading, self._writing = trio.Lock(), trio.Lock()
@@ -93,11 +101,15 @@ class WebSocketLink:
 
         Raises LinkClosed at the end, after every message that came before it. A peer that breaks the protocol is told
         so by a Close frame (1002, 1007, 1009) and given up within CLOSE_SECONDS. Cancelling loses nothing.
+        Of a patient link, MessageTooLarge comes in place of 1009, behind the messages before it, again and again.
         It is no checkpoint when a message is here already (at most 64 KiB of them).
         """
         while not self._ready:
             if self._gone:
                 raise self._closed()
+            if self._codec.overlong is not None and self._codec.is_open:
+                await trio.lowlevel.checkpoint()
+                raise MessageTooLarge(self._codec.overlong)
             await self._pull()
         return self._ready.popleft()
 
@@ -109,7 +121,7 @@ class WebSocketLink:
                 return
             if self._early:
                 self._early = False
-            else:
+            elif self._codec.overlong is None or self._codec.is_open:  # else all that may be said was said
                 await self._read()
             if not self._codec.is_open:
                 await self._finish()
@@ -120,16 +132,18 @@ class WebSocketLink:
 
     async def _read(self) -> None:
         try:
-            data = await self.stream.receive_some(_READ_BYTES)
+            data = await self.stream.receive_some(self._read_bytes)
         except trio.BrokenResourceError:
             data = b""
         except trio.ClosedResourceError:  # our side closed it meanwhile
             self._gone = True
             return
-        pongs = self._codec.pongs_received
+        pongs, others = self._codec.pongs_received, self._codec.others_received
         self._codec.feed(data)
         if self._codec.pongs_received != pongs:
             self._note_pong()
+        if self._codec.others_received != others and self.on_others is not None:
+            self.on_others(self._codec.others_received - others)
 
     def _note_pong(self) -> None:
         if self._codec.last_pong_ping is not None:
@@ -180,7 +194,7 @@ class WebSocketLink:
 
     async def _drain(self) -> None:
         """Read on and forget: closing over unread bytes would take our Close from the wire again."""
-        while await self.stream.receive_some(_READ_BYTES):
+        while await self.stream.receive_some(self._read_bytes):
             pass
 
     async def _let_go(self) -> None:

@@ -1,0 +1,1 @@
+"""What a bridge decides: sans-I/O, no clock, no log, no environment, no tasks. Standard library only."""

@@ -1,0 +1,81 @@
+"""What the driver sees of a client, and of whoever watches: protocols only.
+
+The faces themselves (one for each door) stand in `bridge.server`, the observer in `bridge.telemetry`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.core.commands import Forward, Note, Tell
+    from bridge.core.events import Event
+    from bridge.core.session import Statistics
+
+__all__ = ["Face", "FaceClosed", "Frame", "Observer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message to the client, as it goes on the wire."""
+
+    data: bytes
+    binary: bool = False
+    """False: `data` is UTF-8 text."""
+
+
+class FaceClosed(Exception):  # noqa: N818 - an end is not always an error
+    """The client is gone, or its socket takes nothing any more."""
+
+
+class Face(Protocol):
+    """One client at one door: its messages as core events, and the core's words as its messages."""
+
+    @property
+    def peer(self) -> str:
+        """Who it is, for people to read."""
+        ...
+
+    @property
+    def client_id(self) -> str:
+        """What logs, metrics and the client itself call it."""
+        ...
+
+    async def receive(self) -> Event:
+        """Wait for what the client does next. Raises FaceClosed; cancelling loses nothing."""
+        ...
+
+    def render(self, command: Tell | Forward) -> Sequence[Frame]:
+        """Put the core's words into this client's; empty when it is not to hear of it."""
+        ...
+
+    async def send(self, frame: Frame) -> None:
+        """Send one message. Raises FaceClosed. Only one task calls it."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye and let go. Never raises FaceClosed; cancelling lets go at once."""
+        ...
+
+
+class Observer(Protocol):
+    """Whoever counts and logs. Nothing here waits, and nothing here may raise."""
+
+    def began(self, client_id: str, statistics: Callable[[], Statistics]) -> None:
+        """A client's session is driven from now on; `statistics` may be asked until `ended`."""
+        ...
+
+    def note(self, client_id: str, note: Note) -> None:
+        """The core has something to log and to count."""
+        ...
+
+    def forwarded(self, seconds: float) -> None:
+        """An upstream's event was written to its client, so long after it was read here."""
+        ...
+
+    def ended(self, client_id: str) -> None:
+        """Nothing of the session is left."""
+        ...

@@ -1,0 +1,68 @@
+"""The figures of several workers as one: each writes its own into a private folder, whoever is asked adds them up.
+
+What a worker counted outlives it (counters must never fall); its gauges go with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.telemetry.metrics import Snapshot, add_up
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PAST = "past.figures"
+_decoder = msgspec.json.Decoder(Snapshot)
+
+
+class Sheets:
+    """The folder, as one worker sees it."""
+
+    def __init__(self, folder: Path, slot: int) -> None:
+        self._folder, self._slot = folder, slot
+
+    def write(self, own: Snapshot) -> None:
+        """Put this worker's figures down for the others."""
+        _write(self._folder, _name(self._slot), own)
+
+    def all_workers(self, own: Snapshot) -> Snapshot:
+        """Add the others' to these."""
+        return add_up([own, *_read_all(self._folder, without=_name(self._slot))])
+
+
+def bury(folder: Path, slot: int, *, restarted: bool) -> None:
+    """Keep what a worker counted that is gone."""
+    file = folder / _name(slot)
+    gone = _read_all(folder, without="", only=(file.name, _PAST))
+    past = add_up(gone, without_gauges=True)
+    if restarted:
+        restarts = past.values.setdefault("worker_restarts_total", {}).setdefault("", [0.0])
+        restarts[0] += 1
+    _write(folder, _PAST, past)
+    file.unlink(missing_ok=True)
+
+
+def _name(slot: int) -> str:
+    return f"worker-{slot}.figures"
+
+
+def _write(folder: Path, name: str, snapshot: Snapshot) -> None:
+    """Write at once or not at all: somebody may be reading."""
+    fresh = folder / f"{name}.new"
+    fresh.write_bytes(msgspec.json.encode(snapshot))
+    fresh.replace(folder / name)
+
+
+def _read_all(folder: Path, *, without: str, only: tuple[str, ...] | None = None) -> list[Snapshot]:
+    found: list[Snapshot] = []
+    for file in sorted(folder.glob("*.figures")):
+        if file.name == without or (only is not None and file.name not in only):
+            continue
+        try:
+            found.append(_decoder.decode(file.read_bytes()))
+        except (OSError, msgspec.DecodeError):  # gone meanwhile
+            continue
+    return found

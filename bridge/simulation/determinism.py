@@ -1,0 +1,60 @@
+"""One seed decides everything: trio's scheduler, the random bytes of libraries, and the shared generator.
+
+The only place that reaches into trio and into `random`. Everything is put back when the block ends.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+import trio.testing
+from trio._core import _run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+#: Releases of trio whose scheduler was looked at: `_run._r` shuffles each batch once it was sorted by age.
+_KNOWN_TRIO = range(27, 36)
+
+
+class UnknownScheduler(RuntimeError):  # noqa: N818 - says what it is
+    """This trio's scheduler was never looked at: its runs might not be repeatable."""
+
+
+def _check_trio() -> None:
+    major, minor, *_ = trio.__version__.split(".")
+    known = major == "0" and int(minor) in _KNOWN_TRIO and hasattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING")
+    if not known or not isinstance(getattr(_run, "_r", None), random.Random):
+        raise UnknownScheduler(f"trio {trio.__version__}: look at its scheduler before runs are called repeatable")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let chance come from `seed` for the length of the block: not to be used beside other threads."""
+    _check_trio()
+    scheduler: Any = _run
+    private: Any = random  # `secrets` and `uuid` ask the system through these two names
+    source = random.Random(f"bytes:{seed}")
+    saved = (scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate(), random.getstate())  # noqa: SLF001 - isolated here
+    system = (os.urandom, private._urandom)  # noqa: SLF001 - isolated here
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001 - isolated here
+    scheduler._r.seed(f"scheduler:{seed}")  # noqa: SLF001 - isolated here
+    random.seed(f"shared:{seed}")
+    os.urandom = private._urandom = source.randbytes  # noqa: SLF001 - isolated here
+    try:
+        yield
+    finally:
+        os.urandom, private._urandom = system  # noqa: SLF001 - isolated here
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = saved[0]  # noqa: SLF001 - isolated here
+        scheduler._r.setstate(saved[1])  # noqa: SLF001 - isolated here
+        random.setstate(saved[2])
+
+
+def run_seeded(seed: int, main: Callable[[], Awaitable[Any]]) -> Any:
+    """Run `main` under a virtual clock, every choice from `seed`. Raises what it raises."""
+    with seeded(seed):
+        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,0 +1,193 @@
+"""The service as one visit meets it: a simulator of its own, the links to it, and a witness of what goes over them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import httpx
+import trio
+
+from bridge.simulation.links import MemoryLink, Weather
+from bridge.simulator.arrivals import Arrivals, Arrived, SessionRecord
+from bridge.simulator.fault import Fault
+from bridge.simulator.server import Simulator
+from bridge.simulator.session_faults import Reply, Storm, Transcription
+from bridge.simulator.settings import Settings
+from bridge.simulator.wire import CloseFrame, Text
+from bridge.simulator.wire_faults import Duplicate, Truncate
+from bridge.transport.door import serve_stream
+from bridge.transport.http import Request, split_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.protocol.tracer import TracerAccount
+    from bridge.simulation.plan import CallPlan
+    from bridge.simulation.trace import Trace
+    from bridge.simulator.behaviour import Behaviour
+    from bridge.simulator.wire import Act, Life, Timed
+
+#: A day on which every model of the tables is served.
+UNIX_TIME = 1_789_689_600
+_EVENT_ID = re.compile(rb'"event_id":"(event_(\w{14})\d+)"')
+#: Answers are short and fast: what matters is their order.
+PACE = 2.0
+_CONFIGURING = frozenset({"session.update", "transcription_session.update"})
+_CONFIRMED = ("session.updated", "transcription_session.updated")
+#: Faults that would never leave a session by themselves.
+_LASTING = (Reply, Storm, Transcription, Truncate, Duplicate)
+
+
+def unix_now() -> float:
+    """Give the virtual clock's idea of the day."""
+    return UNIX_TIME + trio.current_time()
+
+
+def event_id(frame: bytes) -> tuple[str, str] | None:
+    """Give the id of a native event, and the part of it that names its session."""
+    found = _EVENT_ID.search(frame[:400])
+    return (found[1].decode(), found[2].decode()) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness(Fault):
+    """Changes nothing but the length of the answers; writes down what the service sends, session by session."""
+
+    name: ClassVar[str] = "witness"
+    summary: ClassVar[str] = "writes down what goes out"
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
+    """Events that went out in half: the bridge may pass such a one on or tell of it, as it finds."""
+
+    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:  # noqa: ARG002 - every fault has the same abilities
+        """Let answers be short."""
+        return replace(behaviour, answer="Yes.")
+
+    def outgoing(self, timed: Timed, life: Life) -> Iterable[Timed]:  # noqa: ARG002 - every fault has the same abilities
+        """Write the id down."""
+        act = timed.act
+        found = event_id(act.data) if isinstance(act, Text) and act.type != "error" else None
+        if found is not None and isinstance(act, Text):
+            if act.type == "truncated":
+                self.cut.add(found[0])
+            else:
+                self.sent.setdefault(found[1], []).append(found[0])
+        return (timed,)
+
+
+class _Watched(deque[Arrived]):
+    """The events of one session as they arrive; notes what came before the session was confirmed."""
+
+    def __init__(self, record: SessionRecord, service: Service) -> None:
+        super().__init__(maxlen=500)
+        self._record, self._service = record, service
+
+    def append(self, arrived: Arrived) -> None:
+        """One more has come."""
+        super().append(arrived)
+        self._service.arrived(self._record, arrived.type)
+
+
+class _WatchedArrivals(Arrivals):
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+
+    def open(self, record: SessionRecord) -> None:
+        """A session begins."""
+        record.events = _Watched(record, self._service)
+        super().open(record)
+
+
+class Service:
+    """What one visit's upstream sessions meet."""
+
+    def __init__(self, plan: CallPlan, seed: str, trace: Trace, nursery: trio.Nursery, *, calm: bool) -> None:
+        self._name, self._trace, self._nursery = f"service-{seed}", trace, nursery
+        self._chance = random.Random(f"service:{seed}")
+        self.weather = Weather() if calm else replace(plan.upstream_weather)
+        self.witness = Witness()
+        settings = Settings(seed=self._chance.getrandbits(32), unix_time=unix_now, faults=(self.witness,), pace=PACE)
+        self.simulator = Simulator(settings)
+        self.simulator.arrivals = _WatchedArrivals(self)
+        if not calm:
+            self.simulator.choose(faults=plan.faults)
+        self.links: list[MemoryLink] = []
+        self.early: list[str] = []
+        """What arrived before the session it came to was confirmed."""
+        self.errors: list[Exception] = []
+        self.counts: Counter[str] = Counter()
+
+    def arrived(self, record: SessionRecord, event_type: str) -> None:
+        """Take note of a client event that reached a session."""
+        self._trace.note(self._name, f"< {event_type}")
+        if event_type not in _CONFIGURING and not any(record.sent[name] for name in _CONFIRMED):
+            self.early.append(event_type)
+
+    def open_stream(self) -> trio.abc.Stream:
+        """Open a link to it."""
+        chance = random.Random(self._chance.getrandbits(64))
+        link = MemoryLink(self.weather, chance, lambda kind: self._trace.fault(self._name, f"upstream {kind}"))
+        self.links.append(link)
+        self._trace.note(self._name, "link opened")
+        self._nursery.start_soon(self._serve, link)
+        return link.near
+
+    async def _serve(self, link: MemoryLink) -> None:
+        await serve_stream(
+            link.far,
+            http=self.simulator.http,
+            websocket=self.simulator.websocket,
+            on_error=self.errors.append,
+        )
+        self._trace.note(self._name, "link closed")
+
+    @property
+    def account(self) -> TracerAccount:
+        """What it heard of the visit's speech."""
+        return self.simulator.arrivals.tracer(KEY)
+
+    def act(self, act: Act) -> None:
+        """Do this to every running session."""
+        for connection in list(self.simulator.live.values()):
+            self._trace.fault(self._name, f"service {type(act).__name__}")
+            connection.act(act)
+
+    def calm(self) -> None:
+        """From now on nothing goes wrong: sessions with lasting faults are ended as for a restart of the service."""
+        self.weather.clear()
+        _, faults = self.simulator.assigned.get("", (None, ()))
+        self.simulator.choose()
+        if any(isinstance(fault, _LASTING) for fault in faults):
+            self.act(CloseFrame(1012, "restart"))
+
+
+#: The bridge's key at the service.
+KEY = "sk-simulated-0000000000000000"
+
+
+class Mint(httpx.AsyncBaseTransport):
+    """REST calls that go straight to the simulator's handlers."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one call."""
+        await trio.sleep(self._service.weather.latency_ms / 1000)
+        path, query = split_target(request.url.raw_path.decode())
+        asked = Request(
+            method=request.method,
+            path=path,
+            query=query,
+            target=request.url.raw_path.decode(),
+            headers=tuple((name.lower(), value) for name, value in request.headers.multi_items()),
+            body=await request.aread(),
+            peer="memory",
+        )
+        answer = await self._service.simulator.http(asked)
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(answer.body))

@@ -1,0 +1,37 @@
+"""What happened in a run, line by line, and the hash of it: two runs of one seed are the same run or they are not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+import trio
+
+
+class Trace:
+    """The lines of one run, each with its virtual time. Only their hash is kept unless `keep` is asked for."""
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._hash = hashlib.sha256()
+        self._keep = keep
+        self.lines: list[str] = []
+        self.happened: Counter[str] = Counter()
+        """Faults that came to pass, by kind."""
+
+    def note(self, who: str, what: str) -> None:
+        """Add a line."""
+        line = f"{trio.current_time():11.6f} {who} {what}"
+        self._hash.update(line.encode())
+        self._hash.update(b"\n")
+        if self._keep:
+            self.lines.append(line)
+
+    def fault(self, who: str, kind: str) -> None:
+        """Add a line about a fault, and count it."""
+        self.happened[kind] += 1
+        self.note(who, f"! {kind}")
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits that stand for all of it."""
+        return self._hash.hexdigest()[:16]

@@ -1,0 +1,133 @@
+"""The bridge's counters, gauges and histograms, and their text for Prometheus.
+
+Plain values in one object: no global registry, so that two bridges in a process do not share figures, and no shared
+memory: what several workers counted is added up from their snapshots (`worker_metrics.py`).
+Text format: Prometheus exposition 0.0.4.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.telemetry.escape import escape
+from bridge.telemetry.metric_table import METRICS, PREFIX, Kind, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+#: So many label values are kept apart in one metric; a stranger who makes up more of them is counted as `other`.
+MAX_SERIES = 64
+_OTHER = "other"
+
+
+class Snapshot(msgspec.Struct):
+    """All figures at one moment: `values[metric][label]`, and for histograms the buckets, then the sum."""
+
+    values: dict[str, dict[str, list[float]]] = {}
+
+
+class Metrics:
+    """The figures of one process."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in METRICS}
+        for name, metric in METRICS.items():
+            if not metric.label:  # shown as 0 from the start: a rate over what was never there is no rate
+                self._values[name][""] = _empty(metric)
+
+    def count(self, name: str, by: float = 1, label: str = "") -> None:
+        """Add to a counter. KeyError for a name that the table does not have."""
+        self._series(name, label)[0] += by
+
+    def set(self, name: str, value: float, label: str = "") -> None:
+        """Set a gauge."""
+        self._series(name, label)[0] = value
+
+    def observe(self, name: str, value: float, label: str = "") -> None:
+        """Put one value into a histogram."""
+        series = self._series(name, label)
+        series[bisect_left(METRICS[name].buckets, value)] += 1
+        series[-1] += value
+
+    def value(self, name: str, label: str = "") -> float:
+        """Give a counter or gauge, or how many values a histogram has seen."""
+        series = self._values[name].get(label)
+        if series is None:
+            return 0.0
+        return sum(series[:-1]) if METRICS[name].kind is Kind.HISTOGRAM else series[0]
+
+    def snapshot(self) -> Snapshot:
+        """Give a copy of all figures."""
+        return Snapshot(
+            {name: {label: list(one) for label, one in all_.items()} for name, all_ in self._values.items()}
+        )
+
+    def _series(self, name: str, label: str) -> list[float]:
+        known = self._values[name]
+        series = known.get(label)
+        if series is None:
+            if len(known) >= MAX_SERIES:
+                label = _OTHER
+            series = known.setdefault(label, _empty(METRICS[name]))
+        return series
+
+
+def _empty(metric: Metric) -> list[float]:
+    return [0.0] * (len(metric.buckets) + 2) if metric.kind is Kind.HISTOGRAM else [0.0]
+
+
+def add_up(snapshots: Iterable[Snapshot], *, without_gauges: bool = False) -> Snapshot:
+    """Add figures of several processes; those of one that is gone come `without_gauges`."""
+    total: dict[str, dict[str, list[float]]] = {}
+    for snapshot in snapshots:
+        for name, all_ in snapshot.values.items():
+            if name not in METRICS or (without_gauges and METRICS[name].kind is Kind.GAUGE):
+                continue
+            into = total.setdefault(name, {})
+            for label, series in all_.items():
+                into[label] = [a + b for a, b in zip(into.get(label) or _empty(METRICS[name]), series, strict=True)]
+    return Snapshot(total)
+
+
+def render(snapshot: Snapshot) -> bytes:
+    """Write the figures for Prometheus."""
+    return "".join(_lines(snapshot)).encode()
+
+
+def _lines(snapshot: Snapshot) -> Iterator[str]:
+    for name, metric in METRICS.items():
+        series = snapshot.values.get(name)
+        if not series:
+            continue
+        full = f"{PREFIX}{name}"
+        yield f"# HELP {full} {metric.help}\n# TYPE {full} {metric.kind}\n"
+        for label, values in sorted(series.items()):
+            shown = f'{metric.label}="{_label(label)}"' if metric.label else ""
+            if metric.kind is Kind.HISTOGRAM:
+                yield from _histogram(full, metric, shown, values)
+            else:
+                yield f"{full}{'{' + shown + '}' if shown else ''} {_figure(values[0])}\n"
+
+
+def _histogram(full: str, metric: Metric, shown: str, values: list[float]) -> Iterator[str]:
+    count = 0.0
+    comma = f"{shown}," if shown else ""
+    braces = f"{{{shown}}}" if shown else ""
+    for bound, n in zip((*map(_figure, metric.buckets), "+Inf"), values[:-1], strict=True):
+        count += n
+        yield f'{full}_bucket{{{comma}le="{bound}"}} {_figure(count)}\n'
+    yield f"{full}_sum{braces} {_figure(values[-1])}\n{full}_count{braces} {_figure(count)}\n"
+
+
+def _figure(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _label(value: str) -> str:
+    """Escape a label's value: strangers may have a say in it."""
+    return escape(value, 80).replace("\\", "\\\\").replace('"', '\\"')

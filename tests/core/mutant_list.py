@@ -1,0 +1,251 @@
+"""One-line mistakes in `bridge/core`, and what each would break. `mutants.py` sees to it that a test notices each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A change of one place; `old` stands exactly once in the file."""
+
+    file: str
+    old: str
+    new: str
+    breaks: str
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "states", "Move.LOST: State.RECONNECTING", "Move.LOST: State.INITIALIZING", "a loss counts as a first start"
+    ),
+    # Errors
+    Mutant(
+        "throttle", "if now < self._opens_at:", "if now <= self._opens_at:", "the deadline passes and nothing is done"
+    ),
+    Mutant("throttle", "now + self.window_seconds", "now + self.window_seconds / 2", "two errors in one window"),
+    Mutant("throttle", 'error.code if error.ending else ""', '""', "an error that ends a session is swallowed"),
+    Mutant("throttle", "error.weight >= self.error.weight", "error.weight > self.error.weight", "earlier beats later"),
+    Mutant(
+        "throttle", "(self.ending, not self.retryable)", "(self.ending, self.retryable)", "retryable beats hopeless"
+    ),
+    Mutant("throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
+    Mutant("throttle", "sum(held.suppressed + 1 for", "sum(held.suppressed for", "the last error stands for too few"),
+    Mutant("data", "            generation=self.generation,\n", "", "a late error speaks of the wrong generation"),
+    # Waits
+    Mutant("backoff", "min(attempt - 2,", "min(attempt - 1,", "waits are twice as long"),
+    Mutant("backoff", "return max(bound", "return min(bound", "retry-after is ignored"),
+    Mutant(
+        "backoff", "<= MAX_RETRY_AFTER_SECONDS", "<= 10 * MAX_RETRY_AFTER_SECONDS", "a caller waits for ten minutes"
+    ),
+    # Held
+    Mutant("held_audio", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"),
+    Mutant("held_audio", "> self._limits.others:", ">= self._limits.others:", "fewer messages are held than promised"),
+    Mutant("held_audio", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
+    Mutant(
+        "held_audio",
+        "        _, entry = self._waiting.popleft()",
+        "        _, entry = self._waiting.pop()",
+        "last in, first out",
+    ),
+    Mutant("held_audio", " if isinstance(entry, ClientAudio) is speech)", ")", "speech costs text its place"),
+    Mutant(
+        "held_audio", 'self._give_up(entry, "buffer_full")', "self._count(entry, -1)", "dropped in silence when full"
+    ),
+    Mutant("data", "            self.notice_at = self.now\n", "", "a notice for every dropped chunk"),
+    Mutant("data", "while at_once or self.now >=", "while at_once or self.now >", "a notice's deadline never passes"),
+    # Speech that is sent again
+    Mutant(
+        "unanswered", "ended = self._speech_end is not None or ", "ended = ", "first words lost between end and commit"
+    ),
+    Mutant(
+        "unanswered",
+        "if self._sent and self._quiet:\n            self._forget_before(_bytes",
+        "if self._sent:\n            self._forget_before(_bytes",
+        "speech before the second report is lost",
+    ),
+    Mutant("unanswered", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
+    Mutant("unanswered", "        entries.append(None)", "        pass", "the commit is not sent again"),
+    Mutant(
+        "unanswered",
+        "if self._sent and self._quiet:\n            self._forget_before(self._spoke",
+        "if self._sent:\n            self._forget_before(self._spoke",
+        "a long sentence is forgotten",
+    ),
+    Mutant(
+        "unanswered",
+        "self._past_bound += 0 if self._quiet else ",
+        "self._past_bound += 0 * ",
+        "words past the bound vanish",
+    ),
+    Mutant("unanswered", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
+    Mutant("downward", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
+    Mutant("downward", "data.unanswered.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
+    Mutant("downward", "if data.transcribing:  #", "if not data.transcribing:  #", "written speech is sent twice"),
+    Mutant(
+        "unanswered",
+        "< UNREPORTED_SECONDS:",
+        "< 0:",
+        "what a service said before it stalled hides what it did not hear",
+    ),
+    # Context
+    Mutant("context", "        items.extend(self._sent)\n", "", "a text that went up with the dying session is lost"),
+    Mutant(
+        "context",
+        "        if known is None:\n",
+        "        if known is None or known:\n",
+        "one echo confirms two equal texts",
+    ),
+    Mutant(
+        "context",
+        '"text" if dialect == "beta" else "output_text"',
+        '"output_text"',
+        "beta servers refuse restored turns",
+    ),
+    Mutant(
+        "context",
+        "            del self._turns[item_id]\n",
+        "            pass\n",
+        "unwritten speech is restored as null",
+    ),
+    Mutant(
+        "context",
+        "            self._forgotten += 1\n\n    def restore",
+        "\n    def restore",
+        "forgotten turns are not named",
+    ),
+    Mutant(
+        "updates",
+        "            self._sent.popleft()\n\n",
+        "            pass\n\n",
+        "a refused update spoils every later session",
+    ),
+    Mutant("updates", "both = dict(old)", "both = {}", "updates replace one another"),
+    # Turns
+    Mutant("turns", " or self.asked is not None or self.expected", " or self.expected", "two requests at once"),
+    Mutant(
+        "turns",
+        " or self.asked is not None or self.expected",
+        " or self.asked is not None",
+        "asked into a detected turn",
+    ),
+    Mutant("turns", "self.waiting.appendleft(ask)", "self.waiting.append(ask)", "a refused request loses its place"),
+    Mutant(
+        "turns",
+        "ask = self.asked if self.asked is not None else self.active_ask",
+        "ask = self.asked",
+        "crossed: forgotten",
+    ),
+    Mutant("turns", " and not self.reached_client else", " else", "a half-heard answer is given twice"),
+    Mutant(
+        "turns", "        if self.cancelled:\n            return None\n", "", "an interrupted answer is asked for again"
+    ),
+    Mutant("turns", "if response_id != self.active:", "if False:", "an out-of-band end ends the active response"),
+    Mutant("upward", '.get("conversation") != "none"', '.get("conversation") == "none"', "out of band is sequenced"),
+    Mutant("upward", "if not data.transcribing:", "if True:", "a transcription is asked for an answer"),
+    Mutant("upward", "    turns.waiting.clear()\n", "", "what was interrupted is answered all the same"),
+    Mutant("upward", "    data.turns.owed_since = data.now\n", "", "a commit is owed since the session began"),
+    Mutant("upward", "            data.unanswered.cleared()\n", "            pass\n", "cleared speech is sent again"),
+    Mutant("downward", " is not None:  # null", " != 0:  # null", "an out-of-band response blocks the conversation"),
+    Mutant(
+        "downward",
+        "        _response_failed(data, response)\n    ask_next(data)",
+        "        _response_failed(data, response)",
+        "no next answer",
+    ),
+    Mutant(
+        "downward",
+        "        data.unanswered.commit_refused()\n",
+        "        pass\n",
+        "an empty commit makes a session stall",
+    ),
+    Mutant("downward", "    if event.harmless:", "    if not event.harmless:", "harmless errors are shown, others not"),
+    Mutant(
+        "downward", '"UPSTREAM_ERROR", failure.message', "failure.code, failure.message", "an error by another name"
+    ),
+    # Forwarding and generations
+    Mutant("downward", "    data.do(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
+    Mutant(
+        "session",
+        "generation == data.generation and (data.opening or data.created)",
+        "data.opening or data.created",
+        "late events act",
+    ),
+    Mutant("session", " and (data.opening or data.created)", "", "events of a closed session act"),
+    Mutant("session", "if data.opening and data.created:", "if data.opening:", "ready before it was created"),
+    Mutant("session", "if data.opening and not event.harmless:", "if False:", "a refused configuration is waited out"),
+    Mutant("session", "data.now = max(data.now, now)", "data.now = now", "time goes backwards"),
+    Mutant(
+        "session",
+        "        if not data.over:\n            clock.run_due(data)",
+        "        clock.run_due(data)",
+        "something due after the end",
+    ),
+    Mutant("session", "min(by, self._data.drain_by)", "by", "a second drain prolongs the first"),
+    Mutant("life", "    data.generation += 1\n", "    data.generation += data.generation < 1\n", "generations repeat"),
+    Mutant("life", "    if data.created:\n        return\n", "", "configured twice"),
+    # Clock
+    Mutant("clock", "now >= data.ready_by", "now > data.ready_by", "a deadline that never passes"),
+    Mutant("clock", "now >= data.retry_at", "now > data.retry_at", "an attempt whose deadline never passes"),
+    Mutant(
+        "clock", "max(data.turns.owed_since, data.heard_at)", "data.turns.owed_since", "a talking session is given up"
+    ),
+    Mutant("clock", "data.turns.owed or data.unanswered.owes_commit", "data.turns.owed", "a lost commit is waited for"),
+    Mutant("clock", "        data.expiring_told = True\n", "", "session_expiring is told again and again"),
+    Mutant(
+        "clock", "data.now >= latest or life.paused(data)", "data.now >= latest", "no pause is used for the rollover"
+    ),
+    Mutant(
+        "clock",
+        "data.now >= latest or life.paused(data)",
+        "life.paused(data)",
+        "a session that never pauses dies of age",
+    ),
+    Mutant("clock", "data.now >= drain_by or idle or", "idle or", "a drain that never ends"),
+    # Life
+    Mutant("life", "data.attempt >= _attempts(data)", "data.attempt > _attempts(data)", "one attempt too many"),
+    Mutant("life", "not failure.retryable or not worth", "not worth", "a bad key is tried three times"),
+    Mutant(
+        "life", "        data.do(CloseUpstream(data.generation, reason))\n", "        pass\n", "upstreams are left open"
+    ),
+    Mutant("life", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
+    Mutant(
+        "life", "(*unanswered.item_ids, *turns.unfinished)", "unanswered.item_ids", "a half-written item is restored"
+    ),
+    Mutant(
+        "life",
+        "(*unanswered.item_ids, *turns.unfinished)",
+        "turns.unfinished",
+        "speech comes back twice: as audio and as text",
+    ),
+    Mutant("life", "appendleft(data.ask_again)", "append(data.ask_again)", "the answer that was owed comes last"),
+    Mutant("life", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"),
+    Mutant("life", ">= STABLE_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
+    Mutant("life", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
+    Mutant(
+        "life", "data.reconnects += not (by_intent and stable)", "data.reconnects += 1", "50 rollovers end a session"
+    ),
+    Mutant("life", "data.reconnects > data.settings", "data.reconnects >= data.settings", "49 reconnections, not 50"),
+    Mutant("life", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
+    Mutant(
+        "life",
+        "    _drop_unanswered(data)\n    _drop_held(data)\n    code =",
+        "    code =",
+        "dropped in silence at failure",
+    ),
+    Mutant("life", "    data.tell_dropped(at_once=True)\n", "", "dropped in silence at the close"),
+    Mutant(
+        "life", "    released = data.throttle.flush(data.now)\n", "    released = None\n", "the last error is swallowed"
+    ),
+    Mutant("life", "    data.updates.settle()\n", "", "an update on its way is lost with the session"),
+    Mutant("life", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
+    Mutant("life", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
+    Mutant("life", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
+    Mutant("data", "Turns(waiting=self.turns.waiting)", "Turns()", "requests that waited are forgotten"),
+    Mutant(
+        "data",
+        'fields.get("turn_detection", by_wish)',
+        'fields.get("turn_detection")',
+        "a silent confirmation means manual",
+    ),
+)

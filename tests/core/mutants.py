@@ -1,0 +1,110 @@
+"""Does a test notice each of these mistakes? `python -m tests.core.mutants [part of a file's or mistake's name]`
+
+Each mutant is put into a copy of the package, and the core's tests run there until one fails. Exit 1 when one survives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.core.mutant_list import MUTANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.core.mutant_list import Mutant
+
+ROOT = Path(__file__).parent.parent.parent
+
+#: Ten times what the tests take: a mutant that makes them hang is noticed too.
+LIMIT_SECONDS = 180.0
+_PYTEST = ("-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "--hypothesis-seed=0", "tests/core")
+
+
+def source(root: Path, mutant: Mutant) -> Path:
+    return root / "bridge" / "core" / f"{mutant.file}.py"
+
+
+def apply(mutant: Mutant, text: str) -> str:
+    """Raises ValueError for a mutant that does not stand in the source, or in more than one place."""
+    if text.count(mutant.old) != 1:
+        raise ValueError(f"{mutant.file}: {mutant.old!r} stands there {text.count(mutant.old)} times")
+    return text.replace(mutant.old, mutant.new)
+
+
+def run_tests(folder: Path) -> str | None:
+    """Run the core's tests there; the one that failed first, or None."""
+    environment = {
+        **os.environ,
+        "HYPOTHESIS_PROFILE": "fast",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(folder),
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, *_PYTEST],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "the time"
+    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return None if done.returncode == 0 else (failed or [f"exit {done.returncode}"])[0].rpartition("::")[2]
+
+
+def copy_package(folder: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "core", folder / "tests" / "core", ignore=ignore)
+    shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+def try_out(mutant: Mutant, folder: Path) -> str | None:
+    """Put a mutant in, run the tests, take it out again."""
+    path = source(folder, mutant)
+    sound = path.read_text()
+    path.write_text(apply(mutant, sound))
+    try:
+        return run_tests(folder)
+    finally:
+        path.write_text(sound)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    wanted = [one for one in MUTANTS if all(part in f"{one.file} {one.breaks}" for part in arguments)]
+    survived = 0
+    with tempfile.TemporaryDirectory(prefix="sherpa-mutants-") as name:
+        folder = Path(name)
+        copy_package(folder)
+        if (failed := run_tests(folder)) is not None:
+            say(f"the tests fail without a mutant: {failed}")
+            return 2
+        for mutant in wanted:
+            began = time.monotonic()
+            killer = try_out(mutant, folder)
+            survived += killer is None
+            verdict = f"killed by {killer}" if killer else "SURVIVED"
+            say(f"{time.monotonic() - began:5.1f} s  {mutant.file}: {mutant.breaks}: {verdict}")
+    say(f"{len(wanted) - survived} of {len(wanted)} killed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

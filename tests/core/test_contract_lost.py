@@ -1,0 +1,122 @@
+"""The client protocol's lost sessions: what a fresh one is told, what is sent again, what is named in `lost`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bridge.core.commands import Configure, OpenUpstream
+from bridge.core.events import (
+    AttemptFailed,
+    ClientNative,
+    Tick,
+)
+from bridge.core.states import State
+from tests.core.playbook import Playbook, told
+from tests.core.scenes import (
+    UNAVAILABLE,
+    WISH,
+    by_vad,
+    created,
+    errors,
+    lost,
+    messages,
+    native,
+    only,
+    play,
+    ready_session,
+    upstream_error,
+)
+
+STARTED, STOPPED, COMMITTED = (
+    f"input_audio_buffer.{name}" for name in ("speech_started", "speech_stopped", "committed")
+)
+
+
+def update(**session: Any) -> ClientNative:
+    body = {"type": "session.update", "session": session}
+    return ClientNative("session.update", json.dumps(body).encode(), body)
+
+
+def test_a_lost_session_is_reopened_with_the_same_configuration() -> None:
+    session = ready_session()
+    assert Playbook(session) >> lost() << told("reconnecting", attempt=1) >> Tick()
+    assert (
+        Playbook(session, now=0.25)
+        >> Tick()
+        << OpenUpstream(2, WISH)
+        >> AttemptFailed(2, UNAVAILABLE)
+        << told("reconnecting", attempt=2, maxAttempts=5, delayMs=500, reason=UNAVAILABLE.message)
+    )
+    assert Configure(3, WISH, {}) in play(session, Tick(), created(3), now=0.75)
+
+
+def test_updates_of_the_client_hold_in_the_fresh_session() -> None:
+    session = ready_session()
+    play(session, update(instructions="Be brief.", audio={"output": {"voice": "ash"}}), native("session.updated"))
+    play(session, update(audio={"output": {"speed": 1.2}}, tools=[]), native("session.updated"))
+    play(session, lost(), Tick())
+    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    assert configure.updates == {
+        "instructions": "Be brief.",
+        "audio": {"output": {"voice": "ash", "speed": 1.2}},
+        "tools": [],
+    }
+
+
+def test_an_update_that_was_refused_does_not_spoil_the_fresh_session() -> None:
+    session = ready_session()
+    play(session, update(voice="nobody"), update(instructions="Be brief."))
+    play(session, upstream_error("invalid_value", param="session.voice"), native("session.updated"), lost(), Tick())
+    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    assert configure.updates == {"instructions": "Be brief."}
+
+
+def test_five_attempts_for_one_loss_and_then_connection_lost() -> None:
+    session = ready_session()
+    commands, now = play(session, lost()), 0.0
+    for generation in range(2, 7):
+        now += 8.0
+        commands += play(session, Tick(), AttemptFailed(generation, UNAVAILABLE), now=now)
+    assert [one["attempt"] for one in messages(commands, "reconnecting")] == [1, 2, 3, 4, 5]
+    [error] = messages(commands, "error")
+    assert (error["code"], error["retryable"], error["detail"]["attempts"]) == ("CONNECTION_LOST", True, 5)
+    assert error["detail"]["cause"] == "UPSTREAM_UNAVAILABLE"
+    assert session.statistics().state is State.FAILED
+
+
+def test_waits_grow_from_loss_to_loss_when_sessions_die_young() -> None:
+    session = ready_session()
+    delays, now = [], 0.0
+    for generation in range(1, 7):
+        commands = play(session, lost(generation), now=now)
+        delays += [one["delayMs"] for one in messages(commands, "reconnecting")]
+        now += 8.0
+        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=now)
+    assert delays == [250, 500, 1000, 2000, 4000]
+    assert session.statistics().state is State.FAILED
+
+
+def test_a_session_that_lived_begins_the_count_anew() -> None:
+    session = ready_session()
+    for generation in range(1, 20):
+        [told_of] = messages(play(session, lost(generation), now=20.0 * generation), "reconnecting")
+        assert told_of["attempt"] == 1
+        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=20.0 * generation + 1)
+    assert session.statistics().reconnects == 19
+
+
+def test_attempts_for_the_first_session_do_not_count_for_its_loss() -> None:
+    session = ready_session()
+    assert messages(play(session, lost(), now=0.5), "reconnecting")[0]["attempt"] == 1
+
+
+def test_fifty_reconnections_in_one_sockets_life_are_enough() -> None:
+    session, commands = ready_session(), []
+    for generation in range(1, 52):
+        now = 20.0 * generation
+        commands = play(session, lost(generation), now=now)
+        if generation < 51:
+            assert messages(commands, "reconnecting")
+        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=now + 1)
+    assert errors(commands) == ["CONNECTION_LOST"]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.core.data import SessionData
+from bridge.core.settings import CoreSettings
+
+VAD = {"type": "server_vad"}
+
+
+def learned(session: dict[str, Any], **wish: Any) -> tuple[bool, bool]:
+    """Whether turns are detected, and whether turn detection asks for the answer."""
+    data = SessionData(CoreSettings(), lambda: 0.5)
+    data.wish = wish
+    data.note_configuration(session)
+    return data.unanswered.detecting, data.answers_itself
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({"audio": {"input": {"turn_detection": VAD}}}, (True, True)),
+        ({"audio": {"input": {"turn_detection": None}}}, (False, False)),
+        ({"audio": {"input": {"turn_detection": {**VAD, "create_response": False}}}}, (True, False)),
+        ({"turn_detection": VAD}, (True, True)),
+        ({"turn_detection": None}, (False, False)),
+        ({"type": "transcription", "audio": {"input": {"turn_detection": VAD}}}, (True, False)),
+        ({}, (True, True)),
+        ({"audio": 5, "type": []}, (True, True)),
+    ],
+    ids=str,
+)
+def test_what_the_upstream_confirms_says_who_ends_turns(session: dict[str, Any], expected: tuple[bool, bool]) -> None:
+    assert learned(session) == expected
+
+
+def test_what_the_upstream_does_not_say_is_as_wished() -> None:
+    assert learned({}, turnDetection="none") == (False, False)
+    assert learned({"audio": {"input": {"turn_detection": VAD}}}, turnDetection="none") == (True, True)
+    assert learned({}, kind="transcription") == (True, False)
+
+
+def test_requests_that_wait_outlive_their_upstream_session() -> None:
+    data = SessionData(CoreSettings(), lambda: 0.5)
+    data.turns.wait(b"ask")
+    data.turns.began("r", 0, 0.0)
+    data.begin_upstream()
+    assert (list(data.turns.waiting), data.turns.active) == ([b"ask"], None)

@@ -1,0 +1,221 @@
+"""The command as people and scripts meet it: quick help, exit codes, workers that are replaced, a gentle end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import trio
+import trustme
+
+from bridge.secret import Secret
+from bridge.server.cli import cli, main
+from bridge.server.tickets import MemoryUsed, Verdict, check_ticket
+from bridge.upstream.dial import default_tls, dial
+from tests.server.front import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [
+    sys.executable,
+    "-c",
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from bridge.server.cli import main; main()",
+    str(ROOT),
+]
+TOKEN = "a-token-for-the-tests-0123456789"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith(("OPENAI_", "SHERPA_"))]:
+        monkeypatch.delenv(name)
+
+    def command(*words: str, **environment: str) -> tuple[int, str, str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["sherpa-bridge", *words])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capsys.readouterr()
+        return int(str(code or 0)), out, err
+
+    return command
+
+
+@contextmanager
+def serving(*words: str, folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `serve` as a process, and give its address; it must be gone at the end."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SHERPA_"))}
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=inherited | environment,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        first = process.stderr.readline()
+        found = re.search(r"wss?://(127\.0\.0\.1:\d+)", first)
+        assert found, first + process.stderr.read()
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.stderr.close()
+        process.wait(10)
+
+
+def until(condition: Any, seconds: float = 10) -> Any:
+    """Look again and again until there is something to see."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come about in time")
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    """Whether it does anything yet: an orphan that ended may wait to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from bridge.server.cli import cli; print([m for m in sys.modules if m in ('trio', 'httpx')])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        == "[]\n"
+    )
+
+
+def test_serve_has_the_options_that_are_promised() -> None:
+    options = {option for parameter in cli.commands["serve"].params for option in parameter.opts}
+    promised = (
+        "host port upstream dialect model allow-origin client-token-env max-sessions workers tls-cert tls-key simulate"
+    )
+    assert {f"--{name}" for name in promised.split()} | {"--allow-anonymous"} <= options
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "OPENAI_API_KEY"),
+        (("--simulate", "--host", "0.0.0.0"), "--allow-anonymous"),
+        (("--simulate", "goood"), "did you mean good"),
+        (("--simulate", "--client-token-env", "NOPE"), "NOPE"),
+        (("--simulate", "--allow-origin", "*"), "wildcard"),
+        (("--config", "none.toml"), "there is no such file"),
+        (("--upstream", "api.openai.com", "--api-key-env", "KEY"), "--upstream"),
+        (("--upstream", "ftp://x", "--api-key-env", "KEY"), "scheme"),
+    ],
+)
+def test_what_is_wrong_is_said_and_exits_2(run: Any, command: str, words: tuple[str, ...], told: str) -> None:
+    code, out, err = run(command, *words, KEY="sk-proj-abcdefghijklmnopqrstuvwxyz0123")
+    assert (code, out) == (2, "")
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_a_good_configuration_is_shown_without_its_secrets(run: Any) -> None:
+    code, out, _ = run("check-config", "--client-token-env", "T", T=TOKEN, OPENAI_API_KEY="sk-proj-abcdefghijkl0123")
+    assert code == 0
+    assert "The configuration is good." in out
+    assert "https://api.openai.com/v1" in out
+    assert TOKEN not in out
+
+
+def test_a_ticket_is_printed_alone_and_is_good(run: Any) -> None:
+    code, out, err = run("ticket", "--client-token-env", "T", T=TOKEN)
+    assert (code, err) == (0, "")
+    assert check_ticket(out.strip(), Secret(TOKEN), time.time(), MemoryUsed()) is Verdict.GOOD
+    code, _, err = run("ticket", "--client-token-env", "NOPE")
+    assert code == 2
+    assert "NOPE is not set" in err
+
+
+def test_a_port_that_is_taken_is_said_so(run: Any, tmp_path: Path) -> None:
+    with serving("--simulate", folder=tmp_path) as (_, address):
+        code, _, err = run("serve", "--simulate", "--port", address.rpartition(":")[2])
+        assert code == 2
+        assert "cannot listen" in err
+
+
+@pytest.mark.slow
+def test_workers_share_a_port_are_replaced_and_go_down_gently(tmp_path: Path) -> None:
+    with serving("--simulate", "--workers", "2", folder=tmp_path) as (process, address):
+        ask = f"http://{address}"
+        first = until(lambda: len(found := children(process.pid)) == 2 and found)
+        until(lambda: "sherpa_bridge_workers 2\n" in httpx.get(f"{ask}/metrics").text)
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: len(found := children(process.pid)) == 2 and found != first)
+        until(lambda: "sherpa_bridge_worker_restarts_total 1\n" in httpx.get(f"{ask}/metrics").text)
+        assert httpx.get(f"{ask}/readyz").status_code == 200
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path) -> None:
+    with serving("--simulate", "--workers", "2", folder=tmp_path) as (process, _):
+        workers = until(lambda: len(found := children(process.pid)) == 2 and found)
+        process.kill()
+        process.wait()
+        until(lambda: not any(map(is_running, workers)))
+
+
+async def test_sigterm_drains_and_a_second_one_ends_at_once(tmp_path: Path) -> None:
+    with trio.fail_after(20), serving("--simulate", folder=tmp_path, SHERPA_BRIDGE_DRAIN_SECONDS="600") as served:
+        process, address = served
+        client = Client((await dial(f"ws://{address}/api/openai/realtime")).link)
+        await client.says("create_session")
+        await client.hears("session_ready")
+        await client.link.send_binary(b"\1\2" * 2400)
+        await client.says("text", text="hello")
+        await client.hears("response.created")
+        process.terminate()
+        async with httpx.AsyncClient() as http:
+            while (await http.get(f"http://{address}/readyz")).status_code != 503:  # noqa: ASYNC110 - another process
+                await trio.sleep(0.02)
+        assert process.poll() is None
+        process.terminate()
+        assert await trio.to_thread.run_sync(process.wait, 10) == 0
+        await client.link.abort()
+
+
+async def test_tls_is_spoken_where_a_certificate_is_given(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    trusted = default_tls()
+    authority.configure_trust(trusted)
+    words = ("--simulate", "--tls-cert", "cert.pem", "--tls-key", "key.pem")
+    with trio.fail_after(20), serving(*words, folder=tmp_path) as (_, address):
+        client = Client((await dial(f"wss://{address}/api/openai/realtime", ssl_context=trusted)).link)
+        assert (await client.hears("connected"))["protocol"] == 1
+        await client.link.close()

@@ -1,0 +1,188 @@
+"""Where a setting comes from, what may not be, and how a mistake is named."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from bridge.config import Flags
+from bridge.server.config import BridgeFlags, ConfigError, read_bridge_settings, tls_context
+from bridge.server.options import OPTIONS
+from bridge.settings_file import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.server.settings import BridgeSettings
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
+TOKEN = "a-token-for-the-tests-0123456789"
+
+
+def read(folder: Path, toml: str = "", environment: dict[str, str] | None = None, **given: Any) -> BridgeSettings:
+    if toml:
+        (folder / "sherpa.toml").write_text(toml)
+    flags = BridgeFlags(given=given, simulate="good")
+    return read_bridge_settings(flags, environment or {}, folder)
+
+
+def test_the_file_knows_every_option_and_no_other() -> None:
+    assert set(TABLES["bridge"]) == set(OPTIONS)
+
+
+def test_with_nothing_said_the_bridge_listens_on_loopback_only(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8765, 1)
+    assert settings.clients.token is None
+    assert settings.clients.origins == ()
+    assert settings.clients.max_sessions == 1000
+    assert settings.clients.rates.frames_at_once == 2000
+    assert settings.log_format is None
+
+
+def test_a_flag_wins_over_a_variable_over_the_file_over_the_default(tmp_path: Path) -> None:
+    toml = "[bridge]\nport = 1\nmax_sessions = 1\nworkers = 1\nlocked = ['voice']\n"
+    environment = {"SHERPA_BRIDGE_PORT": "2", "SHERPA_BRIDGE_MAX_SESSIONS": "2", "SHERPA_BRIDGE_WORKERS": " "}
+    settings = read(tmp_path, toml, environment, port=3, locked=())
+    assert (settings.port, settings.clients.max_sessions, settings.workers) == (3, 2, 1)
+    assert settings.clients.locked == {"voice"}
+
+
+def test_everything_the_file_may_say_is_read(tmp_path: Path) -> None:
+    toml = """
+[upstream]
+model = "m"
+[bridge]
+host = "0.0.0.0"
+allow_origin = ["https://App.example.com:443/", "http://localhost:3000"]
+client_token_env = "TOKEN"
+sessions_per_ip = 5
+trusted_proxies = ["10.0.0.1"]
+mint = true
+rollover = false
+voice = "marin"
+instructions = "Be kind."
+turn_detection = "semantic_vad"
+locked = ["model", "tools"]
+max_message_bytes = 100000
+bytes_per_second = 100000
+frames_per_second = 100
+drain_seconds = 2.5
+log_format = "json"
+log_level = "debug"
+"""
+    settings = read(tmp_path, toml, {"TOKEN": TOKEN})
+    rules, house = settings.clients, settings.house
+    assert rules.origins == ("https://app.example.com", "http://localhost:3000")
+    assert rules.token is not None
+    assert rules.token.reveal() == TOKEN
+    assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, ("10.0.0.1",), 100_000)
+    assert (rules.rates.bytes_at_once, rules.rates.frames_at_once) == (800_000, 400)
+    assert (house.mint, house.rollover, house.voice, house.turn_detection) == (True, False, "marin", "semantic_vad")
+    assert (settings.drain_seconds, settings.log_format, settings.log_level) == (2.5, "json", "debug")
+    assert settings.upstream.model.value == "m"
+
+
+def test_variables_hold_lists_and_flags_too(tmp_path: Path) -> None:
+    environment = {
+        "SHERPA_BRIDGE_ALLOW_ORIGIN": "https://a.test, https://b.test",
+        "SHERPA_BRIDGE_MINT": "yes",
+        "SHERPA_BRIDGE_DRAIN_SECONDS": "0",
+    }
+    settings = read(tmp_path, environment=environment)
+    assert settings.clients.origins == ("https://a.test", "https://b.test")
+    assert settings.house.mint
+    assert settings.drain_seconds == 0
+
+
+def test_without_simulation_a_key_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no key: the environment variable OPENAI_API_KEY"):
+        read_bridge_settings(BridgeFlags(given={}), {}, tmp_path)
+    found = read_bridge_settings(
+        BridgeFlags(given={}, upstream=Flags(base_url="https://eu.api.openai.com/v1")),
+        {"OPENAI_API_KEY": KEY},
+        tmp_path,
+    )
+    assert found.upstream.base_url.value == "https://eu.api.openai.com/v1"
+    assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"host": "0.0.0.0"}, ["--host", "--client-token-env", "--allow-anonymous"]),
+        ({"host": "192.0.2.1"}, ["can be reached from elsewhere"]),
+        ({"client_token_env": "NOPE"}, ["NOPE", "--client-token-env", "is not set"]),
+        ({"client_token_env": "SHORT"}, ["SHORT", "less than 16 characters"]),
+        ({"allow_origin": ("*",)}, ["--allow-origin", "wildcard"]),
+        ({"allow_origin": ("https://*.example.com",)}, ["wildcard"]),
+        ({"allow_origin": ("app.example.com",)}, ["is no origin"]),
+        ({"allow_origin": ("null",)}, ["is no origin"]),
+        ({"allow_origin": ("https://a.test/path",)}, ["is no origin", "without a path"]),
+        ({"tls_cert": "/no/cert.pem"}, ["--tls-cert", "needs --tls-key"]),
+        ({"tls_key": "/no/key.pem"}, ["--tls-key", "needs --tls-cert"]),
+        ({"tls_cert": "/no/cert.pem", "tls_key": "/no/key.pem"}, ["--tls-cert", "no file /no/cert.pem"]),
+    ],
+)
+def test_what_must_not_be_is_refused_in_one_line(tmp_path: Path, given: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, environment={"SHORT": "hunter2-hunter2"}, **given)
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == []
+    assert "\n" not in message
+    assert "hunter2-hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("prot = 1", ["[bridge]", "'prot'", "did you mean", "port"]),
+        ("port = 70000", ["sherpa.toml, [bridge] port", "from 0 to 65535"]),
+        ("port = 1.5", ["whole number"]),
+        ("port = 'x'", ["must be a number"]),
+        ("workers = 0", ["[bridge] workers", "from 1 to 64"]),
+        ("locked = ['voise']", ["[bridge] locked", "'voise' cannot be locked", "voice"]),
+        ("locked = 'voice'", ["must be a list of texts"]),
+        ("locked = [1]", ["must be a list of texts"]),
+        ("log_level = 'loud'", ["[bridge] log_level", "there is no 'loud'"]),
+        ("turn_detection = 'vad'", ["there is no 'vad'", "server_vad"]),
+        ("voice = ' '", ["[bridge] voice", "is empty"]),
+        ("max_message_bytes = 10", ["from 65536"]),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"[bridge]\n{toml}\n")
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("PORT", "eight", "must be a whole number, and is 'eight'"), ("MINT", "maybe", "must be true or false")],
+)
+def test_what_is_wrong_in_a_variable_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=f"SHERPA_BRIDGE_{name}: {words}"):
+        read(tmp_path, environment={f"SHERPA_BRIDGE_{name}": value})
+
+
+def test_beyond_loopback_a_token_or_a_plain_word_is_enough(tmp_path: Path) -> None:
+    assert read(tmp_path, host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
+    assert read(tmp_path, environment={"T": TOKEN}, host="0.0.0.0", client_token_env="T").clients.token is not None
+    assert read(tmp_path, host="::1").host == "::1"
+
+
+def test_tls_is_1_2_or_later(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("localhost")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued.cert_chain_pems[0].write_to_path(cert)
+    issued.private_key_pem.write_to_path(key)
+    assert tls_context(str(cert), str(key)).minimum_version is ssl.TLSVersion.TLSv1_2
+    assert read(tmp_path, tls_cert=str(cert), tls_key=str(key)).tls_cert == str(cert)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        tls_context(str(key), str(cert))
+    key.write_text("nonsense")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        read(tmp_path, tls_cert=str(cert), tls_key=str(key))

@@ -1,0 +1,180 @@
+"""The native door's face: what an SDK sees of a bridge, and what it does not."""
+
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.core.commands import Forward, Tell
+from bridge.core.events import BadMessage, ClientAudio, CreateSession
+from bridge.face import FaceClosed, Frame
+from bridge.server.native_face import ClosingFrame, NativeFace, wish_from_query
+from bridge.server.rates import RateLimits
+from bridge.server.reader import Reader
+from bridge.transport.link import LinkClosed
+from bridge.transport.memory import memory_link_pair
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+    from bridge.transport.websocket import WebSocketLink
+
+CREATED = Forward("session.created", b'{"type":"session.created"}')
+UPDATED = Forward("session.updated", b'{"type":"session.updated"}')
+READY = Tell({"type": "session_ready"})
+
+
+def pair(locked: frozenset[str] = frozenset()) -> tuple[WebSocketLink, NativeFace]:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=1000, limits=RateLimits())
+    return client, NativeFace(server, reader, client_id="c", wish={"model": "m"}, locked=locked)
+
+
+def error(frame: Frame) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(frame.data)
+    assert event["type"] == "error"
+    assert event["event_id"].startswith("event_")
+    found: dict[str, Any] = event["error"]
+    assert found["type"] == "bridge_error"
+    return found
+
+
+async def test_connecting_is_the_wish_for_a_session() -> None:
+    client, face = pair()
+    await client.send_text('{"type":"input_audio_buffer.append","audio":"AQI="}')
+    assert face.greeting() == []
+    assert await face.receive() == CreateSession({"model": "m"})
+    assert await face.receive() == ClientAudio(b"\1\2")
+
+
+@pytest.mark.parametrize(
+    ("query", "locked", "wish"),
+    [
+        ({}, (), {}),
+        ({"model": "m"}, (), {"model": "m"}),
+        ({"model": ""}, (), {}),
+        ({"model": "m"}, ("model",), {}),
+        ({"intent": "transcription"}, (), {"kind": "transcription"}),
+        ({"intent": "conversation", "base_url": "http://169.254.169.254", "api_key": "sk"}, (), {}),
+    ],
+)
+def test_only_model_and_intent_are_read_out_of_the_query(
+    query: dict[str, str], locked: tuple[str, ...], wish: dict[str, str]
+) -> None:
+    assert wish_from_query(query, frozenset(locked)) == wish
+
+
+async def test_binary_frames_and_locked_fields_are_refused() -> None:
+    client, face = pair(frozenset({"voice"}))
+    await client.send_binary(b"\1\2")
+    await client.send_text('{"type":"session.update","session":{"voice":"x"}}')
+    await face.receive()
+    for words in ("base64", "voice is set by the server"):
+        bad = await face.receive()
+        assert isinstance(bad, BadMessage)
+        assert words in bad.message
+
+
+async def test_an_sdk_sees_its_session_once_and_no_answer_that_it_did_not_ask_for() -> None:
+    _, face = pair()
+    assert face.render(CREATED) == [Frame(CREATED.frame)]
+    assert face.render(UPDATED) == []
+    assert face.render(READY) == []
+    assert face.render(UPDATED) == [Frame(UPDATED.frame)]
+
+
+async def test_a_reconnection_shows_as_one_more_session_updated() -> None:
+    _, face = pair()
+    for command in (CREATED, UPDATED, READY):
+        face.render(command)
+    seen: list[Frame] = []
+    for command in (Tell({"type": "reconnecting"}), CREATED, UPDATED, Tell({"type": "reconnected", "lost": []})):
+        seen += face.render(command)
+    assert seen == [Frame(UPDATED.frame)]
+
+
+async def test_a_second_attempt_of_the_first_session_shows_no_second_session() -> None:
+    _, face = pair()
+    face.render(CREATED)
+    assert face.render(CREATED) == []
+    assert face.render(Forward("transcription_session.created", b"{}")) == []
+
+
+@pytest.mark.parametrize("kind", ["connected", "session_initializing", "session_expiring", "pong", "session_ready"])
+async def test_the_bridges_own_words_are_not_for_an_sdk(kind: str) -> None:
+    _, face = pair()
+    assert face.render(Tell({"type": kind})) == []
+
+
+async def test_an_error_comes_as_a_native_one() -> None:
+    _, face = pair()
+    message = {"type": "error", "code": "RATE_LIMITED", "message": "Slow.", "detail": {"retryAfterMs": 5}}
+    [frame] = face.render(Tell(message))
+    assert error(frame) == {
+        "type": "bridge_error",
+        "code": "rate_limited",
+        "message": "Slow.",
+        "param": None,
+        "event_id": None,
+        "detail": {"retryAfterMs": 5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "close"),
+    [
+        ("AUTHENTICATION_FAILED", 3000),
+        ("ACCESS_DENIED", 3000),
+        ("MODEL_NOT_AVAILABLE", 4004),
+        ("DIALECT_REFUSED", 4000),
+        ("QUOTA_EXHAUSTED", 1013),
+        ("CONNECTION_LOST", 1011),
+    ],
+)
+async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
+    code: str, close: int, autojump_clock: MockClock
+) -> None:
+    client, face = pair()
+    message = {"type": "error", "code": code, "message": "No.", "detail": {"attempts": 3}}
+    frames = face.render(Tell(message))
+    assert error(frames[0])["code"] == code.lower()
+    for frame in frames:
+        await face.send(frame)
+    await client.receive()
+    with pytest.raises(LinkClosed) as ended:
+        await client.receive()
+    assert (ended.value.code, ended.value.reason) == (close, f"bridge_error.{code.lower()}")
+
+
+async def test_what_was_dropped_and_what_did_not_come_back_is_told() -> None:
+    _, face = pair()
+    dropped = {"type": "audio_dropped", "chunks": 2, "ms": 40, "messages": 1, "reason": "too_old"}
+    [frame] = face.render(Tell(dropped))
+    assert error(frame)["code"] == "audio_dropped"
+    assert "40 ms of audio and 1 other" in error(frame)["message"]
+    [frame] = face.render(Tell({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
+    assert error(frame)["code"] == "session_not_restored"
+    assert "a half-spoken answer, 2 turns" in error(frame)["message"]
+
+
+async def test_a_session_that_reached_its_age_closes_as_the_service_does() -> None:
+    _, face = pair()
+    assert face.render(Tell({"type": "session_closed", "reason": "expired"})) == [
+        ClosingFrame(b"session_expired", code=1001)
+    ]
+    assert face.render(Tell({"type": "session_closed", "reason": "draining"})) == []
+
+
+async def test_a_client_that_is_gone_ends_everything() -> None:
+    client, face = pair()
+    await face.receive()
+    await client.abort()
+    with pytest.raises(FaceClosed):
+        await face.receive()
+    with pytest.raises(FaceClosed):
+        await face.send(Frame(b"{}"))

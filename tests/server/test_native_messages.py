@@ -1,0 +1,88 @@
+"""Native events on their way up: what is let through, what becomes audio, what the server keeps for itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bridge.core.events import BadMessage, ClientAudio, ClientNative
+from bridge.server.native_messages import LOCKABLE, native_door_event
+
+FREE = frozenset[str]()
+
+
+def refusal(message: object, locked: frozenset[str]) -> str:
+    event = native_door_event(message if isinstance(message, str) else json.dumps(message), locked)
+    assert isinstance(event, BadMessage), event
+    assert event.code == "INVALID_MESSAGE"
+    return event.message
+
+
+def test_an_event_goes_up_as_it_was_written() -> None:
+    frame = '{ "type":  "response.cancel", "event_id": "e1" }'
+    event = native_door_event(frame, FREE)
+    assert event == ClientNative("response.cancel", frame.encode(), {"type": "response.cancel", "event_id": "e1"})
+
+
+def test_events_that_nobody_knows_go_up_too() -> None:
+    event = native_door_event('{"type":"future.event"}', FREE)
+    assert isinstance(event, ClientNative)
+    assert event.type == "future.event"
+
+
+def test_an_append_becomes_audio() -> None:
+    frame = '{"event_id":"e","type":"input_audio_buffer.append","audio":"AQIDBA=="}'
+    assert native_door_event(frame, FREE) == ClientAudio(b"\1\2\3\4")
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [("AQID", "3 bytes"), ("!!!!", "not base64"), (3, "must be a text in base64"), (None, "must be a text in base64")],
+)
+def test_an_append_that_holds_no_speech_is_refused(audio: object, words: str) -> None:
+    assert words in refusal({"type": "input_audio_buffer.append", "audio": audio}, FREE)
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for name in reversed(path):
+        value = {name: value}
+    assert isinstance(value, dict)
+    return value
+
+
+_EVENTS = [("session.update", "session"), ("transcription_session.update", "session"), ("response.create", "response")]
+
+
+@pytest.mark.parametrize(("kind", "holder"), _EVENTS)
+@pytest.mark.parametrize(
+    ("name", "path"), [(name, path) for name, paths in LOCKABLE.items() for path in paths], ids=str
+)
+def test_a_locked_field_is_refused_wherever_it_stands(name: str, path: tuple[str, ...], kind: str, holder: str) -> None:
+    event = {"type": kind, holder: _nested(path, None)}
+    assert f"{name} is set by the server" in refusal(event, frozenset({name}))
+    others = frozenset(LOCKABLE) - {name}
+    assert isinstance(native_door_event(json.dumps(event), others), ClientNative)
+
+
+def test_what_was_looked_at_is_what_goes_up() -> None:
+    frame = '{"type":"session.update","session":{"voice":"x"},"session":{"temperature":1}}'
+    event = native_door_event(frame, frozenset({"voice"}))
+    assert isinstance(event, ClientNative)
+    assert json.loads(event.frame) == {"type": "session.update", "session": {"temperature": 1}}
+    assert event.frame.count(b"session") == 2
+
+
+def test_a_type_that_stands_twice_hides_nothing() -> None:
+    frame = '{"type":"input_audio_buffer.append","audio":"AAA=","type":"session.update","session":{"model":"m"}}'
+    assert "model is set by the server" in refusal(frame, frozenset({"model"}))
+
+
+def test_a_session_that_is_no_object_is_refused() -> None:
+    assert "'session' must be an object" in refusal({"type": "session.update", "session": [{"model": "m"}]}, FREE)
+
+
+@pytest.mark.parametrize("frame", ["", "[]", "{}", '{"type":3}', "x" * 5000, '{"type":"a.b","x":' + "[" * 100_000])
+def test_what_is_no_event_is_refused(frame: str) -> None:
+    assert len(refusal(frame, FREE)) < 300

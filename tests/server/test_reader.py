@@ -1,0 +1,105 @@
+"""One client's frames: their pace, their size, their end."""
+
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from bridge.core.events import ClientMisbehaved
+from bridge.face import FaceClosed
+from bridge.server.rates import RateLimits
+from bridge.server.reader import Reader
+from bridge.transport.memory import memory_link_pair
+
+LIMITS = RateLimits(bytes_per_second=1e9, bytes_at_once=1e9, frames_per_second=10, frames_at_once=10)
+
+
+async def test_frames_come_as_they_are() -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    await client.send_text("abc")
+    await client.send_binary(b"\0" * 10)
+    assert await reader.frame() == "abc"
+    assert await reader.frame() == b"\0" * 10
+
+
+async def test_a_message_beyond_the_limit_is_told_with_both_figures() -> None:
+    client, server = memory_link_pair(max_size=10, patient=True)
+    await client.send_text("before")
+    await client.send_binary(b"\0" * 11)
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    assert await reader.frame() == "before"
+    found = await reader.frame()
+    assert isinstance(found, ClientMisbehaved)
+    assert (found.code, found.close_code) == ("MESSAGE_TOO_LARGE", 1009)
+    assert "10" in found.message
+    assert "11" in found.message
+
+
+async def test_pings_count_as_frames_and_a_flood_of_them_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+
+    async def flood() -> None:
+        while True:
+            await client.ping()
+            await trio.sleep(0.05)
+
+    started = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flood)
+        with trio.fail_after(60):
+            found = await reader.frame()
+        nursery.cancel_scope.cancel()
+    assert isinstance(found, ClientMisbehaved)
+    assert found.code == "RATE_EXCEEDED"
+    assert 5 <= trio.current_time() - started < 10
+
+
+async def test_a_few_pings_between_messages_do_no_harm() -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    for n in range(4):
+        await client.ping()
+        await client.send_text(str(n))
+        assert await reader.frame() == str(n)
+
+
+async def test_a_flood_is_read_slowly_and_then_told(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    for _ in range(200):
+        await client.send_text("x")
+    started, read = trio.current_time(), 0
+    with trio.fail_after(60):
+        while isinstance(found := await reader.frame(), str):
+            read += 1
+    took = trio.current_time() - started
+    assert isinstance(found, ClientMisbehaved)
+    assert (found.code, found.close_code) == ("RATE_EXCEEDED", 1008)
+    assert 5 <= took < 5.5
+    assert read == pytest.approx(10 + 10 * took, abs=2)
+
+
+async def test_being_cancelled_while_it_waits_loses_no_frame(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    for n in range(12):
+        await client.send_text(str(n))
+    found = [await reader.frame() for _ in range(11)]
+    with trio.move_on_after(0.05) as scope:
+        await reader.frame()
+    assert scope.cancelled_caught
+    assert [*found, await reader.frame()] == [str(n) for n in range(12)]
+
+
+async def test_the_end_of_the_socket_is_the_end_of_the_client() -> None:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=10, limits=LIMITS)
+    await client.abort()
+    with pytest.raises(FaceClosed):
+        await reader.frame()

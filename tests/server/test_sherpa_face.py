@@ -1,0 +1,130 @@
+"""The client protocol's face: what comes in by it, and what goes out."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.core.commands import Forward, Tell
+from bridge.core.events import BadMessage, ClientAudio, CreateSession, Ping
+from bridge.face import FaceClosed, Frame
+from bridge.server.rates import RateLimits
+from bridge.server.reader import Reader
+from bridge.server.sherpa_face import SherpaFace, stamp
+from bridge.transport.memory import memory_link_pair
+from bridge.upstream.pings import Pinged
+
+if TYPE_CHECKING:
+    from bridge.transport.websocket import WebSocketLink
+
+NOW = datetime(2026, 11, 21, 1, 2, 3, 45_678, UTC)
+STAMP = "2026-11-21T01:02:03.045Z"
+DELTA = json.dumps({"type": "response.output_audio.delta", "delta": b64encode(b"\1\2").decode()}).encode()
+
+
+def pair() -> tuple[WebSocketLink, SherpaFace]:
+    client, server = memory_link_pair()
+    reader = Reader(server, max_bytes=1000, limits=RateLimits())
+    return client, SherpaFace(server, reader, client_id="c-1", clock=lambda: NOW)
+
+
+def told(frames: list[Frame]) -> dict[str, Any]:
+    [frame] = frames
+    assert not frame.binary
+    message: dict[str, Any] = json.loads(frame.data)
+    return message
+
+
+def test_times_are_written_in_utc_with_milliseconds() -> None:
+    assert stamp(NOW) == STAMP
+    assert stamp(NOW.astimezone(timezone(timedelta(hours=3)))) == STAMP
+    assert stamp(NOW.replace(microsecond=0)) == "2026-11-21T01:02:03.000Z"
+
+
+async def test_the_greeting_names_the_client_and_the_protocol() -> None:
+    _, face = pair()
+    assert told(face.greeting()) == {"type": "connected", "clientId": "c-1", "protocol": 1, "timestamp": STAMP}
+
+
+async def test_messages_and_binary_speech_come_in_order() -> None:
+    client, face = pair()
+    await client.send_text('{"type":"ping","id":1}')
+    await client.send_binary(b"\1\2")
+    await client.send_binary(b"")
+    await client.send_binary(b"\1\2\3")
+    assert await face.receive() == Ping(1)
+    assert await face.receive() == ClientAudio(b"\1\2")
+    bad = await face.receive()
+    assert isinstance(bad, BadMessage)
+    assert "3 bytes" in bad.message
+
+
+async def test_the_bridges_words_get_a_time_and_native_events_stay_as_they_are() -> None:
+    _, face = pair()
+    message = {"type": "pong", "id": 3}
+    assert told(face.render(Tell(message))) == {**message, "timestamp": STAMP}
+    assert face.render(Forward("response.done", b'{ "type": "response.done" }')) == [
+        Frame(b'{ "type": "response.done" }')
+    ]
+    assert face.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
+
+
+async def ask(client: WebSocketLink, face: SherpaFace, audio_out: str) -> None:
+    await client.send_text(json.dumps({"type": "create_session", "audioOut": audio_out}))
+    assert isinstance(await face.receive(), CreateSession)
+
+
+@pytest.mark.parametrize("kind", ["response.output_audio.delta", "response.audio.delta"])
+async def test_speech_comes_as_bytes_where_it_was_asked_for(kind: str) -> None:
+    client, face = pair()
+    await ask(client, face, "binary")
+    face.render(Tell({"type": "session_initializing", "attempt": 1}))
+    assert face.render(Forward(kind, DELTA)) == [Frame(b"\1\2", binary=True)]
+    assert face.render(Forward(kind, b'{"delta":""}')) == []
+    assert face.render(Forward(kind, b'{"nothing":1}')) == [Frame(b'{"nothing":1}')]
+    text = b'{"type":"response.output_text.delta","delta":"AQI="}'
+    assert face.render(Forward("response.output_text.delta", text)) == [Frame(text)]
+
+
+async def test_a_wish_that_comes_while_there_is_a_session_changes_nothing() -> None:
+    client, face = pair()
+    await ask(client, face, "base64")
+    face.render(Tell({"type": "session_initializing", "attempt": 1}))
+    await ask(client, face, "binary")
+    face.render(Tell({"type": "session_initializing", "attempt": 2}))
+    assert face.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
+
+
+async def test_text_and_speech_go_out_as_what_they_are() -> None:
+    client, face = pair()
+    await face.send(Frame(b"{}"))
+    await face.send(Frame(b"\1\2", binary=True))
+    assert await client.receive() == "{}"
+    assert await client.receive() == b"\1\2"
+
+
+async def test_a_client_that_is_gone_ends_everything() -> None:
+    client, face = pair()
+    await client.abort()
+    with pytest.raises(FaceClosed):
+        await face.receive()
+    with pytest.raises(FaceClosed):
+        await face.send(Frame(b"{}"))
+    with pytest.raises(FaceClosed):
+        await face.send(Frame(b"\0\0", binary=True))
+    with pytest.raises(FaceClosed):
+        await face.ping()
+    await face.close(1000, "")
+
+
+async def test_the_driver_can_ask_for_a_sign_of_life() -> None:
+    client, face = pair()
+    assert isinstance(face, Pinged)
+    await face.ping()
+    assert face.pings_outstanding == 1
+    await client.send_text('{"type":"ping"}')
+    assert face.peer == "memory:client"

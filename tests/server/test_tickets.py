@@ -1,0 +1,82 @@
+"""Tickets: good once, for a while, and for nobody who made them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.secret import Secret
+from bridge.server.tickets import FolderUsed, MemoryUsed, Used, Verdict, check_ticket, looks_like_ticket, make_ticket
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = Secret("a-token-for-the-tests-0123456789")
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(params=["memory", "folder"])
+def used(request: pytest.FixtureRequest, tmp_path: Path) -> Used:
+    return MemoryUsed() if request.param == "memory" else FolderUsed(tmp_path)
+
+
+def test_a_ticket_is_good_once(used: Used) -> None:
+    ticket = make_ticket(TOKEN, NOW).reveal()
+    assert looks_like_ticket(ticket)
+    assert check_ticket(ticket, TOKEN, NOW + 1, used) is Verdict.GOOD
+    assert check_ticket(ticket, TOKEN, NOW + 1, used) is Verdict.USED
+    assert check_ticket(make_ticket(TOKEN, NOW).reveal(), TOKEN, NOW + 1, used) is Verdict.GOOD
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(59, Verdict.GOOD), (64, Verdict.GOOD), (70, Verdict.EXPIRED)])
+def test_a_ticket_is_good_for_its_time_and_a_little_for_the_clocks(after: float, verdict: Verdict, used: Used) -> None:
+    assert check_ticket(make_ticket(TOKEN, NOW, 60).reveal(), TOKEN, NOW + after, used) is verdict
+
+
+def test_a_ticket_from_the_far_future_is_no_good(used: Used) -> None:
+    ticket = make_ticket(TOKEN, NOW + 10_000).reveal()
+    assert check_ticket(ticket, TOKEN, NOW, used) is Verdict.EXPIRED
+
+
+def test_any_change_spoils_a_ticket(used: Used) -> None:
+    ticket = make_ticket(TOKEN, NOW).reveal()
+    for at in range(len(ticket)):
+        other = "A" if ticket[at] != "A" else "B"
+        changed = f"{ticket[:at]}{other}{ticket[at + 1 :]}"
+        assert check_ticket(changed, TOKEN, NOW, used) is Verdict.NOT_OURS, at
+    assert check_ticket(ticket, Secret("another-token-0123456789abcdefgh"), NOW, used) is Verdict.NOT_OURS
+
+
+@pytest.mark.parametrize(
+    "text", ["", "t1", "t1...", "t1.1.2.3", "t1.²³.a.b", "t1.-1.a.b", "t1." + "9" * 5000, "t1.1.2.3.4"]
+)
+def test_nonsense_is_none_of_ours(text: str, used: Used) -> None:
+    assert check_ticket(text, TOKEN, NOW, used) is Verdict.NOT_OURS
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 601])
+def test_a_ticket_is_short_lived_or_none(seconds: float) -> None:
+    with pytest.raises(ValueError, match="up to 600 s"):
+        make_ticket(TOKEN, NOW, seconds)
+
+
+def test_a_ticket_does_not_show_itself_in_a_text() -> None:
+    ticket = make_ticket(TOKEN, NOW)
+    assert ticket.reveal() not in f"{ticket} {ticket!r}"
+
+
+def test_used_tickets_are_forgotten_once_they_are_expired(tmp_path: Path) -> None:
+    memory, folder = MemoryUsed(), FolderUsed(tmp_path)
+    for n in range(1002):
+        for kind in (memory, folder):
+            assert kind.first_use(str(n), int(NOW), NOW + n)
+    assert len(list(tmp_path.iterdir())) < 1000
+    assert len(memory._until) < 1000
+
+
+def test_two_workers_share_what_was_used(tmp_path: Path) -> None:
+    ticket = make_ticket(TOKEN, NOW).reveal()
+    assert check_ticket(ticket, TOKEN, NOW, FolderUsed(tmp_path)) is Verdict.GOOD
+    assert check_ticket(ticket, TOKEN, NOW, FolderUsed(tmp_path)) is Verdict.USED
+    assert ticket not in str(list(tmp_path.iterdir()))

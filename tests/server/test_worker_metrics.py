@@ -1,0 +1,55 @@
+"""The figures of several workers as one, dead ones included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.server.worker_metrics import Sheets, bury
+from bridge.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def worker(lost: int, ready: int) -> Metrics:
+    metrics = Metrics()
+    metrics.count("sessions_lost_total", lost)
+    metrics.count("errors_sent_total", lost, "RATE_LIMITED")
+    metrics.observe("ready_seconds", 0.3)
+    metrics.set("sessions", ready, "ready")
+    metrics.set("workers", 1)
+    return metrics
+
+
+def test_whoever_is_asked_adds_up_what_the_others_wrote_and_what_is_its_own_now(tmp_path: Path) -> None:
+    one, two = Sheets(tmp_path, 0), Sheets(tmp_path, 1)
+    one.write(worker(100, 100).snapshot())
+    two.write(worker(2, 3).snapshot())
+    total = one.all_workers(worker(1, 1).snapshot()).values
+    assert total["sessions_lost_total"][""] == [3]
+    assert total["errors_sent_total"]["RATE_LIMITED"] == [3]
+    assert total["sessions"]["ready"] == [4]
+    assert total["workers"][""] == [2]
+    assert sum(total["ready_seconds"][""][:-1]) == 2
+
+
+def test_what_a_dead_worker_counted_stays_and_its_gauges_go(tmp_path: Path) -> None:
+    for restart in range(2):
+        Sheets(tmp_path, 1).write(worker(2, 3).snapshot())
+        bury(tmp_path, 1, restarted=True)
+        total = Sheets(tmp_path, 0).all_workers(worker(1, 1).snapshot()).values
+        assert total["sessions_lost_total"][""] == [1 + 2 * (restart + 1)]
+        assert total["sessions"]["ready"] == [1]
+        assert total["worker_restarts_total"][""] == [restart + 1]
+
+
+def test_a_worker_that_died_before_it_wrote_is_buried_too(tmp_path: Path) -> None:
+    bury(tmp_path, 0, restarted=False)
+    total = Sheets(tmp_path, 0).all_workers(worker(1, 1).snapshot()).values
+    assert total["sessions_lost_total"][""] == [1]
+    assert total["worker_restarts_total"][""] == [0]
+
+
+def test_a_broken_sheet_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "worker-1.figures").write_text("{")
+    assert Sheets(tmp_path, 0).all_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]

@@ -1,0 +1,58 @@
+"""The command: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from bridge.simulation.cli import _told, simulate
+from bridge.simulation.plan import draw_plan
+from bridge.simulation.run import Tally, run_many, run_seeds
+from bridge.simulation.world import live_through
+from tests.simulation import defects
+
+
+def test_seeds_are_run_and_counted() -> None:
+    result = CliRunner().invoke(simulate, ["--seeds", "3", "--faults", "latency,drop"])
+    assert result.exit_code == 0
+    assert re.search(r"^seeds +3$", result.output, re.MULTILINE)
+    for word in ("client sessions", "simulated hours", "faults", "invariants"):
+        assert word in result.output
+
+
+def test_one_seed_is_shown_with_its_trace() -> None:
+    result = CliRunner().invoke(simulate, ["--seed", "5"])
+    assert result.exit_code == 0
+    assert f"trace {live_through(draw_plan(5)).digest}" in result.output
+    assert "caller-0.1 connects" in result.output
+
+
+def test_an_unknown_kind_is_named_with_those_that_there_are() -> None:
+    result = CliRunner().invoke(simulate, ["--faults", "rain"])
+    assert result.exit_code == 2
+    assert "'rain'" in result.output
+    assert "half-open" in result.output
+
+
+def test_time_is_a_bound_too() -> None:
+    result = CliRunner().invoke(simulate, ["--minutes", "0.001", "--faults", "none"])
+    assert result.exit_code == 0
+    assert "faults              none" in result.output
+
+
+def test_a_broken_promise_is_exit_code_1_and_names_its_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    tally.add(live_through(draw_plan(0, ()), defect=defects.bent(defects.Doubles)))
+    assert _told(tally, " --faults none") == 1
+    told = capsys.readouterr().out
+    assert "seed 0: caller-0.1: speech_is_accounted_for: " in told
+    assert "--seed 0 --faults none" in told
+
+
+@pytest.mark.slow
+def test_several_processes_do_the_same_work() -> None:
+    alone, together = run_seeds(range(6)), run_many(range(6), tuple(draw_plan(0).kinds), jobs=2)
+    assert (alone.runs, together.runs) == (6, 6)
+    assert not together.failed

@@ -1,0 +1,49 @@
+"""Each invariant bites: a bridge with the mistake that it is about is found out within a few seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.simulation.invariants import INVARIANTS
+from bridge.simulation.plan import draw_plan
+from bridge.simulation.troubles import KINDS
+from bridge.simulation.world import Defect, live_through
+from tests.simulation import defects
+
+_DROPS = ("drop", "close", "reset")
+_ROWS = [
+    ("loses speech", defects.bent(defects.Loses), _DROPS, "speech_is_accounted_for"),
+    ("doubles speech", defects.bent(defects.Doubles), (), "speech_is_accounted_for"),
+    ("swaps speech", defects.bent(defects.Swaps), (), "speech_is_accounted_for"),
+    ("hurts speech", defects.bent(defects.Cuts), (), "speech_is_accounted_for"),
+    ("sends too early", defects.bent(defects.Hurries), (), "nothing_goes_up_before_ready"),
+    ("floods with errors", defects.floods, ("storm",), "errors_keep_their_distance"),
+    ("is silent about ends", defects.silent_about_ends, ("refusal",), "no_ending_error_is_lost"),
+    ("goes back a generation", defects.old_generation, (), "generations_only_grow"),
+    ("forwards an old event", defects.bent(defects.Haunted), _DROPS, "events_come_whole_and_in_order"),
+    ("forwards twice", defects.forwards_twice, (), "events_come_whole_and_in_order"),
+    ("closes an upstream late", defects.bent(defects.Lingers), ("expiry",), "one_upstream_at_a_time"),
+    ("keeps an upstream", defects.bent(defects.Keeps), ("leave",), "nothing_is_left_behind"),
+    ("leaves fields out", defects.bare_messages, (), "messages_are_complete"),
+    ("never gets ready", defects.connector(defects.Hangs), (), "all_comes_good"),
+    ("raises", defects.connector(defects.Fails), (), "the_bridge_makes_no_mistakes"),
+]
+
+
+@pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
+def test_a_bridge_that_breaks_a_promise_is_found_out(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
+    for seed in range(40):
+        outcome = live_through(draw_plan(seed, kinds), defect=defect)
+        if any(f": {invariant}: " in fault for fault in outcome.broken):
+            return
+    pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")
+
+
+def test_every_invariant_has_its_defect() -> None:
+    assert {row[3] for row in _ROWS} == {check.__name__ for check in INVARIANTS}
+
+
+def test_faults_are_drawn_only_where_they_are_allowed() -> None:
+    assert {kind for seed in range(200) for kind in draw_plan(seed).kinds} == set(KINDS)
+    assert {kind for seed in range(50) for kind in draw_plan(seed, ("drop", "stall")).kinds} == {"drop", "stall"}
+    assert not draw_plan(3, ()).kinds

@@ -1,0 +1,42 @@
+"""Thousands of calls, each from a seed, with whatever can go wrong: nothing that is promised is broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.simulation.run import Tally, run_seeds
+from bridge.simulation.troubles import KINDS
+
+_CHUNK = 100
+
+
+def _nothing_is_broken(tally: Tally) -> None:
+    told = [f"seed {outcome.seed}: {fault}" for outcome in tally.failed for fault in outcome.broken]
+    assert not told, "\n".join([*told, "again: python -m bridge.simulation --seed S"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 2_000, _CHUNK))
+def test_calls_keep_every_promise(first: int) -> None:
+    tally = run_seeds(range(first, first + _CHUNK))
+    assert tally.runs == _CHUNK
+    assert tally.visits >= _CHUNK
+    _nothing_is_broken(tally)
+
+
+@pytest.mark.parametrize("seed", [858, 3801, 5704, 5944])
+def test_what_was_once_found_stays_mended(seed: int) -> None:
+    """Speech into a stalled upstream; a failure as the client leaves; a reset behind a refusal; stalls and doubles."""
+    _nothing_is_broken(run_seeds([seed]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_fault_comes_to_pass_by_itself(kind: str) -> None:
+    tally = run_seeds(range(100_000, 100_006), (kind,))
+    _nothing_is_broken(tally)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(1_000_000, 1_020_000, 1_000))
+def test_more_calls_keep_every_promise(first: int) -> None:
+    _nothing_is_broken(run_seeds(range(first, first + 1_000)))

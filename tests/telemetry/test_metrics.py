@@ -1,0 +1,110 @@
+"""Counters, gauges, histograms, and their text."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bridge.telemetry.metric_table import METRICS, PREFIX, Kind
+from bridge.telemetry.metrics import MAX_SERIES, Metrics, Snapshot, add_up, render
+
+
+def parsed(snapshot: Snapshot) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Read the text as Prometheus' own library does."""
+    families = text_string_to_metric_families(render(snapshot).decode())
+    return {(s.name.removeprefix(PREFIX), tuple(s.labels.items())): s.value for f in families for s in f.samples}
+
+
+def test_what_was_counted_is_what_prometheus_reads() -> None:
+    metrics = Metrics()
+    metrics.count("sessions_lost_total")
+    metrics.count("dropped_ms_total", 12.5, "too_old")
+    metrics.set("sessions", 3, "ready")
+    for seconds in (0.05, 0.06, 7, 1000):
+        metrics.observe("ready_seconds", seconds)
+    found = parsed(metrics.snapshot())
+    assert found["sessions_lost_total", ()] == 1
+    assert found["dropped_ms_total", (("reason", "too_old"),)] == 12.5
+    assert found["sessions", (("state", "ready"),)] == 3
+    assert found["ready_seconds_bucket", (("le", "0.05"),)] == 1
+    assert found["ready_seconds_bucket", (("le", "0.1"),)] == 2
+    assert found["ready_seconds_bucket", (("le", "60"),)] == 3
+    assert found["ready_seconds_bucket", (("le", "+Inf"),)] == 4
+    assert found["ready_seconds_count", ()] == 4
+    assert found["ready_seconds_sum", ()] == pytest.approx(1007.11)
+    assert (metrics.value("sessions_lost_total"), metrics.value("ready_seconds"), metrics.value("sessions")) == (
+        1,
+        4,
+        0,
+    )
+
+
+def test_metrics_without_labels_are_there_from_the_start() -> None:
+    found = parsed(Metrics().snapshot())
+    assert found["reconnections_total", ()] == 0
+    assert not any(labels and labels[0][0] != "le" for _, labels in found)
+
+
+@pytest.mark.parametrize("label", ['"} 1\nevil 1\n', "a\\", "\u202e\x1b", "ü" * 500])
+def test_a_label_of_a_strangers_making_breaks_nothing(label: str) -> None:
+    metrics = Metrics()
+    metrics.count("refused_total", 1, label)
+    [(name, labels)] = [key for key in parsed(metrics.snapshot()) if key[0] == "refused_total"]
+    assert name == "refused_total"
+    assert len(labels[0][1]) <= 160
+    assert "\n" not in labels[0][1]
+
+
+def test_labels_that_never_end_are_counted_together() -> None:
+    metrics = Metrics()
+    for n in range(1000):
+        metrics.count("refused_total", 1, str(n))
+    kept = metrics.snapshot().values["refused_total"]
+    assert len(kept) == MAX_SERIES + 1
+    assert kept["other"] == [1000 - MAX_SERIES]
+
+
+def test_a_name_that_the_table_does_not_have_is_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        Metrics().count("nothing_total")
+
+
+def test_figures_of_processes_are_added_and_gauges_left_out_where_told() -> None:
+    one, two = Metrics(), Metrics()
+    for metrics in (one, two):
+        metrics.count("clients_total", 2, "native")
+        metrics.set("connections", 5)
+        metrics.observe("forward_seconds", 0.001)
+    both = add_up([one.snapshot(), two.snapshot()]).values
+    assert (both["clients_total"]["native"], both["connections"][""]) == ([4], [10])
+    assert sum(both["forward_seconds"][""][:-1]) == 2
+    past = add_up([one.snapshot()], without_gauges=True).values
+    assert "connections" not in past
+    assert past["clients_total"]["native"] == [2]
+    assert add_up([Snapshot({"of_another_version": {"": [1.0]}})]).values == {}
+
+
+def test_a_snapshot_is_no_window_on_what_comes_later() -> None:
+    metrics = Metrics()
+    before = metrics.snapshot()
+    metrics.count("sessions_lost_total")
+    assert before.values["sessions_lost_total"][""] == [0]
+
+
+def test_counters_are_named_as_counters() -> None:
+    for name, metric in METRICS.items():
+        assert name.endswith("_total") == (metric.kind is Kind.COUNTER), name
+        assert bool(metric.buckets) == (metric.kind is Kind.HISTOGRAM), name
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "grafana-sherpa-bridge.json").read_text()
+    asked = set(
+        re.findall(rf"{PREFIX}(\w+)", "".join(t["expr"] for p in json.loads(text)["panels"] for t in p["targets"]))
+    )
+    assert asked
+    assert {name.removesuffix("_bucket") for name in asked} <= set(METRICS)

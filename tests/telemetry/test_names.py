@@ -1,0 +1,70 @@
+"""Every note of the core has its line, and counts what it should."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.core.states import State
+from bridge.telemetry.log import LEVELS
+from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.names import COUNTED, LINES, STATES
+
+CORE = Path(__file__).parents[2] / "bridge" / "core"
+
+
+def noted() -> set[str]:
+    """Find the names of all notes in the core's source."""
+    calls = [
+        node
+        for path in CORE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
+    ]
+    named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in ("note", "Note")]
+    return {str(call.args[0].value) for call in named if isinstance(call.args[0], ast.Constant)}
+
+
+def test_every_note_of_the_core_has_a_line_of_its_own() -> None:
+    assert len(noted()) > 10
+    assert noted() - set(LINES) == set()
+
+
+def test_levels_are_levels_and_counts_are_of_notes() -> None:
+    assert {line.level for line in LINES.values()} <= set(LEVELS)
+    assert set(COUNTED) <= set(LINES)
+
+
+def test_the_states_that_are_counted_are_the_cores() -> None:
+    assert tuple(state.name.lower() for state in State) == STATES
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "metric", "label", "value"),
+    [
+        ("upstream.opening", {}, "attempts_total", "", 1),
+        ("attempt.failed", {"code": "ACCESS_DENIED"}, "upstream_forbidden_total", "", 1),
+        ("attempt.failed", {"code": "ACCESS_DENIED"}, "upstream_refusals_total", "ACCESS_DENIED", 1),
+        ("attempt.failed", {"code": "RATE_LIMITED"}, "upstream_forbidden_total", "", 0),
+        ("session.ready", {"bufferedMs": 120}, "buffered_ms_total", "", 120),
+        ("session.ready", {}, "sessions_ready_total", "", 1),
+        ("session.reconnected", {"seconds": 2.5, "resentMs": 40}, "reconnect_seconds", "", 1),
+        ("session.reconnected", {"seconds": 2.5, "resentMs": 40}, "resent_ms_total", "", 40),
+        ("session.lost", {}, "sessions_lost_total", "", 1),
+        ("session.failed", {"code": "X"}, "sessions_failed_total", "X", 1),
+        ("session.closed", {"reason": "ended"}, "sessions_closed_total", "ended", 1),
+        ("held.dropped", {"reason": "too_old", "ms": 40, "chunks": 2}, "dropped_ms_total", "too_old", 40),
+        ("held.dropped", {"reason": "too_old", "ms": 40, "chunks": 2}, "dropped_chunks_total", "too_old", 2),
+        ("held.dropped", {"reason": "too_old", "messages": 3}, "dropped_messages_total", "too_old", 3),
+        ("error.sent", {"code": "RATE_LIMITED"}, "errors_sent_total", "RATE_LIMITED", 1),
+        ("error.held_back", {"code": "RATE_LIMITED"}, "errors_suppressed_total", "RATE_LIMITED", 1),
+        ("upstream.harmless_error", {}, "harmless_errors_total", "", 1),
+    ],
+)
+def test_a_note_is_counted(name: str, fields: dict[str, Any], metric: str, label: str, value: float) -> None:
+    metrics = Metrics()
+    COUNTED[name](metrics, fields)
+    assert metrics.value(metric, label) == value

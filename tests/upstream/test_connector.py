@@ -1,0 +1,268 @@
+"""The connector against the simulator: in memory, and over real sockets where minting is the point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+import trio.testing
+
+from bridge.core.events import SessionConfigured, SessionCreated
+from bridge.protocol.dialects import Dialect
+from bridge.secret import Secret
+from bridge.simulator.wire import CloseFrame
+from bridge.transport.door import Upgrade, serve_stream
+from bridge.transport.http import Request, Response, text_response
+from bridge.upstream.causes import ConnectFailed, UpstreamOver
+from bridge.upstream.connector import RealtimeConnector, UpstreamLink
+from bridge.upstream.dial import DialFailed, Phase, Reason
+from bridge.upstream.rest import upstream_at
+from tests.driving import simulated, virtually
+
+if TYPE_CHECKING:
+    from bridge.upstream.endpoint import Endpoint
+    from bridge.upstream.upstream import Upstream
+
+KEY = Secret("sk-simulated-0000000000000000")
+
+
+def at(base_url: str = "http://upstream.test/v1", key: Secret = KEY, **more: Any) -> Upstream:
+    return upstream_at(base_url, key, **more)
+
+
+async def configured(
+    link: UpstreamLink, wish: dict[str, Any] | None = None
+) -> tuple[SessionCreated, SessionConfigured]:
+    """Take a link through its beginning."""
+    created = await link.receive()
+    await link.configure(wish or {}, {})
+    confirmed = await link.receive()
+    assert isinstance(created, SessionCreated)
+    assert isinstance(confirmed, SessionConfigured)
+    return created, confirmed
+
+
+async def until_over(link: UpstreamLink) -> UpstreamOver:
+    try:
+        while True:
+            await link.receive()
+    except UpstreamOver as over:
+        return over
+
+
+@virtually
+async def test_a_session_is_opened_and_configured() -> None:
+    async with simulated() as (_, connector):
+        link = await connector.open(4, {})
+        created, confirmed = await configured(link, {"voice": "echo", "turnDetection": "none"})
+        await link.close("done")
+    assert (created.generation, created.dialect, created.model) == (4, "ga", "gpt-realtime-2.1")
+    assert created.expires_at == pytest.approx(3600, abs=5)
+    audio = confirmed.body["session"]["audio"]
+    assert (audio["output"]["voice"], audio["input"]["turn_detection"]) == ("echo", None)
+
+
+@virtually
+async def test_audio_events_and_frames_go_up_as_they_are() -> None:
+    async with simulated() as (simulator, connector):
+        link = await connector.open(1, {})
+        await configured(link)
+        await link.send_audio(b"\1\2" * 480)
+        await link.send_event({"type": "input_audio_buffer.clear"})
+        await link.send_frame(b'{"type":"input_audio_buffer.clear"}')
+        await trio.sleep(1)
+        record = next(iter(simulator.arrivals.sessions()))
+        await link.close("done")
+    assert [arrived.type for arrived in record.events][1:] == [
+        "input_audio_buffer.append",
+        "input_audio_buffer.clear",
+        "input_audio_buffer.clear",
+    ]
+    assert record.audio_bytes == 960
+
+
+@virtually
+async def test_a_transcription_session_has_its_own_address() -> None:
+    async with simulated() as (simulator, connector):
+        link = await connector.open(1, {"kind": "transcription"})
+        _, confirmed = await configured(link, {"kind": "transcription"})
+        assert next(iter(simulator.arrivals.sessions())).kind == "transcription"
+        await link.close("done")
+    assert confirmed.body["session"]["type"] == "transcription"
+
+
+@virtually
+async def test_the_end_of_the_socket_is_explained() -> None:
+    async with simulated() as (simulator, connector):
+        link = await connector.open(1, {})
+        created, _ = await configured(link)
+        for connection in simulator.live.values():
+            connection.act(CloseFrame(1001, ""))
+        over = await until_over(link)
+        with pytest.raises(UpstreamOver):
+            await link.send_audio(b"\0\0")
+        with pytest.raises(UpstreamOver):
+            await link.ping()
+    assert over.failure.detail == {"refusal": "GOING-AWAY", "closeCode": 1001, "sessionId": created.session_id}
+
+
+#: What a scenario of the simulator comes to: when opening, or with the first frames.
+REFUSALS = {
+    "invalid-key": ("AUTHENTICATION_FAILED", False),
+    "no-quota": ("QUOTA_EXHAUSTED", False),
+    "credit-exhausted": ("QUOTA_EXHAUSTED", False),
+    "model-gone": ("MODEL_NOT_AVAILABLE", False),
+    "invalid-model": ("MODEL_NOT_AVAILABLE", False),
+    "beta-refused": ("DIALECT_REFUSED", False),
+    "session-limited": ("RATE_LIMITED", True),
+    "server-error": ("UPSTREAM_UNAVAILABLE", True),
+    "session-expired": ("SESSION_EXPIRED", True),
+    "handshake-401": ("AUTHENTICATION_FAILED", False),
+    "handshake-403": ("ACCESS_DENIED", False),
+    "handshake-429": ("RATE_LIMITED", True),
+    "handshake-500": ("UPSTREAM_UNAVAILABLE", True),
+    "handshake-503": ("UPSTREAM_UNAVAILABLE", True),
+    "gateway-502": ("UPSTREAM_UNAVAILABLE", True),
+    "early-eof": ("UPSTREAM_UNAVAILABLE", True),
+    "wrong-accept": ("UPSTREAM_UNAVAILABLE", True),
+    "not-http": ("UPSTREAM_UNAVAILABLE", True),
+    "garbage-frame": ("UPSTREAM_UNAVAILABLE", True),
+    "invalid-utf8": ("UPSTREAM_UNAVAILABLE", True),
+    "dropped": ("CONNECTION_LOST", True),
+    "reset": ("CONNECTION_LOST", True),
+    "closed-1000": ("CONNECTION_LOST", True),
+    "closed-1001": ("CONNECTION_LOST", True),
+    "closed-1013": ("UPSTREAM_UNAVAILABLE", True),
+    "update-refused": ("DIALECT_REFUSED", False),
+}
+
+
+@pytest.mark.parametrize("scenario", REFUSALS)
+@virtually
+async def test_every_refusal_becomes_a_failure(scenario: str) -> None:
+    key = Secret(f"sk-scenario-{scenario}-0123456789abcdef")
+    async with simulated(key=key) as (_, connector):
+        try:
+            link = await connector.open(1, {})
+        except ConnectFailed as failed:
+            failure = failed.failure
+        else:
+            failure = await _first_trouble(link)
+            await link.close("done")
+    assert (failure.code, failure.retryable) == REFUSALS[scenario]
+    assert key.reveal() not in str(failure)
+
+
+async def _first_trouble(link: UpstreamLink) -> Any:
+    try:
+        await link.receive()
+        await link.configure({}, {})
+    except UpstreamOver as over:
+        return over.failure
+    return (await until_over(link)).failure
+
+
+@virtually
+async def test_a_wait_that_the_upstream_asks_for_is_passed_on() -> None:
+    async with simulated(key=Secret("sk-scenario-handshake-429")) as (_, connector):
+        with pytest.raises(ConnectFailed) as raised:
+            await connector.open(1, {})
+    assert raised.value.failure.retry_after_seconds == 7
+
+
+async def test_an_upstream_that_cannot_be_reached_fails_the_attempt() -> None:
+    async def nobody(_: Endpoint) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        raise DialFailed(Phase.TCP, Reason.REFUSED, "upstream.test:80: connection refused")
+
+    connector = RealtimeConnector(at(), open_stream=nobody, environment={})
+    with pytest.raises(ConnectFailed) as raised:
+        await connector.open(1, {})
+    assert (raised.value.failure.code, raised.value.failure.retryable) == ("UPSTREAM_UNAVAILABLE", True)
+
+
+async def test_a_key_that_cannot_be_sent_fails_without_being_quoted() -> None:
+    ours, _ = trio.testing.memory_stream_pair()
+
+    async def stream(_: Endpoint) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        return ours
+
+    connector = RealtimeConnector(at(key=Secret("sk-with\nnewline-0123456789")), open_stream=stream, environment={})
+    with pytest.raises(ConnectFailed) as raised:
+        await connector.open(1, {})
+    assert not raised.value.failure.retryable
+    assert "newline" not in raised.value.failure.message
+
+
+def test_a_proxy_that_cannot_be_used_is_a_mistake_of_the_configuration() -> None:
+    with pytest.raises(ValueError, match="socks5"):
+        RealtimeConnector(at("https://api.openai.com/v1"), environment={"HTTPS_PROXY": "socks5://proxy:1080"})
+
+
+async def test_cancelling_an_opening_leaves_no_socket(autojump_clock: trio.testing.MockClock) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def stream(_: Endpoint) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        return ours
+
+    connector = RealtimeConnector(at(), open_stream=stream, environment={})
+    with trio.move_on_after(5):
+        await connector.open(1, {})
+    assert autojump_clock.current_time() == 5
+    while await theirs.receive_some():
+        pass
+
+
+# What goes over the wire
+
+
+class Door:
+    """Takes one upgrade and notes how it was asked for."""
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+
+    async def http(self, request: Request) -> Response:
+        raise NotImplementedError
+
+    async def socket(self, upgrade: Upgrade) -> None:
+        self.request = upgrade.request
+        await upgrade.refuse(text_response(503, "not now"))
+
+    async def asked_by(self, upstream: Upstream, wish: dict[str, Any] | None = None) -> Request:
+        async with trio.open_nursery() as nursery:
+
+            async def stream(_: Endpoint) -> trio.abc.Stream:
+                ours, theirs = trio.testing.memory_stream_pair()
+
+                async def serve() -> None:
+                    await serve_stream(theirs, http=self.http, websocket=self.socket)
+
+                nursery.start_soon(serve)
+                await trio.lowlevel.checkpoint()
+                return ours
+
+            with pytest.raises(ConnectFailed):
+                await RealtimeConnector(upstream, open_stream=stream, environment={}).open(1, wish or {})
+        assert self.request is not None
+        return self.request
+
+
+async def test_ga_is_spoken_without_the_betas_header() -> None:
+    request = await Door().asked_by(at(), {"model": "a model&intent=x"})
+    assert request.header("authorization") == f"Bearer {KEY.reveal()}"
+    assert request.header("openai-beta") is None
+    assert request.query == {"model": "a model&intent=x"}
+
+
+async def test_the_beta_is_spoken_when_told() -> None:
+    request = await Door().asked_by(at(dialect=Dialect.BETA))
+    assert request.header("openai-beta") == "realtime=v1"
+
+
+async def test_azure_is_asked_in_its_own_form() -> None:
+    request = await Door().asked_by(at("https://house.openai.azure.com", Secret("0123456789abcdef")), {"model": "mine"})
+    assert (request.path, request.header("api-key")) == ("/openai/v1/realtime", "0123456789abcdef")
