@@ -68,12 +68,32 @@ _FUNCTION_CALL_OUTPUT = Object(
 _MCP_APPROVAL_RESPONSE = Object(
     {
         "type": Const("mcp_approval_response"),
-        "id": Text(),
+        **_COMMON,
         "approval_request_id": Text(),
         "approve": Flag(),
         "reason": Maybe(Text()),
     },
     required=("type", "approval_request_id", "approve"),
+)
+_MCP_CALL_FIELDS: Mapping[str, Node] = {"server_label": Text(), "name": Text(), "arguments": Text()}
+_MCP_APPROVAL_REQUEST = Object(
+    {"type": Const("mcp_approval_request"), **_MCP_CALL_FIELDS, **_COMMON},
+    required=("type", *_MCP_CALL_FIELDS),
+)
+_MCP_CALL = Object(
+    {
+        "type": Const("mcp_call"),
+        **_MCP_CALL_FIELDS,
+        "approval_request_id": Maybe(Text()),
+        "output": Maybe(Text()),
+        "error": Maybe(Open("an object")),
+        **_COMMON,
+    },
+    required=("type", *_MCP_CALL_FIELDS),
+)
+_MCP_LIST_TOOLS = Object(
+    {"type": Const("mcp_list_tools"), "server_label": Text(), "tools": ListOf(Open("an object")), **_COMMON},
+    required=("type", "server_label", "tools"),
 )
 _ITEM_REFERENCE = Object({"type": Const("item_reference"), "id": Text()}, required=("type", "id"))
 
@@ -89,9 +109,9 @@ def _items(parts: Mapping[str, Mapping[str, Node]]) -> dict[str, Node]:
 _GA_ITEMS: Mapping[str, Node] = {
     **_items(_GA_PARTS),
     "mcp_approval_response": _MCP_APPROVAL_RESPONSE,
-    "mcp_list_tools": Open(),
-    "mcp_call": Open(),
-    "mcp_approval_request": Open(),
+    "mcp_list_tools": _MCP_LIST_TOOLS,
+    "mcp_call": _MCP_CALL,
+    "mcp_approval_request": _MCP_APPROVAL_REQUEST,
 }
 
 #: The `item` of `conversation.item.create`. A translation session has no items.

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+#: How deep an `Open` value may be nested. Nobody's parameters come near it, and everything that copies, samples or
+#: writes JSON by recursion still has room.
+MAX_DEPTH = 100
+#: What is repeated of a client's own words in a message, so that a refusal is never as long as what it refuses.
+_MAX_ECHO = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """The first thing wrong with a value, ready to be sent as an `error` of type `invalid_request_error`."""
@@ -70,7 +77,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Anything, or anything of one JSON kind (`an object`, `a string`): the inside is not looked at."""
+    """Anything, or anything of one JSON kind (`an object`, `a string`): inside, only the depth is looked at."""
 
     kind: str | None = None
 
@@ -216,12 +223,30 @@ def _out_of_range(value: object, node: Node, path: str) -> Fault | None:
             return _out_of_bounds("integer", number, least, most, path)
         case Number(least, most), int(number) | float(number):
             return _out_of_bounds("decimal", number, least, most, path)
+        case Open(), _ if deeper_than(value, MAX_DEPTH):
+            message = f"Invalid '{path}': nested too deep. Expected at most {MAX_DEPTH} levels."
+            return Fault("invalid_value", message, path)
     return None
+
+
+def deeper_than(value: object, depth: int) -> bool:
+    """Whether arrays and objects are nested deeper than this, without recursion."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def invalid_value(text: str, values: Sequence[str], path: str) -> Fault:
     """Say that a string is none of those that are supported here."""
-    message = f"Invalid value: '{text}'. Supported values are: {listed(values)}."
+    message = f"Invalid value: '{_cut(text)}'. Supported values are: {listed(values)}."
     return Fault("invalid_value", message, path)
 
 
@@ -234,11 +259,12 @@ def listed(values: Sequence[str]) -> str:
 
 
 def _out_of_bounds(name: str, number: float, least: float | None, most: float | None, path: str) -> Fault | None:
+    got = _cut(str(number))
     if least is not None and number < least:
-        expected = f"Expected a value >= {least}, but got {number} instead."
+        expected = f"Expected a value >= {least}, but got {got} instead."
         return Fault(f"{name}_below_min_value", f"Invalid '{path}': {name} below minimum value. {expected}", path)
     if most is not None and number > most:
-        expected = f"Expected a value <= {most}, but got {number} instead."
+        expected = f"Expected a value <= {most}, but got {got} instead."
         return Fault(f"{name}_above_max_value", f"Invalid '{path}': {name} above maximum value. {expected}", path)
     return None
 
@@ -292,7 +318,8 @@ def _check_combination(value: object, node: Combination, path: str) -> Fault | N
     if any(sorted(words) == sorted(allowed) for allowed in node.allowed):
         return None
     supported = " and ".join(str(list(allowed)) for allowed in node.allowed)
-    return Fault("invalid_value", f"Invalid {node.name}: {words}. Supported combinations are: {supported}.", path)
+    message = f"Invalid {node.name}: {_cut(str(words))}. Supported combinations are: {supported}."
+    return Fault("invalid_value", message, path)
 
 
 def _missing(path: str) -> Fault:
@@ -300,4 +327,8 @@ def _missing(path: str) -> Fault:
 
 
 def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+    return f"{path}.{_cut(name)}" if path else _cut(name)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]}…"

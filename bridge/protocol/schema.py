@@ -122,10 +122,12 @@ _BETA_FORMAT = Choice(("pcm16", "g711_ulaw", "g711_alaw"))
 _GA_MODALITIES = Combination("modalities", (("text",), ("audio",)))
 _BETA_MODALITIES = Combination("modalities", (("text",), ("audio", "text")))
 
+#: No session lasts longer than 60 minutes, so no pause or padding in it does. The service names no limit.
+_MAX_VAD_MS = 3_600_000
 _VAD_FIELDS: Mapping[str, Node] = {
     "threshold": Number(0, 1),
-    "prefix_padding_ms": Integer(0),
-    "silence_duration_ms": Integer(0),
+    "prefix_padding_ms": Integer(0, _MAX_VAD_MS),
+    "silence_duration_ms": Integer(0, _MAX_VAD_MS),
     "create_response": Flag(),
     "interrupt_response": Flag(),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.simulator.conversation import Conversation, Item
+    from bridge.simulator.conversation import Item
     from bridge.simulator.stage import Stage
 
 _CLOSING = "This is the simulator speaking; no model was asked."
@@ -31,18 +31,22 @@ class Call:
     """JSON, as the service sends it."""
 
 
-def answer_to(stage: Stage, settings: Mapping[str, Any], extra: Iterable[Item] = ()) -> Say | Call:
-    """Decide on the answer: `settings` is the session with the response's own settings over it."""
-    latest = next(reversed(list(extra)), None) or stage.conversation.last
+def answer_to(stage: Stage, settings: Mapping[str, Any], context: Sequence[Item]) -> Say | Call:
+    """Decide on the answer to `context`, the items that the response reads: the conversation, or input of its own.
+
+    `settings` is the session with the response's own settings over it.
+    """
+    latest = context[-1] if context else None
     if latest is None or latest.type != "function_call_output":
-        tool = _tool_to_call(stage, settings, _asked(stage.conversation, latest))
+        tool = _tool_to_call(stage, settings, _asked(context))
         if tool is not None:
             return Call(str(tool["name"]), json.dumps(_sample(tool.get("parameters") or {})))
     return Say(stage.behaviour.answer or _sentence(latest))
 
 
-def _asked(conversation: Conversation, latest: Item | None) -> str:
-    return latest.text if latest is not None and latest.role == "user" else conversation.last_user_text()
+def _asked(context: Sequence[Item]) -> str:
+    """What the user last typed or said; empty when it is not known."""
+    return next((item.text for item in reversed(context) if item.role == "user"), "")
 
 
 def _sentence(latest: Item | None) -> str:

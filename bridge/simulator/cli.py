@@ -55,14 +55,14 @@ def serve(
     sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
     """
     from bridge.simulator.scenarios import SCENARIOS
-    from bridge.simulator.settings import Settings
+    from bridge.simulator.settings import Settings, factor_fault
 
     if scenario not in SCENARIOS:
         _usage(f"no scenario '{scenario}'{_near(scenario, SCENARIOS)}")
     if control and workers > 1:
         _usage("--control needs --workers 1: a control call reaches one process only")
-    if time_scale <= 0 or pace <= 0:
-        _usage("--time-scale and --pace are above 0")
+    if fault := factor_fault("--time-scale", time_scale) or factor_fault("--pace", pace):
+        _usage(fault)
     if host not in _LOOPBACK and not allow_remote:
         _usage(f"{host} can be reached from elsewhere, and every key is good here: say --allow-remote if you mean it")
     settings = Settings(
@@ -94,8 +94,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     with listening:
         if workers > 1:
             return serve_many(settings, listening, workers, ready)
-        serve_one(settings, listening, ready)
-    return 0
+        return serve_one(settings, listening, ready)
 
 
 def _banner(settings: Settings, address: str, workers: int) -> list[str]:

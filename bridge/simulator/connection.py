@@ -18,6 +18,9 @@ from bridge.simulator.fault import behaviour_under
 from bridge.simulator.wire import CloseFrame, Drop, Freeze, Raw, Reset, Text, Timed
 from bridge.transport.link import LinkClosed
 
+#: A connection that is behind with everything still listens this long before it goes on: it must not turn deaf.
+_LISTEN_SECONDS = 0.001
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,7 +59,8 @@ class Connection:
             if self._over:
                 return
             frame = None
-            with trio.CancelScope(deadline=self._deadline()) as self._receiving:
+            deadline = max(self._deadline(), trio.current_time() + _LISTEN_SECONDS)
+            with trio.CancelScope(deadline=deadline) as self._receiving:
                 frame = await self._next_frame(link)
             now = trio.current_time()
             if frame is None:

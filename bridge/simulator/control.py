@@ -66,6 +66,8 @@ class Control:
             return handler(request)
         except (msgspec.DecodeError, FaultError) as error:
             return json_response(400, {"error": str(error)})
+        except RecursionError:
+            return json_response(400, {"error": "the body is nested too deep"})
         except _NoSuch as error:
             return json_response(404, {"error": str(error)})
 

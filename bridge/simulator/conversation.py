@@ -63,9 +63,10 @@ class Conversation:
         """The newest item."""
         return next(reversed(self._items.values()), None)
 
-    def last_user_text(self) -> str:
-        """What the user last typed or said; empty when it is not known."""
-        return next((item.text for item in reversed(self._items.values()) if item.role == "user"), "")
+    @property
+    def items(self) -> list[Item]:
+        """Every item, oldest first."""
+        return list(self._items.values())
 
     def has_call(self, call_id: object) -> bool:
         """Whether a function call of this id was made."""

@@ -66,9 +66,12 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "nth": (0, math.inf),
     "times": (0, math.inf),
     "after": (0, math.inf),
+    # Eleven days; the time of a session and of a test ends long before.
+    "seconds": (0, 1_000_000),
+    "create.seconds": (-math.inf, 1_000_000),
     "ms": (0, math.inf),
     "jitter": (0, math.inf),
-    "retry-after": (0, math.inf),
+    "retry-after": (0, 1_000_000),
 }
 
 
@@ -114,7 +117,8 @@ def _number(name: str, key: str, text: str, kind: type) -> float:
     except ValueError:
         raise FaultError(f"fault '{name}': {key} takes {wanted}, not '{text}'") from None
     least, most = _BOUNDS.get(f"{name}.{key}", _BOUNDS.get(key, (-math.inf, math.inf)))
-    if not math.isfinite(number) or not least <= number <= most:
+    # Compared, not asked `isfinite`: a whole number may be larger than any float.
+    if not least <= number <= most or abs(number) == math.inf:
         raise FaultError(f"fault '{name}': {key} takes {wanted}{_between(least, most)}, not '{text}'")
     if (name, key) == ("close", "code") and number in _NOT_ON_THE_WIRE:
         raise FaultError(f"no close frame can carry {text}: for an end without one take drop or reset")
@@ -122,9 +126,9 @@ def _number(name: str, key: str, text: str, kind: type) -> float:
 
 
 def _between(least: float, most: float) -> str:
-    if math.isinf(most):
-        return "" if math.isinf(least) else f" from {least:g} up"
-    return f" from {least:g} to {most:g}"
+    if math.isinf(least):
+        return "" if math.isinf(most) else f" up to {most:.0f}"
+    return f" from {least:g} up" if math.isinf(most) else f" from {least:g} to {most:.0f}"
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bridge.protocol.audio import bytes_of, ms_of
 from bridge.protocol.dialects import Kind
 from bridge.protocol.g711 import alaw_to_pcm24k, ulaw_to_pcm24k
+from bridge.protocol.nodes import Fault
 from bridge.simulator import updates
 from bridge.simulator.conversation import Item
 from bridge.simulator.vad import EnergyVad, SpeechStarted, SpeechStopped
@@ -177,22 +178,29 @@ def decoded_audio(stage: Stage, event: Mapping[str, Any]) -> bytes | None:
     if audio is None:
         stage.fail("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
         return None
+    pcm = decode(audio, updates.input_encoding(stage), "audio")
+    if isinstance(pcm, Fault):
+        stage.fail(pcm.code, pcm.message, pcm.param)
+        return None
+    return pcm
+
+
+def decode(audio: object, encoding: str, param: str) -> bytes | Fault:
+    """Give base64 audio of this encoding as PCM16, or what is wrong with it."""
     try:
-        raw = binascii.a2b_base64(audio, strict_mode=True)
+        raw = binascii.a2b_base64(audio, strict_mode=True)  # type: ignore[arg-type]  # a TypeError is an answer, too
     except (binascii.Error, TypeError, ValueError):
-        message = "Invalid 'audio'. Expected base64-encoded audio bytes, but got an invalid value."
-        stage.fail("invalid_value", message, "audio")
-        return None
+        message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
+        return Fault("invalid_value", message, param)
     if len(raw) > MAX_APPEND_BYTES:
-        message = f"Invalid 'audio': at most {MAX_APPEND_BYTES} bytes of audio in one append, got {len(raw)}."
-        stage.fail("string_above_max_length", message, "audio")
-        return None
-    decoder = _DECODERS.get(updates.input_encoding(stage))
+        message = f"Invalid '{param}': at most {MAX_APPEND_BYTES} bytes of audio at once, got {len(raw)}."
+        return Fault("string_above_max_length", message, param)
+    decoder = _DECODERS.get(encoding)
     if decoder is not None:
         return decoder(raw)
     if len(raw) % 2:
-        stage.fail("invalid_value", "Invalid 'audio'. PCM16 has two bytes a sample; this has an odd number.", "audio")
-        return None
+        message = f"Invalid '{param}'. PCM16 has two bytes a sample; this has an odd number."
+        return Fault("invalid_value", message, param)
     return raw
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge.protocol.audio import ms_of
 from bridge.protocol.item_schema import ITEM_SCHEMAS
 from bridge.protocol.nodes import Fault, Integer, check
 from bridge.simulator.conversation import Item
+from bridge.simulator.input_audio import decode
+from bridge.simulator.updates import input_encoding, output_encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bridge.simulator.stage import Stage
 
@@ -35,7 +38,7 @@ def create(stage: Stage, event: Mapping[str, Any]) -> None:
     given = event.get("item")
     if given is None:
         return stage.fail("missing_required_parameter", "Missing required parameter: 'item'.", "item")
-    fault = check(given, ITEM_SCHEMAS[stage.opening.dialect], "item")
+    fault = check(given, ITEM_SCHEMAS[stage.opening.dialect], "item") or audio_fault(stage, given, "item")
     if fault is not None:
         return stage.fail(fault.code, fault.message, fault.param)
     after = event.get("previous_item_id")
@@ -51,16 +54,31 @@ def create(stage: Stage, event: Mapping[str, Any]) -> None:
     return announce(stage, item_from(stage, given), after)
 
 
+def _sounds(stage: Stage, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | Fault]:
+    """Decode the audio of an item's parts, which is coded as the session codes that side's audio."""
+    encoding = output_encoding(stage) if given.get("role") == "assistant" else input_encoding(stage)
+    for index, part in enumerate(given.get("content") or ()):
+        if part.get("audio") is not None:
+            yield decode(part["audio"], encoding, f"{path}.content[{index}].audio")
+
+
+def audio_fault(stage: Stage, given: Mapping[str, Any], path: str) -> Fault | None:
+    """Find audio in a well-formed item that is none."""
+    return next((sound for sound in _sounds(stage, given, path) if isinstance(sound, Fault)), None)
+
+
 def item_from(stage: Stage, given: Mapping[str, Any]) -> Item:
-    """Make an item of what a client wrote."""
+    """Make an item of what a client wrote and `audio_fault` let pass; its audio is measured and forgotten."""
     message = given["type"] == "message"
     known = _MESSAGE_FIELDS if message else _ITEM_FIELDS
     return Item(
         id=str(given.get("id") or stage.new_id("item")),
         type=str(given["type"]),
+        status=given.get("status", "completed"),
         role=given["role"] if message else None,
         content=[_ga_part(part) for part in given["content"]] if message else [],
         fields={key: value for key, value in given.items() if key not in known},
+        audio_ms=sum(ms_of(len(sound)) for sound in _sounds(stage, given) if isinstance(sound, bytes)),
     )
 
 

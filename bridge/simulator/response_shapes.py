@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.simulator.updates import output_encoding, voice_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from bridge.simulator.conversation import Item
     from bridge.simulator.stage import Stage
 
@@ -26,15 +27,12 @@ class Spent:
     output_text: int = 0
     output_audio: int = 0
 
-    def heard(self, items: Mapping[str, Item] | list[Item]) -> None:
+    def heard(self, items: list[Item]) -> None:
         """Count the items that the response reads."""
-        for item in items.values() if isinstance(items, Mapping) else items:
-            self.input_text += tokens_of(item.text)
+        for item in items:
+            written = (str(item.fields.get(name) or "") for name in ("arguments", "output"))
+            self.input_text += tokens_of(item.text) + sum(map(tokens_of, written))
             self.input_audio += round(item.audio_ms * _INPUT_TOKENS_PER_MS)
-
-    def spoke(self, ms: float) -> None:
-        """Count audio that went out."""
-        self.output_audio += round(ms * _OUTPUT_TOKENS_PER_MS)
 
     def shown(self, *, beta: bool) -> dict[str, Any]:
         """Give the `usage` of `response.done`. Images, and what was cached of which kind, came with GA."""
@@ -67,6 +65,11 @@ def tokens_of(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
+def spoken_tokens(ms: float) -> int:
+    """Count the tokens of audio that goes out."""
+    return round(ms * _OUTPUT_TOKENS_PER_MS)
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """One response while it runs."""
@@ -86,6 +89,15 @@ class Run:
     spent: Spent = field(default_factory=Spent)
     status: str = "in_progress"
     status_details: dict[str, Any] | None = None
+    cut_short: bool = False
+    """Whether it reached its `max_output_tokens`."""
+
+    def affords(self, tokens: int) -> bool:
+        """Whether so many more tokens are within `max_output_tokens`; where not, the answer is over."""
+        limit = self.settings.get("max_output_tokens", self.settings.get("max_response_output_tokens"))
+        spent = self.spent.output_text + self.spent.output_audio
+        self.cut_short = isinstance(limit, int) and spent + tokens > limit
+        return not self.cut_short
 
     @property
     def speaks(self) -> bool:

@@ -13,12 +13,13 @@ from bridge.protocol.schema import RESPONSE_SCHEMAS
 from bridge.protocol.sessions import merge
 from bridge.simulator import streaming
 from bridge.simulator.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
-from bridge.simulator.items import item_from
+from bridge.simulator.items import audio_fault, item_from
 from bridge.simulator.response_shapes import Run, rate_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from bridge.protocol.nodes import Fault
     from bridge.simulator.conversation import Item
     from bridge.simulator.schedule import Due
     from bridge.simulator.stage import Stage
@@ -44,7 +45,7 @@ class Responses:
         given = {} if given is None else given
         if stage.opening.kind is not Kind.CONVERSATION:
             return stage.fail("invalid_value", "Responses are not available in transcription sessions.", "type")
-        fault = check(given, RESPONSE_SCHEMAS[stage.opening.dialect], "response")
+        fault = check(given, RESPONSE_SCHEMAS[stage.opening.dialect], "response") or self._input_fault(given)
         if fault is not None:
             return stage.fail(fault.code, fault.message, fault.param)
         in_conversation = given.get("conversation", "auto") != "none"
@@ -56,6 +57,13 @@ class Responses:
             return stage.fail("conversation_already_has_active_response", message)
         return self.start(given, in_conversation=in_conversation)
 
+    def _input_fault(self, given: Mapping[str, Any]) -> Fault | None:
+        faults = (
+            audio_fault(self._stage, item, f"response.input[{index}]")
+            for index, item in enumerate(given.get("input") or ())
+        )
+        return next((fault for fault in faults if fault is not None), None)
+
     def start(self, given: Mapping[str, Any], *, in_conversation: bool = True) -> None:
         """Begin a response. Turn detection calls this itself, and only when none is active."""
         stage = self._stage
@@ -64,25 +72,33 @@ class Responses:
         failing = self._made > behaviour.fail_after
         if behaviour.reply == "silence" and failing:
             return
-        extra = [item for given_item in given.get("input") or () if (item := self._input(given_item))]
+        context = self._context(given.get("input"))
         settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
         settings = merge(stage.config, settings)
         run = Run(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
         run.metadata = given.get("metadata")
-        run.spent.heard(extra or [item for item in (stage.conversation.last,) if item])
+        run.spent.heard(context)
         if in_conversation:
             self.active = run
-        steps = self._steps(run, extra, fails=behaviour.reply == "fail" and failing)
+        steps = self._steps(run, context, fails=behaviour.reply == "fail" and failing)
         self._running[run.id] = (run, steps, None)
         self._next(run, stage.now)
 
-    def _input(self, given: Mapping[str, Any]) -> Item | None:
-        """Give an item of the response's own input; a reference to one that is gone counts as nothing."""
-        if given["type"] == "item_reference":
-            return self._stage.conversation.get(given["id"])
-        return item_from(self._stage, given)
+    def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[Item]:
+        """Give what the response reads: its own input, which may be empty, and else the conversation (OpenAPI).
 
-    def _steps(self, run: Run, extra: list[Item], *, fails: bool) -> Generator[float, None, None]:
+        A reference to an item that is gone counts as nothing.
+        """
+        conversation = self._stage.conversation
+        if given is None:
+            return conversation.items
+        found = (
+            conversation.get(one["id"]) if one["type"] == "item_reference" else item_from(self._stage, one)
+            for one in given
+        )
+        return [item for item in found if item is not None]
+
+    def _steps(self, run: Run, context: list[Item], *, fails: bool) -> Generator[float, None, None]:
         """Run one response. Yields how long to wait (session seconds) before the next step."""
         stage = self._stage
         yield stage.paced(RESPONSE_CREATED_SECONDS)
@@ -93,8 +109,11 @@ class Responses:
             error = {"type": failure.type, "code": failure.code, "message": failure.message}
             self._finish(run, "failed", {"type": "failed", "error": error})
             return
-        yield from streaming.stream(stage, run, extra, self._echo)
-        self._finish(run, "completed", None)
+        yield from streaming.stream(stage, run, context, self._echo)
+        if run.cut_short:
+            self._finish(run, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
+        else:
+            self._finish(run, "completed", None)
 
     def _announce(self, run: Run) -> None:
         if not run.announced:

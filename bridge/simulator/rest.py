@@ -87,6 +87,8 @@ class Rest:
 
     def refusal(self, answer: HttpAnswer) -> Response:
         """Answer as a fault wants it."""
+        if answer.status in _WITHOUT_BODY:
+            return Response(answer.status, (*self.headers(), *answer.headers))
         if answer.ending is not None:
             return self.error(answer.status, answer.ending, answer.headers)
         headers, body = page(answer.status)
@@ -199,6 +201,8 @@ class Rest:
         return self.error(400, ENDINGS["beta_api_shape_disabled"])
 
 
+#: Statuses whose answer has no body (RFC 9110 6.4.1).
+_WITHOUT_BODY = frozenset({204, 205, 304})
 _NOT_JSON = Ending(
     type="invalid_request_error",
     code=None,
@@ -210,7 +214,7 @@ def _json_object(request: Request) -> dict[str, Any] | None:
     """Read the body; an empty one counts as `{}`, as the service takes it."""
     try:
         body = msgspec.json.decode(request.body or b"{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -10,13 +10,14 @@ in-memory link, a property test) brings the clock.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.events import OBSERVED_ACCEPTED_TYPES
+from bridge.protocol.events import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
 from bridge.protocol.nodes import listed
 from bridge.simulator import items, updates
 from bridge.simulator.behaviour import Behaviour, Ending
@@ -35,6 +36,12 @@ __all__ = ["Close", "Opening", "Out", "Script", "Send"]
 _MAX_EVENT_ID = 512
 #: Frames that may come before `session.created` (the official SDKs send right behind the 101): 20 s of speech.
 _MAX_EARLY = 1_000
+#: Nor more than one frame may hold: an append of 15 MiB of audio in base64, and some. What comes beyond is lost.
+_MAX_EARLY_BYTES = 24 * 2**20
+#: An error storm is no denser than this, whatever rate was asked for: a wait of nothing would never end.
+_STORM_SECONDS = 0.001
+#: Actions done in one go. Who drives the script sends in between, so what is late cannot pile up without end.
+_MAX_AT_ONCE = 1_000
 _EXPIRED = "Your session hit the maximum duration of {minutes} minutes."
 _DECODE = msgspec.json.Decoder().decode
 
@@ -58,6 +65,7 @@ class Script:
         self._expiry: Due | None = None
         self._storming = False
         self._early: list[str | bytes] | None = []
+        self._early_bytes = 0
         self._audio = InputAudio(stage, on_speech=self._interrupt, on_turn=self._turn, on_audio=on_audio)
         self._responses = Responses(stage, echo=lambda: self._audio.last_turn, on_idle=self._watch_silence)
         self._idle_order = 0
@@ -124,9 +132,15 @@ class Script:
         self._run_due(now)
         if self._early is None:
             self._take(frame)
-        elif len(self._early) < _MAX_EARLY:
-            self._early.append(frame)
+        else:
+            self._hold(self._early, frame)
         return self._taken()
+
+    def _hold(self, early: list[str | bytes], frame: str | bytes) -> None:
+        """Keep a frame until the session is created; once one was too much, none that follows is kept."""
+        self._early_bytes += sys.getsizeof(frame)
+        if len(early) < _MAX_EARLY and self._early_bytes <= _MAX_EARLY_BYTES and not self._stage.closed:
+            early.append(frame)
 
     def wake(self, now: float) -> list[Out]:
         """Do what is due by now."""
@@ -134,9 +148,12 @@ class Script:
         return self._taken()
 
     def _run_due(self, now: float) -> None:
-        """Run due actions in order, each at the time it was due."""
+        """Run due actions in order, each at the time it was due; very many are left to the next call."""
         stage = self._stage
-        while not stage.closed and (due := stage.schedule.pop(now)) is not None:
+        for _ in range(_MAX_AT_ONCE):
+            due = None if stage.closed else stage.schedule.pop(now)
+            if due is None:
+                break
             stage.now, action = due
             stage.client_event_id = None
             action()
@@ -202,6 +219,10 @@ class Script:
         handler = self._handlers.get(event["type"])
         if handler is None:
             return stage.fail("invalid_value", self._unknown(event["type"]), "type")
+        unknown = event.keys() - _fields_of(event["type"], stage.opening.dialect)
+        if unknown:
+            name = next(name for name in event if name in unknown)[:200]
+            return stage.fail("unknown_parameter", f"Unknown parameter: '{name}'.", name)
         return handler(event)
 
     def _unknown(self, event_type: str) -> str:
@@ -221,7 +242,7 @@ class Script:
         rate = self._stage.behaviour.errors_per_second
         if self._ready and rate > 0 and not self._storming:
             self._storming = True
-            self._stage.later(1 / rate, self._storm)
+            self._stage.later(max(1 / rate, _STORM_SECONDS), self._storm)
 
     def _storm(self) -> None:
         """Send a harmless error, again and again."""
@@ -259,3 +280,9 @@ class Script:
         busy = self._responses.active is not None or self._audio.speaking
         if order == self._idle_order and not busy and self._idle_ms():
             self._audio.commit_silence(idle_ms)
+
+
+def _fields_of(event_type: str, dialect: Dialect) -> frozenset[str]:
+    """The fields of a client event; two that GA sockets accept are described for translations only."""
+    known = CLIENT_EVENTS[dialect].get(event_type) or CLIENT_EVENTS[Dialect.TRANSLATION][event_type]
+    return known.required | known.optional

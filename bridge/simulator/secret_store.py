@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +71,10 @@ class MemorySecrets:
 
 
 class FolderSecrets:
-    """Secrets shared by several processes: a file each in a folder that belongs to the simulator."""
+    """Secrets shared by several processes: a file each, for this user only, in a folder that the simulator owns.
+
+    A file holds the API key that minted the secret, whole, because it says which scenario the secret gets.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -83,7 +87,8 @@ class FolderSecrets:
         secret = _new_secret()
         path = self._path(secret)
         part = path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(minted))
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(minted))
         part.rename(path)
         return secret
 

@@ -1,11 +1,16 @@
-"""`sherpa-sim serve`: one process, or several on one listening socket. Signals end it; the last word is the counts."""
+"""`sherpa-sim serve`: one process, or several on one listening socket. Signals end it.
+
+Exit codes: 130 for an interrupt, 0 for SIGTERM, 1 when a worker ended by itself.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Connections that may wait to be accepted: a reconnect storm of thousands must not be cut by the listener itself.
 _BACKLOG = 4096
+_INTERRUPTED = 130
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,34 +35,59 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-def serve_one(settings: Settings, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve from this process until SIGINT or SIGTERM."""
+def serve_one(settings: Settings, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> int:
+    """Serve from this process until SIGINT or SIGTERM; gives an exit code."""
     simulator = Simulator(settings, MemorySecrets())
-    trio.run(_serve, simulator, listening, ready)
+    return _exit_code(trio.run(_serve, simulator, listening, ready, None))
+
+
+def _exit_code(signal_number: int | None) -> int:
+    return _INTERRUPTED if signal_number == signal.SIGINT else 0
 
 
 def serve_many(settings: Settings, listening: socket.socket, workers: int, ready: Callable[[], None]) -> int:
     """Serve from so many processes until a signal; gives an exit code. A worker that dies ends them all."""
     with tempfile.TemporaryDirectory(prefix="sherpa-sim-") as folder:
-        children = [_start_worker(settings, listening, Path(folder)) for _ in range(workers)]
+        alive, held = os.pipe()
+        children = [_start_worker(settings, listening, Path(folder), alive, held) for _ in range(workers)]
+        received: list[int] = []
+
+        def stop(number: int, _frame: object) -> None:
+            received.append(number)
+            _stop(children)
+
         for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: _stop(children))
+            signal.signal(name, stop)
         ready()
         _, status = os.wait()
         _stop(children)
         for child in children:
             _reap(child)
-        return os.waitstatus_to_exitcode(status)
+        if received:
+            return _exit_code(received[0])
+        code = os.waitstatus_to_exitcode(status)
+        how = f"killed by signal {-code}" if code < 0 else f"exit {code}"
+        sys.stderr.write(f"a worker process ended by itself ({how}), so all of them end\n")
+        return 1
 
 
-def _start_worker(settings: Settings, listening: socket.socket, folder: Path) -> int:
+def _start_worker(settings: Settings, listening: socket.socket, folder: Path, alive: int, held: int) -> int:
+    """Fork a worker. `alive` reads the end of a pipe that only the parent holds open: it ends when the parent does."""
     child = os.fork()
     if child:
         return child
+    code = 1
     try:
-        trio.run(_serve, Simulator(settings, FolderSecrets(folder)), listening, lambda: None)
+        os.close(held)
+        trio.run(_serve, Simulator(settings, FolderSecrets(folder)), listening, lambda: None, alive)
+        code = 0
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except BaseException:  # noqa: BLE001 - this process ends here, whatever it was, and must say why
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def _stop(children: list[int]) -> None:
@@ -74,12 +105,26 @@ def _reap(child: int) -> None:
         return
 
 
-async def _serve(simulator: Simulator, listening: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(
+    simulator: Simulator, listening: socket.socket, ready: Callable[[], None], alive: int | None
+) -> int | None:
+    """Serve until a signal, or until the pipe `alive` ends; gives the signal."""
+    received: int | None = None
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             nursery.start_soon(trio.serve_listeners, simulator.serve_stream, [listener])
+            if alive is not None:
+                nursery.start_soon(_until_orphaned, alive, nursery.cancel_scope)
             ready()
-            async for _ in signals:
+            async for number in signals:
+                received = number
                 nursery.cancel_scope.cancel()
                 break
+    return received
+
+
+async def _until_orphaned(alive: int, scope: trio.CancelScope) -> None:
+    """Cancel when nobody holds the other end any more: the parent is gone, killed perhaps."""
+    await trio.lowlevel.wait_readable(alive)
+    scope.cancel()

@@ -18,6 +18,11 @@ def _at(on: str, place: Place) -> bool:
     return on == "all" or place in on.split("+")
 
 
+def _retry_after(seconds: float) -> tuple[tuple[str, str], ...]:
+    """The header, in digits only: `1e+06` would be no number to its reader."""
+    return (("retry-after", f"{seconds:.3f}".rstrip("0").rstrip(".")),) if seconds else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Refuse(Fault):
     """Refuse with an error of the service, as the service does it at each place."""
@@ -34,7 +39,7 @@ class Refuse(Fault):
         over_http = visit.place is not Place.SOCKET or visit.azure
         if not over_http or not self._refuses(visit.place, visit.attempt):
             return None
-        headers = (("retry-after", f"{self.retry_after:g}"),) if self.retry_after else ()
+        headers = _retry_after(self.retry_after)
         status, ending = REST_STATUS[self.code], ENDINGS[self.code]
         spoken = in_azure_words(status, ending) if visit.azure else ending
         return HttpAnswer(status=status, ending=spoken, headers=headers)
@@ -67,7 +72,7 @@ class Http(Fault):
         """Answer so for the first `times` visits, or always."""
         if not _at(self.on, visit.place) or 0 < self.times < visit.attempt:
             return None
-        headers = (("retry-after", f"{self.retry_after:g}"),) if self.retry_after else ()
+        headers = _retry_after(self.retry_after)
         ending = said_with(self.status, self.says, azure=visit.azure)
         return HttpAnswer(status=self.status, ending=ending, headers=headers)
 

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 DialectMode = Literal["ga", "beta", "both"]
 
+#: What a factor of time may be: beyond it a session would be over in the moment it begins, or outlive its program.
+FACTORS = (0.001, 1_000_000.0)
+
+
+def factor_fault(name: str, value: float) -> str | None:
+    """Say in a sentence why this is no factor of time, nan included; None when it is one."""
+    least, most = FACTORS
+    return None if least <= value <= most else f"{name} takes a number from {least:g} to {most:.0f}, not {value:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -34,3 +43,9 @@ class Settings:
     ping_seconds: float | None = None
     """Seconds between WebSocket pings; None: as recorded (20.26)."""
     unix_time: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, in a sentence, for a factor of time that is none."""
+        fault = factor_fault("time_scale", self.time_scale) or factor_fault("pace", self.pace)
+        if fault is not None:
+            raise ValueError(fault)

@@ -17,7 +17,7 @@ from bridge.protocol.g711 import pcm24k_to_alaw, pcm24k_to_ulaw
 from bridge.simulator.answers import Call, Say, answer_to
 from bridge.simulator.behaviour import FIRST_DELTA_SECONDS
 from bridge.simulator.conversation import Item
-from bridge.simulator.response_shapes import Run, padding, tokens_of
+from bridge.simulator.response_shapes import Run, padding, spoken_tokens, tokens_of
 from bridge.simulator.updates import output_encoding, voice_of
 from bridge.simulator.voice import speak, word_timings
 
@@ -31,9 +31,9 @@ Steps = Generator[float, None, None]
 _ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"g711_ulaw": pcm24k_to_ulaw, "g711_alaw": pcm24k_to_alaw}
 
 
-def stream(stage: Stage, run: Run, extra: list[Item], echo: Callable[[], bytes]) -> Steps:
-    """Answer: a function call, spoken words, or text."""
-    answer = answer_to(stage, run.settings, extra)
+def stream(stage: Stage, run: Run, context: list[Item], echo: Callable[[], bytes]) -> Steps:
+    """Answer to these items: a function call, spoken words, or text."""
+    answer = answer_to(stage, run.settings, context)
     yield stage.paced(FIRST_DELTA_SECONDS)
     match answer:
         case Call(name, arguments):
@@ -112,7 +112,8 @@ def _end(stage: Stage, run: Run, item: Item, status: str) -> None:
     """Close the output item."""
     item.status = status
     shown = item.shown(beta=stage.beta)
-    if run.in_conversation and not stage.beta:
+    deleted = stage.conversation.get(item.id) is not item
+    if run.in_conversation and not stage.beta and not deleted:
         stage.send("conversation.item.done", previous_item_id=run.previous, item=shown)
     stage.send("response.output_item.done", response_id=run.id, output_index=run.output.index(item), item=shown)
 
@@ -132,10 +133,12 @@ def _open_message(stage: Stage, run: Run, holds: Literal["text", "transcript"]) 
 def _text(stage: Stage, run: Run, text: str) -> Steps:
     message = _open_message(stage, run, "text")
     for word in _words(text):
+        if not run.affords(tokens_of(word)):
+            break
         message.add(word)
         run.spent.output_text += tokens_of(word)
         yield stage.paced(_TEXT_DELTA_SECONDS)
-    message.close("completed")
+    message.close(_status(run))
 
 
 def _speech(stage: Stage, run: Run, text: str, pcm: bytes) -> Steps:
@@ -147,19 +150,22 @@ def _speech(stage: Stage, run: Run, text: str, pcm: bytes) -> Steps:
     stage.spoke = True
     size = bytes_of(DELTA_MS)
     for start in range(0, len(pcm), size):
+        ms = len(pcm[start : start + size]) / BYTES_PER_MS
+        if not run.affords(spoken_tokens(ms)):
+            words.clear()
+            break
         while words and words[0][1] * BYTES_PER_MS <= start:
             message.add(words.popleft()[0])
         chunk = pcm[start : start + size]
         sound = binascii.b2a_base64(encoder(chunk), newline=False).decode("ascii")
         stage.send("response.output_audio.delta", **message.part.at(), delta=sound)
-        ms = len(chunk) / BYTES_PER_MS
         if not message.item.truncated:
             message.item.audio_ms += ms
-        run.spent.spoke(ms)
+        run.spent.output_audio += spoken_tokens(ms)
         yield stage.paced(ms / 1000)
     for word, _ in words:
         message.add(word)
-    message.close("completed")
+    message.close(_status(run))
 
 
 def _call(stage: Stage, run: Run, name: str, arguments: str) -> Steps:
@@ -178,11 +184,18 @@ def _call(stage: Stage, run: Run, name: str, arguments: str) -> Steps:
 
     run.close_open = close
     for piece in _pieces(arguments):
+        if not run.affords(tokens_of(piece)):
+            break
+        run.spent.output_text += tokens_of(piece)
         stage.send("response.function_call_arguments.delta", **place, delta=piece)
         fields["arguments"] += piece
         yield stage.paced(_TEXT_DELTA_SECONDS)
-    run.spent.output_text += tokens_of(arguments)
-    close("completed")
+    close(_status(run))
+
+
+def _status(run: Run) -> str:
+    """How an item ends that nobody cancelled."""
+    return "incomplete" if run.cut_short else "completed"
 
 
 def _words(text: str) -> list[str]:

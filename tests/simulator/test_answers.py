@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,9 @@ from bridge.simulator.answers import Call, Say, answer_to
 from bridge.simulator.behaviour import Behaviour
 from bridge.simulator.conversation import Item
 from bridge.simulator.stage import Opening, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OPENING = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="gpt-realtime", unix_time=0)
 
@@ -31,6 +34,10 @@ def tools(*names: str, parameters: Any = None) -> dict[str, Any]:
     return {"tools": [{"type": "function", "name": name, "parameters": parameters} for name in names]}
 
 
+def answer(made: Stage, settings: dict[str, Any], context: Sequence[Item] | None = None) -> Say | Call:
+    return answer_to(made, settings, made.conversation.items if context is None else context)
+
+
 def said(answer: Say | Call) -> str:
     assert isinstance(answer, Say)
     return answer.text
@@ -43,29 +50,34 @@ def called(answer: Say | Call) -> str:
 
 def test_the_answer_tells_what_arrived() -> None:
     output = Item(id="o", type="function_call_output", fields={"call_id": "c", "output": "sunny"})
-    assert said(answer_to(stage(), {})).startswith("Hello.")
-    assert said(answer_to(stage(user("Ahoy")), {})).startswith("You said: Ahoy.")
-    assert said(answer_to(stage(user("", 2_340)), {})).startswith("I heard 2.3 seconds of speech.")
-    assert said(answer_to(stage(output), {})).startswith("The tool answered: sunny.")
-    assert said(answer_to(stage(user("")), {})).startswith("I am listening.")
+    assert said(answer(stage(), {})).startswith("Hello.")
+    assert said(answer(stage(user("Ahoy")), {})).startswith("You said: Ahoy.")
+    assert said(answer(stage(user("", 2_340)), {})).startswith("I heard 2.3 seconds of speech.")
+    assert said(answer(stage(output), {})).startswith("The tool answered: sunny.")
+    assert said(answer(stage(user("")), {})).startswith("I am listening.")
 
 
 def test_a_long_text_is_not_repeated_in_full() -> None:
-    assert len(said(answer_to(stage(user("x" * 10_000)), {}))) < 300
+    assert len(said(answer(stage(user("x" * 10_000)), {}))) < 300
 
 
 def test_a_configured_answer_is_given_whatever_arrived() -> None:
-    assert said(answer_to(stage(user("Ahoy"), answer="Fine."), {})) == "Fine."
+    assert said(answer(stage(user("Ahoy"), answer="Fine."), {})) == "Fine."
+
+
+def test_what_the_response_does_not_read_is_not_answered() -> None:
+    weather = stage(user("weather"))
+    assert said(answer(weather, tools("get_weather"), [])).startswith("Hello.")
 
 
 def test_the_input_of_the_response_counts_before_the_conversation() -> None:
-    assert said(answer_to(stage(user("Ahoy")), {}, [user("one"), user("two")])).startswith("You said: two.")
+    assert said(answer(stage(user("Ahoy")), {}, [user("one"), user("two")])).startswith("You said: two.")
 
 
 def test_a_function_is_called_when_the_words_mention_it() -> None:
     settings = tools("set_timer", "get_weather")
-    assert called(answer_to(stage(user("How is the Weather?")), settings)) == "get_weather"
-    assert isinstance(answer_to(stage(user("get it, set it")), settings), Say)
+    assert called(answer(stage(user("How is the Weather?")), settings)) == "get_weather"
+    assert isinstance(answer(stage(user("get it, set it")), settings), Say)
 
 
 @pytest.mark.parametrize(
@@ -73,20 +85,20 @@ def test_a_function_is_called_when_the_words_mention_it() -> None:
     [("required", "a_first"), ({"type": "function", "name": "b_second"}, "b_second")],
 )
 def test_a_function_is_called_when_it_must_be(choice: object, name: str) -> None:
-    assert called(answer_to(stage(), {**tools("a_first", "b_second"), "tool_choice": choice})) == name
+    assert called(answer(stage(), {**tools("a_first", "b_second"), "tool_choice": choice})) == name
 
 
 def test_no_function_is_called_when_none_may_be() -> None:
     weather = stage(user("weather"))
-    assert isinstance(answer_to(weather, {**tools("get_weather"), "tool_choice": "none"}), Say)
-    assert isinstance(answer_to(weather, {"tools": [{"type": "mcp", "server_label": "weather"}]}), Say)
-    assert isinstance(answer_to(weather, {**tools("a"), "tool_choice": {"type": "function", "name": "gone"}}), Say)
+    assert isinstance(answer(weather, {**tools("get_weather"), "tool_choice": "none"}), Say)
+    assert isinstance(answer(weather, {"tools": [{"type": "mcp", "server_label": "weather"}]}), Say)
+    assert isinstance(answer(weather, {**tools("a"), "tool_choice": {"type": "function", "name": "gone"}}), Say)
 
 
 def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() -> None:
     output = Item(id="o", type="function_call_output", fields={"call_id": "c", "output": "1"})
-    assert called(answer_to(stage(user("Hi"), reply="function"), tools("f"))) == "f"
-    assert isinstance(answer_to(stage(output, reply="function"), tools("f")), Say)
+    assert called(answer(stage(user("Hi"), reply="function"), tools("f"))) == "f"
+    assert isinstance(answer(stage(output, reply="function"), tools("f")), Say)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +117,6 @@ def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() ->
     ],
 )
 def test_arguments_fit_the_parameters_however_odd_these_are(parameters: object, arguments: object) -> None:
-    answer = answer_to(stage(), {**tools("f", parameters=parameters), "tool_choice": "required"})
-    assert isinstance(answer, Call)
-    assert json.loads(answer.arguments) == arguments
+    given = answer(stage(), {**tools("f", parameters=parameters), "tool_choice": "required"})
+    assert isinstance(given, Call)
+    assert json.loads(given.arguments) == arguments

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,8 @@ from websockets.sync.client import connect
 from bridge.simulator.cli import cli
 from bridge.simulator.fault_table import FAULTS
 from bridge.simulator.scenarios import SCENARIOS
+from bridge.simulator.serve import serve_many
+from bridge.simulator.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +76,11 @@ def test_the_list_names_every_scenario_and_fault() -> None:
         (["--fault", "latency:ms=fast"], "ms takes a number, not 'fast'"),
         (["--fault", "close:when=ready"], "takes at=…, nth=…, code=…, reason=…"),
         (["--fault", "nonsense"], "unknown fault 'nonsense'"),
-        (["--time-scale", "0"], "above 0"),
+        (["--time-scale", "0"], "--time-scale takes a number from 0.001 to 1000000, not 0"),
+        (["--time-scale", "nan"], "not nan"),
+        (["--time-scale", "1e-320"], "not 9.99989e-321"),
+        (["--pace", "nan"], "--pace takes a number from 0.001 to 1000000, not nan"),
+        (["--pace", "inf"], "not inf"),
         (["--control", "--workers", "2"], "--workers 1"),
         (["--host", "0.0.0.0"], "--allow-remote"),
         (["--dialect", "alpha"], "'alpha' is not one of"),
@@ -95,13 +103,57 @@ def test_a_port_that_is_taken_is_said_and_exit_2() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("name", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_it_serves_until_a_signal_and_ends_with_0(workers: str, name: signal.Signals) -> None:
+def test_it_serves_until_a_signal_and_an_interrupt_ends_with_130(workers: str, name: signal.Signals, code: int) -> None:
     with serving("--workers", workers) as (port, process):
         assert first_frame(port)["type"] == "session.created"
         process.send_signal(name)
-        assert process.wait(10) == 0
+        assert process.wait(10) == code
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(child) for child in found.split()]
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.slow
+def test_workers_end_when_their_parent_is_killed() -> None:
+    with serving("--workers", "2") as (_, process):
+        workers = workers_of(process)
+        assert len(workers) == 2
+        process.kill()
+        process.wait(10)
+        until = time.monotonic() + 10
+        while any(map(is_alive, workers)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not any(map(is_alive, workers))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_ends_the_command_with_1_and_says_so() -> None:
+    with serving("--workers", "2") as (_, process):
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        assert process.wait(10) == 1
+        assert process.stderr is not None
+        assert "a worker process ended by itself (killed by signal 9)" in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_a_worker_that_raises_says_what_and_does_not_end_with_0(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.close()  # what a worker cannot listen on
+        code = serve_many(Settings(), listening, 1, lambda: None)
+    assert code == 1
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -25,14 +25,14 @@ def test_an_item_cannot_follow_one_that_is_not_there() -> None:
         Conversation().add(Item(id="a"), "gone")
 
 
-def test_what_the_user_last_said_is_looked_for_behind_other_items() -> None:
+def test_items_come_oldest_first_and_without_those_that_were_removed() -> None:
     conversation = Conversation()
-    assert conversation.last_user_text() == ""
+    assert conversation.items == []
     for item in (texts("user", "one"), texts("user", "two"), texts("assistant", "three")):
         conversation.add(item)
-    assert conversation.last_user_text() == "two"
+    assert [item.id for item in conversation.items] == ["one", "two", "three"]
     conversation.remove("two")
-    assert conversation.last_user_text() == "one"
+    assert [item.id for item in conversation.items] == ["one", "three"]
 
 
 def test_a_call_is_known_by_its_call_id_while_its_item_is_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -169,3 +170,10 @@ def test_the_scenario_of_the_settings_is_for_every_plain_key() -> None:
 
     assert not [name for name in listed if "realtime" in name]
     assert [name for name in healthy if "realtime" in name]
+
+
+@pytest.mark.parametrize("name", ["pace", "time_scale"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0, -1, 1e-320])
+def test_a_factor_of_time_that_is_none_is_refused_in_a_sentence(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} takes a number from 0.001 to 1000000, not "):
+        Settings(**{name: value})  # type: ignore[arg-type]  # a name of either factor

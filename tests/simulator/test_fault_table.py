@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.simulator.fault_table import FAULTS, FaultError, describe, parse_fault
-from bridge.simulator.session_faults import Http, Refuse, Storm
-from bridge.simulator.wire_faults import CloseAt, Latency
+from bridge.simulator.session_faults import Create, Http, Refuse, Storm
+from bridge.simulator.wire_faults import CloseAt, DropAt, Latency
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -23,6 +23,8 @@ def test_settings_are_read_with_their_kinds() -> None:
     assert parse_fault("http:status=429,on=mint+socket,retry-after=7") == Http(429, "mint+socket", 7.0)
     assert parse_fault("refuse:on=all,times=2") == Refuse(on="all", times=2)
     assert parse_fault("storm:per-second=5") == Storm(5)
+    assert parse_fault("create:seconds=-1") == Create(-1)
+    assert parse_fault("drop:nth=" + "9" * 400) == DropAt(nth=int("9" * 400))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,13 @@ def test_settings_are_read_with_their_kinds() -> None:
         ("storm:per-second", "fault 'storm' takes per-second=…: not 'per-second'"),
         ("storm:per-second=many", "fault 'storm': per-second takes a number, not 'many'"),
         ("latency:ms=nan", "fault 'latency': ms takes a number from 0 up, not 'nan'"),
-        ("create:seconds=inf", "fault 'create': seconds takes a number, not 'inf'"),
+        ("create:seconds=inf", "fault 'create': seconds takes a number up to 1000000, not 'inf'"),
+        ("expire:seconds=-1", "fault 'expire': seconds takes a number from 0 to 1000000, not '-1'"),
+        ("stall:seconds=-0.5", "fault 'stall': seconds takes a number from 0 to 1000000, not '-0.5'"),
+        ("expire:seconds=1e308", "not '1e308'"),
+        ("storm:per-second=1e300", "per-second takes a number from 0.01 to 1000, not '1e300'"),
+        ("latency:ms=inf", "not 'inf'"),
+        ("drop:nth=" + "9" * 5_000, "fault 'drop': nth takes a whole number, not '999"),
         ("close:code=1.5", "fault 'close': code takes a whole number, not '1.5'"),
         ("bandwidth:bytes-per-second=0", "bytes-per-second takes a number from 1 up, not '0'"),
         ("handshake:how=rudely", "how takes one of never, closed, wrong-accept, not-http: not 'rudely'"),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+import trio
+import trio.testing
 
 from bridge.simulator.endings import ENDINGS, REST_STATUS
 from bridge.simulator.fault import HttpAnswer, Place, Visit
 from bridge.simulator.fault_table import FaultError, parse_fault
 from bridge.simulator.http_errors import PAGE, SAYINGS, in_azure_words, page, said_with
+from bridge.simulator.server import Simulator
+from bridge.simulator.settings import Settings
 
 
 def answer(fault: str, place: Place = Place.SOCKET, *, azure: bool = False, attempt: int = 1) -> HttpAnswer | None:
@@ -82,3 +86,25 @@ def test_all_means_every_place(name: str, place: Place) -> None:
 def test_so_many_times_and_then_success(name: str) -> None:
     attempts = [answer(f"{name}:on=mint,times=3", Place.MINT, attempt=number) for number in range(1, 6)]
     assert [found is not None for found in attempts] == [True, True, True, False, False]
+
+
+def test_a_wait_is_told_in_digits() -> None:
+    for fault, told in (("retry-after=1000000", "1000000"), ("retry-after=0.5", "0.5"), ("retry-after=20", "20")):
+        answered = answer(f"http:{fault}")
+        assert answered is not None
+        assert answered.headers == (("retry-after", told),)
+
+
+@pytest.mark.parametrize("says", ["", "page", "invalid_api_key"])
+async def test_every_status_that_can_be_asked_for_is_answered(says: str) -> None:
+    """Over the wire, where a body behind 204 or 304 would be a mistake."""
+    with trio.fail_after(60):
+        for status in range(200, 600):
+            simulator = Simulator(Settings(faults=(parse_fault(f"http:status={status},on=models,says={says}"),)))
+            ours, theirs = trio.testing.memory_stream_pair()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(simulator.serve_stream, theirs)
+                await ours.send_all(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-1\r\n\r\n")
+                answered = await ours.receive_some()
+                await ours.aclose()
+            assert answered.startswith(b"HTTP/1.1 %d " % status)

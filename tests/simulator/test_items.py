@@ -55,10 +55,73 @@ def test_the_sound_of_an_item_is_not_given_back() -> None:
     assert added["item"]["content"] == [{"type": "input_audio", "transcript": "Hello"}]
 
 
-@pytest.mark.parametrize("item", [{"type": "mcp_call", "content": [{}], "role": 5}, {"type": "mcp_list_tools"}])
-def test_items_of_which_nothing_is_known_are_kept_as_they_are(item: dict[str, Any]) -> None:
+def test_the_sound_of_an_item_is_measured_and_answered() -> None:
+    player = Player()
+    part = {"type": "input_audio", "audio": base64(speech(1_200))}
+    create(player, {"type": "message", "role": "user", "content": [part, part]})
+    player.send("response.create", response={"output_modalities": ["text"]})
+    assert player.until("response.output_text.done")["text"].startswith("I heard 2.4 seconds of speech.")
+    player.rest()
+    assert player.one("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 24
+
+
+def test_speech_that_a_client_remembers_of_the_assistant_can_be_truncated_up_to_its_length() -> None:
+    player = Player()
+    part = {"type": "output_audio", "audio": base64(speech(200)), "transcript": "Hello"}
+    create(player, {"type": "message", "id": "old", "role": "assistant", "content": [part]})
+    assert refusal(truncate(player, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
+    assert truncate(player, "old", audio_end_ms=200)[0]["type"] == "conversation.item.truncated"
+
+
+@pytest.mark.parametrize("audio", ["%", "AAA", "AA==", "é"])
+def test_sound_that_is_none_is_refused_wherever_an_item_may_stand(audio: str) -> None:
+    player = Player()
+    parts = [{"type": "input_text", "text": "Hi"}, {"type": "input_audio", "audio": audio}]
+    item = {"type": "message", "role": "user", "content": parts}
+    assert refusal(create(player, item)) == ("invalid_value", "item.content[1].audio")
+    answer = player.send("response.create", response={"input": [{**item, "content": parts[:1]}, item]})
+    assert refusal(answer) == ("invalid_value", "response.input[1].content[1].audio")
+
+
+MCP_CALL = {"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "arguments": "{}"}
+MCP_ITEMS: list[dict[str, Any]] = [
+    MCP_CALL,
+    {**MCP_CALL, "output": "fine", "error": None, "approval_request_id": None, "status": "in_progress"},
+    {**MCP_CALL, "error": {"type": "http_error", "code": 500}},
+    {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "n", "input_schema": {}}]},
+    {**MCP_CALL, "type": "mcp_approval_request"},
+    {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True, "reason": None},
+]
+
+
+@pytest.mark.parametrize("item", MCP_ITEMS)
+def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
     added, _ = create(Player(), item)
     assert {**added["item"], **item} == added["item"]
+    assert added["item"]["status"] == item.get("status", "completed")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"id": {"a": 1}}, "invalid_type", "item.id"),
+        ({"role": 5}, "unknown_parameter", "item.role"),
+        ({"arguments": {}}, "invalid_type", "item.arguments"),
+        ({"status": "done"}, "invalid_value", "item.status"),
+    ],
+)
+def test_items_of_mcp_are_checked(change: dict[str, Any], code: str, param: str) -> None:
+    assert refusal(create(Player(), {**MCP_CALL, **change})) == (code, param)
+
+
+def test_an_item_that_is_deleted_while_it_streams_is_not_done_afterwards() -> None:
+    player = Player()
+    item_id = speaking(player)
+    player.send("conversation.item.delete", item_id=item_id)
+    player.rest()
+    assert item_id not in [event["item"]["id"] for event in player.all("conversation.item.done")]
+    assert player.one("response.output_item.done")["item"]["id"] == item_id
+    assert player.one("response.done")["response"]["status"] == "completed"
 
 
 CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -109,7 +172,8 @@ def test_a_deleted_item_is_gone() -> None:
 @pytest.mark.parametrize("verb", ["delete", "retrieve", "truncate"])
 def test_an_item_that_nobody_knows_is_an_error_of_its_family(verb: str) -> None:
     player = Player()
-    answer = player.send(f"conversation.item.{verb}", item_id="gone", content_index=0, audio_end_ms=0)
+    where = {"content_index": 0, "audio_end_ms": 0} if verb == "truncate" else {}
+    answer = player.send(f"conversation.item.{verb}", item_id="gone", **where)
     assert refusal(answer) == (f"item_{verb}_invalid_item_id", "item_id")
     assert refusal(player.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
 

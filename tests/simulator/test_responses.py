@@ -258,3 +258,59 @@ def test_the_beta_dialect_has_its_own_names_and_shapes() -> None:
     assert (done["modalities"], done["voice"], done["output_audio_format"]) == (["audio", "text"], "alloy", "pcm16")
     assert "audio" not in done
     assert done["output"][0]["content"][0]["type"] == "audio"
+
+
+def test_a_response_with_no_input_of_its_own_reads_nothing_of_the_conversation() -> None:
+    player = Player()
+    player.type("Please call the weather")
+    player.send("response.create", response={**TEXT, "conversation": "none", "input": []})
+    assert player.until("response.output_text.done")["text"].startswith("Hello.")
+    player.rest()
+    assert player.one("response.done")["response"]["usage"]["input_tokens"] == 0
+
+
+def test_usage_counts_the_whole_conversation() -> None:
+    player = Player()
+    for text in ("x" * 40, "y" * 80):
+        player.type(text)
+    player.send("response.create", response=TEXT)
+    first = player.until("response.done")["response"]["usage"]
+    assert first["input_tokens"] == 30
+    player.send("response.create", response=TEXT)
+    second = player.until("response.done")["response"]["usage"]
+    assert second["input_tokens"] == pytest.approx(30 + first["output_tokens"], abs=20)
+    assert second["input_tokens"] > 40
+
+
+TOOL = {"type": "function", "name": "f", "parameters": {"properties": {"a": {"enum": ["x" * 400]}}}}
+ASKED: list[tuple[Dialect, dict[str, Any]]] = [
+    (Dialect.GA, {"output_modalities": ["text"], "max_output_tokens": 7}),
+    (Dialect.GA, {"output_modalities": ["audio"], "max_output_tokens": 7}),
+    (Dialect.GA, {"tools": [TOOL], "tool_choice": "required", "max_output_tokens": 7}),
+    (Dialect.BETA, {"modalities": ["text"], "max_response_output_tokens": 7}),
+]
+
+
+@pytest.mark.parametrize(("dialect", "asked"), ASKED)
+def test_a_response_ends_incomplete_at_its_most_tokens(dialect: Dialect, asked: dict[str, Any]) -> None:
+    player = Player(dialect=dialect)
+    player.type("Tell me a story")
+    player.send("response.create", response=asked)
+    done = player.until("response.done")["response"]
+    assert (done["status"], done["status_details"]) == (
+        "incomplete",
+        {"type": "incomplete", "reason": "max_output_tokens"},
+    )
+    assert 0 < done["usage"]["output_tokens"] <= 7
+    assert done["output"][0]["status"] == "incomplete"
+    assert player.types.index("response.content_part.done" if "tools" not in asked else "response.output_item.done")
+
+
+def test_the_limit_of_the_session_holds_for_its_responses_and_inf_is_none() -> None:
+    player = Player()
+    player.send("session.update", session={"type": "realtime", **TEXT, "max_output_tokens": 1})
+    player.type("Hello")
+    player.send("response.create")
+    assert player.until("response.done")["response"]["status"] == "incomplete"
+    player.send("response.create", response={"max_output_tokens": "inf"})
+    assert player.until("response.done")["response"]["status"] == "completed"

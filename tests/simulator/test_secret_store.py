@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,16 @@ def minted(expires_at: float = 100.0) -> Minted:
 @pytest.fixture(params=["memory", "folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
     return MemorySecrets() if request.param == "memory" else FolderSecrets(tmp_path)
+
+
+def test_a_shared_secret_can_be_read_by_its_user_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        FolderSecrets(tmp_path).add(minted())
+    finally:
+        os.umask(before)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secret_opens_what_it_was_made_for_until_it_expires(store: SecretStore) -> None:
