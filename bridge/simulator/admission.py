@@ -16,8 +16,10 @@ from bridge.protocol.dialects import (
     Dialect,
     Kind,
 )
-from bridge.protocol.models import ModelStatus, Socket, lookup
+from bridge.protocol.models import Socket, lookup
+from bridge.protocol.shapes import to_flat, to_nested
 from bridge.simulator.behaviour import Ending
+from bridge.simulator.catalogue import model_refusal
 from bridge.simulator.endings import ENDINGS
 from bridge.simulator.stage import Opening
 
@@ -89,7 +91,7 @@ def key_is_good(credential: str, *, azure: bool) -> bool:
 
 def admit(wish: Wish, mode: DialectMode, minted: Minted | None, unix_time: float) -> Opening | Ending:
     """Decide as the service does: credential, dialect, then what was asked for."""
-    refusal = _credential_refusal(wish, minted) or _dialect_refusal(wish, mode)
+    refusal = _credential_refusal(wish, minted) or _dialect_refusal(wish, mode) or _call_refusal(wish)
     if refusal is not None:
         return refusal
     dialect = Dialect.BETA if mode == "beta" or (mode == "both" and wish.beta) else Dialect.GA
@@ -99,19 +101,17 @@ def admit(wish: Wish, mode: DialectMode, minted: Minted | None, unix_time: float
     if isinstance(asked, Ending):
         return asked
     kind, model = asked
+    refusal = _bound_refusal(kind, model, minted) if minted is not None else None
+    if refusal is not None:
+        return refusal
     config = _bound_config(minted, dialect, kind)
     if kind is Kind.TRANSLATION:
         dialect = Dialect.TRANSLATION
     today = datetime.fromtimestamp(unix_time, UTC).date()
     if not wish.azure and kind is not Kind.TRANSCRIPTION:
-        socket = Socket.TRANSLATION if kind is Kind.TRANSLATION else Socket.REALTIME
-        known = lookup(model)
-        if known is None or known.status_on(today) is ModelStatus.RETIRED:
-            return _naming(
-                ENDINGS["model_not_found"], f"The model `{model}` does not exist or you do not have access to it."
-            )
-        if known.socket is not socket:
-            return _naming(ENDINGS["invalid_model"], f'Model "{model}" is not supported in realtime mode.')
+        refusal = model_refusal(model, Socket.TRANSLATION if kind is Kind.TRANSLATION else Socket.REALTIME, today)
+        if refusal is not None:
+            return refusal
     return Opening(dialect=dialect, kind=kind, model=model, unix_time=int(unix_time), config=config)
 
 
@@ -128,17 +128,52 @@ def _dialect_refusal(wish: Wish, mode: DialectMode) -> Ending | None:
     return ENDINGS["beta_api_shape_disabled"] if mode == "ga" and wish.beta and not wish.azure else None
 
 
+def _call_refusal(wish: Wish) -> Ending | None:
+    """A call is joined by its id alone (SDK sources), and here there are none."""
+    if not wish.query.get("call_id"):
+        return None
+    if wish.query.get("model") or wish.query.get("intent"):
+        message = "You must provide exactly one of 'model', 'intent' and 'call_id'."
+        return replace(_NO_CALL, code="invalid_parameter", message=message)
+    return _NO_CALL
+
+
+#: What the service says of a call that it does not know is not on record.
+_NO_CALL = Ending(
+    type="invalid_request_error",
+    code="invalid_value",
+    message="There is no such call: this simulator has no media.",
+    close_code=4000,
+    param="call_id",
+)
+
+
+def _bound_refusal(kind: Kind, model: str, minted: Minted) -> Ending | None:
+    """Refuse what a secret is not bound to. That it is refused, and how, is inferred.
+
+    A secret for which no model was named takes every model of its kind.
+    """
+    if minted.kind != kind:
+        message = f"This client secret is for a {minted.kind} session and opens no {kind} session."
+        return _naming(
+            ENDINGS["invalid_intent" if Kind.TRANSLATION not in (kind, minted.kind) else "invalid_model"], message
+        )
+    named = minted.config.get("model")
+    if named and model != named:
+        return _naming(ENDINGS["invalid_model"], f'This client secret is for the model "{named}", not "{model}".')
+    return None
+
+
 def _asked(wish: Wish, minted: Minted | None) -> tuple[Kind, str] | Ending:
     """What the query asks for. Exactly one of `model` and `intent=transcription` (SDK sources, reports)."""
     model = wish.query.get("deployment") if wish.where == "azure-preview" else wish.query.get("model")
     intent = wish.query.get("intent")
     if intent not in (None, "realtime", "transcription"):
         return ENDINGS["invalid_intent"]
-    if intent == "transcription":
+    bound = Kind.TRANSCRIPTION if minted is not None and minted.kind == Kind.TRANSCRIPTION else None
+    if intent == "transcription" or (intent is None and bound):
         message = "You must not provide a model parameter for transcription sessions."
         return _naming(ENDINGS["invalid_model"], message) if model and not wish.azure else (Kind.TRANSCRIPTION, "")
-    if intent is None and minted is not None and minted.kind == Kind.TRANSCRIPTION:
-        return (Kind.TRANSCRIPTION, "")
     model = model or (minted.model if minted is not None else None)
     if not model:
         return ENDINGS["missing_model"]
@@ -155,11 +190,16 @@ def _translation(wish: Wish, minted: Minted | None) -> tuple[Kind, str] | Ending
 
 
 def _bound_config(minted: Minted | None, dialect: Dialect, kind: Kind) -> Mapping[str, Any] | None:
-    """Give the session that a secret is bound to, where it is of this dialect and kind."""
-    if minted is None or minted.kind != kind:
+    """Give the session that a secret is bound to, in the shape of the dialect that is spoken here."""
+    if minted is None:
         return None
-    of_dialect = minted.dialect == (Dialect.TRANSLATION if kind is Kind.TRANSLATION else dialect)
-    return minted.config if of_dialect else None
+    match minted.dialect, dialect:
+        case Dialect.BETA, Dialect.GA:
+            return to_nested(minted.config, kind).session
+        case Dialect.GA, Dialect.BETA:
+            return to_flat(minted.config).session
+        case _:
+            return minted.config
 
 
 def _naming(ending: Ending, message: str) -> Ending:

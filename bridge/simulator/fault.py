@@ -25,6 +25,8 @@ class Place(StrEnum):
     MODELS = "models"
     MINT = "mint"
     SOCKET = "socket"
+    ELSEWHERE = "elsewhere"
+    """Every other REST address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

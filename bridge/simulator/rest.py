@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.models import DEFAULT_MODEL, MODELS, ModelStatus, Socket
+from bridge.protocol.models import DEFAULT_MODEL, Socket
 from bridge.protocol.nodes import Const, Fault, Integer, Object, check
 from bridge.protocol.schema import MINT_SCHEMAS
 from bridge.protocol.sessions import conflict, defaults, merge
 from bridge.simulator.behaviour import Ending
-from bridge.simulator.endings import ENDINGS
+from bridge.simulator.catalogue import OTHER_MODELS, mint_refusal, on_offer
+from bridge.simulator.endings import ENDINGS, REST_STATUS
 from bridge.simulator.http_errors import page
 from bridge.simulator.secret_store import Minted, SecretStore
 from bridge.transport.http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
 
     from bridge.simulator.fault import HttpAnswer
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
 _DEFAULT_LIFETIME, _BETA_LIFETIME = 600, 60
 _KINDS = {"realtime": Kind.CONVERSATION, "transcription": Kind.TRANSCRIPTION}
-_OTHER_MODELS = ("gpt-5.2", "gpt-audio-1.5", "text-embedding-3-small")
 _CREATED = 1_756_339_200  # 2025-08-28, the day of general availability
 
 
@@ -107,15 +108,12 @@ class Rest:
         return self._good(200, {"object": "list", "data": list(self._listed(call))})
 
     def _listed(self, call: Call) -> list[dict[str, Any]]:
-        today = datetime.fromtimestamp(self._unix_time(), UTC).date()
-        sockets = {Socket.REALTIME, Socket.TRANSCRIPTION, Socket.TRANSLATION} if call.realtime_models else set()
-        offered = [
-            model
-            for model in MODELS.values()
-            if model.socket in sockets and model.status_on(today) is not ModelStatus.RETIRED
-        ]
+        offered = on_offer(self._today()) if call.realtime_models else []
         listed = [_model_object(model.id, model.shutdown.isoformat() if model.shutdown else None) for model in offered]
-        return [*listed, *(_model_object(name, None) for name in _OTHER_MODELS)]
+        return [*listed, *(_model_object(name, None) for name in OTHER_MODELS)]
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._unix_time(), UTC).date()
 
     def _model(self, call: Call, model_id: str) -> Response:
         found = next((model for model in self._listed(call) if model["id"] == model_id), None)
@@ -151,6 +149,9 @@ class Rest:
         if fault is not None:
             return self._fault(fault)
         lifetime = expires_after.get("seconds", _DEFAULT_LIFETIME)
+        refusal = self._model_refusal(call, kind, session, "session.model")
+        if refusal is not None:
+            return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
         whole = defaults(dialect, kind, model)
         fault = conflict(whole, session)
@@ -168,10 +169,21 @@ class Rest:
         fault = check(session, MINT_SCHEMAS[Dialect.BETA, kind], "")
         if fault is not None:
             return self._fault(fault)
+        refusal = self._model_refusal(call, kind, session, "model")
+        if refusal is not None:
+            return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
         value, expires_at = self._keep(call.key, Dialect.BETA, kind, session, model, _BETA_LIFETIME)
         shown = {**merge(defaults(Dialect.BETA, kind, model), session), "id": self._session_id()}
         return self._good(200, {**shown, "client_secret": {"value": value, "expires_at": expires_at}})
+
+    def _model_refusal(self, call: Call, kind: Kind, session: dict[str, Any], param: str) -> Response | None:
+        """Refuse a model that no such session can have. On Azure the names are the customer's own, and any will do."""
+        if not session.get("model") or call.request.path.startswith("/openai/"):
+            return None
+        socket = Socket.TRANSLATION if kind is Kind.TRANSLATION else Socket.REALTIME
+        refusal = mint_refusal(str(session["model"]), socket, self._today())
+        return self.error(REST_STATUS[str(refusal.code)], replace(refusal, param=param)) if refusal else None
 
     def _keep(
         self, key: str, dialect: Dialect, kind: Kind, session: dict[str, Any], model: str, lifetime: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -118,11 +119,10 @@ class Simulator:
         if play is None:
             return self._rest.error(401, _no_such_key(key))
         place = _place(path.removeprefix("/openai"))
-        if place is not None:
-            visit = Visit(place=place, attempt=self._attempt(key, place), azure=azure)
-            refused = next((answer for fault in play[1] if (answer := fault.admit(visit))), None)
-            if isinstance(refused, HttpAnswer):
-                return self._rest.refusal(refused)
+        visit = Visit(place=place, attempt=self._attempt(key, place), azure=azure)
+        refused = next((answer for fault in play[1] if (answer := fault.admit(visit))), None)
+        if isinstance(refused, HttpAnswer):
+            return self._rest.refusal(refused)
         return self._rest.answer(Call(request, key, realtime_models=play[0].realtime_models))
 
     # The socket
@@ -226,10 +226,10 @@ _CREDENTIAL_ENDINGS = (ENDINGS["invalid_api_key"], ENDINGS["no_credential"])
 _REFUSED = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="", unix_time=0)
 
 
-def _place(path: str) -> Place | None:
-    if path == "/v1/models":
+def _place(path: str) -> Place:
+    if path == "/v1/models" or path.startswith("/v1/models/"):
         return Place.MODELS
-    return Place.MINT if path in _MINT_PATHS else None
+    return Place.MINT if path in _MINT_PATHS else Place.ELSEWHERE
 
 
 def _no_such_key(key: str) -> Ending:
@@ -258,6 +258,7 @@ async def _spoil(upgrade: Upgrade, how: BadHandshake) -> None:
     }
     if how is BadHandshake.CLOSED:
         return
-    await stream.send_all(wrong[how])
-    while await stream.receive_some():
-        pass
+    with suppress(trio.BrokenResourceError):
+        await stream.send_all(wrong[how])
+        while await stream.receive_some():
+            pass

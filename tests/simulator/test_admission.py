@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bridge.protocol.dialects import Dialect, Kind
 from bridge.simulator.admission import admit, wish_of
 from bridge.simulator.behaviour import Ending
+from bridge.simulator.catalogue import OTHER_MODELS
 from bridge.simulator.secret_store import Minted
 from bridge.simulator.stage import Opening
 from bridge.transport.http import Request, split_target
@@ -54,6 +55,8 @@ def asked(
         ("/v1/realtime?intent=transcription&model=gpt-realtime-2.1", (BEARER,), "invalid_model", 4000),
         ("/v1/realtime?model=gpt-4o-transcribe", (BEARER,), "invalid_model", 4000),
         ("/v1/realtime?model=gpt-live-1", (BEARER,), "invalid_model", 4000),
+        *((f"/v1/realtime?model={name}", (BEARER,), "invalid_model", 4000) for name in OTHER_MODELS),
+        ("/v1/realtime?model=gpt-4o-audio-preview", (BEARER,), "model_not_found", 4004),
         ("/v1/realtime?model=gpt-4o-realtime-preview", (BEARER,), "model_not_found", 4004),
         ("/v1/realtime?model=no-such-model", (BEARER,), "model_not_found", 4004),
         ("/v1/realtime/translations", (BEARER,), "missing_model", 4000),
@@ -129,3 +132,78 @@ def test_a_secret_brings_its_session_and_its_model_along() -> None:
 
 def test_another_path_is_no_socket() -> None:
     assert wish_of(Request(method="GET", path="/v1/chat", query={}, target="/v1/chat")) is None
+
+
+def secret(kind: Kind = Kind.CONVERSATION, dialect: Dialect = Dialect.GA, **config: Any) -> Minted:
+    """What a client secret stands for."""
+    default = None if kind is Kind.TRANSCRIPTION else config.get("model", "gpt-realtime-2.1")
+    return Minted(key="sk-good", dialect=dialect, kind=kind, model=default, config=config, expires_at=NOVEMBER + 60)
+
+
+EK = ("authorization", "Bearer ek_1")
+MINI = secret(type="realtime", model="gpt-realtime-mini")
+HEARD = secret(Kind.TRANSCRIPTION, type="transcription")
+TRANSLATED = secret(Kind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
+
+
+@pytest.mark.parametrize(
+    ("minted", "target", "code"),
+    [
+        (MINI, GA, "invalid_model"),
+        (MINI, "/v1/realtime?intent=transcription", "invalid_intent"),
+        (MINI, TRANSLATE, "invalid_model"),
+        (HEARD, GA, "invalid_model"),
+        (HEARD, "/v1/realtime?intent=realtime&model=gpt-realtime", "invalid_intent"),
+        (TRANSLATED, GA, "invalid_model"),
+        (TRANSLATED, "/v1/realtime?intent=transcription", "invalid_model"),
+    ],
+)
+def test_a_secret_opens_nothing_but_what_it_was_minted_for(minted: Minted, target: str, code: str) -> None:
+    ending = asked(target, EK, minted=minted)
+    assert isinstance(ending, Ending)
+    assert (ending.code, ending.close_code) == (code, 4000)
+
+
+@pytest.mark.parametrize(
+    ("minted", "target", "kind", "model"),
+    [
+        (MINI, "/v1/realtime", Kind.CONVERSATION, "gpt-realtime-mini"),
+        (MINI, "/v1/realtime?model=gpt-realtime-mini", Kind.CONVERSATION, "gpt-realtime-mini"),
+        (secret(type="realtime"), "/v1/realtime?model=gpt-realtime", Kind.CONVERSATION, "gpt-realtime"),
+        (secret(type="realtime"), "/v1/realtime", Kind.CONVERSATION, "gpt-realtime-2.1"),
+        (HEARD, "/v1/realtime", Kind.TRANSCRIPTION, ""),
+        (HEARD, "/v1/realtime?intent=transcription", Kind.TRANSCRIPTION, ""),
+        (TRANSLATED, "/v1/realtime/translations", Kind.TRANSLATION, "gpt-realtime-translate"),
+    ],
+)
+def test_a_secret_opens_its_kind_of_session_with_what_it_was_minted_with(
+    minted: Minted, target: str, kind: Kind, model: str
+) -> None:
+    opening = asked(target, EK, minted=minted)
+    assert isinstance(opening, Opening)
+    assert (opening.kind, opening.model, opening.config) == (kind, model, minted.config)
+
+
+def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
+    flat: dict[str, Any] = {"instructions": "hum", "voice": "sage", "modalities": ["text"], "temperature": 0.7}
+    nested: dict[str, Any] = {"type": "realtime", "instructions": "hum", "output_modalities": ["text"]}
+    opened = asked(GA, EK, minted=secret(dialect=Dialect.BETA, **flat))
+    assert isinstance(opened, Opening)
+    assert opened.config == {**nested, "audio": {"output": {"voice": "sage"}}}
+    opened = asked(GA, EK, minted=secret(**nested), mode="beta")
+    assert isinstance(opened, Opening)
+    assert opened.config == {"instructions": "hum", "modalities": ["text"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("call_id=rtc_1", "invalid_value"),
+        ("call_id=rtc_1&model=gpt-realtime-2.1", "invalid_parameter"),
+        ("call_id=rtc_1&intent=transcription", "invalid_parameter"),
+    ],
+)
+def test_a_call_is_not_here_and_takes_nothing_beside_its_id(query: str, code: str) -> None:
+    ending = asked(f"/v1/realtime?{query}", BEARER)
+    assert isinstance(ending, Ending)
+    assert (ending.code, ending.close_code) == (code, 4000)

@@ -53,7 +53,7 @@ def test_settings_are_read_with_their_kinds() -> None:
         ("close:code=1006", "no close frame can carry 1006: for an end without one take drop or reset"),
         ("drop:at=noon", "fault 'drop': at takes one of connect, created, ready, "),
         ("refuse:code=bad", "fault 'refuse': code takes one of invalid_api_key, "),
-        ("http:on=mint+moon", "fault 'http': on takes one of models, mint, socket: not 'moon'"),
+        ("http:on=mint+moon", "fault 'http': on takes one of models, mint, socket, elsewhere: not 'moon'"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_plain_words(text: str, message: str) -> None:

@@ -61,7 +61,7 @@ def test_azure_refuses_the_socket_over_http() -> None:
 
 
 def test_a_refusal_can_be_everywhere_or_at_some_places() -> None:
-    assert refused(Refuse(on="all")) == {("models", 1), ("mint", 1)}
+    assert refused(Refuse(on="all")) == {("models", 1), ("mint", 1), ("elsewhere", 1)}
     assert refused(Refuse(on="mint+models"), attempts=(1, 2)) == {
         (place, n) for place in ("models", "mint") for n in (1, 2)
     }
@@ -70,7 +70,8 @@ def test_a_refusal_can_be_everywhere_or_at_some_places() -> None:
 
 def test_a_refusal_can_end_after_some_times() -> None:
     fault = Refuse("server_error", on="all", times=2)
-    assert refused(fault, attempts=(1, 2, 3)) == {(place, n) for place in ("models", "mint") for n in (1, 2)}
+    everywhere = ("models", "mint", "elsewhere")
+    assert refused(fault, attempts=(1, 2, 3)) == {(place, n) for place in everywhere for n in (1, 2)}
     assert [fault.behave(Behaviour(), n).ending is None for n in (1, 2, 3)] == [False, False, True]
 
 
