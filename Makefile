@@ -44,10 +44,10 @@ test: $(VENV)/.dev
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q
 
-SEEDS ?= 200000
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.core.mutants
 
+SEEDS ?= 200000
 simulate: $(VENV)/.dev
 	$(BIN)/python -m bridge.simulation --seeds $(SEEDS) --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
 

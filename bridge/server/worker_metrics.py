@@ -29,7 +29,8 @@ class Sheets:
         _write(self._folder, _name(self._slot), own)
 
     def all_workers(self, own: Snapshot) -> Snapshot:
-        """Add the others' to these."""
+        """Add the others' to these, which are put down too: no count that was shown is lost with this worker."""
+        self.write(own)
         return add_up([own, *_read_all(self._folder, without=_name(self._slot))])
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
 from bridge.protocol.audio import BYTES_PER_MS
 from bridge.protocol.tracer import TracerAccount
 
-#: Sessions remembered after they ended; a record is about 2 KiB, so 20 MiB at the most.
+#: Sessions remembered, running or not. With 20 events left a record measures 6 KiB, 12 with names that were made up:
+#: 60 to 120 MiB at the most.
 MAX_SESSIONS = 10_000
 #: Events remembered of one session, newest last: enough for a test to read a whole conversation.
 MAX_EVENTS = 500
+#: The newest sessions keep all of these events, older ones the last few: at 80 bytes each that is 20 MiB.
+MAX_WHOLE, FEW_EVENTS = 500, 20
+#: A client may make event types up: so many of one session are counted by name, cut to this length, the rest as one.
+MAX_NAMES, MAX_NAME = 32, 100
+OTHER = "(other)"
 #: Keys with a tracer account of their own.
 MAX_KEYS = 1_000
 
@@ -45,6 +52,14 @@ class SessionRecord:
     close_reason: str = ""
     closed_by_client: bool = False
 
+    def arrived(self, event_type: str, at: float) -> None:
+        """Note one client event."""
+        name = event_type[:MAX_NAME]
+        if name not in self.counts and len(self.counts) >= MAX_NAMES:
+            name = OTHER
+        self.counts[name] += 1
+        self.events.append(Arrived(at, sys.intern(name)))
+
     @property
     def audio_ms(self) -> float:
         """How much audio arrived."""
@@ -61,8 +76,11 @@ class Arrivals:
         """REST requests and upgrades by `METHOD path`; anything unknown under one name."""
 
     def open(self, record: SessionRecord) -> None:
-        """A connection begins."""
+        """A connection begins; one that began long ago keeps fewer of its events."""
         self._sessions.append(record)
+        if len(self._sessions) > MAX_WHOLE:
+            old = self._sessions[-MAX_WHOLE - 1]
+            old.events = deque(old.events, maxlen=FEW_EVENTS)
 
     def sessions(self, key: str | None = None) -> list[SessionRecord]:
         """Give the records, oldest first; of one key where it is named."""

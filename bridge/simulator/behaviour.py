@@ -1,6 +1,6 @@
 """How the simulated service acts inside a session: one frozen value, shaped by the scenario and its faults.
 
-Nothing here is about the network: wire faults live in `faults.py`, admission in `admission.py`.
+Nothing here is about the network: wire faults live in `wire_faults.py`, admission in `admission.py`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,6 @@ class Behaviour:
     """How many times faster than recorded the service thinks and speaks; 1.0 is real time."""
     ending: Ending | None = None
     """Refuse the session with this as the first and only frame."""
-    expires: Ending | None = None
-    """What ends the session at its age, where it is not the usual `session_expired`."""
     session_seconds: float = SESSION_SECONDS
     """Age at which the session is ended, in real seconds (already divided by the time scale)."""
     session_minutes: int = 60

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, assert_never
 import trio
 
 from bridge.protocol.peek import peek
-from bridge.simulator.arrivals import Arrived, SessionRecord
 from bridge.simulator.behaviour import PING_SECONDS
 from bridge.simulator.fault import behaviour_under
 from bridge.simulator.wire import CloseFrame, Drop, Freeze, Raw, Reset, Text, Timed
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.protocol.tracer import TracerAccount
+    from bridge.simulator.arrivals import SessionRecord
     from bridge.simulator.fault import Fault
     from bridge.simulator.script import Script
     from bridge.simulator.wire import Act, Wire
@@ -82,9 +82,7 @@ class Connection:
 
     def _arrived(self, frame: str | bytes, now: float) -> str | None:
         event_type = peek(frame) if isinstance(frame, str) else "(binary)"
-        record = self.record
-        record.counts[event_type or "(no type)"] += 1
-        record.events.append(Arrived(now - self._began, event_type or "(no type)"))
+        self.record.arrived(event_type or "(no type)", now - self._began)
         return event_type
 
     async def _send_due(self, link: WebSocketLink) -> None:

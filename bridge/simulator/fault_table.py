@@ -13,11 +13,13 @@ from bridge.simulator.http_errors import PAGE, SAYINGS
 from bridge.simulator.session_faults import (
     Confirm,
     Create,
+    Described,
     Expire,
     Handshake,
     Http,
     Refuse,
     Reply,
+    Say,
     Storm,
     Transcription,
 )
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _ALL: tuple[type[Fault], ...] = (
-    Refuse, Http, Handshake, Create, Confirm, Reply, Transcription, Storm, Expire, CloseAt, DropAt, ResetAt, HalfOpen,
-    Garbage, InvalidUtf8, Latency, Bandwidth, Stall, Duplicate, Truncate,
+    Refuse, Http, Handshake, Create, Confirm, Reply, Say, Described, Transcription, Storm, Expire, CloseAt, DropAt,
+    ResetAt, HalfOpen, Garbage, InvalidUtf8, Latency, Bandwidth, Stall, Duplicate, Truncate,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
@@ -55,6 +57,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "confirm.how": ("never", "refuse"),
     "reply.how": ("fail", "silence", "echo", "function"),
     "transcription.how": ("fail", "never"),
+    "described.rate-limits": ("before", "after", "never"),
+    "described.conversation": ("yes", "no"),
+    "described.padding": ("yes", "no"),
 }
 #: What a number may be, least and most, where not every number will do: (fault, setting) or setting -> bounds.
 _BOUNDS: Mapping[str, tuple[float, float]] = {

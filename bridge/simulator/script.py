@@ -185,8 +185,7 @@ class Script:
 
     def _expire(self) -> None:
         sentence = _EXPIRED.format(minutes=self._stage.behaviour.session_minutes)
-        usual = Ending(type="invalid_request_error", code="session_expired", message=sentence)
-        self._stage.send_ending(self._stage.behaviour.expires or usual)
+        self._stage.send_ending(Ending(type="invalid_request_error", code="session_expired", message=sentence))
         self._stage.close(1001, sentence)
 
     def _take(self, frame: str | bytes) -> None:

@@ -54,7 +54,7 @@ class Simulator:
         self.live: dict[str, Connection] = {}
         """Running sessions by their id."""
         self.assigned: dict[str, tuple[Scenario, tuple[Fault, ...]]] = {}
-        """What the control API or a test chose for a key; `""` is every key without a choice of its own."""
+        """What the control API or a test chose for a key; `""` is every key without a choice of its own. Bounded."""
         self._secrets: SecretStore = secrets or MemorySecrets()
         self._rest = Rest(self._secrets, self.settings.unix_time, self.settings.seed)
         self._attempts: Counter[tuple[str, Place]] = Counter()
@@ -78,6 +78,8 @@ class Simulator:
     def choose(self, scenario: str = "good", faults: Sequence[Fault] = (), *, key: str = "") -> None:
         """Let this key, or every key without a choice of its own, get this from its next visit on."""
         self.assigned[key] = (SCENARIOS[scenario], tuple(faults))
+        if len(self.assigned) > _MAX_KEYS:
+            del self.assigned[next(known for known in self.assigned if known)]
 
     def forget(self) -> None:
         """Forget what arrived, what was chosen and how often each key came."""
@@ -101,6 +103,8 @@ class Simulator:
 
     def _attempt(self, key: str, place: Place) -> int:
         self._attempts[key, place] += 1
+        if len(self._attempts) > _MAX_KEYS:
+            del self._attempts[next(iter(self._attempts))]
         return self._attempts[key, place]
 
     # REST
@@ -110,7 +114,8 @@ class Simulator:
         path = request.path.rstrip("/")
         if path.startswith("/_sim/") and self._control is not None:
             return self._control.answer(request)
-        self.arrivals.requests[f"{request.method} {path if path in _COUNTED else '(other)'}"] += 1
+        method = request.method if request.method in _METHODS else "(other)"
+        self.arrivals.requests[f"{method} {path if path in _COUNTED else '(other)'}"] += 1
         azure = path.startswith("/openai/")
         key = credential_of(request, azure=azure)
         if key is None:
@@ -131,7 +136,7 @@ class Simulator:
         """Serve one upgrade: refuse it as Azure does, or accept it and refuse behind the 101, or play the session."""
         request = upgrade.request
         wish = wish_of(request, upgrade.subprotocols)
-        self.arrivals.requests[f"GET {request.path if wish else '(other)'} websocket"] += 1
+        self.arrivals.requests[f"GET {request.path.rstrip('/') if wish else '(other)'} websocket"] += 1
         if wish is None:
             message = f"Invalid URL (GET {request.path[:200]})"
             ending = Ending(type="invalid_request_error", code=None, message=message)
@@ -221,6 +226,9 @@ class Simulator:
 
 #: The paths that are counted by name.
 _COUNTED = frozenset({*SOCKET_PATHS, *_MINT_PATHS, "/v1/models", "/openai/v1/models"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Keys of which it is remembered what was chosen for them and how often they came; the oldest are forgotten.
+_MAX_KEYS = 10_000
 _CREDENTIAL_ENDINGS = (ENDINGS["invalid_api_key"], ENDINGS["no_credential"])
 #: A session that is refused at once needs a kind to be refused in.
 _REFUSED = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="", unix_time=0)

@@ -139,6 +139,38 @@ class Reply(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class Say(Fault):
+    """Answer with words of one's own."""
+
+    name: ClassVar[str] = "say"
+    summary: ClassVar[str] = "answer with this text, in which no comma can stand"
+    text: str = "Yes."
+
+    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+        """Set it."""
+        return replace(behaviour, answer=self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Described(Fault):
+    """Do what the description says where the recordings show otherwise."""
+
+    name: ClassVar[str] = "described"
+    summary: ClassVar[str] = (
+        "as described, not as recorded: rate-limits=before, after or never, conversation.created, no padding in deltas"
+    )
+    rate_limits: str = "before"
+    conversation: str = "yes"
+    padding: str = "no"
+
+    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+        """Set it."""
+        where = next(known for known in ("before", "after", "never") if known == self.rate_limits)
+        announced, padded = self.conversation == "yes", self.padding == "yes"
+        return replace(behaviour, rate_limits=where, conversation_created=announced, obfuscation=padded)
+
+
+@dataclass(frozen=True, slots=True)
 class Transcription(Fault):
     """Spoil input transcription."""
 

@@ -1,7 +1,7 @@
 """What goes over the wire and when, faults included: sans-I/O, times in and acts out.
 
 A connection owns one `Wire`. The script's events go in, pass the faults in order, and come out as acts, each with the
-time it is due. `server.py` carries them out; nothing here sleeps or sends.
+time it is due. `connection.py` carries them out; nothing here sleeps or sends.
 """
 
 from __future__ import annotations

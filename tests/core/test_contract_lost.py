@@ -64,6 +64,13 @@ def test_updates_of_the_client_hold_in_the_fresh_session() -> None:
     }
 
 
+def test_an_update_that_was_not_answered_when_the_session_was_lost_holds_all_the_same() -> None:
+    session = ready_session()
+    play(session, update(instructions="Be brief."), lost(), Tick())
+    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    assert configure.updates == {"instructions": "Be brief."}
+
+
 def test_an_update_that_was_refused_does_not_spoil_the_fresh_session() -> None:
     session = ready_session()
     play(session, update(voice="nobody"), update(instructions="Be brief."))

@@ -31,6 +31,7 @@ from tests.core.scenes import (
     created,
     lost,
     messages,
+    native,
     new_session,
     only,
     play,
@@ -84,7 +85,7 @@ def test_an_answer_that_the_client_interrupted_is_not_asked_for_again() -> None:
 def test_a_fresh_start_knows_nothing_of_the_updates_before() -> None:
     session = ready_session()
     update = ClientNative("session.update", b"{}", {"type": "session.update", "session": {"voice": "ash"}})
-    play(session, update, EndSession(), CreateSession(WISH))
+    play(session, update, native("session.updated"), EndSession(), CreateSession(WISH))
     assert [one.updates for one in only(Configure, play(session, created(2)))] == [{}]
 
 

@@ -76,9 +76,12 @@ def test_first_words_survive_the_moment_between_the_end_of_speech_and_its_commit
     session = ready_session()
     play(session, audio(500, 1), native("input_audio_buffer.speech_started", audio_start_ms=0))
     play(session, *(audio(1000, mark) for mark in range(2, 8)))
-    play(session, native("input_audio_buffer.speech_stopped", audio_end_ms=6500), audio(20, 8), lost(), Tick())
-    play(session, Tick(), created(2), now=1.0)
-    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=1.0))] == [1, 2, 3, 4, 5, 6, 7, 8]
+    play(session, native("input_audio_buffer.speech_stopped", audio_end_ms=6500), audio(20, 8), now=7.0)
+    for now in (7.0, 11.0, 15.0):
+        play(session, native("rate_limits.updated"), now=now)
+    play(session, lost(), now=15.0)
+    play(session, Tick(), created(2), now=16.0)
+    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=16.0))] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_socket_that_is_open_is_not_a_session_that_is_ready() -> None:

@@ -108,7 +108,8 @@ def test_a_sentence_is_kept_between_its_end_and_its_commit() -> None:
     unanswered = speech(detecting=True, chunks=60)
     unanswered.speech_started(0)
     unanswered.speech_stopped(6000)
-    unanswered.heard(99.0)
+    for now in (90.0, 95.0, 99.0):
+        unanswered.heard(now)
     unanswered.sent(audio(100, 9).pcm)
     assert unanswered.ms == 6100
     assert unanswered.committed("i1") is False

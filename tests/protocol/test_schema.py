@@ -257,3 +257,10 @@ def test_a_response_within_the_rules_has_no_fault(response: object, dialect: Dia
 def test_a_fault_in_a_response_names_its_path(response: object, dialect: Dialect, code: str, param: str) -> None:
     found = fault(response, RESPONSE_SCHEMAS[dialect], "response")
     assert (found.code, found.param) == (code, param)
+
+
+@pytest.mark.parametrize("number", [0, 1, 99, 100, 3_600_000])
+def test_a_pause_may_be_as_short_as_nothing_and_as_long_as_a_session(number: int) -> None:
+    turns = {"type": "server_vad", "silence_duration_ms": number, "prefix_padding_ms": number}
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": turns}}}
+    assert check(session, SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]) is None

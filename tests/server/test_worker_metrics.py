@@ -53,3 +53,12 @@ def test_a_worker_that_died_before_it_wrote_is_buried_too(tmp_path: Path) -> Non
 def test_a_broken_sheet_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "worker-1.figures").write_text("{")
     assert Sheets(tmp_path, 0).all_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]
+
+
+def test_what_was_shown_once_is_not_lost_with_the_worker_that_showed_it(tmp_path: Path) -> None:
+    metrics = Metrics()
+    metrics.count("clients_total", 3, "native")
+    shown = Sheets(tmp_path, 0).all_workers(metrics.snapshot())
+    bury(tmp_path, 0, restarted=True)
+    after = Sheets(tmp_path, 1).all_workers(Metrics().snapshot())
+    assert after.values["clients_total"] == shown.values["clients_total"] == {"native": [3]}

@@ -13,11 +13,13 @@ from bridge.simulator.fault import BadHandshake, Fault, HttpAnswer, Place, Visit
 from bridge.simulator.session_faults import (
     Confirm,
     Create,
+    Described,
     Expire,
     Handshake,
     Http,
     Refuse,
     Reply,
+    Say,
     Storm,
     Transcription,
 )
@@ -169,3 +171,25 @@ def test_a_session_expires_at_its_age() -> None:
 def test_faults_compose() -> None:
     behaviour = behaviour_under([Create(1), Expire(9), Refuse(times=1), Create(2)], Behaviour(), attempt=2)
     assert (behaviour.create_seconds, behaviour.session_seconds, behaviour.ending) == (2, 9, None)
+
+
+def test_an_answer_can_be_of_ones_own_words() -> None:
+    player = Player(faults=[Say("It is nine o'clock.")])
+    player.type("What time is it?")
+    player.send("response.create", response={"output_modalities": ["text"]})
+    assert player.until("response.output_text.done")["text"] == "It is nine o'clock."
+
+
+@pytest.mark.parametrize(("where", "after"), [("before", False), ("after", True), ("never", None)])
+def test_what_is_described_and_not_recorded_can_be_had(where: str, *, after: bool | None) -> None:
+    player = Player(faults=[Described(rate_limits=where)])
+    player.type("Hi")
+    player.send("response.create", response={"output_modalities": ["text"]})
+    player.rest()
+    assert player.types[1] == "conversation.created"
+    assert not any("obfuscation" in event for event in player.events)
+    if after is None:
+        assert "rate_limits.updated" not in player.types
+    else:
+        assert (player.types[-1] == "rate_limits.updated") is after
+        assert player.one("rate_limits.updated")

@@ -1,0 +1,99 @@
+"""What is remembered of what arrived, and how much of it at most."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from bridge.simulator.arrivals import (
+    FEW_EVENTS,
+    MAX_EVENTS,
+    MAX_KEYS,
+    MAX_NAMES,
+    MAX_SESSIONS,
+    MAX_WHOLE,
+    OTHER,
+    Arrivals,
+    SessionRecord,
+)
+from bridge.simulator.server import Simulator
+from bridge.simulator.settings import Settings
+from bridge.transport.http import Request
+
+
+def record(key: str = "sk-1") -> SessionRecord:
+    return SessionRecord(
+        session_id="sess_1", key=key, scenario="good", dialect="ga", kind="conversation", model="m", opened_at=0.0
+    )
+
+
+def test_events_are_counted_and_remembered_with_their_times() -> None:
+    one = record()
+    for at in (0.5, 1.5):
+        one.arrived("response.create", at)
+    assert one.counts == {"response.create": 2}
+    assert [(event.at, event.type) for event in one.events] == [(0.5, "response.create"), (1.5, "response.create")]
+
+
+def test_types_that_are_made_up_are_cut_and_no_more_than_a_few_are_counted_by_name() -> None:
+    one = record()
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            one.arrived(f"{number}-" + "x" * 200_000, 0.0)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 200_000
+    assert len(one.counts) == MAX_NAMES + 1
+    assert one.counts[OTHER] == 1_000 - MAX_NAMES
+    assert max(map(len, one.counts)) == 100
+
+
+def test_older_sessions_keep_few_events_and_their_counts() -> None:
+    arrivals = Arrivals()
+    for _ in range(MAX_WHOLE + 3):
+        one = record()
+        arrivals.open(one)
+        for at in range(MAX_EVENTS + 10):
+            one.arrived("response.create", at)
+    sessions = arrivals.sessions()
+    assert [len(one.events) for one in sessions] == [FEW_EVENTS] * 3 + [MAX_EVENTS] * MAX_WHOLE
+    assert sessions[0].events[-1].at == MAX_EVENTS + 9
+    assert sessions[0].counts["response.create"] == MAX_EVENTS + 10
+
+
+def test_sessions_and_tracer_accounts_are_bounded() -> None:
+    arrivals = Arrivals()
+    for number in range(MAX_SESSIONS + 5):
+        arrivals.open(record(f"sk-{number}"))
+    assert [one.key for one in arrivals.sessions()[:1]] == ["sk-5"]
+    accounts = [arrivals.tracer(f"sk-{number}") for number in range(MAX_KEYS + 1)]
+    assert arrivals.tracer(f"sk-{MAX_KEYS}") is accounts[-1]
+    assert arrivals.tracer("sk-0") is not accounts[0]
+
+
+async def test_methods_and_keys_that_are_made_up_do_not_pile_up() -> None:
+    simulator = Simulator(Settings())
+    for number in range(50):
+        headers = (("authorization", f"Bearer sk-{number}"),)
+        path = "/v1/models" + "/" * number
+        await simulator.http(Request(method=f"M{number}", path=path, query={}, target=path, headers=headers))
+    assert simulator.arrivals.requests == {"(other) /v1/models": 50}
+    simulator.choose("no-quota")
+    for number in range(10_010):
+        simulator.choose("good", key=f"sk-{number}")
+    assert len(simulator.assigned) == 10_000
+    assert {"", "sk-10009"} <= simulator.assigned.keys()
+    assert "sk-0" not in simulator.assigned
+
+
+async def test_how_often_a_key_came_is_forgotten_after_ten_thousand_others() -> None:
+    simulator = Simulator(Settings())
+
+    async def ask(key: str) -> None:
+        headers = (("authorization", f"Bearer {key}"),)
+        await simulator.http(Request(method="GET", path="/v1/x", query={}, target="/v1/x", headers=headers))
+
+    for number in range(10_050):
+        await ask(f"sk-{number}")
+    assert len(simulator._attempts) == 10_000

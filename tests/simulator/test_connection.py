@@ -1,0 +1,151 @@
+"""A connection under virtual time: pings, what is due, and what a fault does to the wire."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+import trio.testing
+from websockets.frames import Opcode
+from websockets.protocol import Side
+
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.simulator.arrivals import SessionRecord
+from bridge.simulator.behaviour import PING_SECONDS, Behaviour
+from bridge.simulator.connection import Connection
+from bridge.simulator.fault import behaviour_under
+from bridge.simulator.script import Opening, Script
+from bridge.simulator.server import Simulator
+from bridge.simulator.session_faults import Storm
+from bridge.simulator.settings import Settings
+from bridge.simulator.wire import Wire
+from bridge.simulator.wire_faults import HalfOpen, Truncate
+from bridge.transport.memory import memory_link_pair
+from bridge.transport.websocket import WebSocketLink
+from bridge.upstream.dial import parse_url, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bridge.simulator.fault import Fault
+
+OPENING = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
+UPDATE = '{"type":"session.update","session":{"type":"realtime"}}'
+
+
+def a_connection(*faults: Fault, ping_seconds: float | None = None, behaviour: Behaviour | None = None) -> Connection:
+    record = SessionRecord(
+        session_id="sess_1", key="sk-1", scenario="good", dialect="ga", kind="conversation", model="m", opened_at=0.0
+    )
+    behaviour = behaviour_under(faults, behaviour or Behaviour())
+    script = Script(OPENING, behaviour=behaviour, seed=1, now=trio.current_time())
+    return Connection(script, Wire(faults, 1), record, ping_seconds)
+
+
+@asynccontextmanager
+async def running(connection: Connection) -> AsyncIterator[WebSocketLink]:
+    """A client's link to a session that runs."""
+    client, server = memory_link_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run, server)
+        yield client
+        nursery.cancel_scope.cancel()
+
+
+async def pings_in(seconds: float, connection: Connection) -> list[float]:
+    """When raw ping frames come: the first byte of a server's frame is its opcode, the second its length."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    found: list[float] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run, WebSocketLink(theirs, Side.SERVER))
+        began = trio.current_time()
+        with trio.move_on_after(seconds):
+            while data := await ours.receive_some():
+                if data[0] & 0x0F == Opcode.PING:
+                    found.append(trio.current_time() - began)
+        nursery.cancel_scope.cancel()
+    return found
+
+
+async def test_an_idle_session_is_pinged_as_recorded(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock.autojump_threshold == 0
+    assert await pings_in(65, a_connection()) == pytest.approx([PING_SECONDS, 2 * PING_SECONDS, 3 * PING_SECONDS])
+
+
+async def test_pings_come_as_often_as_set_up(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock.autojump_threshold == 0
+    assert await pings_in(16, a_connection(ping_seconds=5)) == pytest.approx([5, 10, 15])
+
+
+async def test_a_half_open_session_neither_pings_nor_speaks_nor_ends(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock.autojump_threshold == 0
+    assert await pings_in(100, a_connection(HalfOpen("created"))) == []
+    connection = a_connection(HalfOpen("ready"))
+    async with running(connection) as client:
+        assert "session.created" in str(await client.receive())
+        await client.send_text(UPDATE)
+        assert "session.updated" in str(await client.receive())
+        await client.send_text(UPDATE)
+        with trio.move_on_after(600) as silence:
+            await client.receive()
+        assert silence.cancelled_caught
+    assert not connection.record.closed
+
+
+class _Behind(Script):
+    """A session for which something was due long ago, always."""
+
+    @property
+    def next_wake(self) -> float | None:
+        return 0.0
+
+
+async def test_a_session_that_is_always_behind_still_hears_its_client() -> None:
+    connection = a_connection()
+    connection.script = _Behind(OPENING, now=trio.current_time())
+    with trio.fail_after(10):
+        async with running(connection) as client:
+            assert "session.created" in str(await client.receive())
+            await client.send_text('{"type":"input_audio_buffer.clear"}')
+            assert "input_audio_buffer.cleared" in str(await client.receive())
+
+
+@pytest.mark.parametrize("rate", [1e300, 1_000])
+async def test_a_storm_leaves_time_for_the_client(rate: float) -> None:
+    connection = a_connection(Storm(rate))
+    with trio.fail_after(20):
+        async with running(connection) as client:
+            for text in (UPDATE, '{"type":"input_audio_buffer.clear"}'):
+                await client.send_text(text)
+            while "input_audio_buffer.cleared" not in str(await client.receive()):
+                pass
+
+
+async def heard_from(seed: int) -> list[str]:
+    """What a simulator of this seed sends: all of it, ids and damage included."""
+    settings = Settings(seed=seed, faults=(Truncate(0.3),), unix_time=lambda: 0.0)
+    simulator, frames = Simulator(settings), []
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(simulator.serve_stream, theirs)
+        url = parse_url("ws://memory/v1/realtime?model=gpt-realtime-2.1")
+        opened = await upgrade(ours, url, headers=[("authorization", "Bearer sk-1")])
+        for _ in range(20):
+            await opened.link.send_text('{"type":"input_audio_buffer.clear"}')
+        with trio.move_on_after(5):
+            while True:
+                frames.append(str(await opened.link.receive()))
+        nursery.cancel_scope.cancel()
+    return frames
+
+
+async def test_a_seed_gives_the_same_ids_and_the_same_damage(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock.autojump_threshold == 0
+    first = await heard_from(7)
+    assert len(first) == 21
+    assert await heard_from(7) == first
+    other = await heard_from(8)
+    assert len(other) == 21
+    assert not set(other) & set(first)
