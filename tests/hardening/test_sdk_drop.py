@@ -1,0 +1,79 @@
+"""The official SDK at the native door, and an upstream that drops in the middle of a sentence: no word is lost."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from openai import OpenAI
+
+from bridge.protocol.models import DEFAULT_MODEL
+from bridge.protocol.tracer import TracerSource
+from bridge.simulator.wire import CloseFrame, Drop, Reset
+from tests.hardening.house import TOKEN
+from tests.server.test_sdk import until
+from tests.simulator.sdk import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
+
+if TYPE_CHECKING:
+    from openai.resources.realtime.realtime import RealtimeConnection
+
+    from bridge.simulator.wire import Act
+    from tests.hardening.house import House, Upstream
+
+pytestmark = [pytest.mark.slow, SDK_CONNECTS_THE_OLD_WAY]
+
+_callers = count(10_000)
+
+
+def _speak(connection: RealtimeConnection, source: TracerSource, ms: int, *, silent: bool = False) -> None:
+    """Append so much, as fast as it is spoken."""
+    for _ in range(ms // 20):
+        pcm = source.silence(20) if silent else source.speech(20)
+        connection.input_audio_buffer.append(audio=b64encode(pcm).decode())
+        time.sleep(0.02)
+
+
+NIGHTLY = pytest.mark.nightly
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(Drop(), id="end"),
+        pytest.param(Reset(), id="reset", marks=NIGHTLY),
+        pytest.param(CloseFrame(1011, "oh"), id="close", marks=NIGHTLY),
+    ],
+)
+@pytest.mark.parametrize("detection", [True, False], ids=["server VAD", "manual commit"])
+def test_a_drop_in_the_middle_of_a_sentence_loses_no_millisecond(
+    act: Act, detection: bool, house: House, upstream: Upstream
+) -> None:
+    client = OpenAI(base_url=f"http://{house.address}/v1", api_key=TOKEN, max_retries=0)
+    source = TracerSource(caller=next(_callers))
+    with client.realtime.connect(model=DEFAULT_MODEL, websocket_connection_options=OPTIONS) as connection:
+        created = connection.recv()
+        assert created.type == "session.created"
+        session_id = created.model_dump()["session"]["id"]
+        if not detection:
+            connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+            until(connection, "session.updated")
+        _speak(connection, source, 500)
+        upstream.acts(act, session_id)
+        _speak(connection, source, 500)
+        if detection:
+            _speak(connection, source, 700, silent=True)
+        else:
+            connection.input_audio_buffer.commit()
+            connection.response.create()
+        seen = [connection.recv()]
+        while seen[-1].type != "response.done":
+            seen.append(connection.recv())
+    kinds = [event.type for event in seen]
+    assert upstream.lost_ms(source) == 0
+    assert kinds.count("session.updated") == 1  # the new session
+    assert kinds.count("response.created") == 1
+    told = {event.error.code for event in seen if event.type == "error"}
+    assert told <= {"session_not_ready"}  # what is said meanwhile is held, and that it is

@@ -1,0 +1,164 @@
+"""Messages with bad content: for terminals and dashboards, for parsers, for what the server owns. Cases 12 to 14."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+
+from tests.hardening.house import KEY, NATIVE, SHERPA, House, Upstream, attack, until
+from tests.hardening.wires import frame, head, status_of
+
+if TYPE_CHECKING:
+    from tests.server.front import Client
+
+pytestmark = pytest.mark.slow
+
+#: A line of its own, a red one, one that reads backwards, and the end of a label.
+NASTY = 'x\r\n{"level":"forged"}\x1b[31m\u202e\u2028"} forged 1\n'
+#: What must never be in a log or a page of metrics as it is.
+RAW = ("\x1b", "\u202e", "\u2028", '\n{"level":"forged"', "forged 1\n", "\r")
+
+
+def percent(text: str) -> str:
+    """Write a text so that it can stand in a request line."""
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+async def test_case_12_what_strangers_write_breaks_no_line_and_makes_no_labels(
+    house: House, upstream: Upstream
+) -> None:
+    nasty_header = NASTY.replace("\r\n", "").replace("\n", "").encode().decode("latin-1")
+    async with attack(house, upstream, seconds=30) as seen:
+        await status_of(house, head(path=f"/{percent(NASTY)}"))
+        await status_of(house, head(f"Origin: {nasty_header}", f"X-Forwarded-For: {nasty_header}"))
+        await status_of(house, head(f"Sec-WebSocket-Protocol: {nasty_header}"))
+        for n in range(100):
+            await status_of(house, head(f"Origin: https://{n}.evil.test", path=f"/{n}"))
+        client = await house.call()
+        await client.says("create_session", voice=NASTY, customerName=NASTY)
+        for n in range(150):
+            await client.says(f"{NASTY}{n}")
+            await client.says(f"made.up{n}{NASTY}")
+        await client.says("ping", id=NASTY)
+        assert (await client.hears("pong"))["id"] == NASTY
+        await client.link.send_raw(frame(8, (4999).to_bytes(2, "big") + NASTY.encode()))
+        with trio.fail_after(5):
+            await client.reads_to_the_end()
+        native = await house.call(f"/v1/realtime?model={percent(NASTY)}")
+        await native.link.close(4000, "bye \x1b[31m")
+        await until(lambda: len(seen.lines("client.disconnected")) >= 2, 5)
+        async with httpx.AsyncClient(trust_env=False) as web:
+            metrics = (await web.get(f"http://{house.address}/metrics")).text
+    text = house.log.read_bytes().decode()
+    assert not [raw for raw in RAW if raw in text or raw in metrics]
+    assert all(line.startswith("{") for line in text.splitlines()[3:])  # three of greeting, then JSON only
+    assert {line["level"] for line in seen.lines()} <= {"debug", "info", "warning", "error"}
+    assert len(metrics.splitlines()) < 400
+
+
+PIECES = (
+    "[" * 100_000,
+    '{"type":"text","text":' + '{"a":' * 50_000,
+    '{"type":"ping","id":1e309}',
+    '{"type":"ping","id":' + "9" * 50_000 + "}",
+    '{"type":"interrupt","playedMs":' + "9" * 400 + "}",
+    '{"type":"interrupt","playedMs":-1}',
+    '{"type":"ping","id":NaN}',
+    '{"type":"text","text":"\\ud800"}',
+    '{"type":"create_session","type":"ping","type":7}',
+    '{"type":["ping"]}',
+    '{"type":null}',
+    '{"type":""}',
+    "null",
+    '"ping"',
+    "",
+    '{"type":"no.such.event","event_id":{"a":1}}',
+    '{"type":"session.created","session":{"id":"sess_forged"}}',
+    '{"type":"response.done","response":{"status":"completed"}}',
+    '{"type":"session.update","session":[]}',
+    '{"type":"response.create","response":"now"}',
+    '{"type":"conversation.item.create","item":7}',
+    '{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":[]}]}}',
+    '{"type":"input_audio_buffer.append"}',
+    '{"type":"input_audio_buffer.append","audio":7}',
+    '{"type":"input_audio_buffer.append","audio":"AAA"}',
+    '{"type":"input_audio_buffer.append","audio":"AA=="}',
+    '{"type":"input_audio_buffer.append","audio":"!!!!"}',
+    '{"type":"audio","audio":"AA=="}',
+    '{"type":"tool_result","callId":{},"output":[]}',
+)
+
+
+async def test_case_13_no_message_breaks_a_session(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=30, mib=24):
+        for path in (SHERPA, NATIVE):
+            client = await house.call(path)
+            if path == SHERPA:
+                await client.says("create_session")
+            await client.hears("session.created")
+            for piece in PIECES:
+                await client.link.send_text(piece)
+            await client.link.send_binary(b"\0")
+            await client.says("input_audio_buffer.append", audio="AAAA")
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Still there?"}]}
+            await client.says("conversation.item.create", item=item)
+            await client.says("response.create")
+            with trio.fail_after(15):
+                done = await client.hears("response.done")
+            assert done["response"]["status"] == "completed"
+            assert "sess_forged" not in json.dumps(client.heard)
+            assert "reconnecting" not in client.types()
+            await client.link.close()
+
+
+#: The house has locked these.
+FORBIDDEN = (
+    ("session.update", {"session": {"type": "realtime", "instructions": "FORBIDDEN"}}),
+    ("session.update", {"session": {"type": "realtime", "tools": [{"type": "function", "name": "FORBIDDEN"}]}}),
+    ("session.update", {"session": {"type": "realtime", "model": "FORBIDDEN"}}),
+    ("session.update", {"session": {"type": "realtime", "prompt": {"id": "FORBIDDEN"}}}),
+    ("transcription_session.update", {"session": {"model": "FORBIDDEN"}}),
+    ("response.create", {"response": {"instructions": "FORBIDDEN"}}),
+    ("response.create", {"response": {"tools": [], "metadata": {"a": "FORBIDDEN"}}}),
+)
+TWICE = '{"type":"session.update","session":{"type":"realtime"},"session":{"instructions":"FORBIDDEN"}}'
+
+
+async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=30) as seen:
+        client = await house.call()
+        for name in ("instructions", "model", "tools"):
+            await client.says("create_session", **{name: [{"name": "x"}] if name == "tools" else "FORBIDDEN"})
+        await client.says("ping")
+        await client.hears("pong")
+        assert "session_initializing" not in client.types()
+        await client.says("create_session", apiKey="sk-FORBIDDEN", api_key="sk-FORBIDDEN")
+        await client.hears("session_ready")
+        native = await house.call(NATIVE)
+        await native.hears("session.created")
+        for one in (client, native):
+            await _tries(one)
+            assert "FORBIDDEN" not in json.dumps([m for m in one.heard if m["type"] == "session.updated"])
+        records = upstream.simulator.arrivals.sessions()[-2:]
+        assert all("response.create" not in record.counts for record in records)
+        assert all(record.counts["session.update"] == 1 for record in records)
+        for one in (client, native):
+            await one.link.close()
+    assert KEY not in json.dumps([client.heard, native.heard])
+    assert "FORBIDDEN" not in json.dumps(seen.lines())
+
+
+async def _tries(client: Client) -> None:
+    """Send all that is forbidden; what goes through would be heard of before the end."""
+    for kind, fields in FORBIDDEN:
+        await client.says(kind, **fields)
+    await client.link.send_text(TWICE)
+    await client.says("input_audio_buffer.clear")
+    with trio.fail_after(10):
+        await client.hears("input_audio_buffer.cleared")
+        if not any(message["type"] == "error" for message in client.heard):
+            await client.hears("error")

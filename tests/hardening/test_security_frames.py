@@ -1,0 +1,182 @@
+"""Clients whose frames are too large, too many, wrong, or never read. Cases 6 to 9."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+import trio
+
+from bridge.transport.link import LinkClosed
+from tests.hardening.house import House, Upstream, attack, until
+from tests.hardening.wires import frame, head, reads_until_closed
+from tests.server.front import Client
+
+pytestmark = pytest.mark.slow
+
+#: What the bridge under attack takes in one message.
+LIMIT = 262_144
+TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
+
+
+async def opened(house: House, *, receive_buffer: int | None = None) -> trio.SocketStream:
+    """A client that has only just come in, on its bare stream: the 101 and `connected` are read."""
+    stream = await house.raw()
+    if receive_buffer is not None:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    await stream.send_all(head())
+    seen = b""
+    with trio.fail_after(5):
+        while b'"connected"' not in seen:
+            seen += await stream.receive_some()
+    return stream
+
+
+def close_of(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
+    """Take a server's frames apart: the code of the Close, and the messages before it."""
+    messages: list[dict[str, object]] = []
+    while len(data) >= 2:
+        opcode, size, at = data[0] & 15, data[1], 2
+        if size > 125:
+            wide = 2 if size == 126 else 8
+            size, at = int.from_bytes(data[2 : 2 + wide], "big"), 2 + wide
+        payload, data = data[at : at + size], data[at + size :]
+        if opcode == 8:
+            return int.from_bytes(payload[:2], "big"), messages
+        if opcode == TEXT:
+            messages.append(json.loads(payload))
+    return None, messages
+
+
+async def says_all(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
+    """Send for as long as anybody listens."""
+    try:
+        for piece in pieces:
+            await stream.send_all(piece)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return
+
+
+async def ends(stream: trio.SocketStream, pieces: list[bytes], *, seconds: float) -> tuple[int | None, list[str]]:
+    """Send all that, and give how the bridge ended it: the code of the Close, and the codes of the errors before."""
+    found = b""
+    async with stream, trio.open_nursery() as nursery:
+        nursery.start_soon(says_all, stream, pieces)
+        found = await reads_until_closed(stream, seconds=seconds)
+        nursery.cancel_scope.cancel()
+    code, messages = close_of(found)
+    return code, [str(message["code"]) for message in messages if message["type"] == "error"]
+
+
+CHUNK = bytes(1024)
+TOO_LARGE = {
+    "in one frame": [frame(BINARY, bytes(LIMIT + 2))],
+    "many times": [frame(BINARY, bytes(20 * LIMIT))],
+    "as text": [frame(TEXT, b'{"type":"ping","id":"' + b"x" * LIMIT + b'"}')],
+    "by fragments": [frame(BINARY, CHUNK, last=False), *[frame(CONTINUATION, CHUNK, last=False)] * 300],
+    "by its claim alone": [b"\x82\xff" + (2**62).to_bytes(8, "big") + b"mask"],
+    "by an impossible claim": [b"\x82\xff" + (2**64 - 1).to_bytes(8, "big") + b"mask"],
+}
+
+
+async def test_case_6_a_message_that_is_too_large_is_told_so_before_the_close(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=25) as seen:
+        for name, pieces in TOO_LARGE.items():
+            ended = await ends(await opened(house), pieces, seconds=4)
+            assert ended == (1009, ["MESSAGE_TOO_LARGE"]), name
+        fits = await house.call()
+        await fits.link.send_fragments(bytes(LIMIT), 1024)
+        await fits.says("ping")
+        await fits.hears("pong")
+        await fits.link.close()
+    codes = [line["closeCode"] for line in seen.lines("client.disconnected")]
+    assert codes[: len(TOO_LARGE)] == [1009] * len(TOO_LARGE)
+
+
+#: As many fragments as one message may have: a message for the rates, thousands of frames for whoever reads them.
+IN_PIECES = frame(BINARY, last=False) + frame(CONTINUATION, last=False) * 4000 + frame(CONTINUATION)
+FLOODS = {
+    "empty fragments without end": [frame(TEXT, last=False), *[frame(CONTINUATION, last=False) * 1000] * 300],
+    "messages in many pieces": [IN_PIECES] * 75,
+    "pings": [frame(PING) * 1000] * 300,
+    "pings with a payload": [frame(PING, bytes(125)) * 1000] * 300,
+    "pongs": [frame(PONG) * 1000] * 300,
+    "empty messages": [frame(BINARY) * 1000] * 300,
+}
+
+
+async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_sent_away(house: House, upstream: Upstream) -> None:
+    ended: dict[str, tuple[int | None, list[str]]] = {}
+
+    async def flood(name: str, pieces: list[bytes]) -> None:
+        ended[name] = await ends(await opened(house), pieces, seconds=20)
+
+    async with attack(house, upstream, seconds=25) as seen, trio.open_nursery() as nursery:
+        for name, pieces in FLOODS.items():
+            nursery.start_soon(flood, name, pieces)
+    too_many = ended.pop("empty fragments without end")
+    assert too_many in ((1009, ["MESSAGE_TOO_LARGE"]), (1008, ["RATE_EXCEEDED"]))
+    assert list(ended.values()) == [(1008, ["RATE_EXCEEDED"])] * (len(FLOODS) - 1)
+    assert len(seen.lines("error.sent")) == len(FLOODS)
+
+
+async def test_case_8_who_pings_and_reads_no_pong_is_given_up(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=25) as seen:
+        stream = await opened(house, receive_buffer=4096)
+        async with stream:
+            with trio.move_on_after(15):
+                await says_all(stream, [frame(PING, bytes(125)) * 1000] * 2000)
+                await _is_over(house, seen.log_from)
+    assert seen.lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
+
+
+async def _is_over(house: House, since: int) -> None:
+    await until(lambda: house.lines("client.disconnected", since=since), 20)
+
+
+async def test_case_8_who_never_reads_is_cut_with_a_reason(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=30, mib=40) as seen:
+        stream = await opened(house, receive_buffer=4096)
+        async with stream:
+            await stream.send_all(frame(TEXT, b'{"type":"create_session"}'))
+            content = [{"type": "input_text", "text": "x" * 200_000}]
+            item = {"type": "message", "role": "user", "content": content}
+            event = json.dumps({"type": "conversation.item.create", "item": item}).encode()
+            with trio.fail_after(20):
+                await says_all(stream, [frame(TEXT, event)] * 34)  # each comes back twice, and is read by nobody
+                await _is_over(house, seen.log_from)
+    assert [line["code"] for line in seen.lines("error.sent")] == ["SLOW_CONSUMER"]
+
+
+WRONG = {
+    "text that is no UTF-8": (frame(TEXT, b"\xc3\x28"), 1007),
+    "a character cut by the end": (frame(TEXT, b"\xe2\x82", last=False) + frame(CONTINUATION, b""), 1007),
+    "a surrogate": (frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "a reserved bit": (frame(TEXT, b"{}", rsv=4), 1002),
+    "a data opcode that there is not": (frame(3, b"{}"), 1002),
+    "a control opcode that there is not": (frame(11), 1002),
+    "no mask": (frame(TEXT, b"{}", masked=False), 1002),
+    "a continuation of nothing": (frame(CONTINUATION, b"x"), 1002),
+    "a message within a message": (frame(TEXT, b"a", last=False) + frame(TEXT, b"b"), 1002),
+    "a long ping": (frame(PING, bytes(126)), 1002),
+    "a ping in pieces": (frame(PING, b"x", last=False), 1002),
+    "a close of one byte": (frame(8, b"\x03"), 1002),
+    "a close with a code that is never sent": (frame(8, (1006).to_bytes(2, "big")), 1002),
+    "a close that is no UTF-8": (frame(8, b"\x03\xe8\xff"), 1007),
+}
+
+
+async def test_case_9_who_breaks_the_protocol_is_told_by_a_close_and_let_go(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=25) as seen:
+        for name, (piece, code) in WRONG.items():
+            broken, errors = await ends(await opened(house), [piece], seconds=2.5)
+            # of a Close that is wrong itself the library may say either
+            assert broken == code or ("close" in name and broken in {1002, 1007}), name
+            assert errors == [], name
+        half = await house.call()
+        await half.link.send_raw(frame(TEXT, b"x" * 100)[:20])
+        await half.link.stream.aclose()
+        with pytest.raises(LinkClosed):
+            await Client(half.link).says("ping")
+    assert {line["closeCode"] for line in seen.lines("client.disconnected")} <= {1002, 1006, 1007}

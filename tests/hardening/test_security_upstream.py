@@ -1,0 +1,201 @@
+"""An upstream that is none, and a client who would like to choose it. Cases 9, 10, 11 and 14."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+import trio
+
+from bridge.simulator.fault import Fault, HttpAnswer, Visit
+from bridge.simulator.session_faults import Handshake, Http
+from bridge.simulator.wire import Raw, Text
+from tests.hardening.house import KEY, NATIVE, SHERPA, WITH_TOKEN, Attack, House, Upstream, attack, until
+from tests.hardening.wires import frame, head, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+pytestmark = pytest.mark.slow
+
+WRONG = {
+    "text that is no UTF-8": frame(1, b"\xc3\x28", masked=False),
+    "a reserved bit": frame(1, b"{}", rsv=4, masked=False),
+    "an opcode that there is not": frame(3, masked=False),
+    "a mask": frame(1, b"{}"),
+    "a length that is none": b"\x81\x7f" + (2**64 - 1).to_bytes(8, "big"),
+    "a length beyond all bounds": b"\x81\x7f" + (2**62).to_bytes(8, "big"),
+    "fragments without end": frame(1, last=False, masked=False) + frame(0, last=False, masked=False) * 5000,
+    "a close with a code that is never sent": frame(8, (1006).to_bytes(2, "big"), masked=False),
+}
+
+
+async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(house: House, upstream: Upstream) -> None:
+    reasons: dict[str, str] = {}
+
+    async def goes_through(name: str, raw: bytes) -> None:
+        client = await house.call()
+        await client.says("create_session")
+        session_id = (await client.hears("session_ready"))["sessionId"]
+        upstream.acts(Raw(raw), session_id)
+        with trio.fail_after(10):
+            reasons[name] = (await client.hears("reconnecting"))["reason"]
+            await client.hears("reconnected")
+        await client.link.close()
+
+    async with attack(house, upstream, seconds=20):
+        async with trio.open_nursery() as nursery:
+            for name, raw in WRONG.items():
+                nursery.start_soon(goes_through, name, raw)
+        await until(lambda: len(upstream.simulator.live) == 1 == house.sockets_to(upstream.port), 3)
+    assert set(reasons) == set(WRONG)
+    assert set(reasons.values()) == {"The upstream broke the WebSocket protocol"}
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect(Fault):
+    """Send whoever comes somewhere else."""
+
+    name: ClassVar[str] = "redirect"
+    to: str = ""
+    on: str = "socket"
+
+    def admit(self, visit: Visit) -> HttpAnswer | None:
+        if visit.place != self.on:
+            return None
+        return HttpAnswer(status=307, ending=None, headers=(("location", self.to),))
+
+
+def percent(text: str) -> str:
+    """Write a text into a query."""
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+ANSWERS: Mapping[str, tuple[Fault, str]] = {
+    "401": (Http(401), "AUTHENTICATION_FAILED"),
+    "403": (Http(403), "ACCESS_DENIED"),
+    "404": (Http(404), ""),
+    "429": (Http(429, retry_after=600), "RATE_LIMITED"),
+    "a page": (Http(200, says="page"), ""),
+    "mint 401": (Http(401, on="mint"), "AUTHENTICATION_FAILED"),
+    "mint 429": (Http(429, on="mint", retry_after=600), "RATE_LIMITED"),
+    "mint page": (Http(200, on="mint", says="page"), ""),
+}
+#: What may get better is tried again.
+UNREACHABLE: Mapping[str, Fault] = {
+    "500": Http(500),
+    "mint 500": Http(500, on="mint"),
+    "302": Http(302, says="page"),
+    "an end in place of the 101": Handshake("closed"),
+    "garbage": Handshake("not-http"),
+    "a wrong accept key": Handshake("wrong-accept"),
+}
+
+
+async def test_case_10_an_upstream_that_answers_anything_else_is_named_for_what_it_is(
+    house: House, upstream: Upstream
+) -> None:
+    async with attack(house, upstream, seconds=30) as seen:
+        for name, (fault, code) in ANSWERS.items():
+            upstream.befalls(fault)
+            client = await house.call()
+            await client.says("create_session")
+            with trio.fail_after(10):
+                told = (await client.hears("error"))["code"]
+            assert told == code or not code, name
+            await client.link.close()
+        for name, fault in UNREACHABLE.items():
+            upstream.befalls(fault)
+            client = await house.call()
+            client_id = (await client.hears("connected"))["clientId"]
+            await client.says("create_session")
+            await until(lambda: _failed(seen, client_id), 3)  # noqa: B023 - it is over within the turn
+            assert _failed(seen, client_id) == ["UPSTREAM_UNAVAILABLE"], name
+            await client.link.close()
+        await until(lambda: house.sockets_to(upstream.port) == 1, 3)
+
+
+def _failed(seen: Attack, client_id: str) -> list[str]:
+    """Why this client's attempts failed."""
+    return [line["code"] for line in seen.lines("attempt.failed") if line["clientId"] == client_id]
+
+
+@asynccontextmanager
+async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server to which nobody must ever come: its address, and what came all the same."""
+    caught: list[bytes] = []
+
+    async def catch(stream: trio.SocketStream) -> None:
+        caught.append(b"")
+        with trio.move_on_after(1):
+            caught[-1] += await stream.receive_some()
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, catch, 0, host="127.0.0.1"))
+        yield f"127.0.0.1:{listener.socket.getsockname()[1]}", caught
+        nursery.cancel_scope.cancel()
+
+
+async def test_case_11_no_client_chooses_the_upstream_and_no_redirect_moves_the_key(
+    house: House, upstream: Upstream
+) -> None:
+    async with attack(house, upstream, seconds=40) as seen, trap() as (there, caught):
+        url = f"http://{there}/v1"
+        names = ("base_url", "baseUrl", "api_base", "upstream", "url", "host", "endpoint", "api_key")
+        tries = [url, f"ws://{there}", "http://169.254.169.254/latest", f"http://[::ffff:127.0.0.1]:{there[-5:]}"]
+        before = upstream.opened()
+        for path in (SHERPA, NATIVE):
+            for tried in tries:
+                sep = "&" if "?" in path else "?"
+                query = sep + "&".join(f"{name}={tried}" for name in names)
+                lines = (f"X-Forwarded-Host: {there}", f"Forwarded: host={there}", f"X-Upstream: {tried}")
+                assert await status_of(house, head(*lines, path=path + query).replace(b"bridge.test", there.encode()))
+        client = await house.call()
+        models = (f"@{there}/", f"x#@{there}", f"../../{there}", f"x&host={there}", f"//{there}/", "x\r\nHost: evil")
+        await client.says("create_session", **dict.fromkeys(names, url))
+        await client.hears("session_ready")
+        await client.says("session.update", session={"base_url": url, "type": "realtime"})
+        await client.link.close()
+        for model in models:
+            native = await house.call(f"/v1/realtime?model={percent(model)}")
+            with trio.fail_after(10):
+                await native.hears("session.created")  # the model is the server's own
+            await native.link.close()
+        assert upstream.opened() > before + len(models)
+        for place in ("socket", "mint"):
+            upstream.befalls(Redirect(f"http://{there}/v1/realtime", on=place))
+            client = await house.call(headers=WITH_TOKEN)
+            await client.says("create_session")
+            with trio.fail_after(15):
+                await client.hears("error")
+            await client.link.close()
+        upstream.heals()
+        assert caught == []
+    assert KEY not in house.log.read_text()
+    assert seen.lines("client.connected")
+
+
+async def test_case_14_a_key_in_what_the_upstream_says_goes_no_further(house: House, upstream: Upstream) -> None:
+    async with attack(house, upstream, seconds=20) as seen:
+        for path in (SHERPA, NATIVE):
+            client = await house.call(path)
+            if path == SHERPA:
+                await client.says("create_session")
+            session_id = (await client.hears("session.created"))["session"]["id"]
+            await client.says("input_audio_buffer.clear")
+            await client.hears("input_audio_buffer.cleared")  # the session is ready
+            said = f"Incorrect API key provided: {KEY}. Bearer ek_0123456789abcdef0123 is no good either."
+            error = {"type": "server_error", "code": "odd", "message": said, "param": said, "event_id": None}
+            upstream.acts(Text("error", json.dumps({"type": "error", "error": error}).encode()), session_id)
+            with trio.fail_after(5):
+                told = json.dumps(await client.hears("error"))
+            assert "Incorrect API key" in told
+            assert KEY not in told
+            assert "ek_0123456789abcdef0123" not in told
+            await client.link.close()
+        assert seen.lines("upstream.error")
+    assert KEY not in house.log.read_text()

@@ -1,0 +1,80 @@
+"""A worker that is killed: its clients come again and go on, the others notice nothing, and no count ever falls."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from bridge.transport.link import LinkClosed
+from tests.hardening.house import KEY, Caller, far_port, running, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.hardening.house import House, Upstream
+
+pytestmark = pytest.mark.slow
+
+CALLERS = 6
+COMES = 'clients_total{door="sherpa"}'
+
+
+def _worker_of(house: House) -> dict[int, int]:
+    """Which worker has which client, by the client's port."""
+    found: dict[int, int] = {}
+    for worker in house.known.children():
+        for one in worker.net_connections("tcp"):
+            found[far_port(one.raddr)] = worker.pid
+    return found
+
+
+async def _figure(house: House, name: str, wanted: float) -> None:
+    """Wait until all workers together count so much: they write their figures down once a second."""
+    with trio.fail_after(5):
+        while (await house.figures()).get(name) != wanted:  # noqa: ASYNC110 - another process
+            await trio.sleep(0.1)
+
+
+async def test_clients_of_a_killed_worker_come_again_and_the_others_talk_on(upstream: Upstream, tmp_path: Path) -> None:
+    words = ("--upstream", upstream.url, "--workers", "2", "--log-format", "json")
+    with running(tmp_path, *words, OPENAI_API_KEY=KEY) as house:
+        callers = [Caller(house, upstream) for _ in range(CALLERS)]
+        for caller in callers:
+            await caller.comes(headers=())
+        async with trio.open_nursery() as nursery:
+            for caller in callers:
+                nursery.start_soon(caller.turn)
+        ports = [caller.client.link.stream.socket.getsockname()[1] for caller in callers]  # type: ignore[attr-defined]
+        workers = _worker_of(house)
+        # one worker may have taken them all: then nobody is spared, and the rest of the proof holds all the same
+        victim = workers[ports[0]]
+        hit = [caller for caller, port in zip(callers, ports, strict=True) if workers[port] == victim]
+        spared = [caller for caller in callers if caller not in hit]
+        await _figure(house, COMES, CALLERS)
+        os.kill(victim, signal.SIGKILL)
+        for caller in hit:
+            with trio.fail_after(2), pytest.raises(LinkClosed):
+                await caller.client.hears("nothing")
+        await until(lambda: len(upstream.simulator.live) == len(spared), 1)
+        for caller in hit:
+            await caller.comes(headers=())
+        async with trio.open_nursery() as nursery:
+            for caller in callers:
+                nursery.start_soon(caller.turn)
+        for caller in callers:
+            caller.unharmed()
+        await until(lambda: len(house.known.children()) == 2, 8)
+        assert victim not in [child.pid for child in house.known.children()]
+        await _figure(house, COMES, CALLERS + len(hit))
+        await _figure(house, "worker_restarts_total", 1)
+        await _figure(house, "workers", 2)
+        await _figure(house, 'sessions{state="ready"}', CALLERS)
+        assert [line["exit"] for line in house.lines("worker.replaced")] == [-signal.SIGKILL]
+        for caller in callers:
+            await caller.leaves()
+        house.process.terminate()
+        assert await trio.to_thread.run_sync(house.process.wait, 10) == 0
