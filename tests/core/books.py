@@ -18,7 +18,7 @@ from bridge.core.commands import (
     SendFrame,
     Tell,
 )
-from bridge.core.events import ClientAudio, ClientGone, Event, Held
+from bridge.core.events import ClientAudio, ClientGone, Event, Held, UpstreamEvent
 from tests.core.model import A_COMMIT, BYTES_PER_MS, Run, Upstream, run_of, words_of
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class Books:
                 self._to_upstream(command)
             else:
                 self._to_others(command)
+        if isinstance(event, UpstreamEvent) and event.generation == spoken_to:
+            assert Forward(event.type, event.frame) in commands, "the client was not told what the upstream said"
         self._settle()
         self.over = self.closing or isinstance(event, ClientGone)
         if self.over:

@@ -67,6 +67,8 @@ def _run(folder: Path, arguments: Sequence[str]) -> str | None:
         )
     except subprocess.TimeoutExpired:
         return "the time"
+    if done.returncode < 0:
+        raise SystemExit(f"somebody stopped the tests with signal {-done.returncode}: that is no verdict")
     failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return None if done.returncode == 0 else (failed or [f"exit {done.returncode}"])[0].rpartition("::")[2]
 

@@ -147,5 +147,5 @@ async def test_a_seed_gives_the_same_ids_and_the_same_damage(autojump_clock: tri
     assert len(first) == 21
     assert await heard_from(7) == first
     other = await heard_from(8)
-    assert len(other) == 21
-    assert not set(other) & set(first)
+    assert [frame.endswith("}") for frame in other] != [frame.endswith("}") for frame in first]
+    assert not {frame for frame in other if frame.endswith("}")} & set(first)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Mutants of each rule that are tried on one session.
 MUTANTS = 2
+#: Turn detection that is switched off unconfirmed ends speech unseen: what follows looks like a mistake, and is none.
+UNSEEN = frozenset({"committed-other-item", "speech-started-twice"})
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -44,7 +46,8 @@ def in_order(session: Session) -> None:
     for entry in events:
         event(entry["type"])
         assert missing_fields(entry, session.dialect, from_server=True) == frozenset()
-    assert judged(session, events, whole=whole) == []
+    unseen = UNSEEN if session.scenario.name == "not-confirmed" else frozenset()
+    assert [found for found in judged(session, events, whole=whole) if found.rule not in unseen] == []
 
 
 def mutants_rejected(session: Session, chance: Any) -> None:
