@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import trio
 
+from bridge.simulator.behaviour import Ending
 from bridge.simulator.fault import Fault, HttpAnswer, Visit
 from bridge.simulator.session_faults import Handshake, Http
 from bridge.simulator.wire import Raw, Text
@@ -67,7 +68,8 @@ class Redirect(Fault):
     def admit(self, visit: Visit) -> HttpAnswer | None:
         if visit.place != self.on:
             return None
-        return HttpAnswer(status=307, ending=None, headers=(("location", self.to),))
+        moved = Ending(type="invalid_request_error", code=None, message="Moved.")
+        return HttpAnswer(status=307, ending=moved, headers=(("location", self.to),))
 
 
 def percent(text: str) -> str:
