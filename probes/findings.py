@@ -56,6 +56,7 @@ class Row:
             cause=cause or refusal.cause,
             fix=fix or refusal.fix,
             link=explained_by(self.code(refusal.slug)),
+            probe=self.probe,
         )
 
     def problem(
@@ -80,6 +81,7 @@ class Row:
             cause=cause or known.cause,
             fix=fix or known.fix,
             link=explained_by(self.code(known.slug)),
+            probe=self.probe,
         )
 
     def _plain(self, severity: Severity, slug: str, title: str, evidence: tuple[Evidence, ...]) -> Finding:
@@ -89,6 +91,7 @@ class Row:
             check=self.check,
             title=title,
             evidence=evidence,
+            probe=self.probe,
         )
 
 

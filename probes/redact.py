@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from bridge.secret import Secret
-    from reports.model import Evidence, Finding, Report
+    from reports.model import Evidence, Finding, Place, Report, Timeline
 
 #: Shorter ones (self-hosted servers take `test`) are ordinary words: replacing them would only garble the report.
 _SHORTEST = 8
@@ -88,6 +88,7 @@ class Secrets:
             cause=self.shown(finding.cause, LONGEST_TEXT),
             fix=self.shown(finding.fix, LONGEST_TEXT),
             link=self.shown(finding.link, LONGEST_VALUE),
+            place=self._in_place(finding.place),
         )
 
     def hide_in_report(self, report: Report) -> Report:
@@ -96,16 +97,19 @@ class Secrets:
             report,
             target=self._in_evidence(report.target),
             findings=tuple(self.hide_in_finding(finding) for finding in report.findings),
-            timeline=replace(
-                report.timeline,
-                moments=tuple(
-                    replace(m, what=self.hide(m.what), detail=self.hide(m.detail)) for m in report.timeline.moments
-                ),
-            ),
+            timelines=tuple(self.hide_in_timeline(timeline) for timeline in report.timelines),
         )
+
+    def hide_in_timeline(self, timeline: Timeline) -> Timeline:
+        """Give the timeline with every moment of it looked over."""
+        moments = (replace(m, what=self.hide(m.what), detail=self.hide(m.detail)) for m in timeline.moments)
+        return replace(timeline, moments=tuple(moments))
 
     def _in_evidence(self, evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
         return tuple(replace(item, value=self.shown(item.value, _longest(item))) for item in evidence)
+
+    def _in_place(self, place: Place | None) -> Place | None:
+        return place and replace(place, path=self.hide(place.path), text=self.shown(place.text, LONGEST_VALUE))
 
     def _without_known(self, text: str) -> str:
         if not self._known or len(text) < _SHORTEST:

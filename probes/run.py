@@ -1,4 +1,4 @@
-"""Running one probe against one target: collects findings, survives crashes, and always has a report to give.
+"""Running one probe against one target: collects what it tells, survives crashes, and always has a report to give.
 
 It knows neither the command line nor the terminal; an interrupted run still reports what it has seen so far.
 """
@@ -10,18 +10,18 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from probes.findings import Row, seen
 from probes.problems import CRASHED, INTERRUPTED, KEY_SUSPECT
 from probes.redact import Secrets
-from reports.model import Evidence, Finding, Report
+from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from probes.table import Look
+    from probes.table import Look, Told
     from probes.target import Target
 
 
@@ -57,6 +57,9 @@ class Run:
     """Show the traceback of a crash."""
     on_finding: Callable[[Finding], None] = lambda _: None
     findings: list[Finding] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
     target: tuple[Evidence, ...] = ()
     started: str = field(default_factory=now)
     _began: float = field(default_factory=perf_counter)
@@ -73,15 +76,25 @@ class Run:
         self.target = target.described()
         for warning in target.config.warnings:
             self.take(_key_warning(warning))
-        async with aclosing(self.look(target)) as findings:
-            async for finding in findings:
-                self.take(finding)
+        async with aclosing(self.look(target)) as all_told:
+            async for told in all_told:
+                self.take(told)
 
-    def take(self, finding: Finding) -> None:
-        """Keep one finding, looked over for secrets."""
-        finding = self.secrets.hide_in_finding(finding)
-        self.findings.append(finding)
-        self.on_finding(finding)
+    def take(self, told: Told) -> None:
+        """Keep what was told, looked over for secrets."""
+        match told:
+            case Finding():
+                finding = self.secrets.hide_in_finding(told)
+                self.findings.append(finding)
+                self.on_finding(finding)
+            case Timeline():
+                self.timelines.append(self.secrets.hide_in_timeline(told))
+            case Metric():
+                self.metrics.append(told)
+            case Series():
+                self.series.append(told)
+            case _:
+                assert_never(told)
 
     def report(self) -> Report:
         """Put together what is known by now. Every text is looked over again, by all secrets known by now."""
@@ -93,6 +106,9 @@ class Run:
                 seconds=perf_counter() - self._began,
                 target=self.target,
                 findings=tuple(self.findings),
+                timelines=tuple(self.timelines),
+                metrics=tuple(self.metrics),
+                series=tuple(self.series),
             )
         )
 

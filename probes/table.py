@@ -1,4 +1,4 @@
-"""The probes, by name: one line each. A probe is an async function of a Target that yields findings.
+"""The probes, by name: one line each. A probe is an async function of a Target that yields what it has to tell.
 
 The function has the probe's name and stands in the module of the same name; it is imported when it is wanted, so that
 naming the probes costs nothing.
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from probes.target import Target
-    from reports.model import Finding
+    from reports.model import Finding, Metric, Series, Timeline
+
+    #: What a probe may tell: what it found, and what it measured on the way.
+    Told = Finding | Timeline | Metric | Series
 
 
 class Look(Protocol):
-    """What a probe is: it yields findings as they come, and never more than one task's worth of surprise.
+    """What a probe is: it yields what it has to tell as it comes, and never more than one task's worth of surprise.
 
     Whatever it raises becomes a finding `PROBE-CRASHED`. Cancelling it closes what it holds open.
     """
 
-    def __call__(self, target: Target, /) -> AsyncGenerator[Finding, None]:
+    def __call__(self, target: Target, /) -> AsyncGenerator[Told, None]:
         """Look at the target."""
         ...
 

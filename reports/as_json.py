@@ -47,8 +47,9 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
         "counts": {severity.value: report.count(severity) for severity in Severity},
         "target": [msgspec.to_builtins(evidence) for evidence in report.target],
         "findings": [_finding(finding) for finding in report.findings],
-        "timeline": [msgspec.to_builtins(moment) for moment in report.timeline.moments],
-        "metrics": dict(report.metrics),
+        "timelines": [msgspec.to_builtins(timeline) for timeline in report.timelines],
+        "metrics": {metric.name: metric.value for metric in report.metrics},
+        "series": [msgspec.to_builtins(series) for series in report.series],
     }
 
 

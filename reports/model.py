@@ -1,11 +1,11 @@
-"""The one shape of a result: findings in a report, with a timeline where there is one.
+"""The one shape of a result: findings in a report, with timelines and measured series where there are any.
 
 Pure values, made by probes, the demo and load tests; every output format is a rendering of these and adds nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -29,6 +29,20 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place in a file, where a finding has one. Lines and columns count from 1; the end is behind its last one."""
+
+    path: str
+    """As it was reached, with forward slashes: relative where the argument was relative."""
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str = ""
+    """The line of source itself, for people; empty where it must not be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What one check found. `code` is stable; scripts match on it."""
 
@@ -45,6 +59,9 @@ class Finding:
     """Where to read more: usually a command."""
     seconds: float | None = None
     """How long the check took; None where time means nothing."""
+    probe: str = ""
+    """Who found it: `access`, `events`, `lint`, ...; empty for what the command itself has to say."""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +82,32 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened, in order of time."""
+    """What happened in one session, in order of time."""
 
+    name: str
+    """Which session: `events: audio`, `bridge`."""
     moments: tuple[Moment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measured figure. The name ends in its unit: `events_first_audio_seconds`, `events_gaps_total`."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Measured points to plot: x in seconds since the timeline of the same name began, y in `unit`."""
+
+    name: str
+    """What it shows, for people: `audio delta, behind the one before`."""
+    unit: str
+    """`ms`, `callers`, ..."""
+    timeline: str
+    """The timeline that it belongs to."""
+    points: tuple[tuple[float, float], ...] = ()
 
 
 #: Exit codes of every command here.
@@ -86,9 +126,9 @@ class Report:
     target: tuple[Evidence, ...] = ()
     """What was looked at: base URL, model, key hint, ..."""
     findings: tuple[Finding, ...] = ()
-    timeline: Timeline = field(default_factory=Timeline)
-    metrics: tuple[tuple[str, float], ...] = ()
-    """Measured figures: name with its unit (`connect_seconds`), value."""
+    timelines: tuple[Timeline, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    series: tuple[Series, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """How many findings ended so."""

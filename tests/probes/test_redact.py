@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.secret import Secret
 from probes.redact import LONGEST_TEXT, LONGEST_VALUE, Secrets
-from reports.model import Evidence, Finding, Moment, Report, Severity, Timeline
+from reports.model import Evidence, Finding, Moment, Place, Report, Severity, Timeline
 
 KEY = "sk-proj-0123456789+abcdefghij/w3Qd"
 
@@ -20,24 +20,26 @@ def full_of(secret: str) -> Report:
     finding = Finding(
         code="C", severity=Severity.FAIL, check="c", title=f"t {secret}", evidence=(Evidence("e", f"v {secret}"),),
         cause=f"because {secret}", fix=f"do {secret}", link=f"l {secret}",
+        place=Place(path=f"p {secret}", line=1, column=1, end_line=1, end_column=2, text=f"s {secret}"),
     )  # fmt: skip
     moment = Moment(at=0, who="server", what=f"w {secret}", detail=f"d {secret}")
     return Report(
         tool="t", version="1", started="s", seconds=0, target=(Evidence("k", secret),), findings=(finding,),
-        timeline=Timeline((moment,)),
+        timelines=(Timeline("t", (moment,)),),
     )  # fmt: skip
 
 
 def test_no_field_of_a_report_keeps_a_known_secret() -> None:
-    assert str(full_of(KEY)).count(KEY) == 8
+    assert str(full_of(KEY)).count(KEY) == 10
     hidden = Secrets([Secret(KEY)]).hide_in_report(full_of(KEY))
     assert KEY not in str(hidden)
-    assert str(hidden).count("sk-…w3Qd") == 8
+    assert str(hidden).count("sk-…w3Qd") == 10
 
 
 def test_every_text_field_of_a_finding_is_looked_over() -> None:
     """A new field of text must not be forgotten."""
-    values: dict[str, Any] = {f.name: KEY for f in fields(Finding)} | {"evidence": (), "code": "C", "check": "c"}
+    ours: dict[str, Any] = {"code": "C", "check": "c", "probe": "p", "evidence": (), "place": None}
+    values: dict[str, Any] = {f.name: KEY for f in fields(Finding)} | ours
     hidden = Secrets([Secret(KEY)]).hide_in_finding(Finding(**values))
     kept = {f.name for f in fields(Finding) if getattr(hidden, f.name) == KEY}
     assert kept == {"severity", "seconds"}

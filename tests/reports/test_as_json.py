@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from reports import as_json
-from reports.model import Evidence, Finding, Moment, Report, Severity, Timeline
+from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Series, Severity, Timeline
 
 
 def report(*findings: Finding) -> Report:
@@ -24,6 +25,7 @@ FAILED = Finding(
     fix="do",
     link="more",
     seconds=0.12345678,
+    probe="access",
 )
 
 
@@ -31,7 +33,7 @@ def test_the_document_has_exactly_the_promised_keys() -> None:
     document = json.loads(as_json.render(report(FAILED), 1))
     assert list(document) == [
         "schema_version", "tool", "version", "started", "seconds", "verdict", "exit_code",
-        "counts", "target", "findings", "timeline", "metrics",
+        "counts", "target", "findings", "timelines", "metrics", "series",
     ]  # fmt: skip
     assert document["schema_version"] == 1
     assert (document["verdict"], document["exit_code"]) == ("failed", 1)
@@ -43,7 +45,15 @@ def test_a_finding_is_written_whole() -> None:
     assert finding == {
         "code": "ACCESS-X", "severity": "fail", "check": "key", "title": "no",
         "evidence": [{"label": "status", "value": "401"}],
-        "cause": "why", "fix": "do", "link": "more", "seconds": 0.1235,
+        "cause": "why", "fix": "do", "link": "more", "seconds": 0.1235, "probe": "access", "place": None,
+    }  # fmt: skip
+
+
+def test_a_place_is_written_whole() -> None:
+    place = Place(path="a/b.ts", line=3, column=5, end_line=3, end_column=9, text="    ping")
+    (finding,) = as_json.as_document(report(replace(FAILED, place=place)), 1)["findings"]
+    assert finding["place"] == {
+        "path": "a/b.ts", "line": 3, "column": 5, "end_line": 3, "end_column": 9, "text": "    ping",
     }  # fmt: skip
 
 
@@ -52,14 +62,18 @@ def test_each_exit_code_has_its_word() -> None:
     assert words == ["passed", "failed", "usage", "could_not_look", "interrupted"]
 
 
-def test_timeline_and_metrics_are_kept() -> None:
+def test_timelines_metrics_and_series_are_kept() -> None:
     whole = Report(
         tool="t", version="1", started="s", seconds=1, target=(Evidence("model", "m"),),
-        timeline=Timeline((Moment(at=0.5, who="server", what="session.created"),)), metrics=(("connect_seconds", 0.2),),
+        timelines=(Timeline("events: text", (Moment(at=0.5, who="server", what="session.created"),)),),
+        metrics=(Metric("connect_seconds", 0.2),),
+        series=(Series(name="gaps", unit="ms", timeline="events: text", points=((0.5, 20.0),)),),
     )  # fmt: skip
     document = as_json.as_document(whole, 0)
     assert document["target"] == [{"label": "model", "value": "m"}]
-    assert document["timeline"][0]["what"] == "session.created"
+    (timeline,) = document["timelines"]
+    assert (timeline["name"], timeline["moments"][0]["what"]) == ("events: text", "session.created")
+    assert document["series"] == [{"name": "gaps", "unit": "ms", "timeline": "events: text", "points": ((0.5, 20.0),)}]
     assert document["metrics"] == {"connect_seconds": 0.2}
 
 
