@@ -1,15 +1,21 @@
 """Text that came from elsewhere, made fit for a terminal: one line, no control characters, no tricks.
 
-A server chooses its error messages; escape sequences and direction marks in them must not reach the screen.
+A server chooses its error messages; escape sequences and direction marks in them must not reach the screen. Widths are
+columns of a terminal: a CJK character or an emoji has two, an accent of its own none.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 
+from rich.cells import cell_len, chop_cells, set_cell_size
+
 #: Unicode categories that draw nothing and can do something: controls, formats, surrogates, private use, separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Words and what is between them.
+_PIECES = re.compile(r"\s+|\S+")
 
 
 def plain(text: str) -> str:
@@ -19,20 +25,59 @@ def plain(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in " ".join(text.split()))
 
 
+def columns(text: str) -> int:
+    """Count the columns that a text takes on a terminal."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """Fill up with spaces to so many columns; what is longer stays as it is."""
+    return text + " " * (width - columns(text))
+
+
+def cut(text: str, width: int) -> str:
+    """Cut to so many columns and say by an ellipsis that it was cut."""
+    return text if columns(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
+
+
 def wrapped(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
-    """Break a text into lines. No word is broken: an address or a path that is too long keeps its line to itself."""
+    """Break a text into lines of so many columns.
+
+    No word is broken: an address or a path that is too long keeps its line to itself. Only in a script that has no
+    spaces, such as Chinese, a line may end anywhere.
+    """
+    later = indent if later is None else later
+    if not text.isascii():
+        return _wrapped_by_columns(text, width, indent, later)
     return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent if later is None else later,
-        break_long_words=False,
-        break_on_hyphens=False,
+        text, width, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
 
 
+def _wrapped_by_columns(text: str, width: int, indent: str, later: str) -> list[str]:
+    lines, line, lead, gap = [], "", indent, ""
+    for piece in _pieces(text, max(2, width - max(columns(indent), columns(later)))):
+        if piece.isspace():
+            gap = piece
+            continue
+        if line and columns(lead + line + gap + piece) > width:
+            lines.append(lead + line)
+            line, lead, gap = "", later, ""
+        line, gap = (line + gap if line else "") + piece, ""
+    return [*lines, lead + line] if line else lines
+
+
+def _pieces(text: str, room: int) -> list[str]:
+    """Split into words and gaps; a word of wide characters that has no room is split wherever it must be."""
+    pieces: list[str] = []
+    for piece in _PIECES.findall(text):
+        too_long = columns(piece) > room and columns(piece) > len(piece) and not piece.isspace()
+        pieces += chop_cells(piece, room) if too_long else [piece]
+    return pieces
+
+
 def shortened(text: str, limit: int) -> str:
-    """Cut a text that is too long and say by an ellipsis that it was cut."""
+    """Cut a text that has more characters than this and say by an ellipsis that it was cut."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.text import milliseconds, plain, shortened
+from reports.text import columns, cut, milliseconds, padded, plain, shortened, wrapped
 
 
 @given(st.text(st.characters(codec=None)))
@@ -29,3 +29,25 @@ def test_durations_are_short(seconds: float | None, words: str) -> None:
 def test_a_cut_text_shows_that_it_was_cut() -> None:
     assert shortened("abcdef", 4) == "abc…"
     assert shortened("abcd", 4) == "abcd"
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("abc", 3), ("東京", 4), ("e\u0301te\u0301", 3), ("\N{WOMAN}", 2), ("שלום", 4)]
+)
+def test_a_text_is_as_wide_as_a_terminal_draws_it(text: str, width: int) -> None:
+    assert columns(text) == width
+    assert columns(padded(text, 10)) == 10
+
+
+def test_a_wide_text_is_cut_between_its_characters() -> None:
+    assert cut("東京は日本の首都", 6) == "東京…"
+    assert cut("東京は日本の首都", 7) == "東京は…"
+    assert cut("東京", 4) == "東京"
+
+
+@given(st.text(st.sampled_from("ab 東é\u0301\N{WOMAN}-"), max_size=80), st.integers(8, 40))
+def test_a_text_in_any_script_is_broken_into_lines_that_fit_and_nothing_is_lost(text: str, width: int) -> None:
+    lines = wrapped(text, width, "  ", "   ")
+    words_fit = all(columns(word) <= width - 3 or columns(word) > len(word) for word in text.split())
+    assert not words_fit or max((columns(line) for line in lines), default=0) <= width
+    assert "".join("".join(lines).split()) == "".join(text.split())
