@@ -47,8 +47,11 @@ class Heard:
 
 
 OnHeard: TypeAlias = Callable[[Heard], None]
-OnSaid: TypeAlias = Callable[[str, str], None]
-"""Told the type of what was sent and a short detail without content: `480 ms`, `12 characters`."""
+OnSaid: TypeAlias = Callable[[Mapping[str, Any], str], None]
+"""Told what was sent, as it stands (who keeps it takes the content out), and a detail without content: `20 ms`.
+
+A binary frame of speech is told as `{"type": "audio"}`.
+"""
 
 
 class NotReady(Exception):  # noqa: N818 - the other end's answer, as it stands
