@@ -33,25 +33,25 @@ _FORBIDDEN = 403
 _LONGEST_SECRET = 8000
 
 
-async def check_key(visit: Visit) -> Finding:
+async def check_key(visit: Visit, row: Row = KEY) -> Finding:
     """Ask for the list of models: the cheapest call that a bad key can't make."""
     if why := _not_askable(visit):
         visit.unlisted = why
-        return KEY.skipped(why)
+        return row.skipped(why)
     try:
         visit.models = await list_models(visit.rest(), visit.target.upstream)
     except RestRefused as refused:
-        return _key_refused(visit, refused)
+        return _key_refused(visit, refused, row)
     except RestFailed as failed:
-        return visit.trouble(KEY, failed)
+        return visit.trouble(row, failed)
     told = [f"{name} {value}" for name, value in _whose(visit) if value]
     evidence = (seen("models", len(visit.models.ids)), *visit.telling(visit.models.headers))
-    return KEY.passed("; ".join(["accepted by GET /models", *told]), *evidence)
+    return row.passed("; ".join(["accepted by GET /models", *told]), *evidence)
 
 
-def key_late(visit: Visit) -> Finding:
+def key_late(visit: Visit, row: Row = KEY) -> Finding:
     """Connected, and then silence."""
-    return KEY.problem(
+    return row.problem(
         way.NO_ANSWER,
         seen("GET /models", f"no answer within {visit.target.timeout:g} s"),
         *visit.proxy_evidence(),
@@ -105,12 +105,12 @@ def _whose(visit: Visit) -> tuple[tuple[str, str | None], ...]:
     return (("organization", organization), ("project", answered.get("openai-project") or config.project.value))
 
 
-def _key_refused(visit: Visit, refused: RestRefused) -> Finding:
+def _key_refused(visit: Visit, refused: RestRefused, row: Row) -> Finding:
     why = _no_verdict(refused)
     if why:
         visit.unlisted = why
-        return KEY.skipped(f"no verdict, {why}", *_answer(visit, "GET /models", refused))
-    return _refused(KEY, visit, "GET /models", refused)
+        return row.skipped(f"no verdict, {why}", *_answer(visit, "GET /models", refused))
+    return _refused(row, visit, "GET /models", refused)
 
 
 def _no_verdict(refused: RestRefused) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes import problems_service, problems_way
+from probes import problems_models, problems_service, problems_watch, problems_way
 from probes.problem import Problem
 from reports.model import Severity
 
@@ -86,7 +86,7 @@ SCENARIO_AFRESH = Problem(
 
 
 def _all() -> tuple[Problem, ...]:
-    modules = (globals(), vars(problems_way), vars(problems_service))
+    modules = (globals(), *map(vars, (problems_way, problems_service, problems_models, problems_watch)))
     return tuple(value for names in modules for value in names.values() if isinstance(value, Problem))
 
 

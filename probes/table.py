@@ -37,6 +37,8 @@ class Probe:
 
     name: str
     question: str
+    needs: tuple[str, ...] = ()
+    """What must hold before it is worth asking, where several probes run: a probe, or one row of it, `access:key`."""
 
     @property
     def look(self) -> Look:
@@ -48,5 +50,6 @@ PROBES: Mapping[str, Probe] = {
     probe.name: probe
     for probe in (
         Probe("access", "can this key open a session here?"),
+        Probe("models", "which realtime models can this key use, and which of them retire?", needs=("access:model",)),
     )
 }  # fmt: skip
