@@ -74,7 +74,7 @@ def _simulated(config: Config) -> Settings:
     return Settings(dialect="both" if config.dialect.value is DialectChoice.BETA else "ga")
 
 
-class _Nowhere(io.TextIOBase):
+class _Nowhere(io.StringIO):
     """Where the embedded bridge's log goes: what matters of it is told by its clients' messages."""
 
     def write(self, text: str, /) -> int:
