@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test check format nightly mutants simulate autobahn bench clean
+.PHONY: help demo test check format pages golden nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests"
 	@echo "make check     ruff, mypy --strict, layers"
+	@echo "make pages     look at the HTML reports in Chromium, which must be installed"
+	@echo "make golden    keep what reports look like now; then look at the difference"
 	@echo "make nightly   the long tests too"
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
@@ -39,10 +41,16 @@ demo: $(VENV)/.base
 	@$(BIN)/python -m probes.demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not nightly"
+	$(BIN)/python -m pytest -q -m "not nightly and not browser"
+
+pages: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m browser
+
+golden: $(VENV)/.dev
+	$(BIN)/python -m tests.golden.keep
 
 nightly: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser"
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.core.mutants

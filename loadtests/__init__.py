@@ -1,0 +1,1 @@
+"""Load tests on Locust: scenarios that hammer reconnection and error throttling, and a search for the limit."""

@@ -1,0 +1,72 @@
+"""Every figure that a load test measures, by its stable name: what budgets, reports and Locust's own page call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Kind(StrEnum):
+    """How a figure adds up."""
+
+    DURATION = "duration"
+    """Milliseconds, many of them: percentiles are asked for."""
+    COUNT = "count"
+    """A sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure. Less is better, unless it says otherwise."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    more_is_better: bool = False
+
+
+_DURATIONS = (
+    ("connect", "from the due start of a call to the bridge's first frame"),
+    ("ready", "from create_session to session_ready"),
+    ("first_text", "from the end of speech, or the typed turn, to the first text of the answer"),
+    ("first_audio", "from the end of speech, or the typed turn, to the first audio of the answer"),
+    ("turn", "from the end of speech, or the typed turn, to response.done"),
+    ("audio_gap", "how long the caller would have heard nothing in the middle of an answer"),
+    ("reconnect", "from the loss of a session, as the caller sees it, to the next one that is ready"),
+    ("pace_lag", "how late this generator itself sent a chunk of speech: beyond 20 ms its other figures are doubtful"),
+)
+_COUNTS = (
+    ("calls", "calls that were begun", True),
+    ("turns", "turns that were answered", True),
+    ("chunks", "chunks of speech that were sent", True),
+    ("sent_ms", "speech that was sent", True),
+    ("lost_ms", "speech that was sent and never arrived upstream"),
+    ("repeated_ms", "speech that arrived more than once, without the bridge having said that it sends it again"),
+    ("reordered_ms", "speech that arrived behind later speech"),
+    ("resent_ms", "speech that the bridge said it sent again to a fresh session"),
+    ("dropped_ms", "speech that the bridge said it gave up"),
+    ("errors", "error messages that callers got"),
+    ("error_window_violations", "errors that came within two seconds of the one before, to the same caller"),
+    ("endings_without_error", "sockets that the bridge closed for a fault without saying which"),
+    ("stale_events", "events of a generation that was over"),
+    ("failed_connects", "calls that never got a socket, or no first frame"),
+    ("failed_calls", "calls that got a socket and never a session"),
+    ("unanswered_turns", "turns to which no answer came"),
+    ("reconnections", "sessions that were replaced after a loss"),
+    ("unclean_ends", "calls that asked for their end and did not get it in good order"),
+    ("dials", "sockets that the simulator saw opened"),
+    ("dials_per_second_max", "the most of them in any second"),
+    ("sessions_left", "sockets upstream that are still open after every call has ended"),
+)
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        *(Measure(name, Kind.DURATION, meaning) for name, meaning in _DURATIONS),
+        *(Measure(name, Kind.COUNT, meaning, *more) for name, meaning, *more in _COUNTS),
+    )
+}
