@@ -1,0 +1,223 @@
+"""Several probes at once: side by side where they can be, skipped by the name of the cause where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from probes.explain import explain
+from probes.findings import Row
+from probes.problem import Problem
+from probes.table import PROBES
+from probes.together import Part, check_needs, together
+from probes.usage import UsageError, usage_error_in
+from reports.model import Finding, Metric, Severity
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+    from probes.table import Told
+
+Look = Callable[[], AsyncGenerator["Told", None]]
+BROKEN = Problem("BROKEN", "it is broken", "c", "F")
+UNSEEN = Problem("UNSEEN", "nothing was seen", "c", "F", severity=Severity.ERROR)
+
+
+def looking(
+    name: str, *rows: str, seconds: float = 1.0, fails: str = "", errs: str = "", ran: list[str] | None = None
+) -> Look:
+    """A look with these rows, each after some time; behind a failed one the others are skipped."""
+
+    async def look() -> AsyncGenerator[Told, None]:
+        blocked = ""
+        try:
+            for check in rows:
+                if blocked:
+                    yield Row(name, check).skipped(f"no {blocked}")
+                    continue
+                await trio.sleep(seconds)
+                blocked = check if check in (fails, errs) else ""
+                problem = BROKEN if check == fails else UNSEEN
+                yield Row(name, check).problem(problem) if blocked else Row(name, check).passed("fine")
+        finally:
+            if ran is not None:
+                ran.append(name)
+
+    return look
+
+
+def part(name: str, look: Look, *needs: str) -> Part:
+    return Part(name=name, look=look, needs=needs)
+
+
+async def outcome(clock: MockClock, *parts: Part) -> list[str]:
+    """What was told, as `time probe check severity`; virtual time begins at 0."""
+    told = []
+    async with aclosing(together(parts)) as items:
+        async for item in items:
+            assert isinstance(item, Finding)
+            told.append(f"{clock.current_time():g} {item.probe} {item.check} {item.severity}")
+    return told
+
+
+async def test_parts_without_needs_run_side_by_side(autojump_clock: MockClock) -> None:
+    assert await outcome(
+        autojump_clock, part("a", looking("a", "x", seconds=3)), part("b", looking("b", "x", seconds=2))
+    ) == [
+        "2 b x pass",
+        "3 a x pass",
+    ]
+
+
+async def test_a_part_that_needs_a_whole_probe_waits_for_its_end(autojump_clock: MockClock) -> None:
+    told = await outcome(autojump_clock, part("b", looking("b", "x"), "a"), part("a", looking("a", "x", "y")))
+    assert told == ["1 a x pass", "2 a y pass", "3 b x pass"]
+
+
+async def test_a_part_that_needs_a_row_begins_as_soon_as_it_was_told(autojump_clock: MockClock) -> None:
+    told = await outcome(
+        autojump_clock, part("a", looking("a", "key", "y", "z")), part("b", looking("b", "x", seconds=0.5), "a:key")
+    )
+    assert told == ["1 a key pass", "1.5 b x pass", "2 a y pass", "3 a z pass"]
+
+
+@pytest.mark.parametrize("how", ["fails", "errs"])
+async def test_what_needs_a_failed_row_is_skipped_once_and_names_it(
+    how: str,
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    parts = (
+        part("a", looking("a", "key", "y", **{how: "key"})),  # type: ignore[arg-type] # one of its texts
+        part("b", looking("b", "x", "y", "z"), "a:key"),
+    )
+    async with aclosing(together(parts)) as items:
+        skipped = [one async for one in items if isinstance(one, Finding) and one.probe == "b"]
+    assert [finding.title for finding in skipped] == ["skipped: a failed at key"]
+    assert skipped[0].severity is Severity.SKIPPED
+    assert skipped[0].evidence[0].value in ("a: key (A-BROKEN)", "a: key (A-UNSEEN)")
+
+
+async def test_a_failure_behind_the_needed_row_hinders_nobody(autojump_clock: MockClock) -> None:
+    told = await outcome(
+        autojump_clock, part("a", looking("a", "key", "y", fails="y")), part("b", looking("b", "x", seconds=2), "a:key")
+    )
+    assert told == ["1 a key pass", "2 a y fail", "3 b x pass"]
+
+
+async def test_the_root_is_named_and_not_what_lies_between(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    parts = (
+        part("c", looking("c", "x"), "b:late"),
+        part("b", looking("b", "x"), "a:last"),
+        part("a", looking("a", "key", "last", fails="key")),
+    )
+    async with aclosing(together(parts)) as items:
+        skipped = {one.probe: one async for one in items if isinstance(one, Finding) and one.probe != "a"}
+    assert {finding.title for finding in skipped.values()} == {"skipped: a failed at key"}
+    assert set(skipped) == {"b", "c"}
+
+
+async def test_a_row_that_skips_itself_takes_nobody_with_it(autojump_clock: MockClock) -> None:
+    async def look() -> AsyncGenerator[Told, None]:
+        yield Row("a", "key").skipped("nothing to look at here")
+        await trio.sleep(1)
+
+    assert await outcome(autojump_clock, part("a", look), part("b", looking("b", "x"), "a:key")) == [
+        "0 a key skipped",
+        "1 b x pass",
+    ]
+
+
+async def test_a_row_that_is_never_told_is_no_pass(autojump_clock: MockClock) -> None:
+    told = await outcome(autojump_clock, part("a", looking("a", "x")), part("b", looking("b", "x"), "a:kee"))
+    assert told == ["1 a x pass", "1 b all skipped"]
+
+
+async def test_a_part_that_breaks_is_a_finding_and_the_others_go_on(autojump_clock: MockClock) -> None:
+    async def breaking() -> AsyncGenerator[Told, None]:
+        yield Row("a", "key").passed("fine")
+        await trio.sleep(1)
+        raise RuntimeError("no way")
+
+    told = await outcome(
+        autojump_clock,
+        part("a", breaking),
+        part("b", looking("b", "x", seconds=5)),
+        part("c", looking("c", "x"), "a"),
+        part("d", looking("d", "x"), "a:key"),
+    )
+    assert sorted(told) == ["0 a key pass", "1 a probe error", "1 c all skipped", "1 d x pass", "5 b x pass"]
+
+
+async def test_wrong_usage_ends_all_of_it(autojump_clock: MockClock) -> None:
+    async def wrong() -> AsyncGenerator[Told, None]:
+        await trio.sleep(1)
+        raise UsageError("no such file")
+        yield Row("a", "x").passed("")  # makes it a generator
+
+    ran: list[str] = []
+    with pytest.raises(ExceptionGroup) as raised:
+        await outcome(autojump_clock, part("a", wrong), part("b", looking("b", "x", seconds=9, ran=ran)))
+    assert str(usage_error_in(raised.value)) == "no such file"
+    assert ran == ["b"]
+
+
+async def test_cancelling_closes_every_part(autojump_clock: MockClock) -> None:
+    ran: list[str] = []
+    parts = [part(name, looking(name, "x", "y", seconds=9, ran=ran)) for name in "abc"]
+    with trio.move_on_after(1):
+        await outcome(autojump_clock, *parts)
+    assert sorted(ran) == ["a", "b", "c"]
+    assert autojump_clock.current_time() == 1
+
+
+async def test_closing_it_at_any_item_closes_every_part(autojump_clock: MockClock) -> None:
+    ran: list[str] = []
+    parts = [part("a", looking("a", "x", "y", ran=ran)), part("b", looking("b", "x", seconds=9, ran=ran))]
+    async with aclosing(together(parts)) as items:
+        await anext(items)
+    assert sorted(ran) == ["a", "b"]
+    assert autojump_clock.current_time() == 1
+
+
+async def test_what_is_measured_passes_through(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    async def measuring() -> AsyncGenerator[Told, None]:
+        yield Metric("a_total", 3)
+
+    async with aclosing(together([part("a", measuring)])) as items:
+        assert [item async for item in items] == [Metric("a_total", 3)]
+
+
+async def test_nothing_to_run_ends_at_once(autojump_clock: MockClock) -> None:
+    assert await outcome(autojump_clock) == []
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        ({"a": ("b:key",)}, "a needs b, which is not among the parts"),
+        ({"a": ("b",), "b": ("a:x",)}, "these parts wait for one another: a, b"),
+        ({"a": ("a",)}, "these parts wait for one another: a"),
+    ],
+)
+async def test_needs_that_nobody_can_meet_are_refused_before_anything_runs(
+    needs: dict[str, tuple[str, ...]], words: str, autojump_clock: MockClock
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        await outcome(autojump_clock, *(part(name, looking(name, "x"), *said) for name, said in needs.items()))
+
+
+def test_the_needs_in_the_table_can_be_met() -> None:
+    check_needs({name: probe.needs for name, probe in PROBES.items()})
+
+
+def test_what_a_skipped_part_says_is_explained() -> None:
+    for name in PROBES:
+        assert explain(f"{name.upper()}-ALL-SKIPPED")
