@@ -1,8 +1,8 @@
 """What was measured, in one process or in many: durations as histograms, counts as sums, by phase and by second.
 
 A worker's figures travel to the master in pieces (`take`, `merge`); merged, they are exactly what one process would
-have collected. Memory is bounded by the number of phases and by the minutes of the run: a second's histograms become a few
-numbers once no more of it can arrive.
+have collected. Memory is bounded by the number of phases and by the minutes of the run: a second's histograms become a
+few numbers once no more of it can arrive.
 """
 
 from __future__ import annotations
