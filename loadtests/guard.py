@@ -1,0 +1,75 @@
+"""What may be loaded, how hard and for how long, unless the user says that he may; and when a target is clearly down.
+
+Pure: names are looked at, not looked up, so that a wrong guess errs on the side of asking.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+#: More callers than this, or a longer run, is asked about.
+MOST_CALLERS = 1000
+LONGEST_SECONDS = 3600.0
+#: Never longer than this, whoever says that he may.
+LAST_SECONDS = 24 * 3600.0
+#: Names that no public host has (RFC 6761, RFC 6762, RFC 8375, and what clusters and companies use).
+_PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home.arpa", ".svc", ".intranet")
+PERMISSION = "--i-may-load-this-target"
+
+#: A target is down when for this long nothing got ready and so many of the attempts failed.
+_DOWN_SECONDS = 10.0
+_DOWN_SHARE = 0.9
+_DOWN_ATTEMPTS = 5
+
+
+def refusal(url: str, callers: int, seconds: float, *, permitted: bool) -> str | None:
+    """Say in one plain line why this must not be loaded; None where it may."""
+    if seconds > LAST_SECONDS:
+        return f"a run ends after {LAST_SECONDS / 3600:.0f} hours at the latest; ask for less with --duration"
+    if permitted:
+        return None
+    host = urlsplit(url).hostname or ""
+    if not is_private(host):
+        return f"{host} looks like a public host: if it is yours to load, say {PERMISSION}"
+    if callers > MOST_CALLERS:
+        return f"{callers} callers are more than {MOST_CALLERS}: if that is meant, say {PERMISSION}"
+    if seconds > LONGEST_SECONDS:
+        return f"{seconds:.0f} s are more than an hour: if that is meant, say {PERMISSION}"
+    return None
+
+
+def is_private(host: str) -> bool:
+    """Say whether a host is one's own machine or network, as far as its name tells."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return bool(name) and ("." not in name or name.endswith(_PRIVATE_ENDINGS))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_private and not (mapped or address).is_unspecified
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Whether the target lives, told by attempts to open a call. Times are seconds on any one clock."""
+
+    _attempts: deque[tuple[float, bool]] = field(default_factory=deque)
+    answered: bool = False
+    """Whether any attempt ever succeeded."""
+
+    def note(self, at: float, *, ready: int, failed: int) -> None:
+        """Note how many attempts ended so since the last note."""
+        self.answered = self.answered or ready > 0
+        self._attempts.extend([(at, True)] * min(ready, _DOWN_ATTEMPTS) + [(at, False)] * min(failed, 100))
+        while self._attempts and self._attempts[0][0] < at - _DOWN_SECONDS:
+            self._attempts.popleft()
+
+    def is_down(self, at: float, began: float) -> bool:
+        """Say whether it is clearly down: long enough looked at, enough attempts, and all but none of them good."""
+        if at - began < _DOWN_SECONDS or len(self._attempts) < _DOWN_ATTEMPTS:
+            return False
+        failed = sum(not good for _, good in self._attempts)
+        return failed / len(self._attempts) > _DOWN_SHARE

@@ -1,0 +1,62 @@
+"""What may be loaded without asking, and when a target is given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.guard import Pulse, is_private, refusal
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "::1", "localhost", "10.1.2.3", "192.168.0.9", "172.16.5.5", "fd00::1", "bridge", "a.local",
+     "bridge.voice.svc.cluster.local", "staging.internal", "::ffff:10.0.0.1"],
+)  # fmt: skip
+def test_hosts_of_ones_own_may_be_loaded(host: str) -> None:
+    assert is_private(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["api.openai.com", "8.8.8.8", "example.com", "internal.example.com", "2606:4700::1", "0.0.0.0", "",
+     "::ffff:8.8.8.8", "notlocal.example", "172.32.0.1"],
+)  # fmt: skip
+def test_hosts_that_may_be_others_may_not(host: str) -> None:
+    assert not is_private(host)
+
+
+def test_public_hosts_many_callers_and_long_runs_are_asked_about() -> None:
+    assert "api.openai.com looks like a public host" in str(refusal("wss://api.openai.com/v1", 1, 10, permitted=False))
+    assert "1001 callers" in str(refusal("ws://127.0.0.1:1", 1001, 10, permitted=False))
+    assert "more than an hour" in str(refusal("ws://127.0.0.1:1", 1, 3601, permitted=False))
+    assert refusal("ws://127.0.0.1:1", 1000, 3600, permitted=False) is None
+    assert refusal("wss://api.openai.com/v1", 5000, 7200, permitted=True) is None
+
+
+def test_no_permission_makes_a_run_endless() -> None:
+    assert "24 hours" in str(refusal("ws://127.0.0.1:1", 1, 90_000, permitted=True))
+
+
+def test_a_target_is_down_when_all_but_none_get_through_for_long_enough() -> None:
+    pulse = Pulse()
+    for second in range(11):
+        pulse.note(second, ready=0, failed=3)
+        assert pulse.is_down(second, began=0) == (second >= 10)
+    assert not pulse.answered
+
+
+def test_a_target_that_lets_some_through_is_not_down() -> None:
+    pulse = Pulse()
+    for second in range(30):
+        pulse.note(second, ready=1, failed=5)
+    assert not pulse.is_down(30, began=0)
+    assert pulse.answered
+
+
+def test_what_was_good_long_ago_does_not_count() -> None:
+    pulse = Pulse()
+    pulse.note(0, ready=500, failed=0)
+    for second in range(20, 32):
+        pulse.note(second, ready=0, failed=2)
+    assert pulse.is_down(31, began=0)
+    assert pulse.answered
