@@ -98,33 +98,33 @@ class Attempt:
                 self._heard_at = trio.current_time()
                 self._happened(event)
         except UpstreamOver as over:
-            self._lost(over)
+            self._lost(over, link)
 
     async def _write(self, link: UpstreamLink, reading: trio.CancelScope) -> None:
         try:
             async for command in self._outbox:
                 await _send(link, command)
         except UpstreamOver as over:
-            await self._mute(over, reading)
+            await self._mute(over, link, reading)
 
     async def _watch(self, link: UpstreamLink, reading: trio.CancelScope) -> None:
         try:
             await until_silent(link, lambda: self._heard_at, seconds=self._settings.ping_seconds)
         except UpstreamOver as over:
-            await self._mute(over, reading)
+            await self._mute(over, link, reading)
         else:
             failure = unusable("The upstream does not answer pings any more.")
-            self._lost(UpstreamOver(failure, "missed pings"))
+            self._lost(UpstreamOver(failure, "missed pings"), link)
             reading.cancel()
 
-    async def _mute(self, over: UpstreamOver, reading: trio.CancelScope) -> None:
+    async def _mute(self, over: UpstreamOver, link: UpstreamLink, reading: trio.CancelScope) -> None:
         """Nothing can be sent any more: the reader tells why, or we do."""
         await trio.sleep(LAST_WORDS_SECONDS)
-        self._lost(over)
+        self._lost(over, link)
         reading.cancel()
 
-    def _lost(self, over: UpstreamOver) -> None:
-        self._end(UpstreamLost(self.generation, over.failure, over.reason))
+    def _lost(self, over: UpstreamOver, link: UpstreamLink) -> None:
+        self._end(UpstreamLost(self.generation, over.failure, over.reason, link.taken_bytes))
 
     def _end(self, event: AttemptFailed | UpstreamLost) -> None:
         if not self.over:

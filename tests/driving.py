@@ -156,6 +156,7 @@ class FakeLink:
         self.put, self._take = trio.open_memory_channel(math.inf)
         self.sent: list[object] = []
         self.pings_outstanding = 0
+        self.taken_bytes = 0
         self.answers_pings = True
         self.closed: str | None = None
         self.broken: UpstreamOver | None = None

@@ -8,7 +8,19 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.core.events import ClientAudio, ClientText, CreateSession, EndSession, RestartSession, UpstreamEvent
+from bridge.attempt import Attempt
+from bridge.core.commands import SendAudio
+from bridge.core.events import (
+    ClientAudio,
+    ClientText,
+    CreateSession,
+    EndSession,
+    Event,
+    RestartSession,
+    UpstreamEvent,
+    UpstreamLost,
+)
+from bridge.driver_settings import DriverSettings
 from tests.driving import FakeUpstream, calling, over, refusal, virtually
 
 if TYPE_CHECKING:
@@ -30,6 +42,28 @@ async def test_a_line_that_breaks_while_sending_is_a_loss_even_if_the_reader_hea
         lost = await call.face.hears("reconnecting")
         assert lost["reason"] == "the line broke"
         assert trio.current_time() - began == 1
+
+
+@pytest.mark.parametrize("how", ["told", "silent", "sending"])
+@virtually
+async def test_a_loss_says_how_much_speech_was_certainly_taken(how: str) -> None:
+    upstream, happened = FakeUpstream(), list[Event]()
+    attempt = Attempt(1, DriverSettings(), happened.append)
+    with trio.fail_after(100):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(attempt.run, upstream, {})
+            await trio.sleep(1)
+            [link] = upstream.links
+            link.taken_bytes = 480
+            if how == "told":
+                link.put.send_nowait(over())
+            elif how == "silent":
+                link.answers_pings = False
+            else:
+                link.broken = over()
+                attempt.put(SendAudio(1, b"\0\0"))
+    assert isinstance(happened[-1], UpstreamLost)
+    assert happened[-1].taken_bytes == 480
 
 
 class CancelAt(trio.abc.Instrument):

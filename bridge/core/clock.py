@@ -43,7 +43,6 @@ def run_due(data: SessionData) -> None:
     if released is not None:
         data.release(released)
     data.held.expire(now)
-    data.tell_dropped()
     if data.ready_by is not None and now >= data.ready_by:
         _not_ready_in_time(data)
     stalled_at = _stalled_at(data)
@@ -52,6 +51,7 @@ def run_due(data: SessionData) -> None:
         life.lost(data, "stalled: an answer was owed and nothing came")
     _roll_over(data)
     _drain(data)
+    data.tell_dropped()  # what was too old, and what a loss has cost just now
     if data.retry_at is not None and now >= data.retry_at:
         life.open_upstream(data)
 
@@ -98,6 +98,7 @@ def _roll_over(data: SessionData) -> None:
         data.tell("session_expiring", expiresAt=data.expires_at_text)
         data.note("session.expiring")
     if data.now >= latest or life.paused(data):
+        data.unanswered.took()  # a session of that age is well: what it did not report was silence
         life.close_upstream(data, "rollover")
         life.lost(data, "rollover", by_intent=True)
 

@@ -12,7 +12,7 @@ from bridge.core.commands import Command, Note, Tell
 from bridge.core.context import Context
 from bridge.core.held_audio import HeldAudio
 from bridge.core.loose import an_object
-from bridge.core.states import Move, State, after
+from bridge.core.states import NOT_READY_CODES, Move, State, after
 from bridge.core.throttle import ErrorMessage, Released, Throttle
 from bridge.core.turns import Turns
 from bridge.core.unanswered import Unanswered
@@ -111,10 +111,17 @@ class SessionData:
             self.note("error.held_back", code=code)
 
     def release(self, released: Released) -> None:
-        """Let an error out."""
+        """Let an error out.
+
+        One that had to wait goes out even if the session is ready again: nothing that was held back is lost. It says
+        that it is outdated, lest the client act on it.
+        """
         error = released.error
         self.note("error.sent", code=error.code, suppressed=released.suppressed)
-        detail = {"detail": dict(error.detail)} if error.detail else {}
+        so_no_more = NOT_READY_CODES.get(self.state) != error.code and not self.over
+        outdated = error.code in NOT_READY_CODES.values() and so_no_more
+        known = {**error.detail, "outdated": True} if outdated else error.detail
+        detail = {"detail": dict(known)} if known else {}
         self.tell(
             "error",
             generation=error.generation,

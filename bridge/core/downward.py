@@ -111,8 +111,8 @@ def _committed(data: SessionData, body: Mapping[str, Any]) -> None:
 
 
 def _updated(data: SessionData, body: Mapping[str, Any]) -> None:
-    data.updates.took()
     session = an_object(body.get("session"))
+    data.updates.took(session)
     if session:
         data.note_configuration(session)
 

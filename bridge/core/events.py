@@ -190,6 +190,8 @@ class UpstreamLost:
     failure: Failure
     reason: str
     """For `reconnecting.reason`: a few plain words."""
+    taken_bytes: int | None = None
+    """How much of this session's speech the upstream has certainly taken; None: nobody knows."""
 
 
 # From the house

@@ -91,7 +91,17 @@ class HeldAudio:
 
     def count_dropped(self, entry: Held, reason: str) -> None:
         """Count something that is given up and does not wait here: speech that went up and will not be answered."""
-        self._dropped[reason] = self._dropped.get(reason, Dropped(reason)).plus(entry)
+        self.count(Dropped(reason).plus(entry))
+
+    def count(self, dropped: Dropped) -> None:
+        """Count more of what is given up."""
+        known = self._dropped.get(dropped.reason, Dropped(dropped.reason))
+        self._dropped[dropped.reason] = Dropped(
+            dropped.reason,
+            known.chunks + dropped.chunks,
+            known.ms + dropped.ms,
+            known.messages + dropped.messages,
+        )
 
     def expire(self, now: float) -> None:
         """Give up what has waited too long."""

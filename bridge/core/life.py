@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.core import loss
 from bridge.core.backoff import delay_seconds, worth_waiting
 from bridge.core.commands import CloseClient, CloseUpstream, Configure, Forward, OpenUpstream, SendEvent
 from bridge.core.events import ClientAudio, Failure, SessionConfigured, SessionCreated
@@ -14,7 +15,7 @@ from bridge.core.held_audio import BYTES_PER_MS
 from bridge.core.loose import an_object
 from bridge.core.states import Move, State
 from bridge.core.updates import Updates
-from bridge.core.upward import RESPONSE_CREATE, ask_next, commit, send_up
+from bridge.core.upward import ask_next, commit, send_up
 
 if TYPE_CHECKING:
     from bridge.core.context import Restored
@@ -56,7 +57,7 @@ def created(data: SessionData, event: SessionCreated) -> None:
     if event.expires_at is not None and event.expires_at > data.now:  # clocks differ: an end in the past is none
         data.expires_at, data.expires_at_text = event.expires_at, event.expires_at_text
     data.note("session.created", model=event.model, dialect=event.dialect)
-    data.do(Configure(data.generation, data.wish, data.updates.confirmed))
+    data.do(Configure(data.generation, data.wish, data.updates.wanted))
 
 
 def attempt_failed(data: SessionData, failure: Failure) -> None:
@@ -104,8 +105,8 @@ def give_up(data: SessionData, failure: Failure, *, attempts: int) -> None:
     again = data.state is State.RECONNECTING
     data.move(Move.GAVE_UP)
     data.retry_at = data.ready_by = None
-    _drop_unanswered(data)
-    _drop_held(data)
+    loss.drop_unanswered(data)
+    loss.drop_held(data)
     code = failure.code
     if not _hopeless(failure):
         code = "CONNECTION_LOST" if again else "SESSION_INITIALIZATION_FAILED"
@@ -133,6 +134,7 @@ def ready(data: SessionData, event: SessionConfigured) -> None:
     data.opening = False
     data.ready_by = None
     data.ready_at = data.heard_at = data.now
+    data.updates.all_hold()
     data.do(Forward(event.type, event.frame))
     data.held.expire(data.now)
     data.tell_dropped()
@@ -186,7 +188,7 @@ def _tell_reconnected(data: SessionData, unanswered: list[bytes | None]) -> None
         resentMs=resent_ms,
         restored={
             "config": True,
-            "tools": bool(data.updates.confirmed.get("tools", data.wish.get("tools"))),
+            "tools": bool(data.updates.wanted.get("tools", data.wish.get("tools"))),
             "turns": restored.turns,
             "pendingTools": restored.pending_tools,
         },
@@ -204,8 +206,9 @@ def lost(data: SessionData, reason: str, failure: Failure | None = None, *, by_i
     data.move(Move.LOST)
     data.created = False
     data.lost_at = data.now
-    data.note("session.lost", reason=reason, byIntent=by_intent)
-    _take_stock(data)
+    past_bound_ms = round(data.unanswered.past_bound_ms)
+    data.note("session.lost", reason=reason, byIntent=by_intent, pastBoundMs=past_bound_ms)
+    loss.take_stock(data)
     stable = data.now - data.ready_at >= STABLE_SECONDS
     data.attempt = 1 if by_intent or stable else data.attempt + 1
     data.reconnects += not (by_intent and stable)
@@ -216,22 +219,6 @@ def lost(data: SessionData, reason: str, failure: Failure | None = None, *, by_i
         give_up(data, failure, attempts=data.attempt - 1)
     else:
         _wait(data, failure.retry_after_seconds, reason, at_once=by_intent)
-
-
-def _take_stock(data: SessionData) -> None:
-    """Note what the fresh session must be asked for again, and what cannot come back."""
-    turns, unanswered = data.turns, data.unanswered
-    data.updates.settle()
-    data.ask_again = turns.to_ask_again()
-    if turns.active is not None and turns.reached_client:
-        data.lost.append("a half-spoken answer")
-    if unanswered.past_bound_ms:
-        data.lost.append(f"{round(unanswered.past_bound_ms)} ms of speech past the bound")
-    for item_id in (*unanswered.item_ids, *turns.unfinished):
-        data.context.forget(item_id)
-    unheard = turns.active is not None and not turns.reached_client and not turns.cancelled
-    if unheard and turns.active_ask is None and unanswered.ms == 0:
-        data.ask_again = RESPONSE_CREATE
 
 
 def restart(data: SessionData) -> None:
@@ -248,8 +235,9 @@ def expired(data: SessionData, failure: Failure) -> None:
     data.move(Move.ENDED)
     data.created = False
     data.fail("SESSION_EXPIRED", failure.message, retryable=True, ending=True, detail=failure.detail)
-    _drop_unanswered(data)
-    _drop_held(data)
+    loss.drop_past_bound(data)
+    loss.drop_unanswered(data)
+    loss.drop_held(data)
     _closed(data, "expired")
     _forget(data)
 
@@ -259,7 +247,7 @@ def end(data: SessionData) -> None:
     had_session = data.state not in (State.IDLE, State.FAILED)
     data.move(Move.ENDED)
     close_upstream(data, "ended")
-    _drop_held(data)
+    loss.drop_held(data)
     if had_session:
         _closed(data, "ended")
     _forget(data)
@@ -276,18 +264,6 @@ def close_upstream(data: SessionData, reason: str) -> None:
     if data.opening or data.created:
         data.do(CloseUpstream(data.generation, reason))
     data.opening = data.created = False
-
-
-def _drop_unanswered(data: SessionData) -> None:
-    """No session will be sent again what the lost one did not answer, nor is it known whether it was heard."""
-    for pcm in data.take_unanswered():
-        if pcm is not None:
-            data.held.count_dropped(ClientAudio(pcm), "session_failed")
-
-
-def _drop_held(data: SessionData) -> None:
-    data.held.drop_all("session_failed")
-    data.tell_dropped()
 
 
 def leave(data: SessionData) -> None:

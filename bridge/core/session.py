@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bridge.core import clock, downward, life, upward
+from bridge.core import clock, downward, life, loss, upward
 from bridge.core.commands import Command, Tell
 from bridge.core.data import SessionData
 from bridge.core.events import (
@@ -204,7 +204,9 @@ class Session:
                 self._lost(failure, failure.message)
             case UpstreamError():
                 self._upstream_error(event)
-            case UpstreamLost(_, failure, reason):
+            case UpstreamLost(_, failure, reason, taken_bytes):
+                if not data.opening:  # then what is unanswered is another session's
+                    data.unanswered.took(taken_bytes or 0)
                 self._lost(failure, reason)
             case _:
                 assert_never(event)
@@ -229,7 +231,7 @@ class Session:
     def _lost(self, failure: Failure, reason: str) -> None:
         data = self._data
         if data.opening:
-            life.attempt_failed(data, failure)
+            life.attempt_failed(data, loss.without_doubtful_updates(data, failure))
         elif failure.code == "SESSION_EXPIRED" and not data.settings.rollover:
             life.expired(data, failure)
         else:

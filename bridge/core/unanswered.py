@@ -1,7 +1,8 @@
 """Speech that went up and was not answered yet: what is sent again when the upstream session is lost.
 
 Positions are bytes of audio sent in this upstream session, so that they are exact; the service tells its own in
-milliseconds of the same audio. Bounded: the oldest is forgotten, and how much of it was speech is named to the client.
+milliseconds of the same audio. Bounded: the oldest is forgotten; when the session is lost, the client is told how much
+of it may have been speech.
 """
 
 from __future__ import annotations
@@ -25,6 +26,33 @@ class _Sent:
         return self.start + len(self.pcm)
 
 
+@dataclass(slots=True)
+class _PastBound:
+    """What went for want of room and was not answered: how much, and where it ended."""
+
+    size: int = 0
+    pieces: int = 0
+    end: int = 0
+
+    def put(self, size: int, pieces: int, end: int) -> None:
+        """More of it went."""
+        if size:
+            self.size, self.pieces, self.end = self.size + size, self.pieces + pieces, end
+
+    def begin_at(self, settled: int) -> None:
+        """What lies before this is no loss after all."""
+        most = max(0, self.end - settled)
+        if self.size > most:
+            self.pieces = self.pieces * most // self.size
+            self.size = most
+
+    def end_at(self, position: int, settled: int) -> None:
+        """The client gave up what lies behind this."""
+        if position < self.end:
+            self.end = position
+            self.begin_at(settled)
+
+
 class Unanswered:
     """One upstream session's speech, from the first word that has no answer yet."""
 
@@ -40,7 +68,9 @@ class Unanswered:
         self._speech_end: int | None = None
         """Where speech ended that the service has not committed yet."""
         self._items: list[tuple[int, str]] = []
-        self._past_bound = 0
+        self._settled = 0
+        """What lies before it was answered, or was silence."""
+        self._past_bound = _PastBound()
         self._spoke = (float("-inf"), 0)
         """When the service said something, and how much had gone up then."""
         self.speaking = False
@@ -51,10 +81,7 @@ class Unanswered:
         """Audio went up."""
         self._sent.append(_Sent(self._position, pcm))
         self._position += len(pcm)
-        kept = self._position - self._sent[0].start
-        if kept > self._bound:
-            self._past_bound += 0 if self._quiet else kept - self._bound
-            self._forget_before(self._position - self._bound)
+        self._past_bound.put(*self._cut_before(self._position - self._bound))
 
     def heard(self, now: float) -> None:
         """The service said something: what went up before it spoke the last time, long enough ago, was silence.
@@ -64,14 +91,22 @@ class Unanswered:
         """
         if now - self._spoke[0] < UNREPORTED_SECONDS:
             return
-        if self._sent and self._quiet:
+        if self._quiet:
             self._forget_before(self._spoke[1])
         self._spoke = (now, self._position)
+
+    def took(self, up_to: int | None = None) -> None:
+        """The service has certainly taken what went up before this, or all of it.
+
+        What it had so long that it is not kept any more, and never reported, was silence.
+        """
+        if self._quiet:
+            self._past_bound.begin_at(self._position if up_to is None else up_to)
 
     @property
     def _quiet(self) -> bool:
         """Whether all that is kept may be silence: nobody speaks or has just spoken, and no turn of it was taken."""
-        ended = self._speech_end is not None or self.owes_commit or self._committed > self._sent[0].start
+        ended = self._speech_end is not None or self.owes_commit or self._committed > self._settled
         return self.detecting and not self.speaking and not ended
 
     def sent_commit(self) -> None:
@@ -85,12 +120,13 @@ class Unanswered:
             last = self._sent.pop()
             if last.start < last_commit:
                 self._sent.append(_Sent(last.start, last.pcm[: last_commit - last.start]))
+        self._past_bound.end_at(last_commit, self._settled)
         self.speaking = False
         self._speech_end = None
 
     def speech_started(self, at_ms: float) -> None:
         """The service heard speech begin. What lies before it, and is not committed, was silence."""
-        if self._sent and self._quiet:
+        if self._quiet:
             self._forget_before(_bytes(at_ms))
         self.speaking = True
 
@@ -133,8 +169,6 @@ class Unanswered:
     def answered(self, up_to: int) -> None:
         """The answer to everything up to here has begun to reach the client."""
         self._forget_before(up_to)
-        if not self._sent or self._sent[0].start <= up_to:
-            self._past_bound = 0
         self._items = [(position, item_id) for position, item_id in self._items if position > up_to]
         while self._acknowledged and self._commits and self._commits[0] <= up_to:
             self._commits.popleft()
@@ -150,14 +184,26 @@ class Unanswered:
     @property
     def item_ids(self) -> list[str]:
         """The items whose speech would be sent again; they need not be restored as text."""
-        return [item_id for _, item_id in self._items]
+        kept_from = self._sent[0].start if self._sent else self._position
+        return [item_id for position, item_id in self._items if position > kept_from]
 
     def _forget_before(self, position: int) -> None:
+        """What lies before it need not be sent again."""
+        self._settled = max(self._settled, min(position, self._position))
+        self._past_bound.begin_at(self._settled)
+        self._cut_before(position)
+
+    def _cut_before(self, position: int) -> tuple[int, int, int]:
+        """Let go of the audio before this; say how much that was, in how many pieces, and where it ended."""
+        size = pieces = 0
         while self._sent and self._sent[0].end <= position:
-            self._sent.popleft()
+            size += len(self._sent.popleft().pcm)
+            pieces += 1
         if self._sent and self._sent[0].start < position:
             first = self._sent[0]
+            size += position - first.start
             self._sent[0] = _Sent(position, first.pcm[position - first.start :])
+        return size, pieces, position
 
     @property
     def ms(self) -> float:
@@ -166,8 +212,13 @@ class Unanswered:
 
     @property
     def past_bound_ms(self) -> float:
-        """How much speech without an answer was forgotten, because more came than is kept."""
-        return self._past_bound / BYTES_PER_MS
+        """How much without an answer was forgotten, because more came than is kept, and is no silence for sure."""
+        return self._past_bound.size / BYTES_PER_MS
+
+    @property
+    def past_bound_chunks(self) -> int:
+        """How many pieces that was, about."""
+        return max(1, self._past_bound.pieces) if self._past_bound.size else 0
 
     def entries(self) -> list[bytes | None]:
         """Give all of it for sending again, in order; None stands for a commit."""

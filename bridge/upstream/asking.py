@@ -6,17 +6,17 @@ fields. It judges nothing: the upstream does, and admission refuses what a clien
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bridge.core.updates import merged
 from bridge.protocol.dialects import Dialect, Kind
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.protocol.schema import NO_VAD_MODELS
 from bridge.protocol.shapes import FLAT_TO_NESTED, FORMATS, SESSION_TYPES, to_flat, to_nested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 #: Writes down the caller's speech in a conversation, so that a fresh session can be told what was said; takes turn
 #: detection, which the newest transcription models do not.
@@ -34,8 +34,6 @@ _DETECTION: Mapping[str, Mapping[str, Any] | None] = {
 }
 #: Names of the flat shape that stand elsewhere in the nested one: an object that has one of them is flat.
 _FLAT_ONLY = frozenset(name for name, path in FLAT_TO_NESTED.items() if path != (name,)) | {"temperature"}
-#: Unions: half of an old one and half of a new one make none.
-_REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +66,8 @@ class Asking:
         flat = dialect is Dialect.BETA
         wanted = _wanted(self.defaults, wish)
         session = _in_shape(self._nested(wanted, kind, dialect), kind, flat=flat)
-        session = _over(session, _in_shape(updates or {}, kind, flat=flat))
-        session = _over(session, _in_shape(_fragment(self.owned, kind), kind, flat=flat))
+        session = merged(session, _in_shape(updates or {}, kind, flat=flat))
+        session = merged(session, _in_shape(_fragment(self.owned, kind), kind, flat=flat))
         if "model" in self.owned:
             session.pop("model", None)
         return session if flat else {**session, "type": SESSION_TYPES[kind]}
@@ -95,7 +93,7 @@ class Asking:
         if transcriber in NO_VAD_MODELS and kind is Kind.TRANSCRIPTION:
             heard["turn_detection"] = None
         spoken = {"output": {"format": dict(_PCM)}} if kind is Kind.CONVERSATION else {}
-        session = _over({"audio": {"input": heard, **spoken}}, _fragment({**detection, **wish}, kind))
+        session = merged({"audio": {"input": heard, **spoken}}, _fragment({**detection, **wish}, kind))
         return _knowing_the_customer(session, wish, kind)
 
     def _transcriber(self, wish: Mapping[str, Any], kind: Kind, dialect: Dialect) -> str | None:
@@ -130,7 +128,7 @@ def _fragment(wish: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, place in _FIELDS.items():
         if name in wish and (kind is Kind.CONVERSATION or name in _OF_TRANSCRIPTION):
-            made = _over(made, place(wish[name]))
+            made = merged(made, place(wish[name]))
     return made
 
 
@@ -151,15 +149,3 @@ def _in_shape(session: Mapping[str, Any], kind: Kind, *, flat: bool) -> dict[str
     if not flat and is_flat:
         return to_nested(session, kind).session
     return dict(session)
-
-
-def _over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one session over another: objects merge, lists and unions are replaced."""
-    merged = dict(old)
-    for name, value in new.items():
-        known = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(known, Mapping) and name not in _REPLACED:
-            merged[name] = _over(known, value)
-        else:
-            merged[name] = value
-    return merged

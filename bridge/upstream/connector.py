@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from binascii import b2a_base64
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,6 +62,11 @@ class UpstreamLink(Protocol):
         """How many pings wait for their pong."""
         ...
 
+    @property
+    def taken_bytes(self) -> int:
+        """How much of the speech (PCM16) the upstream has certainly taken: what went before a ping that it answered."""
+        ...
+
     async def receive(self) -> Happened:
         """Wait for the next event of the session. Raises UpstreamOver at its end; cancelling loses nothing."""
         ...
@@ -101,10 +107,13 @@ class Connector(Protocol):
 class RealtimeLink:
     """An open WebSocket to the service, read and written in the core's words."""
 
-    __slots__ = ("_asking", "_link", "_reading")
+    __slots__ = ("_asking", "_link", "_pinged", "_reading", "_sent_bytes", "_taken_bytes")
 
     def __init__(self, link: WebSocketLink, reading: Reading, asking: Asking) -> None:
         self._link, self._reading, self._asking = link, reading, asking
+        self._sent_bytes = self._taken_bytes = 0
+        self._pinged: deque[int] = deque()
+        """How much speech went before each ping that was not seen answered; whoever pings stops at a few."""
 
     @property
     def generation(self) -> int:
@@ -119,6 +128,13 @@ class RealtimeLink:
     def pings_outstanding(self) -> int:
         """How many pings wait for their pong."""
         return self._link.pings_outstanding
+
+    @property
+    def taken_bytes(self) -> int:
+        """How much of the speech the upstream has certainly taken: TCP keeps the order of speech and pings."""
+        while len(self._pinged) > self._link.pings_outstanding:
+            self._taken_bytes = self._pinged.popleft()
+        return self._taken_bytes
 
     async def receive(self) -> Happened:
         """Wait for the next event; see UpstreamLink."""
@@ -137,6 +153,7 @@ class RealtimeLink:
         """Append speech."""
         audio = b2a_base64(pcm, newline=False)
         await self.send_frame(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
+        self._sent_bytes += len(pcm)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a native event."""
@@ -151,10 +168,12 @@ class RealtimeLink:
 
     async def ping(self) -> None:
         """Send a WebSocket ping."""
+        before = self._sent_bytes
         try:
             await self._link.ping()
         except LinkClosed as end:
             raise self._reading.over(end) from end
+        self._pinged.append(before)
 
     async def close(self, reason: str) -> None:
         """Say goodbye and let go."""

@@ -119,6 +119,11 @@ class WarmLink:
         """How many pings wait for their pong."""
         return self._link.pings_outstanding
 
+    @property
+    def taken_bytes(self) -> int:
+        """How much of the speech the upstream has certainly taken."""
+        return self._link.taken_bytes
+
     async def receive(self) -> Happened:
         """Wait for the next event; see UpstreamLink."""
         if self._kept:

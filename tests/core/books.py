@@ -33,8 +33,8 @@ COMMIT, ITEM, ASK = "input_audio_buffer.commit", "conversation.item.create", "re
 class Books:
     """What was accepted, sent, dropped and told. Whatever breaks a promise is an assertion here."""
 
-    def __init__(self, *, manual: bool) -> None:
-        self.manual = manual
+    def __init__(self, *, manual: bool, resend_ms: int) -> None:
+        self.manual, self.bound = manual, resend_ms * BYTES_PER_MS
         self.up: Upstream | None = None
         self.lost_up: Upstream | None = None
         """The last session that was ready, until the one that follows is."""
@@ -50,6 +50,8 @@ class Books:
         self.dropped_ms = self.dropped_others = 0
         self.dropped_after_all_ms = 0.0
         """What had gone up before it was given up."""
+        self.past_bound_ms = 0.0
+        """How much had gone up, was not answered and is not kept, before the event that is being entered."""
         self.unanswered_ms = 0.0
         """How much had gone up and was not answered, before the event that is being entered."""
         self.last_sent = 0
@@ -110,7 +112,7 @@ class Books:
             case OpenUpstream(generation):
                 assert self.up is None, "two upstreams at once"
                 assert generation == self.generation + 1
-                self.generation, self.up = generation, Upstream(generation)
+                self.generation, self.up = generation, Upstream(generation, self.bound)
             case CloseUpstream(generation):
                 self._settle()
                 assert self.let_go() == generation, "another one was closed"
@@ -123,10 +125,13 @@ class Books:
         match command:
             case Tell(message):
                 self._told(message)
+            case Note("session.lost", fields):
+                self._past_bound(fields["pastBoundMs"], by_rollover=fields["reason"] == "rollover")
             case Note("session.failed", fields):
                 self.endings.add(fields["code"])
                 self._given_up()
             case Note("session.closed", {"reason": "expired"}):
+                self._past_bound(self.past_bound_ms, by_rollover=False)
                 self._given_up()
             case _:
                 assert isinstance(command, Note | CloseClient)
@@ -136,10 +141,22 @@ class Books:
     def _given_up(self) -> None:
         """What the last session did not answer is dropped too: it is counted twice, as sent and as dropped."""
         if self.manual and self.lost_up is not None:
-            unanswered = self.lost_up.from_position(self.lost_up.answered)
-            assert self.unanswered_ms == sum(size for _, size in unanswered) / BYTES_PER_MS
+            assert self.unanswered_ms == self.lost_up.kept / BYTES_PER_MS
         self.dropped_after_all_ms += self.unanswered_ms
         self.lost_up = None
+
+    def _past_bound(self, ms: float, *, by_rollover: bool) -> None:
+        """What is too old to be sent again and was not answered is dropped with its session."""
+        old = self.lost_up
+        assert old is not None
+        size = ms * BYTES_PER_MS
+        if self.manual:
+            assert size >= old.past_bound(), "speech past the bound was lost in silence"
+            assert old.cleared or size == old.past_bound(), "speech that was answered or is kept was reported as lost"
+        else:
+            needed_from = max(old.answered, old.needed_from(lately=not by_rollover))
+            assert old.kept_from - needed_from <= size <= max(0, old.position - old.bound - old.answered)
+        self.dropped_after_all_ms += ms
 
     def _told(self, message: Mapping[str, Any]) -> None:
         kind = message["type"]
@@ -222,11 +239,11 @@ class Books:
 
     def _expected_again(self, old: Upstream, sent: list[Any]) -> list[Run]:
         if self.manual:
-            return old.from_position(old.answered)
+            return old.from_position(old.kept_from)
         known = {serial for _, serial, _ in old.runs}
         size = sum(len(one.pcm) for one in sent if isinstance(one, SendAudio) and run_of(one.pcm)[0] in known)
         start = old.position - size
-        assert old.answered <= start <= max(old.answered, old.needed_from()), "words lost, or said twice"
+        assert old.kept_from <= start <= max(old.kept_from, old.needed_from()), "words lost, or said twice"
         return old.from_position(start)
 
     def balance(self, session: Session) -> None:

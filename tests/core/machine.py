@@ -64,6 +64,7 @@ class Sides(RuleBasedStateMachine):
         attempts=st.integers(1, 3),
         again=st.integers(1, 5),
         life=st.sampled_from([2, 50]),
+        resend_ms=st.sampled_from([300, 700, 30_000]),
         seed=st.integers(0, 99),
         opened=st.sampled_from([True, True, True, False]),
     )
@@ -76,6 +77,7 @@ class Sides(RuleBasedStateMachine):
         attempts: int,
         again: int,
         life: int,
+        resend_ms: int,
         seed: int,
         opened: bool,
     ) -> None:
@@ -84,6 +86,7 @@ class Sides(RuleBasedStateMachine):
             attempts=attempts,
             reconnect_attempts=again,
             reconnects_per_life=life,
+            resend_ms=resend_ms,
             rollover=rollover,
             held=self.limits,
         )
@@ -93,7 +96,7 @@ class Sides(RuleBasedStateMachine):
         self.now, self.serial = 0.0, 0
         self.sound = True
         """False: something has failed already, and the end has nothing to add."""
-        self.books = Books(manual=manual)
+        self.books = Books(manual=manual, resend_ms=resend_ms)
         if opened:
             self.a_session_is_opened()
 
@@ -110,6 +113,7 @@ class Sides(RuleBasedStateMachine):
         """Let an event happen, keep the books, and see that time moves on."""
         self.sound = False
         self.books.unanswered_ms = self.session.statistics().unanswered_ms
+        self.books.past_bound_ms = self.session._data.unanswered.past_bound_ms
         commands = self.session.handle(event, self.now)
         self.books.enter(event, commands, self.now)
         deadline = self.session.deadline

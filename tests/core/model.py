@@ -37,6 +37,8 @@ class Upstream:
     """One upstream session, as the service holds it. What it says reaches the core at once."""
 
     generation: int
+    bound: int
+    """How much of its speech the core keeps for sending again, in bytes."""
     created: bool = False
     asked_to_configure: bool = False
     ready: bool = False
@@ -56,6 +58,8 @@ class Upstream:
     speech_start: int | None = None
     speech_end: int | None = None
     turns: list[tuple[int, int]] = field(default_factory=list)
+    cleared: bool = False
+    """Whether the client ever took speech back: what the core says about speech past the bound is no longer exact."""
     # Responses
     active: str | None = None
     by_request: bool = False
@@ -67,6 +71,11 @@ class Upstream:
     # Items, as words
     known: list[str] = field(default_factory=list)
     unannounced: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def kept_from(self) -> int:
+        """From where on speech is kept that was not answered."""
+        return max(self.answered, self.position - self.bound)
 
     @property
     def busy(self) -> bool:
@@ -110,6 +119,7 @@ class Upstream:
                 self.cancelled = True
 
     def _clear(self, kept_up_to: int) -> None:
+        self.cleared = True
         self.runs = [
             (start, serial, min(size, kept_up_to - start)) for start, serial, size in self.runs if start < kept_up_to
         ]
@@ -137,12 +147,21 @@ class Upstream:
             _commit(runs)
         return runs
 
-    def needed_from(self) -> int:
-        """From where on speech must not be lost, under turn detection."""
+    def past_bound(self) -> int:
+        """How much without an answer is not kept any more, in bytes."""
+        return sum(size for _, size in self.from_position(self.answered)) - self.kept
+
+    @property
+    def kept(self) -> int:
+        """How much without an answer is kept, in bytes."""
+        return sum(size for _, size in self.from_position(self.kept_from))
+
+    def needed_from(self, *, lately: bool = True) -> int:
+        """From where on speech must not be lost, under turn detection; `lately`: even if nothing was said about it."""
         starts = [start for start, end in self.turns if end > self.answered]
         starts += [self.speech_start] if self.speech_start is not None else []
         new = [start for start, at in self.came_at.items() if at > self.spoke_at - UNREPORTED_SECONDS]
-        return min(starts or new, default=self.position)
+        return min(starts or (new if lately else []), default=self.position)
 
 
 def _commit(runs: list[Run]) -> None:

@@ -60,24 +60,67 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "unanswered",
-        "if self._sent and self._quiet:\n            self._forget_before(_bytes",
-        "if self._sent:\n            self._forget_before(_bytes",
+        "if self._quiet:\n            self._forget_before(_bytes",
+        "if True:\n            self._forget_before(_bytes",
         "speech before the second report is lost",
     ),
     Mutant("unanswered", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
     Mutant("unanswered", "        entries.append(None)", "        pass", "the commit is not sent again"),
     Mutant(
         "unanswered",
-        "if self._sent and self._quiet:\n            self._forget_before(self._spoke",
-        "if self._sent:\n            self._forget_before(self._spoke",
+        "if self._quiet:\n            self._forget_before(self._spoke",
+        "if True:\n            self._forget_before(self._spoke",
         "a long sentence is forgotten",
     ),
     Mutant(
         "unanswered",
-        "self._past_bound += 0 if self._quiet else ",
-        "self._past_bound += 0 * ",
+        "self._past_bound.put(*self._cut_before(self._position - self._bound))",
+        "self._cut_before(self._position - self._bound)",
         "words past the bound vanish",
     ),
+    Mutant(
+        "unanswered",
+        "        self._past_bound.begin_at(self._settled)\n",
+        "",
+        "words that were answered are reported as dropped",
+    ),
+    Mutant(
+        "unanswered",
+        "self._committed > self._settled",
+        "self._committed > (self._sent[0].start if self._sent else 0)",
+        "an old turn without an answer passes for silence",
+    ),
+    Mutant(
+        "unanswered",
+        "        self._past_bound.end_at(last_commit, self._settled)\n",
+        "",
+        "what the client took back is reported as dropped",
+    ),
+    Mutant(
+        "unanswered",
+        "        if self._quiet:\n            self._past_bound.begin_at(self._position",
+        "        if self.detecting:\n            self._past_bound.begin_at(self._position",
+        "words past the bound vanish because the line is well",
+    ),
+    Mutant("loss", "        drop_past_bound(data)\n", "", "words past the bound are lost in silence"),
+    Mutant("life", "    loss.drop_past_bound(data)\n", "", "words past the bound expire in silence"),
+    Mutant("clock", "        data.unanswered.took()", "        pass", "a pause before a rollover is told as a loss"),
+    Mutant(
+        "session",
+        "                if not data.opening:  #",
+        "                if True:  #",
+        "one session's pong vouches for another one's speech",
+    ),
+    Mutant(
+        "session", "data.unanswered.took(taken_bytes or 0)", "pass", "every pause before a loss is told as lost speech"
+    ),
+    Mutant(
+        "data",
+        '{**error.detail, "outdated": True} if outdated else error.detail',
+        "error.detail",
+        "a client is told that it has no session when it has one",
+    ),
+    Mutant("data", " and not self.over\n", "\n", "what was so until the close is called outdated"),
     Mutant("unanswered", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
     Mutant("downward", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
     Mutant("downward", "data.unanswered.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
@@ -116,11 +159,27 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "updates",
-        "            self._sent.popleft()\n\n",
-        "            pass\n\n",
+        "            self._later.remove(named)\n",
+        "            pass\n",
         "a refused update spoils every later session",
     ),
     Mutant("updates", "both = dict(old)", "both = {}", "updates replace one another"),
+    Mutant("updates", "name not in REPLACED and ", "", "two kinds of turn detection are mixed"),
+    Mutant("updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
+    Mutant(
+        "updates", "if _holds(one.session, session)", "if True", "a refusal without a name confirms the wrong update"
+    ),
+    Mutant(
+        "updates",
+        "for one in self._later if one.fate is _Fate.HELD)",
+        "for one in self._later)",
+        "what was refused is asked for again and again",
+    ),
+    Mutant("loss", "not data.created or ", "", "a refused key costs the client its updates"),
+    Mutant(
+        "loss", "    return replace(failure, retryable=True)\n", "    return failure\n", "one bad update ends it all"
+    ),
+    Mutant("life", "    data.updates.all_hold()\n", "", "what a session confirmed stays in doubt"),
     # Turns
     Mutant("turns", " or self.asked is not None or self.expected", " or self.expected", "two requests at once"),
     Mutant(
@@ -210,16 +269,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("life", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
     Mutant(
-        "life", "(*unanswered.item_ids, *turns.unfinished)", "unanswered.item_ids", "a half-written item is restored"
+        "loss", "(*unanswered.item_ids, *turns.unfinished)", "unanswered.item_ids", "a half-written item is restored"
     ),
     Mutant(
-        "life",
+        "loss",
         "(*unanswered.item_ids, *turns.unfinished)",
         "turns.unfinished",
         "speech comes back twice: as audio and as text",
     ),
     Mutant("life", "appendleft(data.ask_again)", "append(data.ask_again)", "the answer that was owed comes last"),
-    Mutant("life", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"),
+    Mutant("loss", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"),
     Mutant("life", ">= STABLE_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
     Mutant("life", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
     Mutant(
@@ -229,7 +288,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("life", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
     Mutant(
         "life",
-        "    _drop_unanswered(data)\n    _drop_held(data)\n    code =",
+        "    loss.drop_unanswered(data)\n    loss.drop_held(data)\n    code =",
         "    code =",
         "dropped in silence at failure",
     ),
@@ -237,7 +296,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "life", "    released = data.throttle.flush(data.now)\n", "    released = None\n", "the last error is swallowed"
     ),
-    Mutant("life", "    data.updates.settle()\n", "", "an update on its way is lost with the session"),
+    Mutant("loss", "    data.updates.settle()\n", "", "an update on its way is lost with the session"),
     Mutant("life", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
     Mutant("life", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
     Mutant("life", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),

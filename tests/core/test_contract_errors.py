@@ -15,6 +15,7 @@ from bridge.core.events import (
     ClientText,
     ClientToolResult,
     CreateSession,
+    Drain,
     Event,
     Failure,
     Interrupt,
@@ -187,6 +188,37 @@ def test_every_message_about_a_session_carries_its_generation() -> None:
     session = new_session()
     commands = play(session, audio(20), CreateSession(WISH), created(), by_vad(), lost(), audio(20))
     assert all(isinstance(told_of.message["generation"], int) for told_of in only(Tell, commands))
+
+
+def test_an_error_about_a_lost_session_that_comes_when_it_is_back_says_that_it_is_outdated() -> None:
+    session = ready_session()
+    play(session, BAD_JSON, lost(), audio(20))
+    play(session, Tick(), created(2), by_vad(2), now=1.0)
+    [error] = messages(play(session, Tick(), now=2.0), "error")
+    assert (error["code"], error["generation"], error["detail"]) == ("SESSION_NOT_READY", 1, {"outdated": True})
+
+
+def test_an_error_about_a_missing_session_that_comes_when_there_is_one_says_that_it_is_outdated() -> None:
+    session = new_session()
+    play(session, BAD_JSON, audio(20), CreateSession(WISH))
+    [error] = messages(play(session, Tick(), now=2.0), "error")
+    assert (error["code"], error["detail"]) == ("NO_SESSION_EXISTS", {"outdated": True})
+
+
+@pytest.mark.parametrize("returned", [False, True])
+def test_an_error_that_is_still_so_or_may_be_is_not_outdated(returned: bool) -> None:
+    session = ready_session()
+    play(session, BAD_JSON, upstream_error("a") if returned else lost(), audio(20))
+    [error] = messages(play(session, Tick(), now=2.0), "error")
+    assert "outdated" not in error.get("detail", {})
+
+
+def test_what_was_so_until_the_close_is_not_outdated() -> None:
+    session = new_session()
+    play(session, BAD_JSON, audio(20))
+    [error] = messages(play(session, Drain(3.0), now=1.0), "error")
+    assert error["code"] == "NO_SESSION_EXISTS"
+    assert "detail" not in error
 
 
 def test_at_the_close_the_worst_one_stands_for_all_others() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from bridge.core.commands import Configure, OpenUpstream
 from bridge.core.events import (
     AttemptFailed,
     ClientNative,
+    Failure,
     Tick,
 )
 from bridge.core.states import State
 from tests.core.playbook import Playbook, told
 from tests.core.scenes import (
+    REFUSED_KEY,
     UNAVAILABLE,
     WISH,
     by_vad,
@@ -28,9 +32,8 @@ from tests.core.scenes import (
     upstream_error,
 )
 
-STARTED, STOPPED, COMMITTED = (
-    f"input_audio_buffer.{name}" for name in ("speech_started", "speech_stopped", "committed")
-)
+if TYPE_CHECKING:
+    from bridge.core.session import Session
 
 
 def update(**session: Any) -> ClientNative:
@@ -77,6 +80,76 @@ def test_an_update_that_was_refused_does_not_spoil_the_fresh_session() -> None:
     play(session, upstream_error("invalid_value", param="session.voice"), native("session.updated"), lost(), Tick())
     [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {"instructions": "Be brief."}
+
+
+def test_turn_detection_of_another_type_takes_nothing_of_the_old_one_into_the_fresh_session() -> None:
+    session = ready_session()
+    for detection in ({"type": "server_vad", "threshold": 0.3}, {"type": "semantic_vad", "eagerness": "low"}):
+        play(session, update(audio={"input": {"turn_detection": detection}}), native("session.updated"))
+    play(session, lost(), Tick())
+    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    assert configure.updates == {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}}
+
+
+REFUSED_FIELD = Failure(code="UPSTREAM_ERROR", message="Unknown parameter: 'session.nonsense'.", retryable=False)
+
+
+def lost_with_an_update_that_is_refused_later() -> Session:
+    """Generation 2 is about to be configured with a confirmed update and one that nobody has answered."""
+    session = ready_session()
+    play(session, update(instructions="Be brief."), native("session.updated", session={"instructions": "Be brief."}))
+    play(session, update(nonsense=True), lost(), Tick())
+    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    assert configure.updates == {"instructions": "Be brief.", "nonsense": True}
+    return session
+
+
+def test_an_update_that_only_the_fresh_session_refuses_is_told_and_left_out_of_the_next_one() -> None:
+    session = lost_with_an_update_that_is_refused_later()
+    commands = play(session, lost(2, REFUSED_FIELD), now=1.1)
+    [error] = messages(commands, "error")
+    assert (error["code"], error["retryable"], error["message"]) == ("UPSTREAM_ERROR", False, REFUSED_FIELD.message)
+    assert [one["attempt"] for one in messages(commands, "reconnecting")] == [2]
+    [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+    assert configure.updates == {"instructions": "Be brief."}
+    [told_of] = messages(play(session, by_vad(3), now=9.0), "reconnected")
+    assert (told_of["restored"]["config"], told_of["lost"]) == (True, ["a session.update that was refused"])
+
+
+def test_what_is_refused_without_a_doubtful_update_is_hopeless() -> None:
+    session = lost_with_an_update_that_is_refused_later()
+    play(session, lost(2, REFUSED_FIELD), now=1.1)
+    play(session, Tick(), created(3), now=9.0)
+    commands = play(session, lost(3, REFUSED_FIELD), now=19.0)
+    assert errors(commands) == ["UPSTREAM_ERROR"]
+    assert session.statistics().state is State.FAILED
+
+
+@pytest.mark.parametrize("failed", [AttemptFailed(2, REFUSED_KEY), AttemptFailed(2, UNAVAILABLE)])
+def test_a_failure_before_the_configuration_was_sent_says_nothing_about_updates(failed: AttemptFailed) -> None:
+    session = ready_session()
+    play(session, update(nonsense=True), lost(), Tick())
+    play(session, Tick(), failed, now=1.0)
+    if failed.failure.retryable:
+        [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+        assert configure.updates == {"nonsense": True}
+    else:
+        assert session.statistics().state is State.FAILED
+
+
+def test_a_broken_line_says_nothing_about_updates_either() -> None:
+    session = lost_with_an_update_that_is_refused_later()
+    play(session, lost(2, UNAVAILABLE), now=1.1)
+    [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+    assert configure.updates == {"instructions": "Be brief.", "nonsense": True}
+
+
+def test_an_update_that_the_fresh_session_took_holds_from_then_on() -> None:
+    session = lost_with_an_update_that_is_refused_later()
+    play(session, by_vad(2), lost(2, UNAVAILABLE), now=1.1)
+    play(session, Tick(), created(3), now=9.0)
+    assert play(session, lost(3, REFUSED_FIELD), now=9.1)
+    assert session.statistics().state is State.FAILED
 
 
 def test_five_attempts_for_one_loss_and_then_connection_lost() -> None:

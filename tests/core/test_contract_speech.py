@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bridge.core.commands import CloseUpstream, SendAudio, SendEvent, SendFrame
@@ -11,16 +13,22 @@ from bridge.core.events import (
     ClientText,
     ClientToolResult,
     Interrupt,
+    RestartSession,
     Tick,
+    UpstreamLost,
 )
+from bridge.core.held_audio import BYTES_PER_MS
 from tests.core.scenes import (
     COMMIT,
     CREATE,
+    EXPIRED,
     MANUAL,
     TRANSCRIPTION,
+    UNAVAILABLE,
     WISH,
     audio,
     began,
+    by_vad,
     configured,
     created,
     delta,
@@ -37,6 +45,9 @@ from tests.core.scenes import (
     spoken,
     upstream_error,
 )
+
+if TYPE_CHECKING:
+    from bridge.core.session import Session
 
 STARTED, STOPPED, COMMITTED = (
     f"input_audio_buffer.{name}" for name in ("speech_started", "speech_stopped", "committed")
@@ -170,6 +181,69 @@ def test_speech_past_the_bound_is_named() -> None:
     commands = reopened(session, vad=False)
     [reconnected] = messages(commands, "reconnected")
     assert (reconnected["resentMs"], reconnected["lost"]) == (1000, ["600 ms of speech past the bound"])
+
+
+def test_speech_past_the_bound_is_dropped_when_its_session_is_lost_and_not_before() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    assert messages(play(session, audio(800, 1), audio(800, 2), Tick(), now=5.0), "audio_dropped") == []
+    [dropped] = messages(play(session, lost(), now=6.0), "audio_dropped")
+    assert (dropped["ms"], dropped["chunks"], dropped["messages"], dropped["reason"]) == (600, 1, 0, "buffer_full")
+
+
+def test_speech_past_the_bound_that_was_answered_is_not_dropped() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    play(session, audio(800, 1), audio(800, 2), ClientCommit(), native(COMMITTED, item_id="i1"), began(), delta())
+    assert messages(play(session, lost(), now=6.0), "audio_dropped") == []
+
+
+def test_speech_past_the_bound_is_dropped_when_the_session_expires_too() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000, rollover=False)
+    play(session, audio(800, 1), audio(800, 2))
+    dropped = messages(play(session, lost(1, EXPIRED), Tick(), now=6.0), "audio_dropped")
+    dropped += messages(play(session, Tick(), now=7.0), "audio_dropped")
+    assert {one["reason"]: one["ms"] for one in dropped} == {"buffer_full": 600, "session_failed": 1000}
+
+
+def deaf_session() -> Session:
+    """Forty seconds went up under turn detection, and the service has not said a word."""
+    session = ready_session()
+    for second in range(40):
+        play(session, audio(1000, second + 1), now=float(second))
+    return session
+
+
+def test_what_a_silent_service_may_not_have_heard_is_dropped_when_it_is_lost() -> None:
+    [dropped] = messages(play(deaf_session(), lost(), now=40.0), "audio_dropped")
+    assert (dropped["ms"], dropped["chunks"], dropped["reason"]) == (10_000, 10, "buffer_full")
+    [dropped] = messages(play(deaf_session(), RestartSession(), now=40.0), "audio_dropped")
+    assert dropped["ms"] == 10_000
+
+
+@pytest.mark.parametrize(("taken_ms", "dropped_ms"), [(0, [10_000]), (4_000, [6_000]), (10_000, []), (39_000, [])])
+def test_what_a_service_has_certainly_taken_and_not_reported_was_silence(taken_ms: int, dropped_ms: list[int]) -> None:
+    over = UpstreamLost(1, UNAVAILABLE, "closed with 1006", taken_ms * BYTES_PER_MS)
+    session = deaf_session()
+    assert [one["ms"] for one in messages(play(session, over, now=40.0), "audio_dropped")] == dropped_ms
+    play(session, Tick(), created(2), now=50.0)
+    assert messages(play(session, by_vad(2), now=50.0), "reconnected")[0]["resentMs"] == 30_000
+
+
+def test_what_a_later_loss_says_of_another_session_is_not_taken_for_this_one() -> None:
+    session = deaf_session()
+    play(session, lost(), now=40.0)
+    play(session, Tick(), created(2), now=50.0)
+    play(session, UpstreamLost(2, UNAVAILABLE, "gone", 60_000 * BYTES_PER_MS), Tick(), now=50.1)
+    play(session, Tick(), created(3), now=60.0)
+    assert messages(play(session, by_vad(3), now=60.0), "reconnected")[0]["resentMs"] == 30_000
+
+
+def test_a_pause_before_a_rollover_is_no_speech_that_was_lost() -> None:
+    session = ready_session(expires_at=100.0)
+    for second in range(75):
+        play(session, audio(1000), now=float(second))
+    commands = play(session, Tick(), now=75.0)
+    assert CloseUpstream(1, "rollover") in commands
+    assert messages(commands, "audio_dropped") == []
 
 
 def test_an_answer_of_which_nothing_had_come_is_asked_for_again_and_its_text_with_it() -> None:

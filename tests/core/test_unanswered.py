@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from bridge.core.held_audio import BYTES_PER_MS
 from bridge.core.unanswered import Unanswered
 from tests.core.scenes import audio
 
@@ -121,12 +124,80 @@ def test_a_sentence_is_kept_between_its_end_and_its_commit() -> None:
 def test_the_bound_is_kept_and_only_speech_past_it_is_a_loss() -> None:
     spoken = speech(bound_ms=1000, chunks=15)
     assert (spoken.ms, spoken.past_bound_ms) == (1000, 500)
-    silent = speech(detecting=True, bound_ms=1000, chunks=15)
-    assert (silent.ms, silent.past_bound_ms) == (1000, 0)
+    assert spoken.past_bound_chunks == 5
     spoken.sent_commit()
     spoken.committed("i1")
     spoken.answered(spoken.taken_up_to)
-    assert spoken.past_bound_ms == 0
+    assert (spoken.past_bound_ms, spoken.past_bound_chunks) == (0, 0)
+
+
+def deaf() -> Unanswered:
+    """Half a second has gone past the bound, and the service has not said a word."""
+    unanswered = speech(detecting=True, bound_ms=1000, chunks=15)
+    assert (unanswered.ms, unanswered.past_bound_ms, unanswered.past_bound_chunks) == (1000, 500, 5)
+    return unanswered
+
+
+def test_what_a_service_is_silent_about_was_silence_as_soon_as_it_talks() -> None:
+    unanswered = deaf()
+    unanswered.heard(20.0)
+    assert unanswered.past_bound_ms == 500
+    unanswered.heard(23.0)
+    assert (unanswered.ms, unanswered.past_bound_ms) == (0, 0)
+
+
+@pytest.mark.parametrize(("at_ms", "past"), [(0, 500), (200, 300), (500, 0), (900, 0)])
+def test_speech_that_is_reported_late_was_no_silence(at_ms: int, past: int) -> None:
+    unanswered = deaf()
+    unanswered.speech_started(at_ms)
+    unanswered.heard(20.0)
+    unanswered.heard(30.0)
+    unanswered.took()
+    assert unanswered.past_bound_ms == past
+    assert unanswered.ms == 1500 - max(500, at_ms)
+
+
+def test_what_the_service_has_certainly_taken_and_never_reported_was_silence() -> None:
+    unanswered = deaf()
+    unanswered.took(200 * BYTES_PER_MS)
+    assert (unanswered.past_bound_ms, unanswered.past_bound_chunks) == (300, 3)
+    unanswered.took(1400 * BYTES_PER_MS)
+    assert (unanswered.ms, unanswered.past_bound_ms) == (1000, 0)
+
+
+def test_a_turn_that_was_taken_and_not_answered_is_no_silence_however_old_it_is() -> None:
+    unanswered = deaf()
+    unanswered.speech_started(0)
+    unanswered.speech_stopped(400)
+    unanswered.committed("i1")
+    unanswered.sent(audio(1000, 20).pcm)
+    unanswered.heard(50.0)
+    unanswered.heard(60.0)
+    unanswered.took()
+    assert unanswered.past_bound_ms == 1500
+    unanswered.answered(unanswered.taken_up_to)
+    assert unanswered.past_bound_ms == 1100
+    unanswered.took()
+    assert unanswered.past_bound_ms == 0
+
+
+def test_half_a_chunk_past_the_bound_is_one_chunk() -> None:
+    unanswered = speech(bound_ms=250, chunks=3)
+    assert (unanswered.past_bound_ms, unanswered.past_bound_chunks) == (50, 1)
+
+
+def test_what_the_client_takes_back_is_no_loss_either() -> None:
+    unanswered = speech(bound_ms=1000, chunks=15)
+    unanswered.cleared()
+    assert (unanswered.ms, unanswered.past_bound_ms) == (0, 0)
+    unanswered.sent(audio(1100, 20).pcm)
+    assert (unanswered.ms, unanswered.past_bound_ms) == (1000, 100)
+    unanswered = speech(bound_ms=1000, chunks=3)
+    unanswered.sent_commit()
+    for mark in range(4, 16):
+        unanswered.sent(audio(100, mark).pcm)
+    unanswered.cleared()
+    assert (unanswered.ms, unanswered.past_bound_ms) == (0, 300)
 
 
 def test_items_are_named_until_their_answer_begins() -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.core.updates import MAX_SENT, Updates, merged
+import pytest
+
+from bridge.core.updates import MAX_SENT, REPLACED, Updates, merged
+from bridge.protocol import sessions
 
 
 def sent(**sessions: Any) -> Updates:
@@ -31,28 +34,75 @@ def test_merging_changes_neither_side() -> None:
     assert (old, new, both) == ({"a": {"b": 1}}, {"a": {"c": {"d": 2}}}, {"a": {"b": 1, "c": {"d": 2}}})
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "both"),
+    [
+        (
+            {"turn_detection": {"type": "server_vad", "threshold": 0.3}},
+            {"turn_detection": {"type": "semantic_vad"}},
+            None,
+        ),
+        (
+            {"turn_detection": {"type": "server_vad", "threshold": 0.3}},
+            {"turn_detection": {"type": "server_vad"}},
+            None,
+        ),
+        ({"format": {"type": "audio/pcm", "rate": 24_000}}, {"format": {"type": "audio/pcmu"}}, None),
+        ({"noise_reduction": {"type": "near_field", "x": 1}}, {"noise_reduction": {"type": "far_field"}}, None),
+        (
+            {"noise_reduction": {"type": "near_field", "x": 1}},
+            {"noise_reduction": {"y": 2}},
+            {"type": "near_field", "x": 1, "y": 2},
+        ),
+        (
+            {"transcription": {"model": "a", "prompt": "p"}},
+            {"transcription": {"language": "de"}},
+            {"model": "a", "prompt": "p", "language": "de"},
+        ),
+        ({"voice": {"id": "v", "x": 1}}, {"voice": {"id": "w"}}, None),
+        ({"turn_detection": None}, {"turn_detection": {"type": "server_vad"}}, None),
+    ],
+)
+def test_a_union_is_replaced_as_a_whole(old: dict[str, Any], new: dict[str, Any], both: object) -> None:
+    [name] = new
+    wanted = new[name] if both is None else both
+    assert merged({"audio": {"input": old}}, {"audio": {"input": new}}) == {"audio": {"input": {name: wanted}}}
+
+
+def test_what_is_replaced_is_what_the_service_replaces() -> None:
+    assert REPLACED == sessions._REPLACED
+
+
+def confirmed(updates: Updates) -> dict[str, Any]:
+    """What would be left if a fresh session refused the rest."""
+    updates.settle()
+    updates.give_up()
+    return updates.wanted
+
+
 def test_an_update_counts_when_it_is_confirmed() -> None:
+    assert confirmed(sent(one={"a": 1}, two={"b": 2})) == {}
     updates = sent(one={"a": 1}, two={"b": 2})
-    assert updates.confirmed == {}
-    updates.took()
-    assert updates.confirmed == {"a": 1}
-    updates.took()
-    updates.took()
-    assert updates.confirmed == {"a": 1, "b": 2}
+    updates.took({"a": 1})
+    assert confirmed(updates) == {"a": 1}
+    updates = sent(one={"a": 1}, two={"b": 2})
+    for _ in range(3):
+        updates.took({})
+    assert confirmed(updates) == {"a": 1, "b": 2}
 
 
 def test_a_refusal_by_event_id_takes_that_update_away() -> None:
     updates = sent(one={"a": 1}, two={"b": 2})
     updates.refused({"event_id": "two", "param": "session.b"})
     updates.settle()
-    assert updates.confirmed == {"a": 1}
+    assert updates.wanted == {"a": 1}
 
 
 def test_a_refusal_by_field_takes_the_oldest_away() -> None:
     updates = sent(one={"a": 1}, two={"b": 2})
     updates.refused({"event_id": None, "param": "session.a"})
     updates.settle()
-    assert updates.confirmed == {"b": 2}
+    assert updates.wanted == {"b": 2}
 
 
 def test_errors_about_something_else_take_nothing_away() -> None:
@@ -60,15 +110,47 @@ def test_errors_about_something_else_take_nothing_away() -> None:
     for error in ({}, {"param": "item.id"}, {"param": 5, "event_id": 7}, {"event_id": "three"}, {"param": "sessions"}):
         updates.refused(error)
     updates.settle()
-    assert updates.confirmed == {"a": 1}
+    assert updates.wanted == {"a": 1}
+
+
+def test_a_refusal_that_named_nothing_is_seen_by_the_session_that_does_not_show_it() -> None:
+    updates = sent(one={"voice": "nobody"}, two={"audio": {"output": {"speed": 1.5}}, "tools": []})
+    updates.took({"voice": "alloy", "audio": {"output": {"speed": 1.5, "format": {}}}, "tools": [], "model": "m"})
+    assert updates.wanted == {"voice": "nobody", "audio": {"output": {"speed": 1.5}}, "tools": []}
+    assert confirmed(updates) == {"audio": {"output": {"speed": 1.5}}, "tools": []}
+
+
+def test_of_what_is_in_doubt_a_later_update_has_the_last_word() -> None:
+    updates = sent(one={"a": 1, "b": 1}, two={"a": 2})
+    updates.took({"a": 2})
+    assert updates.wanted == {"a": 2, "b": 1}
+
+
+def test_what_is_refused_before_a_confirmed_one_lets_that_hold() -> None:
+    updates = sent(one={"a": 1}, two={"b": 2}, three={"c": 3})
+    updates.took({"b": 2})
+    updates.took({"b": 2, "c": 3})
+    updates.refused({"param": "session.a"})
+    assert updates.wanted == {"a": 1, "b": 2, "c": 3}
+    assert updates.give_up()
+    assert not updates.give_up()
+    assert updates.wanted == {"b": 2, "c": 3}
 
 
 def test_what_was_not_answered_when_the_session_was_lost_is_wanted_all_the_same() -> None:
     updates = sent(one={"a": 1}, two="no object", three={"a": 3})
     updates.settle()
-    assert updates.confirmed == {"a": 3}
+    assert updates.wanted == {"a": 3}
+
+
+def test_what_a_fresh_session_has_confirmed_is_not_given_up_any_more() -> None:
+    updates = sent(one={"a": 1})
+    updates.settle()
+    updates.all_hold()
+    assert not updates.give_up()
+    assert updates.wanted == {"a": 1}
 
 
 def test_updates_without_an_answer_are_bounded() -> None:
     updates = sent(**{f"u{n}": {"n": n} for n in range(MAX_SENT + 1)})
-    assert updates.confirmed == {"n": 0}
+    assert confirmed(updates) == {"n": 0}

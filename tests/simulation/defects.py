@@ -36,6 +36,10 @@ class Bent:
     def pings_outstanding(self) -> int:
         return self.link.pings_outstanding
 
+    @property
+    def taken_bytes(self) -> int:
+        return self.link.taken_bytes
+
     async def receive(self) -> Happened:
         return await self.link.receive()
 

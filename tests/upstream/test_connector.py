@@ -11,7 +11,7 @@ import trio.testing
 from bridge.core.events import SessionConfigured, SessionCreated
 from bridge.protocol.dialects import Dialect
 from bridge.secret import Secret
-from bridge.simulator.wire import CloseFrame
+from bridge.simulator.wire import CloseFrame, Freeze
 from bridge.transport.door import Upgrade, serve_stream
 from bridge.transport.http import Request, Response, text_response
 from bridge.upstream.causes import ConnectFailed, UpstreamOver
@@ -80,6 +80,27 @@ async def test_audio_events_and_frames_go_up_as_they_are() -> None:
         "input_audio_buffer.clear",
     ]
     assert record.audio_bytes == 960
+
+
+@virtually
+async def test_speech_that_went_before_an_answered_ping_was_certainly_taken() -> None:
+    async with simulated() as (simulator, connector), trio.open_nursery() as reading:
+        link = await connector.open(1, {})
+        await configured(link)
+        reading.start_soon(until_over, link)
+        await link.send_audio(b"\1\2" * 480)
+        await link.ping()
+        await link.send_audio(b"\1\2" * 240)
+        assert (link.taken_bytes, link.pings_outstanding) == (0, 1)
+        await trio.sleep(1)
+        assert (link.taken_bytes, link.pings_outstanding) == (960, 0)
+        for connection in simulator.live.values():
+            connection.act(Freeze())
+        await trio.sleep(1)
+        await link.ping()
+        await trio.sleep(1)
+        assert (link.taken_bytes, link.pings_outstanding) == (960, 1)
+        reading.cancel_scope.cancel()
 
 
 @virtually
