@@ -116,6 +116,13 @@ EARLY_SPEECH_LOST = _Bridge(
     "Speech that arrives while the session is being created is thrown away: every caller's first words are gone.",
     "Hold it, in order and bounded, and send it up right after session_ready; tell in bufferedMs how much it was",
 )
+EARLY_SPEECH_UNSEEN = _Bridge(
+    "EARLY-SPEECH-UNSEEN",
+    "Whether the first words were held cannot be told here",
+    "The session was ready before they can have been read, or the bridge does not say how much it held.",
+    "Look again at a bridge on a simulator that is slower and echoes: sherpa-sim serve --scenario echo",
+    severity=Severity.INFO,
+)
 SPEECH_DROPPED = _Bridge(
     "SPEECH-DROPPED",
     "The bridge gives speech up, and says so",

@@ -1,0 +1,102 @@
+"""The end of a session at the client door, a second one on the same socket, the last close, and the paper work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from probes import problems_bridge as bridge
+from probes.bridge_session import until_ready
+from probes.findings import Row, seen
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from probes.bridge_visit import BridgeVisit
+    from reports.model import Finding
+
+END, AGAIN, CLOSE = Row("bridge", "end"), Row("bridge", "again"), Row("bridge", "close")
+STAMPS, FIELDS = Row("bridge", "timestamps"), Row("bridge", "fields")
+
+_TYPED = "Say hello."
+_GOOD_CLOSE = 1000
+_SHOWN = 6
+
+
+async def end_session(visit: BridgeVisit) -> Finding:
+    """End the session and wait for the confirmation; the socket stays open."""
+    await visit.say({"type": "end_session"})
+    closed = await visit.wait_for("session_closed", stops=frozenset())
+    return END.passed(f"session_closed, {visit.shown(str(closed.get('reason')), 40)}")
+
+
+def end_late(visit: BridgeVisit) -> Finding:
+    """No confirmation."""
+    return END.problem(bridge.NO_SESSION_CLOSED, seen("", f"no session_closed within {visit.target.timeout:g} s"))
+
+
+async def create_again(visit: BridgeVisit) -> Finding:
+    """Open a second session, ask in writing, and take the beginning of the answer as a binary frame."""
+    json_before, binary_before = visit.json_audio, visit.binary_audio
+    wish = {} if visit.detects else {"turnDetection": "none"}
+    await visit.say({"type": "create_session", "audioOut": "binary", **wish})
+    await until_ready(visit)
+    await visit.say({"type": "text", "text": _TYPED}, f"{len(_TYPED)} characters")
+    await visit.wait_for_speech()
+    if visit.binary_audio > binary_before:
+        return AGAIN.passed(f"a second session on this socket, generation {visit.papers.generation}, binary speech")
+    if visit.json_audio > json_before:
+        return AGAIN.problem(bridge.BINARY_IGNORED, seen("", "audio deltas came instead"))
+    return AGAIN.problem(bridge.NO_SPEECH_OUT, seen("", "an answer without audio, in the second session"))
+
+
+def again_late(visit: BridgeVisit) -> Finding:
+    """Not ready a second time, or no answer."""
+    told = f"no session, or no answer in it, within {visit.target.timeout:g} s"
+    return AGAIN.problem(bridge.NO_SECOND_SESSION, seen("", told))
+
+
+async def hang_up(visit: BridgeVisit) -> Finding:
+    """Say goodbye, and see whether it is answered."""
+    link = visit.open_link()
+    visit.note("client", "close", str(_GOOD_CLOSE))
+    await link.close(_GOOD_CLOSE)
+    visit.gone = True
+    code = getattr(link, "close_code", None)
+    visit.note("server", "closed", str(code or "without a close frame"))
+    if code in (None, 1006):
+        return CLOSE.problem(bridge.NO_CLOSE, seen("", "no Close frame came back"))
+    if code != _GOOD_CLOSE:
+        return CLOSE.problem(bridge.CLOSE_CODE, seen("", f"closed with {code}"))
+    return CLOSE.passed(f"close {code}, answered")
+
+
+def close_late(visit: BridgeVisit) -> Finding:
+    """The link gives up by itself after two seconds; this is for shorter time-outs."""
+    visit.gone = True
+    return CLOSE.problem(bridge.NO_CLOSE, seen("", f"no Close frame within {visit.target.timeout:g} s"))
+
+
+# Paper work: judged when everything has been said
+
+
+async def judge_stamps(visit: BridgeVisit) -> Finding:
+    """Look at the time on each message."""
+    await trio.lowlevel.checkpoint()
+    if visit.papers.unstamped:
+        return STAMPS.problem(bridge.UNSTAMPED, seen("", f"on {_listed(visit, visit.papers.unstamped)}"))
+    return STAMPS.passed(f"ISO 8601, UTC, with milliseconds on all {visit.papers.messages} messages")
+
+
+async def judge_fields(visit: BridgeVisit) -> Finding:
+    """Look at the fields that each message must have."""
+    await trio.lowlevel.checkpoint()
+    if visit.papers.missing:
+        return FIELDS.problem(bridge.FIELDS_MISSING, seen("", _listed(visit, visit.papers.missing)))
+    return FIELDS.passed("every message has the fields that the protocol promises")
+
+
+def _listed(visit: BridgeVisit, tally: Counter[str]) -> str:
+    more = f" and {len(tally) - _SHOWN} more" if len(tally) > _SHOWN else ""
+    return visit.shown(", ".join(sorted(tally)[:_SHOWN]) + more, 200)

@@ -1,0 +1,83 @@
+"""The native door: a bridge that is the Realtime API itself to its clients. The same questions in native events."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from bridge.protocol.dialects import Dialect, detect_dialect
+from bridge.protocol.shapes import to_flat
+from probes import problems_bridge as bridge
+from probes.bridge_refusals import error_told
+from probes.bridge_session import EARLY_MS, chunks_of
+from probes.bridge_visit import CREATED, UPDATED
+from probes.findings import Row, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from probes.bridge_visit import BridgeVisit
+    from reports.model import Finding
+
+SESSION, ERRORS = Row("bridge", "session"), Row("bridge", "errors")
+
+#: Nobody announces attempts here: a bridge may need three of them, with waits between them, before anything is said.
+_FIRST_WORD = 4.0
+_NESTED: Mapping[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+_ERROR_FIELDS = ("type", "message")
+
+
+async def begin(visit: BridgeVisit) -> Finding:
+    """Speak at once, wait for session.created, switch turn detection off, and wait until that is confirmed."""
+    visit.mark("create")
+    for chunk in chunks_of(visit.source.speech(EARLY_MS)):
+        await visit.say({"type": "input_audio_buffer.append", "audio": b64encode(chunk).decode()})
+    with trio.fail_after(visit.target.timeout * _FIRST_WORD):
+        first = (await visit.hear()).event
+    if first.get("type") == "error":
+        return error_told(SESSION, visit.target, first)
+    if first.get("type") not in CREATED:
+        told = seen("first message", visit.shown(str(first.get("type") or "no event"), 80))
+        return SESSION.problem(bridge.OTHER_DOOR if first.get("type") == "connected" else bridge.NOT_A_BRIDGE, told)
+    visit.dialect = detect_dialect(first).dialect or Dialect.GA
+    await visit.say(update(visit.dialect))
+    await visit.wait_for(*UPDATED)
+    visit.mark("ready")
+    session = first.get("session")
+    held = session if isinstance(session, dict) else {}
+    evidence = seen("session", visit.shown(str(held.get("id")), 80))
+    return SESSION.passed(f"session.created, {held.get('model')!s:.60}; session.update confirmed", evidence)
+
+
+def update(dialect: Dialect) -> dict[str, Any]:
+    """Make the configuration that leaves the end of speech to us."""
+    return {"type": "session.update", "session": to_flat(_NESTED).session if dialect is Dialect.BETA else dict(_NESTED)}
+
+
+def begin_late(visit: BridgeVisit) -> Finding:
+    """Nothing came, or the update was not confirmed."""
+    if any(visit.native[kind] for kind in CREATED):
+        return SESSION.problem(bridge.NO_SESSION_READY, seen("", "session.update was never confirmed"))
+    return SESSION.problem(bridge.NO_SESSION_READY, seen("", "neither session.created nor an error came"))
+
+
+async def provoke(visit: BridgeVisit) -> Finding:
+    """Send what is no JSON, and see a native error, and a session that goes on."""
+    await visit.say_raw("this is no JSON", "(text that is no JSON)")
+    event = await visit.wait_for("error", stops=frozenset())
+    error = event.get("error")
+    held = error if isinstance(error, dict) else {}
+    missing = [name for name in _ERROR_FIELDS if not isinstance(held.get(name), str)]
+    if missing:
+        return ERRORS.problem(bridge.ERROR_MALFORMED, seen("", f"error.{', error.'.join(missing)} is missing"))
+    await visit.say(update(visit.dialect))
+    await visit.wait_for(*UPDATED)
+    told = visit.shown(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
+    return ERRORS.passed(f"answered with {told}; the session goes on")
+
+
+def errors_late(visit: BridgeVisit) -> Finding:
+    """No error, or a session that says nothing any more."""
+    return ERRORS.problem(bridge.ERROR_SWALLOWED, seen("", f"no answer within {visit.target.timeout:g} s"))
