@@ -22,10 +22,8 @@ class Behaviour:
     """A chunk of speech: a multiple of 20."""
     speech_ms: int = 1200
     """How long each of its sentences is."""
-    pause_ms: int = 600
-    """Silence behind a sentence: it goes up as chunks too, as a microphone's does, and ends the turn."""
-    silence_ms: int = 400
-    """The pause that turn detection is asked to take for the end of speech; less than `pause_ms`."""
+    pause_ms: int = 800
+    """Silence behind a sentence: it goes up as chunks too, as a microphone's does, and lets turn detection end the turn."""
     listen_ms: int = 3000
     """The longest wait for an answer to be over before the next sentence begins, speaking or not."""
     turns: int = 0

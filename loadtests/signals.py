@@ -1,0 +1,76 @@
+"""What a frame from a bridge means to a caller: the few things that a load test acts on or counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The socket lives: `connected`, or at the native door `session.created`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A session took the configuration: speech is heard from here on."""
+
+    again: bool = False
+    """It replaces one that was lost."""
+    resent_ms: float = 0.0
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The session is gone, and a new one is being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A piece of the answer's text or of its transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A piece of the answer's audio."""
+
+    ms: float
+    item_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A response is over."""
+
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error."""
+
+    code: str
+    at: float | None
+    """When the bridge says it sent it, in unix seconds; None where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Speech that the bridge gave up."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The session is over by intent: `ended`, `expired`, `draining`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An event of a generation that was over."""
+
+
+Signal = Opened | Ready | Lost | Words | Sound | Answered | Complaint | Dropped | Over | Stale
