@@ -57,13 +57,15 @@ A binary frame of speech is told as `{"type": "audio"}`.
 class NotReady(Exception):  # noqa: N818 - the other end's answer, as it stands
     """The session is there but will not become ready: the error says why. What was heard was told before.
 
-    `error` is the native error object, or the bridge's own message where `native` is False.
+    `error` is the native error object, or the bridge's own message where `native` is False; `code` that of the close
+    right behind it, where one came.
     """
 
-    def __init__(self, error: Mapping[str, Any], *, native: bool) -> None:
+    def __init__(self, error: Mapping[str, Any], *, native: bool, code: int | None = None) -> None:
         super().__init__(str(error.get("code") or error.get("type") or "refused"))
         self.error = error
         self.native = native
+        self.code = code
 
 
 class Speaker(Protocol):
