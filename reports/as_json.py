@@ -1,12 +1,13 @@
 """A report as one JSON document: what scripts and CI read.
 
-Keys are stable: within a `schema_version` keys are only ever added. Strings are whatever the report holds; hiding
-secrets is the business of who makes it.
+Keys are stable: within a `schema_version` keys are only ever added; `data/report.schema.json` describes each. Strings
+are whatever the report holds; hiding secrets is the business of who makes it. Its counterpart is `from_json`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from reports.model import (
     Report,
     Severity,
 )
+
+if TYPE_CHECKING:
+    from reports.model import Series
 
 #: Raised when a key goes away or changes its meaning.
 SCHEMA_VERSION = 1
@@ -35,7 +39,10 @@ VERDICTS: dict[int, str] = {
 
 
 def as_document(report: Report, exit_code: int) -> dict[str, Any]:
-    """Lay the report out as plain values, in the order in which people read it. Times are seconds."""
+    """Lay the report out as plain values, in the order in which people read it. Times are seconds.
+
+    What was measured and is no number is left out: JSON has no word for it.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": report.tool,
@@ -48,8 +55,8 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
         "target": [msgspec.to_builtins(evidence) for evidence in report.target],
         "findings": [_finding(finding) for finding in report.findings],
         "timelines": [msgspec.to_builtins(timeline) for timeline in report.timelines],
-        "metrics": {metric.name: metric.value for metric in report.metrics},
-        "series": [msgspec.to_builtins(series) for series in report.series],
+        "metrics": {metric.name: metric.value for metric in report.metrics if isfinite(metric.value)},
+        "series": [_series(series) for series in report.series],
     }
 
 
@@ -67,6 +74,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(finding)
     plain["seconds"] = None if finding.seconds is None else _rounded(finding.seconds)
     return plain
+
+
+def _series(series: Series) -> dict[str, Any]:
+    points = tuple(point for point in series.points if all(map(isfinite, point)))
+    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points}
 
 
 def _rounded(seconds: float) -> float:

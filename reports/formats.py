@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from reports.model import Report
 
 #: Format name -> the module whose `render(report, exit_code)` writes it.
-FORMATS: Mapping[str, str] = {"json": "reports.as_json"}
+FORMATS: Mapping[str, str] = {
+    "json": "reports.as_json",
+    "junit": "reports.as_junit",
+    "sarif": "reports.as_sarif",
+    "markdown": "reports.as_markdown",
+    "html": "reports.as_html",
+    "github": "reports.as_github",
+    "prom": "reports.as_prom",
+}
 
 
 def renderer(name: str) -> Callable[[Report, int], str]:

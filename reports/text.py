@@ -22,7 +22,12 @@ def plain(text: str) -> str:
     """Put the text on one line; what can't be seen is written as its number, such as x1b or u202e."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in " ".join(text.split()))
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Write what can't be seen as its number; spaces stay as they are."""
+    return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in text)
 
 
 def columns(text: str) -> int:

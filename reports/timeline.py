@@ -1,4 +1,7 @@
-"""A timeline for people: one line a moment, runs of the same event folded into one. Made for 80 columns."""
+"""A timeline for people: one line a moment, runs of the same event folded into one.
+
+Made for 80 columns: on a narrower page details are left out, and a long event's name, which is a word, may stand out.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from reports.text import plain, shortened
+from reports.figures import duration
+from reports.text import columns, cut, padded, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from reports.model import Moment
+    from reports.model import Moment, Timeline
 
 #: The longest event name that is common, so that details stand in a column.
 _WHAT = 42
+#: No event of the service has a longer name; what somebody else calls an event is cut here.
+_LONGEST_WHAT = 64
 #: Events that come in streams.
 _STREAMS = (".delta", ".append")
 #: Fewer columns than this say nothing.
@@ -67,18 +73,25 @@ def _grown(known: Moment, moment: Moment) -> Moment:
     return replace(known, count=known.count + moment.count, until=until, detail=known.detail + moment.detail)
 
 
-def line(moment: Moment, width: int = 80) -> Text:
-    """Draw one moment: time, direction, event, how often, detail."""
+def drawn(timeline: Timeline, width: int = 80) -> Iterator[Text]:
+    """Draw a whole timeline under its name."""
+    yield Text(cut(plain(timeline.name), width), style="bold")
+    moments = fold(timeline.moments)
+    longest = min(max((columns(plain(moment.what)) for moment in moments), default=0), _WHAT)
+    yield from (line(moment, width, longest) for moment in moments) if moments else [Text("  nothing", style="dim")]
+
+
+def line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
+    """Draw one moment: time, direction, event, how often, detail. `names` is the width of the events' column."""
     text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
-    text.append(f"{plain(moment.what):<{_WHAT}}", style=_STYLES.get(moment.who, "dim"))
-    left = width - len(text) - 1
+    text.append(padded(cut(plain(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
+    left = width - columns(text.plain) - 1
     if moment.count > 1:
-        seconds = (moment.until or moment.at) - moment.at
-        took = f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - a readable unit
-        many = f" x{moment.count} in {took}"
+        many = f" x{moment.count} in {duration((moment.until or moment.at) - moment.at)}"
         text.append(many, style="dim")
-        left -= len(many) + 1
-    if moment.detail and left >= min(_READABLE, len(moment.detail)):
-        text.append(" " + shortened(plain(moment.detail.strip()), left), style="dim")
+        left -= len(many)
+    detail = plain(moment.detail.strip())
+    if detail and left >= min(_READABLE, columns(detail)):
+        text.append(" " + cut(detail, left), style="dim")
     text.rstrip()
     return text

@@ -1,0 +1,84 @@
+"""Measured figures for people: a label without the unit, a value in the unit that reads best.
+
+A metric's name ends in its unit (`events_first_audio_seconds`); that is all that is known about it here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reports.model import Metric
+
+#: From here on digits say nothing.
+_HUGE = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A metric as it is shown."""
+
+    label: str
+    value: str
+
+
+def figure(metric: Metric) -> Figure:
+    """Write a metric for people."""
+    return Figure(label(metric.name), shown(metric.name, metric.value))
+
+
+def label(name: str) -> str:
+    """Say what a metric measures, without its unit."""
+    words = name.split("_")
+    known = len(words) > 1 and words[-1] in _UNITS
+    return " ".join(words[:-1] if known else words).strip() or name
+
+
+def shown(name: str, value: float) -> str:
+    """Write a metric's value; `-` where it is no number."""
+    if not math.isfinite(value):
+        return "-"
+    return _UNITS.get(name.rpartition("_")[2], number)(value)
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in seconds: `0.4 ms`, `188 ms`, `1.24 s`, `12.3 s`, `4 min 5 s`; `-` for what is none."""
+    if not math.isfinite(seconds):
+        return "-"
+    size = abs(seconds)
+    for border, scale, form in _DURATIONS:
+        if size < border:
+            return form.format(seconds * scale)
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{number(minutes)} min {rest} s"
+
+
+def number(value: float) -> str:
+    """Write a number with as many digits as are worth reading: `23`, `0.042`, `50,000`."""
+    if value == int(value) and abs(value) < _HUGE:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < _HUGE else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
+
+
+#: Shorter than this many seconds -> factor and form.
+_DURATIONS = (
+    (0.0005, 1000, "{:.2g} ms"),
+    (0.00995, 1000, "{:.1f} ms"),
+    (0.9995, 1000, "{:.0f} ms"),
+    (9.995, 1, "{:.2f} s"),
+    (59.95, 1, "{:.1f} s"),
+)
+
+#: What a name ends in -> how its value is written.
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "seconds": duration,
+    "ms": lambda value: duration(value / 1000),
+    "percent": lambda value: f"{number(value)} %",
+    "ratio": lambda value: f"{number(value * 100)} %",
+    "bytes": lambda value: f"{number(value)} B",
+    "total": number,
+}
