@@ -7,7 +7,7 @@ import re
 import pytest
 
 from reports import terminal
-from reports.model import Evidence, Finding, Report, Severity
+from reports.model import Evidence, Finding, Metric, Moment, Report, Severity, Timeline
 
 LONG = "the quick brown fox jumps over the lazy dog " * 5
 
@@ -134,3 +134,20 @@ def test_what_passing_checks_saw_is_shown_when_asked_for() -> None:
 
 def test_a_report_without_findings_is_still_a_page() -> None:
     assert "nothing checked in 0.48 s" in page()
+
+
+def test_timelines_and_figures_are_shown_when_asked_for() -> None:
+    moments = (Moment(at=0.1, who="client", what="session.update"),)
+    figures = (Metric("events_first_audio_seconds", 0.412), Metric("events_gaps_total", 12_000))
+    whole = Report(
+        tool="t", version="1", started="s", seconds=1, findings=(finding(Severity.PASS),),
+        timelines=(Timeline("events: audio", moments),), metrics=figures,
+    )  # fmt: skip
+    assert "events" not in terminal.render(whole, 0)
+    parts = terminal.render(whole, 0, timelines=True).split("\n\n")
+    assert [part.splitlines()[0].split()[0] for part in parts] == ["t", "events:", "ok", "measured", "1"]
+    assert parts[3].splitlines() == [
+        "measured",
+        "  events first audio  412 ms",
+        "  events gaps         12,000",
+    ]

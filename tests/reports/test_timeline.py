@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports.model import Moment
-from reports.timeline import fold, line
+from reports.model import Moment, Timeline
+from reports.text import columns
+from reports.timeline import drawn, fold, line
 
 
 def moment(at: float, what: str, detail: str = "", who: str = "server") -> Moment:
@@ -54,3 +55,24 @@ def test_a_line_shows_time_direction_event_and_detail() -> None:
     drawn = line(moment(0.5, "response.done", "completed"), 80).plain
     assert drawn.split() == ["0.500", "s", "<-", "response.done", "completed"]
     assert "->" in line(moment(0.5, "session.update", who="client"), 80).plain
+
+
+def test_a_whole_timeline_stands_under_its_name_and_is_folded() -> None:
+    moments = (moment(0.1, "session.created"), *(moment(0.2 + n / 10, "response.text.delta") for n in range(9)))
+    page = [text.plain for text in drawn(Timeline("events: text", moments), 80)]
+    assert page == [
+        "events: text",
+        "   0.100 s  <- session.created",
+        "   0.200 s  <- response.text.delta x9 in 800 ms",
+    ]
+
+
+def test_a_timeline_in_which_nothing_happened_says_so() -> None:
+    assert [text.plain for text in drawn(Timeline("bridge"))] == ["bridge", "  nothing"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_wide_details_and_endless_names_stay_within_the_page(width: int) -> None:
+    wide = moment(0, "session.created", "東京" * 50)
+    assert columns(line(wide, width).plain) <= width
+    assert columns(line(moment(0, "x" * 500), 80).plain) <= 80
