@@ -1,0 +1,61 @@
+"""The figures of a watch, read by Prometheus' own parser, and the page for people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from probes.findings import Row
+from probes.watch import Round, Tally
+from probes.watch_page import metrics, page
+from reports.model import Metric, Report
+
+REPORT = Report(
+    tool="t",
+    version="1",
+    started="2026-11-21T04:00:00.000Z",
+    seconds=0.5,
+    findings=(Row("access", "key").passed("fine"),),
+    metrics=(Metric("models_realtime_total", 9),),
+)
+
+
+def samples(tally: Tally) -> dict[str, float]:
+    text = metrics(tally, interval=60, began=1000)
+    families = list(text_string_to_metric_families(text))
+    assert len({family.name for family in families}) == len(families)
+    return {
+        f"{sample.name}{sorted(sample.labels.values()) if 'verdict' in sample.labels else ''}": sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_before_the_first_run_there_are_the_counters_alone() -> None:
+    seen = samples(Tally())
+    assert seen["sherpa_watch_runs_total['pass']"] == 0
+    assert seen["sherpa_watch_interval_seconds"] == 60
+    assert "sherpa_probe_success" not in seen
+    assert "sherpa_watch_last_success_timestamp_seconds" not in seen
+
+
+def test_behind_it_stand_the_figures_of_the_last_run_too() -> None:
+    tally = Tally()
+    for exit_code in (0, 1):
+        tally.note(Round(number=1, report=REPORT, exit_code=exit_code, missed=2))
+    seen = samples(tally)
+    assert seen["sherpa_watch_runs_total['pass']"] == seen["sherpa_watch_runs_total['fail']"] == 1
+    assert seen["sherpa_watch_missed_total"] == 4
+    assert seen["sherpa_watch_failures_in_a_row"] == 1
+    assert seen["sherpa_watch_last_success_timestamp_seconds"] == 1795233600.5
+    assert (seen["sherpa_probe_success"], seen["sherpa_models_realtime_total"]) == (0, 9)
+
+
+def test_the_page_names_every_address_and_breaks_on_nothing() -> None:
+    tally = Tally()
+    tally.note(Round(number=1, report=replace(REPORT), exit_code=0))
+    text = page(tally, ["default", "staging"], ["access"], "<script>ok</script>")
+    assert "1 run so far" in text
+    assert 'href="/probe?target=staging&amp;module=access"' in text
+    assert "<script>" not in text
