@@ -23,8 +23,8 @@ class Behaviour:
     speech_ms: int = 1200
     """How long each of its sentences is."""
     pause_ms: int = 800
-    """Silence behind a sentence: it goes up as chunks too, as a microphone's does, and lets turn detection end the turn."""
-    listen_ms: int = 3000
+    """Silence behind a sentence: it goes up as chunks too, as from a microphone; turn detection needs 500 ms of it."""
+    listen_ms: int = 8000
     """The longest wait for an answer to be over before the next sentence begins, speaking or not."""
     turns: int = 0
     """Hang up after so many turns and call again; 0 stays for the whole run."""

@@ -1,0 +1,70 @@
+"""A caller's answers: when they began, what was heard of them, and the silences in the middle. No sockets, no clock.
+
+Latency counts from when the turn was *due* to end, not from when it was sent: a target that stalls the caller is not
+flattered by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Nobody hears a silence that is shorter.
+_HEARD_SECONDS = 0.001
+
+
+@dataclass(slots=True)
+class Answers:
+    """The turn that waits for its answer, and the one answer that is heard. Times are seconds on one clock."""
+
+    took: Callable[[str, float], None]
+    """Hears each duration that becomes known: `first_text`, `first_audio`, `turn`, `audio_gap`."""
+    owed_since: float | None = None
+    """When the turn that waits was due to end; None where none waits."""
+    item_id: str = ""
+    heard_ms: float = 0.0
+    """Audio of this answer so far."""
+    _words: bool = False
+    _plays_until: float | None = None
+    _gap: float = 0.0
+
+    def asked(self, due: float) -> None:
+        """Begin to wait: a turn was due to end at `due`."""
+        self.owed_since, self.item_id, self.heard_ms = due, "", 0.0
+        self._words, self._plays_until, self._gap = False, None, 0.0
+
+    def words(self, now: float) -> None:
+        """Take a piece of text."""
+        if self.owed_since is not None and not self._words:
+            self._words = True
+            self.took("first_text", now - self.owed_since)
+
+    def sound(self, now: float, ms: float, item_id: str) -> None:
+        """Take a piece of audio; it plays as soon as what came before has been played."""
+        if self.owed_since is None:
+            return
+        if self._plays_until is None:
+            self.took("first_audio", now - self.owed_since)
+        elif now > self._plays_until + _HEARD_SECONDS:
+            self._gap = max(self._gap, now - self._plays_until)
+        self._plays_until = max(now, self._plays_until or now) + ms / 1000
+        self.heard_ms += ms
+        self.item_id = item_id or self.item_id
+
+    def over(self, now: float) -> bool:
+        """End the answer; says whether one was owed."""
+        if self.owed_since is None:
+            return False
+        self.took("turn", now - self.owed_since)
+        if self._plays_until is not None:
+            self.took("audio_gap", self._gap)
+        self.owed_since = None
+        return True
+
+    def given_up(self) -> bool:
+        """Stop waiting; says whether an answer was owed."""
+        owed, self.owed_since = self.owed_since is not None, None
+        return owed
