@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 import trio
 
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DriverSettings", "run_session"]
 
+#: How the socket of a client ends that answers no pings: clients come again after 1011, and not after 1000.
+_SILENT: Final = (1011, "no answer to pings")
+
 
 async def run_session(
     face: Face,
@@ -60,7 +63,8 @@ async def run_session(
     `chance` gives numbers in [0, 1) for the waits between attempts. `drain`, once set, ends the session in a pause, at
     the latest after `settings.drain_seconds`. Raises nothing that a peer can cause. Cancelling ends everything at once,
     but for the upstream's Close frame, which gets `settings.close_seconds`. Closing the client's socket after that is
-    left to its door, unless the core asked for it.
+    left to its door, unless the core asked for it or the
+    client answers no pings (1011).
     """
     driver = _Driver(face, connector, settings, observe, chance)
     observe.began(face.client_id, driver.session.statistics)
@@ -85,6 +89,8 @@ class _Driver:
         self._cut = False
         """The client was too slow: what comes after the gap would make no sense."""
         self._goodbye: tuple[int, str] | None = None
+        self._silent = False
+        """The client answers no pings: it is gone, or asleep."""
         self._heard_at = trio.current_time()
         self._alarm, self._armed = trio.Event(), math.inf
         self._listening, self._writing = trio.CancelScope(), trio.CancelScope()
@@ -103,6 +109,8 @@ class _Driver:
                     await self._read_client()
             if self._attempt is not None:
                 self._attempt.give_up("client gone")
+        if self._silent:  # should it wake up, it must not take its end for a normal one
+            await self._face.close(*_SILENT)
 
     # Events and commands
 
@@ -212,6 +220,7 @@ class _Driver:
             await until_silent(face, lambda: self._heard_at, seconds=self._settings.ping_seconds)
         except FaceClosed:
             return  # the reader hears of it too
+        self._silent = True
         self._client_gone()
 
     async def _keep_time(self) -> None:

@@ -277,12 +277,13 @@ async def test_an_upstream_that_misses_two_pings_is_lost() -> None:
 
 
 @virtually
-async def test_a_client_that_misses_two_pings_is_gone() -> None:
+async def test_a_client_that_misses_two_pings_is_gone_and_not_in_the_normal_way() -> None:
     upstream = FakeUpstream()
     async with calling(upstream, face=PingedFace()) as call:
         await ready(call, upstream)
         await call.ended.wait()
         assert trio.current_time() == 60
+        assert call.face.closed == (1011, "no answer to pings")
     assert upstream.open_links == 0
 
 

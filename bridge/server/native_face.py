@@ -157,7 +157,10 @@ def _error_frames(message: Mapping[str, Any]) -> list[Frame]:
 
 
 def _native_error(code: str, text: str, detail: Mapping[str, Any] | None = None) -> Frame:
-    error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, "param": None, "event_id": None}
+    """Make the event. Where the upstream says which event and which field it is about, so do we: SDKs look there."""
+    upstream = (detail or {}).get("upstream") or {}
+    about = {name: upstream.get(name) for name in ("param", "event_id")}
+    error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, **about}
     if detail:
         error["detail"] = dict(detail)
     event = {"type": "error", "event_id": f"event_{uuid.uuid4().hex[:24]}", "error": error}

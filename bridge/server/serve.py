@@ -46,6 +46,14 @@ SHERPA_PATH: Final = "/api/openai/realtime"
 NATIVE_PATH: Final = "/v1/realtime"
 FALLBACK_PATH: Final = f"{SHERPA_PATH}/sessions"
 
+_DOORS: Final = (SHERPA_PATH, NATIVE_PATH)
+_API: Final = "/v1/"
+_SOCKET_ONLY: Final = No(
+    426,
+    "UPGRADE_REQUIRED",
+    "This address speaks WebSocket, and the request asks for none: a proxy on the way may have removed its Upgrade.",
+)
+
 #: Connections from one address that are not sessions: handshakes, half-open ones, kept ones.
 _WAITING_PER_ADDRESS: Final = 1024
 #: Connections beside sessions, over all addresses.
@@ -54,6 +62,8 @@ _SPARE_CONNECTIONS: Final = 4096
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: For the first message to a client that does not read.
 _GREETING_SECONDS: Final = 10.0
+#: RFC 6455 7.4.1: the server cannot go on.
+_INTERNAL_ERROR: Final = 1011
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +136,11 @@ class Bridge:
         """Answer one request."""
         if self._parts.others is not None and (answer := await self._parts.others(request)) is not None:
             return answer
+        if request.path in _DOORS:
+            return _refusal_at(request.path)(_SOCKET_ONLY)
         page = self._pages.get(request.path)
         if page is None:
-            return problem(_not_found(request.path))
+            return _refusal_at(request.path)(_not_found(request.path))
         if request.method != "GET":
             return problem(No(405, "METHOD_NOT_ALLOWED", "This page can only be read."))
         return page(self)
@@ -153,26 +165,17 @@ class Bridge:
         self._parts.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
         return self._parts.metrics.snapshot()
 
-    def _socket_only(self) -> Response:
-        return problem(No(426, "UPGRADE_REQUIRED", "This address speaks WebSocket."))
-
-    _pages: Final = {
-        "/healthz": _healthz,
-        "/readyz": _readyz,
-        "/metrics": _metrics,
-        SHERPA_PATH: _socket_only,
-        NATIVE_PATH: _socket_only,
-    }
+    _pages: Final = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
 
     # The doors
 
     async def websocket(self, upgrade: Upgrade) -> None:
         """Let a client in or refuse it, and serve its session to the end."""
         path = upgrade.request.path
-        if path not in (SHERPA_PATH, NATIVE_PATH):
-            await upgrade.refuse(problem(_not_found(path)))
+        refuse = _refusal_at(path)
+        if path not in _DOORS:
+            await upgrade.refuse(refuse(_not_found(path)))
             return
-        refuse = native_problem if path == NATIVE_PATH else problem
         no = self._parts.admission.refusal(upgrade.request, upgrade.subprotocols)
         if no is not None:
             self._note_refusal(no, upgrade.request)
@@ -202,6 +205,9 @@ class Bridge:
             await self._run(face)
         except (FaceClosed, trio.TooSlowError):
             return
+        except Exception as error:  # noqa: BLE001 - whatever it was: it is this client's alone, and is told to both ends
+            self._parts.observer.trouble(face.client_id, error)
+            await link.close(_INTERNAL_ERROR, "internal error")
         finally:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
             self._parts.log.write("info", "client.disconnected", "A client's socket is over", **fields, **ended)
@@ -240,9 +246,16 @@ def choose_subprotocol(offered: tuple[str, ...], *, native: bool) -> str | None:
     return next(speakable, None)
 
 
+def _refusal_at(path: str) -> Callable[[No], Response]:
+    """Say no in the words of whoever asks there: SDKs read error objects."""
+    return native_problem if path.startswith(_API) else problem
+
+
 def _not_found(path: str) -> No:
     if path.startswith(FALLBACK_PATH):
         return No(404, "NOT_FOUND", "This bridge does not serve the REST fallback: connect by WebSocket.")
     if path == "/":
         return No(404, "NOT_FOUND", "This bridge serves no page; /healthz, /readyz and /metrics tell how it is.")
+    if path.startswith(_API):
+        return No(404, "NOT_FOUND", f"Of the API only the WebSocket at {NATIVE_PATH} is served here.")
     return No(404, "NOT_FOUND", f"There is nothing here; clients connect to {SHERPA_PATH} or {NATIVE_PATH}.")

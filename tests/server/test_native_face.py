@@ -125,6 +125,14 @@ async def test_an_error_comes_as_a_native_one() -> None:
     }
 
 
+async def test_an_error_names_the_event_and_the_field_that_the_upstream_named() -> None:
+    _, face = pair()
+    upstream = {"code": "item_delete_invalid_item_id", "param": "item_id", "event_id": "mine-7"}
+    message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": {"upstream": upstream}}
+    [frame] = face.render(Tell(message))
+    assert (error(frame)["param"], error(frame)["event_id"]) == ("item_id", "mine-7")
+
+
 @pytest.mark.parametrize(
     ("code", "close"),
     [
