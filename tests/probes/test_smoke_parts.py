@@ -1,0 +1,124 @@
+"""How the gate puts its probes together: they overlap, one cause stands alone, and nothing is told twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from probes.findings import Row
+from probes.problem import Problem
+from probes.smoke import without_echoes
+from probes.table import PROBES
+from probes.together import Part, together
+from reports.model import Finding, Metric, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from trio.testing import MockClock
+
+    from probes.table import Told
+
+
+#: How long each row takes; the rows of access are those that the needs of the others name, and some behind them.
+ROWS = {
+    "access": {"name": 1, "key": 2, "model": 0, "session": 3},
+    "models": {"key": 2, "realtime": 0},
+    "events": {"connect": 1, "answer": 6},
+    "bridge": {"connect": 4, "speech": 5},
+}
+
+
+def part(name: str, fails: str = "") -> Part:
+    async def look() -> AsyncGenerator[Told, None]:
+        failed = ""
+        for check, seconds in ROWS[name].items():
+            if failed:
+                yield Row(name, check).skipped(f"no {failed}")
+                continue
+            await trio.sleep(seconds)
+            failed = check if check == fails else ""
+            broken = Problem("BROKEN", "broken", "c", "F")
+            yield Row(name, check).problem(broken) if failed else Row(name, check).passed("fine")
+
+    needs = {"models": ("access:model",), "events": ("access",)}
+    return Part(name=name, look=look, needs=needs.get(name, ()))
+
+
+async def outcome(**fails: str) -> list[Finding]:
+    told = without_echoes(together([part(name, fails.get(name, "")) for name in ROWS]))
+    return [one async for one in told if isinstance(one, Finding)]
+
+
+async def test_they_take_as_long_as_the_longest_chain_and_not_as_their_sum(autojump_clock: MockClock) -> None:
+    findings = await outcome()
+    assert {finding.severity for finding in findings} == {Severity.PASS}
+    assert autojump_clock.current_time() == (1 + 2 + 0 + 3) + (1 + 6)
+    assert sum(sum(rows.values()) for rows in ROWS.values()) == 24
+
+
+@pytest.mark.parametrize(
+    ("check", "skipped"), [("name", {"models", "events"}), ("key", {"models", "events"}), ("session", {"events"})]
+)
+async def test_what_hangs_behind_a_failure_is_skipped_and_names_it(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+    check: str,
+    skipped: set[str],
+) -> None:
+    findings = await outcome(access=check)
+    assert [(f.probe, f.check) for f in findings if f.severity is Severity.FAIL] == [("access", check)]
+    whole = [finding for finding in findings if finding.check == "all"]
+    assert {finding.probe for finding in whole} == skipped
+    assert {finding.title for finding in whole} == {f"skipped: access failed at {check}"}
+    assert [f.check for f in findings if f.probe == "bridge"] == ["connect", "speech"]
+
+
+def test_the_table_says_what_stands_on_access() -> None:
+    assert PROBES["models"].needs == ("access:model",)
+    assert PROBES["access"].needs == ()
+
+
+async def heard(told: Sequence[Told]) -> list[Told]:
+    async def tell() -> AsyncGenerator[Told, None]:
+        for one in told:
+            yield one
+
+    return [one async for one in without_echoes(tell())]
+
+
+def finding(probe: str, severity: Severity, slug: str = "SHORT") -> Finding:
+    return Row(probe, "row").problem(Problem(slug, "it is short", "c", "F"), severity=severity)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "becomes"),
+    [
+        (Severity.WARNING, Severity.WARNING, Severity.INFO),
+        (Severity.FAIL, Severity.WARNING, Severity.INFO),
+        (Severity.FAIL, Severity.ERROR, Severity.INFO),
+        (Severity.WARNING, Severity.FAIL, Severity.FAIL),
+        (Severity.INFO, Severity.WARNING, Severity.WARNING),
+    ],
+)
+async def test_what_another_probe_told_before_becomes_a_remark_unless_it_is_worse(
+    first: Severity, second: Severity, becomes: Severity
+) -> None:
+    _, echo = await heard([finding("access", first), finding("events", second)])
+    assert isinstance(echo, Finding)
+    assert (echo.code, echo.severity) == ("EVENTS-SHORT", becomes)
+    assert (echo.title == "seen here too: it is short") == (becomes is Severity.INFO)
+
+
+async def test_only_what_is_the_same_thing_is_an_echo() -> None:
+    told: list[Told] = [
+        finding("access", Severity.FAIL),
+        finding("access", Severity.FAIL),
+        finding("models", Severity.FAIL, "OTHER"),
+        finding("bridge", Severity.FAIL),
+        Row("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
+        Row("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
+        Metric("a_total", 1),
+    ]
+    assert await heard(told) == told
