@@ -92,10 +92,12 @@ class _Progress:
 
     def note(self, finding: Finding) -> None:
         """Learn from a finding how its row stands."""
-        if finding.severity in _BLOCKING and self.cause is None:
-            self.cause = finding
-        failed = finding.severity in _BLOCKING or (finding.severity is Severity.SKIPPED and self.cause is not None)
-        cause = finding if finding.severity in _BLOCKING else self.cause if failed else None
+        cause = None
+        if finding.severity in _BLOCKING:
+            self.cause = self.cause or finding
+            cause = finding
+        elif finding.severity is Severity.SKIPPED:
+            cause = self.cause  # a row that is skipped before anything failed has only nothing to look at
         self.rows[finding.check] = self.rows.get(finding.check) or cause
         self.told[finding.check].set()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from probes.explain import explain
 from probes.findings import Row
@@ -183,6 +184,17 @@ async def test_closing_it_at_any_item_closes_every_part(autojump_clock: MockCloc
         await anext(items)
     assert sorted(ran) == ["a", "b"]
     assert autojump_clock.current_time() == 1
+
+
+async def test_a_part_whose_item_nobody_takes_any_more_is_closed_as_well(
+    autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
+) -> None:
+    ran: list[str] = []
+    async with aclosing(together([part("a", looking("a", "x", "y", "z", seconds=0, ran=ran))])) as items:
+        await anext(items)
+        await trio.testing.wait_all_tasks_blocked()
+        assert ran == []
+    assert ran == ["a"]
 
 
 async def test_what_is_measured_passes_through(
