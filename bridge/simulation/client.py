@@ -1,4 +1,4 @@
-"""A voice client that speaks the client protocol: a plan's steps, then a proof that the call is whole, then goodbye.
+"""A voice client, in either tongue: a plan's steps, then a proof that the call is whole, then goodbye.
 
 It connects again when its socket ends before that. It judges nothing: what it is told goes into the visit's books.
 """
@@ -6,17 +6,15 @@ It connects again when its socket ends before that. It judges nothing: what it i
 from __future__ import annotations
 
 import random
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 import trio
 
 from bridge.simulation.plan import AnswerTool, Send, Speak, Wait
-from bridge.simulation.service import event_id
+from bridge.simulation.tongues import Native, Sherpa, Tongue
 from bridge.simulation.visit import Standing, Told, Visit
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial import parse_url
 from bridge.upstream.failures import DialFailed
 from bridge.upstream.handshake import upgrade
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from bridge.simulation.trace import Trace
     from bridge.transport.websocket import WebSocketLink
 
-_ENDPOINT = parse_url("ws://bridge.test/api/openai/realtime")
 #: How long anything may take once the faults have stopped: missed pings, attempts and waits, one after another.
 PATIENCE_SECONDS = 200.0
 _CONNECT_SECONDS = 5.0
@@ -36,7 +33,6 @@ _ARRIVAL_SECONDS = 100.0
 _MOST_VISITS = 25
 _MOST_PROOFS = 5
 _NO_SESSION = (Standing.NONE, Standing.OVER)
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Unwell(Exception):  # noqa: N818 - the reason why a visit is given up
@@ -49,6 +45,7 @@ class Caller:
     def __init__(self, plan: CallPlan, seed: int, trace: Trace, visit: Callable[[str], Visit]) -> None:
         """`visit` opens a link to the bridge and gives the books of a new visit."""
         self._plan, self._trace, self._new_visit = plan, trace, visit
+        self._tongue: Tongue = Native(flat=plan.beta) if plan.native else Sherpa()
         self._chance = random.Random(f"caller:{seed}:{plan.number}")
         self.visits: list[Visit] = []
         self.calmed = trio.Event()
@@ -116,7 +113,7 @@ class Caller:
         self._socket = None
         try:
             with trio.fail_after(_CONNECT_SECONDS):
-                self._socket = (await upgrade(visit.link.near, _ENDPOINT)).link
+                self._socket = (await upgrade(visit.link.near, self._tongue.endpoint(self._plan.wish))).link
         except (HandshakeRefused, DialFailed, trio.TooSlowError) as error:
             self.turned_away = isinstance(error, HandshakeRefused)
             visit.left = visit.closed is None
@@ -154,7 +151,7 @@ class Caller:
         return self._socket
 
     def _take(self, visit: Visit, frame: str | bytes) -> None:
-        event_type, body = _read(frame)
+        event_type, body = self._tongue.read(frame)
         told = Told(trio.current_time(), event_type, body)
         self._trace.note(visit.name, f"> {told.type} {told.body.get('event_id') or _gist(told)}")
         visit.take(told)
@@ -174,7 +171,7 @@ class Caller:
     # What it says
 
     async def _talk(self, visit: Visit, steps: list[Step]) -> None:
-        await self._send(visit, {"type": "create_session", **self._plan.wish})
+        await self._send_all(visit, self._tongue.hello(self._plan.wish))
         while steps:
             await self._step(visit, steps.pop(0))
         await self.calmed.wait()
@@ -185,14 +182,14 @@ class Caller:
             case Speak():
                 await self._speak(visit, step)
             case Send(message):
-                if message["type"] == "end_session":
+                if message["type"] in _GIVES_UP_SPEECH:
                     visit.excuse()
                 await self._send(visit, message)
             case Wait(seconds):
                 await trio.sleep(seconds)
             case AnswerTool():
                 if visit.call_id is not None:
-                    await self._send(visit, {"type": "tool_result", "callId": visit.call_id, "output": "42"})
+                    await self._send_all(visit, self._tongue.answer(visit.call_id, "42"))
                     visit.call_id = None
             case _:
                 assert_never(step)
@@ -210,13 +207,15 @@ class Caller:
             await self._send_audio(visit.source.silence(200), as_json=step.as_json)
             await trio.sleep(0.2)
         if self._plan.commits:
-            await self._send(visit, {"type": "audio_commit"})
+            await self._send_all(visit, self._tongue.commit(self._plan.wish))
 
     async def _send_audio(self, pcm: bytes, *, as_json: bool) -> None:
-        if as_json:
-            await self._write(msgspec.json.encode({"type": "audio", "audio": b64encode(pcm).decode()}), text=True)
-        else:
-            await self._write(pcm, text=False)
+        data, text = self._tongue.audio(pcm, as_json=as_json)
+        await self._write(data, text=text)
+
+    async def _send_all(self, visit: Visit, messages: list[Any]) -> None:
+        for message in messages:
+            await self._send(visit, message)
 
     async def _send(self, visit: Visit, message: Any) -> None:
         self._trace.note(visit.name, f"< {message['type']}")
@@ -237,23 +236,23 @@ class Caller:
 
         A session that was ill already may fail over it, or be lost in the middle of its answer; not for ever.
         """
-        await self._check_line(visit)
-        before = visit.counts["reconnected"]
+        await self._check_line()
+        before = visit.reconnections
         for _ in range(_MOST_PROOFS):
             trouble = await self._get_ready(visit) or await self._get_an_answer(visit)
             if not trouble:
                 visit.proven = True
                 self._trace.note(visit.name, "proven")
                 return
-            if visit.standing is not Standing.OVER and visit.counts["reconnected"] == before:
+            if visit.standing is not Standing.OVER and visit.reconnections == before:
                 break
-            before = visit.counts["reconnected"]
+            before = visit.reconnections
         visit.trouble = trouble
 
     async def _get_ready(self, visit: Visit) -> str:
         """Wait for a session, a new one where there is none; say what is wrong."""
         if visit.standing in _NO_SESSION:
-            await self._send(visit, {"type": "create_session", **self._plan.wish})
+            await self._send_all(visit, self._tongue.hello(self._plan.wish))
             await self._until(lambda: visit.standing not in _NO_SESSION, _CONNECT_SECONDS)
         await self._until(lambda: visit.standing in (Standing.READY, Standing.OVER), PATIENCE_SECONDS)
         return "" if visit.standing is Standing.READY else f"not ready, but {visit.standing}"
@@ -273,29 +272,20 @@ class Caller:
         await self._until(lambda: visit.standing in (Standing.READY, over), PATIENCE_SECONDS)
         return "" if visit.standing is Standing.READY else f"not ready at the end, but {visit.standing}"
 
-    async def _check_line(self, visit: Visit) -> None:
+    async def _check_line(self) -> None:
         """Give the visit up when nobody answers: a socket that was silent before stays so."""
-        before = visit.counts["pong"]
-        await self._send(visit, {"type": "ping"})
-        if not await self._until(lambda: visit.counts["pong"] > before, 30.0):
+        socket = self._open_socket()
+        try:
+            await socket.ping()
+        except LinkClosed:
+            raise Unwell from None
+        if not await self._until(lambda: not socket.pings_outstanding, 30.0):
             raise Unwell
 
 
+#: What a client takes back of its own will.
+_GIVES_UP_SPEECH = frozenset({"end_session", "input_audio_buffer.clear"})
 _WRITTEN = "conversation.item.input_audio_transcription.completed"
-
-
-def _read(frame: str | bytes) -> tuple[str, dict[str, Any]]:
-    """Read one frame: the sound of answers is not looked into, and what the service cut short cannot be."""
-    if isinstance(frame, bytes):
-        return "(speech)", {}
-    if "audio.delta" in frame[:200] and (found := event_id(frame.encode())):
-        return "response.output_audio.delta", {"event_id": found[0]}
-    try:
-        body = _decode(frame)
-    except msgspec.DecodeError:
-        found = event_id(frame.encode())
-        return "(unreadable.event)", {"event_id": found[0]} if found else {}
-    return str(body.get("type")), body
 
 
 def _gist(told: Told) -> str:

@@ -51,7 +51,10 @@ def nothing_goes_up_before_ready(_: World, visit: Visit) -> Iterator[str]:
 
 def errors_keep_their_distance(_: World, visit: Visit) -> Iterator[str]:
     """At most one error in any window, but for the last one before the bridge closes the socket."""
-    times = [_time(told) for told in visit.told if told.type == "error"]
+    if visit.native:  # its errors do not say when they were told
+        times = [at for at, name, _ in visit.notes if name == "error.sent"]
+    else:
+        times = [_time(told) for told in visit.told if told.type == "error"]
     pairs = list(pairwise(times))
     last = len(pairs) - 1
     by_bridge = visit.closed is not None and visit.closed[2]
@@ -61,8 +64,9 @@ def errors_keep_their_distance(_: World, visit: Visit) -> Iterator[str]:
 
 
 def no_ending_error_is_lost(_: World, visit: Visit) -> Iterator[str]:
-    """Whoever stays is told of every session that failed."""
-    if not visit.proven and not visit.trouble:  # it left, or its socket was cut
+    """Whoever stays is told of every session that failed. An SDK's socket ends with it."""
+    ended = visit.native and visit.closed is not None and visit.closed[1].startswith("bridge_error.")
+    if not visit.proven and not visit.trouble and not ended:  # it left, or its socket was cut
         return
     told = [(told.at, str(told.body["code"])) for told in visit.told if told.type == "error"]
     for at, name, fields in visit.notes:
@@ -86,11 +90,13 @@ def generations_only_grow(_: World, visit: Visit) -> Iterator[str]:
 
 def events_come_whole_and_in_order(_: World, visit: Visit) -> Iterator[str]:
     """What the client got of a session is the beginning of what the service sent; nothing of an old one comes late."""
+    witness = visit.service.witness
+    unlike = witness.cut | (witness.configuring if visit.native else set())
     got: dict[str, list[str]] = {}
     newest = ""
     for told in visit.told:
         name = told.body.get("event_id")
-        if not isinstance(name, str) or name in visit.service.witness.cut:
+        if not isinstance(name, str) or name in unlike:
             continue
         stem = name[6:20]
         if stem != newest and stem in got:
@@ -100,7 +106,7 @@ def events_come_whole_and_in_order(_: World, visit: Visit) -> Iterator[str]:
     if visit.counts["(speech)"]:  # audio deltas came as bytes: they have no ids
         return
     for stem, names in got.items():
-        sent = visit.service.witness.sent.get(stem, [])
+        sent = [name for name in witness.sent.get(stem, []) if name not in unlike]
         if names != sent[: len(names)]:
             yield f"the events of session {stem} were not forwarded as they were sent"
 
@@ -131,7 +137,10 @@ def nothing_is_left_behind(world: World, visit: Visit) -> Iterator[str]:
 
 
 def messages_are_complete(_: World, visit: Visit) -> Iterator[str]:
-    """Every message has a time and the fields of its row."""
+    """Every message has a time and the fields of its row; an SDK is told native events and errors only."""
+    if visit.native:
+        yield from _only_native(visit)
+        return
     for told in visit.told:
         wanted = FIELDS.get(told.type)
         if wanted is None:
@@ -143,6 +152,19 @@ def messages_are_complete(_: World, visit: Visit) -> Iterator[str]:
             yield f"{told.type} lacks {', '.join(sorted(missing))}"
     if visit.told and visit.told[0].type != "connected":
         yield f"the first message was {visit.told[0].type}"
+
+
+def _only_native(visit: Visit) -> Iterator[str]:
+    for told in visit.told:
+        if "." not in told.type and told.type not in _NATIVE_ERRORS:
+            yield f"an SDK knows no event of type {told.type}"
+    if visit.told and visit.told[0].type not in _NATIVE_FIRST:
+        yield f"the first event was {visit.told[0].type}"
+
+
+#: What the bridge's own native errors are read as, and what an SDK may hear first.
+_NATIVE_ERRORS = frozenset({"error", "audio_dropped", "session_not_restored"})
+_NATIVE_FIRST = frozenset({*_NATIVE_ERRORS, "session.created", "transcription_session.created"})
 
 
 def all_comes_good(world: World, visit: Visit) -> Iterator[str]:

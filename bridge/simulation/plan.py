@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.simulation.troubles import KINDS, Draft, TimedTrouble
@@ -60,6 +60,10 @@ class CallPlan:
     troubles: tuple[TimedTrouble, ...]
     client_weather: Weather
     upstream_weather: Weather
+    native: bool = False
+    """Whether it is an unmodified SDK."""
+    beta: bool = False
+    """Whether the service behind the bridge speaks the beta dialect; the same for all callers."""
 
     @property
     def commits(self) -> bool:
@@ -85,17 +89,23 @@ class Plan:
     calm_at: float
     """From then on nothing goes wrong any more."""
     drain_at: float | None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    beta: bool = False
 
 
-def draw_plan(seed: int, allowed: Collection[str] = KINDS) -> Plan:
-    """Draw a run. `allowed` names the kinds of faults that it may have."""
+def draw_plan(seed: int, allowed: Collection[str] = KINDS, *, plain: bool = False) -> Plan:
+    """Draw a run. `allowed` names the kinds of faults that it may have; `plain`: no SDKs, no beta dialect.
+
+    Those two are drawn from a chance of their own: they change nothing else of a seed's run.
+    """
     chance = random.Random(f"plan:{seed}")
     names = [name for name in KINDS if name in allowed]
     kinds = tuple(chance.sample(names, min(len(names), chance.choice((0, 1, 1, 2, 2, 3, 4)))))
     calm_at = chance.uniform(3.0, 14.0)
     draft = Draft(chance, calm_at)
     calls = tuple(_call(number, kinds, draft) for number in range(chance.choice((1, 1, 1, 1, 2))))
+    other = random.Random(f"doors:{seed}")
+    beta = not plain and _likely(other, 0.15)
+    calls = tuple(_other_door(call, other, beta=beta, plain=plain) for call in calls)
     return Plan(
         seed=seed,
         kinds=kinds,
@@ -105,7 +115,21 @@ def draw_plan(seed: int, allowed: Collection[str] = KINDS) -> Plan:
         client_bytes=draft.client_bytes,
         calm_at=calm_at,
         drain_at=draft.drain_at,
+        beta=beta,
     )
+
+
+def _other_door(call: CallPlan, chance: random.Random, *, beta: bool, plain: bool) -> CallPlan:
+    """Let some callers be SDKs, who say other things."""
+    if plain or not _likely(chance, 0.3):
+        return replace(call, beta=beta)
+    wish = {name: value for name, value in call.wish.items() if name != "audioOut"}
+    steps = tuple(_one_native_step(chance, step) for step in call.steps)
+    return replace(call, beta=beta, native=True, wish=wish, steps=steps)
+
+
+def _one_native_step(chance: random.Random, step: Step) -> Step:
+    return Send(chance.choice(_NATIVE_MESSAGES)) if isinstance(step, Send) else step
 
 
 def _likely(chance: random.Random, share: float) -> bool:
@@ -172,6 +196,25 @@ def speech(chance: random.Random) -> Speak:
         as_json=_likely(chance, 0.3),
     )
 
+
+_TEXT = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Please look_up the order."}]}
+_DETECTIONS = ({"type": "server_vad", "threshold": 0.4}, {"type": "semantic_vad", "eagerness": "high"})
+_NATIVE_MESSAGES: tuple[Mapping[str, Any], ...] = (
+    {"type": "conversation.item.create", "item": _TEXT},
+    {"type": "response.create"},
+    {"type": "response.create"},
+    {"type": "response.cancel"},
+    {"type": "input_audio_buffer.clear"},
+    {"type": "no.such.event"},
+    {"type": "nonsense"},
+    {"type": "session.update", "session": {"type": "realtime", "instructions": "Be brief."}},
+    {"type": "session.update", "session": {"instructions": "Be brief."}},
+    *(
+        {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}}
+        for detection in _DETECTIONS
+    ),
+    {"type": "session.update", "event_id": "mine", "session": {"type": "realtime", "nonsense": True}},
+)
 
 _MESSAGES: tuple[Mapping[str, Any], ...] = (
     {"type": "text", "text": "What time is it?"},

@@ -23,12 +23,13 @@ from bridge.transport.door import serve_stream
 from bridge.transport.http import Request, split_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bridge.protocol.tracer import TracerAccount
     from bridge.simulation.plan import CallPlan
     from bridge.simulation.trace import Trace
     from bridge.simulator.behaviour import Behaviour
+    from bridge.simulator.fault import BadHandshake, HttpAnswer, Visit
     from bridge.simulator.wire import Act, Life, Timed
 
 #: A day on which every model of the tables is served.
@@ -38,6 +39,7 @@ _EVENT_ID = re.compile(rb'"event_id":"(event_(\w{14})\d+)"')
 PACE = 2.0
 _CONFIGURING = frozenset({"session.update", "transcription_session.update"})
 _CONFIRMED = ("session.updated", "transcription_session.updated")
+_ABOUT_SESSION = frozenset({*_CONFIRMED, "session.created", "transcription_session.created"})
 #: Faults that would never leave a session by themselves.
 _LASTING = (Reply, Storm, Transcription, Truncate, Duplicate)
 
@@ -60,6 +62,8 @@ class Witness(Fault):
     name: ClassVar[str] = "witness"
     summary: ClassVar[str] = "writes down what goes out"
     sent: dict[str, list[str]] = field(default_factory=dict)
+    configuring: set[str] = field(default_factory=set)
+    """Events about the session itself: an SDK gets those of the first session only, and answers to its own updates."""
     cut: set[str] = field(default_factory=set)
     """Events that went out in half: the bridge may pass such a one on or tell of it, as it finds."""
 
@@ -76,7 +80,45 @@ class Witness(Fault):
                 self.cut.add(found[0])
             else:
                 self.sent.setdefault(found[1], []).append(found[0])
+                if act.type in _ABOUT_SESSION:
+                    self.configuring.add(found[0])
         return (timed,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Noticed(Fault):
+    """Another fault, and whoever is told of it each time that it makes a difference."""
+
+    fault: Fault
+    happened: Callable[[str], None]
+
+    def admit(self, visit: Visit) -> HttpAnswer | BadHandshake | None:
+        """Refuse a visit as it does."""
+        answer = self.fault.admit(visit)
+        if answer is not None:
+            self.happened(self.fault.name)
+        return answer
+
+    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+        """Change how the session behaves as it does."""
+        changed = self.fault.behave(behaviour, attempt)
+        if changed != behaviour:
+            self.happened(self.fault.name)
+        return changed
+
+    def outgoing(self, timed: Timed, life: Life) -> Iterable[Timed]:
+        """Change what goes out as it does."""
+        acts = tuple(self.fault.outgoing(timed, life))
+        if acts != (timed,):
+            self.happened(self.fault.name)
+        return acts
+
+    def moment(self, name: str, now: float, life: Life) -> Iterable[Timed]:
+        """Act behind a moment of the session as it does."""
+        acts = tuple(self.fault.moment(name, now, life))
+        if acts:
+            self.happened(self.fault.name)
+        return acts
 
 
 class _Watched(deque[Arrived]):
@@ -111,16 +153,25 @@ class Service:
         self._chance = random.Random(f"service:{seed}")
         self.weather = Weather() if calm else replace(plan.upstream_weather)
         self.witness = Witness()
-        settings = Settings(seed=self._chance.getrandbits(32), unix_time=unix_now, faults=(self.witness,), pace=PACE)
+        settings = Settings(
+            seed=self._chance.getrandbits(32),
+            unix_time=unix_now,
+            faults=(self.witness,),
+            pace=PACE,
+            dialect="beta" if plan.beta else "ga",
+        )
         self.simulator = Simulator(settings)
         self.simulator.arrivals = _WatchedArrivals(self)
-        if not calm:
-            self.simulator.choose(faults=plan.faults)
+        self._faults = () if calm else plan.faults
+        self.simulator.choose(faults=[_Noticed(fault, self._happened) for fault in self._faults])
         self.links: list[MemoryLink] = []
         self.early: list[str] = []
         """What arrived before the session it came to was confirmed."""
         self.errors: list[Exception] = []
         self.counts: Counter[str] = Counter()
+
+    def _happened(self, kind: str) -> None:
+        self._trace.fault(self._name, f"service {kind}")
 
     def arrived(self, record: SessionRecord, event_type: str) -> None:
         """Take note of a client event that reached a session."""
@@ -154,15 +205,14 @@ class Service:
     def act(self, act: Act) -> None:
         """Do this to every running session."""
         for connection in list(self.simulator.live.values()):
-            self._trace.fault(self._name, f"service {type(act).__name__}")
+            self._happened(type(act).__name__)
             connection.act(act)
 
     def calm(self) -> None:
         """From now on nothing goes wrong: sessions with lasting faults are ended as for a restart of the service."""
         self.weather.clear()
-        _, faults = self.simulator.assigned.get("", (None, ()))
         self.simulator.choose()
-        if any(isinstance(fault, _LASTING) for fault in faults):
+        if any(isinstance(fault, _LASTING) for fault in self._faults):
             self.act(CloseFrame(1012, "restart"))
 
 

@@ -39,6 +39,11 @@ _STANDING: Mapping[str, Standing] = {
     "reconnected": Standing.READY,
     "session_closed": Standing.OVER,
 }
+#: To an SDK a session is ready when it is there; that it was lost is not told.
+_NATIVE_STANDING: Mapping[str, Standing] = {
+    "session.created": Standing.READY,
+    "transcription_session.created": Standing.READY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Visit:
     link: MemoryLink
     service: Service
     source: TracerSource
+    native: bool = False
+    """Whether it is an SDK's."""
     told: list[Told] = field(default_factory=list)
     notes: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
     """What the bridge noted about it."""
@@ -92,7 +99,7 @@ class Visit:
         if told.type == "session_closed" and self.speech:
             self.excuse()
         self.generation = max(self.generation, int(told.body.get("generation") or 0))
-        self.standing = _STANDING.get(told.type, self.standing)
+        self.standing = (_NATIVE_STANDING if self.native else _STANDING).get(told.type, self.standing)
         if told.type == "error" and self._ends_session(told.body):
             self.standing = Standing.OVER
         if told.type == "response.function_call_arguments.done":
@@ -104,6 +111,11 @@ class Visit:
     def excuse(self) -> None:
         """Nothing of what was said until now is owed any more."""
         self.excused = [(0, self.source.sent_ms)]
+
+    @property
+    def reconnections(self) -> int:
+        """How often its session was lost and came back."""
+        return sum(name == "session.reconnected" for _, name, _ in self.notes)
 
     @property
     def over(self) -> bool:

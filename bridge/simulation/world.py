@@ -16,6 +16,7 @@ import trio
 
 from bridge.core.settings import CoreSettings
 from bridge.driver_settings import DriverSettings
+from bridge.protocol.dialects import Dialect
 from bridge.protocol.tracer import TracerSource
 from bridge.secret import Secret
 from bridge.server.admission import Admission
@@ -121,7 +122,8 @@ class World:
         log = Log(StringIO(), log_format=LogFormat.JSON, level="error", secrets=())
         health = Health(trio.current_time)
         observer = _Watching(self, log, metrics, health)
-        upstream = upstream_at("http://upstream.test/v1", Secret(KEY))
+        dialect = Dialect.BETA if plan.beta else Dialect.GA
+        upstream = upstream_at("http://upstream.test/v1", Secret(KEY), dialect=dialect)
         connector = RealtimeConnector(
             upstream,
             mints=plan.mints,
@@ -162,7 +164,7 @@ class World:
         link = MemoryLink(weather, Random(f"client:{seed}"), lambda kind: self.trace.fault(name, f"client {kind}"))
         service = Service(call, seed, self.trace, nursery, calm=calm)
         number = 1 + sum(len(caller.visits) for caller in self.callers)
-        visit = Visit(name=name, link=link, service=service, source=TracerSource(number))
+        visit = Visit(name=name, link=link, service=service, source=TracerSource(number), native=call.native)
         self.trace.note(name, "connects")
         nursery.start_soon(self._serve, bridge, visit)
         return visit

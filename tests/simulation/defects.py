@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 
 from bridge.core.commands import Forward, Tell
 from bridge.core.events import UpstreamEvent
+from bridge.face import Frame
+from bridge.server.native_face import NativeFace
 from bridge.server.serve import Bridge, Parts
 from bridge.server.sherpa_face import SherpaFace
 from bridge.simulation.world import Defect
@@ -16,8 +19,6 @@ from bridge.simulation.world import Defect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.face import Frame
-    from bridge.server.native_face import NativeFace
     from bridge.transport.http import Request
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector, UpstreamLink
@@ -183,6 +184,24 @@ def faced(render: Callable[[SherpaFace, Tell | Forward], list[Frame]]) -> Defect
             return face
 
     return Defect(bridge=OddBridge)
+
+
+class _Foreign(NativeFace):
+    def render(self, command: Tell | Forward) -> list[Frame]:
+        if isinstance(command, Tell) and command.message["type"] == "session_ready":
+            return [Frame(msgspec.json.encode(dict(command.message)))]
+        return super().render(command)
+
+
+class _ForeignBridge(Bridge):
+    def _face(self, link: WebSocketLink, request: Request, *, native: bool) -> SherpaFace | NativeFace:
+        face = super()._face(link, request, native=native)
+        if isinstance(face, NativeFace):
+            face.__class__ = _Foreign
+        return face
+
+
+foreign_words = Defect(bridge=_ForeignBridge)
 
 
 def _changed(**fields: Any) -> Callable[[SherpaFace, Tell | Forward], list[Frame]]:

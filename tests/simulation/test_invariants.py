@@ -33,10 +33,28 @@ _ROWS = [
 @pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
 def test_a_bridge_that_breaks_a_promise_is_found_out(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
     for seed in range(40):
-        outcome = live_through(draw_plan(seed, kinds), defect=defect)
+        outcome = live_through(draw_plan(seed, kinds, plain=True), defect=defect)
         if any(f": {invariant}: " in fault for fault in outcome.broken):
             return
     pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")
+
+
+def test_a_bridge_that_tells_an_sdk_what_no_sdk_knows_is_found_out() -> None:
+    plans = (plan for seed in range(100) if (plan := draw_plan(seed, ())).calls[0].native)
+    outcome = live_through(next(plans), defect=defects.foreign_words)
+    assert any("messages_are_complete: an SDK knows no event of type session_ready" in one for one in outcome.broken)
+
+
+def test_sdks_and_the_beta_dialect_are_drawn_too_and_change_nothing_else() -> None:
+    plans = [draw_plan(seed) for seed in range(200)]
+    assert {(call.native, call.beta) for plan in plans for call in plan.calls} == {
+        (native, beta) for native in (False, True) for beta in (False, True)
+    }
+    for plan in plans:
+        plain = draw_plan(plan.seed, plain=True)
+        assert not plain.beta
+        assert [call.faults for call in plan.calls] == [call.faults for call in plain.calls]
+        assert all(call in plain.calls for call in plan.calls if not call.native and not call.beta)
 
 
 def test_every_invariant_has_its_defect() -> None:
