@@ -30,6 +30,7 @@ from probes.watch import Round, Tally, watch
 from probes.watch_http import Desk, Listen, parse_listen
 from probes.watch_lines import end_document, end_line, run_document, run_line
 from probes.watch_looks import DEFAULT_TARGET, MODULES, Wanted, check_modules, named_targets
+from probes.watch_output import ReaderGoneError
 from reports.model import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ class WatchOptions:
     verbose: bool = False
 
 
-class ReaderGoneError(Exception):
-    """Nobody reads the lines any more. Raised by `say` to end the watch in good order."""
-
-
 def run_watch(
     options: WatchOptions,
     environment: Mapping[str, str],
@@ -80,7 +77,8 @@ def run_watch(
 ) -> int:
     """Watch until the count is reached or somebody ends it, and give the exit code.
 
-    `say` gets each line for stdout and may raise: ReaderGoneError ends the watch, anything else ends it and comes out.
+    `say` gets each line for stdout (`line_writer` makes it) and may raise: ReaderGoneError ends the watch, anything
+    else ends it too and comes out.
     `remark` gets what belongs on stderr. Raises UsageError and ConfigError before anything is sent.
     """
     listen = _checked(options)

@@ -14,7 +14,8 @@ import pytest
 
 from bridge.config import ConfigError, Flags
 from probes.usage import UsageError
-from probes.watch_command import ReaderGoneError, WatchOptions, run_watch
+from probes.watch_command import WatchOptions, run_watch
+from probes.watch_output import ReaderGoneError
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}
