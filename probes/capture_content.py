@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio import loudness, ms_of
+from bridge.protocol.dialects import Kind
+from bridge.protocol.events import CLIENT_EVENTS, SERVER_EVENTS
+from bridge.protocol.refusals import ERROR_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +24,27 @@ AUDIO = "[audio]"
 _AUDIBLE = 8.0
 #: Texts that are shown: a server's own words, cut to what a report may hold.
 _LONGEST_SHOWN = 500
+#: Words of the protocol, which are no secret even where a piece of one happens to look the same.
+_WORDS = frozenset(
+    {*ERROR_CODES, *map(str, Kind), "realtime.session", "realtime.transcription_session", "transcription_error"}
+).union(*SERVER_EVENTS.values(), *CLIENT_EVENTS.values())
 #: Fields whose strings say what a thing is, not what somebody said.
 _STRUCTURE = frozenset(
     {
         *("type", "object", "role", "status", "reason", "code", "param", "message", "name", "model", "voice", "phase"),
         *("modalities", "output_modalities", "include", "format", "input_audio_format", "output_audio_format"),
-        *("tool_choice", "truncation", "eagerness", "effort", "dialect", "kind", "timestamp", "expiresAt", "restored"),
+        *(
+            "tool_choice",
+            "truncation",
+            "eagerness",
+            "effort",
+            "dialect",
+            "kind",
+            "timestamp",
+            "cause",
+            "refusal",
+            "closeReason",
+        ),
     }
 )
 
@@ -58,6 +76,8 @@ def audio_ms(pcm: bytes) -> float:
 
 def _without(value: Any, name: str, secrets: Secrets) -> Any:
     match value:
+        case str() if value in _WORDS:
+            return value
         case str() if is_structure(name):
             return secrets.shown(value, _LONGEST_SHOWN)
         case str():
@@ -73,7 +93,7 @@ def _without(value: Any, name: str, secrets: Secrets) -> Any:
 def _hidden(value: Any, name: str, secrets: Secrets) -> Any:
     match value:
         case str():
-            return value if name == "audio" else secrets.hide(value)
+            return value if name == "audio" or value in _WORDS else secrets.hide(value)
         case dict():
             return {str(inner): _hidden(held, str(inner), secrets) for inner, held in value.items()}
         case list() | tuple():

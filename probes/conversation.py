@@ -112,8 +112,9 @@ class Recorder:
 
     def said(self, event: Mapping[str, Any], detail: str) -> None:
         """Note what was sent."""
-        kept = self._kept(event, audio="audio" in event)
-        self._note(Entry(at=self.now(), who="client", event=kept, detail=detail))
+        sound = _decoded(event.get("audio")) or b""
+        kept = self._kept(event, audio=bool(sound))
+        self._note(Entry(at=self.now(), who="client", event=kept, audio_ms=audio_ms(sound), detail=detail))
 
     def remark(self, what: str) -> None:
         """Note something that the script wants to find again."""
@@ -150,8 +151,12 @@ def _audio_of(heard: Heard) -> bytes | None:
     event = heard.event
     if not heard.native or not str(event.get("type")).endswith("audio.delta"):
         return b""
+    return _decoded(event.get("delta"))
+
+
+def _decoded(audio: object) -> bytes | None:
     try:
-        return base64.b64decode(str(event.get("delta") or ""), validate=True)
+        return base64.b64decode(str(audio or ""), validate=True)
     except binascii.Error:
         return None
 

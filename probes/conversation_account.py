@@ -79,7 +79,8 @@ class Account:
 
     asked: Dialect
     kind: Kind = Kind.CONVERSATION
-    count: int = 0
+    times: list[float] = field(default_factory=list)
+    """When each entry came."""
     detected: Detected | None = None
     """What the opening event gave away; None before it."""
     session: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +89,8 @@ class Account:
     first_at: float | None = None
     opened_at: float | None = None
     ready_at: float | None = None
+    ready_index: int = -1
+    """Of the entry that confirmed the configuration."""
     turns: list[float] = field(default_factory=list)
     """When each turn of the user was over."""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -136,7 +139,8 @@ class Account:
 
     def feed(self, entry: Entry) -> bool:
         """Take the next entry. Gives whether the other end moved on: repeated frames and errors are no progress."""
-        index, self.count = self.count, self.count + 1
+        index = len(self.times)
+        self.times.append(entry.at)
         match entry.who:
             case "server" | "bridge" if entry.unreadable:
                 self.unreadable.append((index, entry.unreadable))
@@ -153,6 +157,11 @@ class Account:
         """Give the response of this id; a new one where nothing announced it, so that none is lost from view."""
         return self.answers.setdefault(str(name), Answer(str(name), at))
 
+    def ready(self, at: float, index: int) -> None:
+        """The configuration is confirmed; by a bridge, which confirms it too, for the second time."""
+        if self.ready_at is None:
+            self.ready_at, self.ready_index = at, index
+
     def left_open(self) -> list[tuple[str, str]]:
         """Say what is left open: rules and what was seen. Only for a session that came to rest."""
         return list(self._order.finish())
@@ -161,6 +170,8 @@ class Account:
         if entry.type == "error":
             self.errors.append(Failure(index, entry.event, native=False))
             return False
+        if entry.type == "session_ready":
+            self.ready(entry.at, index)
         if entry.type in _AFRESH and self.opened_at is not None:
             self.fresh_sessions += entry.type == "reconnecting"
             self._order.restart()
@@ -202,9 +213,9 @@ def _opened(account: Account, entry: Entry, _index: int) -> None:
         account.detected, account.opened_at = detect_dialect(entry.event), entry.at
 
 
-def _updated(account: Account, entry: Entry, _index: int) -> None:
+def _updated(account: Account, entry: Entry, index: int) -> None:
     account.session = _inner(entry.event, "session")
-    account.ready_at = entry.at if account.ready_at is None else account.ready_at
+    account.ready(entry.at, index)
 
 
 def _committed(account: Account, entry: Entry, _index: int) -> None:

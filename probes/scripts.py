@@ -66,6 +66,8 @@ class Script:
     """Events that must come, beside those of every answer; a beta server's are the same under its own names."""
     calls: bool = False
     """A function has to be called."""
+    interrupts: bool = False
+    """The first answer is cancelled by the script itself."""
 
     @property
     def listens(self) -> bool:
@@ -199,6 +201,7 @@ _ALL = (
         waits=5,
         answers=2,
         expects=(*ITEM, "conversation.item.truncated"),
+        interrupts=True,
     ),
     Script(
         name="long",

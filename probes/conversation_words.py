@@ -1,0 +1,76 @@
+"""Who words what was refused: the same refusal reads differently of a service, of a bridge, of a kept session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bridge.transport.link import HandshakeRefused
+from bridge.upstream.endpoint import parse_url
+from probes.bridge_refusals import error_told, no_way, upgrade_refused
+from probes.bridge_target import BridgeTarget, Door
+from probes.findings import seen
+from probes.problems_service import UPGRADE_NO_ANSWER
+from probes.redact import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.protocol.refusals import Refusal
+    from bridge.upstream.failures import DialFailed
+    from probes.findings import Row
+    from reports.model import Evidence, Finding
+
+
+class Words(Protocol):
+    """Makes findings of refusals."""
+
+    def unreachable(self, row: Row, failed: DialFailed | HandshakeRefused) -> Finding:
+        """There was no way, or no upgrade."""
+        ...
+
+    def late(self, row: Row, seconds: float) -> Finding:
+        """No socket within this time."""
+        ...
+
+    def refused(self, row: Row, refusal: Refusal, *evidence: Evidence) -> Finding:
+        """The service said no, in a session or where one should have been."""
+        ...
+
+    def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
+        """A bridge said `error`, in its own words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeWords:
+    """Of a session through a bridge."""
+
+    target: BridgeTarget
+
+    def unreachable(self, row: Row, failed: DialFailed | HandshakeRefused) -> Finding:
+        """There was no way to the bridge, or it did not let us in."""
+        if isinstance(failed, HandshakeRefused):
+            return upgrade_refused(row, self.target, failed)
+        return no_way(row, self.target, failed)
+
+    def late(self, row: Row, seconds: float) -> Finding:
+        """The bridge does not answer."""
+        return row.problem(UPGRADE_NO_ANSWER, seen("", f"no socket within {seconds:g} s"))
+
+    def refused(self, row: Row, refusal: Refusal, *evidence: Evidence) -> Finding:
+        """The service behind the bridge said no."""
+        return row.refused(refusal, *evidence)
+
+    def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
+        """The bridge said no."""
+        return error_told(row, self.target, message)
+
+
+def words_of_kept(secrets: Secrets | None = None) -> Words:
+    """Give the words for a session that is read from a file: nothing is known of who held it."""
+    nobody = parse_url("ws://127.0.0.1/")
+    target = BridgeTarget(
+        url="", door=Door.CLIENT, token=None, timeout=0.0, secrets=secrets or Secrets(), endpoint=nobody
+    )
+    return BridgeWords(target)

@@ -1,0 +1,66 @@
+"""The scripts of `events` through a bridge: by the client protocol, or with native events at its native door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol.dialects import Dialect, Kind
+from probes.bridge_target import Door
+from probes.conversation_run import Talk, converse, script_named
+from probes.conversation_words import BridgeWords
+from probes.speaking_client import SpeakingClient
+from probes.speaking_native import NativeSpeaker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from bridge.upstream.dial import Upgraded
+    from probes.bridge_target import BridgeTarget
+    from probes.speaking import Speaker
+    from probes.table import Told
+
+
+async def events_bridge(
+    target: BridgeTarget, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
+) -> AsyncGenerator[Told, None]:
+    """Play a script through a bridge and judge what comes back. Raises UsageError as `events` does.
+
+    Cancelling closes the session within a bounded time; a capture is then not written at all.
+    """
+    async for told in converse(talk_through(target, script, capture=capture, show_content=show_content)):
+        yield told
+
+
+def talk_through(
+    target: BridgeTarget,
+    script: str,
+    *,
+    capture: Path | None = None,
+    show_content: bool = False,
+    pace: float = 1.0,
+) -> Talk:
+    """Put together what is to be played through a bridge."""
+    return Talk(
+        speaker=_speaker(target),
+        script=script_named(script),
+        dialect=Dialect.GA,
+        via=str(target.door),
+        timeout=target.timeout,
+        secrets=target.secrets,
+        words=BridgeWords(target),
+        doing=target.doing,
+        capture=capture,
+        show_content=show_content,
+        pace=pace,
+    )
+
+
+def _speaker(target: BridgeTarget) -> Speaker:
+    if target.door is Door.CLIENT:
+        return SpeakingClient(target)
+
+    async def connect(_kind: Kind) -> Upgraded:
+        return await target.dial()
+
+    return NativeSpeaker(connect)

@@ -1,0 +1,28 @@
+"""A kept session, judged offline: the same verdict that the run gave, from its file alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from probes.capture import CaptureError, read_capture
+from probes.conversation_run import told_of
+from probes.conversation_words import words_of_kept
+from probes.redact import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from probes.table import Told
+
+
+async def events_kept(path: Path, *, show_content: bool = False) -> AsyncGenerator[Told, None]:
+    """Read a capture and judge it. Raises CaptureError, in one plain line, for what is no whole capture."""
+    capture = await trio.to_thread.run_sync(read_capture, path)
+    try:
+        for told in told_of(capture, words_of_kept(), Secrets(), show_content=show_content):
+            yield told
+    except CaptureError as error:
+        raise CaptureError(f"{path}: {error}") from None
