@@ -80,7 +80,7 @@ ROWS: Mapping[Door, tuple[Check[BridgeVisit], ...]] = {
         row("session", create, session_late, without="no session", needs=("connected",), longest=8.0),
         *_TALK,
         row("events", judge_events, never_late, without="no events", needs=("speech in",), timed=False),
-        row("errors", bridge_errors.provoke, bridge_errors.errors_late, without="no error", needs=("session",)),
+        row("errors", bridge_errors.provoke, bridge_errors.errors_late, without="no error", needs=("speech out",)),
         row("end", end_session, end_late, without="no end", needs=("session",)),
         row("again", create_again, again_late, without="no second session", needs=("end", "speech out")),
         row("timestamps", judge_stamps, never_late, without="no time", needs=("connected",), timed=False),
@@ -89,9 +89,16 @@ ROWS: Mapping[Door, tuple[Check[BridgeVisit], ...]] = {
     ),
     Door.NATIVE: (
         *_WAY,
-        row("session", bridge_native.begin, bridge_native.begin_late, without="no session", needs=("upgrade",)),
+        row(
+            "session",
+            bridge_native.begin,
+            bridge_native.begin_late,
+            without="no session",
+            needs=("upgrade",),
+            longest=12,
+        ),
         *_TALK,
-        row("errors", bridge_native.provoke, bridge_native.errors_late, without="no error", needs=("session",)),
+        row("errors", bridge_native.provoke, bridge_native.errors_late, without="no error", needs=("speech out",)),
         row("close", hang_up, close_late, without="no close", needs=("session",)),
     ),
 }

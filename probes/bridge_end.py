@@ -8,6 +8,7 @@ import trio
 
 from probes import problems_bridge as bridge
 from probes.bridge_session import until_ready
+from probes.bridge_target import Door
 from probes.findings import Row, seen
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ STAMPS, FIELDS = Row("bridge", "timestamps"), Row("bridge", "fields")
 
 _TYPED = "Say hello."
 _GOOD_CLOSE = 1000
+#: Before the close: so long nothing may have come, and no longer is that waited for.
+_QUIET_SECONDS, _REST_SECONDS = 0.2, 3.0
 _SHOWN = 6
 
 
@@ -58,8 +61,9 @@ def again_late(visit: BridgeVisit) -> Finding:
 
 
 async def hang_up(visit: BridgeVisit) -> Finding:
-    """Say goodbye, and see whether it is answered."""
+    """Say goodbye when nothing more is on its way, and see whether it is answered."""
     link = visit.open_link()
+    await _come_to_rest(visit)
     visit.note("client", "close", str(_GOOD_CLOSE))
     await link.close(_GOOD_CLOSE)
     visit.gone = True
@@ -70,6 +74,15 @@ async def hang_up(visit: BridgeVisit) -> Finding:
     if code != _GOOD_CLOSE:
         return CLOSE.problem(bridge.CLOSE_CODE, seen("", f"closed with {code}"))
     return CLOSE.passed(f"close {code}, answered")
+
+
+async def _come_to_rest(visit: BridgeVisit) -> None:
+    """End what still talks, and let what is on its way arrive: a close that crosses an answer proves nothing."""
+    with trio.move_on_after(min(visit.target.timeout, _REST_SECONDS)):
+        if visit.target.door is Door.CLIENT and visit.papers.session:
+            await visit.say({"type": "end_session"})
+            await visit.wait_for("session_closed", stops=frozenset())
+        await visit.hear_until_quiet(_QUIET_SECONDS)
 
 
 def close_late(visit: BridgeVisit) -> Finding:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bridge.transport.link import LinkClosed
 from probes import problems_bridge as bridge
 from probes.bridge_session import ponged
+from probes.bridge_visit import Stopped
 from probes.findings import Row, seen
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ WINDOW_SECONDS = 2.0
 _SLACK_SECONDS = 0.25
 #: Behind the window, the error for those held back comes within this.
 _LATER_SECONDS = 2.0
+#: What may come between without being an answer, and says that the session is gone.
+_LOST = frozenset({"reconnecting", "session_closed"})
 _BAD = (
     ("this is no JSON", "(text that is no JSON)"),
     ('{"type": "no_such_message"}', "(an unknown type)"),
@@ -45,10 +49,18 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
 
 async def provoke(visit: BridgeVisit) -> Finding:
     """Send three bad messages and watch what comes, until the window has opened once more."""
+    try:
+        return await _provoke(visit)
+    except LinkClosed as closed:
+        visit.gone = True
+        return ERRORS.problem(bridge.ERROR_FATAL, seen("", visit.shown(f"the socket was closed: {closed}", 200)))
+
+
+async def _provoke(visit: BridgeVisit) -> Finding:
     before = visit.papers.generation
     for text, what in _BAD:
         await visit.say_raw(text, what)
-    first = await visit.wait_for("error", stops=frozenset())
+    first = await _first_error(visit)
     wrong = _malformed(first)
     if wrong:
         return ERRORS.problem(bridge.ERROR_MALFORMED, seen("", visit.shown(wrong, 200)))
@@ -59,6 +71,14 @@ async def provoke(visit: BridgeVisit) -> Finding:
     return await _the_rest(visit, first, before)
 
 
+async def _first_error(visit: BridgeVisit) -> Mapping[str, Any]:
+    """Wait for the answer to the bad messages; what the service says meanwhile is none."""
+    while True:
+        error = await visit.wait_for("error", stops=_LOST)
+        if error.get("code") != "UPSTREAM_ERROR":
+            return error
+
+
 async def _the_rest(visit: BridgeVisit, first: Mapping[str, Any], generation: int) -> Finding:
     """Wait for the error that stands for those held back, and see that the session is still there."""
     due = len(_BAD) - 1 - _suppressed(first)
@@ -67,7 +87,8 @@ async def _the_rest(visit: BridgeVisit, first: Mapping[str, Any], generation: in
     if told < due:
         shown = seen("", f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
         return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
-    await ponged(visit)
+    if visit.answers_pings:
+        await ponged(visit)
     if visit.papers.generation != generation:
         return ERRORS.problem(bridge.ERROR_FATAL, seen("", "the session was opened anew"))
     return ERRORS.passed(f"INVALID_MESSAGE at once, the other {due} in one error {WINDOW_SECONDS:g} s later")
@@ -79,6 +100,8 @@ async def _errors_for(visit: BridgeVisit, seconds: float, enough: int = 100) -> 
     with trio.move_on_after(seconds):
         while len(errors) < enough:
             event = (await visit.hear()).event
+            if event.get("type") in _LOST:
+                raise Stopped(event)
             if event.get("type") == "error":
                 errors.append(event)
     return errors

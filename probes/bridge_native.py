@@ -34,8 +34,7 @@ async def begin(visit: BridgeVisit) -> Finding:
     visit.mark("create")
     for chunk in chunks_of(visit.source.speech(EARLY_MS)):
         await visit.say({"type": "input_audio_buffer.append", "audio": b64encode(chunk).decode()})
-    with trio.fail_after(visit.target.timeout * _FIRST_WORD):
-        first = (await visit.hear()).event
+    first = await _first_word(visit)
     if first.get("type") == "error":
         return error_told(SESSION, visit.target, first)
     if first.get("type") not in CREATED:
@@ -43,12 +42,22 @@ async def begin(visit: BridgeVisit) -> Finding:
         return SESSION.problem(bridge.OTHER_DOOR if first.get("type") == "connected" else bridge.NOT_A_BRIDGE, told)
     visit.dialect = detect_dialect(first).dialect or Dialect.GA
     await visit.say(update(visit.dialect))
-    await visit.wait_for(*UPDATED)
+    await visit.wait_for(*UPDATED, times=_FIRST_WORD)
     visit.mark("ready")
     session = first.get("session")
     held = session if isinstance(session, dict) else {}
     evidence = seen("session", visit.shown(str(held.get("id")), 80))
     return SESSION.passed(f"session.created, {held.get('model')!s:.60}; session.update confirmed", evidence)
+
+
+async def _first_word(visit: BridgeVisit) -> Mapping[str, Any]:
+    """Wait for the first event; a notice about dropped audio is none."""
+    while True:
+        with trio.fail_after(visit.target.timeout * _FIRST_WORD):
+            event = (await visit.hear()).event
+        error = event.get("error")
+        if not (isinstance(error, dict) and error.get("code") == "audio_dropped"):
+            return event
 
 
 def update(dialect: Dialect) -> dict[str, Any]:
@@ -59,8 +68,10 @@ def update(dialect: Dialect) -> dict[str, Any]:
 def begin_late(visit: BridgeVisit) -> Finding:
     """Nothing came, or the update was not confirmed."""
     if any(visit.native[kind] for kind in CREATED):
-        return SESSION.problem(bridge.NO_SESSION_READY, seen("", "session.update was never confirmed"))
-    return SESSION.problem(bridge.NO_SESSION_READY, seen("", "neither session.created nor an error came"))
+        told = seen("", "session.update was sent, session.updated never came")
+        return SESSION.problem(bridge.NO_SESSION_READY, told, title="The configuration is never confirmed")
+    told = seen("", "neither session.created nor an error came")
+    return SESSION.problem(bridge.NO_SESSION_READY, told, title="The connection leads to no session")
 
 
 async def provoke(visit: BridgeVisit) -> Finding:

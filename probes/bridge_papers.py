@@ -83,11 +83,15 @@ class Papers:
     """Fields that were not there or not what they must be: `session_ready.bufferedMs`."""
     generation: int = 0
     """The greatest one so far."""
+    session: bool = False
+    """Whether there is one, by the bridge's own words."""
 
     def take(self, message: Mapping[str, Any]) -> None:
         """Look at one message of the bridge's own."""
         kind = str(message.get("type"))[:60]
         self.messages += 1
+        if kind in ("session_ready", "session_closed"):
+            self.session = kind == "session_ready"
         stamp = message.get("timestamp")
         if not (isinstance(stamp, str) and _STAMP.fullmatch(stamp)):
             self._add(self.unstamped, kind)
@@ -99,7 +103,7 @@ class Papers:
     def _take_generation(self, kind: str, generation: object) -> None:
         if not isinstance(generation, int) or isinstance(generation, bool):
             return
-        if generation < self.generation:
+        if generation < self.generation and kind != "error":  # one that was held back speaks of an earlier session
             self._add(self.missing, f"{kind}.generation that grows")
         self.generation = max(self.generation, generation)
 

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from reports.model import Evidence, Finding
 
 _GENERAL = frozenset({ClientCode.SESSION_INITIALIZATION_FAILED, ClientCode.CONNECTION_LOST})
+#: Behind a session that never was, a lost connection is a service that gives none.
+_NEARER = {ClientCode.CONNECTION_LOST: ClientCode.UPSTREAM_UNAVAILABLE}
+#: A native door has no word for a session that is being reopened; these say so.
+_LOST_IN_NATIVE_WORDS = frozenset({"session_not_ready", "session_not_restored"})
 _TELLING = ("server", "via", "location", "retry-after", "www-authenticate")
 _UNAUTHORIZED = 401
 #: Our own closes for what the bridge sent.
@@ -112,8 +116,11 @@ def hung_up(row: Row, target: BridgeTarget, closed: LinkClosed) -> Finding:
     return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
 
 
-def stopped(row: Row, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
-    """Make the finding for a message that says why a session does not come or does not last."""
+def stopped(row: Row, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
+    """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
+    error = message.get("error")
+    if ready and isinstance(error, dict) and error.get("code") in _LOST_IN_NATIVE_WORDS:
+        return row.problem(bridge.UPSTREAM_LOST, seen("", target.secrets.shown(f"error {error['code']}", 120)))
     match message.get("type"):
         case "reconnecting" | "reconnected":
             told = target.secrets.shown(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
@@ -135,7 +142,7 @@ def error_told(row: Row, target: BridgeTarget, message: Mapping[str, Any]) -> Fi
         return row.refused(refusal_for_error(error), *_evidence(target, f"error {code}", error, None))
     detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
     behind = _client_code(str((detail or {}).get("cause") or ""))
-    cause = behind if known in _GENERAL and behind is not None and behind not in _GENERAL else known
+    cause = _NEARER.get(behind, behind) if known in _GENERAL and behind is not None else known
     problem = codes.CODES.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
     return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
 

@@ -48,7 +48,7 @@ def row(
         except trio.TooSlowError:
             return late(visit)
         except Stopped as said:
-            return stopped(Row("bridge", name), visit.target, said.message)
+            return stopped(Row("bridge", name), visit.target, said.message, ready="ready" in visit.marks)
         except LinkClosed as closed:
             visit.gone = True
             return hung_up(Row("bridge", name), visit.target, closed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bridge.protocol.audio import silence
+from bridge.protocol.audio import bytes_of, silence
 from bridge.protocol.dialects import RENAMES
 from bridge.protocol.refusals import refusal_for_error
 from bridge.protocol.tracer import CELL_MS
@@ -42,6 +42,8 @@ _REST_MS = 100
 _ENOUGH_MS = 1000
 #: Where the bridge keeps turn detection on: so much silence ends a turn.
 _SILENCE_MS = 900
+#: The recorded sentence begins with so much silence.
+_BEFORE_SOUND_MS = 100
 #: Any of these says that the service has taken the turn.
 _TAKEN = (
     "input_audio_buffer.committed",
@@ -56,9 +58,8 @@ _BETA_NAMES = frozenset(name for name in RENAMES if name.startswith("response.")
 
 async def speak(visit: BridgeVisit) -> Finding:
     """Say the rest of the turn, end it, and wait until the service has taken it."""
-    said = visit.source.speech(TALK_MS) + silence(_REST_MS)
-    if visit.detects:
-        said += _question() + silence(_SILENCE_MS)
+    said = visit.source.speech(TALK_MS)
+    said += _question() + silence(_SILENCE_MS) if visit.detects else silence(_REST_MS)
     for chunk in chunks_of(said):
         await _say_speech(visit, chunk)
         await trio.sleep(CELL_MS / 1000)
@@ -89,8 +90,8 @@ async def _say_speech(visit: BridgeVisit, pcm: bytes) -> None:
 
 
 def _question() -> bytes:
-    """Give a spoken sentence: turn detection of the real service does not take a tone for speech."""
-    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm
+    """Give a spoken sentence from its first sound on: the real service's turn detection takes no tone for speech."""
+    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm[bytes_of(_BEFORE_SOUND_MS) :]
 
 
 def speak_late(visit: BridgeVisit) -> Finding:
@@ -102,7 +103,7 @@ def speak_late(visit: BridgeVisit) -> Finding:
 async def listen(visit: BridgeVisit) -> Finding:
     """Hear the answer: an echo to its end, of any other one a second, for it is paid for."""
     done = await visit.wait_for("response.done", *AUDIO_DELTAS)
-    while done.get("type") != "response.done":
+    while done.get("type") != "response.done" or _was_cut_off(visit, done):
         if visit.answer_ms >= _ENOUGH_MS and not visit.echoes and "interrupted" not in visit.marks:
             visit.mark("interrupted")
             await visit.say(_INTERRUPTION[visit.target.door])
@@ -117,6 +118,13 @@ async def listen(visit: BridgeVisit) -> Finding:
     when = "" if first is None else f", the first {max(first, 0):.2f} s behind the end of speech"
     ended = ", then interrupted" if "interrupted" in visit.marks else ""
     return OUT.passed(f"{visit.answer_ms / 1000:.1f} s of speech{when}{ended}")
+
+
+def _was_cut_off(visit: BridgeVisit, done: Mapping[str, Any]) -> bool:
+    """Turn detection may hear several turns in one sentence: the answer to the first is cancelled by the next."""
+    response = done.get("response")
+    cancelled = isinstance(response, dict) and response.get("status") == "cancelled"
+    return cancelled and visit.detects and "interrupted" not in visit.marks
 
 
 def _failed(visit: BridgeVisit, response: Mapping[str, Any]) -> Finding:

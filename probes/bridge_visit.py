@@ -6,6 +6,7 @@ Whatever is opened on the way is closed with `aclose`, however the visit ends.
 from __future__ import annotations
 
 import random
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections import Counter
@@ -42,6 +43,8 @@ UPDATED = frozenset({"session.updated", "transcription_session.updated"})
 _MOST_MOMENTS = 2_000
 #: Kinds of native events that are counted by name; nobody sends more by accident.
 _MOST_KINDS = 200
+#: What the service answers to an interruption that crossed the end of the answer; and a native door's notice.
+_HARMLESS = frozenset({"response_cancel_not_active", "audio_dropped"})
 #: Samples of speech run on; these lines of the timeline are folded while they come.
 _RUNS = frozenset({"audio", "input_audio_buffer.append", "(binary audio)"})
 
@@ -76,6 +79,7 @@ class BridgeVisit:
     """What `session_ready` said, or at the native door `session.created`."""
     dialect: Dialect = Dialect.GA
     """What the native door speaks."""
+    answers_pings: bool = False
     detects: bool = False
     """The bridge keeps turn detection on: the end of speech is silence, not a commit."""
     tolerated: set[str] = field(default_factory=set)
@@ -154,8 +158,21 @@ class BridgeVisit:
             if event.get("type") == "response.done":
                 return
 
+    async def hear_until_quiet(self, seconds: float) -> None:
+        """Take in what still comes, until for so long nothing did. Raises LinkClosed."""
+        quiet = False
+        while not quiet:
+            with trio.move_on_after(seconds) as scope:
+                await self.hear()
+            quiet = scope.cancelled_caught
+
     def _is_tolerated(self, event: Mapping[str, Any]) -> bool:
-        return event.get("type") == "error" and event.get("code") in self.tolerated
+        if event.get("type") != "error":
+            return False
+        detail = event.get("detail")
+        upstream = detail.get("upstream") if isinstance(detail, dict) else event.get("error")
+        behind = upstream.get("code") if isinstance(upstream, dict) else None
+        return event.get("code") in self.tolerated or behind in _HARMLESS
 
     def _take(self, heard: Heard) -> None:
         kind = str(heard.event.get("type", f"({heard.unreadable})"))
@@ -165,9 +182,17 @@ class BridgeVisit:
                 self._take_delta(heard.event)
         elif heard.event:
             self.papers.take(heard.event)
-            if kind == "audio_dropped":
-                self.dropped_ms += _number(heard.event.get("ms"))
+            self._take_notice(heard.event)
         self.note("server", kind, _told(heard.event))
+
+    def _take_notice(self, event: Mapping[str, Any]) -> None:
+        """Add up what the bridge says it has given up; a native door can say it in words only."""
+        inner = event.get("error")
+        if isinstance(inner, dict) and inner.get("code") == "audio_dropped":
+            ms = re.search(r"(\d+) ms", str(inner.get("message")))
+            self.dropped_ms += float(ms[1]) if ms else 1.0
+        elif event.get("type") == "audio_dropped":
+            self.dropped_ms += _number(event.get("ms"))
 
     def _take_delta(self, event: Mapping[str, Any]) -> None:
         try:
@@ -212,9 +237,12 @@ class BridgeVisit:
     # The account
 
     def counted(self) -> TracerCount | None:
-        """Say what became of the tracer audio: by its echo, else by what the upstream tells. None: nobody knows."""
+        """Say what became of the tracer audio: by its echo, else by what the upstream tells. None: nobody knows.
+
+        Where turns are detected an echo tells nothing: it is cut as the turns are.
+        """
         caller, sent = self.source.caller, self.source.sent_ms
-        if self.echoes:
+        if self.echoes and not self.detects:
             return self.echo.report({caller: sent})[caller]
         if self.target.account is not None:
             return self.target.account().report({caller: sent})[caller]
