@@ -6,6 +6,7 @@ warnings a step, so the loudest come first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports.model import Finding, Report, Severity
@@ -43,7 +44,8 @@ def render(report: Report, exit_code: int) -> str:
 def _command(name: str, finding: Finding) -> str:
     properties = {**(_place(finding.place) if finding.place else {}), "title": f"{finding.code}: {finding.title}"}
     told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    message = "\n".join(f"{word}: {text}" if word else text for word, text in explained(finding) if word != "at")
+    lines = explained(replace(finding, place=None))
+    message = "\n".join(f"{word}: {text}" if word else text for word, text in lines)
     return f"::{name} {told}::{_data(message or plain(finding.title))}"
 
 

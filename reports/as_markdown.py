@@ -66,7 +66,7 @@ def _sections(report: Report, exit_code: int) -> Iterator[str]:
     yield from _checks(report.findings)
     yield from _problems(report.findings)
     if report.metrics:
-        yield _table(("measured", "value"), map(_measured, report.metrics[:_ROWS]))
+        yield table(("measured", "value"), map(_measured, report.metrics[:_ROWS]))
     yield from map(_timeline, report.timelines)
     yield f"<sub>{escaped(_cell(report.started))}, sherpa-realtime {escaped(_cell(report.version))}</sub>"
 
@@ -76,7 +76,7 @@ def _checks(findings: Sequence[Finding]) -> Iterator[str]:
     for probe, group in by_probe(findings).items():
         if probe:
             yield f"#### {escaped(_cell(probe))}"
-        yield _table(("", "check", "outcome", "time"), map(_row, group[:_ROWS]))
+        yield table(("", "check", "outcome", "time"), map(_row, group[:_ROWS]))
         if len(group) > _ROWS:
             yield f"*and {len(group) - _ROWS} more*"
 
@@ -130,7 +130,8 @@ def _seen(finding: Finding) -> Iterator[str]:
         yield f"- {code(_short(told(item)))}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Draw a table; what stands in its cells is escaped already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

@@ -80,5 +80,6 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "percent": lambda value: f"{number(value)} %",
     "ratio": lambda value: f"{number(value * 100)} %",
     "bytes": lambda value: f"{number(value)} B",
+    "days": lambda value: f"{number(value)} d",
     "total": number,
 }

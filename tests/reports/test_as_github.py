@@ -28,6 +28,7 @@ def test_a_finding_in_a_file_is_annotated_there() -> None:
     assert undone(properties.pop("file")) == "src/a,b:c.ts"
     assert undone(properties.pop("title")) == "LINT-PING: The key was refused"
     assert properties == {"line": "12", "endLine": "12", "col": "3", "endColumn": "7"}
+    assert undone(found[3]).splitlines()[0] == "cause: It was revoked."
     assert last == "failed: 1 failed in 0.48 s (exit 1) - sherpa-probe access"
 
 

@@ -1,0 +1,162 @@
+"""The command `sherpa-report`: kept JSON reports in, renderings and comparisons out.
+
+Exit codes: 0 done (and, with --fail-on-worse, no worse), 1 worse, 2 wrong usage or not a report, 3 nothing could be
+shown, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from errno import ENOSPC
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from reports.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "sherpa-report"
+
+
+def _share(_: click.Context, parameter: click.Parameter, said: str) -> float:
+    """Read `20%` or `0.2`."""
+    text = said.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1
+    if not 0 <= share < float("inf"):
+        raise click.BadParameter(f"{said!r} is no share: write for example 20% or 0.2", param=parameter)
+    return share
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
+@click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Show and compare the JSON reports that --report json=FILE and --json keep."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+@click.option(
+    "-f",
+    "--format",
+    "format_",
+    type=click.Choice(["terminal", *FORMATS]),
+    help="What to write [default terminal].",
+)
+@click.option("-o", "--output", metavar="FILE", type=click.Path(allow_dash=True), help="Where to [default stdout].")
+@click.option("--json", "json_", is_flag=True, help="The same as --format json; errors are JSON then, too.")
+@click.option("--timelines", is_flag=True, help="On a terminal: also what happened, and what was measured.")
+@click.option("-v", "--verbose", is_flag=True, help="On a terminal: everything that was seen, and every place.")
+def render(
+    files: tuple[str, ...], format_: str | None, output: str | None, json_: bool, timelines: bool, verbose: bool
+) -> None:
+    """Write kept reports in another form. Several become one; - is stdin.
+
+    Ends with exit code 0 whatever the reports say: their runs have ended long ago.
+    """
+    from reports.kept_files import deliver, read_all
+    from reports.merged import merged
+    from reports.rendered import Look, rendered
+
+    if json_ and format_ not in (None, "json"):
+        raise click.UsageError(f"--json and --format {format_} are two different wishes")
+    kept = merged(read_all(files))
+    look = Look(verbose=verbose, timelines=timelines)
+    deliver(rendered(kept, "json" if json_ else format_ or "terminal", look, output, os.environ), output)
+
+
+@cli.command()
+@click.argument("before", type=click.Path(allow_dash=True))
+@click.argument("after", type=click.Path(allow_dash=True))
+@click.option("--fail-on-worse", is_flag=True, help="End with exit code 1 when anything is new or worse.")
+@click.option(
+    "--tolerance",
+    default="20%",
+    show_default=True,
+    metavar="SHARE",
+    callback=_share,
+    help="How far a figure may move and still be the same.",
+)
+@click.option("-f", "--format", "format_", type=click.Choice(["terminal", "markdown", "json"]), help="What to write.")
+@click.option("--json", "json_", is_flag=True, help="The same as --format json; errors are JSON then, too.")
+def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, format_: str | None, json_: bool) -> None:
+    """Say what is new, gone, worse and better between two kept reports.
+
+    A problem is known again by its probe, code, check and file. A figure is better when it is lower, unless its name
+    says otherwise.
+    """
+    from reports.compare import compare as compared_with
+    from reports.kept_files import deliver, read_all
+    from reports.rendered import compared
+
+    if json_ and format_ not in (None, "json"):
+        raise click.UsageError(f"--json and --format {format_} are two different wishes")
+    first, second = read_all((before, after))
+    comparison = compared_with(first, second, tolerance=tolerance)
+    code = int(fail_on_worse and comparison.is_worse)
+    deliver(compared(comparison, code, "json" if json_ else format_ or "terminal", os.environ), None)
+    raise click.exceptions.Exit(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    from reports.output import CannotShowError, complain
+
+    try:
+        code = _run(words)
+    except CannotShowError as lost:
+        complain(_tool(words), str(lost), "", os.environ)
+        code = 3
+    sys.exit(code)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run the command line and give its exit code. Raises CannotShowError."""
+    from reports.complaints import Complaint, UnusableError, about, crashed, interrupted
+    from reports.output import CannotShowError, cannot_show, silence
+
+    complaint: Complaint
+    try:
+        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
+    except CannotShowError:
+        raise
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        complaint = interrupted(_tool(words))
+    except UnusableError as error:
+        complaint = about(error, _tool(words))
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        complaint = about(UnusableError(error.format_message()), context.command_path if context else _tool(words))
+    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself could not write: --help, --version
+            silence(sys.stdout)
+            raise cannot_show(error) from None
+        complaint = crashed(_tool(words), error)
+    else:
+        return code if isinstance(code, int) else 0
+    return complaint.told(as_json=_wants_json(words), environment=os.environ)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return any(word in ("--json", "--format=json", "-fjson") for word in words) or any(
+        word in ("-f", "--format") and value == "json" for word, value in pairs
+    )
+
+
+def _tool(words: Sequence[str]) -> str:
+    return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME
