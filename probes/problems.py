@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes import problems_models, problems_service, problems_watch, problems_way
+from probes import (
+    problems_bridge,
+    problems_bridge_codes,
+    problems_models,
+    problems_reports,
+    problems_service,
+    problems_watch,
+    problems_way,
+)
 from probes.problem import Problem
 from reports.model import Severity
 
@@ -86,7 +94,21 @@ SCENARIO_AFRESH = Problem(
 
 
 def _all() -> tuple[Problem, ...]:
-    modules = (globals(), *map(vars, (problems_way, problems_service, problems_models, problems_watch)))
+    modules = (
+        globals(),
+        *map(
+            vars,
+            (
+                problems_way,
+                problems_service,
+                problems_bridge,
+                problems_bridge_codes,
+                problems_models,
+                problems_reports,
+                problems_watch,
+            ),
+        ),
+    )
     return tuple(value for names in modules for value in names.values() if isinstance(value, Problem))
 
 
