@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from probes import (
     problems_bridge,
     problems_bridge_codes,
+    problems_lint,
     problems_models,
     problems_reports,
     problems_service,
@@ -96,6 +97,7 @@ SCENARIO_AFRESH = Problem(
 def _all() -> tuple[Problem, ...]:
     modules = (
         globals(),
+        problems_lint.BY_RULE,
         *map(
             vars,
             (
@@ -103,6 +105,7 @@ def _all() -> tuple[Problem, ...]:
                 problems_service,
                 problems_bridge,
                 problems_bridge_codes,
+                problems_lint,
                 problems_models,
                 problems_reports,
                 problems_watch,

@@ -1,0 +1,1 @@
+"""Known mistakes in source code that speaks the Realtime API: rules, and what finds and mends them."""

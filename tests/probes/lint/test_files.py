@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.lint.files import LARGEST_BYTES, LONGEST_LINE, NotRead, Source, Unread, Wanted, read, wanted
+from probes.lint.rule import Language
+from probes.usage import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(path: Path, text: str = "x = 1\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def found(*paths: Path) -> list[str]:
+    return [file.path.name for file in wanted(paths)]
+
+
+def test_a_folder_gives_its_sources_in_order(tmp_path: Path) -> None:
+    for name in ("b/two.ts", "a.py", "b/one.tsx", "c.md", "d.css", "b/c/d.mjs", "e.cts", "F.JS"):
+        write(tmp_path / name)
+    assert found(tmp_path) == ["F.JS", "a.py", "d.mjs", "one.tsx", "two.ts", "e.cts"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "node_modules/a.js",
+        "dist/a.js",
+        ".git/a.py",
+        "src/.next/a.js",
+        "venv/lib/a.py",
+        "__pycache__/a.py",
+        "jquery.min.js",
+    ],
+)
+def test_what_others_wrote_is_left_out(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name)
+    write(tmp_path / "mine.py")
+    assert found(tmp_path) == ["mine.py"]
+
+
+def test_what_is_named_is_looked_at_wherever_it_is(tmp_path: Path) -> None:
+    assert found(write(tmp_path / "dist" / "app.min.js")) == ["app.min.js"]
+    assert found(tmp_path / "dist" / "app.min.js", write(tmp_path / "node_modules" / "x" / "y.js").parent) == [
+        "app.min.js",
+        "y.js",
+    ]
+
+
+def test_a_file_is_looked_at_once_and_being_named_counts(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py")
+    (tmp_path / "link.py").symlink_to(file)
+    assert list(wanted([tmp_path, file, tmp_path])) == [Wanted(file, named=True)]
+
+
+def test_a_circle_of_links_has_an_end(tmp_path: Path) -> None:
+    write(tmp_path / "src" / "a.py")
+    (tmp_path / "src" / "round").symlink_to(tmp_path)
+    assert found(tmp_path) == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "notes.md"])
+def test_a_path_without_source_is_wrong_usage(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "notes.md")
+    with pytest.raises(UsageError, match=name):
+        list(wanted([tmp_path / name]))
+
+
+def test_a_folder_without_source_is_wrong_usage(tmp_path: Path) -> None:
+    write(tmp_path / "node_modules" / "a.js")
+    with pytest.raises(UsageError, match="holds no TypeScript"):
+        list(wanted([tmp_path]))
+
+
+def test_a_source_keeps_its_line_ends_and_its_mark(tmp_path: Path) -> None:
+    data = b"\xef\xbb\xbfx = 1\r\ny = '\xc3\xa4'\r\n"
+    file = tmp_path / "a.py"
+    file.write_bytes(data)
+    source = read(Wanted(file, named=True))
+    assert source == Source(path=file, language=Language.PYTHON, text="x = 1\r\ny = 'ä'\r\n", marked=True)
+    assert source.encoded(source.text) == data
+
+
+def why(path: Path, *, named: bool = False) -> Unread | None:
+    result = read(Wanted(path, named=named))
+    return result.why if isinstance(result, NotRead) else None
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "huge.js"
+    with file.open("wb") as opened:
+        opened.truncate(200_000_000)
+    assert why(file, named=True) is Unread.TOO_LARGE
+    assert why(file) is Unread.TOO_LARGE
+
+
+def test_the_largest_file_is_read(tmp_path: Path) -> None:
+    line = "x = 1\n"
+    assert why(write(tmp_path / "a.py", line * (LARGEST_BYTES // len(line)))) is None
+
+
+def test_a_line_that_no_hand_wrote_is_skipped_unless_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "bundle.js", f"// {'x' * LONGEST_LINE}\n")
+    assert why(file) is Unread.TOO_LARGE
+    assert why(file, named=True) is None
+
+
+@pytest.mark.parametrize("data", [b"x = '\xe4'\n", "x = 1\n".encode("utf-16"), b"x = 1\0\n"])
+def test_what_is_no_text_is_told(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "a.py"
+    file.write_bytes(data)
+    assert why(file) is Unread.NOT_TEXT
+
+
+def test_what_cannot_be_read_is_told_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
+    assert [why(file.path) for file in wanted([tmp_path])] == [Unread.MISSING, Unread.MISSING]
+    assert [file.named for file in wanted([tmp_path / "gone.py"])] == [True]

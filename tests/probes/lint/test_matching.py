@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from probes.lint.matching import broken_at, hits, parse
+from probes.lint.rule import Language
+from probes.lint.rules import RULES
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("const a = ;\n", Language.TYPESCRIPT),
+        ("if (a { b() }\n", Language.TYPESCRIPT),
+        ("def f(:\n    pass\n", Language.PYTHON),
+        ("const a = <div>;\n", Language.TSX),
+        ("let x: number = 1;\n", Language.JAVASCRIPT),
+    ],
+)
+def test_what_is_no_syntax_is_seen(code: str, language: Language) -> None:
+    assert broken_at(parse(code, language)) is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("", Language.PYTHON),
+        ("", Language.TYPESCRIPT),
+        ("# only a comment", Language.PYTHON),
+        ("x = ''\ny = f''\n", Language.PYTHON),
+        ("let a = ``\nlet b = ''\n", Language.JAVASCRIPT),
+        ("const a = <></>", Language.TSX),
+    ],
+)
+def test_what_is_empty_is_whole(code: str, language: Language) -> None:
+    assert broken_at(parse(code, language)) is None
+
+
+def test_hits_come_by_place() -> None:
+    code = "h = {'OpenAI-Beta': 'realtime=v1'}\nmodel = 'gpt-4o-realtime-preview'\n"
+    found = hits(parse(code, Language.PYTHON), code, Language.PYTHON, reversed(list(RULES.values())))
+    assert [(hit.rule.id, hit.range.start.line) for hit in found] == [("beta-header", 0), ("retired-model", 1)]
+
+
+def test_a_file_that_is_broken_in_one_place_is_searched_in_the_others() -> None:
+    code = "h = {'OpenAI-Beta': 'realtime=v1'}\n\ndef f(:\n    pass\n"
+    assert [hit.rule.id for hit in hits(parse(code, Language.PYTHON), code, Language.PYTHON, RULES.values())] == [
+        "beta-header"
+    ]
+
+
+@pytest.mark.parametrize("language", [Language.JAVASCRIPT, Language.TYPESCRIPT, Language.TSX])
+def test_a_rule_with_kinds_of_typescript_works_in_javascript(language: Language) -> None:
+    code = "const model = (flag || 'gpt-4o-realtime-preview');"
+    assert len(hits(parse(code, language), code, language, RULES.values())) == 1

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bridge.protocol.dialects import RENAMES
+from bridge.protocol.models import MODELS, ModelStatus, Socket
+from probes.lint.matching import hits, parse
+from probes.lint.rule import Family, Language, Rule
+from probes.lint.rules import RULES
+from probes.problems import PROBLEMS
+from reports.model import Severity
+
+
+def found(code: str, language: Language = Language.PYTHON) -> list[str]:
+    return [hit.rule.id for hit in hits(parse(code, language), code, language, RULES.values())]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_says_what_is_wrong_why_and_what_to_do(rule: Rule) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", rule.id)
+    assert rule.severity in {Severity.FAIL, Severity.WARNING}
+    assert not rule.title.endswith(".")
+    assert rule.title[0].isupper()
+    assert rule.why
+    assert rule.fix
+    assert rule.words == tuple(word.lower() for word in rule.words)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_can_be_tried_in_each_grammar_of_its_families(rule: Rule) -> None:
+    for language in Language:
+        if language.family in rule.looks:
+            assert hits(parse("x", language), " ".join(rule.words), language, [rule]) == []
+
+
+def test_there_is_a_rule_for_each_family_of_languages() -> None:
+    assert {family for rule in RULES.values() for family in rule.looks} == set(Family)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_finding_of_a_rule_is_explained(rule: Rule) -> None:
+    assert PROBLEMS[f"LINT-{rule.slug}"].title == rule.title
+
+
+@pytest.mark.parametrize("old", RENAMES)
+def test_every_renamed_event_is_known(old: str) -> None:
+    assert found(f'send({{"type": "{old}"}})')
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_models_are_judged_by_the_catalogue(model: object) -> None:
+    model_ = next(one for one in MODELS.values() if one is model)
+    told = found(f'url = "wss://api.openai.com/v1/realtime"\nconnect(model="{model_.id}")')
+    if model_.socket is Socket.NONE:
+        return
+    expected = {ModelStatus.RETIRED: ["retired-model"], ModelStatus.DEPRECATED: ["retiring-model"]}
+    assert told == expected.get(model_.status, [])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = 'gpt-4o-realtime-preview-2099'\nmodel = x",
+        "model = 'my-gpt-4o-realtime-preview'",
+        "model = f'gpt-4o-realtime-preview-{date}'",
+    ],
+)
+def test_a_name_that_only_begins_like_a_retired_model_is_left_alone(code: str) -> None:
+    assert found(code) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("'gpt-realtime'", "gpt-realtime"),
+        ("'gpt-realtime-mini'", "gpt-realtime-mini"),
+        ("?model=gpt-realtime&x=1", "gpt-realtime"),
+        ("'gpt-realtime-2.1'", ""),
+    ],
+)
+def test_a_word_is_found_whole(text: str, word: str) -> None:
+    assert RULES["retiring-model"].word_in(text) == word
+
+
+def test_a_rule_without_words_finds_none() -> None:
+    assert RULES["key-in-url"].word_in("gpt-realtime") == ""
