@@ -1,4 +1,4 @@
-"""Reading `sherpa.toml`: which tables and keys it may hold, of which type, and one plain sentence for what is wrong.
+"""Reading `sherpa.toml`: which tables and keys it may hold, of which type, and a plain sentence for each that is wrong.
 
 It knows nothing of precedence: `bridge.config` decides what wins. It never holds a key, only where one is kept.
 """
@@ -27,7 +27,17 @@ _NAMES_TOLD = 12
 
 
 class ConfigError(Exception):
-    """Wrong configuration, in one line that names the place and what to do. Commands answer it with exit code 2."""
+    """Wrong configuration: a line for each mistake, with its place and what to do. Commands answer it with exit code 2.
+
+    Most readers stop at the first mistake and give one line.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class Shape(StrEnum):
@@ -152,26 +162,36 @@ def _parsed(name: str, data: bytes) -> Mapping[str, object]:
 
 def _checked(name: str, document: Mapping[str, object]) -> list[tuple[tuple[str, str], object]]:
     found: list[tuple[tuple[str, str], object]] = []
+    wrong: list[str] = []
     for table, content in document.items():
-        if table not in TABLES:
-            home = next((t for t, keys in TABLES.items() if table in keys), None)
-            hint = f"; it belongs into the table [{home}]" if home else did_you_mean(table, TABLES)
-            raise ConfigError(f"{name}: there is no setting {table!r}{hint}")
-        if not isinstance(content, dict):
-            raise ConfigError(f"{name}: {table!r} must be a table: write [{table}] on a line of its own")
-        found.extend(((table, key), _fitting(name, table, key, value)) for key, value in content.items())
+        if table in TABLES and isinstance(content, dict):
+            wrong += [told for key, value in content.items() if (told := _misfit(name, table, key, value))]
+            found += [((table, key), value) for key, value in content.items()]
+        else:
+            wrong.append(_no_table(name, table))
+    if wrong:
+        raise ConfigError(*wrong)
     return found
 
 
-def _fitting(name: str, table: str, key: str, value: object) -> object:
+def _no_table(name: str, table: str) -> str:
+    if table in TABLES:
+        return f"{name}: {table!r} must be a table: write [{table}] on a line of its own"
+    home = next((known for known, keys in TABLES.items() if table in keys), None)
+    hint = f"; it belongs into the table [{home}]" if home else did_you_mean(table, TABLES)
+    return f"{name}: there is no setting {table!r}{hint}"
+
+
+def _misfit(name: str, table: str, key: str, value: object) -> str | None:
+    """Say why a value cannot stand there; None when it can."""
     if key in _REFUSED:
-        raise ConfigError(f"{name}, [{table}] {key}: {_REFUSED[key]}")
+        return f"{name}, [{table}] {key}: {_REFUSED[key]}"
     shape = TABLES[table].get(key)
     if shape is None:
-        raise ConfigError(f"{name}, [{table}]: there is no setting {key!r}{did_you_mean(key, TABLES[table])}")
+        return f"{name}, [{table}]: there is no setting {key!r}{did_you_mean(key, TABLES[table])}"
     if not _FITS[shape](value):
-        raise ConfigError(f"{name}, [{table}] {key}: must be {shape}, and is {_kind_of(value)}")
-    return value
+        return f"{name}, [{table}] {key}: must be {shape}, and is {_kind_of(value)}"
+    return None
 
 
 _KINDS: Mapping[type, str] = {

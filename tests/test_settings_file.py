@@ -34,6 +34,19 @@ def test_a_file_nested_beyond_reason_is_refused_in_one_line(tmp_path: Path) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_everything_that_is_wrong_is_told_a_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "sherpa.toml"
+    path.write_text(
+        "probe = 1\nmodel = 'm'\n[upstream]\nmodle = 'm'\nazure = 'yes'\napi_key = 'x'\n[bridge]\nport = 'x'\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        read_settings_file(path, must_exist=True)
+    found = ["[probe]", "belongs into the table [upstream]", "did you mean model", "azure", "api_key_env", "port"]
+    assert len(caught.value.lines) == len(found)
+    assert [words for line, words in zip(caught.value.lines, found, strict=True) if words not in line] == []
+    assert str(caught.value).splitlines() == list(caught.value.lines)
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_has_keys_of_a_known_shape(table: str) -> None:
     assert TABLES[table]

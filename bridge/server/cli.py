@@ -12,6 +12,7 @@ import click
 from bridge.simulation.cli import simulate
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from bridge.server.settings import BridgeSettings
@@ -67,60 +68,56 @@ _OPTIONS = (
 )
 
 
-@cli.command()
+@cli.command(short_help="Serve voice clients and SDKs on one port.")
 @_options
 def serve(**given: Any) -> None:
-    """Serve both doors on one port until SIGTERM or Ctrl-C, which drain; a second one ends at once.
+    r"""Serve both doors on one port until SIGTERM or Ctrl-C, which drain; a second one ends at once.
 
-    Everything can stand in [bridge] of sherpa.toml, or in SHERPA_BRIDGE_* variables, as well.
+    Everything can stand in [bridge] of sherpa.toml, or in SHERPA_BRIDGE_* variables, as well; what is tuned seldom
+    (prewarm, locked, mint, voice, limits) stands only there. Options win over variables, those over the file.
+
+    \b
+    sherpa-bridge serve --simulate           no key, no network
+    OPENAI_API_KEY=... sherpa-bridge serve   the real service
     """
     settings = _settings(given)
     open_upstream = _simulated(settings) if settings.simulate else _configured(settings)
     _serve(settings, open_upstream)
 
 
-@cli.command("check-config")
+@cli.command("check-config", short_help="Say what `serve` would do, or everything that is wrong.")
 @_options
 def check_config(**given: Any) -> None:
-    """Say whether `serve` with these options could start, and what is wrong and where if not."""
+    """Say what `serve` with these options would do; or everything that is wrong, and where.
+
+    Nothing is opened and nobody is asked: whether the key is good is told by `sherpa-probe access`.
+    """
+    from bridge.server.greeting import rows
+
     settings = _settings(given)
     if settings.simulate is None:
         _configured(settings)
-    rules = settings.clients
-    upstream = "simulated" if settings.simulate else settings.upstream.base_url.value
-    rows = (
-        ("listens on", f"{settings.host}:{settings.port}{', TLS' if settings.tls_cert else ''}"),
-        ("upstream", f"{upstream}   {settings.upstream.model.value}"),
-        ("clients", f"token {rules.token.hint}" if rules.token else "anyone who can connect"),
-        ("pages", ", ".join(rules.origins) or "of this machine"),
-        ("locked", ", ".join(sorted(rules.locked)) or "nothing"),
-        ("sessions", f"{rules.max_sessions}, {settings.workers} worker{'s' if settings.workers > 1 else ''}"),
-    )
-    for name, value in rows:
-        click.echo(f"{name:12}{value}")
-    for warning in settings.upstream.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    for row in rows(settings):
+        click.echo(row)
     click.echo("The configuration is good.")
 
 
-@cli.command()
+@cli.command(short_help="Print a ticket for one connection, for a browser.")
 @click.option("--client-token-env", required=True, metavar="NAME", help="Variable that holds the bridge's token.")
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(1, 600), help="How long it is good.")
 def ticket(client_token_env: str, seconds: int) -> None:
     """Print a ticket: a token for one connection, to give to a browser."""
     import time
 
-    from bridge.config import ConfigError
-    from bridge.key_source import key_from_environment
+    from bridge.server.config import ConfigError, Found, client_token
     from bridge.server.tickets import make_ticket
 
     try:
-        found = key_from_environment(client_token_env, os.environ)
+        token = client_token(Found(client_token_env, "--client-token-env"), os.environ)
     except ConfigError as error:
-        _usage(str(error))
-    if found is None:
-        _usage(f"the environment variable {client_token_env} is not set")
-    click.echo(make_ticket(found.secret, time.time(), seconds).reveal())
+        _wrong(*error.lines)
+    if token is not None:
+        click.echo(make_ticket(token, time.time(), seconds).reveal())
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
@@ -133,9 +130,12 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
         _check_scenario(simulate)
     try:
         flags = BridgeFlags(given=given, upstream=Flags(**upstream), simulate=simulate)
-        return read_bridge_settings(flags, os.environ, Path())
+        settings = read_bridge_settings(flags, os.environ, Path())
     except ConfigError as error:
-        _usage(str(error))
+        _wrong(*error.lines)
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return settings
 
 
 def _check_scenario(name: str) -> None:
@@ -143,7 +143,7 @@ def _check_scenario(name: str) -> None:
     from bridge.simulator.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
-        _usage(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
+        _wrong(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
 
 
 def _configured(settings: BridgeSettings) -> OpenUpstream:
@@ -154,7 +154,7 @@ def _configured(settings: BridgeSettings) -> OpenUpstream:
     try:
         connector_of(settings, upstream_of(settings.upstream))
     except ValueError as error:
-        _usage(f"{settings.upstream.base_url.source}: {error}")
+        _wrong(f"{settings.upstream.base_url.source}: {error}")
     return open_configured(settings)
 
 
@@ -188,43 +188,56 @@ def _simulated(settings: BridgeSettings) -> OpenUpstream:
 
 
 def _serve(settings: BridgeSettings, open_upstream: OpenUpstream) -> None:
+    import signal
+    from functools import partial
+
     import trio
 
-    from bridge.server.serve import NATIVE_PATH, SHERPA_PATH
-    from bridge.server.worker import listen, open_log, raise_file_limit, serve_worker
+    from bridge.server.greeting import greeting
+    from bridge.server.worker import open_log, raise_file_limit, serve_worker
     from bridge.server.workers import Workers
 
     raise_file_limit()
-    try:
-        listening = listen(settings.host, settings.port)
-    except OSError as error:
-        _usage(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
+    listening = _listening(settings)
     log = open_log(settings, terminal=sys.stderr.isatty())
-    bound = listening.getsockname()[1]
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    scheme = "s" if settings.tls_cert else ""
 
     def ready() -> None:
-        upstream = "a simulator" if settings.simulate else settings.upstream.base_url.value
-        click.echo(f"sherpa-bridge   ws{scheme}://{host}:{bound}{SHERPA_PATH}   upstream {upstream}", err=True)
-        click.echo(
-            f"  for SDKs: OPENAI_BASE_URL=http{scheme}://{host}:{bound}{NATIVE_PATH.removesuffix('/realtime')}",
-            err=True,
-        )
-        click.echo("  stop with Ctrl-C", err=True)
+        for line in greeting(settings, listening.getsockname()[1]):
+            click.echo(line, err=True)
 
     with listening:
         if settings.workers > 1:
-            Workers(settings, listening, open_upstream, log).run(ready)
+            ended_by = Workers(settings, listening, open_upstream, log).run(ready)
         else:
-            from functools import partial
+            ended_by = trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
+    if ended_by is signal.SIGINT:
+        raise click.Abort
 
-            trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
+
+def _listening(settings: BridgeSettings) -> socket.socket:
+    import errno
+
+    from bridge.server.worker import listen
+
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        known = error.errno is not None and error.errno in errno.errorcode  # else the name was not found
+        what = os.strerror(error.errno or 0) if known else error.strerror or str(error)
+        hint = "; end what listens there, or take another port with --port" if error.errno == errno.EADDRINUSE else ""
+        _wrong(f"cannot listen on {settings.host} port {settings.port}: {what.lower()}{hint}")
 
 
-def _usage(message: str) -> NoReturn:
+class _WrongSettings(click.ClickException):
+    """What was configured cannot be done."""
+
+    exit_code = 2
+
+
+def _wrong(*lines: str) -> NoReturn:
     """Refuse; the option that the probes call --base-url has another name here."""
-    raise click.UsageError(message.replace("--base-url", "--upstream"))
+    told = [line.replace("--base-url", "--upstream") for line in lines]
+    raise _WrongSettings(told[0] if len(told) == 1 else "\n  ".join((f"{len(told)} settings are wrong:", *told)))
 
 
 def main() -> None:

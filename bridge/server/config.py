@@ -1,15 +1,15 @@
 """The bridge's configuration: flags, `SHERPA_BRIDGE_*` variables, `[bridge]` of sherpa.toml, defaults, in this order.
 
-The upstream's part (URL, key, dialect, model) is `bridge.config`'s, shared with the probes. Everything wrong is said in
-one line that names its place; ConfigError is exit code 2.
+The upstream's part (URL, key, dialect, model) is `bridge.config`'s, shared with the probes. Everything that is wrong is
+told at once, a line each that names its place; ConfigError is exit code 2.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
-import ssl
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,20 +18,35 @@ from bridge.key_source import key_from_environment
 from bridge.server.native_messages import LOCKABLE
 from bridge.server.options import OPTIONS, Option
 from bridge.server.rates import RateLimits
-from bridge.server.settings import LOOPBACK, BridgeSettings, ClientRules, House
+from bridge.server.settings import BridgeSettings, ClientRules, House
+from bridge.server.tls import tls_context
 from bridge.settings_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
 from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from bridge.secret import Secret
     from bridge.server.native_messages import Locked
 
-__all__ = ["BridgeFlags", "ConfigError", "Found", "read_bridge_settings", "tls_context"]
+__all__ = [
+    "BridgeFlags",
+    "ConfigError",
+    "Found",
+    "client_token",
+    "is_loopback",
+    "read_bridge_settings",
+    "unknown_variables",
+]
 
 #: A token that can be guessed guards nothing.
 _SHORTEST_TOKEN = 16
+
+_VARIABLE = "SHERPA_BRIDGE_"
+#: What Kubernetes puts into every container beside a service that is called sherpa-bridge; none of it is meant for us.
+_KUBERNETES = re.compile(rf"{_VARIABLE}(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_SERVICE_LINK = ("tcp://", "udp://", "sctp://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +70,16 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
     """Put the settings together. `folder` is where sherpa.toml is looked for. Raises ConfigError."""
     path = flags.upstream.config
     file = read_settings_file(path or folder / FILE_NAME, must_exist=path is not None)
-    found = {key: _find(key, option, flags, environment, file) for key, option in OPTIONS.items()}
-    clients = _clients(found, environment)
-    _check_exposure(found, clients)
-    _check_tls(found)
-    upstream = read_config(flags.upstream, environment, folder, with_key=flags.simulate is None)
+    wrong = _Wrong()
+    found = {key: _found(wrong, key, option, flags, environment, file) for key, option in OPTIONS.items()}
+    clients = _clients(found, environment, wrong)
+    with wrong.told():
+        _check_exposure(found)
+    with wrong.told():
+        _check_tls(found)
+    with wrong.told():
+        upstream = read_config(flags.upstream, environment, folder, with_key=flags.simulate is None)
+    wrong.refuse()
     values = {key: one.value for key, one in found.items()}
     return BridgeSettings(
         host=values["host"],
@@ -81,7 +101,44 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         drain_seconds=values["drain_seconds"],
         log_format=LogFormat(values["log_format"]) if values["log_format"] else None,
         log_level=values["log_level"],
+        warnings=(*upstream.warnings, *unknown_variables(environment)),
     )
+
+
+class _Wrong:
+    """What is wrong so far: everything is told at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Note what the block finds wrong, and go on behind it."""
+        try:
+            yield
+        except ConfigError as error:
+            self._lines += error.lines
+
+    def refuse(self) -> None:
+        """Raise ConfigError when anything was wrong."""
+        if self._lines:
+            raise ConfigError(*self._lines)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the variables that look like the bridge's own and are none: no slip of the hand passes in silence."""
+    names = [name for name in environment if name.startswith(_VARIABLE) and not _KUBERNETES.fullmatch(name)]
+    known = {f"{_VARIABLE}{key.upper()}": None for key in OPTIONS}
+    return tuple(f"{name} is no setting{did_you_mean(name, known)}" for name in sorted(names) if name not in known)
+
+
+def _found(
+    wrong: _Wrong, key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
+) -> Found:
+    """Find a value; a wrong one is noted, and the default looked at further in its place."""
+    with wrong.told():
+        return _find(key, option, flags, environment, file)
+    return Found(option.default, "default")
 
 
 def _find(key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile) -> Found:
@@ -89,9 +146,10 @@ def _find(key: str, option: Option, flags: BridgeFlags, environment: Mapping[str
     given = flags.given.get(key)
     if given is not None and given != ():
         return _checked(option, given, f"--{key.replace('_', '-')}")
-    variable = f"SHERPA_BRIDGE_{key.upper()}"
-    if environment.get(variable, "").strip():
-        return _checked(option, option.from_text(environment[variable].strip(), variable), variable)
+    variable = f"{_VARIABLE}{key.upper()}"
+    said = environment.get(variable, "").strip()
+    if said and not said.startswith(_SERVICE_LINK):
+        return _checked(option, option.from_text(said, variable), variable)
     if ("bridge", key) in file.values:
         return _checked(option, file.values["bridge", key], file.where("bridge", key))
     return Found(option.default, "default")
@@ -104,14 +162,22 @@ def _checked(option: Option, value: object, source: str) -> Found:
 # Clients
 
 
-def _clients(found: Mapping[str, Found], environment: Mapping[str, str]) -> ClientRules:
+def _clients(found: Mapping[str, Found], environment: Mapping[str, str], wrong: _Wrong) -> ClientRules:
+    token, locked, origins = None, frozenset[str](), list[str]()
+    for text in found["allow_origin"].value:
+        with wrong.told():
+            origins.append(_origin(text, found["allow_origin"].source))
+    with wrong.told():
+        token = client_token(found["client_token_env"], environment)
+    with wrong.told():
+        locked = _locked(found["locked"])
     return ClientRules(
-        origins=tuple(_origin(text, found["allow_origin"].source) for text in found["allow_origin"].value),
-        token=_token(found["client_token_env"], environment),
+        origins=tuple(origins),
+        token=token,
         max_sessions=found["max_sessions"].value,
         sessions_per_ip=found["sessions_per_ip"].value,
         trusted_proxies=tuple(found["trusted_proxies"].value),
-        locked=_locked(found["locked"]),
+        locked=locked,
         max_message_bytes=found["max_message_bytes"].value,
         rates=_rates(found),
     )
@@ -143,7 +209,8 @@ def _origin(text: str, source: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
 
 
-def _token(named: Found, environment: Mapping[str, str]) -> Secret | None:
+def client_token(named: Found, environment: Mapping[str, str]) -> Secret | None:
+    """Read the token that clients show out of the variable that holds it. Raises ConfigError."""
     if named.value is None:
         return None
     found = key_from_environment(named.value, environment)
@@ -167,14 +234,22 @@ def _locked(found: Found) -> Locked:
 # What must not happen
 
 
-def _check_exposure(found: Mapping[str, Found], clients: ClientRules) -> None:
+def _check_exposure(found: Mapping[str, Found]) -> None:
     """Refuse to be a stranger's way to the key."""
     host = found["host"].value
-    if host not in LOOPBACK and clients.token is None and not found["allow_anonymous"].value:
+    if not is_loopback(host) and found["client_token_env"].value is None and not found["allow_anonymous"].value:
         raise ConfigError(
             f"{found['host'].source}: {host} can be reached from elsewhere, and nothing asks clients who they are: name"
             " a token's variable with --client-token-env NAME, or say --allow-anonymous"
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _check_tls(found: Mapping[str, Found]) -> None:
@@ -183,30 +258,4 @@ def _check_tls(found: Mapping[str, Found]) -> None:
         there, missing = (cert, "--tls-key") if cert.value else (key, "--tls-cert")
         raise ConfigError(f"{there.source}: needs {missing} beside it")
     if cert.value is not None:
-        tls_context(cert.value, key.value)
-
-
-def tls_context(cert: str, key: str) -> ssl.SSLContext:
-    """Load the certificate: TLS 1.2 and later, HTTP/1.1 only. Raises ConfigError."""
-    for name, path in (("--tls-cert", cert), ("--tls-key", key)):
-        if not Path(path).is_file():
-            raise ConfigError(f"{name}: there is no file {path}")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(cert, key, password=_no_password)
-    except (ssl.SSLError, OSError, ValueError) as error:
-        raise ConfigError(f"--tls-cert, --tls-key: {cert} and {key} cannot be used: {_why(error)}") from None
-    return context
-
-
-def _no_password() -> str:
-    """Nobody is there to type one; without this OpenSSL would ask the terminal."""
-    raise ValueError("the key is protected by a password")
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "no PEM file").replace("_", " ").lower()
-    return str(error)
+        tls_context(cert.value, key.value, (cert.source, key.source))

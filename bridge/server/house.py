@@ -47,6 +47,8 @@ class Shared:
     slots: Slots | None = None
     used: Used = field(default_factory=MemoryUsed)
     all_workers: Callable[[Snapshot], Snapshot] = lambda own: own
+    now: Callable[[], float] = trio.current_time
+    """The clock that attempts are judged by; trio's own begins somewhere else in every process."""
 
 
 def upstream_of(config: Config) -> Upstream:
@@ -97,7 +99,7 @@ def pool_of(settings: BridgeSettings, connector: RealtimeConnector) -> Pool | No
 def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: Shared | None = None) -> Bridge:
     """Put one process's bridge together; only inside trio."""
     shared = shared or Shared()
-    metrics, present, health = Metrics(), Present(shared.slots), Health(trio.current_time)
+    metrics, present, health = Metrics(), Present(shared.slots), Health(shared.now)
     observer = Observer(log, metrics, Traces(installed_tracer()), now=trio.current_time, watchers=(health.note,))
     parts = Parts(
         rules=settings.clients,

@@ -72,7 +72,7 @@ class Option:
 
     def _number(self, value: float, source: str) -> float:
         if not self.least <= value <= self.most:
-            raise ConfigError(f"{source}: must be from {self.least:g} to {self.most:g}, and is {value:g}")
+            raise ConfigError(f"{source}: must be from {self.least:.0f} to {self.most:.0f}, and is {value:.12g}")
         if self.form is Form.WHOLE and value != int(value):
             raise ConfigError(f"{source}: must be a whole number, and is {value:g}")
         return int(value) if self.form is Form.WHOLE else value

@@ -80,7 +80,7 @@ class Parts:
     metrics: Metrics
     log: Log
     all_workers: Callable[[Snapshot], Snapshot] = lambda own: own
-    """Adds what other workers counted."""
+    """Adds what other workers counted, and what their attempts came to."""
     clock: Callable[[], datetime] = utc_now
     """The time of day on every message."""
     others: Callable[[Request], Awaitable[Response | None]] | None = None
@@ -151,7 +151,7 @@ class Bridge:
     def _readyz(self) -> Response:
         if self._draining.is_set():
             return state_page(503, "draining")
-        trouble = self._parts.health.trouble()
+        trouble = self._parts.health.trouble(self._parts.all_workers(self.look()).outcomes)
         return state_page(503, "upstream", trouble) if trouble else state_page(200, "ready")
 
     def _metrics(self) -> Response:
@@ -163,7 +163,9 @@ class Bridge:
         self._parts.metrics.set("connections", self._connections.total())
         self._parts.metrics.set("workers", 1)
         self._parts.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
-        return self._parts.metrics.snapshot()
+        snapshot = self._parts.metrics.snapshot()
+        snapshot.outcomes = self._parts.health.outcomes
+        return snapshot
 
     _pages: Final = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from bridge.server.native_messages import Locked
     from bridge.telemetry.log import LogFormat
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRules:
@@ -72,3 +70,5 @@ class BridgeSettings:
     log_format: LogFormat | None = None
     """None: lines for people on a terminal, JSON elsewhere."""
     log_level: str = "info"
+    warnings: tuple[str, ...] = ()
+    """What was tolerated and should be mended, in plain words."""

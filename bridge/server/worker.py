@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.server.config import tls_context
 from bridge.server.house import connector_of, make_bridge, pool_of, secrets_of, upstream_of
+from bridge.server.tls import tls_context
 from bridge.telemetry.log import Log, LogFormat
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ async def serve_worker(
     parent: int | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve until a signal; a second one ends it at once. `ready` is called when clients may come.
+) -> signal.Signals:
+    """Serve until a signal, and give it; a second one ends it at once. `ready` is called when clients may come.
 
     `sheets` are where other workers find our figures; without `parent`, who would replace us, we go down too.
     """
@@ -87,13 +87,12 @@ async def serve_worker(
             if sheets is not None:
                 nursery.start_soon(_keep_house, bridge, sheets, parent or os.getppid())
             ready()
-            async for _ in received:
-                break
+            first = signal.Signals(await anext(received))
             bridge.drain()
             nursery.start_soon(_until_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
-            async for _ in received:
-                nursery.cancel_scope.cancel()
-                break
+            await anext(received)
+            nursery.cancel_scope.cancel()
+    return first
 
 
 def _listener(settings: BridgeSettings, listening: socket.socket) -> trio.abc.Listener[trio.abc.Stream]:

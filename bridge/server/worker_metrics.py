@@ -1,10 +1,12 @@
 """The figures of several workers as one: each writes its own into a private folder, whoever is asked adds them up.
 
-What a worker counted outlives it (counters must never fall); its gauges go with it.
+What a worker counted outlives it (counters must never fall); its gauges go with it. A disk that is full or a folder
+that is gone costs figures and nothing else: no caller is cut off for them.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,7 +45,8 @@ def bury(folder: Path, slot: int, *, restarted: bool) -> None:
         restarts = past.values.setdefault("worker_restarts_total", {}).setdefault("", [0.0])
         restarts[0] += 1
     _write(folder, _PAST, past)
-    file.unlink(missing_ok=True)
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def _name(slot: int) -> str:
@@ -53,8 +56,9 @@ def _name(slot: int) -> str:
 def _write(folder: Path, name: str, snapshot: Snapshot) -> None:
     """Write at once or not at all: somebody may be reading."""
     fresh = folder / f"{name}.new"
-    fresh.write_bytes(msgspec.json.encode(snapshot))
-    fresh.replace(folder / name)
+    with suppress(OSError):
+        fresh.write_bytes(msgspec.json.encode(snapshot))
+        fresh.replace(folder / name)
 
 
 def _read_all(folder: Path, *, without: str, only: tuple[str, ...] | None = None) -> list[Snapshot]:

@@ -7,6 +7,7 @@ on as SIGTERM: the first drains, the second ends. No trio in the watching proces
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -54,11 +55,12 @@ class Workers:
         self._slots = SharedSlots(settings.workers)
         self._running: dict[int, _Worker] = {}
         self._wait = _FIRST_WAIT
-        self._ending = False
+        self._first: signal.Signals | None = None
+        """The signal that we go down for."""
         self._parent = os.getpid()
 
-    def run(self, ready: Callable[[], None]) -> None:
-        """Serve until a signal, and until the last worker is gone."""
+    def run(self, ready: Callable[[], None]) -> signal.Signals:
+        """Serve until a signal, and until the last worker is gone; give the signal."""
         with tempfile.TemporaryDirectory(prefix="sherpa-bridge-") as folder:
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, self._pass_on)
@@ -70,9 +72,10 @@ class Workers:
                 gone = self._running.pop(pid, None)
                 if gone is not None:
                     self._gone(gone, pid, status, Path(folder))
+        return self._first or signal.SIGTERM
 
-    def _pass_on(self, *_: object) -> None:
-        self._ending = True
+    def _pass_on(self, number: int, _frame: object) -> None:
+        self._first = self._first or signal.Signals(number)
         for pid in self._running:
             with suppress(ProcessLookupError):  # it has ended, and was not waited for yet
                 os.kill(pid, signal.SIGTERM)
@@ -80,8 +83,8 @@ class Workers:
     def _gone(self, worker: _Worker, pid: int, status: int, folder: Path) -> None:
         """Bury a worker, and start another one unless we are going down."""
         self._slots.clear(worker.slot)
-        bury(folder, worker.slot, restarted=not self._ending)
-        if self._ending:
+        bury(folder, worker.slot, restarted=self._first is None)
+        if self._first:
             return
         how = os.waitstatus_to_exitcode(status)
         self._log.write("error", "worker.replaced", "A worker died and is replaced", pid=pid, exit=how)
@@ -92,8 +95,8 @@ class Workers:
     def _start(self, slot: int, folder: Path) -> None:
         signals = (signal.SIGTERM, signal.SIGINT)
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # a signal in between would be lost to the new one
-        pid = 0 if self._ending else os.fork()
-        if pid or self._ending:
+        pid = 0 if self._first else os.fork()
+        if pid or self._first:
             if pid:
                 self._running[pid] = _Worker(slot, time.monotonic())
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
@@ -108,12 +111,14 @@ class Workers:
         except BaseException as error:  # noqa: BLE001 - whatever it was, this process must not go on as its parent
             self._log.failure("worker.died", "A worker could not go on", error=error)
         finally:
+            if os.getppid() != self._parent:  # nobody else is left to tidy up
+                shutil.rmtree(folder, ignore_errors=True)
             sys.stderr.flush()
             os._exit(code)
 
     async def _serve(self, slot: int, folder: Path) -> None:
         sheets = Sheets(folder, slot)
-        shared = Shared(slots=self._slots, used=FolderUsed(folder), all_workers=sheets.all_workers)
+        shared = Shared(slots=self._slots, used=FolderUsed(folder), all_workers=sheets.all_workers, now=time.monotonic)
         await serve_worker(
             self._settings,
             self._listening,

@@ -29,6 +29,8 @@ class Snapshot(msgspec.Struct):
     """All figures at one moment: `values[metric][label]`, and for histograms the buckets, then the sum."""
 
     values: dict[str, dict[str, list[float]]] = {}
+    outcomes: list[tuple[float, str]] = []
+    """What this process's last attempts came to: when, and the code of the failure. Not for Prometheus."""
 
 
 class Metrics:
@@ -84,14 +86,16 @@ def _empty(metric: Metric) -> list[float]:
 def add_up(snapshots: Iterable[Snapshot], *, without_gauges: bool = False) -> Snapshot:
     """Add figures of several processes; those of one that is gone come `without_gauges`."""
     total: dict[str, dict[str, list[float]]] = {}
+    outcomes: list[tuple[float, str]] = []
     for snapshot in snapshots:
+        outcomes += () if without_gauges else snapshot.outcomes
         for name, all_ in snapshot.values.items():
             if name not in METRICS or (without_gauges and METRICS[name].kind is Kind.GAUGE):
                 continue
             into = total.setdefault(name, {})
             for label, series in all_.items():
                 into[label] = [a + b for a, b in zip(into.get(label) or _empty(METRICS[name]), series, strict=True)]
-    return Snapshot(total)
+    return Snapshot(total, outcomes)
 
 
 def render(snapshot: Snapshot) -> bytes:

@@ -46,6 +46,7 @@ LINES: Mapping[str, Line] = {
     "response.failed": Line("warning", "A response failed"),
     "response.waits": Line("info", "A response waits for the running one to end"),
     "upstream.error": Line("warning", "OpenAI sent an error event"),
+    "update.refused": Line("warning", "OpenAI refused a session's remembered changes: it is opened without them"),
     "upstream.harmless_error": Line("debug", "OpenAI sent an error event that is known to be harmless"),
     "upstream.late_event": Line("debug", "An event of an earlier session was ignored"),
     "client.interrupted": Line("debug", "The client interrupted the answer"),

@@ -141,6 +141,19 @@ def test_what_is_wrong_is_said_and_exits_2(run: Any, command: str, words: tuple[
     assert "Traceback" not in err
 
 
+def test_everything_that_is_wrong_is_said_at_once(run: Any) -> None:
+    code, _, err = run("check-config", "--simulate", "--host", "0.0.0.0", "--tls-cert", "c", SHERPA_BRIDGE_WORKERS="0")
+    assert code == 2
+    assert "3 settings are wrong" in err
+    assert [name for name in ("--host", "--tls-key", "SHERPA_BRIDGE_WORKERS") if name not in err] == []
+
+
+def test_a_variable_that_is_no_setting_is_said_to_be_none(run: Any) -> None:
+    code, out, err = run("check-config", "--simulate", SHERPA_BRIDGE_PROT="1")
+    assert (code, "The configuration is good." in out) == (0, True)
+    assert "SHERPA_BRIDGE_PROT is no setting; did you mean SHERPA_BRIDGE_PORT" in err
+
+
 def test_a_good_configuration_is_shown_without_its_secrets(run: Any) -> None:
     code, out, _ = run("check-config", "--client-token-env", "T", T=TOKEN, OPENAI_API_KEY="sk-proj-abcdefghijkl0123")
     assert code == 0
@@ -153,9 +166,10 @@ def test_a_ticket_is_printed_alone_and_is_good(run: Any) -> None:
     code, out, err = run("ticket", "--client-token-env", "T", T=TOKEN)
     assert (code, err) == (0, "")
     assert check_ticket(out.strip(), Secret(TOKEN), time.time(), MemoryUsed()) is Verdict.GOOD
-    code, _, err = run("ticket", "--client-token-env", "NOPE")
-    assert code == 2
-    assert "NOPE is not set" in err
+    for name, words in (("NOPE", "is not set"), ("SHORT", "less than 16 characters")):
+        code, out, err = run("ticket", "--client-token-env", name, SHORT="hunter2")
+        assert (code, out) == (2, "")
+        assert words in err
 
 
 def test_a_port_that_is_taken_is_said_so(run: Any, tmp_path: Path) -> None:
@@ -163,6 +177,17 @@ def test_a_port_that_is_taken_is_said_so(run: Any, tmp_path: Path) -> None:
         code, _, err = run("serve", "--simulate", "--port", address.rpartition(":")[2])
         assert code == 2
         assert "cannot listen" in err
+        assert "--port" in err
+        assert "Usage" not in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupt_is_told_from_an_end_by_order(tmp_path: Path, number: int, code: int, workers: str) -> None:
+    with serving("--simulate", "--workers", workers, folder=tmp_path) as (process, address):
+        until(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
+        process.send_signal(number)
+        assert process.wait(10) == code
 
 
 @pytest.mark.slow
@@ -181,11 +206,13 @@ def test_workers_share_a_port_are_replaced_and_go_down_gently(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path) -> None:
-    with serving("--simulate", "--workers", "2", folder=tmp_path) as (process, _):
+    with serving("--simulate", "--workers", "2", folder=tmp_path, TMPDIR=str(tmp_path)) as (process, _):
         workers = until(lambda: len(found := children(process.pid)) == 2 and found)
+        until(lambda: len(list(tmp_path.glob("sherpa-bridge-*/worker-*.figures"))) == 2)
         process.kill()
         process.wait()
         until(lambda: not any(map(is_running, workers)))
+        assert list(tmp_path.glob("sherpa-bridge-*")) == []
 
 
 async def test_sigterm_drains_and_a_second_one_ends_at_once(tmp_path: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
 from bridge.config import Flags
-from bridge.server.config import BridgeFlags, ConfigError, read_bridge_settings, tls_context
+from bridge.server.config import BridgeFlags, ConfigError, read_bridge_settings
 from bridge.server.options import OPTIONS
 from bridge.settings_file import TABLES
 
@@ -174,15 +172,48 @@ def test_beyond_loopback_a_token_or_a_plain_word_is_enough(tmp_path: Path) -> No
     assert read(tmp_path, host="::1").host == "::1"
 
 
-def test_tls_is_1_2_or_later(tmp_path: Path) -> None:
-    issued = trustme.CA().issue_cert("localhost")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    issued.cert_chain_pems[0].write_to_path(cert)
-    issued.private_key_pem.write_to_path(key)
-    assert tls_context(str(cert), str(key)).minimum_version is ssl.TLSVersion.TLSv1_2
-    assert read(tmp_path, tls_cert=str(cert), tls_key=str(key)).tls_cert == str(cert)
-    with pytest.raises(ConfigError, match="cannot be used"):
-        tls_context(str(key), str(cert))
-    key.write_text("nonsense")
-    with pytest.raises(ConfigError, match="cannot be used"):
-        read(tmp_path, tls_cert=str(cert), tls_key=str(key))
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "LocalHost", "127.0.0.1"])
+def test_every_address_of_loopback_is_this_machines_own(tmp_path: Path, host: str) -> None:
+    assert read(tmp_path, host=host).host == host
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    toml = "[bridge]\nmax_sessions = 0\nlocked = ['modle']\ntls_cert = 'cert.pem'\nhost = '0.0.0.0'\n"
+    toml += "[upstream]\nmodel = ''\n"
+    environment = {"SHERPA_BRIDGE_WORKERS": "many", "SHERPA_BRIDGE_ALLOW_ORIGIN": "*, app.test, https://app.test"}
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, toml, environment, port=70000)
+    places = {
+        "--port": "from 0 to 65535, and is 70000",
+        "sherpa.toml, [bridge] max_sessions": "from 1 to 1000000",
+        "SHERPA_BRIDGE_WORKERS": "a whole number",
+        "SHERPA_BRIDGE_ALLOW_ORIGIN: '*'": "wildcard",
+        "SHERPA_BRIDGE_ALLOW_ORIGIN: 'app.test'": "is no origin",
+        "sherpa.toml, [bridge] locked": "did you mean model",
+        "sherpa.toml, [bridge] host": "--client-token-env",
+        "sherpa.toml, [bridge] tls_cert": "needs --tls-key",
+        "sherpa.toml, [upstream] model": "is empty",
+    }
+    lines = {place: next(line for line in caught.value.lines if place in line) for place in places}
+    assert [place for place, words in places.items() if words not in lines[place]] == []
+    assert len(caught.value.lines) == len(places)
+
+
+def test_a_variable_that_is_no_setting_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    settings = read(tmp_path, environment={"SHERPA_BRIDGE_PROT": "1", "SHERPA_OTHER": "1"})
+    [warning] = settings.warnings
+    assert warning.startswith("SHERPA_BRIDGE_PROT is no setting; did you mean SHERPA_BRIDGE_PORT")
+    assert settings.port == 8765
+
+
+def test_what_kubernetes_says_of_a_service_of_our_name_is_not_meant_for_us(tmp_path: Path) -> None:
+    environment = {
+        "SHERPA_BRIDGE_PORT": "tcp://10.0.0.7:8765",
+        "SHERPA_BRIDGE_SERVICE_HOST": "10.0.0.7",
+        "SHERPA_BRIDGE_SERVICE_PORT": "8765",
+        "SHERPA_BRIDGE_SERVICE_PORT_HTTP": "8765",
+        "SHERPA_BRIDGE_PORT_8765_TCP": "tcp://10.0.0.7:8765",
+        "SHERPA_BRIDGE_PORT_8765_TCP_ADDR": "10.0.0.7",
+    }
+    settings = read(tmp_path, "[bridge]\nport = 9000\n", environment)
+    assert (settings.port, settings.warnings) == (9000, ())

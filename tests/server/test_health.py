@@ -24,7 +24,17 @@ def test_nothing_is_wrong_until_something_went_wrong() -> None:
     assert Health(Clock()).trouble() is None
 
 
-@pytest.mark.parametrize("code", ["AUTHENTICATION_FAILED", "ACCESS_DENIED", "QUOTA_EXHAUSTED", "UPSTREAM_UNAVAILABLE"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AUTHENTICATION_FAILED",
+        "ACCESS_DENIED",
+        "DIALECT_REFUSED",
+        "QUOTA_EXHAUSTED",
+        "UPSTREAM_UNAVAILABLE",
+        "CONNECTION_LOST",
+    ],
+)
 def test_three_failures_in_a_row_are_trouble(code: str) -> None:
     health = Health(Clock())
     failed(health, code, 2)
@@ -60,3 +70,17 @@ def test_the_verdict_ages_or_nobody_would_find_out_that_it_is_over() -> None:
     assert health.trouble() is None
     failed(health, "UPSTREAM_UNAVAILABLE")
     assert health.trouble() is None
+
+
+def test_several_processes_are_judged_as_one() -> None:
+    clock = Clock()
+    one, two = Health(clock), Health(clock)
+    for health in (one, two, one):
+        clock.now += 1
+        failed(health, "QUOTA_EXHAUSTED")
+    everybodys = two.outcomes + one.outcomes
+    assert (one.trouble(), two.trouble()) == (None, None)
+    assert one.trouble(everybodys) == two.trouble(everybodys) == "QUOTA_EXHAUSTED"
+    clock.now += 1
+    two.note("c", Note("session.ready", {}))
+    assert one.trouble(two.outcomes + one.outcomes) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.server.worker_metrics import Sheets, bury
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.metrics import Metrics, Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,3 +62,17 @@ def test_what_was_shown_once_is_not_lost_with_the_worker_that_showed_it(tmp_path
     bury(tmp_path, 0, restarted=True)
     after = Sheets(tmp_path, 1).all_workers(Metrics().snapshot())
     assert after.values["clients_total"] == shown.values["clients_total"] == {"native": [3]}
+
+
+def test_what_attempts_came_to_is_told_by_all_and_goes_with_the_dead(tmp_path: Path) -> None:
+    Sheets(tmp_path, 1).write(Snapshot(outcomes=[(1.0, "QUOTA_EXHAUSTED")]))
+    own = Snapshot(outcomes=[(2.0, "")])
+    assert Sheets(tmp_path, 0).all_workers(own).outcomes == [(2.0, ""), (1.0, "QUOTA_EXHAUSTED")]
+    bury(tmp_path, 1, restarted=True)
+    assert Sheets(tmp_path, 0).all_workers(own).outcomes == [(2.0, "")]
+
+
+def test_a_folder_that_cannot_be_written_costs_the_others_figures_and_nothing_else(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    assert Sheets(gone, 0).all_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]
+    bury(gone, 0, restarted=True)
