@@ -44,6 +44,7 @@ _STRUCTURE = frozenset(
             "cause",
             "refusal",
             "closeReason",
+            "during",
         ),
     }
 )

@@ -28,6 +28,8 @@ _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _TEXTS = frozenset({"response.output_text.delta", "response.output_audio_transcript.delta"})
 #: A bridge's own messages that say that the upstream session is another one from here on.
 _AFRESH = frozenset({"reconnecting", "session_initializing"})
+#: A bridge's word at its native door that the session was lost and opened again; it is no fault of its own.
+_NOT_RESTORED = "session_not_restored"
 
 
 @dataclass(slots=True)
@@ -108,8 +110,8 @@ class Account:
     repeated: list[int] = field(default_factory=list)
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """Rules of order that were broken: entry, rule, what was seen."""
-    fresh_sessions: int = 0
-    """How often a bridge had to open another upstream session."""
+    lost: list[tuple[int, str]] = field(default_factory=list)
+    """Where a bridge lost its upstream session and opened another one, and what it says of that."""
     _order: Order = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +155,12 @@ class Account:
                 self.turns.append(entry.at)
         return False
 
+    def _failed(self, index: int, error: Mapping[str, Any]) -> None:
+        if is_of_bridge(error) and error.get("code") == _NOT_RESTORED:
+            self.lost.append((index, str(error.get("message") or "")))
+        else:
+            self.errors.append(Failure(index, error))
+
     def answer(self, name: object, at: float) -> Answer:
         """Give the response of this id; a new one where nothing announced it, so that none is lost from view."""
         return self.answers.setdefault(str(name), Answer(str(name), at))
@@ -173,7 +181,8 @@ class Account:
         if entry.type == "session_ready":
             self.ready(entry.at, index)
         if entry.type in _AFRESH and self.opened_at is not None:
-            self.fresh_sessions += entry.type == "reconnecting"
+            if entry.type == "reconnecting":
+                self.lost.append((index, str(entry.event.get("reason") or "")))
             self._order.restart()
         return True
 
@@ -190,11 +199,16 @@ class Account:
             broken.append((OF_WORDS, ""))
         self.broken += [(index, rule, message) for rule, message in broken]
         if name == "error":
-            self.errors.append(Failure(index, _inner(event, "error")))
+            self._failed(index, _inner(event, "error"))
             return False
         if (take := _TAKERS.get(name)) is not None:
             take(self, entry, index)
         return True
+
+
+def is_of_bridge(error: Mapping[str, Any]) -> bool:
+    """Whether a native error is a bridge's own word, not the service's."""
+    return error.get("type") == "bridge_error"
 
 
 def _inner(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

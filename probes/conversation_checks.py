@@ -16,7 +16,7 @@ from bridge.protocol.order import RULES
 from bridge.protocol.refusals import refusal_for_error
 from probes import problems_events as problems
 from probes.capture import Finished, Silent
-from probes.conversation_account import COMPLETED, HARMLESS
+from probes.conversation_account import COMPLETED, HARMLESS, is_of_bridge
 from probes.conversation_measured import holes
 from probes.conversation_order import OF_WORDS
 from probes.findings import Row, seen
@@ -114,6 +114,8 @@ def check_events(facts: Facts) -> Judged:
 def later_errors(facts: Facts) -> list[Failure]:
     """Give the errors of a session that was ready; a bridge's word on an answer that failed is told by that answer."""
     account = facts.account
+    if account.ready_at is None:
+        return []
     failed = {answer.id for answer in account.done if answer.status != COMPLETED}
     return [e for e in account.errors if e.index > account.ready_index and not _tells_again(e, failed)]
 
@@ -144,18 +146,27 @@ def _errors(facts: Facts, errors: list[Failure]) -> list[Judged]:
     if not errors:
         return []
     first = errors[0]
-    if len(errors) >= _STORM:
+    count = sum(1 + _suppressed(error) for error in errors)
+    if count >= _STORM:
         codes = Counter(facts.shown(error.error.get("code") or error.error.get("type"), 60) for error in errors)
         told = ", ".join(f"{code} x{count}" for code, count in codes.most_common(3))
-        storm = EVENTS.problem(problems.ERROR_STORM, seen("", f"{len(errors)} errors: {told}"))
+        storm = EVENTS.problem(problems.ERROR_STORM, seen("", f"{count} errors: {told}"))
         return [Judged(storm, first.index)]
     return [Judged(error_finding(EVENTS, facts, first), first.index)]
+
+
+def _suppressed(failure: Failure) -> int:
+    """How many others a bridge's error stands for: it shows its clients one in two seconds."""
+    count = failure.error.get("suppressed")
+    return count if isinstance(count, int) and count > 0 else 0
 
 
 def error_finding(row: Row, facts: Facts, failure: Failure, lead: str = "error", *more: Evidence) -> Finding:
     """Make the finding of an error, native or a bridge's."""
     if not failure.native:
         return facts.words.bridge_said(row, failure.error)
+    if is_of_bridge(failure.error):
+        return facts.words.bridge_said(row, {"type": "error", "error": failure.error})
     return facts.words.refused(row, refusal_for_error(failure.error), *said_of(facts, lead, failure.error), *more)
 
 

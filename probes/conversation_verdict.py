@@ -15,6 +15,7 @@ from bridge.protocol.refusals import refusal_for_close, refusal_for_error
 from probes import problems_events as problems
 from probes import problems_service as service
 from probes.capture import Closed, Finished, Refused, Silent, Stopped, TooMuch
+from probes.conversation_account import is_of_bridge
 from probes.conversation_checks import (
     PROBE,
     Judged,
@@ -122,7 +123,7 @@ def _not_opened(facts: Facts) -> Judged:
     if facts.header.connected_at is None:
         return Judged(SESSION.skipped("no connection"), math.inf)
     if account.errors:
-        return Judged(_refused(SESSION, facts, account.errors[0], "first frame: error"), account.errors[0].index)
+        return Judged(_refused(SESSION, facts, _telling(account.errors), "first frame: error"), account.errors[0].index)
     if account.unreadable:
         index, why = account.unreadable[0]
         broken = any("JSON that is" in told for _, told in account.unreadable)
@@ -133,7 +134,7 @@ def _not_opened(facts: Facts) -> Judged:
     if account.named:
         first = facts.shown(next(iter(account.named)), 80)
         return Judged(SESSION.problem(service.NOT_REALTIME, seen("first frame", first)), facts.end)
-    told = seen("", f"no frame within {facts.header.timeout:g} s")
+    told = seen("", f"no session.created within {facts.header.timeout:g} s")
     return Judged(SESSION.problem(service.NO_FIRST_FRAME, told), facts.end)
 
 
@@ -146,17 +147,21 @@ def check_ready(facts: Facts) -> Judged:
     if account.opened_at is None:
         return Judged(READY.skipped("no session"), math.inf)
     if isinstance(facts.ending, Refused) and account.errors:
-        last = account.errors[-1]
-        return Judged(_update_refused(facts, last), last.index)
+        return Judged(_update_refused(facts, _telling(account.errors)), account.errors[0].index)
     if isinstance(facts.ending, Closed):
         return Judged(_closed(READY, facts, facts.ending, "closed while the configuration was on its way"), facts.end)
     told = seen("", f"no session.updated within {facts.header.timeout:g} s")
     return Judged(READY.problem(service.NOT_CONFIRMED, told), facts.end)
 
 
+def _telling(errors: list[Failure]) -> Failure:
+    """Pick the error that says why: a bridge tells first what it gives up, and then the reason."""
+    return next((error for error in reversed(errors) if error.error.get("code") != "audio_dropped"), errors[0])
+
+
 def _update_refused(facts: Facts, failure: Failure) -> Finding:
     refusal = refusal_for_error(failure.error)
-    if not failure.native or refusal.fatal:
+    if not failure.native or is_of_bridge(failure.error) or refusal.fatal:
         return _refused(READY, facts, failure, "session.update: error")
     code, message = (facts.shown(failure.error.get(name) or "-", 300) for name in ("code", "message"))
     told = (seen("", f"session.update: error {code}"), seen("message", message), seen("means", refusal.title))
@@ -181,6 +186,8 @@ def _closed(row: Row, facts: Facts, closed: Closed, when: str) -> Finding:
 
 def check_end(facts: Facts) -> Judged:
     """Nobody ended the session but the script."""
+    if facts.account.lost:
+        return _lost(facts)
     match facts.ending:
         case Closed() as closed:
             last = facts.shown(next(reversed(facts.account.named), "the upgrade"), 80)
@@ -188,17 +195,20 @@ def check_end(facts: Facts) -> Judged:
         case TooMuch(bound=bound):
             return Judged(END.problem(problems.TOO_MUCH, seen("", f"the bound is {bound}")), facts.end)
         case Finished(at=at):
-            return Judged(_ended(facts, at))
+            return Judged(END.passed(f"closed by the script after {at:.1f} s"))
         case Silent() | Stopped() | Refused():
             return Judged(END.skipped("the script did not come to its end"), math.inf)
         case _:
             assert_never(facts.ending)
 
 
-def _ended(facts: Facts, at: float) -> Finding:
-    if facts.account.fresh_sessions:
-        return END.problem(problems.RECONNECTED, seen("", f"{facts.account.fresh_sessions} times in {at:.1f} s"))
-    return END.passed(f"closed by the script after {at:.1f} s")
+def _lost(facts: Facts) -> Judged:
+    """A bridge lost its session: a warning where the script came to its end all the same, else the cause of it all."""
+    (index, why), count = facts.account.lost[0], len(facts.account.lost)
+    told = (seen("", f"lost {facts.when(index)}, {count} in all"), seen("reason", facts.shown(why)))
+    if isinstance(facts.ending, Finished):
+        return Judged(END.problem(problems.RECONNECTED, *told))
+    return Judged(END.problem(problems.RECONNECTED, *told, severity=Severity.FAIL), index)
 
 
 #: The rows, in order.

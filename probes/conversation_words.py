@@ -67,8 +67,8 @@ class BridgeWords:
         return error_told(row, self.target, message)
 
 
-def words_of_kept(secrets: Secrets | None = None) -> Words:
-    """Give the words for a session that is read from a file: nothing is known of who held it."""
+def plain_words(secrets: Secrets | None = None) -> Words:
+    """Give the words for a session of which nothing is known but itself: it is read from a file."""
     nobody = parse_url("ws://127.0.0.1/")
     target = BridgeTarget(
         url="", door=Door.CLIENT, token=None, timeout=0.0, secrets=secrets or Secrets(), endpoint=nobody

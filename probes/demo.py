@@ -8,61 +8,108 @@ Not a probe: it judges nothing but the order of the events, and looks at no serv
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
 import textwrap
-from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 from rich.console import Console
 
 from bridge.protocol.audio import ms_of
-from bridge.protocol.wav import read_wav, write_wav
+from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.wav import write_wav
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.dial import dial
-from probes.spoken_turn import SpokenTurn, spoken_turn
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Moment
+from bridge.upstream.upstream import upstream_at
+from probes.capture import Finished
+from probes.conversation import Recorder, perform
+from probes.conversation_account import Account
+from probes.conversation_measured import moment
+from probes.redact import Secrets
+from probes.scripts import SCRIPTS, question
+from probes.speaking_native import NativeSpeaker
+from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from reports.text import milliseconds
 from reports.timeline import Folding, line
 
+if TYPE_CHECKING:
+    from bridge.simulator.embedded import Running
+    from bridge.upstream.dial import Upgraded
+    from probes.capture import Ending, Entry
+
 _SENTENCE = "probes/data/question.wav"
+_MODEL = "gpt-realtime-2.1"
 _LONGEST_SECONDS = 60.0
+_ANSWER_SECONDS = 10.0
 _COLUMNS = 80
 
 
 async def demo(console: Console, answer: Path, pace: float) -> int:
     """Speak, show, and keep the answer; gives the exit code."""
-    pcm = read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm
+    pcm = question()
     console.print(f"\nA spoken turn through the simulator: {_SENTENCE}, {ms_of(len(pcm)) / 1000:.1f} s of speech\n")
     folding = Folding()
 
-    def show(moment: Moment) -> None:
-        for finished in folding.add(moment):
+    def show(entry: Entry) -> None:
+        for finished in folding.add(moment(entry, show_content=True)):
             console.print(line(finished, min(console.width, _COLUMNS)))
 
+    account = Account(Dialect.GA)
+    recorder = Recorder(account=account, secrets=Secrets(), show_content=True, on_entry=show)
     with trio.fail_after(_LONGEST_SECONDS):
         async with open_simulator(Settings(pace=pace)) as simulator:
-            url = f"{simulator.websocket_url}?model=gpt-realtime-2.1"
-            credential = ("authorization", f"Bearer {simulator.api_key.reveal()}")
-            connected = await dial(url, headers=[credential])
-            async with connected.link as link:
-                turn = await spoken_turn(link, pcm, show)
-    await trio.Path(answer).write_bytes(write_wav(turn.audio))
-    _sum_up(console, turn, answer)
-    return EXIT_FAILED if turn.violations else EXIT_OK
+            script = SCRIPTS["audio"]
+            ending = await perform(_speaker(simulator), script, recorder, timeout=_ANSWER_SECONDS)
+    for rest in folding.rest():
+        console.print(line(rest, min(console.width, _COLUMNS)))
+    await trio.Path(answer).write_bytes(write_wav(_sound(recorder.entries)))
+    wrong = faults(account, ending)
+    _sum_up(console, recorder, answer, wrong)
+    return EXIT_FAILED if wrong else EXIT_OK
 
 
-def _sum_up(console: Console, turn: SpokenTurn, answer: Path) -> None:
-    ready, sound = milliseconds(turn.marks.get("ready")), milliseconds(turn.seconds_between("spoken", "audio"))
+def _speaker(simulator: Running) -> NativeSpeaker:
+    upstream = upstream_at(simulator.base_url, simulator.api_key)
+
+    async def connect(kind: Kind) -> Upgraded:
+        return await dial(upstream.socket_url(_MODEL, kind), headers=upstream.socket_headers())
+
+    return NativeSpeaker(connect)
+
+
+def faults(account: Account, ending: Ending) -> list[str]:
+    """Say what was not as the protocol has it."""
+    found = [f"{rule}: {message}" for _, rule, message in account.broken]
+    return found if isinstance(ending, Finished) else [*found, f"the turn did not come to its end: {ending}"]
+
+
+def _texts(entries: list[Entry], ending: str) -> str:
+    found = (entry.event.get("transcript") for entry in entries if entry.type.endswith(ending))
+    return " ".join(text for text in found if isinstance(text, str))
+
+
+def _sound(entries: list[Entry]) -> bytes:
+    pieces = (entry.event["delta"] for entry in entries if entry.who == "server" and entry.audio_ms)
+    return b"".join(base64.b64decode(piece) for piece in pieces)
+
+
+def _sum_up(console: Console, recorder: Recorder, answer: Path, wrong: list[str]) -> None:
+    account, entries = recorder.account, recorder.entries
+    spoken = account.turns[0] if account.turns else None
+    first = next((one.audio[0][0] for one in account.answers.values() if one.audio), None)
+    sound = None if first is None or spoken is None else first - spoken
+    measured = f"ready {milliseconds(account.ready_at)} after connecting; "
     rows = [
-        ("heard", f"{turn.heard} (the sentence and the silence that ends it)"),
-        ("answered", turn.answer),
-        ("listen", f"{answer}  ({ms_of(len(turn.audio)) / 1000:.1f} s)"),
-        ("measured", f"ready {ready} after connecting; first sound {sound} after the last word"),
-        *(("FAIL", f"{violation.rule}: {violation.message}") for violation in turn.violations),
+        ("heard", f"{_texts(entries, 'transcription.completed')} (the sentence and the silence that ends it)"),
+        ("answered", _texts(entries, "audio_transcript.done")),
+        ("listen", f"{answer}  ({ms_of(len(_sound(entries))) / 1000:.1f} s)"),
+        ("measured", f"{measured}first sound {milliseconds(sound)} after the last word"),
+        *(("FAIL", told) for told in wrong),
     ]
-    if not turn.violations:
+    if not wrong:
         rows.append(("order", "every event stood where the protocol has it"))
     console.print()
     for label, text in rows:

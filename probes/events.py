@@ -16,6 +16,7 @@ from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial import dial
 from probes.advice import advice
 from probes.conversation_run import Talk, converse, script_named
+from probes.conversation_words import plain_words
 from probes.findings import seen
 from probes.problems_service import UPGRADE_NO_ANSWER
 from probes.speaking_native import NativeSpeaker
@@ -110,8 +111,8 @@ class ServiceWords:
         return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advice(refusal, visit.clues(headers))))
 
     def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
-        """A service has no words but its own."""
-        raise AssertionError(f"{row.check}: a service sends native events only, not {message.get('type')}")
+        """What was taken for a service is a bridge."""
+        return plain_words(self.target.secrets).bridge_said(row, message)
 
     def _fix(self, refusal: Refusal, fix: str) -> str:
         if refusal.slug != "BETA-DISABLED":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bridge.protocol.dialects import Dialect, Kind
+from bridge.upstream.endpoint import parse_url
 from probes.bridge_target import Door
 from probes.conversation_run import Talk, converse, script_named
 from probes.conversation_words import BridgeWords
@@ -60,7 +63,15 @@ def _speaker(target: BridgeTarget) -> Speaker:
     if target.door is Door.CLIENT:
         return SpeakingClient(target)
 
-    async def connect(_kind: Kind) -> Upgraded:
-        return await target.dial()
+    async def connect(kind: Kind) -> Upgraded:
+        return await (_transcribing(target) if kind is Kind.TRANSCRIPTION else target).dial()
 
     return NativeSpeaker(connect)
+
+
+def _transcribing(target: BridgeTarget) -> BridgeTarget:
+    """Give the address of the same door that opens transcription sessions: an intent, and no model beside it."""
+    parts = urlsplit(target.url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in ("model", "intent")]
+    url = parts._replace(query=urlencode([*query, ("intent", "transcription")])).geturl()
+    return replace(target, url=url, endpoint=parse_url(url))

@@ -8,7 +8,7 @@ import trio
 
 from probes.capture import CaptureError, read_capture
 from probes.conversation_run import told_of
-from probes.conversation_words import words_of_kept
+from probes.conversation_words import plain_words
 from probes.redact import Secrets
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def events_kept(path: Path, *, show_content: bool = False) -> AsyncGenerat
     """Read a capture and judge it. Raises CaptureError, in one plain line, for what is no whole capture."""
     capture = await trio.to_thread.run_sync(read_capture, path)
     try:
-        for told in told_of(capture, words_of_kept(), Secrets(), show_content=show_content):
+        for told in told_of(capture, plain_words(), Secrets(), show_content=show_content):
             yield told
     except CaptureError as error:
         raise CaptureError(f"{path}: {error}") from None

@@ -133,6 +133,3 @@ NOTHING_KEPT = _Events(
     "Mend what the failed row names, then run it again",
     severity=Severity.INFO,
 )
-
-#: All of them, for whoever explains codes.
-PROBLEMS: tuple[Problem, ...] = tuple(value for value in globals().values() if isinstance(value, Problem))

@@ -3,16 +3,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 import pytest
 import trio
 
+from bridge.protocol.audio import chunks
 from bridge.protocol.tracer import TracerSource
 from bridge.simulator.embedded import Running, open_simulator
 from bridge.simulator.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.transport.link import LinkClosed
 from bridge.upstream.dial import dial
-from probes.spoken_turn import spoken_turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,7 +93,11 @@ async def test_what_arrived_is_read_back_tracer_audio_included(simulator: Runnin
     connected = await connect(simulator, "sk-caller")
     async with connected.link as link:
         with trio.fail_after(20):
-            await spoken_turn(link, TracerSource(42).speech(300))
+            await link.send_text(b'{"type":"session.update","session":{"type":"realtime"}}')
+            for chunk in chunks(TracerSource(42).speech(300), 20):
+                await link.send_text(msgspec.json.encode({"type": "input_audio_buffer.append", "audio": chunk}))
+            while "session.updated" not in str(await link.receive()):
+                pass
     body = (await call(simulator, "GET", "/_sim/arrivals?key=sk-caller")).json()
     (session,) = body["sessions"]
     assert session["counts"]["session.update"] == 1

@@ -10,51 +10,14 @@ import pytest
 import trio
 from rich.console import Console
 
-from bridge.protocol.tracer import TracerCount, TracerSource
+from bridge.protocol.dialects import Dialect
 from bridge.protocol.wav import read_wav
-from bridge.simulator.embedded import open_simulator
-from bridge.simulator.settings import Settings
-from bridge.transport.link import LinkClosed
-from bridge.upstream.dial import dial
-from probes.demo import demo
-from probes.spoken_turn import SpokenTurn, spoken_turn
+from probes.capture import Closed, Finished
+from probes.conversation_account import Account
+from probes.demo import demo, faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-
-async def a_turn(settings: Settings, pcm: bytes, key: str = "sk-test") -> tuple[SpokenTurn, Mapping[int, TracerCount]]:
-    async with open_simulator(settings) as simulator:
-        url = f"{simulator.websocket_url}?model=gpt-realtime-2.1"
-        connected = await dial(url, headers=[("authorization", f"Bearer {key}")])
-        async with connected.link as link:
-            turn = await spoken_turn(link, pcm)
-        tracer = simulator.arrivals.tracer(key).report()
-        return turn, tracer
-
-
-async def test_a_turn_is_heard_whole_and_answered_in_order() -> None:
-    pcm = TracerSource(7).speech(400)
-    with trio.fail_after(20):
-        turn, tracer = await a_turn(Settings(pace=50), pcm)
-    assert tracer[7].received_ms == 400
-    assert tracer[7].clean
-    assert turn.violations == []
-    assert turn.heard.startswith("Simulated transcript of a turn of")
-    assert turn.answer.startswith("I heard")
-    assert len(turn.audio) > 48_000
-    marks = [turn.marks[name] for name in ("created", "ready", "spoken", "audio", "done")]
-    assert marks == sorted(marks)
-    first_audio = turn.seconds_between("spoken", "audio")
-    assert first_audio is not None
-    assert 0.2 < first_audio < 5
-    assert turn.seconds_between("spoken", "nothing") is None
-
-
-async def test_a_session_that_ends_in_the_middle_ends_the_turn() -> None:
-    with trio.fail_after(20), pytest.RaisesGroup(LinkClosed, flatten_subgroups=True, allow_unwrapped=True):
-        await a_turn(Settings(pace=50), TracerSource(1).speech(800), key="sk-scenario-dropped-mid-append")
 
 
 async def test_the_demo_keeps_an_answer_that_can_be_listened_to(tmp_path: Path) -> None:
@@ -64,9 +27,18 @@ async def test_the_demo_keeps_an_answer_that_can_be_listened_to(tmp_path: Path) 
         assert await demo(console, answer, pace=50) == 0
     shown = console.export_text()
     assert "every event stood where the protocol has it" in shown
+    assert "I heard 3.3 seconds of speech" in " ".join(shown.split())
     assert read_wav(answer).ms > 2000
     assert max(map(len, shown.splitlines())) <= 80
     console.file.close()
+
+
+def test_a_turn_that_was_cut_or_broke_a_rule_is_no_success() -> None:
+    account = Account(Dialect.GA)
+    assert faults(account, Finished(at=1.0)) == []
+    assert "did not come to its end" in faults(account, Closed(at=1.0, code=1011, reason="", by_peer=True))[0]
+    account.broken.append((1, "a-rule", "what was seen"))
+    assert faults(account, Finished(at=1.0)) == ["a-rule: what was seen"]
 
 
 @pytest.mark.slow
