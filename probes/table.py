@@ -51,5 +51,7 @@ PROBES: Mapping[str, Probe] = {
     for probe in (
         Probe("access", "can this key open a session here?"),
         Probe("models", "which realtime models can this key use, and which of them retire?", needs=("access:model",)),
+        Probe("events", "does a session emit the right events in the right order?", needs=("access",)),
+        Probe("smoke", "may this be deployed?"),
     )
 }  # fmt: skip

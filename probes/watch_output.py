@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, TextIO
 
-from probes.output import CannotShowError, cannot_show, silence
+from reports.output import CannotShowError, cannot_show, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

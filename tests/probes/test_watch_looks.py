@@ -11,8 +11,9 @@ from bridge.config import ConfigError
 from bridge.secret import Secret
 from probes.redact import Secrets
 from probes.simulated import open_simulated_target
+from probes.table import PROBES
 from probes.usage import UsageError
-from probes.watch_looks import Wanted, afresh, check_modules, named_targets, probes_of
+from probes.watch_looks import MODULES, Wanted, afresh, check_modules, named_targets, probes_of
 from reports.model import Severity
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ KEY = "sk-proj-0123456789abcdefghijKLMN"
 def test_modules_are_probes_by_name_each_once_and_in_order() -> None:
     assert probes_of(["models", "access"]) == ("access", "models")
     assert probes_of(["models", "models"]) == ("models",)
+    assert {name for names in MODULES.values() for name in names} <= set(PROBES)
 
 
 def test_a_module_that_there_is_not_is_refused_with_those_that_are() -> None:

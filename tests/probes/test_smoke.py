@@ -1,0 +1,84 @@
+"""The gate at the simulator: a healthy service passes without a warning, each failure is told once, by its cause."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.config import Flags
+from probes.command import Options, Outcome, run_command
+from probes.openings import Both, service, service_and_bridge
+from probes.smoke import smoke
+from reports.model import Severity
+from tests.probes.expected import EXPECTED, Expected
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from probes.table import Told
+
+FAILING = {name: expected for name, expected in EXPECTED.items() if expected.code}
+
+
+def look(folder: Path, scenario: str, *, timeout: float = 5.0, require: tuple[str, ...] = ()) -> Outcome:
+    options = Options(flags=Flags(timeout=timeout), simulate=scenario)
+    return run_command(
+        "sherpa-probe smoke", partial(smoke, require=require), options, {}, opening=service(), folder=folder
+    )
+
+
+def told(outcome: Outcome, *severities: Severity) -> list[tuple[str, str]]:
+    return [(finding.probe, finding.code) for finding in outcome.report.findings if finding.severity in severities]
+
+
+def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) -> None:
+    outcome = look(tmp_path, "good")
+    assert told(outcome, Severity.FAIL, Severity.ERROR, Severity.WARNING, Severity.SKIPPED) == []
+    assert {finding.probe for finding in outcome.report.findings} == {"access", "models", "events"}
+    assert outcome.exit_code == 0
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_path: Path, name: str) -> None:
+    expected: Expected = FAILING[name]
+    outcome = look(tmp_path, name, timeout=expected.patience)
+    assert told(outcome, Severity.FAIL, Severity.ERROR) == [("access", expected.code)]
+    assert told(outcome, Severity.WARNING) == [("access", code) for code in expected.warnings]
+    skipped = {finding.probe: finding for finding in outcome.report.findings if finding.check == "all"}
+    assert skipped["events"].title == f"skipped: access failed at {expected.check}"
+    assert ("models" in skipped) == (expected.check in ("name", "tcp, tls", "key", "model"))
+    assert outcome.exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["mint-404", "beta-server"])
+def test_what_access_warns_of_is_told_once_and_nothing_fails(tmp_path: Path, name: str) -> None:
+    outcome = look(tmp_path, name)
+    assert told(outcome, Severity.WARNING) == [("access", code) for code in EXPECTED[name].warnings]
+    assert told(outcome, Severity.FAIL, Severity.ERROR, Severity.SKIPPED) == []
+
+
+def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path) -> None:
+    def both(at: Both) -> AsyncGenerator[Told, None]:
+        return smoke(at.target, bridge=at.bridge)
+
+    outcome = run_command(
+        "sherpa-probe smoke",
+        both,
+        Options(simulate="invalid-key"),
+        {},
+        opening=service_and_bridge("http://127.0.0.1:9", None),
+        folder=tmp_path,
+    )
+    assert sorted(told(outcome, Severity.FAIL, Severity.ERROR)) == [
+        ("access", "ACCESS-KEY-REFUSED"),
+        ("bridge", "BRIDGE-NOTHING-LISTENING"),
+    ]
+    assert outcome.report.target[-1].value.startswith("ws://127.0.0.1:9/")
+
+
+def test_a_required_model_that_is_missing_fails_beside_a_good_session(tmp_path: Path) -> None:
+    outcome = look(tmp_path, "good", require=("gpt-realtime-2.1-mni",))
+    assert told(outcome, Severity.FAIL) == [("models", "MODELS-MODEL-NOT-LISTED")]
