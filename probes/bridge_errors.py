@@ -52,8 +52,13 @@ async def provoke(visit: BridgeVisit) -> Finding:
     try:
         return await _provoke(visit)
     except LinkClosed as closed:
-        visit.gone = True
-        return ERRORS.problem(bridge.ERROR_FATAL, seen("", visit.shown(f"the socket was closed: {closed}", 200)))
+        return fatal(visit, closed)
+
+
+def fatal(visit: BridgeVisit, closed: LinkClosed) -> Finding:
+    """The socket ended in answer to a bad message."""
+    visit.gone = True
+    return ERRORS.problem(bridge.ERROR_FATAL, seen("", visit.shown(f"the socket was closed: {closed}", 200)))
 
 
 async def _provoke(visit: BridgeVisit) -> Finding:

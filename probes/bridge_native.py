@@ -9,7 +9,9 @@ import trio
 
 from bridge.protocol.dialects import Dialect, detect_dialect
 from bridge.protocol.shapes import to_flat
+from bridge.transport.link import LinkClosed
 from probes import problems_bridge as bridge
+from probes.bridge_errors import ERRORS, fatal
 from probes.bridge_refusals import error_told
 from probes.bridge_session import EARLY_MS, chunks_of
 from probes.bridge_visit import CREATED, UPDATED
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from probes.bridge_visit import BridgeVisit
     from reports.model import Finding
 
-SESSION, ERRORS = Row("bridge", "session"), Row("bridge", "errors")
+SESSION = Row("bridge", "session")
 
 #: Nobody announces attempts here: a bridge may need three of them, with waits between them, before anything is said.
 _FIRST_WORD = 4.0
@@ -76,6 +78,13 @@ def begin_late(visit: BridgeVisit) -> Finding:
 
 async def provoke(visit: BridgeVisit) -> Finding:
     """Send what is no JSON, and see a native error, and a session that goes on."""
+    try:
+        return await _provoke(visit)
+    except LinkClosed as closed:
+        return fatal(visit, closed)
+
+
+async def _provoke(visit: BridgeVisit) -> Finding:
     await visit.say_raw("this is no JSON", "(text that is no JSON)")
     event = await visit.wait_for("error", stops=frozenset())
     error = event.get("error")

@@ -76,9 +76,11 @@ def no_way(row: Row, target: BridgeTarget, failed: DialFailed) -> Finding:
 
 def in_words_of_bridges(finding: Finding) -> Finding:
     """Name the option by which a bridge is given, where the shared words speak of a base URL."""
-    return replace(
-        finding, **{name: getattr(finding, name).replace("the base URL", "--url") for name in ("cause", "fix")}
-    )
+    return replace(finding, cause=_of_bridges(finding.cause), fix=_of_bridges(finding.fix))
+
+
+def _of_bridges(text: str) -> str:
+    return text.replace("the base URL", "--url").replace("a base URL", "a --url")
 
 
 def proxy_evidence(target: BridgeTarget) -> tuple[Evidence, ...]:

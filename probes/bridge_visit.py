@@ -64,6 +64,7 @@ class BridgeVisit:
     target: BridgeTarget
     began: float = field(default_factory=trio.current_time)
     opened: Opened | None = None
+    opened_at: float = 0.0
     link: Link | None = None
     connect_seconds: float | None = None
     """Name, TCP, TLS and upgrade together."""

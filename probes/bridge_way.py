@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
+import trio
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial import DialFailed, default_tls, resolve
@@ -32,6 +33,8 @@ _FEW_DAYS = 7
 _SHOWN_ADDRESSES = 3
 #: So much of a page is read; what pages about health say fits in a line.
 _PAGE_BYTES = 16 * 1024
+#: A connection that has waited longer for its turn may be dead by then.
+_STALE_SECONDS = 2.0
 _OK, _NOT_READY = 200, 503
 
 
@@ -65,21 +68,22 @@ async def connect(visit: BridgeVisit) -> Finding:
     """Open TCP, and TLS where the address is secure; the connection is kept for the upgrade."""
     target = visit.target
     try:
-        visit.opened = await target.connect()
+        opened = await target.connect()
     except DialFailed as failed:
         return no_way(TCP, target, failed)
-    evidence = (seen("address", visit.opened.address), *proxy_evidence(target))
-    if visit.opened.tls is None:
+    visit.opened, visit.opened_at = opened, trio.current_time()
+    evidence = (seen("address", opened.address), *proxy_evidence(target))
+    if opened.tls is None:
         if is_near(target.host):
             return TCP.passed("connected; plain, no TLS", *evidence)
         told = told_of(TCP, way.NO_TLS, seen("", f"plain, to {target.host}"), *evidence, host=target.host)
         return in_words_of_bridges(told)
-    days = _days_left(visit.opened)
+    days = _days_left(opened)
     told_days = "" if days is None else f", certificate valid for {days} days"
     if days is not None and days < _FEW_DAYS:
-        ends = seen("", f"{visit.opened.tls.version}{told_days}")
+        ends = seen("", f"{opened.tls.version}{told_days}")
         return told_of(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=target.host)
-    return TCP.passed(f"{visit.opened.tls.version}{told_days}", *evidence)
+    return TCP.passed(f"{opened.tls.version}{told_days}", *evidence)
 
 
 def connect_late(visit: BridgeVisit) -> Finding:
@@ -160,10 +164,8 @@ async def _read(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
 async def open_socket(visit: BridgeVisit) -> Finding:
     """Ask for the WebSocket, with the token where there is one."""
     target = visit.target
-    opened, visit.opened = visit.opened, None
-    if opened is None:
-        raise AssertionError("the upgrade needs the connection")
     try:
+        opened = await _fresh(visit)
         upgraded = await target.knock(opened)
     except DialFailed as failed:
         return no_way(UPGRADE, target, failed)
@@ -173,6 +175,16 @@ async def open_socket(visit: BridgeVisit) -> Finding:
     visit.connect_seconds = sum(opened.seconds.values()) + sum(upgraded.seconds.values())
     shown = "101, with the token" if target.token else "101"
     return UPGRADE.passed(shown, *proxy_evidence(target))
+
+
+async def _fresh(visit: BridgeVisit) -> Opened:
+    """Take the connection, or a new one where the bridge may have given it up: pages about health can hang."""
+    opened, visit.opened = visit.opened, None
+    if opened is not None and trio.current_time() - visit.opened_at <= _STALE_SECONDS:
+        return opened
+    if opened is not None:
+        await trio.aclose_forcefully(opened.stream)
+    return await visit.target.connect()
 
 
 def upgrade_late(visit: BridgeVisit) -> Finding:
