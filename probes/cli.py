@@ -11,66 +11,18 @@ import probes.early  # noqa: F401 - from its import on an interrupt is remembere
 import os
 import sys
 from errno import ENOSPC
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from probes import cli_offline, cli_online
+from probes.cli_options import NAME
 from probes.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from probes.command import Options, Outcome
-    from probes.table import Look
-
-NAME = "sherpa-probe"
-F = TypeVar("F", bound="Callable[..., Any]")
-
-_PROBE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--base-url", metavar="URL", help="The API's address [env OPENAI_BASE_URL; default the public API]."),
-    click.option("--api-key-env", metavar="NAME", help="The variable that holds the key [default OPENAI_API_KEY]."),
-    click.option("--api-key-file", metavar="FILE", type=click.Path(), help="The file that holds the key, alone."),
-    click.option("--organization", metavar="ID", help="[env OPENAI_ORG_ID]"),
-    click.option("--project", metavar="ID", help="[env OPENAI_PROJECT_ID]"),
-    click.option("--azure/--no-azure", default=None, help="Azure OpenAI: api-key header, deployment names."),
-    click.option(
-        "--dialect", metavar="auto|ga|beta", help="The dialect to ask for [default auto: ga, take what comes]."
-    ),
-    click.option("--model", metavar="NAME", help="The model, or on Azure the deployment."),
-    click.option("--timeout", metavar="SECONDS", type=float, help="Longest wait for each single answer [default 10]."),
-    click.option(
-        "--simulate",
-        metavar="[SCENARIO]",
-        is_flag=False,
-        flag_value="good",
-        help="Look at an embedded simulator instead: no key, no network.",
-    ),
-    click.option("--report", "reports", metavar="FORMAT=PATH", multiple=True, help="Also write a report file (json)."),
-    click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else."),
-    click.option("--strict", is_flag=True, help="Warnings fail."),
-    click.option(
-        "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [default ./sherpa.toml, if there]."
-    ),
-    click.option("-v", "--verbose", is_flag=True, help="Show what was seen by the checks that passed as well."),
-)
-
-
-def probe_options(command: F) -> F:
-    """Give a command the options that every probe has; they arrive as keyword arguments for `options_from`."""
-    for option in reversed(_PROBE_OPTIONS):
-        command = option(command)
-    return command
-
-
-def options_from(said: dict[str, Any]) -> Options:
-    """Sort what click heard into the values that `probes.command` takes."""
-    from bridge.config import Flags
-    from probes.command import Options
-
-    own = ("simulate", "reports", "strict", "verbose")
-    flags = {name: value for name, value in said.items() if name not in (*own, "json_")}
-    return Options(flags=Flags(**flags), json=said["json_"], **{name: said[name] for name in own})
+    from probes.command import Outcome
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -95,68 +47,8 @@ def cli(context: click.Context) -> None:
         context.exit(2)
 
 
-@cli.command()
-@probe_options
-@click.option(
-    "--auth",
-    type=click.Choice(["all"]),
-    help="Also try every form of auth and address that people use, and say which ones work.",
-)
-def access(auth: str | None, **said: Any) -> None:
-    """Can this key open a session here?
-
-    Looks at name, TCP and TLS, key, model, client secret, upgrade, first frame and configuration, in this order. What
-    stands behind a failed check is skipped, never passed.
-    """  # noqa: D400 - a question is what it answers
-    from functools import partial
-
-    from probes.access import access as look
-
-    finish("access", partial(look, every_form=auth == "all"), options_from(said))
-
-
-@cli.command()
-@click.argument("code")
-@click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
-def explain(code: str, json_: bool) -> None:
-    """Say what a status, close code, error code or finding means.
-
-    CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
-    """
-    from probes.explain import as_json, near, render
-    from probes.explain import explain as look_up
-    from probes.output import width_of, write
-
-    meanings = look_up(code)
-    if not meanings:
-        raise click.UsageError(f"nobody here knows '{code}'{near(code)}")
-    width = min(100, width_of(sys.stdout, os.environ))
-    write(sys.stdout, as_json(code, meanings) if json_ else render(code, meanings, width) + "\n")
-
-
-@cli.command()
-@probe_options
-def config(**said: Any) -> None:
-    """Show every setting, where its value came from, and nothing that is secret."""
-    from probes.command import check_scenario
-    from probes.output import width_of, write
-    from probes.settings_shown import as_json, render, rows, settings
-
-    options = options_from(said)
-    check_scenario(options.simulate)
-    found = rows(*settings(options.flags, os.environ, Path(), options.simulate))
-    write(sys.stdout, as_json(found) if options.json else render(found, width_of(sys.stdout, os.environ)))
-
-
-def finish(name: str, look: Look, options: Options) -> NoReturn:
-    """Run a probe, show its result, and end with its exit code."""
-    from probes.command import run_command
-    from probes.output import progress, show
-
-    with progress(os.environ) as doing:
-        outcome = run_command(f"{NAME} {name}", look, options, os.environ, doing=doing)
-    show(outcome, json=options.json, verbose=options.verbose, environment=os.environ)
-    raise click.exceptions.Exit(outcome.exit_code)
+for _command in (*cli_online.COMMANDS, *cli_offline.COMMANDS):
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -6,13 +6,11 @@ called and tested as plain functions.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.config import Config, ConfigError, Flags, read_config
+from bridge.config import ConfigError, Flags, read_config
 from bridge.key_source import keys_in
 from bridge.settings_file import did_you_mean
 from probes.findings import Row, explained_by, seen
@@ -20,19 +18,20 @@ from probes.interrupts import INTERRUPTS
 from probes.logs import logs
 from probes.problems import CONFIG_ERROR, REPORT_LOST, USAGE_ERROR
 from probes.redact import LONGEST_VALUE, Secrets
+from probes.subject import Files, Given, Opening, S
+from probes.usage import UsageError
 from reports.files import CannotWriteError, Reserved, reserve
 from reports.formats import FORMATS, renderer
-from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report
+from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
 from reports.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from probes.problem import Problem
     from probes.run import Run
-    from probes.table import Look
-    from probes.target import Target
+    from probes.table import Told
 
 #: The scenario of `--simulate` without a name: everything works.
 GOOD = "good"
@@ -43,10 +42,6 @@ _KEY_TYPED = (
     "A key is never typed: export it as OPENAI_API_KEY,"
     " or name its place with --api-key-env NAME or --api-key-file FILE"
 )
-
-
-class UsageError(Exception):
-    """The command was called wrongly; one plain line says how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +56,10 @@ class Options:
     json: bool = False
     strict: bool = False
     verbose: bool = False
+    timelines: bool = False
+    """Show what happened, not only what came of it."""
+    errors_are_usage: bool = False
+    """What could not be looked at was the user's own file: exit code 2, not 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,56 +80,70 @@ class Outcome:
 
 def run_command(
     tool: str,
-    look: Look,
+    look: Callable[[S], AsyncGenerator[Told, None]],
     options: Options,
     environment: Mapping[str, str],
     *,
+    opening: Opening[S],
     folder: Path | None = None,
     doing: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run one probe from options to written report files. Raises UsageError and ConfigError before anything is sent.
+    """Run one look from options to written report files. Raises UsageError and ConfigError before anything is sent.
 
-    A report file that can't be written at the end is a finding, and exit code 2 like one that could not from the start.
+    UsageError also comes from a look that finds its own files unusable; then no report file is left behind either. A
+    report file that can't be written at the end is a finding, and exit code 2 like one that could not from the start.
     Ctrl-C ends the run in good order and shows in the outcome; KeyboardInterrupt is raised only before the run begins.
     """
     with INTERRUPTS.holding():
-        return _run_command(tool, look, options, environment, folder or Path(), doing)
+        with INTERRUPTS.raising():
+            config = read_config(options.flags, environment, folder or Path(), with_key=_wants_key(opening, options))
+        check_scenario(options.simulate)
+        secrets = Secrets(config.secrets())
+        given = Given(config=config, environment=environment, secrets=secrets, doing=doing, scenario=options.simulate)
+        return _finished(tool, look, opening.prepare(given), options, secrets)
 
 
-def _run_command(
+def run_offline(
+    tool: str, look: Callable[[Files], AsyncGenerator[Told, None]], options: Options, files: Files
+) -> Outcome:
+    """Run a look that needs nothing but files: no settings are read. Raises UsageError."""
+    with INTERRUPTS.holding():
+        return _finished(tool, look, files.opened, options, Secrets())
+
+
+def _wants_key(opening: Opening[S], options: Options) -> bool:
+    return opening.needs_key and options.simulate is None
+
+
+def _finished(
     tool: str,
-    look: Look,
+    look: Callable[[S], AsyncGenerator[Told, None]],
+    open_subject: Callable[[], AbstractAsyncContextManager[S]],
     options: Options,
-    environment: Mapping[str, str],
-    folder: Path,
-    doing: Callable[[str], None],
+    secrets: Secrets,
 ) -> Outcome:
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
     from probes.run import Run  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    with INTERRUPTS.raising():
-        config = read_config(options.flags, environment, folder, with_key=options.simulate is None)
-    check_scenario(options.simulate)
-    secrets = Secrets(config.secrets())
-    run = Run(
-        tool=tool,
-        look=look,
-        open_target=_opener(options, config, environment, secrets, doing),
-        secrets=secrets,
-        verbose=options.verbose,
-    )
+    run = Run(tool=tool, look=look, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
     with INTERRUPTS.raising():
         files = reserve_all(options.reports)
     try:
         with logs(secrets, shown=options.verbose):
             interrupted = trio.run(_until_interrupted, run)
         report = run.report()
-        code = EXIT_INTERRUPTED if interrupted else report.exit_code(strict=options.strict)
+        code = EXIT_INTERRUPTED if interrupted else _exit_code(report, options)
         return _written(files, Outcome(report, code), secrets)
     finally:
         for file in files:
             file.place.discard()
+
+
+def _exit_code(report: Report, options: Options) -> int:
+    """Give the report's own, but 2 where a named file could not be judged: what was found elsewhere is not all."""
+    unread = options.errors_are_usage and any(finding.severity is Severity.ERROR for finding in report.findings)
+    return EXIT_USAGE if unread else report.exit_code(strict=options.strict)
 
 
 def wrong_usage(tool: str, known: Problem, message: str, fix: str) -> Outcome:
@@ -157,7 +170,7 @@ def _key_hidden(now: str, before: str) -> bool:
     return now != shortened(before, LONGEST_VALUE)
 
 
-async def _until_interrupted(run: Run) -> bool:
+async def _until_interrupted(run: Run[S]) -> bool:
     """Run until done or until Ctrl-C, which ends the run in good order. Says whether it was interrupted."""
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
@@ -174,20 +187,6 @@ async def _until_interrupted(run: Run) -> bool:
     if INTERRUPTS.came:
         run.take(interruption())
     return INTERRUPTS.came
-
-
-def _opener(
-    options: Options, config: Config, environment: Mapping[str, str], secrets: Secrets, doing: Callable[[str], None]
-) -> Callable[[], AbstractAsyncContextManager[Target]]:
-    """Prepare the target. What is wrong with a real one shows here, before anything is sent: ConfigError."""
-    if options.simulate is not None:
-        from probes.simulated import open_simulated_target  # noqa: PLC0415 - late: wrong usage and --help go without it
-
-        return partial(open_simulated_target, options.simulate, config, secrets=secrets, doing=doing)
-    from probes.target import make_target  # noqa: PLC0415 - late: wrong usage and --help go without it
-
-    target = make_target(config, environment, secrets=secrets, doing=doing)
-    return lambda: nullcontext(target)
 
 
 def check_scenario(name: str | None) -> None:
@@ -252,6 +251,7 @@ __all__ = [
     "parse_report",
     "reserve_all",
     "run_command",
+    "run_offline",
     "without_keys",
     "wrong_usage",
 ]

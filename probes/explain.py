@@ -60,12 +60,15 @@ def near(code: str) -> str:
     """End the message about an unknown code: the known one that looks most like it, or the numbers that there are."""
     if code.strip().isdecimal():
         return _near_number(int(code))
-    slugs = [*(refusal.slug for refusal in every_refusal()), *(problem.slug for problem in PROBLEMS.values())]
-    folded = {
-        name.casefold(): name for name in (*ERROR_CODES, *slugs, *PROBLEMS, *(f"ACCESS-{slug}" for slug in slugs))
-    }
+    folded = {name.casefold(): name for name in known_codes()}
     close = get_close_matches(code.strip().casefold(), folded, n=1)
     return f": did you mean {folded[close[0]]}?" if close else ""
+
+
+def known_codes() -> tuple[str, ...]:
+    """Name every code in words: error codes, findings, and their slugs alone."""
+    slugs = [*(refusal.slug for refusal in every_refusal()), *(problem.slug for problem in PROBLEMS.values())]
+    return (*ERROR_CODES, *slugs, *PROBLEMS, *(f"ACCESS-{slug}" for slug in slugs))
 
 
 def _near_number(number: int) -> str:

@@ -29,8 +29,10 @@ __all__ = [
 ]
 
 
-def show(outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[str, str]) -> None:
-    """Write the result to stdout."""
+def show(
+    outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[str, str], timelines: bool = False
+) -> None:
+    """Write the result to stdout; with `timelines` also what happened and what was measured."""
     if json:
         from reports import as_json  # noqa: PLC0415 - only what is used is paid for
 
@@ -44,6 +46,7 @@ def show(outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[st
             width=width_of(sys.stdout, environment),
             colour=wants_colour(sys.stdout, environment),
             verbose=verbose,
+            timelines=timelines or verbose,
         )
     write(sys.stdout, text)
 

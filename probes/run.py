@@ -1,4 +1,4 @@
-"""Running one probe against one target: collects what it tells, survives crashes, and always has a report to give.
+"""Running one look at one subject: collects what it tells, survives crashes, and always has a report to give.
 
 It knows neither the command line nor the terminal; an interrupted run still reports what it has seen so far.
 """
@@ -10,19 +10,20 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Generic, assert_never
 
 from probes.findings import Row, seen
 from probes.problems import CRASHED, INTERRUPTED, KEY_SUSPECT
 from probes.redact import Secrets
+from probes.subject import S
+from probes.usage import usage_error_in
 from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from probes.table import Look, Told
-    from probes.target import Target
+    from probes.table import Told
 
 
 #: What is said about the run itself.
@@ -45,14 +46,14 @@ def version() -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Run:
+class Run(Generic[S]):
     """One run. `findings` grows while it goes; `report()` may be asked at any time."""
 
     tool: str
-    look: Look
-    open_target: Callable[[], AbstractAsyncContextManager[Target]]
+    look: Callable[[S], AsyncGenerator[Told, None]]
+    open_subject: Callable[[], AbstractAsyncContextManager[S]]
     secrets: Secrets = field(default_factory=Secrets)
-    """Shared with the target, which adds to it."""
+    """Shared with the subject, which adds to it."""
     verbose: bool = False
     """Show the traceback of a crash."""
     on_finding: Callable[[Finding], None] = lambda _: None
@@ -65,18 +66,21 @@ class Run:
     _began: float = field(default_factory=perf_counter)
 
     async def go(self) -> None:
-        """Look until done. Only cancellation gets out: whatever else a probe raises is a finding."""
+        """Look until done. Only cancellation and UsageError get out: whatever else a probe raises is a finding."""
         try:
-            async with self.open_target() as target:
-                await self._look_at(target)
+            async with self.open_subject() as subject:
+                await self._look_at(subject)
         except Exception as error:  # noqa: BLE001 - a crash is a finding; nobody is served by a traceback
+            usage = usage_error_in(error)
+            if usage is not None:
+                raise usage from None
             self.take(crashed(error, verbose=self.verbose))
 
-    async def _look_at(self, target: Target) -> None:
-        self.target = target.described()
-        for warning in target.config.warnings:
+    async def _look_at(self, subject: S) -> None:
+        self.target = subject.described()
+        for warning in subject.warnings:
             self.take(_key_warning(warning))
-        async with aclosing(self.look(target)) as all_told:
+        async with aclosing(self.look(subject)) as all_told:
             async for told in all_told:
                 self.take(told)
 

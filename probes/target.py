@@ -56,6 +56,11 @@ class Target:
         return self.config.model.value
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was tolerated in the settings."""
+        return self.config.warnings
+
+    @property
     def timeout(self) -> float:
         """Seconds to wait for each single answer."""
         return self.config.timeout.value

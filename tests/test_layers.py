@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -103,13 +104,18 @@ def test_a_module_imports_only_lower_layers_and_its_own_folder(path: Path) -> No
     for name in filter(in_house, imports_of(path)):
         other = group_of(name)
         assert other is not None, f"{module} imports {name}, which has no layer"
-        below = LAYERS[other] < layer_of(module, group) and (module.endswith(".cli") or not name.endswith(".cli"))
+        below = LAYERS[other] < layer_of(module, group) and (is_command(module) or not is_command(name))
         assert other == group or below or name == "reports", f"{module} imports {name}"
 
 
 def layer_of(module: str, group: str) -> int:
     """Commands stand above everything, wherever their folder is."""
-    return max(LAYERS.values()) + 1 if module.endswith(".cli") else LAYERS[group]
+    return max(LAYERS.values()) + 1 if is_command(module) else LAYERS[group]
+
+
+def is_command(module: str) -> bool:
+    """Commands are modules named `cli`, or a part of one: `cli_options`."""
+    return re.search(r"\.cli(_\w+)?$", module) is not None
 
 
 @pytest.mark.parametrize("path", [p for p in sources() if group_of(module_of(p)) in ALLOWED_LOW], ids=module_of)
@@ -121,7 +127,7 @@ def test_the_lowest_layer_uses_the_standard_library_only(path: Path) -> None:
 
 def test_click_stands_only_in_the_command_modules() -> None:
     users = {module_of(path) for path in sources() if any(name.split(".")[0] == "click" for name in imports_of(path))}
-    assert users == {module for module in users if module.endswith("cli")}
+    assert users == {module for module in users if is_command(module)}
     assert "probes.cli" in users
 
 

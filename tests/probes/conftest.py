@@ -90,7 +90,7 @@ async def look_at(target: Target, *, every_form: bool = False) -> Seen:
     run = Run(
         tool="t",
         look=partial(access, every_form=every_form),
-        open_target=lambda: nullcontext(target),
+        open_subject=lambda: nullcontext(target),
         secrets=target.secrets,
     )
     with trio.fail_after(20):

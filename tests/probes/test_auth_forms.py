@@ -12,6 +12,7 @@ from bridge.transport.http import Response
 from probes.access import access
 from probes.auth_forms import FORMS, Means
 from probes.command import Options, run_command
+from probes.openings import service
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def try_all(folder: Path, scenario: str = "good", **flags: Any) -> Report:
         return access(target, every_form=True)
 
     options = Options(flags=Flags(timeout=2, **flags), simulate=scenario)
-    return run_command("t", look, options, {}, folder=folder).report
+    return run_command("t", look, options, {}, opening=service(), folder=folder).report
 
 
 def forms(report: Report) -> dict[str, Finding]:

@@ -100,7 +100,7 @@ def test_json_is_one_document_and_nothing_else(sherpa: Any) -> None:
         (["access", "--timeout", "soon"], "soon"),
         (["access", "--timeout", "0"], "--timeout"),
         (["access", "--simulate", "invalid-kee"], "did you mean invalid-key"),
-        (["access", "--simulate", "--report", "junit=x"], "there are: json"),
+        (["access", "--simulate", "--report", "papyrus=x"], "there are: json"),
         (["access", "--simulate", "--report", "json=/no/where"], "cannot be written"),
         (["access"], "OPENAI_API_KEY is not set"),
         (["access", "--api-key-file", "/no/key"], "does not exist"),

@@ -14,6 +14,7 @@ from bridge.config import ConfigError, Flags
 from probes.access import access
 from probes.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
 from probes.findings import Row
+from probes.openings import service
 from probes.problems import USAGE_ERROR
 from reports.model import Severity
 
@@ -31,7 +32,7 @@ async def untouched(_: Any) -> AsyncGenerator[Finding, None]:
 
 
 def command(folder: Path, look: Any = untouched, **said: Any) -> Outcome:
-    return run_command("sherpa-probe access", look, Options(**said), ENVIRONMENT, folder=folder)
+    return run_command("sherpa-probe access", look, Options(**said), ENVIRONMENT, opening=service(), folder=folder)
 
 
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_wrong_configuration_is_told_before_the_probe_runs_and_leaves_no_file(tm
 
 def test_the_simulator_needs_no_key_no_address_and_no_proxy(tmp_path: Path) -> None:
     environment = {"HTTP_PROXY": "http://127.0.0.1:9", "OPENAI_BASE_URL": "https://nowhere.invalid/v1"}
-    outcome = run_command("t", access, Options(simulate="good"), environment, folder=tmp_path)
+    outcome = run_command("t", access, Options(simulate="good"), environment, opening=service(), folder=tmp_path)
     assert outcome.exit_code == 0
     assert outcome.report.target[-1].value == "simulated: good"
 

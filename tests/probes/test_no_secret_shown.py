@@ -11,6 +11,7 @@ from bridge.config import Flags
 from bridge.simulator.scenarios import SCENARIOS
 from probes.access import access
 from probes.command import Options, run_command
+from probes.openings import service
 from probes.output import show
 from probes.redact import Secrets
 
@@ -59,7 +60,7 @@ def test_no_scenario_gets_a_piece_of_a_secret_shown(
     options = Options(
         flags=Flags(timeout=0.3), simulate=scenario, verbose=True, reports=(f"json={tmp_path / 'report.json'}",)
     )
-    outcome = run_command("sherpa-probe access", look, options, {}, folder=tmp_path)
+    outcome = run_command("sherpa-probe access", look, options, {}, opening=service(), folder=tmp_path)
     for json, verbose in ((False, False), (False, True), (True, False)):
         show(outcome, json=json, verbose=verbose, environment={})
     out, err = capsys.readouterr()

@@ -32,8 +32,8 @@ async def broken(target: Target) -> AsyncGenerator[Finding, None]:
     raise RuntimeError(f"no way: {target.upstream.api_key.reveal()}\nsecond line")
 
 
-def run(target: Target, look: Any, *, verbose: bool = False) -> Run:
-    return Run(tool="t", look=look, open_target=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose)
+def run(target: Target, look: Any, *, verbose: bool = False) -> Run[Target]:
+    return Run(tool="t", look=look, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose)
 
 
 async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> None:
@@ -74,10 +74,10 @@ async def test_a_target_that_can_not_be_opened_is_a_crash_without_the_group_arou
             raise KeyError("nothing")
         yield  # makes it a generator
 
-    def open_target() -> AbstractAsyncContextManager[Target]:
+    def open_subject() -> AbstractAsyncContextManager[Target]:
         return failing()
 
-    done = Run(tool="t", look=fine, open_target=open_target)
+    done = Run(tool="t", look=fine, open_subject=open_subject)
     await done.go()
     assert done.findings[0].evidence[0].value == "KeyError: 'nothing'"
 

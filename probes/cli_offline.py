@@ -1,0 +1,109 @@
+"""The commands of `sherpa-probe` that talk to nobody: explain, config, lint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from probes.cli_options import NAME, OFFLINE, PROBE, completing, finish_offline, options_from, with_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _codes() -> Iterable[str]:
+    from probes.explain import known_codes
+
+    return known_codes()
+
+
+@click.command()
+@click.argument("code", shell_complete=completing(_codes))
+@click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
+def explain(code: str, json_: bool) -> None:
+    """Say what a status, close code, error code or finding means.
+
+    CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
+    """
+    from probes.explain import as_json, near, render
+    from probes.explain import explain as look_up
+    from probes.output import width_of, write
+
+    meanings = look_up(code)
+    if not meanings:
+        raise click.UsageError(f"nobody here knows '{code}'{near(code)}")
+    width = min(100, width_of(sys.stdout, os.environ))
+    write(sys.stdout, as_json(code, meanings) if json_ else render(code, meanings, width) + "\n")
+
+
+@click.command()
+@with_options(PROBE)
+def config(**said: Any) -> None:
+    """Show every setting, where its value came from, and nothing that is secret."""
+    from probes.command import check_scenario
+    from probes.output import width_of, write
+    from probes.settings_shown import as_json, render, rows, settings
+
+    options = options_from(said)
+    check_scenario(options.simulate)
+    found = rows(*settings(options.flags, os.environ, Path(), options.simulate))
+    write(sys.stdout, as_json(found) if options.json else render(found, width_of(sys.stdout, os.environ)))
+
+
+def _rules() -> Iterable[str]:
+    from probes.lint.rules import RULES
+
+    return RULES
+
+
+@click.command()
+@with_options(OFFLINE)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--fix", is_flag=True, help="Mend what can be mended mechanically.")
+@click.option(
+    "--select", metavar="RULE", multiple=True, shell_complete=completing(_rules), help="Only this rule; repeatable."
+)
+@click.option(
+    "--ignore", metavar="RULE", multiple=True, shell_complete=completing(_rules), help="Not this rule; repeatable."
+)
+@click.option("--list", "list_", is_flag=True, help="Show all rules, and look at nothing.")
+def lint(
+    paths: tuple[Path, ...],
+    fix: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    list_: bool,
+    **said: Any,
+) -> None:
+    """Does this source code hold a known mistake?
+
+    Looks at TypeScript, JavaScript and Python: files, and folders with all that is in them. A comment
+    `sherpa-lint: ignore[RULE] why` on the line, or on the one above it, lets a place be.
+    """  # noqa: D400 - a question is what it answers
+    from functools import partial
+
+    from probes.subject import Files, without_subject
+    from probes.usage import UsageError
+    from reports.model import Evidence
+
+    if list_:
+        from probes.lint.page import rules_page
+        from probes.output import write
+
+        write(sys.stdout, rules_page())
+        return
+    if not paths:
+        raise UsageError(f"what shall be looked at? {NAME} lint PATH...")
+    from probes.lint.lint import lint as look
+
+    options = options_from(said, errors_are_usage=True)
+    files = Files(tuple(Evidence("path", str(path)) for path in paths))
+    told = partial(look, paths, select=select, ignore=ignore, fix=fix)
+    finish_offline("lint", without_subject(told), options, files)
+
+
+COMMANDS = (explain, config, lint)

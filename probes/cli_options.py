@@ -1,0 +1,169 @@
+"""The options that many commands of `sherpa-probe` share, and the end that all of them come to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable
+
+    from click.shell_completion import CompletionItem
+
+    from probes.command import Options, Outcome
+    from probes.subject import Files, Opening, S
+    from probes.table import Told
+
+NAME = "sherpa-probe"
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def completing(words: Callable[[], Iterable[str]]) -> Any:
+    """Make a shell completion out of words that are only looked up when a shell asks."""
+
+    def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in words() if word.startswith(begun)]
+
+    return complete
+
+
+def scenario_names() -> Iterable[str]:
+    """Name the simulator's scenarios."""
+    from bridge.simulator.scenarios import SCENARIOS
+
+    return SCENARIOS
+
+
+def model_names() -> Iterable[str]:
+    """Name the models that there are."""
+    from bridge.protocol.models import MODELS
+
+    return MODELS
+
+
+def _formats() -> Iterable[str]:
+    from reports.formats import FORMATS
+
+    return (f"{name}=" for name in FORMATS)
+
+
+_UPSTREAM: tuple[Callable[[Any], Any], ...] = (
+    click.option("--base-url", metavar="URL", help="The API's address [env OPENAI_BASE_URL; default the public API]."),
+    click.option("--api-key-env", metavar="NAME", help="The variable that holds the key [default OPENAI_API_KEY]."),
+    click.option("--api-key-file", metavar="FILE", type=click.Path(), help="The file that holds the key, alone."),
+    click.option("--organization", metavar="ID", help="[env OPENAI_ORG_ID]"),
+    click.option("--project", metavar="ID", help="[env OPENAI_PROJECT_ID]"),
+    click.option("--azure/--no-azure", default=None, help="Azure OpenAI: api-key header, deployment names."),
+    click.option(
+        "--dialect", metavar="auto|ga|beta", help="The dialect to ask for [default auto: ga, take what comes]."
+    ),
+    click.option(
+        "--model",
+        metavar="NAME",
+        shell_complete=completing(model_names),
+        help="The model, or on Azure the deployment.",
+    ),
+    click.option("--timeout", metavar="SECONDS", type=float, help="Longest wait for each single answer [default 10]."),
+    click.option(
+        "--simulate",
+        metavar="[SCENARIO]",
+        is_flag=False,
+        flag_value="good",
+        shell_complete=completing(scenario_names),
+        help="Look at an embedded simulator instead: no key, no network.",
+    ),
+)
+_JSON = click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
+_STRICT = click.option("--strict", is_flag=True, help="Warnings fail.")
+_RESULT: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--report",
+        "reports",
+        metavar="FORMAT=PATH",
+        multiple=True,
+        shell_complete=completing(_formats),
+        help="Also write a report: json, junit, sarif, markdown, html, github or prom.",
+    ),
+    _JSON,
+    _STRICT,
+)
+_CONFIG = click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [default ./sherpa.toml, if there]."
+)
+_VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show what was seen by the checks that passed as well.")
+
+#: For every probe that talks to somebody.
+PROBE: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, *_RESULT, _CONFIG, _VERBOSE)
+#: For the watch, which shows lines and no report.
+WATCH: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _STRICT, _CONFIG, _VERBOSE)
+#: For commands that only look at files.
+OFFLINE: tuple[Callable[[Any], Any], ...] = (*_RESULT, _VERBOSE)
+#: For what looks at a bridge.
+TOKEN = click.option(
+    "--client-token-env", metavar="NAME", help="The variable that holds the token the bridge wants of its clients."
+)
+SHOW_CONTENT = click.option(
+    "--show-content", is_flag=True, help="Show what was said and answered; otherwise only how much it was."
+)
+
+
+def with_options(options: Iterable[Callable[[Any], Any]]) -> Callable[[F], F]:
+    """Give a command these options; they arrive as keyword arguments for `options_from`."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(tuple(options)):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def options_from(said: dict[str, Any], **more: Any) -> Options:
+    """Sort what click heard into the values that `probes.command` takes."""
+    from bridge.config import Flags
+    from probes.command import Options
+
+    own = ("simulate", "reports", "strict", "verbose")
+    flags = {name: value for name, value in said.items() if name not in (*own, "json_")}
+    kept = {name: said[name] for name in own if name in said}
+    return Options(flags=Flags(**flags), json=said["json_"], **kept, **more)
+
+
+def finish(
+    name: str, look: Callable[[S], AsyncGenerator[Told, None]], options: Options, opening: Opening[S]
+) -> NoReturn:
+    """Run a probe, show its result, and end with its exit code."""
+    from probes.command import run_command
+    from probes.output import progress
+
+    with progress(os.environ) as doing:
+        outcome = run_command(f"{NAME} {name}", look, options, os.environ, opening=opening, doing=doing)
+    leave(outcome, options)
+
+
+def finish_offline(
+    name: str, look: Callable[[Files], AsyncGenerator[Told, None]], options: Options, files: Files
+) -> NoReturn:
+    """Run a look at files, show its result, and end with its exit code."""
+    from probes.command import run_offline
+
+    leave(run_offline(f"{NAME} {name}", look, options, files), options)
+
+
+def leave(outcome: Outcome, options: Options) -> NoReturn:
+    """Show a result and end with its exit code."""
+    from probes.output import show
+
+    show(
+        outcome,
+        json=options.json,
+        verbose=options.verbose,
+        timelines=options.timelines,
+        environment=os.environ,
+    )
+    raise click.exceptions.Exit(outcome.exit_code)

@@ -1,0 +1,15 @@
+"""Wrong usage: what nobody can look at as it was asked. Whoever raises this leads the command to exit code 2."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """The command was called wrongly, or with a file that is not what it must be; one plain line says how."""
+
+
+def usage_error_in(error: BaseException) -> UsageError | None:
+    """Find the wrong usage in what came out of a run, where nurseries may have wrapped it."""
+    if isinstance(error, UsageError):
+        return error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next(filter(None, map(usage_error_in, inner)), None)
