@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from probes import (
     problems_bridge,
     problems_bridge_codes,
+    problems_events,
     problems_lint,
     problems_models,
     problems_reports,
@@ -105,6 +106,7 @@ def _all() -> tuple[Problem, ...]:
                 problems_service,
                 problems_bridge,
                 problems_bridge_codes,
+                problems_events,
                 problems_lint,
                 problems_models,
                 problems_reports,
