@@ -21,11 +21,11 @@ def undone(text: str) -> str:
 
 
 def test_a_finding_in_a_file_is_annotated_there() -> None:
-    command, last = render(report(placed("src/a,b:c.ts", 12)), 1).splitlines()
+    command, last = render(report(placed("src/a,b:c%2C%25.ts", 12)), 1).splitlines()
     found = COMMAND.fullmatch(command)
     assert found is not None
     properties = dict(part.split("=", 1) for part in found[2].split(","))
-    assert undone(properties.pop("file")) == "src/a,b:c.ts"
+    assert undone(properties.pop("file")) == "src/a,b:c%2C%25.ts"
     assert undone(properties.pop("title")) == "LINT-PING: The key was refused"
     assert properties == {"line": "12", "endLine": "12", "col": "3", "endColumn": "7"}
     assert undone(found[3]).splitlines()[0] == "cause: It was revoked."

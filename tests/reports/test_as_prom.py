@@ -53,6 +53,11 @@ def test_many_findings_of_one_rule_are_one_check_and_one_code() -> None:
     assert value(text, "sherpa_probe_finding_info", **labels) == 1
 
 
+def test_labels_hold_any_text() -> None:
+    text = render(report(finding(Severity.PASS, check='a "b" \\n c\\')), 0)
+    assert value(text, "sherpa_probe_check_success", probe="access", check='a "b" \\n c\\') == 1
+
+
 def test_what_was_measured_is_there_under_its_name() -> None:
     figures = (Metric("events_ready_seconds", 0.0012), Metric("odd name!", 3), Metric("probe_success", 7))
     text = render(report(metrics=figures), 0)

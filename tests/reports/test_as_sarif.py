@@ -97,6 +97,7 @@ def test_the_invocation_tells_how_the_run_ended() -> None:
         ("/home/x y/a.ts", "file:///home/x%20y/a.ts", False),
         ("C:/x/a.ts", "file:///C:/x/a.ts", False),
         ("", ".", True),
+        ("\ud800.ts", "%ED%A0%80.ts", True),
     ],
 )
 def test_a_path_becomes_an_address(path: str, uri: str, base: bool) -> None:

@@ -99,7 +99,7 @@ def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, chang
 
 
 def test_what_a_name_means_is_read_from_whole_words() -> None:
-    assert way_of("almost_done").direction is Direction.NEITHER
+    assert way_of("plates_total").direction is Direction.NEITHER
     assert way_of("lost").direction is Direction.LOWER
 
 
