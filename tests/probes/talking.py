@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
+from msgspec import structs
 from trio.testing import memory_stream_pair
 
-from bridge.config import Flags, read_config
+from bridge.config import Flags, Setting, read_config
 from bridge.simulator.scenarios import SCENARIOS
 from bridge.simulator.server import Simulator
-from bridge.simulator.settings import Settings
 from bridge.upstream.dial import upgrade
 from bridge.upstream.endpoint import parse_url
 from probes.capture import Capture, Entry, Finished, Header
@@ -26,7 +26,10 @@ from reports.model import Finding, Metric, Series, Severity, Timeline
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from trio.testing import MockClock
+
     from bridge.protocol.dialects import Kind
+    from bridge.simulator.settings import Settings
     from bridge.upstream.dial import Upgraded
     from probes.capture import Ending
     from probes.table import Told
@@ -44,6 +47,7 @@ class Heard:
     timelines: list[Timeline] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
+    virtual_seconds: float = 0.0
 
     def take(self, told: Told) -> None:
         match told:
@@ -73,15 +77,19 @@ async def gathered(told: AsyncGenerator[Told, None]) -> Heard:
     return heard
 
 
-def target_for(scenario: str = "good", *, timeout: float = 10.0, **flags: Any) -> Target:
+def target_for(
+    scenario: str = "good", *, timeout: float = 10.0, headers: tuple[tuple[str, str], ...] = (), **flags: Any
+) -> Target:
     """Give a target that asks for a scenario; its address leads nowhere."""
     flags.setdefault("base_url", "http://127.0.0.1:1/v1")
     environment = {"OPENAI_API_KEY": SCENARIOS[scenario].key}
     config = read_config(Flags(timeout=timeout, **flags), environment, NOWHERE)
+    config = replace(config, headers=Setting(headers, "sherpa.toml"))
     return make_target(config, {}, secrets=Secrets(config.secrets()))
 
 
 async def played(
+    clock: MockClock,
     script: str,
     scenario: str = "good",
     *,
@@ -89,9 +97,9 @@ async def played(
     target: Target | None = None,
     **options: Any,
 ) -> Heard:
-    """Play a script on a simulator in memory. Wants the autojump clock."""
+    """Play a script on a simulator in memory, in virtual time."""
     simulator = Simulator(settings)
-    target = target or target_for(scenario)
+    target, began = target or target_for(scenario), clock.current_time()
     async with trio.open_nursery() as nursery:
 
         async def connect(kind: Kind) -> Upgraded:
@@ -101,6 +109,7 @@ async def played(
             return await upgrade(ours, parse_url(url), headers=target.upstream.socket_headers())
 
         heard = await gathered(converse(talk_with(target, connect, script, **options)))
+        heard.virtual_seconds = clock.current_time() - began
         nursery.cancel_scope.cancel()
     return heard
 
@@ -132,9 +141,13 @@ class Making:
     session: dict[str, Any] = field(default_factory=lambda: dict(SESSION))
     entries: list[Entry] = field(default_factory=list)
 
-    def server(self, name: str, /, *, more: dict[str, Any] | None = None, **fields: Any) -> Making:
+    def server(self, name: str, /, **fields: Any) -> Making:
         event = {"type": name, "event_id": f"event_{len(self.entries)}", **fields}
-        return self.add(Entry(at=len(self.entries) / 10, who="server", event=event, **(more or {})))
+        return self.add(Entry(at=len(self.entries) / 10, who="server", event=event))
+
+    def delta(self, like: Entry, at: dict[str, Any]) -> Making:
+        event = {"event_id": f"event_{len(self.entries)}", "delta": "xxxx", **at, **like.event}
+        return self.add(structs.replace(like, at=len(self.entries) / 10, who="server", event=event))
 
     def bridge(self, name: str, **fields: Any) -> Making:
         return self.add(Entry(at=len(self.entries) / 10, who="bridge", event={"type": name, **fields}))
@@ -161,7 +174,7 @@ class Making:
     ) -> Making:
         """Make a whole answer in text, or one whose deltas are given (their place is filled in)."""
         item = {"id": f"item_{name}", "type": "message", "role": "assistant", "content": []}
-        at = {"response_id": name, "item_id": item["id"], "output_index": 0, "content_index": 0}
+        at: dict[str, Any] = {"response_id": name, "item_id": item["id"], "output_index": 0, "content_index": 0}
         sound = deltas is not None
         part = {"type": "audio" if sound else "text"}
         self.server("response.created", response={"id": name, "status": "in_progress", "conversation_id": "conv_1"})
@@ -171,10 +184,11 @@ class Making:
         self.server("conversation.item.added", item={**item, "status": "in_progress"}, previous_item_id=None)
         self.server("response.content_part.added", **at, part=part)
         for delta in [Entry(at=0, who="", event={"type": "response.output_text.delta"})] if deltas is None else deltas:
-            more = {"audio_ms": delta.audio_ms, "silent": delta.silent}
-            self.server(str(delta.event["type"]), **{"delta": "xxxx", **at, **delta.event, "more": more})
+            self.delta(delta, at)
         for ended in ("audio", "audio_transcript") if sound else ("text",):
-            final = {"audio": {}, "audio_transcript": {"transcript": "xxxx"}, "text": {"text": "xxxx"}}[ended]
+            final: dict[str, Any] = {"audio_transcript": {"transcript": "xxxx"}, "text": {"text": "xxxx"}}.get(
+                ended, {}
+            )
             self.server(f"response.output_{ended}.done", **at, **final)
         self.server("response.content_part.done", **at, part=part)
         self.server("conversation.item.done", item={**item, "status": status}, previous_item_id=None)
