@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
+#: Who sends events; everybody else makes remarks.
+_ENDS = frozenset({"client", "server"})
 #: Silence of this many seconds gets a row.
 _SILENT = 1.0
 #: Of a diagram that is too long, this share of the rows shows how it began; the rest how it ended.
@@ -48,8 +50,8 @@ class Diagram:
     began: tuple[Arrow, ...]
     left: int
     ended: tuple[Arrow, ...]
-    moments: int
-    """Events and remarks before folding."""
+    events: int
+    """Of both ends, before folding; remarks are none."""
     lasted: str
 
 
@@ -68,7 +70,7 @@ def _diagram(timeline: Timeline, limits: Limits) -> Diagram:
         tuple(_arrows(began, limits.short)),
         left,
         tuple(_arrows(ended, limits.short)),
-        sum(row.count for row in rows),
+        sum(row.count for row in rows if row.who in _ENDS),
         duration(lasted),
     )
 
@@ -93,7 +95,7 @@ def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[Arrow]:
 
 def _arrow(row: Moment, limit: int) -> Arrow:
     return Arrow(
-        way=row.who if row.who in {"client", "server"} else "remark",
+        way=row.who if row.who in _ENDS else "remark",
         at=f"{row.at:.3f}",
         what=said(row.what, limit) or "-",
         who=said(row.who, limit),

@@ -99,7 +99,7 @@ def test_a_page_says_what_failed_why_and_what_to_type_next() -> None:
 
 def test_a_session_reads_in_order_as_a_table() -> None:
     text = Page(render(EVENTS, 1)).text
-    assert "events: audio 232 events in 6.98 s." in text
+    assert "events: audio 230 events both ways in 6.98 s." in text
     assert "0.243 client to server: session.update server_vad" in text
     assert "0.300 client to server: input_audio_buffer.append ×32 in 620 ms" in text  # noqa: RUF001 - the sign for times
     assert "5.600 sherpa-probe: no audio for 640 ms" in text

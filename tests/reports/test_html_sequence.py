@@ -24,6 +24,7 @@ def drawn(*moments: Moment, rows: int = 400) -> Diagram:
 
 def test_an_arrow_goes_from_who_sent_it_and_the_tool_s_own_words_are_a_remark() -> None:
     diagram = drawn(moment(0, "a", "client"), moment(0.5, "b"), moment(0.6, "hm", "sherpa-probe"))
+    assert diagram.events == 2
     assert [(row.way, row.at, row.what) for row in diagram.began] == [
         ("client", "0.000", "a"),
         ("server", "0.500", "b"),
@@ -35,7 +36,7 @@ def test_a_stream_is_one_arrow_with_its_count_and_its_time() -> None:
     diagram = drawn(*(moment(n * 0.1, "audio.delta") for n in range(20)))
     (row,) = diagram.began
     assert row.many == "×20 in 1.90 s"  # noqa: RUF001 - the sign for times
-    assert (diagram.moments, diagram.lasted) == (20, "1.90 s")
+    assert (diagram.events, diagram.lasted) == (20, "1.90 s")
 
 
 def test_a_second_of_silence_is_a_row_and_a_stream_s_own_time_is_none() -> None:
@@ -60,7 +61,7 @@ def test_of_too_many_rows_the_beginning_and_the_end_are_shown() -> None:
     assert [row.what for row in diagram.began] == ["e0", "e1", "e2", "e3", "e4", "e5"]
     assert [row.what for row in diagram.ended] == ["e996", "e997", "e998", "e999"]
     assert diagram.left == 990
-    assert diagram.moments == 1000
+    assert diagram.events == 1000
 
 
 def test_a_session_without_moments_is_a_diagram_without_rows() -> None:
