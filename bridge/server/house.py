@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bridge.config import Config
+    from bridge.core.events import Failure
     from bridge.server.counts import Slots
     from bridge.server.settings import BridgeSettings
     from bridge.server.tickets import Used
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from bridge.telemetry.metrics import Snapshot
     from bridge.upstream.connector import Connector
     from bridge.upstream.upstream import Upstream
+
+
+#: What a log line repeats of a failure; its message may hold an upstream's words.
+_WHY = ("refusal", "status", "closeCode", "reason", "requestId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +93,17 @@ def connector_of(settings: BridgeSettings, upstream: Upstream) -> RealtimeConnec
     return RealtimeConnector(upstream, asking_of(settings), mints=settings.house.mint)
 
 
-def pool_of(settings: BridgeSettings, connector: RealtimeConnector) -> Pool | None:
+def pool_of(settings: BridgeSettings, connector: RealtimeConnector, log: Log) -> Pool | None:
     """Give the pool of sessions that wait for clients, where one is wanted; whoever takes it starts it."""
+
+    def failed(failure: Failure) -> None:
+        why = {name: failure.detail[name] for name in _WHY if name in failure.detail}
+        log.write("warning", "pool.failed", "No OpenAI session could be kept ready", code=failure.code, **why)
+
     if not settings.house.prewarm:
         return None
     sizes = PoolSettings(size=settings.house.prewarm)
-    return Pool(connector, asking=asking_of(settings), settings=sizes, chance=random.random)
+    return Pool(connector, asking=asking_of(settings), settings=sizes, chance=random.random, on_failed=failed)
 
 
 def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: Shared | None = None) -> Bridge:
@@ -114,6 +124,7 @@ def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared
         metrics=metrics,
         log=log,
         all_workers=shared.all_workers,
+        kept_ready=lambda: connector.ready if isinstance(connector, Pool) else 0,
     )
     return Bridge(parts)
 

@@ -81,6 +81,8 @@ class Parts:
     log: Log
     all_workers: Callable[[Snapshot], Snapshot] = lambda own: own
     """Adds what other workers counted, and what their attempts came to."""
+    kept_ready: Callable[[], int] = lambda: 0
+    """Counts the upstream sessions that wait for a client."""
     clock: Callable[[], datetime] = utc_now
     """The time of day on every message."""
     others: Callable[[Request], Awaitable[Response | None]] | None = None
@@ -161,6 +163,7 @@ class Bridge:
         """Give this process's figures as they are now."""
         self._parts.observer.look()
         self._parts.metrics.set("connections", self._connections.total())
+        self._parts.metrics.set("prewarmed", self._parts.kept_ready())
         self._parts.metrics.set("workers", 1)
         self._parts.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
         snapshot = self._parts.metrics.snapshot()

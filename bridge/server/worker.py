@@ -78,7 +78,7 @@ async def serve_worker(
     """
     async with open_upstream() as upstream, trio.open_nursery() as nursery:
         connector = connector_of(settings, upstream)
-        pool = pool_of(settings, connector)
+        pool = pool_of(settings, connector, log)
         if pool is not None:
             pool.start(nursery)
         bridge = make_bridge(settings, pool or connector, log, shared)

@@ -44,7 +44,8 @@ _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
 METRICS: Mapping[str, Metric] = {
     "sessions": Metric(_G, "Clients by the state of their session", "state"),
-    "upstreams": Metric(_G, "Upstream sessions that are open or being opened"),
+    "upstreams": Metric(_G, "Upstream sessions that are open or being opened for a client"),
+    "prewarmed": Metric(_G, "Upstream sessions that are kept ready and wait for a client"),
     "held_ms": Metric(_G, "Speech that waits for a ready session, in ms of audio"),
     "held_messages": Metric(_G, "Other messages that wait for a ready session"),
     "connections": Metric(_G, "TCP connections at the door"),

@@ -21,6 +21,7 @@ from bridge.upstream.pings import PING_SECONDS, until_silent
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.core.events import Failure
     from bridge.upstream.connector import Connector, UpstreamLink
     from bridge.upstream.reading import Happened
 
@@ -57,12 +58,19 @@ class _Warm:
         """What it said while it waited."""
         self.taken = False
         self.lost = False
+        self.failure: Failure | None = None
+        """Why it was lost."""
         self.waiting = trio.CancelScope()
         self.let_go = trio.Event()
         """The pool does not read it any more."""
         self._settings = settings
         self._created = trio.Event()
         self._heard_at = trio.current_time()
+
+    @property
+    def created(self) -> bool:
+        """Whether there ever was a session."""
+        return self._created.is_set()
 
     async def wait(self, ready: Callable[[], None]) -> None:
         """Be read, pinged and kept until it is taken, aged or lost; `ready` is called once it can be handed out.
@@ -72,8 +80,9 @@ class _Warm:
         try:
             with self.waiting:
                 await self._wait(ready)
-        except* UpstreamOver:
+        except* UpstreamOver as over:
             self.lost = True
+            self.failure = next((one.failure for one in over.exceptions if isinstance(one, UpstreamOver)), None)
         finally:
             if not self.taken:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.close_seconds):
@@ -166,9 +175,13 @@ class Pool:
         asking: Asking | None = None,
         settings: PoolSettings | None = None,
         chance: Callable[[], float],
+        on_failed: Callable[[Failure], None] = lambda _: None,
     ) -> None:
-        """`asking` is the connector's own; `chance` gives numbers in [0, 1) for the waits after failures."""
-        self._connector, self._chance = connector, chance
+        """`asking` is the connector's own; `chance` gives numbers in [0, 1) for the waits after failures.
+
+        `on_failed` is told of every opening that failed: nobody is on the line who would hear of it.
+        """
+        self._connector, self._chance, self._on_failed = connector, chance, on_failed
         self._asking, self._settings = asking or Asking(), settings or PoolSettings()
         self._ready: deque[_Warm] = deque()
 
@@ -219,8 +232,10 @@ class Pool:
             with trio.fail_after(settings.open_seconds):
                 link = await self._connector.open(0, settings.wish)
         except ConnectFailed as failed:
+            self._on_failed(failed.failure)
             return failed.failure.retry_after_seconds or 0.0
         except trio.TooSlowError:
+            self._on_failed(unusable(f"The upstream was not reached within {settings.open_seconds:g} s."))
             return 0.0
         warm = _Warm(link, settings)
         try:
@@ -228,6 +243,8 @@ class Pool:
         finally:
             if warm in self._ready:
                 self._ready.remove(warm)
+        if warm.failure is not None and not warm.created:
+            self._on_failed(warm.failure)
         return 0.0 if warm.lost else None
 
     def _delay(self, failures: int, retry_after: float) -> float:

@@ -1,7 +1,12 @@
 """Sessions that wait for clients: open before anybody calls, handed out, replaced, and gone with the bridge."""
 
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
+import io
+import json
 import signal
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from bridge.secret import Secret
 from bridge.server.house import pool_of
@@ -17,10 +23,12 @@ from bridge.server.settings import House
 from bridge.server.worker import listen, open_log, serve_worker
 from bridge.simulator.embedded import Running, open_simulator
 from bridge.simulator.settings import Settings
+from bridge.telemetry.log import Log
 from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.dial import dial
 from bridge.upstream.upstream import Upstream, upstream_at
-from tests.server.front import settings
+from tests.driving import KEY, simulated
+from tests.server.front import front, settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -73,5 +81,33 @@ async def test_a_ready_session_is_handed_out_and_replaced_and_none_is_left_behin
 
 def test_nothing_is_opened_ahead_unless_asked_for() -> None:
     connector = RealtimeConnector(upstream_at("http://127.0.0.1:9/v1", Secret("sk-unused")))
-    assert pool_of(settings(), connector) is None
-    assert pool_of(settings(house=House(prewarm=3)), connector) is not None
+    log = Log(io.StringIO())
+    assert pool_of(settings(), connector, log) is None
+    assert pool_of(settings(house=House(prewarm=3)), connector, log) is not None
+
+
+async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock: trio.testing.MockClock) -> None:
+    text = io.StringIO()
+    log = Log(text)
+    async with simulated(settings=Settings(scenario="invalid-key")) as (_, connector):
+        pool = pool_of(settings(house=House(prewarm=1)), connector, log)
+        assert pool is not None
+        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+            pool.start(nursery)
+            await trio.sleep(0.5)
+            assert b"sherpa_bridge_prewarmed 0\n" in (await house.get("/metrics"))[2]
+            nursery.cancel_scope.cancel()
+    line = json.loads(text.getvalue().splitlines()[0])
+    assert (line["event"], line["code"], line["refusal"]) == ("pool.failed", "AUTHENTICATION_FAILED", "KEY-REFUSED")
+    assert KEY.reveal() not in text.getvalue()
+
+
+async def test_sessions_that_wait_are_counted(autojump_clock: trio.testing.MockClock) -> None:
+    async with simulated() as (_, connector):
+        pool = pool_of(settings(house=House(prewarm=2)), connector, Log(io.StringIO()))
+        assert pool is not None
+        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+            pool.start(nursery)
+            await trio.sleep(0.5)
+            assert b"sherpa_bridge_prewarmed 2\n" in (await house.get("/metrics"))[2]
+            nursery.cancel_scope.cancel()

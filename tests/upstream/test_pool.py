@@ -173,3 +173,18 @@ async def test_a_client_gets_its_session_at_once_from_the_pool() -> None:
                 assert call.face.told("session.updated")[0]["session"]["audio"]["output"]["voice"] == "echo"
                 assert next(iter(simulator.arrivals.sessions())).events[0].type == "session.update"
             nursery.cancel_scope.cancel()
+
+
+@virtually
+async def test_every_opening_that_failed_is_told() -> None:
+    upstream = FakeUpstream()
+    upstream.fails = [refusal(retryable=False, code="ACCESS_DENIED"), refusal(retryable=True, code="RATE_LIMITED")]
+    told: list[str] = []
+    pool = Pool(
+        upstream, settings=PoolSettings(size=1), chance=lambda: 0.5, on_failed=lambda one: told.append(one.code)
+    )
+    async with trio.open_nursery() as nursery:
+        pool.start(nursery)
+        await trio.sleep(20)
+        assert (told, pool.ready) == (["ACCESS_DENIED", "RATE_LIMITED"], 1)
+        nursery.cancel_scope.cancel()

@@ -93,8 +93,8 @@ def test_only_the_beta_socket_sends_the_beta_header() -> None:
 
 def test_azure_takes_keys_and_tokens_in_different_headers() -> None:
     assert at(AZURE).auth_headers() == (("api-key", KEY.reveal()),)
-    token = Secret("eyJhbGciOi.payload.signature")
-    assert at(AZURE).with_key(token).auth_headers() == (("Authorization", f"Bearer {token.reveal()}"),)
+    for bearer in (Secret("eyJhbGciOi.payload.signature"), Secret("ek_abcdefghijklmnop")):  # of Entra ID, minted
+        assert at(AZURE).with_key(bearer).auth_headers() == (("Authorization", f"Bearer {bearer.reveal()}"),)
     assert at(PUBLIC).with_key(Secret("")).auth_headers() == ()
 
 
