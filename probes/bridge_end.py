@@ -48,7 +48,8 @@ async def create_again(visit: BridgeVisit) -> Finding:
     await visit.say({"type": "text", "text": _TYPED}, f"{len(_TYPED)} characters")
     await visit.wait_for_speech()
     if visit.binary_audio > binary_before:
-        return AGAIN.passed(f"a second session on this socket, generation {visit.papers.generation}, binary speech")
+        generation = seen("generation", visit.papers.generation)
+        return AGAIN.passed("a second session, with binary speech", generation)
     if visit.json_audio > json_before:
         return AGAIN.problem(bridge.BINARY_IGNORED, seen("", "audio deltas came instead"))
     return AGAIN.problem(bridge.NO_SPEECH_OUT, seen("", "an answer without audio, in the second session"))
@@ -63,12 +64,14 @@ def again_late(visit: BridgeVisit) -> Finding:
 async def hang_up(visit: BridgeVisit) -> Finding:
     """Say goodbye when nothing more is on its way, and see whether it is answered."""
     link = visit.open_link()
-    await _come_to_rest(visit)
+    rested = await _come_to_rest(visit)
     visit.note("client", "close", str(_GOOD_CLOSE))
     await link.close(_GOOD_CLOSE)
     visit.gone = True
     code = getattr(link, "close_code", None)
     visit.note("server", "closed", str(code or "without a close frame"))
+    if code in (None, 1006) and not rested:
+        return CLOSE.problem(bridge.CLOSE_UNSEEN, seen("", "messages came to the end"))
     if code in (None, 1006):
         return CLOSE.problem(bridge.NO_CLOSE, seen("", "no Close frame came back"))
     if code != _GOOD_CLOSE:
@@ -76,13 +79,16 @@ async def hang_up(visit: BridgeVisit) -> Finding:
     return CLOSE.passed(f"close {code}, answered")
 
 
-async def _come_to_rest(visit: BridgeVisit) -> None:
-    """End what still talks, and let what is on its way arrive: a close that crosses an answer proves nothing."""
-    with trio.move_on_after(min(visit.target.timeout, _REST_SECONDS)):
-        if visit.target.door is Door.CLIENT and visit.papers.session:
+async def _come_to_rest(visit: BridgeVisit) -> bool:
+    """End what still talks, and let what is on its way arrive; False where that never ends."""
+    if visit.target.door is Door.CLIENT and visit.papers.session:
+        with trio.move_on_after(min(visit.target.timeout, _REST_SECONDS)):
             await visit.say({"type": "end_session"})
             await visit.wait_for("session_closed", stops=frozenset())
+    with trio.move_on_after(_REST_SECONDS):
         await visit.hear_until_quiet(_QUIET_SECONDS)
+        return True
+    return False
 
 
 def close_late(visit: BridgeVisit) -> Finding:
@@ -99,7 +105,7 @@ async def judge_stamps(visit: BridgeVisit) -> Finding:
     await trio.lowlevel.checkpoint()
     if visit.papers.unstamped:
         return STAMPS.problem(bridge.UNSTAMPED, seen("", f"on {_listed(visit, visit.papers.unstamped)}"))
-    return STAMPS.passed(f"ISO 8601, UTC, with milliseconds on all {visit.papers.messages} messages")
+    return STAMPS.passed(f"ISO 8601, UTC, ms on all {visit.papers.messages} messages")
 
 
 async def judge_fields(visit: BridgeVisit) -> Finding:
@@ -107,7 +113,7 @@ async def judge_fields(visit: BridgeVisit) -> Finding:
     await trio.lowlevel.checkpoint()
     if visit.papers.missing:
         return FIELDS.problem(bridge.FIELDS_MISSING, seen("", _listed(visit, visit.papers.missing)))
-    return FIELDS.passed("every message has the fields that the protocol promises")
+    return FIELDS.passed("all that the protocol promises")
 
 
 def _listed(visit: BridgeVisit, tally: Counter[str]) -> str:

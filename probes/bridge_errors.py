@@ -96,7 +96,7 @@ async def _the_rest(visit: BridgeVisit, first: Mapping[str, Any], generation: in
         await ponged(visit)
     if visit.papers.generation != generation:
         return ERRORS.problem(bridge.ERROR_FATAL, seen("", "the session was opened anew"))
-    return ERRORS.passed(f"INVALID_MESSAGE at once, the other {due} in one error {WINDOW_SECONDS:g} s later")
+    return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
 
 
 async def _errors_for(visit: BridgeVisit, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:

@@ -49,7 +49,7 @@ async def begin(visit: BridgeVisit) -> Finding:
     session = first.get("session")
     held = session if isinstance(session, dict) else {}
     evidence = seen("session", visit.shown(str(held.get("id")), 80))
-    return SESSION.passed(f"session.created, {held.get('model')!s:.60}; session.update confirmed", evidence)
+    return SESSION.passed(f"session.created, {held.get('model')!s:.60}, update confirmed", evidence)
 
 
 async def _first_word(visit: BridgeVisit) -> Mapping[str, Any]:
@@ -95,7 +95,7 @@ async def _provoke(visit: BridgeVisit) -> Finding:
     await visit.say(update(visit.dialect))
     await visit.wait_for(*UPDATED)
     told = visit.shown(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
-    return ERRORS.passed(f"answered with {told}; the session goes on")
+    return ERRORS.passed("answered, and the session goes on", seen("with", told))
 
 
 def errors_late(visit: BridgeVisit) -> Finding:

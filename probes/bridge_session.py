@@ -41,7 +41,7 @@ async def be_greeted(visit: BridgeVisit) -> Finding:
     if kind == "connected":
         visit.mark("connected")
         client = visit.shown(str(heard.event.get("clientId")), 40)
-        return CONNECTED.passed(f"client {client}, protocol {heard.event.get('protocol')!s:.20}")
+        return CONNECTED.passed(f"protocol {heard.event.get('protocol')!s:.20}", seen("client", client))
     if kind == "error" and "error" not in heard.event:
         raise Stopped(heard.event)
     told = seen("first message", visit.shown(str(kind or heard.unreadable), 80))

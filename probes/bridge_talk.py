@@ -68,7 +68,7 @@ async def speak(visit: BridgeVisit) -> Finding:
             await visit.say(event)
     visit.mark("spoken")
     taken = await visit.wait_for(*_TAKEN)
-    return IN.passed(f"{visit.source.sent_ms} ms said; the service answers {taken.get('type')}")
+    return IN.passed(f"{visit.source.sent_ms} ms said, the turn is taken", seen("by", taken.get("type")))
 
 
 _ENDS: Mapping[str, tuple[dict[str, Any], ...]] = {
@@ -115,9 +115,9 @@ async def listen(visit: BridgeVisit) -> Finding:
     if not visit.answer_ms:
         return OUT.problem(bridge.NO_SPEECH_OUT, seen("", f"response.done, {held.get('status')!s:.20}, without audio"))
     first = visit.seconds_between("spoken", "audio")
-    when = "" if first is None else f", the first {max(first, 0):.2f} s behind the end of speech"
-    ended = ", then interrupted" if "interrupted" in visit.marks else ""
-    return OUT.passed(f"{visit.answer_ms / 1000:.1f} s of speech{when}{ended}")
+    when = "" if first is None else f", the first after {max(first, 0):.2f} s"
+    ended = "interrupted" if "interrupted" in visit.marks else "to its end"
+    return OUT.passed(f"{visit.answer_ms / 1000:.1f} s of speech{when}", seen("heard", ended))
 
 
 def _was_cut_off(visit: BridgeVisit, done: Mapping[str, Any]) -> bool:
@@ -154,7 +154,7 @@ async def judge_early(visit: BridgeVisit) -> Finding:
         if lost:
             known = bridge.SPEECH_DROPPED if visit.dropped_ms else bridge.EARLY_SPEECH_LOST
             return EARLY.problem(known, seen("", f"{lost} of {EARLY_MS} ms never arrived"), *_notice(visit))
-        return EARLY.passed(f"{EARLY_MS} ms said before the session was ready, all of it arrived")
+        return EARLY.passed(f"all {EARLY_MS} ms said before ready arrived")
     if visit.dropped_ms:
         return EARLY.problem(bridge.SPEECH_DROPPED, *_notice(visit))
     return _by_word(visit)
@@ -165,7 +165,7 @@ def _by_word(visit: BridgeVisit) -> Finding:
     held = visit.ready.get("bufferedMs")
     known = held if isinstance(held, int | float) else 0
     if known >= EARLY_MS - CELL_MS:
-        return EARLY.passed(f"{EARLY_MS} ms said before the session was ready; bufferedMs {known:g}")
+        return EARLY.passed(f"{EARLY_MS} ms said before ready were held", seen("bufferedMs", f"{known:g}"))
     waited = visit.seconds_between("create", "ready") or 0.0
     told = seen("", f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready")
     if "bufferedMs" in visit.ready and waited > _TOO_SOON_SECONDS:
@@ -188,7 +188,7 @@ async def judge_tracer(visit: BridgeVisit) -> Finding:
     told = seen("", f"of {visit.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
     known = _trouble(count, lost)
     if known is None:
-        return TRACER.passed(f"{count.received_ms} ms arrived, {sums}")
+        return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", seen("sums", sums))
     where = ", ".join(f"{start}-{end} ms" for start, end in count.missing)
     return TRACER.problem(known, told, *((seen("missing", where),) if where else ()))
 

@@ -260,6 +260,13 @@ NO_CLOSE = _Bridge(
     "No Close frame came back within 2 s: nobody reads this socket any more, and its session may live on.",
     "Keep reading until the socket ends, answer Close with Close, and end the upstream session within a second",
 )
+CLOSE_UNSEEN = _Bridge(
+    "CLOSE-UNSEEN",
+    "Whether the bridge says goodbye cannot be told here",
+    "It never stopped talking: a goodbye that crosses other messages is lost among them.",
+    "Find out what it sends without end, in the timeline of the report, and look again",
+    severity=Severity.INFO,
+)
 CLOSE_CODE = _Bridge(
     "CLOSE-CODE",
     "A good ending is answered with another close code",

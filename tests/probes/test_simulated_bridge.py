@@ -15,7 +15,7 @@ from tests.probes.test_bridge import bad, look
 
 @pytest.mark.parametrize("path", ["/api/openai/realtime", "/v1"], ids=["client", "native"])
 async def test_it_is_healthy_over_real_sockets(path: str, mock_clock: trio.testing.MockClock) -> None:
-    mock_clock.rate = 10
+    mock_clock.rate = 8
     async with open_simulated_bridge("good", config(), secrets=Secrets(), path=path) as target:
         report = await look(target)
     assert {f.severity for f in report.findings} == {Severity.PASS}
@@ -26,7 +26,7 @@ async def test_it_is_healthy_over_real_sockets(path: str, mock_clock: trio.testi
 async def test_it_takes_form_and_dialect_of_the_settings(
     flags: dict[str, object], mock_clock: trio.testing.MockClock
 ) -> None:
-    mock_clock.rate = 10
+    mock_clock.rate = 8
     async with open_simulated_bridge("good", config(**flags), secrets=Secrets()) as target:
         report = await look(target)
     assert bad(report) == ([("events", "BRIDGE-BETA-EVENTS")] if "dialect" in flags else [])
