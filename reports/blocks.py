@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TEXT = 9
 #: A source line with fewer columns than this says nothing.
 _READABLE = 24
+#: So much of a line is shown before what is meant, where its beginning has no room.
+_BEFORE = 10
 
 
 def blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
@@ -68,15 +70,25 @@ def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
     beside = width - _TEXT - longest - 2
     lead = f"{'  at':<{_TEXT}}"
     for finding, place, where in zip(findings, _all_places(findings), spots, strict=True):
-        source = plain(place.text.strip())
+        source = _excerpt(place, beside if beside >= _READABLE else width - _TEXT - 2)
         if source and beside >= _READABLE:
-            yield f"{lead}{padded(where, longest)}  {cut(source, beside)}"
+            yield f"{lead}{padded(where, longest)}  {source}"
         else:
             yield lead + where
             if source:
-                yield " " * (_TEXT + 2) + cut(source, width - _TEXT - 2)
+                yield " " * (_TEXT + 2) + source
         yield from seen(finding.evidence, width, _TEXT + 2)
         lead = " " * _TEXT
+
+
+def _excerpt(place: Place, room: int) -> str:
+    """Cut the line of source to what has room, so that what is meant stands in it."""
+    line = place.text.strip()
+    indent = len(place.text) - len(place.text.lstrip())
+    start, end = (column - 1 - indent for column in (place.column, place.end_column))
+    if start > _BEFORE and (end >= room or place.end_line > place.line):
+        line = f"…{line[start - _BEFORE :]}"
+    return cut(plain(line), room)
 
 
 def _all_places(findings: Iterable[Finding]) -> list[Place]:

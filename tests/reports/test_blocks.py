@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import terminal
-from reports.model import Evidence, Report, Severity
+from reports.model import Evidence, Place, Report, Severity
 from reports.text import columns
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
@@ -36,6 +36,14 @@ def test_one_block_lists_all_places_with_their_source_and_explains_once() -> Non
 def test_the_source_stands_below_a_long_place() -> None:
     path = "packages/assistant/src/server/realtime/bridge.ts"
     assert block(report(placed(path, 10)))[1:3] == [f"  at     {path}:10:3", "           ping()"]
+
+
+def test_of_a_long_line_the_part_that_is_meant_is_shown() -> None:
+    text = "\tconst socket = new WebSocket(address, { headers: { authorization, 'OpenAI-Beta': 'realtime=v1' } })"
+    start = text.index("'OpenAI-Beta'")
+    place = Place(path="a.ts", line=1, column=start + 1, end_line=1, end_column=start + 14, text=text)
+    assert block(report(placed(place=place)))[1] == ("  at     a.ts:1:68  …rization, 'OpenAI-Beta': 'realtime=v1' } })")
+    assert block(report(placed(text="x" * 200)))[1] == f"  at     src/a.ts:3:3  {'x' * 56}…"
 
 
 def test_what_was_seen_at_a_place_stands_with_it() -> None:
