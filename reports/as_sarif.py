@@ -41,12 +41,12 @@ _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
 
 
-def render(report: Report, exit_code: int) -> str:
-    """Write one log with one run, as JSON."""
-    return written({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code)]})
+def render(report: Report, exit_code: int, *, most: int = _MOST) -> str:
+    """Write one log with one run, as JSON; of more than `most` results the loudest."""
+    return written({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
 
 
-def _run(report: Report, exit_code: int) -> dict[str, Any]:
+def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
     found = sorted(
         (finding for finding in report.findings if finding.severity in _LEVELS),
         key=lambda finding: list(_LEVELS).index(finding.severity),
@@ -64,8 +64,8 @@ def _run(report: Report, exit_code: int) -> dict[str, Any]:
         "automationDetails": {"id": f"{'/'.join(filter(None, (name, command)))}/"},
         "columnKind": "utf16CodeUnits",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}},
-        "invocations": [_invocation(report, exit_code, len(found) - _MOST)],
-        "results": _results(found[:_MOST], rules, _target(report)),
+        "invocations": [_invocation(report, exit_code, len(found) - most)],
+        "results": _results(found[:most], rules, _target(report)),
     }
 
 
