@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from timeit import repeat
 from typing import TYPE_CHECKING
 
+from benchmarks.machine import watched
 from bridge.protocol.audio import SAMPLE_RATE, chunks, loudness
 from bridge.protocol.g711 import pcm24k_to_ulaw, ulaw_to_pcm24k
 from bridge.protocol.tracer import CELL_BYTES, CELL_MS, TracerAccount, TracerSource
@@ -77,8 +78,9 @@ def main() -> None:
     today = datetime.now(UTC).date()
     print(f"{today}, Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} x {cpu()}")
     print(f"us for 20 ms of {SAMPLE_RATE} Hz PCM16, best of {ROUNDS} rounds:")
-    for name, cost in costs().items():
-        print(f"  {name:<42} {cost:>10.2f}")
+    with watched():
+        for name, cost in costs().items():
+            print(f"  {name:<42} {cost:>10.2f}")
 
 
 if __name__ == "__main__":

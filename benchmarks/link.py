@@ -15,6 +15,7 @@ import trio
 import trio.testing
 from websockets.protocol import Side
 
+from benchmarks.machine import watched
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import WebSocketLink
 
@@ -74,8 +75,9 @@ async def main(messages: int) -> None:
     """Measure on memory streams and over loopback TCP."""
     print(f"{len(TEXT)} B of text, {messages} messages; {platform.platform()}, {platform.machine()}")
     print(f"Python {platform.python_version()}, trio {trio.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-    await report("memory", *memory_link_pair(), messages)
-    await report("loopback", *(await tcp_pair()), messages)
+    with watched():
+        await report("memory", *memory_link_pair(), messages)
+        await report("loopback", *(await tcp_pair()), messages)
 
 
 if __name__ == "__main__":

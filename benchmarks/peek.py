@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks.machine import watched
 from bridge.protocol.peek import peek
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def measure(*, seconds: float = 0.5) -> list[Row]:
 
 def main() -> int:
     """Print the table and judge it."""
-    rows = measure()
+    with watched():
+        return _judged(measure())
+
+
+def _judged(rows: list[Row]) -> int:
     print(
         f"{datetime.now(UTC):%Y-%m-%d}  {platform.machine()}  Python {platform.python_version()}  {platform.system()}"
     )

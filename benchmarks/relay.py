@@ -28,6 +28,7 @@ import psutil
 import trio
 import uvloop
 
+from benchmarks.machine import watched
 from benchmarks.relay_load import Door, measure
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ def main() -> None:
     good = True
     for sessions in args.sessions:
         for door in args.doors:
-            row = run(door, sessions, args.seconds, args.pace)
-            good = good and not row["errors"] and not row["unanswered"]
-            print(json.dumps(row), flush=True)
+            with watched():
+                row = run(door, sessions, args.seconds, args.pace)
+                good = good and not row["errors"] and not row["unanswered"]
+                print(json.dumps(row), flush=True)
     sys.exit(0 if good else 1)
 
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from benchmarks.machine import watched
 from bridge.protocol.tracer import TracerSource
 
 if TYPE_CHECKING:
@@ -190,8 +191,9 @@ def main() -> None:
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}")
     for sessions in args.sessions:
-        row = asyncio.run(run(sessions, args.seconds))
-        print(json.dumps(row), flush=True)
+        with watched():
+            row = asyncio.run(run(sessions, args.seconds))
+            print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
