@@ -118,6 +118,13 @@ async def test_a_door_that_does_one_thing_wrong(
     assert len(bad(report)) == 1
 
 
+async def test_an_answer_that_is_cancelled_is_none(autojump_clock: trio.testing.MockClock) -> None:
+    cancelled = {**DONE, "response": {"status": "cancelled"}}
+    finding = at_row(await look_at({**GOOD, "response.create": (cancelled,)}), "speech out")
+    assert finding.code == "BRIDGE-NO-SPEECH-OUT"
+    assert finding.evidence[0].value == "response.done, cancelled, without audio"
+
+
 async def test_speech_that_a_door_says_it_has_dropped_is_told(autojump_clock: trio.testing.MockClock) -> None:
     notice = {"type": "bridge_error", "code": "audio_dropped", "message": "60 ms of audio and 0 other messages."}
     report = await look_at({**GOOD, "session.update": ({"type": "error", "error": notice}, UPDATED)})

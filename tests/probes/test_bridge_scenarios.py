@@ -232,8 +232,10 @@ async def test_a_bridge_that_owns_the_session_is_spoken_to_in_its_own_way(
     rules = ClientRules(locked=frozenset({"instructions", "turnDetection"}))
     async with reference(scenario, rules=rules) as target:
         report = await look(target)
-    assert bad(report) == []
+        unaccounted = await look(replace(target, account=None))
+    assert bad(report) == bad(unaccounted) == []
     assert at_row(report, "tracer").severity is Severity.PASS
+    assert at_row(unaccounted, "tracer").severity is Severity.INFO  # an echo is cut as the turns are
 
 
 async def test_a_bridge_that_goes_down_says_so_before_and_at_the_door(autojump_clock: trio.testing.MockClock) -> None:
