@@ -61,6 +61,7 @@ _COUNTS = (
     ("dials", "sockets that the simulator saw opened"),
     ("dials_per_second_max", "the most of them in any second"),
     ("sessions_left", "sockets upstream that are still open after every call has ended"),
+    ("memory_grown_mb", "by how many MB the bridge's memory grew, from its first steady moment to its highest"),
 )
 
 MEASURES: Mapping[str, Measure] = {
