@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bridge.protocol.audio import BYTES_PER_MS
 from bridge.protocol.tracer import TracerAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Sessions remembered, running or not. With 20 events left a record measures 6 KiB, 12 with names that were made up:
 #: 60 to 120 MiB at the most.
@@ -21,6 +25,8 @@ MAX_NAMES, MAX_NAME = 32, 100
 OTHER = "(other)"
 #: Keys with a tracer account of their own.
 MAX_KEYS = 1_000
+#: Dials are counted by tenths of a second, so that any second's worth of them can be told; an hour of tenths.
+TENTHS_PER_SECOND, MAX_TENTHS = 10, 36_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,19 @@ class Arrivals:
         self._tracers: OrderedDict[str, TracerAccount] = OrderedDict()
         self.requests: Counter[str] = Counter()
         """REST requests and upgrades by `METHOD path`; anything unknown under one name."""
+        self._dials: OrderedDict[int, int] = OrderedDict()
+
+    def dialed(self, unix_time: float) -> None:
+        """Somebody asks for a socket, whatever becomes of it."""
+        tenth = int(unix_time * TENTHS_PER_SECOND)
+        self._dials[tenth] = self._dials.get(tenth, 0) + 1
+        if len(self._dials) > MAX_TENTHS:
+            self._dials.popitem(last=False)
+
+    @property
+    def dials(self) -> list[tuple[float, int]]:
+        """How many sockets were asked for, by the tenth of a second: when it began, in unix seconds, and how many."""
+        return [(tenth / TENTHS_PER_SECOND, count) for tenth, count in self._dials.items()]
 
     def open(self, record: SessionRecord) -> None:
         """A connection begins; one that began long ago keeps fewer of its events."""
@@ -95,8 +114,14 @@ class Arrivals:
             account = self._tracers[key] = TracerAccount()
         return account
 
+    @property
+    def tracers(self) -> Mapping[str, TracerAccount]:
+        """The accounts of tracer audio that there are, by key."""
+        return self._tracers
+
     def clear(self) -> None:
         """Forget everything."""
         self._sessions.clear()
         self._tracers.clear()
+        self._dials.clear()
         self.requests.clear()

@@ -18,6 +18,7 @@ from bridge.transport.http import Request, Response, json_response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.protocol.tracer import TracerAccount
     from bridge.simulator.arrivals import SessionRecord
     from bridge.simulator.connection import Connection
     from bridge.simulator.fault import Fault
@@ -51,6 +52,7 @@ class Control:
         self._routes: Mapping[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/_sim/scenarios"): self._scenarios,
             ("GET", "/_sim/arrivals"): self._arrivals,
+            ("GET", "/_sim/account"): self._account,
             ("POST", "/_sim/scenario"): self._choose,
             ("POST", "/_sim/cut"): self._cut,
             ("POST", "/_sim/reset"): self._reset,
@@ -111,16 +113,31 @@ class Control:
         key, session = request.query.get("key"), request.query.get("session")
         arrivals = self._simulator.arrivals
         records = [one for one in arrivals.sessions(key) if session in (None, one.session_id)]
-        tracers = {
-            name: {str(caller): asdict(count) for caller, count in arrivals.tracer(name).report().items()}
-            for name in dict.fromkeys(one.key for one in records)
-        }
+        tracers = {name: _told(arrivals.tracer(name)) for name in dict.fromkeys(one.key for one in records)}
         body = {"requests": dict(arrivals.requests), "sessions": [_shown(one) for one in records], "tracer": tracers}
+        return json_response(200, body)
+
+    def _account(self, _request: Request) -> Response:
+        """Sum up a load run: sockets open now, dials by the tenth of a second, tracer audio by key and caller.
+
+        It is as long as there were callers, not sessions. A socket that is open may hold half a cell back.
+        """
+        arrivals = self._simulator.arrivals
+        body = {
+            "now": self._simulator.settings.unix_time(),
+            "live": len(self._simulator.live),
+            "dials": arrivals.dials,
+            "tracer": {key: _told(account) for key, account in arrivals.tracers.items()},
+        }
         return json_response(200, body)
 
     def _reset(self, _request: Request) -> Response:
         self._simulator.forget()
         return json_response(200, {"reset": True})
+
+
+def _told(account: TracerAccount) -> dict[str, Any]:
+    return {str(caller): asdict(count) for caller, count in account.report().items()}
 
 
 def _shown(record: SessionRecord) -> dict[str, Any]:

@@ -136,6 +136,7 @@ class Simulator:
         """Serve one upgrade: refuse it as Azure does, or accept it and refuse behind the 101, or play the session."""
         request = upgrade.request
         wish = wish_of(request, upgrade.subprotocols)
+        self.arrivals.dialed(self.settings.unix_time())
         self.arrivals.requests[f"GET {request.path.rstrip('/') if wish else '(other)'} websocket"] += 1
         if wish is None:
             message = f"Invalid URL (GET {request.path[:200]})"

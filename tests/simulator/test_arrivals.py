@@ -10,6 +10,7 @@ from bridge.simulator.arrivals import (
     MAX_KEYS,
     MAX_NAMES,
     MAX_SESSIONS,
+    MAX_TENTHS,
     MAX_WHOLE,
     OTHER,
     Arrivals,
@@ -70,6 +71,18 @@ def test_sessions_and_tracer_accounts_are_bounded() -> None:
     accounts = [arrivals.tracer(f"sk-{number}") for number in range(MAX_KEYS + 1)]
     assert arrivals.tracer(f"sk-{MAX_KEYS}") is accounts[-1]
     assert arrivals.tracer("sk-0") is not accounts[0]
+
+
+def test_dials_are_counted_by_the_tenth_of_a_second_for_an_hour() -> None:
+    arrivals = Arrivals()
+    for at in (100.0, 100.04, 100.11):
+        arrivals.dialed(at)
+    assert arrivals.dials == [(100.0, 2), (100.1, 1)]
+    for second in range(3_601):
+        for tenth in range(10):
+            arrivals.dialed(200 + second + tenth / 10 + 0.05)
+    assert len(arrivals.dials) == MAX_TENTHS
+    assert arrivals.dials[-1] == (3800.9, 1)
 
 
 async def test_methods_and_keys_that_are_made_up_do_not_pile_up() -> None:

@@ -12,7 +12,7 @@ from bridge.protocol.tracer import TracerSource
 from bridge.simulator.embedded import Running, open_simulator
 from bridge.simulator.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
-from bridge.transport.link import LinkClosed
+from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial import dial
 
 if TYPE_CHECKING:
@@ -110,6 +110,29 @@ async def test_what_arrived_is_read_back_tracer_audio_included(simulator: Runnin
     assert (await call(simulator, "GET", "/_sim/arrivals?key=sk-nobody")).json()["sessions"] == []
     await call(simulator, "POST", "/_sim/reset")
     assert (await call(simulator, "GET", "/_sim/arrivals")).json()["sessions"] == []
+
+
+async def test_a_load_run_is_summed_up_without_its_sessions(simulator: Running) -> None:
+    await call(simulator, "POST", "/_sim/scenario", {"key": "sk-refused", "faults": ["http:status=503"]})
+    with pytest.raises(HandshakeRefused):
+        await connect(simulator, "sk-refused")
+    connected = await connect(simulator, "sk-caller")
+    async with connected.link as link:
+        assert (await call(simulator, "GET", "/_sim/account")).json()["live"] == 1
+        await link.send_text(b'{"type":"session.update","session":{"type":"realtime"}}')
+        append = {"type": "input_audio_buffer.append", "audio": TracerSource(7).speech(300)}
+        await link.send_text(msgspec.json.encode(append))
+        while "speech_started" not in str(await link.receive()):
+            pass
+    with trio.fail_after(5):
+        while (body := (await call(simulator, "GET", "/_sim/account")).json())["live"]:
+            pass
+    assert sum(count for _, count in body["dials"]) == 2
+    assert all(abs(at - body["now"]) < 30 for at, _ in body["dials"])
+    assert body["tracer"]["sk-caller"]["7"]["received_ms"] == 300
+    assert "sessions" not in body
+    await call(simulator, "POST", "/_sim/reset")
+    assert (await call(simulator, "GET", "/_sim/account")).json()["dials"] == []
 
 
 async def test_scenarios_are_listed(simulator: Running) -> None:
