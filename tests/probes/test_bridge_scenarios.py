@@ -96,7 +96,11 @@ TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 EXPECTED = {name: (row, f"BRIDGE-{slug}") for (row, slug), names in TROUBLES.items() for name in names}
 #: At the native door one scenario of each kind is enough: what it says comes from the same place.
-LOOKS = [(name, "ws://localhost:1") for name in EXPECTED] + [(names[0], NATIVE_URL) for names in TROUBLES.values()]
+LOOKS = [
+    *((name, "ws://localhost:1") for name in EXPECTED),
+    *((names[0], NATIVE_URL) for names in TROUBLES.values()),
+    ("not-confirmed", NATIVE_URL),
+]
 #: What the two doors show differently.
 DIFFERENT: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "half-open": ([("speech in", "BRIDGE-SPEECH-NOT-TAKEN")], [("session", "BRIDGE-NO-SESSION-READY")]),
