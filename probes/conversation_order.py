@@ -6,7 +6,7 @@ not for all that would follow from it, and begins anew where a bridge has opened
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +36,18 @@ class Order:
     kind: Kind = Kind.CONVERSATION
     _checker: OrderChecker | None = None
     _early: list[Mapping[str, Any]] = field(default_factory=list)
-    _last: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _last: OrderedDict[str, Mapping[str, Any]] = field(default_factory=OrderedDict)
 
     def repeats(self, event: Mapping[str, Any]) -> bool:
         """Take the next event; whether it is one of the last again, id and all. Those are not to be fed."""
-        if event.get("event_id") and any(event == known for known in self._last):
+        name = str(event.get("event_id") or "")
+        if not name:
+            return False
+        if self._last.get(name) == event:
             return True
-        self._last.append(event)
+        self._last[name] = event
+        if len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
         return False
 
     def feed(self, event: Mapping[str, Any]) -> list[Broken]:
