@@ -235,10 +235,11 @@ def expired(data: SessionData, failure: Failure) -> None:
     data.move(Move.ENDED)
     data.created = False
     data.fail("SESSION_EXPIRED", failure.message, retryable=True, ending=True, detail=failure.detail)
+    past_bound_ms = round(data.unanswered.past_bound_ms)
     loss.drop_past_bound(data)
     loss.drop_unanswered(data)
     loss.drop_held(data)
-    _closed(data, "expired")
+    _closed(data, "expired", pastBoundMs=past_bound_ms)
     _forget(data)
 
 
@@ -253,9 +254,9 @@ def end(data: SessionData) -> None:
     _forget(data)
 
 
-def _closed(data: SessionData, reason: str) -> None:
+def _closed(data: SessionData, reason: str, **noted: int) -> None:
     data.tell("session_closed", reason=reason)
-    data.note("session.closed", reason=reason)
+    data.note("session.closed", reason=reason, **noted)
 
 
 def close_upstream(data: SessionData, reason: str) -> None:

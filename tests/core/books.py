@@ -18,7 +18,7 @@ from bridge.core.commands import (
     SendFrame,
     Tell,
 )
-from bridge.core.events import ClientAudio, ClientGone, Event, Held, UpstreamEvent
+from bridge.core.events import ClientAudio, ClientGone, Event, Held, UpstreamEvent, UpstreamLost
 from tests.core.model import A_COMMIT, BYTES_PER_MS, Run, Upstream, run_of, words_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Books:
         self.over = False
         # What is being entered
         self.batch: list[Command] = []
-        self.now, self.closing = 0.0, False
+        self.now, self.closing, self.taken = 0.0, False, False
         self.sent: list[Sent] = []
         """What went up and is not entered yet."""
         self.accepted_bytes = self.accepted_others = 0
@@ -50,8 +50,6 @@ class Books:
         self.dropped_ms = self.dropped_others = 0
         self.dropped_after_all_ms = 0.0
         """What had gone up before it was given up."""
-        self.past_bound_ms = 0.0
-        """How much had gone up, was not answered and is not kept, before the event that is being entered."""
         self.unanswered_ms = 0.0
         """How much had gone up and was not answered, before the event that is being entered."""
         self.last_sent = 0
@@ -81,6 +79,7 @@ class Books:
             assert commands == [], "something was done after the end"
             return
         self.batch, self.now = commands, now
+        self.taken = isinstance(event, UpstreamLost) and event.taken_bytes is not None
         self.closing = any(isinstance(one, CloseClient) for one in commands)
         spoken_to = self.up.generation if self.up is not None else None
         if self.up is not None and getattr(event, "generation", None) == spoken_to:
@@ -130,8 +129,8 @@ class Books:
             case Note("session.failed", fields):
                 self.endings.add(fields["code"])
                 self._given_up()
-            case Note("session.closed", {"reason": "expired"}):
-                self._past_bound(self.past_bound_ms, by_rollover=False)
+            case Note("session.closed", {"reason": "expired", "pastBoundMs": past_bound_ms}):
+                self._past_bound(past_bound_ms, by_rollover=False)
                 self._given_up()
             case _:
                 assert isinstance(command, Note | CloseClient)
@@ -154,8 +153,10 @@ class Books:
             assert size >= old.past_bound(), "speech past the bound was lost in silence"
             assert old.cleared or size == old.past_bound(), "speech that was answered or is kept was reported as lost"
         else:
-            needed_from = max(old.answered, old.needed_from(lately=not by_rollover))
-            assert old.kept_from - needed_from <= size <= max(0, old.position - old.bound - old.answered)
+            known = by_rollover or self.taken
+            lost = max(0, old.kept_from - max(old.answered, old.needed_from(lately=not known)))
+            assert size >= lost, "speech past the bound was lost in silence"
+            assert size <= (lost if known else max(0, old.kept_from - old.answered)), "silence was reported as lost"
         self.dropped_after_all_ms += ms
 
     def _told(self, message: Mapping[str, Any]) -> None:

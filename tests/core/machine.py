@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -47,6 +48,7 @@ from tests.core.scenes import (
 )
 
 LIMITED = Failure(code="RATE_LIMITED", message="Slow down.", retryable=True, retry_after_seconds=3.0)
+LOSSES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, EXPIRED, REFUSED_KEY])
 FAILURES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, LIMITED, REFUSED_KEY])
 
 
@@ -113,7 +115,6 @@ class Sides(RuleBasedStateMachine):
         """Let an event happen, keep the books, and see that time moves on."""
         self.sound = False
         self.books.unanswered_ms = self.session.statistics().unanswered_ms
-        self.books.past_bound_ms = self.session._data.unanswered.past_bound_ms
         commands = self.session.handle(event, self.now)
         self.books.enter(event, commands, self.now)
         deadline = self.session.deadline
@@ -159,6 +160,18 @@ class Sides(RuleBasedStateMachine):
         body = {"type": kind, "mark": self.mark()}
         self.offer(ClientNative(kind, json.dumps(body).encode(), body))
 
+    @precondition(lambda self: self.manual and live(self))
+    @rule(commits=st.booleans(), clears=st.booleans())
+    def speaks_and_is_lost(self, *, commits: bool, clears: bool) -> None:
+        """What it committed comes back, with its commit; what it took back does not."""
+        self.speaks(200)
+        if commits:
+            self.commits()
+            self.speaks(100)
+        if clears:
+            self.sends_a_native_event(clear=True)
+        self.is_lost_and_opened_again()
+
     @precondition(live)
     @rule(beside=st.booleans())
     def asks_for_a_response(self, *, beside: bool) -> None:
@@ -179,6 +192,13 @@ class Sides(RuleBasedStateMachine):
     def comes_to_an_end(self, event: Event) -> None:
         self.feed(event)
 
+    @precondition(lambda self: live(self) and self.serial > 20)
+    @rule()
+    def is_asked_to_end_in_the_middle_of_something(self) -> None:
+        self.types()
+        self.feed(Drain(1.0))
+        self.passes(1.0)
+
     # The upstream opens, or does not
 
     @precondition(lambda self: self.session.statistics().state in (State.IDLE, State.FAILED))
@@ -197,7 +217,8 @@ class Sides(RuleBasedStateMachine):
     @precondition(live)
     @rule()
     def is_lost_and_opened_again(self) -> None:
-        self.is_lost(UNAVAILABLE)
+        if live(self):
+            self.is_lost(UNAVAILABLE)
         if self.session.statistics().state is State.RECONNECTING:
             while self.up is None and self.session.deadline is not None:
                 self.comes_to_the_deadline()
@@ -208,6 +229,16 @@ class Sides(RuleBasedStateMachine):
     def is_created(self, left: float | None) -> None:
         self.upstream.created = True
         self.feed(created(self.upstream.generation, None if left is None else self.now + left))
+
+    @precondition(lambda self: self.up is not None)
+    @rule()
+    def says_once_more_or_too_early_that_it_is_there(self) -> None:
+        """Neither makes a session ready, and it is configured once."""
+        up = self.upstream
+        if up.created:
+            self.feed(created(up.generation))
+        else:
+            self.feed(configured(up.generation) if self.manual else by_vad(up.generation))
 
     @precondition(lambda self: self.up is not None and self.up.asked_to_configure and not self.up.ready)
     @rule()
@@ -221,11 +252,22 @@ class Sides(RuleBasedStateMachine):
         self.feed(AttemptFailed(self.books.let_go(), failure))
 
     @precondition(lambda self: self.up is not None)
-    @rule(failure=st.sampled_from([UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, EXPIRED, REFUSED_KEY]))
-    def is_lost(self, failure: Failure) -> None:
+    @rule(failure=LOSSES, taken=st.booleans())
+    def is_lost(self, failure: Failure, *, taken: bool = False) -> None:
+        """`taken`: it answered a ping that went behind all that was said."""
         if self.upstream.ready and failure is EXPIRED and not self.rollover:
             self.books.endings.add("SESSION_EXPIRED")
-        self.feed(lost(self.books.let_go(), failure))
+        taken_bytes = self.upstream.position if taken else None
+        self.feed(replace(lost(self.books.let_go(), failure), taken_bytes=taken_bytes))
+
+    @precondition(live)
+    @rule(failure=LOSSES, taken=st.booleans())
+    def is_lost_while_somebody_speaks(self, failure: Failure, *, taken: bool) -> None:
+        for ms in (400, 350):
+            if live(self):
+                self.speaks(ms)
+        if live(self):
+            self.is_lost(failure, taken=taken)
 
     # Time
 

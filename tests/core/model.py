@@ -90,6 +90,7 @@ class Upstream:
         match command:
             case Configure():
                 assert self.created, "configured before it was created"
+                assert not self.asked_to_configure, "configured twice"
                 self.asked_to_configure = True
                 return
             case SendAudio(_, pcm):

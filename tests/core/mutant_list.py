@@ -39,6 +39,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "backoff", "<= MAX_RETRY_AFTER_SECONDS", "<= 10 * MAX_RETRY_AFTER_SECONDS", "a caller waits for ten minutes"
     ),
     # Held
+    Mutant("held_audio", "while self.ms > self", "while self.ms > 1.5 * self", "more is held than promised"),
+    Mutant(
+        "held_audio", "> self._limits.others:", "> 1 + self._limits.others:", "more messages are held than promised"
+    ),
     Mutant("held_audio", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"),
     Mutant("held_audio", "> self._limits.others:", ">= self._limits.others:", "fewer messages are held than promised"),
     Mutant("held_audio", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),

@@ -15,7 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from bridge.core.events import ClientGone, CreateSession, Tick
 from bridge.core.states import State
 from tests.core.machine import Sides, live
-from tests.core.model import BYTES_PER_MS, words_of
+from tests.core.model import BYTES_PER_MS, UNREPORTED_SECONDS, words_of
 from tests.core.scenes import began, by_vad, created, delta, done, item, lost, native, upstream_error
 
 
@@ -119,8 +119,10 @@ class Machine(Sides):
     @precondition(lambda self: live(self) and not self.manual and self.up.speech_start is None)
     @rule()
     def hears_speech_begin(self) -> None:
+        """It says so at once: what it is silent about for a while was none."""
         up = self.upstream
-        if up.runs and up.position > up.taken:
+        came_at = up.came_at[up.runs[-1][0]] if up.runs else float("-inf")
+        if up.position > up.taken and came_at > self.now - UNREPORTED_SECONDS:
             up.speech_start = max(up.runs[-1][0], up.taken)
             at_ms = up.speech_start // BYTES_PER_MS
             self.feed(native("input_audio_buffer.speech_started", up.generation, audio_start_ms=at_ms))
@@ -132,6 +134,24 @@ class Machine(Sides):
         up.speech_end = up.position
         at_ms = up.speech_end // BYTES_PER_MS
         self.feed(native("input_audio_buffer.speech_stopped", up.generation, audio_end_ms=at_ms))
+
+    @precondition(lambda self: live(self) and self.up.speech_start is not None)
+    @rule()
+    def hears_the_same_speech_begin_once_more(self) -> None:
+        at_ms = self.upstream.position // BYTES_PER_MS
+        self.feed(native("input_audio_buffer.speech_started", self.upstream.generation, audio_start_ms=at_ms))
+
+    @precondition(live)
+    @rule()
+    def talks_about_something_else_for_a_while(self) -> None:
+        """What it did not report by now was silence; what it did report was not."""
+        up = self.upstream
+        for _ in range(3):
+            self.now += UNREPORTED_SECONDS + 1
+            self.feed(Tick())
+            if self.up is not up:
+                return
+            self.feed(native("rate_limits.updated", up.generation))
 
     @precondition(lambda self: live(self) and self.up.speech_end is not None)
     @rule()

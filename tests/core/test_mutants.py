@@ -4,6 +4,7 @@ import pytest
 
 from tests.core.mutant_list import MUTANTS, Mutant
 from tests.core.mutants import ROOT, apply, source
+from tests.core.promises import PROMISES
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.file}: {mutant.breaks}")
@@ -17,6 +18,10 @@ def test_every_mutant_still_stands_in_the_source_once(mutant: Mutant) -> None:
 def test_a_mutant_that_is_out_of_date_says_so() -> None:
     with pytest.raises(ValueError, match="0 times"):
         apply(Mutant("states", "no such line", "", ""), "")
+
+
+def test_every_promise_has_its_mistake() -> None:
+    assert {one.breaks for one in MUTANTS} >= PROMISES
 
 
 def test_no_mistake_is_made_twice() -> None:

@@ -35,6 +35,10 @@ def test_what_was_once_found_stays_mended(seed: int) -> None:
     assert not outcome.broken
 
 
+def test_a_last_word_to_an_sdk_that_does_not_read_needs_no_distance() -> None:
+    _nothing_is_broken(run_seeds([6464]))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_fault_comes_to_pass_by_itself(kind: str) -> None:
     tally = run_seeds(range(100_000, 100_006), (kind,))
