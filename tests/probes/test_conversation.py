@@ -132,7 +132,9 @@ async def ended(clock: MockClock, line: Line, script: Script = TEXT, recorder: R
 
 async def test_a_script_that_comes_to_its_end_says_so_and_closes(autojump_clock: MockClock) -> None:
     line = Line([done()])
-    assert await ended(autojump_clock, line) == Finished(at=pytest.approx(0.3))
+    ending = await ended(autojump_clock, line)
+    assert isinstance(ending, Finished)
+    assert ending.at == pytest.approx(0.3)
     assert line.ended == 1
     assert line.said == ["response.create"]
 
