@@ -87,13 +87,14 @@ class _Looked:
     """Those that are not suppressed."""
     silencers: list[Suppression]
     broken: SgNode | None
+    lines: list[str]
 
 
 def _look(source: Source, rules: tuple[Rule, ...]) -> _Looked:
     root = parse(source.text, source.language)
     silencers = suppressions(root, source.text)
     found = not_suppressed(hits(root, source.text, source.language, rules), silencers)
-    return _Looked(root, found, silencers, broken_at(root))
+    return _Looked(root, found, silencers, broken_at(root), source.text.split("\n"))
 
 
 def _of_file(file: Wanted, rules: tuple[Rule, ...], *, fix: bool) -> list[Finding]:
@@ -114,28 +115,28 @@ def _by_line(finding: Finding) -> tuple[int, int]:
 
 
 def _told(source: Source, looked: _Looked, rules: Iterable[Rule]) -> Iterator[Finding]:
-    yield from (_of_hit(hit, source) for hit in looked.hits)
+    yield from (_of_hit(hit, source, looked) for hit in looked.hits)
     if looked.broken is not None:
-        yield _placed(_FILE.problem(problems.NOT_PARSED), looked.broken, source)
+        yield _placed(_FILE.problem(problems.NOT_PARSED), looked.broken, source, looked)
         return
     ids = {rule.id for rule in rules}
     for silencer in looked.silencers:
         # A rule that was not looked for may well be silenced for good reason.
         if not silencer.used and (silencer.rule in ids or silencer.rule not in RULES):
             named = seen("rule", silencer.rule or "not understood")
-            yield _placed(_FILE.problem(problems.UNUSED_SUPPRESSION, named), silencer.node, source)
+            yield _placed(_FILE.problem(problems.UNUSED_SUPPRESSION, named), silencer.node, source, looked)
 
 
-def _of_hit(hit: Hit, source: Source) -> Finding:
+def _of_hit(hit: Hit, source: Source, looked: _Looked) -> Finding:
     word = hit.rule.word_in(hit.node.text())
     evidence = (seen("found", word), seen("instead", hit.rule.instead[word])) if word else ()
-    return _placed(Row("lint", hit.rule.id).problem(problems.BY_RULE[hit.rule.id], *evidence), hit.node, source)
+    return _placed(Row("lint", hit.rule.id).problem(problems.BY_RULE[hit.rule.id], *evidence), hit.node, source, looked)
 
 
-def _placed(finding: Finding, node: SgNode, source: Source) -> Finding:
+def _placed(finding: Finding, node: SgNode, source: Source, looked: _Looked) -> Finding:
     """Say where it is. No credential that stands in the line is shown."""
     place = node.range()
-    line = source.text.split("\n", place.start.line + 1)[place.start.line].rstrip()
+    line = looked.lines[place.start.line].rstrip()
     where = Place(
         path=source.path.as_posix(),
         line=place.start.line + 1,
@@ -167,7 +168,7 @@ def _fixed(source: Source, looked: _Looked, rules: tuple[Rule, ...]) -> tuple[So
         # What breaks the syntax, or mends nothing, is no mending.
         if text == now.text or looked_again.broken is not None or len(looked_again.hits) >= len(looked.hits):
             break
-        done += [_mended(hit, now) for hit, was in zip(looked.hits, made, strict=True) if was]
+        done += [_mended(hit, now, looked) for hit, was in zip(looked.hits, made, strict=True) if was]
         now, looked = after, looked_again
     if not done:
         return source, []
@@ -175,10 +176,12 @@ def _fixed(source: Source, looked: _Looked, rules: tuple[Rule, ...]) -> tuple[So
     return (now, done) if problem is None else (source, [problem])
 
 
-def _mended(hit: Hit, source: Source) -> Finding:
-    known = _of_hit(hit, source)
+def _mended(hit: Hit, source: Source, looked: _Looked) -> Finding:
+    known = _of_hit(hit, source, looked)
     row = Row("lint", hit.rule.id)
-    return _placed(row.problem(problems.FIXED, *known.evidence, title=f"Mended: {hit.rule.title}"), hit.node, source)
+    return _placed(
+        row.problem(problems.FIXED, *known.evidence, title=f"Mended: {hit.rule.title}"), hit.node, source, looked
+    )
 
 
 def _written(source: Source) -> Finding | None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
-from probes.lint.rule import Language
-from probes.lint.rules import RULES
-from probes.lint.shapes import TYPED_ONLY
+from probes.lint.compiled import looks
+from probes.lint.shapes import SAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ast_grep_py import Config, Range, SgNode
+    from ast_grep_py import Range, SgNode
 
-    from probes.lint.rule import Rule
+    from probes.lint.compiled import Look, Question
+    from probes.lint.rule import Language, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,52 +45,45 @@ def broken_at(root: SgNode) -> SgNode | None:
 
 def hits(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[Hit]:
     """Find every mistake that the rules know, by line and column."""
-    folded = text.lower()
-    found = [hit for rule in rules if _may_hold(rule, folded) for hit in _hits_of(rule, root, language)]
-    return sorted(found, key=lambda hit: (hit.range.start.index, hit.rule.id))
+    folded, file = text.lower(), _File(root)
+    found = [
+        (node.range().start.index, rule.id, Hit(rule, node))
+        for rule in rules
+        if any(word in folded for word in rule.words)
+        for node in file.nodes(looks(rule.id, language))
+    ]
+    return [hit for *_, hit in sorted(found, key=lambda one: one[:2])]
 
 
-def _may_hold(rule: Rule, folded: str) -> bool:
-    return any(word in folded for word in rule.words)
+class _File:
+    """One parsed file, which is asked the same only once."""
 
+    __slots__ = ("_answers", "_root")
 
-def _hits_of(rule: Rule, root: SgNode, language: Language) -> Iterator[Hit]:
-    config = _compiled(rule.id, language)
-    if config is not None:
-        yield from (Hit(rule, node) for node in root.find_all(config))
+    def __init__(self, root: SgNode) -> None:
+        self._root = root
+        self._answers: dict[Question, frozenset[str] | None] = {}
 
+    def nodes(self, all_looks: Iterable[Look]) -> Iterable[SgNode]:
+        """Find what looks so in one way or another, each place once."""
+        found = (node for look in all_looks for node in self._found(look))
+        return {(node.range().start.index, node.range().end.index): node for node in found}.values()
 
-@cache
-def _compiled(rule_id: str, language: Language) -> Config | None:
-    """Make a rule fit a grammar; None where it says nothing about the language."""
-    shape = RULES[rule_id].looks.get(language.family)
-    return None if shape is None else cast("Config", {"rule": _adapted(shape, language)})
+    def _found(self, look: Look) -> Iterator[SgNode]:
+        if any(self._answer(question) is not None for question in look.unless):
+            return
+        names = [self._answer(question) for question in look.needs]
+        if None in names:
+            return
+        for node in self._root.find_all(look.config):
+            same = node.get_match(SAME)
+            if same is None or any(same.text() in held for held in names if held):
+                yield node
 
-
-def _adapted(shape: Any, language: Language) -> Any:
-    """Leave out the alternatives that speak of kinds which the grammar has not."""
-    if isinstance(shape, dict):
-        return {name: _plain(part) if name == "regex" else _adapted(part, language) for name, part in shape.items()}
-    if isinstance(shape, list):
-        return [_adapted(part, language) for part in shape if not _foreign(part, language)]
-    return shape
-
-
-#: A class of characters, or an escape outside of one.
-_CLASS_OR_ESCAPE = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.")
-_PLAIN = {r"\w": "0-9A-Za-z_", r"\d": "0-9", r"\s": r" \t\r\n"}
-
-
-def _plain(regex: str) -> str:
-    r"""Let `\w` and its like mean ASCII: over all of Unicode it takes ten times as long to compile, for every file."""
-    return _CLASS_OR_ESCAPE.sub(lambda found: _plain_part(found.group()), regex)
-
-
-def _plain_part(part: str) -> str:
-    if part.startswith("["):
-        return re.sub(r"\\[wds]", lambda found: _PLAIN[found.group()], part)
-    return {r"\S": r"[^ \t\r\n]", r"\b": r"(?-u:\b)"}.get(part) or (f"[{_PLAIN[part]}]" if part in _PLAIN else part)
-
-
-def _foreign(shape: Any, language: Language) -> bool:
-    return language is Language.JAVASCRIPT and isinstance(shape, dict) and shape.get("kind") in TYPED_ONLY
+    def _answer(self, question: Question) -> frozenset[str] | None:
+        """None where the file does not hold it; else the names that it was found with."""
+        if question not in self._answers:
+            found = self._root.find_all(question.config)
+            names = (node.get_match(SAME) for node in found)
+            self._answers[question] = frozenset(name.text() for name in names if name) if found else None
+        return self._answers[question]

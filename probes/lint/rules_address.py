@@ -14,6 +14,7 @@ from probes.lint.shapes import (
     both,
     call_of,
     child,
+    elsewhere,
     entry,
     in_file,
     kind,
@@ -57,7 +58,8 @@ def _beta_header(g: Grammar) -> Shape:
         method(g, "set|append|setHeader|header|add_header|putheader|update_header"),
         child(all_of(arguments, child(text(g, quoted(_NAME))), child(literal(g, _VALUE)))),
     )
-    return one_of(entry(g, _NAME, literal(g, _VALUE)), in_list, as_pair, as_call, _set_header(g))
+    asked = one_of(entry(g, _NAME, literal(g, _VALUE)), in_list, as_pair, as_call, _set_header(g))
+    return all_of(asked, no(elsewhere(g)))
 
 
 BETA_HEADER = Rule(
@@ -217,7 +219,7 @@ SDP_ADDRESS = Rule(
     looks=both(
         lambda g: all_of(
             text(g, r"^[A-Za-z]{0,2}['\"`]https://api\.openai\.com/v1/realtime(?:\?[^'\"`]*)?['\"`]$"),
-            in_file(g, text(g, quoted("application/sdp"))),
+            in_file(text(g, quoted("application/sdp"))),
         )
     ),
     words=("application/sdp",),
@@ -245,7 +247,7 @@ MINT_ADDRESS = Rule(
                 text(g, rf"api\.openai\.com/v1/realtime/{_BETA_MINTS}[?'\"`]"),
                 all_of(
                     text(g, rf"(?:^[A-Za-z]{{0,2}}['\"`]|\}})(?:/v1)?/realtime/{_BETA_MINTS}['\"`]$"),
-                    in_file(g, text(g, r"^[A-Za-z]{0,2}['\"`]https://api\.openai\.com(?:/v1)?/?['\"`]$")),
+                    in_file(text(g, r"^[A-Za-z]{0,2}['\"`]https://api\.openai\.com(?:/v1)?/?['\"`]$")),
                     under(all_of(kind("arguments" if g is SCRIPT else "argument_list"), under(_requests(g)))),
                 ),
             ),

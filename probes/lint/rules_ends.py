@@ -177,7 +177,6 @@ def _ignores_failure(g: Grammar) -> Shape:
         ),
     )
     handles = in_file(
-        g,
         _awaits(
             g,
             "response.output_audio.delta",
@@ -186,7 +185,7 @@ def _ignores_failure(g: Grammar) -> Shape:
             "response.text.delta",
         ),
     )
-    return all_of(_awaits(g, _HANDLED), no(in_file(g, looked)), handles)
+    return all_of(_awaits(g, _HANDLED), no(in_file(looked)), handles)
 
 
 FAILURE_IGNORED = Rule(
@@ -227,7 +226,7 @@ ERROR_UNHANDLED = Rule(
         Family.SCRIPT: all_of(
             _realtime_switch(),
             no(deep(kind("switch_default"))),
-            no(in_file(SCRIPT, text(SCRIPT, quoted("error")))),
+            no(in_file(text(SCRIPT, quoted("error")))),
         ),
         Family.PYTHON: all_of(
             kind("match_statement"),
@@ -238,7 +237,7 @@ ERROR_UNHANDLED = Rule(
                 )
             ),
             no(deep(all_of(kind("case_pattern"), looks_like("^_$|^[a-z_]+$")))),
-            no(in_file(PYTHON, text(PYTHON, quoted("error")))),
+            no(in_file(text(PYTHON, quoted("error")))),
         ),
     },
     words=(_HANDLED, "response.created", "session.created", "session.updated"),

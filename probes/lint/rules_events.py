@@ -16,6 +16,7 @@ from probes.lint.shapes import (
     call_of,
     child,
     deep,
+    elsewhere,
     entry,
     in_file,
     kind,
@@ -27,6 +28,7 @@ from probes.lint.shapes import (
     object_with,
     one_of,
     quoted,
+    script,
     text,
     under,
     words,
@@ -45,7 +47,10 @@ UPSTREAM = r"(?i)(?:openai|upstream|\boai)\w*$"
 
 def _only_old(g: Grammar, old: str, new: tuple[str, ...]) -> Shape:
     """The old name in a file that does not know the new one: who knows both speaks both dialects."""
-    return all_of(literal(g, old), *(no(in_file(g, literal(g, name))) for name in new))
+    responses = in_file(call_of(g, looks_like(r"\bresponses\.(?:create|stream)$")))
+    known = (no(in_file(literal(g, name))) for name in new)
+    # The Responses API has events of its own under some of these names.
+    return all_of(literal(g, old), *known, no(responses), no(elsewhere(g)))
 
 
 BETA_EVENT = Rule(
@@ -74,7 +79,7 @@ def _sent_at_all(g: Grammar, name: str) -> Shape:
     """The event, made as a message or named to a function that sends."""
     arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), child(literal(g, name)))
     sending = call_of(g, looks_like(r"(?i)(?:send|emit)\w*$"))
-    return one_of(message(g, name), all_of(sending, child(arguments)))
+    return all_of(one_of(message(g, name), all_of(sending, child(arguments))), no(elsewhere(g)))
 
 
 BETA_EVENT_SENT = Rule(
@@ -110,18 +115,18 @@ def _opened_here(g: Grammar, verbs: str) -> Shape:
     """A call on a variable that holds a socket to the public service."""
     if g is SCRIPT:
         socket = {"has": {"field": "value", "kind": "new_expression", "regex": r"wss://api\.openai\.com/v1/realtime"}}
-        made = {"kind": "variable_declarator", "all": [{"has": {"field": "name", "pattern": "$SOCKET"}}, socket]}
+        made = {"kind": "variable_declarator", "all": [{"has": {"field": "name", "pattern": "$SAME"}}, socket]}
     else:
         url = {"regex": r"connect\(\s*f?[\"']wss://api\.openai\.com/v1/realtime"}
-        made = {"kind": "as_pattern", "all": [url, child({"kind": "as_pattern_target", "has": {"pattern": "$SOCKET"}})]}
+        made = {"kind": "as_pattern", "all": [url, child({"kind": "as_pattern_target", "has": {"pattern": "$SAME"}})]}
     member = {
         "kind": g.member,
         "all": [
-            {"has": {"field": "object", "pattern": "$SOCKET"}},
+            {"has": {"field": "object", "pattern": "$SAME"}},
             {"has": {"field": g.name, "regex": f"^(?:{verbs})$"}},
         ],
     }
-    return all_of(call_of(g, member), in_file(g, made))
+    return all_of(call_of(g, member), in_file(made))
 
 
 def _held_then_sent(g: Grammar, type_: Shape) -> Shape:
@@ -206,4 +211,27 @@ AUDIO_NOT_BASE64 = Rule(
     fix='Encode it: Buffer.from(pcm).toString("base64"), base64.b64encode(pcm).decode()',
     looks=both(lambda g: all_of(entry(g, "audio", _no_base64(g)), under(message(g, "input_audio_buffer.append")))),
     words=("input_audio_buffer.append",),
+)
+
+
+def _sound_by_exception() -> Shape:
+    size = {
+        "kind": "member_expression",
+        "all": [
+            {"has": {"field": "object", "pattern": "$EVENT.data"}},
+            {"has": {"field": "property", "regex": "^(?:size|byteLength|arrayBuffer)$"}},
+        ],
+    }
+    parsed = {"has": {"field": "body", **deep({"pattern": "JSON.parse($EVENT.data)"})}}
+    return all_of({"kind": "try_statement"}, parsed, {"has": {"field": "handler", **deep(size)}})
+
+
+SOUND_BY_EXCEPTION = Rule(
+    id="sound-by-exception",
+    severity=Severity.WARNING,
+    title="What does not parse as JSON is taken for sound",
+    why="Every mistake made while a message is handled ends up there as well, and is never seen.",
+    fix="Look at the kind of frame first: typeof event.data === 'string' is JSON, anything else is sound",
+    looks=script(_sound_by_exception()),
+    words=("json.parse",),
 )

@@ -135,7 +135,7 @@ SESSION_ID_AS_TOKEN = Rule(
         lambda g: all_of(
             looks_like(f"(?i){_SESSION_ID}"),
             given_to(g, _TOKEN_NAMES),
-            in_file(g, text(g, r"/v1/realtime|/realtime/(?:client_secrets|sessions)|realtime\?model=")),
+            in_file(text(g, r"/v1/realtime|/realtime/(?:client_secrets|sessions)|realtime\?model=")),
         )
     ),
     words=("/realtime", "realtime?model="),
@@ -152,8 +152,8 @@ NESTED_SECRET = Rule(
         lambda g: all_of(
             looks_like(r"""^[\w.?]+(?:\.client_secret\??\.value|\[["']client_secret["']\]\[["']value["']\])$"""),
             kind("member_expression") if g is SCRIPT else kind("attribute", "subscript"),
-            in_file(g, text(g, rf"{_GA_MINT}['\"`?]")),
-            no(in_file(g, text(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
+            in_file(text(g, rf"{_GA_MINT}['\"`?]")),
+            no(in_file(text(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
             no(under(g.passing)),
         )
     ),

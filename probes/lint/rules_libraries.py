@@ -55,7 +55,7 @@ SERVER_CONSTRUCTOR = Rule(
             kind("member_expression"),
             looks_like(r"^WebSocket\.Server$"),
             under(kind("new_expression")),
-            in_file(SCRIPT, _WS_DEFAULT),
+            in_file(_WS_DEFAULT),
         )
     ),
     words=("websocket.server",),
@@ -88,8 +88,8 @@ HEADERS_IN_BROWSER = Rule(
             kind("new_expression"),
             {"has": {"field": "constructor", "regex": r"^(?:window\.)?WebSocket$"}},
             {"has": {"field": "arguments", "has": {"kind": "object", "has": entry(SCRIPT, "headers")}}},
-            in_file(SCRIPT, _BROWSER),
-            no(in_file(SCRIPT, all_of(kind("string"), looks_like(quoted("ws|react-native|isomorphic-ws"))))),
+            in_file(_BROWSER),
+            no(in_file(all_of(kind("string"), looks_like(quoted("ws|react-native|isomorphic-ws"))))),
         )
     ),
     words=("headers",),
@@ -127,16 +127,19 @@ MESSAGE_DATA = Rule(
             method(SCRIPT, "on", r"(?i)(?:ws|socket|sock|client|connection|upstream)$"),
             child(all_of(kind("arguments"), child(literal(SCRIPT, "message")), child(_listens_wrongly()))),
             in_file(
-                SCRIPT, one_of(_import("ws"), all_of(kind("call_expression"), looks_like(r"^require\(['\"]ws['\"]\)$")))
+                one_of(
+                    _import("ws"),
+                    all_of(kind("call_expression"), looks_like(r"^require\(['\"]ws['\"]\)$")),
+                    # A type that only this library has.
+                    {"kind": "required_parameter", "regex": r":\s*WebSocket\.MessageEvent\b"},
+                )
             ),
         )
     ),
     words=("message",),
 )
 
-_NOT_OLD = all_of(
-    kind("import_statement", "import_from_statement"), looks_like(r"websockets(?:\b|\.(?:asyncio|sync|client)\b)")
-)
+_IMPORTED = all_of(kind("import_statement", "import_from_statement"), looks_like(r"\bwebsockets\b"))
 _OLD = all_of(kind("import_statement", "import_from_statement"), looks_like(r"websockets\.legacy"))
 EXTRA_HEADERS = Rule(
     id="extra-headers",
@@ -158,8 +161,8 @@ EXTRA_HEADERS = Rule(
                     ),
                 )
             ),
-            in_file(PYTHON, _NOT_OLD),
-            no(in_file(PYTHON, _OLD)),
+            in_file(_IMPORTED),
+            no(in_file(_OLD)),
         )
     ),
     words=("extra_headers",),

@@ -54,7 +54,7 @@ class _Uses:
 
     def __call__(self, g: Grammar) -> Shape:
         names = words(*self.models)
-        kept = {"inside": {**kind("pair", *_DECLARATIONS[g.root]), "has": {"regex": _KEPT}}}
+        kept = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _KEPT}}}
         # Transcribers are used for files as well, where other replacements hold.
         meant = all_of(
             text(g, quoted(names)), one_of(looks_like("realtime-"), looks_like("gpt-realtime"), speaks_realtime(g))
@@ -66,7 +66,7 @@ class _Uses:
         )
 
 
-_DECLARATIONS = {SCRIPT.root: ("variable_declarator", "assignment_expression"), PYTHON.root: ("assignment",)}
+_DECLARATIONS = {SCRIPT.object: ("variable_declarator", "assignment_expression"), PYTHON.object: ("assignment",)}
 
 
 def _fallback(g: Grammar) -> Shape:

@@ -116,10 +116,11 @@ READY_BEFORE_FLUSH = Rule(
 )
 
 
-#: `pendingAudioChunks`, `buffered_audio`, `audioQueue`, `pcm_buffer`.
+#: `pendingAudioChunks`, `buffered_audio`, `micQueue`: what waits to go up. An `audioQueue` alone may wait to be played.
 _AUDIO_QUEUE = (
-    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting)_?\w*(?:audio|chunks?|frames?|pcm)"
-    r"|(?:audio|pcm)_?(?:chunks?_?)?(?:queue|buffer|pending|backlog))"
+    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm)"
+    r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
+    r"|(?:audio|pcm)_?(?:chunks?_?)?(?:pending|backlog|to_?send))"
 )
 _QUEUE_NAME = f"(?:{_AUDIO_QUEUE})" + r"\w*(?:\.current)?$"
 _UNORDERED_SEND = r"(?i)send|forward|append|push|write"
@@ -162,8 +163,8 @@ def _grows(g: Grammar) -> Shape:
     )
     function = kind(*(name for name in g.functions if name != "lambda"))
     careful = {"inside": {**all_of(function, looks_like(looks)), "stopBy": "end"}}
-    taken_off = in_file(g, method(g, "shift|splice|pop|popleft", _QUEUE_NAME))
-    bounded = in_file(g, call_of(g, looks_like(r"deque$|Ring|Bounded")))
+    taken_off = in_file(method(g, "shift|splice|pop|popleft", _QUEUE_NAME))
+    bounded = in_file(call_of(g, looks_like(r"deque$|Ring|Bounded")))
     put = method(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
     return all_of(put, within(function), no(careful), no(taken_off), no(bounded), _audio_is_meant(g))
 
@@ -171,7 +172,7 @@ def _grows(g: Grammar) -> Shape:
 def _audio_is_meant(g: Grammar) -> Shape:
     """Wherever the file speaks the Realtime API, or to somebody who does."""
     named = kind("identifier", "property_identifier", "type_identifier") if g is SCRIPT else kind("identifier")
-    return one_of(speaks_realtime(g), in_file(g, all_of(named, looks_like("(?i)openai|realtime"))))
+    return one_of(speaks_realtime(g), in_file(all_of(named, looks_like("(?i)openai|realtime"))))
 
 
 def _endless_queue() -> Shape:
@@ -182,7 +183,7 @@ def _endless_queue() -> Shape:
         call_of(PYTHON, looks_like(r"^(?:trio\.|anyio\.)?(?:open_memory_channel|create_memory_object_stream)$")),
         {"has": {"field": "arguments", "regex": r"^\(\s*(?:math\.inf|inf|float\(.inf.\))\s*\)$"}},
     )
-    audio = {"inside": {"kind": "assignment", "has": {"field": "left", "regex": r"(?i)audio|pcm|chunk"}}}
+    audio = {"inside": {"kind": "assignment", "has": {"field": "left", "regex": _AUDIO_QUEUE}}}
     return all_of(one_of(all_of(made, empty), infinite), audio, _audio_is_meant(PYTHON))
 
 
@@ -193,7 +194,7 @@ UNBOUNDED_AUDIO = Rule(
     why="Audio is 48 kB a second. While no session comes, the queue takes all memory, and what it holds is old news.",
     fix="Bound it by milliseconds and by age, let the oldest go, and say how much was dropped",
     looks={Family.SCRIPT: _grows(SCRIPT), Family.PYTHON: one_of(_grows(PYTHON), _endless_queue())},
-    words=("audio", "chunk", "pcm"),
+    words=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
 )
 
 _SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*\w*error_?(?:time|at|sent)\w*\s*>=?"

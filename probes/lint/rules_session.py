@@ -17,6 +17,7 @@ from probes.lint.shapes import (
     both,
     call_of,
     child,
+    elsewhere,
     entry,
     in_file,
     kind,
@@ -103,8 +104,11 @@ BOTH_MODALITIES = Rule(
     why="output_modalities holds one of them: invalid_value. Audio answers bring their transcript along.",
     fix='Ask for ["audio"], or for ["text"] alone',
     looks=both(
-        lambda g: entry(
-            g, "output_modalities", all_of(kind(*g.lists), child(literal(g, "text")), child(literal(g, "audio")))
+        lambda g: all_of(
+            entry(
+                g, "output_modalities", all_of(kind(*g.lists), child(literal(g, "text")), child(literal(g, "audio")))
+            ),
+            no(elsewhere(g)),
         )
     ),
     words=("output_modalities",),
@@ -161,8 +165,8 @@ def _captures_otherwise(g: Grammar) -> Shape:
     words_of_others = one_of(kind("identifier", "number" if g is SCRIPT else "integer", *g.texts))
     return all_of(
         value,
-        in_file(g, literal(g, "input_audio_buffer.append")),
-        no(in_file(g, all_of(words_of_others, looks_like(_OTHER_RATES)))),
+        in_file(literal(g, "input_audio_buffer.append")),
+        no(in_file(all_of(words_of_others, looks_like(_OTHER_RATES)))),
     )
 
 
@@ -238,8 +242,8 @@ COMMIT_WITH_VAD = Rule(
     looks=both(
         lambda g: all_of(
             message(g, "input_audio_buffer.commit"),
-            in_file(g, entry(g, "turn_detection", object_with(g, entry(g, "type", literal(g, *_TURNS_DETECTED))))),
-            no(in_file(g, entry(g, "turn_detection", kind("null" if g is SCRIPT else "none")))),
+            in_file(entry(g, "turn_detection", object_with(g, entry(g, "type", literal(g, *_TURNS_DETECTED))))),
+            no(in_file(entry(g, "turn_detection", kind("null" if g is SCRIPT else "none")))),
         )
     ),
     words=("input_audio_buffer.commit",),

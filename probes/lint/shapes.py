@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class Grammar:
     """What the things that all languages have are called in one of them."""
 
-    root: str
     texts: tuple[str, ...]
     object: str
     lists: tuple[str, ...]
@@ -41,7 +40,6 @@ class Grammar:
 
 
 SCRIPT = Grammar(
-    root="program",
     texts=("string", "template_string"),
     object="object",
     lists=("array",),
@@ -63,7 +61,6 @@ SCRIPT = Grammar(
     entries=(("pair", "key", "value"),),
 )
 PYTHON = Grammar(
-    root="module",
     texts=("string",),
     object="dictionary",
     lists=("list", "tuple"),
@@ -79,6 +76,11 @@ PYTHON = Grammar(
     holding=(("key", "value"), ("name", "value"), ("left", "right")),
     entries=(("pair", "key", "value"), ("keyword_argument", "name", "value")),
 )
+
+#: What `in_file` is called in a shape: a word of our own, which `compiled.py` takes out.
+IN_FILE = "inFile"
+#: The name of what a shape and the file's answer have in common.
+SAME = "SAME"
 
 #: Kinds that only some of the script grammars have; elsewhere an alternative with one of them is left out.
 TYPED_ONLY = frozenset({"as_expression", "required_parameter", "type_identifier"})
@@ -201,9 +203,12 @@ def method(g: Grammar, name: str, of: str = "") -> Shape:
     return call_of(g, all_of(*member))
 
 
-def in_file(g: Grammar, shape: Shape) -> Shape:
-    """Wherever the same file holds this as well."""
-    return within(all_of({"kind": g.root}, deep(shape)))
+def in_file(shape: Shape) -> Shape:
+    """Wherever the same file holds this as well. It stands in `all_of`, `one_of` and `no`, never deeper.
+
+    Where both sides name something `$SAME`, it is the same name.
+    """
+    return {IN_FILE: shape}
 
 
 def given_to(g: Grammar, name: str) -> Shape:
@@ -214,8 +219,16 @@ def given_to(g: Grammar, name: str) -> Shape:
 
 def speaks_realtime(g: Grammar) -> Shape:
     """Wherever the file names the service's address or its events in code."""
-    return in_file(g, text(g, REALTIME_WORDS))
+    return in_file(text(g, REALTIME_WORDS))
 
+
+def elsewhere(g: Grammar) -> Shape:
+    """Wherever the file names a service that is not OpenAI's and keeps to what this one has given up."""
+    return in_file(text(g, OTHER_SERVICES))
+
+
+#: Together AI and Azure's Voice Live speak the beta; Inworld and xAI something of their own.
+OTHER_SERVICES = r"(?i)\bapi\.together\.|/voice-live/|\binworld\.ai|\bapi\.x\.ai"
 
 #: In a text of code, what shows that a file speaks the Realtime API.
 REALTIME_WORDS = (

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ def suppressions(root: SgNode, text: str) -> list[Suppression]:
     """Find them all."""
     if _MEANT not in text:
         return []
-    lines = text.split("\n")
-    comments = [node for node in root.find_all(kind="comment") if _MEANT in node.text()]
-    return [found for node in comments for found in _in_comment(node, root, lines)]
+    comments = root.find_all(kind="comment")
+    page = _Page(text.split("\n"), _first_code(root))
+    page.bare.update(line for comment in comments for line in page.lines_alone(comment))
+    return [found for node in comments if _MEANT in node.text() for found in _in_comment(node, page)]
 
 
 def not_suppressed(found: list[Hit], silencers: list[Suppression]) -> list[Hit]:
@@ -60,37 +61,58 @@ def not_suppressed(found: list[Hit], silencers: list[Suppression]) -> list[Hit]:
     return left
 
 
-def _in_comment(node: SgNode, root: SgNode, lines: list[str]) -> Iterator[Suppression]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A file's lines, and what of them is code."""
+
+    lines: list[str]
+    first_code: int
+    bare: set[int] = field(default_factory=set)
+    """The lines that hold nothing but comments."""
+
+    def before(self, comment: SgNode) -> str:
+        """What stands before a comment in its line; a bracket that only holds it is nothing."""
+        start = comment.range().start
+        text = self.lines[start.line][: start.column].strip()
+        return "" if text == "{" else text
+
+    def lines_alone(self, comment: SgNode) -> range:
+        """Give the lines that a comment has for itself."""
+        place = comment.range()
+        behind = self.lines[place.end.line][place.end.column :].strip()
+        return range(0) if self.before(comment) or behind not in {"", "}"} else _lines_of(comment)
+
+
+def _lines_of(node: SgNode) -> range:
+    place = node.range()
+    return range(place.start.line, place.end.line + 1)
+
+
+def _first_code(root: SgNode) -> int:
+    first = next((child for child in root.children() if child.kind() not in _NO_CODE), None)
+    return root.range().end.line + 1 if first is None else first.range().start.line
+
+
+def _in_comment(node: SgNode, page: _Page) -> Iterator[Suppression]:
     said = list(_SAID.finditer(node.text()))
     if not said:
         yield Suppression(node, "", range(0))
     for part in said:
-        held = _held_lines(node, root, lines) if part["verb"] == "ignore" else _whole_file(node, root, lines)
+        held = _held_lines(node, page) if part["verb"] == "ignore" else _whole_file(node, page)
         rules = [rule.strip() for rule in part["rules"].split(",") if rule.strip()]
         yield from (Suppression(node, rule, held) for rule in rules or [""])
 
 
-def _held_lines(node: SgNode, root: SgNode, lines: list[str]) -> range:
+def _held_lines(node: SgNode, page: _Page) -> range:
     """Behind code: its line. Alone on its line: the next line that is more than a comment."""
-    place = node.range()
-    before = lines[place.start.line][: place.start.column].strip()
-    if before not in {"", "{"}:
-        return range(place.start.line, place.end.line + 1)
-    alone = {line for other in root.find_all(kind="comment") for line in _lines_alone(other, lines)}
-    below = place.end.line + 1
-    while below in alone:
+    own = _lines_of(node)
+    if page.before(node):
+        return own
+    below = own.stop
+    while below in page.bare:
         below += 1
-    return range(place.start.line, below + 1)
+    return range(own.start, below + 1)
 
 
-def _lines_alone(comment: SgNode, lines: list[str]) -> range:
-    place = comment.range()
-    before = lines[place.start.line][: place.start.column].strip()
-    behind = lines[place.end.line][place.end.column :].strip()
-    return range(0) if before or behind else range(place.start.line, place.end.line + 1)
-
-
-def _whole_file(node: SgNode, root: SgNode, lines: list[str]) -> range:
-    first = next((child for child in root.children() if child.kind() not in _NO_CODE), None)
-    code_at = first.range().start.line if first is not None else len(lines)
-    return range(len(lines)) if node.range().start.line < code_at else range(0)
+def _whole_file(node: SgNode, page: _Page) -> range:
+    return range(len(page.lines)) if _lines_of(node).start < page.first_code else range(0)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from probes.lint.matching import broken_at, hits, parse
 from probes.lint.rule import Language
 from probes.lint.rules import RULES
+
+if TYPE_CHECKING:
+    from ast_grep_py import Config, SgNode
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,26 @@ def test_a_file_that_is_broken_in_one_place_is_searched_in_the_others() -> None:
 def test_a_rule_with_kinds_of_typescript_works_in_javascript(language: Language) -> None:
     code = "const model = (flag || 'gpt-4o-realtime-preview');"
     assert len(hits(parse(code, language), code, language, RULES.values())) == 1
+
+
+class Counting:
+    """A parsed file that counts how often it is searched."""
+
+    def __init__(self, root: SgNode) -> None:
+        self.root = root
+        self.searches = 0
+
+    def find_all(self, config: Config) -> list[SgNode]:
+        self.searches += 1
+        return self.root.find_all(config)
+
+
+def searches(code: str) -> int:
+    counting = Counting(parse(code, Language.TYPESCRIPT))
+    hits(cast("SgNode", counting), code, Language.TYPESCRIPT, RULES.values())
+    return counting.searches
+
+
+def test_a_large_file_is_searched_no_more_often_than_a_small_one() -> None:
+    line = "pendingAudio.push(chunk); openaiWs.send(JSON.stringify({ type: 'response.audio.delta' }));\n"
+    assert searches(line * 200) == searches(line) < 200
