@@ -109,7 +109,7 @@ async def ask_for_health(visit: BridgeVisit) -> Finding:
             answers = {page: await _read(pages, visit.target.page_url(page)) for page in ("/healthz", "/readyz")}
     except httpx.HTTPError as error:
         return HEALTH.noted(
-            "HEALTH-UNASKED", "the pages about its health cannot be read", seen("", type(error).__name__)
+            bridge.HEALTH_UNASKED.slug, "the pages about its health cannot be read", seen("", type(error).__name__)
         )
     told = ", ".join(f"{page} {status}" for page, (status, _) in answers.items())
     ready, state = answers["/readyz"]
@@ -120,7 +120,7 @@ async def ask_for_health(visit: BridgeVisit) -> Finding:
         return HEALTH.problem(bridge.UNHEALTHY, seen("", told))
     offered = [f"{page} {state or status}" for page, (status, state) in answers.items() if status == _OK]
     if not offered:
-        return HEALTH.noted("HEALTH-NOT-OFFERED", f"no pages about its health ({told})")
+        return HEALTH.noted(bridge.HEALTH_NOT_OFFERED.slug, f"no pages about its health ({told})")
     return HEALTH.passed(visit.shown(", ".join(offered), 120))
 
 

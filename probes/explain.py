@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
+from probes.check_names import CHECK_NAMES, WHOLE
 from probes.problems import PROBLEMS
 from probes.table import PROBES
 from reports.as_json import SCHEMA_VERSION, written
@@ -51,6 +52,9 @@ class Meaning:
 def explain(code: str) -> list[Meaning]:
     """Give every meaning of a code, in the order of how likely it is meant; empty when nobody knows it."""
     code = code.strip()
+    own = PROBLEMS.get(code.upper())
+    if own is not None:  # exactly this finding, whatever else has the same slug
+        return [_of_problem(own)]
     refusals = {refusal.slug: refusal for refusal in _refusals(code)}
     problems = [_of_problem(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
     return [*map(_of_refusal, refusals.values()), *problems] or list(_by_rule(code.upper()))
@@ -102,7 +106,8 @@ def _without_probe(code: str) -> str:
 
 
 def _is_named(problem: Problem, code: str) -> bool:
-    return code == problem.code or (problem.probe in PROBES and _without_probe(code) == problem.slug)
+    """Say whether this is meant: what access met first, others share under their own name."""
+    return code == problem.code or (problem.probe == "access" and _without_probe(code) == problem.slug)
 
 
 def _of_refusal(refusal: Refusal) -> Meaning:
@@ -122,13 +127,13 @@ def _of_problem(problem: Problem) -> Meaning:
 
 def _by_rule(code: str) -> Iterator[Meaning]:
     """Explain what needs no words of its own: rows that passed or were skipped, forms of auth."""
-    from probes.access import LAYERS  # noqa: PLC0415 - costs the network stack, which no other code here needs
-    from probes.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - the same
+    from probes.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - costs the network stack, which no other code here needs
     from probes.findings import slug_of  # noqa: PLC0415 - the same
 
-    slug, checks = _without_probe(code), {slug_of(check.name): check.name for check in LAYERS} | {"AUTH": "auth"}
+    slug, probe = _without_probe(code), code.partition("-")[0].lower()
+    checks = {slug_of(name): name for name in (*CHECK_NAMES.get(probe, ()), WHOLE)}
     name, dash, ending = slug.rpartition("-")
-    if dash and name in checks and ending in _ENDINGS:
+    if dash and slug != code and name in checks and ending in _ENDINGS:
         title, cause = (text.replace("CHECK", checks[name]) for text in _ENDINGS[ending])
         yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
     form = next((form for form in FORMS if SLUGS[form.name] == slug), None)

@@ -76,7 +76,9 @@ def _bridge(
     from probes.bridge_target import make_bridge_target  # noqa: PLC0415 - only what is used is paid for
 
     token = _token(given, token_variable)
-    target = make_bridge_target(url, token, given.config, secrets=given.secrets, doing=given.doing)
+    target = make_bridge_target(
+        url, token, given.config, secrets=given.secrets, doing=given.doing, environment=given.environment
+    )
     return lambda: nullcontext(target)
 
 

@@ -32,6 +32,20 @@ OTHER_DOOR = _Bridge(
     "One door speaks the client protocol and says 'connected' first, the other speaks the service's own events.",
     "Native events: --url .../v1/realtime; the client protocol: --url .../api/openai/realtime",
 )
+HEALTH_UNASKED = _Bridge(
+    "HEALTH-UNASKED",
+    "The pages about the bridge's health cannot be read",
+    "What listens there takes WebSockets and answers no plain HTTP.",
+    "Nothing is to be done; a bridge that serves /healthz and /readyz can be watched by an orchestrator",
+    severity=Severity.INFO,
+)
+HEALTH_NOT_OFFERED = _Bridge(
+    "HEALTH-NOT-OFFERED",
+    "The bridge has no pages about its health",
+    "It answers /healthz and /readyz with something else than a page about its health.",
+    "Nothing is to be done; a bridge that serves /healthz and /readyz can be watched by an orchestrator",
+    severity=Severity.INFO,
+)
 UNAUTHORIZED = _Bridge(
     "UNAUTHORIZED",
     "The bridge wants a token, and another one than it was shown",

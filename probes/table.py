@@ -52,6 +52,7 @@ PROBES: Mapping[str, Probe] = {
         Probe("access", "can this key open a session here?"),
         Probe("models", "which realtime models can this key use, and which of them retire?", needs=("access:model",)),
         Probe("events", "does a session emit the right events in the right order?", needs=("access",)),
+        Probe("bridge", "does a running bridge work, end to end?"),
         Probe("smoke", "may this be deployed?"),
     )
 }  # fmt: skip

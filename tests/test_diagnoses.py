@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from bridge.protocol.refusals import every_refusal
 from bridge.simulator.scenarios import SCENARIOS
 from probes.cli import cli
-from probes.table import PROBES
 from reports.model import EXIT_FAILED, EXIT_OK
 
 PAGE = (Path(__file__).parents[1] / "docs" / "diagnoses.md").read_text()
@@ -51,7 +50,7 @@ def test_every_section_names_cause_and_fix() -> None:
 
 def test_every_row_names_who_tells() -> None:
     for number, _, told in ROWS:
-        assert _COMMAND.search(told) or "(to come)" in told or set(_PROBE.findall(told)) & set(PROBES), number
+        assert _COMMAND.search(told) or set(_PROBE.findall(told)) & set(cli.commands), number
 
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.words.replace(" ", "-"))
@@ -73,13 +72,3 @@ def test_every_finding_code_of_the_page_is_one_that_exists() -> None:
     from_refusals = {f"ACCESS-{refusal.slug}" for refusal in every_refusal()}
     from_runs = {shown.code for shown in SHOWN}
     assert set(_CODE.findall(PAGE)) <= from_refusals | from_runs
-
-
-def test_what_is_to_come_is_not_there_yet() -> None:
-    (announced,) = re.findall(r"^\*To come\* are the probes (.+?), which", PAGE, re.MULTILINE)
-    to_come = set(_PROBE.findall(announced))
-    assert to_come
-    assert not to_come & set(PROBES)
-    for _, _, told in ROWS:
-        promised = re.findall(r"((?:`[a-z]+`(?:, )?)+) \(to come\)", told)
-        assert {name for words in promised for name in _PROBE.findall(words)} <= to_come

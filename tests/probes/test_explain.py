@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, every_refusal
 from probes.access import LAYERS
 from probes.auth_forms import FORMS, Form
+from probes.bridge import ROWS
+from probes.check_names import CHECK_NAMES
 from probes.cli import cli
 from probes.explain import explain, near, render
 from probes.findings import slug_of
@@ -63,22 +65,28 @@ def slugs_in(path: Path) -> set[str]:
 def test_every_slug_that_stands_in_the_sources_is_explained() -> None:
     found = {slug for path in SOURCES.glob("*.py") for slug in slugs_in(path)}
     assert {"MODEL-NOT-LISTED", "KEY-SUSPECT", "SCENARIO-LATER"} <= found
-    probes = ("ACCESS", "CONFIG", "PROBE", "USAGE")
+    probes = ("ACCESS", "BRIDGE", "CONFIG", "EVENTS", "LINT", "MODELS", "PROBE", "REPORT", "USAGE")
     assert [slug for slug in found if not any(explain(code) for code in (slug, *(f"{p}-{slug}" for p in probes)))] == []
 
 
 def test_slugs_are_written_where_the_problems_stand_and_nowhere_else() -> None:
-    own = {problem.slug for problem in PROBLEMS.values() if "-" in problem.slug}
+    shared = {refusal.slug for refusal in every_refusal()}  # the bridge has some of the service's under the same slug
+    own = {problem.slug for problem in PROBLEMS.values() if "-" in problem.slug} - shared
     for path in SOURCES.glob("*.py"):
         if not path.name.startswith("problems"):
             assert slugs_in(path) & own == set(), path.name
 
 
-@pytest.mark.parametrize("check", [layer.name for layer in LAYERS])
+@pytest.mark.parametrize(("probe", "check"), [(probe, check) for probe in CHECK_NAMES for check in CHECK_NAMES[probe]])
 @pytest.mark.parametrize("ending", ["OK", "SKIPPED"])
-def test_what_passed_or_was_skipped_is_explained_by_a_rule(check: str, ending: str) -> None:
-    (meaning,) = explain(f"ACCESS-{slug_of(check)}-{ending}")
+def test_what_passed_or_was_skipped_is_explained_by_a_rule(probe: str, check: str, ending: str) -> None:
+    (meaning,) = explain(f"{probe.upper()}-{slug_of(check)}-{ending}")
     assert f"'{check}'" in meaning.title
+
+
+def test_the_rows_are_those_of_the_probes() -> None:
+    assert set(CHECK_NAMES["access"]) == {*(layer.name for layer in LAYERS), "auth"}
+    assert set(CHECK_NAMES["bridge"]) == {check.name for rows in ROWS.values() for check in rows}
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
