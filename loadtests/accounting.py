@@ -1,0 +1,141 @@
+"""The account of all speech: what the callers sent against what the simulator heard. And of the dials it saw.
+
+Pure but for `settle`, which waits until the bridge has let go of every session. What a caller sent may lawfully be
+missing at its end, where the call was cut; a hole before that, or anything missing of a call that ended in good order,
+is lost. What came twice is unexplained unless the bridge had said that it sends it again (`resentMs`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from loadtests.control import Control, Heard, Upstream
+    from loadtests.figures import Figures
+
+#: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
+GONE_SECONDS = 6.0
+_TENTHS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechAccount:
+    """What became of all speech, in ms."""
+
+    callers: int
+    """Callers whose speech was accounted for."""
+    sent_ms: float = 0
+    lost_ms: float = 0
+    repeated_ms: float = 0
+    """Came more than once, and the bridge had not said so."""
+    reordered_ms: float = 0
+    worst: tuple[tuple[int, float], ...] = ()
+    """The callers that lost most, and how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a phase began, in unix seconds."""
+
+    phase: str
+    at: float
+
+
+#: Callers named as those that lost most.
+_NAMED = 5
+
+
+def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard], *, bridge_tells: bool = True) -> SpeechAccount:
+    """Hold what was sent against what was heard.
+
+    A row of `spoken` is `[caller, sent_ms, whole, resent_ms]`; the last may be missing. `bridge_tells` is whether the
+    callers' protocol has a way to say what is sent again: where it has none, nothing that comes twice is held against
+    the bridge.
+    """
+    rows = [(int(row[0]), float(row[1]), bool(row[2]), float(row[3]) if len(row) > 3 else 0.0) for row in spoken]  # noqa: PLR2004
+    lost = {caller: _lost_ms(sent, heard.get(caller), whole=whole) for caller, sent, whole, _ in rows}
+    found = [(heard[caller], resent) for caller, _, _, resent in rows if caller in heard]
+    worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
+    return SpeechAccount(
+        callers=len(rows),
+        sent_ms=sum(sent for _, sent, _, _ in rows),
+        lost_ms=sum(lost.values()),
+        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found) if bridge_tells else 0.0,
+        reordered_ms=sum(one.reordered_ms for one, _ in found),
+        worst=tuple(worst[:_NAMED]),
+    )
+
+
+def _lost_ms(sent_ms: float, heard: Heard | None, *, whole: bool) -> float:
+    if heard is None:
+        return sent_ms if whole else 0.0
+    end = heard.received_ms + heard.lost_ms
+    return max(0.0, (max(sent_ms, end) if whole else end) - heard.received_ms)
+
+
+def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
+    """Give the most dials in any second: ten tenths in a row, wherever they begin."""
+    tenths = {round(at * _TENTHS): count for at, count in dials}
+    return max((sum(tenths.get(first + step, 0) for step in range(_TENTHS)) for first in tenths), default=0)
+
+
+def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mapping[str, list[tuple[float, int]]]:
+    """Share the dials out among the phases; what came before the first belongs to the phase without a name.
+
+    A tenth of a second that a phase begins within is the new phase's.
+    """
+    shared: dict[str, list[tuple[float, int]]] = {}
+    for at, count in dials:
+        begun = [mark.phase for mark in marks if mark.at < at + 1 / _TENTHS]
+        shared.setdefault(begun[-1] if begun else "", []).append((at, count))
+    return shared
+
+
+def settle(
+    control: Control,
+    spoken: Iterable[Sequence[Any]],
+    figures: Figures,
+    *,
+    began: float,
+    marks: Sequence[Mark] = (),
+    live_before: int = 0,
+    bridge_tells: bool = True,
+    sleep: Callable[[float], object] = time.sleep,
+) -> SpeechAccount:
+    """Wait until every session upstream has ended, and put what the simulator saw into the figures.
+
+    `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it. Gives the account
+    of the speech. Raises ControlError.
+    """
+    seen = _when_quiet(control, live_before, sleep)
+    speech = account(spoken, seen.heard, bridge_tells=bridge_tells)
+    now = time.time() - began
+    figures.count("lost_ms", speech.lost_ms, now)
+    figures.count("repeated_ms", speech.repeated_ms, now)
+    figures.count("reordered_ms", speech.reordered_ms, now)
+    figures.count("sessions_left", max(0, seen.live - live_before), now)
+    _note_dials(seen, figures, began, marks)
+    return speech
+
+
+def _when_quiet(control: Control, live_before: int, sleep: Callable[[float], object]) -> Upstream:
+    until = time.monotonic() + GONE_SECONDS
+    seen = control.look()
+    while seen.live > live_before and time.monotonic() < until:
+        sleep(0.2)
+        seen = control.look()
+    return seen
+
+
+def _note_dials(seen: Upstream, figures: Figures, began: float, marks: Sequence[Mark]) -> None:
+    last = figures.phase
+    for phase, dials in by_phase(seen.dials, marks).items():
+        figures.phase = phase
+        for at, count in dials:
+            figures.count("dials", count, max(0.0, at - began))
+        figures.count("dials_per_second_max", most_in_a_second(dials), max(0.0, dials[-1][0] - began))
+    figures.phase = last
