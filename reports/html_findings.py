@@ -14,6 +14,7 @@ from reports.html_limits import Limits, Some, first
 from reports.html_words import MARKS, paragraphs, said, source
 from reports.model import Severity
 from reports.words import OWN, PROBLEMS
+from reports.words import told as told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +45,8 @@ class Spot:
     before: str
     meant: str
     after: str
-    title: str
+    said: tuple[str, ...]
+    """What is true of this place and not of all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ def _card(group: Alike, anchor: str, limits: Limits) -> Card:
         code=said(finding.code, limits.short),
         whose=said(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
         title=said(finding.title, limits.short) or "(untitled)",
-        seen=_seen(finding.evidence, limits),
+        seen=_seen(_common(group), limits),
         spots=_spots(group, limits),
         cause=prose(finding.cause, limits.long),
         fix=advice(finding.fix, limits.long),
@@ -156,15 +158,23 @@ def _value(value: str, limits: Limits) -> tuple[str, ...]:
 
 def _spots(group: Alike, limits: Limits) -> Some[Spot]:
     some = first([finding for finding in group if finding.place], limits.places)
-    return Some(tuple(_spot(finding, group[0].title, limits.short) for finding in some.shown), some.left)
+    common = _common(group)
+    return Some(tuple(_spot(finding, group[0].title, common, limits) for finding in some.shown), some.left)
 
 
-def _spot(finding: Finding, title: str, limit: int) -> Spot:
+def _common(group: Alike) -> tuple[Evidence, ...]:
+    """Give the evidence that stands for all of them."""
+    return group[0].evidence if all(finding.evidence == group[0].evidence for finding in group) else ()
+
+
+def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: Limits) -> Spot:
     place = finding.place
     if place is None:
         raise AssertionError("only findings with a place are spots")
-    where = f"{source(place.path[-limit:])}:{place.line}:{place.column}"
-    return Spot(where, *_source(place, limit), said(finding.title, limit) if finding.title != title else "")
+    where = f"{source(place.path[-limits.short :])}:{place.line}:{place.column}"
+    own = [told_of(item) for item in finding.evidence[: limits.seen] if finding.evidence != common]
+    words = [finding.title, *own] if finding.title != title else own
+    return Spot(where, *_source(place, limits.short), tuple(said(word, limits.short) for word in words))
 
 
 def _source(place: Place, limit: int) -> tuple[str, str, str]:

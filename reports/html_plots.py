@@ -33,6 +33,8 @@ _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
 _TERSE = 8
 #: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
 _LARGEST = 1e12
+#: Digits behind the point; scales are not made for numbers next to nothing.
+_FINEST = 9
 #: What pygal adds for its scripts and tooltips.
 _UNWANTED = frozenset({"defs", "title", "desc"})
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -85,7 +87,7 @@ def _height(point: Point) -> float:
 
 
 def _drawable(points: Sequence[Point]) -> list[Point]:
-    fit = [(x, y) for x, y in points if _is_drawable(x) and _is_drawable(y)]
+    fit = [(round(x, _FINEST), round(y, _FINEST)) for x, y in points if _is_drawable(x) and _is_drawable(y)]
     return sorted(fit, key=lambda point: point[0])
 
 

@@ -52,7 +52,16 @@ def test_the_same_said_of_many_places_is_one_card_and_one_row() -> None:
 
 def test_what_is_said_differently_of_a_place_stands_at_it() -> None:
     (card,) = told(report(placed(1), placed(2, title="another")), WIDE).cards.shown
-    assert [spot.title for spot in card.spots.shown] == ["", "another"]
+    assert [spot.said for spot in card.spots.shown] == [(), ("another",)]
+
+
+def test_what_was_seen_at_every_place_stands_once_and_what_differs_stands_at_the_place() -> None:
+    same, other = (Evidence("found", "a"),), (Evidence("found", "b"),)
+    (card,) = told(report(placed(1, evidence=same), placed(2, evidence=same)), WIDE).cards.shown
+    assert ([seen.lines for seen in card.seen.shown], card.spots.shown[1].said) == ([("a",)], ())
+    (card,) = told(report(placed(1, evidence=same), placed(2, evidence=other)), WIDE).cards.shown
+    assert card.seen.shown == ()
+    assert [spot.said for spot in card.spots.shown] == [("found: a",), ("found: b",)]
 
 
 def test_findings_without_a_place_stay_alone_however_alike() -> None:

@@ -72,6 +72,10 @@ def test_a_series_without_points_is_a_sentence() -> None:
     assert (found.picture, found.summary) == ("", "No points.")
 
 
+def test_numbers_next_to_nothing_are_nothing() -> None:
+    assert drawn((0, 5e-324), (5e-324, 0)).summary == "2 points: lowest 0, median 0 (dashed), highest 0 ms"
+
+
 def test_a_unit_is_text() -> None:
     assert "<b>" not in drawn((0, 1), (1, 2), unit="<b>").picture
 
