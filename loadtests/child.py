@@ -1,0 +1,129 @@
+"""One child process that serves: started, waited for until it says its address, ended. Its output is a log file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_STOP_SECONDS = 5.0
+#: How it is asked to end: twice gently, which every command here takes as `at once`, and then by force.
+_WORDS_OF_END = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, _STOP_SECONDS))
+_ADDRESS = re.compile(r"(?:ws|http)://(127\.0\.0\.1:\d+)\D")
+_PR_SET_PDEATHSIG = 1
+
+
+class ChildError(Exception):
+    """It did not start; one plain line says why, and where its log is."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One process, its log, and the address that it printed."""
+
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes]
+    address: str = ""
+
+    @classmethod
+    def started(cls, words: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
+        """Start it and wait so long for its address. Raises ChildError."""
+        child = cls(tuple(words), environment, log, _spawned(words, environment, log))
+        try:
+            child.address = _await_address(child, seconds)
+        except BaseException:
+            child.stop()
+            raise
+        return child
+
+    def again(self, log: Path, seconds: float) -> Self:
+        """Start it once more, on the port that it had. Raises ChildError."""
+        port = self.address.rpartition(":")[2]
+        former = ("", *self.words)
+        words = [port if before == "--port" else word for before, word in zip(former, self.words, strict=False)]
+        return self.started(words, self.environment, log, seconds)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.poll() is None
+
+    def ended_gently(self, seconds: float) -> bool:
+        """Ask it to end and give it so long; says whether it did. One that did not is stopped."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it, at once."""
+        for number, patience in _WORDS_OF_END:
+            if not self.is_alive:
+                return
+            self.process.send_signal(number)
+            try:
+                self.process.wait(timeout=patience)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def python_words(module: str, *words: str) -> list[str]:
+    """Give the words that run a module's `main` in a process of its own."""
+    call = f"import sys; from {module} import main; sys.exit(main())"
+    return [sys.executable, "-c", call, *words]
+
+
+def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            list(words),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+        )
+
+
+def _dying_with(parent: int) -> Callable[[], None]:
+    """Have the kernel end the child with its parent, also one that ended in this very moment."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def die_with_parent() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return die_with_parent
+
+
+def _await_address(child: Child, seconds: float) -> str:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and child.is_alive:
+        found = _ADDRESS.search(child.log.read_text(errors="replace"))
+        if found is not None:
+            return found[1]
+        time.sleep(0.02)
+    said = child.log.read_text(errors="replace").strip().splitlines()
+    raise ChildError(f"it did not start: {said[-1] if said else 'no word'}; its log: {child.log}")
