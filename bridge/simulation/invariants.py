@@ -131,7 +131,8 @@ def nothing_is_left_behind(world: World, visit: Visit) -> Iterator[str]:
         elif closed_at is not None and closed_at > max(knows_at, link.near.opened_at) + GONE_SECONDS + _ROUNDING:
             yield f"an upstream session ended {closed_at - knows_at:.3f} s after its client"
     if visit.served_until is None:
-        if not visit.link.silent:
+        could_know = not visit.link.silent and knows_at + GOODBYE_SECONDS <= world.ended_at
+        if could_know or world.hung:
             yield "tasks were left behind"
     elif visit.served_until > knows_at + (GOODBYE_SECONDS if parting else GONE_SECONDS) + _ROUNDING:
         yield f"tasks ended {visit.served_until - knows_at:.3f} s after their client"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -93,6 +94,8 @@ class World:
     errors: list[BaseException] = field(default_factory=list)
     """What the bridge's doors let out: mistakes of its own."""
     drained_at: float | None = None
+    ended_at: float = math.inf
+    """When whatever still ran was cut off."""
     hung: bool = False
 
     @property
@@ -111,6 +114,7 @@ class World:
                     for caller in self.callers:
                         calling.start_soon(caller.call)
                 await trio.sleep(_TIDY_SECONDS)
+                self.ended_at = trio.current_time()
                 nursery.cancel_scope.cancel()
         self.hung = scope.cancelled_caught
 

@@ -73,9 +73,9 @@ class Machine(Sides):
         self._answer(far)
 
     @precondition(lambda self: live(self) and self.up.speech_start is None and not self.up.unconfirmed_commits)
-    @rule(far=st.integers(-1, 3))
-    def speech_is_answered(self, far: int) -> None:
-        self.speaks(200)
+    @rule(ms=st.sampled_from([200, 900]), far=st.integers(-1, 3))
+    def speech_is_answered(self, ms: int, far: int) -> None:
+        self.speaks(ms)
         turn = [self.hears_speech_begin, self.hears_speech_end, self.takes_a_turn]
         for step in [self.commits, self.answers_a_commit] if self.manual else turn:
             if not live(self) or far < 0:

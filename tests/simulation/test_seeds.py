@@ -35,8 +35,10 @@ def test_what_was_once_found_stays_mended(seed: int) -> None:
     assert not outcome.broken
 
 
-def test_a_last_word_to_an_sdk_that_does_not_read_needs_no_distance() -> None:
-    _nothing_is_broken(run_seeds([6464]))
+@pytest.mark.parametrize("seed", [6464, 8152])
+def test_what_was_taken_for_broken_and_is_not(seed: int) -> None:
+    """A last word to an SDK that does not read; a line that holds the goodbye up until after the end."""
+    _nothing_is_broken(run_seeds([seed]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
