@@ -150,7 +150,7 @@ def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Findin
     """Tell who asks for the beta: a header of the settings, the option, or somebody in between."""
     source = visit.target.config.headers.source
     asking = [name for name, _ in visit.target.config.headers.value if name.lower() == "openai-beta"]
-    change = "Then the session's shape changes too: see docs/diagnoses.md"
+    change = "Then the session's shape changes too: sherpa-probe lint PATH finds the places in your code"
     if asking:
         return SESSION.refused(refusal, *evidence, fix=f"Remove {asking[0]} from {source}\n{change}")
     if visit.target.dialect is Dialect.BETA:

@@ -97,7 +97,7 @@ class BridgeTarget:
         """Name the bridge for the head of a report: where, which door, with which token."""
         parts = [Evidence("url", self.secrets.hide(self.url)), Evidence("door", _DOORS[self.door])]
         if self.scenario:
-            parts.append(Evidence("simulated", f"simulated: {self.scenario}"))
+            parts.append(Evidence("service", f"simulated: {self.scenario}"))
         if self.token is not None:
             parts.append(Evidence("token", f"token {self.token.hint}"))
         return tuple(parts)

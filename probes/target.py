@@ -87,7 +87,7 @@ class Target:
         config = self.config
         parts = [Evidence("base URL", self.upstream.base_url), Evidence("model", self.model)]
         if self.scenario:
-            return (*parts, Evidence("simulated", f"simulated: {self.scenario}"))
+            return (*parts, Evidence("service", f"simulated: {self.scenario}"))
         if config.dialect.value is not DialectChoice.AUTO:
             parts.append(Evidence("dialect", f"dialect {config.dialect.value}"))
         if config.api_key.value is not None:

@@ -26,6 +26,8 @@ _LONGEST_WHAT = 64
 _STREAMS = (".delta", ".append")
 #: Fewer columns than this say nothing.
 _READABLE = 12
+#: Nobody reads more of a stream's words on one line, and growing without end would take time squared.
+_LONGEST_DETAIL = 1000
 _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
 
@@ -38,22 +40,21 @@ class Folding:
     """
 
     def __init__(self) -> None:
-        self._growing: list[Moment] = []
+        self._growing: dict[tuple[str, str], Moment] = {}
+        """By who and what, in the order in which they began."""
 
     def add(self, moment: Moment) -> list[Moment]:
         """Take the next moment; give the lines that will not change any more."""
-        if moment.what.endswith(_STREAMS):
-            place = next((i for i, known in enumerate(self._growing) if _same_stream(known, moment)), None)
-            if place is None:
-                self._growing.append(moment)
-            else:
-                self._growing[place] = _grown(self._growing[place], moment)
-            return []
-        return [*self.rest(), moment]
+        if not moment.what.endswith(_STREAMS):
+            return [*self.rest(), moment]
+        stream = (moment.who, moment.what)
+        known = self._growing.get(stream)
+        self._growing[stream] = moment if known is None else _grown(known, moment)
+        return []
 
     def rest(self) -> list[Moment]:
         """Give the lines that were still growing; nothing follows."""
-        growing, self._growing = self._growing, []
+        growing, self._growing = list(self._growing.values()), {}
         return growing
 
 
@@ -64,13 +65,10 @@ def fold(moments: Iterable[Moment]) -> list[Moment]:
     return [*lines, *folding.rest()]
 
 
-def _same_stream(known: Moment, moment: Moment) -> bool:
-    return (known.who, known.what) == (moment.who, moment.what)
-
-
 def _grown(known: Moment, moment: Moment) -> Moment:
     until = moment.until if moment.until is not None else moment.at
-    return replace(known, count=known.count + moment.count, until=until, detail=known.detail + moment.detail)
+    detail = known.detail if len(known.detail) >= _LONGEST_DETAIL else known.detail + moment.detail
+    return replace(known, count=known.count + moment.count, until=until, detail=detail)
 
 
 def drawn(timeline: Timeline, width: int = 80) -> Iterator[Text]:

@@ -17,7 +17,7 @@ BETA_DISABLED = Refusal(
     ),
     fix=(
         "Remove the header OpenAI-Beta and the subprotocol openai-beta.realtime-v1; then send GA shapes: session.type, "
-        "session.audio, response.output_* events. The old and the new names stand side by side in docs/diagnoses.md"
+        "session.audio, response.output_* events. sherpa-probe lint PATH finds the old names in your code"
     ),
     retryable=False,
     fatal=True,

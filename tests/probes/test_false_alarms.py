@@ -1,0 +1,128 @@
+"""Where everything is as it should be, no probe warns: each healthy behaviour of the service, in every form of it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from bridge.config import Config, DialectChoice, Flags, Setting, read_config
+from bridge.simulator.embedded import open_simulator
+from bridge.simulator.settings import DialectMode, Settings
+from probes.access import access
+from probes.bridge import bridge
+from probes.events import events
+from probes.events_bridge import events_bridge
+from probes.models import models
+from probes.redact import Secrets
+from probes.run import Run
+from probes.simulated import pointed_at
+from probes.simulated_bridge import open_simulated_bridge
+from probes.target import Target, make_target
+from reports.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from probes.table import Told
+
+#: The service works, only not always as fast.
+HEALTHY = ("good", "echo", "far-away", "slow-created")
+QUIET = {Severity.PASS, Severity.INFO, Severity.SKIPPED}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form in which the service is met."""
+
+    dialect: DialectChoice = DialectChoice.AUTO
+    azure: bool = False
+    serves: DialectMode = "ga"
+
+
+FORMS = {
+    "ga": Form(),
+    "beta": Form(DialectChoice.BETA, serves="both"),
+    "azure": Form(azure=True),
+}
+
+
+def configured(form: Form, folder: Path) -> Config:
+    config = read_config(Flags(azure=form.azure or None), {}, folder, with_key=False)
+    return replace(config, dialect=Setting(form.dialect, "test"), timeout=Setting(15.0, "test"))
+
+
+@asynccontextmanager
+async def opened(form: Form, scenario: str, folder: Path) -> AsyncGenerator[Target, None]:
+    config, secrets = configured(form, folder), Secrets()
+    async with open_simulator(Settings(dialect=form.serves, pace=10.0)) as running:
+        address = running.azure_url if form.azure else running.base_url
+        yield make_target(pointed_at(config, scenario, address), {}, secrets=secrets, scenario=scenario)
+
+
+async def alarms(name: str, look: Callable[[Target], AsyncGenerator[Told, None]], target: Target) -> list[str]:
+    """Run one probe; give every finding that says more than that all is well, by the probe's name."""
+
+    @asynccontextmanager
+    async def itself() -> AsyncGenerator[Target, None]:
+        yield target
+
+    run = Run(tool=name, look=look, open_subject=itself, secrets=target.secrets)
+    with trio.fail_after(60):
+        await run.go()
+    if (name, target.upstream.azure) != ("models", True):  # Azure has no list of models, and says so
+        assert any(finding.severity is Severity.PASS for finding in run.findings), f"{name} looked at nothing"
+    return [f"{name}: {f.code} {f.title}" for f in run.findings if f.severity not in QUIET]
+
+
+LOOKS: dict[str, Callable[[Target], AsyncGenerator[Told, None]]] = {
+    "access": access,
+    "models": models,
+    "events text": partial(events, script="text"),
+    "events manual": partial(events, script="manual"),
+    "events function": partial(events, script="function"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_healthy_service_is_no_reason_to_warn(form: str, tmp_path: Path) -> None:
+    found: list[str] = []
+
+    async def look_with(name: str, target: Target) -> None:
+        found.extend(await alarms(name, LOOKS[name], target))
+
+    async def look_at(scenario: str) -> None:
+        async with opened(FORMS[form], scenario, tmp_path) as target, trio.open_nursery() as nursery:
+            for name in LOOKS:
+                nursery.start_soon(look_with, name, target)
+
+    async with trio.open_nursery() as nursery:
+        for scenario in HEALTHY:
+            nursery.start_soon(look_at, scenario)
+    assert found == []
+
+
+@pytest.mark.slow
+async def test_a_healthy_service_behind_the_reference_bridge_is_no_reason_either(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    async def look_at(scenario: str, path: str) -> None:
+        config, secrets = configured(Form(), tmp_path), Secrets()
+        async with open_simulated_bridge(scenario, config, secrets=secrets, doing=lambda _: None, path=path) as target:
+            for look in (bridge, partial(events_bridge, script="text")):
+                told = [said async for said in look(target)]
+                assert any(getattr(said, "severity", None) is Severity.PASS for said in told)
+                found.extend(str(said) for said in told if getattr(said, "severity", Severity.PASS) not in QUIET)
+
+    with trio.fail_after(90):
+        async with trio.open_nursery() as nursery:
+            for scenario in HEALTHY:
+                for path in ("/api/openai/realtime", "/v1/realtime"):
+                    nursery.start_soon(look_at, scenario, path)
+    assert found == []
