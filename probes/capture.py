@@ -200,7 +200,8 @@ def _header(path: Path, line: dict[str, Any]) -> Header:
         raise CaptureError(
             f"{path} was written in version {version!s:.20} of the format; this tool reads {SCHEMA_VERSION}"
         )
-    return _as(Header, line, path, 1)
+    header: Header = _as(Header, line, path, 1)
+    return header
 
 
 def _entry(line: dict[str, Any], path: Path, number: int) -> Entry:

@@ -38,7 +38,8 @@ def metrics(header: Header, account: Account, ended_at: float) -> Iterator[Metri
         longest = max(account.answers.values(), key=lambda one: one.audio_ms)
         yield from _heard(longest.audio)
     audio_ms = sum(one.audio_ms for one in account.answers.values())
-    yield Metric("events_audio_seconds", audio_ms / 1000)
+    if audio_ms:
+        yield Metric("events_audio_seconds", audio_ms / 1000)
     yield Metric("events_total", float(account.types.total()))
     yield Metric("events_session_seconds", ended_at)
 

@@ -168,6 +168,12 @@ async def test_every_event_gives_the_other_end_the_whole_time_out_again(autojump
     assert autojump_clock.current_time() == pytest.approx(8.3)
 
 
+async def test_so_it_does_while_the_session_opens(autojump_clock: MockClock) -> None:
+    line = Line([done()], opening=[4, created(), 4, updated()])
+    assert isinstance(await ended(autojump_clock, line), Finished)
+    assert line.over_at == pytest.approx(8.3)
+
+
 async def test_errors_are_no_sign_of_life(autojump_clock: MockClock) -> None:
     errors = [part for n in range(10) for part in (1, {"type": "error", "event_id": f"x{n}", "error": {"code": "c"}})]
     ending = await ended(autojump_clock, Line(errors))

@@ -61,7 +61,6 @@ def test_what_did_not_happen_has_no_figure() -> None:
     names = {metric.name for metric in metrics(header(), Account(Dialect.GA), 3.0)}
     assert names == {
         "events_connect_seconds",
-        "events_audio_seconds",
         "events_total",
         "events_session_seconds",
     }

@@ -10,7 +10,7 @@ import pytest
 from bridge.simulator.scenarios import SCENARIOS
 from bridge.simulator.session_faults import Reply
 from bridge.simulator.settings import Settings
-from probes.capture import Closed, Refused, Silent, Stopped, TooMuch
+from probes.capture import Closed, Entry, Refused, Silent, Stopped, TooMuch
 from probes.conversation_verdict import CHECKS
 from probes.explain import explain
 from probes.problems import PROBLEMS
@@ -233,6 +233,32 @@ def test_a_session_of_no_known_dialect_is_a_warning() -> None:
 def test_a_server_that_never_opens_a_session_is_named(made: Making, code: str) -> None:
     heard = made.judged(ending=Silent(at=10, owed="session", seconds=10))
     assert heard.bad() == [("session", f"EVENTS-{code}", "fail")]
+
+
+@pytest.mark.parametrize(
+    ("why", "found"),
+    [
+        ("a web page", ("session", "EVENTS-NOT-REALTIME", "fail")),
+        ("a piece of JSON that is cut off or broken", ("events", "EVENTS-UNREADABLE", "fail")),
+    ],
+)
+def test_where_no_frame_can_be_read_it_is_another_server_unless_they_are_events_cut_off(
+    why: str, found: tuple[str, str, str]
+) -> None:
+    made = Making().add(Entry(at=0.1, who="server", event={}, unreadable=why))
+    assert made.judged(ending=Silent(at=10, owed="session", seconds=10)).bad() == [found]
+
+
+def test_a_line_that_broke_is_not_told_by_a_code_that_nobody_sent() -> None:
+    heard = Making().ready().judged(ending=Closed(at=1, code=1006, reason="", by_peer=True))
+    assert heard.row("end").evidence[0].value == "closed behind session.updated: without a close frame"
+
+
+async def test_a_line_that_dies_before_speech_is_noticed_is_silence_not_a_lost_transcript(
+    autojump_clock: MockClock,
+) -> None:
+    heard = await played(autojump_clock, "transcription", "half-open")
+    assert heard.bad() == [("transcript", "EVENTS-SILENT", "fail")]
 
 
 def test_no_answer_to_the_upgrade_is_a_matter_of_the_connection() -> None:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.protocol.refusals import refusal_for_error
+from bridge.transport.link import HandshakeRefused
+from bridge.upstream.failures import DialFailed, Phase, Reason
+from probes.conversation_words import plain_words
+from probes.findings import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.model import Finding
+
+ROW = Row("events", "connect")
+
+
+@pytest.mark.parametrize(
+    ("failed", "code"),
+    [
+        (DialFailed(Phase.TCP, Reason.REFUSED, "nobody"), "EVENTS-NOTHING-LISTENING"),
+        (HandshakeRefused(401, (), b""), "EVENTS-UNAUTHORIZED"),
+        (HandshakeRefused(404, (), b""), "EVENTS-NOT-FOUND"),
+        (HandshakeRefused(502, (), b""), "EVENTS-GATEWAY-FAILED"),
+    ],
+)
+def test_a_bridge_that_is_not_reached_is_told_in_the_words_of_bridges(
+    failed: DialFailed | HandshakeRefused, code: str, assert_is_complete: Callable[[Finding], None]
+) -> None:
+    finding = plain_words().unreachable(ROW, failed)
+    assert finding.code == code
+    assert_is_complete(finding)
+
+
+def test_a_refusal_reads_as_the_table_has_it(assert_is_complete: Callable[[Finding], None]) -> None:
+    refusal = refusal_for_error({"code": "insufficient_quota"})
+    finding = plain_words().refused(ROW, refusal)
+    assert (finding.title, finding.fix) == (refusal.title, refusal.fix)
+    assert_is_complete(finding)
+
+
+def test_what_does_not_answer_is_late(assert_is_complete: Callable[[Finding], None]) -> None:
+    finding = plain_words().late(ROW, 2.5)
+    assert finding.evidence[0].value == "no socket within 2.5 s"
+    assert_is_complete(finding)
+
+
+def test_a_bridges_own_error_is_told_by_its_code(assert_is_complete: Callable[[Finding], None]) -> None:
+    finding = plain_words().bridge_said(ROW, {"type": "error", "code": "RATE_LIMITED", "message": "slower"})
+    assert finding.code == "EVENTS-RATE-LIMITED"
+    assert_is_complete(finding)
