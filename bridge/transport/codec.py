@@ -130,6 +130,12 @@ class Codec:
         return self._core.reader.eof
 
     @property
+    def is_over(self) -> bool:
+        """Nothing more is to be read: the peer's Close came, it broke the protocol, or the stream ended."""
+        core = self._core
+        return core.close_rcvd is not None or core.parser_exc is not None or self._end is not None or core.reader.eof
+
+    @property
     def violated(self) -> bool:
         """Whether we close because of what the peer sent."""
         return self._core.close_rcvd is None or self._core.parser_exc is not None

@@ -123,7 +123,7 @@ class WebSocketLink:
                 self._early = False
             elif self._codec.overlong is None or self._codec.is_open:  # else all that may be said was said
                 await self._read()
-            if not self._codec.is_open:
+            if self._codec.is_over:
                 await self._finish()
             elif self._codec.owes:
                 await self._answer()

@@ -148,6 +148,27 @@ async def test_both_sides_may_close_at_once() -> None:
     assert (client.close_code, server.close_code) == (4000, 1000)
 
 
+@SIDES
+async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
+    side: Side, autojump_clock: trio.testing.MockClock
+) -> None:
+    link, wire = link_and_wire(side)
+
+    async def peer() -> None:
+        await wire.receive_some()  # our Close
+        for crossing in (b"one", b"two"):
+            await wire.send_all(wire_frame(side, Opcode.TEXT, crossing))
+            await trio.sleep(0.1)
+        await wire.send_all(wire_frame(side, Opcode.CLOSE, struct.pack("!H", 1000)))
+        await wire.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(peer)
+        await link.close()
+    assert link.close_code == 1000
+    assert autojump_clock.current_time() < CLOSE_SECONDS
+
+
 async def test_a_cancelled_close_closes_the_stream_at_once() -> None:
     link, wire = link_and_wire(Side.CLIENT)
     with trio.move_on_after(0):
