@@ -212,7 +212,6 @@ _ALL = (
             "dials_per_second_max@storm <= 1.2 * callers",
             "dropped_ms == 0",
             "failed_calls == 0",
-            "errors == 0",
             *_EVERYTHING_ARRIVES,
             *_GOOD_MANNERS,
         ),
@@ -232,9 +231,8 @@ _ALL = (
         ),
         budgets=(
             "reconnections >= 3 * callers",
-            "p99(reconnect) < 3s",
+            "p99(reconnect) < 10s",
             "dropped_ms == 0",
-            "errors == 0",
             *_EVERYTHING_ARRIVES,
             *_GOOD_MANNERS,
         ),
