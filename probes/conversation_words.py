@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.endpoint import parse_url
 from probes.bridge_refusals import error_told, no_way, upgrade_refused
 from probes.bridge_target import BridgeTarget, Door
-from probes.findings import seen
+from probes.findings import Row, seen
 from probes.problems_service import UPGRADE_NO_ANSWER
 from probes.redact import Secrets
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from bridge.protocol.refusals import Refusal
     from bridge.upstream.failures import DialFailed
-    from probes.findings import Row
     from reports.model import Evidence, Finding
 
 
@@ -51,8 +50,8 @@ class BridgeWords:
     def unreachable(self, row: Row, failed: DialFailed | HandshakeRefused) -> Finding:
         """There was no way to the bridge, or it did not let us in."""
         if isinstance(failed, HandshakeRefused):
-            return upgrade_refused(row, self.target, failed)
-        return no_way(row, self.target, failed)
+            return _by(row, upgrade_refused(_bridges(row), self.target, failed))
+        return _by(row, no_way(_bridges(row), self.target, failed))
 
     def late(self, row: Row, seconds: float) -> Finding:
         """The bridge does not answer."""
@@ -64,7 +63,16 @@ class BridgeWords:
 
     def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
         """The bridge said no."""
-        return error_told(row, self.target, message)
+        return _by(row, error_told(_bridges(row), self.target, message))
+
+
+def _bridges(row: Row) -> Row:
+    """Give the row under the bridge's name: what a bridge says has one code, whoever met it."""
+    return Row("bridge", row.check)
+
+
+def _by(row: Row, finding: Finding) -> Finding:
+    return replace(finding, probe=row.probe)
 
 
 def plain_words(secrets: Secrets | None = None) -> Words:

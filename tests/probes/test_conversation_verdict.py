@@ -306,7 +306,7 @@ def test_and_the_cause_of_everything_where_it_did_not() -> None:
 def test_a_bridges_error_in_its_own_words_is_named_by_its_code() -> None:
     made = Making().bridge("connected", clientId="c").bridge("error", code="QUOTA_EXHAUSTED", message="no credit")
     heard = made.judged(ending=Refused(at=1, error={}, native=False), via="client")
-    assert heard.bad() == [("session", "EVENTS-QUOTA-EXHAUSTED", "fail")]
+    assert heard.bad() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 def test_so_is_one_at_the_native_door_behind_what_it_gives_up() -> None:
@@ -314,7 +314,7 @@ def test_so_is_one_at_the_native_door_behind_what_it_gives_up() -> None:
     for code in ("audio_dropped", "quota_exhausted"):
         made.server("error", error={"type": "bridge_error", "code": code, "message": "m"})
     heard = made.judged(ending=Refused(at=1, error={}, native=True), via="native")
-    assert heard.bad() == [("ready", "EVENTS-QUOTA-EXHAUSTED", "fail")]
+    assert heard.bad() == [("ready", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 def test_a_script_that_stopped_says_nothing_more_of_its_end() -> None:

@@ -21,17 +21,17 @@ ROW = Row("events", "connect")
 @pytest.mark.parametrize(
     ("failed", "code"),
     [
-        (DialFailed(Phase.TCP, Reason.REFUSED, "nobody"), "EVENTS-NOTHING-LISTENING"),
-        (HandshakeRefused(401, (), b""), "EVENTS-UNAUTHORIZED"),
-        (HandshakeRefused(404, (), b""), "EVENTS-NOT-FOUND"),
-        (HandshakeRefused(502, (), b""), "EVENTS-GATEWAY-FAILED"),
+        (DialFailed(Phase.TCP, Reason.REFUSED, "nobody"), "BRIDGE-NOTHING-LISTENING"),
+        (HandshakeRefused(401, (), b""), "BRIDGE-UNAUTHORIZED"),
+        (HandshakeRefused(404, (), b""), "BRIDGE-NOT-FOUND"),
+        (HandshakeRefused(502, (), b""), "BRIDGE-GATEWAY-FAILED"),
     ],
 )
 def test_a_bridge_that_is_not_reached_is_told_in_the_words_of_bridges(
     failed: DialFailed | HandshakeRefused, code: str, assert_is_complete: Callable[[Finding], None]
 ) -> None:
     finding = plain_words().unreachable(ROW, failed)
-    assert finding.code == code
+    assert (finding.code, finding.probe, finding.check) == (code, "events", "connect")
     assert_is_complete(finding)
 
 
@@ -50,5 +50,5 @@ def test_what_does_not_answer_is_late(assert_is_complete: Callable[[Finding], No
 
 def test_a_bridges_own_error_is_told_by_its_code(assert_is_complete: Callable[[Finding], None]) -> None:
     finding = plain_words().bridge_said(ROW, {"type": "error", "code": "RATE_LIMITED", "message": "slower"})
-    assert finding.code == "EVENTS-RATE-LIMITED"
+    assert finding.code == "BRIDGE-RATE-LIMITED"
     assert_is_complete(finding)

@@ -116,7 +116,7 @@ async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
     address = await fake_service(frames=(error,)).serve(nursery)
     with trio.fail_after(10):
         heard = await gathered(events(target_for(base_url=address), script="text"))
-    assert heard.bad() == [("session", "EVENTS-QUOTA-EXHAUSTED", "fail")]
+    assert heard.bad() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 async def test_cancelling_closes_the_socket_within_a_bounded_time(tmp_path: Path) -> None:

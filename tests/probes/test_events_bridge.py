@@ -9,6 +9,7 @@ from bridge.config import Flags, read_config
 from probes.bridge_target import CLIENT_PATH, NATIVE_PATH
 from probes.conversation_run import converse
 from probes.events_bridge import events_bridge, talk_through
+from probes.explain import explain
 from probes.redact import Secrets
 from probes.simulated_bridge import open_simulated_bridge
 from tests.probes.talking import NOWHERE, Heard, gathered
@@ -39,12 +40,12 @@ async def test_a_script_passes_through_the_reference_bridge(door: str, script: s
 @pytest.mark.parametrize(
     ("scenario", "found"),
     [
-        ("invalid-key", ("session", "EVENTS-AUTHENTICATION-FAILED", "fail")),
-        ("no-quota", ("session", "EVENTS-QUOTA-EXHAUSTED", "fail")),
-        ("model-gone", ("session", "EVENTS-MODEL-NOT-AVAILABLE", "fail")),
+        ("invalid-key", ("session", "BRIDGE-AUTHENTICATION-FAILED", "fail")),
+        ("no-quota", ("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")),
+        ("model-gone", ("session", "BRIDGE-MODEL-NOT-AVAILABLE", "fail")),
         ("failed-response", ("answer", "EVENTS-SERVER-ERROR", "fail")),
         ("beta-server", ("session", "EVENTS-OTHER-DIALECT", "warning")),
-        ("update-refused", ("ready", "EVENTS-DIALECT-REFUSED", "fail")),
+        ("update-refused", ("ready", "BRIDGE-DIALECT-REFUSED", "fail")),
     ],
 )
 async def test_what_goes_wrong_behind_a_bridge_is_named_once(
@@ -53,6 +54,8 @@ async def test_what_goes_wrong_behind_a_bridge_is_named_once(
     with trio.fail_after(20):
         heard = await through(door, "text", scenario)
     assert heard.bad() == [found]
+    assert explain(found[1])
+    assert {f.probe for f in heard.findings} == {"events"}
 
 
 async def test_nothing_listening_is_told_of_the_bridge() -> None:
@@ -60,4 +63,4 @@ async def test_nothing_listening_is_told_of_the_bridge() -> None:
     async with open_simulated_bridge("good", config, secrets=Secrets()) as target:
         pass
     heard = await gathered(events_bridge(target, script="text"))
-    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "EVENTS-NOTHING-LISTENING")]
+    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "BRIDGE-NOTHING-LISTENING")]
