@@ -104,7 +104,7 @@ def _of_file(file: Wanted, rules: tuple[Rule, ...], *, fix: bool) -> list[Findin
         return [_not_read(source, named=file.named)]
     looked = _look(source, rules)
     fixed: list[Finding] = []
-    if fix and looked.broken is None:
+    if fix:
         source, fixed = _fixed(source, looked, rules)
         looked = _look(source, rules) if fixed else looked
     return sorted([*fixed, *_told(source, looked, rules)], key=_by_line)

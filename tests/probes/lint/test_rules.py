@@ -78,6 +78,7 @@ def test_a_name_that_only_begins_like_a_retired_model_is_left_alone(code: str) -
         ("'gpt-realtime-mini'", "gpt-realtime-mini"),
         ("?model=gpt-realtime&x=1", "gpt-realtime"),
         ("'gpt-realtime-2.1'", ""),
+        ("'my-gpt-realtime'", ""),
     ],
 )
 def test_a_word_is_found_whole(text: str, word: str) -> None:
