@@ -102,11 +102,11 @@ def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) ->
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+            preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
         )
 
 
-def _dying_with(parent: int) -> Callable[[], None]:
+def dying_with(parent: int) -> Callable[[], None]:
     """Have the kernel end the child with its parent, also one that ended in this very moment."""
     prctl = ctypes.CDLL(None).prctl
 
