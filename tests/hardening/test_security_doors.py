@@ -107,7 +107,7 @@ async def test_case_4_requests_that_are_none_are_answered_and_done_with(house: H
         "a zero byte": (head("X: a\0b"), {400}),
         "an absolute target": (head(path="http://evil.test/v1/realtime"), {101}),
         "a page": (b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", {200}),
-        "a post": (b"POST /v1/realtime HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", {405}),
+        "a post": (b"POST /v1/realtime HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", {426}),
         "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500) + b"\r\n\r\n", {400}),
         "HTTP 2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 404, 505}),
         "noise": (noise(70_000), {400, 431, 0}),
