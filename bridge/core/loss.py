@@ -30,7 +30,6 @@ def without_doubtful_updates(data: SessionData, failure: Failure) -> Failure:
 def take_stock(data: SessionData) -> None:
     """Note what the fresh session must be asked for again, and what cannot come back."""
     turns, unanswered = data.turns, data.unanswered
-    data.updates.settle()
     data.ask_again = turns.to_ask_again()
     if turns.active is not None and turns.reached_client:
         data.lost.append("a half-spoken answer")

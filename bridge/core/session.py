@@ -205,8 +205,7 @@ class Session:
             case UpstreamError():
                 self._upstream_error(event)
             case UpstreamLost(_, failure, reason, taken_bytes):
-                if not data.opening:  # then what is unanswered is another session's
-                    data.unanswered.took(taken_bytes or 0)
+                data.unanswered.took(taken_bytes or 0)
                 self._lost(failure, reason)
             case _:
                 assert_never(event)

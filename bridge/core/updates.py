@@ -30,7 +30,7 @@ class _Fate(Enum):
     HELD = auto()
     """Confirmed, behind one that is not."""
     DOUBTFUL = auto()
-    """Its session is gone, or a later one was confirmed before it: nobody will say any more."""
+    """A later one was confirmed before it: nobody will say any more."""
 
 
 @dataclass(slots=True)
@@ -85,14 +85,9 @@ class Updates:
             self._later.remove(named)
             self._fold()
 
-    def settle(self) -> None:
-        """The upstream is gone: what it did not answer is wanted all the same."""
-        for one in self._later:
-            one.fate = _Fate.DOUBTFUL if one.fate is _Fate.WAITS else one.fate
-
     @property
     def wanted(self) -> dict[str, Any]:
-        """What a fresh session is asked for: all but what was refused, merged."""
+        """What a fresh session is asked for: all but what was refused, merged. What had no answer yet is wanted too."""
         return reduce(merged, (one.session for one in self._later), self._base)
 
     def all_hold(self) -> None:

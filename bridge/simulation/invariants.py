@@ -51,10 +51,9 @@ def nothing_goes_up_before_ready(_: World, visit: Visit) -> Iterator[str]:
 
 def errors_keep_their_distance(_: World, visit: Visit) -> Iterator[str]:
     """At most one error in any window, but for the last one before the bridge closes the socket."""
-    by_bridge = visit.closed is not None and visit.closed[2]
+    by_bridge = all(name != "client.gone" for _, name, _ in visit.notes)
     if visit.native:  # its errors do not say when they were told
         times = [at for at, name, _ in visit.notes if name == "error.sent"]
-        by_bridge = by_bridge or all(name != "client.gone" for _, name, _ in visit.notes)
     else:
         times = [_time(told) for told in visit.told if told.type == "error"]
     pairs = list(pairwise(times))

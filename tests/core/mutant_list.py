@@ -110,12 +110,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("life", "    loss.drop_past_bound(data)\n", "", "words past the bound expire in silence"),
     Mutant("clock", "        data.unanswered.took()", "        pass", "a pause before a rollover is told as a loss"),
     Mutant(
-        "session",
-        "                if not data.opening:  #",
-        "                if True:  #",
-        "one session's pong vouches for another one's speech",
-    ),
-    Mutant(
         "session", "data.unanswered.took(taken_bytes or 0)", "pass", "every pause before a loss is told as lost speech"
     ),
     Mutant(
@@ -168,6 +162,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "a refused update spoils every later session",
     ),
     Mutant("updates", "both = dict(old)", "both = {}", "updates replace one another"),
+    Mutant(
+        "updates",
+        "(one.session for one in self._later)",
+        "(one.session for one in self._later if one.fate is _Fate.HELD)",
+        "an update on its way is lost with the session",
+    ),
     Mutant("updates", "name not in REPLACED and ", "", "two kinds of turn detection are mixed"),
     Mutant("updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
     Mutant(
@@ -300,7 +300,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "life", "    released = data.throttle.flush(data.now)\n", "    released = None\n", "the last error is swallowed"
     ),
-    Mutant("loss", "    data.updates.settle()\n", "", "an update on its way is lost with the session"),
     Mutant("life", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
     Mutant("life", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
     Mutant("life", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),

@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from tests.core.mutant_list import MUTANTS
@@ -27,6 +30,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 #: Many times what the tests take: a mutant that makes them hang is noticed too.
 LIMIT_SECONDS = 120.0
+#: Side by side, each in a copy of its own.
+JOBS = min(4, os.cpu_count() or 1)
 _PYTEST = ("-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "--hypothesis-seed=0")
 
 #: The state machine comes last: it finds most of them too, but the others are quicker.
@@ -108,6 +113,18 @@ def try_out(mutant: Mutant, folder: Path, runs: Sequence[Sequence[str]] = _RUNS)
         path.write_text(sound)
 
 
+def judge(mutant: Mutant, *, folders: SimpleQueue[Path], runs: Sequence[Sequence[str]]) -> tuple[str, str | None]:
+    """Try a mutant in a folder that is free; a line about it, and who killed it."""
+    folder = folders.get()
+    began = time.monotonic()
+    try:
+        killer = try_out(mutant, folder, runs)
+    finally:
+        folders.put(folder)
+    verdict = f"killed by {killer}" if killer else "SURVIVED"
+    return f"{time.monotonic() - began:5.1f} s  {mutant.file}: {mutant.breaks}: {verdict}", killer
+
+
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -125,12 +142,13 @@ def main(arguments: Sequence[str]) -> int:
         if (failed := run_tests(folder)) is not None:
             say(f"the tests fail without a mutant: {failed}")
             return 2
-        for mutant in wanted:
-            began = time.monotonic()
-            killer = try_out(mutant, folder, runs)
-            survived += killer is None
-            verdict = f"killed by {killer}" if killer else "SURVIVED"
-            say(f"{time.monotonic() - began:5.1f} s  {mutant.file}: {mutant.breaks}: {verdict}")
+        folders = SimpleQueue[Path]()
+        for number in range(JOBS):
+            folders.put(Path(shutil.copytree(folder, folder / f"job-{number}", ignore=shutil.ignore_patterns("job-*"))))
+        with ThreadPoolExecutor(JOBS) as pool:
+            for line, killer in pool.map(partial(judge, folders=folders, runs=runs), wanted):
+                survived += killer is None
+                say(line)
     say(f"{len(wanted) - survived} of {len(wanted)} killed")
     return 1 if survived else 0
 

@@ -75,7 +75,6 @@ def test_what_is_replaced_is_what_the_service_replaces() -> None:
 
 def confirmed(updates: Updates) -> dict[str, Any]:
     """What would be left if a fresh session refused the rest."""
-    updates.settle()
     updates.give_up()
     return updates.wanted
 
@@ -94,14 +93,12 @@ def test_an_update_counts_when_it_is_confirmed() -> None:
 def test_a_refusal_by_event_id_takes_that_update_away() -> None:
     updates = sent(one={"a": 1}, two={"b": 2})
     updates.refused({"event_id": "two", "param": "session.b"})
-    updates.settle()
     assert updates.wanted == {"a": 1}
 
 
 def test_a_refusal_by_field_takes_the_oldest_away() -> None:
     updates = sent(one={"a": 1}, two={"b": 2})
     updates.refused({"event_id": None, "param": "session.a"})
-    updates.settle()
     assert updates.wanted == {"b": 2}
 
 
@@ -109,7 +106,6 @@ def test_errors_about_something_else_take_nothing_away() -> None:
     updates = sent(one={"a": 1})
     for error in ({}, {"param": "item.id"}, {"param": 5, "event_id": 7}, {"event_id": "three"}, {"param": "sessions"}):
         updates.refused(error)
-    updates.settle()
     assert updates.wanted == {"a": 1}
 
 
@@ -139,13 +135,11 @@ def test_what_is_refused_before_a_confirmed_one_lets_that_hold() -> None:
 
 def test_what_was_not_answered_when_the_session_was_lost_is_wanted_all_the_same() -> None:
     updates = sent(one={"a": 1}, two="no object", three={"a": 3})
-    updates.settle()
     assert updates.wanted == {"a": 3}
 
 
 def test_what_a_fresh_session_has_confirmed_is_not_given_up_any_more() -> None:
     updates = sent(one={"a": 1})
-    updates.settle()
     updates.all_hold()
     assert not updates.give_up()
     assert updates.wanted == {"a": 1}

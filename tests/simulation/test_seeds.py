@@ -35,9 +35,9 @@ def test_what_was_once_found_stays_mended(seed: int) -> None:
     assert not outcome.broken
 
 
-@pytest.mark.parametrize("seed", [6464, 8152])
+@pytest.mark.parametrize("seed", [6464, 8152, 13298])
 def test_what_was_taken_for_broken_and_is_not(seed: int) -> None:
-    """A last word to an SDK that does not read; a line that holds the goodbye up until after the end."""
+    """Last words to clients that do not read, or left meanwhile; a goodbye that is held up until after the end."""
     _nothing_is_broken(run_seeds([seed]))
 
 
