@@ -226,7 +226,7 @@ def _seconds_left(visit: Visit) -> int | None:
 def _short(left: int, *evidence: Evidence) -> Finding:
     return SESSION.problem(
         service.SESSION_SHORT,
-        seen("", f"session.created, but expires_at is {left} s from now"),
+        seen("", f"session.created, but expires_at is {f'in {left} s' if left > 0 else 'now'}"),
         *evidence,
         title=f"The session ends {f'in {left} s' if left > 0 else 'as soon as it begins'}",
     )

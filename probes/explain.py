@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
 from probes.check_names import CHECK_NAMES, WHOLE
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 from probes.table import PROBES
 from reports.as_json import SCHEMA_VERSION, written
 from reports.text import wrapped

@@ -1,28 +1,12 @@
-"""Every problem that is not a service's refusal, by slug: what findings are made of and what `explain` reads.
+"""Problems that have to do with the tool itself, and not with what it looks at. Values only.
 
-The ones that have to do with the tool itself stand here; the others in `problems_way.py` and `problems_service.py`.
+The others stand in `problems_*.py`, by what they are about; `problem_table.py` knows them all.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from probes import (
-    problems_bridge,
-    problems_bridge_codes,
-    problems_events,
-    problems_lint,
-    problems_models,
-    problems_reports,
-    problems_service,
-    problems_watch,
-    problems_way,
-)
 from probes.problem import Problem
 from reports.model import Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CRASHED = Problem(
     "CRASHED",
@@ -93,29 +77,3 @@ SCENARIO_AFRESH = Problem(
     "Keep one simulator running and look at it again and again: sherpa-sim serve --scenario NAME",
     severity=Severity.INFO,
 )
-
-
-def _all() -> tuple[Problem, ...]:
-    modules = (
-        globals(),
-        problems_lint.BY_RULE,
-        *map(
-            vars,
-            (
-                problems_way,
-                problems_service,
-                problems_bridge,
-                problems_bridge_codes,
-                problems_events,
-                problems_lint,
-                problems_models,
-                problems_reports,
-                problems_watch,
-            ),
-        ),
-    )
-    return tuple(value for names in modules for value in names.values() if isinstance(value, Problem))
-
-
-#: Every problem, by the code that its first finder gives it.
-PROBLEMS: Mapping[str, Problem] = {problem.code: problem for problem in _all()}

@@ -16,6 +16,7 @@ from probes.findings import Row, seen
 from probes.problems import CRASHED, INTERRUPTED, KEY_SUSPECT
 from probes.redact import Secrets
 from probes.subject import S
+from probes.table import PROBES
 from probes.usage import usage_error_in
 from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
 
@@ -109,12 +110,18 @@ class Run(Generic[S]):
                 started=self.started,
                 seconds=perf_counter() - self._began,
                 target=self.target,
-                findings=tuple(self.findings),
+                findings=tuple(sorted(self.findings, key=_by_probe)),
                 timelines=tuple(self.timelines),
                 metrics=tuple(self.metrics),
                 series=tuple(self.series),
             )
         )
+
+
+def _by_probe(finding: Finding) -> int:
+    """Keep together what one probe found, although several ran side by side; what is about the run stands around it."""
+    places = {"config": -1} | {name: place for place, name in enumerate(PROBES)}
+    return places.get(finding.probe, len(PROBES))
 
 
 def report_of(tool: str, finding: Finding) -> Report:

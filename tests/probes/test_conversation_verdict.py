@@ -13,7 +13,7 @@ from bridge.simulator.settings import Settings
 from probes.capture import Closed, Entry, Refused, Silent, Stopped, TooMuch
 from probes.conversation_verdict import CHECKS
 from probes.explain import explain
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 from reports.model import Severity
 from tests.probes.talking import SESSION, Making, audio_deltas, played, target_for
 

@@ -19,7 +19,7 @@ from probes.check_names import CHECK_NAMES
 from probes.cli import cli
 from probes.explain import explain, near, render
 from probes.findings import slug_of
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 
 if TYPE_CHECKING:
     from probes.problem import Problem

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 from reports import as_json
 from reports.cli import cli, main
 from reports.complaints import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crashed, interrupted

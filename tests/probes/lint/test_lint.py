@@ -8,7 +8,7 @@ import trio
 
 from probes.lint.lint import lint
 from probes.lint.rules import RULES
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 from probes.usage import UsageError
 from reports.model import Finding, Severity
 

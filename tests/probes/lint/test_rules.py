@@ -9,7 +9,7 @@ from bridge.protocol.models import MODELS, ModelStatus, Socket
 from probes.lint.matching import hits, parse
 from probes.lint.rule import Family, Language, Rule
 from probes.lint.rules import RULES
-from probes.problems import PROBLEMS
+from probes.problem_table import PROBLEMS
 from reports.model import Severity
 
 

@@ -1,0 +1,90 @@
+"""The ways to fail that are kept as golden outputs: a command, the one cause it must name, and its exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bridge.config import Flags
+from probes.access import access
+from probes.bridge import bridge
+from probes.command import Options, Outcome, run_command, run_offline
+from probes.events import events
+from probes.lint.lint import lint
+from probes.models import models
+from probes.openings import a_bridge, service
+from probes.smoke import smoke
+from probes.subject import Files, without_subject
+from tests.probes.expected import EXPECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: Models retire; what is kept here does not.
+DAY = date(2026, 11, 21)
+ENVIRONMENT = {"OPENAI_API_KEY": "not looked at"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run: how it is made in a scratch folder, and what it must come to."""
+
+    run: Callable[[Path], Outcome]
+    code: str
+    """The one finding that fails; everything else passes, is noted, or is skipped."""
+    exit_code: int = 1
+    warnings: tuple[str, ...] = ()
+    """Warnings that belong to the same cause."""
+
+
+def _simulated(tool: str, look: Any, opening: Any, scenario: str, folder: Path, *, timeout: float = 2.0) -> Outcome:
+    options = Options(flags=Flags(timeout=timeout), simulate=scenario)
+    return run_command(f"sherpa-probe {tool}", look, options, ENVIRONMENT, opening=opening, folder=folder)
+
+
+def _access(scenario: str, code: str, timeout: float = 2.0, warnings: tuple[str, ...] = ()) -> Case:
+    run = partial(_simulated, "access", access, service(), scenario, timeout=timeout)
+    return Case(run=run, code=code, warnings=warnings)
+
+
+def _looked(tool: str, look: Any, scenario: str, code: str, *, timeout: float = 2.0, **more: Any) -> Case:
+    opening = a_bridge(None, None) if tool == "bridge" else service()
+    run = partial(_simulated, tool, partial(look, **more) if more else look, opening, scenario, timeout=timeout)
+    return Case(run=run, code=code)
+
+
+def _lint(name: str, source: str, code: str) -> Case:
+    def run(folder: Path) -> Outcome:
+        path = folder / name
+        path.write_text(source, encoding="utf-8")
+        return run_offline("sherpa-probe lint", without_subject(partial(lint, [path])), Options(), Files())
+
+    return Case(run=run, code=code)
+
+
+#: The ways in which `access` fails: one for each scenario that it can see.
+_ACCESS = {name: expected for name, expected in EXPECTED.items() if expected.code}
+
+CASES: dict[str, Case] = {
+    f"access-{name}": _access(name, expected.code, expected.patience, expected.warnings)
+    for name, expected in _ACCESS.items()
+} | {
+    "events-failed-response": _looked("events", events, "failed-response", "EVENTS-SERVER-ERROR", script="text"),
+    "events-mute": _looked("events", events, "mute", "EVENTS-SILENT", script="text", timeout=0.5),
+    "models-missing": _looked(
+        "models", models, "good", "MODELS-MODEL-NOT-LISTED", require=("gpt-realtime-9",), today=DAY
+    ),
+    "models-invalid-key": _looked("models", models, "invalid-key", "MODELS-KEY-REFUSED"),
+    "bridge-no-quota": _looked("bridge", bridge, "no-quota", "BRIDGE-QUOTA-EXHAUSTED", timeout=5.0),
+    "bridge-invalid-key": _looked("bridge", bridge, "invalid-key", "BRIDGE-AUTHENTICATION-FAILED", timeout=5.0),
+    "smoke-invalid-key": _looked("smoke", smoke, "invalid-key", "ACCESS-KEY-REFUSED"),
+    "lint-beta-header": _lint(
+        "call.ts",
+        'const headers = { Authorization: `Bearer ${key}`, "OpenAI-Beta": "realtime=v1" };\n',
+        "LINT-BETA-HEADER",
+    ),
+    "lint-retired-model": _lint("call.py", 'MODEL = "gpt-4o-realtime-preview-2024-10-01"\n', "LINT-RETIRED-MODEL"),
+}

@@ -1,0 +1,78 @@
+"""A report held still: what differs from run to run (times, ports, ids, the moment's dates) takes a fixed value.
+
+Everything else stays as it came, so that a kept rendering shows what a user sees.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from reports.timeline import fold
+
+if TYPE_CHECKING:
+    from reports.model import Evidence, Finding, Report, Timeline
+
+#: What is replaced, in this order.
+_MOVING = tuple(
+    (re.compile(pattern), still)
+    for pattern, still in (
+        (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:8766"),
+        (r"/(?:tmp|var|private)/(?:[\w.-]+/)+", ""),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "01234567-89ab-cdef-0123-456789abcdef"),
+        (r"\b(req|sess|event|item|resp|conv|call|rtc)_[0-9A-Za-z]{8,}", r"\1_0123456789"),
+        (r"\bclient secret …\w{4}", "client secret …wxyz"),
+        (r"\bin \d+ days", "in 100 days"),
+        (r"\b\d{4}-\d{2}-\d{2}T[0-9:.]+Z", "2026-11-21T12:00:00.000Z"),
+        (r"\bin \d+(\.\d+)? (s|ms)\b", "in 1 s"),
+        (r"\b\d+(\.\d+)? ms\b", "7 ms"),
+        (r"\bms \d+\b", "ms 7"),
+        (r"\b(after|for) \d+(\.\d+)? s\b", r"\1 1 s"),
+    )
+)
+
+_SIDES = ("client", "server")
+
+
+def still(report: Report) -> Report:
+    """Give the report as it would have been at a moment when everything takes 7 ms."""
+    return replace(
+        report,
+        version="0",
+        started="2026-11-21T12:00:00.000Z",
+        seconds=0.5,
+        target=tuple(map(_evidence, report.target)),
+        findings=tuple(map(_finding, report.findings)),
+        timelines=tuple(map(_timeline, report.timelines)),
+        metrics=tuple(replace(metric, value=0.007) for metric in report.metrics),
+        series=tuple(replace(series, points=((0.0, 1.0), (1.0, 2.0))) for series in report.series),
+    )
+
+
+def text(said: str) -> str:
+    """Hold one text still."""
+    for pattern, replacement in _MOVING:
+        said = pattern.sub(replacement, said)
+    return said
+
+
+def _finding(finding: Finding) -> Finding:
+    texts: dict[str, Any] = {name: text(getattr(finding, name)) for name in ("title", "cause", "fix", "link")}
+    place = finding.place and replace(finding.place, path=text(finding.place.path))
+    seconds = None if finding.seconds is None else 0.007
+    return replace(finding, **texts, evidence=tuple(map(_evidence, finding.evidence)), seconds=seconds, place=place)
+
+
+def _evidence(evidence: Evidence) -> Evidence:
+    return replace(evidence, value=text(evidence.value))
+
+
+def _timeline(timeline: Timeline) -> Timeline:
+    """Keep each side's order, and each stream once: what crosses on the wire, and in how many chunks, moves."""
+    kept = sorted((m for m in fold(timeline.moments) if m.who in _SIDES), key=lambda m: _SIDES.index(m.who))
+    moments = (
+        replace(moment, at=number / 100, detail=text(moment.detail), count=1, until=None)
+        for number, moment in enumerate(kept)
+    )
+    return replace(timeline, moments=tuple(moments))
