@@ -89,7 +89,7 @@ class Judged:
             return f"{self.measured:.3g} a second"
         if MEASURES[self.budget.name].kind is Kind.DURATION and self.budget.how != "count":
             return f"{self.measured:.0f} ms" if self.measured >= 10 else f"{self.measured:.2f} ms"  # noqa: PLR2004 - readable
-        return f"{self.measured:.0f}"
+        return f"{self.measured:.0f} ms" if self.budget.name.endswith("_ms") else f"{self.measured:g}"
 
 
 def parse_budget(text: str) -> Budget:
@@ -123,6 +123,8 @@ def judge(budget: Budget, figures: Figures, seconds: float) -> Judged:
 
 def _measured(budget: Budget, figures: Figures, seconds: float) -> float | None:
     total = figures.total(budget.name, budget.phase)
+    if budget.how in ("count", "rate") and MEASURES[budget.name].kind is Kind.DURATION:
+        total = total or 0.0  # none of them is a number of them, too
     if budget.how in ("count", "total") or total is None:
         return total
     if budget.how == "rate":

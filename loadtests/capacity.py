@@ -1,0 +1,126 @@
+"""How many callers a target holds inside its budgets: runs one behind the other, and what they say together.
+
+`search.py` decides which number comes next, `run.py` does each run; what ran out at the edge is told by
+`limits.py`. All runs are done against the same ground, so that what a target leaves behind shows in the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from loadtests import problems
+from loadtests.knee import Try, findings_of, series_of
+from loadtests.plan import PlanError
+from loadtests.report import described, finding_of, tool_version, without_run
+from loadtests.run import Ground, Request, check, ground, one_run
+from loadtests.search import Search, Stage
+from loadtests.stack import StackError
+from reports.from_json import Kept
+from reports.model import EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED, Evidence, Metric, Moment, Report, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loadtests.plan import Plan
+    from loadtests.run import Hears
+
+TOOL, TIMELINE = "sherpa-load capacity", "capacity"
+#: A try that is shorter says little of a p99.
+TRY_SECONDS = 20
+
+
+@dataclass(slots=True)
+class Tries:
+    """A search, and the runs that it made."""
+
+    plan: Plan
+    search: Search
+    began: float = field(default_factory=monotonic)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    tries: list[Try] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    interrupted: bool = False
+
+    def note(self, callers: int, kept: Kept) -> None:
+        """Take one run's report."""
+        one = Try(callers=callers, kept=kept)
+        self.tries.append(one)
+        words = "held" if one.held else f"not held: {one.why}"
+        at = monotonic() - self.began
+        self.moments.append(Moment(at=at, who="capacity", what=f"{callers} callers", detail=words))
+        self.search.note(held=one.held)
+
+
+def find(
+    request: Request,
+    environment: Mapping[str, str],
+    hears: Hears,
+    *,
+    start: int,
+    most: int,
+    confirmations: int = 1,
+) -> Kept:
+    """Search, and report. Raises PlanError before anything is started; Ctrl-C shows in the report."""
+    plan, request = _checked(request, environment, start, most)
+    tries = Tries(plan, Search(start=start, most=most, confirmations=confirmations))
+    try:
+        with ground(request) as on:
+            return _search(tries, lambda callers: _tried(on, request, callers, environment, hears))
+    except StackError as error:
+        return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
+    except KeyboardInterrupt:
+        tries.interrupted = True
+        return told(tries)
+
+
+def _checked(request: Request, environment: Mapping[str, str], start: int, most: int) -> tuple[Plan, Request]:
+    if start > most:
+        raise PlanError(f"--start: {start} callers are more than the {most} of --most")
+    wish = replace(request.wish, duration=request.wish.duration or f"{TRY_SECONDS}s", users=most)
+    request = replace(request, wish=wish)
+    return check(request, environment), request
+
+
+def _tried(on: Ground, request: Request, callers: int, environment: Mapping[str, str], hears: Hears) -> Kept:
+    def heard(told: Mapping[str, object]) -> None:
+        hears(told if "doing" in told else {**told, "act": f"trying {callers}"})
+
+    there = replace(on, wish=replace(on.wish, users=callers))
+    return one_run(there, request.spread, environment, heard, verbose=request.verbose)
+
+
+def _search(tries: Tries, run: Callable[[int], Kept]) -> Kept:
+    """Run until the search is done. A target that is not there at the first knock is reported as it is."""
+    while tries.search.stage is not Stage.DONE:
+        callers = tries.search.next_callers
+        kept = run(callers)
+        if kept.exit_code == EXIT_INTERRUPTED:
+            tries.interrupted = True
+            break
+        if kept.exit_code == EXIT_COULD_NOT_LOOK and not tries.tries:
+            return Kept(replace(kept.report, tool=TOOL), kept.exit_code)
+        tries.note(callers, kept)
+    return told(tries)
+
+
+def told(tries: Tries) -> Kept:
+    """Put everything together."""
+    findings = list(findings_of(tries.search, tries.tries, interrupted=tries.interrupted))
+    if tries.interrupted:
+        findings.insert(0, finding_of(problems.INTERRUPTED, "capacity", Evidence("after", f"{len(tries.tries)} runs")))
+    found = tries.search.found
+    report = Report(
+        tool=TOOL,
+        version=tool_version(),
+        started=tries.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=monotonic() - tries.began,
+        target=described(tries.plan),
+        findings=tuple(findings),
+        timelines=(Timeline(TIMELINE, tuple(tries.moments)),),
+        metrics=(Metric("load_capacity_callers_total", float(found)),) if found else (),
+        series=series_of(tries.tries, TIMELINE),
+    )
+    return Kept(report, EXIT_INTERRUPTED if tries.interrupted else report.exit_code())

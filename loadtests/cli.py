@@ -1,0 +1,276 @@
+"""The command `sherpa-load`: scenarios with budgets against a bridge, and the search for its limit.
+
+Exit codes: 0 every budget kept, 1 one was not or the target refused, 2 wrong usage, 3 nobody could be called,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from errno import ENOSPC
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from click.shell_completion import CompletionItem
+
+    from loadtests.run import Request
+    from reports.from_json import Kept
+
+NAME = "sherpa-load"
+_PERMISSION = "--i-may-load-this-target"
+
+
+def _completing(words: Callable[[], Iterable[str]]) -> Any:
+    def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in words() if word.startswith(begun)]
+
+    return complete
+
+
+def _scenarios() -> Iterable[str]:
+    from loadtests.scenarios import SCENARIOS
+
+    return SCENARIOS
+
+
+def _watched(_: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Read `NAME=PID`."""
+    pairs = [text.partition("=") for text in said]
+    for text, (name, _equals, pid) in zip(said, pairs, strict=True):
+        if not name or not pid.isdecimal():
+            raise click.BadParameter(f"{text!r} is not NAME=PID: write for example bridge=4711", param=parameter)
+    return tuple((name, int(pid)) for name, _equals, pid in pairs)
+
+
+#: What both commands take; `_request` turns it into a `Request`.
+_TARGET: tuple[Callable[[Any], Any], ...] = (
+    click.option("--target", metavar="URL", default="", help="The bridge to call: ws://HOST:PORT."),
+    click.option("--simulate", is_flag=True, help="Start a bridge and a simulator of our own and call those."),
+    click.option("--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Processes of it."),
+    click.option("--door", metavar="client|native", help="The protocol that callers speak [default client]."),
+    click.option("--chunk-ms", metavar="20|100", type=int, help="The length of a chunk of speech."),
+    click.option("--model", metavar="NAME", help="The model that callers ask for."),
+    click.option("--spawn-rate", metavar="R", type=float, help="Callers that begin in a second."),
+    click.option("--duration", metavar="SPAN", help="How long: 30s, 5m, 1h30m."),
+    click.option("--budget", "budgets", metavar="TEXT", multiple=True, help="What must hold, e.g. 'lost_ms == 0'."),
+    click.option("--no-default-budgets", is_flag=True, help="Judge only the budgets that are given."),
+    click.option("--processes", metavar="N", type=click.IntRange(1, 256), help="Spread callers over processes."),
+    click.option("--client-token-env", metavar="NAME", help="The variable with the token that the bridge wants."),
+    click.option("--control", metavar="URL", help="The control API of the simulator behind the target."),
+    click.option("--watch", metavar="NAME=PID", multiple=True, callback=_watched, help="A process to look at."),
+    click.option("--report", "reports", metavar="FORMAT=PATH", multiple=True, help="Also write a report: html, ..."),
+    click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else."),
+    click.option(_PERMISSION, "permitted", is_flag=True, help="Load a public host, or with many, or for long."),
+    click.option("-v", "--verbose", is_flag=True, help="Show what happened when, and what Locust says."),
+)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_TARGET):
+        command = option(command)
+    return command
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
+@click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Call a voice bridge with many callers, do to it what networks do, and hold it to budgets."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
+
+
+@cli.command("list")
+def list_() -> None:
+    """Show the scenarios: what each does, and which defect turns it red."""
+    from loadtests.listing import listed
+    from reports.output import wants_colour, width_of, write
+
+    write(sys.stdout, listed(width_of(sys.stdout, os.environ), colour=wants_colour(sys.stdout, os.environ)))
+
+
+@cli.command("run", short_help="Run a scenario and judge its budgets.")
+@click.argument("scenario", shell_complete=_completing(_scenarios))
+@click.option("--users", metavar="N", type=int, help="How many callers.")
+@click.option("--deploy-command", metavar="CMD", help="What deploys the target anew, for the scenario `deploy`.")
+@click.option("--master", is_flag=True, help="Lead workers on other machines.")
+@click.option("--worker", is_flag=True, help="Be such a worker.")
+@click.option("--master-host", metavar="HOST", help="Where the master is, or listens.")
+@click.option("--master-port", metavar="PORT", type=click.IntRange(1, 65535), help="[default 5557]")
+@click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Begin when so many are there.")
+@_with_options
+def run_(**said: Any) -> None:
+    r"""Run SCENARIO and judge its budgets.
+
+    \b
+    sherpa-load run conversation --simulate --users 5 --duration 10s
+    sherpa-load run conversation --target ws://127.0.0.1:8765 --budget 'p99(first_audio) < 800ms'
+    sherpa-load run reconnect-storm --simulate --users 200 --report html=storm.html
+    """
+    from loadtests.progress import live
+    from loadtests.run import run, work
+
+    request = _request(said, said["scenario"], said["users"])
+    if said["worker"]:
+        work(request.spread, os.environ)
+    with _files(said["reports"]) as write_reports, live(os.environ) as hears:
+        kept = run(request, os.environ, hears)
+        kept = write_reports(kept)
+    _leave(kept, said)
+
+
+@cli.command(short_help="Find how many callers a target can hold.")
+@click.option("--scenario", default="conversation", show_default=True, shell_complete=_completing(_scenarios))
+@click.option("--start", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="The first try.")
+@click.option("--most", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Never more.")
+@click.option("--confirmations", metavar="N", type=click.IntRange(0, 9), default=1, show_default=True, hidden=True)
+@_with_options
+def capacity(**said: Any) -> None:
+    r"""Find the largest number of callers that the target holds inside the budgets: ramp up, bisect, confirm.
+
+    Each try is a run of its own; its length is --duration. The report says where the knee is and what ran out.
+
+    \b
+    sherpa-load capacity --simulate --duration 20s
+    sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900 --report html=capacity.html
+    """
+    from loadtests.capacity import find
+    from loadtests.progress import live
+
+    request = _request(said, said["scenario"], None)
+    with _files(said["reports"]) as write_reports, live(os.environ) as hears:
+        kept = find(
+            request,
+            os.environ,
+            hears,
+            start=said["start"],
+            most=said["most"],
+            confirmations=said["confirmations"],
+        )
+        kept = write_reports(kept)
+    _leave(kept, said)
+
+
+def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
+    """Sort what click heard."""
+    from loadtests.locust_run import Spread
+    from loadtests.plan import Wish
+    from loadtests.run import Request
+
+    wish = Wish(
+        scenario=scenario,
+        url=said["target"],
+        users=users,
+        spawn_rate=said["spawn_rate"],
+        duration=said["duration"],
+        budgets=said["budgets"],
+        default_budgets=not said["no_default_budgets"],
+        door=said["door"],
+        chunk_ms=said["chunk_ms"],
+        token_env=said["client_token_env"],
+        control=said["control"],
+        deploy_command=said.get("deploy_command"),
+        permitted=said["permitted"],
+        **({"model": said["model"]} if said["model"] else {}),
+    )
+    names = ("processes", "master", "worker", "master_host", "master_port", "expect_workers")
+    spread = Spread(**{name: said[name] for name in names if name in said})
+    return Request(
+        wish=wish,
+        simulate=said["simulate"],
+        spread=spread,
+        bridge_workers=said["bridge_workers"],
+        watch=said["watch"],
+        verbose=said["verbose"],
+    )
+
+
+def _files(wanted: Sequence[str]) -> Any:
+    from loadtests.written import reserved
+
+    return reserved(wanted)
+
+
+def _leave(kept: Kept, said: dict[str, Any]) -> NoReturn:
+    """Show a result and end with its exit code."""
+    from reports.output import write
+    from reports.rendered import TERMINAL, Look, rendered
+
+    look = Look(verbose=said["verbose"], timelines=said["verbose"])
+    write(sys.stdout, rendered(kept, "json" if said["json_"] else TERMINAL, look, None, os.environ))
+    raise click.exceptions.Exit(kept.exit_code)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    from reports.output import CannotShowError, complain
+
+    try:
+        code = _run(words)
+    except CannotShowError as lost:
+        complain(_tool(words), str(lost), "", os.environ)
+        code = 3
+    sys.exit(code)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run the command line and give its exit code. Raises CannotShowError."""
+    from reports.complaints import Complaint
+    from reports.output import CannotShowError, cannot_show, silence
+
+    tool = _tool(words)
+    try:
+        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
+    except CannotShowError:
+        raise
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        complaint = Complaint(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
+    except click.ClickException as error:
+        complaint = _usage(tool, error.format_message())
+    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            silence(sys.stdout)
+            raise cannot_show(error) from None
+        complaint = _explained(tool, error)
+    else:
+        return code if isinstance(code, int) else 0
+    return complaint.told(as_json="--json" in words, environment=os.environ)
+
+
+def _explained(tool: str, error: Exception) -> Any:
+    """Tell wrong usage from a mistake of ours."""
+    from loadtests.plan import PlanError
+    from loadtests.written import ReportsError
+    from reports.complaints import Complaint
+
+    if isinstance(error, PlanError | ReportsError):
+        return _usage(tool, str(error))
+    if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
+        fix = "pip install 'sherpa-realtime[load]'"
+        return Complaint(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
+    line = (str(error).splitlines() or [""])[0][:300]
+    message = f"it broke, which says nothing about the target: {type(error).__name__}: {line}"
+    return Complaint(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)
+
+
+def _usage(tool: str, message: str) -> Any:
+    from reports.complaints import Complaint
+
+    return Complaint(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")
+
+
+def _tool(words: Sequence[str]) -> str:
+    return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME

@@ -1,0 +1,72 @@
+"""The end of a run, on the process that leads it: every word accounted for, budgets judged, the report written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gevent
+
+from loadtests.accounting import settle
+from loadtests.behaviour import Door
+from loadtests.control import ControlError
+from loadtests.home import RESOURCES, HomeError
+from loadtests.report import Ran, exit_code_of, make_report
+from loadtests.resources import note_resources
+from reports import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadtests.accounting import Mark
+    from loadtests.control import Control
+    from loadtests.gathering import Gathering
+    from loadtests.home import Home
+
+
+def conclude(
+    gathering: Gathering,
+    *,
+    control: Control | None,
+    marks: Sequence[Mark],
+    live_before: int,
+    home: Home | None,
+    path: str | None,
+    seconds: float,
+) -> int:
+    """Account, judge and write; gives the exit code. A report that cannot be written is told on stderr by Locust."""
+    gathering.finish(seconds)
+    if control is not None:
+        _settle(gathering, control, marks, live_before)
+    if home is not None:
+        _ask_resources(gathering, home)
+    report = make_report(Ran(gathering=gathering, seconds=seconds))
+    code = exit_code_of(gathering, report)
+    if path is not None:
+        Path(path).write_text(as_json.render(report, code), encoding="utf-8")
+    return code
+
+
+def _settle(gathering: Gathering, control: Control, marks: Sequence[Mark], live_before: int) -> None:
+    try:
+        gathering.speech = settle(
+            control,
+            gathering.spoken,
+            gathering.figures,
+            began=gathering.began,
+            marks=marks,
+            live_before=live_before,
+            bridge_tells=all(group.behaviour.door is Door.CLIENT for group in gathering.plan.groups),
+            sleep=gevent.sleep,
+        )
+    except ControlError as error:
+        gathering.troubles.append(str(error))
+
+
+def _ask_resources(gathering: Gathering, home: Home) -> None:
+    try:
+        gathering.resources = home.ask(RESOURCES) or {}
+    except HomeError as error:
+        gathering.troubles.append(str(error))
+        return
+    note_resources(gathering)

@@ -1,0 +1,105 @@
+"""What comes together of one run, on the master or in the only process: figures, speech, attempts, what was done. Pure.
+
+Times `at` are seconds since the run began; `began` is in unix seconds, as the simulator's times are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loadtests.figures import Figures
+from loadtests.guard import Pulse
+from loadtests.names import MEASURES, Kind
+from loadtests.scenarios import MEASURED_BY
+from reports.model import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadtests.accounting import SpeechAccount
+    from loadtests.plan import Plan
+
+#: What failures said, in words: so many kinds are told apart.
+_KINDS = 20
+#: What has not happened where no caller counted it.
+_COUNTED_BY_CALLERS = tuple(
+    name for name, known in MEASURES.items() if known.kind is Kind.COUNT and name not in MEASURED_BY
+)
+
+
+@dataclass(slots=True)
+class Gathering:
+    """One run, as it comes in."""
+
+    plan: Plan
+    began: float
+    figures: Figures = field(default_factory=Figures)
+    spoken: list[list[Any]] = field(default_factory=list)
+    """A row a call, for the account of speech; 500,000 of them take some 100 MiB, which is 14 h of calls a tenth of a
+    second apart."""
+    pulse: Pulse = field(default_factory=Pulse)
+    callers: list[tuple[float, float]] = field(default_factory=list)
+    """How many there were, second by second."""
+    moments: list[Moment] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+    """What the attempts that failed said."""
+    troubles: list[str] = field(default_factory=list)
+    """What could not be done or asked, in plain words."""
+    speech: SpeechAccount | None = None
+    is_down: bool = False
+    interrupted: bool = False
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """By process: `cpu` and `memory`, as points over time."""
+
+    def take(self, wire: Mapping[str, Any], at: float) -> None:
+        """Take what a process measured since its last time."""
+        self.figures.merge(dict(wire["figures"]))
+        self.spoken.extend(wire["spoken"])
+        self.pulse.note(at, ready=wire["pulse"]["ready"], failed=wire["pulse"]["failed"])
+
+    def second(self, at: float, callers: int) -> None:
+        """Go on by a second."""
+        self.callers.append((at, float(callers)))
+        if callers >= self.plan.users and all(moment.what != "callers" for moment in self.moments):
+            self.say(at, "callers", f"all {self.plan.users} call")
+        self.figures.settle(at)
+        if not self.is_down and self.pulse.is_down(at, 0.0):
+            self.is_down = True
+            self.say(at, "target", "is down: the run ends here")
+
+    def say(self, at: float, what: str, detail: str) -> None:
+        """Put something on the timeline."""
+        self.moments.append(Moment(at=at, who="load", what=what, detail=detail))
+
+    def failed(self, words: str, count: int) -> None:
+        """Note what failures said."""
+        if words in self.failures or len(self.failures) < _KINDS:
+            self.failures[words] = count
+
+    def finish(self, at: float) -> None:
+        """Count what callers would have counted and never did as none of it, in every phase: that was looked at."""
+        if self.figures.total("calls") is None:
+            return
+        for phase in dict.fromkeys(("", *(act.phase for act in self.plan.scenario.acts))):
+            self.figures.phase = phase
+            for name in _COUNTED_BY_CALLERS:
+                self.figures.count(name, 0, at)
+
+    def progress(self, at: float) -> dict[str, Any]:
+        """Give what a person wants to see while it runs."""
+        figures = self.figures
+        return {
+            "at": at,
+            "seconds": self.plan.seconds,
+            "callers": int(self.callers[-1][1]) if self.callers else 0,
+            "users": self.plan.users,
+            "ready_ms": figures.percentile("ready", 99),
+            "first_audio_ms": figures.percentile("first_audio", 99),
+            "turns": figures.total("turns") or 0,
+            "errors": figures.total("errors") or 0,
+            "failed": (figures.total("failed_calls") or 0) + (figures.total("failed_connects") or 0),
+            "dropped_ms": figures.total("dropped_ms") or 0,
+            "act": self.moments[-1].what if self.moments else "",
+        }

@@ -1,0 +1,134 @@
+"""The wire between a run and the command that started it: JSON lines over a pair of sockets, asked one at a time.
+
+The run tells how far it is, and asks for what only the command has: the processes it started. A run that nobody
+started has no wire. Works in gevent's world and outside it alike.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+#: The variable that names the wire's file descriptor.
+WIRE = "SHERPA_LOAD_WIRE"
+RESOURCES = "resources"
+_ANSWER_SECONDS = 30.0
+#: A line: the points of 24 hours of a few processes have some MiB.
+_LONGEST = 64 * 1024 * 1024
+
+
+class HomeError(Exception):
+    """What was asked for could not be had; one plain line says why."""
+
+
+@dataclass(slots=True)
+class Home:
+    """The run's end."""
+
+    wire: socket.socket
+    _rest: bytearray = field(default_factory=bytearray)
+    _sending: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Home | None:
+        """Take up the wire that the command handed over, if it did."""
+        number = environment.get(WIRE, "")
+        if not number.isdecimal():
+            return None
+        wire = socket.socket(fileno=int(number))
+        wire.settimeout(_ANSWER_SECONDS)
+        return cls(wire)
+
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Tell how far the run is; a command that is gone hears nothing, and that is all."""
+        try:
+            self._send({"progress": progress})
+        except OSError:
+            return
+
+    def ask(self, what: str) -> Any:
+        """Ask for one thing and wait for it. Raises HomeError."""
+        try:
+            self._send({"ask": what})
+            said = _received(self.wire, self._rest)
+        except (OSError, ValueError) as error:
+            raise HomeError(f"the command that started the run does not answer: {error}") from None
+        if "error" in said:
+            raise HomeError(str(said["error"]))
+        return said.get("answer")
+
+    def _send(self, said: Mapping[str, Any]) -> None:
+        with self._sending:
+            self.wire.sendall(_line(said))
+
+
+@dataclass(slots=True)
+class Away:
+    """The command's end."""
+
+    wire: socket.socket
+    answers: Mapping[str, Callable[[], Any]]
+    """What can be asked for; one raises HomeError, or any OSError."""
+    hears: Callable[[Mapping[str, Any]], None]
+    """Hears of progress."""
+    _rest: bytearray = field(default_factory=bytearray)
+
+    def read(self) -> bool:
+        """Take what has come, and answer; says whether the run still has its end."""
+        try:
+            piece = self.wire.recv(65536)
+        except (BlockingIOError, TimeoutError):
+            return True
+        except OSError:
+            return False
+        self._rest += piece
+        for line in _lines(self._rest):
+            self._hear(json.loads(line))
+        return bool(piece)
+
+    def _hear(self, said: Mapping[str, Any]) -> None:
+        if "progress" in said:
+            self.hears(said["progress"])
+            return
+        try:
+            answer = {"answer": self.answers[said["ask"]]()}
+        except (HomeError, OSError, KeyError) as error:
+            answer = {"error": str(error)}
+        self.wire.setblocking(True)
+        self.wire.sendall(_line(answer))
+
+
+def wire_pair() -> tuple[socket.socket, socket.socket]:
+    """Make both ends: the command's, and the one that it hands over."""
+    ours, theirs = socket.socketpair()
+    return ours, theirs
+
+
+def _line(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said).encode() + b"\n"
+
+
+def _lines(rest: bytearray) -> Iterator[bytes]:
+    while (end := rest.find(b"\n")) >= 0:
+        line = bytes(rest[:end])
+        del rest[: end + 1]
+        yield line
+    if len(rest) > _LONGEST:
+        raise ValueError("a line without end")
+
+
+def _received(wire: socket.socket, rest: bytearray) -> dict[str, Any]:
+    while True:
+        for line in _lines(rest):
+            found: dict[str, Any] = json.loads(line)
+            return found
+        piece = wire.recv(65536)
+        if not piece:
+            raise ConnectionError("it is gone")
+        rest += piece

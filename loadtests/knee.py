@@ -1,0 +1,155 @@
+"""What the runs of a search say together: the number that was found, its curve, and what ran out at the edge. Pure."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadtests import problems
+from loadtests.report import PROBE, finding_of
+from reports.model import EXIT_OK, Evidence, Finding, Series, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from loadtests.search import Search
+    from reports.from_json import Kept
+
+CHECK = "capacity"
+#: A process that uses this much of what it can use has none to spare, in percent.
+FULL_PERCENT = 85.0
+#: What each try is shown with: the metric, its heading, and how it is written.
+_COLUMNS: tuple[tuple[str, str, float, str], ...] = (
+    ("load_ready_p99_seconds", "ready", 1000, "{:.0f} ms"),
+    ("load_first_audio_p50_seconds", "first audio p50", 1000, "{:.0f} ms"),
+    ("load_first_audio_p99_seconds", "first audio p99", 1000, "{:.0f} ms"),
+    ("load_lost_ms", "lost", 1, "{:.0f} ms"),
+    ("load_pace_lag_p99_seconds", "pace lag p99", 1000, "{:.1f} ms"),
+    ("load_bridge_cpu_percent", "bridge", 1, "{:.0f} % CPU"),
+    ("load_bridge_memory_bytes", "", 1e-6, "{:.0f} MB"),
+)
+_UNITS = {"ms": "ms", "% CPU": "%", "MB": "MB"}
+#: Shares of one core, for those that run on one.
+_PROCESSES = ("bridge", "simulator", "generator")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One run of a search."""
+
+    callers: int
+    kept: Kept
+
+    @property
+    def held(self) -> bool:
+        """Whether every budget was kept."""
+        return self.kept.exit_code == EXIT_OK
+
+    @property
+    def why(self) -> str:
+        """Say what was not kept."""
+        bad = [one for one in self.kept.report.findings if one.severity in (Severity.FAIL, Severity.ERROR)]
+        return bad[0].title if bad else ""
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What it measured, by name."""
+        return {metric.name: metric.value for metric in self.kept.report.metrics}
+
+    @property
+    def was_late(self) -> bool:
+        """Whether the generator itself did not keep its pace."""
+        return any(one.code == problems.GENERATOR_LATE.code for one in self.kept.report.findings)
+
+
+def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> Iterator[Finding]:
+    """Say what was found, or why there is no number."""
+    table = tuple(_row(one) for one in sorted(tries, key=lambda one: one.callers))
+    if search.found:
+        yield _found(search, tries, table)
+        if not search.is_confirmed:
+            yield finding_of(problems.CAPACITY_UNCONFIRMED, CHECK)
+    elif not interrupted:
+        yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]), *table)
+    elif table:
+        yield _noted("LOAD-CAPACITY-UNDONE", f"no answer yet; the most that held: {search.good}", *table)
+    edge = _edge(search, tries)
+    if edge is not None:
+        yield from _limits(edge)
+
+
+def _found(search: Search, tries: Sequence[Try], table: tuple[Evidence, ...]) -> Finding:
+    if search.reached_the_most:
+        return _noted("LOAD-CAPACITY-MOST", f"{search.found} callers hold, and more were not tried: --most", *table)
+    why = next((one.why for one in tries if not one.held and one.callers == search.bad), "")
+    title = f"{search.found} callers hold; {search.bad} do not: {why}"
+    return Finding(
+        code="LOAD-CAPACITY-FOUND", severity=Severity.PASS, check=CHECK, title=title, evidence=table, probe=PROBE
+    )
+
+
+def _noted(code: str, title: str, *evidence: Evidence) -> Finding:
+    return Finding(code=code, severity=Severity.INFO, check=CHECK, title=title, evidence=evidence, probe=PROBE)
+
+
+def _edge(search: Search, tries: Sequence[Try]) -> Try | None:
+    """Give the smallest try that did not hold; where all held, the largest."""
+    failed = [one for one in tries if not one.held]
+    if failed:
+        return min(failed, key=lambda one: one.callers)
+    return max(tries, key=lambda one: one.callers) if search.reached_the_most else None
+
+
+def _limits(edge: Try) -> Iterator[Finding]:
+    """Say what ran out at the edge."""
+    full = dict(used_up(edge.figures, os.cpu_count() or 1))
+    if edge.was_late or "generator" in full:
+        seen = f"at {edge.callers} callers: {full.get('generator', 'chunks were late')}"
+        yield finding_of(problems.CAPACITY_GENERATOR, "generator", Evidence("", seen))
+    if "simulator" in full:
+        seen = f"at {edge.callers} callers: {full['simulator']}"
+        yield finding_of(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
+    if edge.held:
+        return
+    known = [words for name, words in full.items() if name not in ("generator", "simulator")]
+    title = (
+        "; ".join(known) if known else "nothing that was watched ran out: look behind the target, and at the network"
+    )
+    finding = _noted("LOAD-CAPACITY-LIMIT", f"at {edge.callers} callers: {title}")
+    yield Finding(code=finding.code, severity=finding.severity, check="what ran out", title=finding.title, probe=PROBE)
+
+
+def used_up(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
+    """Name what has nothing to spare. The simulator and a generator of one process have one core each."""
+    shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
+    if sum(shares.values()) >= FULL_PERCENT * cores:
+        yield "machine", f"the machine's CPU: {sum(shares.values()):.0f} % of {cores} cores"
+    for name, share in shares.items():
+        if share >= FULL_PERCENT:
+            yield name, f"the {name}'s CPU: {share:.0f} % of a core"
+
+
+def _row(one: Try) -> Evidence:
+    figures = one.figures
+    cells = [
+        f"{heading} {form.format(figures[name] * factor)}".strip()
+        for name, heading, factor, form in _COLUMNS
+        if name in figures
+    ]
+    return Evidence(f"{one.callers} {'held' if one.held else 'broke'}", ", ".join(cells) or one.why)
+
+
+def series_of(tries: Sequence[Try], timeline: str) -> tuple[Series, ...]:
+    """Give each figure over the number of callers; of one number that was tried again, the mean."""
+    drawn = []
+    for name, heading, factor, form in _COLUMNS:
+        by_callers: dict[int, list[float]] = {}
+        for one in tries:
+            if name in one.figures:
+                by_callers.setdefault(one.callers, []).append(one.figures[name] * factor)
+        points = tuple((float(at), sum(ys) / len(ys)) for at, ys in sorted(by_callers.items()))
+        unit = _UNITS[form.partition("} ")[2]]
+        title = heading or "bridge, memory"
+        drawn.append(Series(name=f"{title}, by callers", unit=unit, timeline=timeline, points=points, across="callers"))
+    return tuple(one for one in drawn if one.points)

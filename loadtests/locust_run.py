@@ -1,0 +1,169 @@
+"""The Locust process of a run, started and watched from outside: its command line, its log, its end.
+
+It dies with whoever started it. Told to end, it lets its callers hang up and judges what it has; asked twice, it is
+killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loadtests.child import dying_with
+from loadtests.guard import PERMISSION
+from loadtests.home import WIRE, Away, wire_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from loadtests.plan import Plan
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+#: After being told to end: callers hang up, speech is accounted for, and some.
+_END_SECONDS = 40.0
+_LOOK_SECONDS = 0.25
+#: How long the master waits for its workers to come.
+WORKERS_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Over how many processes and machines a run is spread."""
+
+    processes: int | None = None
+    master: bool = False
+    worker: bool = False
+    master_host: str | None = None
+    master_port: int | None = None
+    expect_workers: int = 1
+
+    def words(self) -> list[str]:
+        """Give Locust's own options."""
+        if self.processes is not None:
+            port = str(self.master_port or _free_port())
+            ports = ["--master-bind-port", port, "--master-port", port]
+            return ["--processes", str(self.processes), "--master-bind-host", "127.0.0.1", *ports]
+        if self.master:
+            wait = str(WORKERS_WAIT_SECONDS)
+            words = ["--master", "--expect-workers", str(self.expect_workers), "--expect-workers-max-wait", wait]
+            host = ["--master-bind-host", self.master_host] if self.master_host else []
+            return [*words, *host, *(["--master-bind-port", str(self.master_port)] if self.master_port else [])]
+        if self.worker:
+            host = ["--master-host", self.master_host] if self.master_host else []
+            return ["--worker", *host, *(["--master-port", str(self.master_port)] if self.master_port else [])]
+        return []
+
+
+def words_for(plan: Plan, spread: Spread, *, token_env: str | None, report: Path, watched: bool) -> list[str]:
+    """Write Locust's command line."""
+    behaviour = plan.groups[0].behaviour
+    given: dict[str, str | None] = {
+        "--scenario": plan.scenario.name,
+        "--host": plan.url,
+        "--users": str(plan.users),
+        "--spawn-rate": f"{plan.spawn_rate:g}",
+        "--run-time": str(math.ceil(plan.seconds)),
+        "--door": behaviour.door.value,
+        "--chunk-ms": str(behaviour.chunk_ms),
+        "--voice-model": plan.model,
+        "--token-env": token_env,
+        "--control": plan.control,
+        "--deploy-command": plan.deploy_command,
+        "--report-json": str(report),
+    }
+    words = [word for name, value in given.items() if value is not None for word in (name, value)]
+    for budget in plan.budgets:
+        words += ["--budget", budget.text]
+    words += ["--memory-watched"] if watched else []
+    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    return [*start, "--no-default-budgets", PERMISSION, *words, *spread.words()]
+
+
+@dataclass(slots=True)
+class LocustRun:
+    """One run of Locust. `wait` returns when it is over, however that comes."""
+
+    process: subprocess.Popen[bytes]
+    away: Away
+    interrupted: bool = False
+
+    @classmethod
+    def started(
+        cls,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        answers: Mapping[str, Callable[[], Any]],
+        hears: Callable[[Mapping[str, Any]], None],
+    ) -> LocustRun:
+        """Start it in a session of its own: Ctrl-C is ours to hand on."""
+        ours, theirs = wire_pair()
+        with theirs, log.open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                list(words),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**environment, WIRE: str(theirs.fileno())},
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+            )
+        return cls(process, Away(ours, answers, hears))
+
+    def wait(self, every: Callable[[], None], longest: float) -> int:
+        """Answer it, and do something now and then, until it ends; gives its exit code. Ctrl-C ends it in good order.
+
+        One that is not done after `longest` seconds is told to end.
+        """
+        waited = 0.0
+        while self.process.poll() is None:
+            try:
+                self._look()
+                every()
+            except KeyboardInterrupt:
+                self._end()
+            waited += _LOOK_SECONDS
+            if waited > longest:
+                self._end()
+        self.away.wire.close()
+        return self.process.returncode
+
+    def _look(self) -> None:
+        until = select.select([self.away.wire], [], [], _LOOK_SECONDS)[0]
+        if until and not self.away.read():
+            self.process.wait(timeout=_END_SECONDS)
+
+    def _end(self) -> None:
+        """Tell it to end, the second time by force."""
+        if self.interrupted:
+            self.kill()
+        self.interrupted = True
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and what it forked, at once."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def worker_words(spread: Spread) -> list[str]:
+    """Write the command line of a worker: everything else it hears from its master."""
+    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    return [*start, *spread.words()]

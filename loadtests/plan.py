@@ -1,0 +1,246 @@
+"""What a run will do, made of what the user asked for and of his scenario: checked once, before anything is sent. Pure.
+
+`sherpa-load` makes one to refuse wrong usage in plain words; the Locust processes make the same one of their options.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from loadtests.behaviour import Door
+from loadtests.budgets import BudgetError, parse_budget
+from loadtests.guard import refusal
+from loadtests.scenarios import SCENARIOS, Need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from loadtests.budgets import Budget
+    from loadtests.scenarios import Group, Scenario
+
+DEFAULT_MODEL = "gpt-realtime-2.1"
+_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_SCHEMES = ("ws", "wss", "http", "https")
+CHUNKS_MS = (20, 100)
+
+
+class PlanError(ValueError):
+    """What was asked for cannot be run; one plain line says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody asked for. What is left out, the scenario says."""
+
+    scenario: str
+    url: str = ""
+    users: int | None = None
+    spawn_rate: float | None = None
+    duration: str | None = None
+    budgets: tuple[str, ...] = ()
+    default_budgets: bool = True
+    door: str | None = None
+    chunk_ms: int | None = None
+    model: str = DEFAULT_MODEL
+    token_env: str | None = None
+    control: str | None = None
+    deploy_command: str | None = None
+    watches: bool = False
+    """Somebody knows how much memory the target takes."""
+    permitted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that may begin. Times are seconds."""
+
+    scenario: Scenario
+    groups: tuple[Group, ...]
+    url: str
+    model: str
+    users: int
+    spawn_rate: float
+    seconds: float
+    budgets: tuple[Budget, ...]
+    unjudged: tuple[str, ...]
+    """Budgets of the scenario that cannot be judged with what is at hand."""
+    headers: tuple[str, ...]
+    control: str | None
+    deploy_command: str | None
+
+    @property
+    def ramp_seconds(self) -> float:
+        """How long until everybody calls."""
+        return self.users / self.spawn_rate
+
+
+def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
+    """Check a wish and fill it up. Raises PlanError."""
+    scenario = scenario_named(wish.scenario)
+    url = _checked_url(wish.url)
+    users = _at_least_one(wish.users if wish.users is not None else scenario.users)
+    seconds = _checked_seconds(wish, scenario)
+    spawn_rate = _checked_rate(wish, scenario, users, seconds)
+    refused = refusal(url, users, seconds, permitted=wish.permitted)
+    if refused is not None:
+        raise PlanError(refused)
+    at_hand = _at_hand(wish)
+    _check_needs(scenario, at_hand)
+    defaults, unjudged = scenario.budgets_for(users, at_hand) if wish.default_budgets else ((), ())
+    return Plan(
+        scenario=scenario,
+        groups=tuple(_changed(group, wish) for group in scenario.groups),
+        url=url,
+        model=wish.model,
+        users=users,
+        spawn_rate=spawn_rate,
+        seconds=seconds,
+        budgets=_budgets((*defaults, *wish.budgets), scenario),
+        unjudged=unjudged,
+        headers=_headers(wish.token_env, environment),
+        control=wish.control,
+        deploy_command=wish.deploy_command,
+    )
+
+
+def scenario_named(name: str) -> Scenario:
+    """Find a scenario. Raises PlanError, naming a near one."""
+    if name not in SCENARIOS:
+        raise PlanError(f"there is no scenario {name!r}{near(name, SCENARIOS)}")
+    return SCENARIOS[name]
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Say what may have been meant, or what there is."""
+    close = get_close_matches(name, list(known), n=1)
+    return f": did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+
+
+def seconds_in(text: str) -> float:
+    """Read `90`, `30s`, `5m`, `1h30m`. Raises PlanError."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise PlanError(f"--duration: {text!r} is no time: write for example 30s, 5m or 1h30m")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _checked_url(url: str) -> str:
+    if not url:
+        raise PlanError("nobody is named to call: give --target URL, or --simulate")
+    whole = url if "://" in url else f"ws://{url}"
+    try:
+        parts = urlsplit(whole)
+        named = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise PlanError(f"--target: {_shown(url)!r} is no address of a bridge: write for example ws://127.0.0.1:8765")
+    if parts.username or parts.password:
+        raise PlanError("--target: it holds a password; name the variable that holds a token with --client-token-env")
+    return whole
+
+
+def _shown(url: str) -> str:
+    """Take away what may be a secret."""
+    return re.sub(r"//[^/@]*@", "//...@", url.partition("?")[0])[:100]
+
+
+def _at_least_one(users: int) -> int:
+    if users < 1:
+        raise PlanError(f"--users: {users} callers are nobody: 1 is the least")
+    return users
+
+
+def _checked_seconds(wish: Wish, scenario: Scenario) -> float:
+    if wish.duration is None:
+        return scenario.seconds
+    seconds = seconds_in(wish.duration)
+    if seconds < 1:
+        raise PlanError(f"--duration: {wish.duration} is no time to call: 1 s is the least")
+    if scenario.acts and seconds < scenario.least_seconds:
+        raise PlanError(
+            f"--duration: {scenario.name} needs {scenario.least_seconds:.0f} s at least for what is done meanwhile"
+        )
+    return seconds
+
+
+def _checked_rate(wish: Wish, scenario: Scenario, users: int, seconds: float) -> float:
+    """Take the wished rate; that of a scenario is raised until everybody calls in a quarter of the run."""
+    if wish.spawn_rate is None:
+        return max(scenario.spawn_rate, 4 * users / seconds)
+    rate = wish.spawn_rate
+    if not (math.isfinite(rate) and rate > 0):
+        raise PlanError(f"--spawn-rate: {rate:g} callers a second begin nothing")
+    if users / rate >= seconds:
+        raise PlanError(f"--spawn-rate: at {rate:g} a second, the last of {users} callers begins when the run is over")
+    return rate
+
+
+def _at_hand(wish: Wish) -> frozenset[Need]:
+    have = {
+        Need.CONTROL: wish.control,
+        Need.RESTART: wish.deploy_command,
+        Need.MEMORY: wish.watches,
+    }
+    return frozenset(need for need, given in have.items() if given)
+
+
+#: What to say where a scenario cannot do its acts.
+_MISSING = {
+    Need.CONTROL: "the simulator behind the target, and its control API: give --control http://HOST:PORT/_sim",
+    Need.RESTART: "a way to deploy the target: give --deploy-command CMD",
+    Need.MEMORY: "a look at the target's memory: give --watch NAME=PID",
+}
+
+
+def _check_needs(scenario: Scenario, at_hand: frozenset[Need]) -> None:
+    for need in sorted(scenario.needs - at_hand):
+        raise PlanError(f"{scenario.name} needs {_MISSING[need]}; or --simulate, which has it")
+
+
+def _changed(group: Group, wish: Wish) -> Group:
+    behaviour = group.behaviour
+    if wish.door is not None:
+        if wish.door not in list(Door):
+            raise PlanError(f"--door: there is no door {wish.door!r}{near(wish.door, list(Door))}")
+        behaviour = replace(behaviour, door=Door(wish.door))
+    if wish.chunk_ms is not None:
+        if wish.chunk_ms not in CHUNKS_MS:
+            raise PlanError(f"--chunk-ms: {wish.chunk_ms} is not one of {', '.join(map(str, CHUNKS_MS))}")
+        behaviour = replace(behaviour, chunk_ms=wish.chunk_ms)
+    return replace(group, behaviour=behaviour)
+
+
+def _budgets(texts: Iterable[str], scenario: Scenario) -> tuple[Budget, ...]:
+    """Read them; the same one twice is judged once. A phase must be one of the scenario's."""
+    budgets = {budget.text: budget for budget in map(_budget, texts)}
+    phases = [act.phase for act in scenario.acts]
+    for budget in budgets.values():
+        if budget.phase is not None and budget.phase not in phases:
+            known = near(budget.phase, phases) if phases else ": it has none"
+            raise PlanError(f"--budget {budget.text!r}: {scenario.name} has no phase {budget.phase!r}{known}")
+    return tuple(budgets.values())
+
+
+def _budget(text: str) -> Budget:
+    try:
+        return parse_budget(text)
+    except BudgetError as error:
+        raise PlanError(f"--budget: {error}") from None
+
+
+def _headers(token_env: str | None, environment: Mapping[str, str]) -> tuple[str, ...]:
+    if token_env is None:
+        return ()
+    token = environment.get(token_env, "").strip()
+    if not token:
+        raise PlanError(f"--client-token-env: the variable {token_env[:60]} is not set")
+    if not token.isprintable() or not token.isascii():
+        raise PlanError(f"--client-token-env: what {token_env[:60]} holds is no token: it has characters none has")
+    return (f"Authorization: Bearer {token}",)

@@ -1,0 +1,136 @@
+"""Every way for a load test to fail that it names itself. `sherpa-probe explain` knows the same codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.model import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that a run can find."""
+
+    code: str
+    title: str
+    cause: str
+    fix: str
+    severity: Severity = Severity.FAIL
+
+
+BUDGET_BROKEN = Problem(
+    "LOAD-BUDGET-BROKEN",
+    "A budget was not kept",
+    "The target was slower, lost more or failed more often than the budget allows.",
+    "Look at the plots around the moment when it began: --report html=load.html",
+)
+NOTHING_MEASURED = Problem(
+    "LOAD-NOTHING-MEASURED",
+    "What a budget is about never happened, so nothing was proved",
+    "No caller came that far, or the scenario does not provoke it.",
+    "Give the run more time with --duration, or take the budget away",
+)
+TARGET_DOWN = Problem(
+    "LOAD-TARGET-DOWN",
+    "Nobody ever got a session: nothing was measured",
+    "Nothing listens there, or what listens never answers.",
+    "Look whether the target works at all: sherpa-probe bridge --url URL",
+    Severity.ERROR,
+)
+TARGET_REFUSED = Problem(
+    "LOAD-TARGET-REFUSED",
+    "The target answers and refuses every caller",
+    "The token is missing or wrong, the path is not a bridge's, or the target takes no more callers.",
+    "Look at the status: 401 and 403 want --client-token-env NAME, 404 another path in --target",
+)
+TARGET_WENT_DOWN = Problem(
+    "LOAD-TARGET-WENT-DOWN",
+    "The target answered at first and then no more; the run ended early",
+    "For ten seconds nobody got a session, and nine of ten attempts failed.",
+    "Read the target's own log of that moment, or call with fewer --users",
+)
+GENERATOR_LATE = Problem(
+    "LOAD-GENERATOR-LATE",
+    "This generator did not keep its own pace: its other figures are doubtful",
+    "One process has more callers than it can serve, or the machine is busy with something else.",
+    "Give it more processes with --processes N, or chunks of 100 ms, or a machine of its own",
+    Severity.WARNING,
+)
+INCOMPLETE = Problem(
+    "LOAD-INCOMPLETE",
+    "Something could not be done to the run, or not be asked at its end",
+    "A part of the scenario did not take place: what was measured is not what the scenario is for.",
+    "Look at what it says; then run it again",
+    Severity.ERROR,
+)
+INTERRUPTED = Problem(
+    "LOAD-INTERRUPTED",
+    "Interrupted before it was done",
+    "Somebody pressed Ctrl-C or ended the process; what was measured until then is shown.",
+    "Run it again",
+    Severity.ERROR,
+)
+STACK_FAILED = Problem(
+    "LOAD-STACK-FAILED",
+    "The bridge and the simulator of --simulate did not start",
+    "The message names the log of the one that failed.",
+    "Start it by hand: sherpa-bridge serve --simulate",
+    Severity.ERROR,
+)
+CRASHED = Problem(
+    "LOAD-CRASHED",
+    "The load test itself broke; this says nothing about the target",
+    "A mistake in sherpa-load, or Locust could not start.",
+    "Run it again with -v and report what it shows",
+    Severity.ERROR,
+)
+NO_WORKERS = Problem(
+    "LOAD-NO-WORKERS",
+    "The workers that were waited for did not come",
+    "They were not started, or cannot reach this machine's port 5557.",
+    "Start each of them: sherpa-load run SCENARIO --worker --master-host HOST",
+    Severity.ERROR,
+)
+REPORT_LOST = Problem(
+    "LOAD-REPORT-LOST",
+    "A report that was asked for could not be written",
+    "Its place could be written when the run began and no longer at its end: the disk is full, or the folder is gone.",
+    "Make room or name another place with --report, then run it again",
+    Severity.ERROR,
+)
+USAGE = Problem(
+    "LOAD-USAGE",
+    "The command was called wrongly",
+    "An option or a word that the command does not know, or a value that it cannot take.",
+    "Look at what there is: sherpa-load --help",
+    Severity.ERROR,
+)
+CAPACITY_NONE = Problem(
+    "LOAD-CAPACITY-NONE",
+    "The target keeps the budgets with no number of callers that was tried",
+    "Even the fewest callers broke a budget: that is not a matter of size.",
+    "Run the scenario alone and look at what it breaks: sherpa-load run conversation --users 1",
+)
+CAPACITY_UNCONFIRMED = Problem(
+    "LOAD-CAPACITY-UNCONFIRMED",
+    "The number held once and was not confirmed: the target wavers",
+    "Runs with the same number of callers end differently, so the edge has no sharp place.",
+    "Give each run more time with --duration, and leave the machine alone meanwhile",
+    Severity.WARNING,
+)
+CAPACITY_GENERATOR = Problem(
+    "LOAD-CAPACITY-GENERATOR",
+    "The generator was the limit, or near it: the target may hold more",
+    "Where callers cannot keep the pace of speech, what they measure is themselves.",
+    "Give it more processes with --processes N, or chunks of 100 ms, or a machine of its own",
+    Severity.WARNING,
+)
+CAPACITY_SIMULATOR = Problem(
+    "LOAD-CAPACITY-SIMULATOR",
+    "The simulator behind the target was the limit, or near it: the target may hold more",
+    "It is one process on one core; with --control it cannot be more.",
+    "Put a faster service behind the target: sherpa-sim serve --workers N, without --control",
+    Severity.WARNING,
+)
+
+PROBLEMS: tuple[Problem, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Problem))

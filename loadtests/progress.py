@@ -1,0 +1,50 @@
+"""A run while it runs, on one line of the terminal: callers, latencies, what went wrong, and what is done to them.
+
+Only on stderr, only where that is a terminal; elsewhere nothing is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@contextmanager
+def live(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Show what is told for the length of the block."""
+    if sys.stderr is None or not sys.stderr.isatty() or environment.get("TERM") == "dumb":
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only what is used is paid for
+    from rich.status import Status  # noqa: PLC0415 - only what is used is paid for
+
+    console = Console(stderr=True, no_color=bool(environment.get("NO_COLOR")), markup=False, emoji=False)
+    with Status("starting", console=console) as status:
+        yield lambda told: status.update(line(told))
+
+
+def line(told: Mapping[str, Any]) -> str:
+    """Write what a run told of itself; anything that it did not measure yet is `-`."""
+    if "doing" in told:
+        return str(told["doing"])
+    parts = [
+        f"{told['at']:.0f} of {told['seconds']:.0f} s",
+        f"{told['callers']} of {told['users']} callers",
+        f"ready p99 {_ms(told['ready_ms'])}",
+        f"first audio p99 {_ms(told['first_audio_ms'])}",
+        f"{told['turns']:.0f} turns",
+        *(f"{told[key]:.0f} {word}" for key, word in _TROUBLES if told[key]),
+        *([told["act"]] if told["act"] else []),
+    ]
+    return "   ".join(parts)
+
+
+_TROUBLES = (("errors", "errors"), ("failed", "failed calls"), ("dropped_ms", "ms dropped"))
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"

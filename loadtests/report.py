@@ -1,0 +1,193 @@
+"""The report of a run: budgets first, then what must be said, then everything that was measured. Pure.
+
+The same Report as every other tool's: the terminal, the page, JSON and JUnit are renderings of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from loadtests import problems
+from loadtests.budgets import Verdict, judge
+from loadtests.measured import metrics, series
+from reports.from_json import Kept
+from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Severity, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadtests.budgets import Budget, Judged
+    from loadtests.gathering import Gathering
+    from loadtests.plan import Plan
+    from loadtests.problems import Problem
+
+TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
+#: A generator that is later than this with one chunk in a hundred measures itself.
+LATE_MS = 20.0
+#: What failures said: so many of them are shown.
+_SHOWN = 3
+#: What websocket-client says of an answer that is no upgrade.
+_REFUSED = "Handshake status"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that is over, and how long it took."""
+
+    gathering: Gathering
+    seconds: float
+
+    @property
+    def was_looked_at(self) -> bool:
+        """Whether anybody ever got a session."""
+        return bool(self.gathering.figures.total("ready"))
+
+
+def make_report(ran: Ran) -> Report:
+    """Judge every budget and put everything together."""
+    gathering = ran.gathering
+    started = datetime.fromtimestamp(gathering.began, UTC).isoformat(timespec="milliseconds")
+    return Report(
+        tool=TOOL,
+        version=tool_version(),
+        started=started.replace("+00:00", "Z"),
+        seconds=ran.seconds,
+        target=described(gathering.plan),
+        findings=tuple(_findings(ran)),
+        timelines=(_timeline(ran),),
+        metrics=metrics(gathering),
+        series=series(gathering, TIMELINE),
+    )
+
+
+def without_run(plan: Plan, known: Problem, *seen: str, tool: str = TOOL) -> Kept:
+    """Make the report of a run that did not take place, or of which nothing is left."""
+    finding = finding_of(known, "target" if known in _OF_TARGET else "run", *(Evidence("", text) for text in seen))
+    report = Report(
+        tool=tool,
+        version=tool_version(),
+        started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=0.0,
+        target=described(plan),
+        findings=(finding,),
+    )
+    return Kept(report, EXIT_INTERRUPTED if known is problems.INTERRUPTED else report.exit_code())
+
+
+_OF_TARGET = (problems.TARGET_DOWN, problems.TARGET_REFUSED)
+
+
+def exit_code_of(gathering: Gathering, report: Report) -> int:
+    """Give the exit code of a run; an interrupted one proved nothing."""
+    return EXIT_INTERRUPTED if gathering.interrupted else report.exit_code()
+
+
+def described(plan: Plan) -> tuple[Evidence, ...]:
+    """Say what was loaded, and how."""
+    doors = dict.fromkeys(group.behaviour.door.value for group in plan.groups)
+    return (
+        Evidence("scenario", plan.scenario.name),
+        Evidence("target", plan.url.partition("?")[0]),
+        Evidence("callers", f"{plan.users} callers for {plan.seconds:g} s"),
+        Evidence("door", f"{' and '.join(doors)} door"),
+    )
+
+
+def _findings(ran: Ran) -> Iterator[Finding]:
+    gathering = ran.gathering
+    if gathering.interrupted:
+        yield finding_of(problems.INTERRUPTED, "run", Evidence("after", f"{ran.seconds:.0f} s"))
+    if not ran.was_looked_at and not gathering.interrupted:
+        yield _unreached(gathering)
+    elif gathering.is_down:
+        yield finding_of(problems.TARGET_WENT_DOWN, "target", *_failures(gathering))
+    for budget in gathering.plan.budgets:
+        yield _skipped(budget.text, "nobody got a session") if not ran.was_looked_at else _judged(budget, ran)
+    for text in gathering.plan.unjudged:
+        yield _skipped(text, "needs --control, or --watch for memory")
+    for trouble in gathering.troubles:
+        yield finding_of(problems.INCOMPLETE, "run", Evidence("", trouble))
+    yield from _lateness(gathering)
+
+
+def _unreached(gathering: Gathering) -> Finding:
+    refused = any(_REFUSED in words for words in gathering.failures)
+    return finding_of(problems.TARGET_REFUSED if refused else problems.TARGET_DOWN, "target", *_failures(gathering))
+
+
+def _failures(gathering: Gathering) -> tuple[Evidence, ...]:
+    return tuple(Evidence("", f"{count} x {words}") for words, count in gathering.failures.most_common(_SHOWN))
+
+
+def _judged(budget: Budget, ran: Ran) -> Finding:
+    judged = judge(budget, ran.gathering.figures, ran.seconds)
+    if judged.verdict is Verdict.KEPT:
+        return Finding(
+            code="LOAD-BUDGET-KEPT", severity=Severity.PASS, check=budget.text, title=judged.words, probe=PROBE
+        )
+    if judged.verdict is Verdict.UNMEASURED:
+        known, title = problems.NOTHING_MEASURED, f"{budget.text} was not measured: it never happened"
+    else:
+        known, title = problems.BUDGET_BROKEN, f"{budget.text} is broken: {judged.words}"
+    return replace(finding_of(known, budget.text, *_seen(judged, ran.gathering)), title=title)
+
+
+def _seen(judged: Judged, gathering: Gathering) -> Iterator[Evidence]:
+    yield Evidence("", judged.words)
+    speech = gathering.speech
+    if judged.budget.name == "lost_ms" and speech is not None and speech.worst:
+        yield Evidence("most", ", ".join(f"caller {caller}: {ms:.0f} ms" for caller, ms in speech.worst))
+    if judged.budget.name in ("failed_calls", "failed_connects"):
+        yield from _failures(gathering)
+
+
+def _skipped(text: str, why: str) -> Finding:
+    return Finding(
+        code="LOAD-BUDGET-SKIPPED", severity=Severity.SKIPPED, check=text, title=f"skipped: {why}", probe=PROBE
+    )
+
+
+def _lateness(gathering: Gathering) -> Iterator[Finding]:
+    late = gathering.figures.percentile("pace_lag", 99)
+    if late is None:
+        return
+    words = f"1 chunk in 100 was more than {late:.1f} ms late"
+    if late <= LATE_MS:
+        yield Finding(code="LOAD-GENERATOR-OK", severity=Severity.PASS, check="generator", title=words, probe=PROBE)
+        return
+    yield finding_of(problems.GENERATOR_LATE, "generator", Evidence("", words))
+
+
+def finding_of(known: Problem, check: str, *evidence: Evidence) -> Finding:
+    """Make the finding of a problem; the first evidence is what its row shows."""
+    return Finding(
+        code=known.code,
+        severity=known.severity,
+        check=check,
+        title=known.title,
+        evidence=evidence,
+        cause=known.cause,
+        fix=known.fix,
+        link=f"sherpa-probe explain {known.code}",
+        probe=PROBE,
+    )
+
+
+def _timeline(ran: Ran) -> Timeline:
+    moments = (
+        Moment(at=0.0, who=PROBE, what="begin", detail=ran.gathering.plan.scenario.name),
+        *ran.gathering.moments,
+        Moment(at=ran.seconds, who=PROBE, what="end", detail="interrupted" if ran.gathering.interrupted else ""),
+    )
+    return Timeline(TIMELINE, tuple(sorted(moments, key=lambda moment: moment.at)))
+
+
+def tool_version() -> str:
+    """Say which version of the toolkit this is."""
+    try:
+        return version("sherpa-realtime")
+    except PackageNotFoundError:
+        return "unknown"

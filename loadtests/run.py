@@ -1,0 +1,210 @@
+"""One run from what was asked for to its report: the stack where there is to be one, a knock, Locust, and what it said.
+
+No click here and no gevent: `cli.py` turns a command line into a `Request` and this into an exit code; `capacity.py`
+does many runs against one target.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from loadtests import problems
+from loadtests.knock import KnockError, knock
+from loadtests.locust_run import LocustRun, Spread, words_for
+from loadtests.plan import Plan, PlanError, Wish, make_plan, scenario_named
+from loadtests.report import without_run
+from reports.from_json import Kept, NotAReportError, read_report
+from reports.model import EXIT_INTERRUPTED, EXIT_OK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from loadtests.resources import Source
+    from loadtests.stack import Stack
+
+    Hears = Callable[[Mapping[str, Any]], None]
+
+#: Beside the run itself: Locust's start, callers that hang up, speech that is accounted for.
+_SPARE_SECONDS = 90.0
+#: Stands where the stack's address will be: wrong usage is told before anything is started.
+_PLACEHOLDER = "ws://127.0.0.1:1"
+_CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
+_LAST_LINES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line said."""
+
+    wish: Wish
+    simulate: bool = False
+    spread: Spread = field(default_factory=Spread)
+    bridge_workers: int = 1
+    """Processes of our own bridge."""
+    watch: tuple[tuple[str, int], ...] = ()
+    """Names and ids of processes to look at."""
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What runs are done against: the wish with its addresses filled in, and what can be looked at meanwhile."""
+
+    wish: Wish
+    watched: Mapping[str, Source]
+    stack: Stack | None = None
+
+
+def check(request: Request, environment: Mapping[str, str]) -> Plan:
+    """Refuse what cannot be run, before anything is started or sent. Raises PlanError."""
+    if request.simulate and request.wish.url:
+        raise PlanError("--target and --simulate are two different wishes: name one")
+    if request.simulate and request.wish.control:
+        raise PlanError("--control and --simulate are two different wishes: the stack's own simulator is asked")
+    if request.spread.worker and request.simulate:
+        raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
+    wish = request.wish
+    if request.simulate:
+        wish = replace(wish, url=_PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
+    return make_plan(replace(wish, watches=wish.watches or bool(request.watch)), environment)
+
+
+@contextmanager
+def ground(request: Request) -> Iterator[Ground]:
+    """Start the stack where one was asked for, and end it with the block. Raises StackError."""
+    from loadtests.resources import Process, Prometheus  # noqa: PLC0415 - wrong usage goes without it
+
+    given: dict[str, Source] = {name: Process(pid) for name, pid in request.watch}
+    if not request.simulate:
+        if "bridge" not in given:
+            shown = Prometheus.beside(request.wish.url)
+            given |= {"bridge": shown} if shown is not None else {}
+        yield Ground(replace(request.wish, watches="bridge" in given), given)
+        return
+    from loadtests.stack import open_stack  # noqa: PLC0415 - only what is used is paid for
+
+    scenario = scenario_named(request.wish.scenario)
+    with open_stack(workers=request.bridge_workers, simulator=scenario.simulator, bridge=scenario.bridge) as stack:
+        wish = replace(
+            request.wish,
+            url=stack.url,
+            control=stack.control,
+            deploy_command=shlex.join(stack.deploy_command),
+            watches=True,
+        )
+        sources: dict[str, Source] = {
+            "bridge": Process(lambda: stack.bridge.pid),
+            "simulator": Process(lambda: stack.simulator.pid),
+        }
+        yield Ground(wish, {**sources, **given}, stack)
+
+
+def one_run(on: Ground, spread: Spread, environment: Mapping[str, str], hears: Hears, *, verbose: bool = False) -> Kept:
+    """Do one run and give its report, whatever became of it. Raises PlanError; Ctrl-C shows in the report."""
+    plan = make_plan(on.wish, environment)
+    hears({"doing": f"knocking at {plan.url.partition('?')[0]}"})
+    try:
+        knock(plan)
+    except KnockError as shut:
+        return without_run(plan, shut.known, shut.seen)
+    except KeyboardInterrupt:
+        return without_run(plan, problems.INTERRUPTED, "before it began")
+    folder = Path(tempfile.mkdtemp(prefix="sherpa-load-run-"))
+    try:
+        return _locust(plan, on, spread, environment, hears, folder, verbose=verbose)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locust(
+    plan: Plan,
+    on: Ground,
+    spread: Spread,
+    environment: Mapping[str, str],
+    hears: Hears,
+    folder: Path,
+    *,
+    verbose: bool,
+) -> Kept:
+    from loadtests.resources import Process, Resources  # noqa: PLC0415 - wrong usage goes without it
+
+    report, log = folder / "report.json", folder / "locust.log"
+    words = words_for(plan, spread, token_env=on.wish.token_env, report=report, watched=on.wish.watches)
+    resources = Resources(dict(on.watched))
+    hears({"doing": "starting Locust"})
+    run = LocustRun.started(words, environment, log, {"resources": lambda: resources.points}, hears)
+    resources.watched["generator"] = Process(run.process.pid)
+    clock = _SecondByTheClock(resources.look)
+    try:
+        code = run.wait(clock, plan.seconds + _SPARE_SECONDS)
+    finally:
+        run.kill()
+    if verbose:
+        sys.stderr.write(log.read_text(errors="replace"))
+    return _said(plan, report, log, code, interrupted=run.interrupted)
+
+
+@dataclass(slots=True)
+class _SecondByTheClock:
+    """Calls something once a second, however often it is called itself."""
+
+    what: Callable[[float], None]
+    began: float = field(default_factory=time.monotonic)
+    last: float = -1.0
+
+    def __call__(self) -> None:
+        at = time.monotonic() - self.began
+        if at - self.last >= 1:
+            self.last = at
+            self.what(at)
+
+
+def _said(plan: Plan, report: Path, log: Path, code: int, *, interrupted: bool) -> Kept:
+    try:
+        return read_report(report.read_bytes())
+    except (OSError, NotAReportError):
+        if interrupted or code == EXIT_INTERRUPTED:
+            return without_run(plan, problems.INTERRUPTED, "before anything was measured")
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        waited = any("waiting for workers" in line for line in lines)
+        known = problems.NO_WORKERS if waited else problems.CRASHED
+        return without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust ended with {code}"]))
+
+
+def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
+    """Do everything. Raises PlanError before anything is started."""
+    from loadtests.stack import StackError  # noqa: PLC0415 - only what is used is paid for
+
+    plan = check(request, environment)
+    hears({"doing": "starting the bridge and the simulator" if request.simulate else "looking"})
+    try:
+        with ground(request) as on:
+            kept = one_run(on, request.spread, environment, hears, verbose=request.verbose)
+            if on.stack is not None:
+                on.stack.keep_logs = kept.exit_code != EXIT_OK
+            return kept
+    except StackError as error:
+        return without_run(plan, problems.STACK_FAILED, str(error))
+    except KeyboardInterrupt:
+        return without_run(plan, problems.INTERRUPTED, "before it began")
+
+
+def work(spread: Spread, environment: Mapping[str, str]) -> NoReturn:
+    """Be a worker of a run until that ends, in the place of this process. Its master judges and reports."""
+    from loadtests.locust_run import worker_words  # noqa: PLC0415 - only what is used is paid for
+
+    sys.stdout.flush()
+    words = worker_words(spread)
+    os.execve(words[0], words, dict(environment))  # noqa: S606 - our own command, in the place of this process
+
+
+__all__ = ["Ground", "Request", "check", "ground", "one_run", "run", "work"]

@@ -1,0 +1,31 @@
+"""What a run can do to its target: through the simulator's control API, and through a command that deploys it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from loadtests.control import Control, ControlError
+from loadtests.director import RunStage, Stage
+
+if TYPE_CHECKING:
+    from loadtests.meter import Meter
+    from loadtests.plan import Plan
+
+
+def stage_of(runner: Any, meter: Meter, control: Control | None, plan: Plan) -> Stage:
+    """Make the stage of a run; `runner` is Locust's."""
+    return RunStage(runner, meter, control, tuple(shlex.split(plan.deploy_command or "")))
+
+
+def opened_control(url: str | None, troubles: list[str]) -> tuple[Control | None, int]:
+    """Let the simulator forget what was before, and count what is open; where it cannot be asked that is a trouble."""
+    if url is None:
+        return None, 0
+    control = Control(url)
+    try:
+        control.forget()
+        return control, control.look().live
+    except ControlError as error:
+        troubles.append(str(error))
+        return None, 0
