@@ -78,7 +78,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _series(series: Series) -> dict[str, Any]:
     points = tuple(point for point in series.points if all(map(isfinite, point)))
-    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points}
+    across = {} if series.across == "s" else {"across": series.across}
+    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points, **across}
 
 
 def _rounded(seconds: float) -> float:

@@ -65,7 +65,10 @@ def plots(series: Sequence[Series], limits: Limits) -> Some[Plot]:
 def plot(series: Series, limits: Limits, times: tuple[float, float]) -> Plot:
     """Draw one series over a stretch of time, which holds all its points."""
     points, unit = _drawable(series.points), said(series.unit, limits.short)
-    picture = _drawn(thinned(points, limits.points), unit, times, median(y for _, y in points)) if points else Markup()
+    picture = Markup()
+    if points:
+        kept, middle = thinned(points, limits.points), median(y for _, y in points)
+        picture = _drawn(kept, (unit, said(series.across, limits.short)), times, middle)
     return Plot(
         said(series.name, limits.short), said(series.timeline, limits.short), unit, picture, _summary(points, unit)
     )
@@ -104,12 +107,12 @@ def _summary(points: Sequence[Point], unit: str) -> str:
     return f"{many}: lowest {lowest}, median {middle} (dashed), highest {highest} {unit}".rstrip()
 
 
-def _drawn(points: Sequence[Point], unit: str, times: tuple[float, float], middle: float) -> Markup:
+def _drawn(points: Sequence[Point], units: tuple[str, str], times: tuple[float, float], middle: float) -> Markup:
     """Draw the points as a line, the median as a dashed one across, and zero where the line crosses it."""
     low, high = min(0.0, *(y for _, y in points)), max(0.0, *(y for _, y in points))
     begin, end = times
     high, end = high if high > low else low + 1, end if end > begin else begin + 1
-    chart = _chart(unit, (low, high), (begin, end))
+    chart = _chart(units, (low, high), (begin, end))
     chart.add("median", [(begin, middle), (end, middle)], show_dots=False)
     chart.add("measured", list(points), show_dots=len(points) <= 60)  # noqa: PLR2004 - more dots than that are a smear
     if low < 0 < high:
@@ -119,7 +122,8 @@ def _drawn(points: Sequence[Point], unit: str, times: tuple[float, float], middl
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - a tree, written with escapes
 
 
-def _chart(unit: str, heights: Point, times: Point) -> Any:
+def _chart(units: tuple[str, str], heights: Point, times: Point) -> Any:
+    unit, across = units
     finders = list(sys.meta_path)
     import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
     from pygal.style import Style  # noqa: PLC0415
@@ -138,7 +142,7 @@ def _chart(unit: str, heights: Point, times: Point) -> Any:
         spacing=6,
         max_scale=8,
         style=Style(label_font_size=_TEXT, major_label_font_size=_TEXT, font_family="inherit"),
-        x_value_formatter=lambda x: f"{number(x)} s",
+        x_value_formatter=lambda x: f"{number(x)} {across if len(across) <= _TERSE else ''}".rstrip(),
         value_formatter=lambda y: f"{number(y)} {unit if len(unit) <= _TERSE else ''}".rstrip(),
     )
 

@@ -99,7 +99,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Measured points to plot: x in seconds since the timeline of the same name began, y in `unit`."""
+    """Measured points to plot: x in seconds since the timeline of that name began or in `across`, y in `unit`."""
 
     name: str
     """What it shows, for people: `audio delta, behind the one before`."""
@@ -108,6 +108,8 @@ class Series:
     timeline: str
     """The timeline that it belongs to."""
     points: tuple[tuple[float, float], ...] = ()
+    across: str = "s"
+    """What x is counted in where it is not time: `callers`."""
 
 
 #: Exit codes of every command here.
