@@ -1,0 +1,103 @@
+"""What the faulty bridge may do wrong, and what waits for one of its clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import ConnectionClosed
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+
+CLIENT_BYTES = 4 * 2**20
+WINDOW_SECONDS = 2.0
+
+
+class Defect(StrEnum):
+    """What it does wrong; one at a time."""
+
+    NONE = "none"
+    LOSES_CHUNKS = "loses-chunks"
+    DOUBLES_CHUNKS = "doubles-chunks"
+    SWAPS_CHUNKS = "swaps-chunks"
+    DROPS_EARLY = "drops-early"
+    READY_EARLY = "ready-early"
+    LOSES_WHILE_LOST = "loses-while-lost"
+    REPEATS_IN_SILENCE = "repeats-in-silence"
+    NEVER_BACK = "never-back"
+    DIALS_TWICE = "dials-twice"
+    NO_BACKOFF = "no-backoff"
+    LATE_EVENTS = "late-events"
+    NO_THROTTLE = "no-throttle"
+    HIDES_THE_END = "hides-the-end"
+    NO_ROLLOVER = "no-rollover"
+    SHOWS_RACES = "shows-races"
+    LEAKS_SESSIONS = "leaks-sessions"
+    LEAKS_MEMORY = "leaks-memory"
+    UNBOUNDED = "unbounded"
+    NO_DRAIN = "no-drain"
+
+
+@dataclass(slots=True)
+class Toward:
+    """What waits for one client, bounded in bytes, and the errors, one in two seconds."""
+
+    ws: ServerConnection
+    defect: Defect
+    waiting: deque[str] = field(default_factory=deque)
+    n_bytes: int = 0
+    some: asyncio.Event = field(default_factory=asyncio.Event)
+    last_error: float = -100.0
+    held_back: dict[str, Any] | None = None
+    suppressed: int = 0
+
+    def put(self, text: str) -> None:
+        self.waiting.append(text)
+        self.n_bytes += len(text)
+        self.some.set()
+        if self.n_bytes > CLIENT_BYTES and self.defect is not Defect.UNBOUNDED:
+            self.ws.transport.abort()
+
+    def tell(self, kind: str, **more: Any) -> None:
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.put(json.dumps({"type": kind, **more, "timestamp": stamp}))
+
+    def fail(self, code: str, message: str, **more: Any) -> None:
+        """Say an error now, or when the window opens again."""
+        said = {"code": code, "message": message, "retryable": True, **more}
+        if self.defect is Defect.NO_THROTTLE or time.monotonic() - self.last_error >= WINDOW_SECONDS + 0.01:
+            self._say(said)
+        elif self.held_back is None:
+            self.held_back = said
+            wait = self.last_error + WINDOW_SECONDS + 0.02 - time.monotonic()
+            asyncio.get_running_loop().call_later(wait, self._window_opens)
+        else:
+            self.held_back = said
+            self.suppressed += 1
+
+    def _window_opens(self) -> None:
+        if self.held_back is not None:
+            self._say(self.held_back)
+
+    def _say(self, said: dict[str, Any]) -> None:
+        self.held_back, suppressed, self.suppressed = None, self.suppressed, 0
+        self.last_error = time.monotonic()
+        self.tell("error", suppressed=suppressed, **said)
+
+    async def write(self) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                await self.some.wait()
+                self.some.clear()
+                while self.waiting:
+                    text = self.waiting.popleft()
+                    await self.ws.send(text)
+                    self.n_bytes -= len(text)
