@@ -217,6 +217,7 @@ _ALL = (
         ),
         users=100,
         spawn_rate=50.0,
+        simulator=_LIVELY,
     ),
     Scenario(
         name="flapping",
@@ -236,6 +237,7 @@ _ALL = (
             *_EVERYTHING_ARRIVES,
             *_GOOD_MANNERS,
         ),
+        simulator=_LIVELY,
     ),
     Scenario(
         name="error-flood",
@@ -253,6 +255,7 @@ _ALL = (
             Act(0.75, "well", (_WELL,), "service is well again"),
         ),
         budgets=("errors >= 1 * callers", *_GOOD_MANNERS),
+        simulator=_LIVELY,
     ),
     Scenario(
         name="slow-create",
@@ -368,6 +371,7 @@ _ALL = (
         users=100,
         spawn_rate=1000.0,
         least_seconds=14.0,
+        simulator=_LIVELY,
     ),
     Scenario(
         name="soak",
