@@ -56,7 +56,7 @@ def test_access_adds_little_of_its_own_to_the_round_trips() -> None:
     call = "from probes.cli import main; main()"
     words = [sys.executable, "-c", call, "access", "--simulate", "--json"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    took = []
+    took: list[float] = []
     while len(took) < PATIENCE and (not took or min(took) >= OVERHEAD_SECONDS):
         done = subprocess.run(words, capture_output=True, env=environment, timeout=60, check=True)
         took.append(json.loads(done.stdout)["seconds"])
