@@ -1,7 +1,7 @@
 """How many callers a target holds inside its budgets: runs one behind the other, and what they say together.
 
-`search.py` decides which number comes next, `run.py` does each run; what ran out at the edge is told by
-`limits.py`. All runs are done against the same ground, so that what a target leaves behind shows in the next one.
+`search.py` decides which number comes next, `run.py` does each run; `knee.py` says what they
+show together. All runs are done against the same ground, so that what a target leaves behind shows in the next one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from loadtests import problems
 from loadtests.knee import Try, findings_of, series_of
-from loadtests.plan import PlanError
+from loadtests.plan import PlanError, make_plan
 from loadtests.report import described, finding_of, tool_version, without_run
 from loadtests.run import Ground, Request, check, ground, one_run
 from loadtests.search import Search, Stage
@@ -68,6 +68,7 @@ def find(
     tries = Tries(plan, Search(start=start, most=most, confirmations=confirmations))
     try:
         with ground(request) as on:
+            tries.plan = make_plan(on.wish, environment)
             return _search(tries, lambda callers: _tried(on, request, callers, environment, hears))
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
@@ -117,7 +118,7 @@ def told(tries: Tries) -> Kept:
         version=tool_version(),
         started=tries.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seconds=monotonic() - tries.began,
-        target=described(tries.plan),
+        target=described(tries.plan, f"up to {tries.plan.users} callers, {tries.plan.seconds:g} s each"),
         findings=tuple(findings),
         timelines=(Timeline(TIMELINE, tuple(tries.moments)),),
         metrics=(Metric("load_capacity_callers_total", float(found)),) if found else (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadtests import problems
-from loadtests.report import PROBE, finding_of
+from loadtests.report import finding_of, noted
 from reports.model import EXIT_OK, Evidence, Finding, Series, Severity
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> I
     elif not interrupted:
         yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]), *table)
     elif table:
-        yield _noted("LOAD-CAPACITY-UNDONE", f"no answer yet; the most that held: {search.good}", *table)
+        yield noted(problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.good}", *table)
     edge = _edge(search, tries)
     if edge is not None:
         yield from _limits(edge)
@@ -81,16 +81,12 @@ def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> I
 
 def _found(search: Search, tries: Sequence[Try], table: tuple[Evidence, ...]) -> Finding:
     if search.reached_the_most:
-        return _noted("LOAD-CAPACITY-MOST", f"{search.found} callers hold, and more were not tried: --most", *table)
+        return noted(
+            problems.CAPACITY_MOST, CHECK, f"{search.found} callers hold, and more were not tried: --most", *table
+        )
     why = next((one.why for one in tries if not one.held and one.callers == search.bad), "")
     title = f"{search.found} callers hold; {search.bad} do not: {why}"
-    return Finding(
-        code="LOAD-CAPACITY-FOUND", severity=Severity.PASS, check=CHECK, title=title, evidence=table, probe=PROBE
-    )
-
-
-def _noted(code: str, title: str, *evidence: Evidence) -> Finding:
-    return Finding(code=code, severity=Severity.INFO, check=CHECK, title=title, evidence=evidence, probe=PROBE)
+    return noted(problems.CAPACITY_FOUND, CHECK, title, *table)
 
 
 def _edge(search: Search, tries: Sequence[Try]) -> Try | None:
@@ -116,8 +112,7 @@ def _limits(edge: Try) -> Iterator[Finding]:
     title = (
         "; ".join(known) if known else "nothing that was watched ran out: look behind the target, and at the network"
     )
-    finding = _noted("LOAD-CAPACITY-LIMIT", f"at {edge.callers} callers: {title}")
-    yield Finding(code=finding.code, severity=finding.severity, check="what ran out", title=finding.title, probe=PROBE)
+    yield noted(problems.CAPACITY_LIMIT, "what ran out", f"at {edge.callers} callers: {title}")
 
 
 def used_up(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from loadtests.gathering import Gathering
 from loadtests.home import Home
 from loadtests.meter import Apart, Meter
 from loadtests.options import add_options, wish_of
-from loadtests.plan import Plan, PlanError, make_plan
+from loadtests.plan import Plan, PlanError, make_plan, turns_of
 from loadtests.staging import opened_control, stage_of
 from loadtests.users import CallUser
 from reports.model import EXIT_USAGE
@@ -257,15 +257,6 @@ class Part:
         )
 
 
-def turns_of(plan: Plan) -> Iterator[Group]:
-    """Give, again and again, the group that the next caller belongs to: shares are kept from the first callers on."""
-    given = [0.0 for _ in plan.groups]
-    while True:
-        number = min(range(len(given)), key=lambda n: (given[n] + 1) / plan.groups[n].share)
-        given[number] += 1
-        yield plan.groups[number]
-
-
 def on_init(environment: Any, runner: Any, **_: Any) -> None:
     """Take part in this process's runs."""
     options = environment.parsed_options
@@ -287,4 +278,4 @@ def listen(events: Any) -> None:
     events.init.add_listener(on_init)
 
 
-__all__ = ["HANG_UP", "Part", "listen", "on_init", "turns_of"]
+__all__ = ["Part", "listen", "on_init"]

@@ -18,7 +18,7 @@ from loadtests.guard import refusal
 from loadtests.scenarios import SCENARIOS, Need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loadtests.budgets import Budget
     from loadtests.scenarios import Group, Scenario
@@ -106,6 +106,15 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         control=wish.control,
         deploy_command=wish.deploy_command,
     )
+
+
+def turns_of(plan: Plan) -> Iterator[Group]:
+    """Give, again and again, the group that the next caller belongs to: shares are kept from the first callers on."""
+    given = [0.0 for _ in plan.groups]
+    while True:
+        number = min(range(len(given)), key=lambda n: (given[n] + 1) / plan.groups[n].share)
+        given[number] += 1
+        yield plan.groups[number]
 
 
 def scenario_named(name: str) -> Scenario:

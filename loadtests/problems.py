@@ -1,4 +1,4 @@
-"""Every way for a load test to fail that it names itself. `sherpa-probe explain` knows the same codes."""
+"""Everything that a load test's report can say, by its code. Values only; `sherpa-probe explain` reads them, too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reports.model import Severity
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that a run can find."""
+    """One thing that a run or a search can find."""
 
     code: str
     title: str
@@ -18,6 +18,27 @@ class Problem:
     severity: Severity = Severity.FAIL
 
 
+BUDGET_KEPT = Problem(
+    "LOAD-BUDGET-KEPT",
+    "A budget was kept",
+    "What was measured over the whole run, or in the phase that the budget names, is within it.",
+    "Nothing is to be done",
+    Severity.PASS,
+)
+BUDGET_SKIPPED = Problem(
+    "LOAD-BUDGET-SKIPPED",
+    "A budget was not judged",
+    "Nobody got a session, or only the simulator behind the target, or a look at its memory, could tell.",
+    "Give what the row names: --control URL, or --watch bridge=PID; or run it with --simulate",
+    Severity.SKIPPED,
+)
+GENERATOR_OK = Problem(
+    "LOAD-GENERATOR-OK",
+    "The generator kept its pace",
+    "Ninety-nine of a hundred chunks of speech were sent within 20 ms of when they were due.",
+    "Nothing is to be done",
+    Severity.PASS,
+)
 BUDGET_BROKEN = Problem(
     "LOAD-BUDGET-BROKEN",
     "A budget was not kept",
@@ -104,6 +125,34 @@ USAGE = Problem(
     "An option or a word that the command does not know, or a value that it cannot take.",
     "Look at what there is: sherpa-load --help",
     Severity.ERROR,
+)
+CAPACITY_FOUND = Problem(
+    "LOAD-CAPACITY-FOUND",
+    "The largest number of callers inside the budgets was found",
+    "It held, and held again; the next tried number above it did not.",
+    "Plan for less than that: what fails over to this instance comes on top",
+    Severity.PASS,
+)
+CAPACITY_MOST = Problem(
+    "LOAD-CAPACITY-MOST",
+    "The target holds as many callers as were allowed to be tried",
+    "The search ends at --most, and the target may hold more.",
+    "Search further: --most N",
+    Severity.INFO,
+)
+CAPACITY_UNDONE = Problem(
+    "LOAD-CAPACITY-UNDONE",
+    "The search did not come to its end",
+    "It was interrupted; what was tried until then is shown.",
+    "Run it again",
+    Severity.INFO,
+)
+CAPACITY_LIMIT = Problem(
+    "LOAD-CAPACITY-LIMIT",
+    "What had nothing to spare where the budgets broke",
+    "A process at 85 % of what it can use has no room for what comes in bursts.",
+    "Give the bridge more of it: --workers N on more cores, or more instances",
+    Severity.INFO,
 )
 CAPACITY_NONE = Problem(
     "LOAD-CAPACITY-NONE",

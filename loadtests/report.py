@@ -14,7 +14,7 @@ from loadtests import problems
 from loadtests.budgets import Verdict, judge
 from loadtests.measured import metrics, series
 from reports.from_json import Kept
-from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Severity, Timeline
+from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,13 +85,13 @@ def exit_code_of(gathering: Gathering, report: Report) -> int:
     return EXIT_INTERRUPTED if gathering.interrupted else report.exit_code()
 
 
-def described(plan: Plan) -> tuple[Evidence, ...]:
-    """Say what was loaded, and how."""
+def described(plan: Plan, callers: str = "") -> tuple[Evidence, ...]:
+    """Say what was loaded, and how; `callers` in other words than the plan's own."""
     doors = dict.fromkeys(group.behaviour.door.value for group in plan.groups)
     return (
         Evidence("scenario", plan.scenario.name),
         Evidence("target", plan.url.partition("?")[0]),
-        Evidence("callers", f"{plan.users} callers for {plan.seconds:g} s"),
+        Evidence("callers", callers or f"{plan.users} callers for {plan.seconds:g} s"),
         Evidence("door", f"{' and '.join(doors)} door"),
     )
 
@@ -125,9 +125,7 @@ def _failures(gathering: Gathering) -> tuple[Evidence, ...]:
 def _judged(budget: Budget, ran: Ran) -> Finding:
     judged = judge(budget, ran.gathering.figures, ran.seconds)
     if judged.verdict is Verdict.KEPT:
-        return Finding(
-            code="LOAD-BUDGET-KEPT", severity=Severity.PASS, check=budget.text, title=judged.words, probe=PROBE
-        )
+        return noted(problems.BUDGET_KEPT, budget.text, judged.words)
     if judged.verdict is Verdict.UNMEASURED:
         known, title = problems.NOTHING_MEASURED, f"{budget.text} was not measured: it never happened"
     else:
@@ -145,9 +143,7 @@ def _seen(judged: Judged, gathering: Gathering) -> Iterator[Evidence]:
 
 
 def _skipped(text: str, why: str) -> Finding:
-    return Finding(
-        code="LOAD-BUDGET-SKIPPED", severity=Severity.SKIPPED, check=text, title=f"skipped: {why}", probe=PROBE
-    )
+    return noted(problems.BUDGET_SKIPPED, text, f"skipped: {why}")
 
 
 def _lateness(gathering: Gathering) -> Iterator[Finding]:
@@ -156,7 +152,7 @@ def _lateness(gathering: Gathering) -> Iterator[Finding]:
         return
     words = f"1 chunk in 100 was more than {late:.1f} ms late"
     if late <= LATE_MS:
-        yield Finding(code="LOAD-GENERATOR-OK", severity=Severity.PASS, check="generator", title=words, probe=PROBE)
+        yield noted(problems.GENERATOR_OK, "generator", words)
         return
     yield finding_of(problems.GENERATOR_LATE, "generator", Evidence("", words))
 
@@ -174,6 +170,11 @@ def finding_of(known: Problem, check: str, *evidence: Evidence) -> Finding:
         link=f"sherpa-probe explain {known.code}",
         probe=PROBE,
     )
+
+
+def noted(known: Problem, check: str, title: str, *evidence: Evidence) -> Finding:
+    """Make the finding of what needs nobody's attention."""
+    return Finding(code=known.code, severity=known.severity, check=check, title=title, evidence=evidence, probe=PROBE)
 
 
 def _timeline(ran: Ran) -> Timeline:

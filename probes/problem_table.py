@@ -10,6 +10,7 @@ from probes import (
     problems_bridge_codes,
     problems_events,
     problems_lint,
+    problems_load,
     problems_models,
     problems_reports,
     problems_service,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def _all() -> tuple[Problem, ...]:
     modules = (
         problems_lint.BY_RULE,
+        problems_load.BY_CODE,
         *map(
             vars,
             (

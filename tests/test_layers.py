@@ -29,6 +29,7 @@ LAYERS = {
     "bridge.simulation": 5,
     "probes": 5,
     "loadtests": 5,
+    "loadtests.problems": 1,  # values, which `explain` reads too
 }
 #: Modules that belong to a group without standing in its folder.
 BESIDE = {
