@@ -85,7 +85,8 @@ def _series(gathering: Gathering, timeline: str) -> Iterator[Series]:
     for name in _PLOTTED_COUNTS:
         counted = tuple((float(at), n) for at, n in figures.counts_by_second(name).items())
         unit = "ms" if name.endswith("_ms") else "a second"
-        yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=counted)
+        if any(n for _, n in counted):
+            yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=counted)
     for name, used in gathering.resources.items():
         for kind, unit in (("cpu", "%"), ("memory", "MB")):
             points = tuple((float(x), float(y)) for x, y in used.get(kind, ()))

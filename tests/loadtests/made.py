@@ -1,0 +1,51 @@
+"""Runs that never took place, for tests of what is said about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadtests.figures import Figures
+from loadtests.gathering import Gathering
+from loadtests.plan import Wish, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loadtests.plan import Plan
+
+
+def planned(**changed: Any) -> Plan:
+    """A plan of a conversation of two callers for ten seconds against everything."""
+    given: dict[str, Any] = {
+        "scenario": "conversation",
+        "url": "ws://127.0.0.1:8765",
+        "users": 2,
+        "duration": "10s",
+        "control": "http://127.0.0.1:1/_sim",
+        "deploy_command": "deploy",
+        "watches": True,
+        "default_budgets": False,
+    }
+    return make_plan(Wish(**{**given, **changed}), {})
+
+
+def wire(*, well: int = 0, failed: int = 0, **measured: float) -> Mapping[str, Any]:
+    """What a process tells: durations in ms by name, and `calls`, `errors`, ... as sums.
+
+    `well` and `failed` are attempts to get a session.
+    """
+    figures = Figures()
+    for name, value in measured.items():
+        if name in ("ready", "first_audio", "turn", "pace_lag", "connect"):
+            figures.duration(name, value, 1)
+        else:
+            figures.count(name, value, 1)
+    return {"figures": figures.take(), "spoken": [], "pulse": {"ready": well, "failed": failed}}
+
+
+def gathered(*wires: Mapping[str, Any], **changed: Any) -> Gathering:
+    """A run in which this came in at its second second."""
+    gathering = Gathering(plan=planned(**changed), began=1_800_000_000.0)
+    for one in wires:
+        gathering.take(one, 2.0)
+    return gathering

@@ -1,0 +1,37 @@
+"""What was measured, as figures with stable names and as points over time."""
+
+from __future__ import annotations
+
+from loadtests.measured import metrics, series
+from tests.loadtests.made import gathered, wire
+
+
+def test_figures_have_names_that_end_in_their_unit() -> None:
+    gathering = gathered(
+        wire(calls=2, turn=150, lost_ms=40, errors=3, dials_per_second_max=9), wire(turn=50, memory_grown_mb=2.5)
+    )
+    found = {metric.name: metric.value for metric in metrics(gathering)}
+    assert found["load_calls_total"] == 2
+    assert found["load_lost_ms"] == 40
+    assert found["load_dials_peak_total"] == 9
+    assert found["load_memory_grown_bytes"] == 2_500_000
+    assert 0.149 < found["load_turn_max_seconds"] < 0.151
+    assert 0.049 < found["load_turn_p50_seconds"] < 0.051
+    assert "load_ready_p50_seconds" not in found, "it never happened"
+
+
+def test_processes_show_what_they_use_when_everybody_calls() -> None:
+    gathering = gathered()
+    gathering.resources = {"bridge": {"cpu": [[1, 0], [2, 10], [3, 50], [4, 70]], "memory": [[1, 40], [2, 44.5]]}}
+    found = {metric.name: metric.value for metric in metrics(gathering)}
+    assert found == {"load_bridge_cpu_percent": 60, "load_bridge_memory_bytes": 44_500_000}
+
+
+def test_points_belong_to_the_timeline_and_nothing_is_drawn_that_was_not_measured() -> None:
+    gathering = gathered(wire(turn=150, errors=2))
+    gathering.second(1.0, 2)
+    drawn = {one.name: one for one in series(gathering, "load")}
+    assert set(drawn) == {"callers", "turn, p50", "turn, p99", "errors"}
+    assert {one.timeline for one in drawn.values()} == {"load"}
+    assert drawn["errors"].points == ((1.0, 2.0),)
+    assert drawn["callers"].unit == "callers"

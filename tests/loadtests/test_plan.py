@@ -1,0 +1,118 @@
+"""A plan: what was asked for, filled up by the scenario, or refused in plain words before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from loadtests.behaviour import Door
+from loadtests.plan import PlanError, Wish, make_plan, seconds_in, turns_of
+from loadtests.scenarios import SCENARIOS
+
+HERE = Wish(scenario="conversation", url="ws://127.0.0.1:8765")
+SIMULATED = replace(HERE, control="http://127.0.0.1:1/_sim", deploy_command="deploy", watches=True)
+
+
+def test_what_is_left_out_the_scenario_says() -> None:
+    plan, scenario = make_plan(SIMULATED, {}), SCENARIOS["conversation"]
+    assert (plan.users, plan.seconds, plan.spawn_rate) == (scenario.users, scenario.seconds, scenario.spawn_rate)
+    assert len(plan.budgets) == len(scenario.budgets)
+    assert plan.unjudged == ()
+
+
+def test_what_is_asked_for_wins() -> None:
+    wish = replace(HERE, users=3, spawn_rate=1.5, duration="1m", door="native", chunk_ms=100, budgets=("turns > 1",))
+    plan = make_plan(replace(wish, default_budgets=False), {})
+    assert (plan.users, plan.spawn_rate, plan.seconds) == (3, 1.5, 60)
+    assert (plan.groups[0].behaviour.door, plan.groups[0].behaviour.chunk_ms) == (Door.NATIVE, 100)
+    assert [budget.text for budget in plan.budgets] == ["turns > 1"]
+
+
+def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() -> None:
+    plan = make_plan(HERE, {})
+    assert "lost_ms == 0" in plan.unjudged
+    assert "lost_ms" not in {budget.name for budget in plan.budgets}
+
+
+def test_a_budget_that_is_given_twice_is_judged_once() -> None:
+    plan = make_plan(replace(SIMULATED, budgets=("lost_ms  ==  0",)), {})
+    assert [budget.text for budget in plan.budgets].count("lost_ms == 0") == 1
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_can_be_planned_where_everything_is_at_hand(name: str) -> None:
+    plan = make_plan(replace(SIMULATED, scenario=name), {})
+    assert plan.ramp_seconds < plan.seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("30s", 30), ("5m", 300), ("1h30m", 5400), (" 1.5S ", 1.5), ("1h2m3s", 3723)]
+)
+def test_spans_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert seconds_in(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "5 m", "-3s", "1d", "abc", "m5"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(PlanError, match="is no time: write for example 30s"):
+        seconds_in(text)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (replace(HERE, scenario="convrsation"), "did you mean conversation?"),
+        (replace(HERE, scenario="xyz"), "there are: conversation, "),
+        (replace(HERE, url=""), "nobody is named to call"),
+        (replace(HERE, url="ftp://host"), "is no address of a bridge"),
+        (replace(HERE, url="ws://host:99999"), "is no address of a bridge"),
+        (replace(HERE, url="ws://"), "is no address of a bridge"),
+        (replace(HERE, url="ws://user:secret@host"), "it holds a password"),
+        (replace(HERE, url="ws://api.example.com"), "looks like a public host"),
+        (replace(HERE, users=0), "--users: 0 callers are nobody"),
+        (replace(HERE, users=1001), "1001 callers are more than 1000"),
+        (replace(HERE, duration="0s"), "--duration: 0s is no time to call"),
+        (replace(HERE, duration="2h"), "more than an hour"),
+        (replace(HERE, spawn_rate=0.0), "begin nothing"),
+        (replace(HERE, spawn_rate=float("nan")), "begin nothing"),
+        (replace(HERE, users=100, spawn_rate=1.0, duration="30s"), "begins when the run is over"),
+        (replace(HERE, door="back"), "there is no door 'back'"),
+        (replace(HERE, chunk_ms=30), "30 is not one of 20, 100"),
+        (replace(HERE, budgets=("p99(frist_audio) < 1s",)), "did you mean first_audio?"),
+        (replace(HERE, budgets=("p99(ready@storm) < 1s",)), "conversation has no phase 'storm': it has none"),
+        (replace(SIMULATED, scenario="reconnect-storm", budgets=("p99(ready@strom) < 1s",)), "did you mean storm?"),
+        (replace(HERE, scenario="reconnect-storm"), "needs the simulator behind the target"),
+        (replace(SIMULATED, scenario="deploy", deploy_command=None), "give --deploy-command CMD"),
+        (replace(SIMULATED, scenario="reconnect-storm", duration="2s"), "needs 8 s at least"),
+        (replace(HERE, token_env="NO_SUCH"), "the variable NO_SUCH is not set"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_run_is_refused_in_plain_words(wish: Wish, words: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        make_plan(wish, {})
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_token_comes_from_its_variable_and_is_never_repeated() -> None:
+    plan = make_plan(replace(HERE, token_env="TOKEN"), {"TOKEN": " abc "})
+    assert plan.headers == ("Authorization: Bearer abc",)
+    with pytest.raises(PlanError) as refused:
+        make_plan(replace(HERE, token_env="TOKEN"), {"TOKEN": "abc\r\nX-Evil: 1"})
+    assert "abc" not in str(refused.value)
+
+
+def test_permission_lifts_what_is_asked_about() -> None:
+    wish = replace(HERE, url="wss://voice.example.com", users=1500, duration="2h", permitted=True)
+    assert make_plan(wish, {}).users == 1500
+
+
+def test_groups_take_turns_by_their_shares_from_the_first_caller_on() -> None:
+    plan = make_plan(replace(SIMULATED, scenario="slow-reader"), {})
+    names = [group.name for group in islice(turns_of(plan), 12)]
+    assert names.count("readers") == 9
+    assert names.count("slow") == 3
+    assert names[:4].count("slow") == 1

@@ -1,0 +1,122 @@
+"""The report of a run: budgets first, a plain word for what kept it from being one, and the right exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests import problems
+from loadtests.accounting import SpeechAccount
+from loadtests.report import Ran, exit_code_of, make_report, without_run
+from reports import as_json
+from reports.from_json import read_report
+from reports.model import Severity
+from tests.loadtests.made import gathered, planned, wire
+
+
+def codes(ran: Ran) -> list[tuple[str, Severity]]:
+    return [(finding.code, finding.severity) for finding in make_report(ran).findings]
+
+
+def ran(*budgets: str, **measured: float) -> Ran:
+    gathering = gathered(wire(calls=2, ready=20, **measured), budgets=budgets)
+    gathering.finish(10)
+    return Ran(gathering, 10.0)
+
+
+def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
+    run = ran("errors == 0", "p99(turn) < 100ms", "p99(first_audio) < 1s", turn=150)
+    report = make_report(run)
+    assert [(one.code, one.title) for one in report.findings] == [
+        ("LOAD-BUDGET-KEPT", "0"),
+        ("LOAD-BUDGET-BROKEN", "p99(turn) < 100ms is broken: 150 ms"),
+        ("LOAD-NOTHING-MEASURED", "p99(first_audio) < 1s was not measured: it never happened"),
+    ]
+    assert exit_code_of(run.gathering, report) == 1
+
+
+def test_a_run_that_keeps_everything_passes() -> None:
+    run = ran("errors == 0")
+    assert exit_code_of(run.gathering, make_report(run)) == 0
+
+
+def test_lost_speech_names_who_lost_most() -> None:
+    run = ran("lost_ms == 0", lost_ms=60)
+    run.gathering.speech = SpeechAccount(callers=2, lost_ms=60, worst=((7, 40.0), (8, 20.0)))
+    (broken,) = make_report(run).findings
+    assert "caller 7: 40 ms, caller 8: 20 ms" in [one.value for one in broken.evidence]
+
+
+def test_a_target_that_never_answered_is_no_verdict_on_it() -> None:
+    gathering = gathered(wire(calls=2, failed_connects=9), budgets=("errors == 0",))
+    gathering.failed("failed_connects: connection refused", 9)
+    run = Ran(gathering, 10.0)
+    assert codes(run) == [("LOAD-TARGET-DOWN", Severity.ERROR), ("LOAD-BUDGET-SKIPPED", Severity.SKIPPED)]
+    assert make_report(run).findings[0].evidence[0].value == "9 x failed_connects: connection refused"
+    assert exit_code_of(gathering, make_report(run)) == 3
+
+
+def test_a_target_that_refuses_everybody_has_failed() -> None:
+    gathering = gathered(wire(calls=2, failed_connects=9))
+    gathering.failed("failed_connects: Handshake status 401 Unauthorized", 9)
+    assert codes(Ran(gathering, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
+
+
+def test_a_target_that_went_down_has_failed() -> None:
+    run = ran("errors == 0")
+    run.gathering.is_down = True
+    assert codes(run)[0] == ("LOAD-TARGET-WENT-DOWN", Severity.FAIL)
+
+
+def test_an_interrupted_run_shows_what_it_has_and_proves_nothing() -> None:
+    run = ran("errors == 0")
+    run.gathering.interrupted = True
+    assert codes(run) == [("LOAD-INTERRUPTED", Severity.ERROR), ("LOAD-BUDGET-KEPT", Severity.PASS)]
+    assert exit_code_of(run.gathering, make_report(run)) == 130
+
+
+@pytest.mark.parametrize(("lag", "code"), [(19.0, "LOAD-GENERATOR-OK"), (25.0, "LOAD-GENERATOR-LATE")])
+def test_a_generator_says_whether_it_kept_its_own_pace(lag: float, code: str) -> None:
+    assert code in dict(codes(ran(pace_lag=lag)))
+
+
+def test_what_could_not_be_done_is_told() -> None:
+    run = ran("errors == 0")
+    run.gathering.troubles.append("storm: no simulator there")
+    assert ("LOAD-INCOMPLETE", Severity.ERROR) in codes(run)
+
+
+def test_budgets_that_nobody_could_judge_are_skipped_with_the_reason() -> None:
+    gathering = gathered(wire(calls=2, ready=20), control=None, watches=False, default_budgets=True)
+    skipped = [one for one in make_report(Ran(gathering, 10.0)).findings if one.severity is Severity.SKIPPED]
+    assert "lost_ms == 0" in [one.check for one in skipped]
+    assert all("--control" in one.title for one in skipped)
+
+
+def test_the_timeline_is_in_order_of_time() -> None:
+    run = ran()
+    run.gathering.say(4.0, "storm", "all sockets upstream cut")
+    run.gathering.say(1.0, "callers", "all 2 call")
+    (timeline,) = make_report(run).timelines
+    assert [moment.what for moment in timeline.moments] == ["begin", "callers", "storm", "end"]
+
+
+def test_it_is_a_report_like_every_other_and_can_be_read_back() -> None:
+    run = ran("errors == 0", "p99(turn) < 1s", turn=150)
+    report = make_report(run)
+    kept = read_report(as_json.render(report, 0))
+    assert kept.report.findings == report.findings
+    assert kept.report.series == report.series
+
+
+def test_a_run_that_did_not_take_place_is_a_report_as_well() -> None:
+    kept = without_run(planned(), problems.TARGET_DOWN, "connection refused")
+    assert kept.exit_code == 3
+    assert kept.report.findings[0].evidence[0].value == "connection refused"
+    assert without_run(planned(), problems.INTERRUPTED).exit_code == 130
+
+
+def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
+    known = [one.code for one in problems.PROBLEMS]
+    assert len(known) == len(set(known))
+    assert all(code.startswith("LOAD-") for code in known)
+    assert all(one.title and one.cause and one.fix for one in problems.PROBLEMS)
