@@ -105,13 +105,14 @@ def settle(
     live_before: int = 0,
     bridge_tells: bool = True,
     sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> SpeechAccount:
     """Wait until every session upstream has ended, and put what the simulator saw into the figures.
 
     `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it. Gives the account
     of the speech. Raises ControlError.
     """
-    seen = _when_quiet(control, live_before, sleep)
+    seen = _when_quiet(control, live_before, sleep, clock)
     speech = account(spoken, seen.heard, bridge_tells=bridge_tells)
     now = time.time() - began
     figures.count("lost_ms", speech.lost_ms, now)
@@ -122,10 +123,12 @@ def settle(
     return speech
 
 
-def _when_quiet(control: Control, live_before: int, sleep: Callable[[float], object]) -> Upstream:
-    until = time.monotonic() + GONE_SECONDS
+def _when_quiet(
+    control: Control, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
+) -> Upstream:
+    until = clock() + GONE_SECONDS
     seen = control.look()
-    while seen.live > live_before and time.monotonic() < until:
+    while seen.live > live_before and clock() < until:
         sleep(0.2)
         seen = control.look()
     return seen

@@ -1,0 +1,129 @@
+"""What was sent against what was heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from loadtests.accounting import Mark, account, by_phase, most_in_a_second, settle
+from loadtests.control import Heard, Upstream
+from loadtests.figures import Figures
+
+
+def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0) -> Heard:
+    return Heard(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
+
+
+def test_speech_that_arrived_whole_is_no_loss() -> None:
+    found = account([[1, 1000, True, 0], [2, 500, True, 0]], {1: heard(1000), 2: heard(500)})
+    assert (found.callers, found.sent_ms, found.lost_ms, found.worst) == (2, 1500, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "found", "lost"),
+    [
+        ([1, 1000, True], heard(980), 20),
+        ([1, 1000, False], heard(980), 0),
+        ([1, 1000, True], heard(900, lost=60), 100),
+        ([1, 1000, False], heard(900, lost=60), 60),
+        ([1, 1000, True], None, 1000),
+        ([1, 1000, False], None, 0),
+    ],
+    ids=[
+        "the end of a call that ended in good order",
+        "the end of a call that was cut",
+        "a hole and the end",
+        "a hole in a call that was cut",
+        "all of it",
+        "all of it, and the call was cut",
+    ],
+)
+def test_what_is_missing_is_lost_unless_it_was_the_end_of_a_cut_call(
+    row: list[object], found: Heard | None, lost: float
+) -> None:
+    speech = account([row], {} if found is None else {1: found})
+    assert speech.lost_ms == lost
+    assert speech.worst == (((1, lost),) if lost else ())
+
+
+def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_caller() -> None:
+    rows = [[1, 1000, True, 300.0], [2, 1000, True, 0.0]]
+    both = {1: heard(1000, repeated=200), 2: heard(1000, repeated=100)}
+    assert account(rows, both).repeated_ms == 100
+    assert account(rows, both, bridge_tells=False).repeated_ms == 0
+
+
+def test_the_callers_that_lost_most_are_named_worst_first() -> None:
+    rows = [[caller, 1000, True, 0] for caller in range(9)]
+    found = account(rows, {caller: heard(1000 - 20 * caller) for caller in range(9)})
+    assert found.worst == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
+    assert found.lost_ms == sum(20 * caller for caller in range(9))
+
+
+def test_callers_of_others_are_not_accounted_for() -> None:
+    found = account([[1, 100, True, 0]], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
+    assert (found.lost_ms, found.reordered_ms) == (0, 20)
+
+
+def test_the_busiest_second_begins_anywhere() -> None:
+    assert most_in_a_second([(10.5, 3), (10.9, 4), (11.4, 5), (11.5, 9)]) == 18
+    assert most_in_a_second([(10.0, 3), (11.0, 4)]) == 4
+    assert most_in_a_second([]) == 0
+
+
+def test_dials_belong_to_the_phase_in_which_they_were_made() -> None:
+    marks = [Mark("storm", 20.03), Mark("calm", 30.0)]
+    shared = by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], marks)
+    assert shared == {"": [(10.0, 1)], "storm": [(20.0, 2), (29.9, 3)], "calm": [(30.0, 4)]}
+
+
+@dataclass
+class FakeControl:
+    """A simulator whose sockets close one by one."""
+
+    live: int
+    asked: int = 0
+    heard: dict[int, Heard] = field(default_factory=dict)
+
+    def look(self) -> Upstream:
+        self.asked += 1
+        live, self.live = self.live, max(0, self.live - 1)
+        return Upstream(live=live, dials=((100.0, 3), (105.0, 2)), heard=self.heard)
+
+
+def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None:
+    control, figures, slept = FakeControl(3, heard={1: heard(80)}), Figures(), list[float]()
+    speech = settle(
+        control,  # type: ignore[arg-type]  # as much of one as is used
+        [[1, 100, True, 0]],
+        figures,
+        began=99.0,
+        marks=[Mark("storm", 104.0)],
+        live_before=1,
+        sleep=slept.append,
+    )
+    assert control.asked == 3
+    assert slept == [0.2, 0.2]
+    assert speech.lost_ms == 20
+    totals = {
+        name: figures.total(name) for name in ("lost_ms", "repeated_ms", "reordered_ms", "sessions_left", "dials")
+    }
+    assert totals == {"lost_ms": 20, "repeated_ms": 0, "reordered_ms": 0, "sessions_left": 0, "dials": 5}
+    assert figures.total("dials_per_second_max", "storm") == 2
+    assert figures.counts_by_second("dials") == {1: 3, 6: 2}
+
+
+def test_sockets_that_stay_open_are_counted() -> None:
+    control, figures = FakeControl(4), Figures()
+    settle(control, [], figures, began=99.0, live_before=4)  # type: ignore[arg-type]  # as much of one as is used
+    assert figures.total("sessions_left") == 0
+    stays = StaysOpen(2)
+    now = iter(range(0, 1000, 2))
+    settle(stays, [], figures, began=99.0, sleep=lambda _: None, clock=lambda: next(now))  # type: ignore[arg-type]  # same
+    assert figures.total("sessions_left") == 2
+
+
+class StaysOpen(FakeControl):
+    def look(self) -> Upstream:
+        return Upstream(live=self.live, dials=(), heard={})
