@@ -41,7 +41,8 @@ demo: $(VENV)/.base
 	@$(BIN)/python -m probes.demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not nightly and not browser"
+	$(BIN)/python -m pytest -q -n auto --dist loadscope -m "not nightly and not browser and not alone"
+	$(BIN)/python -m pytest -q -m "alone and not nightly"
 
 pages: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m browser
@@ -78,6 +79,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.audio
 	$(BIN)/python -m benchmarks.link
 	$(BIN)/python -m benchmarks.simulator --sessions 100 200 400
+	$(BIN)/python -m benchmarks.relay --sessions 1 50 200
 
 clean:
 	rm -rf $(VENV) .venv27 .demo build dist .mypy_cache .ruff_cache .hypothesis

@@ -124,11 +124,12 @@ def _drawn(points: Sequence[Point], units: tuple[str, str], times: tuple[float, 
 
 def _chart(units: tuple[str, str], heights: Point, times: Point) -> Any:
     unit, across = units
-    finders = list(sys.meta_path)
     import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
     from pygal.style import Style  # noqa: PLC0415
 
-    sys.meta_path[:] = finders  # it adds one of its own, of which Python 3.11 warns at every import that fails
+    # It adds a finder of its own, of which Python 3.11 warns at every import that fails. What else came with it stays:
+    # a backport of importlib.metadata puts its finder in the place of Python's.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("pygal")]
     return pygal.XY(
         width=_WIDTH,
         height=_HEIGHT,

@@ -131,9 +131,15 @@ class Codec:
 
     @property
     def is_over(self) -> bool:
-        """Nothing more is to be read: the peer's Close came, it broke the protocol, or the stream ended."""
+        """Nothing more is to be read: the peer's Close came, it broke the protocol, or the stream ended.
+
+        Behind a message that was too long nothing is read either, once our Close has said so.
+        """
+        if self.is_open:  # a patient side still has something to say about what was too long
+            return False
         core = self._core
-        return core.close_rcvd is not None or core.parser_exc is not None or self._end is not None or core.reader.eof
+        broken = core.parser_exc is not None or self._end is not None or core.overlong is not None
+        return broken or core.close_rcvd is not None or core.reader.eof
 
     @property
     def violated(self) -> bool:

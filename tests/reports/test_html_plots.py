@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from importlib import metadata
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
@@ -101,6 +102,7 @@ def test_thinning_keeps_order_lowest_and_highest(points: list[tuple[float, float
 def test_drawing_leaves_the_import_system_as_it_was() -> None:
     drawn((0, 1), (1, 2))
     assert not [finder for finder in sys.meta_path if type(finder).__module__.startswith("pygal")]
+    assert metadata.version("pygal")  # whatever came with it, what is installed can still be found
 
 
 @given(st.lists(st.tuples(st.floats(), st.floats()), max_size=6))
