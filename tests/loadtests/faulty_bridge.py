@@ -137,7 +137,8 @@ class Call:
                 async with asyncio.timeout(60):
                     await self._open(attempt)
             except (OSError, TimeoutError, WebSocketException, SessionOver):
-                if attempt >= (5 if self.was_ready else 3) and self.defect is not Defect.NO_BACKOFF:
+                most = 1 if self.defect is Defect.HIDES_THE_END else 5 if self.was_ready else 3
+                if attempt >= most and self.defect is not Defect.NO_BACKOFF:
                     self._give_up()
                     return
             else:
