@@ -27,6 +27,8 @@ class Answers:
     item_id: str = ""
     heard_ms: float = 0.0
     """Audio of this answer so far."""
+    _cut_item: str = ""
+    """The answer that was cut in upon: what is still on its way of it belongs to no turn."""
     _words: bool = False
     _plays_until: float | None = None
     _gap: float = 0.0
@@ -44,7 +46,7 @@ class Answers:
 
     def sound(self, now: float, ms: float, item_id: str) -> None:
         """Take a piece of audio; it plays as soon as what came before has been played."""
-        if self.owed_since is None:
+        if self.owed_since is None or (item_id and item_id == self._cut_item):
             return
         if self._plays_until is None:
             self.took("first_audio", now - self.owed_since)
@@ -59,12 +61,22 @@ class Answers:
         if self.owed_since is None:
             return False
         self.took("turn", now - self.owed_since)
-        if self._plays_until is not None:
-            self.took("audio_gap", self._gap)
+        self._note_gap()
         self.owed_since = None
         return True
+
+    def cut_in(self) -> None:
+        """End the answer by speaking into it: how long it would have been, nobody knows."""
+        self._cut_item = self.item_id
+        self._note_gap()
+        self.owed_since = None
 
     def given_up(self) -> bool:
         """Stop waiting; says whether an answer was owed."""
         owed, self.owed_since = self.owed_since is not None, None
+        self._cut_item = self.item_id
         return owed
+
+    def _note_gap(self) -> None:
+        if self._plays_until is not None:
+            self.took("audio_gap", self._gap)

@@ -23,7 +23,7 @@ class Behaviour:
     speech_ms: int = 1200
     """How long each of its sentences is."""
     pause_ms: int = 800
-    """Silence behind a sentence: it goes up as chunks too, as from a microphone; turn detection needs 500 ms of it."""
+    """Silence behind a sentence: it goes up as chunks too, as from a microphone. Turn detection wants 200 ms of it."""
     listen_ms: int = 8000
     """The longest wait for an answer to be over before the next sentence begins, speaking or not."""
     turns: int = 0

@@ -1,16 +1,28 @@
-"""What a caller may expect of errors: at most one in two seconds, and one before each close for a fault."""
+"""What a caller may expect of errors: at most one in two seconds, and one before each close for a fault. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WINDOW_SECONDS = 2.0
 #: Stamps are written in milliseconds, and two clocks are read between deciding and writing.
 _TOLERANCE_SECONDS = 0.005
 #: The last error before the bridge closes may come early: it is the one exception.
 _LAST_SECONDS = 1.0
-#: Closes that need no error: the caller's own, and those that a `session_closed` explained.
+#: Closes that need no error: those that a `session_closed` explained.
 _CALM = frozenset({1000, 1001})
+#: Client protocol, "Errors": the codes that come with a close of their own.
+_SAID_BY_CLOSE: Mapping[int, frozenset[str]] = {
+    1008: frozenset({"RATE_EXCEEDED"}),
+    1009: frozenset({"MESSAGE_TOO_LARGE"}),
+    1013: frozenset({"SLOW_CONSUMER", "SERVER_BUSY"}),
+}
+#: Any other close is explained by an error right before it; one that was held back comes at the end of its window.
+_BEFORE_SECONDS = WINDOW_SECONDS + 0.5
 
 
 @dataclass(slots=True)
@@ -18,25 +30,36 @@ class ErrorsSeen:
     """The errors of one socket. Times are unix seconds, the bridge's own where it tells them."""
 
     last: float | None = None
+    last_code: str = ""
     violations: int = 0
     _early: float | None = None
     """An error that came too early and is excused if the socket is closed right behind it."""
 
-    def note(self, at: float) -> None:
+    def note(self, at: float, code: str = "") -> None:
         """Take an error."""
         self._judge_early(closing_at=None)
         if self.last is not None and at - self.last < WINDOW_SECONDS - _TOLERANCE_SECONDS:
             self._early = at
-        self.last = at
+        self.last, self.last_code = at, code
 
-    def end(self, at: float) -> int:
-        """End the socket; gives how many errors came too early in its life."""
-        self._judge_early(closing_at=at)
+    def end(self, at: float, *, by_bridge: bool = True) -> int:
+        """End the socket; gives how many errors came too early in its life.
+
+        Only a close that the bridge makes excuses an early error.
+        """
+        self._judge_early(closing_at=at if by_bridge else None)
         return self.violations
 
-    def explains(self, code: int | None, over: str) -> bool:
-        """Say whether a close that the caller did not ask for came with its reason."""
-        return (code in _CALM and bool(over)) or self.last is not None
+    def explains(self, code: int | None, over: str, at: float) -> bool:
+        """Say whether a close that the caller did not ask for came with its reason.
+
+        `code` is None where there was no close frame; `over` is what `session_closed` said, if it came.
+        """
+        if code in _CALM and over:
+            return True
+        if self.last is None:
+            return False
+        return self.last_code in _SAID_BY_CLOSE.get(code or 0, ()) or at - self.last <= _BEFORE_SECONDS
 
     def _judge_early(self, closing_at: float | None) -> None:
         early, self._early = self._early, None

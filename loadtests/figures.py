@@ -46,11 +46,14 @@ class Figures:
     _settled: dict[int, dict[str, Second]] = field(default_factory=dict)
     _counted: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def duration(self, name: str, ms: float, at: float) -> None:
-        """Note how long something took; less than nothing counts as a microsecond, more than an hour as an hour."""
+    def duration(self, name: str, ms: float, at: float, times: int = 1) -> None:
+        """Note how long something took, once or so often.
+
+        Less than nothing counts as a microsecond, more than an hour as an hour.
+        """
         us = min(_MOST, max(_LEAST, round(ms * _US_PER_MS)))
-        self._histogram(name, self.phase).record_value(us)
-        self._second(int(at), name).record_value(us)
+        self._histogram(name, self.phase).record_value(us, times)
+        self._second(int(at), name).record_value(us, times)
 
     def count(self, name: str, amount: float, at: float) -> None:
         """Add to a sum."""

@@ -34,6 +34,20 @@ _WORDS = frozenset(
 )
 _SOUND = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
+#: Client protocol, "Errors": the session is over, the socket stays open, and `create_session` is a fresh try.
+_ENDS_SESSION = frozenset(
+    {
+        "SESSION_INITIALIZATION_FAILED",
+        "CONNECTION_LOST",
+        "SESSION_EXPIRED",
+        "AUTHENTICATION_FAILED",
+        "ACCESS_DENIED",
+        "MODEL_NOT_AVAILABLE",
+        "DIALECT_REFUSED",
+        "QUOTA_EXHAUSTED",
+    }
+)
+
 
 class _Delta(msgspec.Struct, gc=False):
     delta: str
@@ -97,15 +111,14 @@ class ClientLine:
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._generation = 0
-        self._was_ready = False
         self._meanings: Mapping[str, Callable[[Mapping[str, Any]], Signal | None]] = {
             "connected": lambda _: Opened(),
-            "session_ready": self._ready,
-            "reconnected": self._ready,
+            "session_ready": lambda _: Ready(),
+            "reconnected": _ready_again,
             "reconnecting": lambda _: Lost(),
             "response.done": _answered,
-            "error": lambda said: Complaint(str(said.get("code")), _unix(said.get("timestamp"))),
-            "audio_dropped": lambda said: Dropped(float(said.get("ms") or 0)),
+            "error": _complaint,
+            "audio_dropped": lambda said: Dropped(_number(said.get("ms"))),
             "session_closed": lambda said: Over(str(said.get("reason"))),
         }
 
@@ -149,12 +162,10 @@ class ClientLine:
         if meaning is None:
             return None
         said = msgspec.json.decode(frame)
-        return Stale() if self._is_stale(said.get("generation")) else meaning(said)
-
-    def _ready(self, said: Mapping[str, Any]) -> Signal:
-        again, self._was_ready = self._was_ready, True
-        generation = int(said.get("generation") or 0)
-        return Ready(again=again, resent_ms=float(said.get("resentMs") or 0), generation=generation)
+        stale = self._is_stale(said.get("generation"))
+        if kind == "error":  # the throttle may hold one back until the session that it is about is over
+            return _complaint(said, is_past=stale)
+        return Stale() if stale else meaning(said)
 
     def _is_stale(self, generation: object) -> bool:
         """Generations only grow: a message of an earlier one should not have come."""
@@ -220,7 +231,7 @@ class NativeLine:
         return Ready(again=again)
 
     def _complaint(self, said: Mapping[str, Any]) -> Signal:
-        error = said.get("error") or {}
+        error = _object(said.get("error"))
         return Complaint(str(error.get("code") or error.get("type")), None)
 
 
@@ -230,7 +241,23 @@ def _sound(frame: str | bytes) -> Sound:
 
 
 def _answered(said: Mapping[str, Any]) -> Signal:
-    return Answered(failed=(said.get("response") or {}).get("status") == "failed")
+    status = _object(said.get("response")).get("status")
+    return Answered(failed=status == "failed", cancelled=status == "cancelled")
+
+
+def _ready_again(said: Mapping[str, Any]) -> Signal:
+    return Ready(again=True, resent_ms=_number(said.get("resentMs")))
+
+
+def _complaint(said: Mapping[str, Any], *, is_past: bool = False) -> Signal:
+    code, detail = str(said.get("code")), _object(said.get("detail"))
+    return Complaint(
+        code,
+        _unix(said.get("timestamp")),
+        ends=code in _ENDS_SESSION and not (is_past or detail.get("outdated")),
+        retryable=said.get("retryable") is not False,
+        wait_seconds=_number(detail.get("retryAfterMs")) / 1000,
+    )
 
 
 def _unix(stamp: object) -> float | None:
@@ -238,3 +265,11 @@ def _unix(stamp: object) -> float | None:
         return datetime.fromisoformat(str(stamp)).timestamp()
     except ValueError:
         return None
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -30,7 +30,7 @@ class Measure:
 
 
 _DURATIONS = (
-    ("connect", "from the due start of a call to the bridge's first frame"),
+    ("connect", "from the moment a call was due to begin to the bridge's first frame"),
     ("ready", "from create_session to session_ready"),
     ("first_text", "from the end of speech, or the typed turn, to the first text of the answer"),
     ("first_audio", "from the end of speech, or the typed turn, to the first audio of the answer"),
@@ -49,14 +49,17 @@ _COUNTS = (
     ("reordered_ms", "speech that arrived behind later speech"),
     ("resent_ms", "speech that the bridge said it sent again to a fresh session"),
     ("dropped_ms", "speech that the bridge said it gave up"),
-    ("errors", "error messages that callers got"),
+    ("errors", "error messages that callers got, but for those that only told them to wait"),
+    ("told_to_wait", "error messages that only said that what was sent is held: SESSION_NOT_READY, NO_SESSION_EXISTS"),
     ("error_window_violations", "errors that came within two seconds of the one before, to the same caller"),
     ("endings_without_error", "sockets that the bridge closed for a fault without saying which"),
     ("stale_events", "events of a generation that was over"),
     ("failed_connects", "calls that never got a socket, or no first frame"),
     ("failed_calls", "calls that got a socket and never a session"),
     ("unanswered_turns", "turns to which no answer came"),
-    ("reconnections", "sessions that were replaced after a loss"),
+    ("unfinished_turns", "turns whose answer was still under way when the caller hung up: no fault of anybody"),
+    ("passed_over_ms", "speech that was due while there was no session to speak to, or that the target did not take"),
+    ("reconnections", "sessions that a fresh one replaced, in the middle of a call"),
     ("unclean_ends", "calls that asked for their end and did not get it in good order"),
     ("dials", "sockets that the simulator saw opened"),
     ("dials_per_second_max", "the most of them in any second"),

@@ -17,7 +17,6 @@ class Ready:
     again: bool = False
     """It replaces one that was lost."""
     resent_ms: float = 0.0
-    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Answered:
     """A response is over."""
 
     failed: bool = False
+    cancelled: bool = False
+    """It was cut in upon: no answer, and none failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Complaint:
     code: str
     at: float | None
     """When the bridge says it sent it, in unix seconds; None where it does not say."""
+    ends: bool = False
+    """The session is over by it, and the socket is not: a client that wants one asks again."""
+    retryable: bool = True
+    wait_seconds: float = 0.0
+    """The least wait before that, where the bridge says one."""
 
 
 @dataclass(frozen=True, slots=True)

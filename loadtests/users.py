@@ -1,8 +1,10 @@
-"""Locust's users: callers that call, come back when they are lost, and hang up when the test ends."""
+"""Locust's users: callers, as Locust starts and stops them.
+
+Importing this patches the process, as importing Locust does.
+"""
 
 from __future__ import annotations
 
-import random
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,17 +13,16 @@ import gevent
 from locust import User, task
 
 from loadtests.behaviour import Behaviour
-from loadtests.call import Call, Fate, Where
+from loadtests.call import Where
+from loadtests.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadtests.meter import Meter
+    from loadtests.meter import Notes
 
-#: Waits of a good client that was lost: full jitter between nothing and a limit that doubles up to the last.
-_FIRST_WAIT, _LAST_WAIT = 0.5, 8.0
-#: Numbers of callers: each process has its own range of this many.
-_CALLERS_PER_PROCESS = 1_000_000
+#: Numbers of calls: each process has its own range of this many.
+_CALLS_PER_PROCESS = 1_000_000
 
 
 class CallUser(User):
@@ -30,18 +31,25 @@ class CallUser(User):
     abstract = True
     behaviour: ClassVar[Behaviour] = Behaviour()
     where: ClassVar[Where] = Where("ws://127.0.0.1:8765", "gpt-realtime-2.1")
-    meter: ClassVar[Meter]
+    meter: ClassVar[Notes]
+    """`Meter`, or for callers that are slow or rude on purpose `Apart(meter)`."""
     numbers: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._call: Call | None = None
-        self._random = random.Random()
+        self._caller = Caller(
+            where=self.where,
+            behaviour=self.behaviour,
+            notes=self.meter,
+            numbers=self.numbers,
+            clock=time.monotonic,
+            sleep=gevent.sleep,
+        )
 
     @classmethod
     def number_from(cls, process: int) -> None:
-        """Give this process's callers numbers that no other process uses."""
-        cls.numbers = count(process * _CALLERS_PER_PROCESS + 1)
+        """Give this process's calls numbers that no other process uses. On the base class: for all its users."""
+        cls.numbers = count(process * _CALLS_PER_PROCESS + 1)
 
     @property
     def is_leaving(self) -> bool:
@@ -50,36 +58,9 @@ class CallUser(User):
 
     def cut(self) -> None:
         """Break the call that is running, as a network does."""
-        if self._call is not None:
-            self._call.cut()
+        self._caller.cut()
 
     @task
     def be_a_caller(self) -> None:
-        """Call until told to end; come back, with growing pauses, when a call is lost."""
-        gevent.sleep(self._random.uniform(0, self.behaviour.spread_ms / 1000))
-        wait, lost_at = _FIRST_WAIT, None
-        while not self.is_leaving:
-            self._call = Call(self.where, self.behaviour, self.meter, next(self.numbers), lost_at=lost_at)
-            began = time.monotonic()
-            try:
-                fate = self._call.run(lambda: self.is_leaving)
-            finally:
-                call, self._call = self._call, None
-            if fate is Fate.DONE:
-                wait, lost_at = _FIRST_WAIT, None
-                continue
-            if not self.behaviour.comes_back:
-                self._idle()
-                return
-            lost_at = call.lost_at or began
-            wait = _FIRST_WAIT if fate is not Fate.REFUSED else min(_LAST_WAIT, wait * 2)
-            self._pause(self._random.uniform(0, wait))
-
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self.is_leaving:
-            gevent.sleep(min(0.2, max(0.0, until - time.monotonic())))
-
-    def _idle(self) -> None:
-        while not self.is_leaving:
-            gevent.sleep(0.2)
+        """Call until told to end. Locust's stop, asked or forced, ends the call that runs in good order."""
+        self._caller.live(lambda: self.is_leaving)

@@ -1,0 +1,146 @@
+"""The callers of a load test alone: how many of them a core can keep at the pace of speech, and how late they get.
+
+Run: python -m benchmarks.load_generator --callers 100 --chunk-ms 20 [--door native] [--seconds 10]. The callers are
+those of `sherpa-load`; before them, in another process, stands a bridge that only says everything back (`load_peer`).
+A third process does nothing but sleep and wake up: how late it is, is the machine's own share of their lateness.
+Exit code 1, and a plain word, when they could not keep their own pace: then other figures of such a run say nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+import gevent
+import psutil
+
+from loadtests.behaviour import Behaviour, Door
+from loadtests.call import Where
+from loadtests.caller import Caller
+from loadtests.meter import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A chunk that is later than the next one is due has lost the pace of speech.
+LATEST_MS = 20.0
+_SETTLE_SECONDS = 2.0
+#: Sleeps 2 ms at a time and says, in ms, how late it woke up at the 99th percentile.
+_SLEEPER = """
+import sys, time
+due, end, late = time.monotonic(), time.monotonic() + float(sys.argv[1]) - 0.3, []
+while due < end:
+    due += 0.002
+    time.sleep(max(0.0, due - time.monotonic()))
+    late.append(time.monotonic() - due)
+print(round(sorted(late)[int(len(late) * 0.99)] * 1000, 3), flush=True)
+"""
+
+
+def main() -> int:
+    """Measure one row."""
+    options = _options()
+    with _child("-m", "benchmarks.load_peer") as peer:
+        assert peer.stdout is not None
+        row = measure(int(peer.stdout.readline()), options)
+    print("  ".join(f"{name} {value}" for name, value in row.items()))
+    lag = row["pace_lag p99 ms"]
+    if not isinstance(lag, float) or lag > LATEST_MS:
+        print(f"these callers could not keep their own pace: p99 {lag} ms late, {LATEST_MS:g} is the most")
+        return 1
+    return 0
+
+
+def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
+    """Let the callers talk, and give what it cost."""
+    meter = Meter(fire=lambda **_: None)
+    gone: list[bool] = []
+    greenlets = [gevent.spawn(caller.live, lambda: bool(gone)) for caller in _callers(port, options, meter)]
+    gevent.sleep(_SETTLE_SECONDS)
+    meter.take()
+    own = psutil.Process()
+    used, began = _cpu(own), time.monotonic()
+    with _child("-c", _SLEEPER, str(options.seconds)) as sleeper:
+        gevent.sleep(options.seconds)
+        machine_ms = _said(sleeper)
+    used, took = _cpu(own) - used, time.monotonic() - began
+    meter.flush()
+    figures = meter.figures
+    chunks, echoes = figures.total("chunks") or 0, figures.total("first_audio")
+    row = {
+        "callers": options.callers,
+        "chunk_ms": options.chunk_ms,
+        "door": str(options.door),
+        "chunks/s": round(chunks / took),
+        "of": round(options.callers * 1000 / options.chunk_ms),
+        "pace_lag p50 ms": figures.percentile("pace_lag", 50),
+        "pace_lag p99 ms": figures.percentile("pace_lag", 99),
+        "machine p99 ms": machine_ms,
+        "cpu share": round(used / took, 3),
+        "us/chunk there and back": round(used / max(1, chunks) * 1e6, 1),
+        "callers/core": round(options.callers / (used / took)),
+        "answers begun": echoes,
+        "failed": (figures.total("failed_connects") or 0) + (figures.total("failed_calls") or 0),
+    }
+    gone.append(True)
+    gevent.joinall(greenlets, timeout=10)
+    assert all(greenlet.ready() for greenlet in greenlets), "callers must end when they are told to"
+    row["unclean"] = figures.total("unclean_ends") or 0
+    return row
+
+
+@contextmanager
+def _child(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE) as child:  # noqa: S603 - our own commands
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def _said(sleeper: subprocess.Popen[bytes]) -> float:
+    """Take the sleeper's figure. It ends about now; this process has nothing to measure any more while it waits."""
+    assert sleeper.stdout is not None
+    return float(sleeper.stdout.readline())
+
+
+def _callers(port: int, options: argparse.Namespace, meter: Meter) -> list[Caller]:
+    numbers = count(1)
+    behaviour = Behaviour(door=Door(options.door), chunk_ms=options.chunk_ms, binary_answers=True)
+    where = Where(f"ws://127.0.0.1:{port}", "gpt-realtime-2.1")
+    return [
+        Caller(
+            where=where,
+            behaviour=behaviour,
+            notes=meter,
+            numbers=numbers,
+            clock=time.monotonic,
+            sleep=gevent.sleep,
+            chance=Random(seed),
+        )
+        for seed in range(options.callers)
+    ]
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--callers", type=int, default=100)
+    parser.add_argument("--chunk-ms", type=int, choices=(20, 100), default=20)
+    parser.add_argument("--door", choices=[door.value for door in Door], default=Door.CLIENT.value)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

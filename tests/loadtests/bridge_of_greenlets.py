@@ -1,0 +1,157 @@
+"""A bridge for one test: a few lines of script behind a real WebSocket, on gevent, in the test's own process.
+
+The WebSocket is that of `websockets`, without I/O: another hand than the callers' own.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from websockets.frames import Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Callers of one test at most.
+_MOST = 50
+
+
+class Left(Exception):  # noqa: N818 - an end, no fault
+    """The caller's socket is over."""
+
+
+@dataclass
+class Guest:
+    """One caller's socket, as the bridge has it."""
+
+    stream: Any
+    protocol: ServerProtocol = field(default_factory=ServerProtocol)
+    path: str = ""
+    heard: list[str | bytes] = field(default_factory=list)
+    pongs: int = 0
+    closed_with: int | None = None
+
+    def greet(self) -> None:
+        """Take the upgrade."""
+        while True:
+            self._pump()
+            for event in self.protocol.events_received():
+                if isinstance(event, Request):
+                    self.path = event.path
+                    self.protocol.send_response(self.protocol.accept(event))
+                    self._flush()
+                    return
+
+    def say(self, kind: str, **fields: Any) -> None:
+        """Send a message."""
+        self.protocol.send_text(json.dumps({"type": kind, **fields}).encode())
+        self._flush()
+
+    def say_raw(self, data: bytes) -> None:
+        """Send bytes."""
+        self.protocol.send_binary(data)
+        self._flush()
+
+    def ping(self) -> None:
+        """Send a ping."""
+        self.protocol.send_ping(b"there?")
+        self._flush()
+
+    def close(self, code: int) -> None:
+        """Close in good form."""
+        self.protocol.send_close(code)
+        self._flush()
+
+    def hear(self) -> list[str | bytes]:
+        """Wait for frames; raises Left at the end."""
+        fresh: list[str | bytes] = []
+        while not fresh:
+            self._pump()
+            for frame in self.protocol.events_received():
+                match frame.opcode:  # type: ignore[union-attr]  # behind the upgrade there are frames only
+                    case Opcode.TEXT:
+                        fresh.append(frame.data.decode())  # type: ignore[union-attr]  # as above
+                    case Opcode.BINARY:
+                        fresh.append(bytes(frame.data))  # type: ignore[union-attr]  # as above
+                    case Opcode.PONG:
+                        self.pongs += 1
+                    case Opcode.CLOSE:
+                        self.closed_with = self.protocol.close_rcvd.code if self.protocol.close_rcvd else None
+                        self._flush()
+                        raise Left
+        self.heard.extend(fresh)
+        return fresh
+
+    def types(self) -> list[str]:
+        """Name the messages that were heard."""
+        return [json.loads(frame)["type"] for frame in self.heard if isinstance(frame, str)]
+
+    @property
+    def speech(self) -> bytes:
+        """All binary frames."""
+        return b"".join(frame for frame in self.heard if isinstance(frame, bytes))
+
+    def _pump(self) -> None:
+        data = self.stream.recv(65_536)
+        if not data:
+            raise Left
+        self.protocol.receive_data(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        for data in self.protocol.data_to_send():
+            if data:
+                self.stream.sendall(data)
+
+
+@dataclass
+class Bridge:
+    """It, and whom it had."""
+
+    url: str
+    guests: list[Guest] = field(default_factory=list)
+
+
+@contextmanager
+def bridge(script: Callable[[Guest], None]) -> Iterator[Bridge]:
+    """Serve on loopback for the length of the block; each caller meets the script."""
+    running = Bridge("")
+
+    def serve(stream: Any, _: Any) -> None:
+        guest = Guest(stream)
+        running.guests.append(guest)
+        with stream, suppress(Left, OSError):
+            guest.greet()
+            script(guest)
+
+    server = StreamServer(("127.0.0.1", 0), serve, spawn=Pool(_MOST))
+    server.start()
+    running.url = f"ws://127.0.0.1:{server.server_port}"
+    try:
+        yield running
+    finally:
+        server.stop(timeout=0.5)
+
+
+def good(guest: Guest) -> None:
+    """Be a good bridge: a session at once, a short answer to a sentence's silence, a goodbye in good order."""
+    guest.say("connected", clientId="c", protocol=1)
+    while True:
+        for frame in guest.hear():
+            if isinstance(frame, bytes):
+                continue
+            match json.loads(frame)["type"]:
+                case "create_session":
+                    guest.say("session_ready", generation=1)
+                case "text":
+                    guest.say("response.output_text.delta", delta="Yes.")
+                    guest.say("response.done", response={"status": "completed"})
+                case "end_session":
+                    guest.say("session_closed", reason="ended", generation=1)

@@ -1,0 +1,67 @@
+"""What a caller may expect of errors: one in two seconds, and one before each close for a fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.errors_seen import ErrorsSeen
+
+
+def seen(*stamps: float) -> ErrorsSeen:
+    errors = ErrorsSeen()
+    for at in stamps:
+        errors.note(at, "INVALID_MESSAGE")
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("stamps", "violations"),
+    [
+        ((), 0),
+        ((10.0,), 0),
+        ((10.0, 12.0, 14.0), 0),
+        ((10.0, 11.997), 0),
+        ((10.0, 11.9), 1),
+        ((10.0, 11.0, 12.0), 2),
+        ((10.0, 11.0, 13.5), 1),
+    ],
+)
+def test_two_errors_are_two_seconds_apart(stamps: tuple[float, ...], violations: int) -> None:
+    assert seen(*stamps).end(60.0) == violations
+
+
+def test_the_last_error_before_the_bridge_closes_may_come_early() -> None:
+    assert seen(10.0, 10.5).end(10.6) == 0
+    assert seen(10.0, 10.2, 10.5).end(10.6) == 1
+
+
+def test_an_early_error_is_not_excused_by_a_close_that_the_bridge_did_not_make() -> None:
+    assert seen(10.0, 10.5).end(10.6, by_bridge=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "over", "error", "explained"),
+    [
+        (1001, "draining", "", True),
+        (1000, "ended", "", True),
+        (1001, "", "", False),
+        (1011, "draining", "", False),
+        (None, "", "", False),
+        (1011, "", "CONNECTION_LOST", True),
+        (None, "", "CONNECTION_LOST", True),
+    ],
+)
+def test_a_close_needs_a_reason(code: int | None, over: str, error: str, *, explained: bool) -> None:
+    errors = ErrorsSeen()
+    if error:
+        errors.note(10.0, error)
+    assert errors.explains(code, over, 10.1) is explained
+
+
+def test_an_error_long_ago_explains_only_a_close_of_its_own_code() -> None:
+    errors = ErrorsSeen()
+    errors.note(10.0, "SLOW_CONSUMER")
+    assert errors.explains(1013, "", 30.0)
+    assert not errors.explains(1011, "", 30.0)
+    errors.note(40.0, "INVALID_MESSAGE")
+    assert not errors.explains(1013, "", 60.0)

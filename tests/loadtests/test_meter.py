@@ -1,0 +1,138 @@
+"""A meter: into the figures and to Locust; chunks are added up and lose nothing by it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from loadtests.figures import Figures
+from loadtests.meter import Apart, Meter, Spoken
+from loadtests.names import MEASURES
+
+
+class Clock:
+    """A clock that stands."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Locust:
+    """What Locust was told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    def __call__(self, **said: Any) -> None:
+        self.told.append(said)
+
+
+def meter_of() -> tuple[Meter, Clock, Locust]:
+    clock, locust = Clock(), Locust()
+    return Meter(fire=locust, clock=clock), clock, locust
+
+
+def test_a_duration_is_a_figure_and_a_row_on_locusts_page() -> None:
+    meter, clock, locust = meter_of()
+    clock.now += 3.5
+    meter.took("ready", 0.25)
+    assert meter.figures.by_second("ready")[3].count == 1
+    assert meter.figures.percentile("ready", 50) == pytest.approx(250, rel=0.002)
+    (said,) = locust.told
+    assert (said["name"], said["response_time"], said["exception"]) == ("ready", 250, None)
+
+
+def test_a_failure_is_counted_and_told_with_its_reason() -> None:
+    meter, _, locust = meter_of()
+    why = ConnectionError("HTTP 503")
+    meter.failed_at("failed_connects", why, 0.1)
+    assert meter.figures.total("failed_connects") == 1
+    assert locust.told[0]["exception"] is why
+
+
+def test_an_error_message_is_counted_and_is_no_failure_to_locust() -> None:
+    meter, _, locust = meter_of()
+    meter.complained("INVALID_MESSAGE")
+    assert meter.figures.total("errors") == 1
+    assert locust.told[0]["exception"] is None
+    assert locust.told[0]["response_time"] is None
+
+
+@pytest.mark.parametrize("code", ["SESSION_NOT_READY", "NO_SESSION_EXISTS", "session_not_ready"])
+def test_being_told_to_wait_is_no_error(code: str) -> None:
+    meter, _, _ = meter_of()
+    meter.complained(code)
+    assert (meter.figures.total("errors"), meter.figures.total("told_to_wait")) == (None, 1)
+
+
+def test_chunks_come_to_the_figures_in_their_second_and_their_phase() -> None:
+    meter, _, _ = meter_of()
+    for at in (100.1, 100.9, 101.0):
+        meter.sent_chunk(20, 0.0015, at)
+    meter.figures.phase = "storm"
+    meter.sent_chunk(100, 0.5, 101.2)
+    meter.flush()
+    figures = meter.figures
+    assert figures.counts_by_second("chunks") == {0: 2, 1: 2}
+    assert figures.total("sent_ms", "") == 60
+    assert figures.total("sent_ms", "storm") == 100
+    assert figures.percentile("pace_lag", 99, "") == pytest.approx(1.5, abs=0.11)
+    assert figures.percentile("pace_lag", 99, "storm") == pytest.approx(500, abs=2.1)
+    assert figures.phase == "storm"
+
+
+def test_however_scattered_lateness_is_a_second_of_it_is_few_numbers() -> None:
+    meter, _, _ = meter_of()
+    for step in range(100_000):
+        meter.sent_chunk(20, step / 100_000, 100.0)
+    assert len(meter.chunks_at(100.0).lags) < 750
+    meter.flush()
+    assert meter.figures.total("pace_lag") == 100_000
+
+
+def test_taking_gives_everything_once_and_the_next_piece_begins_with_nothing() -> None:
+    meter, _, _ = meter_of()
+    meter.sent_chunk(20, 0.0, 100.0)
+    meter.spoke(Spoken(7, 20, whole=True, resent_ms=40.0))
+    meter.pulse.ready += 2
+    wire = json.loads(json.dumps(meter.take()))
+    assert wire["spoken"] == [[7, 20, True, 40.0]]
+    assert wire["pulse"] == {"ready": 2, "failed": 0}
+    master = Figures()
+    master.merge(wire["figures"])
+    assert master.total("chunks") == 1
+    again = meter.take()
+    assert (again["spoken"], again["pulse"]) == ([], {"ready": 0, "failed": 0})
+    assert again["figures"]["counts"] == []
+
+
+def test_those_apart_count_and_how_long_they_take_does_not() -> None:
+    meter, _, locust = meter_of()
+    apart = Apart(meter)
+    apart.took("turn", 60.0)
+    apart.sent_chunk(20, 9.0, 100.0)
+    apart.counted("turns")
+    apart.complained("SLOW_CONSUMER")
+    apart.failed_at("failed_calls", TimeoutError(), 1.0)
+    apart.spoke(Spoken(1, 20, whole=True))
+    apart.pulse.failed += 1
+    wire = meter.take()
+    assert wire["pulse"]["failed"] == 1
+    assert len(wire["spoken"]) == 1
+    assert wire["figures"]["durations"] == []
+    assert {name for _, name, _ in wire["figures"]["counts"]} == {
+        "chunks",
+        "sent_ms",
+        "turns",
+        "errors",
+        "failed_calls",
+    }
+    assert "turn" not in {said["name"] for said in locust.told}
+
+
+def test_what_a_meter_names_is_a_measure() -> None:
+    assert {"chunks", "sent_ms", "pace_lag", "errors"} <= set(MEASURES)

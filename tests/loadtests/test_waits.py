@@ -1,0 +1,38 @@
+"""Waits between attempts: they grow, they differ, and they obey the target."""
+
+from __future__ import annotations
+
+from random import Random
+
+from loadtests.waits import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Waits
+
+
+class Most(Random):
+    """Chance that always gives the most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
+def test_waits_double_up_to_the_last() -> None:
+    waits = Waits(Most())
+    assert [waits.next_seconds() for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, LAST_SECONDS]
+
+
+def test_what_the_target_asks_for_is_the_least() -> None:
+    waits = Waits(Most())
+    assert waits.next_seconds(at_least=3.0) == 3.0
+    assert waits.next_seconds(at_least=0.1) == 1.0
+
+
+def test_callers_do_not_wait_in_step() -> None:
+    assert len({Waits(Random(seed)).next_seconds() for seed in range(50)}) == 50
+
+
+def test_only_behind_a_good_session_waits_are_short_again() -> None:
+    waits = Waits(Most())
+    waits.next_seconds()
+    waits.held(GOOD_SECONDS - 0.1)
+    assert waits.next_seconds() == 2 * FIRST_SECONDS
+    waits.held(GOOD_SECONDS)
+    assert waits.next_seconds() == FIRST_SECONDS
