@@ -109,6 +109,8 @@ def make_target(
     if config.api_key.value is None:
         raise ConfigError("no key: there is nothing to look at without one")
     azure = None if config.azure.source == "default" else config.azure.value
+    if azure and config.base_url.source == "default":  # the public API is not Azure's: it must not get Azure's key
+        raise ConfigError(f"{config.azure.source}: name the resource too: --base-url https://RESOURCE.openai.azure.com")
     dialect = Dialect.BETA if config.dialect.value is DialectChoice.BETA else Dialect.GA
     try:
         base = normalize_base_url(config.base_url.value, azure=azure, dialect=dialect)

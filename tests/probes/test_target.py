@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.config import ConfigError
+from bridge.config import ConfigError, Flags, read_config
 from bridge.protocol.dialects import Dialect
+from probes.redact import Secrets
+from probes.target import make_target
 
 At = Callable[..., Any]
 
@@ -40,6 +43,19 @@ def test_an_address_that_is_none_is_refused_in_plain_words(at: At, base_url: str
 def test_the_head_names_address_model_and_key_without_showing_it(at: At) -> None:
     described = [e.value for e in at("https://api.openai.com/v1/").described()]
     assert described == ["https://api.openai.com/v1", "gpt-realtime-2.1", "key sk-…KLMN (OPENAI_API_KEY)"]
+
+
+@pytest.mark.parametrize("base_url", ["https://mine.openai.azure.com", "https://gateway.example.com/v1"])
+def test_azure_is_reached_where_its_resource_or_a_gateway_is_named(base_url: str) -> None:
+    flags, environment = Flags(azure=True, base_url=base_url), {"OPENAI_API_KEY": "sk-x"}
+    config = read_config(flags, environment, Path(), with_key=True)
+    assert make_target(config, environment, secrets=Secrets()).upstream.azure
+
+
+def test_azures_key_never_goes_to_the_public_api_for_want_of_an_address() -> None:
+    config = read_config(Flags(azure=True), {"OPENAI_API_KEY": "sk-x"}, Path(), with_key=True)
+    with pytest.raises(ConfigError, match=r"^--azure: .* --base-url https://RESOURCE\.openai\.azure\.com$"):
+        make_target(config, {}, secrets=Secrets())
 
 
 def test_a_dialect_that_was_asked_for_is_named(at: At) -> None:
