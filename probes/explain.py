@@ -31,6 +31,9 @@ _PLACES = {
 }
 #: A number looks like one that is known when it differs from it by no more than this.
 _NEAR_NUMBER = 10
+#: Close codes and statuses have no more digits than this; what is longer is no number that anybody could know.
+_MOST_DIGITS = 9
+_PASSED = "OK"
 _BY_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 
@@ -63,7 +66,7 @@ def explain(code: str) -> list[Meaning]:
 def near(code: str) -> str:
     """End the message about an unknown code: the known one that looks most like it, or the numbers that there are."""
     if code.strip().isdecimal():
-        return _near_number(int(code))
+        return _near_number(int(code.strip()[: _MOST_DIGITS + 1]))
     folded = {name.casefold(): name for name in known_codes()}
     close = get_close_matches(code.strip().casefold(), folded, n=1)
     return f": did you mean {folded[close[0]]}?" if close else ""
@@ -71,8 +74,9 @@ def near(code: str) -> str:
 
 def known_codes() -> tuple[str, ...]:
     """Name every code in words: error codes, findings, and their slugs alone."""
-    slugs = [*(refusal.slug for refusal in every_refusal()), *(problem.slug for problem in PROBLEMS.values())]
-    return (*ERROR_CODES, *slugs, *PROBLEMS, *(f"ACCESS-{slug}" for slug in slugs))
+    refusals = [refusal.slug for refusal in every_refusal()]
+    problems = [problem.slug for problem in PROBLEMS.values() if problem.slug != _PASSED]
+    return (*ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
 
 
 def _near_number(number: int) -> str:
@@ -89,7 +93,7 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def _refusals(code: str) -> Iterator[Refusal]:
     if code.isdecimal():
-        number = int(code)
+        number = int(code[: _MOST_DIGITS + 1])
         if number in CLOSE_CODES:
             yield CLOSE_CODES[number]
         yield from (refusal for (_, status), refusal in STATUSES.items() if status == number)
@@ -106,7 +110,9 @@ def _without_probe(code: str) -> str:
 
 
 def _is_named(problem: Problem, code: str) -> bool:
-    """Say whether this is meant: what access met first, others share under their own name."""
+    """Say whether this is meant: by its slug alone, or as what access met first and others share under their name."""
+    if code == problem.slug:
+        return code != _PASSED  # which every check can be called
     return code == problem.code or (problem.probe == "access" and _without_probe(code) == problem.slug)
 
 
@@ -171,7 +177,8 @@ def render(code: str, meanings: list[Meaning], width: int = 80) -> str:
             ("retry", retry[meaning.retryable]),
             ("known", meaning.source or ""),
         )
-        lines = wrapped(f"{meaning.slug}  {meaning.title}", width, "", "  ")
+        name = code.upper() if code.upper().endswith(f"-{meaning.slug}") else meaning.slug
+        lines = wrapped(f"{name}  {meaning.title}", width, "", "  ")
         for label, text in rows:
             lines += wrapped(text, width, f"  {label:7}", " " * 9)
         blocks.append("\n".join(lines))

@@ -17,7 +17,7 @@ from probes.auth_forms import FORMS, Form
 from probes.bridge import ROWS
 from probes.check_names import CHECK_NAMES
 from probes.cli import cli
-from probes.explain import explain, near, render
+from probes.explain import explain, known_codes, near, render
 from probes.findings import slug_of
 from probes.problem_table import PROBLEMS
 
@@ -134,6 +134,27 @@ def test_a_number_far_from_all_others_is_answered_with_those_there_are() -> None
     told = near("9999")
     assert "close codes: 1000, " in told
     assert " 4004; HTTP statuses: 200, " in told
+
+
+@pytest.mark.parametrize("code", sorted(set(known_codes())))
+def test_every_code_that_is_offered_is_explained(code: str) -> None:
+    assert explain(code) != []
+
+
+@pytest.mark.parametrize("typed", ["beta-header", "BETA-HEADER", "LINT-BETA-HEADER", "lint-beta-header"])
+def test_a_lint_rule_is_explained_by_the_id_that_lint_prints(typed: str) -> None:
+    assert [meaning.seen_as for meaning in explain(typed)] == [("finding LINT-BETA-HEADER",)]
+
+
+def test_a_finding_is_explained_under_the_name_that_was_asked_for() -> None:
+    assert render("access-no-quota", explain("access-no-quota")).startswith("ACCESS-NO-QUOTA  ")
+    assert render("insufficient_quota", explain("insufficient_quota")).startswith("NO-QUOTA  ")
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "0" * 5000, " 4000" + "0" * 5000])
+def test_a_number_longer_than_any_is_answered_like_any_other(code: str) -> None:
+    assert explain(code) == []
+    assert near(code)
 
 
 def test_json_holds_cause_and_fix() -> None:
