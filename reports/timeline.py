@@ -89,7 +89,9 @@ def line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
         text.append(many, style="dim")
         left -= len(many)
     detail = plain(moment.detail.strip())
+    between = ", " if moment.count > 1 else " "
+    left -= len(between) - 1
     if detail and left >= min(_READABLE, columns(detail)):
-        text.append(" " + cut(detail, left), style="dim")
+        text.append(between + cut(detail, left), style="dim")
     text.rstrip()
     return text

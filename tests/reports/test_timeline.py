@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reports.model import Moment, Timeline
@@ -65,6 +67,15 @@ def test_a_whole_timeline_stands_under_its_name_and_is_folded() -> None:
         "   0.100 s  <- session.created",
         "   0.200 s  <- response.text.delta x9 in 800 ms",
     ]
+
+
+def test_what_a_stream_held_is_set_off_from_how_long_it_took() -> None:
+    sent = moment(0.1, "input_audio_buffer.append", "140 ms of audio", who="client")
+    many = replace(sent, count=7, until=0.22)
+    assert line(many, 80, 26).plain.endswith(" x7 in 120 ms, 140 ms of audio")
+    for width in range(40, 90):
+        assert len(line(many, width, 26).plain) <= max(width, 55)
+        assert not line(many, width, 26).plain.endswith(",")
 
 
 def test_a_timeline_in_which_nothing_happened_says_so() -> None:
