@@ -22,6 +22,7 @@ from bridge.protocol.refusals import (
 )
 from probes import problems_bridge as bridge
 from probes import problems_bridge_codes as codes
+from probes.bridge_target import CLIENT_PATH, NATIVE_PATH, Door
 from probes.findings import seen
 from probes.network import trouble
 
@@ -52,6 +53,10 @@ _BY_STATUS: Mapping[int, Problem] = {
     404: bridge.NOT_FOUND,
     503: codes.SERVER_BUSY,
     **dict.fromkeys((200, 204, 405, 426, 501), bridge.NOT_A_BRIDGE),
+}
+_OTHER_DOORS: Mapping[Door, tuple[str, str]] = {
+    Door.CLIENT: ("If it speaks the service's own events", NATIVE_PATH),
+    Door.NATIVE: ("If it speaks the client protocol", CLIENT_PATH),
 }
 _BY_CODE: Mapping[str, Problem] = {
     "UNAUTHORIZED": bridge.UNAUTHORIZED,
@@ -94,16 +99,26 @@ def upgrade_refused(row: Row, target: BridgeTarget, refused: HandshakeRefused) -
     error = said.get("error") if isinstance(said.get("error"), dict) else said
     code = str((error or {}).get("code") or "")
     words = str((error or {}).get("detail") or (error or {}).get("message") or "")
-    evidence = [seen("", target.secrets.shown(f"HTTP {refused.status} {code or _start(refused.body)}".strip(), 120))]
+    start = code or ("" if words else _start(refused.body))
+    evidence = [seen("", target.secrets.shown(f"HTTP {refused.status} {start}".strip(), 120))]
     evidence += [seen("message", target.secrets.shown(words, 300))] if words else []
     lower = [(name.lower(), value) for name, value in refused.headers]
     evidence += [seen(name, target.secrets.shown(value, 200)) for name, value in lower if name in _TELLING][:6]
     evidence += [seen("token", "none was sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
     evidence += proxy_evidence(target)
     known = _BY_CODE.get(code.upper()) or _BY_STATUS.get(refused.status)
+    if known is bridge.NOT_FOUND:
+        return row.problem(known, *evidence, fix=_other_paths(target))
     if known is not None:
         return row.problem(known, *evidence)
     return in_words_of_bridges(row.refused(refusal_for_status(Where.HANDSHAKE, refused.status, None), *evidence))
+
+
+def _other_paths(target: BridgeTarget) -> str:
+    """Say what to type where nothing is known under this path: the address of the other door, or one's own."""
+    base = f"{target.endpoint.scheme}://{target.endpoint.authority}"
+    words, path = _OTHER_DOORS[target.door]
+    return f"{words}: sherpa-probe bridge --url {base}{path}\nIf it is mounted elsewhere: give its whole path in --url"
 
 
 def hung_up(row: Row, target: BridgeTarget, closed: LinkClosed) -> Finding:

@@ -209,9 +209,10 @@ AUDIO_DAMAGED = _Bridge(
 )
 TRACER_UNSEEN = _Bridge(
     "TRACER-UNSEEN",
-    "Whether every millisecond arrived cannot be told here",
+    "Whether every millisecond arrived can be told only by an upstream that echoes",
     "The service behind this bridge does not say which audio it received; only a turn and its answer were seen.",
-    "Start the bridge on a simulator that echoes, and look again: sherpa-sim serve --scenario echo",
+    "Start the bridge on a simulator that echoes, and look again: sherpa-sim serve --scenario echo\n"
+    "The reference bridge has one built in: sherpa-bridge serve --simulate echo",
     severity=Severity.INFO,
 )
 

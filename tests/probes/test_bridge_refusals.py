@@ -22,6 +22,25 @@ def target() -> BridgeTarget:
     return make_bridge_target("localhost:1", None, config(), secrets=Secrets(), environment={})
 
 
+@pytest.mark.parametrize(
+    ("tried", "other"),
+    [
+        ("ws://localhost:1", "sherpa-probe bridge --url ws://localhost:1/v1/realtime"),
+        (
+            "wss://voice.example.com/v1/realtime",
+            "sherpa-probe bridge --url wss://voice.example.com/api/openai/realtime",
+        ),
+    ],
+)
+def test_where_nothing_is_known_under_a_path_the_other_door_is_named(tried: str, other: str) -> None:
+    there = make_bridge_target(tried, None, config(), secrets=Secrets(), environment={})
+    body = b'{"error": {"message": "Invalid URL (GET /somewhere)"}}'
+    finding = upgrade_refused(ROW, there, HandshakeRefused(404, (), body))
+    assert finding.code == "BRIDGE-NOT-FOUND"
+    assert finding.fix.splitlines()[0].endswith(f": {other}")
+    assert [evidence.value for evidence in finding.evidence] == ["HTTP 404", "Invalid URL (GET /somewhere)"]
+
+
 def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade() -> None:
     assert set(ClientCode) - CODES.keys() == {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED}
 
