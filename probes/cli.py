@@ -33,12 +33,24 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
+def _question(command: click.Command) -> str:
+    """Give the first paragraph of a command's help: click alone would cut it where a line ends."""
+    return " ".join((command.help or "").partition("\n\n")[0].split())
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Find out why a voice assistant on the Realtime API does not work, before its users do."""
@@ -48,6 +60,7 @@ def cli(context: click.Context) -> None:
 
 
 for _command in (*cli_online.COMMANDS, *cli_offline.COMMANDS):
+    _command.short_help = _question(_command)
     cli.add_command(_command)
 
 
@@ -105,7 +118,7 @@ def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
         case click.ClickException():
             return wrong_usage(tool, USAGE_ERROR, error.format_message(), f"{tool} --help")
         case UsageError():
-            return wrong_usage(tool, USAGE_ERROR, str(error), f"{tool} --help")
+            return wrong_usage(tool, USAGE_ERROR, str(error), error.fix or f"{tool} --help")
         case ConfigError():
             return wrong_usage(tool, CONFIG_ERROR, str(error), _without_the_file(tool, str(error)))
         case OSError() if error.errno == ENOSPC:  # click itself could not write: --help, --version

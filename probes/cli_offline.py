@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.cli_options import NAME, OFFLINE, PROBE, completing, finish_offline, options_from, with_options
+from probes.cli_options import NAME, OFFLINE, SETTINGS, completing, finish_offline, options_from, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ def explain(code: str, json_: bool) -> None:
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(SETTINGS)
 def config(**said: Any) -> None:
     """Show every setting, where its value came from, and nothing that is secret."""
     from probes.command import check_scenario
@@ -62,7 +62,7 @@ def _rules() -> Iterable[str]:
 
 @click.command()
 @with_options(OFFLINE)
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--fix", is_flag=True, help="Mend what can be mended mechanically.")
 @click.option(
     "--select", metavar="RULE", multiple=True, shell_complete=completing(_rules), help="Only this rule; repeatable."
@@ -72,7 +72,7 @@ def _rules() -> Iterable[str]:
 )
 @click.option("--list", "list_", is_flag=True, help="Show all rules, and look at nothing.")
 def lint(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     fix: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -98,11 +98,13 @@ def lint(
         return
     if not paths:
         raise UsageError(f"what shall be looked at? {NAME} lint PATH...")
+    if not all(paths):  # to Python it is the folder here, but nobody means that who wrote "$DIR"
+        raise UsageError("an empty PATH was given; this folder is written as .")
     from probes.lint.lint import lint as look
 
     options = options_from(said, errors_are_usage=True)
-    files = Files(tuple(Evidence("path", str(path)) for path in paths))
-    told = partial(look, paths, select=select, ignore=ignore, fix=fix)
+    files = Files(tuple(Evidence("path", path) for path in paths))
+    told = partial(look, tuple(map(Path, paths)), select=select, ignore=ignore, fix=fix)
     finish_offline("lint", without_subject(told), options, files)
 
 

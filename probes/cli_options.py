@@ -60,7 +60,10 @@ _UPSTREAM: tuple[Callable[[Any], Any], ...] = (
     click.option("--project", metavar="ID", help="[env OPENAI_PROJECT_ID]"),
     click.option("--azure/--no-azure", default=None, help="Azure OpenAI: api-key header, deployment names."),
     click.option(
-        "--dialect", metavar="auto|ga|beta", help="The dialect to ask for [default auto: ga, take what comes]."
+        "--dialect",
+        metavar="auto|ga|beta",
+        shell_complete=completing(lambda: ("auto", "ga", "beta")),
+        help="The dialect to ask for [default auto: ga, take what comes].",
     ),
     click.option(
         "--model",
@@ -101,6 +104,8 @@ _VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show what was see
 PROBE: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, *_RESULT, _CONFIG, _VERBOSE)
 #: For the watch, which shows lines and no report.
 WATCH: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _STRICT, _CONFIG, _VERBOSE)
+#: For showing the settings, which is no report.
+SETTINGS: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _CONFIG)
 #: For commands that only look at files.
 OFFLINE: tuple[Callable[[Any], Any], ...] = (*_RESULT, _VERBOSE)
 #: For what looks at a bridge.

@@ -196,7 +196,8 @@ def check_scenario(name: str | None) -> None:
     from bridge.simulator.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help go without it
 
     if name not in SCENARIOS:
-        raise UsageError(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
+        near = did_you_mean(name, SCENARIOS)
+        raise UsageError(f"--simulate: there is no scenario {name!r}{near}", "All of them: sherpa-sim list")
 
 
 def reserve_all(wanted: Sequence[str]) -> tuple[ReportFile, ...]:

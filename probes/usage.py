@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The command was called wrongly, or with a file that is not what it must be; one plain line says how."""
+    """The command was called wrongly, or with a file that is not what it must be; one plain line says how.
+
+    `fix` is what to type then, where that is something else than the command's own `--help`.
+    """
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 def usage_error_in(error: BaseException) -> UsageError | None:

@@ -41,6 +41,7 @@ _MOST_CONNECTIONS = 64
 _LONGEST_SECONDS = 120.0
 #: So much earlier than the scrape gives up it gets its answer.
 _MARGIN_SECONDS = 0.5
+_PORT_DIGITS = 5
 _WAITS = "x-prometheus-scrape-timeout-seconds"
 _LIMITS = Limits(head_bytes=16 * 1024, body_bytes=4 * 1024)
 
@@ -167,8 +168,8 @@ def parse_listen(text: str) -> Listen:
     """Read `HOST:PORT`, `:PORT` or `PORT`; without a host it is this machine alone. Raises UsageError."""
     host, _, port = text.rpartition(":")
     bare = ":" in host and not host.startswith("[")
-    if bare or not (port.isascii() and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004 - the last port
-        raise UsageError(f"--listen: {text!r} is not HOST:PORT; write for example --listen 127.0.0.1:9115")
+    if bare or not (port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS and int(port) <= 65535):  # noqa: PLR2004 - the last port
+        raise UsageError(f"--listen: {text!r} is not HOST:PORT; write for example --listen 127.0.0.1:9464")
     return Listen(host.strip("[]") or "127.0.0.1", int(port))
 
 

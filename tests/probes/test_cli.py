@@ -53,6 +53,21 @@ def test_a_healthy_service_is_a_page_and_exit_code_0(sherpa: Any) -> None:
     assert re.search(r"8 passed in \d\.\d\d s +exit 0\n$", out)
 
 
+def test_a_rehearsed_refusal_names_the_place_where_keys_are_kept(sherpa: Any) -> None:
+    code, out, _ = sherpa("access", "--simulate", "invalid-key")
+    assert code == 1
+    assert "put a valid one into OPENAI_API_KEY" in " ".join(out.split())
+
+
+def test_an_empty_path_is_not_the_folder_here(sherpa: Any, tmp_path: Path) -> None:
+    source = tmp_path / "a.py"
+    source.write_text('headers = {"OpenAI-Beta": "realtime=v1", "a": "b"}\n')
+    code, out, err = sherpa("lint", "--fix", "")
+    assert (code, out) == (2, "")
+    assert "this folder is written as ." in " ".join(err.split())
+    assert "OpenAI-Beta" in source.read_text()
+
+
 def test_the_simulator_is_reached_whatever_proxy_the_environment_names(
     sherpa: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +251,23 @@ def test_every_probe_has_its_command_and_answers_a_question(sherpa: Any) -> None
         assert {"--base-url", "--api-key-env", "--api-key-file", "--simulate", "--report", "--json", "--strict"} <= set(
             re.findall(r"--[a-z-]+", out)
         )
+
+
+def test_the_first_screen_cuts_no_commands_question_off(sherpa: Any) -> None:
+    _, page, _ = sherpa("--help")
+    assert "..." not in page.partition("Commands:")[2]
+    told = " ".join(page.split())
+    assert all(" ".join((command.help or "").partition("\n\n")[0].split()) in told for command in cli.commands.values())
+
+
+def test_an_unknown_scenario_leads_to_the_list_of_all(sherpa: Any) -> None:
+    assert sherpa("access", "--simulate", "noquota")[2].splitlines()[-1] == "  All of them: sherpa-sim list"
+
+
+def test_settings_are_shown_and_not_reported(sherpa: Any) -> None:
+    code, _, err = sherpa("config", "--report", "json=settings.json")
+    assert code == 2
+    assert "No such option '--report'" in err
 
 
 def test_no_option_takes_a_key(sherpa: Any) -> None:

@@ -54,7 +54,7 @@ def test_the_report_file_holds_what_is_shown_with_the_same_exit_code(tmp_path: P
     [
         ("json", "is not FORMAT=PATH"),
         ("json=", "is not FORMAT=PATH"),
-        ("jsn=x", "did you mean json?"),
+        ("jsn=x", "did you mean json"),
         ("papyrus=x", "there are: json"),
     ],
 )

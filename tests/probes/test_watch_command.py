@@ -73,7 +73,7 @@ def test_it_says_where_it_listens(tmp_path: Path) -> None:
         ({"every": float("nan")}, "--every"),
         ({"count": 0}, "--count: must be 1 or more"),
         ({"modules": ("bridg",)}, "--module: there is no module 'bridg'"),
-        ({"simulate": "goood"}, "--simulate: there is no scenario"),
+        ({"simulate": "goood"}, "--simulate: there is no scenario 'goood'; did you mean good"),
         ({"listen": "here"}, "--listen"),
         ({"targets": ("a=https://x/v1",)}, "does not go with --simulate"),
         ({"targets": ("a=https://x/v1",), "simulate": None}, "it goes with --listen"),
