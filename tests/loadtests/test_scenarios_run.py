@@ -66,7 +66,7 @@ RED = [
     Case("thundering-herd", Defect.HIDES_THE_END, "endings_without_error"),
     Case("thundering-herd", Defect.NO_BACKOFF, "dials_per_second_max@outage"),
     Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb"),
-    Case("expiry", Defect.NO_ROLLOVER, "lost_ms"),
+    Case("expiry", Defect.NO_ROLLOVER, "errors"),
     Case("barge-in", Defect.SHOWS_RACES, "errors"),
     Case("deploy", Defect.NO_DRAIN, "endings_without_error"),
     Case("soak", Defect.LEAKS_SESSIONS, "sessions_left"),
