@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
+from loadtests.names import PEAKS
+
 #: Histograms count microseconds from one to an hour: three digits for totals, two for the plot of a second.
 _LEAST, _MOST = 1, 3_600_000_000
 _DIGITS, _PLOT_DIGITS = 3, 2
@@ -87,11 +89,13 @@ class Figures:
         return None if whole is None else whole.get_value_at_percentile(percentile) / _US_PER_MS
 
     def total(self, name: str, phase: str | None = None) -> float | None:
-        """Give a count's sum, or how many durations there were; None where nothing was counted."""
+        """Give a count's sum (a peak's highest), or how many durations there were; None where nothing was counted."""
         whole = self.histogram(name, phase)
         if whole is not None:
             return float(whole.get_total_count())
         parts = [amount for (at, known), amount in self._counts.items() if known == name and phase in (None, at)]
+        if name in PEAKS:
+            return max(parts, default=None)
         return sum(parts) if parts else None
 
     def by_second(self, name: str) -> dict[int, Second]:

@@ -58,7 +58,7 @@ _COUNTS = (
     ("failed_calls", "calls that got a socket and never a session"),
     ("unanswered_turns", "turns to which no answer came"),
     ("unfinished_turns", "turns whose answer was still under way when the caller hung up: no fault of anybody"),
-    ("passed_over_ms", "speech that was due while there was no session to speak to, or that the target did not take"),
+    ("passed_over_ms", "speech that was due while there was no session to speak to, or that could not go out in time"),
     ("reconnections", "sessions that a fresh one replaced, in the middle of a call"),
     ("unclean_ends", "calls that asked for their end and did not get it in good order"),
     ("dials", "sockets that the simulator saw opened"),
@@ -66,6 +66,9 @@ _COUNTS = (
     ("sessions_left", "sockets upstream that are still open after every call has ended"),
     ("memory_grown_mb", "by how many MB the bridge's memory grew, from its first steady moment to its highest"),
 )
+
+#: Counts that are a peak: of several phases the highest stands for the run, not their sum.
+PEAKS = frozenset({"dials_per_second_max"})
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure

@@ -91,3 +91,13 @@ def test_durations_out_of_range_are_kept_at_its_ends() -> None:
     figures.duration("turn", 1e12, 0)
     assert figures.total("turn") == 2
     assert 3_590_000 < (figures.percentile("turn", 100) or 0) < 3_610_000
+
+
+def test_a_peak_is_the_highest_of_its_phases_and_no_sum() -> None:
+    figures = Figures()
+    for phase, most in (("", 5), ("storm", 9), ("calm", 2)):
+        figures.phase = phase
+        figures.count("dials_per_second_max", most, 1.0)
+    assert figures.total("dials_per_second_max") == 9
+    assert figures.total("dials_per_second_max", "calm") == 2
+    assert Figures().total("dials_per_second_max") is None
