@@ -248,7 +248,7 @@ def _ends_on_error(g: Grammar) -> Shape:
     close = call_of(g, looks_like(r"(?i)(?:ws|socket|openai\w*|upstream|connection|conn)\??\.close$"))
     if g is SCRIPT:
         case = all_of(
-            {"kind": "switch_case", "has": {"field": "value", **literal(g, "error")}}, within(_realtime_switch())
+            {"kind": "switch_case", "has": {"field": "value", **literal(g, "error")}}, within(_any_realtime_switch())
         )
         return all_of(close, _straight_in(case, ("if_statement", *SCRIPT.functions)))
     block = {"kind": "block", "inside": {**_error_test(), "field": "consequence"}}
@@ -260,6 +260,13 @@ def _error_test() -> Shape:
         kind("if_statement", "elif_clause"),
         {"has": {"field": "condition", "regex": r"(?:type|kind)\W*\s*==\s*['\"]error['\"]$"}},
     )
+
+
+def _any_realtime_switch() -> Shape:
+    """A switch over events, whichever of them it knows."""
+    name = r"(?:response|session|input_audio_buffer|conversation\.item)\.[a-z_.]+"
+    value = {"field": "value", **text(SCRIPT, quoted(name))}
+    return all_of(kind("switch_statement"), deep({"kind": "switch_case", "has": value}))
 
 
 def _straight_in(shape: Shape, stops: tuple[str, ...]) -> Shape:

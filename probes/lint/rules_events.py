@@ -111,13 +111,31 @@ def _sent_upstream(g: Grammar, value: Shape) -> Shape:
     return all_of(one_of(named, _opened_here(g, "send|send_text|send_str")), child(arguments))
 
 
+_SERVICE = r"wss://api\.openai\.com/v1/realtime"
+
+
+def _of_a_named_address(g: Grammar) -> Shape:
+    """The arguments of a call whose first one is a name that this file gives to the service's address."""
+    kept, name, value = ("variable_declarator", "name", "value") if g is SCRIPT else ("assignment", "left", "right")
+    address = {"has": {"field": value, **all_of(kind(*g.texts), looks_like(_SERVICE))}}
+    named = {"kind": kept, "all": [{"has": {"field": name, "pattern": "$ADDRESS"}}, address]}
+    first = {"has": {"nthChild": 1, "kind": "identifier", "pattern": "$ADDRESS"}}
+    # No in_file: this stands within one, for few calls, and the name must be the call's own.
+    whole = {"inside": {**all_of(kind("program" if g is SCRIPT else "module"), deep(named)), "stopBy": "end"}}
+    return all_of(kind("arguments" if g is SCRIPT else "argument_list"), first, whole)
+
+
 def _opened_here(g: Grammar, verbs: str) -> Shape:
     """A call on a variable that holds a socket to the public service."""
     if g is SCRIPT:
-        socket = {"has": {"field": "value", "kind": "new_expression", "regex": r"wss://api\.openai\.com/v1/realtime"}}
+        plain = {"kind": "new_expression", "regex": _SERVICE}
+        by_name = all_of(kind("new_expression"), child(_of_a_named_address(g)))
+        socket = {"has": {"field": "value", **one_of(plain, by_name)}}
         made = {"kind": "variable_declarator", "all": [{"has": {"field": "name", "pattern": "$SAME"}}, socket]}
     else:
-        url = {"regex": r"connect\(\s*f?[\"']wss://api\.openai\.com/v1/realtime"}
+        plain = {"regex": rf"connect\(\s*f?[\"']{_SERVICE}"}
+        connect = all_of(call_of(g, looks_like(r"(?:^|\.)connect$")), child(_of_a_named_address(g)))
+        url = one_of(plain, child(connect))
         made = {"kind": "as_pattern", "all": [url, child({"kind": "as_pattern_target", "has": {"pattern": "$SAME"}})]}
     member = {
         "kind": g.member,
@@ -168,9 +186,25 @@ _RAW = r"(?i)^(?:\w+\.)*\w*(?:chunk|pcm|audio_?(?:data|buffer|bytes)|audio)(?:16
 
 def _binary(g: Grammar) -> Shape:
     raw = one_of(all_of(kind("identifier", g.member), looks_like(_RAW)), *_surely_binary(g))
-    arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), {"has": {"nthChild": 1, **raw}})
+    first: Shape = {"has": {"nthChild": 1, **raw}}
+    among = one_of(first, {"has": _declared_binary()}) if g is SCRIPT else first
+    arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), among)
     verbs = "send" if g is SCRIPT else "send|send_bytes|send_binary"
     return all_of(one_of(method(g, verbs, UPSTREAM), _opened_here(g, verbs)), child(arguments))
+
+
+#: What no node is: it stays where a grammar knows none of the alternatives.
+_NOTHING: Shape = {"regex": r"^\b$"}
+
+
+def _declared_binary() -> Shape:
+    """A parameter of TypeScript that is bytes, passed on as it came: alone, for with { binary: false } it is text."""
+    type_ = {"has": {"field": "type", "regex": r"^:\s*(?:Buffer|ArrayBuffer|Uint8Array|Int16Array)$"}}
+    parameter = {"kind": "required_parameter", "all": [{"has": {"field": "pattern", "pattern": "$BYTES"}}, type_]}
+    taking = {"has": {"field": "parameters", **child(one_of(parameter, _NOTHING))}}
+    function = {"inside": {**all_of(kind(*SCRIPT.functions), taking), "stopBy": kind(*SCRIPT.functions)}}
+    alone = [{"nthChild": 1}, {"nthChild": {"position": 1, "reverse": True}}]
+    return {"kind": "identifier", "all": [*alone, {"pattern": "$BYTES"}, function]}
 
 
 def _surely_binary(g: Grammar) -> tuple[Shape, ...]:
