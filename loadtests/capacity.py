@@ -69,7 +69,7 @@ def find(
     try:
         with ground(request) as on:
             tries.plan = make_plan(on.wish, environment)
-            return _search(tries, lambda callers: _tried(on, request, callers, environment, hears))
+            return searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
     except KeyboardInterrupt:
@@ -93,7 +93,7 @@ def _tried(on: Ground, request: Request, callers: int, environment: Mapping[str,
     return one_run(there, request.spread, environment, heard, verbose=request.verbose)
 
 
-def _search(tries: Tries, run: Callable[[int], Kept]) -> Kept:
+def searched(tries: Tries, run: Callable[[int], Kept]) -> Kept:
     """Run until the search is done. A target that is not there at the first knock is reported as it is."""
     while tries.search.stage is not Stage.DONE:
         callers = tries.search.next_callers

@@ -1,0 +1,100 @@
+"""The command: wrong usage in plain words with exit code 2, help at once, JSON whatever happens."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtests.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = ["--target", "ws://127.0.0.1:9"]
+
+
+def called(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "convrsation", *HERE], "did you mean conversation?"),
+        (["run", "conversation"], "nobody is named to call: give --target URL, or --simulate"),
+        (["run", "conversation", *HERE, "--simulate"], "--target and --simulate are two different wishes"),
+        (["run", "conversation", "--simulate", "--control", "http://127.0.0.1:1"], "--control and --simulate"),
+        (["run", "conversation", *HERE, "--users", "0"], "0 callers are nobody"),
+        (["run", "conversation", *HERE, "--users", "many"], "'many' is not a valid integer"),
+        (["run", "conversation", *HERE, "--duration", "0"], "0 is no time to call"),
+        (["run", "conversation", *HERE, "--budget", "p99(frist_audio) < 1s"], "did you mean first_audio?"),
+        (["run", "conversation", *HERE, "--report", "htm=x"], "did you mean html?"),
+        (["run", "conversation", *HERE, "--watch", "bridge"], "is not NAME=PID"),
+        (["run", "conversation", *HERE, "--client-token-env", "NO_SUCH"], "the variable NO_SUCH is not set"),
+        (["run", "conversation", "--target", "wss://voice.example.com"], "looks like a public host"),
+        (["capacity", *HERE, "--start", "20", "--most", "10"], "20 callers are more than the 10"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_plain_line_and_what_to_type(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(*words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert said in " ".join(shown.err.split())
+    assert "--help" in shown.err
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--users", "0"], 2), ([], 3)])
+def test_with_json_stdout_is_one_document_whatever_happens(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    assert called("run", "conversation", "--target", url, "--json", *words) == code
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == code
+    assert document["findings"][0]["code"] == ("LOAD-USAGE" if code == 2 else "LOAD-TARGET-DOWN")
+
+
+def test_a_report_is_written_of_a_target_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    assert called("run", "conversation", "--target", url, "--report", f"junit={tmp_path / 'j.xml'}") == 3
+    assert "connection refused: nothing listens there" in capsys.readouterr().out
+    assert "LOAD-TARGET-DOWN" in (tmp_path / "j.xml").read_text()
+
+
+def test_the_list_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    assert called("list") == 0
+    assert "reconnect-storm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["capacity"]])
+def test_help_comes_without_locust_gevent_or_trio(words: list[str]) -> None:
+    program = (
+        "import sys\nfrom loadtests.cli import cli\n"
+        f"cli.main({[*words, '--help']!r}, standalone_mode=False)\n"
+        "print(sorted({'locust', 'gevent', 'trio', 'psutil', 'rich', 'websocket', 'hdrh'} & set(sys.modules)))"
+    )
+    began = time.monotonic()
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+    assert shown.stdout.endswith("[]\n")
+    assert "Usage: " in shown.stdout
+    assert time.monotonic() - began < 5
+
+
+def test_the_command_alone_shows_its_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert called() == 2
+    assert "capacity" in capsys.readouterr().err

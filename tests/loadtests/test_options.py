@@ -1,0 +1,47 @@
+"""Our options on Locust's command line mean what they mean at `sherpa-load`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from loadtests.options import add_options, wish_of
+
+
+class Parser(argparse.ArgumentParser):
+    """As much of Locust's parser as our options need."""
+
+    def add_argument(self, *names: Any, include_in_web_ui: bool = True, **more: Any) -> argparse.Action:  # noqa: ARG002
+        return super().add_argument(*names, **more)
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = Parser()
+    add_options(parser)
+    locusts = {"host": "ws://127.0.0.1:1", "num_users": 3, "spawn_rate": None, "run_time": 90, "tags": None}
+    return parser.parse_args(words, argparse.Namespace(**locusts))
+
+
+def test_options_become_a_wish() -> None:
+    said = ["--scenario", "soak", "--budget", "turns > 1", "--budget", "errors == 0", "--door", "native"]
+    wish = wish_of(parsed(*said, "--chunk-ms", "100", "--memory-watched", "--i-may-load-this-target"))
+    assert (wish.scenario, wish.url, wish.users, wish.duration) == ("soak", "ws://127.0.0.1:1", 3, "90")
+    assert (wish.budgets, wish.door, wish.chunk_ms) == (("turns > 1", "errors == 0"), "native", 100)
+    assert wish.watches
+    assert wish.permitted
+    assert wish.default_budgets
+
+
+def test_a_tag_chooses_the_scenario_where_nothing_else_does() -> None:
+    options = parsed()
+    assert wish_of(options).scenario == "conversation"
+    options.tags = ["other", "barge-in"]
+    assert wish_of(options).scenario == "barge-in"
+    options.scenario = "soak"
+    assert wish_of(options).scenario == "soak"
+
+
+def test_a_budget_from_the_page_is_one_text() -> None:
+    options = parsed()
+    options.budget = "turns > 1"
+    assert wish_of(options).budgets == ("turns > 1",)
