@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import ssl
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -134,10 +135,17 @@ def _connected(address: str, read_bytes: int) -> Any:
     stream = _dialled(host, port, read_bytes)
     try:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return gevent.ssl.create_default_context().wrap_socket(stream, server_hostname=host) if is_tls else stream
+        return _trusting().wrap_socket(stream, server_hostname=host) if is_tls else stream
     except BaseException:
         stream.close()
         raise
+
+
+def _trusting() -> gevent.ssl.SSLContext:
+    """Trust what the system trusts. gevent's own default context would block all greenlets in a process not patched."""
+    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    return context
 
 
 def _dialled(host: str, port: int, read_bytes: int) -> Any:

@@ -292,8 +292,10 @@ class Stalling:
     frames: list[str] = field(default_factory=lambda: ['{"type":"session_ready"}', '{"type":"connected"}'])
     is_cut: Event = field(default_factory=Event)
 
-    def send(self, _: str | bytes) -> bool:
+    def send(self, frame: str | bytes) -> bool:
         gevent.sleep(0.1)
+        if "end_session" in str(frame):
+            self.is_cut.set()
         return False
 
     def receive(self) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import ssl
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import gevent
+import gevent.ssl
 import pytest
+import trustme
 from gevent.server import StreamServer
 
 from loadtests.wire import BROKEN, Wire, WireClosed
-from tests.loadtests.bridge_of_greenlets import Guest, bridge
+from tests.loadtests.bridge_of_greenlets import Guest, Left, bridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,6 +158,42 @@ def test_a_refused_upgrade_is_named_by_its_status_and_nothing_else() -> None:
             Wire.opened(f"ws://127.0.0.1:{server.server_port}/")
     finally:
         server.stop(timeout=0.5)
+
+
+@contextmanager
+def over_tls(authority: trustme.CA) -> Iterator[str]:
+    """Be a bridge behind TLS, with a certificate of this authority for 127.0.0.1."""
+    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve(stream: Any, _: object) -> None:
+        with stream, suppress(Left, OSError):
+            guest = Guest(stream)
+            guest.greet()
+            echo(guest)
+
+    server = StreamServer(("127.0.0.1", 0), serve, ssl_context=context)
+    server.start()
+    try:
+        with gevent.Timeout(5):
+            yield f"wss://127.0.0.1:{server.server_port}/"
+    finally:
+        server.stop(timeout=0.5)
+
+
+def test_tls_carries_frames_where_the_certificate_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    with authority.cert_pem.tempfile() as trusted, over_tls(authority) as address:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        wire = Wire.opened(address)
+        wire.send(bytes(200_000))
+        assert wire.receive() == bytes(200_000)
+        wire.cut()
+
+
+def test_a_certificate_of_nobody_is_refused() -> None:
+    with over_tls(trustme.CA()) as address, pytest.raises(ssl.SSLCertVerificationError):
+        Wire.opened(address)
 
 
 def test_nobody_there_is_an_error_of_the_system() -> None:
