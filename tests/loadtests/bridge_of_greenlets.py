@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import gevent
+from gevent.event import Event
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from websockets.frames import Opcode
@@ -155,3 +157,29 @@ def good(guest: Guest) -> None:
                     guest.say("response.done", response={"status": "completed"})
                 case "end_session":
                     guest.say("session_closed", reason="ended", generation=1)
+
+
+@dataclass
+class Stalling:
+    """A wire whose other side makes each sender wait."""
+
+    frames: list[str] = field(default_factory=lambda: ['{"type":"session_ready"}', '{"type":"connected"}'])
+    is_cut: Event = field(default_factory=Event)
+
+    def send(self, frame: str | bytes) -> bool:
+        gevent.sleep(0.1)
+        if "end_session" in str(frame):
+            self.is_cut.set()
+        return False
+
+    def receive(self) -> str:
+        if not self.frames:
+            self.is_cut.wait()
+            raise ConnectionError
+        return self.frames.pop()
+
+    def say_close(self) -> None:
+        self.is_cut.set()
+
+    def cut(self) -> None:
+        self.is_cut.set()

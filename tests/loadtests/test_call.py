@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 import pytest
-from gevent.event import Event
 
 from bridge.protocol.tracer import TracerAccount, TracerSource
 from loadtests.behaviour import Behaviour
@@ -20,7 +18,7 @@ from loadtests.meter import Meter
 from loadtests.pace import Pace
 from loadtests.talk import Talk
 from loadtests.waits import Waits
-from tests.loadtests.bridge_of_greenlets import Guest, bridge, good
+from tests.loadtests.bridge_of_greenlets import Guest, Stalling, bridge, good
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -283,32 +281,6 @@ def test_a_slow_reader_takes_no_more_than_it_says() -> None:
     in_the_first_half_second = len([at for at in taken if at < taken[0] + 0.5]) * 960
     assert in_the_first_half_second < 3_500_000  # what kernels hold on loopback; an eager reader takes all ten MB
     assert counts(meter)["calls"] == 1
-
-
-@dataclass
-class Stalling:
-    """A wire whose other side makes each sender wait."""
-
-    frames: list[str] = field(default_factory=lambda: ['{"type":"session_ready"}', '{"type":"connected"}'])
-    is_cut: Event = field(default_factory=Event)
-
-    def send(self, frame: str | bytes) -> bool:
-        gevent.sleep(0.1)
-        if "end_session" in str(frame):
-            self.is_cut.set()
-        return False
-
-    def receive(self) -> str:
-        if not self.frames:
-            self.is_cut.wait()
-            raise ConnectionError
-        return self.frames.pop()
-
-    def say_close(self) -> None:
-        self.is_cut.set()
-
-    def cut(self) -> None:
-        self.is_cut.set()
 
 
 def test_a_target_that_makes_us_wait_makes_the_caller_late_and_not_the_generator() -> None:
