@@ -141,6 +141,11 @@ def _fate(asked: Asked, name: str) -> str:
     return f"retires {one.end} (in {days} {'day' if days == 1 else 'days'}); replaced by {one.replacement}"
 
 
+def _first_end(ones: list[Asked], going: tuple[str, ...]) -> str:
+    """Give the day on which the first of these goes."""
+    return min(str(one.end) for one in ones if one.name in going)
+
+
 def _retiring(asked: Asked) -> Finding:
     """Name the listed models that are over or go soon, whether anybody uses them or not."""
     ones = [replace(asked, name=name) for name in asked.listed or () if socket_of(name) in _KINDS]
@@ -150,7 +155,7 @@ def _retiring(asked: Asked) -> Finding:
     if not gone and not going:
         return RETIRING.passed(f"none of these within {days}")
     parts = [f"retired, though listed: {some(_cut(gone))}"] if gone else []
-    parts += [f"within {days}: {some(_cut(going))}"] if going else []
+    parts += [f"within {days}, first on {_first_end(ones, going)}: {some(_cut(going))}"] if going else []
     return RETIRING.noted(own.RETIRING.slug, "; ".join(parts), *_each(asked, (*gone, *going)))
 
 

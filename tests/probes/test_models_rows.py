@@ -45,7 +45,8 @@ def test_retired_models_are_not_among_the_usable_ones_though_they_are_listed() -
 def test_what_goes_is_told_with_its_day_and_its_successor_and_alarms_nobody() -> None:
     going = row(told(), "retiring")
     assert going.severity is Severity.INFO
-    assert going.title == "retired, though listed: gpt-4o-realtime-preview; within 60 days: gpt-realtime"
+    listed = "retired, though listed: gpt-4o-realtime-preview; within 60 days, first on 2026-12-01: gpt-realtime"
+    assert going.title == listed
     assert [evidence.value for evidence in going.evidence] == [
         "gpt-4o-realtime-preview: retired 2026-05-07; replaced by gpt-realtime-2.1",
         "gpt-realtime: retires 2026-12-01 (in 21 days); replaced by gpt-realtime-2.1",
