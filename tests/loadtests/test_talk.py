@@ -8,7 +8,7 @@ import pytest
 
 from loadtests.behaviour import Behaviour
 from loadtests.talk import CATCH_UP_SECONDS
-from tests.loadtests.desk import DONE, START, Desk, ready, said
+from tests.loadtests.desk import DONE, READY, START, Desk, ready, said
 
 
 def test_it_asks_for_its_session_and_waits_until_it_is_ready() -> None:
