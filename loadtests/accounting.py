@@ -1,8 +1,9 @@
 """The account of all speech: what the callers sent against what the simulator heard. And of the dials it saw.
 
-Pure but for `settle`, which waits until the bridge has let go of every session. What a caller sent may lawfully be
-missing at its end, where the call was cut; a hole before that, or anything missing of a call that ended in good order,
-is lost. What came twice is unexplained unless the bridge had said that it sends it again (`resentMs`).
+Pure but for `settle`, which waits until the bridge has let go of every session. A hole is lost speech, always. What is
+missing at the end is so only where the caller hung up in good order and it is more than `TAIL_MS`: whoever hangs up
+gives up what the bridge has not sent yet, and nobody waits for an answer to it. What came twice is unexplained unless
+the bridge had said that it sends it again (`resentMs`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
 GONE_SECONDS = 6.0
 _TENTHS = 10
+#: So much may be on its way when a caller hangs up.
+TAIL_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +74,9 @@ def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard], *, brid
 
 
 def _lost_ms(sent_ms: float, heard: Heard | None, *, whole: bool) -> float:
-    if heard is None:
-        return sent_ms if whole else 0.0
-    end = heard.received_ms + heard.lost_ms
-    return max(0.0, (max(sent_ms, end) if whole else end) - heard.received_ms)
+    received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
+    tail = sent_ms - received - holes
+    return holes + (tail if whole and tail > TAIL_MS else 0.0)
 
 
 def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:

@@ -23,23 +23,27 @@ def test_speech_that_arrived_whole_is_no_loss() -> None:
 @pytest.mark.parametrize(
     ("row", "found", "lost"),
     [
-        ([1, 1000, True], heard(980), 20),
-        ([1, 1000, False], heard(980), 0),
-        ([1, 1000, True], heard(900, lost=60), 100),
-        ([1, 1000, False], heard(900, lost=60), 60),
-        ([1, 1000, True], None, 1000),
-        ([1, 1000, False], None, 0),
+        ([1, 5000, True], heard(4000), 0),
+        ([1, 5000, True], heard(3980), 1020),
+        ([1, 5000, False], heard(3000), 0),
+        ([1, 5000, True], heard(3900, lost=60), 1100),
+        ([1, 5000, True], heard(4900, lost=60), 60),
+        ([1, 5000, False], heard(900, lost=60), 60),
+        ([1, 2000, True], None, 2000),
+        ([1, 2000, False], None, 0),
     ],
     ids=[
-        "the end of a call that ended in good order",
+        "what was on its way when the caller hung up",
+        "more than can have been on its way",
         "the end of a call that was cut",
         "a hole and the end",
+        "a hole",
         "a hole in a call that was cut",
         "all of it",
         "all of it, and the call was cut",
     ],
 )
-def test_what_is_missing_is_lost_unless_it_was_the_end_of_a_cut_call(
+def test_what_is_missing_is_lost_unless_it_was_on_its_way_at_the_end(
     row: list[object], found: Heard | None, lost: float
 ) -> None:
     speech = account([row], {} if found is None else {1: found})
@@ -56,7 +60,7 @@ def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_ca
 
 def test_the_callers_that_lost_most_are_named_worst_first() -> None:
     rows = [[caller, 1000, True, 0] for caller in range(9)]
-    found = account(rows, {caller: heard(1000 - 20 * caller) for caller in range(9)})
+    found = account(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
     assert found.worst == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
     assert found.lost_ms == sum(20 * caller for caller in range(9))
 
@@ -93,7 +97,7 @@ class FakeControl:
 
 
 def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None:
-    control, figures, slept = FakeControl(3, heard={1: heard(80)}), Figures(), list[float]()
+    control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), Figures(), list[float]()
     speech = settle(
         control,  # type: ignore[arg-type]  # as much of one as is used
         [[1, 100, True, 0]],
