@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test check format pages golden nightly mutants simulate autobahn bench clean
+.PHONY: help demo test check format pages golden load nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -12,6 +12,7 @@ help:
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make pages     look at the HTML reports in Chromium, which must be installed"
 	@echo "make golden    keep what reports look like now; then look at the difference"
+	@echo "make load      every load scenario at our own bridge and simulator: ten minutes"
 	@echo "make nightly   the long tests too"
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
@@ -49,6 +50,9 @@ pages: $(VENV)/.dev
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m tests.golden.keep
+
+load: $(VENV)/.dev
+	$(BIN)/python -m loadtests.all
 
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser"
