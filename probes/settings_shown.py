@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Where the columns of values and of sources end and begin, on a page that is wide enough for both.
 _VALUES, _SOURCES, _ROOMY = 16, 55, 24
+#: What stands before the host of an address.
+_LOGIN = re.compile(r"^([^/?#]*//|)[^/?#]*@")
 #: The simulator takes a free port when it starts.
 _SIMULATED, _SIMULATED_AZURE = "http://127.0.0.1:<free port>/v1", "http://127.0.0.1:<free port>/openai/v1"
 
@@ -48,9 +51,26 @@ def rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
         setting = getattr(config, field.name)
         if isinstance(setting, Setting):
             value = dict(config.shown_headers()) if field.name == "headers" else _shown(setting.value)
+            value = without_login(config.base_url.value) if field.name == "base_url" else value
             source = no_key.partition(";")[0] if field.name == "api_key" and no_key else setting.source
             found.append((field.name, value, source))
     return found
+
+
+def without_login(url: str) -> str:
+    """Give an address without what may be secret in it: a login before the host, and the values of its query.
+
+    An address that holds these is refused by everything that goes there; here it is shown all the same.
+    """
+    address, question, query = _LOGIN.sub(r"\1…@", url).partition("?")
+    hidden = "&".join(map(_without_value, query.split("&"))) if query else ""
+    return f"{hide_credentials(address)}{question}{hidden}"
+
+
+def _without_value(word: str) -> str:
+    """Hide the value of a query's word; one that has none may be the secret itself."""
+    name, equals, _ = word.partition("=")
+    return f"{name}=…" if equals else "…"
 
 
 def _shown(value: object) -> Any:

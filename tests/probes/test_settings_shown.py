@@ -37,6 +37,21 @@ def test_keys_and_credentials_in_headers_are_hidden(tmp_path: Path) -> None:
     assert "X-Team: sherpa" in text
 
 
+@pytest.mark.parametrize(
+    ("address", "shown_as"),
+    [
+        ("https://proxy.example/v1", "https://proxy.example/v1"),
+        ("https://user:pass-word@proxy.example/v1", "https://…@proxy.example/v1"),
+        ("user:pass@word@proxy.example/v1", "…@proxy.example/v1"),
+        ("https://proxy.example/v1?code=pass-word&b=&pass-word", "https://proxy.example/v1?code=…&b=…&…"),
+        ("https://proxy.example/@v1", "https://proxy.example/@v1"),
+    ],
+)
+def test_an_address_that_holds_a_secret_is_shown_without_it(tmp_path: Path, address: str, shown_as: str) -> None:
+    found = rows(*settings(Flags(), {"OPENAI_BASE_URL": address}, tmp_path))
+    assert {name: value for name, value, _ in found}["base_url"] == shown_as
+
+
 def test_with_a_scenario_address_and_key_are_the_simulators(tmp_path: Path) -> None:
     environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://proxy.example/v1"}
     found = rows(*settings(Flags(), environment, tmp_path, "no-quota"))
