@@ -10,6 +10,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from reports.text import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +30,8 @@ class _Hiding(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.hide(_call(record) or super().format(record))
+        lines = self._secrets.hide(_call(record) or super().format(record)).splitlines()
+        return "\n".join(map(visible, lines))  # a server words its own status line: nothing of it moves the terminal
 
 
 def _call(record: logging.LogRecord) -> str:

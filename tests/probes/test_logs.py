@@ -46,6 +46,18 @@ def test_a_rest_call_is_one_short_line(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == "GET http://h/v1/models -> 200 OK\n"
 
 
+def test_what_a_server_puts_into_its_status_line_does_not_move_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with logs(Secrets(), shown=True):
+        args = ("GET", "http://h/v1/models", "HTTP/1.1", 401, "\x1b[31mNo")
+        logging.getLogger("httpx").info('HTTP Request: %s %s "%s %d %s"', *args)
+        logging.getLogger("some.library").info("two\nlines\x07")
+    assert capsys.readouterr().err == (
+        "GET http://h/v1/models -> 401 \\x1b[31mNo\nINFO some.library: two\nlines\\x07\n"
+    )
+
+
 def test_afterwards_everything_is_as_before() -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
