@@ -67,9 +67,9 @@ for _command in (*cli_online.COMMANDS, *cli_offline.COMMANDS):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from probes.output import CannotShowError
-
     with INTERRUPTS.holding():
+        from probes.output import CannotShowError  # inside: an import takes long enough to be interrupted
+
         try:
             code = _run(words)
         except CannotShowError as lost:

@@ -1,6 +1,7 @@
 """Ctrl-C, remembered instead of raised: an exception that can come up at any line leaves no report behind.
 
-SIGINT belongs to the whole process, so there is one of these. While it is held, an interrupt waits to be looked at; in
+SIGTERM, by which a build server or an orchestrator ends a command, is the same: else it would leave drafts of files.
+Signals belong to the whole process, so there is one of these. While it is held, an interrupt waits to be looked at; in
 the places that may wait for ever (a key file that is a pipe) it is raised as usual; in trio it cancels.
 """
 
@@ -15,18 +16,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: So many in a row mean: at once, and without a report.
 _IMPATIENT = 3
 _INTERRUPTED = 130
 
 
 class Interrupts:
-    """What came of SIGINT while it was held."""
+    """What came of SIGINT and SIGTERM while they were held."""
 
     def __init__(self) -> None:
         self._count = 0
         self._depth = 0
-        self._before: Callable[..., object] | int | None = None
+        self._before: dict[signal.Signals, Callable[..., object] | int | None] = {}
         self._call: Callable[[], None] | None = None
 
     @property
@@ -38,14 +40,15 @@ class Interrupts:
         """Hold interrupts from here on; does nothing outside the main thread, where there are none."""
         self._depth += 1
         if self._depth == 1 and threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._heard)
+            self._before = {one: signal.signal(one, self._heard) for one in _SIGNALS}
 
     def end(self) -> None:
         """Let them go again. What came stays known until `holding` ends."""
         self._depth -= 1
-        if self._depth == 0 and self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        if self._depth == 0:
+            for one, before in self._before.items():
+                signal.signal(one, before)
+            self._before = {}
 
     @contextmanager
     def holding(self) -> Iterator[None]:

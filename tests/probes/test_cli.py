@@ -300,7 +300,7 @@ HELD = (
 )
 
 
-def interrupted(moment: float, *words: str, times: int = 1) -> tuple[int, str, str]:
+def interrupted(moment: float, *words: str, times: int = 1, by: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
     """Start the command, interrupt it at a moment, and give how it ended."""
     program = [sys.executable, "-c", f"{HELD}; from probes.cli import main; main()", str(ROOT), *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -309,9 +309,18 @@ def interrupted(moment: float, *words: str, times: int = 1) -> tuple[int, str, s
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment)
         for _ in range(times):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
         out, err = process.communicate(timeout=30)
     return process.returncode, out, err
+
+
+def test_whoever_is_told_to_end_writes_the_report_and_leaves_no_draft(tmp_path: Path) -> None:
+    report, capture = tmp_path / "report.json", tmp_path / "capture"
+    words = ("events", "--simulate", "mute", "--report", f"json={report}", "--capture", str(capture))
+    code, _, _ = interrupted(1.2, *words, by=signal.SIGTERM)
+    assert code == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
+    assert json.loads(report.read_text())["verdict"] == "interrupted"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -36,6 +36,15 @@ def test_one_that_comes_while_held_is_remembered_and_then_forgotten(interrupts: 
     assert not interrupts.came
 
 
+def test_being_told_to_end_is_an_interrupt(interrupts: Interrupts) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with interrupts.holding():
+        with pytest.raises(KeyboardInterrupt), interrupts.raising():
+            signal.raise_signal(signal.SIGTERM)
+        assert interrupts.came
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_one_that_came_between_beginning_and_holding_is_kept(interrupts: Interrupts) -> None:
     interrupts.begin()
     press()
