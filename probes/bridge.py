@@ -44,6 +44,7 @@ from probes.bridge_way import (
     name_late,
     open_socket,
     upgrade_late,
+    without_echo,
 )
 from probes.checks import run_checks
 from reports.model import Metric, Timeline
@@ -106,10 +107,16 @@ ROWS: Mapping[Door, tuple[Check[BridgeVisit], ...]] = {
 
 async def bridge(target: BridgeTarget) -> AsyncGenerator[Told, None]:
     """Look at all rows; then tell what was measured and what was said. Holds nothing open at its end."""
-    visit = BridgeVisit(target)
+    visit, health = BridgeVisit(target), None
     try:
         checks = run_checks("bridge", ROWS[target.door], visit, timeout=math.inf, doing=target.doing)
         async for finding in checks:
+            if finding.check == "health":
+                health = finding  # until it is known whether anything answers at all
+                continue
+            if health is not None:
+                yield without_echo(health, finding)
+                health = None
             yield finding
     finally:
         await visit.aclose()

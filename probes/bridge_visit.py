@@ -68,6 +68,8 @@ class BridgeVisit:
     link: Link | None = None
     connect_seconds: float | None = None
     """Name, TCP, TLS and upgrade together."""
+    answered: bool = False
+    """Something was heard in plain HTTP: who is silent to the upgrade then is not silent to everybody."""
     gone: bool = False
     """The link is over: nothing more can be looked at."""
     moments: list[Moment] = field(default_factory=list)

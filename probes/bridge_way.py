@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from probes.bridge_refusals import in_words_of_bridges, no_way, proxy_evidence, 
 from probes.findings import Row, seen
 from probes.network import told_of
 from probes.problems_service import UPGRADE_NO_ANSWER
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from bridge.upstream.dial import Opened
@@ -111,6 +113,7 @@ async def ask_for_health(visit: BridgeVisit) -> Finding:
         return HEALTH.noted(
             bridge.HEALTH_UNASKED.slug, "the pages about its health cannot be read", seen("", type(error).__name__)
         )
+    visit.answered = True
     told = ", ".join(f"{page} {status}" for page, (status, _) in answers.items())
     ready, state = answers["/readyz"]
     if ready == _NOT_READY:
@@ -126,7 +129,8 @@ async def ask_for_health(visit: BridgeVisit) -> Finding:
 
 def health_late(visit: BridgeVisit) -> Finding:
     """The pages hang."""
-    return HEALTH.problem(bridge.UNHEALTHY, seen("", f"no answer within {visit.target.timeout:g} s"))
+    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    return HEALTH.problem(bridge.UNHEALTHY, late, cause="GET /healthz or /readyz is never answered.")
 
 
 def _pages(target: BridgeTarget) -> httpx.AsyncClient:
@@ -194,6 +198,23 @@ async def _fresh(visit: BridgeVisit) -> Opened:
 
 
 def upgrade_late(visit: BridgeVisit) -> Finding:
-    """TCP is there, and nobody answers."""
+    """TCP is there, and nobody answers: to nothing, or to the upgrade alone."""
     late = seen("", f"no answer within {visit.target.timeout:g} s")
-    return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *proxy_evidence(visit.target))
+    if visit.answered:
+        return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *proxy_evidence(visit.target))
+    return UPGRADE.problem(
+        way.NO_ANSWER,
+        late,
+        *proxy_evidence(visit.target),
+        title="What listens there takes the connection and does not answer",
+        cause="The bridge hangs, a proxy swallows the request, or something that is no HTTP server listens there.",
+        fix="Look at the bridge's own log, and at host and port of its URL",
+    )
+
+
+def without_echo(health: Finding, upgrade: Finding) -> Finding:
+    """Give the row of the health pages as it stands beside the upgrade's: one silence is told once."""
+    if health.severity is not Severity.WARNING or upgrade.code != UPGRADE.code(way.NO_ANSWER.slug):
+        return health
+    told = HEALTH.noted(bridge.HEALTH_UNASKED.slug, "the pages about its health do not answer either")
+    return replace(told, seconds=health.seconds)

@@ -123,8 +123,9 @@ def told_of(capture: Capture, words: Words, secrets: Secrets, *, show_content: b
     header = capture.header
     try:
         script, asked, kind = SCRIPTS[header.script], Dialect(header.dialect), Kind(header.kind)
-    except (KeyError, ValueError) as error:
-        raise CaptureError(f"the capture names {error}, which is nothing that is known here") from None
+    except (KeyError, ValueError):
+        named = f"{header.script}, {header.kind}, {header.dialect}"
+        raise CaptureError(f"the capture names {named}: one of these is nothing that is known here") from None
     account = Account(asked, kind)
     for entry in capture.entries:
         account.feed(entry)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.endpoint import parse_url
-from probes.bridge_refusals import error_told, no_way, upgrade_refused
+from probes.bridge_refusals import error_told, no_way, proxy_evidence, upgrade_refused
 from probes.bridge_target import BridgeTarget, Door
 from probes.findings import Row, seen
 from probes.problems_service import UPGRADE_NO_ANSWER
 from probes.redact import Secrets
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +57,9 @@ class BridgeWords:
 
     def late(self, row: Row, seconds: float) -> Finding:
         """The bridge does not answer."""
-        return row.problem(UPGRADE_NO_ANSWER, seen("", f"no socket within {seconds:g} s"))
+        known = self.target.url  # a session from a file has none
+        fix = f"See which layer is silent: sherpa-probe bridge --url {quote(self.target.secrets.hide(known))}"
+        return never_answered(row, seconds, *proxy_evidence(self.target), fix=fix if known else "")
 
     def refused(self, row: Row, refusal: Refusal, *evidence: Evidence) -> Finding:
         """The service behind the bridge said no."""
@@ -64,6 +68,19 @@ class BridgeWords:
     def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
         """The bridge said no."""
         return _by(row, error_told(_bridges(row), self.target, message))
+
+
+def never_answered(row: Row, seconds: float, *evidence: Evidence, fix: str) -> Finding:
+    """There was no answer at all, so nothing was judged: whether only the upgrade is met by silence is not known."""
+    return row.problem(
+        UPGRADE_NO_ANSWER,
+        seen("", f"no socket within {seconds:g} s"),
+        *evidence,
+        cause="What listens there hangs, a firewall drops the packets, or a proxy or gateway in between takes the"
+        " request and does not know what to do with 'Upgrade: websocket'.",
+        fix=fix,
+        severity=Severity.ERROR,
+    )
 
 
 def _bridges(row: Row) -> Row:

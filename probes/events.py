@@ -16,9 +16,7 @@ from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial import dial
 from probes.advice import advice
 from probes.conversation_run import Talk, converse, script_named
-from probes.conversation_words import plain_words
-from probes.findings import seen
-from probes.problems_service import UPGRADE_NO_ANSWER
+from probes.conversation_words import never_answered, plain_words
 from probes.speaking_native import NativeSpeaker
 from probes.visit import Visit, inner_error
 
@@ -101,8 +99,9 @@ class ServiceWords:
 
     def late(self, row: Row, seconds: float) -> Finding:
         """Nothing answers."""
-        told = seen("", f"no socket within {seconds:g} s")
-        return row.problem(UPGRADE_NO_ANSWER, told, *Visit(self.target).proxy_evidence())
+        return never_answered(
+            row, seconds, *Visit(self.target).proxy_evidence(), fix="See which layer is silent: sherpa-probe access"
+        )
 
     def refused(self, row: Row, refusal: Refusal, *evidence: Evidence) -> Finding:
         """The service said no."""

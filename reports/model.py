@@ -137,8 +137,8 @@ class Report:
         return sum(finding.severity is severity for finding in self.findings)
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 passed, 1 a check failed (or warned, when strict), 3 could not look."""
+        """0 passed, 1 a check failed (or warned, when strict), 3 could not look, at something or at all."""
         found = {finding.severity for finding in self.findings}
         if Severity.FAIL in found or (strict and Severity.WARNING in found):
             return EXIT_FAILED
-        return EXIT_COULD_NOT_LOOK if Severity.ERROR in found else EXIT_OK
+        return EXIT_COULD_NOT_LOOK if Severity.ERROR in found or found == {Severity.SKIPPED} else EXIT_OK

@@ -129,6 +129,7 @@ async def test_pages_that_hang_are_a_warning_and_pages_that_are_not_there_are_no
         report = await look(target)
         nursery.cancel_scope.cancel()
     assert at_row(report, "health").severity is severity
+    assert at_row(report, "health").cause in ("", "GET /healthz or /readyz is never answered.")
     assert {f.severity for f in report.findings if f.check != "health"} == {Severity.PASS}
 
 
@@ -142,6 +143,23 @@ async def test_an_upgrade_that_is_never_answered_is_given_up(autojump_clock: tri
         report = await look(memory_target(nursery, Deaf()))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("upgrade", "BRIDGE-UPGRADE-NO-ANSWER")]
+    assert report.exit_code() == 1
+
+
+async def test_a_bridge_that_answers_nothing_at_all_could_not_be_looked_at_and_is_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Deaf(FaultyBridge):
+        async def serve(self, stream: trio.abc.Stream) -> None:
+            async with stream:
+                await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        report = await look(replace(memory_target(nursery, Deaf()), transport=Broken(hangs=True)))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("upgrade", "BRIDGE-NO-ANSWER")]
+    assert at_row(report, "health").severity is Severity.INFO
+    assert report.exit_code() == 3
 
 
 async def test_something_else_than_http_is_told(autojump_clock: trio.testing.MockClock) -> None:

@@ -137,7 +137,7 @@ async def test_stopping_in_the_middle_of_what_is_told_leaves_nothing_behind_eith
 async def test_no_socket_within_the_time_out_skips_every_row_behind_it(autojump_clock: MockClock) -> None:
     heard = await played(autojump_clock, "text", "no-101")
     first, *others = heard.findings
-    assert (first.code, first.severity) == ("EVENTS-UPGRADE-NO-ANSWER", Severity.FAIL)
+    assert (first.code, first.severity) == ("EVENTS-UPGRADE-NO-ANSWER", Severity.ERROR)
     assert {f.severity for f in others} == {Severity.SKIPPED}
     assert heard.timelines == []
     assert heard.virtual_seconds == pytest.approx(10, abs=1.5)

@@ -89,7 +89,7 @@ EXPECTED: dict[str, Expected] = {
     "closed-1013": Expected("session", "TRY-LATER"),
     "closed-mid-response": Expected("end", "INTERNAL-FAULT"),
     "half-open": Expected("answer", "SILENT"),
-    "no-101": Expected("connect", "UPGRADE-NO-ANSWER"),
+    "no-101": Expected("connect", "UPGRADE-NO-ANSWER", "error"),
     "early-eof": Expected("connect", "CLOSED-EARLY"),
     "wrong-accept": Expected("connect", "BAD-ACCEPT"),
     "not-http": Expected("connect", "NOT-HTTP"),
@@ -263,7 +263,7 @@ async def test_a_line_that_dies_before_speech_is_noticed_is_silence_not_a_lost_t
 
 def test_no_answer_to_the_upgrade_is_a_matter_of_the_connection() -> None:
     heard = Making().judged(ending=Silent(at=10, owed="connection", seconds=10), connected_at=None)
-    assert heard.bad() == [("connect", "EVENTS-UPGRADE-NO-ANSWER", "fail")]
+    assert heard.bad() == [("connect", "EVENTS-UPGRADE-NO-ANSWER", "error")]
 
 
 def test_a_script_without_end_is_stopped_at_its_bound() -> None:
