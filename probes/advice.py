@@ -36,6 +36,8 @@ class Clues:
     """The model that was asked for."""
     others: Sequence[str] = ()
     """The other realtime models that this key may use, the best first."""
+    listed: bool = True
+    """Whether anybody has looked which models this key may use."""
     host: str = ""
     """Who answered; empty for the public service."""
     key_place: str = DEFAULT_KEY_VARIABLE
@@ -60,10 +62,11 @@ def clues(
     *,
     host: str = "",
     key_place: str = DEFAULT_KEY_VARIABLE,
+    listed: bool = True,
 ) -> Clues:
     """Gather what was seen."""
     lower = {name.lower(): value for name, value in headers}
-    return Clues(headers=lower, asked=asked, others=others, host=host, key_place=key_place)
+    return Clues(headers=lower, asked=asked, others=others, host=host, key_place=key_place, listed=listed)
 
 
 def advice(refusal: Refusal, found: Clues) -> str:
@@ -105,6 +108,8 @@ def _another_model(found: Clues) -> str:
         )
     if found.asked != DEFAULT_MODEL:
         return f"Ask for a current model: sherpa-probe access --model {DEFAULT_MODEL}"
+    if not found.listed:
+        return "See which models this key may use: sherpa-probe models"
     return "Allow realtime models under Limits in the project's settings, or use another project's key"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bridge.config import DEFAULT_KEY_VARIABLE
 from bridge.protocol.dialects import Dialect
 from bridge.upstream.failures import DialFailed
 from probes.advice import PUBLIC_HOST, Clues, clues
@@ -159,7 +160,10 @@ class Visit:
             asked,
             tuple(name for name in self.realtime_models if name != asked),
             host="" if target.scenario or target.host == PUBLIC_HOST else target.host,
-            key_place=target.config.api_key.source.partition(", named by")[0],
+            key_place=DEFAULT_KEY_VARIABLE
+            if target.scenario
+            else target.config.api_key.source.partition(", named by")[0],
+            listed=self.models is not None,
         )
 
     async def aclose(self) -> None:

@@ -27,6 +27,11 @@ def test_support_gets_the_header_that_came() -> None:
     assert reported("Try", clues([])) == "Try; if it stays, give support the time of this look"
 
 
+def test_where_nobody_looked_at_the_list_that_comes_next() -> None:
+    told = advice(GONE, clues([], "gpt-realtime-2.1", listed=False))
+    assert told == "See which models this key may use: sherpa-probe models"
+
+
 @pytest.mark.parametrize(
     ("asked", "others", "words"),
     [
