@@ -258,7 +258,9 @@ def test_where_to_listen_is_read(text: str, host: str, port: int, loopback: bool
     assert (listen.host, listen.port, listen.is_loopback) == (host, port, loopback)
 
 
-@pytest.mark.parametrize("text", ["", "here", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "::1", "1:-1"])
+@pytest.mark.parametrize(
+    "text", ["", "here", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "::1", "1:-1", ":" + "9" * 5000]
+)
 def test_where_one_cannot_listen_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not HOST:PORT"):
         parse_listen(text)
