@@ -93,6 +93,7 @@ def row(finding: Finding, width: int, checks: int) -> list[Text]:
     line.append(f"  {name}", style="bold" if finding.severity in PROBLEMS else "not bold")
     rest = f"{padded(first, room)}{took:>{_TIME}}".rstrip() if took else first
     line.append(rest, style="dim" if finding.severity is Severity.SKIPPED else "")
+    line.rstrip()
     return [line, *map(Text, more)]
 
 

@@ -64,6 +64,13 @@ def test_of_many_places_ten_are_shown_and_the_rest_counted(severity: Severity) -
     assert not any(" more" in line for line in everything if "sherpa" not in line)
 
 
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_no_row_ends_in_spaces(width: int) -> None:
+    found = report(placed("a/long/path/to/some/file.py"), placed(code="LINT-B", check="a-longer-name"), finding())
+    page = re.sub(r"\x1b\[[\d;]*m", "", terminal.render(found, 1, width=width, colour=True))
+    assert [line for line in page.splitlines() if line != line.rstrip()] == []
+
+
 def test_thousands_of_findings_stay_readable() -> None:
     whole = report(*(placed(f"src/{n}.ts", code=f"LINT-{n % 5}", check=f"rule-{n % 5}") for n in range(5_000)))
     assert len(lines(whole)) < 200
