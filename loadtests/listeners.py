@@ -8,6 +8,7 @@ accounted for, then budgets are judged, and only then does Locust shut down.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import RLock
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtests.call import Where
+from loadtests.child import dying_with
 from loadtests.conclusion import conclude
 from loadtests.director import Director, take_part
 from loadtests.gathering import Gathering
@@ -27,7 +30,7 @@ from loadtests.options import add_options, wish_of
 from loadtests.plan import Plan, PlanError, make_plan, turns_of
 from loadtests.staging import opened_control, stage_of
 from loadtests.users import CallUser
-from reports.model import EXIT_USAGE
+from reports.model import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +66,8 @@ class Part:
     _greenlets: list[Any] = field(default_factory=list)
     _finals: int = 0
     _final_came: Event = field(default_factory=Event)
+    _ending: RLock = field(default_factory=RLock)
+    """Several may want the end at once: the shape, a signal, Locust. The first brings it about."""
     _over: bool = False
     _concluded: bool = False
 
@@ -176,10 +181,13 @@ class Part:
     # ---- ending
 
     def hang_up(self) -> None:
-        """Let every caller hang up, everywhere, and take what was measured until then. The second time does nothing."""
-        if self._over:
-            return
-        self._over = True
+        """Let every caller hang up, everywhere, and take what was measured until then. Once; others wait for it."""
+        with self._ending:
+            if not self._over:
+                self._over = True
+                self._end_calls()
+
+    def _end_calls(self) -> None:
         gevent.killall(self._greenlets)
         if isinstance(self.runner, MasterRunner):
             self._hang_up_there()
@@ -224,9 +232,20 @@ class Part:
         """Take Locust's own end of a run: of its time, of the page's button, of a signal."""
         if not self.leads:
             self.runner.send_message(FINAL, {"load": self.meter.take()})
-        elif self.is_running:
+        elif self.is_running and self.gathering is not None:
+            headless = self.environment.parsed_options.headless  # on the page it is the button that says so
+            self.gathering.interrupted |= headless and not self.is_due
             self.hang_up()
             self._conclude()
+
+    def interrupt(self) -> None:
+        """Take SIGTERM: hang up, judge what there is, let Locust go home. Before a run there is nothing to judge."""
+        if not self.is_running or self.gathering is None:
+            sys.exit(EXIT_INTERRUPTED)
+        self.gathering.interrupted = not self.is_due
+        self.hang_up()
+        self._conclude()
+        self.runner.quit()
 
     def _quit(self, **_: Any) -> None:
         """Judge a run that was interrupted as well: what it measured is shown."""
@@ -236,9 +255,13 @@ class Part:
             self._conclude()
 
     def _conclude(self) -> None:
-        gathering, self._concluded = self.gathering, True
-        if gathering is None:
-            return
+        """Judge, once; others wait for it."""
+        with self._ending:
+            if self.gathering is not None and not self._concluded:
+                self._judge(self.gathering)
+                self._concluded = True
+
+    def _judge(self, gathering: Gathering) -> None:
         errors = self.environment.stats.errors.values()
         for error in errors:
             gathering.failed(f"{error.name}: {error.error}", error.occurrences)
@@ -268,6 +291,10 @@ def on_init(environment: Any, runner: Any, **_: Any) -> None:
         except PlanError as error:
             sys.stderr.write(f"sherpa-load: {error}\n")
             sys.exit(EXIT_USAGE)
+    if part.leads:  # Locust listens for it only when a run in a shape is over
+        gevent.signal_handler(signal.SIGTERM, part.interrupt)
+    elif options.processes and sys.platform == "linux":
+        dying_with(os.getppid())()  # a fork of the master's, which may be killed
     environment.load = part
     part.listen()
 
