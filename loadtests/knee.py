@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CHECK = "capacity"
 #: A process that uses this much of what it can use has none to spare, in percent.
 FULL_PERCENT = 85.0
+#: Programs that have nothing to do with the run may use this much of the machine, in percent of each core.
+OTHERS_PERCENT = 20.0
 #: What each try is shown with: the metric, its heading, and how it is written.
 _COLUMNS: tuple[tuple[str, str, float, str], ...] = (
     ("load_ready_p99_seconds", "ready", 1000, "{:.0f} ms"),
@@ -27,7 +29,10 @@ _COLUMNS: tuple[tuple[str, str, float, str], ...] = (
     ("load_lost_ms", "lost", 1, "{:.0f} ms"),
     ("load_pace_lag_p99_seconds", "pace lag p99", 1000, "{:.1f} ms"),
     ("load_bridge_cpu_percent", "bridge", 1, "{:.0f} % CPU"),
-    ("load_bridge_memory_bytes", "", 1e-6, "{:.0f} MB"),
+    ("load_bridge_memory_bytes", "bridge", 1e-6, "{:.0f} MB"),
+    ("load_simulator_cpu_percent", "simulator", 1, "{:.0f} % CPU"),
+    ("load_generator_cpu_percent", "generator", 1, "{:.0f} % CPU"),
+    ("load_machine_cpu_percent", "machine", 1, "{:.0f} % CPU"),
 )
 _UNITS = {"ms": "ms", "% CPU": "%", "MB": "MB"}
 #: Shares of one core, for those that run on one.
@@ -106,9 +111,13 @@ def _limits(edge: Try) -> Iterator[Finding]:
     if "simulator" in full:
         seen = f"at {edge.callers} callers: {full['simulator']}"
         yield finding_of(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
+    if "others" in full:
+        yield finding_of(
+            problems.CAPACITY_BUSY, "machine", Evidence("", f"at {edge.callers} callers: {full['others']}")
+        )
     if edge.held:
         return
-    known = [words for name, words in full.items() if name not in ("generator", "simulator")]
+    known = [words for name, words in full.items() if name in ("machine", "bridge")]
     title = (
         "; ".join(known) if known else "nothing that was watched ran out: look behind the target, and at the network"
     )
@@ -118,8 +127,11 @@ def _limits(edge: Try) -> Iterator[Finding]:
 def used_up(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
     """Name what has nothing to spare. The simulator and a generator of one process have one core each."""
     shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
-    if sum(shares.values()) >= FULL_PERCENT * cores:
-        yield "machine", f"the machine's CPU: {sum(shares.values()):.0f} % of {cores} cores"
+    busy = max(figures.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
+    if busy >= FULL_PERCENT * cores:
+        yield "machine", f"this machine's CPU: {busy:.0f} % of {cores} cores"
+    if busy - sum(shares.values()) >= OTHERS_PERCENT * cores:
+        yield "others", f"{busy - sum(shares.values()):.0f} % of a core went to others"
     for name, share in shares.items():
         if share >= FULL_PERCENT:
             yield name, f"the {name}'s CPU: {share:.0f} % of a core"
@@ -145,6 +157,6 @@ def series_of(tries: Sequence[Try], timeline: str) -> tuple[Series, ...]:
                 by_callers.setdefault(one.callers, []).append(one.figures[name] * factor)
         points = tuple((float(at), sum(ys) / len(ys)) for at, ys in sorted(by_callers.items()))
         unit = _UNITS[form.partition("} ")[2]]
-        title = heading or "bridge, memory"
+        title = {"%": f"{heading}, cpu", "MB": f"{heading}, memory"}.get(unit, heading)
         drawn.append(Series(name=f"{title}, by callers", unit=unit, timeline=timeline, points=points, across="callers"))
     return tuple(one for one in drawn if one.points)

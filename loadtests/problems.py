@@ -181,5 +181,12 @@ CAPACITY_SIMULATOR = Problem(
     "Put a faster service behind the target: sherpa-sim serve --workers N, without --control",
     Severity.WARNING,
 )
+CAPACITY_BUSY = Problem(
+    "LOAD-CAPACITY-BUSY",
+    "This machine was busy with something else: the target may hold more",
+    "Other programs used more than a fifth of its cores while the edge was tried.",
+    "Leave it alone for the length of the search, then run it again",
+    Severity.WARNING,
+)
 
 PROBLEMS: tuple[Problem, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Problem))

@@ -64,6 +64,19 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """This machine as a whole, whoever uses it."""
+
+    def look(self) -> Use | None:
+        """Add up what all cores did but wait."""
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # Guests are counted as user time already (Linux).
+        busy = sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return Use(busy, float(psutil.virtual_memory().used))
+
+
+@dataclass(frozen=True, slots=True)
 class Prometheus:
     """A process that tells of itself at `/metrics`."""
 

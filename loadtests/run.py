@@ -135,14 +135,14 @@ def _locust(
     *,
     verbose: bool,
 ) -> Kept:
-    from loadtests.resources import Process, Resources  # noqa: PLC0415 - wrong usage goes without it
+    from loadtests.resources import Machine, Process, Resources  # noqa: PLC0415 - wrong usage goes without it
 
     report, log = folder / "report.json", folder / "locust.log"
     words = words_for(plan, spread, token_env=on.wish.token_env, report=report, watched=on.wish.watches)
     resources = Resources(dict(on.watched))
     hears({"doing": "starting Locust"})
     run = LocustRun.started(words, environment, log, {"resources": lambda: resources.points}, hears)
-    resources.watched["generator"] = Process(run.process.pid)
+    resources.watched |= {"generator": Process(run.process.pid), "machine": Machine()}
     clock = _SecondByTheClock(resources.look)
     try:
         code = run.wait(clock, plan.seconds + _SPARE_SECONDS)

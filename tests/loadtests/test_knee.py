@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,8 +96,13 @@ def test_a_generator_that_was_late_at_the_edge_is_warned_of() -> None:
 
 def test_a_whole_machine_can_run_out_before_any_process() -> None:
     figures = {f"load_{name}_cpu_percent": 60.0 for name in ("bridge", "simulator", "generator")}
-    assert dict(used_up(figures, cores=2)) == {"machine": "the machine's CPU: 180 % of 2 cores"}
+    assert dict(used_up(figures, cores=2)) == {"machine": "this machine's CPU: 180 % of 2 cores"}
     assert dict(used_up(figures, cores=4)) == {}
+
+
+def test_what_others_took_is_warned_of() -> None:
+    metrics = {"bridge_cpu_percent": 30.0, "machine_cpu_percent": 100.0 * (os.cpu_count() or 1)}
+    assert "LOAD-CAPACITY-BUSY" in said(*searched(lambda callers: callers <= 40, metrics=metrics))
 
 
 def test_curves_stand_over_the_number_of_callers() -> None:

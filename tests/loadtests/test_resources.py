@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loadtests.resources import Process, Resources, Use, grown_mb, note_resources, read_metrics
+from loadtests.resources import Machine, Process, Resources, Use, grown_mb, note_resources, read_metrics
 from tests.loadtests.made import gathered
 
 
@@ -42,6 +42,14 @@ def test_a_process_of_this_machine_is_looked_at_with_all_below_it() -> None:
     assert use is not None
     assert use.memory_bytes > 10e6
     assert Process(2**22 + 1).look() is None
+
+
+def test_this_machine_uses_at_least_what_this_process_does() -> None:
+    machine, process = Machine().look(), Process(os.getpid()).look()
+    assert machine is not None
+    assert process is not None
+    assert machine.cpu_seconds >= process.cpu_seconds
+    assert machine.memory_bytes >= process.memory_bytes / 2
 
 
 def test_figures_of_several_processes_on_one_page_add_up() -> None:
