@@ -136,7 +136,7 @@ def hung_up(row: Row, target: BridgeTarget, closed: LinkClosed) -> Finding:
 def stopped(row: Row, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
     """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
     error = message.get("error")
-    if ready and isinstance(error, dict) and error.get("code") in _LOST_IN_NATIVE_WORDS:
+    if ready and isinstance(error, dict) and str(error.get("code")) in _LOST_IN_NATIVE_WORDS:
         return row.problem(bridge.UPSTREAM_LOST, seen("", target.secrets.shown(f"error {error['code']}", 120)))
     match message.get("type"):
         case "reconnecting" | "reconnected":

@@ -175,7 +175,7 @@ class BridgeVisit:
         detail = event.get("detail")
         upstream = detail.get("upstream") if isinstance(detail, dict) else event.get("error")
         behind = upstream.get("code") if isinstance(upstream, dict) else None
-        return event.get("code") in self.tolerated or behind in _HARMLESS
+        return str(event.get("code")) in self.tolerated or str(behind) in _HARMLESS
 
     def _take(self, heard: Heard) -> None:
         kind = str(heard.event.get("type", f"({heard.unreadable})"))

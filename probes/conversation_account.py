@@ -187,7 +187,7 @@ class Account:
         return True
 
     def _native(self, entry: Entry, index: int) -> bool:
-        event, name = entry.event, _ga_name(entry.type)
+        event, name = _with_a_name(entry.event), _ga_name(entry.type)
         self.first_at = entry.at if self.first_at is None else self.first_at
         if self._order.repeats(event):
             self.repeated.append(index)
@@ -204,6 +204,13 @@ class Account:
         if (take := _TAKERS.get(name)) is not None:
             take(self, entry, index)
         return True
+
+
+def _with_a_name(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give an event whose error is named by text, as everything here looks it up; servers may send anything."""
+    error = _inner(event, "error")
+    odd = {key: str(error[key]) for key in ("code", "type") if not isinstance(error.get(key), str | None)}
+    return {**event, "error": {**error, **odd}} if odd else event
 
 
 def is_of_bridge(error: Mapping[str, Any]) -> bool:

@@ -103,6 +103,8 @@ class NativeSpeaker:
             event = None
         if not isinstance(event, dict):
             return Heard(trio.current_time(), {}, size, native=True, unreadable=_kind_of(frame))
+        if not isinstance(event.get("type", ""), str):
+            return Heard(trio.current_time(), {}, size, native=True, unreadable="a JSON object whose type is no text")
         return Heard(trio.current_time(), event, size, native=True)
 
     async def speak(self, pcm: bytes) -> None:

@@ -82,6 +82,16 @@ def test_events_that_are_not_what_they_should_be_are_taken_as_they_are() -> None
     assert len(account.errors) == 1
 
 
+@pytest.mark.parametrize("odd", [{}, [], 5, True])
+def test_an_error_whose_names_are_no_text_is_an_error_like_any_other(odd: object) -> None:
+    early = Making().server("error", error={"type": "invalid_request_error", "code": odd})
+    late = Making().ready().server("error", error={"type": odd, "code": odd})
+    for made in (early, late):
+        (failure,) = account_of(made).errors
+        assert failure.error["code"] == str(odd)
+        made.judged()
+
+
 def test_a_turn_waits_for_its_transcript_only_where_there_will_be_one() -> None:
     session = {**SESSION, "audio": {"input": {"transcription": {"model": "m"}}}}
     made = Making(session=session).ready().server("input_audio_buffer.committed", item_id="a")

@@ -146,6 +146,8 @@ async def test_another_kind_of_session_is_not_configured() -> None:
         ("<html>502</html>", "a web page"),
         ("<!DOCTYPE html>", "a web page"),
         ("[1]", "text that is no JSON object"),
+        ('{"type": {}}', "a JSON object whose type is no text"),
+        ('{"type": 5}', "a JSON object whose type is no text"),
         ("", "text that is no JSON object"),
         ("[" * 100_000, "text that is no JSON object"),
     ],
