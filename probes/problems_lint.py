@@ -76,7 +76,8 @@ NOT_PARSED = _about_files(
 NOT_WRITTEN = _about_files(
     "NOT-WRITTEN",
     "The mended file could not be written",
-    "Its folder can't be written to, or the disk is full; the file is as it was.",
+    "It is read-only, its folder can't be written to, somebody changed it meanwhile, or the disk is full."
+    " The file is as it was.",
     "Make it writable, then run it again",
     Severity.ERROR,
 )

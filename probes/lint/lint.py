@@ -19,8 +19,8 @@ from probes.lint.matching import broken_at, hits, parse
 from probes.lint.mending import changes, mended
 from probes.lint.rules import RULES
 from probes.lint.suppressions import Suppression, not_suppressed, suppressions
+from probes.lint.writing import write
 from probes.usage import UsageError
-from reports.files import CannotWriteError, reserve
 from reports.model import Finding, Place, Severity
 
 if TYPE_CHECKING:
@@ -172,8 +172,8 @@ def _fixed(source: Source, looked: _Looked, rules: tuple[Rule, ...]) -> tuple[So
         now, looked = after, looked_again
     if not done:
         return source, []
-    problem = _written(now)
-    return (now, done) if problem is None else (source, [problem])
+    why_not = write(source, now)
+    return (source, [_not_written(source, why_not)]) if why_not else (now, done)
 
 
 def _mended(hit: Hit, source: Source, looked: _Looked) -> Finding:
@@ -182,25 +182,6 @@ def _mended(hit: Hit, source: Source, looked: _Looked) -> Finding:
     return _placed(
         row.problem(problems.FIXED, *known.evidence, title=f"Mended: {hit.rule.title}"), hit.node, source, looked
     )
-
-
-def _written(source: Source) -> Finding | None:
-    """Put the new text in the file's place in one step; permissions and links stay."""
-    try:
-        place = reserve(source.path)
-    except CannotWriteError as error:
-        return _not_written(source, str(error))
-    try:
-        draft = place.draft
-        if draft is None:
-            return _not_written(source, "not a regular file")
-        draft.write_bytes(source.encoded(source.text))
-        draft.replace(place.path.resolve())
-    except OSError as error:
-        return _not_written(source, error.strerror or type(error).__name__)
-    finally:
-        place.discard()
-    return None
 
 
 def _not_written(source: Source, why: str) -> Finding:

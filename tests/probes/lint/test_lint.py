@@ -186,6 +186,16 @@ async def test_fixing_keeps_everything_else_and_is_done_at_once(tmp_path: Path) 
     assert codes(await told(link, fix=True)) == ["LINT-OK"]
 
 
+async def test_a_file_that_is_read_only_stays_as_it_is_and_that_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.js", MODEL)
+    path.chmod(0o444)
+    findings = await told(path, fix=True)
+    assert codes(findings) == ["LINT-NOT-WRITTEN", "LINT-RETIRED-MODEL"]
+    assert findings[0].evidence[0].value == "it is read-only"
+    assert path.read_text() == MODEL
+    assert names_in(tmp_path) == ["a.js"]
+
+
 async def test_what_cannot_be_mended_is_told_beside_what_was(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", f"{HEADER}headers['OpenAI-Beta'] = 'realtime=v1'\n")
     assert codes(await told(file, fix=True)) == ["LINT-FIXED", "LINT-BETA-HEADER"]
