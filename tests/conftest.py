@@ -19,11 +19,13 @@ settings.register_profile("deep", deadline=None, print_blob=True, max_examples=2
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 #: Tests of time and memory, and those that fill the machine themselves: others beside them would be measured too.
-_ALONE = ("hardening", "loadtests", "test_quickness.py")
+_ALONE = ("hardening", "test_quickness.py")
+_ALONE_WHERE_SLOW = ("loadtests",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs alone, by where it stands."""
     for item in items:
-        if Path(item.path).relative_to(Path(__file__).parent).parts[0] in _ALONE:
+        top = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+        if top in _ALONE or (top in _ALONE_WHERE_SLOW and item.get_closest_marker("slow")):
             item.add_marker("alone")
