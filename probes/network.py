@@ -39,6 +39,10 @@ _PROXY_STATUSES: Mapping[int, Problem] = {
 }
 
 
+#: How the network seam words an alert of TLS, which is no reason of its own there.
+_TLS_REFUSED = "refused the TLS handshake"
+
+
 def trouble(
     row: Row,
     reason: Reason,
@@ -49,7 +53,7 @@ def trouble(
     status: int | None = None,
 ) -> Finding:
     """Make the finding for a connection that failed. `status` is what a proxy answered."""
-    known = TROUBLES[reason]
+    known = way.TLS_REFUSED if reason is Reason.CLOSED_EARLY and _TLS_REFUSED in detail else TROUBLES[reason]
     if reason is Reason.PROXY_REFUSED and status is not None:
         known = _PROXY_STATUSES.get(status, way.NOT_A_PROXY)
     told = f"{known.cause} It said {status}." if known is way.NOT_A_PROXY else known.cause

@@ -62,6 +62,12 @@ NOT_TLS = Problem(
     "A plain HTTP server or something else answers where https was expected.",
     "Use the port that speaks TLS, or for a local server a base URL that begins with http://",
 )
+TLS_REFUSED = Problem(
+    "TLS-REFUSED",
+    "The server refuses the TLS handshake",
+    "It speaks only an old version of TLS, wants a client certificate, or knows nothing of this host's name.",
+    "Let the server or the gateway before it take TLS 1.2 or 1.3 under the name HOST, without a client certificate",
+)
 NO_TLS = Problem(
     "NO-TLS",
     "The key travels unencrypted",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 import pytest
 
 from bridge.upstream.failures import Reason
+from bridge.upstream.failures import explain as why
 from probes.findings import Row
 from probes.network import TROUBLES, trouble
 from reports.model import Severity
@@ -27,6 +29,14 @@ def test_each_reason_is_explained(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_could_not_look_is_told_from_was_answered_wrongly(reason: Reason) -> None:
     assert (TROUBLES[reason].severity is Severity.ERROR) == (reason in NOBODY_ASKED)
+
+
+def test_an_alert_of_tls_is_no_connection_that_just_ended() -> None:
+    alert = ssl.SSLError(1, "alert")
+    alert.reason = "TLSV1_ALERT_PROTOCOL_VERSION"
+    finding = trouble(Row("access", "tcp, tls"), *why(alert), host="h.example.com")
+    assert finding.code == "ACCESS-TLS-REFUSED"
+    assert "under the name h.example.com" in finding.fix
 
 
 def test_no_two_reasons_share_a_code() -> None:
