@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loadtests.figures import Figures
 from loadtests.guard import Pulse
 from loadtests.names import MEASURES, Kind
-from loadtests.scenarios import MEASURED_BY
+from loadtests.scenarios import MEASURED_BY, Deploy, SetFaults
 from reports.model import Moment
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from loadtests.accounting import SpeechAccount
     from loadtests.plan import Plan
+    from loadtests.scenarios import Scenario
 
 #: What failures said, in words: so many kinds are told apart.
 _KINDS = 20
@@ -27,6 +28,14 @@ _KINDS = 20
 _COUNTED_BY_CALLERS = tuple(
     name for name, known in MEASURES.items() if known.kind is Kind.COUNT and name not in MEASURED_BY
 )
+
+
+def fails_on_purpose(scenario: Scenario, phases: int) -> bool:
+    """Say whether the target must fail by what the first so many acts did: faults that last, or a deploy just now."""
+    begun = sorted(scenario.acts, key=lambda act: act.at)[:phases]
+    faults = [deed.faults for act in begun for deed in act.deeds if isinstance(deed, SetFaults)]
+    deploys = bool(begun) and any(isinstance(deed, Deploy) for deed in begun[-1].deeds)
+    return deploys or bool(faults and faults[-1])
 
 
 @dataclass(slots=True)
@@ -59,13 +68,15 @@ class Gathering:
         self.spoken.extend(wire["spoken"])
         self.pulse.note(at, ready=wire["pulse"]["ready"], failed=wire["pulse"]["failed"])
 
-    def second(self, at: float, callers: int) -> None:
-        """Go on by a second."""
+    def second(self, at: float, callers: int, *, meant: bool = False) -> None:
+        """Go on by a second. Where it is meant that the target fails, its failures are not held against it."""
         self.callers.append((at, float(callers)))
         if callers >= self.plan.users and all(moment.what != "callers" for moment in self.moments):
             self.say(at, "callers", f"all {self.plan.users} call")
         self.figures.settle(at)
-        if not self.is_down and self.pulse.is_down(at, 0.0):
+        if meant:
+            self.pulse.excuse()
+        if not self.is_down and self.pulse.is_down(at):
             self.is_down = True
             self.say(at, "target", "is down: the run ends here")
 

@@ -59,17 +59,32 @@ class Pulse:
     _attempts: deque[tuple[float, bool]] = field(default_factory=deque)
     answered: bool = False
     """Whether any attempt ever succeeded."""
+    failing_since: float | None = None
+    """When the first attempt failed behind the last that succeeded."""
 
     def note(self, at: float, *, ready: int, failed: int) -> None:
         """Note how many attempts ended so since the last note."""
         self.answered = self.answered or ready > 0
+        if ready:
+            self.failing_since = None
+        elif failed and self.failing_since is None:
+            self.failing_since = at
         self._attempts.extend([(at, True)] * min(ready, _DOWN_ATTEMPTS) + [(at, False)] * min(failed, 100))
         while self._attempts and self._attempts[0][0] < at - _DOWN_SECONDS:
             self._attempts.popleft()
 
-    def is_down(self, at: float, began: float) -> bool:
-        """Say whether it is clearly down: long enough looked at, enough attempts, and all but none of them good."""
-        if at - began < _DOWN_SECONDS or len(self._attempts) < _DOWN_ATTEMPTS:
+    def excuse(self) -> None:
+        """Forget what failed: the target was made to fail."""
+        self._attempts.clear()
+        self.failing_since = None
+
+    def is_down(self, at: float) -> bool:
+        """Say whether it is clearly down: failing for long enough, enough attempts, and all but none of them good."""
+        if (
+            self.failing_since is None
+            or at - self.failing_since < _DOWN_SECONDS
+            or len(self._attempts) < _DOWN_ATTEMPTS
+        ):
             return False
         failed = sum(not good for _, good in self._attempts)
         return failed / len(self._attempts) > _DOWN_SHARE

@@ -23,7 +23,7 @@ from loadtests.call import Where
 from loadtests.child import dying_with
 from loadtests.conclusion import conclude
 from loadtests.director import Director, take_part
-from loadtests.gathering import Gathering
+from loadtests.gathering import Gathering, fails_on_purpose
 from loadtests.home import Home
 from loadtests.meter import Apart, Meter
 from loadtests.options import add_options, wish_of
@@ -95,7 +95,8 @@ class Part:
     def is_due(self) -> bool:
         """Whether the run has come to its end: its time is over, or its target is down."""
         gathering = self.gathering
-        return gathering is not None and (gathering.is_down or self.at >= gathering.plan.seconds)
+        over = gathering is not None and (gathering.is_down or self.at >= gathering.plan.seconds)
+        return self.is_running and over
 
     def planned(self) -> Plan:
         """Give the plan: of the run that runs, of a command line that can no longer change, or of what is asked now.
@@ -162,7 +163,8 @@ class Part:
             gevent.sleep(_SECOND)
             if self.calls:
                 gathering.take(self.meter.take(), self.at)
-            gathering.second(self.at, self.runner.user_count)
+            meant = fails_on_purpose(gathering.plan.scenario, len(self.director.marks) if self.director else 0)
+            gathering.second(self.at, self.runner.user_count, meant=meant)
             if self.home is not None:
                 self.home.tell(self._progress(gathering))
 
@@ -240,8 +242,10 @@ class Part:
 
     def interrupt(self) -> None:
         """Take SIGTERM: hang up, judge what there is, let Locust go home. Before a run there is nothing to judge."""
-        if not self.is_running or self.gathering is None:
+        if self.gathering is None and self.environment.parsed_options.headless:
             sys.exit(EXIT_INTERRUPTED)
+        if self.gathering is None or not self.is_running:
+            return
         self.gathering.interrupted = not self.is_due
         self.hang_up()
         self._conclude()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from loadtests.gathering import fails_on_purpose
+from loadtests.scenarios import SCENARIOS
 from tests.loadtests.made import gathered, wire
 
 
@@ -60,3 +62,18 @@ def test_many_kinds_of_failures_do_not_grow_without_end() -> None:
     gathering.failed("kind 0", 7)
     assert len(gathering.failures) == 20
     assert gathering.failures["kind 0"] == 7
+
+
+def test_a_target_that_is_made_to_fail_does_not_end_the_run() -> None:
+    gathering = gathered()
+    for second in range(30):
+        gathering.take(wire(failed=2), float(second))
+        gathering.second(float(second), 2, meant=second < 25)
+    assert not gathering.is_down
+
+
+def test_a_scenario_fails_on_purpose_from_its_faults_until_it_is_well_again_and_while_it_deploys() -> None:
+    herd, flood, deploy = (SCENARIOS[name] for name in ("thundering-herd", "error-flood", "deploy"))
+    assert [fails_on_purpose(herd, phases) for phases in range(3)] == [False, True, False]
+    assert [fails_on_purpose(flood, phases) for phases in range(4)] == [False, True, True, False]
+    assert [fails_on_purpose(deploy, phases) for phases in range(2)] == [False, True]

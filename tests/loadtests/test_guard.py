@@ -41,7 +41,7 @@ def test_a_target_is_down_when_all_but_none_get_through_for_long_enough() -> Non
     pulse = Pulse()
     for second in range(11):
         pulse.note(second, ready=0, failed=3)
-        assert pulse.is_down(second, began=0) == (second >= 10)
+        assert pulse.is_down(second) == (second >= 10)
     assert not pulse.answered
 
 
@@ -49,7 +49,7 @@ def test_a_target_that_lets_some_through_is_not_down() -> None:
     pulse = Pulse()
     for second in range(30):
         pulse.note(second, ready=1, failed=5)
-    assert not pulse.is_down(30, began=0)
+    assert not pulse.is_down(30)
     assert pulse.answered
 
 
@@ -58,5 +58,25 @@ def test_what_was_good_long_ago_does_not_count() -> None:
     pulse.note(0, ready=500, failed=0)
     for second in range(20, 32):
         pulse.note(second, ready=0, failed=2)
-    assert pulse.is_down(31, began=0)
+    assert pulse.is_down(31)
     assert pulse.answered
+
+
+def test_an_outage_counts_from_its_first_failure_and_not_from_the_last_call_before_it() -> None:
+    pulse = Pulse()
+    pulse.note(1, ready=100, failed=0)
+    for second in range(40, 50):
+        pulse.note(second, ready=0, failed=50)
+        assert not pulse.is_down(second)
+    pulse.note(50, ready=0, failed=50)
+    assert pulse.is_down(50)
+
+
+def test_a_target_that_was_made_to_fail_is_excused() -> None:
+    pulse = Pulse()
+    for second in range(30):
+        pulse.note(second, ready=0, failed=5)
+    pulse.excuse()
+    pulse.note(30, ready=0, failed=5)
+    assert not pulse.is_down(30)
+    assert not pulse.is_down(39)
