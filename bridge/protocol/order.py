@@ -141,7 +141,7 @@ class OrderChecker:
                 yield "event-before-session-created", f"{event_type} came before {self._opening()}"
             case _Stage.OPEN, _ if event_type in _OPENINGS:
                 yield "session-created-twice", f"{event_type} came in a session that was open"
-            case _Stage.OPEN, "error" if object_of(event, "error").get("code") in _FATAL_CODES:
+            case _Stage.OPEN, "error" if str(object_of(event, "error").get("code")) in _FATAL_CODES:
                 self._stage = _Stage.REFUSED
             case _Stage.OPEN, "session.closed":
                 self._stage = _Stage.CLOSED

@@ -71,7 +71,7 @@ _OPTIONS = (
 @cli.command(short_help="Serve voice clients and SDKs on one port.")
 @_options
 def serve(**given: Any) -> None:
-    r"""Serve both doors on one port until SIGTERM or Ctrl-C, which drain; a second one ends at once.
+    """Serve both doors on one port until SIGTERM or Ctrl-C, which drain; a second one ends at once.
 
     Everything can stand in [bridge] of sherpa.toml, or in SHERPA_BRIDGE_* variables, as well; what is tuned seldom
     (prewarm, locked, mint, voice, limits) stands only there. Options win over variables, those over the file.
@@ -79,7 +79,7 @@ def serve(**given: Any) -> None:
     \b
     sherpa-bridge serve --simulate           no key, no network
     OPENAI_API_KEY=... sherpa-bridge serve   the real service
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are is this very character
     settings = _settings(given)
     open_upstream = _simulated(settings) if settings.simulate else _configured(settings)
     _serve(settings, open_upstream)

@@ -189,3 +189,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # nowhere to write to: /dev/full, a closed stdout
+        from reports.output import cannot_show, complain, silence
+
+        complain("sherpa-sim", str(cannot_show(error)), "")
+        silence(sys.stdout)
+        sys.exit(3)

@@ -59,6 +59,10 @@ def test_a_violation_says_where_what_and_which_ids() -> None:
     assert violation == Violation("response-done-before-created", 3, "response.done", "resp_9 was never created")
 
 
+def test_an_error_code_that_is_no_text_is_no_reason_to_break() -> None:
+    assert violations(ga(event("error", error={"type": "server_error", "code": {"odd": []}, "message": "?"}))) == []
+
+
 def test_a_second_response_is_told_with_both_ids() -> None:
     found = violations(ga(created("resp_1"), created("resp_2"), done("resp_1"), done("resp_2")))
     assert [v.message for v in found] == ["resp_2 is created while resp_1 is not done"]

@@ -189,3 +189,13 @@ def test_an_hour_passes_in_seconds() -> None:
             assert socket.close_reason == "Your session hit the maximum duration of 60 minutes."
         assert 0.3 < time.perf_counter() - began < 3
     assert frames[-1]["error"]["code"] == "session_expired"
+
+
+def test_a_place_that_takes_nothing_is_told_in_a_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from bridge.simulator.cli import main; main()", "list"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr == "sherpa-sim: the result cannot be shown: no space left on device\n"
