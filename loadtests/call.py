@@ -169,6 +169,7 @@ class Call:
     def _say_goodbye(self, wire: Wire) -> None:
         """End in good order, and wait for the bridge's word that it is over."""
         self._leaving, self._left_ready = True, self.talk.is_ready
+        self.talk.is_leaving = True
         talk, until = self.talk, time.monotonic() + GOODBYE_SECONDS
         asked = talk.line.goodbye() if talk.has_session else ()
         try:

@@ -57,6 +57,8 @@ class Talk:
     """No session will come of this any more."""
     over: str = ""
     """Why the session is over by intent, if it is."""
+    is_leaving: bool = False
+    """The caller said goodbye: what the bridge gives up from here on is given up at his wish."""
     turns: int = 0
     resent_ms: float = 0.0
     answers: Answers = field(init=False)
@@ -217,7 +219,7 @@ class Talk:
             case Complaint():
                 self._complained(signal, now, wall)
             case Dropped():
-                self.notes.counted("dropped_ms", signal.ms)
+                self.notes.counted("dropped_ms", 0.0 if self.is_leaving else signal.ms)
             case Stale():
                 self.notes.counted("stale_events")
             case _:

@@ -129,6 +129,9 @@ def test_what_the_bridge_gives_up_and_what_comes_late_is_counted() -> None:
     desk.hears(said("audio_dropped", ms=420), said("audio_dropped", ms=80))
     desk.hears(said("reconnected", generation=5), said("reconnecting", generation=4))
     assert (desk.total("dropped_ms"), desk.total("stale_events")) == (500, 1)
+    desk.talk.is_leaving = True
+    desk.hears(said("audio_dropped", ms=40))
+    assert desk.total("dropped_ms") == 500
 
 
 def test_an_sdk_that_sees_the_session_updated_again_counts_a_reconnection() -> None:
