@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from loadtests import problems
@@ -10,7 +12,7 @@ from loadtests.report import Ran, exit_code_of, make_report, without_run
 from reports import as_json
 from reports.from_json import read_report
 from reports.model import Severity
-from tests.loadtests.made import gathered, planned, wire
+from tests.loadtests.made import gathered, planned, told, wire
 
 
 def codes(ran: Ran) -> list[tuple[str, Severity]]:
@@ -18,7 +20,7 @@ def codes(ran: Ran) -> list[tuple[str, Severity]]:
 
 
 def ran(*budgets: str, **measured: float) -> Ran:
-    gathering = gathered(wire(calls=2, ready=20, **measured), budgets=budgets)
+    gathering = gathered(wire(calls=2, ready=20), told(measured), budgets=budgets)
     gathering.finish(10)
     return Ran(gathering, 10.0)
 
