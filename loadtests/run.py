@@ -23,7 +23,7 @@ from loadtests.locust_run import LocustRun, Spread, words_for
 from loadtests.plan import Plan, PlanError, Wish, make_plan, scenario_named
 from loadtests.report import without_run
 from reports.from_json import Kept, NotAReportError, read_report
-from reports.model import EXIT_INTERRUPTED, EXIT_OK
+from reports.model import EXIT_INTERRUPTED, EXIT_OK, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -189,13 +189,20 @@ def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
     try:
         with ground(request) as on:
             kept = one_run(on, request.spread, environment, hears, verbose=request.verbose)
-            if on.stack is not None:
-                on.stack.keep_logs = kept.exit_code != EXIT_OK
-            return kept
+            return kept if on.stack is None else _with_logs(kept, on.stack)
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
         return without_run(plan, problems.INTERRUPTED, "before it began")
+
+
+def _with_logs(kept: Kept, stack: Stack) -> Kept:
+    """Keep what the bridge and the simulator said where a run failed, and name the place."""
+    if kept.exit_code in (EXIT_OK, EXIT_INTERRUPTED):
+        return kept
+    stack.keep_logs = True
+    target = (*kept.report.target, Evidence("logs", f"logs in {stack.folder}"))
+    return Kept(replace(kept.report, target=target), kept.exit_code)
 
 
 def work(spread: Spread, environment: Mapping[str, str]) -> NoReturn:

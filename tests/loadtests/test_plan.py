@@ -111,8 +111,7 @@ def test_permission_lifts_what_is_asked_about() -> None:
 
 
 def test_groups_take_turns_by_their_shares_from_the_first_caller_on() -> None:
-    plan = make_plan(replace(SIMULATED, scenario="slow-reader"), {})
-    names = [group.name for group in islice(turns_of(plan), 12)]
-    assert names.count("readers") == 9
-    assert names.count("slow") == 3
-    assert names[:4].count("slow") == 1
+    plan = make_plan(SIMULATED, {})
+    many, few = (replace(plan.groups[0], name=name, share=share) for name, share in (("many", 3.0), ("few", 1.0)))
+    names = [group.name for group in islice(turns_of(replace(plan, groups=(many, few))), 12)]
+    assert [names[:4].count("few"), names[:8].count("few"), names.count("few")] == [1, 2, 3]
