@@ -86,6 +86,12 @@ WAYS: tuple[tuple[str, Way], ...] = (
     ("reconnects", Way(Direction.LOWER)),
     ("retries", Way(Direction.LOWER)),
     ("left_days", Way(Direction.HIGHER)),
+    ("unanswered", Way(Direction.LOWER)),
+    ("unclean", Way(Direction.LOWER)),
+    ("stale", Way(Direction.LOWER)),
+    ("dials", Way(Direction.LOWER)),
+    ("turns", Way(Direction.HIGHER)),
+    ("capacity_callers", Way(Direction.HIGHER)),
     # How much was said, and when: not how long something took.
     ("spoken", Way(Direction.NEITHER)),
     ("sent", Way(Direction.NEITHER)),

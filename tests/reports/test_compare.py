@@ -101,6 +101,9 @@ def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, chang
 def test_what_a_name_means_is_read_from_whole_words() -> None:
     assert way_of("plates_total").direction is Direction.NEITHER
     assert way_of("lost").direction is Direction.LOWER
+    assert way_of("load_capacity_callers_total").direction is Direction.HIGHER
+    assert way_of("load_unanswered_turns_total").direction is Direction.LOWER
+    assert way_of("load_turns_total").direction is Direction.HIGHER
 
 
 def test_a_figure_that_is_no_more_measured_is_told_and_a_new_one_is_not() -> None:
