@@ -135,8 +135,8 @@ class Attempt:
 def _size(command: ToUpstream) -> int:
     """How many bytes it will be on the wire, about."""
     match command:
-        case SendAudio(_, pcm):
-            return len(pcm) * 4 // 3 + _AROUND_AUDIO
+        case SendAudio(_, pcm, event_id):
+            return len(pcm) * 4 // 3 + _AROUND_AUDIO + (len(event_id) if event_id is not None else 0)
         case SendFrame(_, frame):
             return len(frame)
         case SendEvent(_, event):
@@ -149,8 +149,8 @@ def _size(command: ToUpstream) -> int:
 
 async def _send(link: UpstreamLink, command: ToUpstream) -> None:
     match command:
-        case SendAudio(_, pcm):
-            await link.send_audio(pcm)
+        case SendAudio(_, pcm, event_id):
+            await link.send_audio(pcm, event_id)
         case SendFrame(_, frame):
             await link.send_frame(frame)
         case SendEvent(_, event):

@@ -155,6 +155,8 @@ class FakeLink:
         self._take: trio.MemoryReceiveChannel[Happened | UpstreamOver]
         self.put, self._take = trio.open_memory_channel(math.inf)
         self.sent: list[object] = []
+        self.named: dict[str, bytes] = {}
+        """The audio whose event had an id."""
         self.pings_outstanding = 0
         self.taken_bytes = 0
         self.answers_pings = True
@@ -178,8 +180,10 @@ class FakeLink:
             body = {"type": "session.updated", "session": session, "padding": self._upstream.padding}
             self.put.send_nowait(SessionConfigured(self.generation, json.dumps(body).encode(), body))
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         await self._send(pcm)
+        if event_id is not None:
+            self.named[event_id] = pcm
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         await self._send(event)

@@ -38,6 +38,8 @@ class SendAudio:
 
     generation: int
     pcm: bytes
+    event_id: str | None = None
+    """What the client called it, the first time that it goes up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.commands import Command, Note, Tell
 from bridge.core.context import Context
 from bridge.core.held_audio import HeldAudio
-from bridge.core.loose import an_object
+from bridge.core.loose import a_text, an_object
 from bridge.core.states import NOT_READY_CODES, Move, State, after
 from bridge.core.throttle import ErrorMessage, Released, Throttle
 from bridge.core.turns import Turns
@@ -70,6 +70,8 @@ class SessionData:
         """What the present loss cost, for `reconnected.lost`."""
         self.ask_again: Ask | None = None
         """The request for a response that the fresh session must be asked anew."""
+        self.ask_after_commit = False
+        """Whether an answer waited for a commit to be confirmed: it waits for the last one that is sent again."""
 
     @property
     def over(self) -> bool:
@@ -168,6 +170,9 @@ class SessionData:
         by_wish: Mapping[str, Any] | None = None if self.wish.get("turnDetection") == "none" else {}
         detection = fields.get("turn_detection", by_wish)
         self.transcribing = "transcription" in (session.get("type"), self.wish.get("kind"))
+        if self.transcribing:  # its model is the one that writes down, and stands where a conversation's does not
+            writer = an_object(fields.get("transcription") or fields.get("input_audio_transcription"))
+            self.model = a_text(writer.get("model")) or self.model or a_text(self.wish.get("model")) or ""
         self.unanswered.detecting = detection is not None
         asks = an_object(detection).get("create_response") is not False
         self.answers_itself = detection is not None and asks and not self.transcribing

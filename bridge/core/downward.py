@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.commands import Forward
 from bridge.core.loose import a_figure, a_text, an_object
 from bridge.core.turns import OUTPUT
-from bridge.core.upward import ask_next
+from bridge.core.upward import RESPONSE_CREATE, ask, ask_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.data import SessionData
     from bridge.core.events import UpstreamError, UpstreamEvent
+
+
+#: The code of the error that stands for a frame which is no event. It was not passed on.
+UNREADABLE = "unreadable_frame"
 
 
 def take(data: SessionData, event: UpstreamEvent) -> None:
@@ -108,6 +112,8 @@ def _committed(data: SessionData, body: Mapping[str, Any]) -> None:
     by_client = data.unanswered.committed(str(body.get("item_id")))
     if not by_client:
         data.turns.turn_taken(data.now, answers_itself=data.answers_itself)
+    elif data.turns.commit_settled():
+        ask(data, RESPONSE_CREATE)
 
 
 def _updated(data: SessionData, body: Mapping[str, Any]) -> None:
@@ -156,11 +162,17 @@ def take_error(data: SessionData, event: UpstreamError) -> None:
         return
     if code == "input_audio_buffer_commit_empty":
         data.unanswered.commit_refused()
+        data.turns.commit_settled()
     data.updates.refused(event.upstream)
+    data.turns.failed(event.upstream)
+    ask_next(data)
     if event.harmless:
         data.note("upstream.harmless_error", code=code)
         return
     failure = event.failure
     detail = {**failure.detail, "upstream": dict(event.upstream)}
-    data.note("upstream.error", code=code)
+    if code == UNREADABLE:
+        data.note("upstream.unreadable")
+    else:
+        data.note("upstream.error", code=code)
     data.fail("UPSTREAM_ERROR", failure.message, retryable=failure.retryable, detail=detail)

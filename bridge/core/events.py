@@ -27,6 +27,8 @@ class ClientAudio:
     """A chunk of speech: PCM16, 24 kHz, mono, whole samples."""
 
     pcm: bytes
+    event_id: str | None = None
+    """What its author called it: an error of the upstream's names it. It goes up once; what is sent again has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class BadMessage:
 
     code: str
     message: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """`eventId`, where the message had one."""
 
 
 @dataclass(frozen=True, slots=True)

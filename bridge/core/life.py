@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A session that lived shorter than this did not heal the loss before it: the attempts go on counting.
 STABLE_SECONDS = 10.0
+#: What the log says of a failure's detail: `sherpa-probe explain` knows the refusal, the service's support the request.
+_WHY = ("refusal", "status", "closeCode", "reason", "requestId")
 
 
 def begin(data: SessionData) -> None:
@@ -64,7 +66,8 @@ def attempt_failed(data: SessionData, failure: Failure) -> None:
     """An attempt came to nothing: wait and try again, or give up."""
     data.opening = data.created = False
     data.ready_by = None
-    data.note("attempt.failed", code=failure.code, attempt=data.attempt, retryable=failure.retryable)
+    why = {name: failure.detail[name] for name in _WHY if name in failure.detail}
+    data.note("attempt.failed", code=failure.code, attempt=data.attempt, retryable=failure.retryable, **why)
     if _hopeless(failure) or data.attempt >= _attempts(data):
         give_up(data, failure, attempts=data.attempt)
         return
@@ -123,7 +126,7 @@ def _forget(data: SessionData) -> None:
     data.context.clear()
     data.take_unanswered()
     data.turns.waiting.clear()
-    data.lost, data.ask_again, data.lost_at = [], None, None
+    data.lost, data.ask_again, data.ask_after_commit, data.lost_at = [], None, False, None
     data.begin_upstream()
 
 
@@ -157,6 +160,9 @@ def _send_again(data: SessionData, unanswered: list[bytes | None]) -> None:
             commit(data)
         else:
             send_up(data, ClientAudio(pcm))
+    if data.ask_after_commit and data.turns.after_commit:
+        data.turns.after_commit[-1] = True
+    data.ask_after_commit = False
     if data.ask_again is not None:
         data.turns.waiting.appendleft(data.ask_again)
         data.ask_again = None

@@ -31,6 +31,7 @@ def take_stock(data: SessionData) -> None:
     """Note what the fresh session must be asked for again, and what cannot come back."""
     turns, unanswered = data.turns, data.unanswered
     data.ask_again = turns.to_ask_again()
+    data.ask_after_commit = any(turns.after_commit)
     if turns.active is not None and turns.reached_client:
         data.lost.append("a half-spoken answer")
     if unanswered.past_bound_ms:

@@ -171,8 +171,8 @@ class Session:
     def _went_wrong(self, event: BadMessage | ClientMisbehaved | ClientGone) -> None:
         data = self._data
         match event:
-            case BadMessage(code, message):
-                data.fail(code, message, retryable=False)
+            case BadMessage(code, message, detail):
+                data.fail(code, message, retryable=False, detail=detail)
             case ClientMisbehaved(code, message, close_code):
                 data.fail(code, message, retryable=code != "MESSAGE_TOO_LARGE", ending=True)
                 life.send_away(data, close_code, code)

@@ -6,10 +6,13 @@ is owed for too long makes the session suspicious; the watchdog in `clock.py` as
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from bridge.core.loose import a_text, an_object
 
 Ask = Mapping[str, Any] | bytes
 """A `response.create`: one that the core made, or the frame that the client wrote."""
@@ -68,6 +71,8 @@ class Turns:
     """Up to which of the speech that went up the running response answers, in bytes."""
     waiting: deque[Ask] = field(default_factory=deque)
     """`response.create` events that have not gone up."""
+    after_commit: deque[bool] = field(default_factory=deque)
+    """The commits that went up and are not confirmed: whether an answer is to be asked for behind each, once it is."""
     asked: Ask | None = None
     """The `response.create` that went up and whose `response.created` has not come."""
     cancelled: bool = False
@@ -83,6 +88,15 @@ class Turns:
             return False
         self.waiting.append(ask)
         return True
+
+    def commit_settled(self) -> bool:
+        """The service took or refused the oldest commit; whether an answer waited for that."""
+        return self.after_commit.popleft() if self.after_commit else False
+
+    def forget_requests(self) -> None:
+        """Nothing that was asked for and has not gone up is wanted any more."""
+        self.waiting.clear()
+        self.after_commit = deque(False for _ in self.after_commit)
 
     @property
     def busy(self) -> bool:
@@ -134,6 +148,12 @@ class Turns:
             self.waiting.appendleft(ask)
         self.asked = self.active_ask = None
 
+    def failed(self, error: Mapping[str, Any]) -> None:
+        """An error speaks of the request that went up: it will not be answered, and asking again would not help."""
+        ask = self.active_ask if self.asked is None else self.asked
+        if ask is not None and _is_about(error, ask):
+            self.asked = self.active_ask = None
+
     def next_to_ask(self) -> Ask | None:
         """Take the next request that may go up now."""
         return self.waiting.popleft() if self.waiting and not self.busy else None
@@ -143,3 +163,20 @@ class Turns:
         if self.cancelled:
             return None
         return self.active_ask if self.active is not None and not self.reached_client else self.asked
+
+
+def _is_about(error: Mapping[str, Any], ask: Ask) -> bool:
+    """By the name that the client gave its event; without one, by the field that is wrong."""
+    event_id = a_text(error.get("event_id"))
+    if event_id:
+        return _name_of(ask) == event_id
+    return (a_text(error.get("param")) or "").partition(".")[0] == "response"
+
+
+def _name_of(ask: Ask) -> object:
+    if isinstance(ask, bytes):
+        try:
+            ask = an_object(json.loads(ask))
+        except (ValueError, RecursionError):
+            return None
+    return ask.get("event_id")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from bridge.core.held_audio import BYTES_PER_MS
 
+#: The service takes no commit of less (reports; its message names the figure).
+LEAST_COMMIT_MS = 100
 #: Under turn detection, what the service says nothing about for so long, though it says something, was silence.
 UNREPORTED_SECONDS = 3.0
 
@@ -65,6 +67,8 @@ class Unanswered:
         """How many of those commits the service has confirmed."""
         self._position = 0
         self._committed = 0
+        self._cleared = 0
+        """Up to where the client took back what it had not committed."""
         self._speech_end: int | None = None
         """Where speech ended that the service has not committed yet."""
         self._items: list[tuple[int, str]] = []
@@ -115,7 +119,8 @@ class Unanswered:
 
     def cleared(self) -> None:
         """The client gave up what it had not committed."""
-        last_commit = max(self._committed, self._commits[-1] if self._commits else 0)
+        last_commit = self._last_commit
+        self._cleared = self._position
         while self._sent and self._sent[-1].end > last_commit:
             last = self._sent.pop()
             if last.start < last_commit:
@@ -138,9 +143,12 @@ class Unanswered:
     def committed(self, item_id: str) -> bool:
         """The service took a turn out of its buffer; whether the client's commit was why.
 
-        Turn detection takes it up to the end of speech, a commit up to where it was sent.
+        Turn detection takes it up to the end of speech, a commit up to where it was sent: also when that is what ended
+        the speech.
         """
-        by_client = self._speech_end is None and self.owes_commit
+        by_client = self.owes_commit and (
+            self._speech_end is None or self._speech_end > self._commits[self._acknowledged] - BYTES_PER_MS
+        )
         if by_client:
             self._committed = max(self._committed, self._commits[self._acknowledged])
             self._acknowledged += 1
@@ -160,6 +168,17 @@ class Unanswered:
     def taken_up_to(self) -> int:
         """Up to where the service has taken turns."""
         return self._committed
+
+    @property
+    def sure_to_commit(self) -> bool:
+        """Whether the service is sure to take a commit now. Turn detection may have taken the speech already."""
+        if self.detecting:
+            return self.speaking
+        return self._position - max(self._last_commit, self._cleared) >= _bytes(LEAST_COMMIT_MS)
+
+    @property
+    def _last_commit(self) -> int:
+        return max(self._committed, self._commits[-1] if self._commits else 0)
 
     @property
     def owes_commit(self) -> bool:

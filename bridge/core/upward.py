@@ -23,13 +23,14 @@ RESPONSE_CREATE: Mapping[str, Any] = {"type": "response.create"}
 def send_up(data: SessionData, entry: Held) -> None:
     """Send one thing up. The session is ready."""
     match entry:
-        case ClientAudio(pcm):
-            data.do(SendAudio(data.generation, pcm))
+        case ClientAudio(pcm, event_id):
+            data.do(SendAudio(data.generation, pcm, event_id))
             data.unanswered.sent(pcm)
         case ClientCommit():
-            commit(data)
-            if not data.transcribing:
-                ask(data, RESPONSE_CREATE)
+            _commit_and_ask(data)
+        case ClientText() | ClientToolResult() if data.transcribing:
+            words = "A transcription session only writes speech down: it answers neither texts nor results of tools."
+            data.fail("INVALID_MESSAGE", words, retryable=False)
         case ClientText(text):
             content = [{"type": "input_text", "text": text}]
             _create(data, {"type": "message", "role": "user", "content": content})
@@ -52,20 +53,33 @@ def _create(data: SessionData, item: Mapping[str, Any]) -> None:
     data.context.sent_item(item)
 
 
-def commit(data: SessionData) -> None:
-    """Say that the speech has ended. Whether a response is asked for is the caller's affair."""
+def _commit_and_ask(data: SessionData) -> None:
+    """Ask at once where the commit is sure to be taken, else once it was: a refused one has nothing to answer."""
+    if data.transcribing:
+        commit(data)
+    elif data.unanswered.sure_to_commit:
+        commit(data)
+        ask(data, RESPONSE_CREATE)
+    else:
+        commit(data, ask_after=True)
+
+
+def commit(data: SessionData, *, ask_after: bool = False) -> None:
+    """Say that the speech has ended; `ask_after`: an answer is asked for once the service has confirmed it."""
     _send(data, {"type": "input_audio_buffer.commit"})
-    _committed(data)
+    _committed(data, ask_after=ask_after)
 
 
-def _committed(data: SessionData) -> None:
+def _committed(data: SessionData, *, ask_after: bool = False) -> None:
     data.unanswered.sent_commit()
+    data.turns.after_commit.append(ask_after)
     data.turns.owed_since = data.now
 
 
 def _send_native(data: SessionData, event: ClientNative) -> None:
     body = event.body or {}
-    if event.type == "response.create" and an_object(body.get("response")).get("conversation") != "none":
+    beside = an_object(body.get("response")).get("conversation") == "none"
+    if event.type == "response.create" and not beside and not data.transcribing:  # such a one can only be refused
         ask(data, event.frame)
         return
     data.do(SendFrame(data.generation, event.frame))
@@ -107,7 +121,7 @@ def ask_next(data: SessionData) -> None:
 def interrupt(data: SessionData, event: Interrupt) -> None:
     """Stop the answer, cut what was not heard, and forget what was asked for and has not begun."""
     turns = data.turns
-    turns.waiting.clear()
+    turns.forget_requests()
     if turns.active is not None or turns.asked is not None:
         turns.cancelled = True
         _send(data, {"type": "response.cancel"})

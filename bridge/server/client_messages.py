@@ -11,7 +11,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.events import (
-    BadMessage,
     ClientCommit,
     ClientText,
     ClientToolResult,
@@ -25,6 +24,7 @@ from bridge.server.native_messages import (
     Locked,
     Refused,
     audio_event,
+    bad_message,
     decode_audio,
     locked_in_wish,
     native_event,
@@ -134,7 +134,7 @@ def client_event(frame: str, locked: Locked) -> Event:
     try:
         return _read(frame, locked)
     except Refused as refused:
-        return BadMessage("INVALID_MESSAGE", str(refused))
+        return bad_message(frame, refused)
 
 
 def _read(frame: str, locked: Locked) -> Event:

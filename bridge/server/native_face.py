@@ -157,9 +157,10 @@ def _error_frames(message: Mapping[str, Any]) -> list[Frame]:
 
 
 def _native_error(code: str, text: str, detail: Mapping[str, Any] | None = None) -> Frame:
-    """Make the event. Where the upstream says which event and which field it is about, so do we: SDKs look there."""
-    upstream = (detail or {}).get("upstream") or {}
-    about = {name: upstream.get(name) for name in ("param", "event_id")}
+    """Make the event. Where it is known which event and which field it is about, it says so: SDKs look there."""
+    known = detail or {}
+    upstream = known.get("upstream") or {}
+    about = {"param": upstream.get("param"), "event_id": upstream.get("event_id") or known.get("eventId")}
     error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, **about}
     if detail:
         error["detail"] = dict(detail)

@@ -48,10 +48,18 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
 class _Typed(msgspec.Struct):
     type: str = ""
     audio: str = ""
+    event_id: str | None = None
+
+
+class _Named(msgspec.Struct):
+    event_id: str | None = None
 
 
 _objects = msgspec.json.Decoder(dict[str, Any])
 _typed = msgspec.json.Decoder(_Typed)
+_named = msgspec.json.Decoder(_Named)
+#: The longest id of an event that the service takes (its error names the figure).
+_MAX_EVENT_ID = 512
 
 
 def read_object(frame: str | bytes) -> dict[str, Any]:
@@ -81,11 +89,21 @@ def native_door_event(frame: str, locked: Locked) -> Event:
     try:
         head = _typed_head(frame)
         if head.type == APPEND and head.audio:
-            return audio_event(decode_audio(head.audio))
+            return audio_event(decode_audio(head.audio), head.event_id)
         body = read_object(frame)
         return native_event(type_of(body), frame, body, locked)
     except Refused as refused:
-        return BadMessage("INVALID_MESSAGE", str(refused))
+        return bad_message(frame, refused)
+
+
+def bad_message(frame: str | bytes, refused: Refused) -> BadMessage:
+    """Say why a message is not taken, and which one it was, where it can be read so far and has an id."""
+    try:
+        event_id = _named.decode(frame).event_id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        event_id = None
+    detail = {} if event_id is None or len(event_id) > _MAX_EVENT_ID else {"eventId": event_id}
+    return BadMessage("INVALID_MESSAGE", str(refused), detail)
 
 
 def _typed_head(frame: str) -> _Typed:
@@ -102,7 +120,8 @@ def native_event(kind: str, frame: str, body: dict[str, Any], locked: Locked) ->
         audio = body.get("audio")
         if not isinstance(audio, str):
             raise Refused(f"{APPEND}: 'audio' must be a text in base64.")
-        return audio_event(decode_audio(audio))
+        event_id = body.get("event_id")
+        return audio_event(decode_audio(audio), event_id if isinstance(event_id, str) else None)
     holder = _CHANGING.get(kind)
     if holder is None:
         return ClientNative(kind, frame.encode(), body)
@@ -130,11 +149,13 @@ def decode_audio(text: str) -> bytes:
         raise Refused("The audio is not base64.") from None
 
 
-def audio_event(pcm: bytes) -> ClientAudio:
-    """Take a chunk of speech. Raises Refused when it ends within a sample."""
+def audio_event(pcm: bytes, event_id: str | None = None) -> ClientAudio:
+    """Take a chunk of speech. Raises Refused when it ends within a sample, or has an id that no service takes."""
     if len(pcm) % 2:
         raise Refused(f"The audio has {len(pcm)} bytes, and a sample has two: it must be PCM16.")
-    return ClientAudio(pcm)
+    if event_id is not None and len(event_id) > _MAX_EVENT_ID:
+        raise Refused(f"{APPEND}: 'event_id' may have {_MAX_EVENT_ID} characters.")
+    return ClientAudio(pcm, event_id)
 
 
 def _touches(told: Mapping[str, Any], paths: Iterable[tuple[str, ...]]) -> bool:

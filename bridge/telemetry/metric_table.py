@@ -71,6 +71,7 @@ METRICS: Mapping[str, Metric] = {
     "responses_failed_total": Metric(_C, "Responses that ended as failed"),
     "upstream_errors_total": Metric(_C, "Error events of the upstream that clients were told"),
     "harmless_errors_total": Metric(_C, "Error events of the upstream that are known to be harmless"),
+    "unreadable_frames_total": Metric(_C, "Frames of the upstream that were no events, as cut ones: not passed on"),
     "late_events_total": Metric(_C, "Events of an earlier session that were ignored"),
     "worker_restarts_total": Metric(_C, "Worker processes that were replaced"),
     "internal_errors_total": Metric(_C, "Faults of the bridge itself; each has a traceback in the log"),

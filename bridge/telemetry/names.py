@@ -46,6 +46,7 @@ LINES: Mapping[str, Line] = {
     "response.failed": Line("warning", "A response failed"),
     "response.waits": Line("info", "A response waits for the running one to end"),
     "upstream.error": Line("warning", "OpenAI sent an error event"),
+    "upstream.unreadable": Line("warning", "OpenAI sent a frame that is no event: it was not passed on"),
     "update.refused": Line("warning", "OpenAI refused a session's remembered changes: it is opened without them"),
     "upstream.harmless_error": Line("debug", "OpenAI sent an error event that is known to be harmless"),
     "upstream.late_event": Line("debug", "An event of an earlier session was ignored"),
@@ -115,6 +116,7 @@ COUNTED: Mapping[str, Callable[[Metrics, Mapping[str, Any]], None]] = {
     "error.held_back": _one("errors_suppressed_total", "code"),
     "response.failed": _one("responses_failed_total"),
     "upstream.error": _one("upstream_errors_total"),
+    "upstream.unreadable": _one("unreadable_frames_total"),
     "upstream.harmless_error": _one("harmless_errors_total"),
     "upstream.late_event": _one("late_events_total"),
 }

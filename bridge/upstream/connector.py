@@ -75,8 +75,8 @@ class UpstreamLink(Protocol):
         """Send the configuration. Raises UpstreamOver, as all sending does; cancelled half-way the link is broken."""
         ...
 
-    async def send_audio(self, pcm: bytes) -> None:
-        """Append speech: PCM16, 24 kHz, mono."""
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+        """Append speech: PCM16, 24 kHz, mono; an error about it names the event where it has an id."""
         ...
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
@@ -149,10 +149,11 @@ class RealtimeLink:
         self._reading.asked = True
         await self.send_event(self._asking.update(self._reading.dialect, wish, updates))
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         """Append speech."""
         audio = b2a_base64(pcm, newline=False)
-        await self.send_frame(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
+        named = b"" if event_id is None else b'"event_id":%b,' % msgspec.json.encode(event_id)
+        await self.send_frame(b'{%b"type":"input_audio_buffer.append","audio":"%b"}' % (named, audio))
         self._sent_bytes += len(pcm)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:

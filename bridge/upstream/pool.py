@@ -144,9 +144,9 @@ class WarmLink:
         """Send the configuration."""
         await self._link.configure(wish, updates)
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         """Append speech."""
-        await self._link.send_audio(pcm)
+        await self._link.send_audio(pcm, event_id)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a native event."""

@@ -1,6 +1,7 @@
 """Native server frames of one upstream session, turned into the core's events. No I/O, no clock of its own.
 
-The hot path is audio on its way to the client: it costs a look at the type and is passed on unread.
+The hot path is audio on its way to the client: it costs a look at the type and at the end, and is passed on unread.
+What is cut, or no JSON for another reason, is no event: it is never passed on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bridge.core.downward import UNREADABLE
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
 from bridge.core.turns import LOOKED_INTO
 from bridge.protocol.dialects import Dialect, detect_dialect
@@ -45,7 +47,11 @@ HARMLESS: Mapping[str, str] = {
     "session_expired": "the close behind it tells the same, and what the bridge does about it",
 }
 
+#: Flat objects, most of them base64, which has no brace in it: such a frame is whole when it ends with one.
+_AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Reading:
@@ -84,7 +90,8 @@ class Reading:
             return self._unreadable()
         data = frame.encode() if isinstance(frame, str) else frame
         if event_type not in _READ:
-            return UpstreamEvent(self.generation, event_type, data)
+            whole = _ends(data) if event_type in _AUDIO else _is_json(data)
+            return UpstreamEvent(self.generation, event_type, data) if whole else self._unreadable()
         try:
             body = _decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -109,7 +116,7 @@ class Reading:
         failure = unusable("The upstream sent a frame that is no event.", **self._detail)
         if not self._created:
             raise UpstreamOver(failure, reason_of(failure))
-        shown = {"type": "bridge_error", "code": "unreadable_frame", "message": failure.message}
+        shown = {"type": "bridge_error", "code": UNREADABLE, "message": failure.message}
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=False)
 
     def _error(self, body: Mapping[str, Any]) -> UpstreamError:
@@ -145,6 +152,20 @@ class Reading:
             expires_at=None if left is None else now + left,
             expires_at_text="" if left is None else _iso(float(expires_at or 0)),
         )
+
+
+def _ends(data: bytes) -> bool:
+    """Whether an object comes to its end here."""
+    return data[-1:] == b"}" or data.rstrip(b" \t\r\n")[-1:] == b"}"
+
+
+def _is_json(data: bytes) -> bool:
+    """Whether it is JSON from the first byte to the last. Nothing of it is kept."""
+    try:
+        _skip(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:

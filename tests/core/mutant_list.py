@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.core.mutant import Mutant
+from tests.core.mutant_list_turns import MUTANTS_OF_TURNS
 
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A change of one place; `old` stands exactly once in the file."""
-
-    file: str
-    old: str
-    new: str
-    breaks: str
+__all__ = ["MUTANTS", "Mutant"]
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -184,48 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "loss", "    return replace(failure, retryable=True)\n", "    return failure\n", "one bad update ends it all"
     ),
     Mutant("life", "    data.updates.all_hold()\n", "", "what a session confirmed stays in doubt"),
-    # Turns
-    Mutant("turns", " or self.asked is not None or self.expected", " or self.expected", "two requests at once"),
-    Mutant(
-        "turns",
-        " or self.asked is not None or self.expected",
-        " or self.asked is not None",
-        "asked into a detected turn",
-    ),
-    Mutant("turns", "self.waiting.appendleft(ask)", "self.waiting.append(ask)", "a refused request loses its place"),
-    Mutant(
-        "turns",
-        "ask = self.asked if self.asked is not None else self.active_ask",
-        "ask = self.asked",
-        "crossed: forgotten",
-    ),
-    Mutant("turns", " and not self.reached_client else", " else", "a half-heard answer is given twice"),
-    Mutant(
-        "turns", "        if self.cancelled:\n            return None\n", "", "an interrupted answer is asked for again"
-    ),
-    Mutant("turns", "if response_id != self.active:", "if False:", "an out-of-band end ends the active response"),
-    Mutant("upward", '.get("conversation") != "none"', '.get("conversation") == "none"', "out of band is sequenced"),
-    Mutant("upward", "if not data.transcribing:", "if True:", "a transcription is asked for an answer"),
-    Mutant("upward", "    turns.waiting.clear()\n", "", "what was interrupted is answered all the same"),
-    Mutant("upward", "    data.turns.owed_since = data.now\n", "", "a commit is owed since the session began"),
-    Mutant("upward", "            data.unanswered.cleared()\n", "            pass\n", "cleared speech is sent again"),
-    Mutant("downward", " is not None:  # null", " != 0:  # null", "an out-of-band response blocks the conversation"),
-    Mutant(
-        "downward",
-        "        _response_failed(data, response)\n    ask_next(data)",
-        "        _response_failed(data, response)",
-        "no next answer",
-    ),
-    Mutant(
-        "downward",
-        "        data.unanswered.commit_refused()\n",
-        "        pass\n",
-        "an empty commit makes a session stall",
-    ),
-    Mutant("downward", "    if event.harmless:", "    if not event.harmless:", "harmless errors are shown, others not"),
-    Mutant(
-        "downward", '"UPSTREAM_ERROR", failure.message', "failure.code, failure.message", "an error by another name"
-    ),
+    *MUTANTS_OF_TURNS,
     # Forwarding and generations
     Mutant("downward", "    data.do(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
     Mutant(

@@ -21,7 +21,7 @@ from bridge.core.events import (
     Interrupt,
     Tick,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, noted, told
 from tests.core.scenes import (
     REFUSED_KEY,
     UNAVAILABLE,
@@ -88,6 +88,16 @@ def test_after_failure_there_is_no_session_and_what_comes_is_held_for_the_next(e
     assert errors(play(session, event, now=5.0)) == ["NO_SESSION_EXISTS"]
     statistics = session.statistics()
     assert statistics.held_ms + statistics.held_others > 0
+
+
+def test_a_message_that_is_none_is_named_where_it_has_a_name() -> None:
+    bad = BadMessage("INVALID_MESSAGE", "No.", {"eventId": "mine"})
+    assert Playbook(new_session()) >> bad << told("error", code="INVALID_MESSAGE", detail={"eventId": "mine"})
+
+
+def test_a_frame_of_the_upstream_that_is_no_event_is_told_and_noted_as_such() -> None:
+    note, shown = noted("upstream.unreadable"), told("error", code="UPSTREAM_ERROR")
+    assert Playbook(ready_session()) >> upstream_error("unreadable_frame") << note << noted("error.sent") << shown
 
 
 def test_an_upstream_error_is_shown_with_the_native_object() -> None:

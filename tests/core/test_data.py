@@ -36,6 +36,26 @@ def test_what_the_upstream_confirms_says_who_ends_turns(session: dict[str, Any],
     assert learned(session) == expected
 
 
+@pytest.mark.parametrize(
+    ("session", "model"),
+    [
+        ({"type": "transcription", "audio": {"input": {"transcription": {"model": "writer"}}}}, "writer"),
+        ({"input_audio_transcription": {"model": "writer"}}, "writer"),
+        ({"type": "transcription", "audio": {"input": {"transcription": None}}}, "wished"),
+        ({"input_audio_transcription": {"model": 5}}, "wished"),
+    ],
+    ids=str,
+)
+def test_the_model_of_a_transcription_is_the_one_that_writes(session: dict[str, Any], model: str) -> None:
+    data = SessionData(CoreSettings(), lambda: 0.5)
+    data.wish = {"kind": "transcription", "model": "wished"}
+    data.note_configuration(session)
+    assert data.model == model
+    data.wish, data.model = {"kind": "conversation"}, "talker"
+    data.note_configuration({**session, "type": "realtime"})
+    assert data.model == "talker"
+
+
 def test_what_the_upstream_does_not_say_is_as_wished() -> None:
     assert learned({}, turnDetection="none") == (False, False)
     assert learned({"audio": {"input": {"turn_detection": VAD}}}, turnDetection="none") == (True, True)

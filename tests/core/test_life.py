@@ -106,6 +106,28 @@ def test_a_loss_is_noted_with_how_long_it_took_to_mend() -> None:
     assert [one.fields["seconds"] for one in again if one.name == "session.reconnected"] == [1.5]
 
 
+def test_an_attempt_that_failed_is_noted_with_what_support_asks_for() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH))
+    detail = {"refusal": "no-access", "status": 403, "requestId": "req_1", "code": "x", "sessionId": "s", "deep": {}}
+    failure = Failure(code="ACCESS_DENIED", message="No.", retryable=False, detail=detail)
+    [note] = [
+        one.fields
+        for one in session.handle(AttemptFailed(1, failure), 0.0)
+        if isinstance(one, Note) and one.name == "attempt.failed"
+    ]
+    assert note == {
+        "generation": 1,
+        "sessionId": None,
+        "code": "ACCESS_DENIED",
+        "attempt": 1,
+        "retryable": False,
+        "refusal": "no-access",
+        "status": 403,
+        "requestId": "req_1",
+    }
+
+
 def test_a_failure_in_the_last_attempt_leaves_no_deadline() -> None:
     session = new_session(attempts=1)
     play(session, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE))

@@ -133,6 +133,13 @@ async def test_an_error_names_the_event_and_the_field_that_the_upstream_named() 
     assert (error(frame)["param"], error(frame)["event_id"]) == ("item_id", "mine-7")
 
 
+async def test_a_refusal_of_ours_names_the_event_too() -> None:
+    _, face = pair()
+    message = {"type": "error", "code": "INVALID_MESSAGE", "message": "No.", "detail": {"eventId": "mine-7"}}
+    [frame] = face.render(Tell(message))
+    assert (error(frame)["param"], error(frame)["event_id"]) == (None, "mine-7")
+
+
 @pytest.mark.parametrize(
     ("code", "close"),
     [

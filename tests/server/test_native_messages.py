@@ -34,7 +34,48 @@ def test_events_that_nobody_knows_go_up_too() -> None:
 
 def test_an_append_becomes_audio() -> None:
     frame = '{"event_id":"e","type":"input_audio_buffer.append","audio":"AQIDBA=="}'
-    assert native_door_event(frame, FREE) == ClientAudio(b"\1\2\3\4")
+    assert native_door_event(frame, FREE) == ClientAudio(b"\1\2\3\4", "e")
+
+
+@pytest.mark.parametrize(
+    ("told", "event_id"), [('"my \\u00e9\\"1"', 'my é"1'), ('""', ""), ("null", None), ("7", None)]
+)
+def test_an_append_keeps_the_name_that_its_author_gave_it(told: str, event_id: str | None) -> None:
+    for audio in ("AQI=", ""):
+        frame = f'{{"type":"input_audio_buffer.append","audio":"{audio}","event_id":{told}}}'
+        event = native_door_event(frame, FREE)
+        assert isinstance(event, ClientAudio)
+        assert event.event_id == event_id
+
+
+def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
+    frame = {"type": "input_audio_buffer.append", "audio": "AQI=", "event_id": "x" * 513}
+    event = native_door_event(json.dumps(frame), FREE)
+    assert event == BadMessage("INVALID_MESSAGE", "input_audio_buffer.append: 'event_id' may have 512 characters.")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "input_audio_buffer.append", "audio": "!"},
+        {"type": "input_audio_buffer.append", "audio": "AQID"},
+        {"type": "session.update", "session": 5},
+        {"type": 5},
+        {},
+    ],
+    ids=str,
+)
+def test_a_refusal_names_the_event_that_is_refused(message: dict[str, Any]) -> None:
+    event = native_door_event(json.dumps({**message, "event_id": "mine"}), FREE)
+    assert isinstance(event, BadMessage)
+    assert event.detail == {"eventId": "mine"}
+
+
+@pytest.mark.parametrize("frame", ['{"event_id":"mine"', '{"event_id":5}', '[{"event_id":"mine"}]', '{"type":3}'])
+def test_a_refusal_of_what_has_no_readable_name_names_nothing(frame: str) -> None:
+    event = native_door_event(frame, FREE)
+    assert isinstance(event, BadMessage)
+    assert event.detail == {}
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ class Bent:
     async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         await self.link.configure(wish, updates)
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         self.sent += 1
-        await self.link.send_audio(pcm)
+        await self.link.send_audio(pcm, event_id)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         await self.link.send_event(event)
@@ -65,34 +65,34 @@ class Bent:
 
 
 class Loses(Bent):
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         self.sent += 1
         if self.sent % 3:
-            await self.link.send_audio(pcm)
+            await self.link.send_audio(pcm, event_id)
 
 
 class Doubles(Bent):
-    async def send_audio(self, pcm: bytes) -> None:
-        await super().send_audio(pcm)
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+        await super().send_audio(pcm, event_id)
         if self.sent % 3 == 0:
-            await self.link.send_audio(pcm)
+            await self.link.send_audio(pcm, event_id)
 
 
 class Swaps(Bent):
     kept: bytes | None = None
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         if self.kept is None:
             self.kept = pcm
             return
         kept, self.kept = self.kept, None
-        await self.link.send_audio(pcm)
-        await self.link.send_audio(kept)
+        await self.link.send_audio(pcm, event_id)
+        await self.link.send_audio(kept, event_id)
 
 
 class Cuts(Bent):
-    async def send_audio(self, pcm: bytes) -> None:
-        await self.link.send_audio(pcm[:-100])
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+        await self.link.send_audio(pcm[:-100], event_id)
 
 
 class Hurries(Bent):

@@ -61,6 +61,7 @@ def test_the_states_that_are_counted_are_the_cores() -> None:
         ("held.dropped", {"reason": "too_old", "messages": 3}, "dropped_messages_total", "too_old", 3),
         ("error.sent", {"code": "RATE_LIMITED"}, "errors_sent_total", "RATE_LIMITED", 1),
         ("error.held_back", {"code": "RATE_LIMITED"}, "errors_suppressed_total", "RATE_LIMITED", 1),
+        ("upstream.unreadable", {}, "unreadable_frames_total", "", 1),
         ("upstream.harmless_error", {}, "harmless_errors_total", "", 1),
     ],
 )

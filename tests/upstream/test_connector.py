@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.core.events import SessionConfigured, SessionCreated
+from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError
 from bridge.protocol.dialects import Dialect
 from bridge.secret import Secret
 from bridge.simulator.wire import CloseFrame, Freeze
@@ -80,6 +80,18 @@ async def test_audio_events_and_frames_go_up_as_they_are() -> None:
         "input_audio_buffer.clear",
     ]
     assert record.audio_bytes == 960
+
+
+@virtually
+async def test_an_error_about_audio_names_the_event_that_held_it() -> None:
+    async with simulated() as (_, connector):
+        link = await connector.open(1, {})
+        await configured(link)
+        await link.send_audio(b"\1\2\3", 'odd "one"\u00e9')
+        error = await link.receive()
+        await link.close("done")
+    assert isinstance(error, UpstreamError)
+    assert error.upstream["event_id"] == 'odd "one"\u00e9'
 
 
 @virtually

@@ -59,6 +59,15 @@ async def test_what_the_session_said_while_it_waited_is_not_lost() -> None:
     assert [getattr(event, "type", "") for event in seen] == ["session.created", "rate_limits.updated", "later"]
 
 
+@virtually
+async def test_audio_keeps_its_name_on_a_session_out_of_the_pool() -> None:
+    upstream = FakeUpstream()
+    async with running(upstream, PoolSettings(size=1)) as pool:
+        link = await pool.open(3, {})
+        await link.send_audio(b"\1\2", "mine")
+        assert upstream.links[0].named == {"mine": b"\1\2"}
+
+
 @pytest.mark.parametrize("wish", [{"model": "another"}, {"kind": "transcription"}])
 @virtually
 async def test_a_wish_that_does_not_fit_gets_a_session_of_its_own(wish: dict[str, str]) -> None:

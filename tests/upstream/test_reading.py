@@ -95,10 +95,32 @@ def test_only_the_first_update_after_asking_is_the_confirmation() -> None:
 
 
 def test_audio_is_passed_on_unread() -> None:
-    broken = '{"type":"response.output_audio.delta","delta":"AAAA'
-    event = live().read('{"type":"response.output_audio.delta","delta":"' + broken, NOW)
-    assert isinstance(event, UpstreamEvent)
-    assert event.body is None
+    frame = '{"type":"response.output_audio.delta","delta":"' + "no base64" * 1000 + '"}\r\n'
+    assert live().read(frame, NOW) == UpstreamEvent(3, "response.output_audio.delta", frame.encode())
+
+
+AUDIO = '{"type":"response.output_audio.delta","event_id":"e","delta":"QUJD"}'
+ARGUMENTS = '{"type":"response.function_call_arguments.delta","delta":"{\\"a\\":{}}","x":{"y":[{}]}}'
+
+
+@pytest.mark.parametrize("whole", [AUDIO, ARGUMENTS, '{"type":"rate_limits.updated","rate_limits":[{"name":"r"},{}]}'])
+def test_an_event_that_is_cut_is_none_wherever_it_is_cut(whole: str) -> None:
+    found = live()
+    assert found.read(whole, NOW) == UpstreamEvent(3, json.loads(whole)["type"], whole.encode())
+    for length in range(len(whole)):
+        cut = found.read(whole[:length], NOW)
+        assert isinstance(cut, UpstreamError), whole[:length]
+        assert (cut.upstream["code"], cut.harmless) == ("unreadable_frame", False)
+
+
+@pytest.mark.parametrize("behind", ["}", "{}", ",", "x"])
+def test_an_event_with_something_behind_it_is_none(behind: str) -> None:
+    assert isinstance(live().read(ARGUMENTS + behind, NOW), UpstreamError)
+
+
+def test_an_event_that_is_cut_before_the_session_is_confirmed_fails_the_attempt() -> None:
+    with pytest.raises(UpstreamOver, match="no event"):
+        reading().read(AUDIO[:-1], NOW)
 
 
 @pytest.mark.parametrize("event_type", sorted(LOOKED_INTO))
