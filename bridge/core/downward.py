@@ -164,8 +164,8 @@ def take_error(data: SessionData, event: UpstreamError) -> None:
         data.unanswered.commit_refused()
         data.turns.commit_settled()
     data.updates.refused(event.upstream)
-    data.turns.failed(event.upstream)
-    ask_next(data)
+    if data.turns.failed(event.upstream):
+        ask_next(data)
     if event.harmless:
         data.note("upstream.harmless_error", code=code)
         return

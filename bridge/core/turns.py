@@ -148,11 +148,13 @@ class Turns:
             self.waiting.appendleft(ask)
         self.asked = self.active_ask = None
 
-    def failed(self, error: Mapping[str, Any]) -> None:
-        """An error speaks of the request that went up: it will not be answered, and asking again would not help."""
+    def failed(self, error: Mapping[str, Any]) -> bool:
+        """Whether an error speaks of the request that went up: it will not be answered, nor would asking again help."""
         ask = self.active_ask if self.asked is None else self.asked
-        if ask is not None and _is_about(error, ask):
-            self.asked = self.active_ask = None
+        if ask is None or not _is_about(error, ask):
+            return False
+        self.asked = self.active_ask = None
+        return True
 
     def next_to_ask(self) -> Ask | None:
         """Take the next request that may go up now."""

@@ -26,11 +26,17 @@ MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
     Mutant("turns", "if response_id != self.active:", "if False:", "an out-of-band end ends the active response"),
     Mutant("upward", '.get("conversation") == "none"', '.get("conversation") != "none"', "out of band is sequenced"),
     Mutant("upward", " and not beside and not data.transcribing:", " and not beside:", "waits for what cannot come"),
-    Mutant("downward", "    data.turns.failed(event.upstream)\n", "", "a refused request blocks the session"),
+    Mutant("downward", "if data.turns.failed(event.upstream):", "if False:", "a refused request blocks the session"),
     Mutant(
         "downward",
-        "    data.turns.failed(event.upstream)\n    ask_next(data)\n",
-        "    data.turns.failed(event.upstream)\n",
+        "    if data.turns.failed(event.upstream):\n",
+        "    data.turns.failed(event.upstream)\n    if True:\n",
+        "a request goes up before the session is ready",
+    ),
+    Mutant(
+        "downward",
+        "failed(event.upstream):\n        ask_next(data)\n",
+        "failed(event.upstream):\n        pass\n",
         "nothing goes up behind a refused request",
     ),
     Mutant(

@@ -241,3 +241,12 @@ def test_a_transcription_leaves_requests_to_the_upstream_and_waits_for_nothing()
     ask = ClientNative("response.create", ASK, {})
     assert play(session, ask) == play(session, ask) == [SendFrame(1, ASK)]
     assert session.deadline is None
+
+
+def test_an_error_while_the_session_is_reopened_lets_no_request_up() -> None:
+    session = ready_session()
+    play(session, began(), ClientText("next"), lost())
+    play(session, Tick(), created(2), now=1.0)
+    about = {"param": "response.odd"}
+    assert asks(play(session, upstream_error("x", 2, harmless=True, **about), now=1.0)) == 0
+    assert asks(play(session, by_vad(2), now=1.0)) == 1
