@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -36,13 +35,13 @@ if TYPE_CHECKING:
 _QUICK_CALLERS = 5
 #: What the whole ends with, when several end differently: the first of these that came out.
 _WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_OK)
-#: Figures of each run that stand in the table, times as p99: a metric of its report, its heading, factor and unit.
+#: Figures of each run that stand in the table, times as p99: a metric of its report, its heading, a factor.
 _SHOWN = (
-    ("load_ready_p99_seconds", "ready", 1000.0, "ms"),
-    ("load_first_audio_p99_seconds", "audio", 1000.0, "ms"),
-    ("load_reconnect_p99_seconds", "back", 1000.0, "ms"),
-    ("load_lost_ms", "lost", 1.0, "ms"),
-    ("load_dials_peak_total", "dials/s", 1.0, ""),
+    ("load_ready_p99_seconds", "ready ms", 1000.0),
+    ("load_first_audio_p99_seconds", "audio ms", 1000.0),
+    ("load_reconnect_p99_seconds", "back ms", 1000.0),
+    ("load_lost_ms", "lost ms", 1.0),
+    ("load_dials_peak_total", "dials/s", 1.0),
 )
 
 
@@ -82,7 +81,7 @@ def run_one(scenario: Scenario, *, quick: bool, workers: int) -> Done:
 
 def table(done: Sequence[Done]) -> Table:
     """Lay the results out: a row each."""
-    rows = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "scenario", "callers", "s", *(shown[1] for shown in _SHOWN)):
         rows.add_column(heading, justify="left" if heading in ("", "scenario") else "right", no_wrap=True)
     for one in done:
@@ -94,10 +93,7 @@ def table(done: Sequence[Done]) -> Table:
 
 def _figures(report: Report) -> list[str]:
     known: Mapping[str, float] = {metric.name: metric.value for metric in report.metrics}
-    return [
-        f"{known[name] * factor:.0f} {unit}".rstrip() if name in known else ""
-        for name, _heading, factor, unit in _SHOWN
-    ]
+    return [f"{known[name] * factor:.0f}" if name in known else "" for name, _heading, factor in _SHOWN]
 
 
 def broken(report: Report) -> list[str]:
