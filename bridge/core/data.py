@@ -71,7 +71,7 @@ class SessionData:
         self.ask_again: Ask | None = None
         """The request for a response that the fresh session must be asked anew."""
         self.ask_after_commit = False
-        """Whether an answer waited for a commit to be confirmed: it waits for the last one that is sent again."""
+        """Whether, at the last loss, an answer waited for a commit: it waits for the last one that is sent again."""
 
     @property
     def over(self) -> bool:

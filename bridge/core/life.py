@@ -126,7 +126,7 @@ def _forget(data: SessionData) -> None:
     data.context.clear()
     data.take_unanswered()
     data.turns.waiting.clear()
-    data.lost, data.ask_again, data.ask_after_commit, data.lost_at = [], None, False, None
+    data.lost, data.ask_again, data.lost_at = [], None, None
     data.begin_upstream()
 
 
@@ -162,7 +162,6 @@ def _send_again(data: SessionData, unanswered: list[bytes | None]) -> None:
             send_up(data, ClientAudio(pcm))
     if data.ask_after_commit and data.turns.after_commit:
         data.turns.after_commit[-1] = True
-    data.ask_after_commit = False
     if data.ask_again is not None:
         data.turns.waiting.appendleft(data.ask_again)
         data.ask_again = None

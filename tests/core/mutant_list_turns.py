@@ -87,7 +87,6 @@ MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
     Mutant(
         "life", "        data.turns.after_commit[-1] = True\n", "        pass\n", "a small commit is resent for nothing"
     ),
-    Mutant("life", "    data.ask_after_commit = False\n", "", "a resent commit is answered after every loss"),
     Mutant("life", "for name in _WHY if", "for name in () if", "nobody learns why an attempt failed"),
     Mutant("data", "if self.transcribing:  #", "if False:  #", "a transcription has no model"),
     Mutant("session", "retryable=False, detail=detail)", "retryable=False)", "a bad message has no name"),

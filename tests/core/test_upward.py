@@ -107,6 +107,12 @@ def test_a_commit_that_is_refused_as_empty_is_not_answered(before: list[Event]) 
     assert session.deadline is None
 
 
+def test_a_commit_that_was_refused_leaves_no_question_for_the_next() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(20), ClientCommit(), TOO_LITTLE, audio(200), ClientNative("input_audio_buffer.commit", b"{}"))
+    assert asks(play(session, COMMITTED)) == 0
+
+
 def test_a_commit_that_may_be_refused_is_answered_once_it_was_taken() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20), ClientCommit())
@@ -247,6 +253,5 @@ def test_an_error_while_the_session_is_reopened_lets_no_request_up() -> None:
     session = ready_session()
     play(session, began(), ClientText("next"), lost())
     play(session, Tick(), created(2), now=1.0)
-    about = {"param": "response.odd"}
-    assert asks(play(session, upstream_error("x", 2, harmless=True, **about), now=1.0)) == 0
+    assert asks(play(session, upstream_error("x", 2, harmless=True, param="response.odd"), now=1.0)) == 0
     assert asks(play(session, by_vad(2), now=1.0)) == 1
