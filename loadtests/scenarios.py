@@ -1,142 +1,43 @@
-"""The scenarios: who calls, what is done to them meanwhile, and what must hold. A table; nothing here acts.
+"""The scenarios: a table of what is done to callers and what must hold. Nothing here acts.
 
 `director.py` does the acts, `users.py` are the callers, `stack.py` starts what `--simulate` loads. To add a scenario:
-a value in the table, and a line in `docs/load.md`.
+a value in the table, a line in `docs/load.md`, and a defect in `tests/loadtests/test_scenarios_run.py` that it finds.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from loadtests.behaviour import Behaviour
+from loadtests.scenario import (
+    MEASURED_BY,
+    Act,
+    CutClients,
+    CutUpstream,
+    Deed,
+    Deploy,
+    Group,
+    Need,
+    Scenario,
+    SetFaults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class Need(StrEnum):
-    """What a scenario needs beside a target to call."""
-
-    CONTROL = "control"
-    """The control API of the simulator behind the target: to cut and to fail, and to account for every word."""
-    RESTART = "restart"
-    """A way to deploy the target anew while it is loaded."""
-    MEMORY = "memory"
-    """A way to read how much memory the target takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetFaults:
-    """From now on sessions upstream begin with these faults of the simulator; none: it is well again."""
-
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CutUpstream:
-    """End every socket upstream at once: `drop` as a network does, `close` with 1012, or `reset`."""
-
-    how: str = "drop"
-
-
-@dataclass(frozen=True, slots=True)
-class CutClients:
-    """Break every caller's own socket at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deploy:
-    """Drain the target and start it anew."""
-
-
-Deed = SetFaults | CutUpstream | CutClients | Deploy
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something done to the run. It begins a phase: what is measured from here on belongs to it as well."""
-
-    at: float
-    """When, as a share of the run: from 0 to 1."""
-    phase: str
-    """A budget can be about it: `p99(reconnect@storm)`."""
-    deeds: tuple[Deed, ...] = ()
-    """In this order, one right behind the other."""
-    said: str = ""
-    """What stands on the timeline of the report."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Callers that behave alike."""
-
-    name: str
-    behaviour: Behaviour
-    share: float = 1.0
-    """How many of all callers, beside the shares of other groups."""
-    apart: bool = False
-    """They are slow or rude on purpose: what they count is counted, and how long things take them says nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """One kind of run. Figures are its defaults: the command line may ask for others."""
-
-    name: str
-    summary: str
-    """What it does, in a line."""
-    measures: str
-    """What it is for: which defect turns it red."""
-    groups: tuple[Group, ...]
-    budgets: tuple[str, ...]
-    """As on the command line; `* callers` behind a number makes it so many for each caller: see `budgets_for`."""
-    acts: tuple[Act, ...] = ()
-    users: int = 40
-    spawn_rate: float = 20.0
-    seconds: float = 40.0
-    least_seconds: float = 8.0
-    """A shorter run would be over before its acts have had their effect."""
-    simulator: tuple[str, ...] = ()
-    """More words for `sherpa-sim serve` where the stack is our own."""
-    bridge: Mapping[str, str] = field(default_factory=dict)
-    """More settings for our own bridge, as variables."""
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """How its callers behave; where there are several groups, those of the first."""
-        return self.groups[0].behaviour
-
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Give what its acts cannot do without."""
-        deeds = [deed for act in self.acts for deed in act.deeds]
-        needed = {Need.CONTROL} if any(isinstance(deed, SetFaults | CutUpstream) for deed in deeds) else set[Need]()
-        if any(isinstance(deed, Deploy) for deed in deeds):
-            needed.add(Need.RESTART)
-        return frozenset(needed)
-
-    def budgets_for(self, callers: int, at_hand: frozenset[Need]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Give its budgets for so many callers, and beside them those that what is at hand cannot judge."""
-        whole = [_TIMES_CALLERS.sub(lambda found: f"{float(found[1]) * callers:g}", text) for text in self.budgets]
-        judged = tuple(text for text in whole if _needed_by(text) <= at_hand)
-        return judged, tuple(text for text in whole if text not in judged)
-
-
-_TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
-#: Measures that no caller can take.
-MEASURED_BY: Mapping[str, Need] = {
-    **dict.fromkeys(
-        ("lost_ms", "repeated_ms", "reordered_ms", "dials", "dials_per_second_max", "sessions_left"), Need.CONTROL
-    ),
-    "memory_grown_mb": Need.MEMORY,
-}
-
-
-def _needed_by(budget: str) -> set[Need]:
-    return {need for name, need in MEASURED_BY.items() if re.search(rf"\b{name}\b", budget)}
+__all__ = [
+    "MEASURED_BY",
+    "SCENARIOS",
+    "Act",
+    "CutClients",
+    "CutUpstream",
+    "Deed",
+    "Deploy",
+    "Group",
+    "Need",
+    "Scenario",
+    "SetFaults",
+]
 
 
 def _callers(behaviour: Behaviour) -> tuple[Group, ...]:
@@ -340,7 +241,7 @@ _ALL = (
         summary="the bridge is drained and started anew while everybody talks",
         measures="whether calls end with a reason, callers get in again soon, and nobody is left behind",
         groups=_callers(_COARSE),
-        acts=(Act(0.4, "deploy", (Deploy(),), "bridge drained and started anew"),),
+        acts=(Act(0.3, "deploy", (Deploy(),), "bridge drained and started anew"),),
         budgets=(
             "count(reconnect@deploy) >= 1 * callers",
             "p99(reconnect@deploy) < 20s",
@@ -349,7 +250,7 @@ _ALL = (
             "lost_ms == 0",
             "sessions_left == 0",
         ),
-        least_seconds=14.0,
+        least_seconds=18.0,
         seconds=45.0,
         simulator=_LIVELY,
         bridge={"SHERPA_BRIDGE_DRAIN_SECONDS": "2"},
@@ -360,8 +261,8 @@ _ALL = (
         measures="whether back-off keeps the dials within bounds, and everybody gets in at last",
         groups=_callers(_COARSE),
         acts=(
-            Act(0.3, "outage", (_OUTAGE, CutUpstream("close"), CutClients()), "all cut, service refuses everybody"),
-            Act(0.5, "well", (_WELL,), "service is well again"),
+            Act(0.25, "outage", (_OUTAGE, CutUpstream("close"), CutClients()), "all cut, service refuses everybody"),
+            Act(0.4, "well", (_WELL,), "service is well again"),
         ),
         budgets=(
             "dials_per_second_max@outage <= 4 * callers",
@@ -374,7 +275,7 @@ _ALL = (
         ),
         users=100,
         spawn_rate=1000.0,
-        least_seconds=14.0,
+        least_seconds=18.0,
         simulator=_LIVELY,
     ),
     Scenario(
