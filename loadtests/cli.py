@@ -112,13 +112,13 @@ def list_() -> None:
 @click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Begin when so many are there.")
 @_with_options
 def run_(**said: Any) -> None:
-    r"""Run SCENARIO and judge its budgets.
+    """Run SCENARIO and judge its budgets.
 
     \b
     sherpa-load run conversation --simulate --users 5 --duration 10s
     sherpa-load run conversation --target ws://127.0.0.1:8765 --budget 'p99(first_audio) < 800ms'
     sherpa-load run reconnect-storm --simulate --users 200 --report html=storm.html
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are is this very character
     from loadtests.progress import live
     from loadtests.run import run, work
 
@@ -138,14 +138,14 @@ def run_(**said: Any) -> None:
 @click.option("--confirmations", metavar="N", type=click.IntRange(0, 9), default=1, show_default=True, hidden=True)
 @_with_options
 def capacity(**said: Any) -> None:
-    r"""Find the largest number of callers that the target holds inside the budgets: ramp up, bisect, confirm.
+    """Find the largest number of callers that the target holds inside the budgets: ramp up, bisect, confirm.
 
     Each try is a run of its own; its length is --duration. The report says where the knee is and what ran out.
 
     \b
     sherpa-load capacity --simulate --duration 20s
     sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900 --report html=capacity.html
-    """
+    """  # noqa: D301 - the same
     from loadtests.capacity import find
     from loadtests.progress import live
 

@@ -8,15 +8,19 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from probes.cli import cli, main
 from probes.explain import explain
 from probes.table import PROBES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv.pop(1)); from probes.cli import main; main()"]
@@ -300,14 +304,22 @@ HELD = (
 )
 
 
-def interrupted(moment: float, *words: str, times: int = 1, by: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-    """Start the command, interrupt it at a moment, and give how it ended."""
+def interrupted(
+    moment: float,
+    *words: str,
+    times: int = 1,
+    by: signal.Signals = signal.SIGINT,
+    under_way: Callable[[], bool] = lambda: True,
+) -> tuple[int, str, str]:
+    """Start the command, interrupt it at a moment after it is under way, and give how it ended."""
     program = [sys.executable, "-c", f"{HELD}; from probes.cli import main; main()", str(ROOT), *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         process.stderr.readline()
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment)
+        while process.poll() is None and not under_way():
+            time.sleep(0.02)
         for _ in range(times):
             process.send_signal(by)
         out, err = process.communicate(timeout=30)
@@ -317,7 +329,7 @@ def interrupted(moment: float, *words: str, times: int = 1, by: signal.Signals =
 def test_whoever_is_told_to_end_writes_the_report_and_leaves_no_draft(tmp_path: Path) -> None:
     report, capture = tmp_path / "report.json", tmp_path / "capture"
     words = ("events", "--simulate", "mute", "--report", f"json={report}", "--capture", str(capture))
-    code, _, _ = interrupted(1.2, *words, by=signal.SIGTERM)
+    code, _, _ = interrupted(1.0, *words, by=signal.SIGTERM, under_way=lambda: len(list(tmp_path.iterdir())) > 1)
     assert code == 130
     assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
     assert json.loads(report.read_text())["verdict"] == "interrupted"
