@@ -95,9 +95,15 @@ class Upgrade:
         return self.link
 
     async def refuse(self, response: Response) -> None:
-        """Answer with a plain HTTP response instead; the connection ends with it."""
+        """Answer with a plain HTTP response instead; the connection ends with it.
+
+        Raises LinkClosed (1006) when the client has left, or does not read: that is no mistake of the handler.
+        """
         self._settled = True
-        await self._http.refuse(response)
+        try:
+            await self._http.refuse(response)
+        except Gone as error:
+            raise LinkClosed(1006, by_peer=True) from error
 
 
 HttpHandler = Callable[[Request], Awaitable[Response]]

@@ -35,7 +35,7 @@ def test_what_was_once_found_stays_mended(seed: int) -> None:
     assert not outcome.broken
 
 
-@pytest.mark.parametrize("seed", [6464, 8152, 13298])
+@pytest.mark.parametrize("seed", [6464, 8152, 13298, 1003431, 1006492])
 def test_what_was_taken_for_broken_and_is_not(seed: int) -> None:
     """Last words to clients that do not read, or left meanwhile; a goodbye that is held up until after the end."""
     _nothing_is_broken(run_seeds([seed]))

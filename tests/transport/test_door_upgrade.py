@@ -83,6 +83,23 @@ async def test_a_socket_handler_that_fails_later_closes_with_1011() -> None:
     assert [str(error) for error in house.errors] == ["a bug behind"]
 
 
+async def test_a_client_that_left_before_it_could_be_refused_is_no_mistake() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    ended: list[LinkClosed] = []
+    mistakes: list[Exception] = []
+
+    async def refuse(upgrade: Upgrade) -> None:
+        await ours.aclose()
+        with pytest.raises(LinkClosed) as closed:
+            await upgrade.refuse(Response(403, (), b"no"))
+        ended.append(closed.value)
+        raise closed.value
+
+    await ours.send_all(upgrade_head())
+    await serve_stream(theirs, http=House().http, websocket=refuse, on_error=mistakes.append)
+    assert ([end.code for end in ended], mistakes) == ([1006], [])
+
+
 async def test_an_upgrade_may_be_refused_with_any_response() -> None:
     async def refuse(upgrade: Upgrade) -> None:
         await upgrade.refuse(Response(403, (("x-why", "not you"),), b"no"))
