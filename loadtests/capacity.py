@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from loadtests import problems
 from loadtests.knee import Try, findings_of, series_of
 from loadtests.plan import PlanError, make_plan
-from loadtests.report import described, finding_of, tool_version, without_run
+from loadtests.report import described, finding_of, without_run
 from loadtests.run import Ground, Request, check, ground, one_run
 from loadtests.search import Search, Stage
 from loadtests.stack import StackError
 from reports.from_json import Kept
 from reports.model import EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED, Evidence, Metric, Moment, Report, Timeline
+from reports.origin import stamp, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,8 +116,8 @@ def told(tries: Tries) -> Kept:
     found = tries.search.found
     report = Report(
         tool=TOOL,
-        version=tool_version(),
-        started=tries.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        version=version(),
+        started=stamp(tries.started),
         seconds=monotonic() - tries.began,
         target=described(tries.plan, f"up to {tries.plan.users} callers, {tries.plan.seconds:g} s each"),
         findings=tuple(findings),

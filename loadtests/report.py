@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from loadtests import problems
@@ -15,6 +14,7 @@ from loadtests.budgets import Verdict, judge
 from loadtests.measured import metrics, series
 from reports.from_json import Kept
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
+from reports.origin import now, stamp, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +49,10 @@ class Ran:
 def make_report(ran: Ran) -> Report:
     """Judge every budget and put everything together."""
     gathering = ran.gathering
-    started = datetime.fromtimestamp(gathering.began, UTC).isoformat(timespec="milliseconds")
     return Report(
         tool=TOOL,
-        version=tool_version(),
-        started=started.replace("+00:00", "Z"),
+        version=version(),
+        started=stamp(datetime.fromtimestamp(gathering.began, UTC)),
         seconds=ran.seconds,
         target=described(gathering.plan),
         findings=tuple(_findings(ran)),
@@ -68,8 +67,8 @@ def without_run(plan: Plan, known: Problem, *seen: str, tool: str = TOOL) -> Kep
     finding = finding_of(known, "target" if known in _OF_TARGET else "run", *(Evidence("", text) for text in seen))
     report = Report(
         tool=tool,
-        version=tool_version(),
-        started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        version=version(),
+        started=now(),
         seconds=0.0,
         target=described(plan),
         findings=(finding,),
@@ -184,11 +183,3 @@ def _timeline(ran: Ran) -> Timeline:
         Moment(at=ran.seconds, who=PROBE, what="end", detail="interrupted" if ran.gathering.interrupted else ""),
     )
     return Timeline(TIMELINE, tuple(sorted(moments, key=lambda moment: moment.at)))
-
-
-def tool_version() -> str:
-    """Say which version of the toolkit this is."""
-    try:
-        return version("sherpa-realtime")
-    except PackageNotFoundError:
-        return "unknown"

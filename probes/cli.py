@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from probes.run import version
+        from reports.origin import version
 
         click.echo(f"{NAME} {version()}")
         context.exit()

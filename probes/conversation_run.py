@@ -6,7 +6,6 @@ Also offline, from a kept session; then nothing is played, and the rest is the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects import Dialect, Kind
@@ -20,11 +19,11 @@ from probes.conversation_checks import Facts
 from probes.conversation_measured import metrics, series, timeline
 from probes.conversation_verdict import CONNECT, END, verdict
 from probes.findings import Row, seen
-from probes.run import version
 from probes.scripts import SCRIPTS
 from probes.usage import UsageError
 from reports.files import CannotWriteError, reserve
 from reports.model import Evidence
+from reports.origin import now, version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -96,7 +95,7 @@ async def _captured(talk: Talk) -> Capture | Finding:
     recorder = Recorder(
         account=Account(talk.dialect, talk.script.wish.kind), secrets=talk.secrets, show_content=talk.show_content
     )
-    started = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    started = now()
     try:
         ending = await perform(talk.speaker, talk.script, recorder, timeout=talk.timeout, pace=talk.pace)
     except (DialFailed, HandshakeRefused) as failed:

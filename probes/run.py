@@ -8,7 +8,6 @@ from __future__ import annotations
 import traceback
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, assert_never
 
@@ -19,6 +18,7 @@ from probes.subject import S
 from probes.table import PROBES
 from probes.usage import usage_error_in
 from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
+from reports.origin import now, version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -29,21 +29,6 @@ if TYPE_CHECKING:
 
 #: What is said about the run itself.
 _OWN = Row("probe", "probe")
-
-
-def now() -> str:
-    """Give the time as reports write it: ISO 8601, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def version() -> str:
-    """Name the installed version; `unknown` where the package is used without being installed."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs 30 ms that --help has not
-
-    try:
-        return version("sherpa-realtime")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @dataclass(slots=True, kw_only=True)

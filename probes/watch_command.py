@@ -23,7 +23,6 @@ from probes.interrupts import INTERRUPTS
 from probes.logs import logs
 from probes.openings import service
 from probes.redact import Secrets
-from probes.run import now
 from probes.subject import Given
 from probes.usage import UsageError, usage_error_in
 from probes.watch import Round, Tally, watch
@@ -32,6 +31,7 @@ from probes.watch_lines import end_document, end_line, run_document, run_line
 from probes.watch_looks import DEFAULT_TARGET, MODULES, Wanted, check_modules, named_targets
 from probes.watch_output import ReaderGoneError
 from reports.model import EXIT_INTERRUPTED
+from reports.origin import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bridge.secret import hide_credentials
 from reports.model import EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
+from reports.origin import now, version
 from reports.output import complain, write
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Complaint:
             fix=self.fix,
             link=f"sherpa-probe explain {self.code}",
         )
-        started = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Report(tool=self.tool, version=_version(), started=started, seconds=0.0, findings=(finding,))
+        return Report(tool=self.tool, version=version(), started=now(), seconds=0.0, findings=(finding,))
 
 
 def about(error: UnusableError, tool: str) -> Complaint:
@@ -78,12 +77,3 @@ def crashed(tool: str, error: Exception) -> Complaint:
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"it broke, which it should not whatever the report holds: {type(error).__name__}: {line}"
     return Complaint(tool=tool, code=CRASHED, message=message, exit_code=EXIT_COULD_NOT_LOOK)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs 30 ms that --help has not
-
-    try:
-        return version("sherpa-realtime")
-    except PackageNotFoundError:
-        return "unknown"

@@ -11,8 +11,9 @@ import trio
 
 from bridge.secret import Secret
 from probes.findings import Row
-from probes.run import Run, crashed, now, report_of
+from probes.run import Run, crashed, report_of
 from reports.model import Finding, Severity
+from reports.origin import now
 
 if TYPE_CHECKING:
     from probes.target import Target
