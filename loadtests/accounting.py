@@ -1,9 +1,9 @@
 """The account of all speech: what the callers sent against what the simulator heard. And of the dials it saw.
 
 Pure but for `settle`, which waits until the bridge has let go of every session. A hole is lost speech, always. What is
-missing at the end is so only where the caller hung up in good order and it is more than `TAIL_MS`: whoever hangs up
-gives up what the bridge has not sent yet, and nobody waits for an answer to it. What came twice is unexplained unless
-the bridge had said that it sends it again (`resentMs`).
+missing at the end is so only where the caller hung up in good order: he was silent for a second before (`call.py`), and
+a bridge that has not sent his last word by then never will. What is lost is silently lost unless the bridge told that
+caller that it dropped as much; what came twice is unexplained unless it had said that it sends it again (`resentMs`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from loadtests.meter import Spoken
+from loadtests.names import FIRST_PHASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 #: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
 GONE_SECONDS = 6.0
 _TENTHS = 10
-#: So much may be on its way when a caller hangs up.
-TAIL_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class SpeechAccount:
     """Callers whose speech was accounted for."""
     sent_ms: float = 0
     lost_ms: float = 0
+    silently_lost_ms: float = 0
+    """Lost, and the bridge had not told the caller that it dropped as much."""
     repeated_ms: float = 0
     """Came more than once, and the bridge had not said so."""
     reordered_ms: float = 0
@@ -52,31 +55,29 @@ class Mark:
 _NAMED = 5
 
 
-def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard], *, bridge_tells: bool = True) -> SpeechAccount:
+def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard]) -> SpeechAccount:
     """Hold what was sent against what was heard.
 
-    A row of `spoken` is `[caller, sent_ms, whole, resent_ms]`; the last may be missing. `bridge_tells` is whether the
-    callers' protocol has a way to say what is sent again: where it has none, nothing that comes twice is held against
-    the bridge.
+    A row of `spoken` is what `Spoken.row` gives.
     """
-    rows = [(int(row[0]), float(row[1]), bool(row[2]), float(row[3]) if len(row) > 3 else 0.0) for row in spoken]  # noqa: PLR2004
-    lost = {caller: _lost_ms(sent, heard.get(caller), whole=whole) for caller, sent, whole, _ in rows}
-    found = [(heard[caller], resent) for caller, _, _, resent in rows if caller in heard]
+    said = [Spoken.of(row) for row in spoken]
+    lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
+    found = [(heard[one.caller], one.resent_ms) for one in said if one.caller in heard]
     worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
     return SpeechAccount(
-        callers=len(rows),
-        sent_ms=sum(sent for _, sent, _, _ in rows),
+        callers=len(said),
+        sent_ms=sum(one.sent_ms for one in said),
         lost_ms=sum(lost.values()),
-        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found) if bridge_tells else 0.0,
+        silently_lost_ms=sum(max(0.0, lost[one.caller] - one.dropped_ms) for one in said),
+        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found),
         reordered_ms=sum(one.reordered_ms for one, _ in found),
         worst=tuple(worst[:_NAMED]),
     )
 
 
-def _lost_ms(sent_ms: float, heard: Heard | None, *, whole: bool) -> float:
+def _lost_ms(said: Spoken, heard: Heard | None) -> float:
     received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
-    tail = sent_ms - received - holes
-    return holes + (tail if whole and tail > TAIL_MS else 0.0)
+    return holes + (max(0.0, said.sent_ms - received - holes) if said.whole else 0.0)
 
 
 def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
@@ -86,14 +87,14 @@ def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
 
 
 def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mapping[str, list[tuple[float, int]]]:
-    """Share the dials out among the phases; what came before the first belongs to the phase without a name.
+    """Share the dials out among the phases; what came before the first belongs to the phase at the start.
 
     A tenth of a second that a phase begins within is the new phase's.
     """
     shared: dict[str, list[tuple[float, int]]] = {}
     for at, count in dials:
         begun = [mark.phase for mark in marks if mark.at < at + 1 / _TENTHS]
-        shared.setdefault(begun[-1] if begun else "", []).append((at, count))
+        shared.setdefault(begun[-1] if begun else FIRST_PHASE, []).append((at, count))
     return shared
 
 
@@ -111,15 +112,18 @@ def settle(
 ) -> SpeechAccount:
     """Wait until every session upstream has ended, and put what the simulator saw into the figures.
 
-    `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it. Gives the account
-    of the speech. Raises ControlError.
+    `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it; `bridge_tells`
+    whether the callers' protocol has words for what is dropped and sent again: where it has none, the two figures that
+    need them are not measured. Gives the account of the speech. Raises ControlError.
     """
     seen = _when_quiet(control, live_before, sleep, clock)
-    speech = account(spoken, seen.heard, bridge_tells=bridge_tells)
+    speech = account(spoken, seen.heard)
     now = time.time() - began
     figures.count("lost_ms", speech.lost_ms, now)
-    figures.count("repeated_ms", speech.repeated_ms, now)
     figures.count("reordered_ms", speech.reordered_ms, now)
+    if bridge_tells:
+        figures.count("silently_lost_ms", speech.silently_lost_ms, now)
+        figures.count("repeated_ms", speech.repeated_ms, now)
     figures.count("sessions_left", max(0, seen.live - live_before), now)
     _note_dials(seen, figures, began, marks)
     return speech

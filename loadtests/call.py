@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Longest waits, in seconds: for the socket and its first frame, for a goodbye.
 CONNECT_SECONDS, GOODBYE_SECONDS = 10.0, 3.0
+#: A caller is silent for so long before the goodbye: what he said must have gone up by then.
+BREATH_SECONDS = 1.0
 #: Somebody who reads slowly has a small window too, or the kernel reads for him.
 _SLOW_WINDOW_BYTES = 4096
 _LISTENER_SECONDS = 1.0
@@ -60,6 +62,7 @@ class Call:
     due: float
     """When it should begin, in `time.monotonic` seconds: its latency counts from there."""
     open_wire: Callable[..., Wire] = Wire.opened
+    breath: float = BREATH_SECONDS
     fate: Fate = Fate.DONE
     _wire: Wire | None = None
     _gone: Event = field(default_factory=Event)
@@ -168,6 +171,8 @@ class Call:
 
     def _say_goodbye(self, wire: Wire) -> None:
         """End in good order, and wait for the bridge's word that it is over."""
+        if self.talk.is_ready:
+            self._gone.wait(timeout=self.breath)
         self._leaving, self._left_ready = True, self.talk.is_ready
         self.talk.is_leaving = True
         talk, until = self.talk, time.monotonic() + GOODBYE_SECONDS
@@ -201,7 +206,7 @@ class Call:
             talk.notes.counted("unanswered_turns" if self.fate is Fate.LOST else "unfinished_turns")
         if talk.source.sent_ms:
             whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
-            talk.notes.spoke(Spoken(talk.source.caller, talk.source.sent_ms, whole, talk.resent_ms))
+            talk.notes.spoke(Spoken(talk.source.caller, talk.source.sent_ms, whole, talk.resent_ms, talk.dropped_ms))
 
 
 def _as_exception(error: BaseException) -> Exception:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from loadtests import problems
-from loadtests.knee import Try, findings_of, series_of
+from loadtests.knee import Try, findings_of, series_of, table_of
 from loadtests.plan import PlanError, make_plan
 from loadtests.report import described, finding_of, without_run
 from loadtests.run import Ground, Request, check, ground, one_run
@@ -124,5 +124,6 @@ def told(tries: Tries) -> Kept:
         timelines=(Timeline(TIMELINE, tuple(tries.moments)),),
         metrics=(Metric("load_capacity_callers_total", float(found)),) if found else (),
         series=series_of(tries.tries, TIMELINE),
+        tables=table_of(tries.tries),
     )
     return Kept(report, EXIT_INTERRUPTED if tries.interrupted else report.exit_code())

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.names import PEAKS
+from loadtests.names import FIRST_PHASE, PEAKS
 
-#: Histograms count microseconds from one to an hour: three digits for totals, two for the plot of a second.
-_LEAST, _MOST = 1, 3_600_000_000
+#: Histograms count microseconds from one, which stands for nothing, to an hour: three digits for totals, two for the
+#: plot of a second.
+LEAST_US, _MOST = 1, 3_600_000_000
 _DIGITS, _PLOT_DIGITS = 3, 2
 #: Workers report every three seconds; what is older than this is complete.
 _SETTLED_SECONDS: Final = 15
@@ -40,8 +41,8 @@ class Second:
 class Figures:
     """All figures of a run. Times `at` are whole seconds since the run began; durations are ms."""
 
-    phase: str = ""
-    """The name of the phase that new figures belong to; empty before the first act."""
+    phase: str = FIRST_PHASE
+    """The name of the phase that new figures belong to."""
     _durations: dict[tuple[str, str], HdrHistogram] = field(default_factory=dict)
     _counts: dict[tuple[str, str], float] = field(default_factory=dict)
     _growing: dict[int, dict[str, HdrHistogram]] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Figures:
 
         Less than nothing counts as a microsecond, more than an hour as an hour.
         """
-        us = min(_MOST, max(_LEAST, round(ms * _US_PER_MS)))
+        us = min(_MOST, max(LEAST_US, round(ms * _US_PER_MS)))
         self._histogram(name, self.phase).record_value(us, times)
         self._second(int(at), name).record_value(us, times)
 
@@ -154,12 +155,12 @@ class Figures:
         names = self._growing.setdefault(at, {})
         kept = names.get(name)
         if kept is None:
-            kept = names[name] = HdrHistogram(_LEAST, _MOST, _PLOT_DIGITS)
+            kept = names[name] = HdrHistogram(LEAST_US, _MOST, _PLOT_DIGITS)
         return kept
 
 
 def _histogram() -> HdrHistogram:
-    return HdrHistogram(_LEAST, _MOST, _DIGITS)
+    return HdrHistogram(LEAST_US, _MOST, _DIGITS)
 
 
 def _text(kept: HdrHistogram) -> str:

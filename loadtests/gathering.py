@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests.figures import Figures
 from loadtests.guard import Pulse
-from loadtests.names import MEASURES, Kind
+from loadtests.names import FIRST_PHASE, MEASURES, Kind
 from loadtests.scenarios import MEASURED_BY, Deploy, SetFaults
 from reports.model import Moment
 
@@ -93,7 +93,7 @@ class Gathering:
         """Count what callers would have counted and never did as none of it, in every phase: that was looked at."""
         if self.figures.total("calls") is None:
             return
-        for phase in dict.fromkeys(("", *(act.phase for act in self.plan.scenario.acts))):
+        for phase in dict.fromkeys((FIRST_PHASE, *(act.phase for act in self.plan.scenario.acts))):
             self.figures.phase = phase
             for name in _COUNTED_BY_CALLERS:
                 self.figures.count(name, 0, at)

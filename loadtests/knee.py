@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadtests import problems
+from loadtests.measured import METRIC
 from loadtests.report import finding_of, noted
-from reports.model import EXIT_OK, Evidence, Finding, Series, Severity
+from reports.figures import label
+from reports.model import EXIT_OK, Evidence, Finding, Row, Series, Severity, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,20 +23,26 @@ CHECK = "capacity"
 FULL_PERCENT = 85.0
 #: Programs that have nothing to do with the run may use this much of the machine, in percent of each core.
 OTHERS_PERCENT = 20.0
-#: What each try is shown with: the metric, its heading, and how it is written.
-_COLUMNS: tuple[tuple[str, str, float, str], ...] = (
-    ("load_ready_p99_seconds", "ready", 1000, "{:.0f} ms"),
-    ("load_first_audio_p50_seconds", "first audio p50", 1000, "{:.0f} ms"),
-    ("load_first_audio_p99_seconds", "first audio p99", 1000, "{:.0f} ms"),
-    ("load_lost_ms", "lost", 1, "{:.0f} ms"),
-    ("load_pace_lag_p99_seconds", "pace lag p99", 1000, "{:.1f} ms"),
-    ("load_bridge_cpu_percent", "bridge", 1, "{:.0f} % CPU"),
-    ("load_bridge_memory_bytes", "bridge", 1e-6, "{:.0f} MB"),
-    ("load_simulator_cpu_percent", "simulator", 1, "{:.0f} % CPU"),
-    ("load_generator_cpu_percent", "generator", 1, "{:.0f} % CPU"),
-    ("load_machine_cpu_percent", "machine", 1, "{:.0f} % CPU"),
+#: What each try is shown with: a metric of its report without `load_`, and the plot that it is a line of.
+_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("ready_p99_seconds", "ready"),
+    ("first_audio_p50_seconds", "first audio"),
+    ("first_audio_p99_seconds", "first audio"),
+    ("lost_ms", "lost"),
+    ("pace_lag_p99_seconds", "pace lag"),
+    ("bridge_cpu_percent", "cpu"),
+    ("bridge_memory_bytes", "memory"),
+    ("simulator_cpu_percent", "cpu"),
+    ("generator_cpu_percent", "cpu"),
+    ("machine_cpu_percent", "cpu"),
 )
-_UNITS = {"ms": "ms", "% CPU": "%", "MB": "MB"}
+#: How a unit at the end of a name is plotted: as what, and times which factor.
+_PLOTTED: Mapping[str, tuple[str, float]] = {
+    "seconds": ("ms", 1000.0),
+    "ms": ("ms", 1.0),
+    "percent": ("%", 1.0),
+    "bytes": ("MB", 1e-6),
+}
 #: Shares of one core, for those that run on one.
 _PROCESSES = ("bridge", "simulator", "generator")
 
@@ -70,28 +78,25 @@ class Try:
 
 def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> Iterator[Finding]:
     """Say what was found, or why there is no number."""
-    table = tuple(_row(one) for one in sorted(tries, key=lambda one: one.callers))
     if search.found:
-        yield _found(search, tries, table)
+        yield _found(search, tries)
         if not search.is_confirmed:
             yield finding_of(problems.CAPACITY_UNCONFIRMED, CHECK)
     elif not interrupted:
-        yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]), *table)
-    elif table:
-        yield noted(problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.good}", *table)
+        yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]))
+    elif tries:
+        yield noted(problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.good}")
     edge = _edge(search, tries)
     if edge is not None:
         yield from _limits(edge)
 
 
-def _found(search: Search, tries: Sequence[Try], table: tuple[Evidence, ...]) -> Finding:
+def _found(search: Search, tries: Sequence[Try]) -> Finding:
     if search.reached_the_most:
-        return noted(
-            problems.CAPACITY_MOST, CHECK, f"{search.found} callers hold, and more were not tried: --most", *table
-        )
+        return noted(problems.CAPACITY_MOST, CHECK, f"{search.found} callers hold, and more were not tried: --most")
     why = next((one.why for one in tries if not one.held and one.callers == search.bad), "")
     title = f"{search.found} callers hold; {search.bad} do not: {why}"
-    return noted(problems.CAPACITY_FOUND, CHECK, title, *table)
+    return noted(problems.CAPACITY_FOUND, CHECK, title)
 
 
 def _edge(search: Search, tries: Sequence[Try]) -> Try | None:
@@ -137,26 +142,31 @@ def used_up(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str
             yield name, f"the {name}'s CPU: {share:.0f} % of a core"
 
 
-def _row(one: Try) -> Evidence:
-    figures = one.figures
-    cells = [
-        f"{heading} {form.format(figures[name] * factor)}".strip()
-        for name, heading, factor, form in _COLUMNS
-        if name in figures
-    ]
-    return Evidence(f"{one.callers} {'held' if one.held else 'broke'}", ", ".join(cells) or one.why)
+def table_of(tries: Sequence[Try]) -> tuple[Table, ...]:
+    """Give every try, the fewest callers first: what came of it, and what was measured."""
+    names = [name for name, _ in _COLUMNS if any(f"{METRIC}_{name}" in one.figures for one in tries)]
+    rows = tuple(
+        Row(
+            name=str(one.callers),
+            cells=("held" if one.held else "broke", *(one.figures.get(f"{METRIC}_{name}") for name in names)),
+        )
+        for one in sorted(tries, key=lambda one: one.callers)
+    )
+    return (Table(name="the tries", heading="callers", columns=("outcome", *names), rows=rows),) if rows else ()
 
 
 def series_of(tries: Sequence[Try], timeline: str) -> tuple[Series, ...]:
     """Give each figure over the number of callers; of one number that was tried again, the mean."""
     drawn = []
-    for name, heading, factor, form in _COLUMNS:
+    for name, plot in _COLUMNS:
+        unit, factor = _PLOTTED[name.rpartition("_")[2]]
         by_callers: dict[int, list[float]] = {}
         for one in tries:
-            if name in one.figures:
-                by_callers.setdefault(one.callers, []).append(one.figures[name] * factor)
+            value = one.figures.get(f"{METRIC}_{name}")
+            if value is not None:
+                by_callers.setdefault(one.callers, []).append(value * factor)
         points = tuple((float(at), sum(ys) / len(ys)) for at, ys in sorted(by_callers.items()))
-        unit = _UNITS[form.partition("} ")[2]]
-        title = {"%": f"{heading}, cpu", "MB": f"{heading}, memory"}.get(unit, heading)
-        drawn.append(Series(name=f"{title}, by callers", unit=unit, timeline=timeline, points=points, across="callers"))
+        line = label(name).removeprefix(plot).removesuffix(plot).strip()
+        called = f"{plot}, {line}" if line else plot
+        drawn.append(Series(name=called, unit=unit, timeline=timeline, points=points, across="callers", plot=plot))
     return tuple(one for one in drawn if one.points)

@@ -26,6 +26,7 @@ from loadtests.director import Director, take_part
 from loadtests.gathering import Gathering, fails_on_purpose
 from loadtests.home import Home
 from loadtests.meter import Apart, Meter
+from loadtests.names import FIRST_PHASE
 from loadtests.options import add_options, wish_of
 from loadtests.plan import Plan, PlanError, make_plan, turns_of
 from loadtests.staging import opened_control, stage_of
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from loadtests.meter import Notes
     from loadtests.scenarios import Group
 
-#: How long callers have to hang up before they are killed: more than the longest goodbye.
-STOP_SECONDS = 5.0
+#: How long callers have to hang up before they are killed: more than their breath and the longest goodbye.
+STOP_SECONDS = 6.0
 #: Messages between master and workers: hang up; what was measured until the very end.
 HANG_UP, FINAL = "load-hang-up", "load-final"
 _SECOND = 1.0
@@ -134,7 +135,7 @@ class Part:
         plan = self.plan = self.planned()
         self._began, self._over, self._concluded = time.monotonic(), False, False
         self.meter.take()
-        self.meter.began, self.meter.figures.phase = self._began, ""
+        self.meter.began, self.meter.figures.phase = self._began, FIRST_PHASE
         CallUser.where = Where(plan.url, plan.model, plan.headers)
         if self.calls:
             CallUser.number_from(max(0, self.runner.worker_index))

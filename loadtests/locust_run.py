@@ -24,7 +24,7 @@ from loadtests.home import WIRE, Away, wire_pair
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loadtests.plan import Plan
+    from loadtests.plan import Plan, Wish
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 #: After being told to end: callers hang up, speech is accounted for, and some.
@@ -62,8 +62,8 @@ class Spread:
         return []
 
 
-def words_for(plan: Plan, spread: Spread, *, token_env: str | None, report: Path, watched: bool) -> list[str]:
-    """Write Locust's command line."""
+def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]:
+    """Write Locust's command line: its process makes the same plan of it."""
     behaviour = plan.groups[0].behaviour
     given: dict[str, str | None] = {
         "--scenario": plan.scenario.name,
@@ -74,17 +74,17 @@ def words_for(plan: Plan, spread: Spread, *, token_env: str | None, report: Path
         "--door": behaviour.door.value,
         "--chunk-ms": str(behaviour.chunk_ms),
         "--voice-model": plan.model,
-        "--token-env": token_env,
+        "--token-env": wish.token_env,
         "--control": plan.control,
         "--deploy-command": plan.deploy_command,
         "--report-json": str(report),
     }
     words = [word for name, value in given.items() if value is not None for word in (name, value)]
-    for budget in plan.budgets:
-        words += ["--budget", budget.text]
-    words += ["--memory-watched"] if watched else []
+    words += [word for text in wish.budgets for word in ("--budget", text)]
+    words += [] if wish.default_budgets else ["--no-default-budgets"]
+    words += ["--memory-watched"] if wish.watches else []
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    return [*start, "--no-default-budgets", PERMISSION, *words, *spread.words()]
+    return [*start, PERMISSION, *words, *spread.words()]
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
-"""Everything that a run measured, as metrics with stable names and as points over time. Pure."""
+"""Everything that a run measured: metrics with stable names, a table by phase, and points over time. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.figures import PLOTTED
-from loadtests.names import MEASURES, Kind
-from reports.model import Metric, Series
+from loadtests.figures import LEAST_US, PLOTTED
+from loadtests.names import FIRST_PHASE, MEASURES, Kind
+from reports.model import Metric, Row, Series, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from loadtests.gathering import Gathering
 
 _MS_PER_S = 1000.0
+_US_PER_S = 1_000_000.0
 _BYTES_PER_MB = 1e6
 #: Percentiles that become metrics; 100 is the largest.
 _SHOWN = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (100.0, "max"))
 #: Durations that are worth a plot, and sums.
-_PLOTTED_DURATIONS = ("ready", "first_audio", "turn", "reconnect", "pace_lag")
+_PLOTTED_DURATIONS = ("first_audio", "reconnect", "ready", "turn", "pace_lag")
 _PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "failed_calls", "dials")
+#: All metrics of a load test begin so.
+METRIC = "load"
 #: A figure whose name would read as if more of it were better.
 _NAMES = {"dials_per_second_max": "dials_peak"}
 
@@ -31,6 +34,30 @@ def metrics(gathering: Gathering) -> tuple[Metric, ...]:
     return tuple(metric for name in MEASURES for metric in _of(name, figures)) + tuple(_of_resources(gathering))
 
 
+def tables(gathering: Gathering) -> tuple[Table, ...]:
+    """Give the percentiles of every duration that was measured, of the whole run and of each phase."""
+    figures = gathering.figures
+    begun = (FIRST_PHASE, *(act.phase for act in gathering.plan.scenario.acts))
+    rows = [
+        Row(name=name, part=phase or "", cells=cells)
+        for name, known in MEASURES.items()
+        if known.kind is Kind.DURATION
+        for phase in (None, *(begun if len(begun) > 1 else ()))
+        if (cells := _percentiles(figures, name, phase))
+    ]
+    columns = ("count_total", *(f"{short}_seconds" for _, short in _SHOWN))
+    return (Table(name="how long things took", heading="", columns=columns, rows=tuple(rows), metric=METRIC),)
+
+
+def _percentiles(figures: Figures, name: str, phase: str | None) -> tuple[float, ...]:
+    """Give how often something happened and how long it took, in seconds; nothing where it never did."""
+    histogram = figures.histogram(name, phase)
+    if histogram is None:
+        return ()
+    values = (histogram.get_value_at_percentile(percentile) for percentile, _ in _SHOWN)
+    return (float(histogram.get_total_count()), *(us / _US_PER_S if us > LEAST_US else 0.0 for us in values))
+
+
 def _of(name: str, figures: Figures) -> Iterator[Metric]:
     total = figures.total(name)
     if total is None:
@@ -38,11 +65,8 @@ def _of(name: str, figures: Figures) -> Iterator[Metric]:
     if MEASURES[name].kind is Kind.COUNT:
         yield _sum(name, total)
         return
-    histogram = figures.histogram(name)
-    for percentile, short in _SHOWN if histogram is not None else ():
-        value = figures.percentile(name, percentile)
-        if value is not None:
-            yield Metric(f"load_{name}_{short}_seconds", value / _MS_PER_S)
+    for (_, short), value in zip(_SHOWN, _percentiles(figures, name, None)[1:], strict=False):
+        yield Metric(f"{METRIC}_{name}_{short}_seconds", value)
 
 
 def _sum(name: str, total: float) -> Metric:
@@ -81,16 +105,19 @@ def _series(gathering: Gathering, timeline: str) -> Iterator[Series]:
         seconds = figures.by_second(name)
         for number, percentile in enumerate(PLOTTED):
             points = tuple((float(at), second.percentiles[number]) for at, second in seconds.items())
-            yield Series(name=f"{_said(name)}, p{percentile:g}", unit="ms", timeline=timeline, points=points)
+            said = f"{_said(name)}, p{percentile:g}"
+            yield Series(name=said, unit="ms", timeline=timeline, points=points, plot=_said(name))
     for name in _PLOTTED_COUNTS:
-        counted = tuple((float(at), n) for at, n in figures.counts_by_second(name).items())
+        counted = figures.counts_by_second(name)
+        last = max(counted, default=0), *(int(at) for at, _ in gathering.callers[-1:])
+        points = tuple((float(at), counted.get(at, 0.0)) for at in range(max(last) + 1))
         unit = "ms" if name.endswith("_ms") else "a second"
-        if any(n for _, n in counted):
-            yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=counted)
-    for name, used in gathering.resources.items():
-        for kind, unit in (("cpu", "%"), ("memory", "MB")):
+        if any(counted.values()):
+            yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=points)
+    for kind, unit in (("cpu", "%"), ("memory", "MB")):
+        for name, used in gathering.resources.items():
             points = tuple((float(x), float(y)) for x, y in used.get(kind, ()))
-            yield Series(name=f"{name}, {kind}", unit=unit, timeline=timeline, points=points)
+            yield Series(name=f"{kind}, {name}", unit=unit, timeline=timeline, points=points, plot=kind)
 
 
 def _said(name: str) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from loadtests.figures import Figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Lateness of chunks is added up in steps of a tenth of a ms, and from 20 ms on in steps of two: a second has few of
 #: them, and putting them into the figures stops nobody's speech.
@@ -42,6 +42,18 @@ class Spoken:
     """Whether all of it must have arrived; a call that was cut in the middle may lose its end, and nothing before."""
     resent_ms: float = 0.0
     """How much the bridge said it sent again."""
+    dropped_ms: float = 0.0
+    """How much it said it dropped."""
+
+    @property
+    def row(self) -> list[Any]:
+        """Give it in plain values, to be sent to the master."""
+        return [self.caller, self.sent_ms, self.whole, self.resent_ms, self.dropped_ms]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        """Read such a row."""
+        return cls(int(row[0]), int(row[1]), bool(row[2]), float(row[3]), float(row[4]))
 
 
 @dataclass(slots=True)
@@ -168,7 +180,7 @@ class Meter:
     def take(self) -> Mapping[str, Any]:
         """Give everything measured since the last time, to be sent to the master."""
         self.flush()
-        spoken = [[said.caller, said.sent_ms, said.whole, said.resent_ms] for said in self.spoken]
+        spoken = [said.row for said in self.spoken]
         self.spoken.clear()
         pulse = {"ready": self.pulse.ready, "failed": self.pulse.failed}
         self.pulse.ready = self.pulse.failed = 0

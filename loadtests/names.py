@@ -45,6 +45,7 @@ _COUNTS = (
     ("chunks", "chunks of speech that were sent", True),
     ("sent_ms", "speech that was sent", True),
     ("lost_ms", "speech that was sent and never arrived upstream"),
+    ("silently_lost_ms", "speech that was lost and of which no audio_dropped told the caller"),
     ("repeated_ms", "speech that arrived more than once, without the bridge having said that it sends it again"),
     ("reordered_ms", "speech that arrived behind later speech"),
     ("resent_ms", "speech that the bridge said it sent again to a fresh session"),
@@ -67,6 +68,8 @@ _COUNTS = (
     ("memory_grown_mb", "by how many MB the bridge's memory grew, from its first steady moment to its highest"),
 )
 
+#: What happens before the first act of a scenario belongs to this phase.
+FIRST_PHASE = "start"
 #: Counts that are a peak: of several phases the highest stands for the run, not their sum.
 PEAKS = frozenset({"dials_per_second_max"})
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from loadtests.behaviour import Door
 from loadtests.budgets import BudgetError, parse_budget
 from loadtests.guard import refusal
-from loadtests.scenarios import SCENARIOS, Need
+from loadtests.names import FIRST_PHASE
+from loadtests.scenarios import SCENARIOS, Need, needed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -67,8 +68,8 @@ class Plan:
     spawn_rate: float
     seconds: float
     budgets: tuple[Budget, ...]
-    unjudged: tuple[str, ...]
-    """Budgets of the scenario that cannot be judged with what is at hand."""
+    unjudged: tuple[tuple[str, str], ...]
+    """Budgets of the scenario that cannot be judged with what is at hand, and what that would take."""
     headers: tuple[str, ...]
     control: str | None
     deploy_command: str | None
@@ -91,7 +92,8 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         raise PlanError(refused)
     at_hand = _at_hand(wish)
     _check_needs(scenario, at_hand)
-    defaults, unjudged = scenario.budgets_for(users, at_hand) if wish.default_budgets else ((), ())
+    own = scenario.budgets_for(users) if wish.default_budgets else ()
+    defaults = tuple(text for text in own if needed_by(text) <= at_hand)
     return Plan(
         scenario=scenario,
         groups=tuple(_changed(group, wish) for group in scenario.groups),
@@ -101,7 +103,7 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         spawn_rate=spawn_rate,
         seconds=seconds,
         budgets=_budgets((*defaults, *wish.budgets), scenario),
-        unjudged=unjudged,
+        unjudged=tuple((text, _wanted(needed_by(text) - at_hand)) for text in own if text not in defaults),
         headers=_headers(wish.token_env, environment),
         control=wish.control,
         deploy_command=wish.deploy_command,
@@ -196,21 +198,28 @@ def _at_hand(wish: Wish) -> frozenset[Need]:
         Need.CONTROL: wish.control,
         Need.RESTART: wish.deploy_command,
         Need.MEMORY: wish.watches,
+        Need.WORDS: wish.door in (None, Door.CLIENT),
     }
     return frozenset(need for need, given in have.items() if given)
 
 
-#: What to say where a scenario cannot do its acts.
-_MISSING = {
-    Need.CONTROL: "the simulator behind the target, and its control API: give --control http://HOST:PORT/_sim",
-    Need.RESTART: "a way to deploy the target: give --deploy-command CMD",
-    Need.MEMORY: "a look at the target's memory: give --watch NAME=PID",
+#: What to say where a scenario cannot do its acts, or a budget cannot be judged.
+_MISSING: Mapping[Need, tuple[str, str]] = {
+    Need.CONTROL: ("the simulator behind the target, and its control API", "--control http://HOST:PORT/_sim"),
+    Need.RESTART: ("a way to deploy the target", "--deploy-command CMD"),
+    Need.MEMORY: ("a look at the target's memory", "--watch bridge=PID"),
+    Need.WORDS: ("callers who are told what is dropped", "--door client"),
 }
 
 
 def _check_needs(scenario: Scenario, at_hand: frozenset[Need]) -> None:
     for need in sorted(scenario.needs - at_hand):
-        raise PlanError(f"{scenario.name} needs {_MISSING[need]}; or --simulate, which has it")
+        what, option = _MISSING[need]
+        raise PlanError(f"{scenario.name} needs {what}: give {option}; or --simulate, which has it")
+
+
+def _wanted(missing: frozenset[Need]) -> str:
+    return " and ".join(_MISSING[need][1] for need in sorted(missing))
 
 
 def _changed(group: Group, wish: Wish) -> Group:
@@ -227,9 +236,9 @@ def _changed(group: Group, wish: Wish) -> Group:
 
 
 def _budgets(texts: Iterable[str], scenario: Scenario) -> tuple[Budget, ...]:
-    """Read them; the same one twice is judged once. A phase must be one of the scenario's."""
+    """Read them; the same one twice is judged once. A phase must be one of the scenario's: `start`, or an act's."""
     budgets = {budget.text: budget for budget in map(_budget, texts)}
-    phases = [act.phase for act in scenario.acts]
+    phases = [FIRST_PHASE, *(act.phase for act in scenario.acts)] if scenario.acts else []
     for budget in budgets.values():
         if budget.phase is not None and budget.phase not in phases:
             known = near(budget.phase, phases) if phases else ": it has none"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from loadtests import problems
 from loadtests.budgets import Verdict, judge
-from loadtests.measured import metrics, series
+from loadtests.measured import metrics, series, tables
 from reports.from_json import Kept
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 from reports.origin import now, stamp, version
@@ -59,6 +59,7 @@ def make_report(ran: Ran) -> Report:
         timelines=(_timeline(ran),),
         metrics=metrics(gathering),
         series=series(gathering, TIMELINE),
+        tables=tables(gathering),
     )
 
 
@@ -105,8 +106,8 @@ def _findings(ran: Ran) -> Iterator[Finding]:
         yield finding_of(problems.TARGET_WENT_DOWN, "target", *_failures(gathering))
     for budget in gathering.plan.budgets:
         yield _skipped(budget.text, "nobody got a session") if not ran.was_looked_at else _judged(budget, ran)
-    for text in gathering.plan.unjudged:
-        yield _skipped(text, "needs --control, or --watch for memory")
+    for text, wanted in gathering.plan.unjudged:
+        yield _skipped(text, f"needs {wanted}")
     for trouble in gathering.troubles:
         yield finding_of(problems.INCOMPLETE, "run", Evidence("", trouble))
     yield from _lateness(gathering)

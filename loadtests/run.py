@@ -138,7 +138,7 @@ def _locust(
     from loadtests.resources import Machine, Process, Resources  # noqa: PLC0415 - wrong usage goes without it
 
     report, log = folder / "report.json", folder / "locust.log"
-    words = words_for(plan, spread, token_env=on.wish.token_env, report=report, watched=on.wish.watches)
+    words = words_for(plan, on.wish, spread, report)
     resources = Resources(dict(on.watched))
     hears({"doing": "starting Locust"})
     run = LocustRun.started(words, environment, log, {"resources": lambda: resources.points}, hears)

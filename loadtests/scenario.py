@@ -22,6 +22,8 @@ class Need(StrEnum):
     """A way to deploy the target anew while it is loaded."""
     MEMORY = "memory"
     """A way to read how much memory the target takes."""
+    WORDS = "words"
+    """Callers who are told what is dropped and what is sent again: the client protocol has words for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +116,21 @@ class Scenario:
             needed.add(Need.RESTART)
         return frozenset(needed)
 
-    def budgets_for(self, callers: int, at_hand: frozenset[Need]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Give its budgets for so many callers, and beside them those that what is at hand cannot judge."""
-        whole = [_TIMES_CALLERS.sub(lambda found: f"{float(found[1]) * callers:g}", text) for text in self.budgets]
-        judged = tuple(text for text in whole if _needed_by(text) <= at_hand)
-        return judged, tuple(text for text in whole if text not in judged)
+    def budgets_for(self, callers: int) -> tuple[str, ...]:
+        """Give its budgets for so many callers."""
+        return tuple(_TIMES_CALLERS.sub(lambda found: f"{float(found[1]) * callers:g}", text) for text in self.budgets)
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
-#: Measures that no caller can take.
-MEASURED_BY: Mapping[str, Need] = {
-    **dict.fromkeys(
-        ("lost_ms", "repeated_ms", "reordered_ms", "dials", "dials_per_second_max", "sessions_left"), Need.CONTROL
-    ),
-    "memory_grown_mb": Need.MEMORY,
+_UPSTREAM, _TOLD = frozenset({Need.CONTROL}), frozenset({Need.CONTROL, Need.WORDS})
+#: Measures that callers cannot take by themselves.
+MEASURED_BY: Mapping[str, frozenset[Need]] = {
+    **dict.fromkeys(("lost_ms", "reordered_ms", "dials", "dials_per_second_max", "sessions_left"), _UPSTREAM),
+    **dict.fromkeys(("silently_lost_ms", "repeated_ms"), _TOLD),
+    "memory_grown_mb": frozenset({Need.MEMORY}),
 }
 
 
-def _needed_by(budget: str) -> set[Need]:
-    return {need for name, need in MEASURED_BY.items() if re.search(rf"\b{name}\b", budget)}
+def needed_by(budget: str) -> frozenset[Need]:
+    """Say what a budget cannot be judged without."""
+    return frozenset(need for name, needs in MEASURED_BY.items() if re.search(rf"\b{name}\b", budget) for need in needs)

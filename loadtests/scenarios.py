@@ -20,6 +20,7 @@ from loadtests.scenario import (
     Need,
     Scenario,
     SetFaults,
+    needed_by,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "Need",
     "Scenario",
     "SetFaults",
+    "needed_by",
 ]
 
 
@@ -158,7 +160,7 @@ _ALL = (
             Act(0.5, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
             Act(0.75, "well", (_WELL,), "service is well again"),
         ),
-        budgets=("errors >= 1 * callers", *_GOOD_MANNERS),
+        budgets=("errors >= 1 * callers", "silently_lost_ms == 0", *_GOOD_MANNERS),
         simulator=_LIVELY,
     ),
     Scenario(
@@ -268,6 +270,7 @@ _ALL = (
             "dials_per_second_max@outage <= 4 * callers",
             "count(ready@well) >= 0.9 * callers",
             "p99(connect) < 5s",
+            "silently_lost_ms == 0",
             "error_window_violations == 0",
             "endings_without_error == 0",
             "stale_events == 0",

@@ -61,6 +61,7 @@ class Talk:
     """The caller said goodbye: what the bridge gives up from here on is given up at his wish."""
     turns: int = 0
     resent_ms: float = 0.0
+    dropped_ms: float = 0.0
     answers: Answers = field(init=False)
     errors: ErrorsSeen = field(default_factory=ErrorsSeen)
     held_up_until: float = 0.0
@@ -219,6 +220,7 @@ class Talk:
             case Complaint():
                 self._complained(signal, now, wall)
             case Dropped():
+                self.dropped_ms += signal.ms
                 self.notes.counted("dropped_ms", 0.0 if self.is_leaving else signal.ms)
             case Stale():
                 self.notes.counted("stale_events")

@@ -15,11 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.figures import duration
+from reports.html_course import courses
 from reports.html_figures import figures
 from reports.html_findings import told
 from reports.html_limits import LARGEST, LEVELS, Limits
 from reports.html_plots import plots
 from reports.html_sequence import diagrams
+from reports.html_tables import tables
 from reports.html_words import MARKS, moment_of, said, verdict
 
 if TYPE_CHECKING:
@@ -57,8 +59,10 @@ def _page(report: Report, exit_code: int, limits: Limits) -> str:
             target_left=max(0, len(report.target) - _TARGET),
             told=told(report, limits),
             diagrams=diagrams(report.timelines, limits),
-            figures=figures(report.metrics, limits),
-            plots=plots(report.series, limits),
+            courses=courses(report.timelines, limits),
+            tables=tables(report.tables, limits),
+            figures=figures(report.lone_metrics, limits),
+            plots=plots(report.series, report.timelines, limits),
         )
     )
 

@@ -23,7 +23,7 @@ from reports.model import (
 )
 
 if TYPE_CHECKING:
-    from reports.model import Series
+    from reports.model import Series, Table
 
 #: Raised when a key goes away or changes its meaning.
 SCHEMA_VERSION = 1
@@ -57,6 +57,7 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
         "timelines": [msgspec.to_builtins(timeline) for timeline in report.timelines],
         "metrics": {metric.name: metric.value for metric in report.metrics if isfinite(metric.value)},
         "series": [_series(series) for series in report.series],
+        "tables": [_table(table) for table in report.tables],
     }
 
 
@@ -79,7 +80,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _series(series: Series) -> dict[str, Any]:
     points = tuple(point for point in series.points if all(map(isfinite, point)))
     across = {} if series.across == "s" else {"across": series.across}
-    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points, **across}
+    plot = {"plot": series.plot} if series.plot else {}
+    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points, **across, **plot}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(table)
+    for row in plain["rows"]:
+        row["cells"] = [_cell(cell) for cell in row["cells"]]
+    return plain
+
+
+def _cell(cell: float | str | None) -> float | str | None:
+    return None if isinstance(cell, float) and not isfinite(cell) else cell
 
 
 def _rounded(seconds: float) -> float:

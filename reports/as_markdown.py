@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from reports.figures import duration, figure
+from reports.figures import cell, duration, figure, label
 from reports.markdown_text import code, escaped, fenced
 from reports.model import Finding, Report, Severity
+from reports.tables import named
 from reports.text import milliseconds, plain, shortened
 from reports.timeline import fold, line
 from reports.words import COUNTED, PROBLEMS, by_probe, counted, spot, told, verdict
@@ -19,7 +20,7 @@ from reports.words import COUNTED, PROBLEMS, by_probe, counted, spot, told, verd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reports.model import Metric, Timeline
+    from reports.model import Metric, Table, Timeline
 
 #: GitHub cuts a summary at 1 MiB; a comment takes less, and a reader less still.
 LARGEST = 900_000
@@ -65,8 +66,9 @@ def _sections(report: Report, exit_code: int) -> Iterator[str]:
         yield " · ".join(code(_cell(item.value)) for item in report.target)
     yield from _checks(report.findings)
     yield from _problems(report.findings)
-    if report.metrics:
-        yield table(("measured", "value"), map(_measured, report.metrics[:_ROWS]))
+    yield from map(_table, report.tables)
+    if report.lone_metrics:
+        yield table(("measured", "value"), map(_measured, report.lone_metrics[:_ROWS]))
     yield from map(_timeline, report.timelines)
     yield f"<sub>{escaped(_cell(report.started))}, sherpa-realtime {escaped(_cell(report.version))}</sub>"
 
@@ -91,6 +93,14 @@ def _row(finding: Finding) -> tuple[str, ...]:
 def _measured(metric: Metric) -> tuple[str, ...]:
     one = figure(metric)
     return escaped(_cell(one.label)), one.value
+
+
+def _table(measured: Table) -> str:
+    head = [escaped(_cell(text)) for text in (measured.heading, *map(label, measured.columns))]
+    rows = [[named(row), *map(cell, measured.columns, row.cells)] for row in measured.rows[:_ROWS]]
+    drawn = table(head, ([escaped(_cell(text.strip())) for text in row] for row in rows))
+    left = f"\n\n*and {len(measured.rows) - _ROWS} more*" if len(measured.rows) > _ROWS else ""
+    return f"#### {escaped(_cell(measured.name))}\n\n{drawn}{left}"
 
 
 def _problems(findings: Iterable[Finding]) -> Iterator[str]:

@@ -64,6 +64,23 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < _HUGE else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
 
 
+def size(octets: float) -> str:
+    """Write a number of bytes: `512 B`, `4.1 kB`, `60.8 MB`."""
+    for border, scale, unit in _SIZES:
+        if abs(octets) < border:
+            return f"{number(float(f'{octets / scale:.3g}'))} {unit}"
+    return f"{number(octets / 1e9)} GB"
+
+
+def cell(column: str, value: float | str | None) -> str:
+    """Write what stands in a column of a table; nothing where nothing was measured."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else shown(column, value)
+
+
+#: Smaller than this many bytes -> divisor and unit.
+_SIZES = ((999.5, 1, "B"), (999.5e3, 1e3, "kB"), (999.5e6, 1e6, "MB"))
 #: Shorter than this many seconds -> factor and form.
 _DURATIONS = (
     (0.0005, 1000, "{:.2g} ms"),
@@ -79,7 +96,7 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "ms": lambda value: duration(value / 1000),
     "percent": lambda value: f"{number(value)} %",
     "ratio": lambda value: f"{number(value * 100)} %",
-    "bytes": lambda value: f"{number(value)} B",
+    "bytes": size,
     "days": lambda value: f"{number(value)} d",
     "total": number,
 }

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from reports.as_json import SCHEMA_VERSION
-from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
+from reports.model import Evidence, Finding, Metric, Report, Series, Table, Timeline
 from reports.text import plain, shortened
 
 #: In bytes. A report of 10,000 findings has about 5 MB: whatever is larger than this is something else.
@@ -50,6 +50,7 @@ class _Document(msgspec.Struct, kw_only=True):
     timelines: tuple[Timeline, ...] = ()
     metrics: dict[str, float] = {}
     series: tuple[Series, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 def read_report(text: str | bytes) -> Kept:
@@ -96,6 +97,7 @@ def _kept(document: _Document) -> Kept:
         timelines=document.timelines,
         metrics=tuple(Metric(name, value) for name, value in document.metrics.items()),
         series=document.series,
+        tables=document.tables,
     )
     return Kept(report, document.exit_code)
 

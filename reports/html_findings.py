@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Reasons that stand below the verdict.
 _REASONS = 3
+#: Names of checks beyond this many characters want a wider column.
+_SHORT_NAME = 18
 #: Findings alike, in the order in which they were found.
 Alike = tuple["Finding", ...]
 
@@ -84,6 +86,11 @@ class Group:
 
     name: str
     checks: Some[Check]
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether its checks are named by whole sentences or rules, as budgets are."""
+        return any(len(check.name) > _SHORT_NAME for check in self.checks.shown)
 
 
 @dataclass(frozen=True, slots=True)

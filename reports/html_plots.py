@@ -1,76 +1,141 @@
-"""Measured series as plots: SVG by pygal, stripped of its own styles, so that the page's colours and themes apply.
+"""Measured series as plots: which of them share a picture, what it says in words, and what happened meanwhile.
 
-A plot is a function of its series and of the stretch of time that all plots of its session share. It is a picture; what
-it says stands below it in words: how many points, lowest, median, highest.
+A plot is a function of its series and of the stretch of time that all plots of its timeline share; `html_picture` draws
+it. What it says stands below it in words: how many points, lowest, median, highest.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from reports.figures import number
 from reports.html_limits import Limits, Some, first
+from reports.html_picture import Mark, Picture
 from reports.html_words import said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from reports.model import Series
+    from reports.html_picture import Point
+    from reports.model import Moment, Series, Timeline
 
-Point = tuple[float, float]
-
-#: In units of the picture, which is scaled to the page.
-_WIDTH, _HEIGHT, _TEXT = 760, 240, 13
-#: A unit of at most so many characters stands at the axis too.
-_TERSE = 8
 #: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
 _LARGEST = 1e12
 #: Digits behind the point; scales are not made for numbers next to nothing.
 _FINEST = 9
-#: What pygal adds for its scripts and tooltips.
-_UNWANTED = frozenset({"defs", "title", "desc"})
-_SVG = "{http://www.w3.org/2000/svg}"
-_DIGITS = re.compile(r"-?\d+\.\d+")
+#: More marks than this on one axis are a thicket.
+_MARKS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a plot: its name, and what it says in words."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """A series, drawn. `picture` is empty where there is nothing to draw."""
+    """One picture. It is empty where there is nothing to draw."""
 
     name: str
     timeline: str
     unit: str
+    lines: tuple[Line, ...]
+    left: int
+    """Lines that were left out."""
     picture: Markup
-    summary: str
 
 
-def plots(series: Sequence[Series], limits: Limits) -> Some[Plot]:
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What all plots of one timeline have in common: from when until when, and what happened meanwhile."""
+
+    begin: float = 0.0
+    end: float = 1.0
+    marks: tuple[Mark, ...] = ()
+
+
+def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: Limits) -> Some[Plot]:
     """Draw the series of a report; those of one timeline side by side in time."""
-    some = first(series, limits.plots)
-    times: dict[str, list[float]] = {}
-    for one in some.shown:
-        times.setdefault(one.timeline, []).extend(x for x, _ in _drawable(one.points))
-    stretches = {name: (min(xs), max(xs)) for name, xs in times.items() if xs}
-    return Some(tuple(plot(one, limits, stretches.get(one.timeline, (0, 1))) for one in some.shown), some.left)
+    some = first(_together(series), limits.plots)
+    marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
+    stretches = _stretches([one for group in some.shown for one in group], marks)
+    drawn = [plot(group, limits, stretches[group[0].timeline, group[0].across]) for group in some.shown]
+    if len({one.timeline for one in series}) == 1:  # nobody asks whose they are
+        drawn = [replace(one, timeline="") for one in drawn]
+    return Some(tuple(drawn), some.left)
 
 
-def plot(series: Series, limits: Limits, times: tuple[float, float]) -> Plot:
-    """Draw one series over a stretch of time, which holds all its points."""
-    points, unit = _drawable(series.points), said(series.unit, limits.short)
-    picture = Markup()
-    if points:
-        kept, middle = thinned(points, limits.points), median(y for _, y in points)
-        picture = _drawn(kept, (unit, said(series.across, limits.short)), times, middle)
+def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
+    """Share series out among pictures, in the order of the first of each."""
+    groups: dict[object, list[Series]] = {}
+    for at, one in enumerate(series):
+        whose = (one.timeline, one.plot, one.unit, one.across) if one.plot else at
+        groups.setdefault(whose, []).append(one)
+    return [tuple(group) for group in groups.values()]
+
+
+def _marks(timeline: Timeline, limit: int) -> tuple[Mark, ...]:
+    """Mark what happened between a run's first and last moment; of one kind in a row, the second says its detail."""
+    marks: list[Mark] = []
+    before = ""
+    for moment in timeline.moments[1:-1][:_MARKS]:
+        words = _words(moment, before)
+        before = moment.what
+        if _is_drawable(moment.at):
+            marks.append(Mark(round(moment.at, _FINEST), said(words, limit)))
+    return tuple(marks)
+
+
+def _words(moment: Moment, before: str) -> str:
+    return moment.detail if moment.what == before and moment.detail else moment.what
+
+
+def _stretches(series: Iterable[Series], marks: dict[str, tuple[Mark, ...]]) -> dict[tuple[str, str], Stretch]:
+    """Find what plots share: those over time by timeline, those over anything else among themselves."""
+    xs: dict[tuple[str, str], list[float]] = {}
+    for one in series:
+        xs.setdefault((one.timeline, one.across), []).extend(x for x, _ in _drawable(one.points))
+    found = {}
+    for (timeline, across), at in xs.items():
+        mine = marks.get(timeline, ()) if across == "s" else ()
+        whole = [*at, *(mark.at for mark in mine)]
+        found[timeline, across] = Stretch(min(whole), max(whole), mine) if at else Stretch()
+    return found
+
+
+def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch()) -> Plot:
+    """Draw series of one unit over a stretch of time, which holds all their points."""
+    leads, some = series[0], first(series, limits.lines)
+    unit, alone = said(leads.unit, limits.short), len(some.shown) == 1
+    points = [_drawable(one.points) for one in some.shown]
+    picture = Picture(
+        lines=tuple(tuple(thinned(line, limits.points)) for line in points),
+        unit=unit,
+        across=said(leads.across, limits.short),
+        begin=stretch.begin,
+        end=stretch.end,
+        marks=stretch.marks,
+        middle=median(y for _, y in points[0]) if alone and points[0] else None,
+    )
+    lines = [
+        Line(said(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
+        for one, found in zip(some.shown, points, strict=True)
+    ]
     return Plot(
-        said(series.name, limits.short), said(series.timeline, limits.short), unit, picture, _summary(points, unit)
+        name=said(leads.plot or leads.name, limits.short),
+        timeline=said(leads.timeline, limits.short),
+        unit=unit,
+        lines=tuple(lines),
+        left=some.left,
+        picture=picture.drawn() if any(points) else Markup(),
     )
 
 
@@ -78,7 +143,7 @@ def thinned(points: Sequence[Point], limit: int) -> list[Point]:
     """Keep at most `limit` points: of each stretch the lowest and the highest, so that no spike gets lost."""
     if len(points) <= limit:
         return list(points)
-    stretches, kept = max(1, limit // 2), list[Point]()
+    stretches, kept = max(1, limit // 2), list["Point"]()
     for n in range(stretches):
         stretch = points[n * len(points) // stretches : (n + 1) * len(points) // stretches]
         kept += sorted({min(stretch, key=_height), max(stretch, key=_height)})
@@ -98,69 +163,11 @@ def _is_drawable(value: float) -> bool:
     return math.isfinite(value) and abs(value) < _LARGEST
 
 
-def _summary(points: Sequence[Point], unit: str) -> str:
+def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:
     if not points:
         return "No points."
     heights = [y for _, y in points]
     lowest, middle, highest = (number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
     many = f"{len(points):,} points" if len(points) > 1 else "1 point"
-    return f"{many}: lowest {lowest}, median {middle} (dashed), highest {highest} {unit}".rstrip()
-
-
-def _drawn(points: Sequence[Point], units: tuple[str, str], times: tuple[float, float], middle: float) -> Markup:
-    """Draw the points as a line, the median as a dashed one across, and zero where the line crosses it."""
-    low, high = min(0.0, *(y for _, y in points)), max(0.0, *(y for _, y in points))
-    begin, end = times
-    high, end = high if high > low else low + 1, end if end > begin else begin + 1
-    chart = _chart(units, (low, high), (begin, end))
-    chart.add("median", [(begin, middle), (end, middle)], show_dots=False)
-    chart.add("measured", list(points), show_dots=len(points) <= 60)  # noqa: PLR2004 - more dots than that are a smear
-    if low < 0 < high:
-        chart.add("zero", [(begin, 0), (end, 0)], show_dots=False)
-    root = ET.fromstring(chart.render())  # noqa: S314 - pygal wrote it a moment ago
-    _strip(root)
-    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - a tree, written with escapes
-
-
-def _chart(units: tuple[str, str], heights: Point, times: Point) -> Any:
-    unit, across = units
-    import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
-    from pygal.style import Style  # noqa: PLC0415
-
-    # It adds a finder of its own, of which Python 3.11 warns at every import that fails. What else came with it stays:
-    # a backport of importlib.metadata puts its finder in the place of Python's.
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("pygal")]
-    return pygal.XY(
-        width=_WIDTH,
-        height=_HEIGHT,
-        range=heights,
-        xrange=times,
-        css=(),
-        js=(),
-        dots_size=2.5,
-        show_legend=False,
-        margin=6,
-        spacing=6,
-        max_scale=8,
-        style=Style(label_font_size=_TEXT, major_label_font_size=_TEXT, font_family="inherit"),
-        x_value_formatter=lambda x: f"{number(x)} {across if len(across) <= _TERSE else ''}".rstrip(),
-        value_formatter=lambda y: f"{number(y)} {unit if len(unit) <= _TERSE else ''}".rstrip(),
-    )
-
-
-def _strip(root: ET.Element) -> None:
-    """Take away what is not picture: names, styles, scripts, tooltips; shorten numbers to a tenth of a unit."""
-    for parent in list(root.iter()):
-        parent.tag = parent.tag.removeprefix(_SVG)
-        for child in list(parent):
-            if child.tag.removeprefix(_SVG) in _UNWANTED or _is_text_over(child):
-                parent.remove(child)
-        for key, value in parent.attrib.items():
-            if key != "class":
-                parent.set(key, _DIGITS.sub(lambda found: f"{float(found[0]):.1f}", value))
-    root.attrib.pop("id", None)
-    root.attrib.update({"aria-hidden": "true", "focusable": "false"})
-
-
-def _is_text_over(node: ET.Element) -> bool:
-    return bool({"text-overlay", "tooltip-overlay", "titles"} & set(node.get("class", "").split()))
+    drawn = " (dashed)" if dashed else ""
+    return f"{many}: lowest {lowest}, median {middle}{drawn}, highest {highest} {unit}".rstrip()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reports.figures import duration
 from reports.html_limits import Limits, Some, first
 from reports.html_words import said
+from reports.model import ENDS
 from reports.timeline import fold
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
-#: Who sends events; everybody else makes remarks.
-_ENDS = frozenset({"client", "server"})
 #: Silence of this many seconds gets a row.
 _SILENT = 1.0
 #: Of a diagram that is too long, this share of the rows shows how it began; the rest how it ended.
@@ -56,8 +55,8 @@ class Diagram:
 
 
 def diagrams(timelines: Sequence[Timeline], limits: Limits) -> Some[Diagram]:
-    """Lay out the timelines of a report."""
-    some = first(timelines, limits.timelines)
+    """Lay out the sessions of a report."""
+    some = first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
     return Some(tuple(_diagram(timeline, limits) for timeline in some.shown), some.left)
 
 
@@ -70,7 +69,7 @@ def _diagram(timeline: Timeline, limits: Limits) -> Diagram:
         tuple(_arrows(began, limits.short)),
         left,
         tuple(_arrows(ended, limits.short)),
-        sum(row.count for row in rows if row.who in _ENDS),
+        sum(row.count for row in rows if row.who in ENDS),
         duration(lasted),
     )
 
@@ -95,7 +94,7 @@ def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[Arrow]:
 
 def _arrow(row: Moment, limit: int) -> Arrow:
     return Arrow(
-        way=row.who if row.who in _ENDS else "remark",
+        way=row.who if row.who in ENDS else "remark",
         at=f"{row.at:.3f}",
         what=said(row.what, limit) or "-",
         who=said(row.who, limit),

@@ -39,8 +39,8 @@ def merged(runs: Sequence[Kept]) -> Kept:
     """Put runs together, in their order. The exit code is the worst of theirs. ValueError for no runs."""
     if len(runs) == 1:
         return runs[0]
-    probes, timelines = _Names(), _Names()
-    reports = [_renamed(run.report, probes, timelines) for run in runs]
+    names = _Names(), _Names(), _Names()
+    reports = [_renamed(run.report, *names) for run in runs]
     metrics = {metric.name: metric.value for report in reports for metric in report.metrics}
     whole = Report(
         tool=_joined_tools([report.tool for report in reports]),
@@ -52,20 +52,23 @@ def merged(runs: Sequence[Kept]) -> Kept:
         timelines=tuple(timeline for report in reports for timeline in report.timelines),
         metrics=tuple(Metric(name, value) for name, value in metrics.items()),
         series=tuple(series for report in reports for series in report.series),
+        tables=tuple(table for report in reports for table in report.tables),
     )
     return Kept(whole, _worst({run.exit_code for run in runs}))
 
 
-def _renamed(report: Report, probes: _Names, timelines: _Names) -> Report:
+def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) -> Report:
     probe = probes.of_run(finding.probe for finding in report.findings if finding.probe not in OWN)
     sessions = timelines.of_run(
         [*(timeline.name for timeline in report.timelines), *(series.timeline for series in report.series)]
     )
+    laid = tables.of_run(table.name for table in report.tables)
     return replace(
         report,
         findings=tuple(replace(one, probe=probe.get(one.probe, one.probe)) for one in report.findings),
         timelines=tuple(replace(one, name=sessions[one.name]) for one in report.timelines),
         series=tuple(replace(one, timeline=sessions[one.timeline]) for one in report.series),
+        tables=tuple(replace(one, name=laid[one.name]) for one in report.tables),
     )
 
 

@@ -1,4 +1,4 @@
-"""The one shape of a result: findings in a report, with timelines and measured series where there are any.
+"""The one shape of a result: findings in a report, with timelines, tables and measured series where there are any.
 
 Pure values, made by probes, the demo and load tests; every output format is a rendering of these and adds nothing.
 """
@@ -80,6 +80,10 @@ class Moment:
     """When the last of them came, where `count` is more than 1."""
 
 
+#: Who sends events; everybody else makes remarks.
+ENDS = frozenset({"client", "server"})
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """What happened in one session, in order of time."""
@@ -87,6 +91,11 @@ class Timeline:
     name: str
     """Which session: `events: audio`, `bridge`."""
     moments: tuple[Moment, ...] = ()
+
+    @property
+    def is_session(self) -> bool:
+        """Whether client and server speak in it; one that has only remarks of a tool says what was done, and when."""
+        return not self.moments or any(moment.who in ENDS for moment in self.moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,45 @@ class Series:
     points: tuple[tuple[float, float], ...] = ()
     across: str = "s"
     """What x is counted in where it is not time: `callers`."""
+    plot: str = ""
+    """Series of one timeline and unit that name the same plot share a picture; empty: one of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of a table."""
+
+    name: str
+    part: str = ""
+    """Which part of what the name says: a phase; empty for the whole of it."""
+    cells: tuple[float | str | None, ...] = ()
+    """One for each column: a figure, a word, or None where nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Measured figures that belong together: percentiles of durations, the tries of a search.
+
+    Where a row is about a whole and `metric` is not empty, the metric `{metric}_{row}_{column}`, if there is one, is
+    the same figure: renderings that show the table leave it out.
+    """
+
+    name: str
+    """What it shows, for people."""
+    heading: str
+    """What the names of its rows are."""
+    columns: tuple[str, ...]
+    """Of the figures; each ends in its unit as the name of a metric does: `p99_seconds`."""
+    rows: tuple[Row, ...] = ()
+    metric: str = ""
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """Names of the metrics that it shows, too."""
+        if not self.metric:
+            return frozenset()
+        names = [row.name for row in self.rows if not row.part]
+        return frozenset(f"{self.metric}_{name}_{column}" for name in names for column in self.columns)
 
 
 #: Exit codes of every command here.
@@ -131,6 +179,13 @@ class Report:
     timelines: tuple[Timeline, ...] = ()
     metrics: tuple[Metric, ...] = ()
     series: tuple[Series, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def lone_metrics(self) -> tuple[Metric, ...]:
+        """The metrics that no table shows."""
+        shown = {name for table in self.tables for name in table.metrics}
+        return tuple(metric for metric in self.metrics if metric.name not in shown)
 
     def count(self, severity: Severity) -> int:
         """How many findings ended so."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from reports import tables
 from reports.blocks import blocks
 from reports.figures import figure
 from reports.rows import rows
@@ -38,16 +39,17 @@ def render(
 ) -> str:
     """Write the whole report.
 
-    `verbose` also shows what was seen by checks that passed, and every place of a finding; `timelines` shows before the
-    rows what happened, and behind them what was measured.
+    `verbose` also shows what was seen by checks that passed, every place of a finding, and the parts in tables;
+    `timelines` shows before the rows what happened, and behind them what was measured.
     """
     width = page_width(width)
     parts = [header(report, width)]
     if timelines:
         parts += [list(drawn(timeline, width)) for timeline in report.timelines]
     parts.append(list(rows(report.findings, width, verbose=verbose)))
-    if timelines and report.metrics:
-        parts.append(list(measured(report.metrics, width)))
+    parts += [list(tables.drawn(table, width, parts=verbose)) for table in report.tables]
+    if timelines and report.lone_metrics:
+        parts.append(list(measured(report.lone_metrics, width)))
     parts += blocks(report.findings, width, verbose=verbose)
     parts.append([verdict(report, exit_code, width)])
     return on_page(parts, width, colour=colour)

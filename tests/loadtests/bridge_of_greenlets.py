@@ -6,6 +6,7 @@ The WebSocket is that of `websockets`, without I/O: another hand than the caller
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ class Guest:
     protocol: ServerProtocol = field(default_factory=ServerProtocol)
     path: str = ""
     heard: list[str | bytes] = field(default_factory=list)
+    heard_at: list[float] = field(default_factory=list)
+    """When each of them came, in seconds of `time.monotonic`."""
     pongs: int = 0
     closed_with: int | None = None
 
@@ -89,6 +92,7 @@ class Guest:
                         self._flush()
                         raise Left
         self.heard.extend(fresh)
+        self.heard_at.extend([time.monotonic()] * len(fresh))
         return fresh
 
     def types(self) -> list[str]:

@@ -254,7 +254,7 @@ class Call:
 
     def _give_up(self) -> None:
         ms = sum(chunk.ms for chunk in (*self.held, *self.unanswered))
-        if ms:
+        if ms and self.defect is not Defect.DROPS_IN_SILENCE:
             chunks = len(self.held) + len(self.unanswered)
             self.client.tell("audio_dropped", chunks=chunks, ms=ms, messages=0, reason="session_failed")
         self.held.clear()

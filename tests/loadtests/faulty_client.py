@@ -38,6 +38,7 @@ class Defect(StrEnum):
     LATE_EVENTS = "late-events"
     NO_THROTTLE = "no-throttle"
     HIDES_THE_END = "hides-the-end"
+    DROPS_IN_SILENCE = "drops-in-silence"
     NO_ROLLOVER = "no-rollover"
     SHOWS_RACES = "shows-races"
     LEAKS_SESSIONS = "leaks-sessions"

@@ -9,64 +9,74 @@ import pytest
 from loadtests.accounting import Mark, account, by_phase, most_in_a_second, settle
 from loadtests.control import Heard, Upstream
 from loadtests.figures import Figures
+from loadtests.meter import Spoken
 
 
 def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0) -> Heard:
     return Heard(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
 
 
+def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, dropped: float = 0) -> list[object]:
+    return Spoken(caller, sent, whole, resent, dropped).row
+
+
 def test_speech_that_arrived_whole_is_no_loss() -> None:
-    found = account([[1, 1000, True, 0], [2, 500, True, 0]], {1: heard(1000), 2: heard(500)})
+    found = account([row(1, 1000), row(2, 500)], {1: heard(1000), 2: heard(500)})
     assert (found.callers, found.sent_ms, found.lost_ms, found.worst) == (2, 1500, 0, ())
 
 
 @pytest.mark.parametrize(
-    ("row", "found", "lost"),
+    ("said", "found", "lost"),
     [
-        ([1, 5000, True], heard(4000), 0),
-        ([1, 5000, True], heard(3980), 1020),
-        ([1, 5000, False], heard(3000), 0),
-        ([1, 5000, True], heard(3900, lost=60), 1100),
-        ([1, 5000, True], heard(4900, lost=60), 60),
-        ([1, 5000, False], heard(900, lost=60), 60),
-        ([1, 2000, True], None, 2000),
-        ([1, 2000, False], None, 0),
+        (row(1, 5000), heard(4980), 20),
+        (row(1, 5000, whole=False), heard(3000), 0),
+        (row(1, 5000), heard(3900, lost=60), 1100),
+        (row(1, 5000), heard(4940, lost=60), 60),
+        (row(1, 5000, whole=False), heard(900, lost=60), 60),
+        (row(1, 2000), None, 2000),
+        (row(1, 2000, whole=False), None, 0),
+        (row(1, 2000), heard(2020), 0),
     ],
     ids=[
-        "what was on its way when the caller hung up",
-        "more than can have been on its way",
+        "the last word",
         "the end of a call that was cut",
         "a hole and the end",
         "a hole",
         "a hole in a call that was cut",
         "all of it",
         "all of it, and the call was cut",
+        "more came than was said",
     ],
 )
-def test_what_is_missing_is_lost_unless_it_was_on_its_way_at_the_end(
-    row: list[object], found: Heard | None, lost: float
+def test_what_is_missing_is_lost_unless_the_call_was_cut_behind_it(
+    said: list[object], found: Heard | None, lost: float
 ) -> None:
-    speech = account([row], {} if found is None else {1: found})
+    speech = account([said], {} if found is None else {1: found})
     assert speech.lost_ms == lost
     assert speech.worst == (((1, lost),) if lost else ())
 
 
+def test_what_the_bridge_told_its_caller_that_it_drops_is_not_lost_in_silence() -> None:
+    rows = [row(1, 1000, dropped=300), row(2, 1000, dropped=40), row(3, 1000)]
+    found = account(rows, {1: heard(800, lost=200), 2: heard(900, lost=100), 3: heard(1000)})
+    assert found.lost_ms == 300
+    assert found.silently_lost_ms == 60, "what was told to one caller explains nothing of another"
+
+
 def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_caller() -> None:
-    rows = [[1, 1000, True, 300.0], [2, 1000, True, 0.0]]
     both = {1: heard(1000, repeated=200), 2: heard(1000, repeated=100)}
-    assert account(rows, both).repeated_ms == 100
-    assert account(rows, both, bridge_tells=False).repeated_ms == 0
+    assert account([row(1, 1000, resent=300), row(2, 1000)], both).repeated_ms == 100
 
 
 def test_the_callers_that_lost_most_are_named_worst_first() -> None:
-    rows = [[caller, 1000, True, 0] for caller in range(9)]
+    rows = [row(caller, 1000) for caller in range(9)]
     found = account(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
     assert found.worst == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
     assert found.lost_ms == sum(20 * caller for caller in range(9))
 
 
 def test_callers_of_others_are_not_accounted_for() -> None:
-    found = account([[1, 100, True, 0]], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
+    found = account([row(1, 100)], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
     assert (found.lost_ms, found.reordered_ms) == (0, 20)
 
 
@@ -79,7 +89,7 @@ def test_the_busiest_second_begins_anywhere() -> None:
 def test_dials_belong_to_the_phase_in_which_they_were_made() -> None:
     marks = [Mark("storm", 20.03), Mark("calm", 30.0)]
     shared = by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], marks)
-    assert shared == {"": [(10.0, 1)], "storm": [(20.0, 2), (29.9, 3)], "calm": [(30.0, 4)]}
+    assert shared == {"start": [(10.0, 1)], "storm": [(20.0, 2), (29.9, 3)], "calm": [(30.0, 4)]}
 
 
 @dataclass
@@ -100,7 +110,7 @@ def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None
     control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), Figures(), list[float]()
     speech = settle(
         control,  # type: ignore[arg-type]  # as much of one as is used
-        [[1, 100, True, 0]],
+        [row(1, 100)],
         figures,
         began=99.0,
         marks=[Mark("storm", 104.0)],
@@ -116,6 +126,13 @@ def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None
     assert totals == {"lost_ms": 20, "repeated_ms": 0, "reordered_ms": 0, "sessions_left": 0, "dials": 5}
     assert figures.total("dials_per_second_max", "storm") == 2
     assert figures.counts_by_second("dials") == {1: 3, 6: 2}
+
+
+def test_where_the_protocol_has_no_words_for_it_nothing_is_said_of_what_was_told() -> None:
+    figures = Figures()
+    settle(FakeControl(0), [row(1, 100)], figures, began=99.0, bridge_tells=False)  # type: ignore[arg-type]  # as above
+    measured = {name: figures.total(name) for name in ("lost_ms", "silently_lost_ms", "repeated_ms")}
+    assert measured == {"lost_ms": 100, "silently_lost_ms": None, "repeated_ms": None}
 
 
 def test_sockets_that_stay_open_are_counted() -> None:

@@ -43,7 +43,7 @@ class Told:
         return self.now
 
 
-def call_to(url: str, behaviour: Behaviour = QUICK) -> tuple[Call, Meter]:
+def call_to(url: str, behaviour: Behaviour = QUICK, breath: float = 0.05) -> tuple[Call, Meter]:
     meter = Meter(fire=lambda **_: None)
     due = time.monotonic()
     talk = Talk(
@@ -54,7 +54,7 @@ def call_to(url: str, behaviour: Behaviour = QUICK) -> tuple[Call, Meter]:
         notes=meter,
         waits=Waits(Random(1)),
     )
-    return Call(Where(url, "gpt-realtime-2.1"), talk, due), meter
+    return Call(Where(url, "gpt-realtime-2.1"), talk, due, breath=breath), meter
 
 
 def counts(meter: Meter) -> dict[str, float]:
@@ -95,6 +95,50 @@ def test_a_good_call_says_all_it_says_it_said_and_ends_in_good_order() -> None:
     assert guest.types() == ["create_session", "end_session"]
     assert guest.closed_with == 1000
     assert counts(meter) == {"calls": 1, "connect": 1, "ready": 1, "unfinished_turns": 1}
+
+
+def stopped_after(seconds: float, script: Callable[[Guest], None], breath: float) -> tuple[Meter, Guest]:
+    """Call, and stop after so long."""
+    stop = Told()
+    with bridge(script) as running:
+        call, meter = call_to(running.url, breath=breath)
+        greenlet = gevent.spawn(call.run, stop)
+        greenlet.join(timeout=seconds)
+        stop.now = True
+        greenlet.get()
+        (guest,) = running.guests
+        return meter, guest
+
+
+def test_a_caller_is_silent_for_a_breath_before_he_says_goodbye() -> None:
+    meter, guest = stopped_after(0.2, good, breath=0.5)
+    assert guest.types()[-1] == "end_session"
+    *_, last_word, goodbye = guest.heard_at
+    assert 0.45 < goodbye - last_word < 1
+    assert meter.spoken[0].whole
+
+
+def test_who_loses_his_session_in_that_breath_is_owed_no_account_of_the_end() -> None:
+    def loses(guest: Guest) -> None:
+        guest.say("connected", clientId="c", protocol=1)
+        guest.say("session_ready", generation=1)
+        gevent.sleep(0.3)
+        guest.say("reconnecting", attempt=1, generation=1)
+        while True:
+            guest.hear()
+
+    meter, _ = stopped_after(0.1, loses, breath=0.5)
+    assert not meter.spoken[0].whole
+
+
+def test_what_the_bridge_said_it_dropped_is_told_with_what_was_said() -> None:
+    def drops(guest: Guest) -> None:
+        guest.say("connected", clientId="c", protocol=1)
+        guest.say("audio_dropped", ms=60, chunks=3, reason="too_old")
+        good(guest)
+
+    meter, _ = stopped_after(0.1, drops, breath=0.05)
+    assert meter.spoken[0].dropped_ms == 60
 
 
 def test_stopping_is_quick() -> None:

@@ -183,4 +183,4 @@ def test_a_deploy_that_succeeds_is_waited_for(tmp_path: Any) -> None:
     command = words(f"import pathlib; pathlib.Path({str(done)!r}).touch()")
     RunStage(FakeRunner(), meter(), deploy_command=command).do(Deploy())
     assert done.exists()
-    assert Figures().phase == ""
+    assert Figures().phase == "start"

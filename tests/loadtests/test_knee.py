@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtests import problems
-from loadtests.knee import Try, findings_of, series_of, used_up
+from loadtests.knee import Try, findings_of, series_of, table_of, used_up
 from loadtests.report import finding_of, noted
 from loadtests.search import Search, Stage
 from reports.from_json import Kept
@@ -103,6 +103,25 @@ def test_a_whole_machine_can_run_out_before_any_process() -> None:
 def test_what_others_took_is_warned_of() -> None:
     metrics = {"bridge_cpu_percent": 30.0, "machine_cpu_percent": 100.0 * (os.cpu_count() or 1)}
     assert "LOAD-CAPACITY-BUSY" in said(*searched(lambda callers: callers <= 40, metrics=metrics))
+
+
+def test_every_try_is_a_row_the_fewest_callers_first() -> None:
+    tries = [tried(20, {"ready_p99_seconds": 0.2}, held=False), tried(10, {"ready_p99_seconds": 0.1}, held=True)]
+    (table,) = table_of(tries)
+    assert table.columns == ("outcome", "ready_p99_seconds")
+    assert [(row.name, row.cells) for row in table.rows] == [("10", ("held", 0.1)), ("20", ("broke", 0.2))]
+    assert table_of([]) == ()
+
+
+def test_lines_over_callers_share_a_plot_and_are_named_by_what_differs() -> None:
+    measured = {"first_audio_p50_seconds": 0.1, "first_audio_p99_seconds": 0.2, "bridge_cpu_percent": 30, "lost_ms": 0}
+    found = {one.name: (one.plot, one.unit) for one in series_of([tried(10, measured, held=True)], "capacity")}
+    assert found == {
+        "first audio, p50": ("first audio", "ms"),
+        "first audio, p99": ("first audio", "ms"),
+        "lost": ("lost", "ms"),
+        "cpu, bridge": ("cpu", "%"),
+    }
 
 
 def test_curves_stand_over_the_number_of_callers() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from loadtests.locust_run import LocustRun, Spread, words_for, worker_words
+from loadtests.plan import Wish
 from tests.loadtests.made import planned
 
 if TYPE_CHECKING:
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
 
 
 def test_the_command_line_holds_all_that_was_planned_and_no_secret() -> None:
-    plan = planned(users=7, budgets=("turns > 1",), token_env=None)
-    words = words_for(plan, Spread(), token_env="TOKEN", report=Path("r.json"), watched=True)
+    plan = planned(users=7)
+    wish = Wish(scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", watches=True)
+    words = words_for(plan, wish, Spread(), Path("r.json"))
     pairs = dict(pairwise(words))
     assert (pairs["--users"], pairs["--run-time"], pairs["--budget"]) == ("7", "10", "turns > 1")
     assert (pairs["--token-env"], pairs["--report-json"], pairs["--host"]) == ("TOKEN", "r.json", "ws://127.0.0.1:8765")
     assert "--headless" in words
     assert "--memory-watched" in words
+    assert "--no-default-budgets" not in words
+    assert "--no-default-budgets" in words_for(plan, replace(wish, default_budgets=False), Spread(), Path("r.json"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.measured import metrics, series
+from loadtests.measured import metrics, series, tables
 from tests.loadtests.made import gathered, wire
 
 
@@ -20,6 +20,29 @@ def test_figures_have_names_that_end_in_their_unit() -> None:
     assert "load_ready_p50_seconds" not in found, "it never happened"
 
 
+def test_percentiles_stand_by_phase_where_there_are_several() -> None:
+    gathering = gathered(wire(turn=150), scenario="reconnect-storm", users=1, duration="40s")
+    gathering.figures.phase = "storm"
+    gathering.figures.duration("turn", 900.0, 20)
+    gathering.figures.duration("turn", 900.0, 21)
+    (table,) = tables(gathering)
+    rows = [(row.name, row.part, row.cells[0], round(float(row.cells[4] or 0), 2)) for row in table.rows]
+    assert rows == [("turn", "", 3, 0.9), ("turn", "start", 1, 0.15), ("turn", "storm", 2, 0.9)]
+    assert "load_turn_p99_seconds" in table.metrics
+
+
+def test_a_scenario_in_which_nothing_is_done_has_no_phases_to_tell_apart() -> None:
+    (table,) = tables(gathered(wire(turn=150, ready=10)))
+    assert [(row.name, row.part) for row in table.rows] == [("ready", ""), ("turn", "")]
+
+
+def test_lines_of_one_plot_say_so() -> None:
+    gathering = gathered(wire(turn=150))
+    gathering.resources = {name: {"cpu": [[1, 10], [2, 10]]} for name in ("bridge", "machine")}
+    plots = {one.name: one.plot for one in series(gathering, "load")}
+    assert plots == {"turn, p50": "turn", "turn, p99": "turn", "cpu, bridge": "cpu", "cpu, machine": "cpu"}
+
+
 def test_processes_show_what_they_use_when_everybody_calls() -> None:
     gathering = gathered()
     gathering.resources = {"bridge": {"cpu": [[1, 0], [2, 10], [3, 50], [4, 70]], "memory": [[1, 40], [2, 44.5]]}}
@@ -33,5 +56,5 @@ def test_points_belong_to_the_timeline_and_nothing_is_drawn_that_was_not_measure
     drawn = {one.name: one for one in series(gathering, "load")}
     assert set(drawn) == {"callers", "turn, p50", "turn, p99", "errors"}
     assert {one.timeline for one in drawn.values()} == {"load"}
-    assert drawn["errors"].points == ((1.0, 2.0),)
+    assert drawn["errors"].points == ((0.0, 0.0), (1.0, 2.0)), "a second without any has none, and is drawn"
     assert drawn["callers"].unit == "callers"

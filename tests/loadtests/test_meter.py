@@ -78,9 +78,9 @@ def test_chunks_come_to_the_figures_in_their_second_and_their_phase() -> None:
     meter.flush()
     figures = meter.figures
     assert figures.counts_by_second("chunks") == {0: 2, 1: 2}
-    assert figures.total("sent_ms", "") == 60
+    assert figures.total("sent_ms", "start") == 60
     assert figures.total("sent_ms", "storm") == 100
-    assert figures.percentile("pace_lag", 99, "") == pytest.approx(1.5, abs=0.11)
+    assert figures.percentile("pace_lag", 99, "start") == pytest.approx(1.5, abs=0.11)
     assert figures.percentile("pace_lag", 99, "storm") == pytest.approx(500, abs=2.1)
     assert figures.phase == "storm"
 
@@ -97,10 +97,10 @@ def test_however_scattered_lateness_is_a_second_of_it_is_few_numbers() -> None:
 def test_taking_gives_everything_once_and_the_next_piece_begins_with_nothing() -> None:
     meter, _, _ = meter_of()
     meter.sent_chunk(20, 0.0, 100.0)
-    meter.spoke(Spoken(7, 20, whole=True, resent_ms=40.0))
+    meter.spoke(Spoken(7, 20, whole=True, resent_ms=40.0, dropped_ms=60.0))
     meter.pulse.ready += 2
     wire = json.loads(json.dumps(meter.take()))
-    assert wire["spoken"] == [[7, 20, True, 40.0]]
+    assert [Spoken.of(row) for row in wire["spoken"]] == [Spoken(7, 20, whole=True, resent_ms=40.0, dropped_ms=60.0)]
     assert wire["pulse"] == {"ready": 2, "failed": 0}
     master = Figures()
     master.merge(wire["figures"])

@@ -32,8 +32,20 @@ def test_what_is_asked_for_wins() -> None:
 
 def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() -> None:
     plan = make_plan(HERE, {})
-    assert "lost_ms == 0" in plan.unjudged
+    assert ("lost_ms == 0", "--control http://HOST:PORT/_sim") in plan.unjudged
     assert "lost_ms" not in {budget.name for budget in plan.budgets}
+
+
+def test_what_only_the_client_protocol_has_words_for_is_not_judged_at_the_native_door() -> None:
+    plan = make_plan(replace(SIMULATED, door="native"), {})
+    assert plan.unjudged == (("repeated_ms == 0", "--door client"),)
+
+
+def test_a_budget_may_be_about_what_was_before_the_first_act() -> None:
+    storm = replace(SIMULATED, scenario="reconnect-storm", budgets=("p99(first_audio@start) < 2s",))
+    assert "start" in {budget.phase for budget in make_plan(storm, {}).budgets}
+    with pytest.raises(PlanError, match="conversation has no phase 'start': it has none"):
+        make_plan(replace(SIMULATED, budgets=("p99(first_audio@start) < 2s",)), {})
 
 
 def test_a_budget_that_is_given_twice_is_judged_once() -> None:

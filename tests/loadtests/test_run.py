@@ -158,7 +158,15 @@ def test_what_is_shown_is_the_same_whoever_called(outcomes: dict[str, Outcome]) 
     assert names[0] == names[1] == names[2]
     assert "load_bridge_cpu_percent" in names[0]
     series = {one["name"] for one in outcomes["alone"].document["series"]}
-    assert {"callers", "ready, p99", "turn, p50", "bridge, memory"} <= series
+    assert {"callers", "ready, p99", "turn, p50", "memory, bridge"} <= series
+
+
+def test_percentiles_are_told_of_the_whole_run(outcomes: dict[str, Outcome]) -> None:
+    (table,) = outcomes["alone"].document["tables"]
+    found = {row["name"]: row["cells"] for row in table["rows"]}
+    assert table["columns"] == ["count_total", "p50_seconds", "p95_seconds", "p99_seconds", "max_seconds"]
+    assert found["ready"][0] == CALLERS
+    assert found["turn"][1] == outcomes["alone"].metrics["load_turn_p50_seconds"]
 
 
 def test_workers_end_with_their_master_and_leave_the_verdict_to_it(outcomes: dict[str, Outcome]) -> None:
@@ -179,3 +187,6 @@ def test_a_target_that_lets_nobody_in_ends_the_run_early(outcomes: dict[str, Out
     assert outcome.codes[0] == "LOAD-TARGET-DOWN"
     assert "LOAD-BUDGET-KEPT" not in outcome.codes
     assert 9 < outcome.document["seconds"] < 25
+    skipped = {one["check"]: one["title"] for one in outcome.document["findings"] if one["severity"] == "skipped"}
+    assert skipped["lost_ms == 0"] == "skipped: needs --control http://HOST:PORT/_sim"
+    assert skipped["errors == 0"] == "skipped: nobody got a session"

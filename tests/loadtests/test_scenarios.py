@@ -9,27 +9,25 @@ import pytest
 from bridge.simulator.fault_table import parse_fault
 from loadtests.budgets import parse_budget
 from loadtests.names import MEASURES
-from loadtests.scenarios import MEASURED_BY, SCENARIOS, Act, Deploy, Group, Need, Scenario, SetFaults
+from loadtests.scenarios import MEASURED_BY, SCENARIOS, Act, Deploy, Group, Need, Scenario, SetFaults, needed_by
 
 ROOT = Path(__file__).parents[2]
-EVERYTHING = frozenset(Need)
 each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
 
 
 @each
 def test_its_budgets_can_be_read_for_any_number_of_callers(scenario: Scenario) -> None:
     for callers in (1, 7, 1000):
-        judged, left_out = scenario.budgets_for(callers, EVERYTHING)
-        assert not left_out
-        assert len({parse_budget(text).text for text in judged}) == len(scenario.budgets)
+        assert len({parse_budget(text).text for text in scenario.budgets_for(callers)}) == len(scenario.budgets)
 
 
 @each
 def test_its_budgets_name_phases_that_it_has(scenario: Scenario) -> None:
     phases = [act.phase for act in scenario.acts]
     assert len(set(phases)) == len(phases)
-    asked = {parse_budget(text).phase for text in scenario.budgets_for(1, EVERYTHING)[0]}
-    assert asked - {None} <= set(phases)
+    asked = {parse_budget(text).phase for text in scenario.budgets_for(1)}
+    assert asked - {None} <= {"start", *phases}
+    assert "start" not in phases
 
 
 @each
@@ -66,20 +64,26 @@ def test_all_of_them_together_take_less_than_ten_minutes() -> None:
     assert sum(scenario.seconds for scenario in SCENARIOS.values()) < 600 - 8 * len(SCENARIOS)
 
 
-def test_what_no_caller_can_measure_is_left_out_where_nobody_else_can() -> None:
-    storm = SCENARIOS["reconnect-storm"]
-    judged, left_out = storm.budgets_for(10, frozenset())
-    assert "lost_ms == 0" in left_out
-    assert "dials_per_second_max@storm <= 12" in left_out
-    assert "p99(reconnect@storm) < 3s" in judged
-    assert set(judged) | set(left_out) == set(storm.budgets_for(10, EVERYTHING)[0])
+@pytest.mark.parametrize(
+    ("budget", "needs"),
+    [
+        ("lost_ms == 0", {Need.CONTROL}),
+        ("dials_per_second_max@storm <= 12", {Need.CONTROL}),
+        ("silently_lost_ms == 0", {Need.CONTROL, Need.WORDS}),
+        ("rate(repeated_ms) < 1", {Need.CONTROL, Need.WORDS}),
+        ("memory_grown_mb < 40", {Need.MEMORY}),
+        ("p99(reconnect@storm) < 3s", set()),
+    ],
+)
+def test_what_no_caller_can_measure_needs_somebody_who_can(budget: str, needs: set[Need]) -> None:
+    assert needed_by(budget) == needs
     assert set(MEASURED_BY) <= set(MEASURES)
 
 
 def test_a_figure_for_each_caller_grows_with_the_callers() -> None:
     group = Group(name="callers", behaviour=SCENARIOS["soak"].behaviour)
     scenario = Scenario(name="x", summary="", measures="", groups=(group,), budgets=("turns >= 1.5 * callers",))
-    assert scenario.budgets_for(40, EVERYTHING) == (("turns >= 60",), ())
+    assert scenario.budgets_for(40) == ("turns >= 60",)
 
 
 def test_what_it_needs_is_read_from_its_acts() -> None:

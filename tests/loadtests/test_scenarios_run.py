@@ -63,6 +63,7 @@ RED = [
     Case("flapping", Defect.REPEATS_IN_SILENCE, "repeated_ms"),
     Case("flapping", Defect.LATE_EVENTS, "stale_events"),
     Case("error-flood", Defect.NO_THROTTLE, "error_window_violations"),
+    Case("error-flood", Defect.DROPS_IN_SILENCE, "silently_lost_ms"),
     Case("thundering-herd", Defect.HIDES_THE_END, "endings_without_error"),
     Case("thundering-herd", Defect.NO_BACKOFF, "dials_per_second_max@outage"),
     Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Series, Severity, Timeline
+from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,6 +259,88 @@ COULD_NOT_LOOK = Report(
     ),
 )
 
+_BUDGETS = (
+    ("count(reconnect@storm) >= 100", "100"),
+    ("p99(reconnect@storm) < 3s", "753 ms"),
+    ("dials_per_second_max@storm <= 120", "100"),
+    ("lost_ms == 0", "0 ms"),
+)
+_PHASES = ("start", "storm", "callers-cut")
+
+
+def _percentiles(name: str, first: float) -> Iterator[Row]:
+    for nth, part in enumerate(("", *_PHASES)):
+        factor = 1 + nth * nth / 5
+        yield Row(name=name, part=part, cells=(300.0 / (1 + nth), *(first * factor * n for n in (1.0, 1.3, 2.2, 3.1))))
+
+
+def _curve(name: str, plot: str, unit: str, low: float, storm: float) -> Series:
+    points = tuple((float(at), low + (at * 7 % 5) + (storm if at in (14, 15, 28, 29) else 0)) for at in range(1, 40))
+    return Series(name=f"{plot}, {name}", unit=unit, timeline="load", points=points, plot=plot)
+
+
+LOAD = Report(
+    tool="sherpa-load run",
+    version="0.1.0",
+    started="2026-11-26T07:00:00.000Z",
+    seconds=40.2,
+    target=(Evidence("scenario", "reconnect-storm"), Evidence("target", "ws://127.0.0.1:8765")),
+    findings=(
+        Finding(
+            code="LOAD-BUDGET-BROKEN",
+            severity=Severity.FAIL,
+            check="p99(reconnect@callers-cut) < 5s",
+            title="p99(reconnect@callers-cut) < 5s is broken: 6120 ms",
+            evidence=(Evidence("", "6120 ms"),),
+            cause="The target was slower, lost more or failed more often than the budget allows.",
+            fix="Look at the plots around the moment when it began: --report html=load.html",
+            link="sherpa-probe explain LOAD-BUDGET-BROKEN",
+            probe="load",
+        ),
+        *(
+            Finding(code="LOAD-BUDGET-KEPT", severity=Severity.PASS, check=text, title=found, probe="load")
+            for text, found in _BUDGETS
+        ),
+    ),
+    timelines=(
+        Timeline(
+            "load",
+            tuple(
+                Moment(at=at, who="load", what=what, detail=detail)
+                for at, what, detail in (
+                    (0.0, "begin", "reconnect-storm"),
+                    (2.1, "callers", "all 100 call"),
+                    (14.0, "storm", "all sockets upstream cut"),
+                    (28.0, "callers-cut", "all callers cut"),
+                    (40.2, "end", ""),
+                )
+            ),
+        ),
+    ),
+    metrics=(
+        Metric("load_first_audio_p99_seconds", 0.572),
+        Metric("load_turns_total", 365),
+        Metric("load_bridge_memory_bytes", 60_817_408),
+    ),
+    series=(
+        _curve("p50", "first audio", "ms", 255, 90),
+        _curve("p99", "first audio", "ms", 262, 640),
+        _curve("bridge", "cpu", "%", 22, 40),
+        _curve("simulator", "cpu", "%", 18, 20),
+        _curve("generator", "cpu", "%", 9, 3),
+        _curve("machine", "cpu", "%", 60, 70),
+    ),
+    tables=(
+        Table(
+            name="how long things took",
+            heading="",
+            columns=("count_total", "p50_seconds", "p95_seconds", "p99_seconds", "max_seconds"),
+            rows=(*_percentiles("first_audio", 0.26), *_percentiles("reconnect", 0.3)),
+            metric="load",
+        ),
+    ),
+)
+
 #: Name -> report and the exit code it came with.
 SAMPLES = {
     "healthy": (HEALTHY, 0),
@@ -266,4 +348,5 @@ SAMPLES = {
     "events": (EVENTS, 1),
     "lint": (LINT, 1),
     "could-not-look": (COULD_NOT_LOOK, 3),
+    "load": (LOAD, 1),
 }

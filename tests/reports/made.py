@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Series, Severity, Timeline
+from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
 
 #: What breaks formats, terminals and people.
 NASTY = (
@@ -75,8 +75,28 @@ foreign_reports = st.builds(
             unit=texts,
             timeline=texts,
             points=st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple),
+            plot=st.just("") | texts,
         ),
-        max_size=1,
+        max_size=2,
+    ).map(tuple),
+    tables=st.lists(
+        st.builds(
+            Table,
+            name=texts,
+            heading=texts,
+            columns=st.lists(texts, max_size=3).map(tuple),
+            rows=st.lists(
+                st.builds(
+                    Row,
+                    name=texts,
+                    part=st.just("") | texts,
+                    cells=st.lists(st.none() | numbers | texts, max_size=4).map(tuple),
+                ),
+                max_size=3,
+            ).map(tuple),
+            metric=st.just("") | texts,
+        ),
+        max_size=2,
     ).map(tuple),
 )
 exit_codes = st.sampled_from([0, 1, 2, 3, 130])

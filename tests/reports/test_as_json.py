@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from reports import as_json
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Series, Severity, Timeline
+from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
 
 
 def report(*findings: Finding) -> Report:
@@ -33,7 +33,7 @@ def test_the_document_has_exactly_the_promised_keys() -> None:
     document = json.loads(as_json.render(report(FAILED), 1))
     assert list(document) == [
         "schema_version", "tool", "version", "started", "seconds", "verdict", "exit_code",
-        "counts", "target", "findings", "timelines", "metrics", "series",
+        "counts", "target", "findings", "timelines", "metrics", "series", "tables",
     ]  # fmt: skip
     assert document["schema_version"] == 1
     assert (document["verdict"], document["exit_code"]) == ("failed", 1)
@@ -55,6 +55,25 @@ def test_a_place_is_written_whole() -> None:
     assert finding["place"] == {
         "path": "a/b.ts", "line": 3, "column": 5, "end_line": 3, "end_column": 9, "text": "    ping",
     }  # fmt: skip
+
+
+def test_a_table_is_written_whole_and_what_is_no_number_is_null() -> None:
+    rows = (Row(name="ready", cells=(0.25, "held")), Row(name="ready", part="storm", cells=(float("nan"), None)))
+    table = Table(name="t", heading="h", columns=("p99_seconds", "outcome"), rows=rows, metric="load")
+    (found,) = json.loads(as_json.render(replace(report(), tables=(table,)), 0))["tables"]
+    assert found == {
+        "name": "t", "heading": "h", "columns": ["p99_seconds", "outcome"], "metric": "load",
+        "rows": [
+            {"name": "ready", "part": "", "cells": [0.25, "held"]},
+            {"name": "ready", "part": "storm", "cells": [None, None]},
+        ],
+    }  # fmt: skip
+
+
+def test_a_series_names_its_plot_where_it_shares_one() -> None:
+    alone = Series(name="a", unit="ms", timeline="t")
+    both = as_json.as_document(replace(report(), series=(alone, replace(alone, plot="p"))), 0)["series"]
+    assert ["plot" in one for one in both] == [False, True]
 
 
 def test_each_exit_code_has_its_word() -> None:

@@ -21,7 +21,7 @@ from reports.model import Metric
         ("events_gaps_total", 3.0, "events gaps", "3"),
         ("cpu_percent", 12.5, "cpu", "12.5 %"),
         ("whole_ratio", 0.5, "whole", "50 %"),
-        ("memory_bytes", 1048576.0, "memory", "1,048,576 B"),
+        ("memory_bytes", 1048576.0, "memory", "1.05 MB"),
         ("callers", 2.5, "callers", "2.5"),
         ("seconds", 1.0, "seconds", "1.00 s"),
         ("x_seconds", nan, "x", "-"),

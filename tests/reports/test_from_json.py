@@ -124,9 +124,14 @@ def test_every_key_of_the_schema_is_described() -> None:
     assert undescribed(SCHEMA, "$") == []
 
 
+#: Reports that were kept before there were these are reports all the same.
+ADDED_LATER = ("tables",)
+
+
 def test_the_schema_knows_exactly_the_keys_that_are_written() -> None:
     document = as_json.as_document(report(finding(), placed()), 1)
-    assert SCHEMA["required"] == list(document) == list(SCHEMA["properties"])
+    assert SCHEMA["required"] == [name for name in document if name not in ADDED_LATER]
+    assert list(document) == list(SCHEMA["properties"])
     written = json.loads(as_json.render(report(placed()), 1))["findings"][0]
     for part, name in ((written, "finding"), (written["place"], "place")):
         assert SCHEMA["$defs"][name]["required"] == list(part) == list(SCHEMA["$defs"][name]["properties"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from importlib import metadata
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.html_limits import LEVELS
-from reports.html_plots import Plot, plot, plots, thinned
-from reports.model import Series
+from reports.html_plots import Plot, Stretch, plot, plots, thinned
+from reports.model import Moment, Series, Timeline
 
 WIDE = LEVELS[0]
 
@@ -22,7 +24,7 @@ def series(*points: tuple[float, float], unit: str = "ms", timeline: str = "t") 
 
 
 def drawn(*points: tuple[float, float], unit: str = "ms") -> Plot:
-    return plot(series(*points, unit=unit), WIDE, (0, 4))
+    return plot((series(*points, unit=unit),), WIDE, Stretch(0, 4))
 
 
 def tree(found: Plot) -> ET.Element:
@@ -34,14 +36,30 @@ def lines(found: Plot) -> list[str]:
     return [
         path.get("d", "")
         for group in root.iter("g")
-        if "serie" in group.get("class", "")
+        if "series" in group.get("class", "").split()
         for path in group.iter("path")
     ]
 
 
+def roles(found: Plot) -> list[str]:
+    """Name what is drawn, in order; a line and its dots are one."""
+    classes = [group.get("class", "").split() for group in tree(found).iter("g")]
+    return list(dict.fromkeys(words[1] for words in classes if words[:1] == ["series"]))
+
+
+def words(found: Plot) -> list[str]:
+    return [text.text or "" for text in tree(found).iter("text") if "words" in text.get("class", "")]
+
+
+def load(*moments: tuple[float, str, str], end: float = 10.0) -> Timeline:
+    whole = (Moment(at=0, who="load", what="begin"), *(Moment(at=at, who="load", what=what, detail=detail)
+             for at, what, detail in moments), Moment(at=end, who="load", what="end"))  # fmt: skip
+    return Timeline("load", whole)
+
+
 def test_a_plot_is_a_line_its_median_and_a_summary_in_words() -> None:
     found = drawn((0, 10), (1, 30), (2, 20), (4, 90))
-    assert found.summary == "4 points: lowest 10, median 25 (dashed), highest 90 ms"
+    assert found.lines[0].summary == "4 points: lowest 10, median 25 (dashed), highest 90 ms"
     median, measured = lines(found)
     assert median.count(" L") == 1
     assert len(measured.split(" L")[1].split()) == 2 * 3
@@ -59,22 +77,76 @@ def test_a_picture_holds_no_names_styles_or_scripts() -> None:
 
 
 def test_plots_of_a_session_share_its_stretch_of_time() -> None:
-    late, early = plots([series((5, 1), (6, 2)), series((1, 1), (2, 2))], WIDE).shown
+    late, early = plots([series((5, 1), (6, 2)), series((1, 1), (2, 2))], (), WIDE).shown
     labels = [{text.text for text in tree(one).iter("text")} for one in (late, early)]
     assert "6 s" in labels[0] & labels[1]
 
 
+def together(*names: str, unit: str = "ms") -> list[Series]:
+    return [
+        Series(name=f"audio, {name}", unit=unit, timeline="load", points=((0, n), (10, n + 5)), plot="audio")
+        for n, name in enumerate(names)
+    ]
+
+
+def test_series_that_name_the_same_plot_share_a_picture() -> None:
+    (found,) = plots(together("p50", "p99"), (), WIDE).shown
+    assert found.name == "audio"
+    assert [line.name for line in found.lines] == ["p50", "p99"]
+    assert found.lines[1].summary == "2 points: lowest 1, median 3.5, highest 6 ms"
+    assert roles(found) == ["line-1", "line-2"]
+
+
+def test_what_is_counted_in_another_unit_has_a_picture_of_its_own() -> None:
+    assert len(plots([*together("p50"), *together("cpu", unit="%")], (), WIDE).shown) == 2
+    assert len(plots([series((1, 1)), series((1, 1))], (), WIDE).shown) == 2
+
+
+def test_lines_beyond_what_can_be_told_apart_are_counted() -> None:
+    (found,) = plots(together(*"abcdefgh"), (), WIDE).shown
+    assert (len(found.lines), found.left) == (WIDE.lines, 8 - WIDE.lines)
+
+
+def test_what_was_done_to_a_run_stands_on_the_time_axis_of_its_plots() -> None:
+    run = load((2.5, "storm", "all sockets cut"), (7, "deploy", "drained"), (9, "deploy", "is up again"))
+    (found,) = plots(together("p50"), [run], WIDE).shown
+    assert words(found) == ["storm", "deploy", "is up again"]
+    assert roles(found) == ["mark", "median", "line-1"]
+    xs = [float(line.partition(" ")[0].lstrip("M")) for line in lines(found)[:3]]
+    assert xs == sorted(xs)
+    assert (xs[1] - xs[0]) / (xs[2] - xs[1]) == pytest.approx(4.5 / 2, rel=0.02)
+
+
+def test_words_of_marks_that_stand_close_together_do_not_touch() -> None:
+    run = load((5.0, "first of them", ""), (5.1, "second of them", ""), (9.9, "at the very end of it", ""))
+    (found,) = plots(together("p50"), [run], WIDE).shown
+    first, second, third = (t for t in tree(found).iter("text") if "words" in t.get("class", ""))
+    assert first.get("y") != second.get("y")
+    assert "left" in (third.get("class") or ""), "there is no room to the right of it"
+    highest = min(float(line.split()[1]) for line in lines(found))
+    assert all(float(text.get("y", 0)) < highest for text in (first, second, third)), "they stand above the lines"
+
+
+def test_sessions_and_plots_over_something_else_have_no_marks() -> None:
+    session = Timeline("load", (*load((2, "storm", "")).moments, Moment(at=3, who="client", what="session.update")))
+    (found,) = plots(together("p50"), [session], WIDE).shown
+    assert words(found) == []
+    across = [replace(one, across="callers") for one in together("p50")]
+    (found,) = plots(across, [load((2, "storm", ""))], WIDE).shown
+    assert words(found) == []
+
+
 def test_what_is_no_number_is_left_out() -> None:
-    assert drawn((0, math.nan), (math.inf, 1), (1, 1e300), (1, 7)).summary.startswith("1 point: lowest 7")
+    assert drawn((0, math.nan), (math.inf, 1), (1, 1e300), (1, 7)).lines[0].summary.startswith("1 point: lowest 7")
 
 
 def test_a_series_without_points_is_a_sentence() -> None:
     found = drawn()
-    assert (found.picture, found.summary) == ("", "No points.")
+    assert (found.picture, found.lines[0].summary) == ("", "No points.")
 
 
 def test_numbers_next_to_nothing_are_nothing() -> None:
-    assert drawn((0, 5e-324), (5e-324, 0)).summary == "2 points: lowest 0, median 0 (dashed), highest 0 ms"
+    assert drawn((0, 5e-324), (5e-324, 0)).lines[0].summary == "2 points: lowest 0, median 0 (dashed), highest 0 ms"
 
 
 def test_a_unit_is_text() -> None:
@@ -107,7 +179,7 @@ def test_drawing_leaves_the_import_system_as_it_was() -> None:
 
 @given(st.lists(st.tuples(st.floats(), st.floats()), max_size=6))
 def test_any_points_can_be_drawn(points: list[tuple[float, float]]) -> None:
-    (found,) = plots([series(*points)], WIDE).shown
+    (found,) = plots([series(*points)], (), WIDE).shown
     if found.picture:
         tree(found)
     assert "nan" not in found.picture

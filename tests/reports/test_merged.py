@@ -6,7 +6,7 @@ import pytest
 
 from reports.from_json import Kept
 from reports.merged import merged
-from reports.model import Metric, Moment, Series, Severity, Timeline
+from reports.model import Metric, Moment, Row, Series, Severity, Table, Timeline
 from tests.reports.made import finding, report
 
 TIMELINE = Timeline("events: audio", (Moment(at=0, who="client", what="x"),))
@@ -35,6 +35,14 @@ def test_the_same_probe_and_the_same_session_of_another_run_have_other_names() -
     assert [finding.probe for finding in whole.findings] == ["access", "probe", "access (2)", "probe"]
     assert [timeline.name for timeline in whole.timelines] == ["events: audio", "events: audio (2)"]
     assert [found.timeline for found in whole.series] == ["events: audio", "events: audio (2)"]
+
+
+def test_the_same_table_of_another_run_has_another_name() -> None:
+    table = Table(name="how long things took", heading="", columns=("p99_seconds",), rows=(Row(name="ready"),))
+    one = Kept(report(tables=(table,)), 0)
+    assert [table.name for table in merged([one, one]).report.tables] == [
+        "how long things took", "how long things took (2)",
+    ]  # fmt: skip
 
 
 def test_of_a_figure_that_both_have_the_last_is_kept() -> None:

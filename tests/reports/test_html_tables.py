@@ -1,0 +1,35 @@
+"""Tables of the HTML page: a cell below each heading, parts marked, nothing dropped in silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reports.html_limits import LEVELS
+from reports.html_tables import tables
+from reports.model import Row, Table
+
+TABLE = Table(
+    name="how long things took",
+    heading="callers",
+    columns=("outcome", "first_audio_p99_seconds"),
+    rows=(Row(name="first_audio", cells=("held", 0.25)), Row(name="first_audio", part="storm", cells=(None,))),
+)
+
+
+def test_a_row_has_a_cell_below_each_heading() -> None:
+    (laid,) = tables([TABLE], LEVELS[0]).shown
+    assert laid.columns == ("outcome", "first audio p99")
+    whole, part = laid.lines.shown
+    assert [(cell.text, cell.is_word) for cell in whole.cells] == [("held", True), ("250 ms", False)]
+    assert [cell.text for cell in part.cells] == ["", ""]
+
+
+def test_a_part_is_named_as_budgets_name_it() -> None:
+    (laid,) = tables([TABLE], LEVELS[0]).shown
+    assert [(line.name, line.is_part) for line in laid.lines.shown] == [("first audio", False), ("@storm", True)]
+
+
+def test_what_is_left_out_is_counted() -> None:
+    limits = replace(LEVELS[0], rows=1, tables=1)
+    found = tables([TABLE, TABLE], limits)
+    assert (found.left, found.shown[0].lines.left) == (1, 1)
