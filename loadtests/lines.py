@@ -16,7 +16,20 @@ import msgspec
 from bridge.protocol.audio import ms_of
 from bridge.protocol.peek import peek
 from loadtests.behaviour import Behaviour, Door
-from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Signal, Sound, Stale, Words
+from loadtests.signals import (
+    Answered,
+    Complaint,
+    Dropped,
+    Lost,
+    Opened,
+    Over,
+    Ready,
+    Signal,
+    Sound,
+    Stale,
+    Trying,
+    Words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +72,11 @@ _read_delta = msgspec.json.Decoder(_Delta).decode
 
 class Line(Protocol):
     """One socket's protocol."""
+
+    @property
+    def tells_of_attempts(self) -> bool:
+        """Whether the bridge has words for each attempt to make a session."""
+        ...
 
     def address(self, url: str, model: str) -> str:
         """Give the full address for a bridge named by any of its addresses."""
@@ -108,6 +126,8 @@ def _text(event: Mapping[str, Any]) -> str:
 class ClientLine:
     """The client protocol: binary speech up, messages and native events down."""
 
+    tells_of_attempts = True
+
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._generation = 0
@@ -115,7 +135,8 @@ class ClientLine:
             "connected": lambda _: Opened(),
             "session_ready": lambda _: Ready(),
             "reconnected": _ready_again,
-            "reconnecting": lambda _: Lost(),
+            "session_initializing": lambda _: Trying(),
+            "reconnecting": lambda said: Lost(_number(said.get("delayMs")) / 1000),
             "response.done": _answered,
             "error": _complaint,
             "audio_dropped": lambda said: Dropped(_number(said.get("ms"))),
@@ -178,6 +199,8 @@ class ClientLine:
 
 class NativeLine:
     """OpenAI's own protocol, as an SDK speaks it."""
+
+    tells_of_attempts = False
 
     def __init__(self) -> None:
         self._was_ready = False

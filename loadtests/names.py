@@ -57,6 +57,7 @@ _COUNTS = (
     ("stale_events", "events of a generation that was over"),
     ("failed_connects", "calls that never got a socket, or no first frame"),
     ("failed_calls", "calls that got a socket and never a session"),
+    ("stranded_calls", "calls without a session of which the bridge said nothing more: no attempt, and no error"),
     ("unanswered_turns", "turns to which no answer came"),
     ("unfinished_turns", "turns whose answer was still under way when the caller hung up: no fault of anybody"),
     ("passed_over_ms", "speech that was due while there was no session to speak to, or that could not go out in time"),

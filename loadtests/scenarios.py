@@ -58,6 +58,7 @@ _GOOD_MANNERS = (
     "endings_without_error == 0",
     "stale_events == 0",
     "unclean_ends == 0",
+    "stranded_calls == 0",
     "sessions_left == 0",
 )
 _TALK = Behaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
@@ -152,13 +153,13 @@ _ALL = (
         groups=_callers(Behaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
         acts=(
             Act(
-                0.25,
+                0.2,
                 "failing",
                 (SetFaults(("storm:per-second=50", "reply:how=fail")), CutUpstream("close")),
                 "service fails",
             ),
-            Act(0.5, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
-            Act(0.75, "well", (_WELL,), "service is well again"),
+            Act(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
+            Act(0.6, "well", (_WELL,), "service is well again"),
         ),
         budgets=("errors >= 1 * callers", "silently_lost_ms == 0", *_GOOD_MANNERS),
         simulator=_LIVELY,
@@ -249,6 +250,7 @@ _ALL = (
             "p99(reconnect@deploy) < 20s",
             "error_window_violations == 0",
             "endings_without_error == 0",
+            "stranded_calls == 0",
             "lost_ms == 0",
             "sessions_left == 0",
         ),
@@ -273,6 +275,7 @@ _ALL = (
             "silently_lost_ms == 0",
             "error_window_violations == 0",
             "endings_without_error == 0",
+            "stranded_calls == 0",
             "stale_events == 0",
             "sessions_left == 0",
         ),

@@ -20,8 +20,16 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """An attempt to make the session begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The session is gone, and a new one is being made."""
+
+    delay_seconds: float = 0.0
+    """When the bridge begins with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +87,4 @@ class Stale:
     """An event of a generation that was over."""
 
 
-Signal = Opened | Ready | Lost | Words | Sound | Answered | Complaint | Dropped | Over | Stale
+Signal = Opened | Trying | Ready | Lost | Words | Sound | Answered | Complaint | Dropped | Over | Stale

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from loadtests.answers import Answers
 from loadtests.errors_seen import ErrorsSeen
-from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Sound, Stale, Words
+from loadtests.patience import Patience
+from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Sound, Stale, Trying, Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ class Talk:
     errors: ErrorsSeen = field(default_factory=ErrorsSeen)
     held_up_until: float = 0.0
     """Until when the target itself kept us from sending: lateness before that is not ours."""
+    patience: Patience = field(default_factory=Patience)
     _ready_at: float = 0.0
     _asked: float | None = None
     _ask_at: float | None = None
@@ -92,6 +94,7 @@ class Talk:
         """Give what opens the session; the socket lives."""
         self._asked, self._ask_at = now, None
         self._first_asked = self._first_asked or now
+        self.patience.wait(now)
         self._next_bad = self._next_typed = now
         self.over = ""
         return self.line.opening()
@@ -113,10 +116,13 @@ class Talk:
         return asked and (self.was_ready or self.behaviour.speaks_before_ready)
 
     def _judge_readiness(self, now: float) -> None:
-        """What never gets ready is a failed call."""
+        """What never gets ready is a failed call; so is one that the bridge says nothing more about."""
         first = self._first_asked
         if first is not None and now - first > READY_SECONDS:
             self._fail("no session in time", now)
+        elif self.line.tells_of_attempts and self.patience.is_over(now) and not self.has_failed:
+            self.notes.counted("stranded_calls")
+            self._fail("no session, and not a word more about it", now)
 
     def _speak(self, now: float) -> Sequence[Frame]:
         """Give a chunk when one is due, as a microphone does, and what else has come due with it."""
@@ -204,6 +210,8 @@ class Talk:
                 self.answers.words(now)
             case Answered():
                 self._answered(signal, now)
+            case Trying():
+                self.patience.wait_for_the_next(now)
             case Ready():
                 self._got_ready(signal, now)
             case Lost() | Over() | Complaint() | Dropped() | Stale():
@@ -215,6 +223,7 @@ class Talk:
         match signal:
             case Lost():
                 self.broke(now)
+                self.patience.wait(now, signal.delay_seconds)
             case Over():
                 self._is_over(signal.reason, now)
             case Complaint():
@@ -251,6 +260,7 @@ class Talk:
             self._next_typed = now
         self.is_ready, self.was_ready, self._ready_at = True, True, now
         self._first_asked = None
+        self.patience.rest()
 
     def broke(self, now: float) -> None:
         """Lose the session that there was, if there was one: by the bridge's word, or with the socket."""
@@ -263,6 +273,7 @@ class Talk:
     def _is_over(self, reason: str, now: float) -> None:
         """It is over by intent; one that only grew too old is asked for again, as a good client does."""
         self.is_ready, self.over = False, reason
+        self.patience.rest()
         if reason == "expired":
             self._ask_again(now, 0.0)
 
@@ -279,6 +290,7 @@ class Talk:
     def _ask_again(self, now: float, at_least: float) -> None:
         """The session failed and the socket did not: ask for a fresh one in a while."""
         self.broke(now)
+        self.patience.rest()
         self._unanswered()
         if self._asked is not None:
             self.notes.pulse.failed += 1

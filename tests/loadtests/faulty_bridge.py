@@ -137,7 +137,8 @@ class Call:
                 async with asyncio.timeout(60):
                     await self._open(attempt)
             except (OSError, TimeoutError, WebSocketException, SessionOver):
-                most = 1 if self.defect is Defect.HIDES_THE_END else 5 if self.was_ready else 3
+                at_once = self.defect in (Defect.HIDES_THE_END, Defect.SWALLOWS_THE_END)
+                most = 1 if at_once else 5 if self.was_ready else 3
                 if attempt >= most and self.defect is not Defect.NO_BACKOFF:
                     self._give_up()
                     return
@@ -263,7 +264,7 @@ class Call:
             self.ws.transport.abort()
             return
         code = "CONNECTION_LOST" if self.was_ready else "SESSION_INITIALIZATION_FAILED"
-        self.client.fail(code, "no session", generation=self.generation)
+        self.client.fail(code, "no session", ends=True, generation=self.generation)
 
     async def _end_session(self) -> None:
         up, self.up = self.up, None

@@ -39,6 +39,7 @@ class Defect(StrEnum):
     NO_THROTTLE = "no-throttle"
     HIDES_THE_END = "hides-the-end"
     DROPS_IN_SILENCE = "drops-in-silence"
+    SWALLOWS_THE_END = "swallows-the-end"
     NO_ROLLOVER = "no-rollover"
     SHOWS_RACES = "shows-races"
     LEAKS_SESSIONS = "leaks-sessions"
@@ -58,7 +59,9 @@ class Toward:
     some: asyncio.Event = field(default_factory=asyncio.Event)
     last_error: float = -100.0
     held_back: dict[str, Any] | None = None
+    holds_an_end: bool = False
     suppressed: int = 0
+    opening: asyncio.TimerHandle | None = None
 
     def put(self, text: str) -> None:
         self.waiting.append(text)
@@ -71,17 +74,18 @@ class Toward:
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.put(json.dumps({"type": kind, **more, "timestamp": stamp}))
 
-    def fail(self, code: str, message: str, **more: Any) -> None:
-        """Say an error now, or when the window opens again."""
+    def fail(self, code: str, message: str, *, ends: bool = False, **more: Any) -> None:
+        """Say an error now, or when the window opens again; one that ends a session is not replaced by a lesser one."""
         said = {"code": code, "message": message, "retryable": True, **more}
         if self.defect is Defect.NO_THROTTLE or time.monotonic() - self.last_error >= WINDOW_SECONDS + 0.01:
             self._say(said)
         elif self.held_back is None:
-            self.held_back = said
+            self.held_back, self.holds_an_end = said, ends
             wait = self.last_error + WINDOW_SECONDS + 0.02 - time.monotonic()
-            asyncio.get_running_loop().call_later(wait, self._window_opens)
+            self.opening = asyncio.get_running_loop().call_later(wait, self._window_opens)
         else:
-            self.held_back = said
+            if ends or not self.holds_an_end or self.defect is Defect.SWALLOWS_THE_END:
+                self.held_back, self.holds_an_end = said, ends
             self.suppressed += 1
 
     def _window_opens(self) -> None:
@@ -90,6 +94,8 @@ class Toward:
 
     def _say(self, said: dict[str, Any]) -> None:
         self.held_back, suppressed, self.suppressed = None, self.suppressed, 0
+        if self.opening is not None:
+            self.opening.cancel()
         self.last_error = time.monotonic()
         self.tell("error", suppressed=suppressed, **said)
 

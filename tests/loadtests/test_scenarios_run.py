@@ -42,6 +42,8 @@ class Case:
     """None: our own bridge."""
     broken: str = ""
     """What must be broken, as a budget begins; empty: nothing."""
+    seconds: float = 0.0
+    """How long it takes to show; 0: as the scenario says."""
 
     def __str__(self) -> str:
         return f"{self.scenario}-{self.defect or 'ours'}"
@@ -63,7 +65,9 @@ RED = [
     Case("flapping", Defect.REPEATS_IN_SILENCE, "repeated_ms"),
     Case("flapping", Defect.LATE_EVENTS, "stale_events"),
     Case("error-flood", Defect.NO_THROTTLE, "error_window_violations"),
-    Case("error-flood", Defect.DROPS_IN_SILENCE, "silently_lost_ms"),
+    Case("error-flood", Defect.LOSES_WHILE_LOST, "silently_lost_ms"),
+    Case("error-flood", Defect.SWALLOWS_THE_END, "stranded_calls", seconds=24.0),
+    Case("error-flood", Defect.DROPS_IN_SILENCE, "silently_lost_ms", seconds=40.0),
     Case("thundering-herd", Defect.HIDES_THE_END, "endings_without_error"),
     Case("thundering-herd", Defect.NO_BACKOFF, "dials_per_second_max@outage"),
     Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb"),
@@ -75,7 +79,13 @@ RED = [
 ]
 
 #: Each of their scenarios finds another defect by day.
-SEEN_AT_NIGHT = (Defect.DOUBLES_CHUNKS, Defect.SWAPS_CHUNKS, Defect.DIALS_TWICE, Defect.LATE_EVENTS)
+SEEN_AT_NIGHT = (
+    Defect.DOUBLES_CHUNKS,
+    Defect.SWAPS_CHUNKS,
+    Defect.DIALS_TWICE,
+    Defect.LATE_EVENTS,
+    Defect.DROPS_IN_SILENCE,
+)
 
 
 def run(case: Case) -> Kept:
@@ -91,7 +101,7 @@ def run(case: Case) -> Kept:
             scenario=case.scenario,
             url=stack.url,
             users=CALLERS,
-            duration=f"{scenario.least_seconds:g}s",
+            duration=f"{case.seconds or scenario.least_seconds:g}s",
             control=stack.control,
             deploy_command=shlex.join(stack.deploy_command),
             watches=True,
@@ -117,7 +127,7 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Kept]]
     asked = [item.callspec.params["case"] for item in own if hasattr(item, "callspec")]
     cases = [case for case in asked if isinstance(case, Case)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-        longest_first = sorted(cases, key=lambda case: -SCENARIOS[case.scenario].least_seconds)
+        longest_first = sorted(cases, key=lambda case: -(case.seconds or SCENARIOS[case.scenario].least_seconds))
         yield {case: threads.submit(run, case) for case in longest_first}
 
 

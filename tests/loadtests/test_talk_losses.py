@@ -85,11 +85,13 @@ def test_a_session_that_only_grew_too_old_is_asked_for_again_once() -> None:
 
 def test_a_session_that_never_comes_is_a_failed_call() -> None:
     desk = Desk(Behaviour(speaks_before_ready=True))
-    desk.goes_on(READY_SECONDS - 1)
+    for attempt in range(4):
+        desk.hears(said("session_initializing", attempt=attempt))
+        desk.goes_on((READY_SECONDS - 1) / 4)
     assert not desk.talk.is_done
     desk.goes_on(2)
     assert desk.talk.has_failed
-    assert desk.total("failed_calls") == 1
+    assert (desk.total("failed_calls"), desk.total("stranded_calls")) == (1, 0)
 
 
 def test_nobody_speaks_to_a_bridge_that_is_going_down() -> None:

@@ -1,0 +1,38 @@
+"""How long a caller without a session waits for the bridge's next word about it. Pure.
+
+A bridge that tries tells of each attempt, and one that has given up says so: whoever hears neither was left behind,
+for example because the error that ended his session was swallowed by a throttle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Client protocol, "Session life": the longest attempt, and the longest wait between two of them.
+ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 8.0
+#: An error may be held back for the length of its window.
+_SLACK_SECONDS = 2.5
+
+
+@dataclass(slots=True)
+class Patience:
+    """One call's. Times are seconds on one clock."""
+
+    until: float | None = None
+    """When it ends; None while nothing is owed."""
+
+    def wait(self, now: float, delay: float = 0.0) -> None:
+        """Begin to wait for the next word: an attempt begins within `delay` seconds."""
+        self.until = now + delay + ATTEMPT_SECONDS + _SLACK_SECONDS
+
+    def wait_for_the_next(self, now: float) -> None:
+        """Wait on while an attempt runs: when it fails, the next word may come with the one behind it."""
+        self.wait(now, WAIT_SECONDS)
+
+    def rest(self) -> None:
+        """Stop waiting: there is a session, or none is owed."""
+        self.until = None
+
+    def is_over(self, now: float) -> bool:
+        """Say whether the bridge has been silent for too long."""
+        return self.until is not None and now > self.until
