@@ -30,6 +30,9 @@ CLOSE_SECONDS: Final = 2.0
 PONG_SECONDS: Final = 2.0
 #: Pongs kept back while somebody else is writing; beyond this, reading waits too.
 MAX_OWED_BYTES: Final = 64 * 1024
+#: Frames that cross our Close and are read for the sake of the peer's own, which stands behind them: as many as fair
+#: peers have on their way. Of whoever sends more nothing is decoded any more.
+MAX_CROSSING_FRAMES: Final = 8192
 #: A read may hold a frame in every six bytes, and is decoded at one go: from clients, whom nobody knows, less at once.
 _READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
@@ -210,7 +213,8 @@ class WebSocketLink:
         """Send a Close frame, wait for the answer, close the stream: all of it within CLOSE_SECONDS.
 
         1005 sends a Close without a code. ValueError for a code that is never on the wire (`sendable_code`); a reason
-        that is too long is cut. Messages that still arrive are dropped. Cancelling closes the stream at once.
+        that is too long is cut. Messages that still arrive are dropped, those beyond MAX_CROSSING_FRAMES undecoded.
+        Cancelling closes the stream at once.
         """
         if code != NO_STATUS and not sendable_code(code):
             raise ValueError(f"{code} cannot stand in a Close frame")
@@ -219,11 +223,21 @@ class WebSocketLink:
         try:
             with trio.move_on_after(CLOSE_SECONDS):
                 if await self._say_close(code, reason):
-                    while not self._gone:
-                        await self._pull()
-                        self._ready.clear()
+                    await self._await_close()
         finally:
             await self._let_go()
+
+    async def _await_close(self) -> None:
+        """Read until the peer's Close; of one that goes on and on, read without decoding."""
+        messages, others = 0, self._codec.others_received
+        while not self._gone and messages + self._codec.others_received - others <= MAX_CROSSING_FRAMES:
+            await self._pull()
+            messages += len(self._ready)
+            self._ready.clear()
+        if not self._gone:
+            async with self._reading:
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await self._drain()
 
     async def _say_close(self, code: int, reason: str) -> bool:
         """Send our Close unless one was sent; False when it could not be sent."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 import struct
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
+from bridge.transport.codec import Codec
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
 from tests.transport.wires import SIDES, Clogged, closed_with, link_and_wire, read_to_end, wire_frame
-
-if TYPE_CHECKING:
-    from bridge.transport.codec import Codec
 
 
 @SIDES
@@ -167,6 +165,39 @@ async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
         await link.close()
     assert link.close_code == 1000
     assert autojump_clock.current_time() < CLOSE_SECONDS
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PONG, Opcode.TEXT], ids=["others", "messages"])
+async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
+    opcode: Opcode, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, wire = link_and_wire(Side.SERVER)
+    decoded, taken = 0, 0
+    feed = Codec.feed
+
+    def counted(codec: Codec, data: bytes) -> None:
+        nonlocal decoded
+        decoded += len(data)
+        feed(codec, data)
+
+    monkeypatch.setattr(Codec, "feed", counted)
+    pieces = wire_frame(Side.SERVER, opcode) * 1000
+
+    async def peer() -> None:
+        nonlocal taken
+        await wire.receive_some()  # our Close
+        with suppress(trio.BrokenResourceError):
+            for _ in range(50):
+                await wire.send_all(pieces)
+                taken += len(pieces)
+                await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(peer)
+        await link.close(1008)
+    assert 8 * len(pieces) < decoded < 12 * len(pieces)
+    assert taken == 50 * len(pieces), "and yet it was all read: nobody's Close is taken from the wire by a reset"
+    assert autojump_clock.current_time() == CLOSE_SECONDS
 
 
 async def test_a_cancelled_close_closes_the_stream_at_once() -> None:
