@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from loadtests.measured import metrics, series, tables
+from loadtests.names import MEASURES
+from reports.compare import Direction, way_of
 from tests.loadtests.made import gathered, wire
 
 
@@ -18,6 +20,21 @@ def test_figures_have_names_that_end_in_their_unit() -> None:
     assert 0.149 < found["load_turn_max_seconds"] < 0.151
     assert 0.049 < found["load_turn_p50_seconds"] < 0.051
     assert "load_ready_p50_seconds" not in found, "it never happened"
+
+
+def test_of_what_a_bridge_should_not_do_less_is_better_in_every_comparison() -> None:
+    bad = {
+        "lost_ms", "silently_lost_ms", "repeated_ms", "reordered_ms", "dropped_ms", "errors", "error_window_violations",
+        "endings_without_error", "stale_events", "failed_connects", "failed_calls", "stranded_calls", "unanswered_turns",
+        "unclean_ends", "dials", "dials_per_second_max", "sessions_left", "memory_grown_mb",
+    }  # fmt: skip
+    assert bad <= set(MEASURES)
+    for name in bad:
+        (metric,) = metrics(gathered(wire(**{name: 1})))
+        assert way_of(metric.name).direction is Direction.LOWER, metric.name
+    for name in ("calls", "turns", "chunks", "sent_ms", "unfinished_turns"):
+        (metric,) = metrics(gathered(wire(**{name: 1})))
+        assert way_of(metric.name).direction is not Direction.LOWER, metric.name
 
 
 def test_percentiles_stand_by_phase_where_there_are_several() -> None:
