@@ -93,12 +93,16 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command("list")
-def list_() -> None:
-    """Show the scenarios: what each does, and which defect turns it red."""
-    from loadtests.listing import listed
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=_completing(_scenarios))
+@click.option("--measures", "of_measures", is_flag=True, help="Show the names that budgets are made of, instead.")
+def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
+    """Show the scenarios: what each does, and what turns it red; those that are named with their acts and budgets."""
+    from loadtests.listing import listed, measures
     from reports.output import wants_colour, width_of, write
 
-    write(sys.stdout, listed(width_of(sys.stdout, os.environ), colour=wants_colour(sys.stdout, os.environ)))
+    width, colour = width_of(sys.stdout, os.environ), wants_colour(sys.stdout, os.environ)
+    page = measures(width, colour=colour) if of_measures else listed(width, colour=colour, names=scenarios)
+    write(sys.stdout, page)
 
 
 @cli.command("run", short_help="Run a scenario and judge its budgets.")
