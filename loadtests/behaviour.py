@@ -40,6 +40,8 @@ class Behaviour:
     """Read no faster than this; 0 reads as fast as it comes."""
     comes_back: bool = True
     """Call again, with growing pauses, when the socket is lost; otherwise this caller is gone."""
+    echo: bool = False
+    """The service answers with what it heard: speech is accounted for by its echo."""
     binary_answers: bool = False
     """Ask for the answer's audio as binary frames."""
     spread_ms: int = 1000

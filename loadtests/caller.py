@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.tracer import TracerSource
 from loadtests.call import Call, Fate, Where
+from loadtests.echo import Echo
 from loadtests.lines import line_for
 from loadtests.pace import Pace
 from loadtests.talk import Talk
@@ -72,10 +73,12 @@ class Caller:
             self.call = None
 
     def _talk(self, pace: Pace, waits: Waits, lost_at: float | None) -> Talk:
+        number = next(self.numbers)
         return Talk(
             behaviour=self.behaviour,
             line=line_for(self.behaviour),
-            source=TracerSource(next(self.numbers)),
+            source=TracerSource(number),
+            echo=Echo(number) if self.behaviour.echo else None,
             pace=pace,
             notes=self.notes,
             waits=waits,

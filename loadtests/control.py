@@ -97,7 +97,9 @@ class Control:
                 said = error.read().decode(errors="replace")[:200]
             raise ControlError(f"the simulator at {self.url} answers {error.code} to {path}: {said}") from None
         except (OSError, ValueError) as error:
-            raise ControlError(f"no simulator's control API at {self.url}: {error}") from None
+            why = getattr(error, "reason", error)  # urllib wraps what the system says
+            said = getattr(why, "strerror", None) or str(why)
+            raise ControlError(f"no simulator's control API at {self.url}: {said.lower()}") from None
 
 
 def _both(one: Heard, other: Heard) -> Heard:

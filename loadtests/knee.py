@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from loadtests import problems
 from loadtests.measured import METRIC
 from loadtests.report import finding_of, noted
-from reports.figures import label
+from reports.figures import duration, label
 from reports.model import EXIT_OK, Evidence, Finding, Row, Series, Severity, Table
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
     "percent": ("%", 1.0),
     "bytes": ("MB", 1e-6),
 }
+_FIRST_AUDIO = f"{METRIC}_first_audio_p50_seconds"
+#: So many times what it is with few callers, and answers wait.
+_LEFT_THE_GROUND = 1.5
 #: Shares of one core, for those that run on one.
 _PROCESSES = ("bridge", "simulator", "generator")
 
@@ -86,6 +90,7 @@ def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> I
         yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]))
     elif tries:
         yield noted(problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.good}")
+    yield from _knee(tries)
     edge = _edge(search, tries)
     if edge is not None:
         yield from _limits(edge)
@@ -97,6 +102,23 @@ def _found(search: Search, tries: Sequence[Try]) -> Finding:
     why = next((one.why for one in tries if not one.held and one.callers == search.bad), "")
     title = f"{search.found} callers hold; {search.bad} do not: {why}"
     return noted(problems.CAPACITY_FOUND, CHECK, title)
+
+
+def _knee(tries: Sequence[Try]) -> Iterator[Finding]:
+    """Say where the median of first audio leaves the ground, if it does so within what was tried."""
+    waits: dict[int, list[float]] = {}
+    for one in tries:
+        if _FIRST_AUDIO in one.figures:
+            waits.setdefault(one.callers, []).append(one.figures[_FIRST_AUDIO])
+    points = [(callers, max(all_)) for callers, all_ in sorted(waits.items())]
+    ground = min((seconds for _, seconds in points), default=0.0)
+    for (callers, below), (more, above) in pairwise(points):
+        if above > ground * _LEFT_THE_GROUND:
+            words = (
+                f"at {callers} callers half of all answers begin within {duration(below)}, at {more} {duration(above)}"
+            )
+            yield noted(problems.CAPACITY_KNEE, "knee", words)
+            return
 
 
 def _edge(search: Search, tries: Sequence[Try]) -> Try | None:

@@ -36,7 +36,9 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
     line = line_for(plan.groups[0].behaviour)
     address = line.address(plan.url, plan.model)
     try:
-        link = websocket.create_connection(address, timeout=seconds, header=list(plan.headers))
+        link = websocket.create_connection(
+            address, timeout=seconds, header=list(plan.headers), suppress_origin=True, http_no_proxy=["*"]
+        )
     except websocket.WebSocketBadStatusException as error:
         raise KnockError(problems.TARGET_REFUSED, f"the answer to the upgrade is {error.status_code}") from None
     except (OSError, websocket.WebSocketException) as error:

@@ -7,6 +7,7 @@ ready before). The client protocol and OpenAI's own are one class each.
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -109,7 +110,7 @@ class Line(Protocol):
 
 def line_for(behaviour: Behaviour) -> Line:
     """Make the line of a new socket."""
-    return ClientLine(behaviour) if behaviour.door is Door.CLIENT else NativeLine()
+    return ClientLine(behaviour) if behaviour.door is Door.CLIENT else NativeLine(behaviour)
 
 
 def _addressed(url: str, path: str, query: Mapping[str, str]) -> str:
@@ -173,10 +174,10 @@ class ClientLine:
     def read(self, frame: str | bytes) -> Signal | None:
         """Say what it means."""
         if isinstance(frame, bytes):
-            return Sound(ms_of(len(frame)))
+            return Sound(ms_of(len(frame)), pcm=frame if self._behaviour.echo else b"")
         kind = peek(frame)
         if kind in _SOUND:
-            return _sound(frame)
+            return _sound(frame, whole=self._behaviour.echo)
         if kind in _WORDS:
             return Words()
         meaning = self._meanings.get(kind or "")
@@ -202,7 +203,8 @@ class NativeLine:
 
     tells_of_attempts = False
 
-    def __init__(self) -> None:
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
         self._was_ready = False
         self._meanings: Mapping[str, Callable[[Mapping[str, Any]], Signal | None]] = {
             "session.created": lambda _: Opened(),
@@ -243,7 +245,7 @@ class NativeLine:
         """Say what it means."""
         kind = peek(frame)
         if kind in _SOUND:
-            return _sound(frame)
+            return _sound(frame, whole=self._behaviour.echo)
         if kind in _WORDS:
             return Words()
         meaning = self._meanings.get(kind or "")
@@ -258,9 +260,14 @@ class NativeLine:
         return Complaint(str(error.get("code") or error.get("type")), None)
 
 
-def _sound(frame: str | bytes) -> Sound:
+def _sound(frame: str | bytes, *, whole: bool) -> Sound:
+    """Read a delta; its audio only where it is wanted, for that takes more than all the rest."""
     delta = _read_delta(frame)
-    return Sound(ms_of(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id)
+    pcm = b""
+    if whole:
+        with suppress(ValueError):
+            pcm = base64.b64decode(delta.delta, validate=True)
+    return Sound(ms_of(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id, pcm)
 
 
 def _answered(said: Mapping[str, Any]) -> Signal:

@@ -75,6 +75,7 @@ def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]
         "--chunk-ms": str(behaviour.chunk_ms),
         "--voice-model": plan.model,
         "--token-env": wish.token_env,
+        "--origin": wish.origin,
         "--control": plan.control,
         "--deploy-command": plan.deploy_command,
         "--report-json": str(report),
@@ -83,6 +84,7 @@ def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]
     words += [word for text in wish.budgets for word in ("--budget", text)]
     words += [] if wish.default_budgets else ["--no-default-budgets"]
     words += ["--memory-watched"] if wish.watches else []
+    words += ["--echo"] if wish.echo else []
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
     return [*start, PERMISSION, *words, *spread.words()]
 

@@ -48,6 +48,7 @@ _COUNTS = (
     ("silently_lost_ms", "speech that was lost and of which no audio_dropped told the caller"),
     ("repeated_ms", "speech that arrived more than once, without the bridge having said that it sends it again"),
     ("reordered_ms", "speech that arrived behind later speech"),
+    ("echoed_ms", "speech that came back in an answer, where the service echoes", True),
     ("resent_ms", "speech that the bridge said it sent again to a fresh session"),
     ("dropped_ms", "speech that the bridge said it gave up"),
     ("errors", "error messages that callers got, but for those that only told them to wait"),

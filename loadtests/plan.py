@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gpt-realtime-2.1"
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SCHEMES = ("ws", "wss", "http", "https")
+_ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+", re.ASCII)
 CHUNKS_MS = (20, 100)
 
 
@@ -49,8 +50,12 @@ class Wish:
     chunk_ms: int | None = None
     model: str = DEFAULT_MODEL
     token_env: str | None = None
+    origin: str | None = None
+    """The page that callers claim to come from; by default they are no page."""
     control: str | None = None
     deploy_command: str | None = None
+    echo: bool = False
+    """The service behind the target answers with what it heard."""
     watches: bool = False
     """Somebody knows how much memory the target takes."""
     permitted: bool = False
@@ -90,6 +95,10 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
     refused = refusal(url, users, seconds, permitted=wish.permitted)
     if refused is not None:
         raise PlanError(refused)
+    if wish.echo and wish.control:
+        raise PlanError(
+            "--echo and --control are two accounts of the same speech: --control tells more, leave --echo out"
+        )
     at_hand = _at_hand(wish)
     _check_needs(scenario, at_hand)
     own = scenario.budgets_for(users) if wish.default_budgets else ()
@@ -104,7 +113,7 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         seconds=seconds,
         budgets=_budgets((*defaults, *wish.budgets), scenario),
         unjudged=tuple((text, _wanted(needed_by(text) - at_hand)) for text in own if text not in defaults),
-        headers=_headers(wish.token_env, environment),
+        headers=(*_token(wish.token_env, environment), *_origin(wish.origin)),
         control=wish.control,
         deploy_command=wish.deploy_command,
     )
@@ -198,6 +207,7 @@ def _at_hand(wish: Wish) -> frozenset[Need]:
         Need.CONTROL: wish.control,
         Need.RESTART: wish.deploy_command,
         Need.MEMORY: wish.watches,
+        Need.SPEECH: wish.control or wish.echo,
         Need.WORDS: wish.door in (None, Door.CLIENT),
     }
     return frozenset(need for need, given in have.items() if given)
@@ -208,6 +218,7 @@ _MISSING: Mapping[Need, tuple[str, str]] = {
     Need.CONTROL: ("the simulator behind the target, and its control API", "--control http://HOST:PORT/_sim"),
     Need.RESTART: ("a way to deploy the target", "--deploy-command CMD"),
     Need.MEMORY: ("a look at the target's memory", "--watch bridge=PID"),
+    Need.SPEECH: ("an account of speech", "--control http://HOST:PORT/_sim, or --echo where the service echoes"),
     Need.WORDS: ("callers who are told what is dropped", "--door client"),
 }
 
@@ -232,7 +243,7 @@ def _changed(group: Group, wish: Wish) -> Group:
         if wish.chunk_ms not in CHUNKS_MS:
             raise PlanError(f"--chunk-ms: {wish.chunk_ms} is not one of {', '.join(map(str, CHUNKS_MS))}")
         behaviour = replace(behaviour, chunk_ms=wish.chunk_ms)
-    return replace(group, behaviour=behaviour)
+    return replace(group, behaviour=replace(behaviour, echo=wish.echo))
 
 
 def _budgets(texts: Iterable[str], scenario: Scenario) -> tuple[Budget, ...]:
@@ -253,7 +264,15 @@ def _budget(text: str) -> Budget:
         raise PlanError(f"--budget: {error}") from None
 
 
-def _headers(token_env: str | None, environment: Mapping[str, str]) -> tuple[str, ...]:
+def _origin(origin: str | None) -> tuple[str, ...]:
+    if origin is None:
+        return ()
+    if not _ORIGIN.fullmatch(origin):
+        raise PlanError(f"--origin: {origin[:100]!r} is no origin: write for example https://app.example.com")
+    return (f"Origin: {origin}",)
+
+
+def _token(token_env: str | None, environment: Mapping[str, str]) -> tuple[str, ...]:
     if token_env is None:
         return ()
     token = environment.get(token_env, "").strip()

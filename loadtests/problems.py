@@ -51,6 +51,13 @@ NOTHING_MEASURED = Problem(
     "No caller came that far, or the scenario does not provoke it.",
     "Give the run more time with --duration, or take the budget away",
 )
+NO_ECHO = Problem(
+    "LOAD-NO-ECHO",
+    "No answer held any of the callers' own speech: nothing is known of what was lost",
+    "The service behind the target does not echo, or the bridge makes other audio of it.",
+    "Leave --echo out, or put an echo behind the target: sherpa-sim serve --scenario echo",
+    Severity.WARNING,
+)
 TARGET_DOWN = Problem(
     "LOAD-TARGET-DOWN",
     "Nobody ever got a session: nothing was measured",
@@ -61,8 +68,15 @@ TARGET_DOWN = Problem(
 TARGET_REFUSED = Problem(
     "LOAD-TARGET-REFUSED",
     "The target answers and refuses every caller",
-    "The token is missing or wrong, the path is not a bridge's, or the target takes no more callers.",
-    "Look at the status: 401 and 403 want --client-token-env NAME, 404 another path in --target",
+    "The token or the origin is missing or wrong, the path is not a bridge's, or the target takes no more callers.",
+    "Look at the status: 401 wants --client-token-env NAME, 403 that or --origin URL, 404 another path in --target",
+)
+CONTROL_DOWN = Problem(
+    "LOAD-CONTROL-DOWN",
+    "The simulator's control API does not answer: nothing was done",
+    "Nothing listens at the address of --control, or the simulator was started without it.",
+    "Start it with its control API: sherpa-sim serve --control",
+    Severity.ERROR,
 )
 TARGET_WENT_DOWN = Problem(
     "LOAD-TARGET-WENT-DOWN",
@@ -145,6 +159,13 @@ CAPACITY_UNDONE = Problem(
     "The search did not come to its end",
     "It was interrupted; what was tried until then is shown.",
     "Run it again",
+    Severity.INFO,
+)
+CAPACITY_KNEE = Problem(
+    "LOAD-CAPACITY-KNEE",
+    "Where answers begin to wait",
+    "Below it half of all answers come as soon as with few callers; beyond it callers wait for one another.",
+    "Plan for no more than that where latency matters more than the budgets say",
     Severity.INFO,
 )
 CAPACITY_LIMIT = Problem(

@@ -110,7 +110,15 @@ def _findings(ran: Ran) -> Iterator[Finding]:
         yield _skipped(text, f"needs {wanted}")
     for trouble in gathering.troubles:
         yield finding_of(problems.INCOMPLETE, "run", Evidence("", trouble))
+    if _lacks_its_echo(gathering):
+        yield finding_of(problems.NO_ECHO, "echo")
     yield from _lateness(gathering)
+
+
+def _lacks_its_echo(gathering: Gathering) -> bool:
+    figures = gathering.figures
+    wanted = any(group.behaviour.echo for group in gathering.plan.groups)
+    return wanted and bool(figures.total("turns")) and not figures.total("echoed_ms")
 
 
 def _unreached(gathering: Gathering) -> Finding:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from loadtests import problems
+from loadtests.control import Control, ControlError
 from loadtests.knock import KnockError, knock
 from loadtests.locust_run import LocustRun, Spread, words_for
 from loadtests.plan import Plan, PlanError, Wish, make_plan, scenario_named
@@ -70,6 +71,8 @@ def check(request: Request, environment: Mapping[str, str]) -> Plan:
         raise PlanError("--target and --simulate are two different wishes: name one")
     if request.simulate and request.wish.control:
         raise PlanError("--control and --simulate are two different wishes: the stack's own simulator is asked")
+    if request.simulate and request.wish.echo:
+        raise PlanError("--echo and --simulate are two different wishes: the stack's own simulator is asked")
     if request.spread.worker and request.simulate:
         raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
     wish = request.wish
@@ -114,8 +117,12 @@ def one_run(on: Ground, spread: Spread, environment: Mapping[str, str], hears: H
     hears({"doing": f"knocking at {plan.url.partition('?')[0]}"})
     try:
         knock(plan)
+        if plan.control is not None:
+            Control(plan.control).look()
     except KnockError as shut:
         return without_run(plan, shut.known, shut.seen)
+    except ControlError as silent:
+        return without_run(plan, problems.CONTROL_DOWN, str(silent))
     except KeyboardInterrupt:
         return without_run(plan, problems.INTERRUPTED, "before it began")
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-run-"))

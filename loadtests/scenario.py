@@ -22,6 +22,8 @@ class Need(StrEnum):
     """A way to deploy the target anew while it is loaded."""
     MEMORY = "memory"
     """A way to read how much memory the target takes."""
+    SPEECH = "speech"
+    """An account of speech from the far end: the simulator's, or the service's echo."""
     WORDS = "words"
     """Callers who are told what is dropped and what is sent again: the client protocol has words for it."""
 
@@ -122,11 +124,13 @@ class Scenario:
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
-_UPSTREAM, _TOLD = frozenset({Need.CONTROL}), frozenset({Need.CONTROL, Need.WORDS})
 #: Measures that callers cannot take by themselves.
 MEASURED_BY: Mapping[str, frozenset[Need]] = {
-    **dict.fromkeys(("lost_ms", "reordered_ms", "dials", "dials_per_second_max", "sessions_left"), _UPSTREAM),
-    **dict.fromkeys(("silently_lost_ms", "repeated_ms"), _TOLD),
+    **dict.fromkeys(("dials", "dials_per_second_max", "sessions_left"), frozenset({Need.CONTROL})),
+    **dict.fromkeys(("lost_ms", "reordered_ms"), frozenset({Need.SPEECH})),
+    "repeated_ms": frozenset({Need.SPEECH, Need.WORDS}),
+    "silently_lost_ms": frozenset({Need.CONTROL, Need.WORDS}),
+    "echoed_ms": frozenset({Need.SPEECH}),
     "memory_grown_mb": frozenset({Need.MEMORY}),
 }
 

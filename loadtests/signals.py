@@ -43,6 +43,8 @@ class Sound:
 
     ms: float
     item_id: str = ""
+    pcm: bytes = b""
+    """The audio itself, where the behaviour wants to look at it."""
 
 
 @dataclass(frozen=True, slots=True)

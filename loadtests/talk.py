@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.protocol.tracer import TracerSource
     from loadtests.behaviour import Behaviour
+    from loadtests.echo import Echo
     from loadtests.lines import Line
     from loadtests.meter import Notes
     from loadtests.pace import Pace
@@ -68,6 +69,8 @@ class Talk:
     held_up_until: float = 0.0
     """Until when the target itself kept us from sending: lateness before that is not ours."""
     patience: Patience = field(default_factory=Patience)
+    echo: Echo | None = None
+    """The account of speech, where it is made of the answers."""
     _ready_at: float = 0.0
     _asked: float | None = None
     _ask_at: float | None = None
@@ -132,7 +135,10 @@ class Talk:
             return ()
         if not pace.is_speaking and self._cuts_in():
             return self.line.interrupt(self.answers.item_id, self.behaviour.interrupts_after_ms)
+        before = self.source.sent_ms
         pcm = self.source.speech(chunk) if pace.is_speaking else self.source.silence(chunk)
+        if self.echo is not None and pace.is_speaking:
+            self.echo.said(before, self.source.sent_ms)
         self.notes.sent_chunk(chunk, max(0.0, now - max(pace.due, self.held_up_until)), now)
         self._went(sent=True)
         frame = self.line.chunk(pcm)
@@ -169,6 +175,7 @@ class Talk:
             return False
         answers.cut_in()
         self._turned()
+        self._drop_echo()
         self.pace.next_sentence()
         return True
 
@@ -206,6 +213,8 @@ class Talk:
                 pass
             case Sound():
                 self.answers.sound(now, signal.ms, signal.item_id)
+                if self.echo is not None:
+                    self.echo.heard(signal.pcm)
             case Words():
                 self.answers.words(now)
             case Answered():
@@ -241,6 +250,7 @@ class Talk:
             self._unanswered()
         elif not signal.cancelled and self.answers.over(now):
             self._turned()
+            self._account_echo()
         if self.answers.owed_since is None:
             self._next_typed = now + self.behaviour.pause_ms / _MS
 
@@ -307,6 +317,20 @@ class Talk:
         self.turns += 1
         self.notes.counted("turns")
 
+    def _account_echo(self) -> None:
+        """Count what an answer says of the sentence before it."""
+        found = None if self.echo is None else self.echo.answered()
+        if found is not None:
+            self.notes.counted("echoed_ms", found.heard_ms)
+            self.notes.counted("lost_ms", found.lost_ms)
+            self.notes.counted("repeated_ms", found.repeated_ms)
+            self.notes.counted("reordered_ms", found.reordered_ms)
+
+    def _drop_echo(self) -> None:
+        if self.echo is not None:
+            self.echo.dropped()
+
     def _unanswered(self) -> None:
+        self._drop_echo()
         if self.answers.given_up() and self.was_ready:
             self.notes.counted("unanswered_turns")

@@ -76,12 +76,14 @@ class Wire:
     def opened(cls, address: str, headers: tuple[str, ...] = (), *, read_bytes: int = 0) -> Self:
         """Connect and upgrade. Raises one of BROKEN; bounded by the caller's `gevent.Timeout`.
 
+        No `Origin` is sent but one among the headers: callers are no page, and a bridge may allow only its own pages.
+
         `read_bytes` keeps what the kernel takes in ahead of us to about as much, so that who reads slowly is felt.
         """
         stream = _connected(address, read_bytes)
         try:
             web: Any = _Socket(skip_utf8_validation=True)
-            web.connect(address, header=list(headers), socket=stream)
+            web.connect(address, header=list(headers), socket=stream, suppress_origin=True)
         except websocket.WebSocketBadStatusException as refusal:
             stream.close()
             raise ConnectionError(f"HTTP {refusal.status_code}") from None

@@ -20,7 +20,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Callers of one test at most.
 _MOST = 50
@@ -37,6 +37,7 @@ class Guest:
     stream: Any
     protocol: ServerProtocol = field(default_factory=ServerProtocol)
     path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     heard: list[str | bytes] = field(default_factory=list)
     heard_at: list[float] = field(default_factory=list)
     """When each of them came, in seconds of `time.monotonic`."""
@@ -49,7 +50,7 @@ class Guest:
             self._pump()
             for event in self.protocol.events_received():
                 if isinstance(event, Request):
-                    self.path = event.path
+                    self.path, self.headers = event.path, event.headers
                     self.protocol.send_response(self.protocol.accept(event))
                     self._flush()
                     return

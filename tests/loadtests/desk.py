@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.protocol.tracer import TracerSource
 from loadtests.behaviour import Behaviour
+from loadtests.echo import Echo
 from loadtests.lines import line_for
 from loadtests.meter import Meter
 from loadtests.pace import Pace
@@ -48,6 +49,7 @@ class Desk:
             notes=self.meter,
             waits=Waits(Random(1)),
             lost_at=self.lost_at,
+            echo=Echo(7) if self.behaviour.echo else None,
         )
         self._sends(self.talk.begin(self.now))
 

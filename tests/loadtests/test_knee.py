@@ -105,6 +105,21 @@ def test_what_others_took_is_warned_of() -> None:
     assert "LOAD-CAPACITY-BUSY" in said(*searched(lambda callers: callers <= 40, metrics=metrics))
 
 
+def waiting(*p50s: float) -> list[Try]:
+    return [tried(10 * nth, {"first_audio_p50_seconds": p50}, held=True) for nth, p50 in enumerate(p50s, 1)]
+
+
+def test_the_knee_is_where_half_of_all_answers_begin_to_wait() -> None:
+    search = Search(start=10, most=100)
+    found = {one.code: one.title for one in findings_of(search, waiting(0.26, 0.25, 0.3, 0.6, 2.0), interrupted=False)}
+    assert found["LOAD-CAPACITY-KNEE"] == "at 30 callers half of all answers begin within 300 ms, at 40 600 ms"
+
+
+def test_answers_that_never_begin_to_wait_have_no_knee() -> None:
+    found = findings_of(Search(start=10, most=100), waiting(0.26, 0.25, 0.3), interrupted=False)
+    assert "LOAD-CAPACITY-KNEE" not in {one.code for one in found}
+
+
 def test_every_try_is_a_row_the_fewest_callers_first() -> None:
     tries = [tried(20, {"ready_p99_seconds": 0.2}, held=False), tried(10, {"ready_p99_seconds": 0.1}, held=True)]
     (table,) = table_of(tries)

@@ -63,6 +63,19 @@ def test_a_target_that_lets_a_caller_in_is_fine() -> None:
         knock(planned(url=url))
 
 
+@pytest.mark.parametrize(("origin", "sent"), [(None, []), ("https://app.test", [b"Origin: https://app.test"])])
+def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str | None, sent: list[bytes]) -> None:
+    requests: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        requests.append(request)
+        return upgraded(text(CONNECTED))(request)
+
+    with door(answer) as url:
+        knock(planned(url=url, origin=origin))
+    assert [line for line in requests[0].split(b"\r\n") if line.startswith(b"Origin")] == sent
+
+
 @pytest.mark.parametrize(
     ("answer", "known", "words"),
     [

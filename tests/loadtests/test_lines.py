@@ -34,6 +34,10 @@ def said(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
 
 
+def native() -> NativeLine:
+    return NativeLine(Behaviour(door=Door.NATIVE))
+
+
 def client(**behaviour: Any) -> ClientLine:
     return ClientLine(Behaviour(**behaviour))
 
@@ -58,7 +62,7 @@ def test_a_bridge_may_be_named_by_any_of_its_addresses(url: str, address: str) -
 
 
 def test_the_native_door_names_the_model_in_its_address() -> None:
-    assert NativeLine().address("ws://h:1", "gpt-x") == "ws://h:1/v1/realtime?model=gpt-x"
+    assert native().address("ws://h:1", "gpt-x") == "ws://h:1/v1/realtime?model=gpt-x"
 
 
 def test_a_client_asks_for_its_session_and_for_binary_answers_where_it_wants_them() -> None:
@@ -70,18 +74,18 @@ def test_a_client_asks_for_its_session_and_for_binary_answers_where_it_wants_the
 
 def test_a_client_sends_binary_and_an_sdk_base64() -> None:
     assert client().chunk(PCM) == PCM
-    event = json.loads(NativeLine().chunk(PCM))
+    event = json.loads(native().chunk(PCM))
     assert (event["type"], base64.b64decode(event["audio"])) == ("input_audio_buffer.append", PCM)
 
 
-@pytest.mark.parametrize("line", [client(), NativeLine()], ids=["client", "native"])
+@pytest.mark.parametrize("line", [client(), native()], ids=["client", "native"])
 def test_everything_that_is_sent_is_json_with_a_type(line: Line) -> None:
     frames = (*line.opening(), *line.typed("hello"), *line.interrupt("item_1", 300), *line.goodbye())
     assert all(json.loads(frame)["type"] for frame in frames)
 
 
 def test_a_native_turn_is_an_item_and_a_response_and_a_cut_cancels_and_truncates() -> None:
-    line = NativeLine()
+    line = native()
     types = [json.loads(frame)["type"] for frame in (*line.typed("hello"), *line.interrupt("item_1", 300))]
     assert types == ["conversation.item.create", "response.create", "response.cancel", "conversation.item.truncate"]
 
@@ -166,7 +170,7 @@ def test_fields_of_the_wrong_kind_break_nothing(odd: object) -> None:
     assert line.read(said("reconnected", resentMs=odd)) == Ready(again=True)
     assert line.read(said("response.done", response=odd)) == Answered()
     assert isinstance(line.read(said("error", code=odd, detail=odd, timestamp=odd)), Complaint)
-    assert isinstance(NativeLine().read(said("error", error=odd)), Complaint)
+    assert isinstance(native().read(said("error", error=odd)), Complaint)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +186,10 @@ def test_fields_of_the_wrong_kind_break_nothing(odd: object) -> None:
     ],
 )
 def test_what_an_sdk_hears(frame: str, signal: Signal | None) -> None:
-    assert NativeLine().read(frame) == signal
+    assert native().read(frame) == signal
 
 
 def test_a_reconnection_shows_an_sdk_one_more_session_updated() -> None:
-    line = NativeLine()
+    line = native()
     line.read(said("session.updated"))
     assert line.read(said("session.updated")) == Ready(again=True)

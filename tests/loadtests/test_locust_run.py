@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 def test_the_command_line_holds_all_that_was_planned_and_no_secret() -> None:
     plan = planned(users=7)
-    wish = Wish(scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", watches=True)
+    wish = Wish(
+        scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", origin="https://a.test", watches=True
+    )
     words = words_for(plan, wish, Spread(), Path("r.json"))
     pairs = dict(pairwise(words))
     assert (pairs["--users"], pairs["--run-time"], pairs["--budget"]) == ("7", "10", "turns > 1")
     assert (pairs["--token-env"], pairs["--report-json"], pairs["--host"]) == ("TOKEN", "r.json", "ws://127.0.0.1:8765")
     assert "--headless" in words
-    assert "--memory-watched" in words
+    assert (pairs["--origin"], "--memory-watched" in words) == ("https://a.test", True)
     assert "--no-default-budgets" not in words
     assert "--no-default-budgets" in words_for(plan, replace(wish, default_budgets=False), Spread(), Path("r.json"))
 

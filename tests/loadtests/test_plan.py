@@ -32,8 +32,18 @@ def test_what_is_asked_for_wins() -> None:
 
 def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() -> None:
     plan = make_plan(HERE, {})
-    assert ("lost_ms == 0", "--control http://HOST:PORT/_sim") in plan.unjudged
+    assert ("lost_ms == 0", "--control http://HOST:PORT/_sim, or --echo where the service echoes") in plan.unjudged
+    assert ("sessions_left == 0", "--control http://HOST:PORT/_sim") in plan.unjudged
     assert "lost_ms" not in {budget.name for budget in plan.budgets}
+
+
+def test_an_echo_tells_of_speech_and_of_nothing_else() -> None:
+    plan = make_plan(replace(HERE, echo=True), {})
+    assert plan.groups[0].behaviour.echo
+    assert {"lost_ms", "repeated_ms", "reordered_ms"} <= {budget.name for budget in plan.budgets}
+    assert [text for text, _ in plan.unjudged] == ["sessions_left == 0"]
+    with pytest.raises(PlanError, match="two accounts of the same speech"):
+        make_plan(replace(SIMULATED, echo=True), {})
 
 
 def test_what_only_the_client_protocol_has_words_for_is_not_judged_at_the_native_door() -> None:
@@ -46,6 +56,12 @@ def test_a_budget_may_be_about_what_was_before_the_first_act() -> None:
     assert "start" in {budget.phase for budget in make_plan(storm, {}).budgets}
     with pytest.raises(PlanError, match="conversation has no phase 'start': it has none"):
         make_plan(replace(SIMULATED, budgets=("p99(first_audio@start) < 2s",)), {})
+
+
+@pytest.mark.parametrize("origin", ["", "app.example.com", "https://a b", "https://a/\r\nX: 1", "null"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(PlanError, match="is no origin: write for example"):
+        make_plan(replace(HERE, origin=origin), {})
 
 
 def test_a_budget_that_is_given_twice_is_judged_once() -> None:

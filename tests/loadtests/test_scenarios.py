@@ -67,10 +67,10 @@ def test_all_of_them_together_take_less_than_ten_minutes() -> None:
 @pytest.mark.parametrize(
     ("budget", "needs"),
     [
-        ("lost_ms == 0", {Need.CONTROL}),
+        ("lost_ms == 0", {Need.SPEECH}),
         ("dials_per_second_max@storm <= 12", {Need.CONTROL}),
         ("silently_lost_ms == 0", {Need.CONTROL, Need.WORDS}),
-        ("rate(repeated_ms) < 1", {Need.CONTROL, Need.WORDS}),
+        ("rate(repeated_ms) < 1", {Need.SPEECH, Need.WORDS}),
         ("memory_grown_mb < 40", {Need.MEMORY}),
         ("p99(reconnect@storm) < 3s", set()),
     ],

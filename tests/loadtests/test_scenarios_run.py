@@ -27,6 +27,7 @@ from tests.loadtests.faulty_client import Defect
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from loadtests.stack import BridgeCommand
     from reports.from_json import Kept
 
 pytestmark = pytest.mark.slow
@@ -88,14 +89,19 @@ SEEN_AT_NIGHT = (
 )
 
 
-def run(case: Case) -> Kept:
-    scenario = SCENARIOS[case.scenario]
+def faulty_command(defect: Defect) -> BridgeCommand:
+    """What starts the other bridge with this defect."""
 
     def faulty(upstream: str) -> Sequence[str]:
-        words = ("--upstream", upstream, "--port", "0", "--defect", str(case.defect))
+        words = ("--upstream", upstream, "--port", "0", "--defect", str(defect))
         return (sys.executable, "-c", _FAULTY.format(root=str(ROOT)), *words)
 
-    command = None if case.defect is None else faulty
+    return faulty
+
+
+def run(case: Case) -> Kept:
+    scenario = SCENARIOS[case.scenario]
+    command = None if case.defect is None else faulty_command(case.defect)
     with open_stack(simulator=scenario.simulator, bridge=scenario.bridge, bridge_command=command) as stack:
         wish = Wish(
             scenario=case.scenario,

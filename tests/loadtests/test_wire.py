@@ -51,6 +51,8 @@ def test_frames_of_every_size_arrive_whole_both_ways(size: int) -> None:
         wire.send("ü" * (size // 2))
         assert wire.receive() == "ü" * (size // 2)
     assert guests[0].path == "/path?a=b"
+    assert guests[0].headers["X-Own"] == "1"
+    assert "Origin" not in guests[0].headers, "callers are no page: a bridge that allows only its own lets them in"
 
 
 def test_frames_that_come_together_are_told_apart() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reports.as_html import render
 from reports.html_limits import LARGEST
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Series, Severity, Timeline
+from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
 from tests.reports.html_page import Page
 from tests.reports.html_samples import EVENTS, FAILED, HEALTHY, LINT, SAMPLES
 
@@ -249,6 +249,9 @@ def huge(text: str) -> Report:
         for n in range(50_000)
     )
     points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(5_000))
+    steps = tuple(Moment(at=n * 1.5, who="load", what=text[:50] + str(n), detail=text[:500]) for n in range(2_000))
+    columns = tuple(f"{text[:100]}_{n}_seconds" for n in range(40))
+    row = Row(name=text, part=text, cells=(text, *(n * 1.1 for n in range(39))))
     return Report(
         tool=text,
         version=text,
@@ -256,9 +259,13 @@ def huge(text: str) -> Report:
         seconds=1e9,
         target=(Evidence(text, text),) * 100,
         findings=findings,
-        timelines=(Timeline(text, moments), *(Timeline(text, moments[:500]),) * 30),
+        timelines=(Timeline(text, moments), *(Timeline(text, moments[:500]), Timeline("run", steps)) * 30),
         metrics=tuple(Metric(f"{text[:100]}_{n}_seconds", n * 1e9) for n in range(2000)),
-        series=tuple(Series(name=text, unit=text, timeline=str(n), points=points) for n in range(30)),
+        series=(
+            *(Series(name=text, unit=text, timeline="run", points=points, plot=f"{n % 15}") for n in range(300)),
+            *(Series(name=text, unit=text, timeline=str(n), points=points) for n in range(15)),
+        ),
+        tables=(Table(name=text, heading=text, columns=columns, rows=(row,) * 500),) * 30,
     )
 
 
@@ -276,6 +283,9 @@ def test_a_page_stays_below_a_megabyte_and_says_what_it_left_out(text: str) -> N
     assert re.search(r"[\d,]+ more sessions are left out here", said)
     assert re.search(r"[\d,]+ more figures are left out here", said)
     assert re.search(r"[\d,]+ more plots are left out here", said)
+    assert re.search(r"[\d,]+ more lines are left out here", said)
+    assert re.search(r"[\d,]+ more tables are left out here", said)
+    assert re.search(r"[\d,]+ more lists are left out here", said)
 
 
 def test_what_left_out_and_shown_are_together_is_what_was_found() -> None:
