@@ -15,6 +15,7 @@ import gevent
 from gevent.event import Event
 
 from loadtests.meter import Spoken
+from loadtests.plainly import why
 from loadtests.wire import BROKEN, Wire, WireClosed
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Call:
         except (*BROKEN, ValueError, gevent.Timeout) as error:
             self.fate = Fate.REFUSED
             talk.notes.pulse.failed += 1
-            talk.notes.failed_at("failed_connects", _as_exception(error), time.monotonic() - self.due)
+            talk.notes.failed_at("failed_connects", why(error, CONNECT_SECONDS), time.monotonic() - self.due)
             if wire is not None:
                 wire.cut()
             return None
@@ -207,7 +208,3 @@ class Call:
         if talk.source.sent_ms:
             whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
             talk.notes.spoke(Spoken(talk.source.caller, talk.source.sent_ms, whole, talk.resent_ms, talk.dropped_ms))
-
-
-def _as_exception(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else TimeoutError(f"nothing within {CONNECT_SECONDS:.0f} s")

@@ -6,11 +6,11 @@ or token apart from a target that fails under load.
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from loadtests import problems
 from loadtests.lines import line_for
+from loadtests.plainly import UpgradeRefused, why
 from loadtests.signals import Complaint
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
             address, timeout=seconds, header=list(plan.headers), suppress_origin=True, http_no_proxy=["*"]
         )
     except websocket.WebSocketBadStatusException as error:
-        raise KnockError(problems.TARGET_REFUSED, f"the answer to the upgrade is {error.status_code}") from None
+        raise KnockError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
     except (OSError, websocket.WebSocketException) as error:
-        raise KnockError(problems.TARGET_DOWN, said_of(error)) from None
+        raise KnockError(problems.TARGET_DOWN, why(error, seconds)) from None
     try:
         opcode, data = link.recv_data()
     except (OSError, websocket.WebSocketException) as error:
-        raise KnockError(problems.TARGET_DOWN, f"the socket opens, and then: {said_of(error)}") from None
+        raise KnockError(problems.TARGET_DOWN, f"the socket opens, and then: {why(error, seconds)}") from None
     finally:
         link.shutdown()  # type: ignore[no-untyped-call]  # websocket-client has no types
     if opcode == _CLOSE:
@@ -58,14 +58,3 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
 
 def _code(data: bytes) -> str:
     return str(int.from_bytes(data[:2], "big")) if len(data) > 1 else "without a code"
-
-
-def said_of(error: Exception) -> str:
-    """Say in plain words why there is no socket."""
-    if isinstance(error, TimeoutError) or "timed out" in str(error):
-        return f"nothing came within {KNOCK_SECONDS:.0f} s"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens there"
-    if isinstance(error, socket.gaierror):
-        return "the name of the host is not known"
-    return (str(error) or type(error).__name__).splitlines()[0][:200]

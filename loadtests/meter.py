@@ -24,6 +24,13 @@ _MS = 1000.0
 _WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
 
 
+class Failed(Exception):  # noqa: N818 - what happened, and no fault of ours
+    """Why something failed, in plain words: Locust tells failures apart by how they are written."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Fire(Protocol):
     """Locust's `events.request.fire`, as much as is used of it."""
 
@@ -99,8 +106,8 @@ class Notes(Protocol):
         """Note an error message from the bridge."""
         ...
 
-    def failed_at(self, name: str, why: Exception, seconds: float) -> None:
-        """Note something that failed."""
+    def failed_at(self, name: str, why: str, seconds: float) -> None:
+        """Note something that failed, and why in plain words."""
         ...
 
     def spoke(self, said: Spoken) -> None:
@@ -156,10 +163,10 @@ class Meter:
         self.counted("told_to_wait" if code.upper() in _WAITS else "errors")
         self._tell("error", code, None)
 
-    def failed_at(self, name: str, why: Exception, seconds: float) -> None:
+    def failed_at(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed, in the sums and on Locust's page."""
         self.counted(name)
-        self._tell("call", name, seconds * _MS, why)
+        self._tell("call", name, seconds * _MS, Failed(why))
 
     def spoke(self, said: Spoken) -> None:
         """Note what a call said, at its end."""
@@ -221,7 +228,7 @@ class Apart:
         """Note an error message from the bridge."""
         self.meter.complained(code)
 
-    def failed_at(self, name: str, why: Exception, seconds: float) -> None:
+    def failed_at(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed."""
         self.meter.failed_at(name, why, seconds)
 

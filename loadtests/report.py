@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from loadtests import problems
 from loadtests.budgets import Verdict, judge
 from loadtests.measured import metrics, series, tables
+from loadtests.plainly import REFUSED
 from reports.from_json import Kept
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 from reports.origin import now, stamp, version
@@ -29,8 +30,6 @@ TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
 LATE_MS = 20.0
 #: What failures said: so many of them are shown.
 _SHOWN = 3
-#: What websocket-client says of an answer that is no upgrade.
-_REFUSED = "Handshake status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _lacks_its_echo(gathering: Gathering) -> bool:
 
 
 def _unreached(gathering: Gathering) -> Finding:
-    refused = any(_REFUSED in words for words in gathering.failures)
+    refused = any(REFUSED in words for words in gathering.failures)
     return finding_of(problems.TARGET_REFUSED if refused else problems.TARGET_DOWN, "target", *_failures(gathering))
 
 

@@ -36,10 +36,6 @@ _MS = 1000.0
 Frame = str | bytes
 
 
-class CallFailed(Exception):  # noqa: N818 - what happened, and no fault of ours
-    """A call got a socket, and no session that it could use."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Talk:
     """One socket's worth of talk. Times `now` are seconds on one clock, `wall` is unix seconds."""
@@ -311,7 +307,7 @@ class Talk:
             self.has_failed, self._asked, self.is_ready = True, None, False
             self.notes.pulse.failed += 1
             since = self._first_asked if self._first_asked is not None else now
-            self.notes.failed_at("failed_calls", CallFailed(why), now - since)
+            self.notes.failed_at("failed_calls", why, now - since)
 
     def _turned(self) -> None:
         self.turns += 1

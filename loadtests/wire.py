@@ -23,6 +23,8 @@ import gevent.ssl
 import websocket
 from gevent.lock import Semaphore
 
+from loadtests.plainly import UpgradeRefused
+
 #: What ends a socket, whichever layer notices.
 BROKEN = (OSError, websocket.WebSocketException)
 _BINARY, _TEXT = 0x82, 0x81
@@ -86,7 +88,7 @@ class Wire:
             web.connect(address, header=list(headers), socket=stream, suppress_origin=True)
         except websocket.WebSocketBadStatusException as refusal:
             stream.close()
-            raise ConnectionError(f"HTTP {refusal.status_code}") from None
+            raise UpgradeRefused(refusal.status_code) from None
         except BaseException:
             stream.close()
             raise

@@ -6,6 +6,7 @@ import pytest
 
 from loadtests import problems
 from loadtests.accounting import SpeechAccount
+from loadtests.plainly import UpgradeRefused
 from loadtests.report import Ran, exit_code_of, make_report, without_run
 from reports import as_json
 from reports.from_json import read_report
@@ -57,7 +58,7 @@ def test_a_target_that_never_answered_is_no_verdict_on_it() -> None:
 
 def test_a_target_that_refuses_everybody_has_failed() -> None:
     gathering = gathered(wire(calls=2, failed_connects=9))
-    gathering.failed("failed_connects: Handshake status 401 Unauthorized", 9)
+    gathering.failed(f"failed_connects: {UpgradeRefused(401)}", 9)
     assert codes(Ran(gathering, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
 
 

@@ -1,0 +1,30 @@
+"""Why a call came to nothing, in plain words, the same from a knock and from a caller."""
+
+from __future__ import annotations
+
+import socket
+
+#: Begins what is said of a target that answers the upgrade with something else.
+REFUSED = "the answer to the upgrade is"
+_LONGEST = 200
+
+
+class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
+    """The target answered the upgrade with another status than 101."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"{REFUSED} {status}")
+        self.status = status
+
+
+def why(error: BaseException, patience: float) -> str:
+    """Say why there is no socket; `patience` is how many seconds were waited."""
+    if isinstance(error, UpgradeRefused):
+        return str(error)
+    if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):
+        return f"nothing came within {patience:.0f} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: nothing listens there"
+    if isinstance(error, socket.gaierror):
+        return "the name of the host is not known"
+    return (str(error) or type(error).__name__).splitlines()[0][:_LONGEST]

@@ -1,0 +1,31 @@
+"""Why there is no socket, in words that a person would use."""
+
+from __future__ import annotations
+
+import socket
+
+import gevent
+import pytest
+
+from loadtests.plainly import REFUSED, UpgradeRefused, why
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (UpgradeRefused(403), f"{REFUSED} 403"),
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused: nothing listens there"),
+        (socket.gaierror(-2, "Name or service not known"), "the name of the host is not known"),
+        (TimeoutError(), "nothing came within 5 s"),
+        (OSError("The read operation timed out"), "nothing came within 5 s"),
+        (gevent.Timeout(), "nothing came within 5 s"),
+        (OSError("first line\nsecond"), "first line"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_it_is_said_plainly(error: BaseException, words: str) -> None:
+    assert why(error, 5.0) == words
+
+
+def test_a_long_story_is_cut() -> None:
+    assert len(why(OSError("x" * 10_000), 5.0)) == 200
