@@ -9,10 +9,9 @@ caller that it dropped as much; what came twice is unexplained unless it had sai
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from loadtests.meter import Spoken
 from loadtests.names import FIRST_PHASE
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from loadtests.control import Control, Heard, Upstream
     from loadtests.figures import Figures
+    from loadtests.meter import Spoken
 
 #: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
 GONE_SECONDS = 6.0
@@ -39,6 +39,8 @@ class SpeechAccount:
     repeated_ms: float = 0
     """Came more than once, and the bridge had not said so."""
     reordered_ms: float = 0
+    turned_away_ms: float = 0
+    """Of callers of whom the simulator kept no account: it has room for so many."""
     worst: tuple[tuple[int, float], ...] = ()
     """The callers that lost most, and how much."""
 
@@ -55,12 +57,9 @@ class Mark:
 _NAMED = 5
 
 
-def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard]) -> SpeechAccount:
-    """Hold what was sent against what was heard.
-
-    A row of `spoken` is what `Spoken.row` gives.
-    """
-    said = [Spoken.of(row) for row in spoken]
+def account(spoken: Iterable[Spoken], heard: Mapping[int, Heard]) -> SpeechAccount:
+    """Hold what was sent against what was heard; each number stands in `spoken` once."""
+    said = list(spoken)
     lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
     found = [(heard[one.caller], one.resent_ms) for one in said if one.caller in heard]
     worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
@@ -77,7 +76,7 @@ def account(spoken: Iterable[Sequence[Any]], heard: Mapping[int, Heard]) -> Spee
 
 def _lost_ms(said: Spoken, heard: Heard | None) -> float:
     received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
-    return holes + (max(0.0, said.sent_ms - received - holes) if said.whole else 0.0)
+    return holes + max(0, said.sure_ms - received - holes)
 
 
 def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
@@ -100,7 +99,7 @@ def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mappi
 
 def settle(
     control: Control,
-    spoken: Iterable[Sequence[Any]],
+    spoken: Iterable[Spoken],
     figures: Figures,
     *,
     began: float,
@@ -117,7 +116,7 @@ def settle(
     need them are not measured. Gives the account of the speech. Raises ControlError.
     """
     seen = _when_quiet(control, live_before, sleep, clock)
-    speech = account(spoken, seen.heard)
+    speech = replace(account(spoken, seen.heard), turned_away_ms=seen.turned_away_ms)
     now = time.time() - began
     figures.count("lost_ms", speech.lost_ms, now)
     figures.count("reordered_ms", speech.reordered_ms, now)

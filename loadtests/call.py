@@ -64,6 +64,8 @@ class Call:
     """When it should begin, in `time.monotonic` seconds: its latency counts from there."""
     open_wire: Callable[..., Wire] = Wire.opened
     breath: float = BREATH_SECONDS
+    is_whole: bool = False
+    """Whether it ended in good order, so that all that was said must have arrived."""
     fate: Fate = Fate.DONE
     _wire: Wire | None = None
     _gone: Event = field(default_factory=Event)
@@ -71,6 +73,10 @@ class Call:
     _left_ready: bool = False
     """Whether there was a session when the goodbye began: then all that was said must have arrived."""
     _ended_well: bool = False
+    _began_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began_ms = self.talk.source.sent_ms
 
     def run(self, stop: Callable[[], bool]) -> Fate:
         """Call, talk until `stop` says so, and hang up. Killing the greenlet says goodbye; a second kill hangs up."""
@@ -205,6 +211,8 @@ class Call:
             talk.notes.counted("error_window_violations", violations)
         if talk.answers.given_up():
             talk.notes.counted("unanswered_turns" if self.fate is Fate.LOST else "unfinished_turns")
-        if talk.source.sent_ms:
-            whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
-            talk.notes.spoke(Spoken(talk.source.caller, talk.source.sent_ms, whole, talk.resent_ms, talk.dropped_ms))
+        self.is_whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
+        sent = talk.source.sent_ms
+        if sent > self._began_ms:
+            sure = sent if self.is_whole else self._began_ms
+            talk.notes.spoke(Spoken(talk.source.caller, sent, sure, talk.resent_ms, talk.dropped_ms))

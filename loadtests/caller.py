@@ -35,13 +35,15 @@ class Caller:
     behaviour: Behaviour
     notes: Notes
     numbers: Iterator[int]
-    """Numbers of calls: no other call of the run has one of them."""
+    """Numbers for his audio: nobody else in the run has one of them. A call that ended in good order is followed by one
+    that goes on with its number, so that the far end, which keeps an account for each, keeps few in a long run."""
     clock: Callable[[], float]
     sleep: Callable[[float], object]
     chance: Random = field(default_factory=Random)
     make_call: Callable[[Where, Talk, float], Call] = Call
     call: Call | None = None
     """The one that runs."""
+    _source: TracerSource | None = None
 
     def live(self, stop: Callable[[], bool]) -> None:
         """Call until told to end. Killing the greenlet ends the call that runs, as `Call.run` says."""
@@ -66,19 +68,19 @@ class Caller:
             self.call.cut()
 
     def _run(self, talk: Talk, due: float, stop: Callable[[], bool]) -> Fate:
-        self.call = self.make_call(self.where, talk, due)
+        call = self.call = self.make_call(self.where, talk, due)
         try:
-            return self.call.run(stop)
+            return call.run(stop)
         finally:
-            self.call = None
+            self.call, self._source = None, talk.source if call.is_whole else None
 
     def _talk(self, pace: Pace, waits: Waits, lost_at: float | None) -> Talk:
-        number = next(self.numbers)
+        source = self._source or TracerSource(next(self.numbers))
         return Talk(
             behaviour=self.behaviour,
             line=line_for(self.behaviour),
-            source=TracerSource(number),
-            echo=Echo(number) if self.behaviour.echo else None,
+            source=source,
+            echo=Echo(source.caller) if self.behaviour.echo else None,
             pace=pace,
             notes=self.notes,
             waits=waits,

@@ -51,7 +51,7 @@ def _settle(gathering: Gathering, control: Control, marks: Sequence[Mark], live_
     try:
         gathering.speech = settle(
             control,
-            gathering.spoken,
+            gathering.spoken.values(),
             gathering.figures,
             began=gathering.began,
             marks=marks,
@@ -61,6 +61,11 @@ def _settle(gathering: Gathering, control: Control, marks: Sequence[Mark], live_
         )
     except ControlError as error:
         gathering.troubles.append(str(error))
+        return
+    if gathering.speech.turned_away_ms:
+        gathering.troubles.append(
+            "more callers than the simulator keeps accounts of: some speech that arrived counts as lost"
+        )
 
 
 def _ask_resources(gathering: Gathering, home: Home) -> None:

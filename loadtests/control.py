@@ -35,6 +35,7 @@ class _Answer(msgspec.Struct, frozen=True):
     now: float
     live: int
     dials: list[tuple[float, int]]
+    turned_away_ms: float
     tracer: dict[str, dict[str, Heard]]
 
 
@@ -48,6 +49,8 @@ class Upstream:
     """How many sockets were asked for, by the tenth of a second; times are this machine's unix seconds."""
     heard: Mapping[int, Heard]
     """By caller."""
+    turned_away_ms: float = 0.0
+    """Speech of more callers than it keeps accounts of."""
 
 
 class Control:
@@ -84,7 +87,8 @@ class Control:
             for caller, found in callers.items():
                 known = heard.get(int(caller))
                 heard[int(caller)] = found if known is None else _both(known, found)
-        return Upstream(live=answer.live, dials=tuple((at - ahead, count) for at, count in answer.dials), heard=heard)
+        dials = tuple((at - ahead, count) for at, count in answer.dials)
+        return Upstream(live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms)
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests.figures import Figures
 from loadtests.guard import Pulse
+from loadtests.meter import Spoken
 from loadtests.names import FIRST_PHASE, MEASURES, Kind
 from loadtests.scenarios import MEASURED_BY, Deploy, SetFaults
 from reports.model import Moment
@@ -45,9 +46,8 @@ class Gathering:
     plan: Plan
     began: float
     figures: Figures = field(default_factory=Figures)
-    spoken: list[list[Any]] = field(default_factory=list)
-    """A row a call, for the account of speech; 500,000 of them take some 100 MiB, which is 14 h of calls a tenth of a
-    second apart."""
+    spoken: dict[int, Spoken] = field(default_factory=dict)
+    """By the number in the audio, for the account of speech: as many as there are callers, and calls that were cut."""
     pulse: Pulse = field(default_factory=Pulse)
     callers: list[tuple[float, float]] = field(default_factory=list)
     """How many there were, second by second."""
@@ -65,7 +65,9 @@ class Gathering:
     def take(self, wire: Mapping[str, Any], at: float) -> None:
         """Take what a process measured since its last time."""
         self.figures.merge(dict(wire["figures"]))
-        self.spoken.extend(wire["spoken"])
+        for said in map(Spoken.of, wire["spoken"]):
+            before = self.spoken.get(said.caller)
+            self.spoken[said.caller] = said if before is None else before.and_then(said)
         self.pulse.note(at, ready=wire["pulse"]["ready"], failed=wire["pulse"]["failed"])
 
     def second(self, at: float, callers: int, *, meant: bool = False) -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,17 +125,19 @@ class LocustRun:
     def wait(self, every: Callable[[], None], longest: float) -> int:
         """Answer it, and do something now and then, until it ends; gives its exit code. Ctrl-C ends it in good order.
 
-        One that is not done after `longest` seconds is told to end.
+        One that is not done after `longest` seconds is told to end, and killed where it does not.
         """
-        waited = 0.0
+        until = time.monotonic() + longest
         while self.process.poll() is None:
             try:
                 self._look()
                 every()
             except KeyboardInterrupt:
                 self._end()
-            waited += _LOOK_SECONDS
-            if waited > longest:
+            late = time.monotonic() - until
+            if late > _END_SECONDS:
+                self.kill()
+            elif late > 0 and not self.interrupted:
                 self._end()
         self.away.wire.close()
         return self.process.returncode

@@ -41,12 +41,14 @@ class Fire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What one call said, for the account of all speech."""
+    """What one call said, or several with one number, for the account of all speech."""
 
     caller: int
+    """The number in his audio. Calls that end in good order are followed by one that goes on with it."""
     sent_ms: int
-    whole: bool
-    """Whether all of it must have arrived; a call that was cut in the middle may lose its end, and nothing before."""
+    """All that was said with this number until now."""
+    sure_ms: int
+    """So much of it must have arrived; a call that was cut in the middle may lose its end, and nothing before."""
     resent_ms: float = 0.0
     """How much the bridge said it sent again."""
     dropped_ms: float = 0.0
@@ -55,12 +57,22 @@ class Spoken:
     @property
     def row(self) -> list[Any]:
         """Give it in plain values, to be sent to the master."""
-        return [self.caller, self.sent_ms, self.whole, self.resent_ms, self.dropped_ms]
+        return [self.caller, self.sent_ms, self.sure_ms, self.resent_ms, self.dropped_ms]
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
         """Read such a row."""
-        return cls(int(row[0]), int(row[1]), bool(row[2]), float(row[3]), float(row[4]))
+        return cls(int(row[0]), int(row[1]), int(row[2]), float(row[3]), float(row[4]))
+
+    def and_then(self, later: Spoken) -> Spoken:
+        """Put together what was said with one number in two calls, one behind the other."""
+        return Spoken(
+            self.caller,
+            max(self.sent_ms, later.sent_ms),
+            max(self.sure_ms, later.sure_ms),
+            self.resent_ms + later.resent_ms,
+            self.dropped_ms + later.dropped_ms,
+        )
 
 
 @dataclass(slots=True)

@@ -127,6 +127,7 @@ class Control:
             "now": self._simulator.settings.unix_time(),
             "live": len(self._simulator.live),
             "dials": arrivals.dials,
+            "turned_away_ms": sum(account.turned_away_ms for account in arrivals.tracers.values()),
             "tracer": {key: _told(account) for key, account in arrivals.tracers.items()},
         }
         return json_response(200, body)

@@ -16,8 +16,8 @@ def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0
     return Heard(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
 
 
-def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, dropped: float = 0) -> list[object]:
-    return Spoken(caller, sent, whole, resent, dropped).row
+def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, dropped: float = 0) -> Spoken:
+    return Spoken(caller, sent, sent if whole else 0, resent, dropped)
 
 
 def test_speech_that_arrived_whole_is_no_loss() -> None:
@@ -49,11 +49,18 @@ def test_speech_that_arrived_whole_is_no_loss() -> None:
     ],
 )
 def test_what_is_missing_is_lost_unless_the_call_was_cut_behind_it(
-    said: list[object], found: Heard | None, lost: float
+    said: Spoken, found: Heard | None, lost: float
 ) -> None:
     speech = account([said], {} if found is None else {1: found})
     assert speech.lost_ms == lost
     assert speech.worst == (((1, lost),) if lost else ())
+
+
+def test_the_end_of_a_good_call_must_have_arrived_though_one_behind_it_was_cut() -> None:
+    both = Spoken(1, 1000, 1000).and_then(Spoken(1, 1600, 1000, resent_ms=40, dropped_ms=20))
+    assert both == Spoken(1, 1600, 1000, 40, 20)
+    assert account([both], {1: heard(1000)}).lost_ms == 0
+    assert account([both], {1: heard(900)}).lost_ms == 100
 
 
 def test_what_the_bridge_told_its_caller_that_it_drops_is_not_lost_in_silence() -> None:
@@ -99,15 +106,18 @@ class FakeControl:
     live: int
     asked: int = 0
     heard: dict[int, Heard] = field(default_factory=dict)
+    turned_away_ms: float = 0
 
     def look(self) -> Upstream:
         self.asked += 1
         live, self.live = self.live, max(0, self.live - 1)
-        return Upstream(live=live, dials=((100.0, 3), (105.0, 2)), heard=self.heard)
+        dials = ((100.0, 3), (105.0, 2))
+        return Upstream(live=live, dials=dials, heard=self.heard, turned_away_ms=self.turned_away_ms)
 
 
 def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None:
     control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), Figures(), list[float]()
+    control.turned_away_ms = 60
     speech = settle(
         control,  # type: ignore[arg-type]  # as much of one as is used
         [row(1, 100)],
@@ -119,7 +129,7 @@ def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None
     )
     assert control.asked == 3
     assert slept == [0.2, 0.2]
-    assert speech.lost_ms == 20
+    assert (speech.lost_ms, speech.turned_away_ms) == (20, 60)
     totals = {
         name: figures.total(name) for name in ("lost_ms", "repeated_ms", "reordered_ms", "sessions_left", "dials")
     }

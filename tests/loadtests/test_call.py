@@ -88,7 +88,7 @@ def test_a_good_call_says_all_it_says_it_said_and_ends_in_good_order() -> None:
     fate, meter, (guest,), _ = lived(good, 0.4)
     assert fate is Fate.DONE
     (spoken,) = meter.spoken
-    assert spoken.whole
+    assert spoken.sure_ms == spoken.sent_ms
     assert spoken.sent_ms == pytest.approx(400, abs=100)
     assert heard(guest).received_ms == spoken.sent_ms
     assert heard(guest).clean
@@ -115,7 +115,7 @@ def test_a_caller_is_silent_for_a_breath_before_he_says_goodbye() -> None:
     assert guest.types()[-1] == "end_session"
     *_, last_word, goodbye = guest.heard_at
     assert 0.45 < goodbye - last_word < 1
-    assert meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == meter.spoken[0].sent_ms
 
 
 def test_who_loses_his_session_in_that_breath_is_owed_no_account_of_the_end() -> None:
@@ -128,7 +128,7 @@ def test_who_loses_his_session_in_that_breath_is_owed_no_account_of_the_end() ->
             guest.hear()
 
     meter, _ = stopped_after(0.1, loses, breath=0.5)
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
 
 
 def test_what_the_bridge_said_it_dropped_is_told_with_what_was_said() -> None:
@@ -162,7 +162,7 @@ def test_a_killed_call_says_goodbye_too() -> None:
         greenlet.kill(timeout=1)
         (guest,) = running.guests
         assert guest.types()[-1] == "end_session"
-    assert meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == meter.spoken[0].sent_ms
     assert "unclean_ends" not in counts(meter)
 
 
@@ -181,7 +181,7 @@ def test_a_bridge_that_says_no_goodbye_is_left_all_the_same_and_that_is_counted(
         gevent.sleep(0.05)
         greenlet.kill(timeout=1)  # the second kill does not wait
         assert greenlet.ready()
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
 
 
 def test_what_was_said_without_a_session_need_not_arrive() -> None:
@@ -193,7 +193,7 @@ def test_what_was_said_without_a_session_need_not_arrive() -> None:
 
     fate, meter, _, _ = lived(never_ready, behaviour=Behaviour(speaks_before_ready=True))
     assert fate is Fate.DONE
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
 
 
 def after_ready(*last: Callable[[Guest], None]) -> Callable[[Guest], None]:
@@ -230,7 +230,7 @@ def test_a_call_that_the_bridge_ends_is_lost_and_its_end_is_judged(
     assert fate is Fate.LOST
     assert call.talk.lost_at is not None
     assert counts(meter) == {"calls": 1, "connect": 1, "ready": 1, **counted}
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
 
 
 def test_an_early_error_right_before_a_close_is_excused_and_another_is_not() -> None:
@@ -260,7 +260,7 @@ def test_a_call_that_is_cut_ends_at_once_and_nobody_is_blamed() -> None:
         assert greenlet.get(timeout=1) is Fate.CUT
         assert running.guests[0].closed_with is None
     assert call.talk.lost_at is not None
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
     assert "endings_without_error" not in counts(meter)
 
 
@@ -349,7 +349,7 @@ def test_a_goodbye_that_only_closes_the_socket_is_unclean() -> None:
     fate, meter, _, _ = lived(curt)
     assert fate is Fate.DONE
     assert counts(meter)["unclean_ends"] == 1
-    assert not meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == 0
 
 
 def test_the_native_door_gets_base64_and_no_goodbye_but_the_close() -> None:
@@ -365,4 +365,4 @@ def test_the_native_door_gets_base64_and_no_goodbye_but_the_close() -> None:
     assert guest.path.startswith("/v1/realtime?model=")
     assert set(guest.types()) == {"session.update", "input_audio_buffer.append"}
     assert guest.closed_with == 1000
-    assert meter.spoken[0].whole
+    assert meter.spoken[0].sure_ms == meter.spoken[0].sent_ms

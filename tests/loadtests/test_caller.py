@@ -33,6 +33,8 @@ class Life:
     talks: list[Talk] = field(default_factory=list)
     dues: list[float] = field(default_factory=list)
     begun: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    """The number in each call's audio."""
     losses: list[float | None] = field(default_factory=list)
     """Since when each call was missing, as it began."""
 
@@ -59,6 +61,7 @@ class Life:
         self.talks.append(talk)
         self.dues.append(due)
         self.losses.append(talk.lost_at)
+        self.numbers.append(talk.source.caller)
         return FakeCall(self, talk, len(self.talks) - 1)
 
 
@@ -67,6 +70,7 @@ class FakeCall:
     life: Life
     talk: Talk
     which: int
+    is_whole: bool = False
 
     def run(self, _: Callable[[], bool]) -> Fate:
         life = self.life
@@ -78,7 +82,15 @@ class FakeCall:
         life.now += seconds
         if fate in (Fate.LOST, Fate.CUT):
             self.talk.broke(life.now)
+        self.is_whole = fate is Fate.DONE
         return fate
+
+
+def test_a_call_behind_one_that_ended_well_goes_on_with_its_number_and_one_behind_a_loss_does_not() -> None:
+    life = Life([(1.0, Fate.DONE), (1.0, Fate.DONE), (1.0, Fate.CUT), (1.0, Fate.DONE)])
+    life.live()
+    assert life.numbers == [1, 1, 1, 2, 2]
+    assert life.talks[0].source is life.talks[2].source
 
 
 def test_each_caller_begins_at_a_moment_of_its_own_and_counts_from_there() -> None:
@@ -88,11 +100,10 @@ def test_each_caller_begins_at_a_moment_of_its_own_and_counts_from_there() -> No
     assert life.begun[0] == pytest.approx(life.dues[0])
 
 
-def test_calls_that_are_done_follow_one_another_at_once_and_have_numbers_of_their_own() -> None:
+def test_calls_that_are_done_follow_one_another_at_once() -> None:
     life = Life([(10, Fate.DONE)] * 3, Behaviour(spread_ms=0))
     life.live(until=30)
     assert life.begun == [0, 10, 20]
-    assert [talk.source.caller for talk in life.talks] == [1, 2, 3]
     assert life.losses == [None, None, None]
 
 

@@ -94,6 +94,20 @@ def test_ctrl_c_is_handed_on_once_and_it_may_end_in_good_order(tmp_path: Path) -
     assert run.interrupted
 
 
+def test_one_that_tells_a_lot_is_given_its_whole_time(tmp_path: Path) -> None:
+    program = "for at in range(150):\n    home.tell({'at': at})\n    time.sleep(0.01)\nsys.exit(7)"
+    heard: list[Any] = []
+    assert started(program, tmp_path, heard).wait(lambda: None, longest=20) == 7
+    assert len(heard) == 150
+
+
+def test_one_that_takes_too_long_is_told_to_end(tmp_path: Path) -> None:
+    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\nhome.tell({})\ntime.sleep(60)"
+    run = started(program, tmp_path, [])
+    assert run.wait(lambda: None, longest=1) == 9
+    assert run.interrupted
+
+
 def test_one_that_does_not_end_is_killed_with_all_it_forked(tmp_path: Path) -> None:
     program = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\npid = os.fork()\nhome.tell({'pid': pid})\ntime.sleep(60)"
     heard: list[Any] = []

@@ -96,10 +96,10 @@ def test_however_scattered_lateness_is_a_second_of_it_is_few_numbers() -> None:
 def test_taking_gives_everything_once_and_the_next_piece_begins_with_nothing() -> None:
     meter, _, _ = meter_of()
     meter.sent_chunk(20, 0.0, 100.0)
-    meter.spoke(Spoken(7, 20, whole=True, resent_ms=40.0, dropped_ms=60.0))
+    meter.spoke(Spoken(7, 20, 20, resent_ms=40.0, dropped_ms=60.0))
     meter.pulse.ready += 2
     wire = json.loads(json.dumps(meter.take()))
-    assert [Spoken.of(row) for row in wire["spoken"]] == [Spoken(7, 20, whole=True, resent_ms=40.0, dropped_ms=60.0)]
+    assert [Spoken.of(row) for row in wire["spoken"]] == [Spoken(7, 20, 20, resent_ms=40.0, dropped_ms=60.0)]
     assert wire["pulse"] == {"ready": 2, "failed": 0}
     master = Figures()
     master.merge(wire["figures"])
@@ -117,7 +117,7 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
     apart.counted("turns")
     apart.complained("SLOW_CONSUMER")
     apart.failed_at("failed_calls", "no session", 1.0)
-    apart.spoke(Spoken(1, 20, whole=True))
+    apart.spoke(Spoken(1, 20, 20))
     apart.pulse.failed += 1
     wire = meter.take()
     assert wire["pulse"]["failed"] == 1

@@ -133,6 +133,7 @@ async def test_a_load_run_is_summed_up_without_its_sessions(simulator: Running) 
     assert "sessions" not in body
     await call(simulator, "POST", "/_sim/reset")
     assert (await call(simulator, "GET", "/_sim/account")).json()["dials"] == []
+    assert (await call(simulator, "GET", "/_sim/account")).json()["turned_away_ms"] == 0
 
 
 async def test_scenarios_are_listed(simulator: Running) -> None:
