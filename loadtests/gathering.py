@@ -114,5 +114,4 @@ class Gathering:
             "errors": figures.total("errors") or 0,
             "failed": (figures.total("failed_calls") or 0) + (figures.total("failed_connects") or 0),
             "dropped_ms": figures.total("dropped_ms") or 0,
-            "act": self.moments[-1].what if self.moments else "",
         }

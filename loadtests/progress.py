@@ -1,4 +1,4 @@
-"""A run while it runs, on one line of the terminal: callers, latencies, what went wrong, and what is done to them.
+"""A run while it runs, on two lines of the terminal: how far it is and what is done to it; what is measured of it.
 
 Only on stderr, only where that is a terminal; elsewhere nothing is written.
 """
@@ -31,16 +31,27 @@ def line(told: Mapping[str, Any]) -> str:
     """Write what a run told of itself; anything that it did not measure yet is `-`."""
     if "doing" in told:
         return str(told["doing"])
-    parts = [
-        f"{told['at']:.0f} of {told['seconds']:.0f} s",
+    far = [
+        f"{bar(told['at'] / max(told['seconds'], 1))} {told['at']:.0f} of {told['seconds']:.0f} s",
         f"{told['callers']} of {told['users']} callers",
+        *([told["act"]] if told.get("act") else []),
+    ]
+    measured = [
         f"ready p99 {_ms(told['ready_ms'])}",
         f"first audio p99 {_ms(told['first_audio_ms'])}",
         f"{told['turns']:.0f} turns",
         *(f"{told[key]:.0f} {word}" for key, word in _TROUBLES if told[key]),
-        *([told["act"]] if told["act"] else []),
     ]
-    return "   ".join(parts)
+    return f"{'   '.join(far)}\n  {'   '.join(measured)}"
+
+
+def bar(share: float) -> str:
+    """Draw how much is done."""
+    full = round(min(max(share, 0.0), 1.0) * _BAR)
+    return f"{'━' * full}{'╌' * (_BAR - full)}"
+
+
+_BAR = 12
 
 
 _TROUBLES = (("errors", "errors"), ("failed", "failed calls"), ("dropped_ms", "ms dropped"))
