@@ -20,8 +20,8 @@ Point = tuple[float, float]
 
 #: In units of the picture, which is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
-#: A unit of at most so many characters stands at the axis too.
-_TERSE = 8
+#: A unit of at most so many characters stands at the axis too; side by side only the shortest have room.
+_TERSE, _SHORT = 8, 2
 #: More dots than this on one line are a smear.
 _DOTS = 60
 #: The words of marks: how wide a character is at the most, how high a line, and how far they may go to the right.
@@ -110,7 +110,8 @@ class Picture:
         # It adds a finder of its own, of which Python 3.11 warns at every import that fails. What else came with it
         # stays: a backport of importlib.metadata puts its finder in the place of Python's.
         sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("pygal")]
-        across, unit = (f" {text}" if len(text) <= _TERSE else "" for text in (self.across, self.unit))
+        across = f" {self.across}" if len(self.across) <= _SHORT else ""
+        unit = f" {self.unit}" if len(self.unit) <= _TERSE else ""
         return pygal.XY(
             width=_WIDTH,
             height=_HEIGHT + above - _MARGIN,

@@ -129,8 +129,9 @@ def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch())
         Line(said(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
         for one, found in zip(some.shown, points, strict=True)
     ]
+    over = "" if leads.across == "s" else f", by {leads.across}"
     return Plot(
-        name=said(leads.plot or leads.name, limits.short),
+        name=said(f"{leads.plot or leads.name}{over}", limits.short),
         timeline=said(leads.timeline, limits.short),
         unit=unit,
         lines=tuple(lines),

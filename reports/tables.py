@@ -32,7 +32,9 @@ def drawn(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
     first = max(columns(text) for text in [heading, *names])
     figures = [_column(table, rows, number) for number in range(len(table.columns))]
     yield Text(cut(plain(table.name), width), style="bold")
-    for block in _blocks(figures, width - len(_INDENT) - first):
+    for nth, block in enumerate(_blocks(figures, width - len(_INDENT) - first)):
+        if nth:
+            yield Text()
         headings = [column.heading for column in block]
         for line in range(max(map(len, headings), default=1)):
             left = heading if line == 0 else ""

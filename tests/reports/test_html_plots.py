@@ -133,7 +133,7 @@ def test_sessions_and_plots_over_something_else_have_no_marks() -> None:
     assert words(found) == []
     across = [replace(one, across="callers") for one in together("p50")]
     (found,) = plots(across, [load((2, "storm", ""))], WIDE).shown
-    assert words(found) == []
+    assert (words(found), found.name) == ([], "audio, by callers")
 
 
 def test_what_is_no_number_is_left_out() -> None:
