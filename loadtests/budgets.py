@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from loadtests.names import MEASURES, Kind
+from loadtests.names import LEAST_US, MEASURES, Kind
+from reports.figures import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,9 +88,10 @@ class Judged:
             return "never happened"
         if self.budget.how == "rate":
             return f"{self.measured:.3g} a second"
-        if MEASURES[self.budget.name].kind is Kind.DURATION and self.budget.how != "count":
-            return f"{self.measured:.0f} ms" if self.measured >= 10 else f"{self.measured:.2f} ms"  # noqa: PLR2004 - readable
-        return f"{self.measured:.0f} ms" if self.budget.name.endswith("_ms") else f"{self.measured:g}"
+        is_time = MEASURES[self.budget.name].kind is Kind.DURATION and self.budget.how != "count"
+        if is_time or self.budget.name.endswith("_ms"):
+            return duration(self.measured / _MS_PER_S)
+        return f"{self.measured:.1f} MB" if self.budget.name.endswith("_mb") else f"{self.measured:g}"
 
 
 def parse_budget(text: str) -> Budget:
@@ -134,13 +136,15 @@ def _measured(budget: Budget, figures: Figures, seconds: float) -> float | None:
         return None
     percentile = _PERCENTILE.fullmatch(budget.how)
     if percentile is not None:
-        return float(histogram.get_value_at_percentile(float(percentile[1]))) / _US_PER_MS
-    us: Mapping[str, Callable[[], float]] = {
+        us = float(histogram.get_value_at_percentile(float(percentile[1])))
+        return us / _US_PER_MS if us > LEAST_US else 0.0
+    of: Mapping[str, Callable[[], float]] = {
         "max": histogram.get_max_value,
         "min": histogram.get_min_value,
         "mean": histogram.get_mean_value,
     }
-    return us[budget.how]() / _US_PER_MS
+    us = of[budget.how]()
+    return us / _US_PER_MS if us > LEAST_US else 0.0
 
 
 def _check_how(text: str, name: str, how: str) -> None:

@@ -15,7 +15,7 @@ from loadtests import problems
 from loadtests.knee import Try, findings_of, series_of, table_of
 from loadtests.plan import PlanError, make_plan
 from loadtests.report import described, finding_of, without_run
-from loadtests.run import Ground, Request, check, ground, one_run
+from loadtests.run import Ground, Request, check, ground, of_own_stack, one_run
 from loadtests.search import Search, Stage
 from loadtests.stack import StackError
 from reports.from_json import Kept
@@ -70,7 +70,8 @@ def find(
     try:
         with ground(request) as on:
             tries.plan = make_plan(on.wish, environment)
-            return searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
+            kept = searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
+            return kept if on.stack is None else of_own_stack(kept)
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ Exit codes: 0 every budget kept, 1 one was not or the target refused, 2 wrong us
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from errno import ENOSPC
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -130,7 +131,7 @@ def run_(**said: Any) -> None:
 
     request = _request(said, said["scenario"], said["users"])
     if said["worker"]:
-        work(request.spread, os.environ)
+        work(request, os.environ)
     with _files(said["reports"]) as write_reports, live(os.environ) as hears:
         kept = run(request, os.environ, hears)
         kept = write_reports(kept)
@@ -240,6 +241,7 @@ def _run(words: Sequence[str]) -> int:
     from reports.output import CannotShowError, cannot_show, silence
 
     tool = _tool(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a pipeline that gives up wants the report as well
     try:
         code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
     except CannotShowError:
@@ -260,15 +262,16 @@ def _run(words: Sequence[str]) -> int:
 
 def _explained(tool: str, error: Exception) -> Any:
     """Tell wrong usage from a mistake of ours."""
+    from reports.complaints import Complaint
+
+    if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
+        fix = "pip install 'sherpa-realtime[load]', or '.[load]' in a checkout"
+        return Complaint(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
     from loadtests.plan import PlanError
     from loadtests.written import ReportsError
-    from reports.complaints import Complaint
 
     if isinstance(error, PlanError | ReportsError):
         return _usage(tool, str(error))
-    if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
-        fix = "pip install 'sherpa-realtime[load]'"
-        return Complaint(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"it broke, which says nothing about the target: {type(error).__name__}: {line}"
     return Complaint(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from loadtests.control import ControlError
 from loadtests.home import RESOURCES, HomeError
 from loadtests.report import Ran, exit_code_of, make_report
 from loadtests.resources import note_resources
-from reports import as_json
+from reports import as_json, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +35,22 @@ def conclude(
     path: str | None,
     seconds: float,
 ) -> int:
-    """Account, judge and write; gives the exit code. A report that cannot be written is told on stderr by Locust."""
+    """Account, judge, write and, where no command does it, show; gives the exit code.
+
+    A report that cannot be written is told on stderr by Locust.
+    """
     gathering.finish(seconds)
     if control is not None:
         _settle(gathering, control, marks, live_before)
+        _leave_well(gathering, control)
     if home is not None:
         _ask_resources(gathering, home)
     report = make_report(Ran(gathering=gathering, seconds=seconds))
     code = exit_code_of(gathering, report)
     if path is not None:
         Path(path).write_text(as_json.render(report, code), encoding="utf-8")
+    if home is None:  # nobody else shows it
+        sys.stdout.write(f"\n{terminal.render(report, code)}")
     return code
 
 
@@ -66,6 +73,15 @@ def _settle(gathering: Gathering, control: Control, marks: Sequence[Mark], live_
         gathering.troubles.append(
             "more callers than the simulator keeps accounts of: some speech that arrived counts as lost"
         )
+
+
+def _leave_well(gathering: Gathering, control: Control) -> None:
+    """Let the service be as it was, whatever was done to it: also where a run ended in the middle of an outage."""
+    try:
+        control.restore()
+    except ControlError as error:
+        if not gathering.troubles:  # else that it cannot be asked was told
+            gathering.troubles.append(str(error))
 
 
 def _ask_resources(gathering: Gathering, home: Home) -> None:

@@ -70,6 +70,10 @@ class Control:
         """Let sessions that begin from now on have these faults."""
         self._ask("/scenario", {"faults": faults})
 
+    def restore(self) -> None:
+        """Let the service behave again as it did when the simulator was started."""
+        self._ask("/scenario", {"scenario": ""})
+
     def cut(self, how: str) -> int:
         """End every session now; says how many that were."""
         return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])

@@ -93,6 +93,8 @@ class RunStage:
     """Locust's runner: the master's, or the only one."""
     meter: Meter
     control: Control | None = None
+    service: tuple[str, ...] = ()
+    """Faults that the service has from beginning to end."""
     deploy_command: tuple[str, ...] = ()
 
     def begin(self, phase: str) -> None:
@@ -104,7 +106,7 @@ class RunStage:
         """Do it."""
         match deed:
             case SetFaults(faults):
-                self._simulator().set_faults(faults)
+                self._simulator().set_faults((*self.service, *faults))
             case CutUpstream(how):
                 self._simulator().cut(how)
             case CutClients():

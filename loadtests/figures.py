@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.names import FIRST_PHASE, PEAKS
+from loadtests.names import FIRST_PHASE, LEAST_US, PEAKS
 
-#: Histograms count microseconds from one, which stands for nothing, to an hour: three digits for totals, two for the
-#: plot of a second.
-LEAST_US, _MOST = 1, 3_600_000_000
+#: Histograms count microseconds, to an hour: three digits for totals, two for the plot of a second.
+_MOST = 3_600_000_000
 _DIGITS, _PLOT_DIGITS = 3, 2
 #: Workers report every three seconds; what is older than this is complete.
 _SETTLED_SECONDS: Final = 15

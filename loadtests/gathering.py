@@ -54,6 +54,10 @@ class Gathering:
     moments: list[Moment] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     """What the attempts that failed said."""
+    complaints: Counter[str] = field(default_factory=Counter)
+    """The codes of error messages."""
+    begun: frozenset[str] = frozenset({FIRST_PHASE})
+    """The phases that it came to."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done or asked, in plain words."""
     speech: SpeechAccount | None = None
@@ -90,6 +94,11 @@ class Gathering:
         """Note what failures said."""
         if words in self.failures or len(self.failures) < _KINDS:
             self.failures[words] = count
+
+    def complained(self, code: str, count: int) -> None:
+        """Note how often an error message had this code."""
+        if code in self.complaints or len(self.complaints) < _KINDS:
+            self.complaints[code] = count
 
     def finish(self, at: float) -> None:
         """Count what callers would have counted and never did as none of it, in every phase: that was looked at."""

@@ -25,7 +25,7 @@ from loadtests.conclusion import conclude
 from loadtests.director import Director, take_part
 from loadtests.gathering import Gathering, fails_on_purpose
 from loadtests.home import Home
-from loadtests.meter import Apart, Meter
+from loadtests.meter import COMPLAINT, Apart, Meter
 from loadtests.names import FIRST_PHASE
 from loadtests.options import add_options, wish_of
 from loadtests.plan import Plan, PlanError, make_plan, turns_of
@@ -145,7 +145,7 @@ class Part:
 
     def _lead(self, plan: Plan) -> None:
         gathering = self.gathering = Gathering(plan=plan, began=time.time())
-        self.control, self.live_before = opened_control(plan.control, gathering.troubles)
+        self.control, self.live_before = opened_control(plan, gathering.troubles)
         stage = stage_of(self.runner, self.meter, self.control, plan)
         self.director = Director(plan.scenario.acts, plan.seconds, stage)
         self._greenlets = [gevent.spawn(self.director.run), gevent.spawn(self._watch)]
@@ -267,10 +267,13 @@ class Part:
                 self._concluded = True
 
     def _judge(self, gathering: Gathering) -> None:
-        errors = self.environment.stats.errors.values()
-        for error in errors:
+        for error in self.environment.stats.errors.values():
             gathering.failed(f"{error.name}: {error.error}", error.occurrences)
+        for (name, kind), entry in self.environment.stats.entries.items():
+            if kind == COMPLAINT:
+                gathering.complained(name, entry.num_requests)
         marks: list[Mark] = self.director.marks if self.director is not None else []
+        gathering.begun = frozenset((FIRST_PHASE, *(mark.phase for mark in marks)))
         if self.director is not None:
             gathering.moments += self.director.moments
             gathering.troubles += self.director.troubles

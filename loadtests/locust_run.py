@@ -31,6 +31,8 @@ LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 #: After being told to end: callers hang up, speech is accounted for, and some.
 _END_SECONDS = 40.0
 _LOOK_SECONDS = 0.25
+#: Where a master listens, by default.
+DEFAULT_PORT = 5557
 #: How long the master waits for its workers to come.
 WORKERS_WAIT_SECONDS = 60
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.figures import LEAST_US, PLOTTED
-from loadtests.names import FIRST_PHASE, MEASURES, Kind
+from loadtests.figures import PLOTTED
+from loadtests.names import FIRST_PHASE, LEAST_US, MEASURES, Kind
 from reports.model import Metric, Row, Series, Table
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ _SHOWN = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (100.0, "max"))
 #: Durations that are worth a plot, and sums.
 _PLOTTED_DURATIONS = ("first_audio", "reconnect", "ready", "turn", "pace_lag")
 _PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "failed_calls", "dials")
+#: Where a second's figures stand on the time axis: in its middle, so that nothing seems to come before its cause.
+_MIDDLE = 0.5
 #: All metrics of a load test begin so.
 METRIC = "load"
 #: A figure whose name would read as if more of it were better.
@@ -104,13 +106,13 @@ def _series(gathering: Gathering, timeline: str) -> Iterator[Series]:
     for name in _PLOTTED_DURATIONS:
         seconds = figures.by_second(name)
         for number, percentile in enumerate(PLOTTED):
-            points = tuple((float(at), second.percentiles[number]) for at, second in seconds.items())
+            points = tuple((at + _MIDDLE, second.percentiles[number]) for at, second in seconds.items())
             said = f"{_said(name)}, p{percentile:g}"
-            yield Series(name=said, unit="ms", timeline=timeline, points=points, plot=_said(name))
+            yield Series(name=said, unit="ms", timeline=timeline, points=points, plot=_said(name), every=1.0)
     for name in _PLOTTED_COUNTS:
         counted = figures.counts_by_second(name)
         last = max(counted, default=0), *(int(at) for at, _ in gathering.callers[-1:])
-        points = tuple((float(at), counted.get(at, 0.0)) for at in range(max(last) + 1))
+        points = tuple((at + _MIDDLE, counted.get(at, 0.0)) for at in range(max(last) + 1))
         unit = "ms" if name.endswith("_ms") else "a second"
         if any(counted.values()):
             yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=points)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _STEPS_PER_SECOND = 10_000
 _COARSE_FROM, _COARSE = 200, 20
 _MS = 1000.0
+#: What Locust's statistics call an error message, by its code. The target chooses that: so much of it, and so many.
+COMPLAINT, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
 
 #: Client protocol, "Errors": nothing went wrong with what was sent, and it need not be sent again.
 _WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
@@ -139,6 +141,7 @@ class Meter:
     """When the run began; by default, when this was made."""
     pulse: Pulse = field(default_factory=Pulse)
     _chunks: Chunks | None = None
+    _codes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.began = self.clock() if self.began < 0 else self.began
@@ -173,7 +176,11 @@ class Meter:
     def complained(self, code: str) -> None:
         """Note an error message from the bridge: many are what a scenario wants, so it is no failure to Locust."""
         self.counted("told_to_wait" if code.upper() in _WAITS else "errors")
-        self._tell("error", code, None)
+        named = code[:_LONGEST_CODE]
+        if named not in self._codes and len(self._codes) >= _MOST_CODES:
+            named = _OTHER_CODES
+        self._codes.add(named)
+        self._tell(COMPLAINT, named, None)
 
     def failed_at(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed, in the sums and on Locust's page."""

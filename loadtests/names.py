@@ -70,6 +70,8 @@ _COUNTS = (
     ("memory_grown_mb", "by how many MB the bridge's memory grew, from its first steady moment to its highest"),
 )
 
+#: Durations are kept in microseconds from one on, which stands for nothing.
+LEAST_US = 1
 #: What happens before the first act of a scenario belongs to this phase.
 FIRST_PHASE = "start"
 #: Counts that are a peak: of several phases the highest stands for the run, not their sum.

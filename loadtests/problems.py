@@ -25,11 +25,18 @@ BUDGET_KEPT = Problem(
     "Nothing is to be done",
     Severity.PASS,
 )
+FAILURES = Problem(
+    "LOAD-FAILURES",
+    "What callers were told",
+    "Attempts that came to nothing and error messages, each with how often it was; many are what a scenario wants.",
+    "Nothing is to be done where every budget is kept",
+    Severity.INFO,
+)
 BUDGET_SKIPPED = Problem(
     "LOAD-BUDGET-SKIPPED",
     "A budget was not judged",
-    "Nobody got a session, or only the simulator behind the target, or a look at its memory, could tell.",
-    "Give what the row names: --control URL, or --watch bridge=PID; or run it with --simulate",
+    "Nobody got a session, the run did not come that far, or nobody could tell: the row says which.",
+    "Give what the row names: --control URL, --echo, or --watch bridge=PID; or run it with --simulate",
     Severity.SKIPPED,
 )
 GENERATOR_OK = Problem(
@@ -56,7 +63,7 @@ NO_ECHO = Problem(
     "No answer held any of the callers' own speech: nothing is known of what was lost",
     "The service behind the target does not echo, or the bridge makes other audio of it.",
     "Leave --echo out, or put an echo behind the target: sherpa-sim serve --scenario echo",
-    Severity.WARNING,
+    Severity.ERROR,
 )
 TARGET_DOWN = Problem(
     "LOAD-TARGET-DOWN",
@@ -65,11 +72,17 @@ TARGET_DOWN = Problem(
     "Look whether the target works at all: sherpa-probe bridge --url URL",
     Severity.ERROR,
 )
+NO_SESSION = Problem(
+    "LOAD-NO-SESSION",
+    "The target answers, and gives nobody a session: nothing was measured",
+    "What is behind it refuses, or never answers: the errors that callers got say why.",
+    "Look at one call: sherpa-probe bridge --url URL",
+)
 TARGET_REFUSED = Problem(
     "LOAD-TARGET-REFUSED",
     "The target answers and refuses every caller",
-    "The token or the origin is missing or wrong, the path is not a bridge's, or the target takes no more callers.",
-    "Look at the status: 401 wants --client-token-env NAME, 403 that or --origin URL, 404 another path in --target",
+    "The token, the origin or the model is wrong, the path is not a bridge's, or the target takes no more callers.",
+    "401 wants --client-token-env NAME, 403 that or --origin, 404 another path in --target, an error code what it says",
 )
 CONTROL_DOWN = Problem(
     "LOAD-CONTROL-DOWN",

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from loadtests import problems
 from loadtests.budgets import Verdict, judge
 from loadtests.measured import metrics, series, tables
+from loadtests.names import FIRST_PHASE
 from loadtests.plainly import REFUSED
+from loadtests.plan import PLACEHOLDER
+from loadtests.scenarios import Need, needed_by
 from reports.from_json import Kept
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 from reports.origin import now, stamp, version
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from loadtests.problems import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
+#: How the bridge and the simulator of `--simulate` are called, whatever their ports.
+OWN_STACK = "our own bridge and simulator"
 #: A generator that is later than this with one chunk in a hundred measures itself.
 LATE_MS = 20.0
 #: What failures said: so many of them are shown.
@@ -65,6 +70,7 @@ def make_report(ran: Ran) -> Report:
 def without_run(plan: Plan, known: Problem, *seen: str, tool: str = TOOL) -> Kept:
     """Make the report of a run that did not take place, or of which nothing is left."""
     finding = finding_of(known, "target" if known in _OF_TARGET else "run", *(Evidence("", text) for text in seen))
+    finding = with_address(finding, plan)
     report = Report(
         tool=tool,
         version=version(),
@@ -89,7 +95,7 @@ def described(plan: Plan, callers: str = "") -> tuple[Evidence, ...]:
     doors = dict.fromkeys(group.behaviour.door.value for group in plan.groups)
     return (
         Evidence("scenario", plan.scenario.name),
-        Evidence("target", plan.url.partition("?")[0]),
+        Evidence("target", OWN_STACK if plan.url == PLACEHOLDER else plan.url.partition("?")[0]),
         Evidence("callers", callers or f"{plan.users} callers for {plan.seconds:g} s"),
         Evidence("door", f"{' and '.join(doors)} door"),
     )
@@ -98,13 +104,14 @@ def described(plan: Plan, callers: str = "") -> tuple[Evidence, ...]:
 def _findings(ran: Ran) -> Iterator[Finding]:
     gathering = ran.gathering
     if gathering.interrupted:
-        yield finding_of(problems.INTERRUPTED, "run", Evidence("after", f"{ran.seconds:.0f} s"))
+        yield finding_of(problems.INTERRUPTED, "run", Evidence("", f"after {ran.seconds:.0f} s"))
     if not ran.was_looked_at and not gathering.interrupted:
         yield _unreached(gathering)
     elif gathering.is_down:
         yield finding_of(problems.TARGET_WENT_DOWN, "target", *_failures(gathering))
     for budget in gathering.plan.budgets:
-        yield _skipped(budget.text, "nobody got a session") if not ran.was_looked_at else _judged(budget, ran)
+        why = _why_not(budget, ran)
+        yield _skipped(budget.text, why) if why else _judged(budget, ran)
     for text, wanted in gathering.plan.unjudged:
         yield _skipped(text, f"needs {wanted}")
     for trouble in gathering.troubles:
@@ -112,6 +119,23 @@ def _findings(ran: Ran) -> Iterator[Finding]:
     if _lacks_its_echo(gathering):
         yield finding_of(problems.NO_ECHO, "echo")
     yield from _lateness(gathering)
+    if ran.was_looked_at and not gathering.is_down:  # else it stands above
+        yield from _told(gathering)
+
+
+def _why_not(budget: Budget, ran: Ran) -> str:
+    """Say why a budget cannot be judged; nothing where it can."""
+    gathering = ran.gathering
+    if not ran.was_looked_at:
+        return "nobody got a session"
+    if Need.SPEECH in needed_by(budget.text) and _lacks_its_echo(gathering):
+        return "no echo came"
+    if gathering.interrupted or gathering.is_down:
+        judged = judge(budget, gathering.figures, ran.seconds)
+        is_short = judged.verdict is not Verdict.KEPT and budget.than in (">", ">=")
+        if judged.verdict is Verdict.UNMEASURED or is_short or (budget.phase or FIRST_PHASE) not in gathering.begun:
+            return "the run did not come that far"
+    return ""
 
 
 def _lacks_its_echo(gathering: Gathering) -> bool:
@@ -121,12 +145,32 @@ def _lacks_its_echo(gathering: Gathering) -> bool:
 
 
 def _unreached(gathering: Gathering) -> Finding:
-    refused = any(REFUSED in words for words in gathering.failures)
-    return finding_of(problems.TARGET_REFUSED if refused else problems.TARGET_DOWN, "target", *_failures(gathering))
+    if any(REFUSED in words for words in gathering.failures):
+        known = problems.TARGET_REFUSED
+    else:
+        known = problems.NO_SESSION if gathering.figures.total("connect") else problems.TARGET_DOWN
+    found = finding_of(known, "target", *_failures(gathering), *_complaints(gathering))
+    return with_address(found, gathering.plan)
+
+
+def with_address(found: Finding, plan: Plan) -> Finding:
+    """Let what is to be typed next name the target."""
+    return replace(found, fix=found.fix.replace("--url URL", f"--url {plan.url.partition('?')[0]}"))
 
 
 def _failures(gathering: Gathering) -> tuple[Evidence, ...]:
     return tuple(Evidence("", f"{count} x {words}") for words, count in gathering.failures.most_common(_SHOWN))
+
+
+def _complaints(gathering: Gathering) -> tuple[Evidence, ...]:
+    return tuple(Evidence("", f"{count} x error {code}") for code, count in gathering.complaints.most_common(_SHOWN))
+
+
+def _told(gathering: Gathering) -> Iterator[Finding]:
+    """Say what callers were told, whether or not a budget is about it."""
+    seen = (*_failures(gathering), *_complaints(gathering))
+    if seen:
+        yield noted(problems.FAILURES, "callers were told", "; ".join(one.value for one in seen))
 
 
 def _judged(budget: Budget, ran: Ran) -> Finding:
@@ -147,6 +191,8 @@ def _seen(judged: Judged, gathering: Gathering) -> Iterator[Evidence]:
         yield Evidence("most", ", ".join(f"caller {caller}: {ms:.0f} ms" for caller, ms in speech.worst))
     if judged.budget.name in ("failed_calls", "failed_connects"):
         yield from _failures(gathering)
+    if judged.budget.name == "errors":
+        yield from _complaints(gathering)
 
 
 def _skipped(text: str, why: str) -> Finding:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from loadtests import problems
 from loadtests.control import Control, ControlError
 from loadtests.knock import KnockError, knock
-from loadtests.locust_run import LocustRun, Spread, words_for
-from loadtests.plan import Plan, PlanError, Wish, make_plan, scenario_named
-from loadtests.report import without_run
+from loadtests.locust_run import DEFAULT_PORT, LocustRun, Spread, words_for
+from loadtests.plan import PLACEHOLDER, Plan, PlanError, Wish, make_plan, scenario_named
+from loadtests.report import OWN_STACK, without_run
 from reports.from_json import Kept, NotAReportError, read_report
 from reports.model import EXIT_INTERRUPTED, EXIT_OK, Evidence
 
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 #: Beside the run itself: Locust's start, callers that hang up, speech that is accounted for.
 _SPARE_SECONDS = 90.0
-#: Stands where the stack's address will be: wrong usage is told before anything is started.
-_PLACEHOLDER = "ws://127.0.0.1:1"
+#: Stand where the stack's own will be.
 _CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
 _LAST_LINES = 5
 
@@ -67,6 +66,15 @@ class Ground:
 
 def check(request: Request, environment: Mapping[str, str]) -> Plan:
     """Refuse what cannot be run, before anything is started or sent. Raises PlanError."""
+    _check_wishes(request)
+    wish = request.wish
+    if request.simulate:
+        wish = replace(wish, url=PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
+    return make_plan(replace(wish, watches=wish.watches or bool(request.watch)), environment)
+
+
+def _check_wishes(request: Request) -> None:
+    """Refuse wishes that do not go together."""
     if request.simulate and request.wish.url:
         raise PlanError("--target and --simulate are two different wishes: name one")
     if request.simulate and request.wish.control:
@@ -75,10 +83,15 @@ def check(request: Request, environment: Mapping[str, str]) -> Plan:
         raise PlanError("--echo and --simulate are two different wishes: the stack's own simulator is asked")
     if request.spread.worker and request.simulate:
         raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
-    wish = request.wish
-    if request.simulate:
-        wish = replace(wish, url=_PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
-    return make_plan(replace(wish, watches=wish.watches or bool(request.watch)), environment)
+    if request.spread.master and request.spread.worker:
+        raise PlanError("--master and --worker are two different wishes: one leads, the others call")
+    if request.spread.expect_workers > 1 and not request.spread.master:
+        raise PlanError("--expect-workers is for --master")
+    for name, pid in request.watch:
+        from psutil import pid_exists  # noqa: PLC0415 - only what is used is paid for
+
+        if not pid_exists(pid):
+            raise PlanError(f"--watch {name}={pid}: there is no such process")
 
 
 @contextmanager
@@ -96,7 +109,7 @@ def ground(request: Request) -> Iterator[Ground]:
     from loadtests.stack import open_stack  # noqa: PLC0415 - only what is used is paid for
 
     scenario = scenario_named(request.wish.scenario)
-    with open_stack(workers=request.bridge_workers, simulator=scenario.simulator, bridge=scenario.bridge) as stack:
+    with open_stack(workers=request.bridge_workers, bridge=scenario.bridge) as stack:
         wish = replace(
             request.wish,
             url=stack.url,
@@ -147,7 +160,7 @@ def _locust(
     report, log = folder / "report.json", folder / "locust.log"
     words = words_for(plan, on.wish, spread, report)
     resources = Resources(dict(on.watched))
-    hears({"doing": "starting Locust"})
+    hears({"doing": _waiting(spread)})
     run = LocustRun.started(words, environment, log, {"resources": lambda: resources.points}, hears)
     resources.watched |= {"generator": Process(run.process.pid), "machine": Machine()}
     clock = _SecondByTheClock(resources.look)
@@ -158,6 +171,12 @@ def _locust(
     if verbose:
         sys.stderr.write(log.read_text(errors="replace"))
     return _said(plan, report, log, code, interrupted=run.interrupted)
+
+
+def _waiting(spread: Spread) -> str:
+    if not spread.master:
+        return "starting Locust"
+    return f"waiting for {spread.expect_workers} workers at port {spread.master_port or DEFAULT_PORT}"
 
 
 @dataclass(slots=True)
@@ -196,11 +215,17 @@ def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
     try:
         with ground(request) as on:
             kept = one_run(on, request.spread, environment, hears, verbose=request.verbose)
-            return kept if on.stack is None else _with_logs(kept, on.stack)
+            return kept if on.stack is None else _with_logs(of_own_stack(kept), on.stack)
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
         return without_run(plan, problems.INTERRUPTED, "before it began")
+
+
+def of_own_stack(kept: Kept) -> Kept:
+    """Call a stack of our own by its name: its port is another one in each run."""
+    target = tuple(Evidence("target", OWN_STACK) if one.label == "target" else one for one in kept.report.target)
+    return Kept(replace(kept.report, target=target), kept.exit_code)
 
 
 def _with_logs(kept: Kept, stack: Stack) -> Kept:
@@ -212,12 +237,16 @@ def _with_logs(kept: Kept, stack: Stack) -> Kept:
     return Kept(replace(kept.report, target=target), kept.exit_code)
 
 
-def work(spread: Spread, environment: Mapping[str, str]) -> NoReturn:
-    """Be a worker of a run until that ends, in the place of this process. Its master judges and reports."""
+def work(request: Request, environment: Mapping[str, str]) -> NoReturn:
+    """Be a worker of a run until that ends, in the place of this process. Its master judges and reports.
+
+    Raises PlanError for wishes that do not go together.
+    """
+    _check_wishes(request)
     from loadtests.locust_run import worker_words  # noqa: PLC0415 - only what is used is paid for
 
     sys.stdout.flush()
-    words = worker_words(spread)
+    words = worker_words(request.spread)
     os.execve(words[0], words, dict(environment))  # noqa: S606 - our own command, in the place of this process
 
 

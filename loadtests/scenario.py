@@ -30,7 +30,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetFaults:
-    """From now on sessions upstream begin with these faults of the simulator; none: it is well again."""
+    """From now on sessions upstream begin with these faults as well; none: the service is as at the beginning."""
 
     faults: tuple[str, ...] = ()
 
@@ -99,8 +99,10 @@ class Scenario:
     seconds: float = 40.0
     least_seconds: float = 8.0
     """A shorter run would be over before its acts have had their effect."""
-    simulator: tuple[str, ...] = ()
-    """More words for `sherpa-sim serve` where the stack is our own."""
+    service: tuple[str, ...] = ()
+    """How the service behaves from beginning to end, as faults of the simulator: where that can be asked, it is."""
+    about_service: bool = False
+    """Without a service that behaves so there is nothing to see."""
     bridge: Mapping[str, str] = field(default_factory=dict)
     """More settings for our own bridge, as variables."""
 
@@ -113,7 +115,8 @@ class Scenario:
     def needs(self) -> frozenset[Need]:
         """Give what its acts cannot do without."""
         deeds = [deed for act in self.acts for deed in act.deeds]
-        needed = {Need.CONTROL} if any(isinstance(deed, SetFaults | CutUpstream) for deed in deeds) else set[Need]()
+        ill = self.about_service or any(isinstance(deed, SetFaults | CutUpstream) for deed in deeds)
+        needed = {Need.CONTROL} if ill else set[Need]()
         if any(isinstance(deed, Deploy) for deed in deeds):
             needed.add(Need.RESTART)
         return frozenset(needed)

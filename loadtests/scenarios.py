@@ -47,9 +47,9 @@ def _callers(behaviour: Behaviour) -> tuple[Group, ...]:
 
 
 #: Answers of a few words, spoken four times as fast: many turns in a short run.
-_LIVELY = ("--pace", "4", "--fault", "say:text=Certainly. I look into it at once.")
+_LIVELY = ("pace:times=4", "say:text=Certainly. I look into it at once.")
 #: Answers of some forty seconds, all at once: four MiB a turn for whoever does not read.
-_LONG_WINDED = ("--pace", "60", "--fault", f"say:text={'I could go on and on about this. ' * 24}")
+_LONG_WINDED = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
 _OUTAGE = SetFaults(("http:status=503",))
 _WELL = SetFaults()
 _EVERYTHING_ARRIVES = ("lost_ms == 0", "repeated_ms == 0", "reordered_ms == 0")
@@ -82,7 +82,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=30.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
     Scenario(
         name="early-audio",
@@ -98,7 +98,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=25.0,
-        simulator=(*_LIVELY, "--fault", "create:seconds=1"),
+        service=(*_LIVELY, "create:seconds=1"),
     ),
     Scenario(
         name="reconnect-storm",
@@ -122,7 +122,7 @@ _ALL = (
         ),
         users=100,
         spawn_rate=50.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
     Scenario(
         name="flapping",
@@ -144,7 +144,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         least_seconds=14.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
     Scenario(
         name="error-flood",
@@ -162,7 +162,7 @@ _ALL = (
             Act(0.6, "well", (_WELL,), "service is well again"),
         ),
         budgets=("errors >= 1 * callers", "silently_lost_ms == 0", *_GOOD_MANNERS),
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
     Scenario(
         name="slow-create",
@@ -179,7 +179,8 @@ _ALL = (
         ),
         seconds=30.0,
         least_seconds=12.0,
-        simulator=(*_LIVELY, "--fault", "create:seconds=3"),
+        service=(*_LIVELY, "create:seconds=3"),
+        about_service=True,
     ),
     Scenario(
         name="slow-reader",
@@ -205,7 +206,7 @@ _ALL = (
         ),
         users=12,
         least_seconds=12.0,
-        simulator=_LONG_WINDED,
+        service=_LONG_WINDED,
     ),
     Scenario(
         name="expiry",
@@ -222,7 +223,8 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         least_seconds=14.0,
-        simulator=(*_LIVELY, "--time-scale", "450"),
+        service=(*_LIVELY, "expire:seconds=8"),
+        about_service=True,
     ),
     Scenario(
         name="barge-in",
@@ -237,7 +239,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=30.0,
-        simulator=("--pace", "2"),
+        service=("pace:times=2",),
     ),
     Scenario(
         name="deploy",
@@ -256,7 +258,7 @@ _ALL = (
         ),
         least_seconds=18.0,
         seconds=45.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
         bridge={"SHERPA_BRIDGE_DRAIN_SECONDS": "2"},
     ),
     Scenario(
@@ -282,7 +284,7 @@ _ALL = (
         users=100,
         spawn_rate=1000.0,
         least_seconds=18.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
     Scenario(
         name="soak",
@@ -300,7 +302,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=75.0,
-        simulator=_LIVELY,
+        service=_LIVELY,
     ),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

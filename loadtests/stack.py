@@ -105,7 +105,7 @@ def open_stack(
     """
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-"))
     own = {**os.environ, KEY_VARIABLE: _KEY, "NO_COLOR": "1"}
-    with ExitStack() as stack:
+    with _gone_if_interrupted(folder), ExitStack() as stack:
         try:
             words = python_words("bridge.simulator.cli", "serve", "--control", "--port", "0", *simulator)
             sim = Child.started(words, own, folder / "simulator.log", _START_SECONDS)
@@ -123,6 +123,16 @@ def open_stack(
         running.keep_logs = running.keep_logs or bool(running.fallen)
     if not running.keep_logs:
         _remove(folder)
+
+
+@contextmanager
+def _gone_if_interrupted(folder: Path) -> Iterator[None]:
+    """Keep no logs of what somebody stopped: nothing failed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _remove(folder)
+        raise
 
 
 def _our_bridge(workers: int) -> BridgeCommand:

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 def stage_of(runner: Any, meter: Meter, control: Control | None, plan: Plan) -> Stage:
     """Make the stage of a run; `runner` is Locust's."""
-    return RunStage(runner, meter, control, tuple(shlex.split(plan.deploy_command or "")))
+    command = tuple(shlex.split(plan.deploy_command or ""))
+    return RunStage(runner, meter, control, plan.scenario.service, command)
 
 
-def opened_control(url: str | None, troubles: list[str]) -> tuple[Control | None, int]:
-    """Let the simulator forget what was before, and count what is open; where it cannot be asked that is a trouble."""
-    if url is None:
+def opened_control(plan: Plan, troubles: list[str]) -> tuple[Control | None, int]:
+    """Let the simulator forget what was before and behave as the scenario wants it; count what is open there.
+
+    Where it cannot be asked that is a trouble.
+    """
+    if plan.control is None:
         return None, 0
-    control = Control(url)
+    control = Control(plan.control)
     try:
         control.forget()
+        control.set_faults(plan.scenario.service)
         return control, control.look().live
     except ControlError as error:
         troubles.append(str(error))

@@ -81,7 +81,9 @@ def _series(series: Series) -> dict[str, Any]:
     points = tuple(point for point in series.points if all(map(isfinite, point)))
     across = {} if series.across == "s" else {"across": series.across}
     plot = {"plot": series.plot} if series.plot else {}
-    return {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points, **across, **plot}
+    every = {"every": series.every} if series.every else {}
+    plain = {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points}
+    return {**plain, **across, **plot, **every}
 
 
 def _table(table: Table) -> dict[str, Any]:

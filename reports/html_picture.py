@@ -9,14 +9,19 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
 from reports.figures import number
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Point = tuple[float, float]
+#: A point, or a place where the line is broken.
+Spot = tuple[float, float | None]
 
 #: In units of the picture, which is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
@@ -48,7 +53,7 @@ class Mark:
 class Picture:
     """What is drawn. All points and marks lie between `begin` and `end`."""
 
-    lines: tuple[tuple[Point, ...], ...]
+    lines: tuple[tuple[Spot, ...], ...]
     unit: str
     across: str
     begin: float
@@ -62,8 +67,8 @@ class Picture:
         rows = self._rows()
         chart, roles = self._chart(_MARGIN + _HIGH * (1 + max(rows, default=-1))), list[str]()
 
-        def add(role: str, points: list[Point], *, dots: bool = False) -> None:
-            chart.add(role, points, show_dots=dots)
+        def add(role: str, points: Sequence[Spot], *, dots: bool = False) -> None:
+            chart.add(role, points, show_dots=dots, allow_interruptions=True)
             roles.append(role)
 
         begin, end = self._times
@@ -87,7 +92,7 @@ class Picture:
 
     @property
     def _heights(self) -> Point:
-        heights = [y for line in self.lines for _, y in line]
+        heights = [y for line in self.lines for _, y in line if y is not None]
         low, high = min(0.0, *heights), max(0.0, *heights)
         return low, high if high > low else low + 1
 

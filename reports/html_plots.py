@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,17 @@ from reports.html_picture import Mark, Picture
 from reports.html_words import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.html_picture import Point
+    from reports.html_picture import Point, Spot
     from reports.model import Moment, Series, Timeline
 
 #: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
 _LARGEST = 1e12
 #: Digits behind the point; scales are not made for numbers next to nothing.
 _FINEST = 9
+#: So many times as far apart as they should be, and a point is missing between two.
+_MISSING = 1.5
 #: More marks than this on one axis are a thicket.
 _MARKS = 16
 
@@ -117,7 +120,9 @@ def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch())
     unit, alone = said(leads.unit, limits.short), len(some.shown) == 1
     points = [_drawable(one.points) for one in some.shown]
     picture = Picture(
-        lines=tuple(tuple(thinned(line, limits.points)) for line in points),
+        lines=tuple(
+            tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(some.shown, points, strict=True)
+        ),
         unit=unit,
         across=said(leads.across, limits.short),
         begin=stretch.begin,
@@ -138,6 +143,18 @@ def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch())
         left=some.left,
         picture=picture.drawn() if any(points) else Markup(),
     )
+
+
+def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[Spot]:
+    """Thin a line out, and break it where points are missing that should be there."""
+    begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _MISSING])
+    begin = next(begins, None)
+    for x, y in thinned(points, limit):
+        if begin is not None and x >= begin:
+            yield x, None
+            while begin is not None and begin <= x:
+                begin = next(begins, None)
+        yield x, y
 
 
 def thinned(points: Sequence[Point], limit: int) -> list[Point]:

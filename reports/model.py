@@ -121,6 +121,8 @@ class Series:
     """What x is counted in where it is not time: `callers`."""
     plot: str = ""
     """Series of one timeline and unit that name the same plot share a picture; empty: one of its own."""
+    every: float = 0.0
+    """Points stand so far apart, and where one is missing nothing was measured; 0: they come when they come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

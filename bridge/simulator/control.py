@@ -78,8 +78,14 @@ class Control:
         return json_response(200, {"scenarios": rows})
 
     def _choose(self, request: Request) -> Response:
-        """`{"scenario", "faults", "key" or "session"}`: for the next visits of a key, or for a running session."""
+        """`{"scenario", "faults", "key" or "session"}`: for the next visits of a key, or for a running session.
+
+        A scenario without a name takes the choice back: what was said at the start holds again.
+        """
         choice = msgspec.json.decode(request.body or b"{}", type=_Choice)
+        if not choice.scenario and choice.session is None:
+            self._simulator.choose_no_more(choice.key)
+            return json_response(200, {"scenario": self._simulator.settings.scenario, "faults": []})
         scenario = SCENARIOS.get(choice.scenario)
         if scenario is None:
             raise _NoSuch(f"no scenario '{choice.scenario}'; there is {', '.join(SCENARIOS)}")

@@ -17,6 +17,7 @@ from bridge.simulator.session_faults import (
     Expire,
     Handshake,
     Http,
+    Pace,
     Refuse,
     Reply,
     Say,
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _ALL: tuple[type[Fault], ...] = (
-    Refuse, Http, Handshake, Create, Confirm, Reply, Say, Described, Transcription, Storm, Expire, CloseAt, DropAt,
-    ResetAt, HalfOpen, Garbage, InvalidUtf8, Latency, Bandwidth, Stall, Duplicate, Truncate,
+    Refuse, Http, Handshake, Create, Confirm, Reply, Say, Pace, Described, Transcription, Storm, Expire, CloseAt,
+    DropAt, ResetAt, HalfOpen, Garbage, InvalidUtf8, Latency, Bandwidth, Stall, Duplicate, Truncate,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
@@ -69,6 +70,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "per-second": (0.01, 1000),
     "rate": (0, 1),
     "nth": (0, math.inf),
+    "pace.times": (0.01, 1000),
     "times": (0, math.inf),
     "after": (0, math.inf),
     # Eleven days; the time of a session and of a test ends long before.

@@ -81,6 +81,10 @@ class Simulator:
         if len(self.assigned) > _MAX_KEYS:
             del self.assigned[next(known for known in self.assigned if known)]
 
+    def choose_no_more(self, key: str = "") -> None:
+        """Take a choice back: from the next visit on this key gets what the settings say."""
+        self.assigned.pop(key, None)
+
     def forget(self) -> None:
         """Forget what arrived, what was chosen and how often each key came."""
         self.arrivals.clear()

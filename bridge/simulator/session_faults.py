@@ -152,6 +152,19 @@ class Say(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace(Fault):
+    """Think and speak faster, or slower, than recorded."""
+
+    name: ClassVar[str] = "pace"
+    summary: ClassVar[str] = "answers come so many times as fast as recorded"
+    times: float = 4.0
+
+    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+        """Set it."""
+        return replace(behaviour, pace=self.times)
+
+
+@dataclass(frozen=True, slots=True)
 class Described(Fault):
     """Do what the description says where the recordings show otherwise."""
 

@@ -147,10 +147,11 @@ class FakeControl(Control):
 
 def test_the_simulator_is_asked_for_cuts_and_faults() -> None:
     control = FakeControl()
-    stage = RunStage(FakeRunner(), meter(), control)
+    stage = RunStage(FakeRunner(), meter(), control, ("pace:times=4",))
     stage.do(SetFaults(("latency",)))
+    stage.do(SetFaults())
     stage.do(CutUpstream("reset"))
-    assert control.asked == [("latency",), "reset"]
+    assert control.asked == [("pace:times=4", "latency"), ("pace:times=4",), "reset"], "what it has, it keeps"
 
 
 @pytest.mark.parametrize(

@@ -73,5 +73,5 @@ def test_points_belong_to_the_timeline_and_nothing_is_drawn_that_was_not_measure
     drawn = {one.name: one for one in series(gathering, "load")}
     assert set(drawn) == {"callers", "turn, p50", "turn, p99", "errors"}
     assert {one.timeline for one in drawn.values()} == {"load"}
-    assert drawn["errors"].points == ((0.0, 0.0), (1.0, 2.0)), "a second without any has none, and is drawn"
+    assert drawn["errors"].points == ((0.5, 0.0), (1.5, 2.0)), "a second without any has none, and is drawn"
     assert drawn["callers"].unit == "callers"

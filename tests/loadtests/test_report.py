@@ -121,3 +121,51 @@ def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
     assert len(known) == len(set(known))
     assert all(code.startswith("LOAD-") for code in known)
     assert all(one.title and one.cause and one.fix for one in problems.PROBLEMS)
+
+
+def test_a_target_that_opens_its_door_and_gives_no_session_has_failed_with_what_it_says() -> None:
+    gathering = gathered(wire(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
+    gathering.complained("MODEL_NOT_AVAILABLE", 2)
+    found = make_report(Ran(gathering, 10.0)).findings[0]
+    assert (found.code, found.severity) == ("LOAD-NO-SESSION", Severity.FAIL)
+    assert found.evidence[0].value == "2 x error MODEL_NOT_AVAILABLE"
+    assert found.fix.endswith("sherpa-probe bridge --url ws://127.0.0.1:8765")
+
+
+def test_what_callers_were_told_stands_there_though_no_budget_is_about_it() -> None:
+    run = ran("turns >= 0", turns=3)
+    run.gathering.complained("INVALID_MESSAGE", 80)
+    run.gathering.failed("failed_connects: connection refused", 2)
+    found = make_report(run).findings[-1]
+    assert (found.code, found.title) == (
+        "LOAD-FAILURES", "2 x failed_connects: connection refused; 80 x error INVALID_MESSAGE",
+    )  # fmt: skip
+
+
+def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
+    gathering = gathered(
+        wire(calls=1, ready=20, turns=1),
+        scenario="reconnect-storm",
+        duration="40s",
+        budgets=("count(reconnect@storm) >= 2", "turns >= 9", "p99(first_audio) < 1s", "errors == 0"),
+    )
+    gathering.finish(3)
+    gathering.interrupted = True
+    report = make_report(Ran(gathering, 3.0))
+    assert [(one.check, one.severity.value) for one in report.findings] == [
+        ("run", "error"),
+        ("count(reconnect@storm) >= 2", "skipped"),
+        ("turns >= 9", "skipped"),
+        ("p99(first_audio) < 1s", "skipped"),
+        ("errors == 0", "pass"),
+    ]
+    assert report.findings[0].evidence[0].value == "after 3 s"
+
+
+def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
+    gathering = gathered(wire(calls=1, ready=20, turns=3), control=None, echo=True, budgets=("lost_ms == 0",))
+    report = make_report(Ran(gathering, 10.0))
+    assert [(one.code, one.severity.value) for one in report.findings] == [
+        ("LOAD-BUDGET-SKIPPED", "skipped"), ("LOAD-NO-ECHO", "error"),
+    ]  # fmt: skip
+    assert report.exit_code() == 3

@@ -40,10 +40,8 @@ def test_its_acts_are_in_order_and_leave_time_before_and_behind(scenario: Scenar
 
 @each
 def test_what_the_simulator_is_asked_for_exists(scenario: Scenario) -> None:
-    words = scenario.simulator
-    asked = [words[n + 1] for n, word in enumerate(words) if word == "--fault"]
     imposed = [deed.faults for act in scenario.acts for deed in act.deeds if isinstance(deed, SetFaults)]
-    for text in (*asked, *(text for faults in imposed for text in faults)):
+    for text in (*scenario.service, *(text for faults in imposed for text in faults)):
         parse_fault(text)
     assert not imposed or imposed[-1] == (), "it leaves the service ill"
 
@@ -90,6 +88,7 @@ def test_what_it_needs_is_read_from_its_acts() -> None:
     assert SCENARIOS["conversation"].needs == frozenset()
     assert SCENARIOS["reconnect-storm"].needs == {Need.CONTROL}
     assert SCENARIOS["deploy"].needs == {Need.RESTART}
+    assert SCENARIOS["slow-create"].needs == SCENARIOS["expiry"].needs == {Need.CONTROL}
     both = Act(0.5, "both", (SetFaults(), Deploy()))
     group = SCENARIOS["soak"].groups
     scenario = Scenario(name="x", summary="", measures="", groups=group, budgets=(), acts=(both,))

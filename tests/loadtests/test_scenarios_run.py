@@ -102,7 +102,7 @@ def faulty_command(defect: Defect) -> BridgeCommand:
 def run(case: Case) -> Kept:
     scenario = SCENARIOS[case.scenario]
     command = None if case.defect is None else faulty_command(case.defect)
-    with open_stack(simulator=scenario.simulator, bridge=scenario.bridge, bridge_command=command) as stack:
+    with open_stack(bridge=scenario.bridge, bridge_command=command) as stack:
         wish = Wish(
             scenario=case.scenario,
             url=stack.url,

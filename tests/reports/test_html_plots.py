@@ -136,6 +136,19 @@ def test_sessions_and_plots_over_something_else_have_no_marks() -> None:
     assert (words(found), found.name) == ([], "audio, by callers")
 
 
+def test_a_line_is_broken_where_a_point_is_missing_that_should_be_there() -> None:
+    points = tuple((float(at), 1.0 + at) for at in (*range(5), *range(9, 14)))
+    (whole,) = plots([Series(name="a", unit="ms", timeline="t", points=points)], (), WIDE).shown
+    (broken,) = plots([Series(name="a", unit="ms", timeline="t", points=points, every=1.0)], (), WIDE).shown
+    assert [line.count("M") for line in (lines(whole)[1], "".join(lines(broken)[1:]))] == [1, 2]
+
+
+def test_a_line_that_was_thinned_out_is_broken_only_where_it_was_before() -> None:
+    points = tuple((float(at), float(at % 7)) for at in (*range(3000), *range(4000, 7000)))
+    (found,) = plots([Series(name="a", unit="ms", timeline="t", points=points, every=1.0)], (), WIDE).shown
+    assert "".join(lines(found)[1:]).count("M") == 2
+
+
 def test_what_is_no_number_is_left_out() -> None:
     assert drawn((0, math.nan), (math.inf, 1), (1, 1e300), (1, 7)).lines[0].summary.startswith("1 point: lowest 7")
 
