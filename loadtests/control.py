@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loadtests.fetch import FetchError, fetch
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 15.0
+#: An account of 65,536 callers has some eight MB.
+_LARGEST = 64_000_000
 _CODE = 1012  # service restart: what the service itself says when it lets sessions go
 
 
@@ -60,7 +62,6 @@ class Control:
         """`url` ends in `/_sim`, or in the address of the simulator itself."""
         base = url.rstrip("/")
         self.url = base if base.endswith("/_sim") else f"{base}/_sim"
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def forget(self) -> None:
         """Begin anew: nothing arrived, and the service is well."""
@@ -76,38 +77,44 @@ class Control:
 
     def cut(self, how: str) -> int:
         """End every session now; says how many that were."""
-        return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
+        try:
+            return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
+        except (KeyError, TypeError, ValueError):
+            raise ControlError(f"the simulator at {self.url} does not say what it cut") from None
 
     def look(self) -> Upstream:
         """Sum up what arrived since `forget`."""
         asked = time.time()
         try:
             answer = msgspec.convert(self._ask("/account"), _Answer)
-        except msgspec.ValidationError as error:
+            heard = _by_caller(answer)
+        except (msgspec.ValidationError, ValueError) as error:
             raise ControlError(f"the simulator at {self.url} says something unknown: {error}") from None
         ahead = answer.now - asked
-        heard: dict[int, Heard] = {}
-        for callers in answer.tracer.values():
-            for caller, found in callers.items():
-                known = heard.get(int(caller))
-                heard[int(caller)] = found if known is None else _both(known, found)
         dials = tuple((at - ahead, count) for at, count in answer.dials)
         return Upstream(live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms)
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
-        request = urllib.request.Request(f"{self.url}{path}", data=data)  # noqa: S310 - an address of the user's own
         try:
-            with self._opener.open(request, timeout=_SECONDS) as answer:
-                return msgspec.json.decode(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                said = error.read().decode(errors="replace")[:200]
-            raise ControlError(f"the simulator at {self.url} answers {error.code} to {path}: {said}") from None
-        except (OSError, ValueError) as error:
-            why = getattr(error, "reason", error)  # urllib wraps what the system says
-            said = getattr(why, "strerror", None) or str(why)
-            raise ControlError(f"no simulator's control API at {self.url}: {said.lower()}") from None
+            return msgspec.json.decode(fetch(f"{self.url}{path}", data, seconds=_SECONDS, most=_LARGEST))
+        except FetchError as error:
+            if error.status:
+                raise ControlError(
+                    f"the simulator at {self.url} answers {error.status} to {path}: {error.why}"
+                ) from None
+            raise ControlError(f"no simulator's control API at {self.url}: {error.why}") from None
+        except (ValueError, RecursionError) as error:
+            raise ControlError(f"no simulator's control API at {self.url}: {error}") from None
+
+
+def _by_caller(answer: _Answer) -> dict[int, Heard]:
+    heard: dict[int, Heard] = {}
+    for callers in answer.tracer.values():
+        for caller, found in callers.items():
+            known = heard.get(int(caller))
+            heard[int(caller)] = found if known is None else _both(known, found)
+    return heard
 
 
 def _both(one: Heard, other: Heard) -> Heard:

@@ -6,6 +6,7 @@ Pure: names are looked at, not looked up, so that a wrong guess errs on the side
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ LONGEST_SECONDS = 3600.0
 LAST_SECONDS = 24 * 3600.0
 #: Names that no public host has (RFC 6761, RFC 6762, RFC 8375, and what clusters and companies use).
 _PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home.arpa", ".svc", ".intranet")
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
+#: What a resolver takes for an address though it has no four parts: `2130706433`, `0x7f.1`.
+_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
+_COUNTRY = 2
 PERMISSION = "--i-may-load-this-target"
 
 #: A target is down when for this long nothing got ready and so many of the attempts failed.
@@ -44,12 +49,23 @@ def refusal(url: str, callers: int, seconds: float, *, permitted: bool) -> str |
 def is_private(host: str) -> bool:
     """Say whether a host is one's own machine or network, as far as its name tells."""
     try:
-        address = ipaddress.ip_address(host)
+        return _is_near(ipaddress.ip_address(host))
     except ValueError:
         name = host.lower().rstrip(".")
-        return bool(name) and ("." not in name or name.endswith(_PRIVATE_ENDINGS))
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_private and not (mapped or address).is_unspecified
+    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):  # other spellings of dots and numbers reach anywhere
+        return False
+    if "." in name:
+        return name.endswith(_PRIVATE_ENDINGS)
+    return len(name) > _COUNTRY  # a country's own name may be a host
+
+
+def _is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return _is_near(address.ipv4_mapped)
+        if address.teredo is not None or address.sixtofour is not None:  # a way to somewhere else
+            return False
+    return address.is_private and not address.is_unspecified
 
 
 @dataclass(slots=True)

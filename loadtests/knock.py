@@ -6,7 +6,12 @@ or token apart from a target that fails under load.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from loadtests import problems
 from loadtests.lines import line_for
@@ -35,25 +40,49 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
 
     line = line_for(plan.groups[0].behaviour)
     address = line.address(plan.url, plan.model)
+    until = threading.Timer(2 * seconds, lambda: None)  # not started
+    link: Any = websocket.WebSocket()
     try:
-        link = websocket.create_connection(
-            address, timeout=seconds, header=list(plan.headers), suppress_origin=True, http_no_proxy=["*"]
-        )
+        stream = _dialled(address, seconds)
+        until = _cut_after(2 * seconds, stream)  # each read has its time; all of them together have some as well
+        link.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
+        opcode, data = link.recv_data()
     except websocket.WebSocketBadStatusException as error:
         raise KnockError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
-    except (OSError, websocket.WebSocketException) as error:
-        raise KnockError(problems.TARGET_DOWN, why(error, seconds)) from None
-    try:
-        opcode, data = link.recv_data()
-    except (OSError, websocket.WebSocketException) as error:
-        raise KnockError(problems.TARGET_DOWN, f"the socket opens, and then: {why(error, seconds)}") from None
+    except (OSError, ValueError, websocket.WebSocketException) as error:
+        opened = "the socket opens, and then: " if link.connected else ""
+        raise KnockError(problems.TARGET_DOWN, f"{opened}{why(error, seconds)}") from None
     finally:
-        link.shutdown()  # type: ignore[no-untyped-call]  # websocket-client has no types
+        until.cancel()
+        link.shutdown()
     if opcode == _CLOSE:
         raise KnockError(problems.TARGET_REFUSED, f"the socket opens and is closed at once, {_code(data)}")
     signal = line.read(data.decode(errors="replace"))
     if isinstance(signal, Complaint):
         raise KnockError(problems.TARGET_REFUSED, f"the first frame is an error: {signal.code[:100]}")
+
+
+def _dialled(address: str, seconds: float) -> socket.socket:
+    """Connect, by no proxy: callers use none either."""
+    parts = urlsplit(address)
+    is_tls, host = parts.scheme == "wss", parts.hostname or ""
+    stream = socket.create_connection((host, parts.port or (443 if is_tls else 80)), timeout=seconds)
+    try:
+        return ssl.create_default_context().wrap_socket(stream, server_hostname=host) if is_tls else stream
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
+    def cut() -> None:
+        with suppress(OSError):  # it is closed already
+            stream.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _code(data: bytes) -> str:

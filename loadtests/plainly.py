@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 
 #: Begins what is said of a target that answers the upgrade with something else.
 REFUSED = "the answer to the upgrade is"
@@ -27,4 +28,8 @@ def why(error: BaseException, patience: float) -> str:
         return "connection refused: nothing listens there"
     if isinstance(error, socket.gaierror):
         return "the name of the host is not known"
+    if isinstance(error, ssl.SSLError) and "WRONG_VERSION" in str(error):
+        return "it speaks no TLS: name it with ws:// or http://"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
     return (str(error) or type(error).__name__).splitlines()[0][:_LONGEST]

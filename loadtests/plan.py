@@ -94,9 +94,10 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
     users = _at_least_one(wish.users if wish.users is not None else scenario.users)
     seconds = _checked_seconds(wish, scenario)
     spawn_rate = _checked_rate(wish, scenario, users, seconds)
-    refused = refusal(url, users, seconds, permitted=wish.permitted)
-    if refused is not None:
-        raise PlanError(refused)
+    for address in (url, *([wish.control] if wish.control else [])):
+        refused = refusal(address, users, seconds, permitted=wish.permitted)
+        if refused is not None:
+            raise PlanError(refused)
     if wish.echo and wish.control:
         raise PlanError(
             "--echo and --control are two accounts of the same speech: --control tells more, leave --echo out"

@@ -6,14 +6,16 @@ another one shows to Prometheus.
 
 from __future__ import annotations
 
+import math
 import re
-import urllib.request
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import psutil
+
+from loadtests.fetch import FetchError, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 _BYTES_PER_MB = 1e6
 _METRIC = re.compile(r"^(process_cpu_seconds_total|process_resident_memory_bytes)(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
-_FETCH_SECONDS = 1.0
+_FETCH_SECONDS, _LARGEST = 1.0, 4_000_000
 #: Points that make a level: with fewer of them nothing can be said of growth.
 _LEVEL = 3
 #: The process whose memory a budget is about.
@@ -93,19 +95,20 @@ class Prometheus:
     def look(self) -> Use | None:
         """Fetch and read; a target that does not answer in a second is not asked for longer."""
         try:
-            with urllib.request.urlopen(self.url, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - the user's own target
-                text = answer.read(4_000_000).decode(errors="replace")
-        except (OSError, ValueError):
+            return read_metrics(fetch(self.url, seconds=_FETCH_SECONDS, most=_LARGEST).decode(errors="replace"))
+        except FetchError:
             return None
-        return read_metrics(text)
 
 
 def read_metrics(text: str) -> Use | None:
     """Read the two figures out of Prometheus text; where several processes share a page, their sums."""
     sums: dict[str, float] = {}
-    for name, value in _METRIC.findall(text):
-        sums[name] = sums.get(name, 0.0) + float(value)
-    if "process_resident_memory_bytes" not in sums:
+    try:
+        for name, value in _METRIC.findall(text):
+            sums[name] = sums.get(name, 0.0) + float(value)
+    except ValueError:
+        return None
+    if "process_resident_memory_bytes" not in sums or not all(0 <= value < math.inf for value in sums.values()):
         return None
     return Use(sums.get("process_cpu_seconds_total", 0.0), sums["process_resident_memory_bytes"])
 

@@ -15,14 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.child import Child, ChildError, python_words
+from loadtests.fetch import FetchError, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -198,13 +197,11 @@ def _await_health(bridge: Child) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"http://{bridge.address}/readyz", timeout=2):
+            fetch(f"http://{bridge.address}/readyz", seconds=2)
+        except FetchError as error:
+            if error.status in _SERVING:
                 return
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in _SERVING:
-                    return
-        except OSError:
-            pass
-        time.sleep(0.05)
+            time.sleep(0.05)
+        else:
+            return
     raise StackError(f"the bridge did not get ready; its log: {bridge.log}")

@@ -85,7 +85,7 @@ class Wire:
         stream = _connected(address, read_bytes)
         try:
             web: Any = _Socket(skip_utf8_validation=True)
-            web.connect(address, header=list(headers), socket=stream, suppress_origin=True)
+            web.connect(address, header=list(headers), socket=stream, suppress_origin=True, redirect_limit=0)
         except websocket.WebSocketBadStatusException as refusal:
             stream.close()
             raise UpgradeRefused(refusal.status_code) from None

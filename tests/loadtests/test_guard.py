@@ -19,7 +19,8 @@ def test_hosts_of_ones_own_may_be_loaded(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     ["api.openai.com", "8.8.8.8", "example.com", "internal.example.com", "2606:4700::1", "0.0.0.0", "",
-     "::ffff:8.8.8.8", "notlocal.example", "172.32.0.1"],
+     "::ffff:8.8.8.8", "notlocal.example", "172.32.0.1", "134744072", "0x08080808", "0x7f.1", "127.1", "evil。com",
+     "8。8。8。8", "2001:0:808::", "2002:808:808::", "ai", "localhost.evil.com", "-a", "a b"],
 )  # fmt: skip
 def test_hosts_that_may_be_others_may_not(host: str) -> None:
     assert not is_private(host)

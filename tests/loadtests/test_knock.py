@@ -22,6 +22,9 @@ CONNECTED = b'{"type":"connected","protocol":1}'
 ERROR = b'{"type":"error","code":"CLIENT_AUTH_FAILED","message":"no"}'
 
 
+_AWAY = b"HTTP/1.1 301 X\r\nLocation: ws://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+
+
 @contextmanager
 def door(answer: Callable[[bytes], bytes]) -> Iterator[str]:
     """A listener that reads one request, says this, and leaves the socket open until the block ends."""
@@ -81,13 +84,23 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
     [
         (lambda _: b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 404"),
         (lambda _: b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 401"),
+        (lambda _: _AWAY, problems.TARGET_REFUSED, "the upgrade is 301"),
         (lambda _: b"220 smtp.example ESMTP\r\n", problems.TARGET_DOWN, ""),
         (lambda _: b"", problems.TARGET_DOWN, "nothing came within"),
         (upgraded(), problems.TARGET_DOWN, "the socket opens, and then: nothing came within"),
         (upgraded(b"\x88\x02\x0b\xb8"), problems.TARGET_REFUSED, "closed at once, 3000"),
         (upgraded(text(ERROR)), problems.TARGET_REFUSED, "the first frame is an error: CLIENT_AUTH_FAILED"),
     ],
-    ids=["wrong path", "wrong token", "no HTTP", "silence", "silence behind the upgrade", "closed", "error"],
+    ids=[
+        "wrong path",
+        "wrong token",
+        "elsewhere",
+        "no HTTP",
+        "silence",
+        "silence behind the upgrade",
+        "closed",
+        "error",
+    ],
 )
 def test_a_door_that_stays_shut_says_which_problem_it_is(
     answer: Callable[[bytes], bytes], known: problems.Problem, words: str

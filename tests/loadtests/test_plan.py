@@ -64,6 +64,11 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
         make_plan(replace(HERE, origin=origin), {})
 
 
+def test_a_control_api_of_somebody_else_is_not_asked() -> None:
+    with pytest.raises(PlanError, match="api.openai.com looks like a public host"):
+        make_plan(replace(SIMULATED, control="https://api.openai.com/_sim"), {})
+
+
 def test_a_budget_that_is_given_twice_is_judged_once() -> None:
     plan = make_plan(replace(SIMULATED, budgets=("lost_ms  ==  0",)), {})
     assert [budget.text for budget in plan.budgets].count("lost_ms == 0") == 1

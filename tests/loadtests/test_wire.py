@@ -147,16 +147,18 @@ def test_whoever_reads_slowly_has_a_small_window() -> None:
         assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * 4096
 
 
-def test_a_refused_upgrade_is_named_by_its_status_and_nothing_else() -> None:
+@pytest.mark.parametrize("status", [503, 301, 307])
+def test_a_refused_upgrade_is_named_by_its_status_and_nobody_is_sent_elsewhere(status: int) -> None:
     def refuse(stream: socket.socket, _: object) -> None:
         with stream:
             stream.recv(65_536)
-            stream.sendall(b"HTTP/1.1 503 Busy\r\nset-cookie: secret\r\ncontent-length: 4\r\n\r\nbody")
+            stream.sendall(b"HTTP/1.1 %d Busy\r\nset-cookie: secret\r\nlocation: ws://127.0.0.1:9/\r\n" % status)
+            stream.sendall(b"content-length: 4\r\n\r\nbody")
 
     server = StreamServer(("127.0.0.1", 0), refuse)
     server.start()
     try:
-        with gevent.Timeout(5), pytest.raises(ConnectionError, match=r"^the answer to the upgrade is 503$"):
+        with gevent.Timeout(5), pytest.raises(ConnectionError, match=rf"^the answer to the upgrade is {status}$"):
             Wire.opened(f"ws://127.0.0.1:{server.server_port}/")
     finally:
         server.stop(timeout=0.5)

@@ -1,0 +1,71 @@
+"""One small HTTP request to something of the user's own: no proxy, no redirect, and an end in time whatever answers.
+
+Standard library, so that it works in gevent's world and outside it alike.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+_PIECE = 65_536
+
+
+class FetchError(OSError):
+    """Nothing that could be used came; one plain line says why. `status` is that of an answer that is no success."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.why, self.status = why, status
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Where somebody sends us nobody has permitted us to go."""
+
+    def redirect_request(
+        self, _req: Any, _fp: Any, _code: int, _msg: str, _headers: Message, _newurl: str
+    ) -> urllib.request.Request | None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
+def fetch(url: str, data: bytes | None = None, *, seconds: float, most: int = 16_000_000) -> bytes:
+    """Get, or post `data`, within `seconds` in all; gives the body, of `most` bytes. Raises FetchError."""
+    until = time.monotonic() + seconds
+    try:
+        with _OPENER.open(urllib.request.Request(url, data=data), timeout=seconds) as answer:  # noqa: S310 - checked
+            return _read(answer, until, most)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise FetchError(_said(error), error.code) from None
+    except FetchError:
+        raise
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        why = getattr(error, "reason", error)  # urllib wraps what the system says
+        raise FetchError((getattr(why, "strerror", None) or str(why) or type(why).__name__).lower()[:200]) from None
+
+
+def _read(answer: Any, until: float, most: int) -> bytes:
+    body = bytearray()
+    while piece := answer.read1(_PIECE):
+        body += piece
+        if len(body) > most:
+            raise FetchError(f"more than {most} bytes")
+        if time.monotonic() > until:
+            raise FetchError("it does not come to an end")
+    return bytes(body)
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    try:
+        return error.read(200).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return ""
