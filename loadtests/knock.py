@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from loadtests import problems
 from loadtests.lines import line_for
-from loadtests.plainly import UpgradeRefused, why
+from loadtests.plainly import UpgradeRefused, refusal_in, why
 from loadtests.signals import Complaint
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
     except websocket.WebSocketBadStatusException as error:
         raise KnockError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
     except (OSError, ValueError, websocket.WebSocketException) as error:
+        elsewhere = refusal_in(link)
+        if elsewhere is not None:
+            raise KnockError(problems.TARGET_REFUSED, str(elsewhere)) from None
         opened = "the socket opens, and then: " if link.connected else ""
         raise KnockError(problems.TARGET_DOWN, f"{opened}{why(error, seconds)}") from None
     finally:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+from typing import Any
 
 #: Begins what is said of a target that answers the upgrade with something else.
 REFUSED = "the answer to the upgrade is"
 _LONGEST = 200
+_SWITCHING = 101
 
 
 class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
@@ -16,6 +18,12 @@ class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
     def __init__(self, status: int) -> None:
         super().__init__(f"{REFUSED} {status}")
         self.status = status
+
+
+def refusal_in(web: Any) -> UpgradeRefused | None:
+    """Give the refusal of an upgrade that was answered with a redirect: nobody has permitted us to go there."""
+    status = getattr(getattr(web, "handshake_response", None), "status", 101)
+    return UpgradeRefused(status) if status != _SWITCHING else None
 
 
 def why(error: BaseException, patience: float) -> str:

@@ -23,7 +23,7 @@ import gevent.ssl
 import websocket
 from gevent.lock import Semaphore
 
-from loadtests.plainly import UpgradeRefused
+from loadtests.plainly import UpgradeRefused, refusal_in
 
 #: What ends a socket, whichever layer notices.
 BROKEN = (OSError, websocket.WebSocketException)
@@ -83,12 +83,15 @@ class Wire:
         `read_bytes` keeps what the kernel takes in ahead of us to about as much, so that who reads slowly is felt.
         """
         stream = _connected(address, read_bytes)
+        web: Any = _Socket(skip_utf8_validation=True)
         try:
-            web: Any = _Socket(skip_utf8_validation=True)
             web.connect(address, header=list(headers), socket=stream, suppress_origin=True, redirect_limit=0)
         except websocket.WebSocketBadStatusException as refusal:
             stream.close()
             raise UpgradeRefused(refusal.status_code) from None
+        except websocket.WebSocketException as error:
+            stream.close()
+            raise refusal_in(web) or error from None
         except BaseException:
             stream.close()
             raise

@@ -13,7 +13,7 @@ import pytest
 from loadtests.fetch import FetchError, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
 
 
 def test_a_control_api_of_somebody_else_is_not_asked() -> None:
-    with pytest.raises(PlanError, match="api.openai.com looks like a public host"):
+    with pytest.raises(PlanError, match=r"api\.openai\.com looks like a public host"):
         make_plan(replace(SIMULATED, control="https://api.openai.com/_sim"), {})
 
 
