@@ -7,6 +7,7 @@ A budget on something that never happened is broken, not kept: nothing was prove
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ _THAN: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     ">": operator.gt,
 }
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
+_PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
 #: Of a duration, beside percentiles.
 _OF_DURATIONS = ("max", "mean", "min", "count", "rate")
 _OF_COUNTS = ("total", "rate")
@@ -99,16 +100,21 @@ def parse_budget(text: str) -> Budget:
     found = _BUDGET.fullmatch(text)
     if found is None:
         raise BudgetError(f"the budget {text!r} cannot be read: {_EXAMPLE}")
+    if not math.isfinite(float(found["limit"])):
+        raise BudgetError(f"the budget {text[:60]!r}... has a limit beyond all numbers")
     name = (found["inner"] or found["bare"]).lower()
     if name not in MEASURES:
         raise BudgetError(f"the budget {text!r} names {name!r}, which is not measured{_near(name)}")
     how = (found["how"] or "total").lower()
     _check_how(text, name, how)
+    phase = found["phase"] or found["at"]
+    if how == "rate" and phase is not None:
+        raise BudgetError(f"the budget {text!r} asks for the rate of a phase: rates are of the whole run")
     return Budget(
         text=" ".join(text.split()),
         name=name,
         how=how,
-        phase=found["phase"] or found["at"],
+        phase=phase,
         than=found["than"],
         limit=_limit(text, name, how, float(found["limit"]), (found["unit"] or "").lower()),
     )

@@ -106,12 +106,12 @@ def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) ->
         )
 
 
-def dying_with(parent: int) -> Callable[[], None]:
+def dying_with(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     """Have the kernel end the child with its parent, also one that ended in this very moment."""
     prctl = ctypes.CDLL(None).prctl
 
     def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(1)
 

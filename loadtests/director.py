@@ -6,6 +6,8 @@ process that has callers. An act that cannot be done is said and does not stop t
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -13,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import gevent
 
+from bridge.secret import hide_credentials
 from loadtests.accounting import Mark
-from loadtests.control import Control, ControlError
+from loadtests.home import HERE
 from loadtests.scenarios import Act, CutClients, CutUpstream, Deed, Deploy, SetFaults
 from reports.model import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from loadtests.control import Control
     from loadtests.meter import Meter
 
 PHASE, CUT = "load-phase", "load-cut"
@@ -60,6 +64,8 @@ class Director:
     """For the report's timeline."""
     troubles: list[str] = field(default_factory=list)
     """What could not be done, in plain words."""
+    doing: str = ""
+    """The phase whose deed is under way."""
 
     def run(self) -> None:
         """Do every act when it is due; one that is late because of the one before comes right behind it."""
@@ -73,11 +79,13 @@ class Director:
         self.marks.append(Mark(act.phase, self.now()))
         self._say(began, act.phase, act.said)
         for deed in act.deeds:
+            self.doing = act.phase
             try:
                 self.stage.do(deed)
-            except (DeedError, ControlError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and the report tells
                 self.troubles.append(f"{act.phase}: {error}")
                 self._say(began, act.phase, "could not be done")
+            self.doing = ""
         if any(isinstance(deed, Deploy) for deed in act.deeds):
             self._say(began, act.phase, "is up again")
 
@@ -125,14 +133,27 @@ class RunStage:
         if not self.deploy_command:
             raise DeedError("there is no way to deploy: give one with --deploy-command")
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own command
-                self.deploy_command, capture_output=True, timeout=_DEPLOY_SECONDS, check=False
+            deploy = subprocess.Popen(  # noqa: S603 - the user's own command
+                self.deploy_command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                cwd=os.environ.get(HERE),
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             raise DeedError(f"the deploy failed: {error}") from None
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise DeedError(f"the deploy ended with {done.returncode}: {said[-1] if said else 'no word'}")
+        try:
+            _, said = deploy.communicate(timeout=_DEPLOY_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise DeedError(f"the deploy was not done within {_DEPLOY_SECONDS:.0f} s") from None
+        finally:
+            if deploy.returncode is None:  # what it began is not left behind
+                os.killpg(deploy.pid, signal.SIGKILL)
+                deploy.wait()
+        if deploy.returncode:
+            lines = hide_credentials(said.decode(errors="replace")).strip().splitlines()
+            raise DeedError(f"the deploy ended with {deploy.returncode}: {lines[-1] if lines else 'no word'}")
 
 
 class _Caller(Protocol):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The variable that names the wire's file descriptor.
 WIRE = "SHERPA_LOAD_WIRE"
+#: The variable that names the folder in which the command was called.
+HERE = "SHERPA_LOAD_HERE"
 RESOURCES = "resources"
 _ANSWER_SECONDS = 30.0
 #: A line: the points of 24 hours of a few processes have some MiB.

@@ -191,6 +191,8 @@ class Part:
                 self._end_calls()
 
     def _end_calls(self) -> None:
+        if self.director is not None and self.director.doing and self.gathering is not None:
+            self.gathering.troubles.append(f"{self.director.doing}: not done when the run ended")
         gevent.killall(self._greenlets)
         if isinstance(self.runner, MasterRunner):
             self._hang_up_there()
@@ -302,7 +304,7 @@ def on_init(environment: Any, runner: Any, **_: Any) -> None:
     if part.leads:  # Locust listens for it only when a run in a shape is over
         gevent.signal_handler(signal.SIGTERM, part.interrupt)
     elif options.processes and sys.platform == "linux":
-        dying_with(os.getppid())()  # a fork of the master's, which may be killed
+        dying_with(os.getppid(), signal.SIGKILL)()  # a fork of the master's, which may be killed, and nobody else's
     environment.load = part
     part.listen()
 

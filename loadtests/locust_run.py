@@ -14,13 +14,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtests.child import dying_with
 from loadtests.guard import PERMISSION
-from loadtests.home import WIRE, Away, wire_pair
+from loadtests.home import HERE, WIRE, Away, wire_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,6 +100,8 @@ class LocustRun:
     process: subprocess.Popen[bytes]
     away: Away
     interrupted: bool = False
+    overdue: bool = False
+    """It did not end in its time."""
 
     @classmethod
     def started(
@@ -117,7 +120,8 @@ class LocustRun:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**environment, WIRE: str(theirs.fileno())},
+                env={**_without_locusts(environment), WIRE: str(theirs.fileno()), HERE: str(Path.cwd())},
+                cwd=log.parent,  # a locust.conf where we are called is for another test
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
@@ -136,11 +140,12 @@ class LocustRun:
                 every()
             except KeyboardInterrupt:
                 self._end()
+                until = min(until, time.monotonic())
             late = time.monotonic() - until
             if late > _END_SECONDS:
                 self.kill()
-            elif late > 0 and not self.interrupted:
-                self._end()
+            elif late > 0 and not (self.interrupted or self.overdue):
+                self._end_late()
         self.away.wire.close()
         return self.process.returncode
 
@@ -156,11 +161,21 @@ class LocustRun:
         self.interrupted = True
         self.process.send_signal(signal.SIGTERM)
 
+    def _end_late(self) -> None:
+        """Tell it to end because its time is over."""
+        self.overdue = True
+        self.process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
-        """End it and what it forked, at once."""
-        if self.process.poll() is None:
+        """End it and what it forked, at once; also forks that it left behind."""
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.process.wait()
+
+
+def _without_locusts(environment: Mapping[str, str]) -> dict[str, str]:
+    """Take away what would change Locust's options behind our back."""
+    return {name: value for name, value in environment.items() if not name.startswith("LOCUST_")}
 
 
 def _free_port() -> int:

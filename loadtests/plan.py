@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -102,6 +103,7 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         raise PlanError(
             "--echo and --control are two accounts of the same speech: --control tells more, leave --echo out"
         )
+    _check_command(wish.deploy_command)
     at_hand = _at_hand(wish)
     _check_needs(scenario, at_hand)
     own = scenario.budgets_for(users) if wish.default_budgets else ()
@@ -234,6 +236,15 @@ def _check_needs(scenario: Scenario, at_hand: frozenset[Need]) -> None:
 
 def _wanted(missing: frozenset[Need]) -> str:
     return " and ".join(_MISSING[need][1] for need in sorted(missing))
+
+
+def _check_command(command: str | None) -> None:
+    try:
+        words = shlex.split(command) if command is not None else ["none"]
+    except ValueError as error:
+        raise PlanError(f"--deploy-command: it cannot be read: {str(error).lower()}") from None
+    if not words:
+        raise PlanError("--deploy-command: it is empty")
 
 
 def _changed(group: Group, wish: Wish) -> Group:

@@ -16,6 +16,7 @@ from loadtests.names import FIRST_PHASE
 from loadtests.plainly import REFUSED
 from loadtests.plan import PLACEHOLDER
 from loadtests.scenarios import Need, needed_by
+from loadtests.secrets_kept import without_secrets
 from reports.from_json import Kept
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 from reports.origin import now, stamp, version
@@ -53,7 +54,7 @@ class Ran:
 def make_report(ran: Ran) -> Report:
     """Judge every budget and put everything together."""
     gathering = ran.gathering
-    return Report(
+    report = Report(
         tool=TOOL,
         version=version(),
         started=stamp(datetime.fromtimestamp(gathering.began, UTC)),
@@ -65,6 +66,7 @@ def make_report(ran: Ran) -> Report:
         series=series(gathering, TIMELINE),
         tables=tables(gathering),
     )
+    return without_secrets(report, gathering.plan)
 
 
 def without_run(plan: Plan, known: Problem, *seen: str, tool: str = TOOL) -> Kept:
@@ -79,6 +81,7 @@ def without_run(plan: Plan, known: Problem, *seen: str, tool: str = TOOL) -> Kep
         target=described(plan),
         findings=(finding,),
     )
+    report = without_secrets(report, plan)
     return Kept(report, EXIT_INTERRUPTED if known is problems.INTERRUPTED else report.exit_code())
 
 

@@ -23,6 +23,7 @@ from loadtests.knock import KnockError, knock
 from loadtests.locust_run import DEFAULT_PORT, LocustRun, Spread, words_for
 from loadtests.plan import PLACEHOLDER, Plan, PlanError, Wish, make_plan, scenario_named
 from loadtests.report import OWN_STACK, without_run
+from loadtests.secrets_kept import hider
 from reports.from_json import Kept, NotAReportError, read_report
 from reports.model import EXIT_INTERRUPTED, EXIT_OK, Evidence
 
@@ -85,6 +86,8 @@ def _check_wishes(request: Request) -> None:
         raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
     if request.spread.master and request.spread.worker:
         raise PlanError("--master and --worker are two different wishes: one leads, the others call")
+    if request.spread.processes is not None and (request.spread.master or request.spread.worker):
+        raise PlanError("--processes is one machine's: leave it out beside --master and --worker")
     if request.spread.expect_workers > 1 and not request.spread.master:
         raise PlanError("--expect-workers is for --master")
     for name, pid in request.watch:
@@ -169,8 +172,8 @@ def _locust(
     finally:
         run.kill()
     if verbose:
-        sys.stderr.write(log.read_text(errors="replace"))
-    return _said(plan, report, log, code, interrupted=run.interrupted)
+        sys.stderr.write(hider(plan)(log.read_text(errors="replace")))
+    return _said(plan, report, log, code, run)
 
 
 def _waiting(spread: Spread) -> str:
@@ -194,11 +197,15 @@ class _SecondByTheClock:
             self.what(at)
 
 
-def _said(plan: Plan, report: Path, log: Path, code: int, *, interrupted: bool) -> Kept:
+def _said(plan: Plan, report: Path, log: Path, code: int, run: LocustRun) -> Kept:
     try:
         return read_report(report.read_bytes())
     except (OSError, NotAReportError):
-        if interrupted or code == EXIT_INTERRUPTED:
+        if run.overdue:
+            return without_run(
+                plan, problems.CRASHED, f"the run did not end within {plan.seconds + _SPARE_SECONDS:.0f} s"
+            )
+        if run.interrupted or code == EXIT_INTERRUPTED:
             return without_run(plan, problems.INTERRUPTED, "before anything was measured")
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         waited = any("waiting for workers" in line for line in lines)

@@ -105,7 +105,8 @@ def test_one_that_takes_too_long_is_told_to_end(tmp_path: Path) -> None:
     program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\nhome.tell({})\ntime.sleep(60)"
     run = started(program, tmp_path, [])
     assert run.wait(lambda: None, longest=1) == 9
-    assert run.interrupted
+    assert run.overdue
+    assert not run.interrupted, "nobody pressed a key"
 
 
 def test_one_that_does_not_end_is_killed_with_all_it_forked(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadtests import problems
 from loadtests.accounting import SpeechAccount
 from loadtests.plainly import UpgradeRefused
+from loadtests.plan import Wish, make_plan
 from loadtests.report import Ran, exit_code_of, make_report, without_run
 from reports import as_json
 from reports.from_json import read_report
@@ -169,3 +172,15 @@ def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
         ("LOAD-BUDGET-SKIPPED", "skipped"), ("LOAD-NO-ECHO", "error"),
     ]  # fmt: skip
     assert report.exit_code() == 3
+
+
+def test_a_token_that_a_target_sends_back_is_not_shown() -> None:
+    plan = make_plan(Wish(scenario="conversation", url="ws://127.0.0.1:1", token_env="T"), {"T": "tok-123456789"})
+    kept = without_run(plan, problems.TARGET_REFUSED, "the first frame is an error: Bearer tok-123456789")
+    assert "tok-123456789" not in as_json.render(kept.report, kept.exit_code)
+    gathering = replace(gathered(wire(calls=1, ready=20)), plan=plan)
+    gathering.complained("tok-123456789", 3)
+    gathering.troubles.append("the deploy said sk-proj-abcdefghijklmnopqrstuvwx")
+    text = as_json.render(make_report(Ran(gathering, 10.0)), 1)
+    assert "tok-123456789" not in text
+    assert "abcdefghijklmnop" not in text
