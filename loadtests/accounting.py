@@ -39,6 +39,8 @@ class SpeechAccount:
     repeated_ms: float = 0
     """Came more than once, and the bridge had not said so."""
     reordered_ms: float = 0
+    crosstalk_ms: float = 0
+    """Came in a session that was another caller's."""
     turned_away_ms: float = 0
     """Of callers of whom the simulator kept no account: it has room for so many."""
     worst: tuple[tuple[int, float], ...] = ()
@@ -61,17 +63,22 @@ def account(spoken: Iterable[Spoken], heard: Mapping[int, Heard]) -> SpeechAccou
     """Hold what was sent against what was heard; each number stands in `spoken` once."""
     said = list(spoken)
     lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
-    found = [(heard[one.caller], one.resent_ms) for one in said if one.caller in heard]
+    found = [(heard[one.caller], _believed(one.resent_ms, one)) for one in said if one.caller in heard]
     worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
     return SpeechAccount(
         callers=len(said),
         sent_ms=sum(one.sent_ms for one in said),
         lost_ms=sum(lost.values()),
-        silently_lost_ms=sum(max(0.0, lost[one.caller] - one.dropped_ms) for one in said),
+        silently_lost_ms=sum(max(0.0, lost[one.caller] - _believed(one.dropped_ms, one)) for one in said),
         repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found),
         reordered_ms=sum(one.reordered_ms for one, _ in found),
         worst=tuple(worst[:_NAMED]),
     )
+
+
+def _believed(claimed_ms: float, said: Spoken) -> float:
+    """Believe a bridge that says what it dropped or sent again, but not more than there was."""
+    return claimed_ms if claimed_ms <= said.sent_ms else 0.0
 
 
 def _lost_ms(said: Spoken, heard: Heard | None) -> float:
@@ -116,10 +123,11 @@ def settle(
     need them are not measured. Gives the account of the speech. Raises ControlError.
     """
     seen = _when_quiet(control, live_before, sleep, clock)
-    speech = replace(account(spoken, seen.heard), turned_away_ms=seen.turned_away_ms)
+    speech = replace(account(spoken, seen.heard), turned_away_ms=seen.turned_away_ms, crosstalk_ms=seen.mixed_ms)
     now = time.time() - began
     figures.count("lost_ms", speech.lost_ms, now)
     figures.count("reordered_ms", speech.reordered_ms, now)
+    figures.count("crosstalk_ms", speech.crosstalk_ms, now)
     if bridge_tells:
         figures.count("silently_lost_ms", speech.silently_lost_ms, now)
         figures.count("repeated_ms", speech.repeated_ms, now)

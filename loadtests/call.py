@@ -187,6 +187,7 @@ class Call:
         """End in good order, and wait for the bridge's word that it is over."""
         if self.talk.is_ready:
             self._gone.wait(timeout=self.breath)
+        self.talk.leave(time.monotonic())
         self._leaving, self._left_ready = True, self.talk.is_ready
         self.talk.is_leaving = True
         talk, until = self.talk, time.monotonic() + GOODBYE_SECONDS
@@ -222,5 +223,5 @@ class Call:
         self.is_whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
         sent = talk.source.sent_ms
         if sent > self._began_ms:
-            sure = sent if self.is_whole else self._began_ms
+            sure = sent if self.is_whole else max(self._began_ms, talk.spell.sure_ms)
             talk.notes.spoke(Spoken(talk.source.caller, sent, sure, talk.resent_ms, talk.dropped_ms))

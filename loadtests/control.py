@@ -38,6 +38,7 @@ class _Answer(msgspec.Struct, frozen=True):
     live: int
     dials: list[tuple[float, int]]
     turned_away_ms: float
+    mixed_ms: float
     tracer: dict[str, dict[str, Heard]]
 
 
@@ -53,6 +54,8 @@ class Upstream:
     """By caller."""
     turned_away_ms: float = 0.0
     """Speech of more callers than it keeps accounts of."""
+    mixed_ms: float = 0.0
+    """Speech that came in another caller's session."""
 
 
 class Control:
@@ -92,7 +95,9 @@ class Control:
             raise ControlError(f"the simulator at {self.url} says something unknown: {error}") from None
         ahead = answer.now - asked
         dials = tuple((at - ahead, count) for at, count in answer.dials)
-        return Upstream(live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms)
+        return Upstream(
+            live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms, mixed_ms=answer.mixed_ms
+        )
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)

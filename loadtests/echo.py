@@ -2,8 +2,7 @@
 
 Turn detection cuts an echo as the turns are: of the silence between sentences it tells nothing, of a sentence that was
 answered it tells all. So this accounts for sentences, each when its answer is over; those that got no answer, or were
-cut in upon, are the business of other figures. An answer without any of the caller's own audio is no echo, and counts
-for nothing.
+cut in upon, are the business of other figures. Whether the service echoes at all shows in the whole run.
 """
 
 from __future__ import annotations
@@ -32,6 +31,8 @@ class Echoed:
     repeated_ms: int
     """Came back more than once: in this answer, or in an earlier one, too."""
     reordered_ms: int
+    foreign_ms: int = 0
+    """Speech of other callers."""
 
 
 @dataclass(slots=True)
@@ -58,13 +59,18 @@ class Echo:
         self._sentence, self._answer = None, TracerAccount()
 
     def answered(self) -> Echoed | None:
-        """End an answer; None where it was no echo, or answers nothing that was said."""
+        """End an answer; None where it answers nothing that was said."""
         sentence, answer = self._sentence, self._answer
         self.dropped()
         answer.finish()
-        tally = answer.report().get(self.caller)
-        if sentence is None or tally is None:
+        if sentence is None:
             return None
+        told = answer.report()
+        foreign = sum(count.received_ms for caller, count in told.items() if caller != self.caller)
+        size = (sentence[1] - sentence[0]) * CELL_MS
+        tally = told.get(self.caller)
+        if tally is None:
+            return Echoed(heard_ms=0, lost_ms=size, repeated_ms=0, reordered_ms=0, foreign_ms=foreign)
         spans = _spans(answer, self.caller)
         heard = _common(spans, [sentence])
         again = _common(spans, self._before)
@@ -74,6 +80,7 @@ class Echo:
             lost_ms=(sentence[1] - sentence[0] - heard) * CELL_MS,
             repeated_ms=tally.repeated_ms + again * CELL_MS,
             reordered_ms=tally.reordered_ms,
+            foreign_ms=foreign,
         )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 2.0
 #: Between deciding and stamping a busy bridge may lose a moment, and the stamp is late by so much.
 _TOLERANCE_SECONDS = 0.05
+#: So many may arrive at once when something on the way held them up.
+_AT_ONCE = 4.0
 #: The last error before the bridge closes may come early: it is the one exception.
 _LAST_SECONDS = 1.0
 #: Closes that need no error: those that a `session_closed` explained.
@@ -27,20 +29,27 @@ _BEFORE_SECONDS = WINDOW_SECONDS + 0.5
 
 @dataclass(slots=True)
 class ErrorsSeen:
-    """The errors of one socket. Times are unix seconds, the bridge's own where it tells them."""
+    """The errors of one socket. Times are unix seconds: stamps are the bridge's own, the others ours."""
 
     last: float | None = None
+    """As it was stamped: windows are the bridge's own, which no busy machine between the two can bend."""
     last_code: str = ""
     violations: int = 0
+    _arrived: float = 0.0
+    _room: float = _AT_ONCE
+    """How many more may arrive now. Stamps can say anything: what arrives cannot be more than the windows allow."""
     _early: float | None = None
-    """An error that came too early and is excused if the socket is closed right behind it."""
+    """When an error arrived that came too early; it is excused if the socket is closed right behind it."""
 
-    def note(self, at: float, code: str = "") -> None:
-        """Take an error."""
+    def note(self, at: float, code: str = "", arrived: float | None = None) -> None:
+        """Take an error, stamped `at`, which arrived now by our own clock."""
+        arrived = at if arrived is None else arrived
         self._judge_early(closing_at=None)
-        if self.last is not None and at - self.last < WINDOW_SECONDS - _TOLERANCE_SECONDS:
-            self._early = at
-        self.last, self.last_code = at, code
+        self._room = min(_AT_ONCE, self._room + max(0.0, arrived - self._arrived) / WINDOW_SECONDS) - 1
+        too_soon = self.last is not None and at - self.last < WINDOW_SECONDS - _TOLERANCE_SECONDS
+        if too_soon or self._room < 0:
+            self._early, self._room = arrived, max(0.0, self._room)
+        self.last, self.last_code, self._arrived = at, code, arrived
 
     def end(self, at: float, *, by_bridge: bool = True) -> int:
         """End the socket; gives how many errors came too early in its life.
@@ -59,7 +68,7 @@ class ErrorsSeen:
             return True
         if self.last is None:
             return False
-        return self.last_code in _SAID_BY_CLOSE.get(code or 0, ()) or at - self.last <= _BEFORE_SECONDS
+        return self.last_code in _SAID_BY_CLOSE.get(code or 0, ()) or at - self._arrived <= _BEFORE_SECONDS
 
     def _judge_early(self, closing_at: float | None) -> None:
         early, self._early = self._early, None

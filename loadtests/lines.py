@@ -140,7 +140,7 @@ class ClientLine:
             "reconnecting": lambda said: Lost(_number(said.get("delayMs")) / 1000),
             "response.done": _answered,
             "error": _complaint,
-            "audio_dropped": lambda said: Dropped(_number(said.get("ms"))),
+            "audio_dropped": lambda said: Dropped(max(0.0, _number(said.get("ms")))),
             "session_closed": lambda said: Over(str(said.get("reason"))),
         }
 
@@ -276,7 +276,7 @@ def _answered(said: Mapping[str, Any]) -> Signal:
 
 
 def _ready_again(said: Mapping[str, Any]) -> Signal:
-    return Ready(again=True, resent_ms=_number(said.get("resentMs")))
+    return Ready(again=True, resent_ms=max(0.0, _number(said.get("resentMs"))))
 
 
 def _complaint(said: Mapping[str, Any], *, is_past: bool = False) -> Signal:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Client protocol, "Session life": the longest attempt, and the longest wait between two of them.
-ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 8.0
+#: Client protocol, "Session life": the longest attempt, and a longest wait between two of them: a service that says
+#: `retry-after` may make it longer than the usual eight seconds.
+ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 30.0
 #: An error may be held back for the length of its window.
 _SLACK_SECONDS = 2.5
 
@@ -22,8 +23,8 @@ class Patience:
     """When it ends; None while nothing is owed."""
 
     def wait(self, now: float, delay: float = 0.0) -> None:
-        """Begin to wait for the next word: an attempt begins within `delay` seconds."""
-        self.until = now + delay + ATTEMPT_SECONDS + _SLACK_SECONDS
+        """Begin to wait for the next word: an attempt begins within `delay` seconds, of which not all are believed."""
+        self.until = now + min(delay, WAIT_SECONDS) + ATTEMPT_SECONDS + _SLACK_SECONDS
 
     def wait_for_the_next(self, now: float) -> None:
         """Wait on while an attempt runs: when it fails, the next word may come with the one behind it."""

@@ -130,7 +130,7 @@ _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
 #: Measures that callers cannot take by themselves.
 MEASURED_BY: Mapping[str, frozenset[Need]] = {
     **dict.fromkeys(("dials", "dials_per_second_max", "sessions_left"), frozenset({Need.CONTROL})),
-    **dict.fromkeys(("lost_ms", "reordered_ms"), frozenset({Need.SPEECH})),
+    **dict.fromkeys(("lost_ms", "reordered_ms", "crosstalk_ms"), frozenset({Need.SPEECH})),
     "repeated_ms": frozenset({Need.SPEECH, Need.WORDS}),
     "silently_lost_ms": frozenset({Need.CONTROL, Need.WORDS}),
     "echoed_ms": frozenset({Need.SPEECH}),

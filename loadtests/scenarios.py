@@ -52,13 +52,20 @@ _LIVELY = ("pace:times=4", "say:text=Certainly. I look into it at once.")
 _LONG_WINDED = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
 _OUTAGE = SetFaults(("http:status=503",))
 _WELL = SetFaults()
-_EVERYTHING_ARRIVES = ("lost_ms == 0", "repeated_ms == 0", "reordered_ms == 0")
+_EVERYTHING_ARRIVES = ("lost_ms == 0", "repeated_ms == 0", "reordered_ms == 0", "crosstalk_ms == 0")
+_NOBODY_LEFT = (
+    "stranded_calls == 0",
+    "left_waiting == 0",
+    "mute_sessions == 0",
+    "silent_answers == 0",
+    "uncalled_ends == 0",
+)
 _GOOD_MANNERS = (
     "error_window_violations == 0",
     "endings_without_error == 0",
     "stale_events == 0",
     "unclean_ends == 0",
-    "stranded_calls == 0",
+    *_NOBODY_LEFT,
     "sessions_left == 0",
 )
 _TALK = Behaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
@@ -161,7 +168,7 @@ _ALL = (
             Act(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
             Act(0.6, "well", (_WELL,), "service is well again"),
         ),
-        budgets=("errors >= 1 * callers", "silently_lost_ms == 0", *_GOOD_MANNERS),
+        budgets=("errors >= 1 * callers", "silently_lost_ms == 0", "dropped_ms@start == 0", *_GOOD_MANNERS),
         service=_LIVELY,
     ),
     Scenario(
@@ -252,7 +259,7 @@ _ALL = (
             "p99(reconnect@deploy) < 20s",
             "error_window_violations == 0",
             "endings_without_error == 0",
-            "stranded_calls == 0",
+            *_NOBODY_LEFT,
             "lost_ms == 0",
             "sessions_left == 0",
         ),
@@ -275,9 +282,10 @@ _ALL = (
             "count(ready@well) >= 0.9 * callers",
             "p99(connect) < 5s",
             "silently_lost_ms == 0",
+            "dropped_ms@start == 0",
             "error_window_violations == 0",
             "endings_without_error == 0",
-            "stranded_calls == 0",
+            *_NOBODY_LEFT,
             "stale_events == 0",
             "sessions_left == 0",
         ),

@@ -13,6 +13,7 @@ from loadtests.answers import Answers
 from loadtests.errors_seen import ErrorsSeen
 from loadtests.patience import Patience
 from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Sound, Stale, Trying, Words
+from loadtests.spell import Spell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 READY_SECONDS = 45.0
 #: What a caller who was held up catches up at most; of what is older, nothing is sent any more.
 CATCH_UP_SECONDS = 1.0
+#: Whoever hangs up so long behind a loss that was not mended was left waiting: no good bridge needs more time.
+_LEFT_SECONDS = 12.0
+#: Why a bridge may end a session that nobody asked it to end.
+_REASONS = frozenset({"expired", "draining"})
 _BAD_MESSAGE = '{"type":"no_such_message"}'
 _TYPED = "How is my portfolio doing today?"
 _MS = 1000.0
@@ -67,6 +72,7 @@ class Talk:
     patience: Patience = field(default_factory=Patience)
     echo: Echo | None = None
     """The account of speech, where it is made of the answers."""
+    spell: Spell = field(default_factory=Spell)
     _ready_at: float = 0.0
     _asked: float | None = None
     _ask_at: float | None = None
@@ -151,6 +157,7 @@ class Talk:
         due, ended = self.pace.due, self.pace.went(sent=sent)
         if ended is not None and self.pace.sent_ms:
             self.answers.asked(ended)
+            self.spell.asked(ended)
         elif not self.pace.is_speaking and self._may_go_on(due):
             self.pace.next_sentence()
 
@@ -208,10 +215,12 @@ class Talk:
             case None | Opened():
                 pass
             case Sound():
+                self.spell.answered()
                 self.answers.sound(now, signal.ms, signal.item_id)
                 if self.echo is not None:
                     self.echo.heard(signal.pcm)
             case Words():
+                self.spell.answered()
                 self.answers.words(now)
             case Answered():
                 self._answered(signal, now)
@@ -242,10 +251,13 @@ class Talk:
                 assert_never(signal)
 
     def _answered(self, signal: Answered, now: float) -> None:
+        self.spell.answered()
         if signal.failed:
             self._unanswered()
         elif not signal.cancelled and self.answers.over(now):
             self._turned()
+            if not (self.answers.heard_ms or self.behaviour.typed):
+                self.notes.counted("silent_answers")
             self._account_echo()
         if self.answers.owed_since is None:
             self._next_typed = now + self.behaviour.pause_ms / _MS
@@ -267,25 +279,40 @@ class Talk:
         self.is_ready, self.was_ready, self._ready_at = True, True, now
         self._first_asked = None
         self.patience.rest()
+        self.spell.begin(now)
 
     def broke(self, now: float) -> None:
         """Lose the session that there was, if there was one: by the bridge's word, or with the socket."""
         if self.is_ready:
             self.waits.held(now - self._ready_at)
+        self._end_spell(now)
         if self.was_ready and self.lost_at is None:
             self.lost_at = now
         self.is_ready = False
 
+    def leave(self, now: float) -> None:
+        """Judge what there is to judge when the caller is about to hang up."""
+        self._end_spell(now)
+        if not (self.is_ready or self.over) and self.lost_at is not None and now - self.lost_at > _LEFT_SECONDS:
+            self.notes.counted("left_waiting")
+
+    def _end_spell(self, now: float) -> None:
+        if self.spell.end(now, self.source.sent_ms) and not self.behaviour.reads_bytes_per_second:
+            self.notes.counted("mute_sessions")
+
     def _is_over(self, reason: str, now: float) -> None:
         """It is over by intent; one that only grew too old is asked for again, as a good client does."""
+        self._end_spell(now)
         self.is_ready, self.over = False, reason
         self.patience.rest()
+        if reason not in _REASONS and not self.is_leaving:
+            self.notes.counted("uncalled_ends")
         if reason == "expired":
             self._ask_again(now, 0.0)
 
     def _complained(self, signal: Complaint, now: float, wall: float) -> None:
         self.notes.complained(signal.code)
-        self.errors.note(wall if signal.at is None else signal.at, signal.code)
+        self.errors.note(wall if signal.at is None else signal.at, signal.code, arrived=wall)
         if not signal.ends:
             return
         if signal.retryable:
@@ -321,6 +348,7 @@ class Talk:
             self.notes.counted("lost_ms", found.lost_ms)
             self.notes.counted("repeated_ms", found.repeated_ms)
             self.notes.counted("reordered_ms", found.reordered_ms)
+            self.notes.counted("crosstalk_ms", found.foreign_ms)
 
     def _drop_echo(self) -> None:
         if self.echo is not None:

@@ -156,11 +156,12 @@ class TracerStream:
     What it found is the same for any cutting. It holds back less than a cell and a half until more arrives.
     """
 
-    __slots__ = ("_account", "_pending")
+    __slots__ = ("_account", "_owner", "_pending")
 
     def __init__(self, account: TracerAccount) -> None:
         self._account = account
         self._pending = b""
+        self._owner: int | None = None
 
     def feed(self, pcm: bytes) -> None:
         """Take the next piece, of any length. Never raises, whatever the bytes are."""
@@ -179,6 +180,8 @@ class TracerStream:
             cell = read_cell(pcm, at)
             if cell is not None:
                 account.take(cell[0], cell[1])
+                if cell[0] != self._owner:
+                    self._note_owner(cell[0])
                 at += CELL_BYTES
                 continue
             step = self._step_over(pcm, at, last=last)
@@ -186,6 +189,13 @@ class TracerStream:
                 break
             at += step
         return at
+
+    def _note_owner(self, caller: int) -> None:
+        """A stream is the first caller's; cells of others do not belong here."""
+        if self._owner is None:
+            self._owner = caller
+        else:
+            self._account.take_mixed()
 
     def _step_over(self, pcm: bytes, at: int, *, last: bool) -> int:
         """Count bytes that begin no intact cell, up to the next possible one. 0: it takes more bytes to tell."""
@@ -213,6 +223,7 @@ class TracerAccount:
         self._max_callers = max_callers
         self._other = 0
         self._turned_away = 0
+        self._mixed = 0
         self._own = TracerStream(self)
 
     def feed(self, pcm: bytes) -> None:
@@ -235,6 +246,10 @@ class TracerAccount:
         else:
             tally.take(sequence)
 
+    def take_mixed(self) -> None:
+        """Count a cell that came in the stream of another caller. Called by streams."""
+        self._mixed += CELL_BYTES
+
     def take_damaged(self, caller: int | None, n_bytes: int) -> None:
         """Count the bytes of a cell that isn't whole; of nobody's when its header can't be read. Called by streams."""
         tally = None if caller is None else self._tally(caller)
@@ -256,6 +271,11 @@ class TracerAccount:
     def turned_away_ms(self) -> float:
         """Intact cells of callers beyond the bound: counted for nobody. 0 in an honest run."""
         return ms_of(self._turned_away)
+
+    @property
+    def mixed_ms(self) -> float:
+        """Intact cells that came in a stream behind one of another caller. 0 where each stream is one caller's."""
+        return ms_of(self._mixed)
 
     @property
     def callers(self) -> Iterator[int]:
@@ -282,6 +302,7 @@ class TracerAccount:
             else:
                 tally.merge(theirs)
         self._other += other._other
+        self._mixed += other._mixed
         self._turned_away += other._turned_away
 
     def to_dict(self) -> dict[str, object]:

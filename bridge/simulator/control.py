@@ -134,6 +134,7 @@ class Control:
             "live": len(self._simulator.live),
             "dials": arrivals.dials,
             "turned_away_ms": sum(account.turned_away_ms for account in arrivals.tracers.values()),
+            "mixed_ms": sum(account.mixed_ms for account in arrivals.tracers.values()),
             "tracer": {key: _told(account) for key, account in arrivals.tracers.items()},
         }
         return json_response(200, body)

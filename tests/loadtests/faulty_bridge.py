@@ -34,6 +34,7 @@ HELD_MS = 30_000
 HARMLESS = {"response_cancel_not_active", "conversation_already_has_active_response", "item_truncate_invalid_item_id"}
 ANSWERING = {"response.output_audio.delta", "response.output_audio_transcript.delta", "response.output_text.delta"}
 LEAK: list[Any] = []
+CALLS: list[Call] = []
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Call:
         self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
+        CALLS.append(self)
         if self.defect is Defect.LEAKS_MEMORY:
             LEAK.append(os.urandom(16 * 2**20))
         self.client.tell("connected", clientId=str(uuid4()), protocol=1)
@@ -112,6 +114,11 @@ class Call:
             return
         chance = random.random()
         if self.defect is Defect.LOSES_CHUNKS and chance < 0.02:
+            return
+        if self.defect is Defect.DEAF_ONCE_BACK and self.generation > 1:
+            return
+        if self.defect is Defect.CROSSTALK and chance < 0.05 and CALLS:
+            random.choice(CALLS).held.append(Chunk(pcm))
             return
         self.held.append(Chunk(pcm))
         if self.defect is Defect.DOUBLES_CHUNKS and chance < 0.02:
@@ -234,6 +241,10 @@ class Call:
 
     def _from_upstream(self, event: dict[str, Any], text: str) -> None:
         kind = event["type"]
+        if self.defect is Defect.MUTE_ONCE_BACK and self.generation > 1:
+            return
+        if kind == "response.done" and self.defect is Defect.ENDS_UNASKED:
+            self.client.tell("session_closed", reason="ended", generation=self.generation)
         if kind == "error":
             code = event["error"].get("code")
             if self.defect is Defect.SHOWS_RACES or code not in HARMLESS:

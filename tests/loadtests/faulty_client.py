@@ -45,6 +45,10 @@ class Defect(StrEnum):
     LEAKS_SESSIONS = "leaks-sessions"
     LEAKS_MEMORY = "leaks-memory"
     UNBOUNDED = "unbounded"
+    MUTE_ONCE_BACK = "mute-once-back"
+    CROSSTALK = "crosstalk"
+    ENDS_UNASKED = "ends-unasked"
+    DEAF_ONCE_BACK = "deaf-once-back"
     NO_DRAIN = "no-drain"
 
 

@@ -70,6 +70,12 @@ def test_what_the_bridge_told_its_caller_that_it_drops_is_not_lost_in_silence() 
     assert found.silently_lost_ms == 60, "what was told to one caller explains nothing of another"
 
 
+def test_a_bridge_that_claims_more_than_there_was_is_not_believed() -> None:
+    both = {1: heard(700, lost=300, repeated=100)}
+    found = account([row(1, 1000, dropped=10_000, resent=10_000)], both)
+    assert (found.silently_lost_ms, found.repeated_ms) == (300, 100)
+
+
 def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_caller() -> None:
     both = {1: heard(1000, repeated=200), 2: heard(1000, repeated=100)}
     assert account([row(1, 1000, resent=300), row(2, 1000)], both).repeated_ms == 100

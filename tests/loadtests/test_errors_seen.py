@@ -65,3 +65,25 @@ def test_an_error_long_ago_explains_only_a_close_of_its_own_code() -> None:
     assert not errors.explains(1011, "", 30.0)
     errors.note(40.0, "INVALID_MESSAGE")
     assert not errors.explains(1013, "", 60.0)
+
+
+def test_a_flood_is_one_whatever_its_stamps_say() -> None:
+    seen = ErrorsSeen()
+    for step in range(20):
+        seen.note(1000.0 + 2.1 * step, arrived=1000.0 + 0.1 * step)
+    assert seen.end(1003.0, by_bridge=False) >= 14
+
+
+def test_errors_that_were_held_up_on_the_way_are_none() -> None:
+    seen = ErrorsSeen()
+    for step in range(3):
+        seen.note(1000.0 + 2.1 * step, arrived=1006.0)
+    assert seen.end(1020.0) == 0
+
+
+def test_a_bridge_whose_clock_is_wrong_explains_its_close_all_the_same() -> None:
+    for skew in (-60.0, 60.0):
+        seen = ErrorsSeen()
+        seen.note(1000.0 + skew, "SESSION_INITIALIZATION_FAILED", arrived=1000.0)
+        assert seen.explains(1011, "", 1000.3)
+        assert not seen.explains(1011, "", 1010.0)

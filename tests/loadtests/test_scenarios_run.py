@@ -63,6 +63,10 @@ RED = [
     Case("reconnect-storm", Defect.LOSES_WHILE_LOST, "lost_ms"),
     Case("reconnect-storm", Defect.NEVER_BACK, "count(reconnect@storm)"),
     Case("reconnect-storm", Defect.DIALS_TWICE, "dials_per_second_max@storm"),
+    Case("reconnect-storm", Defect.MUTE_ONCE_BACK, "mute_sessions", seconds=32.0),
+    Case("reconnect-storm", Defect.DEAF_ONCE_BACK, "lost_ms", seconds=32.0),
+    Case("conversation", Defect.CROSSTALK, "crosstalk_ms"),
+    Case("conversation", Defect.ENDS_UNASKED, "uncalled_ends"),
     Case("flapping", Defect.REPEATS_IN_SILENCE, "repeated_ms"),
     Case("flapping", Defect.LATE_EVENTS, "stale_events"),
     Case("error-flood", Defect.NO_THROTTLE, "error_window_violations"),
@@ -86,6 +90,8 @@ SEEN_AT_NIGHT = (
     Defect.DIALS_TWICE,
     Defect.LATE_EVENTS,
     Defect.DROPS_IN_SILENCE,
+    Defect.MUTE_ONCE_BACK,
+    Defect.DEAF_ONCE_BACK,
 )
 
 

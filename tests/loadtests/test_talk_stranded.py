@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.behaviour import Behaviour, Door
 from loadtests.talk import READY_SECONDS
-from tests.loadtests.desk import READY, Desk, ready, said
+from tests.loadtests.desk import DONE, READY, Desk, ready, said
 
 LOST = said("reconnecting", attempt=1, delayMs=1000)
 INVALID = said("error", code="INVALID_MESSAGE", retryable=False)
@@ -67,3 +67,37 @@ def test_where_the_protocol_has_no_words_for_attempts_only_the_whole_wait_counts
     assert stranded(desk) == (False, 0, 0)
     desk.goes_on(2)
     assert stranded(desk) == (True, 0, 1)
+
+
+def test_a_session_that_nobody_asked_to_end_is_counted_and_one_that_grew_too_old_is_not() -> None:
+    for reason, times in (("ended", 1), ("expired", 0), ("draining", 0)):
+        desk = ready()
+        desk.hears(said("session_closed", reason=reason))
+        assert desk.total("uncalled_ends") == times, reason
+    desk = ready()
+    desk.talk.is_leaving = True
+    desk.hears(said("session_closed", reason="ended"))
+    assert desk.total("uncalled_ends") == 0
+
+
+def test_whoever_hangs_up_long_behind_a_loss_was_left_waiting() -> None:
+    for seconds, times in ((11.0, 0), (12.4, 1)):
+        desk = ready()
+        desk.hears(LOST)
+        desk.goes_on(seconds)
+        desk.talk.leave(desk.now)
+        assert desk.total("left_waiting") == times, seconds
+
+
+def test_a_caller_who_never_hears_a_sign_of_an_answer_is_counted_when_he_leaves() -> None:
+    desk = ready()
+    desk.goes_on(10.0)
+    desk.talk.leave(desk.now)
+    assert desk.total("mute_sessions") == 1
+
+
+def test_an_answer_without_a_sound_is_counted() -> None:
+    desk = ready()
+    desk.goes_on(0.3)
+    desk.hears(said("response.output_audio_transcript.delta", delta="Yes."), DONE)
+    assert desk.total("silent_answers") == 1
