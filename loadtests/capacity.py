@@ -6,6 +6,7 @@ show together. All runs are done against the same ground, so that what a target 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -44,6 +45,8 @@ class Tries:
     tries: list[Try] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     interrupted: bool = False
+    gone: Kept | None = None
+    """The second run in a row to which nobody opened: the target fell over and does not get up."""
 
     def note(self, callers: int, kept: Kept) -> None:
         """Take one run's report."""
@@ -71,6 +74,7 @@ def find(
         with ground(request) as on:
             tries.plan = make_plan(on.wish, environment)
             kept = searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
+            kept = with_command(kept, _in_words(request))
             return kept if on.stack is None else of_own_stack(kept)
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
@@ -87,6 +91,15 @@ def _checked(request: Request, environment: Mapping[str, str], start: int, most:
     return check(request, environment), request
 
 
+def _in_words(request: Request) -> str:
+    """Say what the command line was about, for whoever tries it alone."""
+    wish = request.wish
+    where = "--simulate" if request.simulate else f"--target {wish.url.partition('?')[0]}"
+    more = [f"--control {wish.control}"] if wish.control else []
+    more += [f"--budget {shlex.quote(text)}" for text in wish.budgets]
+    return " ".join((f"sherpa-load run {wish.scenario} --users 1 {where}", *more))
+
+
 def _tried(on: Ground, request: Request, callers: int, environment: Mapping[str, str], hears: Hears) -> Kept:
     def heard(told: Mapping[str, object]) -> None:
         hears(told if "doing" in told else {**told, "act": f"trying {callers}"})
@@ -97,9 +110,15 @@ def _tried(on: Ground, request: Request, callers: int, environment: Mapping[str,
 
 def searched(tries: Tries, run: Callable[[int], Kept]) -> Kept:
     """Run until the search is done. A target that is not there at the first knock is reported as it is."""
+    fell = False
     while tries.search.stage is not Stage.DONE:
         callers = tries.search.next_callers
         kept = run(callers)
+        is_away, was_away = kept.exit_code == EXIT_COULD_NOT_LOOK, fell
+        fell = is_away
+        if is_away and was_away:
+            tries.gone = kept
+            break
         if kept.exit_code == EXIT_INTERRUPTED:
             tries.interrupted = True
             break
@@ -109,9 +128,21 @@ def searched(tries: Tries, run: Callable[[int], Kept]) -> Kept:
     return told(tries)
 
 
+def with_command(kept: Kept, words: str) -> Kept:
+    """Let what is to be typed next be what was asked for, alone."""
+    findings = tuple(replace(one, fix=one.fix.replace(_ALONE, words)) for one in kept.report.findings)
+    return Kept(replace(kept.report, findings=findings), kept.exit_code)
+
+
+_ALONE = "sherpa-load run conversation --users 1"
+
+
 def told(tries: Tries) -> Kept:
     """Put everything together."""
-    findings = list(findings_of(tries.search, tries.tries, interrupted=tries.interrupted))
+    is_cut_short = tries.interrupted or tries.gone is not None
+    findings = list(findings_of(tries.search, tries.tries, interrupted=is_cut_short))
+    if tries.gone is not None:
+        findings = [*tries.gone.report.findings, *findings]
     if tries.interrupted:
         findings.insert(0, finding_of(problems.INTERRUPTED, "capacity", Evidence("after", f"{len(tries.tries)} runs")))
     found = tries.search.found

@@ -88,6 +88,11 @@ class Group:
     checks: Some[Check]
 
     @property
+    def has_times(self) -> bool:
+        """Whether any of its checks says how long it took."""
+        return any(check.took for check in self.checks.shown)
+
+    @property
     def has_long_names(self) -> bool:
         """Whether its checks are named by whole sentences or rules, as budgets are."""
         return any(len(check.name) > _SHORT_NAME for check in self.checks.shown)

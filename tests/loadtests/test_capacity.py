@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtests import problems
-from loadtests.capacity import TOOL, Tries, find, searched, told
+from loadtests.capacity import TOOL, Tries, find, searched, told, with_command
 from loadtests.plan import PlanError, Wish
 from loadtests.report import noted, without_run
 from loadtests.run import Request
@@ -48,8 +48,24 @@ def test_nobody_there_is_told_as_it_is() -> None:
 def test_a_target_that_falls_over_later_only_holds_less() -> None:
     down = without_run(planned(), problems.TARGET_DOWN, "gone")
     tries = Tries(planned(), Search(start=10, most=100))
-    kept = searched(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
+    fell = iter([True])
+    kept = searched(tries, lambda callers: down if callers > 20 and next(fell, False) else outcome(callers, 20))
     assert kept.report.metrics[0].value == 20
+
+
+def test_a_target_that_falls_over_and_stays_down_is_told_as_gone() -> None:
+    down = without_run(planned(), problems.TARGET_DOWN, "gone")
+    tries = Tries(planned(), Search(start=10, most=100))
+    kept = searched(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
+    assert [one.code for one in kept.report.findings][:2] == ["LOAD-TARGET-DOWN", "LOAD-CAPACITY-UNDONE"]
+    assert "the most that held: 20" in kept.report.findings[1].title
+    assert kept.exit_code == 3
+
+
+def test_what_to_type_next_is_what_was_asked_for() -> None:
+    tries = Tries(planned(), Search(start=1, most=1))
+    kept = with_command(searched(tries, lambda callers: outcome(callers, 0)), "sherpa-load run soak --simulate")
+    assert "sherpa-load run soak --simulate" in kept.report.findings[0].fix
 
 
 def test_ctrl_c_shows_what_held_so_far() -> None:
