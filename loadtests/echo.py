@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from bridge.protocol.tracer import CELL_MS, TracerAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _REMEMBERED = 32
 #: Cells of a caller's audio: from the first to the one behind the last.
@@ -82,6 +82,16 @@ class Echo:
             reordered_ms=tally.reordered_ms,
             foreign_ms=foreign,
         )
+
+    def account(self, counted: Callable[[str, float], None]) -> None:
+        """End an answer, and count what it says of the sentence before it."""
+        found = self.answered()
+        if found is not None:
+            counted("echoed_ms", found.heard_ms)
+            counted("lost_ms", found.lost_ms)
+            counted("repeated_ms", found.repeated_ms)
+            counted("reordered_ms", found.reordered_ms)
+            counted("crosstalk_ms", found.foreign_ms)
 
 
 def _spans(account: TracerAccount, caller: int) -> list[Span]:

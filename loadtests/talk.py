@@ -258,7 +258,8 @@ class Talk:
             self._turned()
             if not (self.answers.heard_ms or self.behaviour.typed):
                 self.notes.counted("silent_answers")
-            self._account_echo()
+            if self.echo is not None:
+                self.echo.account(self.notes.counted)
         if self.answers.owed_since is None:
             self._next_typed = now + self.behaviour.pause_ms / _MS
 
@@ -339,16 +340,6 @@ class Talk:
     def _turned(self) -> None:
         self.turns += 1
         self.notes.counted("turns")
-
-    def _account_echo(self) -> None:
-        """Count what an answer says of the sentence before it."""
-        found = None if self.echo is None else self.echo.answered()
-        if found is not None:
-            self.notes.counted("echoed_ms", found.heard_ms)
-            self.notes.counted("lost_ms", found.lost_ms)
-            self.notes.counted("repeated_ms", found.repeated_ms)
-            self.notes.counted("reordered_ms", found.reordered_ms)
-            self.notes.counted("crosstalk_ms", found.foreign_ms)
 
     def _drop_echo(self) -> None:
         if self.echo is not None:
