@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reports.from_json import Kept
 
 NAME = "sherpa-load"
+#: What ends a run in good order, as Ctrl-C does.
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PERMISSION = "--i-may-load-this-target"
 
 
@@ -241,7 +243,8 @@ def _run(words: Sequence[str]) -> int:
     from reports.output import CannotShowError, cannot_show, silence
 
     tool = _tool(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a pipeline that gives up wants the report as well
+    for number in _ENDINGS:  # a pipeline that gives up wants the report as well
+        signal.signal(number, signal.default_int_handler)
     try:
         code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
     except CannotShowError:

@@ -298,7 +298,9 @@ class Talk:
             self.notes.counted("left_waiting")
 
     def _end_spell(self, now: float) -> None:
-        if self.spell.end(now, self.source.sent_ms) and not self.behaviour.reads_bytes_per_second:
+        """Judge a stretch with a session; not where it is not told when one is lost, and not whoever hardly reads."""
+        is_judged = self.line.tells_of_attempts and not self.behaviour.reads_bytes_per_second
+        if self.spell.end(now, self.source.sent_ms) and is_judged:
             self.notes.counted("mute_sessions")
 
     def _is_over(self, reason: str, now: float) -> None:

@@ -115,6 +115,9 @@ def outcomes() -> dict[str, Outcome]:
             "processes": command(*budgeted(), "--processes", "2"),
             "machines": command(*budgeted(), "--master", *here, "--expect-workers", "2"),
             "interrupted": command("run", "conversation", "--simulate", "--json", "--users", "2", "--duration", "50s"),
+            "terminated": command(
+                "run", "reconnect-storm", "--simulate", "--json", "--users", "2", "--duration", "60s"
+            ),
             "down": command("run", "conversation", "--target", shut, "--json", "--users", "5", "--duration", "50s"),
         }
         for number in range(2):
@@ -122,11 +125,12 @@ def outcomes() -> dict[str, Outcome]:
         for process in running.values():
             stack.callback(_killed, process)
         found = {name: ended(running[name]) for name in ("alone", "processes", "machines", "worker 0", "worker 1")}
-        children = psutil.Process(running["interrupted"].pid).children(recursive=True)
-        running["interrupted"].send_signal(signal.SIGINT)
-        found["interrupted"] = ended(running["interrupted"])
-        _, left = psutil.wait_procs(children, timeout=10)
-        assert left == []
+        for name, number in (("interrupted", signal.SIGINT), ("terminated", signal.SIGTERM)):
+            children = psutil.Process(running[name].pid).children(recursive=True)
+            running[name].send_signal(number)
+            found[name] = ended(running[name])
+            _, left = psutil.wait_procs(children, timeout=10)
+            assert left == []
         return {**found, "down": ended(running["down"])}
 
 
@@ -173,12 +177,16 @@ def test_workers_end_with_their_master_and_leave_the_verdict_to_it(outcomes: dic
     assert [outcomes[f"worker {number}"].code for number in range(2)] == [0, 0]
 
 
-def test_an_interrupted_run_tells_what_it_has_and_takes_everything_with_it(outcomes: dict[str, Outcome]) -> None:
-    outcome = outcomes["interrupted"]
+@pytest.mark.parametrize("how", ["interrupted", "terminated"])
+def test_an_interrupted_run_tells_what_it_has_and_takes_everything_with_it(
+    how: str, outcomes: dict[str, Outcome]
+) -> None:
+    outcome = outcomes[how]
     assert outcome.code == 130, outcome
     assert outcome.codes[0] == "LOAD-INTERRUPTED"
     assert outcome.metrics["load_calls_total"] == 2
     assert outcome.metrics["load_sessions_left_total"] == 0
+    assert {one["severity"] for one in outcome.document["findings"][1:]} <= {"pass", "skipped", "info", "warning"}
 
 
 def test_a_target_that_lets_nobody_in_ends_the_run_early(outcomes: dict[str, Outcome]) -> None:

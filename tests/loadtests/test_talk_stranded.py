@@ -96,6 +96,14 @@ def test_a_caller_who_never_hears_a_sign_of_an_answer_is_counted_when_he_leaves(
     assert desk.total("mute_sessions") == 1
 
 
+def test_where_a_loss_is_not_told_nobody_is_called_mute() -> None:
+    desk = Desk(Behaviour(door=Door.NATIVE, chunk_ms=20, speech_ms=100))
+    desk.hears(said("session.created"), said("session.updated"))
+    desk.goes_on(12.0)
+    desk.talk.leave(desk.now)
+    assert desk.total("mute_sessions") == 0
+
+
 def test_an_answer_without_a_sound_is_counted() -> None:
     desk = ready()
     desk.goes_on(0.3)
