@@ -73,6 +73,8 @@ class Talk:
     echo: Echo | None = None
     """The account of speech, where it is made of the answers."""
     spell: Spell = field(default_factory=Spell)
+    _sounded: bool = False
+    """Whether there was a sound since the last answer was over: also one that began before the sentence ended."""
     _ready_at: float = 0.0
     _asked: float | None = None
     _ask_at: float | None = None
@@ -215,6 +217,7 @@ class Talk:
             case None | Opened():
                 pass
             case Sound():
+                self._sounded = True
                 self.spell.answered()
                 self.answers.sound(now, signal.ms, signal.item_id)
                 if self.echo is not None:
@@ -252,11 +255,12 @@ class Talk:
 
     def _answered(self, signal: Answered, now: float) -> None:
         self.spell.answered()
+        sounded, self._sounded = self._sounded, False
         if signal.failed:
             self._unanswered()
         elif not signal.cancelled and self.answers.over(now):
             self._turned()
-            if not (self.answers.heard_ms or self.behaviour.typed):
+            if not (sounded or self.behaviour.typed):
                 self.notes.counted("silent_answers")
             if self.echo is not None:
                 self.echo.account(self.notes.counted)

@@ -96,6 +96,15 @@ def test_a_caller_who_never_hears_a_sign_of_an_answer_is_counted_when_he_leaves(
     assert desk.total("mute_sessions") == 1
 
 
+def test_an_answer_that_began_before_the_sentence_ended_is_not_silent() -> None:
+    desk = ready()
+    desk.goes_on(0.05)  # in the middle of the sentence
+    desk.hears(said("response.output_audio.delta", delta="AAAA", item_id="i"))
+    desk.goes_on(0.3)
+    desk.hears(DONE)
+    assert (desk.total("turns"), desk.total("silent_answers")) == (1, 0)
+
+
 def test_where_a_loss_is_not_told_nobody_is_called_mute() -> None:
     desk = Desk(Behaviour(door=Door.NATIVE, chunk_ms=20, speech_ms=100))
     desk.hears(said("session.created"), said("session.updated"))
