@@ -152,7 +152,8 @@ class LocustRun:
     def _look(self) -> None:
         until = select.select([self.away.wire], [], [], _LOOK_SECONDS)[0]
         if until and not self.away.read():
-            self.process.wait(timeout=_END_SECONDS)
+            with suppress(subprocess.TimeoutExpired):  # it is told to end when its time is over
+                self.process.wait(timeout=_LOOK_SECONDS)
 
     def _end(self) -> None:
         """Tell it to end, the second time by force."""
