@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from loadtests.answers import Answers
 from loadtests.errors_seen import ErrorsSeen
 from loadtests.patience import Patience
+from loadtests.rude import Rude
 from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Sound, Stale, Trying, Words
 from loadtests.spell import Spell
 
@@ -34,7 +35,6 @@ CATCH_UP_SECONDS = 1.0
 _LEFT_SECONDS = 12.0
 #: Why a bridge may end a session that nobody asked it to end.
 _REASONS = frozenset({"expired", "draining"})
-_BAD_MESSAGE = '{"type":"no_such_message"}'
 _TYPED = "How is my portfolio doing today?"
 _MS = 1000.0
 
@@ -66,6 +66,7 @@ class Talk:
     resent_ms: float = 0.0
     dropped_ms: float = 0.0
     answers: Answers = field(init=False)
+    rude: Rude = field(init=False)
     errors: ErrorsSeen = field(default_factory=ErrorsSeen)
     held_up_until: float = 0.0
     """Until when the target itself kept us from sending: lateness before that is not ours."""
@@ -79,11 +80,11 @@ class Talk:
     _asked: float | None = None
     _ask_at: float | None = None
     _first_asked: float | None = None
-    _next_bad: float = 0.0
     _next_typed: float = 0.0
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.notes.took)
+        self.rude = Rude(self.behaviour.bad_messages_per_second)
 
     # ---- what is said
 
@@ -102,7 +103,8 @@ class Talk:
         self._asked, self._ask_at = now, None
         self._first_asked = self._first_asked or now
         self.patience.wait(now)
-        self._next_bad = self._next_typed = now
+        self._next_typed = now
+        self.rude.begin(now)
         self.over = ""
         return self.line.opening()
 
@@ -145,8 +147,7 @@ class Talk:
             self.echo.said(before, self.source.sent_ms)
         self.notes.sent_chunk(chunk, max(0.0, now - max(pace.due, self.held_up_until)), now)
         self._went(sent=True)
-        frame = self.line.chunk(pcm)
-        return (frame, *self._bad_messages(now)) if self.behaviour.bad_messages_per_second else (frame,)
+        return (self.line.chunk(pcm), *self.rude.due(now))
 
     def _pass_over(self, until: float) -> None:
         """Give up what was due until then; the sentence ends when it would have ended."""
@@ -183,16 +184,6 @@ class Talk:
         self._drop_echo()
         self.pace.next_sentence()
         return True
-
-    def _bad_messages(self, now: float) -> Sequence[Frame]:
-        """Give as many messages that nobody understands as are due; what is older than a second is let be."""
-        every = 1 / self.behaviour.bad_messages_per_second
-        self._next_bad = max(self._next_bad, now - CATCH_UP_SECONDS)
-        due = 0
-        while self._next_bad <= now:
-            self._next_bad += every
-            due += 1
-        return (_BAD_MESSAGE,) * due
 
     def _type(self, now: float) -> Sequence[Frame]:
         """Give a typed turn when one is due: a pause behind the answer, or behind the wait for it."""

@@ -54,6 +54,12 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
         self.reason = reason
         self.by_peer = by_peer
 
+    def again(self) -> LinkClosed:
+        """Give the same end for another task to raise: one instance raised in two would mix their tracebacks."""
+        fresh = LinkClosed(self.code, self.reason, by_peer=self.by_peer)
+        fresh.__cause__ = self.__cause__
+        return fresh
+
     def __str__(self) -> str:
         who = "the peer" if self.by_peer else "our side"
         return f"closed by {who}: {self.code if self.code is not None else 'no code'} {self.reason}".rstrip()

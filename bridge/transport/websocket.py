@@ -205,9 +205,9 @@ class WebSocketLink:
         await trio.aclose_forcefully(self.stream)
 
     def _closed(self) -> LinkClosed:
-        """Make the exception for this caller: one instance raised in two tasks would mix their tracebacks."""
+        """Make the exception for this caller."""
         self._end = self._end or self._mute or LinkClosed(None, "closed on our side", by_peer=False)
-        return _copy(self._end)
+        return self._end.again()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a Close frame, wait for the answer, close the stream: all of it within CLOSE_SECONDS.
@@ -318,9 +318,9 @@ class WebSocketLink:
 
     def _closed_for_sending(self) -> LinkClosed:
         if self._end is None and self._mute is not None:  # receive may still find out more
-            return _copy(self._mute)
+            return self._mute.again()
         if self._end is None and not self._gone:
-            return _copy(self._codec.verdict())
+            return self._codec.verdict().again()
         return self._closed()
 
     async def _flush(self) -> None:
@@ -349,9 +349,3 @@ async def _acquire(lock: trio.Lock) -> None:
         lock.acquire_nowait()
     except trio.WouldBlock:
         await lock.acquire()
-
-
-def _copy(end: LinkClosed) -> LinkClosed:
-    fresh = LinkClosed(end.code, end.reason, by_peer=end.by_peer)
-    fresh.__cause__ = end.__cause__
-    return fresh
