@@ -80,6 +80,7 @@ class Call:
         except ConnectionClosed:
             pass
         finally:
+            CALLS.remove(self)
             await self._end_session()
             writer.cancel()
 
