@@ -16,7 +16,7 @@ from loadtests import problems
 from loadtests.knee import Try, findings_of, series_of, table_of
 from loadtests.plan import PlanError, make_plan
 from loadtests.report import described, finding_of, without_run
-from loadtests.run import Ground, Request, check, ground, of_own_stack, one_run
+from loadtests.run import Ground, Request, check, ground, named, one_run
 from loadtests.search import Search, Stage
 from loadtests.stack import StackError
 from reports.from_json import Kept
@@ -69,13 +69,17 @@ def find(
 ) -> Kept:
     """Search, and report. Raises PlanError before anything is started; Ctrl-C shows in the report."""
     plan, request = _checked(request, environment, start, most)
-    tries = Tries(plan, Search(start=start, most=most, confirmations=confirmations))
+    kept = _found(request, environment, hears, Tries(plan, Search(start=start, most=most, confirmations=confirmations)))
+    return named(kept, request)
+
+
+def _found(request: Request, environment: Mapping[str, str], hears: Hears, tries: Tries) -> Kept:
+    plan = tries.plan
     try:
         with ground(request) as on:
             tries.plan = make_plan(on.wish, environment)
             kept = searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
-            kept = with_command(kept, _in_words(request))
-            return kept if on.stack is None else of_own_stack(kept)
+            return with_command(kept, _in_words(request))
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
     except KeyboardInterrupt:
@@ -144,7 +148,7 @@ def told(tries: Tries) -> Kept:
     if tries.gone is not None:
         findings = [*tries.gone.report.findings, *findings]
     if tries.interrupted:
-        findings.insert(0, finding_of(problems.INTERRUPTED, "capacity", Evidence("after", f"{len(tries.tries)} runs")))
+        findings.insert(0, finding_of(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.tries)} runs")))
     found = tries.search.found
     report = Report(
         tool=TOOL,

@@ -92,13 +92,11 @@ class Gathering:
 
     def failed(self, words: str, count: int) -> None:
         """Note what failures said."""
-        if words in self.failures or len(self.failures) < _KINDS:
-            self.failures[words] = count
+        _note(self.failures, words, count)
 
     def complained(self, code: str, count: int) -> None:
         """Note how often an error message had this code."""
-        if code in self.complaints or len(self.complaints) < _KINDS:
-            self.complaints[code] = count
+        _note(self.complaints, code, count)
 
     def finish(self, at: float) -> None:
         """Count what callers would have counted and never did as none of it, in every phase: that was looked at."""
@@ -124,3 +122,9 @@ class Gathering:
             "failed": (figures.total("failed_calls") or 0) + (figures.total("failed_connects") or 0),
             "dropped_ms": figures.total("dropped_ms") or 0,
         }
+
+
+def _note(kinds: Counter[str], kind: str, count: int) -> None:
+    """Note how often there was one of a kind; others than the first few are not told apart."""
+    if kind in kinds or len(kinds) < _KINDS:
+        kinds[kind] = count

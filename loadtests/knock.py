@@ -54,9 +54,7 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
         if elsewhere is not None:
             raise KnockError(problems.TARGET_REFUSED, str(elsewhere)) from None
         opened = "the socket opens, and then: " if link.connected else ""
-        said = why(
-            TimeoutError() if until.finished.is_set() else error, 2 * seconds if until.finished.is_set() else seconds
-        )
+        said = why(TimeoutError(), 2 * seconds) if until.finished.is_set() else why(error, seconds)
         raise KnockError(problems.TARGET_DOWN, f"{opened}{said}") from None
     finally:
         until.cancel()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _MS = 1000.0
+#: What a caller who was held up catches up at most; of what is older, nothing is sent any more.
+CATCH_UP_SECONDS = 1.0
 
 
 @dataclass(slots=True)

@@ -30,8 +30,6 @@ _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?
 _SCHEMES = ("ws", "wss", "http", "https")
 _ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+", re.ASCII)
 CHUNKS_MS = (20, 100)
-#: Stands where the address of a stack of our own will be: wrong usage is told before anything is started.
-PLACEHOLDER = "ws://127.0.0.1:1"
 
 
 class PlanError(ValueError):

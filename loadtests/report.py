@@ -14,7 +14,6 @@ from loadtests.budgets import Verdict, judge
 from loadtests.measured import metrics, series, tables
 from loadtests.names import FIRST_PHASE
 from loadtests.plainly import REFUSED
-from loadtests.plan import PLACEHOLDER
 from loadtests.scenarios import Need, needed_by
 from loadtests.secrets_kept import without_secrets
 from reports.from_json import Kept
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from loadtests.problems import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
-#: How the bridge and the simulator of `--simulate` are called, whatever their ports.
-OWN_STACK = "our own bridge and simulator"
 #: A generator that is later than this with one chunk in a hundred measures itself.
 LATE_MS = 20.0
 #: What failures said: so many of them are shown.
@@ -98,7 +95,7 @@ def described(plan: Plan, callers: str = "") -> tuple[Evidence, ...]:
     doors = dict.fromkeys(group.behaviour.door.value for group in plan.groups)
     return (
         Evidence("scenario", plan.scenario.name),
-        Evidence("target", OWN_STACK if plan.url == PLACEHOLDER else plan.url.partition("?")[0]),
+        Evidence("target", plan.url.partition("?")[0]),
         Evidence("callers", callers or f"{plan.users} callers for {plan.seconds:g} s"),
         Evidence("door", f"{' and '.join(doors)} door"),
     )

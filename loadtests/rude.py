@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadtests.pace import CATCH_UP_SECONDS
+
 _MESSAGE = '{"type":"no_such_message"}'
-#: What is older than this is let be: a caller who was held up does not flood at once.
-_CATCH_UP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Rude:
         """Give as many as are due."""
         if not self.per_second:
             return ()
-        self._next = max(self._next, now - _CATCH_UP_SECONDS)
+        self._next = max(self._next, now - CATCH_UP_SECONDS)
         many = 0
         while self._next <= now:
             self._next += 1 / self.per_second

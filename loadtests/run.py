@@ -21,8 +21,8 @@ from loadtests import problems
 from loadtests.control import Control, ControlError
 from loadtests.knock import KnockError, knock
 from loadtests.locust_run import DEFAULT_PORT, LocustRun, Spread, words_for
-from loadtests.plan import PLACEHOLDER, Plan, PlanError, Wish, make_plan, scenario_named
-from loadtests.report import OWN_STACK, without_run
+from loadtests.plan import Plan, PlanError, Wish, make_plan, scenario_named
+from loadtests.report import without_run
 from loadtests.secrets_kept import hider
 from reports.from_json import Kept, NotAReportError, read_report
 from reports.model import EXIT_INTERRUPTED, EXIT_OK, Evidence
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 #: Beside the run itself: Locust's start, callers that hang up, speech that is accounted for.
 _SPARE_SECONDS = 90.0
-#: Stand where the stack's own will be.
+#: How the bridge and the simulator of `--simulate` are called, whatever their ports.
+_OWN_STACK = "our own bridge and simulator"
+#: Stand where the stack's own will be: wrong usage is told before anything is started.
+_PLACEHOLDER = "ws://127.0.0.1:1"
 _CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
 _LAST_LINES = 5
 
@@ -70,7 +73,7 @@ def check(request: Request, environment: Mapping[str, str]) -> Plan:
     _check_wishes(request)
     wish = request.wish
     if request.simulate:
-        wish = replace(wish, url=PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
+        wish = replace(wish, url=_PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
     return make_plan(replace(wish, watches=wish.watches or bool(request.watch)), environment)
 
 
@@ -215,6 +218,10 @@ def _said(plan: Plan, report: Path, log: Path, code: int, run: LocustRun) -> Kep
 
 def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
     """Do everything. Raises PlanError before anything is started."""
+    return named(_run(request, environment, hears), request)
+
+
+def _run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
     from loadtests.stack import StackError  # noqa: PLC0415 - only what is used is paid for
 
     plan = check(request, environment)
@@ -222,16 +229,18 @@ def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
     try:
         with ground(request) as on:
             kept = one_run(on, request.spread, environment, hears, verbose=request.verbose)
-            return kept if on.stack is None else _with_logs(of_own_stack(kept), on.stack)
+            return kept if on.stack is None else _with_logs(kept, on.stack)
     except StackError as error:
         return without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
         return without_run(plan, problems.INTERRUPTED, "before it began")
 
 
-def of_own_stack(kept: Kept) -> Kept:
-    """Call a stack of our own by its name: its port is another one in each run."""
-    target = tuple(Evidence("target", OWN_STACK) if one.label == "target" else one for one in kept.report.target)
+def named(kept: Kept, request: Request) -> Kept:
+    """Call a stack of our own by its name: its port is another one in each run, and at first there is none."""
+    if not request.simulate:
+        return kept
+    target = tuple(Evidence("target", _OWN_STACK) if one.label == "target" else one for one in kept.report.target)
     return Kept(replace(kept.report, target=target), kept.exit_code)
 
 
@@ -257,4 +266,4 @@ def work(request: Request, environment: Mapping[str, str]) -> NoReturn:
     os.execve(words[0], words, dict(environment))  # noqa: S606 - our own command, in the place of this process
 
 
-__all__ = ["Ground", "Request", "check", "ground", "one_run", "run", "work"]
+__all__ = ["Ground", "Request", "check", "ground", "named", "one_run", "run", "work"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from loadtests.answers import Answers
 from loadtests.errors_seen import ErrorsSeen
+from loadtests.pace import CATCH_UP_SECONDS
 from loadtests.patience import Patience
 from loadtests.rude import Rude
 from loadtests.signals import Answered, Complaint, Dropped, Lost, Opened, Over, Ready, Sound, Stale, Trying, Words
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: The longest wait for a session: all attempts of a bridge, with their back-off.
 READY_SECONDS = 45.0
-#: What a caller who was held up catches up at most; of what is older, nothing is sent any more.
-CATCH_UP_SECONDS = 1.0
 #: Whoever hangs up so long behind a loss that was not mended was left waiting: no good bridge needs more time.
 _LEFT_SECONDS = 12.0
 #: Why a bridge may end a session that nobody asked it to end.

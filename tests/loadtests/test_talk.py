@@ -7,7 +7,7 @@ import json
 import pytest
 
 from loadtests.behaviour import Behaviour
-from loadtests.talk import CATCH_UP_SECONDS
+from loadtests.pace import CATCH_UP_SECONDS
 from tests.loadtests.desk import DONE, READY, START, Desk, ready, said
 
 
