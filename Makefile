@@ -52,7 +52,7 @@ golden: $(VENV)/.dev
 	$(BIN)/python -m tests.golden.keep
 
 load: $(VENV)/.dev
-	$(BIN)/python -m loadtests.all
+	$(BIN)/python -m loadtests.run.run_all
 
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser"

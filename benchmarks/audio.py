@@ -13,11 +13,11 @@ from timeit import repeat
 from typing import TYPE_CHECKING
 
 from benchmarks.machine import watched
-from bridge.protocol.audio import SAMPLE_RATE, chunks, loudness
-from bridge.protocol.g711 import pcm24k_to_ulaw, ulaw_to_pcm24k
-from bridge.protocol.tracer import CELL_BYTES, CELL_MS, TracerAccount, TracerSource
-from bridge.simulator.vad import EnergyVad
-from bridge.simulator.voice import duration_ms, speak
+from bridge.protocol.audio.g711 import pcm24k_to_ulaw, ulaw_to_pcm24k
+from bridge.protocol.audio.pcm import SAMPLE_RATE, chunks, loudness
+from bridge.protocol.audio.tracer import CELL_BYTES, CELL_MS, TracerAccount, TracerSource
+from bridge.simulator.session.vad import EnergyVad
+from bridge.simulator.session.voice import duration_ms, speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import gevent
 import psutil
 
-from loadtests.behaviour import Behaviour, Door
-from loadtests.call import Where
-from loadtests.caller import Caller
-from loadtests.meter import Meter
+from loadtests.callers.call import Where
+from loadtests.callers.caller import Caller
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour, Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.machine import watched
-from bridge.protocol.peek import peek
+from bridge.protocol.events.peek import peek
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from benchmarks.machine import watched
-from bridge.protocol.tracer import TracerSource
+from bridge.protocol.audio.tracer import TracerSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

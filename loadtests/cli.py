@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from loadtests.run import Request
-    from reports.from_json import Kept
+    from loadtests.run.run import Request
+    from reports.store.reader import Kept
 
 NAME = "sherpa-load"
 #: What ends a run in good order, as Ctrl-C does.
@@ -38,7 +38,7 @@ def _completing(words: Callable[[], Iterable[str]]) -> Any:
 
 
 def _scenarios() -> Iterable[str]:
-    from loadtests.scenarios import SCENARIOS
+    from loadtests.scenarios.table import SCENARIOS
 
     return SCENARIOS
 
@@ -102,8 +102,8 @@ def cli(context: click.Context) -> None:
 @click.option("--measures", "of_measures", is_flag=True, help="Show the names that budgets are made of, instead.")
 def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
     """Show the scenarios: what each does, and what turns it red; those that are named with their acts and budgets."""
-    from loadtests.listing import listed, measures
-    from reports.output import wants_colour, width_of, write
+    from loadtests.scenarios.listing import listed, measures
+    from reports.console import wants_colour, width_of, write
 
     width, colour = width_of(sys.stdout, os.environ), wants_colour(sys.stdout, os.environ)
     page = measures(width, colour=colour) if of_measures else listed(width, colour=colour, names=scenarios)
@@ -128,8 +128,8 @@ def run_(**said: Any) -> None:
     sherpa-load run conversation --target ws://127.0.0.1:8765 --budget 'p99(first_audio) < 800ms'
     sherpa-load run reconnect-storm --simulate --users 200 --report html=storm.html
     """  # noqa: D301 - click's mark for lines that stay as they are is this very character
-    from loadtests.progress import live
-    from loadtests.run import run, work
+    from loadtests.run.progress import live
+    from loadtests.run.run import run, work
 
     request = _request(said, said["scenario"], said["users"])
     if said["worker"]:
@@ -155,8 +155,8 @@ def capacity(**said: Any) -> None:
     sherpa-load capacity --simulate --duration 20s
     sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900 --report html=capacity.html
     """  # noqa: D301 - the same
-    from loadtests.capacity import find
-    from loadtests.progress import live
+    from loadtests.capacity.search_runs import find
+    from loadtests.run.progress import live
 
     request = _request(said, said["scenario"], None)
     with _files(said["reports"]) as write_reports, live(os.environ) as hears:
@@ -174,9 +174,9 @@ def capacity(**said: Any) -> None:
 
 def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
     """Sort what click heard."""
-    from loadtests.locust_run import Spread
-    from loadtests.plan import Wish
-    from loadtests.run import Request
+    from loadtests.run.locust_process import Spread
+    from loadtests.run.run import Request
+    from loadtests.scenarios.plan import Wish
 
     wish = Wish(
         scenario=scenario,
@@ -209,15 +209,15 @@ def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
 
 
 def _files(wanted: Sequence[str]) -> Any:
-    from loadtests.written import reserved
+    from loadtests.run.report_files import reserved
 
     return reserved(wanted)
 
 
 def _leave(kept: Kept, said: dict[str, Any]) -> NoReturn:
     """Show a result and end with its exit code."""
-    from reports.output import write
-    from reports.rendered import TERMINAL, Look, rendered
+    from reports.console import write
+    from reports.dispatch import TERMINAL, Look, rendered
 
     look = Look(verbose=said["verbose"], timelines=said["verbose"])
     write(sys.stdout, rendered(kept, "json" if said["json_"] else TERMINAL, look, None, os.environ))
@@ -227,7 +227,7 @@ def _leave(kept: Kept, said: dict[str, Any]) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from reports.output import CannotShowError, complain
+    from reports.console import CannotShowError, complain
 
     try:
         code = _run(words)
@@ -239,8 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(words: Sequence[str]) -> int:
     """Run the command line and give its exit code. Raises CannotShowError."""
-    from reports.complaints import Complaint
-    from reports.output import CannotShowError, cannot_show, silence
+    from reports.console import CannotShowError, cannot_show, silence
+    from reports.usage_errors import Complaint
 
     tool = _tool(words)
     for number in _ENDINGS:  # a pipeline that gives up wants the report as well
@@ -265,13 +265,13 @@ def _run(words: Sequence[str]) -> int:
 
 def _explained(tool: str, error: Exception) -> Any:
     """Tell wrong usage from a mistake of ours."""
-    from reports.complaints import Complaint
+    from reports.usage_errors import Complaint
 
     if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
         fix = "pip install 'sherpa-realtime[load]', or '.[load]' in a checkout"
         return Complaint(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
-    from loadtests.plan import PlanError
-    from loadtests.written import ReportsError
+    from loadtests.run.report_files import ReportsError
+    from loadtests.scenarios.plan import PlanError
 
     if isinstance(error, PlanError | ReportsError):
         return _usage(tool, str(error))
@@ -281,7 +281,7 @@ def _explained(tool: str, error: Exception) -> Any:
 
 
 def _usage(tool: str, message: str) -> Any:
-    from reports.complaints import Complaint
+    from reports.usage_errors import Complaint
 
     return Complaint(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")
 

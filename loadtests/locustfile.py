@@ -10,10 +10,10 @@ from typing import Any
 
 from locust import LoadTestShape, events, tag
 
-from loadtests.listeners import Part, listen
-from loadtests.plan import PlanError
-from loadtests.scenarios import SCENARIOS
-from loadtests.users import CallUser
+from loadtests.locust_plugin.hooks import Part, listen
+from loadtests.locust_plugin.users import CallUser
+from loadtests.scenarios.plan import PlanError
+from loadtests.scenarios.table import SCENARIOS
 
 listen(events)
 

@@ -5,7 +5,7 @@ Exit codes: 0 all passed, 1 a check failed, 2 wrong usage or configuration, 3 co
 
 from __future__ import annotations
 
-import probes.early  # noqa: F401 - from its import on an interrupt is remembered
+import probes.runner.early  # noqa: F401 - from its import on an interrupt is remembered
 
 # isort: split
 import os
@@ -17,17 +17,17 @@ import click
 
 from probes import cli_offline, cli_online
 from probes.cli_options import NAME
-from probes.interrupts import INTERRUPTS
+from probes.runner.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.command import Outcome
+    from probes.runner.command import Outcome
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from reports.origin import version
+        from reports.provenance import version
 
         click.echo(f"{NAME} {version()}")
         context.exit()
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with INTERRUPTS.holding():
-        from probes.output import CannotShowError  # inside: an import takes long enough to be interrupted
+        from probes.runner.output import CannotShowError  # inside: an import takes long enough to be interrupted
 
         try:
             code = _run(words)
@@ -82,7 +82,7 @@ def _run(words: Sequence[str]) -> int:
 
     An interrupt that comes before there is a result leads to a report that says so.
     """
-    from probes.output import CannotShowError
+    from probes.runner.output import CannotShowError
 
     try:
         with INTERRUPTS.raising():
@@ -99,7 +99,7 @@ def _run(words: Sequence[str]) -> int:
 
 def _unshown(words: Sequence[str], why: str) -> int:
     """Say on stderr, if there is one, that there is no stdout: whatever was found, nobody could see it."""
-    from probes.output import complain
+    from probes.runner.output import complain
     from reports.model import EXIT_COULD_NOT_LOOK
 
     complain(_tool(words), why, "", os.environ)
@@ -107,8 +107,8 @@ def _unshown(words: Sequence[str], why: str) -> int:
 
 
 def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
-    from probes.command import CONFIG_ERROR, USAGE_ERROR, ConfigError, Outcome, UsageError, wrong_usage
-    from probes.output import cannot_show, silence
+    from probes.runner.command import CONFIG_ERROR, USAGE_ERROR, ConfigError, Outcome, UsageError, wrong_usage
+    from probes.runner.output import cannot_show, silence
 
     tool = _tool(words)
     match error:
@@ -124,7 +124,7 @@ def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
         case OSError() if error.errno == ENOSPC:  # click itself could not write: --help, --version
             silence(sys.stdout)
             raise cannot_show(error) from None
-    from probes.run import crashed, report_of
+    from probes.runner.runner import crashed, report_of
     from reports.model import EXIT_COULD_NOT_LOOK
 
     finding = crashed(error, verbose="-v" in words or "--verbose" in words)
@@ -133,23 +133,23 @@ def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
 
 def _without_the_file(tool: str, message: str) -> str:
     """Say how to go on where it is the folder's own sherpa.toml that is wrong."""
-    from bridge.settings_file import FILE_NAME
+    from bridge.config.toml_file import FILE_NAME
 
     return f"To go on without that file: {tool} --config {os.devnull}" if message.startswith(FILE_NAME) else ""
 
 
 def _stopped(words: Sequence[str]) -> Outcome:
     """Report an interrupt that came before the probe could run, or while its result was written."""
-    from probes.command import Outcome
-    from probes.run import interruption, report_of
+    from probes.runner.command import Outcome
+    from probes.runner.runner import interruption, report_of
     from reports.model import EXIT_INTERRUPTED
 
     return Outcome(report_of(_tool(words), interruption()), EXIT_INTERRUPTED)
 
 
 def _shown(words: Sequence[str], outcome: Outcome) -> int:
-    from probes.command import Outcome, without_keys
-    from probes.output import complain, show
+    from probes.runner.command import Outcome, without_keys
+    from probes.runner.output import complain, show
 
     outcome = Outcome(without_keys(outcome.report, os.environ), outcome.exit_code)
     (finding,) = outcome.report.findings

@@ -31,7 +31,7 @@ def explain(code: str, json_: bool) -> None:
     """
     from probes.explain import as_json, near, render
     from probes.explain import explain as look_up
-    from probes.output import width_of, write
+    from probes.runner.output import width_of, write
 
     meanings = look_up(code)
     if not meanings:
@@ -44,9 +44,9 @@ def explain(code: str, json_: bool) -> None:
 @with_options(SETTINGS)
 def config(**said: Any) -> None:
     """Show every setting, where its value came from, and nothing that is secret."""
-    from probes.command import check_scenario
-    from probes.output import width_of, write
-    from probes.settings_shown import as_json, render, rows, settings
+    from probes.runner.command import check_scenario
+    from probes.runner.output import width_of, write
+    from probes.targets.config_view import as_json, render, rows, settings
 
     options = options_from(said)
     check_scenario(options.simulate)
@@ -55,7 +55,7 @@ def config(**said: Any) -> None:
 
 
 def _rules() -> Iterable[str]:
-    from probes.lint.rules import RULES
+    from probes.lint.rules.registry import RULES
 
     return RULES
 
@@ -86,13 +86,13 @@ def lint(
     """  # noqa: D400 - a question is what it answers
     from functools import partial
 
-    from probes.subject import Files, without_subject
-    from probes.usage import UsageError
+    from probes.runner.subject import Files, without_subject
+    from probes.runner.usage import UsageError
     from reports.model import Evidence
 
     if list_:
         from probes.lint.page import rules_page
-        from probes.output import write
+        from probes.runner.output import write
 
         write(sys.stdout, rules_page())
         return

@@ -25,12 +25,12 @@ from probes.cli_options import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
-    from probes.openings import Both
-    from probes.table import Told
+    from probes.runner.registry import Told
+    from probes.targets.opening import Both
 
 
 def _scripts() -> Iterable[str]:
-    from probes.scripts import SCRIPTS
+    from probes.conversation.scripts import SCRIPTS
 
     return SCRIPTS
 
@@ -71,8 +71,8 @@ def access(auth: str | None, **said: Any) -> None:
     Looks at name, TCP and TLS, key, model, client secret, upgrade, first frame and configuration, in this order. What
     stands behind a failed check is skipped, never passed.
     """  # noqa: D400 - a question is what it answers
-    from probes.access import access as look
-    from probes.openings import service
+    from probes.access.probe import access as look
+    from probes.targets.opening import service
 
     finish("access", partial(look, every_form=auth == "all"), options_from(said), service())
 
@@ -86,8 +86,8 @@ def models(require: tuple[str, ...], warn_days: int, **said: Any) -> None:
 
     Names what replaces a retired model, and fails where a required one is missing, retired, or not a realtime model.
     """  # noqa: D400 - a question is what it answers
-    from probes.models import models as look
-    from probes.openings import service
+    from probes.models.probe import models as look
+    from probes.targets.opening import service
 
     finish("models", partial(look, require=require, warn_days=warn_days), options_from(said), service())
 
@@ -115,12 +115,12 @@ def events(
 
     Plays a script of a conversation, prints what happened and how long it took, and judges the order of the events.
     """  # noqa: D400 - a question is what it answers
-    from probes.usage import UsageError
+    from probes.runner.usage import UsageError
 
     options = options_from(said, timelines=True)
     if kept is not None:
-        from probes.events_kept import events_kept
-        from probes.subject import Files, without_subject
+        from probes.events.offline import events_kept
+        from probes.runner.subject import Files, without_subject
         from reports.model import Evidence
 
         if script or bridge or capture:
@@ -129,13 +129,13 @@ def events(
         finish_offline("events", without_subject(partial(events_kept, kept, show_content=show_content)), options, named)
     name = known_script(script or "audio")
     if bridge is not None:
-        from probes.events_bridge import events_bridge
-        from probes.openings import a_bridge
+        from probes.events.bridge import events_bridge
+        from probes.targets.opening import a_bridge
 
         through = partial(events_bridge, script=name, capture=capture, show_content=show_content)
         finish("events", through, options, a_bridge(bridge, client_token_env))
-    from probes.events import events as look
-    from probes.openings import service
+    from probes.events.probe import events as look
+    from probes.targets.opening import service
 
     finish("events", partial(look, script=name, capture=capture, show_content=show_content), options, service())
 
@@ -150,8 +150,8 @@ def bridge(url: str | None, client_token_env: str | None, **said: Any) -> None:
     Connects as a browser does, speaks before the session is ready, listens, and accounts for every millisecond.
     --simulate without --url looks at the reference bridge before the simulator.
     """  # noqa: D400 - a question is what it answers
-    from probes.bridge import bridge as look
-    from probes.openings import a_bridge
+    from probes.bridge.probe import bridge as look
+    from probes.targets.opening import a_bridge
 
     finish("bridge", look, options_from(said), a_bridge(url, client_token_env))
 
@@ -175,8 +175,8 @@ def smoke(
 
     One verdict, one report. What hangs behind a failed part is skipped with the cause named.
     """
-    from probes.openings import service_and_bridge
-    from probes.smoke import smoke as look
+    from probes.smoke.probe import smoke as look
+    from probes.targets.opening import service_and_bridge
 
     name = known_script(script or "text")
 
@@ -221,10 +221,10 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said
     import sys
     from os import environ
 
-    from bridge.config import Flags
-    from probes.output import complain
-    from probes.watch_command import WatchOptions, run_watch
-    from probes.watch_output import line_writer
+    from bridge.config.resolve import Flags
+    from probes.runner.output import complain
+    from probes.watch.command import WatchOptions, run_watch
+    from probes.watch.output import line_writer
 
     own = ("every", "count", "modules", "listen", "targets", "require", "warn_days")
     options = WatchOptions(
@@ -242,7 +242,7 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said
 
 def known_script(name: str) -> str:
     """Give the name back. Raises UsageError where there is no such script."""
-    from probes.usage import UsageError
+    from probes.runner.usage import UsageError
 
     if name not in (known := tuple(_scripts())):
         raise UsageError(f"--script: there is no script {name!r}; there are: {', '.join(known)}")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from probes.command import Options, Outcome
-    from probes.subject import Files, Opening, S
-    from probes.table import Told
+    from probes.runner.command import Options, Outcome
+    from probes.runner.registry import Told
+    from probes.runner.subject import Files, Opening, S
 
 NAME = "sherpa-probe"
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -34,7 +34,7 @@ def completing(words: Callable[[], Iterable[str]]) -> Any:
 
 def scenario_names() -> Iterable[str]:
     """Name the simulator's scenarios."""
-    from bridge.simulator.scenarios import SCENARIOS
+    from bridge.simulator.faults.scenarios import SCENARIOS
 
     return SCENARIOS
 
@@ -47,7 +47,7 @@ def model_names() -> Iterable[str]:
 
 
 def _formats() -> Iterable[str]:
-    from reports.formats import FORMATS
+    from reports.render.registry import FORMATS
 
     return (f"{name}=" for name in FORMATS)
 
@@ -129,9 +129,9 @@ def with_options(options: Iterable[Callable[[Any], Any]]) -> Callable[[F], F]:
 
 
 def options_from(said: dict[str, Any], **more: Any) -> Options:
-    """Sort what click heard into the values that `probes.command` takes."""
-    from bridge.config import Flags
-    from probes.command import Options
+    """Sort what click heard into the values that `probes.runner.command` takes."""
+    from bridge.config.resolve import Flags
+    from probes.runner.command import Options
 
     own = ("simulate", "reports", "strict", "verbose")
     flags = {name: value for name, value in said.items() if name not in (*own, "json_")}
@@ -143,8 +143,8 @@ def finish(
     name: str, look: Callable[[S], AsyncGenerator[Told, None]], options: Options, opening: Opening[S]
 ) -> NoReturn:
     """Run a probe, show its result, and end with its exit code."""
-    from probes.command import run_command
-    from probes.output import progress
+    from probes.runner.command import run_command
+    from probes.runner.output import progress
 
     with progress(os.environ) as doing:
         outcome = run_command(f"{NAME} {name}", look, options, os.environ, opening=opening, doing=doing)
@@ -155,14 +155,14 @@ def finish_offline(
     name: str, look: Callable[[Files], AsyncGenerator[Told, None]], options: Options, files: Files
 ) -> NoReturn:
     """Run a look at files, show its result, and end with its exit code."""
-    from probes.command import run_offline
+    from probes.runner.command import run_offline
 
     leave(run_offline(f"{NAME} {name}", look, options, files), options)
 
 
 def leave(outcome: Outcome, options: Options) -> NoReturn:
     """Show a result and end with its exit code."""
-    from probes.output import show
+    from probes.runner.output import show
 
     show(
         outcome,

@@ -17,28 +17,28 @@ from typing import TYPE_CHECKING
 import trio
 from rich.console import Console
 
-from bridge.protocol.audio import ms_of
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.wav import write_wav
+from bridge.protocol.audio.pcm import ms_of
+from bridge.protocol.audio.wav import write_wav
+from bridge.protocol.dialects.detection import Dialect, Kind
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
-from bridge.upstream.dial import dial
-from bridge.upstream.upstream import upstream_at
-from probes.capture import Finished
-from probes.conversation import Recorder, perform
-from probes.conversation_account import Account
-from probes.conversation_measured import moment
-from probes.redact import Secrets
-from probes.scripts import SCRIPTS, question
-from probes.speaking_native import NativeSpeaker
+from bridge.upstream.dial.dial import dial
+from bridge.upstream.service import upstream_at
+from probes.conversation.conversation import Recorder, perform
+from probes.conversation.facts import Account
+from probes.conversation.metrics import moment
+from probes.conversation.scripts import SCRIPTS, question
+from probes.recording.capture import Finished
+from probes.runner.redaction import Secrets
+from probes.voice.native_client import NativeSpeaker
 from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from reports.text import milliseconds
-from reports.timeline import Folding, line
+from reports.render.terminal.timeline import Folding, line
+from reports.render.terminal_text import milliseconds
 
 if TYPE_CHECKING:
     from bridge.simulator.embedded import Running
-    from bridge.upstream.dial import Upgraded
-    from probes.capture import Ending, Entry
+    from bridge.upstream.dial.dial import Upgraded
+    from probes.recording.capture import Ending, Entry
 
 _SENTENCE = "probes/data/question.wav"
 _MODEL = "gpt-realtime-2.1"

@@ -1,7 +1,7 @@
 """What a status, close code, error code or finding means, what causes it, and how to mend it. Needs no network.
 
-Refusals come from the protocol's tables, everything else that a probe can find from `probes.problems`; what passed or
-was skipped, and the forms of auth, follow a rule.
+Refusals come from the protocol's tables, everything else that a probe can find from `probes.problems.tool`; what
+passed or was skipped, and the forms of auth, follow a rule.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.refusals import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
-from probes.check_names import CHECK_NAMES, WHOLE
-from probes.problem_table import PROBLEMS
-from probes.table import PROBES
-from reports.as_json import SCHEMA_VERSION, written
-from reports.text import wrapped
+from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
+from probes.problems.catalogue import PROBLEMS
+from probes.runner.check_names import CHECK_NAMES, WHOLE
+from probes.runner.registry import PROBES
+from reports.render.json import SCHEMA_VERSION, written
+from reports.render.terminal_text import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bridge.protocol.refusals import Refusal
-    from probes.problem import Problem
+    from bridge.protocol.refusals.lookup import Refusal
+    from reports.problem import Problem
 
 _PLACES = {
     Where.REST: "REST status {}",
@@ -133,8 +133,8 @@ def _of_problem(problem: Problem) -> Meaning:
 
 def _by_rule(code: str) -> Iterator[Meaning]:
     """Explain what needs no words of its own: rows that passed or were skipped, forms of auth."""
-    from probes.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - costs the network stack, which no other code here needs
-    from probes.findings import slug_of  # noqa: PLC0415 - the same
+    from probes.access.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - costs the network stack, which no other code here needs
+    from probes.runner.findings import slug_of  # noqa: PLC0415 - the same
 
     slug, probe = _without_probe(code), code.partition("-")[0].lower()
     checks = {slug_of(name): name for name in (*CHECK_NAMES.get(probe, ()), WHOLE)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from reports.formats import FORMATS
+from reports.render.registry import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +67,9 @@ def render(
 
     Ends with exit code 0 whatever the reports say: their runs have ended long ago.
     """
-    from reports.kept_files import deliver, read_all
-    from reports.merged import merged
-    from reports.rendered import Look, rendered
+    from reports.dispatch import Look, rendered
+    from reports.store.merge import merged
+    from reports.store.named_files import deliver, read_all
 
     if json_ and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} are two different wishes")
@@ -98,9 +98,9 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
     A problem is known again by its probe, code, check and file. A figure is better when it is lower, unless its name
     says otherwise.
     """
-    from reports.compare import compare as compared_with
-    from reports.kept_files import deliver, read_all
-    from reports.rendered import compared
+    from reports.compare.compare import compare as compared_with
+    from reports.dispatch import compared
+    from reports.store.named_files import deliver, read_all
 
     if json_ and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} are two different wishes")
@@ -114,7 +114,7 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from reports.output import CannotShowError, complain
+    from reports.console import CannotShowError, complain
 
     try:
         code = _run(words)
@@ -126,8 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(words: Sequence[str]) -> int:
     """Run the command line and give its exit code. Raises CannotShowError."""
-    from reports.complaints import Complaint, UnusableError, about, crashed, interrupted
-    from reports.output import CannotShowError, cannot_show, silence
+    from reports.console import CannotShowError, cannot_show, silence
+    from reports.usage_errors import Complaint, UnusableError, about, crashed, interrupted
 
     complaint: Complaint
     try:

@@ -14,15 +14,15 @@ import trio.testing
 
 from bridge.core.commands import Forward
 from bridge.core.events import Failure, SessionConfigured, SessionCreated
-from bridge.driver import run_session
-from bridge.driver_settings import DriverSettings
-from bridge.face import FaceClosed, Frame
-from bridge.secret import Secret
-from bridge.simulator.server import Simulator
+from bridge.driver.client import FaceClosed, Frame
+from bridge.driver.driver import run_session
+from bridge.driver.settings import DriverSettings
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
-from bridge.upstream.causes import ConnectFailed, UpstreamOver, unusable
 from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
 from bridge.upstream.rest import upstream_at
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from bridge.core.commands import Note, Tell
     from bridge.core.events import Event
     from bridge.core.session import Statistics
-    from bridge.simulator.fault import Fault
-    from bridge.upstream.asking import Asking
+    from bridge.simulator.faults.base import Fault
     from bridge.upstream.connector import Connector
-    from bridge.upstream.endpoint import Endpoint
-    from bridge.upstream.reading import Happened
+    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.event_decoder import Happened
+    from bridge.upstream.session_config import Asking
 
 #: A good key of the simulator.
 KEY = Secret("sk-simulated-0000000000000000")

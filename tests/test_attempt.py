@@ -8,7 +8,6 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.attempt import Attempt
 from bridge.core.commands import SendAudio
 from bridge.core.events import (
     ClientAudio,
@@ -20,7 +19,8 @@ from bridge.core.events import (
     UpstreamEvent,
     UpstreamLost,
 )
-from bridge.driver_settings import DriverSettings
+from bridge.driver.settings import DriverSettings
+from bridge.driver.upstream_session import Attempt
 from tests.driving import FakeUpstream, calling, over, refusal, virtually
 
 if TYPE_CHECKING:

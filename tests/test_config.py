@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Config, ConfigError, DialectChoice, Flags, read_config
+from bridge.config.resolve import Config, ConfigError, DialectChoice, Flags, read_config
 from bridge.protocol.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bridge.protocol.refusals import every_refusal
-from bridge.simulator.scenarios import SCENARIOS
+from bridge.protocol.refusals.lookup import every_refusal
+from bridge.simulator.faults.scenarios import SCENARIOS
 from probes.cli import cli
 from reports.model import EXIT_FAILED, EXIT_OK
 

@@ -18,8 +18,8 @@ from bridge.core.events import (
     UpstreamEvent,
 )
 from bridge.core.settings import CoreSettings
-from bridge.driver_settings import DriverSettings
-from bridge.face import FaceClosed, Frame
+from bridge.driver.client import FaceClosed, Frame
+from bridge.driver.settings import DriverSettings
 from tests.driving import FakeFace, FakeUpstream, calling, over, refusal, virtually
 
 if TYPE_CHECKING:

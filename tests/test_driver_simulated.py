@@ -8,19 +8,19 @@ import pytest
 import trio
 
 from bridge.core.events import ClientAudio, ClientCommit, ClientText, CreateSession
-from bridge.driver_settings import DriverSettings
-from bridge.protocol.tracer import TracerSource
-from bridge.secret import Secret
-from bridge.simulator.session_faults import Confirm, Create, Expire, Handshake
+from bridge.driver.settings import DriverSettings
+from bridge.protocol.audio.tracer import TracerSource
+from bridge.simulator.faults.pipeline import CloseFrame, Drop
+from bridge.simulator.faults.session_faults import Confirm, Create, Expire, Handshake
+from bridge.simulator.faults.wire_faults import Garbage, HalfOpen
 from bridge.simulator.settings import Settings
-from bridge.simulator.wire import CloseFrame, Drop
-from bridge.simulator.wire_faults import Garbage, HalfOpen
+from reports.redaction import Secret
 from tests.driving import KEY, calling, simulated, unix_now, virtually
 
 if TYPE_CHECKING:
-    from bridge.simulator.fault import Fault
-    from bridge.simulator.server import Simulator
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.base import Fault
+    from bridge.simulator.faults.pipeline import Act
+    from bridge.simulator.service.server import Simulator
     from tests.driving import Call
 
 

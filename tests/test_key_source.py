@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.key_source import clean_key, key_from_environment, key_from_file, placeholder
-from bridge.settings_file import ConfigError
+from bridge.config.api_key import clean_key, key_from_environment, key_from_file, placeholder
+from bridge.config.toml_file import ConfigError
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 

@@ -16,8 +16,8 @@ PACKAGES = ("bridge", "probes", "reports", "loadtests")
 LAYERS = {
     "bridge.protocol": 0,
     "bridge.core": 0,
-    "bridge.secret": 0,
     "reports.model": 0,
+    "reports.redaction": 0,
     "bridge.config": 1,
     "bridge.telemetry": 1,
     "bridge.transport": 1,
@@ -29,23 +29,14 @@ LAYERS = {
     "bridge.simulation": 5,
     "probes": 5,
     "loadtests": 5,
-    "loadtests.problems": 1,  # values, which `explain` reads too
-}
-#: Modules that belong to a group without standing in its folder.
-BESIDE = {
-    "bridge.key_source": "bridge.config",
-    "bridge.settings_file": "bridge.config",
-    "bridge.outbox": "bridge.driver",
-    "bridge.face": "bridge.driver",
-    "bridge.attempt": "bridge.driver",
-    "bridge.driver_settings": "bridge.driver",
+    "loadtests.results.problems": 2,  # values, which `explain` reads too
 }
 #: What the lowest layer may use beside the standard library.
 ALLOWED_LOW = {
     "bridge.protocol": {"msgspec"},
     "bridge.core": set[str](),
-    "bridge.secret": set[str](),
     "reports.model": set[str](),
+    "reports.redaction": set[str](),
 }
 #: Never, whatever the layers say.
 FORBIDDEN = [("bridge.server", "bridge.simulator"), ("loadtests", "trio"), ("bridge.core", "bridge.protocol")]
@@ -81,7 +72,7 @@ def is_module(name: str) -> bool:
 
 def group_of(module: str) -> str | None:
     """The entry of LAYERS that a module belongs to."""
-    parts = BESIDE.get(module, module).split(".")
+    parts = module.split(".")
     prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in LAYERS), None)
 

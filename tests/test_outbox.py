@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from bridge.outbox import Outbox
+from bridge.driver.send_queue import Outbox
 
 
 async def take(outbox: Outbox[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.secret import Secret, hide_credentials, looks_like_credential
+from reports.redaction import Secret, hide_credentials, looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable

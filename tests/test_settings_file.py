@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.settings_file import TABLES, ConfigError, SettingsFile, did_you_mean, read_settings_file
+from bridge.config.toml_file import TABLES, ConfigError, SettingsFile, did_you_mean, read_settings_file
 
 if TYPE_CHECKING:
     from pathlib import Path

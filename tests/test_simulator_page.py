@@ -9,10 +9,10 @@ from click import Command
 
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.cli import cli
-from bridge.simulator.fault import Place
-from bridge.simulator.fault_table import FAULTS, parse_fault
-from bridge.simulator.scenarios import KEYS, SCENARIOS
-from bridge.simulator.wire import MOMENTS
+from bridge.simulator.faults.base import Place
+from bridge.simulator.faults.pipeline import MOMENTS
+from bridge.simulator.faults.registry import FAULTS, parse_fault
+from bridge.simulator.faults.scenarios import KEYS, SCENARIOS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "simulator.md").read_text()
 

@@ -1,7 +1,8 @@
 """What can happen to a session: the only way anything gets into the core. The mirror image is `commands.py`.
 
-Whoever drives the core (one interpreter, `bridge/driver.py`) translates frames, closes and clocks into these. Every
-event about an upstream carries the generation it belongs to, so that a late one of an earlier generation is recognized.
+Whoever drives the core (one interpreter, `bridge/driver/driver.py`) translates frames, closes and clocks into these.
+Every event about an upstream carries the generation it belongs to, so that a late one of an earlier generation is
+recognized.
 """
 
 from __future__ import annotations

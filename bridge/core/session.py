@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bridge.core import clock, downward, life, loss, upward
+from bridge.core import deadlines, lifecycle, recovery, to_client, to_upstream
 from bridge.core.commands import Command, Tell
-from bridge.core.data import SessionData
 from bridge.core.events import (
     AttemptFailed,
     BadMessage,
@@ -41,6 +40,7 @@ from bridge.core.events import (
     UpstreamEvent,
     UpstreamLost,
 )
+from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
 from bridge.core.states import NOT_READY_CODES, State
 
@@ -82,14 +82,14 @@ class Session:
         if not data.over:
             self._dispatch(event)
         if not data.over:
-            clock.run_due(data)
+            deadlines.run_due(data)
         out, data.out = data.out, []
         return out
 
     @property
     def deadline(self) -> float | None:
         """When a `Tick` is wanted next."""
-        return clock.deadline(self._data)
+        return deadlines.deadline(self._data)
 
     def statistics(self) -> Statistics:
         """Give the session as it stands."""
@@ -111,7 +111,7 @@ class Session:
                 self._take(event)
             case UpstreamEvent(generation):
                 if self._current(generation):
-                    downward.take(self._data, event)
+                    to_client.take(self._data, event)
             case SessionCreated() | SessionConfigured() | AttemptFailed() | UpstreamError() | UpstreamLost():
                 if self._current(event.generation):
                     self._upstream(event)
@@ -139,7 +139,7 @@ class Session:
         """Send up what needs a session, or hold it and say why."""
         data = self._data
         if data.state is State.READY:
-            upward.send_up(data, event)
+            to_upstream.send_up(data, event)
             return
         data.held.add(event, data.now)
         code = NOT_READY_CODES.get(data.state)
@@ -153,16 +153,16 @@ class Session:
                 self._create(wish)
             case Interrupt():
                 if data.state is State.READY:
-                    upward.interrupt(data, event)
+                    to_upstream.interrupt(data, event)
                 elif (code := NOT_READY_CODES.get(data.state)) is not None:
                     data.fail(code, "There is nothing to interrupt.", retryable=True)
             case RestartSession():
                 if data.state in (State.IDLE, State.FAILED):
                     data.fail("NO_SESSION_EXISTS", "There is no session to restart.", retryable=True)
                 else:
-                    life.restart(data)
+                    lifecycle.restart(data)
             case EndSession():
-                life.end(data)
+                lifecycle.end(data)
             case Ping(ping_id):
                 data.do(Tell({"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}))
             case _:
@@ -175,9 +175,9 @@ class Session:
                 data.fail(code, message, retryable=False, detail=detail)
             case ClientMisbehaved(code, message, close_code):
                 data.fail(code, message, retryable=code != "MESSAGE_TOO_LARGE", ending=True)
-                life.send_away(data, close_code, code)
+                lifecycle.send_away(data, close_code, code)
             case ClientGone():
-                life.leave(data)
+                lifecycle.leave(data)
             case _:
                 assert_never(event)
 
@@ -189,7 +189,7 @@ class Session:
             data.fail("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
         elif data.state in (State.IDLE, State.FAILED):
             data.wish = dict(wish)
-            life.begin(data)
+            lifecycle.begin(data)
 
     def _upstream(
         self, event: SessionCreated | SessionConfigured | AttemptFailed | UpstreamError | UpstreamLost
@@ -197,7 +197,7 @@ class Session:
         data = self._data
         match event:
             case SessionCreated():
-                life.created(data, event)
+                lifecycle.created(data, event)
             case SessionConfigured():
                 self._configured(event)
             case AttemptFailed(_, failure):
@@ -214,24 +214,24 @@ class Session:
         """Only a session that was created can be ready; one that is ready has been told something new."""
         data = self._data
         if data.opening and data.created:
-            life.ready(data, event)
+            lifecycle.ready(data, event)
         else:
-            downward.take(data, UpstreamEvent(event.generation, event.type, event.frame, event.body))
+            to_client.take(data, UpstreamEvent(event.generation, event.type, event.frame, event.body))
 
     def _upstream_error(self, event: UpstreamError) -> None:
         """Before the session is ready only the configuration can be what is wrong."""
         data = self._data
         if data.opening and not event.harmless:
-            life.close_upstream(data, "refused")
-            life.attempt_failed(data, event.failure)
+            lifecycle.close_upstream(data, "refused")
+            lifecycle.attempt_failed(data, event.failure)
         else:
-            downward.take_error(data, event)
+            to_client.take_error(data, event)
 
     def _lost(self, failure: Failure, reason: str) -> None:
         data = self._data
         if data.opening:
-            life.attempt_failed(data, loss.without_doubtful_updates(data, failure))
+            lifecycle.attempt_failed(data, recovery.without_doubtful_updates(data, failure))
         elif failure.code == "SESSION_EXPIRED" and not data.settings.rollover:
-            life.expired(data, failure)
+            lifecycle.expired(data, failure)
         else:
-            life.lost(data, reason, failure)
+            lifecycle.lost(data, reason, failure)

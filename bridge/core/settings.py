@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bridge.core.held_audio import HeldLimits
-from bridge.core.throttle import WINDOW_SECONDS
+from bridge.core.error_throttle import WINDOW_SECONDS
+from bridge.core.input_buffer import HeldLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from bridge.server.settings import BridgeSettings
-    from bridge.server.worker import OpenUpstream
+    from bridge.server.config.settings import BridgeSettings
+    from bridge.server.process.worker import OpenUpstream
 
-#: Options that are the upstream's: their names in `bridge.config.Flags`.
+#: Options that are the upstream's: their names in `bridge.config.resolve.Flags`.
 _UPSTREAM = {
     "upstream": "base_url",
     "dialect": "dialect",
@@ -92,7 +92,7 @@ def check_config(**given: Any) -> None:
 
     Nothing is opened and nobody is asked: whether the key is good is told by `sherpa-probe access`.
     """
-    from bridge.server.greeting import rows
+    from bridge.server.banner import rows
 
     settings = _settings(given)
     if settings.simulate is None:
@@ -109,8 +109,8 @@ def ticket(client_token_env: str, seconds: int) -> None:
     """Print a ticket: a token for one connection, to give to a browser."""
     import time
 
-    from bridge.server.config import ConfigError, Found, client_token
-    from bridge.server.tickets import make_ticket
+    from bridge.server.admission.tickets import make_ticket
+    from bridge.server.config.resolve import ConfigError, Found, client_token
 
     try:
         token = client_token(Found(client_token_env, "--client-token-env"), os.environ)
@@ -121,8 +121,8 @@ def ticket(client_token_env: str, seconds: int) -> None:
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
-    from bridge.config import Flags
-    from bridge.server.config import BridgeFlags, ConfigError, read_bridge_settings
+    from bridge.config.resolve import Flags
+    from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
     simulate = given.pop("simulate")
     upstream = {name: given.pop(option) for option, name in _UPSTREAM.items()}
@@ -139,8 +139,8 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
 
 
 def _check_scenario(name: str) -> None:
-    from bridge.settings_file import did_you_mean
-    from bridge.simulator.scenarios import SCENARIOS
+    from bridge.config.toml_file import did_you_mean
+    from bridge.simulator.faults.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
         _wrong(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
@@ -148,8 +148,8 @@ def _check_scenario(name: str) -> None:
 
 def _configured(settings: BridgeSettings) -> OpenUpstream:
     """Give the configured upstream, once it is known that it can be asked at all."""
-    from bridge.server.house import connector_of, upstream_of
-    from bridge.server.worker import open_configured
+    from bridge.server.assembly import connector_of, upstream_of
+    from bridge.server.process.worker import open_configured
 
     try:
         connector_of(settings, upstream_of(settings.upstream))
@@ -163,17 +163,17 @@ def _simulated(settings: BridgeSettings) -> OpenUpstream:
     from contextlib import asynccontextmanager
     from typing import TYPE_CHECKING
 
-    from bridge.protocol.dialects import Dialect
-    from bridge.secret import Secret
-    from bridge.server.house import dialect_of
+    from bridge.protocol.dialects.detection import Dialect
+    from bridge.server.assembly import dialect_of
     from bridge.simulator.embedded import open_simulator
     from bridge.simulator.settings import Settings
-    from bridge.upstream.upstream import upstream_at
+    from bridge.upstream.service import upstream_at
+    from reports.redaction import Secret
 
     if TYPE_CHECKING:
         from collections.abc import AsyncGenerator
 
-        from bridge.upstream.upstream import Upstream
+        from bridge.upstream.service import Upstream
 
     dialect = dialect_of(settings.upstream)
     scenario = settings.simulate or "good"
@@ -193,9 +193,9 @@ def _serve(settings: BridgeSettings, open_upstream: OpenUpstream) -> None:
 
     import trio
 
-    from bridge.server.greeting import greeting
-    from bridge.server.worker import open_log, raise_file_limit, serve_worker
-    from bridge.server.workers import Workers
+    from bridge.server.banner import greeting
+    from bridge.server.process.supervisor import Workers
+    from bridge.server.process.worker import open_log, raise_file_limit, serve_worker
 
     raise_file_limit()
     listening = _listening(settings)
@@ -217,7 +217,7 @@ def _serve(settings: BridgeSettings, open_upstream: OpenUpstream) -> None:
 def _listening(settings: BridgeSettings) -> socket.socket:
     import errno
 
-    from bridge.server.worker import listen
+    from bridge.server.process.worker import listen
 
     try:
         return listen(settings.host, settings.port)

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bridge.simulation.run import Tally
+    from bridge.simulation.seeds import Tally
 
 
 @click.command()
@@ -27,8 +27,8 @@ def simulate(
 
     Exit code 1, and the seeds to run again, when something does not.
     """
-    from bridge.simulation.run import run_many
-    from bridge.simulation.troubles import KINDS
+    from bridge.simulation.disruptions import KINDS
+    from bridge.simulation.seeds import run_many
 
     kinds = tuple(KINDS) if faults is None else _kinds(faults, KINDS)
     if seed is not None:
@@ -60,7 +60,7 @@ def _kinds(text: str, known: Collection[str]) -> tuple[str, ...]:
 
 def _replay(seed: int, kinds: tuple[str, ...]) -> None:
     from bridge.simulation.plan import draw_plan
-    from bridge.simulation.world import live_through
+    from bridge.simulation.runner import live_through
 
     plan = draw_plan(seed, kinds)
     outcome = live_through(plan, keep=True)

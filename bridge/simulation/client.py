@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 import trio
 
+from bridge.simulation.connection import Standing, Told, Visit
 from bridge.simulation.plan import AnswerTool, Send, Speak, Wait
-from bridge.simulation.tongues import Native, Sherpa, Tongue
-from bridge.simulation.visit import Standing, Told, Visit
+from bridge.simulation.protocols import Native, Sherpa, Tongue
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.failures import DialFailed
-from bridge.upstream.handshake import upgrade
+from bridge.upstream.dial.errors import DialFailed
+from bridge.upstream.dial.handshake import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bridge.simulation.visit import Told, Visit
-    from bridge.simulation.world import World
+    from bridge.simulation.connection import Told, Visit
+    from bridge.simulation.runner import World
 
 #: Everything of a client that left is gone after so long (the client protocol's own figure).
 GONE_SECONDS = 1.0

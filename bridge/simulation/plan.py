@@ -6,13 +6,13 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.simulation.troubles import KINDS, Draft, TimedTrouble
+from bridge.simulation.disruptions import KINDS, Draft, TimedTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from bridge.simulation.links import Weather
-    from bridge.simulator.fault import Fault
+    from bridge.simulation.network import Weather
+    from bridge.simulator.faults.base import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, ClassVar
 import httpx
 import trio
 
-from bridge.simulation.links import MemoryLink, Weather
-from bridge.simulator.arrivals import Arrivals, Arrived, SessionRecord
-from bridge.simulator.fault import Fault
-from bridge.simulator.server import Simulator
-from bridge.simulator.session_faults import Reply, Storm, Transcription
+from bridge.simulation.network import MemoryLink, Weather
+from bridge.simulator.faults.base import Fault
+from bridge.simulator.faults.pipeline import CloseFrame, Text
+from bridge.simulator.faults.session_faults import Reply, Storm, Transcription
+from bridge.simulator.faults.wire_faults import Duplicate, Truncate
+from bridge.simulator.service.journal import Arrivals, Arrived, SessionRecord
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
-from bridge.simulator.wire import CloseFrame, Text
-from bridge.simulator.wire_faults import Duplicate, Truncate
-from bridge.transport.door import serve_stream
 from bridge.transport.http import Request, split_target
+from bridge.transport.http_server import serve_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.protocol.tracer import TracerAccount
+    from bridge.protocol.audio.tracer import TracerAccount
     from bridge.simulation.plan import CallPlan
     from bridge.simulation.trace import Trace
-    from bridge.simulator.behaviour import Behaviour
-    from bridge.simulator.fault import BadHandshake, HttpAnswer, Visit
-    from bridge.simulator.wire import Act, Life, Timed
+    from bridge.simulator.faults.base import BadHandshake, HttpAnswer, Visit
+    from bridge.simulator.faults.pipeline import Act, Life, Timed
+    from bridge.simulator.session.behaviour import Behaviour
 
 #: A day on which every model of the tables is served.
 UNIX_TIME = 1_789_689_600

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from bridge.simulator.fault import Fault
+    from bridge.simulator.faults.base import Fault
     from bridge.simulator.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -54,7 +54,7 @@ def serve(
     Give your program the base URL that is printed, and any key that begins with sk-. The key chooses the behaviour:
     sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
     """
-    from bridge.simulator.scenarios import SCENARIOS
+    from bridge.simulator.faults.scenarios import SCENARIOS
     from bridge.simulator.settings import Settings, factor_fault
 
     if scenario not in SCENARIOS:
@@ -99,7 +99,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
 
 def _banner(settings: Settings, address: str, workers: int) -> list[str]:
     """Say where it listens and everything that was asked for."""
-    from bridge.simulator.fault_table import describe
+    from bridge.simulator.faults.registry import describe
 
     lines = [
         f"simulated Realtime API   {address}/v1   scenario {settings.scenario}, dialect {settings.dialect}",
@@ -118,7 +118,7 @@ def _banner(settings: Settings, address: str, workers: int) -> list[str]:
 
 
 def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
-    from bridge.simulator.fault_table import FaultError, parse_fault
+    from bridge.simulator.faults.registry import FaultError, parse_fault
 
     try:
         return tuple(parse_fault(text) for text in texts)
@@ -130,9 +130,9 @@ def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_(as_json: bool) -> None:
     """List scenarios with the key that asks for each, faults with their settings, and moments."""
-    from bridge.simulator.fault_table import FAULTS, describe
-    from bridge.simulator.scenarios import SCENARIOS
-    from bridge.simulator.wire import MOMENTS
+    from bridge.simulator.faults.pipeline import MOMENTS
+    from bridge.simulator.faults.registry import FAULTS, describe
+    from bridge.simulator.faults.scenarios import SCENARIOS
 
     if as_json:
         import msgspec
@@ -190,7 +190,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:  # nowhere to write to: /dev/full, a closed stdout
-        from reports.output import cannot_show, complain, silence
+        from reports.console import cannot_show, complain, silence
 
         complain("sherpa-sim", str(cannot_show(error)), "")
         silence(sys.stdout)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bridge.secret import Secret
-from bridge.simulator.scenarios import SCENARIOS
-from bridge.simulator.server import Simulator
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.service.server import Simulator
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from bridge.simulator.arrivals import Arrivals
+    from bridge.simulator.service.journal import Arrivals
     from bridge.simulator.settings import Settings
 
 #: How long a thread's simulator may take to start or to end.

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bridge.simulator.secret_store import FolderSecrets, MemorySecrets
-from bridge.simulator.server import Simulator
+from bridge.simulator.service.secrets import FolderSecrets, MemorySecrets
+from bridge.simulator.service.server import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.simulator.fault import Fault
+    from bridge.simulator.faults.base import Fault
 
 DialectMode = Literal["ga", "beta", "both"]
 

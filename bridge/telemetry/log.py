@@ -19,7 +19,7 @@ from bridge.telemetry.escape import escape, escape_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
-    from bridge.secret import Secret
+    from reports.redaction import Secret
 
 LEVELS = ("debug", "info", "warning", "error")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.telemetry import names
-from bridge.telemetry.names import COUNTED
+from bridge.telemetry import log_events as names
+from bridge.telemetry.log_events import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

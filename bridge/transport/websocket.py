@@ -2,7 +2,7 @@
 
 The shell that moves the bytes of `codec.py`. It starts no task: pings are answered, pongs noted and the peer's Close
 seen by whoever is in `receive` (or `close`). So keep reading.
-Who makes the handshake: `door.py` on the server side, `bridge.upstream.dial` on the client side.
+Who makes the handshake: `door.py` on the server side, `bridge.upstream.dial.dial` on the client side.
 """
 
 from __future__ import annotations

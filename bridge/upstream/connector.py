@@ -16,8 +16,9 @@ import msgspec
 import trio
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.asking import Asking
-from bridge.upstream.causes import (
+from bridge.upstream.dial.dial import DialFailed, default_tls, open_stream, parse_url, proxy_for, upgrade
+from bridge.upstream.event_decoder import Reading
+from bridge.upstream.failures import (
     ConnectFailed,
     UpstreamOver,
     of_no_answer,
@@ -26,10 +27,9 @@ from bridge.upstream.causes import (
     redacted,
     unusable,
 )
-from bridge.upstream.dial import DialFailed, default_tls, open_stream, parse_url, proxy_for, upgrade
 from bridge.upstream.mint import mint
-from bridge.upstream.reading import Reading
 from bridge.upstream.rest import RestFailed, RestRefused, open_client
+from bridge.upstream.session_config import Asking
 
 if TYPE_CHECKING:
     import ssl
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Failure
     from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.endpoint import Endpoint
-    from bridge.upstream.reading import Happened
-    from bridge.upstream.upstream import Upstream
+    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.event_decoder import Happened
+    from bridge.upstream.service import Upstream
 
     OpenStream = Callable[[Endpoint], Awaitable[trio.abc.Stream]]
 

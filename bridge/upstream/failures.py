@@ -1,149 +1,191 @@
-"""Why the way to a server failed: one vocabulary for sockets and REST, and plain words for what the system said.
+"""Why the upstream said no or went away, in the words of core and client: every cause by the one table of refusals.
 
-Foreign exceptions (`OSError`, `ssl`, name lookup) are turned into a Reason here and nowhere else.
+What the upstream wrote is quoted without keys, tokens and control characters.
 """
 
 from __future__ import annotations
 
-import errno
-import socket
-import ssl
-from enum import StrEnum
-from typing import TYPE_CHECKING
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from bridge.core.events import Failure
+from bridge.protocol.refusals.lookup import Where, refusal_for_close, refusal_for_error, refusal_for_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
 
-#: How deep causes are followed; nobody nests them deeper.
-_DEPTH = 12
+    from bridge.protocol.refusals.lookup import Refusal
+    from bridge.transport.link import HandshakeRefused, Headers, LinkClosed
+    from bridge.upstream.dial.errors import DialFailed
+    from bridge.upstream.rest import RestFailed, RestRefused
+    from reports.redaction import Secret
 
-
-class Phase(StrEnum):
-    """How far the way was gone."""
-
-    NAME = "name"
-    TCP = "tcp"
-    PROXY = "proxy"
-    TLS = "tls"
-    UPGRADE = "upgrade"
-
-
-class Reason(StrEnum):
-    """What stopped it."""
-
-    NAME_UNKNOWN = "name-unknown"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    TIMED_OUT = "timed-out"
-    CERTIFICATE = "certificate"
-    NOT_TLS = "not-tls"
-    PROXY_UNREACHABLE = "proxy-unreachable"
-    PROXY_REFUSED = "proxy-refused"
-    CLOSED_EARLY = "closed-early"
-    NOT_WEBSOCKET = "not-websocket"
-    BAD_ACCEPT = "bad-accept"
+#: So much of what the upstream wrote is passed on.
+MAX_QUOTED = 500
+#: Keys, client secrets and login tokens, wherever they stand.
+_TOKENS = re.compile(r"\b(?:(sk|ek|rk)[-_][\w*.-]{6,}|(Bearer) +\S+|(eyJ)[\w.-]{10,})")
+_REQUEST_IDS = ("x-request-id", "apim-request-id")
+#: "Please try again in 1.2s": rate limits of a session say so in words.
+_TRY_AGAIN = re.compile(r"try again in (\d+(?:\.\d+)?)(ms|s)\b")
+#: A longer wait is no wait.
+_DAY_SECONDS = 86_400.0
+#: Closes for what the peer sent: when we are the one who closes, they say nothing about us.
+_VIOLATIONS = frozenset({1002, 1007, 1009})
 
 
-class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
-    """The connection did not come about. `detail` is in plain words and holds no secret.
+class ConnectFailed(Exception):  # noqa: N818 - an outcome that callers expect
+    """There is no upstream socket, and why."""
 
-    `status` is what a proxy answered to CONNECT, where that was it.
-    """
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
-    def __init__(self, phase: Phase, reason: Reason, detail: str, status: int | None = None) -> None:
-        super().__init__(phase, reason, detail)
-        self.status = status
-        self.phase = phase
+
+class UpstreamOver(Exception):  # noqa: N818 - an end is not always an error
+    """The upstream session is over, and why. `reason` is a few plain words."""
+
+    def __init__(self, failure: Failure, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
         self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.detail} ({self.phase})"
 
 
-_ERRNOS: dict[int, tuple[Reason, str]] = {
-    errno.ECONNREFUSED: (Reason.REFUSED, "nothing listens there: connection refused"),
-    errno.ETIMEDOUT: (Reason.TIMED_OUT, "no answer: the connection timed out"),
-    errno.ENETUNREACH: (Reason.UNREACHABLE, "no route to that network"),
-    errno.EHOSTUNREACH: (Reason.UNREACHABLE, "no route to that host"),
-    errno.EADDRNOTAVAIL: (Reason.UNREACHABLE, "no usable local address for it"),
-    errno.EAFNOSUPPORT: (Reason.UNREACHABLE, "this machine does not speak that address family"),
-    errno.EACCES: (Reason.UNREACHABLE, "this machine does not permit the connection"),
-    errno.EPERM: (Reason.UNREACHABLE, "this machine does not permit the connection"),
-    errno.EHOSTDOWN: (Reason.UNREACHABLE, "that host is down"),
-    errno.ECONNRESET: (Reason.CLOSED_EARLY, "the other side reset the connection"),
-    errno.EPIPE: (Reason.CLOSED_EARLY, "the other side closed the connection"),
-}
-
-#: Of several attempts (IPv6, IPv4) the first of these tells most.
-_TELLING = (Reason.REFUSED, Reason.TIMED_OUT, Reason.CLOSED_EARLY, Reason.UNREACHABLE)
-
-_LOOKUPS: dict[int, str] = {
-    socket.EAI_AGAIN: "the name server did not answer",
-}
-
-#: OpenSSL's verify codes (x509_vfy.h), as far as people meet them.
-_VERIFY_CODES: dict[int, str] = {
-    9: "the certificate is not valid yet; is this machine's clock right?",
-    10: "the certificate has expired",
-    18: "the certificate is self-signed",
-    19: "a self-signed certificate stands in the chain: a proxy that inspects TLS, or a private authority",
-    20: "the certificate's issuer is unknown here",
-    21: "the certificate's issuer is unknown here: the server sent no chain",
-    23: "the certificate was revoked",
-    62: "the certificate is for another host",
-    64: "the certificate is for another address",
-}
-_WRONG_HOST = frozenset({62, 64})
-
-#: What OpenSSL calls bytes that are no TLS records.
-_NOT_TLS_REASONS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
+def redacted(text: str, *secrets: Secret) -> str:
+    """Take keys and tokens out of a text, and whatever does not print; cut it to MAX_QUOTED characters."""
+    for secret in secrets:
+        text = secret.hide(text)
+    text = _TOKENS.sub(lambda found: f"{found[1] or found[2] or found[3]}-…", text)
+    return "".join(mark if mark.isprintable() else " " for mark in text[:MAX_QUOTED])
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk an exception, its causes and the members of groups, outermost first."""
-    todo, seen = [error], 0
-    while todo and seen < _DEPTH:
-        current = todo.pop(0)
-        seen += 1
-        yield current
-        if isinstance(current, BaseExceptionGroup):
-            todo.extend(current.exceptions)
-        todo.extend(linked for linked in (current.__cause__ or current.__context__,) if linked is not None)
+def redacted_object(value: Any, hide: Callable[[str], str]) -> Any:
+    """Take keys and tokens out of every text of a JSON value."""
+    match value:
+        case str():
+            return hide(value)
+        case dict():
+            return {name: redacted_object(held, hide) for name, held in value.items()}
+        case list():
+            return [redacted_object(held, hide) for held in value]
+        case _:
+            return value
 
 
-def explain_certificate(error: ssl.SSLCertVerificationError) -> str:
-    """Say what is wrong with a certificate in plain words."""
-    return _VERIFY_CODES.get(error.verify_code, f"the certificate was not accepted: {error.verify_message}")
-
-
-def is_wrong_host(error: BaseException) -> bool:
-    """Whether a certificate that names other hosts is behind this."""
-    return any(
-        isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _WRONG_HOST for link in chain(error)
+def of_error(error: Mapping[str, Any], hide: Callable[[str], str], **detail: Any) -> Failure:
+    """Explain an error object: of an `error` event, or of a REST body."""
+    said = error.get("message")
+    text = said if isinstance(said, str) else ""
+    code = error.get("code") or error.get("type")
+    upstream_code = hide(code) if isinstance(code, str) else None
+    return _failure(
+        refusal_for_error(error), hide(text), retry_after=_in_words(text), detail={"code": upstream_code, **detail}
     )
 
 
-def explain(error: BaseException) -> tuple[Reason, str]:
-    """Turn what the system raised into a reason and plain words; CLOSED_EARLY when it says nothing we know."""
-    links = list(chain(error))
-    for link in links:
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return Reason.CERTIFICATE, explain_certificate(link)
-        if isinstance(link, ssl.SSLError):
-            return _explain_tls(link)
-        if isinstance(link, socket.gaierror):
-            return Reason.NAME_UNKNOWN, _LOOKUPS.get(link.errno or 0, "no such host name")
-    found = [_ERRNOS[link.errno] for link in links if isinstance(link, OSError) and link.errno in _ERRNOS]
-    found.sort(key=lambda pair: _TELLING.index(pair[0]))
-    return found[0] if found else (Reason.CLOSED_EARLY, "the other side closed the connection")
+def of_close(end: LinkClosed, hide: Callable[[str], str], **detail: Any) -> Failure:
+    """Explain how the socket ended. Nothing of it was asked for, so 1000 and 1001 are losses too."""
+    detail = {"closeCode": end.code, **detail}
+    if not end.by_peer and end.code in _VIOLATIONS:
+        return unusable("The upstream broke the WebSocket protocol.", **detail)
+    code = 1006 if end.code is None else end.code
+    return _failure(refusal_for_close(code, end.reason), hide(end.reason), detail=detail)
 
 
-def _explain_tls(error: ssl.SSLError) -> tuple[Reason, str]:
-    said = getattr(error, "reason", None) or str(error)  # made by hand, as by ssl.py itself, it has no reason
-    if any(mark in said for mark in _NOT_TLS_REASONS):
-        return Reason.NOT_TLS, "the answer was not TLS: the port speaks plain text"
-    if isinstance(error, ssl.SSLEOFError) or "EOF" in said:
-        return Reason.CLOSED_EARLY, "the other side closed the connection during the TLS handshake"
-    words = said.replace("_", " ").lower()
-    return Reason.CLOSED_EARLY, f"the other side refused the TLS handshake ({words})"
+def of_refused_upgrade(refused: HandshakeRefused, hide: Callable[[str], str], *, azure: bool, **detail: Any) -> Failure:
+    """Explain an upgrade that was answered with something else than 101."""
+    where = Where.AZURE_HANDSHAKE if azure else Where.HANDSHAKE
+    return _of_status(where, refused.status, refused.headers, refused.body, hide, detail)
+
+
+def of_refused_call(refused: RestRefused, hide: Callable[[str], str], **detail: Any) -> Failure:
+    """Explain a mint that was refused, or answered with something else than a secret."""
+    if refused.wanted:
+        return unusable(f"Minting was answered without {refused.wanted}.", status=refused.status, **detail)
+    said = refused.error.get("message")
+    quoted = hide(said) if isinstance(said, str) else ""
+    code = refused.error.get("code")
+    detail = {"code": hide(code) if isinstance(code, str) else None, **detail}
+    return _of_status(Where.REST, refused.status, refused.headers, refused.body, hide, detail, quoted)
+
+
+def of_no_answer(failed: DialFailed | RestFailed, hide: Callable[[str], str], **detail: Any) -> Failure:
+    """Explain why the upstream was not reached: name, TCP, proxy, TLS, or a broken upgrade."""
+    message = f"The upstream cannot be reached: {hide(failed.detail)}."
+    known = {"reason": str(failed.reason), **_without_none(detail)}
+    return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=True, detail=known)
+
+
+def unusable(message: str, *, retryable: bool = True, **detail: Any) -> Failure:
+    """Say that the upstream is none, in words of our own."""
+    return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=retryable, detail=_without_none(detail))
+
+
+def as_upstream_error(failure: Failure) -> Failure:
+    """The same cause in a session that goes on: to the client it is an UPSTREAM_ERROR."""
+    return replace(failure, code="UPSTREAM_ERROR")
+
+
+def reason_of(failure: Failure) -> str:
+    """Give the first sentence of a failure, as a reason."""
+    return failure.message.partition(".")[0]
+
+
+def _of_status(
+    where: Where,
+    status: int,
+    headers: Headers,
+    body: bytes,
+    hide: Callable[[str], str],
+    detail: Mapping[str, Any],
+    quoted: str = "",
+) -> Failure:
+    named = {name.lower(): value for name, value in reversed(headers)}
+    request_id = next((hide(named[name]) for name in _REQUEST_IDS if name in named), None)
+    return _failure(
+        refusal_for_status(where, status, body),
+        quoted,
+        retry_after=_retry_after(named.get("retry-after")),
+        detail={"status": status, "requestId": request_id, **detail},
+    )
+
+
+def _failure(refusal: Refusal, quoted: str, *, detail: Mapping[str, Any], retry_after: float | None = None) -> Failure:
+    known = {"refusal": refusal.slug, **_without_none(detail)}
+    if retry_after is not None:
+        retry_after = min(retry_after, _DAY_SECONDS)
+        known["retryAfterMs"] = round(retry_after * 1000)
+    return Failure(
+        code=str(refusal.client_code),
+        message=f"{refusal.title}. {quoted}".rstrip(),
+        retryable=refusal.retryable,
+        retry_after_seconds=retry_after,
+        detail=known,
+    )
+
+
+def _without_none(detail: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read a `retry-after` header: seconds, or a date (RFC 9110 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value)) if value.strip().isdigit() else _seconds_until(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _seconds_until(value: str) -> float:
+    wanted = parsedate_to_datetime(value)
+    wanted = wanted if wanted.tzinfo else wanted.replace(tzinfo=UTC)
+    return max(0.0, (wanted - datetime.now(UTC)).total_seconds())
+
+
+def _in_words(text: str) -> float | None:
+    found = _TRY_AGAIN.search(text)
+    return float(found[1]) / (1000 if found[2] == "ms" else 1) if found else None

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.dialects import DIALECTS, Dialect, Kind, expiry_in, secret_in
-from bridge.secret import Secret
+from bridge.protocol.dialects.detection import DIALECTS, Dialect, Kind, expiry_in, secret_in
 from bridge.upstream.rest import RestRefused, call
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bridge.transport.link import Headers
-    from bridge.upstream.upstream import Upstream
+    from bridge.upstream.service import Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

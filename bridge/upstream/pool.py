@@ -14,16 +14,16 @@ import trio
 
 from bridge.core.backoff import delay_seconds
 from bridge.core.events import SessionCreated
-from bridge.upstream.asking import Asking
-from bridge.upstream.causes import ConnectFailed, UpstreamOver, unusable
-from bridge.upstream.pings import PING_SECONDS, until_silent
+from bridge.transport.keepalive import PING_SECONDS, until_silent
+from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
+from bridge.upstream.session_config import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.events import Failure
     from bridge.upstream.connector import Connector, UpstreamLink
-    from bridge.upstream.reading import Happened
+    from bridge.upstream.event_decoder import Happened
 
 #: One that was lost sooner counts as a failure to open.
 STABLE_SECONDS = 10.0

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from bridge.upstream.dial import default_tls
-from bridge.upstream.endpoint import Proxy, parse_url, proxy_for
-from bridge.upstream.failures import Reason, explain
-from bridge.upstream.handshake import USER_AGENT
-from bridge.upstream.upstream import Upstream, upstream_at
+from bridge.upstream.dial.dial import default_tls
+from bridge.upstream.dial.endpoint import Proxy, parse_url, proxy_for
+from bridge.upstream.dial.errors import Reason, explain
+from bridge.upstream.dial.handshake import USER_AGENT
+from bridge.upstream.service import Upstream, upstream_at
 
 if TYPE_CHECKING:
     import ssl

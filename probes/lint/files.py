@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probes.lint.rule import Language
-from probes.usage import UsageError
+from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

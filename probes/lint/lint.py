@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bridge.secret import hide_credentials
-from probes import problems_lint as problems
-from probes.findings import Row, seen
+from probes.lint import problems
 from probes.lint.files import NotRead, Source, Unread, read, wanted
-from probes.lint.matching import broken_at, hits, parse
-from probes.lint.mending import changes, mended
-from probes.lint.rules import RULES
+from probes.lint.fixes import changes, mended
+from probes.lint.matcher import broken_at, hits, parse
+from probes.lint.rules.registry import RULES
 from probes.lint.suppressions import Suppression, not_suppressed, suppressions
-from probes.lint.writing import write
-from probes.usage import UsageError
+from probes.lint.writer import write
+from probes.runner.findings import Row, seen
+from probes.runner.usage import UsageError
 from reports.model import Finding, Place, Severity
+from reports.redaction import hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ast_grep_py import SgNode
 
     from probes.lint.files import Wanted
-    from probes.lint.matching import Hit
+    from probes.lint.matcher import Hit
     from probes.lint.rule import Rule
-    from probes.problem import Problem
-    from probes.table import Told
+    from probes.runner.registry import Told
+    from reports.problem import Problem
 
 #: So often a file is mended and looked at again; edits that touched one another need a second time.
 _ROUNDS = 5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.lint.rules import RULES
-from reports.text import padded
+from probes.lint.rules.registry import RULES
+from reports.render.terminal_text import padded
 
 if TYPE_CHECKING:
     from probes.lint.rule import Rule

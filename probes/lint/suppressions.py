@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ast_grep_py import SgNode
 
-    from probes.lint.matching import Hit
+    from probes.lint.matcher import Hit
 
 _SAID = re.compile(r"sherpa-lint:\s*(?P<verb>ignore-file|ignore)\s*\[(?P<rules>[^\]]*)\]")
 _MEANT = "sherpa-lint:"

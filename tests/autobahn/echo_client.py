@@ -1,6 +1,6 @@
 """Our client side before Autobahn's fuzzing server: dial each case, say everything back, go on.
 
-It goes the way the product goes (`bridge.upstream.dial`), with the limits that the product has.
+It goes the way the product goes (`bridge.upstream.dial.dial`), with the limits that the product has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from bridge.transport.link import LinkClosed
-from bridge.upstream.dial import DialFailed, dial
+from bridge.upstream.dial.dial import DialFailed, dial
 from tests.autobahn.echo_server import echo
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.transport.door import serve_tcp
 from bridge.transport.http import text_response
+from bridge.transport.http_server import serve_tcp
 
 if TYPE_CHECKING:
-    from bridge.transport.door import Upgrade
     from bridge.transport.http import Request, Response
+    from bridge.transport.http_server import Upgrade
     from bridge.transport.link import Link
 
 #: The largest message of section 9, and the frames of its finest cut: 4 MiB by 64 bytes, and an empty last one.

@@ -31,7 +31,7 @@ from bridge.core.events import (
     RestartSession,
     Tick,
 )
-from bridge.core.held_audio import HeldLimits
+from bridge.core.input_buffer import HeldLimits
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
 from bridge.core.states import State

@@ -14,17 +14,29 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # Errors
     Mutant(
-        "throttle", "if now < self._opens_at:", "if now <= self._opens_at:", "the deadline passes and nothing is done"
+        "error_throttle",
+        "if now < self._opens_at:",
+        "if now <= self._opens_at:",
+        "the deadline passes and nothing is done",
     ),
-    Mutant("throttle", "now + self.window_seconds", "now + self.window_seconds / 2", "two errors in one window"),
-    Mutant("throttle", 'error.code if error.ending else ""', '""', "an error that ends a session is swallowed"),
-    Mutant("throttle", "error.weight >= self.error.weight", "error.weight > self.error.weight", "earlier beats later"),
+    Mutant("error_throttle", "now + self.window_seconds", "now + self.window_seconds / 2", "two errors in one window"),
+    Mutant("error_throttle", 'error.code if error.ending else ""', '""', "an error that ends a session is swallowed"),
     Mutant(
-        "throttle", "(self.ending, not self.retryable)", "(self.ending, self.retryable)", "retryable beats hopeless"
+        "error_throttle", "error.weight >= self.error.weight", "error.weight > self.error.weight", "earlier beats later"
     ),
-    Mutant("throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
-    Mutant("throttle", "sum(held.suppressed + 1 for", "sum(held.suppressed for", "the last error stands for too few"),
-    Mutant("data", "            generation=self.generation,\n", "", "a late error speaks of the wrong generation"),
+    Mutant(
+        "error_throttle",
+        "(self.ending, not self.retryable)",
+        "(self.ending, self.retryable)",
+        "retryable beats hopeless",
+    ),
+    Mutant("error_throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
+    Mutant(
+        "error_throttle", "sum(held.suppressed + 1 for", "sum(held.suppressed for", "the last error stands for too few"
+    ),
+    Mutant(
+        "session_data", "            generation=self.generation,\n", "", "a late error speaks of the wrong generation"
+    ),
     # Waits
     Mutant("backoff", "min(attempt - 2,", "min(attempt - 1,", "waits are twice as long"),
     Mutant("backoff", "return max(bound", "return min(bound", "retry-after is ignored"),
@@ -32,154 +44,174 @@ MUTANTS: tuple[Mutant, ...] = (
         "backoff", "<= MAX_RETRY_AFTER_SECONDS", "<= 10 * MAX_RETRY_AFTER_SECONDS", "a caller waits for ten minutes"
     ),
     # Held
-    Mutant("held_audio", "while self.ms > self", "while self.ms > 1.5 * self", "more is held than promised"),
+    Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more is held than promised"),
     Mutant(
-        "held_audio", "> self._limits.others:", "> 1 + self._limits.others:", "more messages are held than promised"
+        "input_buffer", "> self._limits.others:", "> 1 + self._limits.others:", "more messages are held than promised"
     ),
-    Mutant("held_audio", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"),
-    Mutant("held_audio", "> self._limits.others:", ">= self._limits.others:", "fewer messages are held than promised"),
-    Mutant("held_audio", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
     Mutant(
-        "held_audio",
+        "input_buffer", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"
+    ),
+    Mutant(
+        "input_buffer", "> self._limits.others:", ">= self._limits.others:", "fewer messages are held than promised"
+    ),
+    Mutant("input_buffer", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
+    Mutant(
+        "input_buffer",
         "        _, entry = self._waiting.popleft()",
         "        _, entry = self._waiting.pop()",
         "last in, first out",
     ),
-    Mutant("held_audio", " if isinstance(entry, ClientAudio) is speech)", ")", "speech costs text its place"),
+    Mutant("input_buffer", " if isinstance(entry, ClientAudio) is speech)", ")", "speech costs text its place"),
     Mutant(
-        "held_audio", 'self._give_up(entry, "buffer_full")', "self._count(entry, -1)", "dropped in silence when full"
+        "input_buffer", 'self._give_up(entry, "buffer_full")', "self._count(entry, -1)", "dropped in silence when full"
     ),
-    Mutant("data", "            self.notice_at = self.now\n", "", "a notice for every dropped chunk"),
-    Mutant("data", "while at_once or self.now >=", "while at_once or self.now >", "a notice's deadline never passes"),
+    Mutant("session_data", "            self.notice_at = self.now\n", "", "a notice for every dropped chunk"),
+    Mutant(
+        "session_data",
+        "while at_once or self.now >=",
+        "while at_once or self.now >",
+        "a notice's deadline never passes",
+    ),
     # Speech that is sent again
     Mutant(
-        "unanswered", "ended = self._speech_end is not None or ", "ended = ", "first words lost between end and commit"
+        "replay_buffer",
+        "ended = self._speech_end is not None or ",
+        "ended = ",
+        "first words lost between end and commit",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "if self._quiet:\n            self._forget_before(_bytes",
         "if True:\n            self._forget_before(_bytes",
         "speech before the second report is lost",
     ),
-    Mutant("unanswered", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
-    Mutant("unanswered", "        entries.append(None)", "        pass", "the commit is not sent again"),
+    Mutant("replay_buffer", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
+    Mutant("replay_buffer", "        entries.append(None)", "        pass", "the commit is not sent again"),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "if self._quiet:\n            self._forget_before(self._spoke",
         "if True:\n            self._forget_before(self._spoke",
         "a long sentence is forgotten",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "self._past_bound.put(*self._cut_before(self._position - self._bound))",
         "self._cut_before(self._position - self._bound)",
         "words past the bound vanish",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "        self._past_bound.begin_at(self._settled)\n",
         "",
         "words that were answered are reported as dropped",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "self._committed > self._settled",
         "self._committed > (self._sent[0].start if self._sent else 0)",
         "an old turn without an answer passes for silence",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "        self._past_bound.end_at(last_commit, self._settled)\n",
         "",
         "what the client took back is reported as dropped",
     ),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "        if self._quiet:\n            self._past_bound.begin_at(self._position",
         "        if self.detecting:\n            self._past_bound.begin_at(self._position",
         "words past the bound vanish because the line is well",
     ),
-    Mutant("loss", "        drop_past_bound(data)\n", "", "words past the bound are lost in silence"),
-    Mutant("life", "    loss.drop_past_bound(data)\n", "", "words past the bound expire in silence"),
-    Mutant("clock", "        data.unanswered.took()", "        pass", "a pause before a rollover is told as a loss"),
+    Mutant("recovery", "        drop_past_bound(data)\n", "", "words past the bound are lost in silence"),
+    Mutant("lifecycle", "    recovery.drop_past_bound(data)\n", "", "words past the bound expire in silence"),
+    Mutant(
+        "deadlines", "        data.unanswered.took()", "        pass", "a pause before a rollover is told as a loss"
+    ),
     Mutant(
         "session", "data.unanswered.took(taken_bytes or 0)", "pass", "every pause before a loss is told as lost speech"
     ),
     Mutant(
-        "data",
+        "session_data",
         '{**error.detail, "outdated": True} if outdated else error.detail',
         "error.detail",
         "a client is told that it has no session when it has one",
     ),
-    Mutant("data", " and not self.over\n", "\n", "what was so until the close is called outdated"),
-    Mutant("unanswered", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
-    Mutant("downward", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
-    Mutant("downward", "data.unanswered.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
-    Mutant("downward", "if data.transcribing:  #", "if not data.transcribing:  #", "written speech is sent twice"),
+    Mutant("session_data", " and not self.over\n", "\n", "what was so until the close is called outdated"),
+    Mutant("replay_buffer", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
+    Mutant("to_client", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
+    Mutant("to_client", "data.unanswered.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
+    Mutant("to_client", "if data.transcribing:  #", "if not data.transcribing:  #", "written speech is sent twice"),
     Mutant(
-        "unanswered",
+        "replay_buffer",
         "< UNREPORTED_SECONDS:",
         "< 0:",
         "what a service said before it stalled hides what it did not hear",
     ),
     # Context
-    Mutant("context", "        items.extend(self._sent)\n", "", "a text that went up with the dying session is lost"),
+    Mutant("history", "        items.extend(self._sent)\n", "", "a text that went up with the dying session is lost"),
     Mutant(
-        "context",
+        "history",
         "        if known is None:\n",
         "        if known is None or known:\n",
         "one echo confirms two equal texts",
     ),
     Mutant(
-        "context",
+        "history",
         '"text" if dialect == "beta" else "output_text"',
         '"output_text"',
         "beta servers refuse restored turns",
     ),
     Mutant(
-        "context",
+        "history",
         "            del self._turns[item_id]\n",
         "            pass\n",
         "unwritten speech is restored as null",
     ),
     Mutant(
-        "context",
+        "history",
         "            self._forgotten += 1\n\n    def restore",
         "\n    def restore",
         "forgotten turns are not named",
     ),
     Mutant(
-        "updates",
+        "session_updates",
         "            self._later.remove(named)\n",
         "            pass\n",
         "a refused update spoils every later session",
     ),
-    Mutant("updates", "both = dict(old)", "both = {}", "updates replace one another"),
+    Mutant("session_updates", "both = dict(old)", "both = {}", "updates replace one another"),
     Mutant(
-        "updates",
+        "session_updates",
         "(one.session for one in self._later)",
         "(one.session for one in self._later if one.fate is _Fate.HELD)",
         "an update on its way is lost with the session",
     ),
-    Mutant("updates", "name not in REPLACED and ", "", "two kinds of turn detection are mixed"),
-    Mutant("updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
+    Mutant("session_updates", "name not in REPLACED and ", "", "two kinds of turn detection are mixed"),
+    Mutant("session_updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
     Mutant(
-        "updates", "if _holds(one.session, session)", "if True", "a refusal without a name confirms the wrong update"
+        "session_updates",
+        "if _holds(one.session, session)",
+        "if True",
+        "a refusal without a name confirms the wrong update",
     ),
     Mutant(
-        "updates",
+        "session_updates",
         "for one in self._later if one.fate is _Fate.HELD)",
         "for one in self._later)",
         "what was refused is asked for again and again",
     ),
-    Mutant("loss", "not data.created or ", "", "a refused key costs the client its updates"),
+    Mutant("recovery", "not data.created or ", "", "a refused key costs the client its updates"),
     Mutant(
-        "loss", "    return replace(failure, retryable=True)\n", "    return failure\n", "one bad update ends it all"
+        "recovery",
+        "    return replace(failure, retryable=True)\n",
+        "    return failure\n",
+        "one bad update ends it all",
     ),
-    Mutant("life", "    data.updates.all_hold()\n", "", "what a session confirmed stays in doubt"),
+    Mutant("lifecycle", "    data.updates.all_hold()\n", "", "what a session confirmed stays in doubt"),
     *MUTANTS_OF_TURNS,
     # Forwarding and generations
-    Mutant("downward", "    data.do(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
+    Mutant("to_client", "    data.do(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
     Mutant(
         "session",
         "generation == data.generation and (data.opening or data.created)",
@@ -192,72 +224,98 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("session", "data.now = max(data.now, now)", "data.now = now", "time goes backwards"),
     Mutant(
         "session",
-        "        if not data.over:\n            clock.run_due(data)",
-        "        clock.run_due(data)",
+        "        if not data.over:\n            deadlines.run_due(data)",
+        "        deadlines.run_due(data)",
         "something due after the end",
     ),
     Mutant("session", "min(by, self._data.drain_by)", "by", "a second drain prolongs the first"),
-    Mutant("life", "    data.generation += 1\n", "    data.generation += data.generation < 1\n", "generations repeat"),
-    Mutant("life", "    if data.created:\n        return\n", "", "configured twice"),
+    Mutant(
+        "lifecycle", "    data.generation += 1\n", "    data.generation += data.generation < 1\n", "generations repeat"
+    ),
+    Mutant("lifecycle", "    if data.created:\n        return\n", "", "configured twice"),
     # Clock
-    Mutant("clock", "now >= data.ready_by", "now > data.ready_by", "a deadline that never passes"),
-    Mutant("clock", "now >= data.retry_at", "now > data.retry_at", "an attempt whose deadline never passes"),
+    Mutant("deadlines", "now >= data.ready_by", "now > data.ready_by", "a deadline that never passes"),
+    Mutant("deadlines", "now >= data.retry_at", "now > data.retry_at", "an attempt whose deadline never passes"),
     Mutant(
-        "clock", "max(data.turns.owed_since, data.heard_at)", "data.turns.owed_since", "a talking session is given up"
-    ),
-    Mutant("clock", "data.turns.owed or data.unanswered.owes_commit", "data.turns.owed", "a lost commit is waited for"),
-    Mutant("clock", "        data.expiring_told = True\n", "", "session_expiring is told again and again"),
-    Mutant(
-        "clock", "data.now >= latest or life.paused(data)", "data.now >= latest", "no pause is used for the rollover"
+        "deadlines",
+        "max(data.turns.owed_since, data.heard_at)",
+        "data.turns.owed_since",
+        "a talking session is given up",
     ),
     Mutant(
-        "clock",
-        "data.now >= latest or life.paused(data)",
-        "life.paused(data)",
+        "deadlines", "data.turns.owed or data.unanswered.owes_commit", "data.turns.owed", "a lost commit is waited for"
+    ),
+    Mutant("deadlines", "        data.expiring_told = True\n", "", "session_expiring is told again and again"),
+    Mutant(
+        "deadlines",
+        "data.now >= latest or lifecycle.paused(data)",
+        "data.now >= latest",
+        "no pause is used for the rollover",
+    ),
+    Mutant(
+        "deadlines",
+        "data.now >= latest or lifecycle.paused(data)",
+        "lifecycle.paused(data)",
         "a session that never pauses dies of age",
     ),
-    Mutant("clock", "data.now >= drain_by or idle or", "idle or", "a drain that never ends"),
+    Mutant("deadlines", "data.now >= drain_by or idle or", "idle or", "a drain that never ends"),
     # Life
-    Mutant("life", "data.attempt >= _attempts(data)", "data.attempt > _attempts(data)", "one attempt too many"),
-    Mutant("life", "not failure.retryable or not worth", "not worth", "a bad key is tried three times"),
+    Mutant("lifecycle", "data.attempt >= _attempts(data)", "data.attempt > _attempts(data)", "one attempt too many"),
+    Mutant("lifecycle", "not failure.retryable or not worth", "not worth", "a bad key is tried three times"),
     Mutant(
-        "life", "        data.do(CloseUpstream(data.generation, reason))\n", "        pass\n", "upstreams are left open"
+        "lifecycle",
+        "        data.do(CloseUpstream(data.generation, reason))\n",
+        "        pass\n",
+        "upstreams are left open",
     ),
-    Mutant("life", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
+    Mutant("lifecycle", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
     Mutant(
-        "loss", "(*unanswered.item_ids, *turns.unfinished)", "unanswered.item_ids", "a half-written item is restored"
+        "recovery",
+        "(*unanswered.item_ids, *turns.unfinished)",
+        "unanswered.item_ids",
+        "a half-written item is restored",
     ),
     Mutant(
-        "loss",
+        "recovery",
         "(*unanswered.item_ids, *turns.unfinished)",
         "turns.unfinished",
         "speech comes back twice: as audio and as text",
     ),
-    Mutant("life", "appendleft(data.ask_again)", "append(data.ask_again)", "the answer that was owed comes last"),
-    Mutant("loss", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"),
-    Mutant("life", ">= STABLE_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
-    Mutant("life", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
+    Mutant("lifecycle", "appendleft(data.ask_again)", "append(data.ask_again)", "the answer that was owed comes last"),
     Mutant(
-        "life", "data.reconnects += not (by_intent and stable)", "data.reconnects += 1", "50 rollovers end a session"
+        "recovery", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"
     ),
-    Mutant("life", "data.reconnects > data.settings", "data.reconnects >= data.settings", "49 reconnections, not 50"),
-    Mutant("life", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
+    Mutant("lifecycle", ">= STABLE_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
+    Mutant("lifecycle", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
     Mutant(
-        "life",
-        "    loss.drop_unanswered(data)\n    loss.drop_held(data)\n    code =",
+        "lifecycle",
+        "data.reconnects += not (by_intent and stable)",
+        "data.reconnects += 1",
+        "50 rollovers end a session",
+    ),
+    Mutant(
+        "lifecycle", "data.reconnects > data.settings", "data.reconnects >= data.settings", "49 reconnections, not 50"
+    ),
+    Mutant("lifecycle", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
+    Mutant(
+        "lifecycle",
+        "    recovery.drop_unanswered(data)\n    recovery.drop_held(data)\n    code =",
         "    code =",
         "dropped in silence at failure",
     ),
-    Mutant("life", "    data.tell_dropped(at_once=True)\n", "", "dropped in silence at the close"),
+    Mutant("lifecycle", "    data.tell_dropped(at_once=True)\n", "", "dropped in silence at the close"),
     Mutant(
-        "life", "    released = data.throttle.flush(data.now)\n", "    released = None\n", "the last error is swallowed"
+        "lifecycle",
+        "    released = data.throttle.flush(data.now)\n",
+        "    released = None\n",
+        "the last error is swallowed",
     ),
-    Mutant("life", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
-    Mutant("life", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
-    Mutant("life", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
-    Mutant("data", "Turns(waiting=self.turns.waiting)", "Turns()", "requests that waited are forgotten"),
+    Mutant("lifecycle", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
+    Mutant("lifecycle", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
+    Mutant("lifecycle", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
+    Mutant("session_data", "Turns(waiting=self.turns.waiting)", "Turns()", "requests that waited are forgotten"),
     Mutant(
-        "data",
+        "session_data",
         'fields.get("turn_detection", by_wish)',
         'fields.get("turn_detection")',
         "a silent confirmation means manual",

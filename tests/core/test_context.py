@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.context import MAX_CHARACTERS, MAX_TURNS, Context
+from bridge.core.history import MAX_CHARACTERS, MAX_TURNS, Context
 
 
 def message(item_id: str | None, text: str | None, role: str = "user", kind: str = "input_text") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from bridge.core.events import (
     EndSession,
     Tick,
 )
-from bridge.core.held_audio import HeldLimits
+from bridge.core.input_buffer import HeldLimits
 from tests.core.playbook import Playbook, told
 from tests.core.scenes import (
     COMMIT,

@@ -17,7 +17,7 @@ from bridge.core.events import (
     Tick,
     UpstreamLost,
 )
-from bridge.core.held_audio import BYTES_PER_MS
+from bridge.core.input_buffer import BYTES_PER_MS
 from tests.core.scenes import (
     COMMIT,
     CREATE,

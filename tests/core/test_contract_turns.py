@@ -9,7 +9,7 @@ import pytest
 
 from bridge.core.commands import SendEvent, SendFrame
 from bridge.core.events import ClientNative, ClientText, ClientToolResult, Interrupt
-from bridge.core.turns import MAX_WAITING
+from bridge.core.responses import MAX_WAITING
 from tests.core.playbook import Playbook, noted
 from tests.core.scenes import (
     CANCEL,

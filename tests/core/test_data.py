@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.data import SessionData
+from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
 
 VAD = {"type": "server_vad"}

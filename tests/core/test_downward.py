@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bridge.core.commands import Forward
 from bridge.core.events import UpstreamEvent, UpstreamLost
+from bridge.core.responses import LOOKED_INTO, OUTPUT
 from bridge.core.states import State
-from bridge.core.turns import LOOKED_INTO, OUTPUT
 from tests.core.scenes import UNAVAILABLE, by_vad, created, delta, native, only, play, ready_session, upstream_error
 
 JSON = st.recursive(

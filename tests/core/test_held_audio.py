@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.events import ClientAudio, ClientText, Held
-from bridge.core.held_audio import Dropped, HeldAudio, HeldLimits
+from bridge.core.input_buffer import Dropped, HeldAudio, HeldLimits
 from tests.core.scenes import audio
 
 

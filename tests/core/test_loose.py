@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.loose import a_figure, a_text, an_object
+from bridge.core.json_access import a_figure, a_text, an_object
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5, 5.0), (2.5, 2.5), (0, 0.0)])

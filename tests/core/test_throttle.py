@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.throttle import ErrorMessage, Throttle
+from bridge.core.error_throttle import ErrorMessage, Throttle
 
 ERRORS = st.builds(
     ErrorMessage,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.turns import LOOKED_INTO, MAX_WAITING, OUTPUT, Turns
+from bridge.core.responses import LOOKED_INTO, MAX_WAITING, OUTPUT, Turns
 from tests.core.scenes import CREATE
 
 

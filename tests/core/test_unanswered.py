@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.held_audio import BYTES_PER_MS
-from bridge.core.unanswered import Unanswered
+from bridge.core.input_buffer import BYTES_PER_MS
+from bridge.core.replay_buffer import Unanswered
 from tests.core.scenes import audio
 
 

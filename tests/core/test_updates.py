@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bridge.core.updates import MAX_SENT, REPLACED, Updates, merged
-from bridge.protocol import sessions
+from bridge.core.session_updates import MAX_SENT, REPLACED, Updates, merged
+from bridge.protocol.schema import sessions
 
 
 def sent(**sessions: Any) -> Updates:

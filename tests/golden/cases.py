@@ -7,16 +7,16 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bridge.config import Flags
-from probes.access import access
-from probes.bridge import bridge
-from probes.command import Options, Outcome, run_command, run_offline
-from probes.events import events
+from bridge.config.resolve import Flags
+from probes.access.probe import access
+from probes.bridge.probe import bridge
+from probes.events.probe import events
 from probes.lint.lint import lint
-from probes.models import models
-from probes.openings import a_bridge, service
-from probes.smoke import smoke
-from probes.subject import Files, without_subject
+from probes.models.probe import models
+from probes.runner.command import Options, Outcome, run_command, run_offline
+from probes.runner.subject import Files, without_subject
+from probes.smoke.probe import smoke
+from probes.targets.opening import a_bridge, service
 from tests.probes.expected import EXPECTED
 
 if TYPE_CHECKING:

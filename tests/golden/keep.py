@@ -13,15 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import terminal
-from reports.formats import FORMATS, renderer
+from reports.render.registry import FORMATS, renderer
+from reports.render.terminal import page as terminal
 from tests.golden.cases import CASES
 from tests.golden.still import still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.command import Outcome
+    from probes.runner.command import Outcome
 
 KEPT = Path(__file__).parent / "kept"
 #: How a kept file's name ends, where it is not the format's own name.

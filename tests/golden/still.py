@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reports.timeline import fold
+from reports.render.terminal.timeline import fold
 
 if TYPE_CHECKING:
     from reports.model import Evidence, Finding, Report, Timeline

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.formats import FORMATS
 from reports.model import Severity
+from reports.render.registry import FORMATS
 from tests.golden.cases import CASES
 from tests.golden.keep import KEPT, file_of, renderings
 

@@ -21,11 +21,11 @@ import httpx
 import psutil
 import trio
 
-from bridge.protocol.tracer import TracerSource
-from bridge.simulator.server import Simulator
+from bridge.protocol.audio.tracer import TracerSource
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.transport.link import LinkClosed
-from bridge.upstream.dial import dial
+from bridge.upstream.dial.dial import dial
 from tests.server.front import Client
 from tests.server.test_cli import PROGRAM
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from bridge.simulator.fault import Fault
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.base import Fault
+    from bridge.simulator.faults.pipeline import Act
     from bridge.transport.http import Request, Response
     from bridge.transport.link import Headers
 

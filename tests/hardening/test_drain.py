@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulator.wire_faults import Stall
+from bridge.simulator.faults.wire_faults import Stall
 from bridge.transport.link import HandshakeRefused
 from tests.hardening.house import KEY, Caller, bridge, running, until
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulator.session_faults import Confirm, Create, Handshake
-from bridge.simulator.wire import Drop
-from bridge.simulator.wire_faults import Stall
+from bridge.simulator.faults.pipeline import Drop
+from bridge.simulator.faults.session_faults import Confirm, Create, Handshake
+from bridge.simulator.faults.wire_faults import Stall
 from tests.hardening.house import until
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from openai import OpenAI
 
+from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.protocol.tracer import TracerSource
-from bridge.simulator.wire import CloseFrame, Drop, Reset
+from bridge.simulator.faults.pipeline import CloseFrame, Drop, Reset
 from tests.hardening.house import TOKEN
 from tests.server.test_sdk import until
 from tests.simulator.sdk import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
@@ -20,7 +20,7 @@ from tests.simulator.sdk import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
 if TYPE_CHECKING:
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.pipeline import Act
     from tests.hardening.house import House, Upstream
 
 pytestmark = [pytest.mark.slow, SDK_CONNECTS_THE_OLD_WAY]

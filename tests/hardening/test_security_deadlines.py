@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from bridge.simulator.session_faults import Handshake
+from bridge.simulator.faults.session_faults import Handshake
 from tests.hardening.house import House, Upstream, attack, until
 from tests.hardening.wires import head, reads_until_closed, status_of
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.secret import Secret
-from bridge.server.tickets import make_ticket
+from bridge.server.admission.tickets import make_ticket
 from bridge.transport.link import HandshakeRefused
+from reports.redaction import Secret
 from tests.hardening.conftest import MAX_SESSIONS
 from tests.hardening.house import NATIVE, PAGE, SHERPA, TOKEN, WITH_TOKEN, House, Upstream, attack
 from tests.hardening.wires import KEY_LINE, head, noise, status_of

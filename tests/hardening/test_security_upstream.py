@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import trio
 
-from bridge.simulator.behaviour import Ending
-from bridge.simulator.fault import Fault, HttpAnswer, Visit
-from bridge.simulator.session_faults import Handshake, Http
-from bridge.simulator.wire import Raw, Text
+from bridge.simulator.faults.base import Fault, HttpAnswer, Visit
+from bridge.simulator.faults.pipeline import Raw, Text
+from bridge.simulator.faults.session_faults import Handshake, Http
+from bridge.simulator.session.behaviour import Ending
 from tests.hardening.house import KEY, NATIVE, SHERPA, WITH_TOKEN, Attack, House, Upstream, attack, until
 from tests.hardening.wires import frame, head, status_of
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from bridge.protocol.tracer import TracerSource
-from loadtests.behaviour import Behaviour
-from loadtests.echo import Echo
-from loadtests.lines import line_for
-from loadtests.meter import Meter
-from loadtests.pace import Pace
-from loadtests.talk import Talk
-from loadtests.waits import Waits
+from bridge.protocol.audio.tracer import TracerSource
+from loadtests.callers.backoff import Waits
+from loadtests.callers.echo import Echo
+from loadtests.callers.protocols import line_for
+from loadtests.callers.session import Talk
+from loadtests.callers.speech_clock import Pace
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour
 
 START = 1000.0
 SHORT = Behaviour(chunk_ms=20, speech_ms=100, pause_ms=60, listen_ms=2000)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtests.figures import Figures
-from loadtests.gathering import Gathering
-from loadtests.plan import Wish, make_plan
+from loadtests.metrics.histograms import Figures
+from loadtests.results.aggregator import Gathering
+from loadtests.scenarios.plan import Wish, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loadtests.plan import Plan
+    from loadtests.scenarios.plan import Plan
 
 
 def planned(**changed: Any) -> Plan:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loadtests.accounting import Mark, account, by_phase, most_in_a_second, settle
-from loadtests.control import Heard, Upstream
-from loadtests.figures import Figures
-from loadtests.meter import Spoken
+from loadtests.control.simulator import Heard, Upstream
+from loadtests.metrics.histograms import Figures
+from loadtests.metrics.recorder import Spoken
+from loadtests.results.audio_audit import Mark, account, by_phase, most_in_a_second, settle
 
 
 def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0) -> Heard:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from loadtests.all import Done, broken, exit_code, main, run_all, table
-from loadtests.scenarios import SCENARIOS
-from reports.from_json import Kept
+from loadtests.run.run_all import Done, broken, exit_code, main, run_all, table
+from loadtests.scenarios.table import SCENARIOS
 from reports.model import Finding, Metric, Report, Severity
+from reports.store.reader import Kept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtests.scenarios import Scenario
+    from loadtests.scenarios.table import Scenario
 
 
 def done(name: str, code: int = 0, *, lost: float | None = None) -> Done:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.answers import Answers
+from loadtests.callers.answers import Answers
 
 
 class Heard(list[tuple[str, float]]):

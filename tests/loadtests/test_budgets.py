@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.budgets import BudgetError, Verdict, judge, parse_budget
-from loadtests.figures import Figures
+from loadtests.metrics.budgets import BudgetError, Verdict, judge, parse_budget
+from loadtests.metrics.histograms import Figures
 
 
 def measured() -> Figures:

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, cast
 import gevent
 import pytest
 
-from bridge.protocol.tracer import TracerAccount, TracerSource
-from loadtests.behaviour import Behaviour
-from loadtests.call import Call, Fate, Where
-from loadtests.lines import line_for
-from loadtests.meter import Meter
-from loadtests.pace import Pace
-from loadtests.talk import Talk
-from loadtests.waits import Waits
+from bridge.protocol.audio.tracer import TracerAccount, TracerSource
+from loadtests.callers.backoff import Waits
+from loadtests.callers.call import Call, Fate, Where
+from loadtests.callers.protocols import line_for
+from loadtests.callers.session import Talk
+from loadtests.callers.speech_clock import Pace
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour
 from tests.loadtests.bridge_of_greenlets import Guest, Stalling, bridge, good
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loadtests.wire import Wire
+    from loadtests.callers.websocket import Wire
 
 QUICK = Behaviour(chunk_ms=20, speech_ms=200, spread_ms=0)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtests.behaviour import Behaviour
-from loadtests.call import Fate, Where
-from loadtests.caller import Caller
-from loadtests.meter import Meter
+from loadtests.callers.call import Fate, Where
+from loadtests.callers.caller import Caller
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loadtests.talk import Talk
+    from loadtests.callers.session import Talk
 
 END = 100.0
 

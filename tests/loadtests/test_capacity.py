@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests import problems
-from loadtests.capacity import TOOL, Tries, find, searched, told, with_command
-from loadtests.plan import PlanError, Wish
-from loadtests.report import noted, without_run
-from loadtests.run import Request
-from loadtests.search import Search
-from reports.from_json import Kept
+from loadtests.capacity.search import Search
+from loadtests.capacity.search_runs import TOOL, Tries, find, searched, told, with_command
+from loadtests.results import problems
+from loadtests.results.report import noted, without_run
+from loadtests.run.run import Request
+from loadtests.scenarios.plan import PlanError, Wish
 from reports.model import Report
+from reports.store.reader import Kept
 from tests.loadtests.made import planned
 
 if TYPE_CHECKING:

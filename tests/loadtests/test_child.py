@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.child import Child, ChildError, python_words
+from loadtests.run.child import Child, ChildError, python_words
 
 ROOT = Path(__file__).parents[2]
 #: Says its address, or the port it was given, and waits to be ended.

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import websocket
 
-from bridge.protocol.tracer import TracerSource
+from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
-from loadtests.control import Control, ControlError, Heard, _both
+from loadtests.control.simulator import Control, ControlError, Heard, _both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

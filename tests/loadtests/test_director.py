@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtests.accounting import Mark
-from loadtests.control import Control, ControlError
-from loadtests.director import CUT, PHASE, DeedError, Director, RunStage, take_part, users_of
-from loadtests.figures import Figures
-from loadtests.meter import Meter
-from loadtests.scenarios import Act, CutClients, CutUpstream, Deed, Deploy, SetFaults
+from loadtests.control.simulator import Control, ControlError
+from loadtests.locust_plugin.fault_injector import CUT, PHASE, DeedError, Director, RunStage, take_part, users_of
+from loadtests.metrics.histograms import Figures
+from loadtests.metrics.recorder import Meter
+from loadtests.results.audio_audit import Mark
+from loadtests.scenarios.table import Act, CutClients, CutUpstream, Deed, Deploy, SetFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from bridge.protocol.tracer import CELL_BYTES, TracerSource
-from loadtests.behaviour import Behaviour, Door
-from loadtests.echo import Echo, Echoed
+from bridge.protocol.audio.tracer import CELL_BYTES, TracerSource
+from loadtests.callers.echo import Echo, Echoed
+from loadtests.scenarios.behaviour import Behaviour, Door
 from tests.loadtests.desk import DONE, READY, SHORT, Desk, said
 
 CALLER = 7

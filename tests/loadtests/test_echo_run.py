@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.locust_run import Spread
-from loadtests.plan import Wish
-from loadtests.run import Ground, one_run
-from loadtests.stack import open_stack
+from loadtests.run.locust_process import Spread
+from loadtests.run.run import Ground, one_run
+from loadtests.run.stack import open_stack
+from loadtests.scenarios.plan import Wish
 from tests.loadtests.faulty_client import Defect
 from tests.loadtests.test_scenarios_run import broken, faulty_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.from_json import Kept
+    from reports.store.reader import Kept
 
 pytestmark = pytest.mark.slow
 #: An echo is as long as what it echoes: it is spoken four times as fast.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.errors_seen import ErrorsSeen
+from loadtests.callers.error_audit import ErrorsSeen
 
 
 def seen(*stamps: float) -> ErrorsSeen:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.fetch import FetchError, fetch
+from loadtests.control.http_get import FetchError, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

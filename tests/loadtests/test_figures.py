@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.figures import Figures
+from loadtests.metrics.histograms import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtests.gathering import fails_on_purpose
-from loadtests.scenarios import SCENARIOS
+from loadtests.results.aggregator import fails_on_purpose
+from loadtests.scenarios.table import SCENARIOS
 from tests.loadtests.made import gathered, wire
 
 

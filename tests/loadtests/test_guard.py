@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.guard import Pulse, is_private, refusal
+from loadtests.scenarios.safety import Pulse, is_private, refusal
 
 
 @pytest.mark.parametrize(

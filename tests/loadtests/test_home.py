@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtests.home import WIRE, Away, Home, HomeError, wire_pair
+from loadtests.run.ipc import WIRE, Away, Home, HomeError, wire_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

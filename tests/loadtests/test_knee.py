@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests import problems
-from loadtests.knee import Try, findings_of, series_of, table_of, used_up
-from loadtests.report import finding_of, noted
-from loadtests.search import Search, Stage
-from reports.from_json import Kept
+from loadtests.capacity.capacity_report import Try, findings_of, series_of, table_of, used_up
+from loadtests.capacity.search import Search, Stage
+from loadtests.results import problems
+from loadtests.results.report import finding_of, noted
 from reports.model import Metric, Report
+from reports.store.reader import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

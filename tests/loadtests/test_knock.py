@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests import problems
-from loadtests.knock import KnockError, knock
+from loadtests.results import problems
+from loadtests.run.preflight import KnockError, knock
 from tests.loadtests.made import planned
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.behaviour import Behaviour, Door
-from loadtests.lines import ClientLine, Line, NativeLine, line_for
-from loadtests.signals import (
+from loadtests.callers.client_events import (
     Answered,
     Complaint,
     Dropped,
@@ -24,6 +22,8 @@ from loadtests.signals import (
     Trying,
     Words,
 )
+from loadtests.callers.protocols import ClientLine, Line, NativeLine, line_for
+from loadtests.scenarios.behaviour import Behaviour, Door
 
 PCM = bytes(960)
 BASE64 = base64.b64encode(PCM).decode()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.listing import listed, measures
-from loadtests.names import MEASURES
-from loadtests.plan import PlanError
-from loadtests.scenarios import SCENARIOS
+from loadtests.metrics.measures import MEASURES
+from loadtests.scenarios.listing import listed, measures
+from loadtests.scenarios.plan import PlanError
+from loadtests.scenarios.table import SCENARIOS
 
 
 def test_every_scenario_stands_there_with_what_it_needs() -> None:

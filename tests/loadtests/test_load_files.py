@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from loadtests.cli import cli
-from loadtests.scenarios import SCENARIOS
+from loadtests.scenarios.table import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "load"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from loadtests.locust_run import LocustRun, Spread, words_for, worker_words
-from loadtests.plan import Wish
+from loadtests.run.locust_process import LocustRun, Spread, words_for, worker_words
+from loadtests.scenarios.plan import Wish
 from tests.loadtests.made import planned
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_a_worker_hears_everything_else_from_its_master() -> None:
 
 def started(program: str, folder: Path, heard: list[Any]) -> LocustRun:
     """Run a small program in Locust's place; it finds the wire as `home`."""
-    begin = "import os, signal, sys, time\nfrom loadtests.home import Home\nhome = Home.of(os.environ)\n"
+    begin = "import os, signal, sys, time\nfrom loadtests.run.ipc import Home\nhome = Home.of(os.environ)\n"
     environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     answers = {"resources": lambda: {"bridge": 1}}
     return LocustRun.started(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadtests.measured import metrics, series, tables
-from loadtests.names import MEASURES
-from reports.compare import Direction, way_of
+from loadtests.metrics.measures import MEASURES
+from loadtests.results.report_metrics import metrics, series, tables
+from reports.compare.compare import Direction, way_of
 from tests.loadtests.made import gathered, wire
 
 

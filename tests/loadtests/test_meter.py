@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from loadtests.figures import Figures
-from loadtests.meter import Apart, Meter, Spoken
-from loadtests.names import MEASURES
+from loadtests.metrics.histograms import Figures
+from loadtests.metrics.measures import MEASURES
+from loadtests.metrics.recorder import Apart, Meter, Spoken
 
 
 class Clock:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.model import Fleet, dials_per_second, last_for, peak
+from loadtests.capacity.fleet import Fleet, dials_per_second, last_for, peak
 
 
 def test_a_fleet_holds_everybody_when_a_zone_is_gone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from loadtests.options import add_options, wish_of
+from loadtests.locust_plugin.options import add_options, wish_of
 
 
 class Parser(argparse.ArgumentParser):

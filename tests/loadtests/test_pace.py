@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.pace import Pace
+from loadtests.callers.speech_clock import Pace
 
 
 def test_a_sentence_ends_when_its_last_chunk_is_due() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.patience import Patience
+from loadtests.callers.reconnect_watchdog import Patience
 
 
 def test_whoever_waits_for_nothing_is_never_out_of_patience() -> None:

@@ -7,7 +7,7 @@ import socket
 import gevent
 import pytest
 
-from loadtests.plainly import REFUSED, UpgradeRefused, why
+from loadtests.callers.connect_errors import REFUSED, UpgradeRefused, why
 
 
 @pytest.mark.parametrize(

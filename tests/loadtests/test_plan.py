@@ -7,9 +7,9 @@ from itertools import islice
 
 import pytest
 
-from loadtests.behaviour import Door
-from loadtests.plan import PlanError, Wish, make_plan, seconds_in, turns_of
-from loadtests.scenarios import SCENARIOS
+from loadtests.scenarios.behaviour import Door
+from loadtests.scenarios.plan import PlanError, Wish, make_plan, seconds_in, turns_of
+from loadtests.scenarios.table import SCENARIOS
 
 HERE = Wish(scenario="conversation", url="ws://127.0.0.1:8765")
 SIMULATED = replace(HERE, control="http://127.0.0.1:1/_sim", deploy_command="deploy", watches=True)

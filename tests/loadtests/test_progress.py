@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.progress import bar, line, live
+from loadtests.run.progress import bar, line, live
 from tests.loadtests.made import gathered, wire
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from loadtests import problems
-from loadtests.accounting import SpeechAccount
-from loadtests.plainly import UpgradeRefused
-from loadtests.plan import Wish, make_plan
-from loadtests.report import Ran, exit_code_of, make_report, without_run
-from reports import as_json
-from reports.from_json import read_report
+from loadtests.callers.connect_errors import UpgradeRefused
+from loadtests.results import problems
+from loadtests.results.audio_audit import SpeechAccount
+from loadtests.results.report import Ran, exit_code_of, make_report, without_run
+from loadtests.scenarios.plan import Wish, make_plan
 from reports.model import Severity
+from reports.render import json as as_json
+from reports.store.reader import read_report
 from tests.loadtests.made import gathered, planned, told, wire
 
 

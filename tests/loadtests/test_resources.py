@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loadtests.resources import Machine, Process, Resources, Use, grown_mb, note_resources, read_metrics
+from loadtests.results.resources import Machine, Process, Resources, Use, grown_mb, note_resources, read_metrics
 from tests.loadtests.made import gathered
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.rude import Rude
+from loadtests.callers.bad_messages import Rude
 
 
 def test_a_polite_caller_sends_none() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.simulator.fault_table import parse_fault
-from loadtests.budgets import parse_budget
-from loadtests.names import MEASURES
-from loadtests.scenarios import MEASURED_BY, SCENARIOS, Act, Deploy, Group, Need, Scenario, SetFaults, needed_by
+from bridge.simulator.faults.registry import parse_fault
+from loadtests.metrics.budgets import parse_budget
+from loadtests.metrics.measures import MEASURES
+from loadtests.scenarios.table import MEASURED_BY, SCENARIOS, Act, Deploy, Group, Need, Scenario, SetFaults, needed_by
 
 ROOT = Path(__file__).parents[2]
 each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))

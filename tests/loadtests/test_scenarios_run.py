@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.locust_run import Spread
-from loadtests.plan import Wish
-from loadtests.resources import Process
-from loadtests.run import Ground, one_run
-from loadtests.scenarios import SCENARIOS
-from loadtests.stack import open_stack
+from loadtests.results.resources import Process
+from loadtests.run.locust_process import Spread
+from loadtests.run.run import Ground, one_run
+from loadtests.run.stack import open_stack
+from loadtests.scenarios.plan import Wish
+from loadtests.scenarios.table import SCENARIOS
 from reports.model import Severity
 from tests.loadtests.faulty_client import Defect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from loadtests.stack import BridgeCommand
-    from reports.from_json import Kept
+    from loadtests.run.stack import BridgeCommand
+    from reports.store.reader import Kept
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.search import Search, Stage
+from loadtests.capacity.search import Search, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.spell import MUTE_SECONDS, ON_ITS_WAY_MS, Spell
+from loadtests.callers.session_interval import MUTE_SECONDS, ON_ITS_WAY_MS, Spell
 
 
 def test_of_a_long_stretch_all_but_its_end_must_have_arrived() -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import websocket
 
-from loadtests.control import Control
-from loadtests.stack import Stack, StackError, open_stack
+from loadtests.control.simulator import Control
+from loadtests.run.stack import Stack, StackError, open_stack
 from tests.loadtests.test_child import is_running
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from loadtests.behaviour import Behaviour
-from loadtests.pace import CATCH_UP_SECONDS
+from loadtests.callers.speech_clock import CATCH_UP_SECONDS
+from loadtests.scenarios.behaviour import Behaviour
 from tests.loadtests.desk import DONE, READY, START, Desk, ready, said
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.behaviour import Behaviour, Door
-from loadtests.talk import READY_SECONDS
+from loadtests.callers.session import READY_SECONDS
+from loadtests.scenarios.behaviour import Behaviour, Door
 from tests.loadtests.desk import DONE, READY, Desk, ready, said
 
 LOST = said("reconnecting", attempt=1, delayMs=1000)

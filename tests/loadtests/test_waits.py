@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from loadtests.waits import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Waits
+from loadtests.callers.backoff import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Waits
 
 
 class Most(Random):

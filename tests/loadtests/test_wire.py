@@ -13,7 +13,7 @@ import pytest
 import trustme
 from gevent.server import StreamServer
 
-from loadtests.wire import BROKEN, Wire, WireClosed
+from loadtests.callers.websocket import BROKEN, Wire, WireClosed
 from tests.loadtests.bridge_of_greenlets import Guest, Left, bridge
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests import problems
-from loadtests.report import without_run
-from loadtests.written import ReportsError, reserved
-from reports.from_json import read_report
+from loadtests.results import problems
+from loadtests.results.report import without_run
+from loadtests.run.report_files import ReportsError, reserved
+from reports.store.reader import read_report
 from tests.loadtests.made import planned
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import Any
 import gevent
 from locust.env import Environment
 
-from loadtests.behaviour import Behaviour
-from loadtests.call import Where
-from loadtests.meter import Meter
-from loadtests.users import CallUser
+from loadtests.callers.call import Where
+from loadtests.locust_plugin.users import CallUser
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour
 from tests.loadtests.bridge_of_greenlets import bridge, good
 
 CALLERS = 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from reports.as_html import render
+from reports.render.html.page import render
 from tests.reports.html_samples import SAMPLES
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 import trio
 
-from bridge.config import Flags, read_config
-from bridge.transport.door import Upgrade, serve_tcp
+from bridge.config.resolve import Flags, read_config
 from bridge.transport.http import Request, Response, json_response
-from probes.access import access
+from bridge.transport.http_server import Upgrade, serve_tcp
+from probes.access.probe import access
 from probes.explain import explain
-from probes.redact import Secrets
-from probes.run import Run
-from probes.target import Target, make_target
+from probes.runner.redaction import Secrets
+from probes.runner.runner import Run
+from probes.targets.service import Target, make_target
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:

@@ -15,19 +15,19 @@ import httpx
 import trio
 import trio.testing
 
-from bridge.config import Flags, read_config
-from bridge.transport.door import Upgrade, serve_stream
+from bridge.config.resolve import Flags, read_config
 from bridge.transport.http import Request, Response, json_response, text_response
+from bridge.transport.http_server import Upgrade, serve_stream
 from bridge.transport.link import LinkClosed
-from bridge.upstream.dial import Opened
-from probes.bridge_target import BridgeTarget, make_bridge_target
-from probes.redact import Secrets
+from bridge.upstream.dial.dial import Opened
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import BridgeTarget, make_bridge_target
 from tests.probes.conftest import NOWHERE
 
 if TYPE_CHECKING:
-    from bridge.config import Config
-    from bridge.secret import Secret
+    from bridge.config.resolve import Config
     from bridge.transport.websocket import WebSocketLink
+    from reports.redaction import Secret
 
 STAMP = "2026-11-21T01:02:03.045Z"
 CHUNK = 4800

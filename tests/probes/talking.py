@@ -10,17 +10,17 @@ import trio
 from msgspec import structs
 from trio.testing import memory_stream_pair
 
-from bridge.config import Flags, Setting, read_config
-from bridge.simulator.scenarios import SCENARIOS
-from bridge.simulator.server import Simulator
-from bridge.upstream.dial import upgrade
-from bridge.upstream.endpoint import parse_url
-from probes.capture import Capture, Entry, Finished, Header
-from probes.conversation_run import converse, told_of
-from probes.conversation_words import plain_words
-from probes.events import talk_with
-from probes.redact import Secrets
-from probes.target import make_target
+from bridge.config.resolve import Flags, Setting, read_config
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.service.server import Simulator
+from bridge.upstream.dial.dial import upgrade
+from bridge.upstream.dial.endpoint import parse_url
+from probes.conversation.run import converse, told_of
+from probes.conversation.wording import plain_words
+from probes.events.probe import talk_with
+from probes.recording.capture import Capture, Entry, Finished, Header
+from probes.runner.redaction import Secrets
+from probes.targets.service import make_target
 from reports.model import Finding, Metric, Series, Severity, Timeline
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from bridge.protocol.dialects import Kind
+    from bridge.protocol.dialects.detection import Kind
     from bridge.simulator.settings import Settings
-    from bridge.upstream.dial import Upgraded
-    from probes.capture import Ending
-    from probes.table import Told
-    from probes.target import Target
+    from bridge.upstream.dial.dial import Upgraded
+    from probes.recording.capture import Ending
+    from probes.runner.registry import Told
+    from probes.targets.service import Target
 
 NOWHERE = Path("/nonexistent")
 FINE = (Severity.PASS, Severity.SKIPPED)

@@ -14,13 +14,14 @@ import trio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bridge.config import Flags, read_config
-from bridge.transport.door import Upgrade, serve_tcp
+from bridge.config.resolve import Flags, read_config
 from bridge.transport.http import Request, Response, json_response
-from probes.redact import Secrets
-from probes.target import make_target
-from reports import as_json, terminal
+from bridge.transport.http_server import Upgrade, serve_tcp
+from probes.runner.redaction import Secrets
+from probes.targets.service import make_target
 from reports.model import Severity
+from reports.render import json as as_json
+from reports.render.terminal import page as terminal
 
 if TYPE_CHECKING:
     from pathlib import Path

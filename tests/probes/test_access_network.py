@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from probes.access_network import _without_tls
+from probes.access.network import _without_tls
 from reports.model import Severity
 
 At = Callable[..., Any]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Flags
-from bridge.simulator.scenarios import SCENARIOS
-from probes.access import access
-from probes.command import Options, Outcome, run_command
-from probes.openings import service
+from bridge.config.resolve import Flags
+from bridge.simulator.faults.scenarios import SCENARIOS
+from probes.access.probe import access
+from probes.runner.command import Options, Outcome, run_command
+from probes.targets.opening import service
 from reports.model import Finding, Severity
 from tests.probes.expected import EXPECTED, OUT_OF_SIGHT, SLOW
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.refusals import ERROR_CODES, Refusal, every_refusal
-from probes.advice import advice, clues, reported
+from bridge.protocol.refusals.lookup import ERROR_CODES, Refusal, every_refusal
+from probes.access.advice import advice, clues, reported
 
 LIMITED, ERROR, GONE = (ERROR_CODES[code] for code in ("rate_limit_exceeded", "server_error", "model_not_found"))
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.config import Flags
+from bridge.config.resolve import Flags
 from bridge.transport.http import Response
-from probes.access import access
-from probes.auth_forms import FORMS, Means
-from probes.command import Options, run_command
-from probes.openings import service
+from probes.access.auth_forms import FORMS, Means
+from probes.access.probe import access
+from probes.runner.command import Options, run_command
+from probes.targets.opening import service
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.protocol.refusals import ClientCode
-from bridge.secret import Secret
-from probes.bridge import ROWS, bridge
-from probes.bridge_target import Door
+from bridge.protocol.refusals.lookup import ClientCode
+from probes.bridge.probe import ROWS, bridge
 from probes.explain import explain
-from probes.problems_bridge_codes import CODES
-from probes.run import Run
+from probes.problems.bridge_codes import CODES
+from probes.runner.runner import Run
+from probes.targets.bridge import Door
 from reports.model import Finding, Report, Severity
+from reports.redaction import Secret
 from tests.probes.faulty_bridge import FaultyBridge, memory_target
 
 if TYPE_CHECKING:
-    from probes.bridge_target import BridgeTarget
+    from probes.targets.bridge import BridgeTarget
 
 BAD = (Severity.FAIL, Severity.ERROR, Severity.WARNING)
 

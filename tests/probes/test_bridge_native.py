@@ -14,20 +14,20 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.secret import Secret
-from bridge.simulator.scenarios import SCENARIOS
-from bridge.transport.door import Upgrade, serve_stream
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.transport.http import Request, Response, text_response
+from bridge.transport.http_server import Upgrade, serve_stream
 from bridge.transport.link import LinkClosed
-from probes.bridge import ROWS
-from probes.bridge_target import Door
+from probes.bridge.probe import ROWS
+from probes.targets.bridge import Door
 from reports.model import Report, Severity
+from reports.redaction import Secret
 from tests.driving import simulated
 from tests.probes.faulty_bridge import FaultyBridge, memory_target
 from tests.probes.test_bridge import at_row, bad, look
 
 if TYPE_CHECKING:
-    from bridge.simulator.server import Simulator
+    from bridge.simulator.service.server import Simulator
 
 URL = "ws://localhost:1/v1"
 CREATED = {"type": "session.created", "event_id": "e", "session": {"type": "realtime", "id": "s", "model": "m"}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from probes.bridge_papers import FIELDS, Papers
+from probes.bridge.message_audit import FIELDS, Papers
 
 STAMP = "2026-11-21T01:02:03.045Z"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.refusals import ClientCode
+from bridge.protocol.refusals.lookup import ClientCode
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from probes.bridge_refusals import error_told, hung_up, stopped, upgrade_refused
-from probes.bridge_target import BridgeTarget, make_bridge_target
-from probes.findings import Row
-from probes.problems_bridge_codes import CODES
-from probes.redact import Secrets
+from probes.bridge.refusals import error_told, hung_up, stopped, upgrade_refused
+from probes.problems.bridge_codes import CODES
+from probes.runner.findings import Row
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import BridgeTarget, make_bridge_target
 from tests.probes.faulty_bridge import config
 
 ROW = Row("bridge", "session")

@@ -14,12 +14,12 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.secret import Secret
-from bridge.server.settings import ClientRules
-from bridge.simulator.scenarios import SCENARIOS
-from probes.redact import Secrets
-from probes.simulated_bridge import open_simulated_bridge
+from bridge.server.config.settings import ClientRules
+from bridge.simulator.faults.scenarios import SCENARIOS
+from probes.runner.redaction import Secrets
+from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Severity
+from reports.redaction import Secret
 from tests.driving import simulated
 from tests.probes.faulty_bridge import config, memory_target
 from tests.probes.test_bridge import at_row, bad, look
@@ -28,9 +28,9 @@ from tests.server.front import NATIVE, TOKEN, front, settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.server.serve import Bridge
+    from bridge.server.app import Bridge
     from bridge.transport.http import Request, Response
-    from probes.bridge_target import BridgeTarget
+    from probes.targets.bridge import BridgeTarget
 
 NATIVE_URL = f"ws://localhost:1{NATIVE}"
 URLS = pytest.mark.parametrize("url", ["ws://localhost:1", NATIVE_URL], ids=["client", "native"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.config import ConfigError
-from bridge.secret import Secret
-from probes.bridge_target import BridgeTarget, Door, make_bridge_target
-from probes.redact import Secrets
+from bridge.config.resolve import ConfigError
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import BridgeTarget, Door, make_bridge_target
+from reports.redaction import Secret
 from tests.probes.faulty_bridge import config
 
 MODEL = "model=gpt-realtime-2.1"

@@ -14,9 +14,9 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.upstream.dial import DialFailed, Opened, Phase, Reason, TlsFacts
-from probes.bridge_target import make_bridge_target
-from probes.redact import Secrets
+from bridge.upstream.dial.dial import DialFailed, Opened, Phase, Reason, TlsFacts
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import make_bridge_target
 from reports.model import Severity
 from tests.probes.faulty_bridge import FaultyBridge, config, memory_target
 from tests.probes.test_bridge import at_row, bad, look

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes import capture as module
-from probes.capture import (
+from probes.recording import capture as module
+from probes.recording.capture import (
     Capture,
     CaptureError,
     Closed,
@@ -23,7 +23,7 @@ from probes.capture import (
     read_capture,
     written,
 )
-from probes.usage import UsageError
+from probes.runner.usage import UsageError
 from tests.probes.talking import header
 
 ENDINGS: tuple[Ending, ...] = (

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.audio import silence, tone
-from bridge.secret import Secret
-from probes.capture_content import AUDIO, audio_ms, is_silent, with_content, without_content
-from probes.redact import Secrets
+from bridge.protocol.audio.pcm import silence, tone
+from probes.recording.content import AUDIO, audio_ms, is_silent, with_content, without_content
+from probes.runner.redaction import Secrets
+from reports.redaction import Secret
 
 WORDS = "Where is the harbour"
 KEY = "sk-proj-0123456789abcdefghijKLMN"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from probes.checks import Check, run_checks
-from probes.findings import Row
-from probes.problem import Problem
+from probes.runner.checks import Check, run_checks
+from probes.runner.findings import Row
 from reports.model import Finding, Severity
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.config import ConfigError, Flags
-from probes.access import access
-from probes.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
-from probes.findings import Row
-from probes.openings import service
-from probes.problems import USAGE_ERROR
+from bridge.config.resolve import ConfigError, Flags
+from probes.access.probe import access
+from probes.problems.tool import USAGE_ERROR
+from probes.runner.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
+from probes.runner.findings import Row
+from probes.targets.opening import service
 from reports.model import Severity
 
 if TYPE_CHECKING:

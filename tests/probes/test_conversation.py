@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from bridge.protocol.audio import silence, tone
-from bridge.protocol.dialects import Dialect
+from bridge.protocol.audio.pcm import silence, tone
+from bridge.protocol.dialects.detection import Dialect
 from bridge.transport.link import LinkClosed
-from probes import conversation as module
-from probes.capture import Closed, Finished, Refused, Silent, TooMuch
-from probes.conversation import CHUNK_MS, Conversation, Overflow, Recorder, perform
-from probes.conversation_account import TURN_OVER, Account
-from probes.redact import Secrets
-from probes.scripts import SCRIPTS, Script
-from probes.speaking import Heard, NotReady
+from probes.conversation import conversation as module
+from probes.conversation.conversation import CHUNK_MS, Conversation, Overflow, Recorder, perform
+from probes.conversation.facts import TURN_OVER, Account
+from probes.conversation.scripts import SCRIPTS, Script
+from probes.recording.capture import Closed, Finished, Refused, Silent, TooMuch
+from probes.runner.redaction import Secrets
+from probes.voice.voice_client import Heard, NotReady
 from tests.probes.talking import SESSION
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from probes.capture import Ending
-    from probes.speaking import OnHeard, OnSaid, Wish
+    from probes.recording.capture import Ending
+    from probes.voice.voice_client import OnHeard, OnSaid, Wish
 
 
 @dataclass

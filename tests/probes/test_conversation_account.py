@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from probes.capture import Entry
-from probes.conversation_account import Account
+from bridge.protocol.dialects.detection import Dialect, Kind
+from probes.conversation.facts import Account
+from probes.recording.capture import Entry
 from tests.probes.talking import SESSION, Making, audio_deltas
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.capture import Entry, Finished, Silent
+from probes.recording.capture import Entry, Finished, Silent
 from reports.model import Severity
 from tests.probes.talking import SESSION, Making, audio_deltas
 

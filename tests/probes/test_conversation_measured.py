@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from probes.capture import Entry
-from probes.conversation_account import Account
-from probes.conversation_measured import ahead, gaps, holes, jitter, metrics, moment, series, timeline
+from bridge.protocol.dialects.detection import Dialect
+from probes.conversation.facts import Account
+from probes.conversation.metrics import ahead, gaps, holes, jitter, metrics, moment, series, timeline
+from probes.recording.capture import Entry
 from tests.probes.talking import SESSION, Making, audio_deltas, header
 
 STEADY = [(1.0 + 0.1 * n, 100.0) for n in range(10)]

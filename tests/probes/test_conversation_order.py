@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.protocol.dialects import Dialect
-from probes.conversation_order import Order
+from bridge.protocol.dialects.detection import Dialect
+from probes.conversation.ordering import Order
 
 GA = {"type": "session.created", "event_id": "e1", "session": {"type": "realtime"}}
 BETA = {"type": "session.created", "event_id": "e1", "session": {"modalities": ["text"]}}

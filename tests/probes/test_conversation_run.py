@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.capture import Capture, CaptureError, Finished, read_capture
-from probes.conversation_run import Talk, converse, script_named, told_of
-from probes.conversation_words import plain_words
-from probes.events import talk_with
-from probes.redact import Secrets
-from probes.scripts import SCRIPTS
-from probes.usage import UsageError
+from probes.conversation.run import Talk, converse, script_named, told_of
+from probes.conversation.scripts import SCRIPTS
+from probes.conversation.wording import plain_words
+from probes.events.probe import talk_with
+from probes.recording.capture import Capture, CaptureError, Finished, read_capture
+from probes.runner.redaction import Secrets
+from probes.runner.usage import UsageError
 from reports.model import Severity
 from tests.probes.talking import gathered, header, played, target_for
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from bridge.protocol.dialects import Kind
-    from bridge.upstream.dial import Upgraded
+    from bridge.protocol.dialects.detection import Kind
+    from bridge.upstream.dial.dial import Upgraded
 
 
 def left_in(folder: Path) -> list[str]:

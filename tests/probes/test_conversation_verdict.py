@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.scenarios import SCENARIOS
-from bridge.simulator.session_faults import Reply
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.faults.session_faults import Reply
 from bridge.simulator.settings import Settings
-from probes.capture import Closed, Entry, Refused, Silent, Stopped, TooMuch
-from probes.conversation_verdict import CHECKS
+from probes.conversation.verdict import CHECKS
 from probes.explain import explain
-from probes.problem_table import PROBLEMS
+from probes.problems.catalogue import PROBLEMS
+from probes.recording.capture import Closed, Entry, Refused, Silent, Stopped, TooMuch
 from reports.model import Severity
 from tests.probes.talking import SESSION, Making, audio_deltas, played, target_for
 

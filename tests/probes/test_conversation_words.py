@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.refusals import refusal_for_error
+from bridge.protocol.refusals.lookup import refusal_for_error
 from bridge.transport.link import HandshakeRefused
-from bridge.upstream.failures import DialFailed, Phase, Reason
-from probes.conversation_words import plain_words
-from probes.findings import Row
+from bridge.upstream.dial.errors import DialFailed, Phase, Reason
+from probes.conversation.wording import plain_words
+from probes.runner.findings import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ import pytest
 import trio
 from rich.console import Console
 
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.wav import read_wav
-from probes.capture import Closed, Finished
-from probes.conversation_account import Account
+from bridge.protocol.audio.wav import read_wav
+from bridge.protocol.dialects.detection import Dialect
+from probes.conversation.facts import Account
 from probes.demo import demo, faults
+from probes.recording.capture import Closed, Finished
 
 if TYPE_CHECKING:
     from pathlib import Path

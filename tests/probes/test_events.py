@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.config import Flags, read_config
+from bridge.config.resolve import Flags, read_config
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
-from bridge.upstream.dial import dial
-from probes.conversation_run import converse
-from probes.events import events, talk_with
-from probes.redact import Secrets
-from probes.simulated import open_simulated_target
-from probes.table import PROBES
+from bridge.upstream.dial.dial import dial
+from probes.conversation.run import converse
+from probes.events.probe import events, talk_with
+from probes.runner.redaction import Secrets
+from probes.runner.registry import PROBES
+from probes.targets.simulator import open_simulated_target
 from reports.model import Severity
 from tests.probes.talking import NOWHERE, gathered, target_for
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from bridge.protocol.dialects import Kind
-    from bridge.upstream.dial import Upgraded
+    from bridge.protocol.dialects.detection import Kind
+    from bridge.upstream.dial.dial import Upgraded
     from tests.probes.talking import Heard
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import trio
 
-from bridge.config import Flags, read_config
-from probes.bridge_target import CLIENT_PATH, NATIVE_PATH
-from probes.conversation_run import converse
-from probes.events_bridge import events_bridge, talk_through
+from bridge.config.resolve import Flags, read_config
+from probes.conversation.run import converse
+from probes.events.bridge import events_bridge, talk_through
 from probes.explain import explain
-from probes.redact import Secrets
-from probes.simulated_bridge import open_simulated_bridge
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH
+from probes.targets.simulated_bridge import open_simulated_bridge
 from tests.probes.talking import NOWHERE, Heard, gathered
 
 DOORS = pytest.mark.parametrize("door", ["client", "native"])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.capture import Capture, CaptureError, Finished, written
-from probes.events_kept import events_kept
+from probes.events.offline import events_kept
 from probes.explain import explain
+from probes.recording.capture import Capture, CaptureError, Finished, written
 from tests.probes.talking import gathered, header, played
 
 if TYPE_CHECKING:

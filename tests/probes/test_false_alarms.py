@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.config import Config, DialectChoice, Flags, Setting, read_config
+from bridge.config.resolve import Config, DialectChoice, Flags, Setting, read_config
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import DialectMode, Settings
-from probes.access import access
-from probes.bridge import bridge
-from probes.events import events
-from probes.events_bridge import events_bridge
-from probes.models import models
-from probes.redact import Secrets
-from probes.run import Run
-from probes.simulated import pointed_at
-from probes.simulated_bridge import open_simulated_bridge
-from probes.target import Target, make_target
+from probes.access.probe import access
+from probes.bridge.probe import bridge
+from probes.events.bridge import events_bridge
+from probes.events.probe import events
+from probes.models.probe import models
+from probes.runner.redaction import Secrets
+from probes.runner.runner import Run
+from probes.targets.service import Target, make_target
+from probes.targets.simulated_bridge import open_simulated_bridge
+from probes.targets.simulator import pointed_at
 from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from probes.table import Told
+    from probes.runner.registry import Told
 
 #: The service works, only not always as fast.
 HEALTHY = ("good", "echo", "far-away", "slow-created")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bridge.protocol.refusals import ERROR_CODES
-from probes.findings import Row, seen
-from probes.problem import Problem
+from bridge.protocol.refusals.lookup import ERROR_CODES
+from probes.runner.findings import Row, seen
 from reports.model import Severity
+from reports.problem import Problem
 
 ROW = Row("access", "tcp, tls")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.interrupts import Interrupts
+from probes.runner.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bridge.secret import Secret
-from probes.logs import logs
-from probes.redact import Secrets
+from probes.runner.logs import logs
+from probes.runner.redaction import Secrets
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     import pytest

@@ -11,16 +11,16 @@ import pytest
 import trio
 
 from bridge.transport.http import Response, json_response
-from probes.models import models
-from probes.redact import Secrets
-from probes.run import Run
-from probes.simulated import open_simulated_target
+from probes.models.probe import models
+from probes.runner.redaction import Secrets
+from probes.runner.runner import Run
+from probes.targets.simulator import open_simulated_target
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.target import Target
+    from probes.targets.service import Target
 
 DAY = date(2026, 11, 10)
 At = Any

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from probes.findings import Row
-from probes.models_judge import Asked, judge
+from probes.access.model_judge import Asked, judge
+from probes.runner.findings import Row
 from reports.model import Finding, Severity
 
 DAY = date(2026, 11, 20)

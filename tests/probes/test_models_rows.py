@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.access.model_judge import Asked
 from probes.explain import explain
-from probes.models_judge import Asked
-from probes.models_rows import Question, rows, rows_without_key
+from probes.models.rows import Question, rows, rows_without_key
 from reports.model import Finding, Metric, Severity
 
 DAY = date(2026, 11, 10)

@@ -7,10 +7,10 @@ import ssl
 
 import pytest
 
-from bridge.upstream.failures import Reason
-from bridge.upstream.failures import explain as why
-from probes.findings import Row
-from probes.network import TROUBLES, trouble
+from bridge.upstream.dial.errors import Reason
+from bridge.upstream.dial.errors import explain as why
+from probes.runner.findings import Row
+from probes.runner.network_findings import TROUBLES, trouble
 from reports.model import Severity
 
 NOBODY_ASKED = {Reason.NAME_UNKNOWN, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMED_OUT, Reason.PROXY_UNREACHABLE}

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Flags
-from bridge.simulator.scenarios import SCENARIOS
-from probes.access import access
-from probes.command import Options, run_command
-from probes.openings import service
-from probes.output import show
-from probes.redact import Secrets
+from bridge.config.resolve import Flags
+from bridge.simulator.faults.scenarios import SCENARIOS
+from probes.access.probe import access
+from probes.runner.command import Options, run_command
+from probes.runner.output import show
+from probes.runner.redaction import Secrets
+from probes.targets.opening import service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from bridge.secret import Secret
-    from probes.target import Target
+    from probes.targets.service import Target
     from reports.model import Finding
+    from reports.redaction import Secret
 
 
 class Noting(Secrets):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.output import progress
+from probes.runner.output import progress
 
 if TYPE_CHECKING:
     import pytest

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.secret import Secret
-from probes.redact import LONGEST_TEXT, LONGEST_VALUE, Secrets
+from probes.runner.redaction import LONGEST_TEXT, LONGEST_VALUE, Secrets
 from reports.model import Evidence, Finding, Moment, Place, Report, Severity, Timeline
+from reports.redaction import Secret
 
 KEY = "sk-proj-0123456789+abcdefghij/w3Qd"
 

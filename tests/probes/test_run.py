@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from bridge.secret import Secret
-from probes.findings import Row
-from probes.run import Run, crashed, report_of
+from probes.runner.findings import Row
+from probes.runner.runner import Run, crashed, report_of
 from reports.model import Finding, Severity
-from reports.origin import now
+from reports.provenance import now
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
-    from probes.target import Target
+    from probes.targets.service import Target
 
 At = Callable[..., Any]
 ROW = Row("t", "row")

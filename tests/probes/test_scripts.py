@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.audio import ms_of
-from bridge.protocol.dialects import Dialect, in_dialect
-from bridge.protocol.events import SERVER_EVENTS
-from probes.capture_content import is_silent
-from probes.scripts import SCRIPTS, SOUND, TEXT, Script, question
+from bridge.protocol.audio.pcm import ms_of
+from bridge.protocol.dialects.detection import Dialect, in_dialect
+from bridge.protocol.events.fields import SERVER_EVENTS
+from probes.conversation.scripts import SCRIPTS, SOUND, TEXT, Script, question
+from probes.recording.content import is_silent
 
 BY_NAME = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 

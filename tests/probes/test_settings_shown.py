@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Flags
-from probes.settings_shown import as_json, render, rows, settings
+from bridge.config.resolve import Flags
+from probes.targets.config_view import as_json, render, rows, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from probes.redact import Secrets
-from probes.simulated_bridge import open_simulated_bridge
+from probes.runner.redaction import Secrets
+from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Severity
 from tests.probes.faulty_bridge import config
 from tests.probes.test_bridge import bad, look

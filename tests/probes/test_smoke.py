@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Flags
-from probes.command import Options, Outcome, run_command
-from probes.openings import Both, service, service_and_bridge
-from probes.smoke import smoke
+from bridge.config.resolve import Flags
+from probes.runner.command import Options, Outcome, run_command
+from probes.smoke.probe import smoke
+from probes.targets.opening import Both, service, service_and_bridge
 from reports.model import Severity
 from tests.probes.expected import EXPECTED, Expected
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.table import Told
+    from probes.runner.registry import Told
 
 FAILING = {name: expected for name, expected in EXPECTED.items() if expected.code}
 

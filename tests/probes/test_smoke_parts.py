@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.findings import Row
-from probes.problem import Problem
-from probes.smoke import without_echoes
-from probes.table import PROBES
-from probes.together import Part, together
+from probes.runner.findings import Row
+from probes.runner.parallel import Part, together
+from probes.runner.registry import PROBES
+from probes.smoke.probe import without_echoes
 from reports.model import Finding, Metric, Severity
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from trio.testing import MockClock
 
-    from probes.table import Told
+    from probes.runner.registry import Told
 
 
 #: How long each row takes; the rows of access are those that the needs of the others name, and some behind them.

@@ -11,10 +11,10 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.protocol.dialects import Kind
+from bridge.protocol.dialects.detection import Kind
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from probes.speaking import Heard, NotReady, Wish
-from probes.speaking_client import SpeakingClient, creation, read_frame
+from probes.voice.bridge_client import SpeakingClient, creation, read_frame
+from probes.voice.voice_client import Heard, NotReady, Wish
 from tests.probes.faulty_bridge import FaultyBridge, memory_target
 from tests.probes.test_bridge_scenarios import reference
 

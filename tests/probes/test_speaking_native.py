@@ -7,13 +7,13 @@ import msgspec
 import pytest
 import trio
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.schema import SESSION_SCHEMAS, check
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.requests import SESSION_SCHEMAS, check
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
-from bridge.upstream.handshake import Upgraded
-from probes.speaking import Heard, NotReady, Wish
-from probes.speaking_native import NativeSpeaker, session_update
+from bridge.upstream.dial.handshake import Upgraded
+from probes.voice.native_client import NativeSpeaker, session_update
+from probes.voice.voice_client import Heard, NotReady, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bridge.config import ConfigError, Flags, read_config
-from bridge.protocol.dialects import Dialect
-from probes.redact import Secrets
-from probes.target import make_target
+from bridge.config.resolve import ConfigError, Flags, read_config
+from bridge.protocol.dialects.detection import Dialect
+from probes.runner.redaction import Secrets
+from probes.targets.service import make_target
 
 At = Callable[..., Any]
 

@@ -11,17 +11,17 @@ import trio
 import trio.testing
 
 from probes.explain import explain
-from probes.findings import Row
-from probes.problem import Problem
-from probes.table import PROBES
-from probes.together import Part, check_needs, together
-from probes.usage import UsageError, usage_error_in
+from probes.runner.findings import Row
+from probes.runner.parallel import Part, check_needs, together
+from probes.runner.registry import PROBES
+from probes.runner.usage import UsageError, usage_error_in
 from reports.model import Finding, Metric, Severity
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
-    from probes.table import Told
+    from probes.runner.registry import Told
 
 Look = Callable[[], AsyncGenerator["Told", None]]
 BROKEN = Problem("BROKEN", "it is broken", "c", "F")

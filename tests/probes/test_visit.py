@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from bridge.upstream.dial import Opened
-from probes.visit import Visit, inner_error, part, seconds_until
+from bridge.upstream.dial.dial import Opened
+from probes.access.context import Visit, inner_error, part, seconds_until
 
 At = Callable[..., Any]
 

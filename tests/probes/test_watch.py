@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.findings import Row
-from probes.problem import Problem
-from probes.run import Run
-from probes.subject import Files
-from probes.watch import Round, Tally, watch
+from probes.runner.findings import Row
+from probes.runner.runner import Run
+from probes.runner.subject import Files
+from probes.watch.loop import Round, Tally, watch
 from reports.model import Finding, Report, Severity
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from bridge.config import ConfigError, Flags
-from probes.usage import UsageError
-from probes.watch_command import WatchOptions, run_watch
-from probes.watch_output import ReaderGoneError
+from bridge.config.resolve import ConfigError, Flags
+from probes.runner.usage import UsageError
+from probes.watch.command import WatchOptions, run_watch
+from probes.watch.output import ReaderGoneError
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}

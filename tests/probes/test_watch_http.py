@@ -12,20 +12,20 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.transport.http import Request, Response, split_target
-from probes.findings import Row
-from probes.problems import KEY_SUSPECT
-from probes.run import Run
-from probes.usage import UsageError
-from probes.watch import Round, Tally
-from probes.watch_http import Desk, Listen, parse_listen
+from probes.problems.tool import KEY_SUSPECT
+from probes.runner.findings import Row
+from probes.runner.runner import Run
+from probes.runner.usage import UsageError
+from probes.watch.http import Desk, Listen, parse_listen
+from probes.watch.loop import Round, Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from trio.testing import MockClock
 
-    from probes.table import Told
-    from probes.target import Target
+    from probes.runner.registry import Told
+    from probes.targets.service import Target
 
 At = Any
 

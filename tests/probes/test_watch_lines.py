@@ -8,11 +8,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.findings import Row
-from probes.problem import Problem
-from probes.watch import Round, Tally
-from probes.watch_lines import end_document, end_line, run_document, run_line
+from probes.runner.findings import Row
+from probes.watch.lines import end_document, end_line, run_document, run_line
+from probes.watch.loop import Round, Tally
 from reports.model import Finding, Metric, Report
+from reports.problem import Problem
 
 REPORT = Report(tool="t", version="1", started="2026-11-21T04:00:35.123Z", seconds=0.4821)
 BAD = Row("access", "session").problem(Problem("NO-QUOTA", "no credit left", "billing", "Pay"))

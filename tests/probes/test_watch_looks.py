@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from bridge.config import ConfigError
-from bridge.secret import Secret
-from probes.redact import Secrets
-from probes.simulated import open_simulated_target
-from probes.table import PROBES
-from probes.usage import UsageError
-from probes.watch_looks import MODULES, Wanted, afresh, check_modules, named_targets, probes_of
+from bridge.config.resolve import ConfigError
+from probes.runner.redaction import Secrets
+from probes.runner.registry import PROBES
+from probes.runner.usage import UsageError
+from probes.targets.simulator import open_simulated_target
+from probes.watch.modules import MODULES, Wanted, afresh, check_modules, named_targets, probes_of
 from reports.model import Severity
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
-    from probes.target import Target
+    from probes.targets.service import Target
 
 At = Any
 KEY = "sk-proj-0123456789abcdefghijKLMN"

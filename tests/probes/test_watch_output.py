@@ -7,8 +7,8 @@ from io import TextIOWrapper
 
 import pytest
 
-from probes.watch_output import ReaderGoneError, line_writer
-from reports.output import CannotShowError
+from probes.watch.output import ReaderGoneError, line_writer
+from reports.console import CannotShowError
 
 
 def test_a_line_is_out_before_the_next_is_written() -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from probes.findings import Row
-from probes.watch import Round, Tally
-from probes.watch_page import metrics, page
+from probes.runner.findings import Row
+from probes.watch.loop import Round, Tally
+from probes.watch.metrics_page import metrics, page
 from reports.model import Metric, Report
 
 REPORT = Report(

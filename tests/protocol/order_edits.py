@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from bridge.protocol.dialects import RENAMES
-from bridge.protocol.events import SERVER_EVENTS
+from bridge.protocol.dialects.detection import RENAMES
+from bridge.protocol.events.fields import SERVER_EVENTS
 
 Events: TypeAlias = list[dict[str, Any]]
 Mutation: TypeAlias = Callable[[Events], list[Events]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.protocol.dialects import RENAMES
+from bridge.protocol.dialects.detection import RENAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, Kind
 from tests.protocol.order_events import (
     LIMITS,
     UPDATED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.protocol.refusals import Where
+from bridge.protocol.refusals.lookup import Where
 
 REQUEST = "invalid_request_error"
 

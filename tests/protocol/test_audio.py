@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol import audio
+from bridge.protocol.audio import pcm as audio
 
 WHOLE_PCM = st.binary(max_size=2_000).map(lambda data: data[: len(data) // 2 * 2])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.dialects import (
+from bridge.protocol.dialects.detection import (
     BETA_HEADER,
     DIALECTS,
     RENAMES,
@@ -21,7 +21,7 @@ from bridge.protocol.dialects import (
     secret_in,
     socket_query,
 )
-from bridge.protocol.events import CLIENT_EVENTS, SERVER_EVENTS
+from bridge.protocol.events.fields import CLIENT_EVENTS, SERVER_EVENTS
 
 NAMES = {dialect: CLIENT_EVENTS[dialect].keys() | SERVER_EVENTS[dialect].keys() for dialect in Dialect}
 

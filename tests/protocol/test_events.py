@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from bridge.protocol import event_tables
-from bridge.protocol.dialects import RENAMES, Dialect
-from bridge.protocol.events import (
+from bridge.protocol.dialects.detection import RENAMES, Dialect
+from bridge.protocol.events import tables
+from bridge.protocol.events.fields import (
     CLIENT_EVENTS,
     OBSERVED_ACCEPTED_TYPES,
     SERVER_EVENTS,
@@ -56,9 +56,9 @@ def plain(events: Mapping[str, EventType]) -> Fields:
 def test_no_event_is_missing_and_none_is_there_twice(dialect: Dialect) -> None:
     assert (len(CLIENT_EVENTS[dialect]), len(SERVER_EVENTS[dialect])) == COUNTS[dialect]
     rows = {
-        Dialect.BETA: event_tables.BETA_CLIENT + event_tables.BETA_SERVER,
-        Dialect.GA: event_tables.GA_CLIENT + event_tables.GA_SERVER,
-        Dialect.TRANSLATION: event_tables.TRANSLATION_CLIENT + event_tables.TRANSLATION_SERVER,
+        Dialect.BETA: tables.BETA_CLIENT + tables.BETA_SERVER,
+        Dialect.GA: tables.GA_CLIENT + tables.GA_SERVER,
+        Dialect.TRANSLATION: tables.TRANSLATION_CLIENT + tables.TRANSLATION_SERVER,
     }[dialect]
     written = [name for name, _, _ in rows]
     assert len(written) == sum(COUNTS[dialect])
@@ -156,7 +156,7 @@ def test_the_same_event_can_need_more_in_another_dialect() -> None:
 
 
 def test_the_tables_are_python_and_read_no_file() -> None:
-    tree = ast.parse(Path(event_tables.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(tables.__file__).read_text(encoding="utf-8"))
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [getattr(node, "module", None) for node in imported] == ["__future__"]
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Call)]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol import audio
-from bridge.protocol.g711 import alaw_to_pcm24k, pcm24k_to_alaw, pcm24k_to_ulaw, ulaw_to_pcm24k
+from bridge.protocol.audio import pcm
+from bridge.protocol.audio.g711 import alaw_to_pcm24k, pcm24k_to_alaw, pcm24k_to_ulaw, ulaw_to_pcm24k
 
 Coder = Callable[[bytes], bytes]
 LAWS = [
@@ -22,7 +22,7 @@ EVERY_CODE = bytes(range(256))
     [(0xFF, 0), (0x7F, 0), (0xFE, 8), (0x80, 32_124), (0x00, -32_124), (0xF0, 120), (0xEF, 132), (0x90, 15_996)],
 )
 def test_mu_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> None:
-    assert list(audio.samples(ulaw_to_pcm24k(bytes([code])))) == [value] * 3
+    assert list(pcm.samples(ulaw_to_pcm24k(bytes([code])))) == [value] * 3
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_mu_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> 
     [(0xD5, 8), (0x55, -8), (0xAA, 32_256), (0x2A, -32_256), (0xDA, 248), (0xC5, 264), (0xF5, 528), (0x80, 5_504)],
 )
 def test_a_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> None:
-    assert list(audio.samples(alaw_to_pcm24k(bytes([code])))) == [value] * 3
+    assert list(pcm.samples(alaw_to_pcm24k(bytes([code])))) == [value] * 3
 
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)
@@ -40,24 +40,24 @@ def test_every_code_comes_back_to_its_value(encode: Coder, decode: Coder) -> Non
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)
 def test_a_sample_becomes_the_nearest_value_there_is(encode: Coder, decode: Coder) -> None:
-    values = sorted({audio.samples(decode(bytes([code])))[0] for code in range(256)})
+    values = sorted({pcm.samples(decode(bytes([code])))[0] for code in range(256)})
     for sample in range(-32_768, 32_768, 97):
-        chosen = audio.samples(decode(encode(sample.to_bytes(2, "little", signed=True) * 3)))[0]
+        chosen = pcm.samples(decode(encode(sample.to_bytes(2, "little", signed=True) * 3)))[0]
         assert abs(chosen - sample) == min(abs(value - sample) for value in values)
 
 
 def test_digital_silence_is_the_byte_that_telephones_take_for_silence() -> None:
-    assert pcm24k_to_ulaw(audio.silence(2)) == b"\xff" * 16
-    assert pcm24k_to_alaw(audio.silence(2)) == b"\xd5" * 16
+    assert pcm24k_to_ulaw(pcm.silence(2)) == b"\xff" * 16
+    assert pcm24k_to_alaw(pcm.silence(2)) == b"\xd5" * 16
 
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)
 def test_a_tone_keeps_its_length_and_loudness(encode: Coder, decode: Coder) -> None:
-    tone = audio.tone(400, 100, 6_000)
+    tone = pcm.tone(400, 100, 6_000)
     coded = encode(tone)
     assert len(coded) == 800
     assert len(decode(coded)) == len(tone)
-    assert audio.loudness(decode(coded)) == pytest.approx(audio.loudness(tone), rel=0.02)
+    assert pcm.loudness(decode(coded)) == pytest.approx(pcm.loudness(tone), rel=0.02)
 
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.intervals import Intervals
+from bridge.protocol.audio.intervals import Intervals
 
 NUMBERS = st.lists(st.integers(0, 60), max_size=60)
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda pair: (pair[0], sum(pair))), max_size=20)

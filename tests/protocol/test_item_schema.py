@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.item_schema import INPUT_SCHEMAS, ITEM_SCHEMAS
-from bridge.protocol.nodes import check
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.schema.items import INPUT_SCHEMAS, ITEM_SCHEMAS
+from bridge.protocol.schema.validators import check
 
 
 def message(role: str, *parts: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.nodes import (
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS
+from bridge.protocol.schema.validators import (
     Choice,
     Combination,
     Const,
@@ -25,7 +26,6 @@ from bridge.protocol.nodes import (
     check,
     listed,
 )
-from bridge.protocol.schema import RESPONSE_SCHEMAS, SESSION_SCHEMAS
 
 POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Maybe(Text(3))}, required=("type", "x"))
 SHAPE = OneOf({"point": POINT, "blob": Open()})

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.order import RULES, OrderChecker, Violation
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.ordering.checker import RULES, OrderChecker, Violation
 from tests.protocol.order_events import (
     Event,
     added,

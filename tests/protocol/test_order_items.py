@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.order_items import Items, Life
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.ordering.items import Items, Life
 from tests.protocol.order_events import Event, event, item
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.order_items import Items, Life
-from bridge.protocol.order_responses import Responses
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.ordering.items import Items, Life
+from bridge.protocol.ordering.responses import Responses
 from tests.protocol.order_events import Event, called, created, done, event, spoken, written
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.order_rules import Recent, index_of, object_of, text_of
+from bridge.protocol.ordering.rules import Recent, index_of, object_of, text_of
 
 
 def test_the_oldest_entry_is_forgotten_first_and_that_is_known() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.peek import OPENINGS, measure
-from bridge.protocol.peek import peek
+from bridge.protocol.events.peek import peek
 
 
 @pytest.mark.parametrize(

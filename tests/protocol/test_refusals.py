@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.refusals import (
+from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
     STATUSES,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.schema import (
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.requests import (
     MINT_SCHEMAS,
     NO_VAD_MODELS,
     RESPONSE_SCHEMAS,
@@ -15,7 +15,7 @@ from bridge.protocol.schema import (
     Fault,
     check,
 )
-from bridge.protocol.shapes import to_nested
+from bridge.protocol.schema.shapes import to_nested
 
 GA = SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]
 GA_TRANSCRIPTION = SESSION_SCHEMAS[Dialect.GA, Kind.TRANSCRIPTION]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind, detect_dialect
-from bridge.protocol.schema import NO_VAD_MODELS, SESSION_SCHEMAS, check
-from bridge.protocol.sessions import conflict, defaults, merge
-from bridge.protocol.shapes import to_flat, to_nested
+from bridge.protocol.dialects.detection import Dialect, Kind, detect_dialect
+from bridge.protocol.schema.requests import NO_VAD_MODELS, SESSION_SCHEMAS, check
+from bridge.protocol.schema.sessions import conflict, defaults, merge
+from bridge.protocol.schema.shapes import to_flat, to_nested
 
 MODEL = "gpt-realtime-2.1"
 GA = (Dialect.GA, Kind.CONVERSATION)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.schema import RESPONSE_SCHEMAS, SESSION_SCHEMAS, check
-from bridge.protocol.shapes import (
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS, check
+from bridge.protocol.schema.shapes import (
     FLAT_TO_NESTED,
     FORMATS,
     item_to_flat,

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.protocol import tracer
-from bridge.protocol.audio import tone
-from bridge.protocol.tracer import CELL_BYTES, CELL_MS, TracerAccount, TracerCount, TracerSource, looks_like_tracer
+from bridge.protocol.audio import tracer
+from bridge.protocol.audio.pcm import tone
+from bridge.protocol.audio.tracer import (
+    CELL_BYTES,
+    CELL_MS,
+    TracerAccount,
+    TracerCount,
+    TracerSource,
+    looks_like_tracer,
+)
 
 CALLER = 7
 #: Every other cell of speech: 40 cells to cut, drop and shuffle.

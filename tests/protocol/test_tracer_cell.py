@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.audio import loudness, samples, tone
-from bridge.protocol.tracer_cell import (
+from bridge.protocol.audio.pcm import loudness, samples, tone
+from bridge.protocol.audio.tracer_cell import (
     CELL_BYTES,
     MAGIC_IN_PCM,
     MAX_CALLER,

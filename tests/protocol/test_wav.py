@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol import wav
-from bridge.protocol.audio import loudness, samples, tone
-from bridge.protocol.wav import Wav, WavError, read_wav, write_wav
+from bridge.protocol.audio import wav
+from bridge.protocol.audio.pcm import loudness, samples, tone
+from bridge.protocol.audio.wav import Wav, WavError, read_wav, write_wav
 
 ROOT = Path(__file__).parents[2]
 QUESTION = ROOT / "probes/data/question.wav"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.audio import tone
-from bridge.protocol.refusals import Where
+from bridge.protocol.audio.pcm import tone
+from bridge.protocol.refusals.lookup import Where
 from tests.refusals.provoke import KEY, MODEL, Fetch, Knock, Talk, Until
 from tests.refusals.row import Row
 

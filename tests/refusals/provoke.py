@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 import httpx
 import trio
 
-from bridge.protocol.refusals import Where
+from bridge.protocol.refusals.lookup import Where
 from bridge.simulator.embedded import Running, open_simulator
-from bridge.simulator.fault_table import parse_fault
+from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial import dial
-from bridge.upstream.failures import DialFailed, Phase
+from bridge.upstream.dial.dial import dial
+from bridge.upstream.dial.errors import DialFailed, Phase
 
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink

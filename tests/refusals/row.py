@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.protocol.refusals import ClientCode, Where
+from bridge.protocol.refusals.lookup import ClientCode, Where
 
 if TYPE_CHECKING:
     from tests.refusals.provoke import Provocation

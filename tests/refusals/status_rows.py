@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.protocol.refusals import Where
+from bridge.protocol.refusals.lookup import Where
 from tests.refusals.provoke import KEY, Fetch, Knock
 from tests.refusals.row import Row
 

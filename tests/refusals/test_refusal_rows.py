@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from bridge.protocol.refusals import (
+from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
     STATUSES,
@@ -17,8 +17,8 @@ from bridge.protocol.refusals import (
     refusal_for_status,
 )
 from bridge.simulator.embedded import open_simulator
-from bridge.upstream.dial import dial
-from probes.findings import Row as FindingRow
+from bridge.upstream.dial.dial import dial
+from probes.runner.findings import Row as FindingRow
 from reports.model import Severity
 from tests.refusals.close_rows import CLOSE_ROWS
 from tests.refusals.error_rows import ERROR_ROWS

@@ -6,8 +6,8 @@ import re
 
 from hypothesis import given
 
-from reports.as_github import render
 from reports.model import Report, Severity
+from reports.render.github import render
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 COMMAND = re.compile(r"::(error|warning|notice) ([a-zA-Z]+=[^:,\r\n]*(?:,[a-zA-Z]+=[^:,\r\n]*)*)::([^\r\n]*)")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.as_html import render
-from reports.html_limits import LARGEST
 from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
+from reports.render.html.limits import LARGEST
+from reports.render.html.page import render
 from tests.reports.html_page import Page
 from tests.reports.html_samples import EVENTS, FAILED, HEALTHY, LINT, SAMPLES
 

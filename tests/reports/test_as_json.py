@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from reports import as_json
 from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
+from reports.render import json as as_json
 
 
 def report(*findings: Finding) -> Report:

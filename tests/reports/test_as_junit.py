@@ -9,8 +9,8 @@ import pytest
 import xmlschema
 from hypothesis import given
 
-from reports.as_junit import render
 from reports.model import Report, Severity
+from reports.render.junit import render
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "data/junit-10.xsd")

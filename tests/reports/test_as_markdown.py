@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from reports.as_markdown import LARGEST, render
-from reports.markdown_text import code, escaped, fenced
 from reports.model import Evidence, Metric, Moment, Report, Severity, Timeline
+from reports.render.markdown import LARGEST, render
+from reports.render.markdown_text import code, escaped, fenced
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report, texts
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
-from reports.as_prom import render
 from reports.model import Metric, Report, Severity
+from reports.render.prometheus import render
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 

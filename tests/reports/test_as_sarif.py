@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from reports.as_sarif import render
 from reports.model import Evidence, Place, Report, Severity
-from reports.sarif_places import artifact, physical
+from reports.render.sarif import render
+from reports.render.sarif_places import artifact, physical
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 SCHEMA = Draft202012Validator(

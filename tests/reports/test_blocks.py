@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import terminal
 from reports.model import Evidence, Place, Report, Severity
-from reports.text import columns
+from reports.render.terminal import page as terminal
+from reports.render.terminal_text import columns
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 

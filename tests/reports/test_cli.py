@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from probes.problem_table import PROBLEMS
-from reports import as_json
+from probes.problems.catalogue import PROBLEMS
 from reports.cli import cli, main
-from reports.complaints import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crashed, interrupted
-from reports.formats import FORMATS
 from reports.model import Metric, Moment, Severity, Timeline
+from reports.render import json as as_json
+from reports.render.registry import FORMATS
+from reports.usage_errors import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crashed, interrupted
 from tests.reports.made import finding, placed, report
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import compared
-from reports.compare import Change, Comparison, Direction, compare, judged, way_of
-from reports.from_json import Kept
+from reports.compare import render as compared
+from reports.compare.compare import Change, Comparison, Direction, compare, judged, way_of
 from reports.model import Evidence, Finding, Metric, Severity
-from reports.text import columns
+from reports.render.terminal_text import columns
+from reports.store.reader import Kept
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.figures import Figure, duration, figure, number
 from reports.model import Metric
+from reports.render.numbers import Figure, duration, figure, number
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.files import CannotWriteError, reserve
+from reports.store.writer import CannotWriteError, reserve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.formats import FORMATS, renderer
 from reports.model import Report
+from reports.render.registry import FORMATS, renderer
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reports import as_json
-from reports.from_json import LARGEST, Kept, NotAReportError, read_report
+from reports.render import json as as_json
+from reports.store.reader import LARGEST, Kept, NotAReportError, read_report
 from tests.reports.made import exit_codes, finding, foreign_reports, placed, report
 
 if TYPE_CHECKING:
     from reports.model import Report
 
-SCHEMA = json.loads((Path(as_json.__file__).parent / "data/report.schema.json").read_text())
+SCHEMA = json.loads((Path(as_json.__file__).parents[1] / "data/report.schema.json").read_text())
 JUDGE = Draft202012Validator(SCHEMA)
 GOOD: dict[str, Any] = {
     "schema_version": 1, "tool": "t", "version": "1", "started": "s", "seconds": 1, "exit_code": 0, "findings": [],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.html_advice import Part, advice, prose
+from reports.render.html.advice import Part, advice, prose
 
 
 def parts(text: str) -> list[list[tuple[str, str]]]:

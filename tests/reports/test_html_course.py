@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.html_course import courses
-from reports.html_limits import LEVELS
-from reports.html_sequence import diagrams
 from reports.model import Moment, Timeline
+from reports.render.html.course import courses
+from reports.render.html.limits import LEVELS
+from reports.render.html.timelines import diagrams
 
 RUN = Timeline(
     "load",

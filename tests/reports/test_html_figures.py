@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports.html_figures import figures
-from reports.html_limits import LEVELS
 from reports.model import Metric
+from reports.render.html.figures import figures
+from reports.render.html.limits import LEVELS
 
 
 @pytest.mark.parametrize(

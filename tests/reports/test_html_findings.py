@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports.html_findings import gathered, told
-from reports.html_limits import LEVELS
 from reports.model import Evidence, Finding, Place, Report, Severity
+from reports.render.html.findings import gathered, told
+from reports.render.html.limits import LEVELS
 
 WIDE = LEVELS[0]
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.html_limits import LEVELS
-from reports.html_plots import Plot, Stretch, plot, plots, thinned
 from reports.model import Moment, Series, Timeline
+from reports.render.html.limits import LEVELS
+from reports.render.html.plots import Plot, Stretch, plot, plots, thinned
 
 WIDE = LEVELS[0]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports.html_limits import LEVELS
-from reports.html_sequence import Diagram, diagrams
 from reports.model import Moment, Timeline
+from reports.render.html.limits import LEVELS
+from reports.render.html.timelines import Diagram, diagrams
 
 WIDE = LEVELS[0]
 

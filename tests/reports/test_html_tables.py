@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.html_limits import LEVELS
-from reports.html_tables import tables
 from reports.model import Row, Table
+from reports.render.html.limits import LEVELS
+from reports.render.html.tables import tables
 
 TABLE = Table(
     name="how long things took",

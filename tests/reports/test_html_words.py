@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.html_words import moment_of, paragraphs, said, source, verdict
 from reports.model import Finding, Report, Severity
+from reports.render.html.wording import moment_of, paragraphs, said, source, verdict
 
 
 def test_a_start_is_a_date_for_people() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports.from_json import Kept
-from reports.merged import merged
 from reports.model import Metric, Moment, Row, Series, Severity, Table, Timeline
+from reports.store.merge import merged
+from reports.store.reader import Kept
 from tests.reports.made import finding, report
 
 TIMELINE = Timeline("events: audio", (Moment(at=0, who="client", what="x"),))

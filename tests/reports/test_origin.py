@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from reports.origin import now, stamp, version
+from reports.provenance import now, stamp, version
 
 if TYPE_CHECKING:
     import pytest

@@ -9,7 +9,7 @@ import termios
 
 import pytest
 
-from reports.output import CannotShowError, complain, wants_colour, width_of, write
+from reports.console import CannotShowError, complain, wants_colour, width_of, write
 
 
 class Terminal(io.StringIO):

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from reports import terminal
 from reports.model import Evidence, Report, Severity
-from reports.text import columns
+from reports.render.terminal import page as terminal
+from reports.render.terminal_text import columns
 from tests.reports.made import finding, placed, report
 
 

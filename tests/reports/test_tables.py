@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.model import Metric, Report, Row, Table
-from reports.tables import drawn
+from reports.render.terminal.tables import drawn
 from tests.reports.made import foreign_reports
 
 COLUMNS = ("count_total", "p50_seconds", "p99_seconds")

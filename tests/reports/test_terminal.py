@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from reports import terminal
 from reports.model import Evidence, Finding, Metric, Moment, Report, Severity, Timeline
+from reports.render.terminal import page as terminal
 
 LONG = "the quick brown fox jumps over the lazy dog " * 5
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.text import columns, cut, milliseconds, padded, plain, shortened, wrapped
+from reports.render.terminal_text import columns, cut, milliseconds, padded, plain, shortened, wrapped
 
 
 @given(st.text(st.characters(codec=None)))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from reports.model import Moment, Timeline
-from reports.text import columns
-from reports.timeline import drawn, fold, line
+from reports.render.terminal.timeline import drawn, fold, line
+from reports.render.terminal_text import columns
 
 
 def moment(at: float, what: str, detail: str = "", who: str = "server") -> Moment:

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import trio
 import trio.testing
 
-from bridge.config import Config, Flags, read_config
-from bridge.server.house import make_bridge
-from bridge.server.settings import BridgeSettings, ClientRules
+from bridge.config.resolve import Config, Flags, read_config
+from bridge.server.assembly import make_bridge
+from bridge.server.config.settings import BridgeSettings, ClientRules
 from bridge.telemetry.log import Log
 from bridge.transport.link import LinkClosed
-from bridge.upstream.endpoint import Endpoint
-from bridge.upstream.handshake import upgrade
+from bridge.upstream.dial.endpoint import Endpoint
+from bridge.upstream.dial.handshake import upgrade
 from tests.driving import FakeUpstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.server.house import Shared
-    from bridge.server.serve import Bridge
+    from bridge.server.app import Bridge
+    from bridge.server.assembly import Shared
     from bridge.transport.link import Headers
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector

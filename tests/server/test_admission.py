@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.secret import Secret
-from bridge.server.admission import Admission, No
-from bridge.server.counts import Present
-from bridge.server.settings import ClientRules
-from bridge.server.tickets import MemoryUsed, make_ticket
+from bridge.server.admission.policy import Admission, No
+from bridge.server.admission.session_counts import Present
+from bridge.server.admission.tickets import MemoryUsed, make_ticket
+from bridge.server.config.settings import ClientRules
 from bridge.transport.http import Request
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

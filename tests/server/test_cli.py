@@ -17,10 +17,10 @@ import pytest
 import trio
 import trustme
 
-from bridge.secret import Secret
+from bridge.server.admission.tickets import MemoryUsed, Verdict, check_ticket
 from bridge.server.cli import cli, main
-from bridge.server.tickets import MemoryUsed, Verdict, check_ticket
-from bridge.upstream.dial import default_tls, dial
+from bridge.upstream.dial.dial import default_tls, dial
+from reports.redaction import Secret
 from tests.server.front import Client
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from bridge.core.events import (
     Ping,
     RestartSession,
 )
-from bridge.server.client_messages import MESSAGES, client_event
+from bridge.server.clients.json_messages import MESSAGES, client_event
 
 if TYPE_CHECKING:
     from bridge.core.events import Event

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.refusal import ClientCode
-from bridge.server.client_messages import MESSAGES
+from bridge.protocol.refusals.model import ClientCode
+from bridge.server.clients.json_messages import MESSAGES
 from tests.server.test_cli import ROOT, serving
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.config import Flags
-from bridge.server.config import BridgeFlags, ConfigError, read_bridge_settings
-from bridge.server.options import OPTIONS
-from bridge.settings_file import TABLES
+from bridge.config.resolve import Flags
+from bridge.config.toml_file import TABLES
+from bridge.server.config.options import OPTIONS
+from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bridge.server.settings import BridgeSettings
+    from bridge.server.config.settings import BridgeSettings
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 TOKEN = "a-token-for-the-tests-0123456789"

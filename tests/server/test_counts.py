@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bridge.server.counts import Present, SharedSlots
+from bridge.server.admission.session_counts import Present, SharedSlots
 
 
 def test_who_left_is_not_counted() -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.config import Setting
-from bridge.secret import Secret
-from bridge.server.greeting import greeting, rows
-from bridge.server.settings import ClientRules
+from bridge.config.resolve import Setting
+from bridge.server.banner import greeting, rows
+from bridge.server.config.settings import ClientRules
+from reports.redaction import Secret
 from tests.server.front import TOKEN, settings
 
 if TYPE_CHECKING:
-    from bridge.server.settings import BridgeSettings
+    from bridge.server.config.settings import BridgeSettings
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.core.commands import Note
-from bridge.server.health import SECONDS, Health
+from bridge.server.http.health import SECONDS, Health
 
 
 class Clock:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.config import Flags, read_config
-from bridge.protocol.dialects import Dialect
-from bridge.secret import Secret
-from bridge.server.house import asking_of, secrets_of, upstream_of
-from bridge.server.settings import ClientRules, House
+from bridge.config.resolve import Flags, read_config
+from bridge.protocol.dialects.detection import Dialect
+from bridge.server.assembly import asking_of, secrets_of, upstream_of
+from bridge.server.config.settings import ClientRules, House
+from reports.redaction import Secret
 from tests.server.front import settings
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pytest
 
 from bridge.core.commands import Forward, Tell
 from bridge.core.events import BadMessage, ClientAudio, CreateSession
-from bridge.face import FaceClosed, Frame
-from bridge.server.native_face import ClosingFrame, NativeFace, wish_from_query
-from bridge.server.rates import RateLimits
-from bridge.server.reader import Reader
+from bridge.driver.client import FaceClosed, Frame
+from bridge.server.clients.frame_reader import Reader
+from bridge.server.clients.native_client import ClosingFrame, NativeFace, wish_from_query
+from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.core.events import BadMessage, ClientAudio, ClientNative
-from bridge.server.native_messages import LOCKABLE, native_door_event
+from bridge.server.clients.native_messages import LOCKABLE, native_door_event
 
 FREE = frozenset[str]()
 

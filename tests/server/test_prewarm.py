@@ -17,16 +17,16 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.secret import Secret
-from bridge.server.house import pool_of
-from bridge.server.settings import House
-from bridge.server.worker import listen, open_log, serve_worker
+from bridge.server.assembly import pool_of
+from bridge.server.config.settings import House
+from bridge.server.process.worker import listen, open_log, serve_worker
 from bridge.simulator.embedded import Running, open_simulator
 from bridge.simulator.settings import Settings
 from bridge.telemetry.log import Log
 from bridge.upstream.connector import RealtimeConnector
-from bridge.upstream.dial import dial
-from bridge.upstream.upstream import Upstream, upstream_at
+from bridge.upstream.dial.dial import dial
+from bridge.upstream.service import Upstream, upstream_at
+from reports.redaction import Secret
 from tests.driving import KEY, simulated
 from tests.server.front import front, settings
 

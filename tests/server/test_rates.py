@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.server.rates import SUSTAINED_SECONDS, RateLimits, Rates
+from bridge.server.clients.rate_limit import SUSTAINED_SECONDS, RateLimits, Rates
 
 LIMITS = RateLimits(bytes_per_second=1000, bytes_at_once=5000, frames_per_second=10, frames_at_once=50)
 

@@ -10,9 +10,9 @@ import trio
 import trio.testing
 
 from bridge.core.events import ClientMisbehaved
-from bridge.face import FaceClosed
-from bridge.server.rates import RateLimits
-from bridge.server.reader import Reader
+from bridge.driver.client import FaceClosed
+from bridge.server.clients.frame_reader import Reader
+from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.memory import memory_link_pair
 
 LIMITS = RateLimits(bytes_per_second=1e9, bytes_at_once=1e9, frames_per_second=10, frames_at_once=10)

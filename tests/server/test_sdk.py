@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from openai import OpenAI
 
-from bridge.protocol.audio import chunks, silence
+from bridge.protocol.audio.pcm import chunks, silence
 from bridge.protocol.models import DEFAULT_MODEL
 from tests.server.test_cli import serving
 from tests.simulator.sdk import OPTIONS, SDK_CONNECTS_THE_OLD_WAY

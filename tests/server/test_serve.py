@@ -12,11 +12,11 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.secret import Secret
-from bridge.server.rates import RateLimits
-from bridge.server.serve import choose_subprotocol
-from bridge.server.settings import ClientRules
+from bridge.server.app import choose_subprotocol
+from bridge.server.clients.rate_limit import RateLimits
+from bridge.server.config.settings import ClientRules
 from bridge.transport.link import HandshakeRefused
+from reports.redaction import Secret
 from tests.driving import KEY, over, simulated
 from tests.server.front import NATIVE, SHERPA, TOKEN, front, settings
 

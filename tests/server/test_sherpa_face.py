@@ -11,12 +11,12 @@ import pytest
 
 from bridge.core.commands import Forward, Tell
 from bridge.core.events import BadMessage, ClientAudio, CreateSession, Ping
-from bridge.face import FaceClosed, Frame
-from bridge.server.rates import RateLimits
-from bridge.server.reader import Reader
-from bridge.server.sherpa_face import SherpaFace, stamp
+from bridge.driver.client import FaceClosed, Frame
+from bridge.server.clients.frame_reader import Reader
+from bridge.server.clients.json_client import SherpaFace, stamp
+from bridge.server.clients.rate_limit import RateLimits
+from bridge.transport.keepalive import Pinged
 from bridge.transport.memory import memory_link_pair
-from bridge.upstream.pings import Pinged
 
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.secret import Secret
-from bridge.server.tickets import FolderUsed, MemoryUsed, Used, Verdict, check_ticket, looks_like_ticket, make_ticket
+from bridge.server.admission.tickets import (
+    FolderUsed,
+    MemoryUsed,
+    Used,
+    Verdict,
+    check_ticket,
+    looks_like_ticket,
+    make_ticket,
+)
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from bridge.server.tls import tls_context
-from bridge.settings_file import ConfigError
+from bridge.config.toml_file import ConfigError
+from bridge.server.config.tls import tls_context
 
 if TYPE_CHECKING:
     from pathlib import Path

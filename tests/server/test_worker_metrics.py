@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.server.worker_metrics import Sheets, bury
+from bridge.server.process.worker_metrics import Sheets, bury
 from bridge.telemetry.metrics import Metrics, Snapshot
 
 if TYPE_CHECKING:

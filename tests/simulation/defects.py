@@ -10,11 +10,11 @@ import trio
 
 from bridge.core.commands import Forward, Tell
 from bridge.core.events import UpstreamEvent
-from bridge.face import Frame
-from bridge.server.native_face import NativeFace
-from bridge.server.serve import Bridge, Parts
-from bridge.server.sherpa_face import SherpaFace
-from bridge.simulation.world import Defect
+from bridge.driver.client import Frame
+from bridge.server.app import Bridge, Parts
+from bridge.server.clients.json_client import SherpaFace
+from bridge.server.clients.native_client import NativeFace
+from bridge.simulation.runner import Defect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bridge.transport.http import Request
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector, UpstreamLink
-    from bridge.upstream.reading import Happened
+    from bridge.upstream.event_decoder import Happened
 
 
 class Bent:

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from bridge.simulation.cli import _told, simulate
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.run import Tally, run_many, run_seeds
-from bridge.simulation.world import live_through
+from bridge.simulation.runner import live_through
+from bridge.simulation.seeds import Tally, run_many, run_seeds
 from tests.simulation import defects
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.simulation.disruptions import KINDS
 from bridge.simulation.invariants import INVARIANTS
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.troubles import KINDS
-from bridge.simulation.world import Defect, live_through
+from bridge.simulation.runner import Defect, live_through
 from tests.simulation import defects
 
 _DROPS = ("drop", "close", "reset")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulation.links import WINDOW, MemoryLink, Weather
+from bridge.simulation.network import WINDOW, MemoryLink, Weather
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.simulation.determinism import run_seeded, seeded
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.world import live_through
+from bridge.simulation.runner import live_through
 
 _SEEDS = (1, 13, 41, 304)
 
@@ -33,7 +33,7 @@ def test_other_seeds_are_other_runs() -> None:
 @pytest.mark.slow
 def test_another_process_with_another_hash_seed_makes_the_same_runs() -> None:
     code = (
-        "from bridge.simulation.plan import draw_plan; from bridge.simulation.world import live_through\n"
+        "from bridge.simulation.plan import draw_plan; from bridge.simulation.runner import live_through\n"
         f"print(*(live_through(draw_plan(seed)).digest for seed in {_SEEDS}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.simulation.disruptions import KINDS
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.run import Tally, run_seeds
-from bridge.simulation.troubles import KINDS
-from bridge.simulation.world import live_through
+from bridge.simulation.runner import live_through
+from bridge.simulation.seeds import Tally, run_seeds
 
 _CHUNK = 100
 #: They make everything slow and in pieces: there is nothing to count.

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.simulation.tongues import Native, Sherpa
+from bridge.simulation.protocols import Native, Sherpa
 
 PCM = b"\1\0" * 480
 MANUAL = {"turnDetection": "none"}

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from bridge.protocol.audio import silence, tone
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.peek import peek
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.fault import behaviour_under
-from bridge.simulator.script import Close, Opening, Script, Send
-from bridge.simulator.wire import Wire
+from bridge.protocol.audio.pcm import silence, tone
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.events.peek import peek
+from bridge.simulator.faults.base import behaviour_under
+from bridge.simulator.faults.pipeline import Wire
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.session import Close, Opening, Script, Send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bridge.simulator.fault import Fault
-    from bridge.simulator.stage import Out
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.base import Fault
+    from bridge.simulator.faults.pipeline import Act
+    from bridge.simulator.session.state import Out
 
 Event: TypeAlias = dict[str, Any]
 

@@ -24,9 +24,9 @@ from openai.resources.realtime.realtime import RealtimeConnection
 from openai.types import realtime as ga_types
 from websockets.exceptions import ConnectionClosed
 
-from bridge.protocol.audio import chunks, silence
+from bridge.protocol.audio.pcm import chunks, silence
+from bridge.protocol.audio.wav import read_wav
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.protocol.wav import read_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.admission import admit, wish_of
-from bridge.simulator.behaviour import Ending
-from bridge.simulator.catalogue import OTHER_MODELS
-from bridge.simulator.secret_store import Minted
-from bridge.simulator.stage import Opening
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.service.admission import admit, wish_of
+from bridge.simulator.service.models import OTHER_MODELS
+from bridge.simulator.service.secrets import Minted
+from bridge.simulator.session.behaviour import Ending
+from bridge.simulator.session.state import Opening
 from bridge.transport.http import Request, split_target
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.answers import Call, Say, answer_to
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.conversation import Item
-from bridge.simulator.stage import Opening, Stage
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.conversation import Item
+from bridge.simulator.session.reply_text import Call, Say, answer_to
+from bridge.simulator.session.state import Opening, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from bridge.simulator.arrivals import (
+from bridge.simulator.service.journal import (
     FEW_EVENTS,
     MAX_EVENTS,
     MAX_KEYS,
@@ -16,7 +16,7 @@ from bridge.simulator.arrivals import (
     Arrivals,
     SessionRecord,
 )
-from bridge.simulator.server import Simulator
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.transport.http import Request
 

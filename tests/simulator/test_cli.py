@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from websockets.sync.client import connect
 
 from bridge.simulator.cli import cli
-from bridge.simulator.fault_table import FAULTS
-from bridge.simulator.scenarios import SCENARIOS
+from bridge.simulator.faults.registry import FAULTS
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.serve import serve_many
 from bridge.simulator.settings import Settings
 

@@ -11,25 +11,25 @@ import trio.testing
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.arrivals import SessionRecord
-from bridge.simulator.behaviour import PING_SECONDS, Behaviour
-from bridge.simulator.connection import Connection
-from bridge.simulator.fault import behaviour_under
-from bridge.simulator.script import Opening, Script
-from bridge.simulator.server import Simulator
-from bridge.simulator.session_faults import Storm
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.faults.base import behaviour_under
+from bridge.simulator.faults.pipeline import Wire
+from bridge.simulator.faults.session_faults import Storm
+from bridge.simulator.faults.wire_faults import HalfOpen, Truncate
+from bridge.simulator.service.connection import Connection
+from bridge.simulator.service.journal import SessionRecord
+from bridge.simulator.service.server import Simulator
+from bridge.simulator.session.behaviour import PING_SECONDS, Behaviour
+from bridge.simulator.session.session import Opening, Script
 from bridge.simulator.settings import Settings
-from bridge.simulator.wire import Wire
-from bridge.simulator.wire_faults import HalfOpen, Truncate
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import WebSocketLink
-from bridge.upstream.dial import parse_url, upgrade
+from bridge.upstream.dial.dial import parse_url, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.simulator.fault import Fault
+    from bridge.simulator.faults.base import Fault
 
 OPENING = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
 UPDATE = '{"type":"session.update","session":{"type":"realtime"}}'

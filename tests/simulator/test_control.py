@@ -7,18 +7,18 @@ import msgspec
 import pytest
 import trio
 
-from bridge.protocol.audio import chunks
-from bridge.protocol.tracer import TracerSource
+from bridge.protocol.audio.pcm import chunks
+from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.embedded import Running, open_simulator
-from bridge.simulator.scenarios import SCENARIOS
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial import dial
+from bridge.upstream.dial.dial import dial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.upstream.handshake import Upgraded
+    from bridge.upstream.dial.handshake import Upgraded
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.simulator.conversation import Conversation, Item
+from bridge.simulator.session.conversation import Conversation, Item
 
 
 def texts(role: str, text: str) -> Item:

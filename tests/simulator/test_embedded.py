@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from bridge.simulator.embedded import Running, open_simulator, simulator_in_thread
-from bridge.simulator.scenarios import SCENARIOS
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 
 if TYPE_CHECKING:

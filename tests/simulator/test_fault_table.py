@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.simulator.fault_table import FAULTS, FaultError, describe, parse_fault
-from bridge.simulator.session_faults import Create, Http, Refuse, Storm
-from bridge.simulator.wire_faults import CloseAt, DropAt, Latency
+from bridge.simulator.faults.registry import FAULTS, FaultError, describe, parse_fault
+from bridge.simulator.faults.session_faults import Create, Http, Refuse, Storm
+from bridge.simulator.faults.wire_faults import CloseAt, DropAt, Latency
 
 
 @pytest.mark.parametrize("name", FAULTS)

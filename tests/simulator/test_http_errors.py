@@ -4,11 +4,11 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.simulator.endings import ENDINGS, REST_STATUS
-from bridge.simulator.fault import HttpAnswer, Place, Visit
-from bridge.simulator.fault_table import FaultError, parse_fault
-from bridge.simulator.http_errors import PAGE, SAYINGS, in_azure_words, page, said_with
-from bridge.simulator.server import Simulator
+from bridge.simulator.errors.http_errors import PAGE, SAYINGS, in_azure_words, page, said_with
+from bridge.simulator.errors.service_errors import ENDINGS, REST_STATUS
+from bridge.simulator.faults.base import HttpAnswer, Place, Visit
+from bridge.simulator.faults.registry import FaultError, parse_fault
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 
 

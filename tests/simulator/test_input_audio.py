@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.audio import silence
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.g711 import pcm24k_to_ulaw
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.input_audio import KEPT_BYTES, MAX_APPEND_BYTES
+from bridge.protocol.audio.g711 import pcm24k_to_ulaw
+from bridge.protocol.audio.pcm import silence
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.input_audio import KEPT_BYTES, MAX_APPEND_BYTES
 from tests.simulator.player import Player, base64, refusal, speech
 
 ITEM = ["conversation.item.added", "conversation.item.done"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
+from bridge.protocol.dialects.detection import Dialect
 from tests.simulator.player import Player, base64, refusal, speech
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}

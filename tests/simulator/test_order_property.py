@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from bridge.protocol.events import missing_fields
-from bridge.protocol.order import OrderChecker, Violation
-from bridge.simulator.wire import Text
+from bridge.protocol.events.fields import missing_fields
+from bridge.protocol.ordering.checker import OrderChecker, Violation
+from bridge.simulator.faults.pipeline import Text
 from tests.protocol.order_mutations import MUTATIONS
 from tests.simulator.wild_clients import BREAKING, ORDERLY, Session, healthy_sessions, play, sessions
 

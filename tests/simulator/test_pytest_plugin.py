@@ -97,7 +97,7 @@ def test_a_project_with_a_package_called_bridge_keeps_its_tests(tmp_path: Path) 
 
 
 def test_a_suite_that_does_not_ask_does_not_load_the_simulator() -> None:
-    heavy = ("trio", "bridge.simulator.server")
+    heavy = ("trio", "bridge.simulator.service.server")
     loaded = f"import sherpa_realtime_pytest, sys; print([name for name in {heavy} if name in sys.modules])"
     command = [sys.executable, "-c", loaded]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

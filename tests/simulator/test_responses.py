@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.endings import ENDINGS
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.errors.service_errors import ENDINGS
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player, refusal, speech
 
 TEXT = {"output_modalities": ["text"]}

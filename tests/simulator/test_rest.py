@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bridge.simulator.catalogue import OTHER_MODELS
-from bridge.simulator.server import Simulator
+from bridge.simulator.service.models import OTHER_MODELS
+from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.transport.http import Request
 

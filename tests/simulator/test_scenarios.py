@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.fault import Place, Visit, behaviour_under
-from bridge.simulator.scenarios import KEYS, SCENARIOS, scenario_for_key
+from bridge.protocol.dialects.detection import Dialect
+from bridge.simulator.faults.base import Place, Visit, behaviour_under
+from bridge.simulator.faults.scenarios import KEYS, SCENARIOS, scenario_for_key
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player
 
 if TYPE_CHECKING:
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.pipeline import Act
 
 
 def played(name: str) -> tuple[Player, list[tuple[float, Act]]]:

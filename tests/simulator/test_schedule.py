@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.simulator.schedule import Schedule
+from bridge.simulator.session.schedule import Schedule
 
 
 def run(schedule: Schedule, now: float) -> list[float]:

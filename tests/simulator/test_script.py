@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.protocol.events import OBSERVED_ACCEPTED_TYPES
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.endings import ENDINGS
-from bridge.simulator.script import Close
-from bridge.simulator.session_faults import Expire, Storm
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.events.fields import OBSERVED_ACCEPTED_TYPES
+from bridge.simulator.errors.service_errors import ENDINGS
+from bridge.simulator.faults.session_faults import Expire, Storm
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.session import Close
 from tests.simulator.player import UNIX_TIME, Player, refusal, speech
 
 OPENINGS = [

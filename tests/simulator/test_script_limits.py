@@ -8,9 +8,9 @@ import tracemalloc
 
 import pytest
 
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.endings import ENDINGS
-from bridge.simulator.script import Send
+from bridge.simulator.errors.service_errors import ENDINGS
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.session import Send
 from tests.simulator.player import Event, Player, refusal
 
 

@@ -27,7 +27,7 @@ from openai.types.realtime import (
     SessionUpdatedEvent,
 )
 
-from bridge.protocol.audio import BYTES_PER_MS, loudness, silence
+from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness, silence
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
 from tests.simulator.sdk import SDK_CONNECTS_THE_OLD_WAY, Talk, question, say, talking

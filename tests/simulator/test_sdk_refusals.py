@@ -9,7 +9,7 @@ from openai.types.realtime import RealtimeErrorEvent, SessionCreatedEvent
 
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.embedded import simulator_in_thread
-from bridge.simulator.fault_table import parse_fault
+from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.settings import Settings
 from tests.simulator.sdk import SDK_CONNECTS_THE_OLD_WAY, Closed, Refused, client_of, talking, talking_beta
 

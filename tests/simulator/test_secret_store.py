@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.secret_store import MAX_SECRETS, FolderSecrets, MemorySecrets, Minted, SecretStore
+from bridge.simulator.service.secrets import MAX_SECRETS, FolderSecrets, MemorySecrets, Minted, SecretStore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.dialects import Kind
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.endings import ENDINGS, REST_STATUS
-from bridge.simulator.fault import BadHandshake, Fault, HttpAnswer, Place, Visit, behaviour_under
-from bridge.simulator.session_faults import (
+from bridge.protocol.dialects.detection import Kind
+from bridge.simulator.errors.service_errors import ENDINGS, REST_STATUS
+from bridge.simulator.faults.base import BadHandshake, Fault, HttpAnswer, Place, Visit, behaviour_under
+from bridge.simulator.faults.session_faults import (
     Confirm,
     Create,
     Described,
@@ -23,6 +22,7 @@ from bridge.simulator.session_faults import (
     Storm,
     Transcription,
 )
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player
 
 if TYPE_CHECKING:

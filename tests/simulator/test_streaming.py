@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.g711 import pcm24k_to_alaw
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.voice import speak, word_timings
+from bridge.protocol.audio.g711 import pcm24k_to_alaw
+from bridge.protocol.dialects.detection import Dialect
+from bridge.simulator.session.behaviour import Behaviour
+from bridge.simulator.session.voice import speak, word_timings
 from tests.simulator.player import Player
 
 TEXT = {"type": "realtime", "output_modalities": ["text"]}

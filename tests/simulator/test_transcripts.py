@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.audio import silence
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.behaviour import Behaviour
+from bridge.protocol.audio.pcm import silence
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player, refusal
 
 NAME = "conversation.item.input_audio_transcription"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import binascii
 
-from bridge.protocol.audio import loudness, silence
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.script import Close
+from bridge.protocol.audio.pcm import loudness, silence
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.session import Close
 from tests.simulator.player import Event, Player, base64, refusal, speech
 
 CHUNK = ["session.input_transcript.delta", "session.output_transcript.delta", "session.output_audio.delta"]

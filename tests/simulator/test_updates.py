@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.behaviour import Behaviour
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player, refusal
 
 

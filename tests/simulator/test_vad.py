@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.protocol.audio import chunks, silence, tone
-from bridge.protocol.tracer import TracerSource
-from bridge.protocol.wav import read_wav
-from bridge.simulator.vad import EnergyVad, SpeechEvent, SpeechStarted, SpeechStopped, level_of
+from bridge.protocol.audio.pcm import chunks, silence, tone
+from bridge.protocol.audio.tracer import TracerSource
+from bridge.protocol.audio.wav import read_wav
+from bridge.simulator.session.vad import EnergyVad, SpeechEvent, SpeechStarted, SpeechStopped, level_of
 
 QUESTION = read_wav(Path(__file__).parents[2] / "probes/data/question.wav").pcm
 LOUD = tone(400, 20, 6_000)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.protocol.audio import bytes_of, loudness, samples, silence
-from bridge.simulator.vad import EnergyVad, SpeechStarted, SpeechStopped, level_of
-from bridge.simulator.voice import duration_ms, speak, word_timings
+from bridge.protocol.audio.pcm import bytes_of, loudness, samples, silence
+from bridge.simulator.session.vad import EnergyVad, SpeechStarted, SpeechStopped, level_of
+from bridge.simulator.session.voice import duration_ms, speak, word_timings
 
 TEXT = (
     "Your savings account pays two point four percent a year, and the rate is paid out every month. "
@@ -35,7 +35,8 @@ def test_a_detector_hears_a_sentence_as_one_turn() -> None:
 
 def test_the_same_text_sounds_the_same_in_another_process() -> None:
     script = (
-        "import sys, zlib; from bridge.simulator.voice import speak; print(zlib.crc32(speak(sys.argv[1], 'marin')))"
+        "import sys, zlib; from bridge.simulator.session.voice import speak; "
+        "print(zlib.crc32(speak(sys.argv[1], 'marin')))"
     )
     runs = {
         subprocess.run([sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True).stdout

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bridge.simulator.stage import Close, Send
-from bridge.simulator.wire import CONNECT, MOMENTS, CloseFrame, Drop, Freeze, Text, Timed, Wire
-from bridge.simulator.wire_faults import CloseAt, DropAt, HalfOpen, Latency
+from bridge.simulator.faults.pipeline import CONNECT, MOMENTS, CloseFrame, Drop, Freeze, Text, Timed, Wire
+from bridge.simulator.faults.wire_faults import CloseAt, DropAt, HalfOpen, Latency
+from bridge.simulator.session.state import Close, Send
 
 
 def sending(*names: str) -> list[Send]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.wire import CloseFrame, Drop, Freeze, Raw, Reset, Text
-from bridge.simulator.wire_faults import (
+from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, Raw, Reset, Text
+from bridge.simulator.faults.wire_faults import (
     Bandwidth,
     CloseAt,
     DropAt,
@@ -24,8 +24,8 @@ from bridge.simulator.wire_faults import (
 from tests.simulator.player import Player
 
 if TYPE_CHECKING:
-    from bridge.simulator.fault import Fault
-    from bridge.simulator.wire import Act
+    from bridge.simulator.faults.base import Fault
+    from bridge.simulator.faults.pipeline import Act
 
 
 def played(*faults: Fault, seed: int = 1) -> list[tuple[float, Act]]:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from bridge.protocol.audio import silence
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.simulator.behaviour import Behaviour
-from bridge.simulator.scenarios import SCENARIOS
-from bridge.simulator.wire_faults import Duplicate, Garbage, InvalidUtf8, Truncate
+from bridge.protocol.audio.pcm import silence
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.faults.wire_faults import Duplicate, Garbage, InvalidUtf8, Truncate
+from bridge.simulator.session.behaviour import Behaviour
 from tests.simulator.player import Player, base64, speech
 
 if TYPE_CHECKING:
-    from bridge.simulator.scenarios import Scenario
+    from bridge.simulator.faults.scenarios import Scenario
 
 Action: TypeAlias = Callable[[Player], object]
 

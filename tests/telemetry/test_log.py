@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from bridge.secret import Secret
 from bridge.telemetry.log import Log, LogFormat
+from reports.redaction import Secret
 
 KEY = Secret("sk-proj-abcdefghijklmnopqrstuvwxyz0123")
 

@@ -10,8 +10,8 @@ import pytest
 
 from bridge.core.states import State
 from bridge.telemetry.log import LEVELS
+from bridge.telemetry.log_events import COUNTED, LINES, STATES
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.names import COUNTED, LINES, STATES
 
 CORE = Path(__file__).parents[2] / "bridge" / "core"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import trio
 import trio.testing
 
-from bridge.transport.door import Limits, Upgrade, serve_stream
 from bridge.transport.http import Request, Response, text_response
+from bridge.transport.http_server import Limits, Upgrade, serve_stream
 
 Wire = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
 

@@ -6,8 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.transport.door import Limits
 from bridge.transport.http1 import LINGER_SECONDS
+from bridge.transport.http_server import Limits
 from tests.transport.house import House, head, read_all, read_some, statuses
 
 

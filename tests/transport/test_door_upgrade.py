@@ -14,8 +14,8 @@ import trustme
 from trio_websocket import ConnectionClosed, open_websocket_url, wrap_client_stream
 from websockets.frames import Frame, Opcode
 
-from bridge.transport.door import Upgrade, serve_stream, serve_tcp
 from bridge.transport.http import Response
+from bridge.transport.http_server import Upgrade, serve_stream, serve_tcp
 from bridge.transport.link import LinkClosed
 from tests.transport.house import ACCEPT, KEY, House, head, read_all, read_some, statuses, upgrade_head
 

@@ -15,7 +15,7 @@ from websockets.protocol import Side
 from bridge.transport.link import LinkClosed
 from bridge.transport.sockets import socket_of
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from bridge.upstream.dial import default_tls
+from bridge.upstream.dial.dial import default_tls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

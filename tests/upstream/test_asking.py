@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, Kind
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.protocol.schema import SESSION_SCHEMAS, check
-from bridge.upstream.asking import Asking
+from bridge.protocol.schema.requests import SESSION_SCHEMAS, check
+from bridge.upstream.session_config import Asking
 
 GA, BETA = Dialect.GA, Dialect.BETA
 TOOL = {"type": "function", "name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect
-from bridge.upstream.base_url import BaseUrl, normalize_base_url
+from bridge.protocol.dialects.detection import Dialect
+from bridge.upstream.dial.base_url import BaseUrl, normalize_base_url
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from bridge.secret import Secret
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.causes import (
+from bridge.upstream.dial.errors import DialFailed, Phase, Reason
+from bridge.upstream.failures import (
     MAX_QUOTED,
     as_upstream_error,
     of_close,
@@ -19,8 +19,8 @@ from bridge.upstream.causes import (
     redacted,
     redacted_object,
 )
-from bridge.upstream.failures import DialFailed, Phase, Reason
 from bridge.upstream.rest import Answer, RestRefused
+from reports.redaction import Secret
 
 KEY = Secret("verysecret-0123456789abcdefgh")
 

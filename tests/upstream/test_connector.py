@@ -9,20 +9,20 @@ import trio
 import trio.testing
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError
-from bridge.protocol.dialects import Dialect
-from bridge.secret import Secret
-from bridge.simulator.wire import CloseFrame, Freeze
-from bridge.transport.door import Upgrade, serve_stream
+from bridge.protocol.dialects.detection import Dialect
+from bridge.simulator.faults.pipeline import CloseFrame, Freeze
 from bridge.transport.http import Request, Response, text_response
-from bridge.upstream.causes import ConnectFailed, UpstreamOver
+from bridge.transport.http_server import Upgrade, serve_stream
 from bridge.upstream.connector import RealtimeConnector, UpstreamLink
-from bridge.upstream.dial import DialFailed, Phase, Reason
+from bridge.upstream.dial.dial import DialFailed, Phase, Reason
+from bridge.upstream.failures import ConnectFailed, UpstreamOver
 from bridge.upstream.rest import upstream_at
+from reports.redaction import Secret
 from tests.driving import simulated, virtually
 
 if TYPE_CHECKING:
-    from bridge.upstream.endpoint import Endpoint
-    from bridge.upstream.upstream import Upstream
+    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.service import Upstream
 
 KEY = Secret("sk-simulated-0000000000000000")
 

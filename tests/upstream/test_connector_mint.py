@@ -12,20 +12,20 @@ import trio
 import trio.testing
 
 from bridge.core.events import SessionConfigured, SessionCreated
-from bridge.secret import Secret
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
-from bridge.transport.door import Upgrade, serve_stream
 from bridge.transport.http import Request, Response, text_response
-from bridge.upstream.causes import ConnectFailed
+from bridge.transport.http_server import Upgrade, serve_stream
 from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.failures import ConnectFailed
 from bridge.upstream.rest import upstream_at
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.upstream.endpoint import Endpoint
-    from bridge.upstream.upstream import Upstream
+    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.service import Upstream
 
 KEY = Secret("sk-simulated-0000000000000000")
 

@@ -13,10 +13,10 @@ import pytest
 import trio
 import trustme
 
-from bridge.transport.door import Upgrade, serve_tcp
 from bridge.transport.http import Request, Response, text_response
+from bridge.transport.http_server import Upgrade, serve_tcp
 from bridge.transport.link import HandshakeRefused
-from bridge.upstream.dial import (
+from bridge.upstream.dial.dial import (
     DialFailed,
     Phase,
     Proxy,

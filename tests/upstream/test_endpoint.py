@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from bridge.upstream.endpoint import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
+from bridge.upstream.dial.endpoint import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
 
 
 @pytest.mark.parametrize(

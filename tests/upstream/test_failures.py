@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from bridge.upstream.failures import DialFailed, Phase, Reason, chain, explain
+from bridge.upstream.dial.errors import DialFailed, Phase, Reason, chain, explain
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:

@@ -13,10 +13,10 @@ import trio
 import trio.testing
 from trio_websocket import WebSocketRequest, wrap_server_stream
 
-from bridge.secret import Secret
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial import DialFailed, Phase, Proxy, Reason, Upgraded, parse_url
-from bridge.upstream.handshake import BODY_SECONDS, MAX_BODY_BYTES, open_tunnel, upgrade
+from bridge.upstream.dial.dial import DialFailed, Phase, Proxy, Reason, Upgraded, parse_url
+from bridge.upstream.dial.handshake import BODY_SECONDS, MAX_BODY_BYTES, open_tunnel, upgrade
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

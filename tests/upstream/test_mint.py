@@ -10,12 +10,12 @@ import msgspec
 import pytest
 import trio
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.secret import Secret
-from bridge.transport.door import Upgrade, serve_tcp
+from bridge.protocol.dialects.detection import Dialect, Kind
 from bridge.transport.http import Request, Response, json_response, text_response
+from bridge.transport.http_server import Upgrade, serve_tcp
 from bridge.upstream.mint import Minted, mint
 from bridge.upstream.rest import RestRefused, open_client, upstream_at
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from bridge.transport.keepalive import Pinged, until_silent
 from bridge.transport.memory import memory_link_pair
-from bridge.upstream.pings import Pinged, until_silent
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

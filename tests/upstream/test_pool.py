@@ -8,8 +8,8 @@ import trio
 import trio.testing
 
 from bridge.core.events import CreateSession, SessionCreated, UpstreamEvent
-from bridge.upstream.causes import ConnectFailed
 from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.failures import ConnectFailed
 from bridge.upstream.pool import Pool, PoolSettings
 from tests.driving import FakeUpstream, calling, over, refusal, simulated, virtually
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
-from bridge.core.turns import LOOKED_INTO
-from bridge.protocol.dialects import Dialect
-from bridge.protocol.refusals import ERROR_CODES
+from bridge.core.responses import LOOKED_INTO
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.refusals.lookup import ERROR_CODES
 from bridge.transport.link import LinkClosed
-from bridge.upstream.causes import UpstreamOver, redacted
-from bridge.upstream.reading import HARMLESS, Reading
+from bridge.upstream.event_decoder import HARMLESS, Reading
+from bridge.upstream.failures import UpstreamOver, redacted
 
 NOW, UNIX = 50.0, 1_790_000_000.0
 

@@ -13,11 +13,11 @@ import pytest
 import trio
 import trustme
 
-from bridge.secret import Secret
-from bridge.transport.door import Upgrade, serve_tcp
 from bridge.transport.http import Request, Response, json_response, text_response
-from bridge.upstream.dial import Reason, default_tls
+from bridge.transport.http_server import Upgrade, serve_tcp
+from bridge.upstream.dial.dial import Reason, default_tls
 from bridge.upstream.rest import MAX_BODY_BYTES, RestFailed, RestRefused, call, list_models, open_client, upstream_at
+from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

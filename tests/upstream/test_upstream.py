@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.protocol.dialects import Dialect, Kind
-from bridge.secret import Secret
-from bridge.upstream.upstream import Upstream, upstream_at
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.upstream.service import Upstream, upstream_at
+from reports.redaction import Secret
 
 PUBLIC = "https://api.openai.com"
 AZURE = "https://res.openai.azure.com"

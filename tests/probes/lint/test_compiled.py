@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.compiled import looks
+from probes.lint.compiler import looks
 from probes.lint.rule import Language
-from probes.lint.rules import RULES
-from probes.lint.shapes import IN_FILE
+from probes.lint.rules.patterns import IN_FILE
+from probes.lint.rules.registry import RULES
 
 
 @pytest.mark.parametrize("rule", RULES)

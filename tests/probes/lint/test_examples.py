@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from probes.lint.examples import Example, Verdict, examples
-from probes.lint.matching import broken_at, hits, parse
-from probes.lint.mending import changes, mended
-from probes.lint.rules import RULES
+from probes.lint.fixes import changes, mended
+from probes.lint.matcher import broken_at, hits, parse
+from probes.lint.rules.registry import RULES
 
 ALL = examples()
 MENDED = [(before, after) for before, after in itertools.pairwise(ALL) if after.verdict is Verdict.MENDED]

@@ -7,7 +7,7 @@ import pytest
 
 from probes.lint.files import LARGEST_BYTES, LONGEST_LINE, NotRead, Source, Unread, Wanted, read, wanted
 from probes.lint.rule import Language
-from probes.usage import UsageError
+from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

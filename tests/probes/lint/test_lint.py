@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from probes.lint.lint import lint
-from probes.lint.rules import RULES
-from probes.problem_table import PROBLEMS
-from probes.usage import UsageError
+from probes.lint.rules.registry import RULES
+from probes.problems.catalogue import PROBLEMS
+from probes.runner.usage import UsageError
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from probes.lint.compiled import looks
-from probes.lint.matching import broken_at, hits, parse
+from probes.lint.compiler import looks
+from probes.lint.matcher import broken_at, hits, parse
 from probes.lint.rule import Language
-from probes.lint.rules import RULES
+from probes.lint.rules.registry import RULES
 
 if TYPE_CHECKING:
     from ast_grep_py import Config, SgNode

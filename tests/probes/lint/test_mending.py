@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.matching import hits, parse
-from probes.lint.mending import Change, changes, mended
+from probes.lint.fixes import Change, changes, mended
+from probes.lint.matcher import hits, parse
 from probes.lint.rule import Language
-from probes.lint.rules import RULES
+from probes.lint.rules.registry import RULES
 
 
 def fixed(code: str, language: Language = Language.TYPESCRIPT) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from probes.lint.page import rules_page, rules_table
-from probes.lint.rules import RULES
+from probes.lint.rules.registry import RULES
 
 DOCS = Path(__file__).parents[3] / "docs" / "lint.md"
 

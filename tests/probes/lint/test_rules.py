@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from bridge.protocol.dialects import RENAMES
+from bridge.protocol.dialects.detection import RENAMES
 from bridge.protocol.models import MODELS, ModelStatus, Socket
-from probes.lint.matching import hits, parse
+from probes.lint.matcher import hits, parse
 from probes.lint.rule import Family, Language, Rule
-from probes.lint.rules import RULES
-from probes.problem_table import PROBLEMS
+from probes.lint.rules.registry import RULES
+from probes.problems.catalogue import PROBLEMS
 from reports.model import Severity
 
 

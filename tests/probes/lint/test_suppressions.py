@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.matching import hits, parse
+from probes.lint.matcher import hits, parse
 from probes.lint.rule import Language
-from probes.lint.rules import RULES
+from probes.lint.rules.registry import RULES
 from probes.lint.suppressions import not_suppressed, suppressions
 
 HEADER = "h = {'OpenAI-Beta': 'realtime=v1'}"

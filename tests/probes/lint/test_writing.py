@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probes.lint.files import Source, Wanted, read
-from probes.lint.writing import write
+from probes.lint.writer import write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,288 @@
+"""The configuration: one frozen value, read once, that remembers where each of its parts came from.
+
+What is said on the command line wins over the environment, that over `sherpa.toml`, that over the default.
+Which variable or file *holds the key* is such a setting too; so a project's file that names another variable is obeyed
+although `OPENAI_API_KEY` is set, and a key is never sent to a place that it was not meant for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from bridge.config.api_key import FoundKey, is_key_itself, key_from_environment, key_from_file
+from bridge.config.toml_file import FILE_NAME, ConfigError, SettingsFile, did_you_mean, read_settings_file
+from bridge.protocol.models import DEFAULT_MODEL
+from reports.redaction import Secret, hide_credentials, looks_like_credential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Config", "ConfigError", "DialectChoice", "Flags", "Setting", "read_config"]
+
+T = TypeVar("T")
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
+
+#: Time-outs beyond this are mistakes (milliseconds for seconds).
+_LONGEST_TIMEOUT = 3600.0
+
+#: Headers whose values may be shown; whatever else somebody adds may be a credential and is hidden.
+_HARMLESS = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+        "origin",
+        "referer",
+        "traceparent",
+        "user-agent",
+        "x-app",
+        "x-client-request-id",
+        "x-correlation-id",
+        "x-environment",
+        "x-request-id",
+        "x-team",
+    }
+)
+#: Values of hidden headers that are searched for everywhere: those of names that say so, and what no word looks like.
+_SENSITIVE = re.compile(r"auth|cookie|key|token|secret|pass|pwd|credential|signature|subscription", re.IGNORECASE)
+_NO_WORD = re.compile(r"(?=.*[0-9])\S{12,}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+class DialectChoice(StrEnum):
+    """Which dialect to speak. AUTO asks for the current one (GA) and takes what the server then speaks."""
+
+    AUTO = "auto"
+    GA = "ga"
+    BETA = "beta"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A value and where it came from: an option, a variable, a file's table, or `default`."""
+
+    value: T
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What the command line said; None where it said nothing."""
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+    api_key_file: str | None = None
+    organization: str | None = None
+    project: str | None = None
+    azure: bool | None = None
+    dialect: str | None = None
+    model: str | None = None
+    timeout: float | None = None
+    config: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything a command needs to know about its target and itself."""
+
+    base_url: Setting[str]
+    api_key: Setting[Secret | None]
+    organization: Setting[str | None]
+    project: Setting[str | None]
+    azure: Setting[bool]
+    dialect: Setting[DialectChoice]
+    model: Setting[str]
+    headers: Setting[tuple[tuple[str, str], ...]]
+    """Extra request headers, for REST and for the handshake."""
+    timeout: Setting[float]
+    """Seconds to wait for each single answer."""
+    warnings: tuple[str, ...] = ()
+    """What was tolerated and should be mended, in plain words."""
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Everything that must never be shown wherever it stands: the key, and headers that carry credentials."""
+        hidden = [Secret(value) for name, value in self.headers.value if _is_credential(name, value)]
+        return (self.api_key.value, *hidden) if self.api_key.value is not None else tuple(hidden)
+
+    def shown_headers(self) -> tuple[tuple[str, str], ...]:
+        """Give the extra headers as they may be shown: a hint in place of every value that is not surely harmless."""
+        return tuple(
+            (name, hide_credentials(value) if name.lower() in _HARMLESS else Secret(value).hint)
+            for name, value in self.headers.value
+        )
+
+
+def _is_credential(name: str, value: str) -> bool:
+    """Say whether the value is to be searched for in all output: a mere word would garble it."""
+    if name.lower() in _HARMLESS:
+        return looks_like_credential(value)
+    return bool(_SENSITIVE.search(name) or _NO_WORD.fullmatch(value)) or looks_like_credential(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    flags: Flags
+    environment: Mapping[str, str]
+    file: SettingsFile
+
+    def text(self, key: str, variable: str | None, default: str) -> Setting[str]:
+        """Take the first of flag, environment, file and default that says something."""
+        found = self.optional(key, variable)
+        return Setting(default, "default") if found.value is None else Setting(found.value, found.source)
+
+    def optional(self, key: str, variable: str | None = None) -> Setting[str | None]:
+        flag = cast("str | None", getattr(self.flags, key))
+        if flag is not None:
+            return Setting(_not_empty(flag, option(key)), option(key))
+        if variable and self.environment.get(variable, "").strip():
+            return Setting(self.environment[variable].strip(), variable)
+        return self.in_file("upstream", key)
+
+    def in_file(self, table: str, key: str) -> Setting[str | None]:
+        if (table, key) not in self.file.values:
+            return Setting(None, "default")
+        place = self.file.where(table, key)
+        return Setting(_not_empty(cast("str", self.file.values[table, key]), place), place)
+
+
+def option(key: str) -> str:
+    """Name the option that sets a key: `base_url` is set by `--base-url`."""
+    return f"--{key.replace('_', '-')}"
+
+
+def read_config(flags: Flags, environment: Mapping[str, str], folder: Path, *, with_key: bool = True) -> Config:
+    """Put the configuration together. `folder` is where `sherpa.toml` is looked for.
+
+    `with_key=False` leaves the key alone: the simulator needs none, and a broken one must not keep it from running.
+    Raises ConfigError.
+    """
+    named = flags.config is not None
+    file = read_settings_file(flags.config or folder / FILE_NAME, must_exist=named)
+    sources = _Sources(flags, environment, file if named or file.path is None else _shown_short(file))
+    config = Config(
+        base_url=sources.text("base_url", "OPENAI_BASE_URL", DEFAULT_BASE_URL),
+        api_key=Setting(None, "not needed"),
+        organization=_header_safe(sources.optional("organization", "OPENAI_ORG_ID")),
+        project=_header_safe(sources.optional("project", "OPENAI_PROJECT_ID")),
+        azure=_azure(sources),
+        dialect=_dialect(sources.text("dialect", None, DialectChoice.AUTO)),
+        model=sources.text("model", None, DEFAULT_MODEL),
+        headers=_headers(sources.file),
+        timeout=_timeout(sources),
+    )
+    if not with_key:
+        return config
+    key, warnings = _key(sources)
+    return replace(config, api_key=key, warnings=warnings)
+
+
+def _shown_short(file: SettingsFile) -> SettingsFile:
+    return SettingsFile(FILE_NAME, file.values, file.path)
+
+
+def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
+    variable, path = sources.optional("api_key_env"), sources.optional("api_key_file")
+    if variable.value is not None and path.value is not None:
+        by_flag = [s for s in (variable, path) if s.source.startswith("--")]
+        if len(by_flag) != 1:
+            raise ConfigError(f"the key is named twice, by {variable.source} and by {path.source}: keep one of them")
+        nothing: Setting[str | None] = Setting(None, "")
+        variable, path = (variable, nothing) if by_flag[0] is variable else (nothing, path)
+    if path.value is not None:
+        if is_key_itself(path.value, sources.environment) and not Path(path.value).exists():
+            raise ConfigError(f"{path.source} takes the name of a file, and was given what looks like a key itself")
+        return _told(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
+    name, source = variable.value or DEFAULT_KEY_VARIABLE, variable.source
+    if is_key_itself(name, sources.environment):
+        raise ConfigError(
+            f"{source} takes the name of a variable, and was given what looks like a key itself:"
+            f" write the name without a dollar sign, such as {DEFAULT_KEY_VARIABLE}"
+        )
+    found = key_from_environment(name, sources.environment)
+    if found is None:
+        told = f" (named by {source})" if variable.value else ""
+        raise ConfigError(
+            f"no key: the environment variable {name} is not set{told};"
+            " export it, name another with --api-key-env NAME or a file with --api-key-file FILE,"
+            " or go without a key: --simulate"
+        )
+    return _told(found, name, source)
+
+
+def _told(found: FoundKey, name: str, source: str) -> tuple[Setting[Secret | None], tuple[str, ...]]:
+    shown = name if source == "default" else f"{name}, named by {source}"
+    return Setting(found.secret, shown), found.warnings
+
+
+def _beside(name: str, source: str, file: SettingsFile) -> Path:
+    """Resolve a key file: one that the settings file names lies relative to that file, not to the shell."""
+    in_file = file.path is not None and not source.startswith("--")
+    return (file.path.parent if in_file and file.path else Path()) / Path(name).expanduser()
+
+
+def _azure(sources: _Sources) -> Setting[bool]:
+    if sources.flags.azure is not None:
+        return Setting(sources.flags.azure, "--azure")
+    value = sources.file.values.get(("upstream", "azure"))
+    return Setting(False, "default") if value is None else Setting(bool(value), sources.file.where("upstream", "azure"))
+
+
+def _dialect(setting: Setting[str]) -> Setting[DialectChoice]:
+    try:
+        return Setting(DialectChoice(setting.value.lower()), setting.source)
+    except ValueError:
+        hint = did_you_mean(setting.value, [str(choice) for choice in DialectChoice])
+        if looks_like_credential(setting.value):
+            raise ConfigError(
+                f"{setting.source} takes auto, ga or beta, and was given what looks like a key itself"
+            ) from None
+        raise ConfigError(f"{setting.source}: there is no dialect {setting.value!r}{hint}") from None
+
+
+def _timeout(sources: _Sources) -> Setting[float]:
+    default, place = 10.0, sources.file.where("probe", "timeout")
+    in_file = cast("float | None", sources.file.values.get(("probe", "timeout")))
+    found = Setting(default, "default") if in_file is None else Setting(float(in_file), place)
+    if sources.flags.timeout is not None:
+        found = Setting(sources.flags.timeout, "--timeout")
+    if not math.isfinite(found.value) or not 0 < found.value <= _LONGEST_TIMEOUT:
+        raise ConfigError(f"{found.source}: must be seconds above 0 and up to {_LONGEST_TIMEOUT:.0f}")
+    return found
+
+
+def _headers(file: SettingsFile) -> Setting[tuple[tuple[str, str], ...]]:
+    raw = cast("Mapping[str, str] | None", file.values.get(("upstream", "headers")))
+    if raw is None:
+        return Setting((), "default")
+    place = f"{file.name}, [upstream.headers]"
+    for name, value in raw.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigError(f"{place}: {name!r} is no header name")
+        if not _sendable(value):
+            raise ConfigError(f"{place}: the value of {name} holds a line break or a character that no header may have")
+    return Setting(tuple((name, value.strip()) for name, value in raw.items()), place)
+
+
+def _header_safe(setting: Setting[str | None]) -> Setting[str | None]:
+    if setting.value is not None and not _sendable(setting.value):
+        raise ConfigError(f"{setting.source}: holds a line break or a character that no header may have")
+    return setting
+
+
+def _sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+def _not_empty(value: str, place: str) -> str:
+    if not value.strip():
+        raise ConfigError(f"{place}: is empty")
+    return value.strip()

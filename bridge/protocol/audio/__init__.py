@@ -1,0 +1,1 @@
+"""PCM16 arithmetic, G.711, WAV files, and tracer audio."""

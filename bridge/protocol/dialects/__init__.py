@@ -1,0 +1,1 @@
+"""The GA, beta and translation dialects as values, and how to tell them apart."""

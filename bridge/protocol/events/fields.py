@@ -1,0 +1,92 @@
+"""Every client and server event of each dialect, with its required and optional fields.
+
+Tells whether an event is known and complete; the types and values inside are the schemas' business, the order of events
+is `order.py`'s. Fields beyond the listed ones are never a fault: the live service sends some that no description has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.events import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OBSERVED_ACCEPTED_TYPES: tuple[str, ...] = (
+    "session.update",
+    "session.close",
+    "input_audio_buffer.append",
+    "session.input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "conversation.item.create",
+    "conversation.item.truncate",
+    "conversation.item.delete",
+    "conversation.item.retrieve",
+    "response.create",
+    "response.cancel",
+)
+"""What the live GA service lists when it meets an unknown type, in its order (recorded 2026-09)."""
+
+#: The one server event that comes without an `event_id` (OpenAPI).
+_WITHOUT_EVENT_ID = "input_audio_buffer.dtmf_event_received"
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """An event's name and its fields, `type` and `event_id` among them."""
+
+    name: str
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+def _client(rows: tables.Rows) -> Mapping[str, EventType]:
+    return MappingProxyType(
+        {
+            name: EventType(name, frozenset(("type", *required.split())), frozenset(("event_id", *optional.split())))
+            for name, required, optional in rows
+        }
+    )
+
+
+def _server(rows: tables.Rows) -> Mapping[str, EventType]:
+    common = {name: ("type",) if name == _WITHOUT_EVENT_ID else ("type", "event_id") for name, _, _ in rows}
+    return MappingProxyType(
+        {
+            name: EventType(name, frozenset((*common[name], *required.split())), frozenset(optional.split()))
+            for name, required, optional in rows
+        }
+    )
+
+
+CLIENT_EVENTS: Mapping[Dialect, Mapping[str, EventType]] = MappingProxyType(
+    {
+        Dialect.BETA: _client(tables.BETA_CLIENT),
+        Dialect.GA: _client(tables.GA_CLIENT),
+        Dialect.TRANSLATION: _client(tables.TRANSLATION_CLIENT),
+    }
+)
+SERVER_EVENTS: Mapping[Dialect, Mapping[str, EventType]] = MappingProxyType(
+    {
+        Dialect.BETA: _server(tables.BETA_SERVER),
+        Dialect.GA: _server(tables.GA_SERVER),
+        Dialect.TRANSLATION: _server(tables.TRANSLATION_SERVER),
+    }
+)
+
+
+def missing_fields(event: Mapping[str, object], dialect: Dialect, *, from_server: bool) -> frozenset[str]:
+    """Name the required fields that an event lacks; `null` counts as present, and an unknown event lacks nothing.
+
+    An event without a string `type` lacks `type`.
+    """
+    event_type = event.get("type")
+    if not isinstance(event_type, str):
+        return frozenset({"type"})
+    known = (SERVER_EVENTS if from_server else CLIENT_EVENTS)[dialect].get(event_type)
+    return known.required - event.keys() if known else frozenset()

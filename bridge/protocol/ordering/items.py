@@ -1,0 +1,293 @@
+"""The order of items: from the user's speech over the commit to the conversation, and what is told about them later.
+
+One life for all items, in the tables below; the few rules that concern two items at once are code under them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.ordering.rules import Found, Recent, index_of, object_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Life(Enum):
+    """Where an item stands, in the order of its progress. `NEW` is every item that was not heard of yet."""
+
+    NEW = auto()
+    SPEAKING = auto()
+    """Announced by speech_started; the user is speaking."""
+    STOPPED = auto()
+    DROPPED = auto()
+    """Announced, but the buffer was cleared or turn detection switched off."""
+    COMMITTED = auto()
+    PLANNED = auto()
+    """Announced by response.output_item.added."""
+    OUTSIDE = auto()
+    """Belongs to an out-of-band response."""
+    CREATED = auto()
+    """A GA server said conversation.item.created, as some do in addition to added and done."""
+    ADDED = auto()
+    ABANDONED = auto()
+    """Added, but its response was cancelled, cut off or failed: whether it is still done is up to the server."""
+    DONE = auto()
+    DELETED = auto()
+
+
+_BEFORE_COMMIT: Mapping[Life, Mapping[str, Life]] = {
+    Life.SPEAKING: {"speech_stopped": Life.STOPPED},
+    Life.STOPPED: {"committed": Life.COMMITTED},
+    # A server may finish the sentence after the buffer was cleared, or start afresh under the same id.
+    Life.DROPPED: {"speech_started": Life.SPEAKING, "speech_stopped": Life.DROPPED, "committed": Life.COMMITTED},
+    Life.OUTSIDE: {"output": Life.OUTSIDE},
+    Life.DELETED: {"done": Life.DELETED},
+}
+
+_GA_LIVES: Mapping[Life, Mapping[str, Life]] = {
+    **_BEFORE_COMMIT,
+    Life.NEW: {
+        "speech_started": Life.SPEAKING,
+        "timeout": Life.STOPPED,
+        "committed": Life.COMMITTED,
+        "output": Life.PLANNED,
+        "created": Life.CREATED,
+        "added": Life.ADDED,
+    },
+    Life.COMMITTED: {"created": Life.CREATED, "added": Life.ADDED},
+    Life.PLANNED: {"created": Life.CREATED, "added": Life.ADDED, "deleted": Life.DELETED},
+    Life.CREATED: {"added": Life.ADDED, "done": Life.DONE, "deleted": Life.DELETED, "output": Life.CREATED},
+    Life.ADDED: {"created": Life.ADDED, "done": Life.DONE, "deleted": Life.DELETED, "output": Life.ADDED},
+    Life.ABANDONED: {"created": Life.ABANDONED, "done": Life.DONE, "deleted": Life.DELETED},
+    Life.DONE: {"created": Life.DONE, "deleted": Life.DELETED, "output": Life.DONE},
+}
+
+#: The beta tells of an item once.
+_BETA_LIVES: Mapping[Life, Mapping[str, Life]] = {
+    **_BEFORE_COMMIT,
+    Life.NEW: {
+        "speech_started": Life.SPEAKING,
+        "committed": Life.COMMITTED,
+        "output": Life.PLANNED,
+        "created": Life.DONE,
+    },
+    Life.COMMITTED: {"created": Life.DONE},
+    Life.PLANNED: {"created": Life.DONE, "deleted": Life.DELETED},
+    Life.DONE: {"deleted": Life.DELETED, "output": Life.DONE},
+}
+
+#: The rule that a step breaks where the tables have no way for it: by state, else for the step as such.
+_BROKEN: Mapping[tuple[str, Life], str] = {
+    ("committed", Life.SPEAKING): "committed-before-speech-stopped",
+    ("added", Life.SPEAKING): "item-before-commit",
+    ("added", Life.STOPPED): "item-before-commit",
+    ("created", Life.SPEAKING): "item-before-commit",
+    ("created", Life.STOPPED): "item-before-commit",
+    ("added", Life.OUTSIDE): "out-of-band-item-added",
+    ("created", Life.OUTSIDE): "out-of-band-item-added",
+    ("done", Life.OUTSIDE): "out-of-band-item-added",
+    ("done", Life.DONE): "item-done-twice",
+}
+_BROKEN_BY_STEP: Mapping[str, str] = {
+    "speech_started": "speech-started-twice",
+    "speech_stopped": "speech-stopped-without-start",
+    "committed": "committed-twice",
+    "added": "item-added-twice",
+    "created": "item-added-twice",
+    "done": "item-done-before-added",
+    "deleted": "item-unknown",
+    # Repeated by the response's own rule (output-item-added-twice): no second report.
+    "output": "",
+    "timeout": "",
+}
+
+#: Where a step leads at least, after a violation or when the item may have been forgotten.
+_ANYWAY: Mapping[str, Life] = {
+    "speech_started": Life.SPEAKING,
+    "speech_stopped": Life.STOPPED,
+    "timeout": Life.STOPPED,
+    "committed": Life.COMMITTED,
+    "output": Life.PLANNED,
+    "created": Life.CREATED,
+    "added": Life.ADDED,
+    "done": Life.DONE,
+    "deleted": Life.DELETED,
+}
+
+_STEPS: Mapping[str, str] = {
+    "input_audio_buffer.speech_started": "speech_started",
+    "input_audio_buffer.speech_stopped": "speech_stopped",
+    "input_audio_buffer.timeout_triggered": "timeout",
+    "input_audio_buffer.committed": "committed",
+    "conversation.item.created": "created",
+    "conversation.item.added": "added",
+    "conversation.item.done": "done",
+    "conversation.item.deleted": "deleted",
+}
+_TOLD: frozenset[str] = frozenset({"conversation.item.truncated", "conversation.item.retrieved"})
+_TRANSCRIPTION = "conversation.item.input_audio_transcription."
+_TRANSCRIPTION_ENDS: frozenset[str] = frozenset({"completed", "failed"})
+_NOT_IN_CONVERSATION: frozenset[Life] = frozenset({Life.SPEAKING, Life.STOPPED, Life.DROPPED, Life.OUTSIDE})
+#: Items that speech events announced and that wait for their commit.
+_TURN_OPEN: frozenset[Life] = frozenset({Life.SPEAKING, Life.STOPPED})
+
+
+@dataclass(slots=True)
+class _Item:
+    life: Life
+    role: str | None = None
+
+
+class Items:
+    """What was told about the items of one session."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._lives = _BETA_LIVES if dialect is Dialect.BETA else _GA_LIVES
+        self._items: Recent[_Item] = Recent()
+        self._transcriptions: Recent[bool] = Recent()
+        self._turn: str | None = None
+        self._committed: str | None = None
+
+    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take an event about an item, under its own name; others are ignored."""
+        if event_type.startswith(_TRANSCRIPTION):
+            yield from self._transcribed(event_type.removeprefix(_TRANSCRIPTION), event)
+        elif step := _STEPS.get(event_type):
+            yield from self._step(step, event)
+        elif event_type in _TOLD:
+            yield from self._told(event_type, event)
+        elif event_type == "input_audio_buffer.cleared":
+            self.drop_turn()
+
+    def life(self, item_id: str) -> Life:
+        """Tell where an item stands."""
+        item = self._items.get(item_id)
+        return item.life if item else Life.NEW
+
+    def seen(self) -> bool:
+        """Tell whether there was any item at all."""
+        return len(self._items) > 0
+
+    def drop_turn(self) -> None:
+        """Forget the speech that is under way: its buffer was cleared, or turn detection was switched off."""
+        if self._turn and (item := self._items.get(self._turn)):
+            item.life = Life.DROPPED
+        self._turn = None
+
+    def planned(self, item_id: str, *, outside: bool) -> None:
+        """Note an item that a response announced; `outside` the conversation where the response is out-of-band."""
+        if outside:
+            self._items[item_id] = _Item(Life.OUTSIDE, "assistant")
+        else:
+            self._move("output", item_id, "assistant")
+
+    def abandoned(self, item_id: str) -> None:
+        """Note that the response of this item ended before it was complete."""
+        item = self._items.get(item_id)
+        if item and item.life in {Life.ADDED, Life.CREATED}:
+            item.life = Life.ABANDONED
+
+    def finish(self) -> Iterator[Found]:
+        """Tell what is left open when a session has come to rest."""
+        for item_id, item in self._items.entries():
+            if item.life is Life.STOPPED:
+                yield "speech-not-committed", f"{item_id} stopped speaking and was never committed"
+            elif item.life is Life.COMMITTED:
+                yield "committed-item-missing", f"{item_id} was committed and never added to the conversation"
+            elif item.life in {Life.ADDED, Life.CREATED}:
+                yield "item-not-done", f"{item_id} was added and no conversation.item.done followed"
+        for key, ended in self._transcriptions.entries():
+            if not ended:
+                yield "transcription-not-ended", f"the transcription of {key} began and neither completed nor failed"
+
+    def _step(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+        item = object_of(event, "item")
+        item_id = text_of(event, "item_id") or text_of(item, "id")
+        if item_id is None:
+            return
+        life = self.life(item_id)
+        yield from self._turn_rules(step, item_id, life)
+        if step in {"added", "created"} and life is Life.NEW and _being_written(item) and not self._items.forgot:
+            yield "item-before-output-item", f"{item_id} is in progress, but no response.output_item.added named it"
+        yield from self._previous(event, item_id)
+        yield from self._moved(step, item_id, life, text_of(item, "role"))
+
+    def _moved(self, step: str, item_id: str, life: Life, role: str | None) -> Iterator[Found]:
+        if self._move(step, item_id, role):
+            return
+        rule = _BROKEN.get((step, life)) or _BROKEN_BY_STEP[step]
+        if rule:
+            yield rule, f"{item_id} is {life.name.lower()} already" if life is not Life.NEW else f"{item_id} is unknown"
+
+    def _move(self, step: str, item_id: str, role: str | None) -> bool:
+        """Go one step; False when the tables have no such step from here."""
+        item = self._items.get(item_id)
+        known = item.life if item else Life.NEW
+        after = self._lives.get(known, {}).get(step)
+        unsure = item is None and self._items.forgot
+        kept = role or (item.role if item else None)
+        self._items[item_id] = _Item(after or max(known, _ANYWAY[step], key=_progress), kept)
+        return after is not None or unsure
+
+    def _turn_rules(self, step: str, item_id: str, life: Life) -> Iterator[Found]:
+        """Apply what concerns the user's turn as a whole: one at a time, and commits in their order."""
+        open_turn = self._turn if self._turn and self.life(self._turn) in _TURN_OPEN else None
+        match step:
+            case "speech_started" | "timeout" if open_turn and open_turn != item_id:
+                stopped = self.life(open_turn) is Life.STOPPED
+                rule = "speech-not-committed" if stopped else "speech-started-twice"
+                yield rule, f"{item_id} starts while {open_turn} is {self.life(open_turn).name.lower()}"
+            case "committed" if open_turn and open_turn != item_id and life is Life.NEW:
+                yield "committed-other-item", f"{item_id} is committed, but the speech was announced as {open_turn}"
+        if step in {"speech_started", "timeout"}:
+            self._turn = item_id
+        elif step == "committed":
+            self._turn = None
+            if self._committed not in {None, item_id} and self.life(self._committed or "") is Life.COMMITTED:
+                yield "committed-item-missing", f"{item_id} is committed before {self._committed} was added"
+            self._committed = item_id
+
+    def _previous(self, event: Mapping[str, object], item_id: str) -> Iterator[Found]:
+        previous = text_of(event, "previous_item_id")
+        if previous is None or previous == "root":
+            return
+        known = self._items.get(previous)
+        unknown = not self._items.forgot if known is None else known.life in _NOT_IN_CONVERSATION
+        if unknown or previous == item_id:
+            yield "previous-item-unknown", f"{item_id} is said to follow {previous}, which is no earlier item"
+
+    def _told(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+        item_id = text_of(event, "item_id") or text_of(object_of(event, "item"), "id")
+        if item_id is None:
+            return
+        item = self._items.get(item_id)
+        gone = not self._items.forgot if item is None else item.life in {*_NOT_IN_CONVERSATION, Life.DELETED}
+        if gone:
+            yield "item-unknown", f"{item_id} is no item of the conversation"
+        elif item and event_type == "conversation.item.truncated" and item.role not in {"assistant", None}:
+            yield "truncated-item-not-assistant", f"{item_id} is an item of the {item.role}"
+
+    def _transcribed(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+        item_id = text_of(event, "item_id")
+        if item_id is None:
+            return
+        if self.life(item_id) in {Life.NEW, Life.OUTSIDE} and not self._items.forgot:
+            yield "transcription-unknown-item", f"{item_id} was neither announced nor committed nor added"
+        key = f"{item_id}/{index_of(event, 'content_index')}"
+        if self._transcriptions.get(key):
+            yield "transcription-after-end", f"the transcription of {item_id} had ended when {step} came"
+        self._transcriptions[key] = bool(self._transcriptions.get(key)) or step in _TRANSCRIPTION_ENDS
+
+
+def _progress(life: Life) -> int:
+    return life.value
+
+
+def _being_written(item: Mapping[str, object]) -> bool:
+    """Tell an item that the model is still writing from one that the client made."""
+    ours = item.get("role") == "assistant" or item.get("type") == "function_call"
+    return ours and item.get("status") == "in_progress"

@@ -1,0 +1,320 @@
+"""The order inside responses: output items, their content parts, and their text, transcript, audio and arguments.
+
+Beta events are expected under their GA names; see `order.py`. Audio is not summed up, only its place is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from bridge.protocol.ordering.items import Items, Life
+from bridge.protocol.ordering.rules import Found, Recent, index_of, object_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Responses under way. One runs on the conversation; out-of-band ones may run beside it, but not hundreds.
+ACTIVE = 256
+
+#: How a response or an item says that it came to its proper end. Only then must everything inside be done.
+COMPLETED = "completed"
+_ENDINGS = frozenset({COMPLETED, "cancelled", "failed", "incomplete"})
+
+#: Which streams a part may have. GA servers call parts `text` and `audio` (recorded) or as in items (`output_text`).
+_STREAMS_OF_PART: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"output_text"}),
+    "output_text": frozenset({"output_text"}),
+    "audio": frozenset({"output_audio", "output_audio_transcript"}),
+    "output_audio": frozenset({"output_audio", "output_audio_transcript"}),
+}
+#: Where the final text of a stream stands: in its own done event, and in the part of response.content_part.done.
+_FINAL_FIELD: Mapping[str, str] = {
+    "output_text": "text",
+    "output_audio_transcript": "transcript",
+    "function_call_arguments": "arguments",
+}
+
+
+@dataclass(slots=True)
+class _Stream:
+    pieces: list[str] = field(default_factory=list)
+    done: bool = False
+
+    def differs(self, name: str, final: object, what: str) -> Iterator[Found]:
+        """Compare the final text with the sum of the deltas."""
+        total = "".join(self.pieces)
+        if isinstance(final, str) and final != total:
+            message = f"{name} of {what}: the deltas make {_shown(total)}, the end says {_shown(final)}"
+            yield "text-differs-from-deltas", message
+
+
+@dataclass(slots=True)
+class _Part:
+    kind: str | None
+    done: bool = False
+    streams: dict[str, _Stream] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Output:
+    item_id: str | None
+    kind: str | None
+    call_id: str | None
+    done: bool = False
+    parts: dict[int, _Part] = field(default_factory=dict)
+    arguments: _Stream = field(default_factory=_Stream)
+
+    def open_inside(self) -> str | None:
+        """Name something in the item that is not done, if there is such a thing."""
+        if self.kind == "function_call" and not self.arguments.done:
+            return "its arguments are"
+        return next((f"part {index} is" for index, part in self.parts.items() if not part.done), None)
+
+
+@dataclass(slots=True)
+class _Response:
+    name: str
+    outside: bool
+    outputs: dict[int, _Output] = field(default_factory=dict)
+
+
+#: A check that looks something up: it tells what it found, and returns what it looked for, or None.
+_Lookup: TypeAlias = Generator[Found, None, "_Output | None"]
+
+
+class Responses:
+    """What was told about the responses of one session. Text is kept only while its response is under way."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._active: Recent[_Response] = Recent(ACTIVE)
+        self._finished: Recent[None] = Recent()
+        self._on_conversation: str | None = None
+
+    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take an event of a response, under its GA name; others are ignored."""
+        if handler := _HANDLERS.get(event_type):
+            yield from handler(self, event)
+        elif stream := _STREAM_EVENTS.get(event_type):
+            yield from self._streamed(*stream, event)
+        elif step := _ARGUMENT_EVENTS.get(event_type):
+            yield from self._arguments(step, event)
+
+    def seen(self) -> bool:
+        """Tell whether there was any response at all."""
+        return len(self._active) + len(self._finished) > 0
+
+    def item_done(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Judge a conversation.item.done by the content that its response has streamed so far."""
+        item = object_of(event, "item")
+        for _, response in self._active.entries():
+            for output in response.outputs.values():
+                if output.item_id == item.get("id") and item.get("status") == COMPLETED and output.open_inside():
+                    yield "item-done-part-open", f"{output.item_id} is completed while {output.open_inside()} not done"
+
+    def finish(self) -> Iterator[Found]:
+        """Tell what is left open when a session has come to rest."""
+        for name in self._active:
+            yield "response-not-done", f"{name} was created and no response.done followed"
+
+    def created(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.created. A `conversation_id` of null makes it out-of-band."""
+        response = object_of(event, "response")
+        name = text_of(response, "id")
+        if name is None:
+            return
+        if name in self._active or name in self._finished:
+            yield "response-created-twice", f"{name} was created before"
+        outside = response.get("conversation_id", "") is None
+        if not outside:
+            if self._on_conversation not in {None, name}:
+                yield "response-already-active", f"{name} is created while {self._on_conversation} is not done"
+            self._on_conversation = name
+        self._finished.pop(name)
+        self._active[name] = _Response(name, outside)
+
+    def finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.done."""
+        told = object_of(event, "response")
+        name = text_of(told, "id")
+        if name is None:
+            return
+        response = self._active.pop(name)
+        if response is None:
+            yield from self._done_unexpectedly(name)
+        status = told.get("status", COMPLETED)
+        if status not in _ENDINGS:
+            yield "response-done-in-progress", f"{name} is done with status {status!r}"
+        for output in response.outputs.values() if response else ():
+            yield from self._left_open(name, output, status)
+        self._finished[name] = None
+        if self._on_conversation == name:
+            self._on_conversation = None
+
+    def item_added(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.output_item.added."""
+        response = yield from self._response(event)
+        if response is None:
+            return
+        item = object_of(event, "item")
+        item_id, index = text_of(item, "id"), index_of(event, "output_index")
+        if index in response.outputs or any(item_id == known.item_id for known in response.outputs.values()):
+            yield "output-item-added-twice", f"{item_id} at output {index} of {response.name} was added before"
+            return
+        response.outputs[index] = _Output(item_id, text_of(item, "type"), text_of(item, "call_id"))
+        if item_id:
+            self._items.planned(item_id, outside=response.outside)
+
+    def item_finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.output_item.done."""
+        output = yield from self._output(event, ending=True)
+        if output is None:
+            return
+        item = object_of(event, "item")
+        if text_of(item, "id") != output.item_id:
+            yield "item-id-changed", f"{output.item_id} was added, {item.get('id')} is done"
+        if output.done:
+            yield "output-item-done-twice", f"{output.item_id} was done before"
+        elif item.get("status", COMPLETED) == COMPLETED and (inside := output.open_inside()):
+            yield "output-item-done-part-open", f"{output.item_id} is done while {inside} not"
+        output.done = True
+
+    def part_added(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.content_part.added."""
+        output = yield from self._output(event)
+        if output is None:
+            return
+        index = index_of(event, "content_index")
+        if index in output.parts:
+            yield "content-part-added-twice", f"part {index} of {output.item_id} was added before"
+        output.parts[index] = _Part(text_of(object_of(event, "part"), "type"))
+
+    def part_finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+        """Take response.content_part.done."""
+        output = yield from self._output(event)
+        if output is None:
+            return
+        index = index_of(event, "content_index")
+        where = f"part {index} of {output.item_id}"
+        part = output.parts.get(index)
+        if part is None:
+            yield "content-before-part", f"{where} is done and was never added"
+            return
+        if part.done:
+            yield "content-part-done-twice", f"{where} was done before"
+        for name, stream in part.streams.items():
+            if not stream.done:
+                yield "content-part-done-stream-open", f"{where} is done before its {name} is"
+            told = object_of(event, "part").get(_FINAL_FIELD.get(name, ""))
+            yield from stream.differs(name, told, where)
+        part.done = True
+
+    def _streamed(self, name: str, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+        output = yield from self._output(event)
+        if output is None:
+            return
+        index = index_of(event, "content_index")
+        where = f"part {index} of {output.item_id}"
+        part = output.parts.get(index)
+        if part is None:
+            yield "content-before-part", f"{name}.{step} for {where}, which was never added"
+            return
+        if name not in _STREAMS_OF_PART.get(part.kind or "", {name}):
+            yield "content-of-other-kind", f"{name}.{step} for {where}, which holds {part.kind}"
+        stream = part.streams.setdefault(name, _Stream())
+        if part.done or stream.done:
+            yield "content-after-done", f"{name}.{step} for {where}, whose {name} had ended"
+        yield from _advance(stream, name, step, event, where)
+
+    def _arguments(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+        output = yield from self._output(event)
+        if output is None:
+            return
+        where = str(output.item_id)
+        if output.kind not in {"function_call", None}:
+            yield "arguments-without-call", f"arguments for {where}, which is a {output.kind}"
+        call_id = text_of(event, "call_id")
+        if output.call_id and call_id and call_id != output.call_id:
+            yield "call-id-changed", f"{where} was added as {output.call_id}, its arguments come for {call_id}"
+        if output.arguments.done:
+            yield "content-after-done", f"arguments.{step} for {where}, whose arguments had ended"
+        yield from _advance(output.arguments, "function_call_arguments", step, event, where)
+
+    def _response(self, event: Mapping[str, object]) -> Generator[Found, None, _Response | None]:
+        name = text_of(event, "response_id")
+        response = self._active.get(name) if name else None
+        if name is None or response:
+            return response
+        if name in self._finished:
+            yield "event-after-response-done", f"{name} was done"
+        elif not self._finished.forgot and not self._active.forgot:
+            yield "event-before-response-created", f"{name} was not created"
+        return None
+
+    def _output(self, event: Mapping[str, object], *, ending: bool = False) -> _Lookup:
+        """Look up the output item; `ending` where its own done event asks, which has its item inside."""
+        response = yield from self._response(event)
+        if response is None:
+            return None
+        index = index_of(event, "output_index")
+        output = response.outputs.get(index)
+        if output is None:
+            yield "event-before-output-item", f"output {index} of {response.name} was never added"
+            return None
+        item_id = output.item_id if ending else text_of(event, "item_id")
+        if item_id and item_id != output.item_id:
+            yield "item-id-changed", f"output {index} of {response.name} is {output.item_id}, not {item_id}"
+        if output.done and not ending:
+            yield "event-after-output-item-done", f"{output.item_id} was done"
+        return output
+
+    def _done_unexpectedly(self, name: str) -> Iterator[Found]:
+        if name in self._finished:
+            yield "response-done-twice", f"{name} was done before"
+        elif not self._finished.forgot and not self._active.forgot:
+            expected = f"; {self._on_conversation} is the one under way" if self._on_conversation else ""
+            yield "response-done-before-created", f"{name} was never created{expected}"
+
+    def _left_open(self, name: str, output: _Output, status: object) -> Iterator[Found]:
+        item_id = output.item_id or ""
+        if status != COMPLETED:
+            self._items.abandoned(item_id)
+        elif not output.done:
+            yield "response-done-item-open", f"{name} completed before response.output_item.done of {item_id}"
+        elif self._items.life(item_id) in {Life.ADDED, Life.CREATED}:
+            yield "response-done-item-open", f"{name} completed before conversation.item.done of {item_id}"
+
+
+def _advance(stream: _Stream, name: str, step: str, event: Mapping[str, object], where: str) -> Iterator[Found]:
+    if step == "done":
+        stream.done = True
+        yield from stream.differs(name, event.get(_FINAL_FIELD.get(name, "")), where)
+    elif name in _FINAL_FIELD:
+        stream.pieces.append(text_of(event, "delta") or "")
+
+
+def _shown(text: str) -> str:
+    """Shorten a text for a message, from the end: that is where texts that lost something differ."""
+    longest = 40
+    return repr(text) if len(text) <= longest else f"…{text[-longest:]!r} ({len(text)} characters)"
+
+
+_HANDLERS: Mapping[str, Callable[[Responses, Mapping[str, object]], Iterator[Found]]] = {
+    "response.created": Responses.created,
+    "response.done": Responses.finished,
+    "response.output_item.added": Responses.item_added,
+    "response.output_item.done": Responses.item_finished,
+    "response.content_part.added": Responses.part_added,
+    "response.content_part.done": Responses.part_finished,
+}
+_STREAM_EVENTS: Mapping[str, tuple[str, str]] = {
+    f"response.{name}.{step}": (name, step)
+    for name in ("output_text", "output_audio", "output_audio_transcript")
+    for step in ("delta", "done")
+}
+_ARGUMENT_EVENTS: Mapping[str, str] = {
+    "response.function_call_arguments.delta": "delta",
+    "response.function_call_arguments.done": "done",
+}

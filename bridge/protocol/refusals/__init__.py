@@ -1,0 +1,1 @@
+"""What each HTTP status, close code and error code means."""

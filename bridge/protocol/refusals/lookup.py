@@ -1,0 +1,258 @@
+"""Why the service said no: the one place that knows what each status, close code and error code means.
+
+The same cause gives the same `Refusal`, however it was said. Pure tables and look-ups: they never raise, and what no
+table knows gets a general answer. An `error` event alone ends nothing; `Refusal.fatal` tells which a close follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.protocol.refusals import access, connections, requests
+from bridge.protocol.refusals.model import ClientCode, Refusal, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "CLOSE_CODES",
+    "ERROR_CODES",
+    "STATUSES",
+    "ClientCode",
+    "Refusal",
+    "Where",
+    "every_refusal",
+    "refusal_for_close",
+    "refusal_for_error",
+    "refusal_for_status",
+]
+
+ERROR_CODES: Mapping[str, Refusal] = MappingProxyType(
+    {
+        "invalid_api_key": access.KEY_REFUSED,
+        "unsupported_country_region_territory": access.COUNTRY_REFUSED,
+        "insufficient_quota": access.NO_QUOTA,
+        "credit_balance_exhausted": access.CREDIT_EXHAUSTED,
+        "project_spend_limit_exceeded": access.PROJECT_SPEND_LIMIT,
+        "organization_spend_limit_exceeded": access.ORGANIZATION_SPEND_LIMIT,
+        "organization_usage_limit_exceeded": access.ORGANIZATION_USAGE_LIMIT,
+        "rate_limit_exceeded": access.RATE_LIMITED,
+        "model_not_found": access.MODEL_NOT_FOUND,
+        "invalid_model": access.INVALID_MODEL,
+        "OpperationNotSupported": access.TRANSCRIPTION_MODEL,
+        "OperationNotSupported": access.TRANSCRIPTION_MODEL,
+        "DeploymentNotFound": access.AZURE_NO_DEPLOYMENT,
+        "beta_api_shape_disabled": requests.BETA_DISABLED,
+        "missing_model": requests.MISSING_MODEL,
+        "invalid_intent": requests.INVALID_INTENT,
+        "invalid_value": requests.INVALID_VALUE,
+        "invalid_type": requests.INVALID_TYPE,
+        "unknown_parameter": requests.UNKNOWN_PARAMETER,
+        "missing_required_parameter": requests.MISSING_PARAMETER,
+        "invalid_parameter": requests.TYPE_MISMATCH,
+        "integer_below_min_value": requests.TOO_SMALL,
+        "decimal_below_min_value": requests.TOO_SMALL,
+        "integer_above_max_value": requests.TOO_LARGE,
+        "decimal_above_max_value": requests.TOO_LARGE,
+        "string_above_max_length": requests.TOO_LONG,
+        "invalid_json": requests.INVALID_JSON,
+        "invalid_event": requests.INVALID_EVENT,
+        "input_audio_buffer_commit_empty": requests.COMMIT_EMPTY,
+        "conversation_already_has_active_response": requests.RESPONSE_ACTIVE,
+        "response_cancel_not_active": requests.NOTHING_TO_CANCEL,
+        "cannot_update_voice": requests.VOICE_FIXED,
+        "item_retrieve_invalid_item_id": requests.UNKNOWN_ITEM,
+        "item_delete_invalid_item_id": requests.UNKNOWN_ITEM,
+        "item_truncate_invalid_item_id": requests.UNKNOWN_ITEM,
+        "audio_unintelligible": requests.AUDIO_UNINTELLIGIBLE,
+        "session_expired": connections.SESSION_EXPIRED,
+        "server_error": connections.SERVER_ERROR,
+        "server_is_overloaded": connections.OVERLOADED,
+        "slow_down": connections.OVERLOADED,
+    }
+)
+
+#: Types that say enough when the code is null or new.
+_ERROR_TYPES: Mapping[str, Refusal] = {
+    "insufficient_quota": access.NO_QUOTA,
+    "server_error": connections.SERVER_ERROR,
+    "rate_limit_error": access.RATE_LIMITED,
+}
+
+CLOSE_CODES: Mapping[int, Refusal] = MappingProxyType(
+    {
+        1000: connections.CLOSED_NORMALLY,
+        1001: connections.GOING_AWAY,
+        1002: connections.PROTOCOL_FAULT,
+        1003: connections.FRAME_NOT_TAKEN,
+        1005: connections.DROPPED,
+        1006: connections.DROPPED,
+        1007: connections.BAD_UTF8,
+        1008: connections.POLICY,
+        1009: connections.TOO_BIG,
+        1011: connections.INTERNAL_FAULT,
+        1012: connections.RESTARTING,
+        1013: connections.TRY_LATER,
+        1014: connections.GATEWAY,
+        1015: connections.TLS_FAILED,
+        3000: access.KEY_REFUSED,
+        4000: requests.SHAPE_REFUSED,
+        4004: access.MODEL_NOT_FOUND,
+    }
+)
+
+#: Whole reasons that mean something else than their number: "no credential" was recorded as 3000 with the type alone.
+_CLOSE_REASONS: Mapping[tuple[int, str], Refusal] = {(3000, "invalid_request_error"): access.NO_KEY}
+
+#: Gateways and the edge in front of the public service (Cloudflare) answer with these.
+_GATEWAY_STATUSES = (502, 504, 520, 521, 522, 523, 524, 525, 526)
+
+STATUSES: Mapping[tuple[Where, int], Refusal] = MappingProxyType(
+    {
+        (Where.REST, 400): requests.BAD_REQUEST,
+        (Where.REST, 401): access.KEY_REFUSED,
+        (Where.REST, 403): access.COUNTRY_REFUSED,
+        (Where.REST, 404): requests.NO_SUCH_URL,
+        (Where.REST, 429): access.RATE_LIMITED,
+        (Where.REST, 500): connections.SERVER_ERROR,
+        (Where.REST, 503): connections.OVERLOADED,
+        (Where.HANDSHAKE, 400): requests.UPGRADE_BAD_REQUEST,
+        (Where.HANDSHAKE, 401): access.UPGRADE_UNAUTHORIZED,
+        (Where.HANDSHAKE, 403): access.UPGRADE_FORBIDDEN,
+        (Where.HANDSHAKE, 404): requests.NO_ROUTE,
+        (Where.HANDSHAKE, 429): access.RATE_LIMITED,
+        (Where.HANDSHAKE, 500): connections.UPGRADE_SERVER_ERROR,
+        (Where.HANDSHAKE, 503): connections.OVERLOADED,
+        (Where.AZURE_HANDSHAKE, 400): requests.AZURE_BAD_REQUEST,
+        (Where.AZURE_HANDSHAKE, 401): access.AZURE_KEY_REFUSED,
+        (Where.AZURE_HANDSHAKE, 404): access.AZURE_NO_DEPLOYMENT,
+        (Where.AZURE_HANDSHAKE, 429): access.AZURE_CAPACITY,
+        (Where.SDP, 400): requests.SDP_REFUSED,
+        (Where.SDP, 415): requests.SDP_REFUSED,
+        **{(Where.HANDSHAKE, status): requests.NOT_A_WEBSOCKET for status in (200, 405, 426, 501)},
+        **{(Where.HANDSHAKE, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
+        **{(Where.REST, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
+        **{
+            (where, status): connections.GATEWAY
+            for where in (Where.REST, Where.HANDSHAKE)
+            for status in _GATEWAY_STATUSES
+        },
+    }
+)
+
+#: Where to look when a place says nothing of its own about a status.
+_WIDER: Mapping[Where, Where] = {Where.AZURE_HANDSHAKE: Where.HANDSHAKE, Where.SDP: Where.REST}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Narrower:
+    """A code that has several causes, told apart by its parameter or by words of its message."""
+
+    code: str | None
+    """None: whatever the code, as long as the table does not know it."""
+    refusal: Refusal
+    param: frozenset[str] = frozenset()
+    says: str = ""
+
+
+_FLAT_FIELDS = (
+    "modalities",
+    "voice",
+    "input_audio_format",
+    "output_audio_format",
+    "input_audio_transcription",
+    "input_audio_noise_reduction",
+    "turn_detection",
+    "max_response_output_tokens",
+    "temperature",
+)
+_NESTED_FIELDS = ("type", "audio", "output_modalities", "max_output_tokens")
+
+_NARROWER: tuple[_Narrower, ...] = (
+    _Narrower(code="invalid_value", param=frozenset({"type"}), refusal=requests.UNKNOWN_EVENT),
+    _Narrower(code="invalid_model", says="must not provide a model", refusal=access.MODEL_WITH_INTENT),
+    _Narrower(code="invalid_model", says="is a transcription model", refusal=access.TRANSCRIPTION_MODEL),
+    _Narrower(
+        code="unknown_parameter",
+        param=frozenset(f"session.{field}" for field in (*_FLAT_FIELDS, *_NESTED_FIELDS)),
+        refusal=requests.MIXED_SHAPES,
+    ),
+    _Narrower(code="missing_required_parameter", param=frozenset({"session.type"}), refusal=requests.MIXED_SHAPES),
+    _Narrower(code=None, says="missing bearer or basic authentication", refusal=access.NO_KEY),
+    _Narrower(code=None, says="incorrect api key", refusal=access.KEY_REFUSED),
+    _Narrower(code=None, says="insufficient permissions", refusal=access.KEY_RESTRICTED),
+    _Narrower(code=None, says="rate limit reached", refusal=access.RATE_LIMITED),
+    _Narrower(code=None, says="hit the maximum duration", refusal=connections.SESSION_EXPIRED),
+    _Narrower(code=None, says="keepalive ping timeout", refusal=connections.PINGS_UNANSWERED),
+)
+
+
+def refusal_for_error(error: Mapping[str, object]) -> Refusal:
+    """Explain an error object: of an `error` event, of a REST body, or of a failed response's `status_details`."""
+    return _known(error) or connections.UNKNOWN_ERROR
+
+
+def refusal_for_close(code: int | None, reason: str) -> Refusal:
+    """Explain how a socket closed; code None means without a close frame.
+
+    A reason `type.code`, or a sentence that says why, wins over the number. A close is the end even where the reason
+    names an error that by itself would not be fatal.
+    """
+    kind, _, name = reason.partition(".")
+    if said := _known({"type": kind, "code": name or kind, "message": reason}):
+        return said
+    number = 1006 if code is None else code
+    return _CLOSE_REASONS.get((number, reason)) or CLOSE_CODES.get(number) or connections.CLOSED
+
+
+def refusal_for_status(where: Where, status: int, body: bytes | None) -> Refusal:
+    """Explain an HTTP status. The error object in the body wins where it says something known."""
+    if said := _known(_error_in(body)):
+        return said
+    return STATUSES.get((where, status)) or STATUSES.get((_WIDER.get(where, where), status)) or connections.HTTP_ERROR
+
+
+def every_refusal() -> tuple[Refusal, ...]:
+    """List each refusal once, by slug, for whoever explains them all."""
+    found = [
+        value
+        for module in (access, requests, connections)
+        for value in vars(module).values()
+        if isinstance(value, Refusal)
+    ]
+    return tuple(sorted(found, key=lambda refusal: refusal.slug))
+
+
+def _known(error: Mapping[str, object]) -> Refusal | None:
+    code, kind = _text(error, "code"), _text(error, "type")
+    for narrower in _NARROWER:
+        if _narrows(narrower, error, code):
+            return narrower.refusal
+    return ERROR_CODES.get(code) or _ERROR_TYPES.get(kind)
+
+
+def _narrows(narrower: _Narrower, error: Mapping[str, object], code: str) -> bool:
+    applies = code not in ERROR_CODES if narrower.code is None else code == narrower.code
+    return (
+        applies
+        and (not narrower.param or _text(error, "param") in narrower.param)
+        and narrower.says in _text(error, "message").lower()
+    )
+
+
+def _text(error: Mapping[str, object], name: str) -> str:
+    value = error.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _error_in(body: bytes | None) -> Mapping[str, object]:
+    try:
+        answer = msgspec.json.decode(body or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, dict) else {}

@@ -1,0 +1,123 @@
+"""What a conversation item may look like when a client creates one, in both dialects.
+
+Items travel in `conversation.item.create` (path `item`) and in the `input` of a response, where a reference
+to an item of the conversation may stand as well. Source: OpenAPI of 2026-08 for GA, of 2025-04 for beta.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.schema.validators import Choice, Const, Flag, ListOf, Maybe, Node, Object, OneOf, Open, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMMON: Mapping[str, Node] = {
+    "id": Maybe(Text()),
+    "object": Const("realtime.item"),
+    "status": Choice(("completed", "incomplete", "in_progress")),
+}
+
+_INPUT_TEXT = Object({"type": Const("input_text"), "text": Text()}, required=("type", "text"))
+_INPUT_AUDIO = Object(
+    {"type": Const("input_audio"), "audio": Text(), "transcript": Maybe(Text())}, required=("type", "audio")
+)
+_INPUT_IMAGE = Object(
+    {"type": Const("input_image"), "image_url": Text(), "detail": Choice(("auto", "low", "high"))},
+    required=("type", "image_url"),
+)
+
+
+def _spoken(name: str) -> Object:
+    return Object({"type": Const(name), "audio": Text(), "transcript": Maybe(Text())}, required=("type",))
+
+
+def _written(name: str) -> Object:
+    return Object({"type": Const(name), "text": Text()}, required=("type", "text"))
+
+
+def _message(role: str, parts: Mapping[str, Node]) -> Object:
+    return Object(
+        {"type": Const("message"), "role": Const(role), "content": ListOf(OneOf(parts)), **_COMMON},
+        required=("type", "role", "content"),
+    )
+
+
+#: Which content parts each role may bring along.
+_GA_PARTS: Mapping[str, Mapping[str, Node]] = {
+    "user": {"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO, "input_image": _INPUT_IMAGE},
+    "assistant": {"output_text": _written("output_text"), "output_audio": _spoken("output_audio")},
+    "system": {"input_text": _INPUT_TEXT},
+}
+_BETA_PARTS: Mapping[str, Mapping[str, Node]] = {
+    "user": {"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO},
+    "assistant": {"text": _written("text"), "audio": _spoken("audio")},
+    "system": {"input_text": _INPUT_TEXT},
+}
+
+_FUNCTION_CALL = Object(
+    {"type": Const("function_call"), "name": Text(), "arguments": Text(), "call_id": Text(), **_COMMON},
+    required=("type", "name", "arguments"),
+)
+_FUNCTION_CALL_OUTPUT = Object(
+    {"type": Const("function_call_output"), "call_id": Text(), "output": Text(), **_COMMON},
+    required=("type", "call_id", "output"),
+)
+_MCP_APPROVAL_RESPONSE = Object(
+    {
+        "type": Const("mcp_approval_response"),
+        **_COMMON,
+        "approval_request_id": Text(),
+        "approve": Flag(),
+        "reason": Maybe(Text()),
+    },
+    required=("type", "approval_request_id", "approve"),
+)
+_MCP_CALL_FIELDS: Mapping[str, Node] = {"server_label": Text(), "name": Text(), "arguments": Text()}
+_MCP_APPROVAL_REQUEST = Object(
+    {"type": Const("mcp_approval_request"), **_MCP_CALL_FIELDS, **_COMMON},
+    required=("type", *_MCP_CALL_FIELDS),
+)
+_MCP_CALL = Object(
+    {
+        "type": Const("mcp_call"),
+        **_MCP_CALL_FIELDS,
+        "approval_request_id": Maybe(Text()),
+        "output": Maybe(Text()),
+        "error": Maybe(Open("an object")),
+        **_COMMON,
+    },
+    required=("type", *_MCP_CALL_FIELDS),
+)
+_MCP_LIST_TOOLS = Object(
+    {"type": Const("mcp_list_tools"), "server_label": Text(), "tools": ListOf(Open("an object")), **_COMMON},
+    required=("type", "server_label", "tools"),
+)
+_ITEM_REFERENCE = Object({"type": Const("item_reference"), "id": Text()}, required=("type", "id"))
+
+
+def _items(parts: Mapping[str, Mapping[str, Node]]) -> dict[str, Node]:
+    return {
+        "message": OneOf({role: _message(role, of_role) for role, of_role in parts.items()}, tag="role"),
+        "function_call": _FUNCTION_CALL,
+        "function_call_output": _FUNCTION_CALL_OUTPUT,
+    }
+
+
+_GA_ITEMS: Mapping[str, Node] = {
+    **_items(_GA_PARTS),
+    "mcp_approval_response": _MCP_APPROVAL_RESPONSE,
+    "mcp_list_tools": _MCP_LIST_TOOLS,
+    "mcp_call": _MCP_CALL,
+    "mcp_approval_request": _MCP_APPROVAL_REQUEST,
+}
+
+#: The `item` of `conversation.item.create`. A translation session has no items.
+ITEM_SCHEMAS: Mapping[Dialect, OneOf] = {Dialect.GA: OneOf(_GA_ITEMS), Dialect.BETA: OneOf(_items(_BETA_PARTS))}
+
+#: A member of `response.input`: an item, or a reference to one.
+INPUT_SCHEMAS: Mapping[Dialect, OneOf] = {
+    dialect: OneOf({**schema.variants, "item_reference": _ITEM_REFERENCE}) for dialect, schema in ITEM_SCHEMAS.items()
+}

@@ -1,0 +1,295 @@
+"""What a client may write into a session and a response, in every dialect; `check` finds the first fault.
+
+A faulty `session.update` is dropped as a whole (recorded 2026-09), so one fault is all there is to say. What a session
+*becomes* stands in `sessions.py`; how the two shapes map onto each other in `shapes.py`; items in `item_schema.py`.
+Source: OpenAPI of 2026-08 (GA, translation) and of 2025-04 (beta).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.items import INPUT_SCHEMAS, ITEM_SCHEMAS
+from bridge.protocol.schema.validators import (
+    Choice,
+    Combination,
+    Const,
+    Either,
+    Fault,
+    Flag,
+    Integer,
+    ListOf,
+    Maybe,
+    Node,
+    Number,
+    Object,
+    OneOf,
+    Open,
+    Text,
+    check,
+    invalid_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "INPUT_SCHEMAS",
+    "ITEM_SCHEMAS",
+    "MINT_SCHEMAS",
+    "NO_VAD_MODELS",
+    "RESPONSE_SCHEMAS",
+    "SESSION_SCHEMAS",
+    "TRANSCRIPTION_MODELS",
+    "VOICES",
+    "Fault",
+    "check",
+    "invalid_value",
+]
+
+VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
+
+#: Models that may stand in `audio.input.transcription.model`.
+TRANSCRIPTION_MODELS = (
+    "whisper-1",
+    "gpt-transcribe",
+    "gpt-live-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
+    "gpt-4o-transcribe",
+    "gpt-4o-transcribe-diarize",
+    "gpt-realtime-whisper",
+)
+#: Transcription models that refuse any turn detection.
+NO_VAD_MODELS = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
+
+#: Tool descriptions longer than this are refused.
+MAX_TOOL_DESCRIPTION = 1024
+
+
+def _of_type(name: str, required: tuple[str, ...] = (), /, **fields: Node) -> Object:
+    """One variant of a union that is told by its `type`."""
+    return Object({"type": Const(name), **fields}, required=("type", *required))
+
+
+_VOICE = Either((Choice(VOICES), Object({"id": Text()}, required=("id",))))
+_MAX_TOKENS = Either((Integer(1, 4096), Const("inf")))
+_TEMPERATURE = Number(0.6, 1.2)
+_INCLUDE = Maybe(ListOf(Choice(("item.input_audio_transcription.logprobs",))))
+_PROMPT = Maybe(
+    Object({"id": Text(), "version": Maybe(Text()), "variables": Maybe(Open("an object"))}, required=("id",))
+)
+_REASONING = Object({"effort": Choice(("minimal", "low", "medium", "high", "xhigh"))})
+_TRACING_FIELDS: Mapping[str, Node] = {"group_id": Text(), "workflow_name": Text(), "metadata": Open("an object")}
+_TRACING = Maybe(Either((Const("auto"), Object(_TRACING_FIELDS))))
+_RETENTION = _of_type(
+    "retention_ratio",
+    ("retention_ratio",),
+    retention_ratio=Number(0, 1),
+    token_limits=Object({"post_instructions": Integer(0)}),
+)
+_TRUNCATION = Either((Choice(("auto", "disabled")), OneOf({"retention_ratio": _RETENTION})))
+
+_FUNCTION_TOOL = _of_type(
+    "function",
+    ("name",),
+    name=Text(),
+    description=Text(MAX_TOOL_DESCRIPTION),
+    parameters=Open("an object"),
+)
+_TOOL_CHOICE_WORD = Choice(("none", "auto", "required"))
+_CHOSEN_FUNCTION = _of_type("function", ("name",), name=Text())
+_CHOSEN_MCP = _of_type("mcp", ("server_label",), server_label=Text(), name=Maybe(Text()))
+_GA_TOOLS: Mapping[str, Node] = {
+    "tools": ListOf(OneOf({"function": _FUNCTION_TOOL, "mcp": Open()})),
+    "tool_choice": Either((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION, "mcp": _CHOSEN_MCP}))),
+}
+_BETA_TOOLS: Mapping[str, Node] = {
+    "tools": ListOf(OneOf({"function": _FUNCTION_TOOL})),
+    "tool_choice": Either((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION}))),
+}
+
+_GA_FORMAT = OneOf(
+    {
+        # Anything but 24 kHz is refused (recorded 2026-09: `integer_below_min_value` for 16000).
+        "audio/pcm": _of_type("audio/pcm", rate=Integer(24_000, 24_000)),
+        "audio/pcmu": _of_type("audio/pcmu"),
+        "audio/pcma": _of_type("audio/pcma"),
+    }
+)
+_BETA_FORMAT = Choice(("pcm16", "g711_ulaw", "g711_alaw"))
+_GA_MODALITIES = Combination("modalities", (("text",), ("audio",)))
+_BETA_MODALITIES = Combination("modalities", (("text",), ("audio", "text")))
+
+#: No session lasts longer than 60 minutes, so no pause or padding in it does. The service names no limit.
+_MAX_VAD_MS = 3_600_000
+_VAD_FIELDS: Mapping[str, Node] = {
+    "threshold": Number(0, 1),
+    "prefix_padding_ms": Integer(0, _MAX_VAD_MS),
+    "silence_duration_ms": Integer(0, _MAX_VAD_MS),
+    "create_response": Flag(),
+    "interrupt_response": Flag(),
+}
+_SEMANTIC_VAD = _of_type(
+    "semantic_vad",
+    eagerness=Choice(("low", "medium", "high", "auto")),
+    create_response=Flag(),
+    interrupt_response=Flag(),
+)
+_GA_SERVER_VAD = _of_type("server_vad", idle_timeout_ms=Maybe(Integer(5_000, 30_000)), **_VAD_FIELDS)
+_GA_TURN_DETECTION = Maybe(OneOf({"server_vad": _GA_SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}))
+_BETA_TURN_DETECTION = Maybe(
+    OneOf({"server_vad": _of_type("server_vad", **_VAD_FIELDS), "semantic_vad": _SEMANTIC_VAD})
+)
+
+_NOISE_TYPE = Choice(("near_field", "far_field"))
+_GA_NOISE = Maybe(Object({"type": _NOISE_TYPE, "strength": Number(0)}))
+_BETA_NOISE = Maybe(Object({"type": _NOISE_TYPE}))
+_BETA_TRANSCRIPTION_FIELDS: Mapping[str, Node] = {
+    "model": Choice(TRANSCRIPTION_MODELS),
+    "language": Maybe(Text()),
+    "prompt": Maybe(Text()),
+}
+_BETA_TRANSCRIPTION = Maybe(Object(_BETA_TRANSCRIPTION_FIELDS))
+_GA_TRANSCRIPTION = Maybe(
+    Object(
+        {
+            **_BETA_TRANSCRIPTION_FIELDS,
+            "delay": Maybe(Choice(("minimal", "low", "medium", "high", "xhigh"))),
+            "keywords": Maybe(ListOf(Text())),
+            "languages": Maybe(ListOf(Text())),
+        }
+    )
+)
+
+_GA_INPUT = Object(
+    {
+        "format": _GA_FORMAT,
+        "transcription": _GA_TRANSCRIPTION,
+        "noise_reduction": _GA_NOISE,
+        "turn_detection": _GA_TURN_DETECTION,
+    }
+)
+_GA_OUTPUT = Object({"format": _GA_FORMAT, "voice": _VOICE, "speed": Number(0.25, 1.5)})
+
+
+def _session_type(own: str, other: str) -> Const:
+    """The type is fixed when the socket opens: another type in an update is refused (reported 2025-26)."""
+    message = f"Passing a {other} session update event to a {own} session is not allowed."
+    return Const(own, refusals={other: ("invalid_parameter", message)})
+
+
+_GA_CONVERSATION = Object(
+    {
+        "type": _session_type("realtime", "transcription"),
+        "model": Text(),
+        "instructions": Text(),
+        "output_modalities": _GA_MODALITIES,
+        "audio": Object({"input": _GA_INPUT, "output": _GA_OUTPUT}),
+        **_GA_TOOLS,
+        "parallel_tool_calls": Flag(),
+        "max_output_tokens": _MAX_TOKENS,
+        "reasoning": Maybe(_REASONING),
+        "tracing": _TRACING,
+        "truncation": _TRUNCATION,
+        "prompt": _PROMPT,
+        "include": _INCLUDE,
+    },
+    required=("type",),
+)
+_GA_TRANSCRIPTION_SESSION = Object(
+    {
+        "type": _session_type("transcription", "realtime"),
+        "audio": Object({"input": _GA_INPUT}),
+        "include": _INCLUDE,
+    },
+    required=("type",),
+)
+_BETA_COMMON: Mapping[str, Node] = {
+    "modalities": _BETA_MODALITIES,
+    "input_audio_format": _BETA_FORMAT,
+    "input_audio_transcription": _BETA_TRANSCRIPTION,
+    "input_audio_noise_reduction": _BETA_NOISE,
+    "turn_detection": _BETA_TURN_DETECTION,
+    "include": _INCLUDE,
+    "client_secret": Open("an object"),
+}
+_BETA_CONVERSATION = Object(
+    {
+        **_BETA_COMMON,
+        "model": Text(),
+        "instructions": Text(),
+        "voice": Choice(VOICES),
+        "speed": Number(0.25, 1.5),
+        "output_audio_format": _BETA_FORMAT,
+        **_BETA_TOOLS,
+        "temperature": _TEMPERATURE,
+        "max_response_output_tokens": _MAX_TOKENS,
+        "tracing": _TRACING,
+        "prompt": _PROMPT,
+    }
+)
+_TRANSLATION_FIELDS: Mapping[str, Node] = {
+    "audio": Object(
+        {
+            "input": Object(
+                {
+                    "transcription": Maybe(Object({"model": Choice(TRANSCRIPTION_MODELS)}, required=("model",))),
+                    "noise_reduction": _GA_NOISE,
+                }
+            ),
+            "output": Object({"language": Text()}),
+        }
+    )
+}
+
+#: The `session` of an update, by the socket it arrives on.
+SESSION_SCHEMAS: Mapping[tuple[Dialect, Kind], Object] = {
+    (Dialect.GA, Kind.CONVERSATION): _GA_CONVERSATION,
+    (Dialect.GA, Kind.TRANSCRIPTION): _GA_TRANSCRIPTION_SESSION,
+    (Dialect.BETA, Kind.CONVERSATION): _BETA_CONVERSATION,
+    (Dialect.BETA, Kind.TRANSCRIPTION): Object(_BETA_COMMON),
+    (Dialect.TRANSLATION, Kind.TRANSLATION): Object(_TRANSLATION_FIELDS),
+}
+
+#: The `session` of a mint request (beta: its whole body, checked with path ""). A translation must name its model.
+MINT_SCHEMAS: Mapping[tuple[Dialect, Kind], Object] = {
+    **SESSION_SCHEMAS,
+    (Dialect.TRANSLATION, Kind.TRANSLATION): Object({"model": Text(), **_TRANSLATION_FIELDS}, required=("model",)),
+}
+
+_RESPONSE_COMMON: Mapping[str, Node] = {
+    "instructions": Text(),
+    "conversation": Choice(("auto", "none")),
+    "metadata": Maybe(Open("an object")),
+}
+
+#: The `response` of `response.create`; check it with path "response". A translation session has no responses.
+RESPONSE_SCHEMAS: Mapping[Dialect, Object] = {
+    Dialect.GA: Object(
+        {
+            **_RESPONSE_COMMON,
+            **_GA_TOOLS,
+            "input": ListOf(INPUT_SCHEMAS[Dialect.GA]),
+            "output_modalities": _GA_MODALITIES,
+            "audio": Object({"output": Object({"format": _GA_FORMAT, "voice": _VOICE})}),
+            "max_output_tokens": _MAX_TOKENS,
+            "parallel_tool_calls": Flag(),
+            "reasoning": Maybe(_REASONING),
+            "prompt": _PROMPT,
+        }
+    ),
+    Dialect.BETA: Object(
+        {
+            **_RESPONSE_COMMON,
+            **_BETA_TOOLS,
+            "input": ListOf(INPUT_SCHEMAS[Dialect.BETA]),
+            "modalities": _BETA_MODALITIES,
+            "voice": Choice(VOICES),
+            "output_audio_format": _BETA_FORMAT,
+            "temperature": _TEMPERATURE,
+            "max_response_output_tokens": _MAX_TOKENS,
+        }
+    ),
+}

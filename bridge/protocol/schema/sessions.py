@@ -1,0 +1,191 @@
+"""What a session *is*: the object that `session.created` shows, and what an accepted update makes of it.
+
+Whether an update is acceptable is the business of `schema.py`, with one exception that needs the session to judge: a
+transcription model that takes no turn detection (`conflict`).
+Defaults: recorded 2026-09 on `gpt-realtime-mini` and on a transcription socket; beta from the OpenAPI of 2025-04.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.schema.requests import NO_VAD_MODELS
+from bridge.protocol.schema.validators import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+JsonObject: TypeAlias = dict[str, Any]
+
+DEFAULT_VOICE = "alloy"
+DEFAULT_INSTRUCTIONS = "You are a voice assistant: answer in a few friendly, spoken sentences."
+PCM: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
+
+#: Silence of 200 ms was recorded, where the specification's text says 500.
+_VAD: Mapping[str, Any] = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 200,
+}
+_ANSWERING: Mapping[str, Any] = {"create_response": True, "interrupt_response": True}
+
+#: What a union member looks like when a client names nothing but its `type`.
+_UNION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "server_vad": {**_VAD, "idle_timeout_ms": None, **_ANSWERING},
+    "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_ANSWERING},
+    "audio/pcm": PCM,
+}
+#: Fields that an update replaces, although they are objects: unions, and values of the client's own making.
+_REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
+#: Turn detection fields that a session without answers lacks, and one that the beta dialect lacks.
+_NOT_IN_TRANSCRIPTION = frozenset({*_ANSWERING, "idle_timeout_ms"})
+_NOT_IN_BETA = frozenset({"idle_timeout_ms"})
+
+
+def defaults(dialect: Dialect, kind: Kind, model: str | None) -> JsonObject:
+    """Make the `session` of `session.created`, without `id` and `expires_at`, which belong to one connection.
+
+    `model` is the one of the URL; transcription sessions have none. KeyError for a dialect that lacks the kind.
+    """
+    return copy.deepcopy(_DEFAULTS[dialect, kind](model))
+
+
+def merge(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonObject:
+    """Make the session that `session.updated` shows: objects merge, lists and unions are replaced. Neither is changed.
+
+    A union member is completed with its defaults, as the service does: `{"type": "server_vad"}` comes back in full.
+    """
+    merged = _merged(session, update, _absent_in(session))
+    if not _takes_turn_detection(merged):
+        merged["audio"]["input"]["turn_detection"] = None
+    return merged
+
+
+def conflict(session: Mapping[str, Any], update: Mapping[str, Any]) -> Fault | None:
+    """Find what is wrong with a well-formed update of *this* session: turn detection for a model that has none.
+
+    Recorded 2026-05 and 2026-08: any turn detection is refused, at mint time too; leaving it out is fine.
+    """
+    asked = update.get("audio", {}).get("input", {}).get("turn_detection")
+    if asked is None or _takes_turn_detection(merge(session, update)):
+        return None
+    message = "Turn detection is not supported for this transcription model."
+    return Fault("invalid_value", message, "session.audio.input.turn_detection")
+
+
+def _takes_turn_detection(session: Mapping[str, Any]) -> bool:
+    if session.get("type") != "transcription":
+        return True
+    transcription = session.get("audio", {}).get("input", {}).get("transcription") or {}
+    return transcription.get("model") not in NO_VAD_MODELS
+
+
+def _absent_in(session: Mapping[str, Any]) -> frozenset[str]:
+    if session.get("object") == "realtime.transcription_session":
+        return _NOT_IN_TRANSCRIPTION
+    return frozenset() if "audio" in session else _NOT_IN_BETA
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any], absent: frozenset[str]) -> JsonObject:
+    merged = copy.deepcopy(dict(old))
+    for name, value in new.items():
+        merged[name] = _merged_field(name, merged.get(name), value, absent)
+    return merged
+
+
+def _merged_field(name: str, old: object, new: object, absent: frozenset[str]) -> object:
+    if not isinstance(new, dict):
+        return copy.deepcopy(new)
+    if name in _REPLACED:
+        known = _UNION_DEFAULTS.get(str(new.get("type")), {})
+        filled = {field: value for field, value in known.items() if field not in absent}
+        return copy.deepcopy({**filled, **new})
+    return _merged(old if isinstance(old, dict) else {}, new, absent)
+
+
+def _ga_conversation(model: str | None) -> JsonObject:
+    return {
+        "type": "realtime",
+        "object": "realtime.session",
+        "model": model,
+        "output_modalities": ["audio"],
+        "instructions": DEFAULT_INSTRUCTIONS,
+        "tools": [],
+        "tool_choice": "auto",
+        "max_output_tokens": "inf",
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "audio": {
+            "input": {
+                "format": PCM,
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": _UNION_DEFAULTS["server_vad"],
+            },
+            "output": {"format": PCM, "voice": DEFAULT_VOICE, "speed": 1.0},
+        },
+        "include": None,
+    }
+
+
+def _ga_transcription(_: str | None) -> JsonObject:
+    heard = {"format": PCM, "transcription": None, "noise_reduction": None, "turn_detection": _VAD}
+    return {
+        "type": "transcription",
+        "object": "realtime.transcription_session",
+        "audio": {"input": heard},
+        "include": None,
+    }
+
+
+def _beta_conversation(model: str | None) -> JsonObject:
+    return {
+        "object": "realtime.session",
+        "model": model,
+        "modalities": ["audio", "text"],
+        "instructions": DEFAULT_INSTRUCTIONS,
+        "voice": DEFAULT_VOICE,
+        "speed": 1.0,
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "input_audio_transcription": None,
+        "input_audio_noise_reduction": None,
+        "turn_detection": {**_VAD, **_ANSWERING},
+        "tools": [],
+        "tool_choice": "auto",
+        "temperature": 0.8,
+        "max_response_output_tokens": "inf",
+        "tracing": None,
+        "prompt": None,
+        "include": None,
+    }
+
+
+def _beta_transcription(_: str | None) -> JsonObject:
+    return {
+        "object": "realtime.transcription_session",
+        "modalities": ["audio", "text"],
+        "input_audio_format": "pcm16",
+        "input_audio_transcription": None,
+        "input_audio_noise_reduction": None,
+        "turn_detection": _VAD,
+        "include": None,
+    }
+
+
+def _translation(model: str | None) -> JsonObject:
+    audio = {"input": {"transcription": None, "noise_reduction": None}, "output": {"language": None}}
+    return {"type": "translation", "model": model, "audio": audio}
+
+
+_DEFAULTS: Mapping[tuple[Dialect, Kind], Callable[[str | None], JsonObject]] = {
+    (Dialect.GA, Kind.CONVERSATION): _ga_conversation,
+    (Dialect.GA, Kind.TRANSCRIPTION): _ga_transcription,
+    (Dialect.BETA, Kind.CONVERSATION): _beta_conversation,
+    (Dialect.BETA, Kind.TRANSCRIPTION): _beta_transcription,
+    (Dialect.TRANSLATION, Kind.TRANSLATION): _translation,
+}

@@ -1,0 +1,1 @@
+"""The client endpoint and the native endpoint: WebSocket messages to and from the core."""

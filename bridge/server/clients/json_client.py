@@ -1,0 +1,108 @@
+"""The client protocol's face: JSON messages and binary speech in, the bridge's words and native events out."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
+
+from bridge.core.commands import Forward, Tell
+from bridge.core.events import BadMessage, CreateSession
+from bridge.driver.client import Frame
+from bridge.server.clients.connection import Wire
+from bridge.server.clients.json_messages import client_event
+from bridge.server.clients.native_messages import Refused, audio_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.core.events import Event
+    from bridge.server.clients.frame_reader import Reader
+    from bridge.server.clients.native_messages import Locked
+    from bridge.transport.websocket import WebSocketLink
+
+PROTOCOL = 1
+
+_AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
+
+
+class _Delta(msgspec.Struct):
+    delta: str
+
+
+_delta = msgspec.json.Decoder(_Delta)
+
+
+def utc_now() -> datetime:
+    """Give the time of day."""
+    return datetime.now(UTC)
+
+
+def stamp(when: datetime) -> str:
+    """Write a time as every message carries it: ISO 8601, UTC, milliseconds."""
+    return f"{when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+class SherpaFace(Wire):
+    """One client of the client protocol; a `bridge.driver.client.Face`."""
+
+    def __init__(
+        self,
+        link: WebSocketLink,
+        reader: Reader,
+        *,
+        client_id: str,
+        locked: Locked = frozenset(),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__(link, reader, client_id)
+        self._locked, self._clock = locked, clock
+        self._audio_out = self._audio_out_asked = "base64"
+
+    def greeting(self) -> list[Frame]:
+        """Give what goes out before anything else."""
+        return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL})]
+
+    def read(self, frame: str | bytes) -> Event:
+        """Understand one frame: binary is speech, text a message."""
+        if isinstance(frame, bytes):
+            try:
+                return audio_event(frame)
+            except Refused as refused:
+                return BadMessage("INVALID_MESSAGE", str(refused))
+        event = client_event(frame, self._locked)
+        if isinstance(event, CreateSession):
+            self._audio_out_asked = event.wish.get("audioOut", "base64")
+        return event
+
+    def render(self, command: Tell | Forward) -> list[Frame]:
+        """Add the time to the bridge's words; pass native events as they are, speech as bytes where asked for."""
+        match command:
+            case Forward(kind, frame):
+                if self._audio_out == "binary" and kind in _AUDIO_DELTAS:
+                    return _as_speech(frame)
+                return [Frame(frame)]
+            case Tell(message):
+                if message["type"] == "session_initializing" and message.get("attempt") == 1:
+                    self._audio_out = self._audio_out_asked  # a create_session that was refused changes nothing
+                return [self._message(message)]
+            case _:
+                assert_never(command)
+
+    def _message(self, message: Any) -> Frame:
+        return Frame(msgspec.json.encode({**message, "timestamp": stamp(self._clock())}))
+
+    async def send(self, frame: Frame) -> None:
+        """Send one frame. Raises FaceClosed."""
+        await (self.send_binary(frame.data) if frame.binary else self.send_text(frame.data))
+
+
+def _as_speech(frame: bytes) -> list[Frame]:
+    """Turn an audio delta into its samples; one that cannot be read is passed as it is."""
+    try:
+        pcm = b64decode(_delta.decode(frame).delta)
+    except (msgspec.DecodeError, ValueError):
+        return [Frame(frame)]
+    return [Frame(pcm, binary=True)] if pcm else []

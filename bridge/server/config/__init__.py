@@ -1,0 +1,1 @@
+"""The options and settings of `sherpa-bridge serve`."""

@@ -1,0 +1,113 @@
+"""Every setting of the bridge as one row: what it may be, and what it is when nobody says anything.
+
+A new one is a row here, a row in `bridge.config.toml_file`, and its use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from bridge.config.toml_file import ConfigError, did_you_mean
+from bridge.telemetry.log import LEVELS, LogFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Form(Enum):
+    """What kind of value it is."""
+
+    TEXT = "a text"
+    FLAG = "true or false"
+    WHOLE = "a whole number"
+    NUMBER = "a number"
+    TEXTS = "a list of texts"
+
+
+_FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One row. `least` and `most` bound numbers, `choices` texts."""
+
+    form: Form = Form.TEXT
+    default: object = None
+    least: float = 0
+    most: float = 1e9
+    choices: tuple[str, ...] = ()
+
+    def from_text(self, text: str, source: str) -> object:
+        """Read a value out of a variable; lists have commas. Raises ConfigError."""
+        match self.form:
+            case Form.TEXT:
+                return text
+            case Form.TEXTS:
+                return [part.strip() for part in text.split(",") if part.strip()]
+            case Form.FLAG if text.lower() in _FLAGS:
+                return _FLAGS[text.lower()]
+            case Form.WHOLE | Form.NUMBER:
+                try:
+                    return float(text)
+                except ValueError:
+                    pass
+        raise ConfigError(f"{source}: must be {self.form.value}, and is {text[:40]!r}")
+
+    def check(self, value: object, source: str) -> object:
+        """Check a value that is of the right type already. Raises ConfigError."""
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, source)
+        if isinstance(value, list | tuple):
+            return tuple(value)
+        text = str(value)
+        if not text.strip():
+            raise ConfigError(f"{source}: is empty")
+        if self.choices and text not in self.choices:
+            raise ConfigError(f"{source}: there is no {text!r}{did_you_mean(text, self.choices)}")
+        return text
+
+    def _number(self, value: float, source: str) -> float:
+        if not self.least <= value <= self.most:
+            raise ConfigError(f"{source}: must be from {self.least:.0f} to {self.most:.0f}, and is {value:.12g}")
+        if self.form is Form.WHOLE and value != int(value):
+            raise ConfigError(f"{source}: must be a whole number, and is {value:g}")
+        return int(value) if self.form is Form.WHOLE else value
+
+
+def _whole(default: int, least: int, most: int) -> Option:
+    return Option(form=Form.WHOLE, default=default, least=least, most=most)
+
+
+_FLAG_OFF = Option(form=Form.FLAG, default=False)
+_TEXTS = Option(form=Form.TEXTS, default=())
+
+OPTIONS: Mapping[str, Option] = {
+    "host": Option(default="127.0.0.1"),
+    "port": _whole(8765, 0, 65535),
+    "allow_origin": _TEXTS,
+    "allow_anonymous": _FLAG_OFF,
+    "client_token_env": Option(),
+    "max_sessions": _whole(1000, 1, 1_000_000),
+    "sessions_per_ip": _whole(100, 0, 1_000_000),
+    "trusted_proxies": _TEXTS,
+    "workers": _whole(1, 1, 64),
+    "tls_cert": Option(),
+    "tls_key": Option(),
+    "mint": _FLAG_OFF,
+    "prewarm": _whole(0, 0, 100),
+    "rollover": Option(form=Form.FLAG, default=True),
+    "voice": Option(),
+    "instructions": Option(),
+    "turn_detection": Option(choices=("server_vad", "semantic_vad", "none")),
+    "locked": _TEXTS,
+    "max_message_bytes": _whole(4 * 2**20, 64 * 1024, 24 * 2**20),
+    "bytes_per_second": Option(form=Form.NUMBER, default=1_000_000.0, least=64_000),
+    "frames_per_second": Option(form=Form.NUMBER, default=500.0, least=50),
+    "drain_seconds": Option(form=Form.NUMBER, default=10.0, most=3600),
+    "log_format": Option(choices=tuple(LogFormat)),
+    "log_level": Option(default="info", choices=LEVELS),
+}

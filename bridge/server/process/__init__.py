@@ -1,0 +1,1 @@
+"""Worker processes, their supervisor, and metrics over all of them."""

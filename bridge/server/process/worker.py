@@ -1,0 +1,122 @@
+"""One process of a bridge: listens, serves, and goes down when it is told to: first gently, then at once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from bridge.server.assembly import connector_of, make_bridge, pool_of, secrets_of, upstream_of
+from bridge.server.config.tls import tls_context
+from bridge.telemetry.log import Log, LogFormat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from bridge.server.app import Bridge
+    from bridge.server.assembly import Shared
+    from bridge.server.config.settings import BridgeSettings
+    from bridge.server.process.worker_metrics import Sheets
+    from bridge.upstream.service import Upstream
+
+    OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
+
+#: Connections that may wait to be accepted: a storm of reconnections must not be cut by the listener itself.
+_BACKLOG: Final = 4096
+#: For the goodbyes behind the drain time.
+_GOODBYE_SECONDS: Final = 3.0
+#: Between two looks at the house: figures for the other workers, and whether there still is a parent.
+_HOUSEKEEPING_SECONDS: Final = 1.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket. Raises OSError when the address is taken or not ours."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def raise_file_limit() -> None:
+    """Take all the files that the system lets us have: every client costs two."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError):
+        return
+
+
+def open_configured(settings: BridgeSettings) -> OpenUpstream:
+    """Give the configured upstream in the form that a worker wants."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Upstream, None]:
+        yield upstream_of(settings.upstream)
+
+    return opened
+
+
+async def serve_worker(
+    settings: BridgeSettings,
+    listening: socket.socket,
+    open_upstream: OpenUpstream,
+    *,
+    log: Log,
+    shared: Shared | None = None,
+    sheets: Sheets | None = None,
+    parent: int | None = None,
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
+    ready: Callable[[], None] = lambda: None,
+) -> signal.Signals:
+    """Serve until a signal, and give it; a second one ends it at once. `ready` is called when clients may come.
+
+    `sheets` are where other workers find our figures; without `parent`, who would replace us, we go down too.
+    """
+    async with open_upstream() as upstream, trio.open_nursery() as nursery:
+        connector = connector_of(settings, upstream)
+        pool = pool_of(settings, connector, log)
+        if pool is not None:
+            pool.start(nursery)
+        bridge = make_bridge(settings, pool or connector, log, shared)
+        with trio.open_signal_receiver(*signals) as received:
+            nursery.start_soon(trio.serve_listeners, bridge.serve_stream, [_listener(settings, listening)])
+            if sheets is not None:
+                nursery.start_soon(_keep_house, bridge, sheets, parent or os.getppid())
+            ready()
+            first = signal.Signals(await anext(received))
+            bridge.drain()
+            nursery.start_soon(_until_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
+            await anext(received)
+            nursery.cancel_scope.cancel()
+    return first
+
+
+def _listener(settings: BridgeSettings, listening: socket.socket) -> trio.abc.Listener[trio.abc.Stream]:
+    plain = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    if settings.tls_cert is None or settings.tls_key is None:
+        return plain
+    return trio.SSLListener(plain, tls_context(settings.tls_cert, settings.tls_key), https_compatible=True)
+
+
+async def _until_empty(bridge: Bridge, drain_seconds: float, scope: trio.CancelScope) -> None:
+    with trio.move_on_after(drain_seconds + _GOODBYE_SECONDS):
+        await bridge.wait_empty()
+    scope.cancel()
+
+
+async def _keep_house(bridge: Bridge, sheets: Sheets, parent: int) -> None:
+    """Write the figures down for the other workers, for as long as somebody watches over us all."""
+    while os.getppid() == parent:
+        sheets.write(bridge.look())
+        await trio.sleep(_HOUSEKEEPING_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def open_log(settings: BridgeSettings, *, terminal: bool) -> Log:
+    """Give the log that the settings ask for."""
+    log_format = settings.log_format or (LogFormat.CONSOLE if terminal else LogFormat.JSON)
+    return Log(log_format=log_format, level=settings.log_level, secrets=secrets_of(settings))

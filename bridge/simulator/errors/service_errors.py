@@ -1,0 +1,86 @@
+"""The refusals and failures that the service was seen to give, word by word where they were recorded.
+
+Which status, close code and finding each leads to is known by `bridge.protocol.refusals.lookup`; this is what the
+wire shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.simulator.session.behaviour import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_INVALID = "invalid_request_error"
+_QUOTA = "insufficient_quota"
+_BILLING = "You exceeded your current quota, please check your plan and billing details."
+
+
+def _ending(
+    code: str | None, message: str, close: int | None, kind: str = _INVALID, param: str | None = None
+) -> Ending:
+    return Ending(type=kind, code=code, message=message, close_code=close, param=param)
+
+
+#: By code; `no_credential` is the one that has none on the wire.
+ENDINGS: Mapping[str, Ending] = {
+    "invalid_api_key": _ending(
+        "invalid_api_key",
+        "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+        3000,
+    ),
+    "no_credential": _ending(None, "Missing bearer or basic authentication in header", 3000),
+    "beta_api_shape_disabled": _ending(
+        "beta_api_shape_disabled",
+        "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
+        4000,
+    ),
+    "missing_model": _ending(
+        "missing_model", "You must provide a model parameter. Example: ?model=gpt-realtime-1.5", 4000
+    ),
+    "invalid_model": _ending("invalid_model", "The model is not a realtime model.", 4000, param="model"),
+    "invalid_intent": _ending("invalid_intent", "The intent parameter is invalid.", 4000, param="intent"),
+    "model_not_found": _ending(
+        "model_not_found", "The model does not exist or you do not have access to it.", 4004, param="model"
+    ),
+    "insufficient_quota": _ending("insufficient_quota", _BILLING, 1013, _QUOTA),
+    "credit_balance_exhausted": _ending("credit_balance_exhausted", "Your credit balance is exhausted.", 1013, _QUOTA),
+    "project_spend_limit_exceeded": _ending(
+        "project_spend_limit_exceeded", "This project has reached its spend limit.", 1013, _QUOTA
+    ),
+    "organization_spend_limit_exceeded": _ending(
+        "organization_spend_limit_exceeded", "Your organization has reached its spend limit.", 1013, _QUOTA
+    ),
+    "organization_usage_limit_exceeded": _ending(
+        "organization_usage_limit_exceeded", "Your organization has reached its usage limit.", 1013, _QUOTA
+    ),
+    "session_expired": _ending("session_expired", "Your session hit the maximum duration of 60 minutes.", 1001),
+    "rate_limit_exceeded": _ending(
+        "rate_limit_exceeded",
+        "Rate limit reached for gpt-realtime on requests per day (RPD): Limit 1000, Used 1000, Requested 1.",
+        1013,
+        "requests",
+    ),
+    "server_error": _ending(None, "The server had an error while processing your request.", 1011, "server_error"),
+}
+
+#: The status that the same refusal has over REST, and in an Azure handshake.
+REST_STATUS: Mapping[str, int] = {
+    "invalid_api_key": 401,
+    "no_credential": 401,
+    "beta_api_shape_disabled": 400,
+    "missing_model": 400,
+    "invalid_model": 400,
+    "invalid_intent": 400,
+    "model_not_found": 404,
+    "insufficient_quota": 429,
+    "credit_balance_exhausted": 429,
+    "project_spend_limit_exceeded": 429,
+    "organization_spend_limit_exceeded": 429,
+    "organization_usage_limit_exceeded": 429,
+    "session_expired": 401,
+    "rate_limit_exceeded": 429,
+    "server_error": 500,
+}

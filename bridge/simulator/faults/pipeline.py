@@ -1,0 +1,170 @@
+"""What goes over the wire and when, faults included: sans-I/O, times in and acts out.
+
+A connection owns one `Wire`. The script's events go in, pass the faults in order, and come out as acts, each with the
+time it is due. `connection.py` carries them out; nothing here sleeps or sends.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.simulator.session.state import Close, Out, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bridge.simulator.faults.base import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Send a text frame."""
+
+    type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Write these bytes to the stream as they are: a frame that no codec would make."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFrame:
+    """Close with a close frame."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End the stream without a close frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the TCP connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Stop reading and writing, keep the socket: half-open."""
+
+
+Act = Text | Raw | CloseFrame | Drop | Reset | Freeze
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An act and when it is due."""
+
+    at: float
+    act: Act
+
+
+@dataclass(slots=True)
+class Life:
+    """What one fault remembers of one connection."""
+
+    random: random.Random
+    seen: Counter[str] = field(default_factory=Counter)
+    until: float = 0.0
+    """When the last act of this fault is due; later ones keep behind it."""
+
+
+#: Moments of a session that a fault can be tied to: which side's events, which types.
+SERVER_MOMENTS = {
+    "created": frozenset({"session.created", "transcription_session.created"}),
+    "ready": frozenset({"session.updated", "transcription_session.updated"}),
+    "speech": frozenset({"input_audio_buffer.speech_started"}),
+    "committed": frozenset({"input_audio_buffer.committed"}),
+    "response": frozenset({"response.created"}),
+    "text": frozenset({"response.output_text.delta", "response.text.delta"}),
+    "audio": frozenset({"response.output_audio.delta", "response.audio.delta", "session.output_audio.delta"}),
+    "done": frozenset({"response.done"}),
+}
+CLIENT_MOMENTS = {
+    "update": frozenset({"session.update", "transcription_session.update"}),
+    "append": frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"}),
+    "commit": frozenset({"input_audio_buffer.commit"}),
+    "create": frozenset({"response.create"}),
+}
+#: Right behind the 101, before anything is sent.
+CONNECT = "connect"
+MOMENTS = (CONNECT, *SERVER_MOMENTS, *CLIENT_MOMENTS)
+
+
+class Wire:
+    """One connection's outgoing side."""
+
+    def __init__(self, faults: Sequence[Fault], seed: int) -> None:
+        self._seed = seed
+        self._faults: list[tuple[Fault, Life]] = []
+        self._due: deque[Timed] = deque()
+        self.add(faults)
+
+    def begin(self, now: float) -> None:
+        """The 101 has gone out."""
+        for index, (fault, life) in enumerate(self._faults):
+            self._pass(fault.moment(CONNECT, now, life), index + 1)
+
+    def outgoing(self, outs: Iterable[Out], now: float) -> None:
+        """Take what the script sends."""
+        if self._faults:
+            self._pass((Timed(now, _act(out)) for out in outs), 0)
+        else:
+            self._due.extend(Timed(now, _act(out)) for out in outs)
+
+    def incoming(self, event_type: str | None, now: float) -> None:
+        """Take note of a client event; faults tied to it act behind what the script answers."""
+        for index, (fault, life) in enumerate(self._faults):
+            for name, types in CLIENT_MOMENTS.items():
+                if event_type in types:
+                    self._pass(fault.moment(name, now, life), index + 1)
+
+    def _pass(self, acts: Iterable[Timed], first: int) -> None:
+        """Lead acts through the faults from `first` on."""
+        for fault, life in self._faults[first:]:
+            acts = _through(fault, life, acts)
+        self._due.extend(acts)
+
+    def add(self, faults: Sequence[Fault]) -> None:
+        """Put more faults behind those that are there."""
+        first = len(self._faults)
+        fresh = enumerate(faults, first)
+        self._faults += [(fault, Life(random.Random(f"{self._seed}:{index}"))) for index, fault in fresh]
+
+    def put(self, timed: Timed) -> None:
+        """Do this before everything that waits."""
+        self._due.appendleft(timed)
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next act is due."""
+        return self._due[0].at if self._due else None
+
+    def due(self, now: float) -> Iterator[Act]:
+        """Take the acts that are due, in order."""
+        while self._due and self._due[0].at <= now:
+            yield self._due.popleft().act
+
+
+def _through(fault: Fault, life: Life, acts: Iterable[Timed]) -> Iterator[Timed]:
+    for timed in acts:
+        yield from fault.outgoing(timed, life)
+
+
+def _act(out: Out) -> Act:
+    match out:
+        case Send(event_type, event):
+            return Text(event_type, msgspec.json.encode(event))
+        case Close(code, reason):
+            return CloseFrame(code, reason)

@@ -1,0 +1,1 @@
+"""The simulated service on sockets: admission, REST, the journal and the control API."""

@@ -1,0 +1,1 @@
+"""Opening the upstream WebSocket: name, TCP, proxy, TLS, upgrade."""

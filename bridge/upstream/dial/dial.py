@@ -1,0 +1,217 @@
+"""Dial a WebSocket step by step: name, TCP (or a proxy's tunnel), TLS, upgrade; each timed, and named when it fails.
+
+No step has a time-out of its own: wrap the call in `trio.fail_after`. Cancelling closes the socket at once. No redirect
+is followed. What the server says after the 101 is not looked at here.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from bridge.transport.sockets import peer_name
+from bridge.upstream.dial.endpoint import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
+from bridge.upstream.dial.errors import DialFailed, Phase, Reason, explain, is_wrong_host
+from bridge.upstream.dial.handshake import Upgraded, open_tunnel, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+__all__ = [
+    "DialFailed",
+    "Endpoint",
+    "Opened",
+    "Phase",
+    "Proxy",
+    "Reason",
+    "TlsFacts",
+    "Upgraded",
+    "default_tls",
+    "dial",
+    "open_stream",
+    "parse_proxy",
+    "parse_url",
+    "proxy_for",
+    "resolve",
+    "upgrade",
+]
+
+#: How long the second look at a wrong host's certificate may take; it only adds the names to the message.
+_SECOND_LOOK_SECONDS: Final = 2.0
+#: So many of a certificate's names are told.
+_NAMES_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What the TLS handshake settled."""
+
+    version: str
+    """`TLSv1.3`"""
+    expires: datetime | None
+    """When the server's certificate ends, in UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A stream that is ready for the upgrade. `seconds` has an entry for each phase that was gone through."""
+
+    stream: trio.abc.Stream
+    address: str
+    """Who answered: the server's address and port, or the proxy's."""
+    tls: TlsFacts | None
+    seconds: Mapping[Phase, float]
+
+
+def default_tls() -> ssl.SSLContext:
+    """Make a context that verifies chain and host name, speaks TLS 1.2 or newer, and offers HTTP/1.1 only."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def resolve(host: str, port: int) -> tuple[str, ...]:
+    """Look the name up; every address once, in the system's order. Raises DialFailed (NAME_UNKNOWN)."""
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason, detail = explain(error) if isinstance(error, OSError) else (Reason.NAME_UNKNOWN, "not a host name")
+        raise DialFailed(Phase.NAME, reason, f"{host}: {detail}") from error
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def open_stream(
+    endpoint: Endpoint, *, proxy: Proxy | None = None, ssl_context: ssl.SSLContext | None = None
+) -> Opened:
+    """Connect, through the proxy if there is one, and speak TLS where the scheme says so.
+
+    Raises DialFailed. With a proxy, its own name lookup and connection count as Phase.PROXY, and there is no NAME or
+    TCP. A certificate for another host costs a second connection, which reads the names it is for.
+    """
+    seconds: dict[Phase, float] = {}
+    stream, address = await _connect(endpoint, proxy, seconds)
+    if not endpoint.secure:
+        return Opened(stream=stream, address=address, tls=None, seconds=MappingProxyType(seconds))
+    context = ssl_context if ssl_context is not None else default_tls()
+    try:
+        with _timed(seconds, Phase.TLS):
+            secured = await _handshake(stream, endpoint, context)
+    except DialFailed as failed:
+        if not is_wrong_host(failed):
+            raise
+        names = await _names_told(endpoint, proxy, context)
+        raise DialFailed(Phase.TLS, Reason.CERTIFICATE, failed.detail + names) from failed
+    return Opened(stream=secured, address=address, tls=_facts(secured), seconds=MappingProxyType(seconds))
+
+
+async def _connect(endpoint: Endpoint, proxy: Proxy | None, seconds: dict[Phase, float]) -> tuple[trio.abc.Stream, str]:
+    if proxy is None:
+        with _timed(seconds, Phase.NAME):
+            addresses = await resolve(endpoint.host, endpoint.port)
+        with _timed(seconds, Phase.TCP):
+            stream = await _tcp(endpoint.host, endpoint.port, addresses)
+        return stream, peer_name(stream)
+    with _timed(seconds, Phase.PROXY):
+        try:
+            stream = await _tcp(proxy.host, proxy.port, await resolve(proxy.host, proxy.port))
+        except DialFailed as failed:
+            detail = f"the proxy {proxy.address}: {explain(failed)[1]}"
+            raise DialFailed(Phase.PROXY, Reason.PROXY_UNREACHABLE, detail) from failed
+        async with _closed_on_failure(stream):
+            await open_tunnel(stream, endpoint, proxy)
+    return stream, proxy.address
+
+
+async def _tcp(host: str, port: int, addresses: Sequence[str]) -> trio.SocketStream:
+    """Connect to the only address, or race several (RFC 8305, by trio)."""
+    try:
+        return await trio.open_tcp_stream(addresses[0] if len(addresses) == 1 else host, port)
+    except OSError as error:
+        reason, detail = explain(error)
+        raise DialFailed(Phase.TCP, reason, f"{host}:{port}: {detail}") from error
+
+
+async def _handshake(
+    stream: trio.abc.Stream, endpoint: Endpoint, context: ssl.SSLContext
+) -> trio.SSLStream[trio.abc.Stream]:
+    """Speak TLS or close the stream. Raises DialFailed."""
+    secured = trio.SSLStream(stream, context, server_hostname=endpoint.host, https_compatible=True)
+    async with _closed_on_failure(stream):
+        try:
+            await secured.do_handshake()
+        except trio.BrokenResourceError as error:
+            reason, detail = explain(error)
+            raise DialFailed(Phase.TLS, reason, f"{endpoint.address}: {detail}") from error
+    return secured
+
+
+def _facts(stream: trio.SSLStream[trio.abc.Stream]) -> TlsFacts:
+    certificate = stream.getpeercert() or {}
+    ends = certificate.get("notAfter")
+    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if isinstance(ends, str) else None
+    return TlsFacts(version=stream.version() or "TLS", expires=expires)
+
+
+async def _names_told(endpoint: Endpoint, proxy: Proxy | None, context: ssl.SSLContext) -> str:
+    """Connect once more to read which names the certificate is for: nothing is sent, and the chain still counts."""
+    second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    second.check_hostname = False
+    second.load_default_certs()
+    for authority in context.get_ca_certs(binary_form=True):
+        second.load_verify_locations(cadata=authority)
+    names: list[str] = []
+    with trio.move_on_after(_SECOND_LOOK_SECONDS):
+        try:
+            stream, _ = await _connect(endpoint, proxy, {})
+            secured = await _handshake(stream, endpoint, second)
+        except DialFailed:
+            return ""
+        names = [str(name) for _, name in (secured.getpeercert() or {}).get("subjectAltName", ())]
+        await trio.aclose_forcefully(secured)
+    return f", namely {', '.join(names[:_NAMES_TOLD])}" if names else ""
+
+
+@contextmanager
+def _timed(seconds: dict[Phase, float], phase: Phase) -> Iterator[None]:
+    began = trio.current_time()
+    yield
+    seconds[phase] = trio.current_time() - began
+
+
+@asynccontextmanager
+async def _closed_on_failure(stream: trio.abc.Stream) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+
+
+async def dial(
+    url: str,
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    subprotocols: Sequence[str] = (),
+    proxy: Proxy | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+) -> Upgraded:
+    """Go all the way from a URL to an open WebSocket; `seconds` then has every phase.
+
+    Raises ValueError for the URL, DialFailed for the way, HandshakeRefused for the server's answer.
+    """
+    endpoint = parse_url(url)
+    opened = await open_stream(endpoint, proxy=proxy, ssl_context=ssl_context)
+    upgraded = await upgrade(opened.stream, endpoint, headers=headers, subprotocols=subprotocols)
+    return Upgraded(
+        link=upgraded.link,
+        headers=upgraded.headers,
+        subprotocol=upgraded.subprotocol,
+        seconds=MappingProxyType({**opened.seconds, **upgraded.seconds}),
+    )

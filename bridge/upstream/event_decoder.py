@@ -1,0 +1,196 @@
+"""Native server frames of one upstream session, turned into the core's events. No I/O, no clock of its own.
+
+The hot path is audio on its way to the client: it costs a look at the type and at the end, and is passed on unread.
+What is cut, or no JSON for another reason, is no event: it is never passed on.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
+from bridge.core.responses import LOOKED_INTO
+from bridge.core.to_client import UNREADABLE
+from bridge.protocol.dialects.detection import Dialect, detect_dialect
+from bridge.protocol.events.peek import peek
+from bridge.protocol.refusals.lookup import refusal_for_error
+from bridge.upstream.failures import (
+    UpstreamOver,
+    as_upstream_error,
+    of_close,
+    of_error,
+    reason_of,
+    redacted_object,
+    unusable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bridge.core.events import Failure
+    from bridge.transport.link import LinkClosed
+
+#: What a link gives the core.
+Happened = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
+
+_CREATED = frozenset({"session.created", "transcription_session.created"})
+_UPDATED = frozenset({"session.updated", "transcription_session.updated"})
+_READ = LOOKED_INTO | _CREATED | _UPDATED | {"error"}
+
+#: Errors of a running session that the client need not see, and why.
+HARMLESS: Mapping[str, str] = {
+    "response_cancel_not_active": "the answer was over before the cancel arrived: nothing is left to stop",
+    "conversation_already_has_active_response": "the request waits and goes up when the running response is done",
+    "session_expired": "the close behind it tells the same, and what the bridge does about it",
+}
+
+#: Flat objects, most of them base64, which has no brace in it: such a frame is whole when it ends with one.
+_AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class Reading:
+    """The reading side of one upstream session."""
+
+    __slots__ = ("_created", "_detail", "_hide", "_said", "_unix_now", "asked", "configured", "dialect", "generation")
+
+    def __init__(
+        self,
+        generation: int,
+        dialect: Dialect,
+        *,
+        hide: Callable[[str], str],
+        unix_now: Callable[[], float],
+        session_id: str | None = None,
+    ) -> None:
+        """`hide` takes secrets out of a text; `session_id` is the minted one's, until the upstream tells its own."""
+        self.generation = generation
+        self.dialect = dialect
+        """What was asked for, then what the first frame showed."""
+        self.asked = False
+        """Whether the configuration was sent: the next update is its confirmation."""
+        self.configured = False
+        self._created = False
+        self._hide, self._unix_now = hide, unix_now
+        self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
+        self._said: Failure | None = None
+
+    def read(self, frame: str | bytes, now: float) -> Happened:
+        """Turn one frame into what happened; `now` is the core's time.
+
+        Raises UpstreamOver for an error before the configuration is confirmed, and for a first frame that is no event.
+        """
+        event_type = peek(frame) if isinstance(frame, str) else None
+        if event_type is None:
+            return self._unreadable()
+        data = frame.encode() if isinstance(frame, str) else frame
+        if event_type not in _READ:
+            whole = _ends(data) if event_type in _AUDIO else _is_json(data)
+            return UpstreamEvent(self.generation, event_type, data) if whole else self._unreadable()
+        try:
+            body = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._unreadable()
+        if event_type == "error":
+            return self._error(body)
+        if event_type in _CREATED and not self._created:
+            return self._session_created(event_type, data, body, now)
+        if event_type in _UPDATED and self.asked and not self.configured:
+            self.configured = True
+            return SessionConfigured(self.generation, data, body, event_type)
+        return UpstreamEvent(self.generation, event_type, data, body)
+
+    def over(self, end: LinkClosed) -> UpstreamOver:
+        """Say why the socket is over. A fatal error that was read just before tells more than the close."""
+        if self._said is not None:
+            return UpstreamOver(self._said, reason_of(self._said))
+        failure = of_close(end, self._hide, **self._detail)
+        return UpstreamOver(failure, reason_of(failure))
+
+    def _unreadable(self) -> UpstreamError:
+        failure = unusable("The upstream sent a frame that is no event.", **self._detail)
+        if not self._created:
+            raise UpstreamOver(failure, reason_of(failure))
+        shown = {"type": "bridge_error", "code": UNREADABLE, "message": failure.message}
+        return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=False)
+
+    def _error(self, body: Mapping[str, Any]) -> UpstreamError:
+        error = _object(body, "error")
+        failure = of_error(error, self._hide, **self._detail)
+        code = error.get("code")
+        harmless = isinstance(code, str) and code in HARMLESS
+        fatal = refusal_for_error(error).fatal
+        if not self.configured and (fatal or not harmless):
+            raise UpstreamOver(failure, reason_of(failure))
+        if fatal:
+            self._said = failure
+        shown = redacted_object(error, self._hide)
+        return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
+
+    def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:
+        self._created = True
+        session = _object(body, "session")
+        detected = detect_dialect(body).dialect
+        self.dialect = detected if detected in (Dialect.GA, Dialect.BETA) else self.dialect
+        session_id = _text(session, "id")
+        if session_id:
+            self._detail["sessionId"] = session_id
+        expires_at = session.get("expires_at")
+        left = _seconds_left(expires_at, self._unix_now())
+        return SessionCreated(
+            generation=self.generation,
+            type=event_type,
+            frame=data,
+            session_id=session_id,
+            model=_text(session, "model"),
+            dialect=str(self.dialect),
+            expires_at=None if left is None else now + left,
+            expires_at_text="" if left is None else _iso(float(expires_at or 0)),
+        )
+
+
+def _ends(data: bytes) -> bool:
+    """Whether an object comes to its end here."""
+    return data[-1:] == b"}" or data.rstrip(b" \t\r\n")[-1:] == b"}"
+
+
+def _is_json(data: bytes) -> bool:
+    """Whether it is JSON from the first byte to the last. Nothing of it is kept."""
+    try:
+        _skip(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
+
+
+def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    found = body.get(name)
+    return found if isinstance(found, str) else ""
+
+
+#: No session lives for a year: a figure beyond that is no time.
+_YEAR_SECONDS = 365 * 86_400
+_YEAR_5138 = 1e11
+
+
+def _seconds_left(expires_at: object, unix_now: float) -> float | None:
+    """How long a session has; None when the upstream does not say (0 in answers of minting) or talks nonsense."""
+    if not isinstance(expires_at, int | float) or not 0 < expires_at < _YEAR_5138:
+        return None
+    left = expires_at - unix_now
+    return left if abs(left) < _YEAR_SECONDS else None
+
+
+def _iso(unix_seconds: float) -> str:
+    when = datetime.fromtimestamp(unix_seconds, UTC)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""One caller: what it says, hears and waits for."""

@@ -1,0 +1,134 @@
+"""The control API of the simulator that stands behind a target: what a load test asks of it. Plain HTTP, no Locust."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from loadtests.control.http_get import FetchError, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECONDS = 15.0
+#: An account of 65,536 callers has some eight MB.
+_LARGEST = 64_000_000
+_CODE = 1012  # service restart: what the service itself says when it lets sessions go
+
+
+class ControlError(Exception):
+    """The simulator could not be asked; one plain line says why."""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What arrived of one caller's speech, in ms."""
+
+    received_ms: int
+    lost_ms: int
+    """Holes before the last of it that arrived."""
+    repeated_ms: int
+    reordered_ms: int
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    now: float
+    live: int
+    dials: list[tuple[float, int]]
+    turned_away_ms: float
+    mixed_ms: float
+    tracer: dict[str, dict[str, Heard]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What the simulator saw of a run."""
+
+    live: int
+    """Sockets that are open now."""
+    dials: tuple[tuple[float, int], ...]
+    """How many sockets were asked for, by the tenth of a second; times are this machine's unix seconds."""
+    heard: Mapping[int, Heard]
+    """By caller."""
+    turned_away_ms: float = 0.0
+    """Speech of more callers than it keeps accounts of."""
+    mixed_ms: float = 0.0
+    """Speech that came in another caller's session."""
+
+
+class Control:
+    """One simulator. Every method raises ControlError."""
+
+    def __init__(self, url: str) -> None:
+        """`url` ends in `/_sim`, or in the address of the simulator itself."""
+        base = url.rstrip("/")
+        self.url = base if base.endswith("/_sim") else f"{base}/_sim"
+
+    def forget(self) -> None:
+        """Begin anew: nothing arrived, and the service is well."""
+        self._ask("/reset", {})
+
+    def set_faults(self, faults: tuple[str, ...]) -> None:
+        """Let sessions that begin from now on have these faults."""
+        self._ask("/scenario", {"faults": faults})
+
+    def restore(self) -> None:
+        """Let the service behave again as it did when the simulator was started."""
+        self._ask("/scenario", {"scenario": ""})
+
+    def cut(self, how: str) -> int:
+        """End every session now; says how many that were."""
+        try:
+            return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
+        except (KeyError, TypeError, ValueError):
+            raise ControlError(f"the simulator at {self.url} does not say what it cut") from None
+
+    def look(self) -> Upstream:
+        """Sum up what arrived since `forget`."""
+        asked = time.time()
+        try:
+            answer = msgspec.convert(self._ask("/account"), _Answer)
+            heard = _by_caller(answer)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise ControlError(f"the simulator at {self.url} says something unknown: {error}") from None
+        ahead = answer.now - asked
+        dials = tuple((at - ahead, count) for at, count in answer.dials)
+        return Upstream(
+            live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms, mixed_ms=answer.mixed_ms
+        )
+
+    def _ask(self, path: str, body: object = None) -> Any:
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            return msgspec.json.decode(fetch(f"{self.url}{path}", data, seconds=_SECONDS, most=_LARGEST))
+        except FetchError as error:
+            if error.status:
+                raise ControlError(
+                    f"the simulator at {self.url} answers {error.status} to {path}: {error.why}"
+                ) from None
+            raise ControlError(f"no simulator's control API at {self.url}: {error.why}") from None
+        except (ValueError, RecursionError) as error:
+            raise ControlError(f"no simulator's control API at {self.url}: {error}") from None
+
+
+def _by_caller(answer: _Answer) -> dict[int, Heard]:
+    heard: dict[int, Heard] = {}
+    for callers in answer.tracer.values():
+        for caller, found in callers.items():
+            known = heard.get(int(caller))
+            heard[int(caller)] = found if known is None else _both(known, found)
+    return heard
+
+
+def _both(one: Heard, other: Heard) -> Heard:
+    """Put together what arrived of one caller under two keys; what was sent through both counts as sent twice."""
+    end = max(one.received_ms + one.lost_ms, other.received_ms + other.lost_ms)
+    received = one.received_ms + other.received_ms
+    return Heard(
+        received_ms=min(end, received),
+        lost_ms=max(0, end - received),
+        repeated_ms=one.repeated_ms + other.repeated_ms + max(0, received - end),
+        reordered_ms=one.reordered_ms + other.reordered_ms,
+    )

@@ -1,0 +1,1 @@
+"""Locust's users, options and event hooks."""

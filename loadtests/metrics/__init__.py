@@ -1,0 +1,1 @@
+"""What is measured: names, histograms, budgets."""

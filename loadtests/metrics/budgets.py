@@ -1,0 +1,184 @@
+"""Budgets: what a run must keep, written as people say it, and judged on what was measured.
+
+    p99(first_audio) < 800ms      lost_ms == 0      rate(errors) < 0.5      p95(ready@storm) <= 2s
+
+A budget on something that never happened is broken, not kept: nothing was proved. It knows neither Locust nor sockets.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from loadtests.metrics.measures import LEAST_US, MEASURES, Kind
+from reports.render.numbers import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loadtests.metrics.histograms import Figures
+
+_BUDGET = re.compile(
+    r"\s*(?:(?P<how>[a-z][\w.]*)\s*\(\s*(?P<inner>[\w-]+)(?:@(?P<phase>[\w-]+))?\s*\)|(?P<bare>[\w-]+)(?:@(?P<at>[\w-]+))?)"
+    r"\s*(?P<than><=|>=|==|<|>)\s*(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|/s)?\s*",
+    re.IGNORECASE,
+)
+_THAN: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+_PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
+#: Of a duration, beside percentiles.
+_OF_DURATIONS = ("max", "mean", "min", "count", "rate")
+_OF_COUNTS = ("total", "rate")
+_MS_PER_S = 1000.0
+_US_PER_MS = 1000.0
+_EXAMPLE = "write for example 'p99(first_audio) < 800ms' or 'lost_ms == 0'"
+
+
+class BudgetError(ValueError):
+    """A budget that cannot be read; one plain line says why."""
+
+
+class Verdict(StrEnum):
+    """What came of a budget."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    UNMEASURED = "unmeasured"
+    """What it is about never happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One promise about a run."""
+
+    text: str
+    """As it was written, with single spaces."""
+    name: str
+    """A name of `MEASURES`."""
+    how: str
+    """`p99`, `max`, `mean`, `min`, `count`, `rate` or `total`."""
+    phase: str | None
+    """Only of what happened in this phase; None for the whole run."""
+    than: str
+    limit: float
+    """In ms, or a number, or a number a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A budget and what came of it."""
+
+    budget: Budget
+    verdict: Verdict
+    measured: float | None
+
+    @property
+    def words(self) -> str:
+        """Say what was measured, with its unit."""
+        if self.measured is None:
+            return "never happened"
+        if self.budget.how == "rate":
+            return f"{self.measured:.3g} a second"
+        is_time = MEASURES[self.budget.name].kind is Kind.DURATION and self.budget.how != "count"
+        if is_time or self.budget.name.endswith("_ms"):
+            return duration(self.measured / _MS_PER_S)
+        return f"{self.measured:.1f} MB" if self.budget.name.endswith("_mb") else f"{self.measured:g}"
+
+
+def parse_budget(text: str) -> Budget:
+    """Read one. Raises BudgetError."""
+    found = _BUDGET.fullmatch(text)
+    if found is None:
+        raise BudgetError(f"the budget {text!r} cannot be read: {_EXAMPLE}")
+    if not math.isfinite(float(found["limit"])):
+        raise BudgetError(f"the budget {text[:60]!r}... has a limit beyond all numbers")
+    name = (found["inner"] or found["bare"]).lower()
+    if name not in MEASURES:
+        raise BudgetError(f"the budget {text!r} names {name!r}, which is not measured{_near(name)}")
+    how = (found["how"] or "total").lower()
+    _check_how(text, name, how)
+    phase = found["phase"] or found["at"]
+    if how == "rate" and phase is not None:
+        raise BudgetError(f"the budget {text!r} asks for the rate of a phase: rates are of the whole run")
+    return Budget(
+        text=" ".join(text.split()),
+        name=name,
+        how=how,
+        phase=phase,
+        than=found["than"],
+        limit=_limit(text, name, how, float(found["limit"]), (found["unit"] or "").lower()),
+    )
+
+
+def judge(budget: Budget, figures: Figures, seconds: float) -> Judged:
+    """Hold a budget against what was measured in a run of so many seconds."""
+    measured = _measured(budget, figures, seconds)
+    if measured is None:
+        return Judged(budget, Verdict.UNMEASURED, None)
+    kept = _THAN[budget.than](measured, budget.limit)
+    return Judged(budget, Verdict.KEPT if kept else Verdict.BROKEN, measured)
+
+
+def _measured(budget: Budget, figures: Figures, seconds: float) -> float | None:
+    total = figures.total(budget.name, budget.phase)
+    if budget.how in ("count", "rate") and MEASURES[budget.name].kind is Kind.DURATION:
+        total = total or 0.0  # none of them is a number of them, too
+    if budget.how in ("count", "total") or total is None:
+        return total
+    if budget.how == "rate":
+        return total / max(seconds, 1.0)
+    histogram = figures.histogram(budget.name, budget.phase)
+    if histogram is None:
+        return None
+    percentile = _PERCENTILE.fullmatch(budget.how)
+    if percentile is not None:
+        us = float(histogram.get_value_at_percentile(float(percentile[1])))
+        return us / _US_PER_MS if us > LEAST_US else 0.0
+    of: Mapping[str, Callable[[], float]] = {
+        "max": histogram.get_max_value,
+        "min": histogram.get_min_value,
+        "mean": histogram.get_mean_value,
+    }
+    us = of[budget.how]()
+    return us / _US_PER_MS if us > LEAST_US else 0.0
+
+
+def _check_how(text: str, name: str, how: str) -> None:
+    if MEASURES[name].kind is Kind.COUNT:
+        if how not in _OF_COUNTS:
+            raise BudgetError(f"the budget {text!r} asks for {how} of a sum: write '{name} == 0' or 'rate({name}) < 1'")
+        return
+    if how == "total":
+        raise BudgetError(f"the budget {text!r} does not say which of many durations: write 'p99({name}) < 800ms'")
+    if how not in _OF_DURATIONS and _PERCENTILE.fullmatch(how) is None:
+        raise BudgetError(
+            f"the budget {text!r} asks for {how!r}; there are p50 to p99.9, max, mean, min, count and rate"
+        )
+
+
+def _limit(text: str, name: str, how: str, limit: float, unit: str) -> float:
+    is_time = MEASURES[name].kind is Kind.DURATION and how not in ("count", "rate")
+    if is_time:
+        if unit not in ("ms", "s"):
+            raise BudgetError(f"the budget {text!r} has no unit of time: write {limit:g}ms or {limit:g}s")
+        return limit * (_MS_PER_S if unit == "s" else 1.0)
+    if name.endswith("_ms") and unit in ("ms", "s"):
+        return limit * (_MS_PER_S if unit == "s" else 1.0)
+    if unit and not (how == "rate" and unit == "/s"):
+        raise BudgetError(f"the budget {text!r} is about a number: it has no unit")
+    return limit
+
+
+def _near(name: str) -> str:
+    close = get_close_matches(name, MEASURES, n=1)
+    return f": did you mean {close[0]}?" if close else f"; there are: {', '.join(MEASURES)}"

@@ -1,0 +1,157 @@
+"""The account of all speech: what the callers sent against what the simulator heard. And of the dials it saw.
+
+Pure but for `settle`, which waits until the bridge has let go of every session. A hole is lost speech, always. What is
+missing at the end is so only where the caller hung up in good order: he was silent for a second before (`call.py`), and
+a bridge that has not sent his last word by then never will. What is lost is silently lost unless the bridge told that
+caller that it dropped as much; what came twice is unexplained unless it had said that it sends it again (`resentMs`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from loadtests.metrics.measures import FIRST_PHASE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from loadtests.control.simulator import Control, Heard, Upstream
+    from loadtests.metrics.histograms import Figures
+    from loadtests.metrics.recorder import Spoken
+
+#: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
+GONE_SECONDS = 6.0
+_TENTHS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechAccount:
+    """What became of all speech, in ms."""
+
+    callers: int
+    """Callers whose speech was accounted for."""
+    sent_ms: float = 0
+    lost_ms: float = 0
+    silently_lost_ms: float = 0
+    """Lost, and the bridge had not told the caller that it dropped as much."""
+    repeated_ms: float = 0
+    """Came more than once, and the bridge had not said so."""
+    reordered_ms: float = 0
+    crosstalk_ms: float = 0
+    """Came in a session that was another caller's."""
+    turned_away_ms: float = 0
+    """Of callers of whom the simulator kept no account: it has room for so many."""
+    worst: tuple[tuple[int, float], ...] = ()
+    """The callers that lost most, and how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a phase began, in unix seconds."""
+
+    phase: str
+    at: float
+
+
+#: Callers named as those that lost most.
+_NAMED = 5
+
+
+def account(spoken: Iterable[Spoken], heard: Mapping[int, Heard]) -> SpeechAccount:
+    """Hold what was sent against what was heard; each number stands in `spoken` once."""
+    said = list(spoken)
+    lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
+    found = [(heard[one.caller], _believed(one.resent_ms, one)) for one in said if one.caller in heard]
+    worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
+    return SpeechAccount(
+        callers=len(said),
+        sent_ms=sum(one.sent_ms for one in said),
+        lost_ms=sum(lost.values()),
+        silently_lost_ms=sum(max(0.0, lost[one.caller] - _believed(one.dropped_ms, one)) for one in said),
+        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found),
+        reordered_ms=sum(one.reordered_ms for one, _ in found),
+        worst=tuple(worst[:_NAMED]),
+    )
+
+
+def _believed(claimed_ms: float, said: Spoken) -> float:
+    """Believe a bridge that says what it dropped or sent again, but not more than there was."""
+    return claimed_ms if claimed_ms <= said.sent_ms else 0.0
+
+
+def _lost_ms(said: Spoken, heard: Heard | None) -> float:
+    received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
+    return holes + max(0, said.sure_ms - received - holes)
+
+
+def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
+    """Give the most dials in any second: ten tenths in a row, wherever they begin."""
+    tenths = {round(at * _TENTHS): count for at, count in dials}
+    return max((sum(tenths.get(first + step, 0) for step in range(_TENTHS)) for first in tenths), default=0)
+
+
+def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mapping[str, list[tuple[float, int]]]:
+    """Share the dials out among the phases; what came before the first belongs to the phase at the start.
+
+    A tenth of a second that a phase begins within is the new phase's.
+    """
+    shared: dict[str, list[tuple[float, int]]] = {}
+    for at, count in dials:
+        begun = [mark.phase for mark in marks if mark.at < at + 1 / _TENTHS]
+        shared.setdefault(begun[-1] if begun else FIRST_PHASE, []).append((at, count))
+    return shared
+
+
+def settle(
+    control: Control,
+    spoken: Iterable[Spoken],
+    figures: Figures,
+    *,
+    began: float,
+    marks: Sequence[Mark] = (),
+    live_before: int = 0,
+    bridge_tells: bool = True,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> SpeechAccount:
+    """Wait until every session upstream has ended, and put what the simulator saw into the figures.
+
+    `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it; `bridge_tells`
+    whether the callers' protocol has words for what is dropped and sent again: where it has none, the two figures that
+    need them are not measured. Gives the account of the speech. Raises ControlError.
+    """
+    seen = _when_quiet(control, live_before, sleep, clock)
+    speech = replace(account(spoken, seen.heard), turned_away_ms=seen.turned_away_ms, crosstalk_ms=seen.mixed_ms)
+    now = time.time() - began
+    figures.count("lost_ms", speech.lost_ms, now)
+    figures.count("reordered_ms", speech.reordered_ms, now)
+    figures.count("crosstalk_ms", speech.crosstalk_ms, now)
+    if bridge_tells:
+        figures.count("silently_lost_ms", speech.silently_lost_ms, now)
+        figures.count("repeated_ms", speech.repeated_ms, now)
+    figures.count("sessions_left", max(0, seen.live - live_before), now)
+    _note_dials(seen, figures, began, marks)
+    return speech
+
+
+def _when_quiet(
+    control: Control, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
+) -> Upstream:
+    until = clock() + GONE_SECONDS
+    seen = control.look()
+    while seen.live > live_before and clock() < until:
+        sleep(0.2)
+        seen = control.look()
+    return seen
+
+
+def _note_dials(seen: Upstream, figures: Figures, began: float, marks: Sequence[Mark]) -> None:
+    last = figures.phase
+    for phase, dials in by_phase(seen.dials, marks).items():
+        figures.phase = phase
+        for at, count in dials:
+            figures.count("dials", count, max(0.0, at - began))
+        figures.count("dials_per_second_max", most_in_a_second(dials), max(0.0, dials[-1][0] - began))
+    figures.phase = last

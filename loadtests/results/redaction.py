@@ -1,0 +1,47 @@
+"""What a run knows and nobody may read: its token, and whatever looks like a key, taken out of all that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reports.redaction import hide_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loadtests.scenarios.plan import Plan
+    from reports.model import Finding, Moment, Report
+
+_BEARER = "Authorization: Bearer "
+_HIDDEN = "…"
+
+
+def hider(plan: Plan) -> Callable[[str], str]:
+    """Make what takes secrets out of a text: a target can send a token back, a command print a key."""
+    tokens = [header.removeprefix(_BEARER) for header in plan.headers if header.startswith(_BEARER)]
+
+    def hidden(text: str) -> str:
+        for token in tokens:
+            text = text.replace(token, _HIDDEN)
+        return hide_credentials(text)
+
+    return hidden
+
+
+def without_secrets(report: Report, plan: Plan) -> Report:
+    """Take them out of everything in a report that others had a say in."""
+    hidden = hider(plan)
+
+    def of_finding(found: Finding) -> Finding:
+        evidence = tuple(replace(one, value=hidden(one.value)) for one in found.evidence)
+        return replace(found, title=hidden(found.title), evidence=evidence)
+
+    def of_moment(moment: Moment) -> Moment:
+        return replace(moment, detail=hidden(moment.detail))
+
+    return replace(
+        report,
+        findings=tuple(map(of_finding, report.findings)),
+        timelines=tuple(replace(one, moments=tuple(map(of_moment, one.moments))) for one in report.timelines),
+    )

@@ -1,0 +1,126 @@
+"""Everything that a run measured: metrics with stable names, a table by phase, and points over time. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadtests.metrics.histograms import PLOTTED
+from loadtests.metrics.measures import FIRST_PHASE, LEAST_US, MEASURES, Kind
+from reports.model import Metric, Row, Series, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadtests.metrics.histograms import Figures
+    from loadtests.results.aggregator import Gathering
+
+_MS_PER_S = 1000.0
+_US_PER_S = 1_000_000.0
+_BYTES_PER_MB = 1e6
+#: Percentiles that become metrics; 100 is the largest.
+_SHOWN = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (100.0, "max"))
+#: Durations that are worth a plot, and sums.
+_PLOTTED_DURATIONS = ("first_audio", "reconnect", "ready", "turn", "pace_lag")
+_PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "failed_calls", "dials")
+#: Where a second's figures stand on the time axis: in its middle, so that nothing seems to come before its cause.
+_MIDDLE = 0.5
+#: All metrics of a load test begin so.
+METRIC = "load"
+#: A figure whose name would read as if more of it were better.
+_NAMES = {"dials_per_second_max": "dials_peak"}
+
+
+def metrics(gathering: Gathering) -> tuple[Metric, ...]:
+    """Give every figure that was measured, in the order of `MEASURES`."""
+    figures = gathering.figures
+    return tuple(metric for name in MEASURES for metric in _of(name, figures)) + tuple(_of_resources(gathering))
+
+
+def tables(gathering: Gathering) -> tuple[Table, ...]:
+    """Give the percentiles of every duration that was measured, of the whole run and of each phase."""
+    figures = gathering.figures
+    begun = (FIRST_PHASE, *(act.phase for act in gathering.plan.scenario.acts))
+    rows = [
+        Row(name=name, part=phase or "", cells=cells)
+        for name, known in MEASURES.items()
+        if known.kind is Kind.DURATION
+        for phase in (None, *(begun if len(begun) > 1 else ()))
+        if (cells := _percentiles(figures, name, phase))
+    ]
+    columns = ("count_total", *(f"{short}_seconds" for _, short in _SHOWN))
+    return (Table(name="how long things took", heading="", columns=columns, rows=tuple(rows), metric=METRIC),)
+
+
+def _percentiles(figures: Figures, name: str, phase: str | None) -> tuple[float, ...]:
+    """Give how often something happened and how long it took, in seconds; nothing where it never did."""
+    histogram = figures.histogram(name, phase)
+    if histogram is None:
+        return ()
+    values = (histogram.get_value_at_percentile(percentile) for percentile, _ in _SHOWN)
+    return (float(histogram.get_total_count()), *(us / _US_PER_S if us > LEAST_US else 0.0 for us in values))
+
+
+def _of(name: str, figures: Figures) -> Iterator[Metric]:
+    total = figures.total(name)
+    if total is None:
+        return
+    if MEASURES[name].kind is Kind.COUNT:
+        yield _sum(name, total)
+        return
+    for (_, short), value in zip(_SHOWN, _percentiles(figures, name, None)[1:], strict=False):
+        yield Metric(f"{METRIC}_{name}_{short}_seconds", value)
+
+
+def _sum(name: str, total: float) -> Metric:
+    if name.endswith("_ms"):
+        return Metric(f"load_{name}", total)
+    if name.endswith("_mb"):
+        return Metric(f"load_{name.removesuffix('_mb')}_bytes", total * _BYTES_PER_MB)
+    return Metric(f"load_{_NAMES.get(name, name)}_total", total)
+
+
+def _of_resources(gathering: Gathering) -> Iterator[Metric]:
+    """Give of each process the highest it used while everybody called; its first moments are not typical."""
+    for name, used in gathering.resources.items():
+        label = name.replace(" ", "_").replace("-", "_")
+        if used.get("cpu"):
+            yield Metric(f"load_{label}_cpu_percent", _steady([y for _, y in used["cpu"]]))
+        if used.get("memory"):
+            yield Metric(f"load_{label}_memory_bytes", max(y for _, y in used["memory"]) * _BYTES_PER_MB)
+
+
+def _steady(values: list[float]) -> float:
+    """Give the mean of the later half."""
+    half = values[len(values) // 2 :]
+    return sum(half) / len(half)
+
+
+def series(gathering: Gathering, timeline: str) -> tuple[Series, ...]:
+    """Give what is worth a plot, second by second."""
+    return tuple(one for one in _series(gathering, timeline) if one.points)
+
+
+def _series(gathering: Gathering, timeline: str) -> Iterator[Series]:
+    figures = gathering.figures
+    yield Series(name="callers", unit="callers", timeline=timeline, points=tuple(gathering.callers))
+    for name in _PLOTTED_DURATIONS:
+        seconds = figures.by_second(name)
+        for number, percentile in enumerate(PLOTTED):
+            points = tuple((at + _MIDDLE, second.percentiles[number]) for at, second in seconds.items())
+            said = f"{_said(name)}, p{percentile:g}"
+            yield Series(name=said, unit="ms", timeline=timeline, points=points, plot=_said(name), every=1.0)
+    for name in _PLOTTED_COUNTS:
+        counted = figures.counts_by_second(name)
+        last = max(counted, default=0), *(int(at) for at, _ in gathering.callers[-1:])
+        points = tuple((at + _MIDDLE, counted.get(at, 0.0)) for at in range(max(last) + 1))
+        unit = "ms" if name.endswith("_ms") else "a second"
+        if any(counted.values()):
+            yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=points)
+    for kind, unit in (("cpu", "%"), ("memory", "MB")):
+        for name, used in gathering.resources.items():
+            points = tuple((float(x), float(y)) for x, y in used.get(kind, ()))
+            yield Series(name=f"{kind}, {name}", unit=unit, timeline=timeline, points=points, plot=kind)
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")

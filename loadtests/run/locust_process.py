@@ -1,0 +1,192 @@
+"""The Locust process of a run, started and watched from outside: its command line, its log, its end.
+
+It dies with whoever started it. Told to end, it lets its callers hang up and judges what it has; asked twice, it is
+killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loadtests.run.child import dying_with
+from loadtests.run.ipc import HERE, WIRE, Away, wire_pair
+from loadtests.scenarios.safety import PERMISSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from loadtests.scenarios.plan import Plan, Wish
+
+LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
+#: After being told to end: callers hang up, speech is accounted for, and some.
+_END_SECONDS = 40.0
+_LOOK_SECONDS = 0.25
+#: Where a master listens, by default.
+DEFAULT_PORT = 5557
+#: How long the master waits for its workers to come.
+WORKERS_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Over how many processes and machines a run is spread."""
+
+    processes: int | None = None
+    master: bool = False
+    worker: bool = False
+    master_host: str | None = None
+    master_port: int | None = None
+    expect_workers: int = 1
+
+    def words(self) -> list[str]:
+        """Give Locust's own options."""
+        if self.processes is not None:
+            port = str(self.master_port or _free_port())
+            ports = ["--master-bind-port", port, "--master-port", port]
+            return ["--processes", str(self.processes), "--master-bind-host", "127.0.0.1", *ports]
+        if self.master:
+            wait = str(WORKERS_WAIT_SECONDS)
+            words = ["--master", "--expect-workers", str(self.expect_workers), "--expect-workers-max-wait", wait]
+            host = ["--master-bind-host", self.master_host] if self.master_host else []
+            return [*words, *host, *(["--master-bind-port", str(self.master_port)] if self.master_port else [])]
+        if self.worker:
+            host = ["--master-host", self.master_host] if self.master_host else []
+            return ["--worker", *host, *(["--master-port", str(self.master_port)] if self.master_port else [])]
+        return []
+
+
+def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]:
+    """Write Locust's command line: its process makes the same plan of it."""
+    behaviour = plan.groups[0].behaviour
+    given: dict[str, str | None] = {
+        "--scenario": plan.scenario.name,
+        "--host": plan.url,
+        "--users": str(plan.users),
+        "--spawn-rate": f"{plan.spawn_rate:g}",
+        "--run-time": str(math.ceil(plan.seconds)),
+        "--door": behaviour.door.value,
+        "--chunk-ms": str(behaviour.chunk_ms),
+        "--voice-model": plan.model,
+        "--token-env": wish.token_env,
+        "--origin": wish.origin,
+        "--control": plan.control,
+        "--deploy-command": plan.deploy_command,
+        "--report-json": str(report),
+    }
+    words = [word for name, value in given.items() if value is not None for word in (name, value)]
+    words += [word for text in wish.budgets for word in ("--budget", text)]
+    words += [] if wish.default_budgets else ["--no-default-budgets"]
+    words += ["--memory-watched"] if wish.watches else []
+    words += ["--echo"] if wish.echo else []
+    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    return [*start, PERMISSION, *words, *spread.words()]
+
+
+@dataclass(slots=True)
+class LocustRun:
+    """One run of Locust. `wait` returns when it is over, however that comes."""
+
+    process: subprocess.Popen[bytes]
+    away: Away
+    interrupted: bool = False
+    overdue: bool = False
+    """It did not end in its time."""
+
+    @classmethod
+    def started(
+        cls,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        answers: Mapping[str, Callable[[], Any]],
+        hears: Callable[[Mapping[str, Any]], None],
+    ) -> LocustRun:
+        """Start it in a session of its own: Ctrl-C is ours to hand on."""
+        ours, theirs = wire_pair()
+        with theirs, log.open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                list(words),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**_without_locusts(environment), WIRE: str(theirs.fileno()), HERE: str(Path.cwd())},
+                cwd=log.parent,  # a locust.conf where we are called is for another test
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+            )
+        return cls(process, Away(ours, answers, hears))
+
+    def wait(self, every: Callable[[], None], longest: float) -> int:
+        """Answer it, and do something now and then, until it ends; gives its exit code. Ctrl-C ends it in good order.
+
+        One that is not done after `longest` seconds is told to end, and killed where it does not.
+        """
+        until = time.monotonic() + longest
+        while self.process.poll() is None:
+            try:
+                self._look()
+                every()
+            except KeyboardInterrupt:
+                self._end()
+                until = min(until, time.monotonic())
+            late = time.monotonic() - until
+            if late > _END_SECONDS:
+                self.kill()
+            elif late > 0 and not (self.interrupted or self.overdue):
+                self._end_late()
+        self.away.wire.close()
+        return self.process.returncode
+
+    def _look(self) -> None:
+        until = select.select([self.away.wire], [], [], _LOOK_SECONDS)[0]
+        if until and not self.away.read():
+            with suppress(subprocess.TimeoutExpired):  # it is told to end when its time is over
+                self.process.wait(timeout=_LOOK_SECONDS)
+
+    def _end(self) -> None:
+        """Tell it to end, the second time by force."""
+        if self.interrupted:
+            self.kill()
+        self.interrupted = True
+        self.process.send_signal(signal.SIGTERM)
+
+    def _end_late(self) -> None:
+        """Tell it to end because its time is over."""
+        self.overdue = True
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and what it forked, at once; also forks that it left behind."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _without_locusts(environment: Mapping[str, str]) -> dict[str, str]:
+    """Take away what would change Locust's options behind our back."""
+    return {name: value for name, value in environment.items() if not name.startswith("LOCUST_")}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def worker_words(spread: Spread) -> list[str]:
+    """Write the command line of a worker: everything else it hears from its master."""
+    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    return [*start, *spread.words()]

@@ -1,0 +1,93 @@
+"""One knock at the target's door before a crowd is sent: is anybody there, and does he let a caller in? No gevent.
+
+It opens one socket as a caller does and waits for the first frame. That much is enough to tell a wrong address, path
+or token apart from a target that fails under load.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from loadtests.callers.client_events import Complaint
+from loadtests.callers.connect_errors import UpgradeRefused, refusal_in, why
+from loadtests.callers.protocols import line_for
+from loadtests.results import problems
+
+if TYPE_CHECKING:
+    from loadtests.results.problems import Problem
+    from loadtests.scenarios.plan import Plan
+
+KNOCK_SECONDS = 5.0
+_CLOSE = 8
+
+
+class KnockError(Exception):
+    """The door stays shut: which problem that is, and what was seen."""
+
+    def __init__(self, known: Problem, seen: str) -> None:
+        super().__init__(f"{known.title}: {seen}")
+        self.known, self.seen = known, seen
+
+
+def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
+    """Raise KnockError where no caller would get in."""
+    import websocket  # noqa: PLC0415 - 100 ms that --help and wrong usage have not
+
+    line = line_for(plan.groups[0].behaviour)
+    address = line.address(plan.url, plan.model)
+    until = threading.Timer(2 * seconds, lambda: None)  # not started
+    link: Any = websocket.WebSocket()
+    try:
+        stream = _dialled(address, seconds)
+        until = _cut_after(2 * seconds, stream)  # each read has its time; all of them together have some as well
+        link.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
+        opcode, data = link.recv_data()
+    except websocket.WebSocketBadStatusException as error:
+        raise KnockError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
+    except (OSError, ValueError, websocket.WebSocketException) as error:
+        elsewhere = refusal_in(link)
+        if elsewhere is not None:
+            raise KnockError(problems.TARGET_REFUSED, str(elsewhere)) from None
+        opened = "the socket opens, and then: " if link.connected else ""
+        said = why(TimeoutError(), 2 * seconds) if until.finished.is_set() else why(error, seconds)
+        raise KnockError(problems.TARGET_DOWN, f"{opened}{said}") from None
+    finally:
+        until.cancel()
+        link.shutdown()
+    if opcode == _CLOSE:
+        raise KnockError(problems.TARGET_REFUSED, f"the socket opens and is closed at once, {_code(data)}")
+    signal = line.read(data.decode(errors="replace"))
+    if isinstance(signal, Complaint):
+        raise KnockError(problems.TARGET_REFUSED, f"the first frame is an error: {signal.code[:100]}")
+
+
+def _dialled(address: str, seconds: float) -> socket.socket:
+    """Connect, by no proxy: callers use none either."""
+    parts = urlsplit(address)
+    is_tls, host = parts.scheme == "wss", parts.hostname or ""
+    stream = socket.create_connection((host, parts.port or (443 if is_tls else 80)), timeout=seconds)
+    try:
+        return ssl.create_default_context().wrap_socket(stream, server_hostname=host) if is_tls else stream
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
+    def cut() -> None:
+        with suppress(OSError):  # it is closed already
+            stream.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _code(data: bytes) -> str:
+    return str(int.from_bytes(data[:2], "big")) if len(data) > 1 else "without a code"

@@ -1,0 +1,139 @@
+"""Every scenario, one behind the other, against a bridge and a simulator of our own: `make load`.
+
+    python -m loadtests.run.run_all [--folder FOLDER] [--quick] [--workers N] [SCENARIO ...]
+
+One table at the end and one HTML report each in the folder. Exit code 0 when all are green, else the worst of theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests.run.progress import live
+from loadtests.run.run import Request, run
+from loadtests.scenarios.plan import PlanError, Wish, scenario_named
+from loadtests.scenarios.table import SCENARIOS, Scenario
+from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Severity
+from reports.render.registry import renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from reports.model import Report
+    from reports.store.reader import Kept
+
+#: A short look at each of them, with a handful of callers.
+_QUICK_CALLERS = 5
+#: What the whole ends with, when several end differently: the first of these that came out.
+_WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_OK)
+#: Figures of each run that stand in the table, times as p99: a metric of its report, its heading, a factor.
+_SHOWN = (
+    ("load_ready_p99_seconds", "ready ms", 1000.0),
+    ("load_first_audio_p99_seconds", "audio ms", 1000.0),
+    ("load_reconnect_p99_seconds", "back ms", 1000.0),
+    ("load_lost_ms", "lost ms", 1.0),
+    ("load_dials_peak_total", "dials/s", 1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A scenario and what came of it."""
+
+    scenario: Scenario
+    callers: int
+    kept: Kept
+    seconds: float
+
+
+def run_all(scenarios: Sequence[Scenario], folder: Path, one: Callable[[Scenario], Done]) -> list[Done]:
+    """Run them; each report is written as soon as there is one. An interrupt ends the row."""
+    done: list[Done] = []
+    for scenario in scenarios:
+        result = one(scenario)
+        done.append(result)
+        page = renderer("html")(result.kept.report, result.kept.exit_code)
+        (folder / f"{scenario.name}.html").write_text(page, encoding="utf-8")
+        if result.kept.exit_code == EXIT_INTERRUPTED:
+            break
+    return done
+
+
+def run_one(scenario: Scenario, *, quick: bool, workers: int) -> Done:
+    """Run one as it is by itself, or in short."""
+    callers = _QUICK_CALLERS if quick else scenario.users
+    seconds = scenario.least_seconds if quick else scenario.seconds
+    wish = Wish(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
+    began = time.monotonic()
+    with live(os.environ) as hears:
+        kept = run(Request(wish=wish, simulate=True, bridge_workers=workers), os.environ, hears)
+    return Done(scenario, callers, kept, time.monotonic() - began)
+
+
+def table(done: Sequence[Done]) -> Table:
+    """Lay the results out: a row each."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("", "scenario", "callers", "s", *(shown[1] for shown in _SHOWN)):
+        rows.add_column(heading, justify="left" if heading in ("", "scenario") else "right", no_wrap=True)
+    for one in done:
+        verdict = "[green]ok[/]" if one.kept.exit_code == EXIT_OK else "[bold red]FAIL[/]"
+        size = (str(one.callers), f"{one.seconds:.0f}")
+        rows.add_row(verdict, one.scenario.name, *size, *_figures(one.kept.report))
+    return rows
+
+
+def _figures(report: Report) -> list[str]:
+    known: Mapping[str, float] = {metric.name: metric.value for metric in report.metrics}
+    return [f"{known[name] * factor:.0f}" if name in known else "" for name, _heading, factor in _SHOWN]
+
+
+def broken(report: Report) -> list[str]:
+    """Name what was not kept."""
+    bad = (Severity.FAIL, Severity.ERROR)
+    return [finding.check or finding.title for finding in report.findings if finding.severity in bad]
+
+
+def exit_code(done: Sequence[Done]) -> int:
+    """Give the worst."""
+    codes = {one.kept.exit_code for one in done}
+    return next((code for code in _WORST if code in codes), EXIT_OK)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what was asked for, by default everything."""
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests.run.run_all", description="Run the scenarios of the load tests."
+    )
+    parser.add_argument("scenario", nargs="*", help="by default all of them")
+    parser.add_argument("--folder", type=Path, default=Path(".load"), help="for the reports [.load]")
+    parser.add_argument("--quick", action="store_true", help="a short look, with a handful of callers")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the bridge [1]")
+    given = parser.parse_args(words)
+    try:
+        chosen = [scenario_named(name) for name in given.scenario or SCENARIOS]
+    except PlanError as error:
+        parser.error(str(error))
+    given.folder.mkdir(parents=True, exist_ok=True)
+    done = run_all(chosen, given.folder, lambda one: run_one(one, quick=given.quick, workers=given.workers))
+    console = Console()
+    console.print(table(done))
+    for one in done:
+        for said in broken(one.kept.report):
+            console.print(f"{one.scenario.name}: {said}", style="red", highlight=False)
+    console.print(
+        f"times: 99 in 100 were no longer; back: from a loss to ready again; reports: {given.folder}", highlight=False
+    )
+    return exit_code(done)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The scenarios, and what is checked before one runs."""

@@ -1,0 +1,1 @@
+"""`sherpa-probe access`: whether this key can open a session here."""

@@ -1,0 +1,1 @@
+"""`sherpa-probe bridge`: whether a bridge works from end to end."""

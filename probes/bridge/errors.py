@@ -1,0 +1,133 @@
+"""What a bridge does with messages that nobody can understand: one well-formed error, no flood, a session that lives.
+
+Three bad ones go out at once. At the client door one error comes at once and one more when the window of two seconds
+is over, with how many it stands for; whoever forgets the third is told so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from bridge.transport.link import LinkClosed
+from probes.bridge.context import Stopped
+from probes.bridge.session import ponged
+from probes.problems import bridge
+from probes.runner.findings import Row, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from probes.bridge.context import BridgeVisit
+    from reports.model import Finding
+
+ERRORS = Row("bridge", "errors")
+
+#: The client protocol's window: in any two seconds one error at the most.
+WINDOW_SECONDS = 2.0
+#: Clocks and ways differ: an error that comes this shortly before the window's end counts as behind it.
+_SLACK_SECONDS = 0.25
+#: Behind the window, the error for those held back comes within this.
+_LATER_SECONDS = 2.0
+#: What may come between without being an answer, and says that the session is gone.
+_LOST = frozenset({"reconnecting", "session_closed"})
+_BAD = (
+    ("this is no JSON", "(text that is no JSON)"),
+    ('{"type": "no_such_message"}', "(an unknown type)"),
+    ('{"text": "no type"}', "(no type)"),
+)
+
+#: What an error of the client protocol must have.
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "code": (lambda value: value == "INVALID_MESSAGE", "INVALID_MESSAGE"),
+    "message": (lambda value: isinstance(value, str) and bool(value.strip()), "a sentence"),
+    "retryable": (lambda value: value is False, "false"),
+    "suppressed": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a number"),
+}
+
+
+async def provoke(visit: BridgeVisit) -> Finding:
+    """Send three bad messages and watch what comes, until the window has opened once more."""
+    try:
+        return await _provoke(visit)
+    except LinkClosed as closed:
+        return fatal(visit, closed)
+
+
+def fatal(visit: BridgeVisit, closed: LinkClosed) -> Finding:
+    """The socket ended in answer to a bad message."""
+    visit.gone = True
+    return ERRORS.problem(bridge.ERROR_FATAL, seen("", visit.shown(f"the socket was closed: {closed}", 200)))
+
+
+async def _provoke(visit: BridgeVisit) -> Finding:
+    before = visit.papers.generation
+    for text, what in _BAD:
+        await visit.say_raw(text, what)
+    first = await _first_error(visit)
+    wrong = _malformed(first)
+    if wrong:
+        return ERRORS.problem(bridge.ERROR_MALFORMED, seen("", visit.shown(wrong, 200)))
+    others = await _errors_for(visit, WINDOW_SECONDS - _SLACK_SECONDS)
+    if others:
+        told = f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"
+        return ERRORS.problem(bridge.ERROR_FLOOD, seen("", told))
+    return await _the_rest(visit, first, before)
+
+
+async def _first_error(visit: BridgeVisit) -> Mapping[str, Any]:
+    """Wait for the answer to the bad messages; what the service says meanwhile is none."""
+    while True:
+        error = await visit.wait_for("error", stops=_LOST)
+        if error.get("code") != "UPSTREAM_ERROR":
+            return error
+
+
+async def _the_rest(visit: BridgeVisit, first: Mapping[str, Any], generation: int) -> Finding:
+    """Wait for the error that stands for those held back, and see that the session is still there."""
+    due = len(_BAD) - 1 - _suppressed(first)
+    later = await _errors_for(visit, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
+    told = sum(1 + _suppressed(error) for error in later)
+    if told < due:
+        shown = seen("", f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
+        return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
+    if visit.answers_pings:
+        await ponged(visit)
+    if visit.papers.generation != generation:
+        return ERRORS.problem(bridge.ERROR_FATAL, seen("", "the session was opened anew"))
+    return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
+
+
+async def _errors_for(visit: BridgeVisit, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
+    """Collect the errors that come within this time, or until there are enough."""
+    errors: list[Mapping[str, Any]] = []
+    with trio.move_on_after(seconds):
+        while len(errors) < enough:
+            event = (await visit.hear()).event
+            if event.get("type") in _LOST:
+                raise Stopped(event)
+            if event.get("type") == "error":
+                errors.append(event)
+    return errors
+
+
+def _malformed(error: Mapping[str, Any]) -> str:
+    """Say which fields are not what they must be; empty where all are."""
+    wrong = ((name, wanted) for name, (fits, wanted) in _FIELDS.items() if not fits(error.get(name)))
+    return "; ".join(f"{name} {_said(error, name)}, not {wanted}" for name, wanted in wrong)
+
+
+def _said(error: Mapping[str, Any], name: str) -> str:
+    return f"is {error[name]!r:.40}" if name in error else "is missing"
+
+
+def _suppressed(error: Mapping[str, Any]) -> int:
+    number = error.get("suppressed")
+    return number if isinstance(number, int) and not isinstance(number, bool) else 0
+
+
+def errors_late(visit: BridgeVisit) -> Finding:
+    """No error, or no pong behind it."""
+    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    return ERRORS.problem(bridge.ERROR_SWALLOWED, late)

@@ -1,0 +1,215 @@
+"""What it means that a bridge says no, or that there is no way to it: findings for any row of any probe.
+
+A bridge says no in the client protocol's error codes, at its native door in native errors that carry the same codes;
+before the upgrade by a status. Why the service behind it said no stands in `detail`, as far as the bridge tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bridge.protocol.refusals.lookup import (
+    CLOSE_CODES,
+    ERROR_CODES,
+    ClientCode,
+    Where,
+    every_refusal,
+    refusal_for_error,
+    refusal_for_status,
+)
+from probes.problems import bridge
+from probes.problems import bridge_codes as codes
+from probes.runner.findings import seen
+from probes.runner.network_findings import trouble
+from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH, Door
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.protocol.refusals.lookup import Refusal
+    from bridge.transport.link import HandshakeRefused, LinkClosed
+    from bridge.upstream.dial.errors import DialFailed
+    from probes.runner.findings import Row
+    from probes.targets.bridge import BridgeTarget
+    from reports.model import Evidence, Finding
+    from reports.problem import Problem
+
+_GENERAL = frozenset({ClientCode.SESSION_INITIALIZATION_FAILED, ClientCode.CONNECTION_LOST})
+#: Behind a session that never was, a lost connection is a service that gives none.
+_NEARER = {ClientCode.CONNECTION_LOST: ClientCode.UPSTREAM_UNAVAILABLE}
+#: A native door has no word for a session that is being reopened; these say so.
+_LOST_IN_NATIVE_WORDS = frozenset({"session_not_ready", "session_not_restored"})
+_TELLING = ("server", "via", "location", "retry-after", "www-authenticate")
+_UNAUTHORIZED = 401
+#: Our own closes for what the bridge sent.
+_VIOLATIONS = frozenset({1002, 1003, 1007, 1009})
+
+_BY_STATUS: Mapping[int, Problem] = {
+    401: bridge.UNAUTHORIZED,
+    403: bridge.FORBIDDEN,
+    404: bridge.NOT_FOUND,
+    503: codes.SERVER_BUSY,
+    **dict.fromkeys((200, 204, 405, 426, 501), bridge.NOT_A_BRIDGE),
+}
+_OTHER_DOORS: Mapping[Door, tuple[str, str]] = {
+    Door.CLIENT: ("If it speaks the service's own events", NATIVE_PATH),
+    Door.NATIVE: ("If it speaks the client protocol", CLIENT_PATH),
+}
+_BY_CODE: Mapping[str, Problem] = {
+    "UNAUTHORIZED": bridge.UNAUTHORIZED,
+    "ORIGIN_NOT_ALLOWED": bridge.ORIGIN_NOT_ALLOWED,
+    "SERVER_BUSY": codes.SERVER_BUSY,
+}
+
+
+def no_way(row: Row, target: BridgeTarget, failed: DialFailed) -> Finding:
+    """Make the finding for a connection that failed."""
+    finding = trouble(
+        row,
+        failed.reason,
+        failed.detail,
+        *proxy_evidence(target),
+        host=target.host,
+        variable=target.proxy_variable,
+        status=failed.status,
+    )
+    return in_words_of_bridges(finding)
+
+
+def in_words_of_bridges(finding: Finding) -> Finding:
+    """Name the option by which a bridge is given, where the shared words speak of a base URL."""
+    return replace(finding, cause=_of_bridges(finding.cause), fix=_of_bridges(finding.fix))
+
+
+def _of_bridges(text: str) -> str:
+    return text.replace("the base URL", "--url").replace("a base URL", "a --url")
+
+
+def proxy_evidence(target: BridgeTarget) -> tuple[Evidence, ...]:
+    """Name the proxy, where there is one."""
+    return (seen("proxy", target.proxy_name),) if target.proxy else ()
+
+
+def upgrade_refused(row: Row, target: BridgeTarget, refused: HandshakeRefused) -> Finding:
+    """Make the finding for an upgrade that was answered with something else than 101."""
+    said = _object(refused.body)
+    error = said.get("error") if isinstance(said.get("error"), dict) else said
+    code = str((error or {}).get("code") or "")
+    words = str((error or {}).get("detail") or (error or {}).get("message") or "")
+    start = code or ("" if words else _start(refused.body))
+    evidence = [seen("", target.secrets.shown(f"HTTP {refused.status} {start}".strip(), 120))]
+    evidence += [seen("message", target.secrets.shown(words, 300))] if words else []
+    lower = [(name.lower(), value) for name, value in refused.headers]
+    evidence += [seen(name, target.secrets.shown(value, 200)) for name, value in lower if name in _TELLING][:6]
+    evidence += [seen("token", "none was sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
+    evidence += proxy_evidence(target)
+    known = _BY_CODE.get(code.upper()) or _BY_STATUS.get(refused.status)
+    if known is bridge.NOT_FOUND:
+        return row.problem(known, *evidence, fix=_other_paths(target))
+    if known is not None:
+        return row.problem(known, *evidence)
+    return in_words_of_bridges(row.refused(refusal_for_status(Where.HANDSHAKE, refused.status, None), *evidence))
+
+
+def _other_paths(target: BridgeTarget) -> str:
+    """Say what to type where nothing is known under this path: the address of the other door, or one's own."""
+    base = f"{target.endpoint.scheme}://{target.endpoint.authority}"
+    words, path = _OTHER_DOORS[target.door]
+    return f"{words}: sherpa-probe bridge --url {base}{path}\nIf it is mounted elsewhere: give its whole path in --url"
+
+
+def hung_up(row: Row, target: BridgeTarget, closed: LinkClosed) -> Finding:
+    """Make the finding for a socket that ended where it should not."""
+    if not closed.by_peer and closed.code in _VIOLATIONS:
+        told = f"closed with {closed.code} for what came: {closed.reason}"
+        return row.problem(bridge.BROKEN_FRAMES, seen("", target.secrets.shown(told, 200)))
+    told = "the connection ended without a close frame" if closed.code in (None, 1006) else f"close {closed.code}"
+    shown = target.secrets.shown(f"{told} {closed.reason}".strip(), 200)
+    meaning = CLOSE_CODES.get(closed.code or 1006)
+    evidence = (seen("", shown), *((seen("means", meaning.title),) if meaning else ()))
+    return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
+
+
+def stopped(row: Row, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
+    """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
+    error = message.get("error")
+    if ready and isinstance(error, dict) and str(error.get("code")) in _LOST_IN_NATIVE_WORDS:
+        return row.problem(bridge.UPSTREAM_LOST, seen("", target.secrets.shown(f"error {error['code']}", 120)))
+    match message.get("type"):
+        case "reconnecting" | "reconnected":
+            told = target.secrets.shown(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
+            return row.problem(bridge.UPSTREAM_LOST, seen("", told))
+        case "session_closed":
+            reason = str(message.get("reason"))
+            known = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(reason, bridge.UPSTREAM_LOST)
+            return row.problem(known, seen("", target.secrets.shown(f"session_closed: {reason}", 120)))
+    return error_told(row, target, message)
+
+
+def error_told(row: Row, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
+    """Make the finding for an `error`, of either door."""
+    inner = message.get("error")
+    error: Mapping[str, Any] = inner if isinstance(inner, dict) else message
+    code = str(error.get("code") or error.get("type") or "")
+    known = _client_code(code)
+    if known is None and isinstance(inner, dict) and error.get("type") != "bridge_error":
+        return row.refused(refusal_for_error(error), *_evidence(target, f"error {code}", error, None))
+    detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
+    behind = _client_code(str((detail or {}).get("cause") or ""))
+    cause = _NEARER.get(behind, behind) if known in _GENERAL and behind is not None else known
+    problem = codes.CODES.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
+    return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
+
+
+def _client_code(text: str) -> ClientCode | None:
+    try:
+        return ClientCode(text.upper())
+    except ValueError:
+        return None
+
+
+def _evidence(
+    target: BridgeTarget, lead: str, error: Mapping[str, Any], detail: Mapping[str, Any] | None
+) -> tuple[Evidence, ...]:
+    parts = [seen("", target.secrets.shown(lead, 120))]
+    if error.get("message"):
+        parts.append(seen("message", target.secrets.shown(str(error["message"]), 300)))
+    told = [f"{name} {value}" for name, value in (detail or {}).items() if isinstance(value, str | int | float)]
+    if told:
+        parts.append(seen("detail", target.secrets.shown(", ".join(told[:8]), 300)))
+    refusal = _behind(detail or {})
+    if refusal is not None:
+        parts.append(seen("service", f"{refusal.title} (sherpa-probe explain {refusal.slug})"))
+    return tuple(parts)
+
+
+def _behind(detail: Mapping[str, Any]) -> Refusal | None:
+    """Find what the service said, in what the bridge tells of it."""
+    upstream = detail.get("upstream")
+    if isinstance(upstream, dict):
+        inner = upstream.get("error")
+        return refusal_for_error(inner if isinstance(inner, dict) else upstream)
+    slug = detail.get("refusal")
+    by_slug = next((refusal for refusal in every_refusal() if refusal.slug == slug), None)
+    return by_slug or ERROR_CODES.get(str(detail.get("code"))) or CLOSE_CODES.get(_close_code(detail))
+
+
+def _close_code(detail: Mapping[str, Any]) -> int:
+    code = detail.get("closeCode")
+    return code if isinstance(code, int) else -1
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _start(body: bytes) -> str:
+    start = " ".join(body[:4096].decode(errors="replace").split())
+    return "a web page" if start.lower().startswith(("<!doctype", "<html", "<?xml")) else start[:60]

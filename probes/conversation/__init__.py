@@ -1,0 +1,1 @@
+"""A scripted voice session: played, recorded, judged."""

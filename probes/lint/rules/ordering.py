@@ -1,0 +1,248 @@
+"""Rules about what comes before what: readiness, held audio, answers. Values only; see `rules.py`.
+
+Most are warnings: a single file shows the shape of such a mistake, seldom the whole of it.
+"""
+
+from __future__ import annotations
+
+from probes.lint.rule import Family, Rule, Shape
+from probes.lint.rules.patterns import (
+    PYTHON,
+    SCRIPT,
+    Grammar,
+    all_of,
+    both,
+    call_of,
+    child,
+    deep,
+    in_file,
+    kind,
+    literal,
+    looks_like,
+    message,
+    method,
+    no,
+    one_of,
+    speaks_realtime,
+    under,
+    within,
+)
+from reports.model import Severity
+
+_FUNCTIONS = kind("arrow_function", "function_expression")
+
+
+def _on_open() -> Shape:
+    """The function that a script runs when a socket opens."""
+    listener = all_of(
+        method(SCRIPT, "on|once|addEventListener"),
+        child(all_of(kind("arguments"), child(literal(SCRIPT, "open")))),
+    )
+    assigned = {"kind": "assignment_expression", "has": {"field": "left", "regex": r"\.onopen$"}}
+    argument = under(all_of(kind("arguments"), under(listener)))
+    return all_of(_FUNCTIONS, one_of(argument, under(assigned)))
+
+
+def _opening(g: Grammar) -> Shape:
+    if g is SCRIPT:
+        return _on_open()
+    return {"kind": "function_definition", "has": {"field": "name", "regex": "^_?on_open$"}}
+
+
+def _directly_in(function: Shape, functions: tuple[str, ...]) -> Shape:
+    """Inside this function and in no other one inside it, such as a listener that it sets up."""
+    return {"inside": {**function, "stopBy": kind(*functions)}}
+
+
+AUDIO_ON_OPEN = Rule(
+    id="audio-on-open",
+    severity=Severity.WARNING,
+    title="Audio is sent as soon as the socket is open",
+    why="An open socket proves nothing: key, model and credit are judged after it, and the configuration holds from "
+    "session.updated on. What is said before is lost, or heard with the wrong settings.",
+    fix="Hold audio until session.updated came, then send what was held, in order",
+    looks=both(lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_opening(g), g.functions))),
+    words=("open",),
+)
+
+#: `ready`, `isReady`, `client.openaiReadyState`, `self.session_ready`, `readyRef.current`.
+_READY = r"(?i)(?:^|\.)_?(?:is_?)?(?:openai_?)?(?:session_?)?ready(?:_?state)?(?:ref\.current)?$"
+
+
+def _ready_is_set(g: Grammar) -> Shape:
+    name = "assignment_expression" if g is SCRIPT else "assignment"
+    sides = [{"has": {"field": "left", "regex": _READY}}, {"has": {"field": "right", "regex": "^(?:true|True)$"}}]
+    return {"kind": name, "all": sides}
+
+
+OPEN_IS_NOT_READY = Rule(
+    id="open-is-not-ready",
+    severity=Severity.WARNING,
+    title="An open socket is taken for a ready session",
+    why="The service accepts every upgrade and says no afterwards, in its first frame. Ready is who got "
+    "session.updated.",
+    fix="Set it when session.updated arrives; treat an error before that as the refusal that it is",
+    looks=both(lambda g: all_of(_ready_is_set(g), _directly_in(_opening(g), g.functions), speaks_realtime(g))),
+    words=("ready",),
+)
+
+_FLUSH = r"(?i)^(?:(?:this|self)\.)?_?(?:flush|drain|process|send)_?\w*(?:buffer|queue|pending|held)\w*$"
+
+
+def _flushing(g: Grammar) -> Shape:
+    return call_of(g, looks_like(_FLUSH))
+
+
+READY_BEFORE_FLUSH = Rule(
+    id="ready-before-flush",
+    severity=Severity.WARNING,
+    title="New audio may pass before what was held",
+    why="The session is called ready first and the held audio is sent then: with one await in between, live chunks "
+    "overtake it, and words change places.",
+    fix="Send what was held first, let new chunks queue behind it meanwhile, and set ready when the queue is empty",
+    looks=both(
+        lambda g: all_of(
+            kind("expression_statement"),
+            child(_ready_is_set(g)),
+            {
+                "precedes": {
+                    **all_of(kind("expression_statement"), one_of(deep(_flushing(g)), child(_flushing(g)))),
+                    "stopBy": "end",
+                }
+            },
+        )
+    ),
+    words=("ready",),
+)
+
+
+#: `pendingAudioChunks`, `buffered_audio`, `micQueue`: what waits to go up. An `audioQueue` alone may wait to be played.
+_AUDIO_QUEUE = (
+    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm)"
+    r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
+    r"|(?:audio|pcm)_?(?:chunks?_?)?(?:pending|backlog|to_?send))"
+)
+_QUEUE_NAME = f"(?:{_AUDIO_QUEUE})" + r"\w*(?:\.current)?$"
+_UNORDERED_SEND = r"(?i)send|forward|append|push|write"
+
+UNORDERED_FLUSH = Rule(
+    id="unordered-flush",
+    severity=Severity.WARNING,
+    title="Held audio is sent all at once, in no order",
+    why="Each chunk is a task of its own: which is sent first is left to chance as soon as one has to wait.",
+    fix="Send one after the other: for (const chunk of held) await send(chunk)",
+    looks={
+        Family.SCRIPT: all_of(
+            call_of(SCRIPT, looks_like(r"^Promise\.(?:all|allSettled)$")),
+            child(
+                all_of(
+                    kind("arguments"),
+                    child(all_of(method(SCRIPT, "map", _AUDIO_QUEUE), looks_like(_UNORDERED_SEND))),
+                )
+            ),
+        ),
+        Family.PYTHON: all_of(
+            call_of(PYTHON, looks_like(r"^asyncio\.gather$")),
+            deep(
+                all_of(
+                    kind("list_comprehension", "generator_expression"),
+                    deep(all_of(kind("for_in_clause"), looks_like(_AUDIO_QUEUE))),
+                    looks_like(_UNORDERED_SEND),
+                )
+            ),
+        ),
+    },
+    words=("promise.all", "asyncio.gather"),
+)
+
+
+def _grows(g: Grammar) -> Shape:
+    """A chunk is put behind the others where nobody looks how many there are, and none is ever taken off."""
+    looks = (
+        r"\.(?:length|shift|splice)\b|(?i:max|limit)" if g is SCRIPT else r"\blen\(|\.(?:pop|popleft)\(|(?i:max|limit)"
+    )
+    function = kind(*(name for name in g.functions if name != "lambda"))
+    careful = {"inside": {**all_of(function, looks_like(looks)), "stopBy": "end"}}
+    taken_off = in_file(method(g, "shift|splice|pop|popleft", _QUEUE_NAME))
+    bounded = in_file(call_of(g, looks_like(r"deque$|Ring|Bounded")))
+    put = method(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
+    return all_of(put, within(function), no(careful), no(taken_off), no(bounded), _audio_is_meant(g))
+
+
+def _audio_is_meant(g: Grammar) -> Shape:
+    """Wherever the file speaks the Realtime API, or to somebody who does."""
+    named = kind("identifier", "property_identifier", "type_identifier") if g is SCRIPT else kind("identifier")
+    return one_of(speaks_realtime(g), in_file(all_of(named, looks_like("(?i)openai|realtime"))))
+
+
+def _endless_queue() -> Shape:
+    """A queue for audio that is made without a size."""
+    made = call_of(PYTHON, looks_like(r"^(?:asyncio\.|queue\.)?(?:Queue|SimpleQueue)$"))
+    empty = {"has": {"field": "arguments", "regex": r"^\(\s*\)$"}}
+    infinite = all_of(
+        call_of(PYTHON, looks_like(r"^(?:trio\.|anyio\.)?(?:open_memory_channel|create_memory_object_stream)$")),
+        {"has": {"field": "arguments", "regex": r"^\(\s*(?:math\.inf|inf|float\(.inf.\))\s*\)$"}},
+    )
+    audio = {"inside": {"kind": "assignment", "has": {"field": "left", "regex": _AUDIO_QUEUE}}}
+    return all_of(one_of(all_of(made, empty), infinite), audio, _audio_is_meant(PYTHON))
+
+
+UNBOUNDED_AUDIO = Rule(
+    id="unbounded-audio-queue",
+    severity=Severity.WARNING,
+    title="Held audio may grow without end",
+    why="Audio is 48 kB a second. While no session comes, the queue takes all memory, and what it holds is old news.",
+    fix="Bound it by milliseconds and by age, let the oldest go, and say how much was dropped",
+    looks={Family.SCRIPT: _grows(SCRIPT), Family.PYTHON: one_of(_grows(PYTHON), _endless_queue())},
+    words=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
+)
+
+_SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*\w*error_?(?:time|at|sent)\w*\s*>=?"
+
+
+def _throttle(g: Grammar) -> Shape:
+    """`if (now - lastError > window) send(...)` with nothing for the other case."""
+    condition = {"has": {"field": "condition", "regex": _SINCE_ERROR}}
+    sends = looks_like(r"(?i)\b(?:send\w*|emit\w*|write|notify\w*)\(|\.send(?:_\w+)?\(")
+    body = {"has": {"field": "consequence", **sends}}
+    other = child({"kind": "else_clause"}) if g is SCRIPT else child(kind("else_clause", "elif_clause"))
+    return all_of(kind("if_statement"), condition, body, no(other))
+
+
+_TOOL_DONE = "response.function_call_arguments.done"
+
+
+def _tool_branch(g: Grammar) -> Shape:
+    """What a program does when the arguments of a function call are whole."""
+    if g is SCRIPT:
+        case = {"kind": "switch_case", "has": {"field": "value", **literal(g, _TOOL_DONE)}}
+        test = {"has": {"field": "condition", **deep(literal(g, _TOOL_DONE))}}
+        then = {"kind": "statement_block", "inside": {"kind": "if_statement", "field": "consequence", **test}}
+        return one_of(case, then)
+    case = {"kind": "case_clause", "has": all_of(kind("case_pattern"), deep(literal(g, _TOOL_DONE)))}
+    clause = kind("if_statement", "elif_clause")
+    test = {"has": {"field": "condition", **deep(literal(g, _TOOL_DONE))}}
+    return one_of(case, {"kind": "block", "inside": {**all_of(clause, test), "field": "consequence"}})
+
+
+RESPONSE_TOO_EARLY = Rule(
+    id="response-too-early",
+    severity=Severity.WARNING,
+    title="The next answer is asked for before this one is over",
+    why="When the arguments of a call are whole, the response that made it still runs: "
+    "conversation_already_has_active_response, and the caller waits for nothing.",
+    fix="Send the function's output at once, and response.create when response.done came",
+    looks=both(lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))),
+    words=(_TOOL_DONE,),
+)
+
+ERROR_SWALLOWED = Rule(
+    id="error-throttle-drops",
+    severity=Severity.WARNING,
+    title="Errors that come too soon are thrown away",
+    why="The throttle lets the first error through and forgets the next ones; the last, which says how it ended, may "
+    "be among them.",
+    fix="Keep the worst of what is held back, send it when the window opens, and let what ends a session always pass",
+    looks=both(_throttle),
+    words=("lasterr", "last_err", "errortime", "error_time", "errorat", "error_at", "errorsent", "error_sent"),
+)

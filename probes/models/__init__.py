@@ -1,0 +1,1 @@
+"""`sherpa-probe models`: which models a key can use, and which retire."""

@@ -1,0 +1,60 @@
+"""The probe `models`: which models a key can use in the Realtime API, which of them retire, what replaces those.
+
+One call, `GET /models`; what it says is judged in `models_rows.py`. It opens no session: `access` does.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from probes.access.context import Visit
+from probes.access.model import asked_of
+from probes.access.model_judge import WARN_DAYS
+from probes.access.rest import check_key
+from probes.models.rows import Question, rows, rows_without_key
+from probes.problems import models as own
+from probes.runner.checks import Check, run_checks
+from probes.runner.findings import Row, seen
+from reports.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from probes.runner.registry import Told
+    from probes.targets.service import Target
+    from reports.model import Finding
+
+KEY = Row("models", "key")
+
+
+async def models(
+    target: Target, *, require: Sequence[str] = (), warn_days: int = WARN_DAYS, today: date | None = None
+) -> AsyncGenerator[Told, None]:
+    """Ask for the list, within the target's time-out, and judge it. Cancelling closes the connection.
+
+    `require` names models that must be usable; `today` is the day to judge by, UTC's own where None.
+    """
+    question = Question(tuple(dict.fromkeys(require)), warn_days)
+    visit, answered = Visit(target), True
+    try:
+        async for finding in run_checks("models", _CHECKS, visit, timeout=target.timeout, doing=target.doing):
+            answered = finding.severity not in (Severity.FAIL, Severity.ERROR)
+            yield finding
+    finally:
+        await visit.aclose()
+    asked = asked_of(visit, today or datetime.now(UTC).date())
+    for told in rows(asked, question) if answered else rows_without_key(question):
+        yield told
+
+
+async def _ask(visit: Visit) -> Finding:
+    return await check_key(visit, KEY)
+
+
+def _late(visit: Visit) -> Finding:
+    late = seen("GET /models", f"no answer within {visit.target.timeout:g} s")
+    return KEY.problem(own.LIST_NO_ANSWER, late, *visit.proxy_evidence())
+
+
+_CHECKS = (Check(name="key", look=_ask, late=_late, without="no list of models"),)

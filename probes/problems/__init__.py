@@ -1,0 +1,1 @@
+"""Every finding code with its cause and fix."""

@@ -1,0 +1,1 @@
+"""Captures: what is kept of a session, without its content."""

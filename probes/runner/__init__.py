@@ -1,0 +1,1 @@
+"""What surrounds every probe: options, target, running checks, output."""

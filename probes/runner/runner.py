@@ -1,0 +1,137 @@
+"""Running one look at one subject: collects what it tells, survives crashes, and always has a report to give.
+
+It knows neither the command line nor the terminal; an interrupted run still reports what it has seen so far.
+"""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Generic, assert_never
+
+from probes.problems.tool import CRASHED, INTERRUPTED, KEY_SUSPECT
+from probes.runner.findings import Row, seen
+from probes.runner.redaction import Secrets
+from probes.runner.registry import PROBES
+from probes.runner.subject import S
+from probes.runner.usage import usage_error_in
+from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
+from reports.provenance import now, version
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from probes.runner.registry import Told
+
+
+#: What is said about the run itself.
+_OWN = Row("probe", "probe")
+
+
+@dataclass(slots=True, kw_only=True)
+class Run(Generic[S]):
+    """One run. `findings` grows while it goes; `report()` may be asked at any time."""
+
+    tool: str
+    look: Callable[[S], AsyncGenerator[Told, None]]
+    open_subject: Callable[[], AbstractAsyncContextManager[S]]
+    secrets: Secrets = field(default_factory=Secrets)
+    """Shared with the subject, which adds to it."""
+    verbose: bool = False
+    """Show the traceback of a crash."""
+    on_finding: Callable[[Finding], None] = lambda _: None
+    findings: list[Finding] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    target: tuple[Evidence, ...] = ()
+    started: str = field(default_factory=now)
+    _began: float = field(default_factory=perf_counter)
+
+    async def go(self) -> None:
+        """Look until done. Only cancellation and UsageError get out: whatever else a probe raises is a finding."""
+        try:
+            async with self.open_subject() as subject:
+                await self._look_at(subject)
+        except Exception as error:  # noqa: BLE001 - a crash is a finding; nobody is served by a traceback
+            usage = usage_error_in(error)
+            if usage is not None:
+                raise usage from None
+            self.take(crashed(error, verbose=self.verbose))
+
+    async def _look_at(self, subject: S) -> None:
+        self.target = subject.described()
+        for warning in subject.warnings:
+            self.take(_key_warning(warning))
+        async with aclosing(self.look(subject)) as all_told:
+            async for told in all_told:
+                self.take(told)
+
+    def take(self, told: Told) -> None:
+        """Keep what was told, looked over for secrets."""
+        match told:
+            case Finding():
+                finding = self.secrets.hide_in_finding(told)
+                self.findings.append(finding)
+                self.on_finding(finding)
+            case Timeline():
+                self.timelines.append(self.secrets.hide_in_timeline(told))
+            case Metric():
+                self.metrics.append(told)
+            case Series():
+                self.series.append(told)
+            case _:
+                assert_never(told)
+
+    def report(self) -> Report:
+        """Put together what is known by now. Every text is looked over again, by all secrets known by now."""
+        return self.secrets.hide_in_report(
+            Report(
+                tool=self.tool,
+                version=version(),
+                started=self.started,
+                seconds=perf_counter() - self._began,
+                target=self.target,
+                findings=tuple(sorted(self.findings, key=_by_probe)),
+                timelines=tuple(self.timelines),
+                metrics=tuple(self.metrics),
+                series=tuple(self.series),
+            )
+        )
+
+
+def _by_probe(finding: Finding) -> int:
+    """Keep together what one probe found, although several ran side by side; what is about the run stands around it."""
+    places = {"config": -1} | {name: place for place, name in enumerate(PROBES)}
+    return places.get(finding.probe, len(PROBES))
+
+
+def report_of(tool: str, finding: Finding) -> Report:
+    """Make the report of a command that never got to its probe."""
+    return Report(tool=tool, version=version(), started=now(), seconds=0.0, findings=(finding,))
+
+
+def interruption() -> Finding:
+    """Say that somebody stopped the run."""
+    return _OWN.problem(INTERRUPTED)
+
+
+def crashed(error: Exception, *, verbose: bool) -> Finding:
+    """Turn a bug of ours into a finding."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    evidence = [seen("error", f"{type(error).__name__}: {_first_line(error)}")]
+    if verbose:
+        evidence.append(seen("traceback", "".join(traceback.format_exception(error)).rstrip()))
+    return _OWN.problem(CRASHED, *evidence)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300]
+
+
+def _key_warning(warning: str) -> Finding:
+    return Row("config", "key source").problem(KEY_SUSPECT, title=warning[:1].upper() + warning[1:])

@@ -1,0 +1,1 @@
+"""`sherpa-probe smoke`: every probe that gates a deploy, side by side."""

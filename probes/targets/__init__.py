@@ -1,0 +1,1 @@
+"""What a probe is pointed at: the service, a bridge, the simulator."""

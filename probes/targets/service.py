@@ -1,0 +1,154 @@
+"""What a probe looks at: an upstream with its key and model, and what the run shares with it.
+
+Made once from the configuration; a probe gets nothing else, so that any of them runs against the real service, a
+gateway, or the simulator alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from bridge.config.resolve import ConfigError, DialectChoice
+from bridge.protocol.dialects.detection import Dialect
+from bridge.upstream.dial.base_url import normalize_base_url
+from bridge.upstream.dial.endpoint import Endpoint, Proxy, parse_url, proxy_for
+from bridge.upstream.rest import Upstream, open_client
+from reports.model import Evidence
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+
+    from bridge.config.resolve import Config
+    from probes.runner.redaction import Secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One thing to look at."""
+
+    config: Config
+    upstream: Upstream
+    secrets: Secrets
+    """Where every secret that is met on the way must be made known."""
+    endpoint: Endpoint
+    """Host and port that all connections go to."""
+    proxy: Proxy | None = None
+    """The proxy that the environment names for it."""
+    proxy_name: str = ""
+    """Its address and the variable that names it; empty without one."""
+    proxy_variable: str = ""
+    """That variable alone."""
+    notes: tuple[str, ...] = ()
+    """What was mended in the base URL."""
+    scenario: str = ""
+    """Name of the simulator's scenario; empty for a real target."""
+    ssl_context: ssl.SSLContext | None = None
+    doing: Callable[[str], None] = lambda _: None
+    """Hears what is being looked at."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, or on Azure the deployment's."""
+        return self.config.model.value
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was tolerated in the settings."""
+        return self.config.warnings
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for each single answer."""
+        return self.config.timeout.value
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect to ask for."""
+        return self.upstream.dialect
+
+    @property
+    def host(self) -> str:
+        """The host alone, for advice."""
+        return self.endpoint.host
+
+    def open_client(self) -> httpx.AsyncClient:
+        """Make the client for REST calls; close it. The simulator is never reached through a proxy."""
+        if not self.scenario:
+            return open_client(self.upstream, ssl_context=self.ssl_context)
+        headers = list(self.upstream.rest_headers())
+        checked = self.endpoint.secure  # reading certificates to check others against costs 20 ms
+        return httpx.AsyncClient(headers=headers, verify=checked, timeout=None, trust_env=False)  # noqa: S113 - the checks bound each call
+
+    def described(self) -> tuple[Evidence, ...]:
+        """Name the target for the head of a report: where, which model, with which key."""
+        config = self.config
+        parts = [Evidence("base URL", self.upstream.base_url), Evidence("model", self.model)]
+        if self.scenario:
+            return (*parts, Evidence("service", f"simulated: {self.scenario}"))
+        if config.dialect.value is not DialectChoice.AUTO:
+            parts.append(Evidence("dialect", f"dialect {config.dialect.value}"))
+        if config.api_key.value is not None:
+            parts.append(Evidence("key", f"key {config.api_key.value.hint} ({config.api_key.source})"))
+        return tuple(parts)
+
+
+def make_target(
+    config: Config,
+    environment: Mapping[str, str],
+    *,
+    secrets: Secrets,
+    doing: Callable[[str], None] = lambda _: None,
+    ssl_context: ssl.SSLContext | None = None,
+    scenario: str = "",
+) -> Target:
+    """Make the target that the configuration describes. Raises ConfigError for an address or a proxy that is none."""
+    if config.api_key.value is None:
+        raise ConfigError("no key: there is nothing to look at without one")
+    azure = None if config.azure.source == "default" else config.azure.value
+    if azure and config.base_url.source == "default":  # the public API is not Azure's: it must not get Azure's key
+        raise ConfigError(f"{config.azure.source}: name the resource too: --base-url https://RESOURCE.openai.azure.com")
+    dialect = Dialect.BETA if config.dialect.value is DialectChoice.BETA else Dialect.GA
+    try:
+        base = normalize_base_url(config.base_url.value, azure=azure, dialect=dialect)
+        endpoint = parse_url(base.url)
+    except ValueError as error:
+        raise ConfigError(f"{config.base_url.source}: {error}") from None
+    try:
+        proxy = proxy_for(endpoint, environment)
+    except ValueError as error:
+        raise ConfigError(f"{proxy_variable(endpoint, environment)}: {error}") from None
+    if proxy is not None and proxy.authorization is not None:
+        secrets.learn(proxy.authorization)
+    upstream = Upstream(
+        base_url=base.url,
+        api_key=config.api_key.value,
+        organization=config.organization.value,
+        project=config.project.value,
+        azure=base.azure,
+        dialect=dialect,
+        headers=config.headers.value,
+    )
+    return Target(
+        config=config,
+        upstream=upstream,
+        endpoint=endpoint,
+        proxy=proxy,
+        proxy_name=f"{proxy.address} of {proxy_variable(endpoint, environment)}" if proxy else "",
+        proxy_variable=proxy_variable(endpoint, environment) if proxy else "",
+        notes=base.notes,
+        secrets=secrets,
+        scenario=scenario,
+        ssl_context=ssl_context,
+        doing=doing,
+    )
+
+
+def proxy_variable(endpoint: Endpoint, environment: Mapping[str, str]) -> str:
+    """Name the variable that names the proxy, as it is written in the environment."""
+    own = "https_proxy" if endpoint.secure else "http_proxy"
+    spelled = (own, own.upper(), "all_proxy", "ALL_PROXY")
+    return next((name for name in spelled if environment.get(name, "").strip()), own.upper())

@@ -1,0 +1,82 @@
+"""The reference bridge as something to look at, in front of the embedded simulator: no key, no network.
+
+Both listen on loopback in this process and end with the block. The simulator is asked afterwards which tracer audio it
+received, so that speech is accounted for even where the answer is no echo of it.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from bridge.config.resolve import DialectChoice
+from bridge.server.assembly import connector_of, make_bridge, upstream_of
+from bridge.server.config.settings import BridgeSettings, House
+from bridge.simulator.embedded import open_simulator
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.settings import Settings
+from bridge.telemetry.log import Log
+from probes.targets.bridge import CLIENT_PATH, make_bridge_target
+from probes.targets.simulator import pointed_at
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from bridge.config.resolve import Config
+    from probes.runner.redaction import Secrets
+    from probes.targets.bridge import BridgeTarget
+
+
+@asynccontextmanager
+async def open_simulated_bridge(
+    scenario: str,
+    config: Config,
+    *,
+    secrets: Secrets,
+    doing: Callable[[str], None] = lambda _: None,
+    path: str = CLIENT_PATH,
+) -> AsyncGenerator[BridgeTarget, None]:
+    """Run bridge and simulator for the length of the block and give the bridge. KeyError for an unknown scenario.
+
+    The bridge mints a secret for every session, so that the scenarios which fail there show themselves. Model, dialect
+    and Azure's form are taken from the configuration. What the block raises comes out as it is, in no exception group.
+    """
+    known = SCENARIOS[scenario]
+    try:
+        async with open_simulator(_simulated(config)) as running, trio.open_nursery() as nursery:
+            address = running.azure_url if config.azure.value else running.base_url
+            settings = BridgeSettings(upstream=pointed_at(config, scenario, address), house=House(mint=True))
+            connector = connector_of(settings, upstream_of(settings.upstream))
+            bridge = make_bridge(settings, connector, Log(_Nowhere(), level="error"))
+            serve = partial(trio.serve_tcp, bridge.serve_stream, 0, host="127.0.0.1")
+            (listener, *_) = await nursery.start(serve)
+            url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}{path}"
+            target = make_bridge_target(
+                url, None, config, secrets=secrets, doing=doing, scenario=scenario, environment={}
+            )
+            yield replace(target, account=partial(running.arrivals.tracer, known.key))
+            nursery.cancel_scope.cancel()
+            return
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        alone = group.exceptions[0]
+    raise alone
+
+
+def _simulated(config: Config) -> Settings:
+    """A simulator of today, or of the days when the header decided about the dialect."""
+    return Settings(dialect="both" if config.dialect.value is DialectChoice.BETA else "ga")
+
+
+class _Nowhere(io.StringIO):
+    """Where the embedded bridge's log goes: what matters of it is told by its clients' messages."""
+
+    def write(self, text: str, /) -> int:
+        """Forget it."""
+        return len(text)

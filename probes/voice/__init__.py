@@ -1,0 +1,1 @@
+"""One voice session in any protocol: the service's own or the bridge's."""

@@ -1,0 +1,1 @@
+"""`sherpa-probe watch`: the same probes again and again, as metrics."""

@@ -1,0 +1,208 @@
+"""What `sherpa-probe watch` does around its loop: settings, signals, HTTP, lines out, exit code. No click here.
+
+Exit codes: 1 when any run failed, else 3 when any could not look, else 0; 130 after Ctrl-C. SIGTERM ends it as its
+count would: with what the runs came to. A run's line is out before the next begins; the last line counts all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from bridge.config.resolve import Flags, read_config
+from probes.runner.command import check_scenario
+from probes.runner.interrupts import INTERRUPTS
+from probes.runner.logs import logs
+from probes.runner.redaction import Secrets
+from probes.runner.subject import Given
+from probes.runner.usage import UsageError, usage_error_in
+from probes.targets.opening import service
+from probes.watch.http import Desk, Listen, parse_listen
+from probes.watch.lines import end_document, end_line, run_document, run_line
+from probes.watch.loop import Round, Tally, watch
+from probes.watch.modules import DEFAULT_TARGET, MODULES, Wanted, check_modules, named_targets
+from probes.watch.output import ReaderGoneError
+from reports.model import EXIT_INTERRUPTED
+from reports.provenance import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from probes.targets.service import Target
+
+#: Seconds between runs: oftener is a load test, rarer is forgotten.
+SHORTEST, LONGEST = 1.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """What the command line said."""
+
+    flags: Flags = field(default_factory=Flags)
+    simulate: str | None = None
+    """A scenario of the embedded simulator, which runs as long as the watch."""
+    modules: tuple[str, ...] = ("access",)
+    every: float = 60.0
+    """Seconds from the begin of one run to the begin of the next."""
+    count: int | None = None
+    """How many runs; None goes on until somebody ends it."""
+    listen: str | None = None
+    """`HOST:PORT`; None serves nothing."""
+    targets: tuple[str, ...] = ()
+    """`NAME=URL`: more targets for `/probe`, with the same key and settings."""
+    require: tuple[str, ...] = ()
+    warn_days: int = 60
+    script: str = "text"
+    json: bool = False
+    strict: bool = False
+    verbose: bool = False
+
+
+def run_watch(
+    options: WatchOptions,
+    environment: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+    remark: Callable[[str], None] = lambda _: None,
+    folder: Path | None = None,
+) -> int:
+    """Watch until the count is reached or somebody ends it, and give the exit code.
+
+    `say` gets each line for stdout (`line_writer` makes it) and may raise: ReaderGoneError ends the watch, anything
+    else ends it too and comes out.
+    `remark` gets what belongs on stderr. Raises UsageError and ConfigError before anything is sent.
+    """
+    listen = _checked(options)
+    with INTERRUPTS.holding():
+        with INTERRUPTS.raising():
+            config = read_config(options.flags, environment, folder or Path(), with_key=options.simulate is None)
+        secrets = Secrets(config.secrets())
+        opened = service().prepare(
+            Given(config=config, environment=environment, secrets=secrets, doing=_unheard, scenario=options.simulate)
+        )
+        more = named_targets(options.targets, config, environment)
+        watching = _Watching(options, say, remark)
+        with logs(secrets, shown=options.verbose):
+            trio.run(partial(watching.go, opened, more, listen))
+        return watching.finished()
+
+
+def _checked(options: WatchOptions) -> Listen | None:
+    """Look over what was said before anything else is done. Raises UsageError."""
+    check_modules(options.modules)
+    check_scenario(options.simulate)
+    if not math.isfinite(options.every) or not SHORTEST <= options.every <= LONGEST:
+        raise UsageError(f"--every: must be {SHORTEST:g} to {LONGEST:.0f} seconds")
+    if options.count is not None and options.count < 1:
+        raise UsageError("--count: must be 1 or more")
+    if options.targets and options.simulate is not None:
+        raise UsageError("--target names a real service; it does not go with --simulate")
+    if options.targets and options.listen is None:
+        raise UsageError("--target names what /probe may look at: it goes with --listen HOST:PORT")
+    return None if options.listen is None else parse_listen(options.listen)
+
+
+def _unheard(_: str) -> None:
+    """A watch shows no progress: its lines do."""
+
+
+class _Watching:
+    """One watch, from its first run to its last line."""
+
+    def __init__(self, options: WatchOptions, say: Callable[[str], None], remark: Callable[[str], None]) -> None:
+        self._options = options
+        self._say, self._remark = say, remark
+        self._tally = Tally()
+        self._wanted = Wanted(
+            require=options.require, warn_days=options.warn_days, script=options.script, verbose=options.verbose
+        )
+        self._scope = trio.CancelScope()
+        self._trouble: Exception | None = None
+        """What kept a line from being said."""
+
+    async def go(
+        self,
+        opened: Callable[[], AbstractAsyncContextManager[Target]],
+        more: Mapping[str, Target],
+        listen: Listen | None,
+    ) -> None:
+        """Watch until the end. Ctrl-C and SIGTERM cancel what runs; nothing of it is left behind."""
+        token = trio.lowlevel.current_trio_token()
+
+        def stop() -> None:
+            token.run_sync_soon(self._scope.cancel, idempotent=True)
+
+        with INTERRUPTS.calling(stop), self._scope:
+            try:
+                async with trio.open_nursery() as nursery, opened() as target:
+                    nursery.start_soon(self._end_on_sigterm)
+                    if listen is not None:
+                        await self._listen(nursery, {DEFAULT_TARGET: target, **more}, listen)
+                    await self._loop(target)
+                    nursery.cancel_scope.cancel()
+            except ExceptionGroup as group:
+                usage = usage_error_in(group)
+                if usage is None:
+                    raise
+                raise usage from None
+
+    async def _loop(self, target: Target) -> None:
+        options = self._options
+        await watch(
+            lambda: self._wanted.run(target, options.modules),
+            interval=options.every,
+            tally=self._tally,
+            on_round=self._tell,
+            count=options.count,
+            strict=options.strict,
+        )
+
+    async def _listen(self, nursery: trio.Nursery, targets: Mapping[str, Target], listen: Listen) -> None:
+        desk = Desk(
+            targets=targets,
+            modules=tuple(MODULES),
+            make_run=self._wanted.run,
+            tally=self._tally,
+            interval=self._options.every,
+            began=time.time(),
+            strict=self._options.strict,
+            guarded=listen.is_loopback,
+        )
+        host, port = await nursery.start(desk.serve, listen)
+        self._remark(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/")
+        if not listen.is_loopback:
+            self._remark("whoever reaches that address can start runs at your cost: let a firewall stand before it")
+
+    async def _end_on_sigterm(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals go to the main thread alone
+        with trio.open_signal_receiver(signal.SIGTERM) as received:
+            await anext(received)
+            self._scope.cancel()
+
+    def _tell(self, done: Round) -> None:
+        self._out(run_document(done) if self._options.json else run_line(done))
+
+    def _out(self, line: str) -> None:
+        try:
+            self._say(line)
+        except Exception as error:  # noqa: BLE001 - told at the end, when nothing runs any more
+            self._trouble = error
+            self._scope.cancel()
+
+    def finished(self) -> int:
+        """Say what came of it, and give the exit code. Raises what `say` raised."""
+        if self._trouble is None:
+            self._out((end_document if self._options.json else end_line)(self._tally, now()))
+        if self._trouble is not None and not isinstance(self._trouble, ReaderGoneError):
+            raise self._trouble
+        return EXIT_INTERRUPTED if INTERRUPTS.came else self._tally.exit_code

@@ -1,0 +1,107 @@
+"""What `watch` looks at: modules, which are probes by name or `smoke` for all of them, and targets by name.
+
+A run gets the target afresh, with nothing but the settings' own secrets: what is minted on the way is forgotten with
+the run, or else weeks of them would pile up.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bridge.config.resolve import Setting
+from bridge.config.toml_file import did_you_mean
+from probes.runner.parallel import together
+from probes.runner.redaction import Secrets
+from probes.runner.registry import PROBES
+from probes.runner.runner import Run
+from probes.runner.usage import UsageError
+from probes.smoke.probe import service_part, without_echoes
+from probes.targets.service import Target, make_target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from bridge.config.resolve import Config
+    from probes.runner.registry import Told
+
+#: What each module runs. Their order is the order in which they stand on each other.
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "access": ("access",),
+    "models": ("models",),
+    "events": ("events",),
+    "smoke": ("access", "models", "events"),
+}
+#: The target that the settings name.
+DEFAULT_TARGET = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TOOL = "sherpa-probe watch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the probes are told beside their target."""
+
+    require: tuple[str, ...] = ()
+    warn_days: int = 60
+    script: str = "text"
+    verbose: bool = False
+
+    def run(self, target: Target, modules: Sequence[str]) -> Run[Target]:
+        """Make one run of these modules, side by side, at this target."""
+        names = probes_of(modules)
+        more: Mapping[str, Mapping[str, object]] = {
+            "models": {"require": self.require, "warn_days": self.warn_days},
+            "events": {"script": self.script},
+        }
+
+        def look(at: Target) -> AsyncGenerator[Told, None]:
+            return without_echoes(
+                together([service_part(name, at, among=names, **more.get(name, {})) for name in names])
+            )
+
+        fresh = afresh(target)
+        return Run(
+            tool=_TOOL,
+            look=look,
+            open_subject=lambda: nullcontext(fresh),
+            secrets=fresh.secrets,
+            verbose=self.verbose,
+        )
+
+
+def probes_of(modules: Sequence[str]) -> tuple[str, ...]:
+    """Name the probes of these modules, each once and in their order."""
+    wanted = {name for module in modules for name in MODULES[module]}
+    return tuple(name for name in PROBES if name in wanted)
+
+
+def check_modules(modules: Sequence[str]) -> None:
+    """Refuse a module that there is not. Raises UsageError."""
+    for module in modules:
+        if module not in MODULES:
+            raise UsageError(f"--module: there is no module {module!r}{did_you_mean(module, dict(MODULES))}")
+
+
+def afresh(target: Target) -> Target:
+    """Give the target with the secrets that the settings hold, and no other."""
+    secrets = Secrets(target.config.secrets())
+    if target.proxy is not None and target.proxy.authorization is not None:
+        secrets.learn(target.proxy.authorization)
+    return replace(target, secrets=secrets)
+
+
+def named_targets(said: Sequence[str], config: Config, environment: Mapping[str, str]) -> dict[str, Target]:
+    """Make the targets of `NAME=URL`: the settings with another address. Raises UsageError and ConfigError."""
+    targets: dict[str, Target] = {}
+    for text in said:
+        name, equals, url = text.partition("=")
+        if not equals or not url or not _NAME.fullmatch(name):
+            raise UsageError(f"--target: {text!r} is not NAME=URL; write for example --target staging=https://HOST/v1")
+        if name in targets or name == DEFAULT_TARGET:
+            raise UsageError(f"--target: there are two targets of the name {name}")
+        at = replace(config, base_url=Setting(url, f"--target {name}"))
+        targets[name] = make_target(at, environment, secrets=Secrets(config.secrets()))
+    return targets

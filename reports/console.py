@@ -1,0 +1,82 @@
+"""Where a command's result goes: stdout for what was asked for, one line on stderr for wrong usage.
+
+A reader that went away (`| head`) ends the output quietly; a place that takes nothing (a full disk, a closed stdout)
+is told on stderr. Colour only on a terminal, and never with `NO_COLOR`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from reports.render.terminal_text import plain, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Where nobody tells how wide the page is.
+_WIDTH = 80
+_NARROWEST = 40
+
+
+class CannotShowError(Exception):
+    """The result could not be written to stdout; one plain line says why."""
+
+
+def complain(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
+    """Write what is wrong to stderr, within its width, and below it what to type. Where there is no stderr: nothing."""
+    width = width_of(sys.stderr, environment or {})
+    lines = [*wrapped(f"{tool}: {plain(message)}", width, "", "  "), *wrapped(plain(fix), width, "  ")]
+    with suppress(CannotShowError):
+        write(sys.stderr, "".join(f"{line}\n" for line in lines))
+
+
+def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
+    """Colour a terminal that can, unless NO_COLOR says no (no-color.org: set to anything but nothing)."""
+    return (
+        stream is not None and stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    )
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write and flush; what the stream's encoding lacks becomes `?`, a reader that is gone is no error.
+
+    Raises CannotShowError where nothing can be written: the stream was closed from the start, or its place is full.
+    """
+    if stream is None:
+        raise CannotShowError("the result cannot be shown: stdout is closed")
+    text = text.encode(stream.encoding or "utf-8", errors="replace").decode(stream.encoding or "utf-8")
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        silence(stream)
+        if error.errno != errno.EPIPE:
+            raise cannot_show(error) from None
+
+
+def cannot_show(error: OSError) -> CannotShowError:
+    """Say why nothing could be written."""
+    return CannotShowError(f"the result cannot be shown: {(error.strerror or str(error)).lower()}")
+
+
+def silence(stream: TextIO | None) -> None:
+    """Lead the stream to nowhere: Python flushes it once more at its end and would complain then."""
+    if stream is not None:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def width_of(stream: TextIO | None, environment: Mapping[str, str]) -> int:
+    """Tell how many columns there are: what COLUMNS says, or the terminal; 80 where neither does; never below 40."""
+    told = environment.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return max(_NARROWEST, int(told))
+    try:
+        found = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+    except (OSError, ValueError):
+        found = 0
+    return max(_NARROWEST, found or _WIDTH)

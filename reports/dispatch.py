@@ -1,0 +1,59 @@
+"""A kept report, or a comparison, as text in the form that was asked for, fit for where it goes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.console import wants_colour, width_of
+from reports.render.registry import renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+    from reports.compare.compare import Comparison
+    from reports.store.reader import Kept
+
+TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How much a page for people shows."""
+
+    verbose: bool = False
+    timelines: bool = False
+
+
+def rendered(kept: Kept, name: str, look: Look, output: str | None, environment: Mapping[str, str]) -> str:
+    """Write a kept report in one of `reports.render.registry`, or for a terminal.
+
+    `output` is where it will go, None stdout.
+    """
+    if name != TERMINAL:
+        return renderer(name)(kept.report, kept.exit_code)
+    from reports.render.terminal.page import render  # noqa: PLC0415 - only what is used is paid for
+
+    stream = sys.stdout if output in (None, "-") else None
+    return render(
+        kept.report,
+        kept.exit_code,
+        width=width_of(stream, environment),
+        colour=wants_colour(stream, environment),
+        verbose=look.verbose,
+        timelines=look.timelines,
+    )
+
+
+def compared(comparison: Comparison, exit_code: int, name: str, environment: Mapping[str, str]) -> str:
+    """Write a comparison: `json`, `markdown`, or for a terminal."""
+    from reports.compare import render as forms  # noqa: PLC0415 - only what is used is paid for
+
+    if name == TERMINAL:
+        stream: TextIO | None = sys.stdout
+        return forms.on_terminal(
+            comparison, exit_code, width=width_of(stream, environment), colour=wants_colour(stream, environment)
+        )
+    return forms.as_json(comparison, exit_code) if name == "json" else forms.as_markdown(comparison, exit_code)

@@ -1,0 +1,67 @@
+"""A report as GitHub workflow commands: annotations in the log and, where a finding has a place, beside the source.
+
+The runner reads them from stdout, a line each; the last line is a verdict for people. GitHub shows ten errors and ten
+warnings a step, so the loudest come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reports.model import Finding, Report, Severity
+from reports.render.terminal_text import plain
+from reports.render.wording import counted, explained, is_strict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reports.model import Place
+
+#: What is annotated, the loudest first.
+_COMMANDS: Mapping[Severity, str] = {
+    Severity.FAIL: "error",
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "notice",
+}
+
+
+def render(report: Report, exit_code: int) -> str:
+    """Write a command a finding, and a verdict."""
+    commands = {**_COMMANDS, Severity.WARNING: "error"} if is_strict(report, exit_code) else _COMMANDS
+    lines = [
+        _command(commands[severity], finding)
+        for severity in _COMMANDS
+        for finding in report.findings
+        if finding.severity is severity
+    ]
+    took = f"{report.seconds:.2f} s"
+    last = f"{verdict(exit_code)}: {counted(report)} in {took} (exit {exit_code}) - {plain(report.tool)}"
+    return "\n".join([*lines, last]) + "\n"
+
+
+def _command(name: str, finding: Finding) -> str:
+    properties = {**(_place(finding.place) if finding.place else {}), "title": f"{finding.code}: {finding.title}"}
+    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    lines = explained(replace(finding, place=None))
+    message = "\n".join(f"{word}: {text}" if word else text for word, text in lines)
+    return f"::{name} {told}::{_data(message or plain(finding.title))}"
+
+
+def _place(place: Place) -> dict[str, str]:
+    """Name the place. GitHub takes columns only within one line."""
+    lines = {"file": place.path, "line": str(place.line), "endLine": str(max(place.line, place.end_line))}
+    if place.end_line > place.line:
+        return lines
+    return {**lines, "col": str(place.column), "endColumn": str(max(place.column, place.end_column))}
+
+
+def _data(text: str) -> str:
+    """Escape a message as the runner undoes it."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Escape a property, in which colons and commas mean something too."""
+    return _data(plain(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,81 @@
+"""What to type next, taken apart: prose, commands that can be copied, addresses that can be followed.
+
+Fixes are written as sentences in which a command stands behind a colon or on a line of its own; a page can do better
+than to leave it in the middle of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reports.render.html.wording import paragraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: First words by which a command is known: none that sentences begin with, such as `make`.
+_COMMANDS = (
+    "az", "curl", "dig", "docker", "gh", "kubectl", "npm", "npx", "nslookup", "openssl", "pip", "pipx", "pytest",
+    "python", "python3", "systemctl", "ulimit",
+)  # fmt: skip
+_COMMAND = re.compile(
+    rf"(?:^\s*(?:\$ )?|(?<=: ))((?:sherpa-[a-z]+|export \w+=\S+|{'|'.join(_COMMANDS)})(?= |$)[^;]*?)\s*(?=;|$)"
+)
+_ADDRESS = re.compile(r"https://[^\s<>\"'`,;()\[\]{}]*[^\s<>\"'`,;()\[\]{}.:!?]")
+#: What may stand around a command without being worth a line: `, ` and `; ` of the sentence that it was taken from.
+_SEAM = " ;"
+
+
+class Part(StrEnum):
+    """What a piece of advice is."""
+
+    TEXT = "text"
+    COMMAND = "command"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a line."""
+
+    part: Part
+    text: str
+
+
+#: A line: either one command alone, or prose with addresses in it.
+Line = tuple[Piece, ...]
+
+
+def advice(text: str, limit: int) -> tuple[Line, ...]:
+    """Take a fix apart into lines, commands on lines of their own."""
+    return tuple(line for paragraph in paragraphs(text, limit) for line in _lines(paragraph))
+
+
+def prose(text: str, limit: int) -> tuple[Line, ...]:
+    """Take a text apart that holds no commands to copy."""
+    return tuple(tuple(_addresses(paragraph)) for paragraph in paragraphs(text, limit))
+
+
+def _lines(paragraph: str) -> Iterator[Line]:
+    done = 0
+    for found in _COMMAND.finditer(paragraph):
+        if before := paragraph[done : found.start(1)].removesuffix("$ ").strip(_SEAM):
+            yield tuple(_addresses(before))
+        yield (Piece(Part.COMMAND, found[1]),)
+        done = found.end(1)
+    if after := paragraph[done:].strip(_SEAM):
+        yield tuple(_addresses(after))
+
+
+def _addresses(text: str) -> Iterator[Piece]:
+    done = 0
+    for found in _ADDRESS.finditer(text):
+        if before := text[done : found.start()]:
+            yield Piece(Part.TEXT, before)
+        yield Piece(Part.ADDRESS, found[0])
+        done = found.end()
+    if after := text[done:]:
+        yield Piece(Part.TEXT, after)

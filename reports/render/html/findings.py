@@ -1,0 +1,231 @@
+"""Findings as the HTML page shows them: a card for each problem, a row for each check.
+
+Findings that say the same of several places (one mistake in thirty files) are one card and one row with their places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.model import Severity
+from reports.render.html.advice import advice, prose
+from reports.render.html.limits import Limits, Some, first
+from reports.render.html.wording import MARKS, paragraphs, said, source
+from reports.render.numbers import duration
+from reports.render.wording import OWN, PROBLEMS
+from reports.render.wording import told as told_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reports.model import Evidence, Finding, Place, Report
+    from reports.render.html.advice import Line
+    from reports.render.html.wording import Mark
+
+#: Reasons that stand below the verdict.
+_REASONS = 3
+#: Names of checks beyond this many characters want a wider column.
+_SHORT_NAME = 18
+#: Findings alike, in the order in which they were found.
+Alike = tuple["Finding", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One piece of evidence: its label and the lines of its value."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a file, its line of source in three pieces (the middle one is meant), and what was said there."""
+
+    where: str
+    before: str
+    meant: str
+    after: str
+    said: tuple[str, ...]
+    """What is true of this place and not of all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A problem, explained."""
+
+    anchor: str
+    mark: Mark
+    code: str
+    whose: str
+    """Probe and check."""
+    title: str
+    seen: Some[Seen]
+    spots: Some[Spot]
+    cause: tuple[Line, ...]
+    fix: tuple[Line, ...]
+    link: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A row of a table of checks. `anchor` is the card that explains it, empty where there is none."""
+
+    mark: Mark
+    name: str
+    outcome: str
+    anchor: str
+    seen: Some[Seen]
+    took: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The checks of one probe."""
+
+    name: str
+    checks: Some[Check]
+
+    @property
+    def has_times(self) -> bool:
+        """Whether any of its checks says how long it took."""
+        return any(check.took for check in self.checks.shown)
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether its checks are named by whole sentences or rules, as budgets are."""
+        return any(len(check.name) > _SHORT_NAME for check in self.checks.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is said of a report's findings."""
+
+    cards: Some[Card]
+    reasons: Some[Card]
+    """The few that the verdict stands on: what failed, or what was warned of where nothing did."""
+    groups: tuple[Group, ...]
+    groups_left: int
+
+
+def told(report: Report, limits: Limits) -> Told:
+    """Lay out a report's findings."""
+    alike = gathered(report.findings)
+    problems = sorted((group for group in alike if group[0].severity in PROBLEMS), key=_gravity)
+    chosen = first(problems, limits.problems)
+    anchors = {id(group): f"problem-{number}" for number, group in enumerate(chosen.shown, 1)}
+    cards = tuple(_card(group, anchors[id(group)], limits) for group in chosen.shown)
+    groups, groups_left = _groups(report, alike, anchors, limits)
+    return Told(Some(cards, chosen.left), _reasons(cards, problems), groups, groups_left)
+
+
+def _gravity(group: Alike) -> int:
+    return list(MARKS).index(group[0].severity)
+
+
+def gathered(findings: Iterable[Finding]) -> list[Alike]:
+    """Put together what is said of several places; a finding without a place stays alone."""
+    groups: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        alike = (finding.probe, finding.code, finding.severity, finding.check, finding.cause, finding.fix, finding.link)
+        groups.setdefault(alike if finding.place else number, []).append(finding)
+    return [tuple(group) for group in groups.values()]
+
+
+def _reasons(cards: tuple[Card, ...], problems: list[Alike]) -> Some[Card]:
+    warned = sum(group[0].severity is Severity.WARNING for group in problems)
+    grave = (len(problems) - warned) or warned
+    return Some(cards[: min(_REASONS, grave)], max(0, grave - _REASONS))
+
+
+def _card(group: Alike, anchor: str, limits: Limits) -> Card:
+    finding = group[0]
+    return Card(
+        anchor=anchor,
+        mark=MARKS[finding.severity],
+        code=said(finding.code, limits.short),
+        whose=said(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
+        title=said(finding.title, limits.short) or "(untitled)",
+        seen=_seen(_common(group), limits),
+        spots=_spots(group, limits),
+        cause=prose(finding.cause, limits.long),
+        fix=advice(finding.fix, limits.long),
+        link=advice(finding.link, limits.short),
+    )
+
+
+def _seen(evidence: tuple[Evidence, ...], limits: Limits) -> Some[Seen]:
+    some = first(evidence, limits.seen)
+    shown = tuple(Seen(said(item.label, limits.short), _value(item.value, limits)) for item in some.shown)
+    return Some(shown, some.left)
+
+
+def _value(value: str, limits: Limits) -> tuple[str, ...]:
+    """Keep the lines of a longer text (a traceback) as they stand."""
+    if len(value[: limits.long].strip().split("\n", 1)) > 1:
+        return paragraphs(value, limits.long)
+    return (said(value, limits.short),)
+
+
+def _spots(group: Alike, limits: Limits) -> Some[Spot]:
+    some = first([finding for finding in group if finding.place], limits.places)
+    common = _common(group)
+    return Some(tuple(_spot(finding, group[0].title, common, limits) for finding in some.shown), some.left)
+
+
+def _common(group: Alike) -> tuple[Evidence, ...]:
+    """Give the evidence that stands for all of them."""
+    return group[0].evidence if all(finding.evidence == group[0].evidence for finding in group) else ()
+
+
+def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: Limits) -> Spot:
+    place = finding.place
+    if place is None:
+        raise AssertionError("only findings with a place are spots")
+    where = f"{source(place.path[-limits.short :])}:{place.line}:{place.column}"
+    own = [told_of(item) for item in finding.evidence[: limits.seen] if finding.evidence != common]
+    words = [finding.title, *own] if finding.title != title else own
+    return Spot(where, *_source(place, limits.short), tuple(said(word, limits.short) for word in words))
+
+
+def _source(place: Place, limit: int) -> tuple[str, str, str]:
+    """Cut the line where the finding begins and ends; leave its indentation out, and what is too far to the right."""
+    text = place.text.rstrip()
+    indent = min(len(text) - len(text.lstrip()), max(place.column - 1, 0))
+    text, begin = text[indent:], max(place.column - 1 - indent, 0)
+    end = place.end_column - 1 - indent if place.end_line == place.line else len(text)
+    if begin > limit // 2:  # a minified file: show what is around it
+        text, begin, end = text[begin - limit // 4 :], limit // 4, end - begin + limit // 4
+    text, end = text[:limit], min(max(end, begin), limit)
+    return source(text[:begin]), source(text[begin:end]), source(text[end:])
+
+
+def _groups(
+    report: Report, alike: list[Alike], anchors: Mapping[int, str], limits: Limits
+) -> tuple[tuple[Group, ...], int]:
+    by_probe: dict[str, list[Alike]] = {}
+    for group in alike:
+        by_probe.setdefault(report.tool if group[0].probe in OWN else group[0].probe, []).append(group)
+    room, groups = limits.checks, list[Group]()
+    for name, rows in by_probe.items():
+        if not room:
+            break
+        some = first(rows, room)
+        room -= len(some.shown)
+        checks = tuple(_check(row, anchors.get(id(row), ""), limits) for row in some.shown)
+        groups.append(Group(said(name, limits.short), Some(checks, some.left)))
+    return tuple(groups), sum(map(len, list(by_probe.values())[len(groups) :]))
+
+
+def _check(group: Alike, anchor: str, limits: Limits) -> Check:
+    finding = group[0]
+    places = f" ({len(group):,} places)" if len(group) > 1 else ""
+    return Check(
+        mark=MARKS[finding.severity],
+        name=said(finding.check, limits.short),
+        outcome=(said(finding.title, limits.short) or "-") + places,
+        anchor=anchor,
+        seen=Some(()) if anchor else _seen(finding.evidence, limits),
+        took="" if finding.seconds is None else duration(finding.seconds),
+    )

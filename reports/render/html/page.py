@@ -1,0 +1,90 @@
+"""A report as one HTML file: for a browser, a mail, an artifact of a pipeline; for people who do not sit at a terminal.
+
+Everything is in the file, and a policy in it forbids the network. It is smaller than a megabyte whatever the report
+holds, and the same report gives the same bytes. Without its few lines of script only the copy buttons are missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.render.html.course import courses
+from reports.render.html.figures import figures
+from reports.render.html.findings import told
+from reports.render.html.limits import LARGEST, LEVELS, Limits
+from reports.render.html.plots import plots
+from reports.render.html.tables import tables
+from reports.render.html.timelines import diagrams
+from reports.render.html.wording import MARKS, moment_of, said, verdict
+from reports.render.numbers import duration
+
+if TYPE_CHECKING:
+    from reports.model import Report
+
+#: Pieces of the target that are shown; there are a handful of them.
+_TARGET = 12
+
+
+def render(report: Report, exit_code: int) -> str:
+    """Write the page: in full where that fits, otherwise with less of everything and a word about what was left out."""
+    for limits in LEVELS:
+        page = _page(report, exit_code, limits)
+        if len(page.encode()) < LARGEST:
+            return page
+    raise AssertionError("the last level is made to fit; tests try the worst")
+
+
+def _page(report: Report, exit_code: int, limits: Limits) -> str:
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            tool=said(report.tool, limits.short),
+            version=said(report.version, limits.short),
+            started=said(report.started, limits.short),
+            started_for_people=said(moment_of(report.started), limits.short),
+            took=duration(report.seconds),
+            exit_code=exit_code,
+            verdict=verdict(report, exit_code),
+            counts=[(mark, report.count(severity)) for severity, mark in MARKS.items() if report.count(severity)],
+            target=[
+                (said(item.label, limits.short), said(item.value, limits.short)) for item in report.target[:_TARGET]
+            ],
+            target_left=max(0, len(report.target) - _TARGET),
+            told=told(report, limits),
+            diagrams=diagrams(report.timelines, limits),
+            courses=courses(report.timelines, limits),
+            tables=tables(report.tables, limits),
+            figures=figures(report.lone_metrics, limits),
+            plots=plots(report.series, report.timelines, limits),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("reports.render.html", "templates")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for what, name in (("style", "page.css"), ("script", "page.js")):
+        source, _, _ = loader.get_source(environment, name)
+        environment.globals[what] = Markup(source)  # noqa: S704 - a file of ours
+        environment.globals[f"{what}_hash"] = _hash(source)
+    return environment
+
+
+def _hash(source: str) -> str:
+    """Name a style or a script in a content security policy: only what has this hash may act."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"

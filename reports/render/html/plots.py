@@ -1,0 +1,191 @@
+"""Measured series as plots: which of them share a picture, what it says in words, and what happened meanwhile.
+
+A plot is a function of its series and of the stretch of time that all plots of its timeline share; `html_picture` draws
+it. What it says stands below it in words: how many points, lowest, median, highest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from reports.render.html.limits import Limits, Some, first
+from reports.render.html.svg import Mark, Picture
+from reports.render.html.wording import said
+from reports.render.numbers import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reports.model import Moment, Series, Timeline
+    from reports.render.html.svg import Point, Spot
+
+#: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
+_LARGEST = 1e12
+#: Digits behind the point; scales are not made for numbers next to nothing.
+_FINEST = 9
+#: So many times as far apart as they should be, and a point is missing between two.
+_MISSING = 1.5
+#: More marks than this on one axis are a thicket.
+_MARKS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a plot: its name, and what it says in words."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """One picture. It is empty where there is nothing to draw."""
+
+    name: str
+    timeline: str
+    unit: str
+    lines: tuple[Line, ...]
+    left: int
+    """Lines that were left out."""
+    picture: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What all plots of one timeline have in common: from when until when, and what happened meanwhile."""
+
+    begin: float = 0.0
+    end: float = 1.0
+    marks: tuple[Mark, ...] = ()
+
+
+def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: Limits) -> Some[Plot]:
+    """Draw the series of a report; those of one timeline side by side in time."""
+    some = first(_together(series), limits.plots)
+    marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
+    stretches = _stretches([one for group in some.shown for one in group], marks)
+    drawn = [plot(group, limits, stretches[group[0].timeline, group[0].across]) for group in some.shown]
+    if len({one.timeline for one in series}) == 1:  # nobody asks whose they are
+        drawn = [replace(one, timeline="") for one in drawn]
+    return Some(tuple(drawn), some.left)
+
+
+def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
+    """Share series out among pictures, in the order of the first of each."""
+    groups: dict[object, list[Series]] = {}
+    for at, one in enumerate(series):
+        whose = (one.timeline, one.plot, one.unit, one.across) if one.plot else at
+        groups.setdefault(whose, []).append(one)
+    return [tuple(group) for group in groups.values()]
+
+
+def _marks(timeline: Timeline, limit: int) -> tuple[Mark, ...]:
+    """Mark what happened between a run's first and last moment; of one kind in a row, the second says its detail."""
+    marks: list[Mark] = []
+    before = ""
+    for moment in timeline.moments[1:-1][:_MARKS]:
+        words = _words(moment, before)
+        before = moment.what
+        if _is_drawable(moment.at):
+            marks.append(Mark(round(moment.at, _FINEST), said(words, limit)))
+    return tuple(marks)
+
+
+def _words(moment: Moment, before: str) -> str:
+    return moment.detail if moment.what == before and moment.detail else moment.what
+
+
+def _stretches(series: Iterable[Series], marks: dict[str, tuple[Mark, ...]]) -> dict[tuple[str, str], Stretch]:
+    """Find what plots share: those over time by timeline, those over anything else among themselves."""
+    xs: dict[tuple[str, str], list[float]] = {}
+    for one in series:
+        xs.setdefault((one.timeline, one.across), []).extend(x for x, _ in _drawable(one.points))
+    found = {}
+    for (timeline, across), at in xs.items():
+        mine = marks.get(timeline, ()) if across == "s" else ()
+        whole = [*at, *(mark.at for mark in mine)]
+        found[timeline, across] = Stretch(min(whole), max(whole), mine) if at else Stretch()
+    return found
+
+
+def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch()) -> Plot:
+    """Draw series of one unit over a stretch of time, which holds all their points."""
+    leads, some = series[0], first(series, limits.lines)
+    unit, alone = said(leads.unit, limits.short), len(some.shown) == 1
+    points = [_drawable(one.points) for one in some.shown]
+    picture = Picture(
+        lines=tuple(
+            tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(some.shown, points, strict=True)
+        ),
+        unit=unit,
+        across=said(leads.across, limits.short),
+        begin=stretch.begin,
+        end=stretch.end,
+        marks=stretch.marks,
+        middle=median(y for _, y in points[0]) if alone and points[0] else None,
+    )
+    lines = [
+        Line(said(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
+        for one, found in zip(some.shown, points, strict=True)
+    ]
+    over = "" if leads.across == "s" else f", by {leads.across}"
+    return Plot(
+        name=said(f"{leads.plot or leads.name}{over}", limits.short),
+        timeline=said(leads.timeline, limits.short),
+        unit=unit,
+        lines=tuple(lines),
+        left=some.left,
+        picture=picture.drawn() if any(points) else Markup(),
+    )
+
+
+def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[Spot]:
+    """Thin a line out, and break it where points are missing that should be there."""
+    begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _MISSING])
+    begin = next(begins, None)
+    for x, y in thinned(points, limit):
+        if begin is not None and x >= begin:
+            yield x, None
+            while begin is not None and begin <= x:
+                begin = next(begins, None)
+        yield x, y
+
+
+def thinned(points: Sequence[Point], limit: int) -> list[Point]:
+    """Keep at most `limit` points: of each stretch the lowest and the highest, so that no spike gets lost."""
+    if len(points) <= limit:
+        return list(points)
+    stretches, kept = max(1, limit // 2), list["Point"]()
+    for n in range(stretches):
+        stretch = points[n * len(points) // stretches : (n + 1) * len(points) // stretches]
+        kept += sorted({min(stretch, key=_height), max(stretch, key=_height)})
+    return kept
+
+
+def _height(point: Point) -> float:
+    return point[1]
+
+
+def _drawable(points: Sequence[Point]) -> list[Point]:
+    fit = [(round(x, _FINEST), round(y, _FINEST)) for x, y in points if _is_drawable(x) and _is_drawable(y)]
+    return sorted(fit, key=lambda point: point[0])
+
+
+def _is_drawable(value: float) -> bool:
+    return math.isfinite(value) and abs(value) < _LARGEST
+
+
+def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:
+    if not points:
+        return "No points."
+    heights = [y for _, y in points]
+    lowest, middle, highest = (number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
+    many = f"{len(points):,} points" if len(points) > 1 else "1 point"
+    drawn = " (dashed)" if dashed else ""
+    return f"{many}: lowest {lowest}, median {middle}{drawn}, highest {highest} {unit}".rstrip()

@@ -1,0 +1,181 @@
+"""One plot as a picture: SVG by pygal, stripped of its own styles, so that the page's colours and themes apply.
+
+It knows points, units and marks, and neither series nor reports. Everything that is drawn has a class by its role
+(`line-1`, `median`, `zero`, `mark`), which the style sheet knows.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
+
+from reports.render.numbers import number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Point = tuple[float, float]
+#: A point, or a place where the line is broken.
+Spot = tuple[float, float | None]
+
+#: In units of the picture, which is scaled to the page.
+_WIDTH, _HEIGHT, _TEXT = 760, 240, 13
+#: A unit of at most so many characters stands at the axis too; side by side only the shortest have room.
+_TERSE, _SHORT = 8, 2
+#: More dots than this on one line are a smear.
+_DOTS = 60
+#: The words of marks: how wide a character is at the most, how high a line, and how far they may go to the right.
+_WIDE, _HIGH, _SHORTEST = 6.6, 14, 60
+#: The longest words of a mark; the list beside the plots has all of them.
+_LONGEST = 24
+_MARGIN = 6
+#: What pygal adds for its scripts and tooltips.
+_UNWANTED = frozenset({"defs", "title", "desc"})
+_SVG = "{http://www.w3.org/2000/svg}"
+_DIGITS = re.compile(r"-?\d+\.\d+")
+_SERIES = re.compile(r"\bserie-(\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at a moment: a line across the plot, with its words above it."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What is drawn. All points and marks lie between `begin` and `end`."""
+
+    lines: tuple[tuple[Spot, ...], ...]
+    unit: str
+    across: str
+    begin: float
+    end: float
+    marks: tuple[Mark, ...] = ()
+    middle: float | None = None
+    """Where a dashed line goes across: the median of a line that is alone."""
+
+    def drawn(self) -> Markup:
+        """Give the SVG."""
+        rows = self._rows()
+        chart, roles = self._chart(_MARGIN + _HIGH * (1 + max(rows, default=-1))), list[str]()
+
+        def add(role: str, points: Sequence[Spot], *, dots: bool = False) -> None:
+            chart.add(role, points, show_dots=dots, allow_interruptions=True)
+            roles.append(role)
+
+        begin, end = self._times
+        low, high = self._heights
+        for mark in self.marks:
+            add("mark", [(mark.at, low), (mark.at, high)])
+        if self.middle is not None:
+            add("median", [(begin, self.middle), (end, self.middle)])
+        for nth, line in enumerate(self.lines, 1):
+            add(f"line-{nth}", list(line), dots=len(line) <= _DOTS)
+        if low < 0 < high:
+            add("zero", [(begin, 0.0), (end, 0.0)])
+        root = ET.fromstring(chart.render())  # noqa: S314 - pygal wrote it a moment ago
+        _strip(root)
+        self._name_roles(root, roles, rows)
+        return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - a tree, written with escapes
+
+    @property
+    def _times(self) -> Point:
+        return self.begin, self.end if self.end > self.begin else self.begin + 1
+
+    @property
+    def _heights(self) -> Point:
+        heights = [y for line in self.lines for _, y in line if y is not None]
+        low, high = min(0.0, *heights), max(0.0, *heights)
+        return low, high if high > low else low + 1
+
+    def _rows(self) -> list[int]:
+        """Give each mark's words a row above the plot in which they touch no others."""
+        begin, end = self._times
+        ends: list[float] = []
+        rows = []
+        for mark in self.marks:
+            left = (mark.at - begin) / (end - begin) * (_WIDTH - _SHORTEST)
+            row = next((row for row, until in enumerate(ends) if until <= left), len(ends))
+            ends[row : row + 1] = [left + _WIDE * (len(_words(mark)) + 1)]
+            rows.append(row)
+        return rows
+
+    def _chart(self, above: int) -> Any:
+        import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
+        from pygal.style import Style  # noqa: PLC0415
+
+        # It adds a finder of its own, of which Python 3.11 warns at every import that fails. What else came with it
+        # stays: a backport of importlib.metadata puts its finder in the place of Python's.
+        sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("pygal")]
+        across = f" {self.across}" if len(self.across) <= _SHORT else ""
+        unit = f" {self.unit}" if len(self.unit) <= _TERSE else ""
+        return pygal.XY(
+            width=_WIDTH,
+            height=_HEIGHT + above - _MARGIN,
+            range=self._heights,
+            xrange=self._times,
+            css=(),
+            js=(),
+            dots_size=2.5,
+            show_legend=False,
+            margin=_MARGIN,
+            margin_top=above,
+            spacing=6,
+            max_scale=8,
+            style=Style(label_font_size=_TEXT, major_label_font_size=_TEXT, font_family="inherit"),
+            x_value_formatter=lambda x: f"{number(x)}{across}".rstrip(),
+            value_formatter=lambda y: f"{number(y)}{unit}".rstrip(),
+        )
+
+    def _name_roles(self, root: ET.Element, roles: list[str], rows: list[int]) -> None:
+        """Call each thing by its role, and write the words of the marks."""
+        for group in root.iter("g"):
+            found = _SERIES.search(group.get("class", ""))
+            if found is None:
+                continue
+            which = int(found[1])
+            group.set("class", f"series {roles[which]}")
+            path = next(group.iter("path"), None)
+            if which < len(self.marks) and path is not None:
+                _write(group, path, _words(self.marks[which]), rows[which])
+
+
+def _words(mark: Mark) -> str:
+    return mark.words if len(mark.words) <= _LONGEST else f"{mark.words[: _LONGEST - 1]}…"
+
+
+def _write(group: ET.Element, path: ET.Element, words: str, row: int) -> None:
+    """Put words above the line of a mark; to its left where there is no room to its right."""
+    found = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))]
+    x, y = found[0], min(found[1::2])
+    room = _WIDTH - _SHORTEST - x
+    fits = _WIDE * len(words) <= room
+    text = ET.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y - 4 - row * _HIGH:.1f}"})
+    text.set("class", "words" if fits else "words left")
+    text.text = words
+
+
+def _strip(root: ET.Element) -> None:
+    """Take away what is not picture: names, styles, scripts, tooltips; shorten numbers to a tenth of a unit."""
+    for parent in list(root.iter()):
+        parent.tag = parent.tag.removeprefix(_SVG)
+        for child in list(parent):
+            if child.tag.removeprefix(_SVG) in _UNWANTED or _is_text_over(child):
+                parent.remove(child)
+        for key, value in parent.attrib.items():
+            if key != "class":
+                parent.set(key, _DIGITS.sub(lambda found: f"{float(found[0]):.1f}", value))
+    root.attrib.pop("id", None)
+    root.attrib.update({"aria-hidden": "true", "focusable": "false"})
+
+
+def _is_text_over(node: ET.Element) -> bool:
+    return bool({"text-overlay", "tooltip-overlay", "titles"} & set(node.get("class", "").split()))

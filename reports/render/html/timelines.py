@@ -1,0 +1,108 @@
+"""A timeline as a sequence diagram: client on the left, server on the right, an arrow for each event between them.
+
+Streams are folded into one arrow with their count; a second in which nothing came is a row of its own, for silence is
+what many failures look like. The page draws it as a table, so that it reads aloud in order as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.model import ENDS
+from reports.render.html.limits import Limits, Some, first
+from reports.render.html.wording import said
+from reports.render.numbers import duration
+from reports.render.terminal.timeline import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reports.model import Moment, Timeline
+
+#: Silence of this many seconds gets a row.
+_SILENT = 1.0
+#: Of a diagram that is too long, this share of the rows shows how it began; the rest how it ended.
+_BEGINNING = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """A row of the diagram. `way` is `client` or `server` (who sent it), `remark` (the tool's own) or `pause`."""
+
+    way: str
+    at: str
+    what: str
+    who: str = ""
+    detail: str = ""
+    many: str = ""
+    """`x48 in 1.9 s` for a stream."""
+    wrong: bool = False
+    """Says itself that something failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """One session. Where rows were left out, they would stand between `began` and `ended`."""
+
+    name: str
+    began: tuple[Arrow, ...]
+    left: int
+    ended: tuple[Arrow, ...]
+    events: int
+    """Of both ends, before folding; remarks are none."""
+    lasted: str
+
+
+def diagrams(timelines: Sequence[Timeline], limits: Limits) -> Some[Diagram]:
+    """Lay out the sessions of a report."""
+    some = first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
+    return Some(tuple(_diagram(timeline, limits) for timeline in some.shown), some.left)
+
+
+def _diagram(timeline: Timeline, limits: Limits) -> Diagram:
+    rows = fold(timeline.moments)
+    began, left, ended = _kept(rows, limits.moments)
+    lasted = max((_last(row) for row in rows), default=0.0)
+    return Diagram(
+        said(timeline.name, limits.short) or "session",
+        tuple(_arrows(began, limits.short)),
+        left,
+        tuple(_arrows(ended, limits.short)),
+        sum(row.count for row in rows if row.who in ENDS),
+        duration(lasted),
+    )
+
+
+def _kept(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Moment]]:
+    if len(rows) <= limit:
+        return rows, 0, []
+    head = int(limit * _BEGINNING)
+    tail = limit - head
+    return rows[:head], len(rows) - limit, rows[-tail:]
+
+
+def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[Arrow]:
+    before: Moment | None = None
+    for row in rows:
+        silent = row.at - _last(before) if before else 0.0
+        if silent >= _SILENT:
+            yield Arrow(way="pause", at="", what=f"{duration(silent)} without an event")
+        yield _arrow(row, limit)
+        before = row if before is None or _last(row) >= _last(before) else before
+
+
+def _arrow(row: Moment, limit: int) -> Arrow:
+    return Arrow(
+        way=row.who if row.who in ENDS else "remark",
+        at=f"{row.at:.3f}",
+        what=said(row.what, limit) or "-",
+        who=said(row.who, limit),
+        detail=said(row.detail, limit),
+        many=f"×{row.count:,} in {duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
+        wrong=row.what == "error" or row.what.endswith(".failed"),
+    )
+
+
+def _last(row: Moment) -> float:
+    return row.at if row.until is None else max(row.at, row.until)

@@ -1,0 +1,117 @@
+"""A report as JUnit XML, which every CI shows: a suite per probe, a case per finding.
+
+The dialect is the one that Jenkins checks against its schema. Warnings pass there and are written to the case's output;
+where the run failed by its warnings (`--strict`), they are failures. Whatever ended a run badly is a case of its own,
+so that no CI shows a green suite beside a red exit code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from math import isfinite
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from reports.model import Finding, Report, Severity
+from reports.render.terminal_text import plain
+from reports.render.wording import by_probe, is_strict, paragraph, spot, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Severity -> the element that tells it.
+_ELEMENTS: Mapping[Severity, str] = {
+    Severity.FAIL: "failure",
+    Severity.ERROR: "error",
+    Severity.SKIPPED: "skipped",
+    Severity.WARNING: "system-out",
+    Severity.INFO: "system-out",
+}
+#: What the schema demands a count of, and the element that is counted.
+_COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+
+#: JUnit's own form of a time: no fraction, no zone.
+_STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def render(report: Report, exit_code: int) -> str:
+    """Write the report as XML, with a line end."""
+    elements = {**_ELEMENTS, Severity.WARNING: "failure"} if is_strict(report, exit_code) else _ELEMENTS
+    groups = by_probe(report.findings) or {"": []}
+    root = Element("testsuites", name=plain(report.tool), time=_seconds(report.seconds))
+    for probe, findings in groups.items():
+        _suite(root, report, probe, findings, elements)
+    if exit_code and not {"failure", "error"} & {element.tag for element in root.iter()}:
+        _ended_badly(root, report, exit_code)
+    root.set("tests", str(len(list(root.iter("testcase")))))
+    for name, element in _COUNTED[:2]:
+        root.set(name, str(len(list(root.iter(element)))))
+    indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+
+
+def _suite(
+    root: Element, report: Report, probe: str, findings: Sequence[Finding], elements: Mapping[Severity, str]
+) -> None:
+    took = sum(finding.seconds or 0 for finding in findings)
+    suite = SubElement(root, "testsuite", name=plain(probe or report.tool), time=_seconds(took), hostname="localhost")
+    started = _STARTED.match(report.started)
+    if started:
+        suite.set("timestamp", started[0])
+    if report.target:
+        properties = SubElement(suite, "properties")
+        for item in report.target:
+            SubElement(properties, "property", name=plain(item.label), value=plain(item.value))
+    for name, finding in zip(_names(findings), findings, strict=True):
+        _case(suite, _classname(report.tool, probe), name, finding, elements)
+    _count(suite)
+
+
+def _case(suite: Element, classname: str, name: str, finding: Finding, elements: Mapping[Severity, str]) -> None:
+    case = SubElement(suite, "testcase", classname=classname, name=name, time=_seconds(finding.seconds or 0))
+    element = elements.get(finding.severity)
+    if element is None:
+        return
+    title = plain(finding.title)
+    if element == "system-out":
+        word = finding.severity.value
+        SubElement(case, element).text = f"{word}: {plain(finding.code)}: {title}\n{paragraph(finding)}"
+        return
+    told = SubElement(case, element, message=title, type=plain(finding.code))
+    told.text = paragraph(finding)
+
+
+def _ended_badly(root: Element, report: Report, exit_code: int) -> None:
+    suite = SubElement(root, "testsuite", name="exit code", time=_seconds(0), hostname="localhost")
+    case = SubElement(suite, "testcase", classname=_classname(report.tool, ""), name="exit code", time=_seconds(0))
+    SubElement(case, "error", message=f"{verdict(exit_code)}: exit code {exit_code}", type=f"exit code {exit_code}")
+    _count(suite)
+
+
+def _count(suite: Element) -> None:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for name, element in _COUNTED:
+        suite.set(name, str(len(suite.findall(f"testcase/{element}"))))
+
+
+def _names(findings: Sequence[Finding]) -> list[str]:
+    """Name each case by its check and place; whoever comes twice is told apart by code and number."""
+    given: Counter[str] = Counter()
+    names = []
+    for finding in findings:
+        name = plain(f"{finding.check} {spot(finding.place)}" if finding.place else finding.check)
+        name = f"{name} ({plain(finding.code)})" if given[name] else name
+        given[name] += 1
+        names.append(name if given[name] == 1 else f"{name} {given[name]}")
+    return names
+
+
+def _classname(tool: str, probe: str) -> str:
+    """Write tool and probe as CIs group by them: `sherpa-probe.access`."""
+    first = plain(tool).partition(" ")[0].replace(".", "_")
+    return f"{first}.{plain(probe).replace('.', '_')}" if probe else first
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}" if isfinite(seconds) and seconds > 0 else "0.000"

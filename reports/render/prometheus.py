@@ -1,0 +1,125 @@
+"""A report as Prometheus text, for node-exporter's textfile collector: the figures of the last run.
+
+Everything is a gauge, for a run does not add to the one before. Checks that were skipped have no sample: they neither
+succeeded nor failed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reports.model import EXIT_OK, Finding, Report, Severity
+from reports.render.terminal_text import plain
+from reports.render.wording import PROBLEMS, is_strict
+
+_Labels = Mapping[str, str]
+
+#: What may not stand in the name of a metric.
+_FOREIGN = re.compile(r"[^a-zA-Z0-9_]")
+
+_HELP = {
+    "sherpa_probe_info": "The tool that ran, and its version",
+    "sherpa_probe_success": "1 where the run ended with exit code 0",
+    "sherpa_probe_exit_code": "0 passed, 1 failed, 2 wrong usage, 3 could not look, 130 interrupted",
+    "sherpa_probe_duration_seconds": "How long the run took",
+    "sherpa_probe_last_run_timestamp_seconds": "When the run ended, in Unix time",
+    "sherpa_probe_findings": "Findings by how they ended",
+    "sherpa_probe_check_success": "1 where a check passed, 0 where it failed; absent where it was skipped",
+    "sherpa_probe_check_seconds": "How long a check took",
+    "sherpa_probe_finding_info": "1 for each kind of finding that needs attention or is worth knowing",
+}
+
+
+@dataclass(slots=True)
+class _Metric:
+    """A metric with its samples by their labels: none can be there twice."""
+
+    samples: dict[tuple[tuple[str, str], ...], float] = field(default_factory=dict)
+
+    def set(self, value: float, labels: _Labels) -> None:
+        self.samples[tuple((name, plain(text)) for name, text in labels.items())] = value
+
+
+class _Metrics(dict[str, _Metric]):
+    """All metrics by name."""
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        self.setdefault(name, _Metric()).set(value, labels)
+
+
+def render(report: Report, exit_code: int) -> str:
+    """Write all figures of the report."""
+    metrics = _Metrics()
+    metrics.set("sherpa_probe_info", 1, tool=report.tool, version=report.version)
+    metrics.set("sherpa_probe_success", exit_code == EXIT_OK)
+    metrics.set("sherpa_probe_exit_code", exit_code)
+    metrics.set("sherpa_probe_duration_seconds", report.seconds)
+    ended = _ended(report)
+    if ended is not None:
+        metrics.set("sherpa_probe_last_run_timestamp_seconds", ended)
+    for severity in Severity:
+        metrics.set("sherpa_probe_findings", report.count(severity), severity=severity.value)
+    _of_checks(metrics, report, exit_code)
+    for metric in report.metrics:
+        metrics.set(_name(metric.name), metric.value)
+    return "".join(f"{line}\n" for name, metric in metrics.items() for line in _lines(name, metric))
+
+
+def _of_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
+    bad = {Severity.FAIL, Severity.ERROR} | ({Severity.WARNING} if is_strict(report, exit_code) else set())
+    for (probe, check), findings in _by_check(report.findings).items():
+        looked = [finding for finding in findings if finding.severity is not Severity.SKIPPED]
+        if looked:
+            success = all(finding.severity not in bad for finding in looked)
+            metrics.set("sherpa_probe_check_success", success, probe=probe, check=check)
+        took = [finding.seconds for finding in looked if finding.seconds is not None]
+        if took:
+            metrics.set("sherpa_probe_check_seconds", sum(took), probe=probe, check=check)
+    for finding in report.findings:
+        if finding.severity in PROBLEMS or finding.severity is Severity.INFO:
+            labels = {"code": finding.code, "probe": finding.probe, "check": finding.check}
+            metrics.set("sherpa_probe_finding_info", 1, **labels, severity=finding.severity.value)
+
+
+def _by_check(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    checks: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        checks.setdefault((plain(finding.probe), plain(finding.check)), []).append(finding)
+    return checks
+
+
+def _ended(report: Report) -> float | None:
+    try:
+        return datetime.fromisoformat(report.started).timestamp() + report.seconds
+    except (ValueError, OverflowError):
+        return None
+
+
+def _name(name: str) -> str:
+    """Name a measured figure; one that is called like a figure of our own gets a name beside it."""
+    full = f"sherpa_{_FOREIGN.sub('_', name)}"
+    return f"{full}_measured" if full in _HELP else full
+
+
+def _lines(name: str, metric: _Metric) -> list[str]:
+    lines = [f"# HELP {name} {_HELP.get(name, 'Measured in the last run')}", f"# TYPE {name} gauge"]
+    for labels, value in metric.samples.items():
+        told = ",".join(f'{key}="{_label(text)}"' for key, text in labels)
+        lines.append(f"{name}{{{told}}} {_number(value)}" if told else f"{name} {_number(value)}")
+    return lines
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))  # noqa: PLR2004 - exact up to there

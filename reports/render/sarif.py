@@ -1,0 +1,158 @@
+"""A report as SARIF 2.1.0: what editors and GitHub's code scanning show beside the source.
+
+What passed and what was skipped is no result: GitHub shows every result as an alert, whatever its kind. It also refuses
+a whole file in which one result has no file, or one by an address with a scheme (codeql-action, issues 754 and 2459);
+so what has no place in a file gets the target as a relative one, and its check as the logical location that it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from reports.model import EXIT_FAILED, EXIT_OK, Finding, Report, Severity
+from reports.render.json import VERDICTS, written
+from reports.render.sarif_places import artifact, physical
+from reports.render.terminal_text import plain
+from reports.render.wording import told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+_HOME = "https://github.com/sherpa-realtime/sherpa-realtime"
+
+#: What is a result, and how loud.
+_LEVELS: Mapping[Severity, str] = {
+    Severity.FAIL: "error",
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "note",
+}
+#: GitHub's words for the same, by which it sorts.
+_PROBLEM_SEVERITY = {"error": "error", "warning": "warning", "note": "recommendation"}
+#: GitHub takes no more results in one file.
+_MOST = 25_000
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
+
+
+def render(report: Report, exit_code: int, *, most: int = _MOST) -> str:
+    """Write one log with one run, as JSON; of more than `most` results the loudest."""
+    return written({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
+
+
+def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
+    found = sorted(
+        (finding for finding in report.findings if finding.severity in _LEVELS),
+        key=lambda finding: list(_LEVELS).index(finding.severity),
+    )
+    rules = _rules(found)
+    name, _, command = plain(report.tool).partition(" ")
+    driver = {
+        "name": name or "-",
+        "version": plain(report.version),
+        "informationUri": _HOME,
+        "rules": list(rules.values()),
+    }
+    return {
+        "tool": {"driver": driver},
+        "automationDetails": {"id": f"{'/'.join(filter(None, (name, command)))}/"},
+        "columnKind": "utf16CodeUnits",
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}},
+        "invocations": [_invocation(report, exit_code, len(found) - most)],
+        "results": _results(found[:most], rules, _target(report)),
+    }
+
+
+def _invocation(report: Report, exit_code: int, left_out: int) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "executionSuccessful": exit_code in (EXIT_OK, EXIT_FAILED),
+        "exitCode": exit_code,
+        "exitCodeDescription": VERDICTS.get(exit_code, VERDICTS[EXIT_FAILED]),
+    }
+    if _UTC.fullmatch(report.started):
+        said["startTimeUtc"] = report.started
+    if left_out > 0:
+        text = f"{left_out} more results are left out; the JSON report holds them all."
+        said["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
+    return said
+
+
+def _rules(findings: Iterable[Finding]) -> dict[str, dict[str, Any]]:
+    """Describe each code by the first finding that has it: the loudest."""
+    rules: dict[str, dict[str, Any]] = {}
+    for finding in findings:
+        rules.setdefault(plain(finding.code), _rule(finding))
+    return rules
+
+
+def _rule(finding: Finding) -> dict[str, Any]:
+    level, title = _LEVELS[finding.severity], plain(finding.title) or plain(finding.code)
+    return {
+        "id": plain(finding.code),
+        "shortDescription": {"text": title},
+        "fullDescription": {"text": plain(finding.cause) or title},
+        "help": {"text": _advice(finding) or title},
+        "defaultConfiguration": {"level": level},
+        "properties": {"tags": [plain(finding.probe) or "probe"], "problem.severity": _PROBLEM_SEVERITY[level]},
+    }
+
+
+def _advice(finding: Finding) -> str:
+    parts = (("", finding.cause), ("Next:", finding.fix), ("More:", finding.link))
+    return "\n".join(
+        "\n".join(filter(None, (word, *map(plain, text.splitlines())))) for word, text in parts if text.strip()
+    )
+
+
+def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> list[dict[str, Any]]:
+    index = {code: number for number, code in enumerate(rules)}
+    seen: Counter[str] = Counter()
+    results = []
+    for finding in findings:
+        alike = _hash(finding)
+        seen[alike] += 1
+        result = {
+            "ruleId": plain(finding.code),
+            "ruleIndex": index[plain(finding.code)],
+            "level": _LEVELS[finding.severity],
+            "message": {"text": _message(finding)},
+            "locations": [_location(finding, target)],
+            # GitHub knows an alert again by this name of it, which is the hash of the line and its number.
+            "partialFingerprints": {"primaryLocationLineHash": f"{alike}:{seen[alike]}"},
+        }
+        results.append(result)
+    return results
+
+
+def _message(finding: Finding) -> str:
+    lines = [finding.title, *(told(item) for item in finding.evidence)]
+    return "\n".join(filter(None, map(plain, lines))) or "-"
+
+
+def _location(finding: Finding, target: str) -> dict[str, Any]:
+    name = "/".join(filter(None, (plain(finding.probe), plain(finding.check)))) or "-"
+    logical = [{"name": plain(finding.check) or "-", "fullyQualifiedName": name, "kind": "check"}]
+    if finding.place is not None:
+        return {"physicalLocation": physical(finding.place)}
+    place = {"artifactLocation": artifact(target), "region": {"startLine": 1}}
+    return {"physicalLocation": place, "logicalLocations": logical}
+
+
+def _target(report: Report) -> str:
+    """Name what was looked at as if it were a file: its address without scheme and query, else the tool."""
+    found = (_ADDRESS.match(evidence.value) for evidence in report.target)
+    address = next((match[1].strip("/") for match in found if match), "")
+    return address or plain(report.tool).replace(" ", "-") or "-"
+
+
+def _hash(finding: Finding) -> str:
+    """Tell findings apart by what stays when lines are put in above them."""
+    where = (finding.place.path, finding.place.text.strip()) if finding.place else (finding.probe, finding.check)
+    whole = "\0".join((finding.code, *where))
+    return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""The blocks below the rows: what is wrong, why, and what to do next.
+
+One for each finding that needs attention; findings of one code that have places share one, which lists the places.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from reports.render.terminal.rows import PLACES, WORDS, hanging, seen
+from reports.render.terminal_text import columns, cut, padded, plain, wrapped
+from reports.render.wording import PROBLEMS, spot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reports.model import Finding, Place
+
+#: Where the text behind a label begins.
+_TEXT = 9
+#: A source line with fewer columns than this says nothing.
+_READABLE = 24
+#: So much of a line is shown before what is meant, where its beginning has no room.
+_BEFORE = 10
+
+
+def blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
+    """Draw the block of each problem, in the order in which they came."""
+    groups: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        if finding.severity in PROBLEMS:
+            groups.setdefault(number if finding.place is None else _subject(finding), []).append(finding)
+    for group in groups.values():
+        yield block(group[0], width) if group[0].place is None else _of_places(group, width, verbose=verbose)
+
+
+def _subject(finding: Finding) -> tuple[str, ...]:
+    """What findings have in common that one block can explain together."""
+    return (finding.probe, finding.code, finding.severity, finding.title, finding.cause, finding.fix, finding.link)
+
+
+def block(finding: Finding, width: int) -> list[Text]:
+    """Explain one finding: what was seen, why, and what to do next."""
+    lines = seen(finding.evidence[1:], width, indent=2)  # the row shows the first
+    return [*_head(finding, width), *(_labelled(line) for line in [*lines, *_advice(finding, width)])]
+
+
+def _of_places(group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
+    shown = group if verbose else group[:PLACES]
+    lines = list(_places(shown, width))
+    if len(group) > len(shown):
+        lines.append(f"{' ' * _TEXT}and {len(group) - len(shown)} more (-v shows them)")
+    return [*_head(group[0], width), *(_labelled(line) for line in [*lines, *_advice(group[0], width)])]
+
+
+def _head(finding: Finding, width: int) -> list[Text]:
+    code, title = plain(finding.code), plain(finding.title)
+    head = Text(cut(code, width), style=WORDS[finding.severity][1])
+    if columns(code) + 2 + columns(title) <= width:
+        return [head.append(f"  {title}", style="bold")]
+    return [head, *(Text(line, style="bold") for line in wrapped(title, width, "  "))]
+
+
+def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
+    """List places, with their source lines beside them where there is room for all, else below."""
+    spots = [plain(spot(place)) for place in _all_places(findings)]
+    longest = max(map(columns, spots), default=0)
+    beside = width - _TEXT - longest - 2
+    lead = f"{'  at':<{_TEXT}}"
+    for finding, place, where in zip(findings, _all_places(findings), spots, strict=True):
+        source = _excerpt(place, beside if beside >= _READABLE else width - _TEXT - 2)
+        if source and beside >= _READABLE:
+            yield f"{lead}{padded(where, longest)}  {source}"
+        else:
+            yield lead + where
+            if source:
+                yield " " * (_TEXT + 2) + source
+        yield from seen(finding.evidence, width, _TEXT + 2)
+        lead = " " * _TEXT
+
+
+def _excerpt(place: Place, room: int) -> str:
+    """Cut the line of source to what has room, so that what is meant stands in it."""
+    line = place.text.strip()
+    indent = len(place.text) - len(place.text.lstrip())
+    start, end = (column - 1 - indent for column in (place.column, place.end_column))
+    if start > _BEFORE and (end >= room or place.end_line > place.line):
+        line = f"…{line[start - _BEFORE :]}"
+    return cut(plain(line), room)
+
+
+def _all_places(findings: Iterable[Finding]) -> list[Place]:
+    return [finding.place for finding in findings if finding.place is not None]
+
+
+def _advice(finding: Finding, width: int) -> list[str]:
+    words = (("cause", finding.cause), ("next", finding.fix), ("more", finding.link))
+    return [line for word, said in words for line in hanging(word, said, width)]
+
+
+def _labelled(line: str) -> Text:
+    text = Text(line)
+    text.stylize("dim", 0, _TEXT)
+    return text

@@ -1,0 +1,119 @@
+"""A report for people: a row a check, a block for each one that needs attention, and a verdict.
+
+Nothing depends on colour: every row carries a word. Made for 80 columns; wider terminals are used up to 100, narrower
+ones down to 40, where what a row says stands below its name. No address and no command is broken within a word.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from reports.render.numbers import figure
+from reports.render.terminal import tables
+from reports.render.terminal.blocks import blocks
+from reports.render.terminal.rows import rows
+from reports.render.terminal.timeline import drawn
+from reports.render.terminal_text import columns, cut, padded, plain, wrapped
+from reports.render.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reports.model import Metric, Report
+
+_NARROWEST, _WIDEST = 40, 100
+
+
+def render(
+    report: Report,
+    exit_code: int,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    verbose: bool = False,
+    timelines: bool = False,
+) -> str:
+    """Write the whole report.
+
+    `verbose` also shows what was seen by checks that passed, every place of a finding, and the parts in tables;
+    `timelines` shows before the rows what happened, and behind them what was measured.
+    """
+    width = page_width(width)
+    parts = [header(report, width)]
+    if timelines:
+        parts += [list(drawn(timeline, width)) for timeline in report.timelines]
+    parts.append(list(rows(report.findings, width, verbose=verbose)))
+    parts += [list(tables.drawn(table, width, parts=verbose)) for table in report.tables]
+    if timelines and report.lone_metrics:
+        parts.append(list(measured(report.lone_metrics, width)))
+    parts += blocks(report.findings, width, verbose=verbose)
+    parts.append([verdict(report, exit_code, width)])
+    return on_page(parts, width, colour=colour)
+
+
+def header(report: Report, width: int) -> list[Text]:
+    """Name the tool and its target, on as few lines as fit."""
+    tool, *others = wrapped(plain(report.tool), width, "", "  ") or [""]
+    lines = [tool, *others]
+    for part in (plain(evidence.value) for evidence in report.target):
+        joined = f"{lines[-1]}   {part}"
+        if columns(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += wrapped(part, width, "  ")
+    first, *others = lines
+    return [Text(first, style="bold"), *map(Text, others)]
+
+
+def measured(metrics: Sequence[Metric], width: int) -> Iterator[Text]:
+    """Draw what was measured: a name and a value a line, the values right aligned."""
+    figures = [figure(metric) for metric in metrics]
+    values = max(columns(one.value) for one in figures)
+    names = min(max(columns(plain(one.label)) for one in figures), width - 4 - values)
+    yield Text("measured", style="bold")
+    for one in figures:
+        yield Text(f"  {padded(cut(plain(one.label), names), names)}  {one.value:>{values}}")
+
+
+def verdict(report: Report, exit_code: int, width: int) -> Text:
+    """Count everything in one line, with the time and the exit code at its right end."""
+    return closing(f"{counted(report)} in {report.seconds:.2f} s", exit_code, width)
+
+
+def closing(said: str, exit_code: int, width: int) -> Text:
+    """Draw a last line: what came out, with the exit code at its right end."""
+    *above, left = wrapped(said, width)
+    right = f"exit {exit_code}"
+    if columns(left) + 2 + len(right) > width:
+        above, left = [*above, left], ""
+    return Text(
+        "\n".join([*above, f"{padded(left, width - len(right))}{right}"]), style="red" if exit_code else "green"
+    )
+
+
+def page_width(width: int) -> int:
+    """Keep a width within what is readable."""
+    return max(_NARROWEST, min(width, _WIDEST))
+
+
+def on_page(parts: Iterable[Iterable[Text]], width: int, *, colour: bool) -> str:
+    """Put parts on a page, an empty line between them."""
+    text = Text("\n\n").join([Text("\n").join(part) for part in parts])
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(text, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"

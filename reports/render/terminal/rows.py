@@ -1,0 +1,125 @@
+"""The rows of the page for people: one a check, under a heading per probe where there are several.
+
+A finding with a place shows its place; of each code only the first ones are shown where there are many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from reports.model import Finding, Severity
+from reports.render.terminal_text import columns, cut, milliseconds, padded, plain, wrapped
+from reports.render.wording import OWN, PROBLEMS, by_probe, spot, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reports.model import Evidence
+
+#: Word and style of each severity.
+WORDS: Mapping[Severity, tuple[str, str]] = {
+    Severity.PASS: ("ok", "green"),
+    Severity.INFO: ("info", "cyan"),
+    Severity.WARNING: ("warn", "yellow"),
+    Severity.FAIL: ("FAIL", "bold red"),
+    Severity.ERROR: ("ERR", "bold red"),
+    Severity.SKIPPED: ("--", "dim"),
+}
+
+#: So many places of a code are shown; -v shows all.
+PLACES = 10
+#: What comes before the name of a check.
+_LEAD = 8
+#: With fewer columns than this for what a row says, it stands below the row.
+_ROOMY = 24
+#: Columns of the duration, right aligned.
+_TIME = 9
+#: A longer name of a check is cut.
+_LONGEST_NAME = 36
+#: Columns of the word before what was seen, and its gap.
+_LABEL = 8
+
+
+def rows(findings: Sequence[Finding], width: int, *, verbose: bool) -> Iterator[Text]:
+    """Draw the rows of all findings."""
+    names = max((columns(plain(finding.check)) for finding in findings), default=0)
+    checks = min(names, _LONGEST_NAME, width - _LEAD - _TIME - 2) + 2
+    groups = by_probe(findings)
+    headed = len(groups.keys() - OWN) > 1
+    for number, (probe, group) in enumerate(groups.items() if headed else [("", list(findings))]):
+        if headed and number:
+            yield Text()
+        if headed and probe not in OWN:
+            yield Text(cut(plain(probe), width), style="bold")
+        yield from _group(group, width, checks, verbose=verbose)
+
+
+def _group(findings: Iterable[Finding], width: int, checks: int, *, verbose: bool) -> Iterator[Text]:
+    placed: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        kind = (finding.check, finding.code)
+        placed[kind] += finding.place is not None
+        if placed[kind] <= PLACES or finding.place is None or verbose:
+            yield from row(finding, width, checks)
+            yield from _detail(finding, width, checks) if verbose else ()
+    for (check, _), count in placed.items():
+        if count > PLACES and not verbose:
+            name = padded(cut(plain(check), checks - 2), checks)
+            yield Text(f"  ..    {name}and {count - PLACES} more", style="dim")
+
+
+def _detail(finding: Finding, width: int, checks: int) -> Iterator[Text]:
+    """Show what was seen by a check that has no block."""
+    if finding.severity not in PROBLEMS:
+        indent = _LEAD + checks if _is_roomy(width, checks) else _LEAD
+        yield from (Text(line, style="dim") for line in seen(finding.evidence, width, indent))
+
+
+def row(finding: Finding, width: int, checks: int) -> list[Text]:
+    """Draw one check: word, name, what came out, how long it took. `checks` is the width of the names' column."""
+    word, style = WORDS[finding.severity]
+    took, said = milliseconds(finding.seconds), plain(_headline(finding))
+    room = width - _LEAD - checks - (_TIME if took or finding.place is None else 0)
+    if _is_roomy(width, checks) and (finding.place is None or columns(said) <= room):
+        first, *others = wrapped(said, room) or [""]
+        more = [" " * (_LEAD + checks) + rest for rest in others]
+    else:
+        first, more = "", wrapped(said, width, " " * _LEAD)
+    name = padded(cut(plain(finding.check), checks - 2), checks)
+    line = Text().append(f"  {word:<4}", style=style)
+    line.append(f"  {name}", style="bold" if finding.severity in PROBLEMS else "not bold")
+    rest = f"{padded(first, room)}{took:>{_TIME}}".rstrip() if took else first
+    line.append(rest, style="dim" if finding.severity is Severity.SKIPPED else "")
+    line.rstrip()
+    return [line, *map(Text, more)]
+
+
+def _is_roomy(width: int, checks: int) -> bool:
+    """Whether what a row says has place beside its name and its time."""
+    return width - _LEAD - checks - _TIME >= _ROOMY
+
+
+def _headline(finding: Finding) -> str:
+    """Say in the row what was seen where something is wrong (the block below says what it means), else the outcome."""
+    is_problem = finding.severity in PROBLEMS
+    if finding.place is not None:
+        return spot(finding.place) if is_problem else f"{spot(finding.place)}  {finding.title}"
+    return told(finding.evidence[0]) if is_problem and finding.evidence else finding.title
+
+
+def seen(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
+    """Write what was seen, each with its word."""
+    for item in evidence:
+        yield from hanging("seen", told(item), width, indent)
+
+
+def hanging(word: str, said: str, width: int, indent: int = 2) -> list[str]:
+    """Write a labelled text; its own line breaks are kept, so that a command stands on a line of its own."""
+    lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
+    for paragraph in said.splitlines():
+        lines += wrapped(plain(paragraph), width, lead, " " * len(lead))
+        lead = " " * len(lead)
+    return lines

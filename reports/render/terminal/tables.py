@@ -1,0 +1,94 @@
+"""Tables of measured figures for a terminal: names to the left, figures right aligned, headings broken by words.
+
+A table that is wider than the page is continued below itself, with the names of its rows again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from reports.render.numbers import cell, label
+from reports.render.terminal_text import columns, cut, padded, plain, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reports.model import Row, Table
+
+_INDENT, _GAP = "  ", "  "
+#: A longer name of a row, or a longer word in a cell, is cut.
+_LONGEST_NAME, _LONGEST_CELL = 30, 16
+#: A heading may be this wide where its cells are narrower.
+_HEADING = 9
+
+
+def drawn(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
+    """Draw a table under its name; `parts` also shows the parts of each whole."""
+    rows = [row for row in table.rows if parts or not row.part]
+    names = [cut(named(row), _LONGEST_NAME) for row in rows]
+    heading = cut(plain(table.heading), _LONGEST_NAME)
+    first = max(columns(text) for text in [heading, *names])
+    figures = [_column(table, rows, number) for number in range(len(table.columns))]
+    yield Text(cut(plain(table.name), width), style="bold")
+    for nth, block in enumerate(_blocks(figures, width - len(_INDENT) - first)):
+        if nth:
+            yield Text()
+        headings = [column.heading for column in block]
+        for line in range(max(map(len, headings), default=1)):
+            left = heading if line == 0 else ""
+            yield _line(left, first, [column.head(line) for column in block], style="dim")
+        for number, name in enumerate(names):
+            yield _line(name, first, [column.cell(number) for column in block])
+
+
+def named(row: Row) -> str:
+    """Name a row as budgets do, in words: `first audio`, and `@storm` for a part of it."""
+    return f"  @{plain(row.part)}" if row.part else plain(row.name).replace("_", " ")
+
+
+class _Column:
+    """One column: its heading on as many lines as it takes, and its cells, all of one width."""
+
+    def __init__(self, name: str, cells: Sequence[str], *, words: bool) -> None:
+        self.words = words
+        self._cells = [cut(plain(text), _LONGEST_CELL) for text in cells]
+        wide = max([_HEADING, *map(columns, self._cells)])
+        self.heading = wrapped(plain(label(name)), wide) or [""]
+        self.width = max(map(columns, [*self.heading, *self._cells]))
+
+    def head(self, line: int) -> str:
+        """Give a line of the heading."""
+        return self._set(self.heading[line] if line < len(self.heading) else "")
+
+    def cell(self, number: int) -> str:
+        """Give a cell."""
+        return self._set(self._cells[number])
+
+    def _set(self, text: str) -> str:
+        return padded(text, self.width) if self.words else f"{' ' * (self.width - columns(text))}{text}"
+
+
+def _column(table: Table, rows: Sequence[Row], number: int) -> _Column:
+    name = table.columns[number]
+    found = [row.cells[number] if number < len(row.cells) else None for row in rows]
+    return _Column(name, [cell(name, one) for one in found], words=any(isinstance(one, str) for one in found))
+
+
+def _blocks(figures: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
+    """Share columns out among blocks that fit; one that never fits has a block of its own."""
+    block: list[_Column] = []
+    used = 0
+    for column in figures:
+        if block and used + len(_GAP) + column.width > room:
+            yield block
+            block, used = [], 0
+        block.append(column)
+        used += len(_GAP) + column.width
+    if block:
+        yield block
+
+
+def _line(name: str, first: int, cells: Sequence[str], style: str = "") -> Text:
+    return Text(f"{_INDENT}{padded(name, first)}{''.join(_GAP + text for text in cells)}".rstrip(), style=style)

@@ -1,0 +1,97 @@
+"""A timeline for people: one line a moment, runs of the same event folded into one.
+
+Made for 80 columns: on a narrower page details are left out, and a long event's name, which is a word, may stand out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from reports.render.numbers import duration
+from reports.render.terminal_text import columns, cut, padded, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reports.model import Moment, Timeline
+
+#: The longest event name that is common, so that details stand in a column.
+_WHAT = 42
+#: No event of the service has a longer name; what somebody else calls an event is cut here.
+_LONGEST_WHAT = 64
+#: Events that come in streams.
+_STREAMS = (".delta", ".append")
+#: Fewer columns than this say nothing.
+_READABLE = 12
+#: Nobody reads more of a stream's words on one line, and growing without end would take time squared.
+_LONGEST_DETAIL = 1000
+_STYLES = {"client": "cyan", "server": "default"}
+_ARROWS = {"client": "->", "server": "<-"}
+
+
+class Folding:
+    """Folds streams while they come: a hundred deltas, or appends, become one line that says so.
+
+    Streams that run side by side (transcript and audio, appends and whatever comes meanwhile) fold into a line each;
+    any other event ends them. `add` gives the lines that are finished by it, `rest` those that still grew.
+    """
+
+    def __init__(self) -> None:
+        self._growing: dict[tuple[str, str], Moment] = {}
+        """By who and what, in the order in which they began."""
+
+    def add(self, moment: Moment) -> list[Moment]:
+        """Take the next moment; give the lines that will not change any more."""
+        if not moment.what.endswith(_STREAMS):
+            return [*self.rest(), moment]
+        stream = (moment.who, moment.what)
+        known = self._growing.get(stream)
+        self._growing[stream] = moment if known is None else _grown(known, moment)
+        return []
+
+    def rest(self) -> list[Moment]:
+        """Give the lines that were still growing; nothing follows."""
+        growing, self._growing = list(self._growing.values()), {}
+        return growing
+
+
+def fold(moments: Iterable[Moment]) -> list[Moment]:
+    """Fold a whole timeline."""
+    folding = Folding()
+    lines = [line for moment in moments for line in folding.add(moment)]
+    return [*lines, *folding.rest()]
+
+
+def _grown(known: Moment, moment: Moment) -> Moment:
+    until = moment.until if moment.until is not None else moment.at
+    detail = known.detail if len(known.detail) >= _LONGEST_DETAIL else known.detail + moment.detail
+    return replace(known, count=known.count + moment.count, until=until, detail=detail)
+
+
+def drawn(timeline: Timeline, width: int = 80) -> Iterator[Text]:
+    """Draw a whole timeline under its name."""
+    yield Text(cut(plain(timeline.name), width), style="bold")
+    moments = fold(timeline.moments)
+    longest = min(max((columns(plain(moment.what)) for moment in moments), default=0), _WHAT)
+    yield from (line(moment, width, longest) for moment in moments) if moments else [Text("  nothing", style="dim")]
+
+
+def line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
+    """Draw one moment: time, direction, event, how often, detail. `names` is the width of the events' column."""
+    text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
+    text.append(padded(cut(plain(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
+    left = width - columns(text.plain) - 1
+    if moment.count > 1:
+        many = f" x{moment.count} in {duration((moment.until or moment.at) - moment.at)}"
+        text.append(many, style="dim")
+        left -= len(many)
+    detail = plain(moment.detail.strip())
+    between = ", " if moment.count > 1 else " "
+    left -= len(between) - 1
+    if detail and left >= min(_READABLE, columns(detail)):
+        text.append(between + cut(detail, left), style="dim")
+    text.rstrip()
+    return text

@@ -1,0 +1,1 @@
+"""Reports in files: written, read back, merged."""

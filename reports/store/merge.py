@@ -1,0 +1,86 @@
+"""Several kept runs as one report: what `sherpa-report render` shows of more than one file. Pure.
+
+Nothing of theirs is lost but one thing: of a figure that several of them hold under the same name, the last is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Metric, Report
+from reports.render.wording import OWN
+from reports.store.reader import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Exit codes from the worst on.
+_WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED)
+
+
+@dataclass(slots=True)
+class _Names:
+    """Gives names that are used again a number, so that what is not the same is not called the same."""
+
+    given: Counter[str] = field(default_factory=Counter)
+
+    def of_run(self, names: Iterable[str]) -> dict[str, str]:
+        """Name the things of one run, each once."""
+        renamed = {}
+        for name in dict.fromkeys(names):
+            self.given[name] += 1
+            renamed[name] = name if self.given[name] == 1 else f"{name} ({self.given[name]})"
+        return renamed
+
+
+def merged(runs: Sequence[Kept]) -> Kept:
+    """Put runs together, in their order. The exit code is the worst of theirs. ValueError for no runs."""
+    if len(runs) == 1:
+        return runs[0]
+    names = _Names(), _Names(), _Names()
+    reports = [_renamed(run.report, *names) for run in runs]
+    metrics = {metric.name: metric.value for report in reports for metric in report.metrics}
+    whole = Report(
+        tool=_joined_tools([report.tool for report in reports]),
+        version=", ".join(dict.fromkeys(report.version for report in reports)),
+        started=min(report.started for report in reports),
+        seconds=sum(report.seconds for report in reports),
+        target=tuple(dict.fromkeys(item for report in reports for item in report.target)),
+        findings=tuple(finding for report in reports for finding in report.findings),
+        timelines=tuple(timeline for report in reports for timeline in report.timelines),
+        metrics=tuple(Metric(name, value) for name, value in metrics.items()),
+        series=tuple(series for report in reports for series in report.series),
+        tables=tuple(table for report in reports for table in report.tables),
+    )
+    return Kept(whole, _worst({run.exit_code for run in runs}))
+
+
+def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) -> Report:
+    probe = probes.of_run(finding.probe for finding in report.findings if finding.probe not in OWN)
+    sessions = timelines.of_run(
+        [*(timeline.name for timeline in report.timelines), *(series.timeline for series in report.series)]
+    )
+    laid = tables.of_run(table.name for table in report.tables)
+    return replace(
+        report,
+        findings=tuple(replace(one, probe=probe.get(one.probe, one.probe)) for one in report.findings),
+        timelines=tuple(replace(one, name=sessions[one.name]) for one in report.timelines),
+        series=tuple(replace(one, timeline=sessions[one.timeline]) for one in report.series),
+        tables=tuple(replace(one, name=laid[one.name]) for one in report.tables),
+    )
+
+
+def _joined_tools(tools: Sequence[str]) -> str:
+    """Name all tools, and what is common to them once: `sherpa-probe access, events`."""
+    names = list(dict.fromkeys(tools))
+    first = names[0].partition(" ")[0]
+    if all(name.startswith(f"{first} ") for name in names):
+        return f"{first} {', '.join(name.partition(' ')[2] for name in names)}"
+    return ", ".join(names)
+
+
+def _worst(codes: set[int]) -> int:
+    unknown = sorted(codes - {EXIT_OK, *_WORST})
+    return next((code for code in (*_WORST, *unknown) if code in codes), EXIT_OK)

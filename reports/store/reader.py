@@ -1,0 +1,115 @@
+"""A kept JSON report read back: the counterpart of `as_json`.
+
+Keys that this version does not know are passed over: within a `schema_version` keys are only ever added.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from reports.model import Evidence, Finding, Metric, Report, Series, Table, Timeline
+from reports.render.json import SCHEMA_VERSION
+from reports.render.terminal_text import plain, shortened
+
+#: In bytes. A report of 10,000 findings has about 5 MB: whatever is larger than this is something else.
+LARGEST = 64 * 1024 * 1024
+
+#: How msgspec says what is wrong, and where.
+_WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
+
+
+_TRUNCATED = "it is not JSON, or only the beginning of it: its end is missing"
+
+
+class NotAReportError(Exception):
+    """What was read is no report of this toolkit; one plain line says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A report as it was kept, with the exit code of its run."""
+
+    report: Report
+    exit_code: int
+
+
+class _Document(msgspec.Struct, kw_only=True):
+    """The keys that are read back. Those without a default are what makes a document a report."""
+
+    tool: str
+    version: str
+    started: str
+    seconds: float
+    exit_code: int
+    target: tuple[Evidence, ...] = ()
+    findings: tuple[Finding, ...]
+    timelines: tuple[Timeline, ...] = ()
+    metrics: dict[str, float] = {}
+    series: tuple[Series, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+def read_report(text: str | bytes) -> Kept:
+    """Read one report, as text or as the bytes of its file. Raises NotAReportError."""
+    found = _decoded(text)
+    if not isinstance(found, dict) or "schema_version" not in found:
+        raise NotAReportError("it is JSON, but not a report: it has no schema_version")
+    version = found["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise NotAReportError(
+            f"its schema_version is {_brief(version)}; this version of the toolkit reads {SCHEMA_VERSION}"
+        )
+    try:
+        return _kept(msgspec.convert(found, _Document))
+    except msgspec.ValidationError as error:
+        raise NotAReportError(_plainly(error)) from None
+
+
+def _decoded(text: str | bytes) -> Any:
+    if len(text) > LARGEST:
+        raise NotAReportError(f"it is larger than {LARGEST // 1024**2} MB, which no report is")
+    try:
+        whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        if not whole.strip():
+            raise NotAReportError("it is empty")
+        return msgspec.json.decode(whole)
+    except RecursionError:
+        raise NotAReportError("it is not a report: its JSON is nested too deeply") from None
+    except UnicodeError:
+        raise NotAReportError("it is not text in UTF-8") from None
+    except msgspec.DecodeError as error:
+        malformed = f"it is not JSON: {_brief(error).removeprefix('JSON is malformed: ')}"
+        raise NotAReportError(_TRUNCATED if "truncated" in str(error) else malformed) from None
+
+
+def _kept(document: _Document) -> Kept:
+    report = Report(
+        tool=document.tool,
+        version=document.version,
+        started=document.started,
+        seconds=document.seconds,
+        target=document.target,
+        findings=document.findings,
+        timelines=document.timelines,
+        metrics=tuple(Metric(name, value) for name, value in document.metrics.items()),
+        series=document.series,
+        tables=document.tables,
+    )
+    return Kept(report, document.exit_code)
+
+
+def _plainly(error: msgspec.ValidationError) -> str:
+    """Say first where it is, then what: `findings[0].code: expected str, got int`."""
+    found = _WRONG.fullmatch(str(error))
+    what, where = (found["what"], found["where"]) if found else (str(error), None)
+    what = what.replace("`", "").replace("Object missing required field", "there is no")
+    said = f"{what[:1].lower()}{what[1:]}"
+    return f"it is not a report: {_brief(f'{where}: {said}' if where else said)}"
+
+
+def _brief(found: object) -> str:
+    return shortened(plain(str(found)), 200)
