@@ -49,7 +49,7 @@ pages: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m browser
 
 golden: $(VENV)/.dev
-	$(BIN)/python -m tests.golden.keep
+	$(BIN)/python -m tests.golden.update
 
 load: $(VENV)/.dev
 	$(BIN)/python -m loadtests.run.run_all

@@ -5,7 +5,7 @@ Exit codes: 0 all passed, 1 a check failed, 2 wrong usage or configuration, 3 co
 
 from __future__ import annotations
 
-import probes.runner.early  # noqa: F401 - from its import on an interrupt is remembered
+import probes.runner.early_interrupts  # noqa: F401 - from its import on an interrupt is remembered
 
 # isort: split
 import os

@@ -17,7 +17,7 @@ from bridge.upstream.dial.dial import parse_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.dial.url import Endpoint
 
 Message = dict[str, Any]
 

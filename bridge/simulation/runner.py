@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from bridge.core.commands import Note
     from bridge.simulation.disruptions import Trouble
     from bridge.simulation.plan import CallPlan, Plan
-    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.dial.url import Endpoint
     from bridge.upstream.service import Upstream
 
 #: What a session of the bridge may take to end by itself when the run is over, before it counts as left behind.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Failure
     from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.dial.url import Endpoint
     from bridge.upstream.event_decoder import Happened
     from bridge.upstream.service import Upstream
 

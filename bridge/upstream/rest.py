@@ -17,9 +17,9 @@ import httpx
 import msgspec
 
 from bridge.upstream.dial.dial import default_tls
-from bridge.upstream.dial.endpoint import Proxy, parse_url, proxy_for
 from bridge.upstream.dial.errors import Reason, explain
 from bridge.upstream.dial.handshake import USER_AGENT
+from bridge.upstream.dial.url import Proxy, parse_url, proxy_for
 from bridge.upstream.service import Upstream, upstream_at
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from loadtests.control.http_get import FetchError, fetch
+from loadtests.control.http_client import FetchError, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

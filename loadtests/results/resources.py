@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from loadtests.control.http_get import FetchError, fetch
+from loadtests.control.http_client import FetchError, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

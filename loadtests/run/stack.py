@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadtests.control.http_get import FetchError, fetch
+from loadtests.control.http_client import FetchError, fetch
 from loadtests.run.child import Child, ChildError, python_words
 
 if TYPE_CHECKING:

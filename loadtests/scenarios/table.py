@@ -1,7 +1,8 @@
 """The scenarios: a table of what is done to callers and what must hold. Nothing here acts.
 
 `director.py` does the acts, `users.py` are the callers, `stack.py` starts what `--simulate` loads. To add a scenario:
-a value in the table, a line in `docs/load.md`, and a defect in `tests/loadtests/test_scenarios_run.py` that it finds.
+a value in the table, a line in `docs/load.md`, and a defect in `tests/loadtests/scenarios/test_table_run.py` that it
+finds.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.upstream.dial.endpoint import parse_url
+from bridge.upstream.dial.url import parse_url
 from probes.access.advice import PUBLIC_HOST
 from probes.access.model_judge import Asked, judge
 from probes.access.model_names import best_first, is_realtime

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bridge.upstream.dial.dial import DialFailed, Reason, open_stream, resolve
-from bridge.upstream.dial.endpoint import is_near
+from bridge.upstream.dial.url import is_near
 from probes.problems import network as way
 from probes.runner.findings import Row, seen
 from probes.runner.network_findings import told_of, trouble

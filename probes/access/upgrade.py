@@ -9,7 +9,7 @@ import msgspec
 from bridge.protocol.refusals.lookup import Where, refusal_for_status
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import DialFailed, upgrade
-from bridge.upstream.dial.endpoint import parse_url
+from bridge.upstream.dial.url import parse_url
 from probes.access.advice import advice
 from probes.access.context import inner_error
 from probes.access.network import open_connection

@@ -13,7 +13,7 @@ import trio
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import DialFailed, default_tls, resolve
-from bridge.upstream.dial.endpoint import is_near
+from bridge.upstream.dial.url import is_near
 from probes.bridge.refusals import in_words_of_bridges, no_way, proxy_evidence, upgrade_refused
 from probes.problems import bridge
 from probes.problems import network as way

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from probes.bridge import errors, native
+from probes.bridge.checks import row
 from probes.bridge.close import (
     again_late,
     close_late,
@@ -33,7 +34,6 @@ from probes.bridge.connect import (
     without_echo,
 )
 from probes.bridge.context import BridgeVisit
-from probes.bridge.rows import row
 from probes.bridge.session import be_greeted, create, greeting_late, ping, pong_late, session_late
 from probes.bridge.turn import (
     judge_early,

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.transport.link import HandshakeRefused
-from bridge.upstream.dial.endpoint import parse_url
+from bridge.upstream.dial.url import parse_url
 from probes.bridge.refusals import error_told, no_way, proxy_evidence, upgrade_refused
 from probes.problems.service import UPGRADE_NO_ANSWER
 from probes.runner.findings import Row, seen

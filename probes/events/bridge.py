@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.upstream.dial.endpoint import parse_url
+from bridge.upstream.dial.url import parse_url
 from probes.conversation.run import Talk, converse, script_named
 from probes.conversation.wording import BridgeWords
 from probes.targets.bridge import Door

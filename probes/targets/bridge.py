@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bridge.config.resolve import ConfigError
 from bridge.upstream.dial.dial import open_stream, upgrade
-from bridge.upstream.dial.endpoint import Endpoint, Proxy, is_near, parse_url, proxy_for
+from bridge.upstream.dial.url import Endpoint, Proxy, is_near, parse_url, proxy_for
 from probes.targets.service import proxy_variable
 from reports.model import Evidence
 from reports.redaction import Secret

@@ -14,7 +14,7 @@ import httpx
 from bridge.config.resolve import ConfigError, DialectChoice
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.base_url import normalize_base_url
-from bridge.upstream.dial.endpoint import Endpoint, Proxy, parse_url, proxy_for
+from bridge.upstream.dial.url import Endpoint, Proxy, parse_url, proxy_for
 from bridge.upstream.rest import Upstream, open_client
 from reports.model import Evidence
 

@@ -17,7 +17,7 @@ from bridge.telemetry.metrics import CONTENT_TYPE
 from bridge.transport.http import Response, text_response
 from bridge.transport.http_server import Limits, Upgrade, serve_stream
 from bridge.transport.sockets import close_hard
-from bridge.upstream.dial.endpoint import is_near
+from bridge.upstream.dial.url import is_near
 from probes.problems.watch import SCRAPE_TIMEOUT
 from probes.runner.findings import Row, seen
 from probes.runner.usage import UsageError

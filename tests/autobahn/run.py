@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
-from tests.autobahn.cases import PLAIN_CASES, SIZE_CASES, Case, faults, read_cases, table
 from tests.autobahn.echo_client import run_cases
 from tests.autobahn.echo_server import serve_echo
 from tests.autobahn.install import HOME, NotInstallable, wstest
+from tests.autobahn.report import PLAIN_CASES, SIZE_CASES, Case, faults, read_cases, table
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -18,8 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from tests.core.machine_mutants import PROMISES
 from tests.core.mutant_list import MUTANTS
-from tests.core.promises import PROMISES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ JOBS = min(4, os.cpu_count() or 1)
 _PYTEST = ("-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "--hypothesis-seed=0")
 
 #: The state machine comes last: it finds most of them too, but the others are quicker.
-_MACHINE = "tests/core/test_machine.py"
+_MACHINE = "tests/core/test_session_state_machine.py"
 _RUNS = (("tests/core", f"--ignore={_MACHINE}"), (_MACHINE,))
 
 #: Hypothesis here: nobody reads the story of a failure, so none is made short.

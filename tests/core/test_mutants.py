@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.core.machine_mutants import PROMISES
 from tests.core.mutant_list import MUTANTS, Mutant
 from tests.core.mutants import ROOT, apply, source
-from tests.core.promises import PROMISES
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.file}: {mutant.breaks}")

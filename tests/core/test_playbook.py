@@ -6,8 +6,8 @@ import pytest
 
 from bridge.core.commands import Tell
 from bridge.core.events import ClientText, CreateSession, Ping
+from tests.core.builders import new_session
 from tests.core.playbook import Playbook, noted, told
-from tests.core.scenes import new_session
 
 
 def test_a_script_that_fits_is_true() -> None:

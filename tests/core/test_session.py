@@ -3,8 +3,8 @@ from __future__ import annotations
 from bridge.core.events import ClientGone, ClientText, CreateSession, Tick
 from bridge.core.session import Session, Statistics
 from bridge.core.states import State
+from tests.core.builders import MANUAL, WISH, audio, configured, created, delta, lost, new_session, play, ready_session
 from tests.core.playbook import Playbook, noted, told
-from tests.core.scenes import MANUAL, WISH, audio, configured, created, delta, lost, new_session, play, ready_session
 
 
 def test_statistics_say_how_a_session_stands() -> None:

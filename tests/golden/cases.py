@@ -17,7 +17,7 @@ from probes.runner.command import Options, Outcome, run_command, run_offline
 from probes.runner.subject import Files, without_subject
 from probes.smoke.probe import smoke
 from probes.targets.opening import a_bridge, service
-from tests.probes.expected import EXPECTED
+from tests.probes.expected_findings import EXPECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every way to fail, in every format, as it is kept; `python -m tests.golden.keep` keeps what is shown now.
+"""Every way to fail, in every format, as it is kept; `python -m tests.golden.update` keeps what is shown now.
 
 A difference is a change that users see: look at it, and keep it where it is meant.
 """
@@ -12,7 +12,7 @@ import pytest
 from reports.model import Severity
 from reports.render.registry import FORMATS
 from tests.golden.cases import CASES
-from tests.golden.keep import KEPT, file_of, renderings
+from tests.golden.update import KEPT, file_of, renderings
 
 if TYPE_CHECKING:
     from pathlib import Path

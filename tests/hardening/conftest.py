@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hardening.house import KEY, PAGE, TOKEN, House, Upstream, bridge, simulated
+from tests.hardening.harness import KEY, PAGE, TOKEN, House, Upstream, bridge, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

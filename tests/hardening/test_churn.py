@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.house import KEY, MIB, House, Upstream, bridge, until
+from tests.hardening.harness import KEY, MIB, House, Upstream, bridge, until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,13 @@ import trio
 
 from bridge.simulator.faults.wire_faults import Stall
 from bridge.transport.link import HandshakeRefused
-from tests.hardening.house import KEY, Caller, bridge, running, until
+from tests.hardening.harness import KEY, Caller, bridge, running, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.hardening.house import House, Upstream
-    from tests.server.front import Client
+    from tests.hardening.harness import House, Upstream
+    from tests.server.harness import Client
 
 pytestmark = pytest.mark.slow
 

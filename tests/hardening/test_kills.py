@@ -10,13 +10,13 @@ import trio
 from bridge.simulator.faults.pipeline import Drop
 from bridge.simulator.faults.session_faults import Confirm, Create, Handshake
 from bridge.simulator.faults.wire_faults import Stall
-from tests.hardening.house import until
+from tests.hardening.harness import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.hardening.house import House, Upstream
-    from tests.server.front import Client
+    from tests.hardening.harness import House, Upstream
+    from tests.server.harness import Client
 
 SPEECH = b"\1\2" * 480
 

@@ -13,15 +13,15 @@ from openai import OpenAI
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.faults.pipeline import CloseFrame, Drop, Reset
-from tests.hardening.house import TOKEN
-from tests.server.test_sdk import until
-from tests.simulator.sdk import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
+from tests.hardening.harness import TOKEN
+from tests.server.test_app_sdk import until
+from tests.simulator.sdk_client import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
 
 if TYPE_CHECKING:
     from openai.resources.realtime.realtime import RealtimeConnection
 
     from bridge.simulator.faults.pipeline import Act
-    from tests.hardening.house import House, Upstream
+    from tests.hardening.harness import House, Upstream
 
 pytestmark = [pytest.mark.slow, SDK_CONNECTS_THE_OLD_WAY]
 

@@ -9,11 +9,11 @@ import httpx
 import pytest
 import trio
 
-from tests.hardening.house import KEY, NATIVE, SHERPA, House, Upstream, attack, until
-from tests.hardening.wires import frame, head, status_of
+from tests.hardening.harness import KEY, NATIVE, SHERPA, House, Upstream, attack, until
+from tests.hardening.raw_websocket import frame, head, status_of
 
 if TYPE_CHECKING:
-    from tests.server.front import Client
+    from tests.server.harness import Client
 
 pytestmark = pytest.mark.slow
 

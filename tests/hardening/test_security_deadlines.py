@@ -6,8 +6,8 @@ import pytest
 import trio
 
 from bridge.simulator.faults.session_faults import Handshake
-from tests.hardening.house import House, Upstream, attack, until
-from tests.hardening.wires import head, reads_until_closed, status_of
+from tests.hardening.harness import House, Upstream, attack, until
+from tests.hardening.raw_websocket import head, reads_until_closed, status_of
 
 pytestmark = pytest.mark.slow
 

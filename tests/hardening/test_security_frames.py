@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.house import House, Upstream, attack, until
-from tests.hardening.wires import frame, head, reads_until_closed
-from tests.server.front import Client
+from tests.hardening.harness import House, Upstream, attack, until
+from tests.hardening.raw_websocket import frame, head, reads_until_closed
+from tests.server.harness import Client
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from bridge.simulator.faults.base import Fault, HttpAnswer, Visit
 from bridge.simulator.faults.pipeline import Raw, Text
 from bridge.simulator.faults.session_faults import Handshake, Http
 from bridge.simulator.session.behaviour import Ending
-from tests.hardening.house import KEY, NATIVE, SHERPA, WITH_TOKEN, Attack, House, Upstream, attack, until
-from tests.hardening.wires import frame, head, status_of
+from tests.hardening.harness import KEY, NATIVE, SHERPA, WITH_TOKEN, Attack, House, Upstream, attack, until
+from tests.hardening.raw_websocket import frame, head, status_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -10,12 +10,12 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.house import KEY, Caller, far_port, running, until
+from tests.hardening.harness import KEY, Caller, far_port, running, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.hardening.house import House, Upstream
+    from tests.hardening.harness import House, Upstream
 
 pytestmark = pytest.mark.slow
 

@@ -300,7 +300,7 @@ def test_help_needs_nothing_heavy() -> None:
 #: Seconds after its first own line at which a command is interrupted: from the imports to the middle of its look.
 MOMENTS = [0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0]
 HELD = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); import probes.runner.early; "
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import probes.runner.early_interrupts; "
     "print('held', file=sys.stderr, flush=True)"
 )
 

@@ -12,7 +12,7 @@ from probes.runner.command import Options, Outcome, run_command
 from probes.smoke.probe import smoke
 from probes.targets.opening import Both, service, service_and_bridge
 from reports.model import Severity
-from tests.probes.expected import EXPECTED, Expected
+from tests.probes.expected_findings import EXPECTED, Expected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -20,7 +20,7 @@ from reports.model import Metric, Moment, Severity, Timeline
 from reports.render import json as as_json
 from reports.render.registry import FORMATS
 from reports.usage_errors import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crashed, interrupted
-from tests.reports.made import finding, placed, report
+from tests.reports.factories import finding, placed, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

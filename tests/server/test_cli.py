@@ -21,7 +21,7 @@ from bridge.server.admission.tickets import MemoryUsed, Verdict, check_ticket
 from bridge.server.cli import cli, main
 from bridge.upstream.dial.dial import default_tls, dial
 from reports.redaction import Secret
-from tests.server.front import Client
+from tests.server.harness import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

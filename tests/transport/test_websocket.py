@@ -12,7 +12,7 @@ from websockets.protocol import Side
 from bridge.transport.link import Link
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from tests.transport.wires import SIDES, closed_with, link_and_wire, read_to_end, wire_frame
+from tests.transport.raw_peer import SIDES, closed_with, link_and_wire, read_to_end, wire_frame
 
 
 async def test_text_and_binary_go_both_ways() -> None:

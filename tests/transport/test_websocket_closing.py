@@ -17,7 +17,7 @@ from bridge.transport.codec import Codec
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from tests.transport.wires import SIDES, Clogged, closed_with, link_and_wire, read_to_end, wire_frame
+from tests.transport.raw_peer import SIDES, Clogged, closed_with, link_and_wire, read_to_end, wire_frame
 
 
 @SIDES

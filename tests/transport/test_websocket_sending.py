@@ -13,7 +13,7 @@ from websockets.protocol import Side
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import PONG_SECONDS, WebSocketLink
-from tests.transport.wires import Clogged, closed_with, link_and_wire, reader_of, wire_frame
+from tests.transport.raw_peer import Clogged, closed_with, link_and_wire, reader_of, wire_frame
 
 
 async def test_pings_are_answered_while_receiving() -> None:

@@ -18,10 +18,10 @@ from bridge.upstream.dial.dial import DialFailed, Phase, Reason
 from bridge.upstream.failures import ConnectFailed, UpstreamOver
 from bridge.upstream.rest import upstream_at
 from reports.redaction import Secret
-from tests.driving import simulated, virtually
+from tests.driver.harness import simulated, virtually
 
 if TYPE_CHECKING:
-    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.dial.url import Endpoint
     from bridge.upstream.service import Upstream
 
 KEY = Secret("sk-simulated-0000000000000000")

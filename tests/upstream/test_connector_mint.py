@@ -24,7 +24,7 @@ from reports.redaction import Secret
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.upstream.dial.endpoint import Endpoint
+    from bridge.upstream.dial.url import Endpoint
     from bridge.upstream.service import Upstream
 
 KEY = Secret("sk-simulated-0000000000000000")

@@ -11,7 +11,7 @@ from bridge.core.events import CreateSession, SessionCreated, UpstreamEvent
 from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.failures import ConnectFailed
 from bridge.upstream.pool import Pool, PoolSettings
-from tests.driving import FakeUpstream, calling, over, refusal, simulated, virtually
+from tests.driver.harness import FakeUpstream, calling, over, refusal, simulated, virtually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

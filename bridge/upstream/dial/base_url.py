@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlunsplit
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.upstream.dial.endpoint import parse_url, split_url
+from bridge.upstream.dial.url import parse_url, split_url
 
 #: Hosts that speak Azure's form without being told (`--azure` says it for gateways in front of them).
 _AZURE_HOSTS = (".openai.azure.com", ".openai.azure.us", ".cognitiveservices.azure.com", ".services.ai.azure.com")

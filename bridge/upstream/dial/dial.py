@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from bridge.transport.sockets import peer_name
-from bridge.upstream.dial.endpoint import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
 from bridge.upstream.dial.errors import DialFailed, Phase, Reason, explain, is_wrong_host
 from bridge.upstream.dial.handshake import Upgraded, open_tunnel, upgrade
+from bridge.upstream.dial.url import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -27,7 +27,7 @@ from bridge.upstream.dial.errors import DialFailed, Phase, Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bridge.upstream.dial.endpoint import Endpoint, Proxy
+    from bridge.upstream.dial.url import Endpoint, Proxy
 
 #: The largest head of an answer that is read; content delivery networks send long ones.
 MAX_HEAD_BYTES: Final = 64 * 1024

@@ -1,0 +1,283 @@
+"""The state machine's sides: what a client may do, what may become of its upstream, and time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from bridge.core.events import (
+    AttemptFailed,
+    BadMessage,
+    ClientAudio,
+    ClientCommit,
+    ClientGone,
+    ClientMisbehaved,
+    ClientNative,
+    ClientText,
+    ClientToolResult,
+    CreateSession,
+    Drain,
+    EndSession,
+    Event,
+    Failure,
+    Held,
+    Interrupt,
+    Ping,
+    RestartSession,
+    Tick,
+)
+from bridge.core.input_buffer import HeldLimits
+from bridge.core.session import Session
+from bridge.core.settings import CoreSettings
+from bridge.core.states import State
+from tests.core.builders import (
+    EXPIRED,
+    REFUSED_KEY,
+    UNAVAILABLE,
+    by_vad,
+    configured,
+    created,
+    lost,
+)
+from tests.core.ledger import Books
+from tests.core.upstream_model import Upstream, chunk
+
+LIMITED = Failure(code="RATE_LIMITED", message="Slow down.", retryable=True, retry_after_seconds=3.0)
+LOSSES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, EXPIRED, REFUSED_KEY])
+FAILURES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, LIMITED, REFUSED_KEY])
+
+
+def live(machine: Sides) -> bool:
+    return machine.up is not None and machine.up.ready
+
+
+class Sides(RuleBasedStateMachine):
+    """A client, a clock, and an upstream that opens and is lost, each of which does what it likes."""
+
+    @initialize(
+        manual=st.booleans(),
+        rollover=st.booleans(),
+        tight=st.booleans(),
+        attempts=st.integers(1, 3),
+        again=st.integers(1, 5),
+        life=st.sampled_from([2, 50]),
+        resend_ms=st.sampled_from([300, 700, 30_000]),
+        seed=st.integers(0, 99),
+        opened=st.sampled_from([True, True, True, False]),
+    )
+    def begin(
+        self,
+        *,
+        manual: bool,
+        rollover: bool,
+        tight: bool,
+        attempts: int,
+        again: int,
+        life: int,
+        resend_ms: int,
+        seed: int,
+        opened: bool,
+    ) -> None:
+        self.limits = HeldLimits(audio_ms=500, others=3, age_seconds=7.0) if tight else HeldLimits()
+        chosen = CoreSettings(
+            attempts=attempts,
+            reconnect_attempts=again,
+            reconnects_per_life=life,
+            resend_ms=resend_ms,
+            rollover=rollover,
+            held=self.limits,
+        )
+        chance = Random(seed)
+        self.session = Session(chosen, chance=lambda: chance.choice([0.0, 0.5, 0.99]))
+        self.manual, self.rollover = manual, rollover
+        self.now, self.serial = 0.0, 0
+        self.sound = True
+        """False: something has failed already, and the end has nothing to add."""
+        self.books = Books(manual=manual, resend_ms=resend_ms)
+        if opened:
+            self.a_session_is_opened()
+
+    @property
+    def up(self) -> Upstream | None:
+        return self.books.up
+
+    @property
+    def upstream(self) -> Upstream:
+        assert self.books.up is not None
+        return self.books.up
+
+    def feed(self, event: Event) -> None:
+        """Let an event happen, keep the books, and see that time moves on."""
+        self.sound = False
+        self.books.unanswered_ms = self.session.statistics().unanswered_ms
+        commands = self.session.handle(event, self.now)
+        self.books.enter(event, commands, self.now)
+        deadline = self.session.deadline
+        assert deadline is None or deadline > self.now, "a deadline that has passed"
+        self.sound = True
+
+    def mark(self) -> int:
+        self.serial += 1
+        return self.serial
+
+    def offer(self, entry: Held) -> None:
+        self.books.accepted(entry)
+        self.feed(entry)
+
+    # The client
+
+    @rule()
+    def asks_for_a_session(self) -> None:
+        self.feed(CreateSession({"turnDetection": "none"} if self.manual else {}))
+
+    @rule(ms=st.integers(1, 400))
+    def speaks(self, ms: int) -> None:
+        self.offer(ClientAudio(chunk(self.mark(), ms)))
+
+    @precondition(lambda self: self.manual)
+    @rule()
+    def commits(self) -> None:
+        self.offer(ClientCommit())
+
+    @rule()
+    def types(self) -> None:
+        self.offer(ClientText(f"t{self.mark()}"))
+
+    @rule()
+    def answers_a_call(self) -> None:
+        mark = self.mark()
+        self.offer(ClientToolResult(f"c{mark}", f"o{mark}"))
+
+    @precondition(lambda self: self.manual)
+    @rule(clear=st.booleans())
+    def sends_a_native_event(self, *, clear: bool) -> None:
+        kind = "input_audio_buffer.clear" if clear else "conversation.item.retrieve"
+        body = {"type": kind, "mark": self.mark()}
+        self.offer(ClientNative(kind, json.dumps(body).encode(), body))
+
+    @precondition(lambda self: self.manual and live(self))
+    @rule(commits=st.booleans(), clears=st.booleans())
+    def speaks_and_is_lost(self, *, commits: bool, clears: bool) -> None:
+        """What it committed comes back, with its commit; what it took back does not."""
+        self.speaks(200)
+        if commits:
+            self.commits()
+            self.speaks(100)
+        if clears:
+            self.sends_a_native_event(clear=True)
+        self.is_lost_and_opened_again()
+
+    @precondition(live)
+    @rule(beside=st.booleans())
+    def asks_for_a_response(self, *, beside: bool) -> None:
+        body: dict[str, Any] = {"type": "response.create", "response": {"conversation": "none"} if beside else {}}
+        if not beside:
+            self.feed(ClientNative("response.create", json.dumps(body).encode(), body))
+
+    @rule(played_ms=st.sampled_from([None, 100]))
+    def interrupts(self, played_ms: int | None) -> None:
+        self.feed(Interrupt(None, played_ms))
+
+    @rule(event=st.sampled_from([RestartSession(), EndSession(), Ping(1), BadMessage("INVALID_MESSAGE", "x")]))
+    def does_something_else(self, event: Event) -> None:
+        self.feed(event)
+
+    @precondition(lambda self: self.serial > 6)
+    @rule(event=st.sampled_from([ClientGone(), ClientMisbehaved("SLOW_CONSUMER", "Slow.", 1013), Drain(3.0)]))
+    def comes_to_an_end(self, event: Event) -> None:
+        self.feed(event)
+
+    @precondition(lambda self: live(self) and self.serial > 20)
+    @rule()
+    def is_asked_to_end_in_the_middle_of_something(self) -> None:
+        self.types()
+        self.feed(Drain(1.0))
+        self.passes(1.0)
+
+    # The upstream opens, or does not
+
+    @precondition(lambda self: self.session.statistics().state in (State.IDLE, State.FAILED))
+    @rule()
+    def a_session_is_opened(self) -> None:
+        self.asks_for_a_session()
+        self.is_opened()
+
+    @precondition(lambda self: self.up is not None and not self.up.created)
+    @rule()
+    def is_opened(self) -> None:
+        for step in (self.is_created, self.is_configured):
+            if self.up is not None and not self.up.ready:
+                step() if step == self.is_configured else self.is_created(None)
+
+    @precondition(live)
+    @rule()
+    def is_lost_and_opened_again(self) -> None:
+        if live(self):
+            self.is_lost(UNAVAILABLE)
+        if self.session.statistics().state is State.RECONNECTING:
+            while self.up is None and self.session.deadline is not None:
+                self.comes_to_the_deadline()
+            self.is_opened()
+
+    @precondition(lambda self: self.up is not None and not self.up.created)
+    @rule(left=st.sampled_from([None, None, 5.0, 60.0, 3600.0, -5.0]))
+    def is_created(self, left: float | None) -> None:
+        self.upstream.created = True
+        self.feed(created(self.upstream.generation, None if left is None else self.now + left))
+
+    @precondition(lambda self: self.up is not None)
+    @rule()
+    def says_once_more_or_too_early_that_it_is_there(self) -> None:
+        """Neither makes a session ready, and it is configured once."""
+        up = self.upstream
+        if up.created:
+            self.feed(created(up.generation))
+        else:
+            self.feed(configured(up.generation) if self.manual else by_vad(up.generation))
+
+    @precondition(lambda self: self.up is not None and self.up.asked_to_configure and not self.up.ready)
+    @rule()
+    def is_configured(self) -> None:
+        self.upstream.ready = True
+        self.feed(configured(self.upstream.generation) if self.manual else by_vad(self.upstream.generation))
+
+    @precondition(lambda self: self.up is not None and not self.up.ready)
+    @rule(failure=FAILURES)
+    def is_not_reached(self, failure: Failure) -> None:
+        self.feed(AttemptFailed(self.books.let_go(), failure))
+
+    @precondition(lambda self: self.up is not None)
+    @rule(failure=LOSSES, taken=st.booleans())
+    def is_lost(self, failure: Failure, *, taken: bool = False) -> None:
+        """`taken`: it answered a ping that went behind all that was said."""
+        if self.upstream.ready and failure is EXPIRED and not self.rollover:
+            self.books.endings.add("SESSION_EXPIRED")
+        taken_bytes = self.upstream.position if taken else None
+        self.feed(replace(lost(self.books.let_go(), failure), taken_bytes=taken_bytes))
+
+    @precondition(live)
+    @rule(failure=LOSSES, taken=st.booleans())
+    def is_lost_while_somebody_speaks(self, failure: Failure, *, taken: bool) -> None:
+        for ms in (400, 350):
+            if live(self):
+                self.speaks(ms)
+        if live(self):
+            self.is_lost(failure, taken=taken)
+
+    # Time
+
+    @rule(seconds=st.sampled_from([0.001, 0.02, 0.5, 1.0, 2.0, 20.0]))
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.feed(Tick())
+
+    @rule()
+    def comes_to_the_deadline(self) -> None:
+        if self.session.deadline is not None:
+            self.now = self.session.deadline
+            self.feed(Tick())

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.core.events import AttemptFailed, ClientText, CreateSession, Drain, RestartSession, Tick
+from bridge.core.session import Session
+from bridge.core.settings import CoreSettings
+from tests.core.builders import (
+    UNAVAILABLE,
+    WISH,
+    audio,
+    began,
+    created,
+    delta,
+    lost,
+    messages,
+    native,
+    new_session,
+    play,
+    ready_session,
+)
+
+
+def test_a_session_that_waits_for_nothing_has_no_deadline() -> None:
+    assert new_session().deadline is None
+    assert ready_session().deadline is None
+
+
+def test_the_earliest_deadline_counts() -> None:
+    session = new_session()
+    play(session, audio(20), ClientText("a"))
+    assert session.deadline == 2.0
+    play(session, CreateSession(WISH), now=1.0)
+    assert session.deadline == 2.0
+    play(session, Tick(), now=2.0)
+    assert session.deadline == 11.0
+
+
+def test_what_is_due_is_done_at_its_deadline_and_not_asked_for_again() -> None:
+    for prepare in (
+        [audio(20)],
+        [ClientText("a"), ClientText("b")],
+        [CreateSession(WISH)],
+        [CreateSession(WISH), AttemptFailed(1, UNAVAILABLE)],
+        [CreateSession(WISH), created(), Drain(5.0), audio(20)],
+    ):
+        session = new_session()
+        play(session, *prepare)
+        for _ in range(100):
+            deadline = session.deadline
+            if deadline is None:
+                break
+            play(session, Tick(), now=deadline)
+            assert session.deadline is None or session.deadline > deadline
+        assert session.deadline is None
+
+
+def test_a_late_tick_does_everything_that_was_due() -> None:
+    session = new_session()
+    play(session, audio(20), ClientText("a"))
+    commands = play(session, Tick(), now=100.0)
+    assert len(messages(commands, "error")) == 1
+    assert len(messages(commands, "audio_dropped")) == 1
+
+
+def test_other_events_do_what_is_due_as_well() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"))
+    assert messages(play(session, audio(20), now=15.0), "reconnecting")
+
+
+def test_time_never_goes_backwards() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), now=10.0)
+    play(session, AttemptFailed(1, UNAVAILABLE), now=5.0)
+    assert session.deadline == 10.5
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.999])
+def test_an_attempt_without_a_wait_begins_at_once(chance: float) -> None:
+    session = Session(CoreSettings(), chance=lambda: chance)
+    play(session, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE))
+    assert session.statistics().opening is (chance == 0.0)
+    session = ready_session()
+    play(session, RestartSession())
+    assert session.statistics().opening
+
+
+def test_the_stall_is_counted_from_what_was_owed_last_or_heard_last() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"), now=1.0)
+    assert session.deadline == 16.0
+    play(session, began(), now=5.0)
+    assert session.deadline == 20.0
+    play(session, delta(), now=9.0)
+    assert session.deadline == 24.0
+
+
+def test_a_session_without_an_end_is_never_rolled_over() -> None:
+    assert ready_session(expires_at=None).deadline is None
+
+
+def test_a_pause_is_looked_for_again_and_again() -> None:
+    session = ready_session(expires_at=3600.0)
+    play(session, native("input_audio_buffer.speech_started"), now=3470.0)
+    play(session, Tick(), now=3480.0)
+    assert session.deadline == 3480.5
+    play(session, Tick(), now=3480.5)
+    assert session.deadline == 3481.0
+
+
+def test_draining_looks_for_a_pause_and_knows_its_end() -> None:
+    session = ready_session()
+    play(session, began(), Drain(0.7))
+    assert session.deadline == 0.5
+    play(session, Tick(), now=0.5)
+    assert session.deadline == 0.7
+
+
+def test_no_attempt_begins_behind_a_close() -> None:
+    session = ready_session()
+    play(session, lost(), audio(20), Drain(0.25))
+    commands = play(session, Tick(), now=0.25)
+    assert type(commands[-1]).__name__ == "CloseClient"
+    assert session.deadline is None

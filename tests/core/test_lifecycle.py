@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.core.commands import CloseUpstream, Configure, Note, OpenUpstream, SendEvent
+from bridge.core.events import (
+    AttemptFailed,
+    ClientGone,
+    ClientNative,
+    ClientText,
+    CreateSession,
+    EndSession,
+    Failure,
+    Interrupt,
+    RestartSession,
+    Tick,
+)
+from bridge.core.states import State
+from tests.core.builders import (
+    CREATE,
+    EXPIRED,
+    MANUAL,
+    REFUSED_KEY,
+    UNAVAILABLE,
+    WISH,
+    audio,
+    began,
+    by_vad,
+    configured,
+    created,
+    lost,
+    messages,
+    native,
+    new_session,
+    only,
+    play,
+    ready_session,
+    reopened,
+)
+from tests.core.playbook import Playbook, noted, told
+
+
+def test_restarts_without_end_are_an_end() -> None:
+    session = ready_session(reconnects_per_life=2)
+    for generation in (2, 3):
+        play(session, RestartSession(), created(generation), by_vad(generation))
+    commands = play(session, RestartSession())
+    assert only(CloseUpstream, commands) == [CloseUpstream(3, "restart")]
+    assert messages(commands, "error")[0]["code"] == "CONNECTION_LOST"
+
+
+def test_restarts_now_and_then_are_none() -> None:
+    session = ready_session(reconnects_per_life=2)
+    for generation in range(2, 9):
+        now = 30.0 * generation
+        play(session, RestartSession(), now=now)
+        play(session, created(generation), by_vad(generation), now=now)
+    assert session.statistics().state is State.READY
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_speech_that_no_session_will_answer_is_told_of_as_dropped(failed: bool) -> None:
+    session = ready_session(MANUAL, vad=False, rollover=False)
+    play(session, audio(200))
+    commands = play(session, lost(1, REFUSED_KEY if failed else EXPIRED))
+    [dropped] = messages(commands, "audio_dropped")
+    assert (dropped["ms"], dropped["reason"]) == (200, "session_failed")
+
+
+def test_the_clients_leaving_is_noted_with_what_was_still_held() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), audio(20), ClientText("hi"))
+    notes = [
+        one.fields for one in session.handle(ClientGone(), 0.0) if isinstance(one, Note) and one.name == "held.dropped"
+    ]
+    assert [(one["reason"], one["chunks"], one["ms"], one["messages"]) for one in notes] == [("client_gone", 1, 20, 1)]
+
+
+def test_an_answer_that_the_client_interrupted_is_not_asked_for_again() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"), began(), Interrupt())
+    assert CREATE not in [one.event for one in only(SendEvent, reopened(session))]
+
+
+def test_a_fresh_start_knows_nothing_of_the_updates_before() -> None:
+    session = ready_session()
+    update = ClientNative("session.update", b"{}", {"type": "session.update", "session": {"voice": "ash"}})
+    play(session, update, native("session.updated"), EndSession(), CreateSession(WISH))
+    assert [one.updates for one in only(Configure, play(session, created(2)))] == [{}]
+
+
+def test_a_retry_after_counts_for_a_session_that_was_lost_as_well() -> None:
+    limited = Failure(code="RATE_LIMITED", message="Slow.", retryable=True, retry_after_seconds=5.0)
+    session = ready_session()
+    assert messages(play(session, lost(1, limited)), "reconnecting")[0]["delayMs"] == 5000
+    hopeless = Failure(code="RATE_LIMITED", message="Slow.", retryable=True, retry_after_seconds=500.0)
+    session = ready_session()
+    assert messages(play(session, lost(1, hopeless)), "error")[0]["code"] == "RATE_LIMITED"
+
+
+def test_a_loss_is_noted_with_how_long_it_took_to_mend() -> None:
+    session = ready_session()
+    assert Playbook(session) >> lost() << noted("session.lost", byIntent=False) << told("reconnecting")
+    play(session, Tick(), created(2), now=1.0)
+    again = [one for one in session.handle(configured(2), 1.5) if isinstance(one, Note)]
+    assert [one.fields["seconds"] for one in again if one.name == "session.reconnected"] == [1.5]
+
+
+def test_an_attempt_that_failed_is_noted_with_what_support_asks_for() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH))
+    detail = {"refusal": "no-access", "status": 403, "requestId": "req_1", "code": "x", "sessionId": "s", "deep": {}}
+    failure = Failure(code="ACCESS_DENIED", message="No.", retryable=False, detail=detail)
+    [note] = [
+        one.fields
+        for one in session.handle(AttemptFailed(1, failure), 0.0)
+        if isinstance(one, Note) and one.name == "attempt.failed"
+    ]
+    assert note == {
+        "generation": 1,
+        "sessionId": None,
+        "code": "ACCESS_DENIED",
+        "attempt": 1,
+        "retryable": False,
+        "refusal": "no-access",
+        "status": 403,
+        "requestId": "req_1",
+    }
+
+
+def test_a_failure_in_the_last_attempt_leaves_no_deadline() -> None:
+    session = new_session(attempts=1)
+    play(session, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE))
+    assert session.deadline is None
+    assert only(OpenUpstream, play(session, Tick(), now=99.0)) == []

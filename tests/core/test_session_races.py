@@ -1,0 +1,315 @@
+"""Every race that is known to break home-made bridges, as a list of events: each once lost words, errors or sockets."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from bridge.core.commands import CloseUpstream, Configure, Forward, OpenUpstream, SendAudio, SendEvent
+from bridge.core.events import (
+    AttemptFailed,
+    BadMessage,
+    ClientCommit,
+    ClientGone,
+    ClientText,
+    CreateSession,
+    EndSession,
+    Event,
+    RestartSession,
+    SessionConfigured,
+    Tick,
+    UpstreamEvent,
+)
+from bridge.core.states import State
+from tests.core.builders import (
+    CREATE,
+    MANUAL,
+    REFUSED_KEY,
+    UNAVAILABLE,
+    WISH,
+    audio,
+    began,
+    by_vad,
+    configured,
+    created,
+    delta,
+    done,
+    errors,
+    lost,
+    messages,
+    native,
+    new_session,
+    only,
+    play,
+    ready_session,
+    upstream_error,
+)
+from tests.core.playbook import Playbook, told
+
+# Audio before the session is ready
+
+
+def test_audio_sent_before_anything_else_is_delivered_in_order_when_the_session_is_ready() -> None:
+    session = new_session()
+    commands = play(session, audio(20, 1), CreateSession(WISH), audio(20, 2), created(), audio(20, 3))
+    assert only(SendAudio, commands) == []
+    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad()))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_audio_sent_at_any_moment_of_the_start_arrives_once(moment: int) -> None:
+    session = new_session()
+    start: list[Event] = [CreateSession(WISH), created(), by_vad()]
+    start.insert(moment, audio(20, 7))
+    assert [one.pcm[0] for one in only(SendAudio, play(session, *start))] == [7]
+
+
+def test_first_words_survive_the_failure_of_the_first_attempt() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), audio(20, 1), AttemptFailed(1, UNAVAILABLE), audio(20, 2))
+    play(session, Tick(), created(2), now=1.0)
+    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=1.0))] == [1, 2]
+
+
+def test_first_words_survive_the_moment_between_the_end_of_speech_and_its_commit() -> None:
+    session = ready_session()
+    play(session, audio(500, 1), native("input_audio_buffer.speech_started", audio_start_ms=0))
+    play(session, *(audio(1000, mark) for mark in range(2, 8)))
+    play(session, native("input_audio_buffer.speech_stopped", audio_end_ms=6500), audio(20, 8), now=7.0)
+    for now in (7.0, 11.0, 15.0):
+        play(session, native("rate_limits.updated"), now=now)
+    play(session, lost(), now=15.0)
+    play(session, Tick(), created(2), now=16.0)
+    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=16.0))] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_socket_that_is_open_is_not_a_session_that_is_ready() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH))
+    for early in (native("rate_limits.updated"), by_vad(), created()):
+        assert messages(play(session, early), "session_ready") == []
+    assert session.statistics().state is State.INITIALIZING
+    assert messages(play(session, by_vad()), "session_ready")
+
+
+# "No session exists"
+
+
+def test_speech_without_a_session_is_told_once_and_held_for_the_session_that_follows() -> None:
+    session = new_session()
+    commands = play(session, *(audio(20, mark) for mark in range(1, 51)))
+    assert errors(commands) == ["NO_SESSION_EXISTS"]
+    play(session, CreateSession(WISH), created(), now=1.0)
+    assert len(only(SendAudio, play(session, by_vad(), now=1.0))) == 50
+
+
+def test_what_comes_right_behind_end_session_is_told() -> None:
+    session = ready_session()
+    play(session, EndSession())
+    assert errors(play(session, audio(20))) == ["NO_SESSION_EXISTS"]
+
+
+# Errors that flood or vanish
+
+
+def test_a_flood_of_errors_is_one_in_two_seconds_and_every_one_is_accounted_for() -> None:
+    session, told_of, offered = new_session(), [], 0
+    for tenth in range(100):
+        now = tenth / 10
+        told_of += [(now, one) for one in messages(play(session, BadMessage("INVALID_MESSAGE", "x"), now=now), "error")]
+        offered += 1
+    told_of += [(12.0, one) for one in messages(play(session, Tick(), now=12.0), "error")]
+    times = [now for now, _ in told_of]
+    assert all(later - earlier >= 2.0 for earlier, later in itertools.pairwise(times))
+    assert sum(1 + one["suppressed"] for _, one in told_of) == offered
+
+
+def test_the_last_error_before_silence_still_comes_out() -> None:
+    session = new_session()
+    play(session, BadMessage("INVALID_MESSAGE", "first"))
+    play(session, BadMessage("INVALID_MESSAGE", "last"), now=0.1)
+    assert session.deadline == 2.0
+    [error] = messages(play(session, Tick(), now=2.0), "error")
+    assert (error["message"], error["suppressed"]) == ("last", 0)
+
+
+def test_the_failure_of_the_session_is_told_although_an_error_was_told_just_before() -> None:
+    session = new_session()
+    play(session, audio(20), CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
+    assert errors(play(session, Tick(), now=2.0)) == ["AUTHENTICATION_FAILED"]
+
+
+# Sessions that die of age
+
+
+def test_a_session_that_dies_after_sixty_minutes_in_a_sentence_loses_no_word() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(300, 1), now=3599.0)
+    play(session, lost(), audio(300, 2), now=3600.0)
+    play(session, Tick(), created(2), now=3601.0)
+    commands = play(session, configured(2), now=3601.0)
+    assert [one.pcm[0] for one in only(SendAudio, commands)] == [1, 2]
+    assert session.statistics().state is State.READY
+
+
+def test_a_close_without_an_error_is_a_loss_as_well() -> None:
+    assert messages(play(ready_session(), lost()), "reconnecting")
+
+
+# Half-cleaned connections
+
+
+def test_an_attempt_that_succeeds_after_the_client_has_left_moves_nothing() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), audio(20))
+    assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
+    assert Playbook(session) >> created() >> by_vad() >> delta() >> lost()
+    assert session.statistics().generation == 1
+
+
+def test_an_attempt_that_succeeds_after_the_session_was_ended_moves_nothing() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), EndSession())
+    assert Playbook(session) >> created() >> by_vad()
+    assert session.statistics().state is State.IDLE
+
+
+def test_the_session_is_closed_while_it_is_minted() -> None:
+    session = new_session()
+    assert (
+        Playbook(session)
+        >> CreateSession(WISH)
+        << told("session_initializing")
+        << OpenUpstream(1, WISH)
+        >> EndSession()
+        << CloseUpstream(1, "ended")
+        << told("session_closed")
+        >> AttemptFailed(1, UNAVAILABLE)
+        >> CreateSession(WISH)
+        << told("session_initializing", generation=2)
+        << OpenUpstream(2, WISH)
+        >> created(1)
+        >> by_vad(1)
+        >> created(2)
+        << Forward("session.created", b"created")
+        << Configure(2, WISH, {})
+    )
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        delta(1),
+        began("resp_9", 1),
+        native("session.updated", 1),
+        upstream_error("x", 1),
+        lost(1),
+        created(1),
+        by_vad(1),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+@pytest.mark.parametrize("moment", ["waiting", "opening", "ready"])
+def test_late_events_of_an_old_generation_move_nothing(late: UpstreamEvent, moment: str) -> None:
+    session = ready_session()
+    play(session, lost())
+    if moment != "waiting":
+        play(session, Tick(), now=1.0)
+    if moment == "ready":
+        play(session, created(2), by_vad(2), now=1.0)
+    before = session.statistics()
+    assert play(session, late, now=1.0 if moment != "waiting" else 0.0) == []
+    assert session.statistics() == before
+
+
+def test_two_losses_of_one_session_are_one() -> None:
+    session = ready_session()
+    play(session, lost())
+    assert Playbook(session) >> lost() >> AttemptFailed(1, UNAVAILABLE)
+    assert session.statistics().reconnects == 1
+
+
+def test_a_failed_attempt_of_a_session_that_was_ready_is_a_loss() -> None:
+    assert messages(play(ready_session(), AttemptFailed(1, UNAVAILABLE)), "reconnecting")
+
+
+@pytest.mark.parametrize("moment", ["opening", "created", "waiting"])
+def test_create_session_twice_opens_one_upstream(moment: str) -> None:
+    session = new_session()
+    commands = play(session, CreateSession(WISH))
+    if moment == "created":
+        play(session, created())
+    if moment == "waiting":
+        play(session, AttemptFailed(1, UNAVAILABLE))
+    commands += play(session, CreateSession(WISH))
+    assert len(only(OpenUpstream, commands)) == 1
+
+
+def test_restarts_in_a_row_never_leave_two_upstreams() -> None:
+    session = ready_session()
+    commands = play(session, RestartSession(), RestartSession(), RestartSession())
+    assert only(CloseUpstream, commands) == [CloseUpstream(1, "restart")]
+    assert only(OpenUpstream, commands) == [OpenUpstream(2, WISH)]
+
+
+def test_a_reconnection_asks_for_a_new_session_and_says_its_new_id() -> None:
+    session = ready_session()
+    play(session, lost(), Tick())
+    play(session, Tick(), created(2), now=1.0)
+    [again] = messages(play(session, by_vad(2), now=1.0), "reconnected")
+    assert (again["sessionId"], again["generation"]) == ("sess_2", 2)
+
+
+# Out of order
+
+
+def test_new_speech_never_overtakes_held_speech_while_it_is_flushed() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), *(audio(20, mark) for mark in range(1, 6)), created())
+    sent = play(session, by_vad(), audio(20, 6), audio(20, 7))
+    assert [one.pcm[0] for one in only(SendAudio, sent)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_loss_in_the_middle_of_a_flush_repeats_the_speech_in_order_and_once() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, lost(), *(audio(20, mark) for mark in range(1, 4)), Tick())
+    play(session, Tick(), created(2), now=1.0)
+    play(session, configured(2), audio(20, 4), lost(2), audio(20, 5), now=1.0)
+    play(session, Tick(), created(3), now=9.0)
+    sent = only(SendAudio, play(session, configured(3), now=9.0))
+    assert [one.pcm[0] for one in sent] == [1, 2, 3, 4, 5]
+
+
+def test_a_commit_and_its_speech_keep_their_order_through_a_loss() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(200, 1), lost(), audio(200, 2), ClientCommit(), audio(20, 3))
+    play(session, Tick(), created(2), now=1.0)
+    sent = [one for one in play(session, configured(2), now=1.0) if isinstance(one, SendAudio | SendEvent)]
+    kinds = [one.pcm[0] if isinstance(one, SendAudio) else one.event["type"] for one in sent]
+    assert kinds == [1, 2, "input_audio_buffer.commit", "response.create", 3]
+
+
+def test_an_answer_that_ends_as_the_next_is_asked_for_is_not_asked_for_twice() -> None:
+    session = ready_session()
+    commands = play(session, ClientText("a"), began(), delta(), ClientText("b"), done(), done())
+    assert [one.event for one in only(SendEvent, commands)].count(CREATE) == 2
+
+
+def test_a_confirmation_that_comes_with_the_deadline_still_counts() -> None:
+    session = new_session()
+    play(session, CreateSession(WISH), created())
+    assert messages(play(session, by_vad(), now=10.0), "session_ready")
+
+
+def test_a_confirmation_without_a_session_object_follows_the_wish() -> None:
+    session = new_session()
+    play(session, CreateSession(MANUAL), created(), SessionConfigured(1, b"configured"))
+    play(session, audio(5000))
+    assert session.statistics().unanswered_ms == 5000
+    session = new_session()
+    play(session, CreateSession(WISH), created(), SessionConfigured(1, b"configured"), audio(5000))
+    assert session.statistics().unanswered_ms == 5000
+    play(session, UpstreamEvent(1, "rate_limits.updated", b"{}"), now=1.0)
+    play(session, UpstreamEvent(1, "rate_limits.updated", b"{}"), now=4.0)
+    assert session.statistics().unanswered_ms == 0

@@ -1,0 +1,334 @@
+"""The client protocol's lost sessions: silence, speech that is sent again, answers that are asked for again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.core.commands import CloseUpstream, SendAudio, SendEvent, SendFrame
+from bridge.core.events import (
+    ClientCommit,
+    ClientNative,
+    ClientText,
+    ClientToolResult,
+    Interrupt,
+    RestartSession,
+    Tick,
+    UpstreamLost,
+)
+from bridge.core.input_buffer import BYTES_PER_MS
+from tests.core.builders import (
+    COMMIT,
+    CREATE,
+    EXPIRED,
+    MANUAL,
+    TRANSCRIPTION,
+    UNAVAILABLE,
+    WISH,
+    audio,
+    began,
+    by_vad,
+    configured,
+    created,
+    delta,
+    done,
+    errors,
+    item,
+    lost,
+    messages,
+    native,
+    only,
+    play,
+    ready_session,
+    reopened,
+    spoken,
+    upstream_error,
+)
+
+if TYPE_CHECKING:
+    from bridge.core.session import Session
+
+STARTED, STOPPED, COMMITTED = (
+    f"input_audio_buffer.{name}" for name in ("speech_started", "speech_stopped", "committed")
+)
+
+
+@pytest.mark.parametrize("owed", ["text", "commit", "turn", "half"])
+def test_a_session_that_goes_silent_while_something_is_owed_is_given_up(owed: str) -> None:
+    session = ready_session(MANUAL if owed == "commit" else WISH, vad=owed != "commit")
+    match owed:
+        case "text":
+            play(session, ClientText("hi"), now=1.0)
+        case "commit":
+            native_commit = ClientNative("input_audio_buffer.commit", b"{}", {})
+            play(session, audio(200), native_commit, now=1.0)
+        case "turn":
+            play(session, audio(200), native(STOPPED, audio_end_ms=200), native(COMMITTED, item_id="i"), now=1.0)
+        case _:
+            play(session, began(), delta(), now=1.0)
+    assert session.deadline == 16.0
+    assert only(CloseUpstream, play(session, Tick(), now=15.9)) == []
+    commands = play(session, Tick(), now=16.0)
+    assert commands[0] == CloseUpstream(1, "stalled")
+    assert messages(commands, "reconnecting")
+
+
+def test_any_event_shows_that_the_session_lives() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"))
+    play(session, native("rate_limits.updated"), now=10.0)
+    assert session.deadline == 25.0
+
+
+def test_a_session_that_owes_nothing_may_be_silent() -> None:
+    session = ready_session(vad=False)
+    play(session, ClientText("hi"), began(), delta(), done(), audio(5000))
+    assert session.deadline is None
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_an_empty_commit_that_was_refused_is_not_owed(acknowledged: bool) -> None:
+    session = ready_session(TRANSCRIPTION, vad=False)
+    play(session, ClientCommit())
+    answer = native(COMMITTED, item_id="i") if acknowledged else upstream_error("input_audio_buffer_commit_empty")
+    play(session, answer, now=3.0)
+    assert session.deadline is None
+
+
+def test_speech_that_was_not_committed_is_sent_again() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(100, 1), audio(60, 2))
+    commands = reopened(session, vad=False)
+    assert only(SendAudio, commands) == [SendAudio(2, audio(100, 1).pcm), SendAudio(2, audio(60, 2).pcm)]
+    assert messages(commands, "reconnected")[0]["resentMs"] == 160
+    assert only(SendEvent, commands) == []
+
+
+def test_speech_that_was_committed_and_not_answered_is_sent_again_with_its_commit_and_asked_again() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(200, 1), ClientCommit(), native(COMMITTED, item_id="i1"), spoken("i1"), audio(40, 2))
+    commands = reopened(session, vad=False)
+    sent = [one for one in commands if isinstance(one, SendAudio | SendEvent)]
+    assert sent == [
+        SendAudio(2, audio(200, 1).pcm),
+        SendEvent(2, COMMIT),
+        SendAudio(2, audio(40, 2).pcm),
+        SendEvent(2, CREATE),
+    ]
+    [reconnected] = messages(commands, "reconnected")
+    assert (reconnected["resentMs"], reconnected["lost"], reconnected["restored"]["turns"]) == (240, [], 0)
+
+
+def test_speech_in_the_middle_of_a_detected_sentence_is_sent_again_from_its_first_word() -> None:
+    session = ready_session()
+    play(session, *(audio(1000, mark) for mark in range(1, 5)), native(STARTED, audio_start_ms=3500))
+    play(session, *(audio(1000, mark) for mark in range(5, 15)))
+    commands = reopened(session)
+    assert messages(commands, "reconnected")[0]["resentMs"] == 10_500
+    assert only(SendAudio, commands)[0].pcm == audio(500, 4).pcm
+
+
+def test_speech_of_a_detected_turn_is_sent_again_until_the_answer_begins() -> None:
+    session = ready_session()
+    play(session, audio(1000, 1), native(STARTED, audio_start_ms=0), *(audio(1000, mark) for mark in range(2, 6)))
+    play(session, native(STOPPED, audio_end_ms=5000), audio(100, 9), native(COMMITTED, item_id="i1"), spoken("i1"))
+    play(session, began())
+    commands = reopened(session)
+    assert messages(commands, "reconnected")[0]["resentMs"] == 5100
+    assert only(SendEvent, commands) == []
+
+
+def test_speech_whose_answer_has_begun_is_not_sent_twice() -> None:
+    session = ready_session()
+    play(session, audio(1000), native(STARTED, audio_start_ms=0), native(STOPPED, audio_end_ms=1000))
+    play(session, native(COMMITTED, item_id="i1"), spoken("i1"), item("i1", "hello"), began(), delta())
+    commands = reopened(session)
+    assert only(SendAudio, commands) == []
+    [reconnected] = messages(commands, "reconnected")
+    assert (reconnected["resentMs"], reconnected["lost"]) == (0, ["a half-spoken answer"])
+    assert reconnected["restored"]["turns"] == 1
+
+
+def test_speech_that_was_written_down_in_a_transcription_is_not_sent_twice() -> None:
+    session = ready_session(TRANSCRIPTION, vad=False)
+    play(session, audio(1000, 1), ClientCommit(), native(COMMITTED, item_id="i1"), spoken("i1"), audio(200, 2))
+    heard = "conversation.item.input_audio_transcription.completed"
+    play(session, native(heard, item_id="i1", transcript="hello"))
+    assert [one.pcm[0] for one in only(SendAudio, reopened(session, vad=False))] == [2]
+
+
+def test_speech_that_is_sent_again_is_sent_again_after_the_next_loss_too() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(200), ClientCommit())
+    reopened(session, vad=False)
+    play(session, lost(2), now=20.0)
+    play(session, Tick(), created(3), now=30.0)
+    commands = play(session, configured(3), now=30.0)
+    sent = [one for one in commands if isinstance(one, SendAudio | SendEvent)]
+    assert sent == [SendAudio(3, audio(200).pcm), SendEvent(3, COMMIT), SendEvent(3, CREATE)]
+
+
+def test_speech_that_the_client_took_back_is_not_sent_again() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(100, 1), ClientCommit(), audio(100, 2), ClientNative("input_audio_buffer.clear", b"{}"))
+    assert [one.pcm[0] for one in only(SendAudio, reopened(session, vad=False))] == [1]
+
+
+def test_speech_past_the_bound_is_named() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    play(session, audio(800, 1), audio(800, 2))
+    commands = reopened(session, vad=False)
+    [reconnected] = messages(commands, "reconnected")
+    assert (reconnected["resentMs"], reconnected["lost"]) == (1000, ["600 ms of speech past the bound"])
+
+
+def test_speech_past_the_bound_is_dropped_when_its_session_is_lost_and_not_before() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    assert messages(play(session, audio(800, 1), audio(800, 2), Tick(), now=5.0), "audio_dropped") == []
+    [dropped] = messages(play(session, lost(), now=6.0), "audio_dropped")
+    assert (dropped["ms"], dropped["chunks"], dropped["messages"], dropped["reason"]) == (600, 1, 0, "buffer_full")
+
+
+def test_speech_past_the_bound_that_was_answered_is_not_dropped() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    play(session, audio(800, 1), audio(800, 2), ClientCommit(), native(COMMITTED, item_id="i1"), began(), delta())
+    assert messages(play(session, lost(), now=6.0), "audio_dropped") == []
+
+
+def test_speech_past_the_bound_is_dropped_when_the_session_expires_too() -> None:
+    session = ready_session(MANUAL, vad=False, resend_ms=1000, rollover=False)
+    play(session, audio(800, 1), audio(800, 2))
+    dropped = messages(play(session, lost(1, EXPIRED), Tick(), now=6.0), "audio_dropped")
+    dropped += messages(play(session, Tick(), now=7.0), "audio_dropped")
+    assert {one["reason"]: one["ms"] for one in dropped} == {"buffer_full": 600, "session_failed": 1000}
+
+
+def deaf_session() -> Session:
+    """Forty seconds went up under turn detection, and the service has not said a word."""
+    session = ready_session()
+    for second in range(40):
+        play(session, audio(1000, second + 1), now=float(second))
+    return session
+
+
+def test_what_a_silent_service_may_not_have_heard_is_dropped_when_it_is_lost() -> None:
+    [dropped] = messages(play(deaf_session(), lost(), now=40.0), "audio_dropped")
+    assert (dropped["ms"], dropped["chunks"], dropped["reason"]) == (10_000, 10, "buffer_full")
+    [dropped] = messages(play(deaf_session(), RestartSession(), now=40.0), "audio_dropped")
+    assert dropped["ms"] == 10_000
+
+
+@pytest.mark.parametrize(("taken_ms", "dropped_ms"), [(0, [10_000]), (4_000, [6_000]), (10_000, []), (39_000, [])])
+def test_what_a_service_has_certainly_taken_and_not_reported_was_silence(taken_ms: int, dropped_ms: list[int]) -> None:
+    over = UpstreamLost(1, UNAVAILABLE, "closed with 1006", taken_ms * BYTES_PER_MS)
+    session = deaf_session()
+    assert [one["ms"] for one in messages(play(session, over, now=40.0), "audio_dropped")] == dropped_ms
+    play(session, Tick(), created(2), now=50.0)
+    assert messages(play(session, by_vad(2), now=50.0), "reconnected")[0]["resentMs"] == 30_000
+
+
+def test_what_a_later_loss_says_of_another_session_is_not_taken_for_this_one() -> None:
+    session = deaf_session()
+    play(session, lost(), now=40.0)
+    play(session, Tick(), created(2), now=50.0)
+    play(session, UpstreamLost(2, UNAVAILABLE, "gone", 60_000 * BYTES_PER_MS), Tick(), now=50.1)
+    play(session, Tick(), created(3), now=60.0)
+    assert messages(play(session, by_vad(3), now=60.0), "reconnected")[0]["resentMs"] == 30_000
+
+
+def test_a_pause_before_a_rollover_is_no_speech_that_was_lost() -> None:
+    session = ready_session(expires_at=100.0)
+    for second in range(75):
+        play(session, audio(1000), now=float(second))
+    commands = play(session, Tick(), now=75.0)
+    assert CloseUpstream(1, "rollover") in commands
+    assert messages(commands, "audio_dropped") == []
+
+
+def test_an_answer_of_which_nothing_had_come_is_asked_for_again_and_its_text_with_it() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"))
+    sent = only(SendEvent, reopened(session))
+    part = [{"type": "input_text", "text": "hi"}]
+    assert [one.event for one in sent] == [
+        {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": part}},
+        CREATE,
+    ]
+
+
+def test_an_answer_that_was_begun_but_not_heard_is_asked_for_again() -> None:
+    session = ready_session()
+    ask = ClientNative("response.create", b'{"type":"response.create"}', {"type": "response.create"})
+    play(
+        session,
+        item("i1", "hi"),
+        ask,
+        began(),
+        native("response.output_item.added", response_id="resp_1", item={"id": "a1", "type": "message"}),
+    )
+    play(
+        session,
+        native("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant", "content": []}),
+    )
+    commands = reopened(session)
+    assert only(SendFrame, commands) == [SendFrame(2, ask.frame)]
+    assert messages(commands, "reconnected")[0]["lost"] == []
+
+
+def test_an_answer_that_was_cut_is_named_and_not_asked_for_again() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"), began(), delta())
+    commands = reopened(session)
+    assert messages(commands, "reconnected")[0]["lost"] == ["a half-spoken answer"]
+    assert CREATE not in [one.event for one in only(SendEvent, commands)]
+
+
+def test_a_detected_turn_whose_speech_is_not_kept_is_asked_for_again() -> None:
+    session = ready_session(resend_ms=0)
+    play(session, native(COMMITTED, item_id="i1"), item("i1", "hi"), began())
+    assert only(SendEvent, reopened(session))[-1] == SendEvent(2, CREATE)
+
+
+def test_the_answer_that_was_owed_comes_before_those_that_were_waited_for() -> None:
+    session = ready_session()
+    first, second = (ClientNative("response.create", mark, {"type": "response.create"}) for mark in (b"1", b"2"))
+    play(session, first, second)
+    assert only(SendFrame, reopened(session)) == [SendFrame(2, b"1")]
+    assert only(SendFrame, play(session, began("r", 2), done("r", 2), now=20.0)) == [SendFrame(2, b"2")]
+
+
+def test_requests_that_waited_go_up_in_the_fresh_session_one_after_another() -> None:
+    session = ready_session()
+    play(session, ClientText("one"), began(), ClientText("two"))
+    commands = reopened(session)
+    assert [one.event for one in only(SendEvent, commands)].count(CREATE) == 1
+    assert play(session, began("r", 2), done("r", 2), now=20.0)[-1] == SendEvent(2, CREATE)
+    assert CREATE not in [one.event for one in only(SendEvent, play(session, began("s", 2), done("s", 2), now=20.0))]
+
+
+def test_the_text_of_earlier_turns_and_tool_calls_comes_back() -> None:
+    session = ready_session()
+    call = {"id": "f1", "type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
+    pending = {"id": "f2", "type": "function_call", "call_id": "c2", "name": "look", "arguments": "{}"}
+    play(session, item("i1", "hi"), item("i2", "hello", "assistant"))
+    play(session, native("response.output_item.done", item=call), native("response.output_item.done", item=pending))
+    play(session, ClientToolResult("c1", "sunny"), began(), done())
+    commands = reopened(session)
+    restored = messages(commands, "reconnected")[0]["restored"]
+    assert restored == {"config": True, "tools": False, "turns": 2, "pendingTools": 1}
+    kinds = [one.event["item"]["type"] for one in only(SendEvent, commands)]
+    assert kinds == ["message", "message", "function_call", "function_call", "function_call_output"]
+
+
+def test_turns_that_cannot_come_back_are_named() -> None:
+    session = ready_session()
+    play(session, *(item(f"i{n}", "x") for n in range(203)), spoken("s1"))
+    lost_ones = messages(reopened(session), "reconnected")[0]["lost"]
+    assert lost_ones == ["4 turns past the bound", "1 spoken turns without a transcript"]
+
+
+def test_an_interruption_while_lost_says_that_there_is_no_session() -> None:
+    session = ready_session()
+    play(session, lost())
+    assert errors(play(session, Interrupt())) == ["SESSION_NOT_READY"]

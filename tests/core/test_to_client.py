@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.commands import Forward
+from bridge.core.events import UpstreamEvent, UpstreamLost
+from bridge.core.responses import LOOKED_INTO, OUTPUT
+from bridge.core.states import State
+from tests.core.builders import UNAVAILABLE, by_vad, created, delta, native, only, play, ready_session, upstream_error
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ["response", "item", "session", "response_id", "item_id", "transcript", "audio_start_ms", "audio_end_ms"]
+INNER = ["id", "type", "status", "conversation_id", "status_details", "error", "content", "audio", "turn_detection"]
+BODIES = st.dictionaries(
+    st.sampled_from(NAMES), JSON | st.dictionaries(st.sampled_from(INNER), JSON, max_size=4), max_size=4
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(LOOKED_INTO)), BODIES), max_size=12))
+def test_whatever_an_upstream_writes_is_forwarded_and_raises_nothing(events: list[tuple[str, dict[str, Any]]]) -> None:
+    session = ready_session()
+    for kind, body in events:
+        assert play(session, native(kind, **body))[0] == Forward(kind, kind.encode())
+    play(session, UpstreamLost(1, UNAVAILABLE, "gone"), now=1.0)
+    play(session, delta(1), now=9.0)
+    play(session, created(2), by_vad(2), now=9.0)
+    assert session.statistics().state is State.READY
+
+
+@pytest.mark.parametrize("kind", sorted(LOOKED_INTO))
+def test_an_event_that_nobody_read_is_forwarded_all_the_same(kind: str) -> None:
+    assert only(Forward, play(ready_session(), UpstreamEvent(1, kind, b"frame"))) == [Forward(kind, b"frame")]
+
+
+@pytest.mark.parametrize("kind", sorted(OUTPUT | {"rate_limits.updated", "something.new"}))
+def test_events_are_forwarded_untouched_whatever_they_are(kind: str) -> None:
+    assert play(ready_session(), UpstreamEvent(1, kind, b"\x00\xff")) == [Forward(kind, b"\x00\xff")]
+
+
+@given(st.dictionaries(st.sampled_from(["code", "param", "event_id", "type"]), JSON, max_size=4), st.booleans())
+def test_an_error_of_any_shape_raises_nothing(upstream: dict[str, Any], harmless: bool) -> None:
+    event = upstream_error("x", harmless=harmless)
+    session = ready_session()
+    play(session, type(event)(1, event.failure, upstream, harmless))
+    assert session.statistics().state is State.READY

@@ -1,0 +1,334 @@
+"""What the driver's tests drive with: a client without a socket, an upstream that counts, the simulator in memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import trio
+import trio.testing
+
+from bridge.core.commands import Forward
+from bridge.core.events import Failure, SessionConfigured, SessionCreated
+from bridge.driver.client import FaceClosed, Frame
+from bridge.driver.driver import run_session
+from bridge.driver.settings import DriverSettings
+from bridge.simulator.service.server import Simulator
+from bridge.simulator.settings import Settings
+from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
+from bridge.upstream.rest import upstream_at
+from reports.redaction import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from bridge.core.commands import Note, Tell
+    from bridge.core.events import Event
+    from bridge.core.session import Statistics
+    from bridge.simulator.faults.base import Fault
+    from bridge.upstream.connector import Connector
+    from bridge.upstream.dial.url import Endpoint
+    from bridge.upstream.event_decoder import Happened
+    from bridge.upstream.session_config import Asking
+
+#: A good key of the simulator.
+KEY = Secret("sk-simulated-0000000000000000")
+UNIX_TIME = 1_789_689_600
+
+
+P = ParamSpec("P")
+
+
+def virtually(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run a test under a virtual clock that jumps over every wait."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        trio.run(partial(test, *args, **kwargs), clock=trio.testing.MockClock(autojump_threshold=0))
+
+    return run
+
+
+def unix_now() -> float:
+    """The virtual clock's idea of the day."""
+    return UNIX_TIME + trio.current_time()
+
+
+class FakeFace:
+    """A client that says core events and keeps what it is told."""
+
+    client_id, peer = "client-1", "memory"
+
+    def __init__(self) -> None:
+        self._say: trio.MemorySendChannel[Event]
+        self._hear: trio.MemoryReceiveChannel[Event]
+        self._say, self._hear = trio.open_memory_channel(math.inf)
+        self.heard: list[dict[str, Any]] = []
+        self.closed: tuple[int, str] | None = None
+        self._reads, self._changed = trio.Event(), trio.Event()
+        self._reads.set()
+
+    # What the test does
+
+    def says(self, event: Event) -> None:
+        self._say.send_nowait(event)
+
+    def leaves(self) -> None:
+        self._say.close()
+
+    def stops_reading(self) -> None:
+        self._reads = trio.Event()
+
+    def reads_again(self) -> None:
+        self._reads.set()
+
+    async def hears(self, message_type: str, times: int = 1) -> dict[str, Any]:
+        """Wait until it was told this so often; give the last one. Raises TooSlowError after three minutes."""
+        with trio.fail_after(180):
+            while len(found := self.told(message_type)) < times:
+                await self._changed.wait()
+        return found[-1]
+
+    def told(self, message_type: str) -> list[dict[str, Any]]:
+        return [message for message in self.heard if message.get("type") == message_type]
+
+    # What the driver does
+
+    async def receive(self) -> Event:
+        try:
+            return await self._hear.receive()
+        except trio.EndOfChannel:
+            raise FaceClosed from None
+
+    def render(self, command: Tell | Forward) -> list[Frame]:
+        return [Frame(command.frame if isinstance(command, Forward) else json.dumps(dict(command.message)).encode())]
+
+    async def send(self, frame: Frame) -> None:
+        await trio.lowlevel.checkpoint()
+        await self._reads.wait()
+        self.heard.append(json.loads(frame.data))
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def close(self, code: int, reason: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.closed = (code, reason)
+
+
+@dataclass
+class FakeObserver:
+    """Keeps what it is told."""
+
+    notes: list[Note] = field(default_factory=list)
+    frames: list[float] = field(default_factory=list)
+    running: dict[str, Callable[[], Statistics]] = field(default_factory=dict)
+
+    def began(self, client_id: str, statistics: Callable[[], Statistics]) -> None:
+        self.running[client_id] = statistics
+
+    def note(self, client_id: str, note: Note) -> None:
+        assert client_id in self.running
+        self.notes.append(note)
+
+    def forwarded(self, seconds: float) -> None:
+        self.frames.append(seconds)
+
+    def ended(self, client_id: str) -> None:
+        del self.running[client_id]
+
+    def noted(self, name: str) -> list[Mapping[str, Any]]:
+        return [note.fields for note in self.notes if note.name == name]
+
+
+class FakeLink:
+    """An upstream session that takes everything and says what the test puts in."""
+
+    def __init__(self, upstream: FakeUpstream, generation: int) -> None:
+        self._upstream = upstream
+        self.generation = generation
+        self.put: trio.MemorySendChannel[Happened | UpstreamOver]
+        self._take: trio.MemoryReceiveChannel[Happened | UpstreamOver]
+        self.put, self._take = trio.open_memory_channel(math.inf)
+        self.sent: list[object] = []
+        self.named: dict[str, bytes] = {}
+        """The audio whose event had an id."""
+        self.pings_outstanding = 0
+        self.taken_bytes = 0
+        self.answers_pings = True
+        self.closed: str | None = None
+        self.broken: UpstreamOver | None = None
+        """What sending raises."""
+        self.closing_takes = upstream.closing_takes
+        self.takes = trio.Event()
+        self.takes.set()
+
+    async def receive(self) -> Happened:
+        happened = await self._take.receive()
+        if isinstance(happened, UpstreamOver):
+            raise happened
+        return happened
+
+    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+        await self._send(("configure", wish, updates))
+        if self._upstream.confirms:
+            session = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+            body = {"type": "session.updated", "session": session, "padding": self._upstream.padding}
+            self.put.send_nowait(SessionConfigured(self.generation, json.dumps(body).encode(), body))
+
+    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+        await self._send(pcm)
+        if event_id is not None:
+            self.named[event_id] = pcm
+
+    async def send_event(self, event: Mapping[str, Any]) -> None:
+        await self._send(event)
+
+    async def send_frame(self, frame: bytes) -> None:
+        await self._send(frame)
+
+    async def _send(self, item: object) -> None:
+        await trio.lowlevel.checkpoint()
+        await self.takes.wait()
+        if self.broken is not None:
+            raise self.broken
+        self.sent.append(item)
+
+    async def ping(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.pings_outstanding = 0 if self.answers_pings else self.pings_outstanding + 1
+
+    async def close(self, reason: str) -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+            await trio.sleep(self.closing_takes)
+        finally:
+            if self.closed is None:
+                self.closed = reason
+                self._upstream.open_links -= 1
+
+    @property
+    def audio(self) -> bytes:
+        return b"".join(item for item in self.sent if isinstance(item, bytes))
+
+
+class FakeUpstream:
+    """A connector that counts what it opened and what was closed of it."""
+
+    def __init__(
+        self, *, confirms: bool = True, checkpoints: int = 2, closing_takes: float = 0.0, dies_at_once: bool = False
+    ) -> None:
+        self.confirms, self.closing_takes, self.dies_at_once = confirms, closing_takes, dies_at_once
+        self.links: list[FakeLink] = []
+        self.wishes: list[Mapping[str, Any]] = []
+        self.open_links = 0
+        self.most_open = 0
+        self.fails: list[ConnectFailed] = []
+        """What the next openings come to, first come first."""
+        self.hangs = False
+        self.padding = ""
+        """Makes the confirmation long."""
+        self._checkpoints = checkpoints
+
+    async def open(self, generation: int, wish: Mapping[str, Any]) -> FakeLink:
+        self.wishes.append(wish)
+        for _ in range(self._checkpoints):
+            await trio.lowlevel.checkpoint()
+        if self.hangs:
+            await trio.sleep_forever()
+        if self.fails:
+            raise self.fails.pop(0)
+        link = FakeLink(self, generation)
+        self.open_links += 1
+        self.most_open = max(self.most_open, self.open_links)
+        self.links.append(link)
+        frame = b'{"type":"session.created"}'
+        link.put.send_nowait(
+            SessionCreated(
+                generation=generation,
+                frame=frame,
+                session_id=f"sess_{generation}",
+                model="model",
+                dialect="ga",
+                expires_at=None,
+            )
+        )
+        if self.dies_at_once:
+            link.put.send_nowait(over())
+        return link
+
+
+def refusal(*, retryable: bool, code: str = "UPSTREAM_UNAVAILABLE") -> ConnectFailed:
+    return ConnectFailed(Failure(code=code, message="No.", retryable=retryable))
+
+
+def over(reason: str = "it broke") -> UpstreamOver:
+    return UpstreamOver(unusable("It broke."), reason)
+
+
+@dataclass
+class Call:
+    """A client on the line."""
+
+    face: FakeFace
+    observer: FakeObserver
+    drain: trio.Event
+    scope: trio.CancelScope
+    ended: trio.Event
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.observer.running["client-1"]()
+
+
+@asynccontextmanager
+async def calling(
+    connector: Connector, settings: DriverSettings | None = None, *, face: FakeFace | None = None
+) -> AsyncIterator[Call]:
+    """A client at a driver for the length of the block; it leaves at the end, and nothing may remain after a second."""
+    call = Call(face or FakeFace(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
+    run = partial(
+        run_session,
+        call.face,
+        connector,
+        settings=settings or DriverSettings(),
+        observe=call.observer,
+        chance=lambda: 0.5,
+        drain=call.drain,
+    )
+
+    async def session() -> None:
+        with call.scope:
+            await run()
+        call.ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session)
+        await trio.testing.wait_all_tasks_blocked()
+        yield call
+        call.face.leaves()
+        with trio.fail_after(1):
+            await call.ended.wait()
+
+
+@asynccontextmanager
+async def simulated(
+    *faults: Fault, key: Secret = KEY, asking: Asking | None = None, settings: Settings | None = None
+) -> AsyncIterator[tuple[Simulator, RealtimeConnector]]:
+    """The simulator on memory streams, and a connector to it."""
+    settings = settings or Settings(faults=faults, unix_time=unix_now)
+    simulator = Simulator(settings)
+    async with trio.open_nursery() as nursery:
+
+        async def open_stream(_: Endpoint) -> trio.abc.Stream:
+            ours, theirs = trio.testing.memory_stream_pair()
+            nursery.start_soon(simulator.serve_stream, theirs)
+            return ours
+
+        upstream = upstream_at("http://upstream.test/v1", key)
+        yield simulator, RealtimeConnector(upstream, asking, open_stream=open_stream, unix_now=unix_now, environment={})
+        nursery.cancel_scope.cancel()

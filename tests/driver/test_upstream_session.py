@@ -1,0 +1,130 @@
+"""One upstream session whose line breaks, or that is cut off at every step of its life: nothing may stay open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+import trio.testing
+
+from bridge.core.commands import SendAudio
+from bridge.core.events import (
+    ClientAudio,
+    ClientText,
+    CreateSession,
+    EndSession,
+    Event,
+    RestartSession,
+    UpstreamEvent,
+    UpstreamLost,
+)
+from bridge.driver.settings import DriverSettings
+from bridge.driver.upstream_session import Attempt
+from tests.driver.harness import FakeUpstream, calling, over, refusal, virtually
+
+if TYPE_CHECKING:
+    from trio.lowlevel import Task
+
+NATIVE = UpstreamEvent(1, "response.output_audio.delta", b'{"type":"response.output_audio.delta"}')
+
+
+@virtually
+async def test_a_line_that_breaks_while_sending_is_a_loss_even_if_the_reader_hears_nothing() -> None:
+    upstream = FakeUpstream()
+    async with calling(upstream) as call:
+        call.face.says(CreateSession({}))
+        await call.face.hears("session_ready")
+
+        upstream.links[0].broken = over("the line broke")
+        began = trio.current_time()
+        call.face.says(ClientAudio(b"\0" * 960))
+        lost = await call.face.hears("reconnecting")
+        assert lost["reason"] == "the line broke"
+        assert trio.current_time() - began == 1
+
+
+@pytest.mark.parametrize("how", ["told", "silent", "sending"])
+@virtually
+async def test_a_loss_says_how_much_speech_was_certainly_taken(how: str) -> None:
+    upstream, happened = FakeUpstream(), list[Event]()
+    attempt = Attempt(1, DriverSettings(), happened.append)
+    with trio.fail_after(100):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(attempt.run, upstream, {})
+            await trio.sleep(1)
+            [link] = upstream.links
+            link.taken_bytes = 480
+            if how == "told":
+                link.put.send_nowait(over())
+            elif how == "silent":
+                link.answers_pings = False
+            else:
+                link.broken = over()
+                attempt.put(SendAudio(1, b"\0\0"))
+    assert isinstance(happened[-1], UpstreamLost)
+    assert happened[-1].taken_bytes == 480
+
+
+class CancelAt(trio.abc.Instrument):
+    """Cancels a scope before the given step of the run."""
+
+    def __init__(self, step: int) -> None:
+        self._left = step
+        self.scope: trio.CancelScope | None = None
+
+    @property
+    def fired(self) -> bool:
+        return self._left < 0
+
+    def before_task_step(self, task: Task) -> None:  # noqa: ARG002 - any task's step counts
+        if self.scope is not None and self._left >= 0:
+            self._left -= 1
+            if self._left < 0:
+                self.scope.cancel()
+
+
+async def eventful_life(upstream: FakeUpstream, instrument: CancelAt, *, leave: bool) -> float:
+    """Everything a session can go through; gives how long its end took after it was cut."""
+    upstream.fails = [refusal(retryable=True)]
+    async with calling(upstream) as call:
+        instrument.scope = call.scope
+        with trio.move_on_after(100):
+            call.face.says(CreateSession({}))
+            call.face.says(ClientAudio(b"\1" * 960))
+            await call.face.hears("session_ready")
+            call.face.says(ClientText("Hello"))
+            upstream.links[-1].put.send_nowait(NATIVE)
+            upstream.links[-1].put.send_nowait(over())
+            await call.face.hears("reconnected")
+            call.face.says(RestartSession())
+            await call.face.hears("reconnected", times=2)
+            call.face.says(ClientAudio(b"\2" * 960))
+            call.face.says(EndSession())
+            await call.face.hears("session_closed")
+        if leave:
+            call.face.leaves()
+        began = trio.current_time()
+        await call.ended.wait()
+        return trio.current_time() - began
+
+
+@pytest.mark.parametrize("closing_takes", [0.0, 60.0])
+def test_wherever_it_is_cancelled_no_upstream_stays_open(closing_takes: float) -> None:
+    steps = 0
+    while True:
+        upstream = FakeUpstream(closing_takes=closing_takes)
+        instrument = CancelAt(steps)
+
+        async def run(upstream: FakeUpstream = upstream, instrument: CancelAt = instrument) -> float:
+            return await eventful_life(upstream, instrument, leave=not instrument.fired)
+
+        clock = trio.testing.MockClock(autojump_threshold=0)
+        took = trio.run(run, clock=clock, instruments=[instrument])
+        assert upstream.open_links == 0, f"cancelled at step {steps}"
+        assert took < 1, f"cancelled at step {steps}"
+        if not instrument.fired:
+            break
+        steps += 1
+    assert steps > 100
+    assert upstream.links

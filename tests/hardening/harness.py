@@ -1,0 +1,329 @@
+"""A bridge in a process of its own, the simulator behind it, and a healthy caller beside whatever is done to it.
+
+Attackers and callers are in the test's process, the bridge is not: its memory and descriptors are its own. The
+simulator runs in a thread, so that a test may look into it and cut its sessions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import trio
+
+from bridge.protocol.audio.tracer import TracerSource
+from bridge.simulator.service.server import Simulator
+from bridge.simulator.settings import Settings
+from bridge.transport.link import LinkClosed
+from bridge.upstream.dial.dial import dial
+from tests.server.harness import Client
+from tests.server.test_cli import PROGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from bridge.simulator.faults.base import Fault
+    from bridge.simulator.faults.pipeline import Act
+    from bridge.transport.http import Request, Response
+    from bridge.transport.link import Headers
+
+TOKEN = "a-token-for-the-tests-0123456789"
+#: The bridge's own key at the simulator; it is nobody else's business.
+KEY = "sk-simulated-hardening-0123456789abcdef"
+PAGE = "https://app.test"
+SHERPA = "/api/openai/realtime"
+NATIVE = "/v1/realtime?model=gpt-realtime-2.1"
+WITH_TOKEN: Headers = (("Authorization", f"Bearer {TOKEN}"),)
+MIB = 2**20
+
+_callers = count(1)
+
+
+class HeldSimulator(Simulator):
+    """The simulator, but that minting may be held up for ever."""
+
+    holds_minting = False
+
+    async def http(self, request: Request) -> Response:
+        """Answer one REST request, or never."""
+        if self.holds_minting and request.method == "POST":
+            await trio.sleep_forever()
+        return await super().http(request)
+
+
+@dataclass
+class Upstream:
+    """A simulator in a thread."""
+
+    simulator: HeldSimulator
+    port: int
+    token: trio.lowlevel.TrioToken
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def befalls(self, *faults: Fault) -> None:
+        """Let this happen to every session that is opened from now on."""
+        self.simulator.choose("good", faults)
+
+    def acts(self, act: Act, session_id: str) -> None:
+        """Do this to a session, where it still runs."""
+
+        def do() -> None:
+            if session_id in self.simulator.live:
+                self.simulator.live[session_id].act(act)
+
+        self.token.run_sync_soon(do)
+
+    def opened(self) -> int:
+        """How many sessions were ever opened."""
+        return len(self.simulator.arrivals.sessions())
+
+    def heals(self) -> None:
+        """Nothing goes wrong any more."""
+        self.simulator.assigned.clear()
+        self.simulator.holds_minting = False
+
+    def lost_ms(self, source: TracerSource) -> int:
+        """How much of a source's audio never arrived, at any session."""
+        account = self.simulator.arrivals.tracer(KEY)
+        return account.report({source.caller: source.sent_ms})[source.caller].lost_ms
+
+
+@contextmanager
+def simulated() -> Iterator[Upstream]:
+    """Run a simulator in a thread; its answers come twenty times as fast as recorded."""
+    started, found = threading.Event(), list[Upstream]()
+    scope = trio.CancelScope()
+
+    async def serve() -> None:
+        simulator = HeldSimulator(Settings(pace=20))
+        with scope:
+            async with trio.open_nursery() as nursery:
+                _, port = await nursery.start(simulator.serve, "127.0.0.1", 0)
+                found.append(Upstream(simulator, port, trio.lowlevel.current_trio_token()))
+                started.set()
+
+    thread = threading.Thread(target=trio.run, args=(serve,), daemon=True)
+    thread.start()
+    assert started.wait(10)
+    yield found[0]
+    found[0].token.run_sync_soon(scope.cancel)
+    thread.join(10)
+
+
+@dataclass
+class House:
+    """A running bridge."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    log: Path
+    scheme: str = "ws"
+    known: psutil.Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = psutil.Process(self.process.pid)
+
+    async def call(self, path: str = SHERPA, *, headers: Headers = WITH_TOKEN, **more: Any) -> Client:
+        """Come in. Raises HandshakeRefused."""
+        with trio.fail_after(10):
+            return Client((await dial(f"{self.scheme}://{self.address}{path}", headers=headers, **more)).link)
+
+    async def raw(self, source: str | None = None) -> trio.SocketStream:
+        """Open a TCP connection, from another address of this machine where one is given."""
+        host, _, port = self.address.partition(":")
+        return await trio.open_tcp_stream(host, int(port), local_address=source)
+
+    async def figures(self) -> dict[str, float]:
+        """Read the bridge's metrics."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            text = (await client.get(f"http://{self.address}/metrics")).text
+        rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name.removeprefix("sherpa_bridge_"): float(value) for name, value in rows}
+
+    def lines(self, event: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
+        """Read the log, from a position on."""
+        text = self.log.read_bytes()[since:].decode()
+        found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line for line in found if event in (None, line["event"])]
+
+    def sockets_to(self, port: int) -> int:
+        """How many TCP connections of the bridge lead there."""
+        alive = (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT, psutil.CONN_CLOSE_WAIT)
+        found = [one for one in self.known.net_connections(kind="tcp") if one.status in alive]
+        return [far_port(one.raddr) for one in found].count(port)
+
+
+def far_port(address: Sequence[Any]) -> int:
+    """The port of the other end; 0 where there is none."""
+    return int(address[1]) if address else 0
+
+
+@contextmanager
+def bridge(folder: Path, *words: str, **environment: str) -> Iterator[House]:
+    """Run `sherpa-bridge serve` as a process. At the end it must go down by SIGTERM, with no fault of its own."""
+    with running(folder, *words, **environment) as house:
+        yield house
+        house.process.terminate()
+        assert house.process.wait(20) == 0
+        assert house.lines("internal.error") == []
+
+
+@contextmanager
+def running(folder: Path, *words: str, **environment: str) -> Iterator[House]:
+    """Run it, and end it by force."""
+    ours = ("OPENAI_", "SHERPA_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+    log = folder / "bridge.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*PROGRAM, "serve", "--port", "0", *words],
+            stderr=out,
+            cwd=folder,
+            env=inherited | environment,
+            start_new_session=True,
+        )
+    try:
+        scheme, address = _address(process, log)
+        yield House(process, address, log, scheme)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        process.wait(10)
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
+    end = time.monotonic() + 20
+    while time.monotonic() < end and process.poll() is None:
+        found = re.search(r"(wss?)://(127\.0\.0\.1:\d+)", log.read_text())
+        if found:
+            return found[1], found[2]
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())
+
+
+async def until(condition: Callable[[], object], seconds: float) -> float:
+    """Look again and again until there is something to see; give how long it took. Raises TooSlowError."""
+    started = trio.current_time()
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110 - it comes about in another thread or process
+            await trio.sleep(0.01)
+    return trio.current_time() - started
+
+
+class Caller:
+    """Somebody who only wants to talk: says a sentence, waits for the answer, and says the next."""
+
+    def __init__(self, house: House, upstream: Upstream) -> None:
+        self._house, self._upstream = house, upstream
+        self.source = TracerSource(caller=next(_callers))
+        self.client: Client
+        self.session_id = ""
+        self.turns = 0
+        self.slowest = 0.0
+
+    async def comes(self, **how: Any) -> None:
+        """Get a session whose turns are ended by the caller."""
+        self.client = await self._house.call(**how)
+        await self.client.says("create_session", turnDetection="none")
+        with trio.fail_after(10):
+            self.session_id = (await self.client.hears("session_ready"))["sessionId"]
+
+    async def turn(self) -> None:
+        """Say 200 ms at the pace of speech, and hear the answer to its end."""
+        started = trio.current_time()
+        with trio.fail_after(15):
+            for _ in range(10):
+                await self.client.link.send_binary(self.source.speech(20))
+                await trio.sleep(0.02)
+            await self.client.says("audio_commit")
+            answer = await self.client.hears("response.done")
+        assert answer["response"]["status"] == "completed"
+        self.turns += 1
+        self.slowest = max(self.slowest, trio.current_time() - started)
+
+    def unharmed(self) -> None:
+        """Nothing of what was said is lost, and nothing went wrong on the way."""
+        account = self._upstream.simulator.arrivals.tracer(KEY)
+        assert account.report({self.source.caller: self.source.sent_ms})[self.source.caller].clean
+        assert not {"error", "reconnecting", "audio_dropped"} & set(self.client.types())
+
+    async def leaves(self) -> None:
+        """Say goodbye."""
+        with suppress(LinkClosed):
+            await self.client.link.close()
+
+
+@dataclass
+class Attack:
+    """What is to be seen of an attack."""
+
+    house: House
+    upstream: Upstream
+    caller: Caller
+    log_from: int
+    rss_before: int
+    rss_most: int = 0
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """What the bridge logged since the attack began."""
+        return self.house.lines(event, since=self.log_from)
+
+    @property
+    def grown_mib(self) -> float:
+        """How much memory it took at its worst."""
+        return (self.rss_most - self.rss_before) / MIB
+
+
+@asynccontextmanager
+async def attack(
+    house: House, upstream: Upstream, *, seconds: float, mib: float = 16, turn_seconds: float = 4
+) -> AsyncIterator[Attack]:
+    """Let a caller talk for as long as the block lasts, which is for so many seconds at the most.
+
+    Behind it the caller has had at least one whole turn within the block and none took longer than `turn_seconds`, the
+    bridge never took `mib` MiB more than before, and made no mistake of its own.
+    """
+    caller = Caller(house, upstream)
+    await caller.comes()
+    seen = Attack(house, upstream, caller, house.log.stat().st_size, house.known.memory_info().rss)
+    over = trio.Event()
+
+    async def talk() -> None:
+        while not over.is_set() or not caller.turns:
+            await caller.turn()
+
+    async def weigh() -> None:
+        while not over.is_set():
+            seen.rss_most = max(seen.rss_most, house.known.memory_info().rss)
+            await trio.sleep(0.05)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk)
+            nursery.start_soon(weigh)
+            with trio.fail_after(seconds):
+                yield seen
+            over.set()
+        caller.unharmed()
+    finally:
+        with trio.CancelScope(shield=True):
+            await caller.leaves()
+    figures = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {seen.grown_mib:.1f} MiB more"
+    print(figures)  # noqa: T201 - for whoever asks with -s
+    assert caller.slowest < turn_seconds
+    assert seen.grown_mib < mib
+    assert seen.lines("internal.error") == []

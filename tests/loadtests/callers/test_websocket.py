@@ -1,0 +1,207 @@
+"""The callers' WebSocket against another hand's, on loopback: frames of all sizes, both ways, and every end."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.ssl
+import pytest
+import trustme
+from gevent.server import StreamServer
+
+from loadtests.callers.websocket import BROKEN, Wire, WireClosed
+from tests.loadtests.gevent_bridge import Guest, Left, bridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SIZES = [0, 1, 125, 126, 960, 65_535, 65_536, 200_000]
+
+
+@contextmanager
+def wired(script: Callable[[Guest], None], *, read_bytes: int = 0) -> Iterator[tuple[Wire, list[Guest]]]:
+    with gevent.Timeout(5), bridge(script) as running:
+        wire = Wire.opened(f"{running.url}/path?a=b", ("X-Own: 1",), read_bytes=read_bytes)
+        try:
+            yield wire, running.guests
+        finally:
+            wire.cut()
+
+
+def echo(guest: Guest) -> None:
+    while True:
+        for frame in guest.hear():
+            if isinstance(frame, bytes):
+                guest.say_raw(frame)
+            else:
+                guest.protocol.send_text(frame.encode())
+                guest._flush()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_frames_of_every_size_arrive_whole_both_ways(size: int) -> None:
+    data = bytes(step % 251 for step in range(size))
+    with wired(echo) as (wire, guests):
+        wire.send(data)
+        assert wire.receive() == data
+        wire.send("ü" * (size // 2))
+        assert wire.receive() == "ü" * (size // 2)
+    assert guests[0].path == "/path?a=b"
+    assert guests[0].headers["X-Own"] == "1"
+    assert "Origin" not in guests[0].headers, "callers are no page: a bridge that allows only its own lets them in"
+
+
+def test_frames_that_come_together_are_told_apart() -> None:
+    def talkative(guest: Guest) -> None:
+        for step in range(200):
+            guest.protocol.send_text(b"x" * step)
+        guest._flush()
+        guest.hear()
+
+    with wired(talkative) as (wire, _):
+        assert [len(wire.receive()) for _ in range(200)] == list(range(200))
+
+
+def test_a_ping_is_answered_between_the_frames() -> None:
+    def pinging(guest: Guest) -> None:
+        guest.ping()
+        guest.say("after")
+        guest.hear()
+
+    with wired(pinging) as (wire, guests):
+        assert "after" in wire.receive()
+        wire.send("done")
+        gevent.sleep(0)
+        while not guests[0].heard:
+            gevent.sleep(0.001)
+        assert guests[0].pongs == 1
+
+
+def test_an_answer_to_a_ping_waits_until_a_frame_is_written_whole() -> None:
+    def pinging(guest: Guest) -> None:
+        guest.ping()
+        guest.hear()
+
+    with wired(pinging) as (wire, guests):
+        reader = gevent.spawn(wire.receive)
+        with wire._sending:
+            gevent.sleep(0.05)
+            assert guests[0].pongs == 0
+        while not guests[0].pongs:
+            gevent.sleep(0.001)
+        wire.cut()
+        reader.join(timeout=1)
+
+
+def test_a_close_tells_its_code() -> None:
+    with wired(lambda guest: guest.close(1013)) as (wire, _), pytest.raises(WireClosed) as caught:
+        wire.receive()
+    assert caught.value.code == 1013
+
+
+def test_an_end_without_a_close_is_told_from_one_with() -> None:
+    with wired(lambda _: None) as (wire, _), pytest.raises(BROKEN) as caught:
+        wire.receive()
+    assert not isinstance(caught.value, WireClosed)
+
+
+def test_cutting_wakes_who_reads_and_nothing_is_sent_any_more() -> None:
+    with wired(echo) as (wire, guests):
+        reader = gevent.spawn(wire.receive)
+        gevent.sleep(0.01)
+        wire.cut()
+        wire.cut()
+        with pytest.raises(BROKEN):
+            reader.get(timeout=2)
+        with pytest.raises(BROKEN):
+            wire.send(b"late")
+        assert guests[0].closed_with is None
+
+
+def test_a_goodbye_is_a_close_1000() -> None:
+    with wired(echo) as (wire, guests):
+        wire.say_close()
+        with pytest.raises(WireClosed):
+            wire.receive()
+        assert guests[0].closed_with == 1000
+
+
+def test_sending_says_whether_the_target_held_us_up() -> None:
+    def deaf(guest: Guest) -> None:
+        gevent.sleep(0.05)
+        while True:
+            guest.hear()
+
+    with wired(deaf) as (wire, _):
+        assert wire.send(bytes(960))
+        assert not wire.send(bytes(16 * 2**20))
+
+
+def test_whoever_reads_slowly_has_a_small_window() -> None:
+    with wired(echo, read_bytes=4096) as (wire, _):
+        stream = wire._web.sock
+        assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * 4096
+
+
+@pytest.mark.parametrize("status", [503, 301, 307])
+def test_a_refused_upgrade_is_named_by_its_status_and_nobody_is_sent_elsewhere(status: int) -> None:
+    def refuse(stream: socket.socket, _: object) -> None:
+        with stream:
+            stream.recv(65_536)
+            stream.sendall(b"HTTP/1.1 %d Busy\r\nset-cookie: secret\r\nlocation: ws://127.0.0.1:9/\r\n" % status)
+            stream.sendall(b"content-length: 4\r\n\r\nbody")
+
+    server = StreamServer(("127.0.0.1", 0), refuse)
+    server.start()
+    try:
+        with gevent.Timeout(5), pytest.raises(ConnectionError, match=rf"^the answer to the upgrade is {status}$"):
+            Wire.opened(f"ws://127.0.0.1:{server.server_port}/")
+    finally:
+        server.stop(timeout=0.5)
+
+
+@contextmanager
+def over_tls(authority: trustme.CA) -> Iterator[str]:
+    """Be a bridge behind TLS, with a certificate of this authority for 127.0.0.1."""
+    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve(stream: Any, _: object) -> None:
+        with stream, suppress(Left, OSError):
+            guest = Guest(stream)
+            guest.greet()
+            echo(guest)
+
+    server = StreamServer(("127.0.0.1", 0), serve, ssl_context=context)
+    server.start()
+    try:
+        with gevent.Timeout(5):
+            yield f"wss://127.0.0.1:{server.server_port}/"
+    finally:
+        server.stop(timeout=0.5)
+
+
+def test_tls_carries_frames_where_the_certificate_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    with authority.cert_pem.tempfile() as trusted, over_tls(authority) as address:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        wire = Wire.opened(address)
+        wire.send(bytes(200_000))
+        assert wire.receive() == bytes(200_000)
+        wire.cut()
+
+
+def test_a_certificate_of_nobody_is_refused() -> None:
+    with over_tls(trustme.CA()) as address, pytest.raises(ssl.SSLCertVerificationError):
+        Wire.opened(address)
+
+
+def test_nobody_there_is_an_error_of_the_system() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        with gevent.Timeout(5), pytest.raises(OSError, match="refused"):
+            Wire.opened(f"ws://127.0.0.1:{held.getsockname()[1]}/")

@@ -1,0 +1,115 @@
+"""One child process: started, waited for, ended, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loadtests.run.child import Child, ChildError, python_words
+
+ROOT = Path(__file__).parents[3]
+#: Says its address, or the port it was given, and waits to be ended.
+_SERVES = """
+import signal, sys, time
+port = sys.argv[sys.argv.index("--port") + 1]
+print(f"serving at ws://127.0.0.1:{int(port) or 4711} for you", flush=True)
+if "--deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True:
+    time.sleep(1)
+"""
+WORDS = (sys.executable, "-c", _SERVES, "--port", "0")
+
+
+def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 10) -> Child:
+    return Child.started(words, dict(os.environ), tmp_path / "log", seconds)
+
+
+def test_it_is_there_once_it_said_its_address_and_gone_once_it_is_stopped(tmp_path: Path) -> None:
+    child = started(tmp_path)
+    assert child.address == "127.0.0.1:4711"
+    assert child.is_alive
+    child.stop()
+    assert not child.is_alive
+    child.stop()
+
+
+def test_one_that_does_not_listen_to_reason_is_ended_by_force(tmp_path: Path) -> None:
+    child = started(tmp_path, (*WORDS, "--deaf"))
+    assert not child.ended_gently(0.1)
+    assert child.process.returncode == -signal.SIGKILL
+
+
+def test_one_that_leaves_when_it_is_asked_was_ended_gently(tmp_path: Path) -> None:
+    child = started(tmp_path)
+    assert child.ended_gently(5)
+    assert child.process.returncode == -signal.SIGTERM
+
+
+def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
+    child = started(tmp_path)
+    child.stop()
+    again = child.again(tmp_path / "second", 10)
+    again.stop()
+    assert again.address == child.address
+    assert again.words[-1] == "4711"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit('the port is taken')", "it did not start: the port is taken; its log: "),
+        ("pass", "it did not start: no word; its log: "),
+    ],
+)
+def test_one_that_ends_before_it_serves_is_told_with_its_last_words(tmp_path: Path, code: str, said: str) -> None:
+    with pytest.raises(ChildError, match=said):
+        started(tmp_path, (sys.executable, "-c", code))
+
+
+def test_one_that_never_says_its_address_is_given_up_and_ended(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match="it did not start: hello; its log"):
+        started(tmp_path, (sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"), 0.7)
+
+
+def test_a_commands_words_run_its_main() -> None:
+    done = subprocess.run(python_words("bridge.simulator.cli", "list", "--json"), capture_output=True, check=True)
+    assert b"scenarios" in done.stdout
+
+
+_PARENT = """
+import sys, time
+from pathlib import Path
+from loadtests.run.child import Child
+child = Child.started(tuple(sys.argv[2:]), {}, Path(sys.argv[1]), 10)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+if sys.platform == "linux":  # elsewhere the kernel tells a child nothing of its parent's death
+
+    def test_it_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+        call = (sys.executable, "-c", _PARENT, str(tmp_path / "log"), *WORDS)
+        with subprocess.Popen(call, stdout=subprocess.PIPE, cwd=ROOT) as parent:
+            assert parent.stdout is not None
+            pid = int(parent.stdout.readline())
+            parent.kill()
+        until = time.monotonic() + 5
+        while is_running(pid) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no zombie that waits for whoever adopts it."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

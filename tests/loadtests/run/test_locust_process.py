@@ -1,0 +1,126 @@
+"""Locust's command line, and one process of it from outside: answered, told to end, killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from loadtests.run.locust_process import LocustRun, Spread, words_for, worker_words
+from loadtests.scenarios.plan import Wish
+from tests.loadtests.factories import planned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def test_the_command_line_holds_all_that_was_planned_and_no_secret() -> None:
+    plan = planned(users=7)
+    wish = Wish(
+        scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", origin="https://a.test", watches=True
+    )
+    words = words_for(plan, wish, Spread(), Path("r.json"))
+    pairs = dict(pairwise(words))
+    assert (pairs["--users"], pairs["--run-time"], pairs["--budget"]) == ("7", "10", "turns > 1")
+    assert (pairs["--token-env"], pairs["--report-json"], pairs["--host"]) == ("TOKEN", "r.json", "ws://127.0.0.1:8765")
+    assert "--headless" in words
+    assert (pairs["--origin"], "--memory-watched" in words) == ("https://a.test", True)
+    assert "--no-default-budgets" not in words
+    assert "--no-default-budgets" in words_for(plan, replace(wish, default_budgets=False), Spread(), Path("r.json"))
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        (Spread(), []),
+        (
+            Spread(master=True, expect_workers=3),
+            ["--master", "--expect-workers", "3", "--expect-workers-max-wait", "60"],
+        ),
+        (Spread(worker=True, master_host="h", master_port=9), ["--worker", "--master-host", "h", "--master-port", "9"]),
+    ],
+)
+def test_a_run_may_be_spread_over_machines(spread: Spread, words: list[str]) -> None:
+    assert spread.words() == words
+
+
+def test_processes_of_one_machine_meet_on_a_port_of_their_own() -> None:
+    words = Spread(processes=2).words()
+    pairs = dict(pairwise(words))
+    assert pairs["--processes"] == "2"
+    assert pairs["--master-bind-host"] == "127.0.0.1"
+    assert pairs["--master-bind-port"] == pairs["--master-port"] != "5557"
+
+
+def test_a_worker_hears_everything_else_from_its_master() -> None:
+    assert worker_words(Spread(worker=True))[-1] == "--worker"
+
+
+def started(program: str, folder: Path, heard: list[Any]) -> LocustRun:
+    """Run a small program in Locust's place; it finds the wire as `home`."""
+    begin = "import os, signal, sys, time\nfrom loadtests.run.ipc import Home\nhome = Home.of(os.environ)\n"
+    environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    answers = {"resources": lambda: {"bridge": 1}}
+    return LocustRun.started(
+        [sys.executable, "-c", begin + program], environment, folder / "log", answers, heard.append
+    )
+
+
+def test_it_is_heard_and_answered_until_it_ends(tmp_path: Path) -> None:
+    heard: list[Any] = []
+    run = started("home.tell({'at': 1})\nprint(home.ask('resources'), flush=True)\nsys.exit(7)", tmp_path, heard)
+    assert run.wait(lambda: None, longest=20) == 7
+    assert heard == [{"at": 1}]
+    assert (tmp_path / "log").read_text() == "{'bridge': 1}\n"
+
+
+def test_ctrl_c_is_handed_on_once_and_it_may_end_in_good_order(tmp_path: Path) -> None:
+    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))\nhome.tell({})\ntime.sleep(60)"
+    heard: list[Any] = []
+    run = started(program, tmp_path, heard)
+
+    def press() -> None:
+        if heard and not run.interrupted:
+            raise KeyboardInterrupt
+
+    assert run.wait(press, longest=20) == 130
+    assert run.interrupted
+
+
+def test_one_that_tells_a_lot_is_given_its_whole_time(tmp_path: Path) -> None:
+    program = "for at in range(150):\n    home.tell({'at': at})\n    time.sleep(0.01)\nsys.exit(7)"
+    heard: list[Any] = []
+    assert started(program, tmp_path, heard).wait(lambda: None, longest=20) == 7
+    assert len(heard) == 150
+
+
+def test_one_that_takes_too_long_is_told_to_end(tmp_path: Path) -> None:
+    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\nhome.tell({})\ntime.sleep(60)"
+    run = started(program, tmp_path, [])
+    assert run.wait(lambda: None, longest=1) == 9
+    assert run.overdue
+    assert not run.interrupted, "nobody pressed a key"
+
+
+def test_one_that_does_not_end_is_killed_with_all_it_forked(tmp_path: Path) -> None:
+    program = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\npid = os.fork()\nhome.tell({'pid': pid})\ntime.sleep(60)"
+    heard: list[Any] = []
+    run = started(program, tmp_path, heard)
+
+    def press() -> None:
+        if heard:
+            raise KeyboardInterrupt
+
+    assert run.wait(press, longest=20) == -9
+    child = next(told["pid"] for told in heard if told["pid"])
+    with suppress(psutil.Error):  # gone already, or waiting for a parent that asks for it
+        psutil.Process(child).wait(timeout=5)
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"

@@ -1,0 +1,118 @@
+"""One knock tells a wrong address, path or token apart, before a crowd is sent."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtests.results import problems
+from loadtests.run.preflight import KnockError, knock
+from tests.loadtests.factories import planned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONNECTED = b'{"type":"connected","protocol":1}'
+ERROR = b'{"type":"error","code":"CLIENT_AUTH_FAILED","message":"no"}'
+
+
+_AWAY = b"HTTP/1.1 301 X\r\nLocation: ws://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+
+
+@contextmanager
+def door(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A listener that reads one request, says this, and leaves the socket open until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        kept: list[socket.socket] = []
+
+        def serve() -> None:
+            link, _ = listener.accept()
+            kept.append(link)
+            link.sendall(answer(link.recv(4096)))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(timeout=5)
+        for link in kept:
+            link.close()
+
+
+def upgraded(*frames: bytes) -> Callable[[bytes], bytes]:
+    def answer(request: bytes) -> bytes:
+        key = next(
+            line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-k")
+        )
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())  # noqa: S324 - RFC 6455
+        head = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept
+        return head + b"\r\n\r\n" + b"".join(frames)
+
+    return answer
+
+
+def text(payload: bytes) -> bytes:
+    return bytes([0x81, len(payload)]) + payload
+
+
+def test_a_target_that_lets_a_caller_in_is_fine() -> None:
+    with door(upgraded(text(CONNECTED))) as url:
+        knock(planned(url=url))
+
+
+@pytest.mark.parametrize(("origin", "sent"), [(None, []), ("https://app.test", [b"Origin: https://app.test"])])
+def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str | None, sent: list[bytes]) -> None:
+    requests: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        requests.append(request)
+        return upgraded(text(CONNECTED))(request)
+
+    with door(answer) as url:
+        knock(planned(url=url, origin=origin))
+    assert [line for line in requests[0].split(b"\r\n") if line.startswith(b"Origin")] == sent
+
+
+@pytest.mark.parametrize(
+    ("answer", "known", "words"),
+    [
+        (lambda _: b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 404"),
+        (lambda _: b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 401"),
+        (lambda _: _AWAY, problems.TARGET_REFUSED, "the upgrade is 301"),
+        (lambda _: b"220 smtp.example ESMTP\r\n", problems.TARGET_DOWN, ""),
+        (lambda _: b"", problems.TARGET_DOWN, "nothing came within"),
+        (upgraded(), problems.TARGET_DOWN, "the socket opens, and then: nothing came within"),
+        (upgraded(b"\x88\x02\x0b\xb8"), problems.TARGET_REFUSED, "closed at once, 3000"),
+        (upgraded(text(ERROR)), problems.TARGET_REFUSED, "the first frame is an error: CLIENT_AUTH_FAILED"),
+    ],
+    ids=[
+        "wrong path",
+        "wrong token",
+        "elsewhere",
+        "no HTTP",
+        "silence",
+        "silence behind the upgrade",
+        "closed",
+        "error",
+    ],
+)
+def test_a_door_that_stays_shut_says_which_problem_it_is(
+    answer: Callable[[bytes], bytes], known: problems.Problem, words: str
+) -> None:
+    with door(answer) as url, pytest.raises(KnockError) as shut:
+        knock(planned(url=url), seconds=0.3)
+    assert shut.value.known is known
+    assert words in shut.value.seen
+
+
+def test_nobody_there_is_said_in_plain_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(KnockError, match="connection refused: nothing listens there"):
+        knock(planned(url=url))

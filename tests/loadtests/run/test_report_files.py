@@ -1,0 +1,49 @@
+"""Report files are known to be writable before anything is called, and are written whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtests.results import problems
+from loadtests.results.report import without_run
+from loadtests.run.report_files import ReportsError, reserved
+from reports.store.reader import read_report
+from tests.loadtests.factories import planned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEPT = without_run(planned(), problems.CRASHED)
+
+
+def test_every_format_is_written(tmp_path: Path) -> None:
+    with reserved([f"json={tmp_path / 'a.json'}", f"html={tmp_path / 'a.html'}"]) as write:
+        assert write(KEPT) == KEPT
+    assert read_report((tmp_path / "a.json").read_bytes()).exit_code == KEPT.exit_code
+    assert "LOAD-CRASHED" in (tmp_path / "a.html").read_text()
+    assert {file.name for file in tmp_path.iterdir()} == {"a.json", "a.html"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("htm=x", "did you mean html?"), ("xyz=x", "there are: json"), ("json", "is not FORMAT=PATH"),
+     ("json=/no/such/folder/x", "cannot be written")],
+)  # fmt: skip
+def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> None:
+    with pytest.raises(ReportsError) as refused, reserved([text]):
+        raise AssertionError
+    assert words in str(refused.value)
+
+
+def test_one_that_is_lost_at_the_end_is_told_in_the_result(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    with reserved([f"json={folder / 'a.json'}"]) as write:
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        kept = write(KEPT)
+    assert kept.report.findings[-1].code == "LOAD-REPORT-LOST"
+    assert kept.exit_code == 2

@@ -1,0 +1,123 @@
+"""The bridge and the simulator as child processes, as `--simulate` starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import websocket
+
+from loadtests.control.simulator import Control
+from loadtests.run.stack import Stack, StackError, open_stack
+from tests.loadtests.run.test_child import is_running
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+
+
+def first_word(stack: Stack) -> str:
+    line: Any = websocket.create_connection(f"{stack.url}/api/openai/realtime", timeout=5)
+    try:
+        return str(line.recv())
+    finally:
+        line.shutdown()
+
+
+def test_it_serves_is_deployed_by_a_command_and_leaves_nothing_behind() -> None:
+    with open_stack(simulator=("--pace", "4")) as stack:
+        assert '"connected"' in first_word(stack)
+        assert Control(stack.control).look().live == 0
+        before, url = stack.bridge.pid, stack.url
+        done = subprocess.run(stack.deploy_command, capture_output=True, timeout=30, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert stack.bridge.pid != before
+        assert stack.url == url
+        assert '"connected"' in first_word(stack)
+        assert not stack.fallen
+        children = (before, stack.bridge.pid, stack.simulator.pid)
+    assert not [pid for pid in children if is_running(pid)]
+    assert not stack.folder.exists()
+
+
+def test_a_bridge_that_does_not_start_is_told_with_its_log_and_the_simulator_is_ended() -> None:
+    with (
+        pytest.raises(StackError, match=r"it did not start: .*no such option.*; its log: ") as failed,
+        open_stack(bridge_command=lambda _: (sys.executable, "-c", "import sys; sys.exit('there is no such option')")),
+    ):
+        pass
+    log = Path(str(failed.value).rpartition("its log: ")[2])
+    assert "no such option" in log.read_text()
+    assert {file.name for file in log.parent.iterdir()} == {"bridge.log", "simulator.log"}
+    forget(log.parent)
+
+
+def test_a_bridge_that_does_not_come_back_is_told_by_the_command() -> None:
+    with open_stack(bridge_command=bridge_for_once) as stack:
+        stack.keep_logs = True
+        done = subprocess.run(stack.deploy_command, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert b"the bridge does not come back: it did not start: once is enough" in done.stderr
+    forget(stack.folder)
+
+
+def test_what_fell_by_itself_is_named_and_its_log_stays() -> None:
+    with open_stack(bridge_command=bridge_for_once) as stack:
+        os.kill(stack.bridge.pid, signal.SIGKILL)
+        stack.bridge.process.wait(timeout=5)
+        (fallen,) = stack.fallen
+    assert fallen == f"the bridge ended by itself; its log: {stack.folder / 'bridge.log'}"
+    assert (stack.folder / "bridge.log").exists()
+    forget(stack.folder)
+
+
+def bridge_for_once(_: str) -> Sequence[str]:
+    """Serve HTTP on any port; one that was had before is refused."""
+    code = (
+        "import http.server, sys\n"
+        "if sys.argv[-1] != '0': sys.exit('once is enough')\n"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
+        "print(f'http://127.0.0.1:{server.server_port}/', flush=True)\n"
+        "server.serve_forever()\n"
+    )
+    return (sys.executable, "-c", code, "--port", "0")
+
+
+_PARENT = """
+import time
+from loadtests.run.stack import open_stack
+with open_stack(workers=2) as stack:
+    print(stack.simulator.pid, stack.bridge.pid, stack.folder, flush=True)
+    time.sleep(60)
+"""
+
+
+if sys.platform == "linux":  # elsewhere the kernel tells a child nothing of its parent's death
+
+    def test_all_of_it_dies_with_a_parent_that_was_killed() -> None:
+        with subprocess.Popen((sys.executable, "-c", _PARENT), stdout=subprocess.PIPE, cwd=ROOT) as parent:
+            assert parent.stdout is not None
+            simulator, bridge, folder = parent.stdout.readline().decode().split()
+            workers = Path(f"/proc/{bridge}/task/{bridge}/children").read_text().split()
+            parent.kill()
+        assert len(workers) == 2
+        pids = [int(pid) for pid in (simulator, bridge, *workers)]
+        until = time.monotonic() + 10
+        while any(map(is_running, pids)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not [pid for pid in pids if is_running(pid)]
+        forget(Path(folder))
+
+
+def forget(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()

@@ -1,0 +1,174 @@
+"""Every scenario, in short, with a handful of callers: green against our bridge, red against one with its defect.
+
+All runs are begun side by side when the first is asked for; a run is some processes of its own that mostly wait.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtests.results.resources import Process
+from loadtests.run.locust_process import Spread
+from loadtests.run.run import Ground, one_run
+from loadtests.run.stack import open_stack
+from loadtests.scenarios.plan import Wish
+from loadtests.scenarios.table import SCENARIOS
+from reports.model import Severity
+from tests.loadtests.faulty_client import Defect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from loadtests.run.stack import BridgeCommand
+    from reports.store.reader import Kept
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+CALLERS = 4
+SIDE_BY_SIDE = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    scenario: str
+    defect: Defect | None = None
+    """None: our own bridge."""
+    broken: str = ""
+    """What must be broken, as a budget begins; empty: nothing."""
+    seconds: float = 0.0
+    """How long it takes to show; 0: as the scenario says."""
+
+    def __str__(self) -> str:
+        return f"{self.scenario}-{self.defect or 'ours'}"
+
+
+GREEN = [Case(name) for name in SCENARIOS]
+#: The other bridge, without a defect: what a red run says is the defect's doing.
+GREEN_TOO = [Case(name, Defect.NONE) for name in ("flapping", "error-flood")]
+GREEN_AT_NIGHT = [Case(name, Defect.NONE) for name in SCENARIOS if name not in {case.scenario for case in GREEN_TOO}]
+RED = [
+    Case("conversation", Defect.LOSES_CHUNKS, "lost_ms"),
+    Case("conversation", Defect.DOUBLES_CHUNKS, "repeated_ms"),
+    Case("conversation", Defect.SWAPS_CHUNKS, "reordered_ms"),
+    Case("early-audio", Defect.DROPS_EARLY, "lost_ms"),
+    Case("slow-create", Defect.READY_EARLY, "min(ready)"),
+    Case("reconnect-storm", Defect.LOSES_WHILE_LOST, "lost_ms"),
+    Case("reconnect-storm", Defect.NEVER_BACK, "count(reconnect@storm)"),
+    Case("reconnect-storm", Defect.DIALS_TWICE, "dials_per_second_max@storm"),
+    Case("reconnect-storm", Defect.MUTE_ONCE_BACK, "mute_sessions", seconds=32.0),
+    Case("reconnect-storm", Defect.DEAF_ONCE_BACK, "lost_ms", seconds=32.0),
+    Case("conversation", Defect.CROSSTALK, "crosstalk_ms"),
+    Case("conversation", Defect.ENDS_UNASKED, "uncalled_ends"),
+    Case("flapping", Defect.REPEATS_IN_SILENCE, "repeated_ms"),
+    Case("flapping", Defect.LATE_EVENTS, "stale_events"),
+    Case("error-flood", Defect.NO_THROTTLE, "error_window_violations"),
+    Case("error-flood", Defect.LOSES_WHILE_LOST, "silently_lost_ms"),
+    Case("error-flood", Defect.SWALLOWS_THE_END, "stranded_calls", seconds=24.0),
+    Case("error-flood", Defect.DROPS_IN_SILENCE, "silently_lost_ms", seconds=40.0),
+    Case("thundering-herd", Defect.HIDES_THE_END, "endings_without_error"),
+    Case("thundering-herd", Defect.NO_BACKOFF, "dials_per_second_max@outage"),
+    Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb"),
+    Case("expiry", Defect.NO_ROLLOVER, "errors"),
+    Case("barge-in", Defect.SHOWS_RACES, "errors"),
+    Case("deploy", Defect.NO_DRAIN, "endings_without_error"),
+    Case("soak", Defect.LEAKS_SESSIONS, "sessions_left"),
+    Case("soak", Defect.LEAKS_MEMORY, "memory_grown_mb"),
+]
+
+#: Each of their scenarios finds another defect by day.
+SEEN_AT_NIGHT = (
+    Defect.DOUBLES_CHUNKS,
+    Defect.SWAPS_CHUNKS,
+    Defect.DIALS_TWICE,
+    Defect.LATE_EVENTS,
+    Defect.DROPS_IN_SILENCE,
+    Defect.MUTE_ONCE_BACK,
+    Defect.DEAF_ONCE_BACK,
+)
+
+
+def faulty_command(defect: Defect) -> BridgeCommand:
+    """What starts the other bridge with this defect."""
+
+    def faulty(upstream: str) -> Sequence[str]:
+        words = ("--upstream", upstream, "--port", "0", "--defect", str(defect))
+        return (sys.executable, "-c", _FAULTY.format(root=str(ROOT)), *words)
+
+    return faulty
+
+
+def run(case: Case) -> Kept:
+    scenario = SCENARIOS[case.scenario]
+    command = None if case.defect is None else faulty_command(case.defect)
+    with open_stack(bridge=scenario.bridge, bridge_command=command) as stack:
+        wish = Wish(
+            scenario=case.scenario,
+            url=stack.url,
+            users=CALLERS,
+            duration=f"{case.seconds or scenario.least_seconds:g}s",
+            control=stack.control,
+            deploy_command=shlex.join(stack.deploy_command),
+            watches=True,
+        )
+        watched = {"bridge": Process(lambda: stack.bridge.pid)}
+        return one_run(Ground(wish, watched, stack), Spread(), os.environ, lambda _: None)
+
+
+_FAULTY = """
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from tests.loadtests.faulty_bridge import main
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Kept]]]:
+    """Begin the runs of all cases that were selected."""
+    own = [
+        item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
+    ]
+    asked = [item.callspec.params["case"] for item in own if hasattr(item, "callspec")]
+    cases = [case for case in asked if isinstance(case, Case)]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        longest_first = sorted(cases, key=lambda case: -(case.seconds or SCENARIOS[case.scenario].least_seconds))
+        yield {case: threads.submit(run, case) for case in longest_first}
+
+
+def broken(kept: Kept) -> list[str]:
+    """The budgets that were not kept, and whatever else failed."""
+    bad = (Severity.FAIL, Severity.ERROR)
+    return [f"{one.check}: {one.title}" for one in kept.report.findings if one.severity in bad]
+
+
+@pytest.mark.parametrize(
+    "case", [*GREEN, *GREEN_TOO, *(pytest.param(case, marks=pytest.mark.nightly) for case in GREEN_AT_NIGHT)], ids=str
+)
+def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Case, Future[Kept]]) -> None:
+    kept = runs[case].result(timeout=120)
+    assert broken(kept) == []
+    assert kept.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.nightly] if case.defect in SEEN_AT_NIGHT else []) for case in RED],
+    ids=str,
+)
+def test_a_bridge_with_a_defect_is_red_where_it_has_it(case: Case, runs: Mapping[Case, Future[Kept]]) -> None:
+    kept = runs[case].result(timeout=120)
+    assert [said for said in broken(kept) if said.startswith(case.broken)], broken(kept)
+    assert kept.exit_code == 1
+
+
+def test_every_defect_is_looked_for_and_every_scenario_finds_one() -> None:
+    assert {one.defect for one in RED} | {Defect.NONE} == set(Defect)
+    assert {one.scenario for one in RED} == set(SCENARIOS)

@@ -1,0 +1,60 @@
+"""A Locust process with callers and nothing else, against a bridge of greenlets in the same process. Run by a test.
+
+    python -m tests.loadtests.standalone_users ask|force
+
+It calls for a second, has Locust stop everybody as asked or by force, and prints what was measured as JSON.
+"""
+
+from __future__ import annotations
+
+import locust  # first: it patches the process
+
+# isort: split
+
+import json
+import sys
+import time
+from typing import Any
+
+import gevent
+from locust.env import Environment
+
+from loadtests.callers.call import Where
+from loadtests.locust_plugin.users import CallUser
+from loadtests.metrics.recorder import Meter
+from loadtests.scenarios.behaviour import Behaviour
+from tests.loadtests.gevent_bridge import bridge, good
+
+CALLERS = 5
+
+
+class Speaker(CallUser):
+    """A caller in a hurry."""
+
+    behaviour = Behaviour(chunk_ms=20, speech_ms=200, spread_ms=100)
+
+
+def main(how: str) -> dict[str, Any]:
+    """Run it."""
+    environment = Environment(user_classes=[Speaker], events=locust.events)
+    environment.stop_timeout = 5 if how == "ask" else 0
+    Speaker.meter = Meter(environment.events.request.fire)
+    CallUser.number_from(3)
+    runner = environment.create_local_runner()
+    with bridge(good) as running:
+        Speaker.where = Where(running.url, "gpt-realtime-2.1")
+        runner.start(CALLERS, spawn_rate=100)
+        gevent.sleep(1.0)
+        began = time.monotonic()
+        runner.stop()
+        took = time.monotonic() - began
+        goodbyes = sum("end_session" in guest.types() for guest in running.guests)
+    wire = Speaker.meter.take()
+    counts = {name: amount for _, name, amount in wire["figures"]["counts"]}
+    shown = sorted(name for name, _ in environment.stats.entries)
+    runner.quit()
+    return {"took": took, "goodbyes": goodbyes, "spoken": wire["spoken"], "counts": counts, "shown": shown}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1])))

@@ -1,0 +1,175 @@
+"""The way into a bridge, where it goes wrong: names, sockets, TLS, and answers that are none."""
+
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from bridge.upstream.dial.dial import DialFailed, Opened, Phase, Reason, TlsFacts
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import make_bridge_target
+from reports.model import Severity
+from tests.probes.bridge.faulty_bridge import FaultyBridge, config, memory_target
+from tests.probes.bridge.test_probe import at_row, bad, look
+
+if TYPE_CHECKING:
+    from reports.model import Report
+
+
+async def failing(failed: DialFailed, url: str = "wss://voice.example.com", proxy: str = "") -> Report:
+    """Look at a bridge that cannot be reached for this reason."""
+    environment = {"HTTPS_PROXY": proxy} if proxy else {}
+    target = make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment)
+
+    async def opener() -> Opened:
+        await trio.lowlevel.checkpoint()
+        raise failed
+
+    return await look(replace(target, opener=opener))
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (Reason.REFUSED, "BRIDGE-NOTHING-LISTENING"),
+        (Reason.UNREACHABLE, "BRIDGE-UNREACHABLE"),
+        (Reason.CERTIFICATE, "BRIDGE-CERTIFICATE-REFUSED"),
+        (Reason.NOT_TLS, "BRIDGE-NOT-TLS"),
+        (Reason.PROXY_UNREACHABLE, "BRIDGE-PROXY-UNREACHABLE"),
+    ],
+)
+async def test_each_way_not_to_arrive_has_its_code(reason: Reason, code: str) -> None:
+    report = await failing(DialFailed(Phase.TCP, reason, "no way"), proxy="http://proxy.example:3128")
+    assert bad(report) == [("tcp, tls", code)]
+    finding = at_row(report, "tcp, tls")
+    assert ("proxy", "proxy.example:3128 of HTTPS_PROXY") in [(e.label, e.value) for e in finding.evidence]
+    assert "base URL" not in finding.cause + finding.fix
+    assert "HOST" not in finding.fix
+    assert "VARIABLE" not in finding.fix
+
+
+async def test_a_bridge_that_does_not_run_could_not_be_looked_at() -> None:
+    listener = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener[0].socket.getsockname()[1]
+    await listener[0].aclose()
+    target = make_bridge_target(f"127.0.0.1:{port}", None, config(), secrets=Secrets(), environment={})
+    report = await look(target)
+    assert bad(report) == [("tcp, tls", "BRIDGE-NOTHING-LISTENING")]
+    assert report.exit_code() == 3
+    assert at_row(report, "name").title == "127.0.0.1 is an address already"
+
+
+async def test_a_name_that_nobody_knows_is_the_bridge_s_or_the_proxy_s() -> None:
+    proxied = {"HTTPS_PROXY": "no-such.invalid"}
+    for environment, code in (({}, "BRIDGE-HOST-UNKNOWN"), (proxied, "BRIDGE-PROXY-UNKNOWN")):
+        url = "wss://no-such.invalid"
+        report = await look(make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment))
+        assert bad(report) == [("name", code)]
+
+
+async def test_a_bridge_that_never_accepts_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    target = make_bridge_target("wss://voice.example.com", None, config(), secrets=Secrets(), environment={})
+    report = await look(replace(target, opener=trio.sleep_forever))
+    assert bad(report) == [("tcp, tls", "BRIDGE-NO-ANSWER")]
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "code"),
+    [
+        ("localhost", None, ""),
+        ("voice.example.com", None, "BRIDGE-NO-TLS"),
+        ("voice.example.com", 3, "BRIDGE-CERTIFICATE-ENDS-SOON"),
+        ("voice.example.com", 60, ""),
+    ],
+)
+async def test_what_protects_the_way_is_told(
+    host: str, days: int | None, code: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        target = memory_target(nursery, FaultyBridge(), f"{'ws' if days is None else 'wss'}://{host}")
+        usual = target.opener
+        assert usual is not None
+
+        async def opener() -> Opened:
+            ends = None if days is None else datetime.now(UTC) + timedelta(days=days, hours=1)
+            return replace(await usual(), tls=None if ends is None else TlsFacts("TLSv1.3", ends))
+
+        report = await look(replace(target, opener=opener))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == ([("tcp, tls", code)] if code else [])
+
+
+class Broken(httpx.AsyncBaseTransport):
+    """Pages that cannot be had."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        self._hangs = hangs
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._hangs:
+            await trio.sleep_forever()
+        raise httpx.ReadError("gone", request=request)
+
+
+@pytest.mark.parametrize(("hangs", "severity"), [(True, Severity.WARNING), (False, Severity.INFO)])
+async def test_pages_that_hang_are_a_warning_and_pages_that_are_not_there_are_none(
+    hangs: bool, severity: Severity, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        target = replace(memory_target(nursery, FaultyBridge()), transport=Broken(hangs=hangs))
+        report = await look(target)
+        nursery.cancel_scope.cancel()
+    assert at_row(report, "health").severity is severity
+    assert at_row(report, "health").cause in ("", "GET /healthz or /readyz is never answered.")
+    assert {f.severity for f in report.findings if f.check != "health"} == {Severity.PASS}
+
+
+async def test_an_upgrade_that_is_never_answered_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    class Deaf(FaultyBridge):
+        async def serve(self, stream: trio.abc.Stream) -> None:
+            async with stream:
+                await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        report = await look(memory_target(nursery, Deaf()))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("upgrade", "BRIDGE-UPGRADE-NO-ANSWER")]
+    assert report.exit_code() == 1
+
+
+async def test_a_bridge_that_answers_nothing_at_all_could_not_be_looked_at_and_is_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Deaf(FaultyBridge):
+        async def serve(self, stream: trio.abc.Stream) -> None:
+            async with stream:
+                await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        report = await look(replace(memory_target(nursery, Deaf()), transport=Broken(hangs=True)))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("upgrade", "BRIDGE-NO-ANSWER")]
+    assert at_row(report, "health").severity is Severity.INFO
+    assert report.exit_code() == 3
+
+
+async def test_something_else_than_http_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    class Other(FaultyBridge):
+        async def serve(self, stream: trio.abc.Stream) -> None:
+            async with stream:
+                await stream.send_all(b"SSH-2.0-OpenSSH_9.2\r\n")
+                await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        report = await look(memory_target(nursery, Other()))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("upgrade", "BRIDGE-NOT-HTTP")]

@@ -1,0 +1,141 @@
+"""What a bridge's refusals mean, whichever way they are said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.protocol.refusals.lookup import ClientCode
+from bridge.transport.link import HandshakeRefused, LinkClosed
+from probes.bridge.refusals import error_told, hung_up, stopped, upgrade_refused
+from probes.problems.bridge_codes import CODES
+from probes.runner.findings import Row
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import BridgeTarget, make_bridge_target
+from tests.probes.bridge.faulty_bridge import config
+
+ROW = Row("bridge", "session")
+
+
+def target() -> BridgeTarget:
+    return make_bridge_target("localhost:1", None, config(), secrets=Secrets(), environment={})
+
+
+@pytest.mark.parametrize(
+    ("tried", "other"),
+    [
+        ("ws://localhost:1", "sherpa-probe bridge --url ws://localhost:1/v1/realtime"),
+        (
+            "wss://voice.example.com/v1/realtime",
+            "sherpa-probe bridge --url wss://voice.example.com/api/openai/realtime",
+        ),
+    ],
+)
+def test_where_nothing_is_known_under_a_path_the_other_door_is_named(tried: str, other: str) -> None:
+    there = make_bridge_target(tried, None, config(), secrets=Secrets(), environment={})
+    body = b'{"error": {"message": "Invalid URL (GET /somewhere)"}}'
+    finding = upgrade_refused(ROW, there, HandshakeRefused(404, (), body))
+    assert finding.code == "BRIDGE-NOT-FOUND"
+    assert finding.fix.splitlines()[0].endswith(f": {other}")
+    assert [evidence.value for evidence in finding.evidence] == ["HTTP 404", "Invalid URL (GET /somewhere)"]
+
+
+def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade() -> None:
+    assert set(ClientCode) - CODES.keys() == {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED}
+
+
+@pytest.mark.parametrize(
+    ("detail", "service"),
+    [
+        ({"upstream": {"type": "error", "error": {"code": "insufficient_quota"}}}, "NO-QUOTA"),
+        ({"upstream": {"code": "rate_limit_exceeded"}}, "RATE-LIMITED"),
+        ({"refusal": "KEY-REFUSED", "status": 401}, "KEY-REFUSED"),
+        ({"code": "model_not_found"}, "MODEL-NOT-FOUND"),
+        ({"closeCode": 1012}, "RESTARTING"),
+        ({"closeCode": "1012", "upstream": None, "code": ["x"]}, ""),
+        ("not an object", ""),
+    ],
+)
+def test_what_the_service_said_is_found_in_the_detail(detail: Any, service: str) -> None:
+    finding = error_told(ROW, target(), {"type": "error", "code": "UPSTREAM_ERROR", "detail": detail})
+    shown = {e.label: e.value for e in finding.evidence}
+    assert finding.code == "BRIDGE-UPSTREAM-ERROR"
+    assert shown.get("service", "").endswith(f"explain {service})" if service else "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": "OOPS"}, "BRIDGE-UNKNOWN-CODE"),
+        ({}, "BRIDGE-UNKNOWN-CODE"),
+        ({"error": {"type": "bridge_error", "code": "quota_exhausted"}}, "BRIDGE-QUOTA-EXHAUSTED"),
+        ({"error": {"type": "bridge_error", "code": "new"}}, "BRIDGE-UNKNOWN-CODE"),
+        ({"error": {"type": "invalid_request_error", "code": "invalid_api_key"}}, "BRIDGE-KEY-REFUSED"),
+        ({"code": "CONNECTION_LOST", "detail": {"cause": "CONNECTION_LOST"}}, "BRIDGE-UPSTREAM-UNAVAILABLE"),
+        ({"code": "CONNECTION_LOST"}, "BRIDGE-CONNECTION-LOST"),
+        ({"code": "ACCESS_DENIED", "detail": {"cause": "QUOTA_EXHAUSTED"}}, "BRIDGE-ACCESS-DENIED"),
+    ],
+)
+def test_an_error_is_named_by_what_is_behind_it(error: dict[str, Any], code: str) -> None:
+    assert error_told(ROW, target(), {"type": "error", **error}).code == code
+
+
+@pytest.mark.parametrize(
+    ("message", "ready", "code"),
+    [
+        ({"type": "reconnecting", "reason": "gone"}, True, "BRIDGE-UPSTREAM-LOST"),
+        ({"type": "session_closed", "reason": "draining"}, True, "BRIDGE-SERVER-BUSY"),
+        ({"type": "session_closed", "reason": "expired"}, True, "BRIDGE-SESSION-EXPIRED"),
+        ({"type": "session_closed"}, True, "BRIDGE-UPSTREAM-LOST"),
+        (
+            {"type": "error", "error": {"type": "bridge_error", "code": "session_not_ready"}},
+            True,
+            "BRIDGE-UPSTREAM-LOST",
+        ),
+        (
+            {"type": "error", "error": {"type": "bridge_error", "code": "session_not_ready"}},
+            False,
+            "BRIDGE-SESSION-NOT-READY",
+        ),
+    ],
+)
+def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: bool, code: str) -> None:
+    assert stopped(ROW, target(), message, ready=ready).code == code
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "shown"),
+    [
+        (LinkClosed(1011, "oops", by_peer=True), "BRIDGE-HUNG-UP", "close 1011 oops"),
+        (LinkClosed(1006, by_peer=True), "BRIDGE-HUNG-UP", "the connection ended without a close frame"),
+        (LinkClosed(4999, by_peer=True), "BRIDGE-HUNG-UP", "close 4999"),
+        (
+            LinkClosed(1007, "no UTF-8", by_peer=False),
+            "BRIDGE-BROKEN-FRAMES",
+            "closed with 1007 for what came: no UTF-8",
+        ),
+    ],
+)
+def test_an_end_is_told_by_its_code(closed: LinkClosed, code: str, shown: str) -> None:
+    finding = hung_up(ROW, target(), closed)
+    assert (finding.code, finding.evidence[0].value) == (code, shown)
+    assert "CODE" not in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "shown"),
+    [
+        (401, b'{"error": {"code": "unauthorized", "message": "No."}}', "BRIDGE-UNAUTHORIZED", "HTTP 401 unauthorized"),
+        (502, b"<html>Bad gateway</html>", "BRIDGE-GATEWAY-FAILED", "HTTP 502 a web page"),
+        (302, b"", "BRIDGE-REDIRECTED", "HTTP 302"),
+        (418, b"\xff\xfe", "BRIDGE-HTTP-ERROR", "HTTP 418 \ufffd\ufffd"),
+    ],
+)
+def test_an_upgrade_that_is_refused_is_told_by_status_and_body(status: int, body: bytes, code: str, shown: str) -> None:
+    headers = (("Server", "nginx"), ("Set-Cookie", "secret=1"))
+    finding = upgrade_refused(ROW, target(), HandshakeRefused(status, headers, body))
+    assert (finding.code, finding.evidence[0].value) == (code, shown)
+    assert [e.value for e in finding.evidence if e.label == "server"] == ["nginx"]
+    assert "secret" not in str(finding)
+    assert "base URL" not in finding.cause + finding.fix

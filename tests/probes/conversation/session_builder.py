@@ -1,0 +1,213 @@
+"""What the tests of `events` share: a simulator in memory under virtual time, and sessions made up entry by entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+from msgspec import structs
+from trio.testing import memory_stream_pair
+
+from bridge.config.resolve import Flags, Setting, read_config
+from bridge.simulator.faults.scenarios import SCENARIOS
+from bridge.simulator.service.server import Simulator
+from bridge.upstream.dial.dial import upgrade
+from bridge.upstream.dial.url import parse_url
+from probes.conversation.run import converse, told_of
+from probes.conversation.wording import plain_words
+from probes.events.probe import talk_with
+from probes.recording.capture import Capture, Entry, Finished, Header
+from probes.runner.redaction import Secrets
+from probes.targets.service import make_target
+from reports.model import Finding, Metric, Series, Severity, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+    from trio.testing import MockClock
+
+    from bridge.protocol.dialects.detection import Kind
+    from bridge.simulator.settings import Settings
+    from bridge.upstream.dial.dial import Upgraded
+    from probes.recording.capture import Ending
+    from probes.runner.registry import Told
+    from probes.targets.service import Target
+
+NOWHERE = Path("/nonexistent")
+FINE = (Severity.PASS, Severity.SKIPPED)
+
+
+@dataclass
+class Heard:
+    """Everything that a probe told, sorted."""
+
+    findings: list[Finding] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    series: list[Series] = field(default_factory=list)
+    virtual_seconds: float = 0.0
+
+    def take(self, told: Told) -> None:
+        match told:
+            case Finding():
+                self.findings.append(told)
+            case Timeline():
+                self.timelines.append(told)
+            case Metric():
+                self.metrics[told.name] = told.value
+            case Series():
+                self.series.append(told)
+
+    def bad(self) -> list[tuple[str, str, str]]:
+        return [(f.check, f.code, f.severity.value) for f in self.findings if f.severity not in FINE]
+
+    def verdicts(self) -> list[tuple[str, str, str]]:
+        return [(f.check, f.code, f.severity.value) for f in self.findings]
+
+    def row(self, name: str) -> Finding:
+        return next(f for f in self.findings if f.check == name)
+
+
+async def gathered(told: AsyncGenerator[Told, None]) -> Heard:
+    heard = Heard()
+    async for one in told:
+        heard.take(one)
+    return heard
+
+
+def target_for(
+    scenario: str = "good", *, timeout: float = 10.0, headers: tuple[tuple[str, str], ...] = (), **flags: Any
+) -> Target:
+    """Give a target that asks for a scenario; its address leads nowhere."""
+    flags.setdefault("base_url", "http://127.0.0.1:1/v1")
+    environment = {"OPENAI_API_KEY": SCENARIOS[scenario].key}
+    config = read_config(Flags(timeout=timeout, **flags), environment, NOWHERE)
+    config = replace(config, headers=Setting(headers, "sherpa.toml"))
+    return make_target(config, {}, secrets=Secrets(config.secrets()))
+
+
+async def played(
+    clock: MockClock,
+    script: str,
+    scenario: str = "good",
+    *,
+    settings: Settings | None = None,
+    target: Target | None = None,
+    **options: Any,
+) -> Heard:
+    """Play a script on a simulator in memory, in virtual time."""
+    simulator = Simulator(settings)
+    target, began = target or target_for(scenario), clock.current_time()
+    async with trio.open_nursery() as nursery:
+
+        async def connect(kind: Kind) -> Upgraded:
+            ours, theirs = memory_stream_pair()
+            nursery.start_soon(simulator.serve_stream, theirs)
+            url = target.upstream.socket_url(target.model, kind)
+            return await upgrade(ours, parse_url(url), headers=target.upstream.socket_headers())
+
+        heard = await gathered(converse(talk_with(target, connect, script, **options)))
+        heard.virtual_seconds = clock.current_time() - began
+        nursery.cancel_scope.cancel()
+    return heard
+
+
+# A session made up by hand
+
+
+def header(script: str = "text", **changes: Any) -> Header:
+    kind = "transcription" if script == "transcription" else "conversation"
+    known = {"tool": "t", "started": "2026-11-21T00:00:00.000Z", "via": "service", "redaction": "content and secrets"}
+    return Header(
+        **{**known, "script": script, "kind": kind, "dialect": "ga", "timeout": 10, "connected_at": 0, **changes}
+    )
+
+
+SESSION: dict[str, Any] = {
+    "type": "realtime",
+    "object": "realtime.session",
+    "id": "sess_1",
+    "output_modalities": ["text"],
+    "audio": {"input": {"transcription": None}},
+}
+
+
+@dataclass
+class Making:
+    """Makes the entries of a session, each event with an id of its own, a tenth of a second apart."""
+
+    session: dict[str, Any] = field(default_factory=lambda: dict(SESSION))
+    entries: list[Entry] = field(default_factory=list)
+
+    def server(self, name: str, /, **fields: Any) -> Making:
+        event = {"type": name, "event_id": f"event_{len(self.entries)}", **fields}
+        return self.add(Entry(at=len(self.entries) / 10, who="server", event=event))
+
+    def delta(self, like: Entry, at: dict[str, Any]) -> Making:
+        event = {"event_id": f"event_{len(self.entries)}", "delta": "xxxx", **at, **like.event}
+        return self.add(structs.replace(like, at=len(self.entries) / 10, who="server", event=event))
+
+    def bridge(self, name: str, **fields: Any) -> Making:
+        return self.add(Entry(at=len(self.entries) / 10, who="bridge", event={"type": name, **fields}))
+
+    def remark(self) -> Making:
+        return self.add(Entry(at=len(self.entries) / 10, who="probe", event={"type": "turn over"}))
+
+    def add(self, *entries: Entry) -> Making:
+        self.entries += entries
+        return self
+
+    def ready(self) -> Making:
+        self.server("session.created", session=self.session)
+        return self.server("session.updated", session=self.session)
+
+    def question(self, item: str = "item_u") -> Making:
+        user = {"id": item, "type": "message", "role": "user", "status": "completed", "content": []}
+        self.server("conversation.item.added", item=user, previous_item_id=None)
+        self.server("conversation.item.done", item=user, previous_item_id=None)
+        return self.remark()
+
+    def answer(
+        self, name: str = "resp_1", deltas: Iterable[Entry] | None = None, *, status: str = "completed", **done: Any
+    ) -> Making:
+        """Make a whole answer in text, or one whose deltas are given (their place is filled in)."""
+        item = {"id": f"item_{name}", "type": "message", "role": "assistant", "content": []}
+        at: dict[str, Any] = {"response_id": name, "item_id": item["id"], "output_index": 0, "content_index": 0}
+        sound = deltas is not None
+        part = {"type": "audio" if sound else "text"}
+        self.server("response.created", response={"id": name, "status": "in_progress", "conversation_id": "conv_1"})
+        self.server(
+            "response.output_item.added", response_id=name, output_index=0, item={**item, "status": "in_progress"}
+        )
+        self.server("conversation.item.added", item={**item, "status": "in_progress"}, previous_item_id=None)
+        self.server("response.content_part.added", **at, part=part)
+        for delta in [Entry(at=0, who="", event={"type": "response.output_text.delta"})] if deltas is None else deltas:
+            self.delta(delta, at)
+        for ended in ("audio", "audio_transcript") if sound else ("text",):
+            final: dict[str, Any] = {"audio_transcript": {"transcript": "xxxx"}, "text": {"text": "xxxx"}}.get(
+                ended, {}
+            )
+            self.server(f"response.output_{ended}.done", **at, **final)
+        self.server("response.content_part.done", **at, part=part)
+        self.server("conversation.item.done", item={**item, "status": status}, previous_item_id=None)
+        self.server("response.output_item.done", response_id=name, output_index=0, item={**item, "status": status})
+        return self.server("response.done", response={"id": name, "status": status, **done})
+
+    def judged(self, script: str = "text", ending: Ending | None = None, **changes: Any) -> Heard:
+        """Judge what was made."""
+        capture = Capture(
+            header=header(script, **changes), entries=self.entries, ending=ending or Finished(at=len(self.entries) / 10)
+        )
+        heard = Heard()
+        for told in told_of(capture, plain_words(), Secrets()):
+            heard.take(told)
+        return heard
+
+
+def audio_deltas(count: int = 10, *, ms: float = 100.0, silent: bool = False) -> list[Entry]:
+    """Give deltas of sound, and one of the words that go with them."""
+    words = Entry(at=0, who="", event={"type": "response.output_audio_transcript.delta"})
+    sound = Entry(at=0, who="", event={"type": "response.output_audio.delta"}, audio_ms=ms, silent=silent)
+    return [words, *[sound] * count]

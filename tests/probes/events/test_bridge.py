@@ -1,0 +1,66 @@
+"""The scripts through the reference bridge in front of the simulator, at both of its doors."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from bridge.config.resolve import Flags, read_config
+from probes.conversation.run import converse
+from probes.events.bridge import events_bridge, talk_through
+from probes.explain import explain
+from probes.runner.redaction import Secrets
+from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH
+from probes.targets.simulated_bridge import open_simulated_bridge
+from tests.probes.conversation.session_builder import NOWHERE, Heard, gathered
+
+DOORS = pytest.mark.parametrize("door", ["client", "native"])
+
+
+async def through(door: str, script: str, scenario: str = "good") -> Heard:
+    """Play a script through the embedded bridge, ten times as fast as speech."""
+    config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
+    path = f"{NATIVE_PATH}?model=gpt-realtime-2.1" if door == "native" else CLIENT_PATH
+    async with open_simulated_bridge(scenario, config, secrets=Secrets(), path=path) as target:
+        assert target.door == door
+        return await gathered(converse(talk_through(target, script, pace=10)))
+
+
+@pytest.mark.parametrize(
+    ("door", "script"), [("client", "text"), ("client", "function"), ("native", "text"), ("native", "transcription")]
+)
+async def test_a_script_passes_through_the_reference_bridge(door: str, script: str) -> None:
+    with trio.fail_after(20):
+        heard = await through(door, script)
+    assert heard.bad() == []
+    assert heard.metrics["events_ready_seconds"] > 0
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("scenario", "found"),
+    [
+        ("invalid-key", ("session", "BRIDGE-AUTHENTICATION-FAILED", "fail")),
+        ("no-quota", ("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")),
+        ("model-gone", ("session", "BRIDGE-MODEL-NOT-AVAILABLE", "fail")),
+        ("failed-response", ("answer", "EVENTS-SERVER-ERROR", "fail")),
+        ("beta-server", ("session", "EVENTS-OTHER-DIALECT", "warning")),
+        ("update-refused", ("ready", "BRIDGE-DIALECT-REFUSED", "fail")),
+    ],
+)
+async def test_what_goes_wrong_behind_a_bridge_is_named_once(
+    door: str, scenario: str, found: tuple[str, str, str]
+) -> None:
+    with trio.fail_after(20):
+        heard = await through(door, "text", scenario)
+    assert heard.bad() == [found]
+    assert explain(found[1])
+    assert {f.probe for f in heard.findings} == {"events"}
+
+
+async def test_nothing_listening_is_told_of_the_bridge() -> None:
+    config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
+    async with open_simulated_bridge("good", config, secrets=Secrets()) as target:
+        pass
+    heard = await gathered(events_bridge(target, script="text"))
+    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "BRIDGE-NOTHING-LISTENING")]

@@ -1,0 +1,75 @@
+"""A kept session, judged from its file alone, is judged as it was when it ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.events.offline import events_kept
+from probes.explain import explain
+from probes.recording.capture import Capture, CaptureError, Finished, written
+from tests.probes.conversation.session_builder import gathered, header, played
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trio.testing import MockClock
+
+SCENARIOS = (
+    "good", "beta-server", "doubled", "cut-frames", "failed-response", "failed-transcription", "mute", "stalls",
+    "error-storm", "dropped-mid-response", "update-refused", "not-confirmed", "no-quota", "session-expired",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_the_verdict_is_that_of_the_run(scenario: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    path = tmp_path / "kept"
+    live = await played(autojump_clock, "audio", scenario, capture=path)
+    kept = await gathered(events_kept(path))
+    assert kept.verdicts() == live.verdicts()
+    assert kept.metrics == live.metrics
+    assert kept.series == live.series
+    assert kept.timelines == live.timelines
+
+
+@pytest.mark.parametrize("script", ["text", "transcription", "function", "interrupt"])
+async def test_so_it_is_for_every_script_and_with_its_content(
+    script: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "kept"
+    live = await played(autojump_clock, script, capture=path, show_content=True)
+    kept = await gathered(events_kept(path, show_content=True))
+    assert kept.verdicts() == live.verdicts()
+    assert kept.timelines == live.timelines
+
+
+async def test_without_asking_for_it_the_content_of_a_capture_is_not_shown(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "kept"
+    await played(autojump_clock, "text", capture=path, show_content=True)
+    kept = await gathered(events_kept(path))
+    assert "simulator" not in str(kept.timelines).casefold()
+
+
+async def test_a_file_that_is_no_capture_is_wrong_usage(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("milk, bread")
+    with pytest.raises(CaptureError, match=r"notes\.txt, line 1: not JSON"):
+        await gathered(events_kept(path))
+
+
+async def test_a_capture_of_something_unknown_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "strange"
+    path.write_text(written(Capture(header=header(dialect="klingon"), entries=[], ending=Finished(at=0.0))))
+    with pytest.raises(CaptureError, match="strange: the capture names"):
+        await gathered(events_kept(path))
+
+
+async def test_what_a_kept_session_is_told_with_is_explained(tmp_path: Path, autojump_clock: MockClock) -> None:
+    path = tmp_path / "kept"
+    await played(autojump_clock, "audio", "doubled", capture=path)
+    kept = await gathered(events_kept(path))
+    for _, code, _ in kept.bad():
+        assert explain(code)

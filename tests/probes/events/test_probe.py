@@ -1,0 +1,130 @@
+"""The probe itself, over real sockets: the embedded simulator on loopback, and servers that are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from bridge.config.resolve import Flags, read_config
+from bridge.simulator.embedded import open_simulator
+from bridge.simulator.settings import Settings
+from bridge.upstream.dial.dial import dial
+from probes.conversation.run import converse
+from probes.events.probe import events, talk_with
+from probes.runner.redaction import Secrets
+from probes.runner.registry import PROBES
+from probes.targets.simulator import open_simulated_target
+from reports.model import Severity
+from tests.probes.conversation.session_builder import NOWHERE, gathered, target_for
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from bridge.protocol.dialects.detection import Kind
+    from bridge.upstream.dial.dial import Upgraded
+    from tests.probes.conversation.session_builder import Heard
+
+
+async def looked(scenario: str, *, azure: bool = False, timeout: float = 5.0, script: str = "text") -> Heard:
+    config = read_config(Flags(timeout=timeout, azure=azure or None), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
+    with trio.fail_after(20):
+        async with open_simulated_target(scenario, config, secrets=Secrets()) as target:
+            return await gathered(events(target, script=script))
+
+
+def left_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def test_it_is_one_of_the_probes() -> None:
+    assert PROBES["events"].look is events
+
+
+@pytest.mark.parametrize("azure", [False, True])
+async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
+    heard = await looked("good", azure=azure)
+    assert heard.bad() == []
+    assert {f.severity for f in heard.findings} == {Severity.PASS}
+    assert heard.metrics["events_connect_seconds"] > 0
+    assert heard.timelines[0].name == "events: text"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code"),
+    [
+        ("no-quota", "NO-QUOTA"),
+        ("dropped", "DROPPED"),
+        ("failed-response", "SERVER-ERROR"),
+        ("early-eof", "CLOSED-EARLY"),
+    ],
+)
+async def test_what_goes_wrong_is_named_once(scenario: str, code: str) -> None:
+    heard = await looked(scenario)
+    assert [found for _, found, _ in heard.bad()] == [f"EVENTS-{code}"]
+
+
+async def test_azure_says_no_before_the_upgrade() -> None:
+    heard = await looked("invalid-key", azure=True)
+    assert heard.bad() == [("connect", "EVENTS-AZURE-KEY-REFUSED", "fail")]
+
+
+async def test_a_spoken_turn_over_a_real_socket() -> None:
+    async with open_simulator(Settings(pace=20)) as simulator:
+        target = target_for(base_url=simulator.base_url)
+
+        async def connect(kind: Kind) -> Upgraded:
+            upstream = target.upstream
+            return await dial(upstream.socket_url(target.model, kind), headers=upstream.socket_headers())
+
+        with trio.fail_after(20):
+            heard = await gathered(converse(talk_with(target, connect, "audio", pace=20)))
+        assert heard.bad() == []
+        assert simulator.arrivals.sessions()[0].counts["input_audio_buffer.append"] > 100
+
+
+async def test_nothing_listening_is_no_fault_of_the_service() -> None:
+    heard = await gathered(events(target_for(base_url="http://127.0.0.1:9/v1"), script="text"))
+    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "EVENTS-NOTHING-LISTENING")]
+    assert heard.row("connect").severity is Severity.ERROR
+
+
+async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
+    listen: Callable[..., Awaitable[int]],
+) -> None:
+    async def rude(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 418 I'm a teapot\r\ncontent-length: 5\r\ncf-ray: abc\r\n\r\nshort")
+
+    target = target_for(base_url=f"http://127.0.0.1:{await listen(rude)}/v1")
+    with trio.fail_after(10):
+        heard = await gathered(events(target, script="text"))
+    assert heard.bad() == [("connect", "EVENTS-HTTP-ERROR", "fail")]
+    assert ("cf-ray", "abc") in [(e.label, e.value) for e in heard.row("connect").evidence]
+
+
+async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
+    fake_service: type, nursery: trio.Nursery
+) -> None:
+    error = {
+        "type": "error",
+        "event_id": "e",
+        "error": {"type": "bridge_error", "code": "quota_exhausted", "message": "m"},
+    }
+    address = await fake_service(frames=(error,)).serve(nursery)
+    with trio.fail_after(10):
+        heard = await gathered(events(target_for(base_url=address), script="text"))
+    assert heard.bad() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+
+
+async def test_cancelling_closes_the_socket_within_a_bounded_time(tmp_path: Path) -> None:
+    async with open_simulator() as simulator:
+        target = target_for(base_url=simulator.base_url)
+        with trio.fail_after(5):
+            with trio.move_on_after(0.5):
+                await gathered(events(target, script="audio", capture=tmp_path / "kept"))
+            while simulator.simulator.live:
+                await trio.testing.wait_all_tasks_blocked()
+    assert left_in(tmp_path) == []

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from probes.recording import capture as module
+from probes.recording.capture import (
+    Capture,
+    CaptureError,
+    Closed,
+    Ending,
+    Entry,
+    Finished,
+    Refused,
+    Silent,
+    Stopped,
+    TooMuch,
+    read_capture,
+    written,
+)
+from probes.runner.usage import UsageError
+from tests.probes.conversation.session_builder import header
+
+ENDINGS: tuple[Ending, ...] = (
+    Finished(at=1.5),
+    Stopped(at=2.0),
+    Silent(at=12.0, owed="answer", seconds=10.0),
+    Closed(at=1.0, code=None, reason="", by_peer=True),
+    Refused(at=0.1, error={"code": "invalid_api_key"}, native=True, code=3000),
+    TooMuch(at=60.0, bound="60 s"),
+)
+ENTRIES = [
+    Entry(at=0.1, who="server", event={"type": "session.created", "session": {"id": "sess_1"}}, frame_bytes=200),
+    Entry(
+        at=0.2, who="client", event={"type": "input_audio_buffer.append"}, audio_ms=20.0, silent=True, detail="20 ms"
+    ),
+    Entry(at=0.3, who="server", event={}, unreadable="a binary frame"),
+    Entry(at=0.4, who="server", event={"type": "x"}, differs=True),
+]
+
+
+def kept(path: Path, ending: Ending = ENDINGS[0]) -> Path:
+    path.write_text(written(Capture(header=header(), entries=ENTRIES, ending=ending)))
+    return path
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: type(ending).__name__)
+def test_what_was_written_is_read_back_as_it_was(tmp_path: Path, ending: Ending) -> None:
+    path = kept(tmp_path / "a.ndjson", ending)
+    assert read_capture(path) == Capture(header=header(), entries=ENTRIES, ending=ending)
+
+
+def test_the_first_line_says_what_it_is(tmp_path: Path) -> None:
+    first = msgspec.json.decode(kept(tmp_path / "a").read_text().splitlines()[0])
+    assert first["capture"] == "sherpa-probe events"
+    assert first["schema_version"] == 1
+    assert {"tool", "dialect", "kind", "script", "started", "redaction"} <= set(first)
+
+
+def test_every_line_is_one_json_object_and_defaults_take_no_room(tmp_path: Path) -> None:
+    lines = kept(tmp_path / "a").read_text().splitlines()
+    assert len(lines) == len(ENTRIES) + 2
+    assert "audio_ms" not in msgspec.json.decode(lines[1])
+
+
+LINES = written(Capture(header=header(), entries=ENTRIES, ending=Finished(at=1.0))).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("\x00\x01\xfe garbage", "line 1: not JSON, so this is no capture"),
+        ("[1, 2]\n", "line 1: no JSON object"),
+        ('{"hello": 1}\n', "is no capture"),
+        ('{"capture": "sherpa-probe events", "schema_version": 2}\n', "version 2 of the format; this tool reads 1"),
+        ('{"capture": "sherpa-probe events", "schema_version": 1}\n', "line 1: Object missing required field"),
+        ("\n".join(LINES[:3]), "is cut off after line 3"),
+        ("\n".join(LINES)[: -len(LINES[-1]) - 10], f"line {len(LINES) - 1}: not JSON"),
+        ("\n".join([*LINES[:2], "{nonsense", LINES[-1]]), "line 3: not JSON"),
+        ("\n".join([*LINES[:2], '{"at": "soon", "who": "server", "event": {}}']), "line 3: Expected `float`"),
+        ("\n".join([*LINES[:2], '{"end": "never", "at": 1}']), "line 3: Invalid value 'never'"),
+        ("\n".join([*LINES, LINES[1]]), f"line {len(LINES) + 1}: stands behind the line that ends the capture"),
+        ("\n".join([LINES[0], "[" * 100_000]), "line 2: not JSON"),
+    ],
+)
+def test_what_is_no_whole_capture_is_one_plain_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "kept.ndjson"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(CaptureError) as caught:
+        read_capture(path)
+    told = str(caught.value)
+    assert says in told
+    assert "kept.ndjson" in told
+    assert "\n" not in told
+    assert isinstance(caught.value, UsageError), "leads to exit code 2"
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, says in (
+        (tmp_path / "nowhere", "no such file"),
+        (tmp_path, "is no file"),
+        (tmp_path / "pipe", "is no file"),
+        (Path("nul\0l"), "cannot be read"),
+    ):
+        with pytest.raises(CaptureError, match=says):
+            read_capture(path)
+
+
+def test_a_file_that_is_far_too_large_is_not_even_opened(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(module.MAX_FILE_BYTES + 1)
+    with pytest.raises(CaptureError, match="larger than 200 MB"):
+        read_capture(path)
+
+
+def test_a_line_that_no_event_has_ends_the_reading(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    with path.open("wb") as file:
+        file.write(LINES[0].encode() + b"\n")
+        file.truncate(module.MAX_LINE_BYTES + 1000)
+    with pytest.raises(CaptureError, match="line 2: longer than any event is"):
+        read_capture(path)
+
+
+@given(damage=st.binary(max_size=30), at=st.integers(0, 2000), cut=st.integers(0, 2000))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_done_to_a_file_it_is_read_or_refused(tmp_path: Path, damage: bytes, at: int, cut: int) -> None:
+    whole = "\n".join(LINES).encode()
+    path = tmp_path / "damaged"
+    path.write_bytes((whole[:at] + damage + whole[at:])[: len(whole) + 30 - cut])
+    try:
+        read_capture(path)
+    except CaptureError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - reading it is as good an outcome

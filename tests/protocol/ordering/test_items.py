@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.ordering.items import Items, Life
+from tests.protocol.ordering.event_samples import Event, event, item
+
+
+def rules(items: Items, *events: Event) -> list[str]:
+    return [rule for entry in events for rule, _ in items.feed(entry["type"], entry)]
+
+
+def started(item_id: str) -> Event:
+    return event("input_audio_buffer.speech_started", audio_start_ms=0, item_id=item_id)
+
+
+def stopped(item_id: str) -> Event:
+    return event("input_audio_buffer.speech_stopped", audio_end_ms=9, item_id=item_id)
+
+
+def committed(item_id: str) -> Event:
+    return event("input_audio_buffer.committed", item_id=item_id)
+
+
+def told(what: str, item_id: str, role: str = "user", status: str = "completed") -> Event:
+    return event(f"conversation.item.{what}", item=item(item_id, role, status))
+
+
+def test_an_item_lives_from_speech_to_its_deletion() -> None:
+    items = Items(Dialect.GA)
+    lives = []
+    deleted = event("conversation.item.deleted", item_id="i")
+    for entry in (started("i"), stopped("i"), committed("i"), told("added", "i"), told("done", "i"), deleted):
+        assert rules(items, entry) == []
+        lives.append(items.life("i"))
+    assert lives == [Life.SPEAKING, Life.STOPPED, Life.COMMITTED, Life.ADDED, Life.DONE, Life.DELETED]
+
+
+def test_in_the_beta_an_item_is_told_once() -> None:
+    items = Items(Dialect.BETA)
+    assert rules(items, committed("i"), told("created", "i")) == []
+    assert items.life("i") is Life.DONE
+    assert rules(items, told("created", "i")) == ["item-added-twice"]
+
+
+@pytest.mark.parametrize("what", ["added", "created"])
+def test_a_ga_server_may_send_created_before_or_after_added(what: str) -> None:
+    other = "created" if what == "added" else "added"
+    assert rules(Items(Dialect.GA), told(what, "i"), told(other, "i"), told("done", "i")) == []
+
+
+@pytest.mark.parametrize("step", ["added", "created"])
+@pytest.mark.parametrize("speech", [1, 2])
+def test_an_announced_item_waits_for_its_commit(step: str, speech: int) -> None:
+    before = [started("i"), stopped("i")][:speech]
+    assert rules(Items(Dialect.GA), *before, told(step, "i")) == ["item-before-commit"]
+
+
+def test_after_a_violation_an_item_does_not_fall_back() -> None:
+    items = Items(Dialect.GA)
+    assert rules(items, told("added", "i"), told("done", "i"), told("added", "i")) == ["item-added-twice"]
+    assert items.life("i") is Life.DONE
+    assert list(items.finish()) == []
+
+
+def test_an_unfinished_item_of_a_cancelled_response_may_be_done_later_or_never() -> None:
+    items = Items(Dialect.GA)
+    items.planned("i", outside=False)
+    rules(items, told("added", "i", "assistant", "in_progress"))
+    items.abandoned("i")
+    assert list(items.finish()) == []
+    assert rules(items, told("done", "i", "assistant")) == []
+
+
+def test_an_items_that_the_model_writes_is_announced_first_but_the_clients_are_not() -> None:
+    assert rules(Items(Dialect.GA), told("added", "i", "assistant")) == []
+    assert rules(Items(Dialect.GA), told("added", "i", "assistant", "in_progress")) == ["item-before-output-item"]
+
+
+def test_a_cleared_buffer_lets_the_turn_go() -> None:
+    items = Items(Dialect.GA)
+    assert (
+        rules(items, started("i"), event("input_audio_buffer.cleared"), started("j"), stopped("j"), committed("j"))
+        == []
+    )
+    assert items.life("i") is Life.DROPPED
+
+
+def test_what_precedes_may_not_be_the_item_itself_or_a_stranger() -> None:
+    for previous in ("i", "stranger"):
+        entry = {**told("added", "i"), "previous_item_id": previous}
+        assert rules(Items(Dialect.GA), entry) == ["previous-item-unknown"]
+    assert rules(Items(Dialect.GA), {**told("added", "i"), "previous_item_id": "root"}) == []
+
+
+def test_a_deleted_item_is_gone_but_may_still_be_named_as_previous() -> None:
+    items = Items(Dialect.GA)
+    deleted = event("conversation.item.deleted", item_id="i")
+    assert rules(items, told("added", "i"), told("done", "i"), deleted) == []
+    assert rules(items, {**told("added", "j"), "previous_item_id": "i"}) == []
+    assert rules(items, deleted, told("retrieved", "i")) == ["item-unknown", "item-unknown"]
+
+
+def walk(steps: str, dialect: Dialect) -> list[str]:
+    """Lead one item through steps, by name, and tell the rules that it broke."""
+    items = Items(dialect)
+    broken: list[str] = []
+    for step in steps.split():
+        match step:
+            case "planned" | "outside":
+                items.planned("i", outside=step == "outside")
+            case "abandoned":
+                items.abandoned("i")
+            case "cleared":
+                broken += rules(items, event("input_audio_buffer.cleared"))
+            case "speech_started" | "speech_stopped" | "committed" | "timeout_triggered":
+                broken += rules(items, event(f"input_audio_buffer.{step}", item_id="i"))
+            case "deleted":
+                broken += rules(items, event("conversation.item.deleted", item_id="i"))
+            case _:
+                broken += rules(items, told(step, "i"))
+    return broken
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "timeout_triggered committed added done",
+        "committed created added done",
+        "committed created done deleted",
+        "planned added done planned deleted",
+        "planned created planned added done",
+        "planned created deleted",
+        "planned deleted",
+        "added planned created deleted",
+        "added created done created",
+        "added deleted done",
+        "planned added abandoned created done",
+        "planned added abandoned deleted",
+        "speech_started cleared speech_stopped committed added",
+        "speech_started cleared speech_started speech_stopped committed",
+        "speech_started cleared committed added",
+        "outside planned",
+    ],
+)
+def test_lives_that_a_ga_server_may_lead_an_item_through(steps: str) -> None:
+    assert walk(steps, Dialect.GA) == []
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "speech_started speech_stopped committed created deleted",
+        "planned created planned",
+        "planned deleted",
+        "created planned",
+    ],
+)
+def test_lives_that_a_beta_server_may_lead_an_item_through(steps: str) -> None:
+    assert walk(steps, Dialect.BETA) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "rule"),
+    [
+        ("outside added", "out-of-band-item-added"),
+        ("outside created", "out-of-band-item-added"),
+        ("outside done", "out-of-band-item-added"),
+        ("outside deleted", "item-unknown"),
+        ("committed deleted", "item-unknown"),
+        ("planned done", "item-done-before-added"),
+        ("added done deleted added", "item-added-twice"),
+        ("added speech_started", "speech-started-twice"),
+        ("added done speech_stopped", "speech-stopped-without-start"),
+    ],
+)
+def test_lives_that_break_a_rule(steps: str, rule: str) -> None:
+    assert walk(steps, Dialect.GA) == [rule]
+
+
+def test_a_committed_item_is_added_before_the_next_commit() -> None:
+    items = Items(Dialect.GA)
+    found = [found for entry in (committed("i"), committed("j")) for found in items.feed(entry["type"], entry)]
+    assert found == [("committed-item-missing", "j is committed before i was added")]
+
+
+def test_an_unknown_item_is_called_unknown_and_a_known_one_by_its_state() -> None:
+    items = Items(Dialect.GA)
+    [(_, unknown)] = items.feed("conversation.item.deleted", event("conversation.item.deleted", item_id="i"))
+    rules(items, told("added", "j"))
+    [(_, known)] = items.feed("conversation.item.added", told("added", "j"))
+    assert (unknown, known) == ("i is unknown", "j is added already")

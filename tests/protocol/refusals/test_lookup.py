@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.protocol.refusals.lookup import (
+    CLOSE_CODES,
+    ERROR_CODES,
+    STATUSES,
+    ClientCode,
+    Refusal,
+    Where,
+    every_refusal,
+    refusal_for_close,
+    refusal_for_error,
+    refusal_for_status,
+)
+from tests.protocol.refusals.recorded_cases import BARE_STATUSES, CLOSES, ERRORS, TOLD_STATUSES
+
+
+@pytest.mark.parametrize(("code", "kind", "more", "slug"), ERRORS)
+def test_an_error_is_explained(code: str | None, kind: str, more: dict[str, object], slug: str) -> None:
+    assert refusal_for_error({"type": kind, "code": code, "message": "", "param": None, **more}).slug == slug
+
+
+@pytest.mark.parametrize(("code", "reason", "slug"), CLOSES)
+def test_a_close_is_explained(code: int | None, reason: str, slug: str) -> None:
+    assert refusal_for_close(code, reason).slug == slug
+
+
+@pytest.mark.parametrize(("where", "status", "slug"), BARE_STATUSES)
+def test_a_bare_status_is_explained_by_place(where: Where, status: int, slug: str) -> None:
+    assert refusal_for_status(where, status, None).slug == slug
+    assert refusal_for_status(where, status, b"<html>nothing to read</html>").slug == slug
+
+
+@pytest.mark.parametrize(("where", "status", "error", "slug"), TOLD_STATUSES)
+def test_what_the_body_says_wins(where: Where, status: int, error: dict[str, object], slug: str) -> None:
+    assert refusal_for_status(where, status, json.dumps({"error": error}).encode()).slug == slug
+
+
+def test_the_rows_above_cover_every_table() -> None:
+    assert {code for code, *_ in ERRORS if code} >= ERROR_CODES.keys() - {
+        "unsupported_country_region_territory",
+        "OperationNotSupported",
+        "invalid_type",
+        "integer_above_max_value",
+        "decimal_above_max_value",
+        "decimal_below_min_value",
+        "server_error",
+    }
+    assert {code for code, *_ in CLOSES} >= CLOSE_CODES.keys()
+    families = {(where, status // 100) for where, status, _ in BARE_STATUSES}
+    assert {(where, status // 100) for where, status in STATUSES} <= families
+
+
+def test_the_same_cause_is_the_same_refusal_however_it_was_said() -> None:
+    assert (
+        refusal_for_error({"code": "invalid_api_key"})
+        is refusal_for_close(3000, "")
+        is refusal_for_close(3000, "invalid_request_error.invalid_api_key")
+        is refusal_for_status(Where.REST, 401, None)
+        is refusal_for_status(Where.SDP, 401, None)
+    )
+    assert refusal_for_error({"code": "model_not_found"}) is refusal_for_close(4004, "")
+    assert refusal_for_error({"type": "server_error"}) is refusal_for_status(Where.REST, 500, None)
+    assert refusal_for_error({"code": "slow_down"}) is refusal_for_status(Where.REST, 503, None)
+    assert refusal_for_close(None, "") is refusal_for_close(1006, "") is refusal_for_close(1005, "")
+
+
+def test_one_status_means_different_things_in_different_places() -> None:
+    for status in (401, 403, 404, 500):
+        assert refusal_for_status(Where.REST, status, None) is not refusal_for_status(Where.HANDSHAKE, status, None)
+    for status in (400, 401, 404, 429):
+        azure = refusal_for_status(Where.AZURE_HANDSHAKE, status, None)
+        assert azure is not refusal_for_status(Where.HANDSHAKE, status, None)
+
+
+def test_billing_is_never_worth_a_retry() -> None:
+    billing = [refusal for refusal in every_refusal() if refusal.client_code is ClientCode.QUOTA_EXHAUSTED]
+    assert len(billing) == 5
+    assert not any(refusal.retryable for refusal in billing)
+    assert all("Stop retrying" in refusal.fix for refusal in billing)
+
+
+def test_close_1013_is_a_retry_only_without_the_billing_reason() -> None:
+    assert refusal_for_close(1013, "").retryable
+    assert not refusal_for_close(1013, "insufficient_quota.insufficient_quota").retryable
+
+
+@pytest.mark.parametrize("code", [1001, 1005, 1006, 1011, 1012, 1013, 1015])
+def test_what_the_official_sdk_calls_recoverable_is_retryable(code: int) -> None:
+    assert refusal_for_close(code, "").retryable
+
+
+@pytest.mark.parametrize("code", CLOSE_CODES)
+def test_a_close_is_always_the_end(code: int) -> None:
+    assert refusal_for_close(code, "").fatal
+
+
+@pytest.mark.parametrize(
+    ("code", "fatal"),
+    [
+        ("invalid_api_key", True),
+        ("beta_api_shape_disabled", True),
+        ("missing_model", True),
+        ("invalid_model", True),
+        ("model_not_found", True),
+        ("invalid_intent", True),
+        ("insufficient_quota", True),
+        ("session_expired", True),
+        ("invalid_value", False),
+        ("unknown_parameter", False),
+        ("missing_required_parameter", False),
+        ("invalid_parameter", False),
+        ("integer_below_min_value", False),
+        ("string_above_max_length", False),
+        ("invalid_json", False),
+        ("invalid_event", False),
+        ("input_audio_buffer_commit_empty", False),
+        ("conversation_already_has_active_response", False),
+        ("response_cancel_not_active", False),
+        ("cannot_update_voice", False),
+        ("server_error", False),
+        ("audio_unintelligible", False),
+    ],
+)
+def test_the_session_ends_or_goes_on_as_recorded(code: str, *, fatal: bool) -> None:
+    assert refusal_for_error({"code": code}).fatal is fatal
+
+
+@pytest.mark.parametrize(
+    ("refusal", "client_code"),
+    [
+        (refusal_for_status(Where.REST, 401, None), ClientCode.AUTHENTICATION_FAILED),
+        (refusal_for_close(3000, ""), ClientCode.AUTHENTICATION_FAILED),
+        (refusal_for_status(Where.REST, 403, None), ClientCode.ACCESS_DENIED),
+        (refusal_for_status(Where.HANDSHAKE, 403, None), ClientCode.ACCESS_DENIED),
+        (refusal_for_status(Where.REST, 404, None), ClientCode.SESSION_NOT_FOUND),
+        (refusal_for_error({"code": "model_not_found"}), ClientCode.MODEL_NOT_AVAILABLE),
+        (refusal_for_error({"code": "invalid_model"}), ClientCode.MODEL_NOT_AVAILABLE),
+        (refusal_for_close(4004, ""), ClientCode.MODEL_NOT_AVAILABLE),
+        (refusal_for_error({"code": "beta_api_shape_disabled"}), ClientCode.DIALECT_REFUSED),
+        (refusal_for_close(4000, ""), ClientCode.DIALECT_REFUSED),
+        (refusal_for_error({"code": "unknown_parameter", "param": "session.audio"}), ClientCode.DIALECT_REFUSED),
+        (refusal_for_status(Where.REST, 429, None), ClientCode.RATE_LIMITED),
+        (refusal_for_status(Where.REST, 500, None), ClientCode.UPSTREAM_UNAVAILABLE),
+        (refusal_for_status(Where.HANDSHAKE, 503, None), ClientCode.UPSTREAM_UNAVAILABLE),
+        (refusal_for_close(1013, ""), ClientCode.UPSTREAM_UNAVAILABLE),
+        (refusal_for_error({"code": "invalid_value"}), ClientCode.UPSTREAM_ERROR),
+        (refusal_for_error({}), ClientCode.UPSTREAM_ERROR),
+        (refusal_for_error({"code": "session_expired"}), ClientCode.SESSION_EXPIRED),
+        (refusal_for_close(1006, ""), ClientCode.CONNECTION_LOST),
+        (refusal_for_close(1009, ""), ClientCode.MESSAGE_TOO_LARGE),
+    ],
+)
+def test_a_client_is_told_the_code_of_its_protocol(refusal: Refusal, client_code: ClientCode) -> None:
+    assert refusal.client_code is client_code
+
+
+def test_there_are_twenty_two_codes_for_clients() -> None:
+    assert len(ClientCode) == 22
+    assert all(code.value == code.name for code in ClientCode)
+
+
+def test_every_refusal_has_a_slug_of_its_own() -> None:
+    slugs = [refusal.slug for refusal in every_refusal()]
+    assert len(slugs) == len(set(slugs))
+    assert slugs == sorted(slugs)
+    reachable = {id(refusal) for table in (ERROR_CODES, CLOSE_CODES, STATUSES) for refusal in table.values()}
+    assert reachable <= {id(refusal) for refusal in every_refusal()}
+
+
+def test_no_refusal_is_out_of_reach() -> None:
+    reached = {slug for *_, slug in (*ERRORS, *CLOSES, *BARE_STATUSES, *TOLD_STATUSES)}
+    reached |= {refusal.slug for refusal in ERROR_CODES.values()}
+    assert {refusal.slug for refusal in every_refusal()} == reached
+
+
+@pytest.mark.parametrize("refusal", every_refusal(), ids=lambda refusal: refusal.slug)
+def test_a_refusal_reads_well_at_night(refusal: Refusal) -> None:
+    assert re.fullmatch(r"[A-Z0-9]+(-[A-Z0-9]+)*", refusal.slug)
+    assert not refusal.title.endswith(".")
+    assert len(refusal.title) <= 80
+    assert refusal.title[0].isupper()
+    assert 40 <= len(refusal.cause) <= 300
+    assert refusal.cause.endswith(".")
+    assert 25 <= len(refusal.fix) <= 300
+    assert not refusal.fix.endswith(",")
+    assert refusal.source
+    assert "  " not in f"{refusal.cause} {refusal.fix} {refusal.source}"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "code", "message", "param"]), _JSON))
+def test_no_error_is_too_odd_to_explain(error: dict[str, object]) -> None:
+    assert isinstance(refusal_for_error(error), Refusal)
+
+
+@given(st.none() | st.integers(-1, 70_000), st.text(max_size=30))
+def test_no_close_is_too_odd_to_explain(code: int | None, reason: str) -> None:
+    assert isinstance(refusal_for_close(code, reason), Refusal)
+
+
+@given(
+    st.sampled_from(Where),
+    st.integers(100, 999),
+    st.none()
+    | st.binary(max_size=30)
+    | _JSON.map(lambda value: json.dumps(value).encode())
+    | _JSON.map(lambda value: json.dumps({"error": value}).encode()),
+)
+def test_no_status_is_too_odd_to_explain(where: Where, status: int, body: bytes | None) -> None:
+    assert isinstance(refusal_for_status(where, status, body), Refusal)
+
+
+def test_a_body_nested_without_end_is_no_fault() -> None:
+    assert refusal_for_status(Where.REST, 400, b"[" * 100_000).slug == "BAD-REQUEST"

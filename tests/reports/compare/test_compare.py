@@ -1,0 +1,184 @@
+"""Two runs side by side: what is new, gone, worse and better, and what nobody looked at again."""
+
+from __future__ import annotations
+
+import json
+from math import nan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.compare import render as compared
+from reports.compare.compare import Change, Comparison, Direction, compare, judged, way_of
+from reports.model import Evidence, Finding, Metric, Severity
+from reports.render.terminal_text import columns
+from reports.store.reader import Kept
+from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
+
+
+def comparing(before: tuple[Finding, ...], after: tuple[Finding, ...], **more: Any) -> Comparison:
+    return compare(Kept(report(*before), 0), Kept(report(*after), 1), **more)
+
+
+def changes(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    return [(one.change.value, one.code) for one in comparing(before, after).findings]
+
+
+PASSED = finding(Severity.PASS, code="ACCESS-KEY-OK")
+
+
+def test_the_same_run_twice_is_the_same() -> None:
+    found = (finding(), placed(), PASSED)
+    assert comparing(found, found).verdict == "same"
+    assert comparing(found, found).findings == ()
+
+
+def test_a_problem_that_was_not_there_is_new_and_one_that_is_no_more_is_gone() -> None:
+    assert changes((PASSED,), (finding(),)) == [("new", "ACCESS-KEY-REFUSED")]
+    assert changes((finding(),), (PASSED,)) == [("gone", "ACCESS-KEY-REFUSED")]
+
+
+def test_what_passes_or_is_noted_is_never_told() -> None:
+    assert changes((PASSED, finding(Severity.INFO)), (finding(Severity.PASS, code="ACCESS-OTHER"),)) == []
+
+
+def test_a_warning_that_fails_is_worse_and_the_other_way_round_better() -> None:
+    warned, failed, noted = (finding(severity) for severity in (Severity.WARNING, Severity.FAIL, Severity.INFO))
+    assert changes((warned,), (failed,)) == [("worse", "ACCESS-KEY-REFUSED")]
+    assert changes((failed,), (warned,)) == [("better", "ACCESS-KEY-REFUSED")]
+    assert changes((noted,), (warned,)) == [("worse", "ACCESS-KEY-REFUSED")]
+    assert changes((warned,), (noted,)) == [("better", "ACCESS-KEY-REFUSED")]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (finding(code="ACCESS-NAME", check="name"), finding(Severity.SKIPPED, code="ACCESS-KEY-SKIPPED")),
+        (finding(Severity.PASS, probe="models"),),
+        (),
+    ],
+)
+def test_a_problem_behind_a_check_that_was_not_looked_at_is_not_gone(after: tuple[Finding, ...]) -> None:
+    assert ("unseen", "ACCESS-KEY-REFUSED") in changes((finding(),), after)
+    assert ("gone", "ACCESS-KEY-REFUSED") not in changes((finding(),), after)
+
+
+def test_a_problem_in_a_file_is_known_again_on_another_line_and_not_in_another_file() -> None:
+    assert changes((placed(line=3),), (placed(line=90),)) == []
+    assert changes((placed("a.ts"),), (placed("b.ts"),)) == [("new", "LINT-PING"), ("gone", "LINT-PING")]
+    assert changes((placed(),), (finding(Severity.PASS, probe="lint", check="lint"),)) == [("gone", "LINT-PING")]
+
+
+def test_more_of_the_same_in_a_file_is_worse() -> None:
+    (one,) = comparing((placed(),), (placed(), placed(line=9))).findings
+    assert (one.change, one.count_before, one.count_after) == (Change.WORSE, 1, 2)
+    assert changes((placed(), placed(line=9)), (placed(),)) == [("better", "LINT-PING")]
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now", "change"),
+    [
+        ("events_first_audio_seconds", 0.4, 0.47, None),
+        ("events_first_audio_seconds", 0.4, 0.49, Change.WORSE),
+        ("events_first_audio_seconds", 0.4, 0.31, Change.BETTER),
+        ("events_ready_seconds", 0.001, 0.004, None),  # a few milliseconds are noise
+        ("bridge_lost_ms", 0, 20, Change.WORSE),
+        ("bridge_lost_ms", 20, 0, Change.BETTER),
+        ("events_gaps_total", 0, 1, Change.WORSE),
+        ("load_sessions_per_second", 100, 70, Change.WORSE),
+        ("models_configured_left_days", 100, 20, Change.WORSE),
+        ("events_deltas_total", 10, 30, Change.MOVED),
+        ("bridge_spoken_seconds", 10, 30, Change.MOVED),
+        ("x_seconds", nan, 1, None),
+    ],
+)
+def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, change: Change | None) -> None:
+    assert judged(name, was, now, 0.2) is change
+
+
+def test_what_a_name_means_is_read_from_whole_words() -> None:
+    assert way_of("plates_total").direction is Direction.NEITHER
+    assert way_of("lost").direction is Direction.LOWER
+    assert way_of("load_capacity_callers_total").direction is Direction.HIGHER
+    assert way_of("load_unanswered_turns_total").direction is Direction.LOWER
+    assert way_of("load_turns_total").direction is Direction.HIGHER
+
+
+def test_a_figure_that_is_no_more_measured_is_told_and_a_new_one_is_not() -> None:
+    before, after = (report(metrics=(Metric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
+    comparison = compare(Kept(before, 0), Kept(after, 0))
+    assert [(one.name, one.change) for one in comparison.figures] == [("old_seconds", Change.UNSEEN)]
+    assert comparison.verdict == "same"
+
+
+def test_what_makes_the_two_hard_to_compare_is_said() -> None:
+    other = report(tool="sherpa-probe lint", target=(Evidence("paths", "src"),))
+    remarks = compare(Kept(report(), 0), Kept(other, 130)).remarks
+    assert [remark.split()[0] for remark in remarks] == ["before", "they", "after"]
+    assert compare(Kept(report(), 0), Kept(report(), 0)).remarks == ()
+
+
+def test_the_page_shows_the_worst_first_and_a_verdict() -> None:
+    before = (PASSED, finding(check="model", code="ACCESS-X"), placed())
+    after = (finding(), finding(Severity.PASS, check="model", code="ACCESS-OK"), placed(), placed(line=8))
+    page = compared.on_terminal(comparing(before, after), 1).splitlines()
+    assert page[4:12] == [
+        "  new     ACCESS-KEY-REFUSED",
+        "          access, key: The key was refused",
+        "  worse   LINT-PING",
+        "          src/a.ts: The key was refused",
+        "          1 -> 2 times",
+        "  gone    ACCESS-X",
+        "          access, model: The key was refused",
+        "",
+    ]
+    assert page[-1].startswith("worse: 1 new, 1 worse, 1 gone ")
+    assert page[-1].endswith("exit 1")
+
+
+def test_figures_stand_in_columns_with_what_they_moved_by() -> None:
+    before = report(metrics=(Metric("events_first_audio_seconds", 0.4), Metric("events_gaps_total", 0)))
+    after = report(metrics=(Metric("events_first_audio_seconds", 0.6), Metric("events_gaps_total", 2)))
+    page = compared.on_terminal(compare(Kept(before, 0), Kept(after, 0)), 0)
+    assert "  worse   events first audio  400 ms -> 600 ms (+50 %)\n" in page
+    assert "  worse   events gaps         0 -> 2\n" in page
+
+
+def test_json_has_all_of_it() -> None:
+    document = json.loads(compared.as_json(comparing((PASSED,), (placed(),)), 1))
+    assert list(document) == [
+        "schema_version", "tool", "verdict", "exit_code", "counts", "before", "after", "remarks", "findings", "figures",
+    ]  # fmt: skip
+    assert (document["verdict"], document["counts"]["new"], document["after"]["exit_code"]) == ("worse", 1, 1)
+    assert document["findings"] == [
+        {
+            "change": "new", "probe": "lint", "code": "LINT-PING", "check": "ping", "path": "src/a.ts",
+            "title": "The key was refused", "before": None, "after": "fail", "count_before": 0, "count_after": 1,
+        }
+    ]  # fmt: skip
+
+
+def test_markdown_has_a_table_of_problems_and_one_of_figures() -> None:
+    before, after = report(metrics=(Metric("a_ms", 100),)), report(finding(), metrics=(Metric("a_ms", 900),))
+    text = compared.as_markdown(compare(Kept(before, 0), Kept(after, 1)), 0)
+    assert text.startswith("### ❌ worse: 1 new, 1 worse (exit 0)\n")
+    assert "| --- | --- | --- | --- | --- |\n| ❌ new | <code>ACCESS-KEY-REFUSED</code> |" in text
+    assert "| --- | --- | --- |\n| ❌ worse | a | 100 ms -&#62; 900 ms" in text
+
+
+@given(foreign_reports, foreign_reports, exit_codes, st.integers(40, 100))
+def test_any_two_reports_can_be_compared_and_shown(before: Any, after: Any, code: int, width: int) -> None:
+    comparison = compare(Kept(before, 0), Kept(after, code))
+    page = compared.on_terminal(comparison, code, width=width)
+    assert page.splitlines()[-1].endswith(f"exit {code}")
+    assert json.loads(compared.as_json(comparison, code))["verdict"] == comparison.verdict
+    compared.as_markdown(comparison, code).encode()
+    assert compare(Kept(after, code), Kept(after, code)).verdict == "same"
+
+
+def test_wide_names_keep_their_columns() -> None:
+    before, after = (report(metrics=(Metric("東京" * 20 + "_ms", value),)) for value in (100, 900))
+    page = compared.on_terminal(compare(Kept(before, 0), Kept(after, 0)), 0, width=60)
+    assert max(map(columns, page.splitlines())) <= 60

@@ -1,0 +1,130 @@
+"""A whole bridge on memory streams, and clients at its doors."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+import trio.testing
+
+from bridge.config.resolve import Config, Flags, read_config
+from bridge.server.assembly import make_bridge
+from bridge.server.config.settings import BridgeSettings, ClientRules
+from bridge.telemetry.log import Log
+from bridge.transport.link import LinkClosed
+from bridge.upstream.dial.handshake import upgrade
+from bridge.upstream.dial.url import Endpoint
+from tests.driver.harness import FakeUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bridge.server.app import Bridge
+    from bridge.server.assembly import Shared
+    from bridge.transport.link import Headers
+    from bridge.transport.websocket import WebSocketLink
+    from bridge.upstream.connector import Connector
+
+SHERPA = "/api/openai/realtime"
+NATIVE = "/v1/realtime?model=gpt-realtime-2.1"
+TOKEN = "a-token-for-the-tests-0123456789"
+
+
+def upstream_config() -> Config:
+    return read_config(Flags(), {}, Path("/nowhere"), with_key=False)
+
+
+def settings(rules: ClientRules | None = None, **changes: Any) -> BridgeSettings:
+    made = BridgeSettings(upstream=upstream_config(), clients=rules or ClientRules())
+    return replace(made, **changes)
+
+
+@dataclass
+class Client:
+    """Somebody at a door, in plain JSON."""
+
+    link: WebSocketLink
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    speech: bytes = b""
+
+    async def says(self, kind: str, **fields: Any) -> None:
+        await self.link.send_text(json.dumps({"type": kind, **fields}))
+
+    async def hears(self, kind: str) -> dict[str, Any]:
+        """Read until a message of this type. Raises LinkClosed at the end, TooSlowError after three minutes."""
+        with trio.fail_after(180):
+            while True:
+                frame = await self.link.receive()
+                if isinstance(frame, bytes):
+                    self.speech += frame
+                    continue
+                self.heard.append(json.loads(frame))
+                if self.heard[-1]["type"] == kind:
+                    return self.heard[-1]
+
+    async def reads_to_the_end(self) -> LinkClosed:
+        """Read all there is and give the end."""
+        try:
+            await self.hears("no such type")
+        except LinkClosed as end:
+            return end
+        raise AssertionError("hears ends only at the end")
+
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.heard]
+
+
+@dataclass
+class Front:
+    """A bridge and whoever may be its upstream."""
+
+    bridge: Bridge
+    nursery: trio.Nursery
+    log: io.StringIO
+    upstream: FakeUpstream | None = None
+
+    def stream(self) -> trio.abc.Stream:
+        ours, theirs = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(self.bridge.serve_stream, theirs)
+        return ours
+
+    async def call(self, path: str = SHERPA, *, headers: Headers = (), subprotocols: tuple[str, ...] = ()) -> Client:
+        """Come in. Raises HandshakeRefused."""
+        endpoint = Endpoint("ws", "bridge.test", 80, path)
+        upgraded = await upgrade(self.stream(), endpoint, headers=headers, subprotocols=subprotocols)
+        return Client(upgraded.link)
+
+    async def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes]:
+        """Ask for a page: status, head, body."""
+        wire = self.stream()
+        await wire.send_all(f"{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while piece := await wire.receive_some():
+            answer += piece
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), head, body
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """Give the log's lines, those of one event where it is named."""
+        found = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in found if event in (None, line["event"])]
+
+
+@asynccontextmanager
+async def front(
+    made: BridgeSettings | None = None, connector: Connector | None = None, shared: Shared | None = None
+) -> AsyncIterator[Front]:
+    """A bridge for the length of the block; its upstream is a fake one unless another is given."""
+    fake = FakeUpstream() if connector is None else None
+    text = io.StringIO()
+    async with trio.open_nursery() as nursery:
+        used = connector or fake
+        assert used is not None
+        bridge = make_bridge(made or settings(), used, Log(text, level="debug"), shared)
+        yield Front(bridge, nursery, text, fake)
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,86 @@
+"""The pages beside the doors: liveness, readiness, figures, and what is answered where there is nothing."""
+
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.transport.link import HandshakeRefused
+from tests.driver.harness import refusal
+from tests.server.harness import NATIVE, SHERPA, front
+
+if TYPE_CHECKING:
+    import trio.testing
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/healthz", 200, b'"ok"'),
+        ("/readyz", 200, b'"ready"'),
+        ("/metrics", 200, b"sherpa_bridge_sessions{"),
+        ("/", 404, b"serves no page"),
+        ("/api/openai/realtime", 426, b"WebSocket"),
+        ("/v1/realtime", 426, b"WebSocket"),
+        ("/api/openai/realtime/sessions/x", 404, b"REST fallback"),
+        ("/v1/models", 404, b"only the WebSocket at /v1/realtime"),
+        ("/ws", 404, b"/api/openai/realtime or /v1/realtime"),
+        ("/%0d%0aSet-Cookie:x", 404, b"nothing here"),
+    ],
+)
+async def test_pages(path: str, status: int, words: bytes) -> None:
+    async with front() as house:
+        found, head, body = await house.get(path)
+        assert found == status
+        assert words in body
+        assert b"set-cookie" not in head.lower()
+        assert b"nosniff" in head
+
+
+async def test_pages_can_only_be_read_and_other_paths_hold_no_socket() -> None:
+    async with front() as house:
+        status, head, _ = await house.get("/healthz", "DELETE")
+        assert (status, b"allow: GET, HEAD" in head) == (405, True)
+        with pytest.raises(HandshakeRefused) as refused:
+            await house.call("/ws")
+        assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_door_asked_without_an_upgrade_names_what_may_have_removed_it(method: str) -> None:
+    async with front() as house:
+        status, _, body = await house.get(SHERPA, method)
+        assert (status, json.loads(body)["code"]) == (426, "UPGRADE_REQUIRED")
+        assert b"proxy" in body
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"), [(NATIVE, 426, "upgrade_required"), ("/v1/realtime/client_secrets", 404, "not_found")]
+)
+async def test_an_sdk_that_asks_for_anything_else_reads_an_error_object(path: str, status: int, code: str) -> None:
+    async with front() as house:
+        found, _, body = await house.get(path, "POST")
+        error = json.loads(body)["error"]
+        assert (found, error["type"], error["code"]) == (status, "bridge_error", code)
+
+
+async def test_a_bridge_whose_upstream_refuses_everybody_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
+    async with front() as house:
+        assert house.upstream is not None
+        house.upstream.fails = [refusal(retryable=False, code="ACCESS_DENIED") for _ in range(3)]
+        for _ in range(3):
+            client = await house.call()
+            await client.says("create_session")
+            await client.hears("error")
+            await client.link.close()
+        status, _, body = await house.get("/readyz")
+        assert (status, json.loads(body)["reason"]) == (503, "ACCESS_DENIED")
+        _, _, metrics = await house.get("/metrics")
+        assert b"sherpa_bridge_upstream_forbidden_total 3\n" in metrics
+        assert b'sherpa_bridge_upstream_refusals_total{cause="ACCESS_DENIED"} 3\n' in metrics
+        assert b'sherpa_bridge_clients_total{door="sherpa"} 3\n' in metrics

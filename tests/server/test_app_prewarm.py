@@ -1,0 +1,113 @@
+"""Sessions that wait for clients: open before anybody calls, handed out, replaced, and gone with the bridge."""
+
+# The clock fixture is never used by name: asking for it makes the time virtual.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from bridge.server.assembly import pool_of
+from bridge.server.config.settings import House
+from bridge.server.process.worker import listen, open_log, serve_worker
+from bridge.simulator.embedded import Running, open_simulator
+from bridge.simulator.settings import Settings
+from bridge.telemetry.log import Log
+from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.dial.dial import dial
+from bridge.upstream.service import Upstream, upstream_at
+from reports.redaction import Secret
+from tests.driver.harness import KEY, simulated
+from tests.server.harness import front, settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+@asynccontextmanager
+async def bridging(simulator: Running, prewarm: int) -> AsyncGenerator[int, None]:
+    """Run a bridge with so many sessions ready; gives its port."""
+
+    @asynccontextmanager
+    async def upstream() -> AsyncGenerator[Upstream, None]:
+        yield upstream_at(simulator.base_url, simulator.api_key)
+
+    made = settings(house=House(prewarm=prewarm))
+    log = open_log(made, terminal=False)
+    with listen("127.0.0.1", 0) as listening:
+        async with trio.open_nursery() as nursery:
+            begin = trio.Event()
+            signals = (signal.SIGUSR1,)  # never sent
+            serve = partial(serve_worker, made, listening, upstream, log=log, signals=signals, ready=begin.set)
+            nursery.start_soon(serve)
+            await begin.wait()
+            yield listening.getsockname()[1]
+            nursery.cancel_scope.cancel()
+
+
+async def until_live(simulator: Running, count: int) -> None:
+    while len(simulator.simulator.live) != count:  # noqa: ASYNC110 - it tells nobody when a session begins
+        await trio.sleep(0.01)
+
+
+@pytest.mark.slow
+async def test_a_ready_session_is_handed_out_and_replaced_and_none_is_left_behind() -> None:
+    with trio.fail_after(20):
+        async with open_simulator(Settings(pace=50)) as simulator:
+            async with bridging(simulator, 2) as port:
+                await until_live(simulator, 2)
+                connected = await dial(f"ws://127.0.0.1:{port}/api/openai/realtime")
+                async with connected.link as link:
+                    await link.send_text(b'{"type":"create_session"}')
+                    types: list[str] = []
+                    while "session_ready" not in types:
+                        types.append(msgspec.json.decode(await link.receive())["type"])
+                    await until_live(simulator, 3)
+            await until_live(simulator, 0)
+    assert types[0] == "connected"
+    assert "session.created" in types
+    assert len(simulator.arrivals.sessions()) == 3
+
+
+def test_nothing_is_opened_ahead_unless_asked_for() -> None:
+    connector = RealtimeConnector(upstream_at("http://127.0.0.1:9/v1", Secret("sk-unused")))
+    log = Log(io.StringIO())
+    assert pool_of(settings(), connector, log) is None
+    assert pool_of(settings(house=House(prewarm=3)), connector, log) is not None
+
+
+async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock: trio.testing.MockClock) -> None:
+    text = io.StringIO()
+    log = Log(text)
+    async with simulated(settings=Settings(scenario="invalid-key")) as (_, connector):
+        pool = pool_of(settings(house=House(prewarm=1)), connector, log)
+        assert pool is not None
+        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+            pool.start(nursery)
+            await trio.sleep(0.5)
+            assert b"sherpa_bridge_prewarmed 0\n" in (await house.get("/metrics"))[2]
+            nursery.cancel_scope.cancel()
+    line = json.loads(text.getvalue().splitlines()[0])
+    assert (line["event"], line["code"], line["refusal"]) == ("pool.failed", "AUTHENTICATION_FAILED", "KEY-REFUSED")
+    assert KEY.reveal() not in text.getvalue()
+
+
+async def test_sessions_that_wait_are_counted(autojump_clock: trio.testing.MockClock) -> None:
+    async with simulated() as (_, connector):
+        pool = pool_of(settings(house=House(prewarm=2)), connector, Log(io.StringIO()))
+        assert pool is not None
+        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+            pool.start(nursery)
+            await trio.sleep(0.5)
+            assert b"sherpa_bridge_prewarmed 2\n" in (await house.get("/metrics"))[2]
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,44 @@
+"""From settings to what sessions are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.config.resolve import Flags, read_config
+from bridge.protocol.dialects.detection import Dialect
+from bridge.server.assembly import asking_of, secrets_of, upstream_of
+from bridge.server.config.settings import ClientRules, House
+from reports.redaction import Secret
+from tests.server.harness import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
+
+
+def test_what_is_locked_is_owned_and_the_rest_is_a_default() -> None:
+    house = House(voice="marin", instructions="Be kind.", turn_detection="none")
+    made = settings(ClientRules(locked=frozenset({"voice", "tools"})), house=house)
+    asking = asking_of(made)
+    assert asking.owned == {"voice": "marin"}
+    assert asking.defaults == {"instructions": "Be kind.", "turnDetection": "none"}
+    assert asking.model_of({"model": "mine"}) == "mine"
+
+
+def test_a_locked_model_is_the_servers_whatever_the_client_wants() -> None:
+    made = settings(ClientRules(locked=frozenset({"model"})))
+    assert asking_of(made).model_of({"model": "mine"}) == made.upstream.model.value
+
+
+def test_the_upstream_is_the_configured_one(tmp_path: Path) -> None:
+    flags = Flags(base_url="https://eu.example.com/v1", dialect="beta", project="proj_1")
+    found = upstream_of(read_config(flags, {"OPENAI_API_KEY": KEY}, tmp_path))
+    assert (found.base_url, found.dialect, found.project) == ("https://eu.example.com/v1", Dialect.BETA, "proj_1")
+    assert found.api_key.reveal() == KEY
+
+
+def test_no_log_shows_the_key_or_the_token(tmp_path: Path) -> None:
+    config = read_config(Flags(), {"OPENAI_API_KEY": KEY}, tmp_path)
+    token = Secret("a-token-for-the-tests-0123456789")
+    assert set(secrets_of(settings(ClientRules(token=token), upstream=config))) == {Secret(KEY), token}

@@ -1,0 +1,86 @@
+"""Scenarios: each can be asked for by its key, and each shows what its name says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.protocol.dialects.detection import Dialect
+from bridge.simulator.faults.base import Place, Visit, behaviour_under
+from bridge.simulator.faults.scenarios import KEYS, SCENARIOS, scenario_for_key
+from bridge.simulator.session.behaviour import Behaviour
+from tests.simulator.session_harness import Player
+
+if TYPE_CHECKING:
+    from bridge.simulator.faults.pipeline import Act
+
+
+def played(name: str) -> tuple[Player, list[tuple[float, Act]]]:
+    """One update and one spoken turn, with the faults of a scenario."""
+    scenario = SCENARIOS[name]
+    player = Player(dialect=Dialect(scenario.dialect or "ga"), faults=scenario.faults)
+    beta = scenario.dialect == "beta"
+    player.send("session.update", session={} if beta else {"type": "realtime"})
+    player.say()
+    player.wait(20)
+    return player, player.acts()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_is_found_by_its_key_and_by_longer_ones(name: str) -> None:
+    scenario = SCENARIOS[name]
+    assert scenario.key == f"sk-scenario-{name}"
+    assert scenario_for_key(scenario.key) is scenario
+    assert scenario_for_key(f"{scenario.key}-of-alice") is scenario
+    assert scenario.summary
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_can_be_played_and_differs_from_good_where_it_should(name: str) -> None:
+    scenario = SCENARIOS[name]
+    _, acts = played(name)
+    refuses = [fault.admit(Visit(place=place, attempt=1)) is not None for fault in scenario.faults for place in Place]
+    quiet = scenario.dialect is None and scenario.realtime_models
+    same = acts == played("good")[1]
+    unseen_here = {"fails-later", "failed-transcription", "dropped-mid-append"}
+    assert same == (name == "good" or (quiet and any(refuses) and not _behaves(name)) or name in unseen_here)
+
+
+def _behaves(name: str) -> bool:
+    return behaviour_under(SCENARIOS[name].faults, Behaviour()) != Behaviour()
+
+
+@pytest.mark.parametrize(("key", "name"), KEYS.items())
+def test_short_keys_stand_for_the_usual_refusals(key: str, name: str) -> None:
+    for asked in (key, f"{key}-1234"):
+        found = scenario_for_key(asked)
+        assert found is not None
+        assert found.name == name
+
+
+def test_every_other_key_asks_for_what_is_usual() -> None:
+    assert scenario_for_key("sk-proj-1234") is SCENARIOS["good"]
+    assert scenario_for_key("sk-proj-1234", default="mute") is SCENARIOS["mute"]
+
+
+@pytest.mark.parametrize("key", ["sk-scenario-", "sk-scenario-nonsense", "sk-scenario-goods", "sk-scenario-mint"])
+def test_a_scenario_that_does_not_exist_is_none(key: str) -> None:
+    assert scenario_for_key(key) is None
+
+
+def test_the_longest_name_wins() -> None:
+    found = scenario_for_key("sk-scenario-closed-mid-response-7")
+    assert found is SCENARIOS["closed-mid-response"]
+
+
+def test_what_summaries_say_of_close_codes_is_so() -> None:
+    told = {name: scenario for name, scenario in SCENARIOS.items() if scenario.summary.endswith(")")}
+    checked = 0
+    for name, scenario in told.items():
+        code = scenario.summary.rpartition("(")[2].rstrip(")")
+        ending = behaviour_under(scenario.faults, Behaviour()).ending
+        if ending is not None and len(code) == 4:
+            assert str(ending.close_code) == code, name
+            checked += 1
+    assert checked > 10

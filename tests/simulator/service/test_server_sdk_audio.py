@@ -1,0 +1,271 @@
+"""Spoken turns through the official SDK: turn detection, manual commit, interruption, truncation, transcription."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from openai.types.realtime import (
+    ConversationItemAdded,
+    ConversationItemInputAudioTranscriptionCompletedEvent,
+    ConversationItemInputAudioTranscriptionDeltaEvent,
+    ConversationItemInputAudioTranscriptionFailedEvent,
+    ConversationItemTruncatedEvent,
+    InputAudioBufferClearedEvent,
+    InputAudioBufferCommittedEvent,
+    InputAudioBufferSpeechStartedEvent,
+    InputAudioBufferSpeechStoppedEvent,
+    RateLimitsUpdatedEvent,
+    RealtimeErrorEvent,
+    ResponseAudioDeltaEvent,
+    ResponseAudioTranscriptDeltaEvent,
+    ResponseAudioTranscriptDoneEvent,
+    ResponseCreatedEvent,
+    ResponseDoneEvent,
+    SessionCreatedEvent,
+    SessionUpdatedEvent,
+)
+
+from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness, silence
+from bridge.simulator.embedded import simulator_in_thread
+from bridge.simulator.settings import Settings
+from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, Talk, question, say, talking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openai.resources.realtime.realtime import RealtimeConnection
+
+    from bridge.simulator.embedded import Running
+
+pytestmark = SDK_CONNECTS_THE_OLD_WAY
+
+#: The recorded order of a spoken turn under turn detection, runs of one event told once, deltas left out.
+SPOKEN_TURN = [
+    "session.created",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "conversation.item.added",
+    "conversation.item.done",
+    "response.created",
+    "response.output_item.added",
+    "conversation.item.added",
+    "response.content_part.added",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+    "conversation.item.done",
+    "response.output_item.done",
+    "response.done",
+    "rate_limits.updated",
+]
+
+
+@pytest.fixture
+def unhurried() -> Iterator[Running]:
+    """A simulator that speaks slowly enough to be interrupted."""
+    with simulator_in_thread(Settings(pace=5.0)) as running:
+        yield running
+
+
+def commit_by_hand(connection: RealtimeConnection) -> None:
+    connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+
+
+def until_it_speaks(talk: Talk[RealtimeConnection]) -> ResponseAudioDeltaEvent:
+    """Ask for a long answer and wait for its first sound."""
+    part: Any = {"type": "input_text", "text": "Tell me everything about savings accounts. " * 4}
+    talk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
+    talk.connection.response.create()
+    return talk.until(ResponseAudioDeltaEvent)
+
+
+def test_speech_is_found_committed_and_answered_with_sound(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        say(talk.connection, question())
+        done = talk.until(ResponseDoneEvent)
+        talk.until(RateLimitsUpdatedEvent)
+
+    assert [name for name in talk.types if not name.endswith("delta")] == SPOKEN_TURN
+    started, stopped = talk.of(InputAudioBufferSpeechStartedEvent)[0], talk.of(InputAudioBufferSpeechStoppedEvent)[0]
+    assert started.audio_start_ms < 150
+    assert 2_800 < stopped.audio_end_ms < 3_300
+    committed = talk.of(InputAudioBufferCommittedEvent)[0]
+    assert started.item_id == stopped.item_id == committed.item_id == talk.of(ConversationItemAdded)[0].item.id
+    pcm = b"".join(b64decode(event.delta) for event in talk.of(ResponseAudioDeltaEvent))
+    assert len(pcm) > 1_000 * BYTES_PER_MS
+    assert loudness(pcm) > 200
+    words = "".join(event.delta for event in talk.of(ResponseAudioTranscriptDeltaEvent))
+    assert words == talk.of(ResponseAudioTranscriptDoneEvent)[0].transcript != ""
+    assert done.response.status == "completed"
+
+
+def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        commit_by_hand(talk.connection)
+        say(talk.connection, question())
+        talk.connection.input_audio_buffer.commit()
+        # The answer to an item that is not there comes behind everything that the commit causes at once.
+        talk.connection.conversation.item.retrieve(item_id="nothing")
+        talk.until(RealtimeErrorEvent)
+        before = talk.steps
+        talk.connection.response.create()
+        done = talk.until(ResponseDoneEvent).response
+
+    assert before == [
+        "session.created",
+        "session.updated",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        "error",
+    ]
+    assert talk.counts["input_audio_buffer.speech_started"] == 0
+    assert done.status == "completed"
+
+
+def test_a_commit_of_less_than_100_ms_is_refused_and_a_cleared_buffer_is_empty(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        commit_by_hand(talk.connection)
+        say(talk.connection, silence(400))
+        talk.connection.input_audio_buffer.clear()
+        talk.until(InputAudioBufferClearedEvent)
+        say(talk.connection, silence(80))
+        talk.connection.input_audio_buffer.commit(event_id="too-soon")
+        error = talk.until(RealtimeErrorEvent).error
+
+    assert (error.code, error.event_id) == ("input_audio_buffer_commit_empty", "too-soon")
+    assert "100ms" in error.message
+    assert "80.00ms" in error.message
+
+
+def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: Running) -> None:
+    with talking(unhurried) as talk:
+        until_it_speaks(talk)
+        talk.connection.response.cancel()
+        response = talk.until(ResponseDoneEvent).response
+        talk.connection.response.cancel(event_id="late")
+        late = talk.until(RealtimeErrorEvent).error
+
+    assert response.status == "cancelled"
+    assert response.status_details is not None
+    assert response.status_details.reason == "client_cancelled"
+    assert [name for name in talk.types if name.endswith(".done")][-6:] == [
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+    assert (late.code, late.event_id) == ("response_cancel_not_active", "late")
+
+
+def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(unhurried: Running) -> None:
+    with talking(unhurried) as talk:
+        until_it_speaks(talk)
+        say(talk.connection, question())
+        interrupted = talk.until(ResponseDoneEvent).response
+        heard = talk.types.index("input_audio_buffer.speech_started")
+        again = talk.until(ResponseCreatedEvent).response
+
+    assert interrupted.status == "cancelled"
+    assert interrupted.status_details is not None
+    assert interrupted.status_details.reason == "turn_detected"
+    assert heard < talk.types.index("response.done")
+    assert again.id != interrupted.id
+
+
+def test_speech_does_not_interrupt_where_the_session_says_so() -> None:
+    with simulator_in_thread(Settings(pace=40.0)) as running, talking(running) as talk:
+        detection: Any = {"type": "server_vad", "interrupt_response": False, "create_response": False}
+        talk.connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
+        until_it_speaks(talk)
+        say(talk.connection, question())
+        response = talk.until(ResponseDoneEvent).response
+
+    assert response.status == "completed"
+    assert talk.types.index("input_audio_buffer.speech_started") < talk.types.index("response.done")
+    assert talk.counts["input_audio_buffer.committed"] == 1
+    assert talk.counts["response.created"] == 1
+
+
+def test_an_answer_is_truncated_while_it_streams_but_not_behind_its_end(unhurried: Running) -> None:
+    with talking(unhurried) as talk:
+        sound = until_it_speaks(talk)
+        item = talk.connection.conversation.item
+        item.truncate(item_id=sound.item_id, content_index=0, audio_end_ms=50)
+        truncated = talk.until(ConversationItemTruncatedEvent)
+        item.truncate(item_id=sound.item_id, content_index=0, audio_end_ms=600_000)
+        error = talk.until(RealtimeErrorEvent).error
+
+    assert (truncated.item_id, truncated.content_index, truncated.audio_end_ms) == (sound.item_id, 0, 50)
+    assert error.code == "invalid_value"
+    assert error.param == "audio_end_ms"
+
+
+def test_the_voice_is_fixed_once_it_has_spoken(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        until_it_speaks(talk)
+        voice: Any = {"output": {"voice": "marin"}}
+        talk.connection.session.update(session={"type": "realtime", "audio": voice, "instructions": "Other."})
+        error = talk.until(RealtimeErrorEvent).error
+
+    assert (error.code, error.param) == ("cannot_update_voice", "session.audio.output.voice")
+
+
+def test_speech_in_a_conversation_is_transcribed_beside_the_answer(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        heard: Any = {"input": {"transcription": {"model": "whisper-1"}}}
+        talk.connection.session.update(session={"type": "realtime", "audio": heard})
+        say(talk.connection, question())
+        completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
+
+    deltas = talk.of(ConversationItemInputAudioTranscriptionDeltaEvent)
+    assert [event.delta for event in deltas] == [completed.transcript]
+    assert completed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
+
+
+def test_a_transcription_session_gives_deltas_and_then_the_whole(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
+        heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe", "language": "en"}}}
+        talk.connection.session.update(session={"type": "transcription", "audio": heard})
+        updated = cast("Any", talk.until(SessionUpdatedEvent).session)
+        say(talk.connection, question())
+        completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
+
+    created = cast("Any", talk.of(SessionCreatedEvent)[0].session)
+    assert created.type == updated.type == "transcription"
+    assert created.audio.input.transcription is None
+    assert updated.audio.input.transcription.model == "gpt-4o-transcribe"
+    deltas = [event.delta or "" for event in talk.of(ConversationItemInputAudioTranscriptionDeltaEvent)]
+    assert len(deltas) > 1
+    assert "".join(deltas) == completed.transcript
+    assert completed.usage.type == "duration"
+    assert completed.usage.seconds == pytest.approx(3.1, abs=0.4)
+    assert talk.counts["response.created"] == talk.counts["rate_limits.updated"] == 0
+
+
+def test_a_failed_transcription_says_why_and_the_session_lives(realtime_simulator: Running) -> None:
+    key = realtime_simulator.key_for("failed-transcription")
+    with talking(realtime_simulator, key=key, model=None, query={"intent": "transcription"}) as talk:
+        heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
+        talk.connection.session.update(session={"type": "transcription", "audio": heard})
+        say(talk.connection, question())
+        failed = talk.until(ConversationItemInputAudioTranscriptionFailedEvent)
+        talk.connection.session.update(session={"type": "transcription"})
+        talk.until(SessionUpdatedEvent)
+
+    assert failed.error.code == "audio_unintelligible"
+    assert failed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
+
+
+def test_an_answer_in_a_transcription_session_is_refused(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
+        talk.connection.response.create(event_id="why")
+        error = talk.until(RealtimeErrorEvent).error
+
+    assert error.event_id == "why"
+    assert talk.counts["response.created"] == 0

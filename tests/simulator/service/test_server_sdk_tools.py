@@ -1,0 +1,131 @@
+"""Function calls through the official SDK: called, answered, forced, forbidden."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from openai.types.realtime import (
+    ConversationItemDone,
+    RealtimeErrorEvent,
+    ResponseCreatedEvent,
+    ResponseDoneEvent,
+    ResponseFunctionCallArgumentsDeltaEvent,
+    ResponseFunctionCallArgumentsDoneEvent,
+    ResponseTextDoneEvent,
+)
+
+from bridge.simulator.embedded import simulator_in_thread
+from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, Talk, talking
+
+if TYPE_CHECKING:
+    from openai.resources.realtime.realtime import RealtimeConnection
+
+    from bridge.simulator.embedded import Running
+
+pytestmark = SDK_CONNECTS_THE_OLD_WAY
+
+BALANCE: Any = {
+    "type": "function",
+    "name": "get_balance",
+    "description": "Look up the balance of an account.",
+    "parameters": {
+        "type": "object",
+        "properties": {"account": {"type": "string", "enum": ["savings", "checking"]}, "cents": {"type": "boolean"}},
+        "required": ["account"],
+    },
+}
+
+
+def ask(connection: RealtimeConnection, text: str, **session: Any) -> None:
+    whole: Any = {"type": "realtime", "output_modalities": ["text"], "tools": [BALANCE], **session}
+    connection.session.update(session=whole)
+    part: Any = {"type": "input_text", "text": text}
+    connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
+    connection.response.create()
+
+
+def called(talk: Talk[RealtimeConnection]) -> ResponseFunctionCallArgumentsDoneEvent:
+    """Wait for the call and the end of its response."""
+    call = talk.until(ResponseFunctionCallArgumentsDoneEvent)
+    talk.until(ResponseDoneEvent)
+    return call
+
+
+def test_a_function_is_called_and_its_output_answered(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        ask(talk.connection, "What is my balance?")
+        call = called(talk)
+        talk.connection.conversation.item.create(
+            item={"type": "function_call_output", "call_id": call.call_id, "output": '{"euros": 1234}'}
+        )
+        talk.connection.response.create()
+        answer = talk.until(ResponseTextDoneEvent)
+        talk.until(ResponseDoneEvent)
+
+    assert call.name == "get_balance"
+    assert json.loads(call.arguments) == {"account": "savings", "cents": True}
+    assert "".join(event.delta for event in talk.of(ResponseFunctionCallArgumentsDeltaEvent)) == call.arguments
+    assert "1234" in answer.text
+    first, second = (event.response for event in talk.of(ResponseDoneEvent))
+    outputs: list[Any] = [*(first.output or []), *(second.output or [])]
+    assert [(item.type, item.status) for item in outputs] == [("function_call", "completed"), ("message", "completed")]
+    items = [cast("Any", event.item).type for event in talk.of(ConversationItemDone)]
+    assert items == ["message", "function_call", "function_call_output", "message"]
+
+
+def test_the_events_of_a_call_come_in_order(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        ask(talk.connection, "What is my balance?")
+        called(talk)
+
+    assert talk.steps[talk.steps.index("response.created") :] == [
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+
+
+def test_a_forced_function_is_called_whatever_was_said(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        ask(talk.connection, "Hello.", tool_choice={"type": "function", "name": "get_balance"})
+        assert called(talk).name == "get_balance"
+
+
+def test_no_function_is_called_where_none_may_be(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        ask(talk.connection, "What is my balance?", tool_choice="none")
+        output: list[Any] = talk.until(ResponseDoneEvent).response.output or []
+
+    assert [item.type for item in output] == ["message"]
+
+
+def test_asking_for_the_next_answer_before_the_call_is_done_is_refused() -> None:
+    with simulator_in_thread() as unhurried, talking(unhurried) as talk:
+        ask(talk.connection, "What is my balance?")
+        talk.until(ResponseCreatedEvent)
+        talk.connection.response.create()
+        error = talk.until(RealtimeErrorEvent).error
+        assert called(talk).name == "get_balance"
+
+    assert error.code == "conversation_already_has_active_response"
+
+
+def test_the_output_of_a_call_that_was_never_made_is_refused(realtime_simulator: Running) -> None:
+    with talking(realtime_simulator) as talk:
+        ask(talk.connection, "What is my balance?")
+        called(talk)
+        before = talk.counts["conversation.item.added"]
+        talk.connection.conversation.item.create(
+            item={"type": "function_call_output", "call_id": "call_unknown", "output": "{}"}, event_id="orphan"
+        )
+        error = talk.until(RealtimeErrorEvent).error
+
+    assert error.event_id == "orphan"
+    assert "call_unknown" in error.message
+    assert talk.counts["conversation.item.added"] == before == 2

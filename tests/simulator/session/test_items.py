@@ -1,0 +1,259 @@
+"""Items on the wire: created, retrieved, deleted, truncated, and every way in which that is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.protocol.dialects.detection import Dialect
+from tests.simulator.session_harness import Player, base64, refusal, speech
+
+MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
+
+
+def create(player: Player, item: Any, **fields: Any) -> list[dict[str, Any]]:
+    return player.send("conversation.item.create", item=item, **fields)
+
+
+def speaking(player: Player) -> str:
+    """Let the assistant speak; gives the id of its message, three deltas in."""
+    player.type("Hello")
+    player.send("response.create")
+    for _ in range(4):
+        delta = player.until("response.output_audio.delta")
+    return str(delta["item_id"])
+
+
+def test_a_created_item_is_added_and_done() -> None:
+    added, done = create(Player(), MESSAGE)
+    assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
+    assert added["item"] == done["item"]
+    assert added["item"] == {"id": added["item"]["id"], "object": "realtime.item", "status": "completed", **MESSAGE}
+    assert added["previous_item_id"] is None
+
+
+def test_a_created_item_is_told_once_in_the_beta_dialect() -> None:
+    part = {"type": "text", "text": "Hi"}
+    (created,) = create(Player(dialect=Dialect.BETA), {"type": "message", "role": "assistant", "content": [part]})
+    assert created["type"] == "conversation.item.created"
+    assert created["item"]["content"] == [part]
+
+
+def test_an_item_goes_last_first_or_behind_another() -> None:
+    player = Player()
+    for name, after in (("a", None), ("b", None), ("c", "root"), ("d", "a")):
+        create(player, {**MESSAGE, "id": name}, previous_item_id=after)
+    create(player, {**MESSAGE, "id": "e"})
+    told = {event["item"]["id"]: event["previous_item_id"] for event in player.all("conversation.item.added")}
+    assert told == {"a": None, "b": "a", "c": None, "d": "a", "e": "b"}
+
+
+def test_the_sound_of_an_item_is_not_given_back() -> None:
+    part = {"type": "input_audio", "audio": base64(speech(20)), "transcript": "Hello"}
+    added, _ = create(Player(), {"type": "message", "role": "user", "content": [part]})
+    assert added["item"]["content"] == [{"type": "input_audio", "transcript": "Hello"}]
+
+
+def test_the_sound_of_an_item_is_measured_and_answered() -> None:
+    player = Player()
+    part = {"type": "input_audio", "audio": base64(speech(1_200))}
+    create(player, {"type": "message", "role": "user", "content": [part, part]})
+    player.send("response.create", response={"output_modalities": ["text"]})
+    assert player.until("response.output_text.done")["text"].startswith("I heard 2.4 seconds of speech.")
+    player.rest()
+    assert player.one("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 24
+
+
+def test_speech_that_a_client_remembers_of_the_assistant_can_be_truncated_up_to_its_length() -> None:
+    player = Player()
+    part = {"type": "output_audio", "audio": base64(speech(200)), "transcript": "Hello"}
+    create(player, {"type": "message", "id": "old", "role": "assistant", "content": [part]})
+    assert refusal(truncate(player, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
+    assert truncate(player, "old", audio_end_ms=200)[0]["type"] == "conversation.item.truncated"
+
+
+@pytest.mark.parametrize("audio", ["%", "AAA", "AA==", "é"])
+def test_sound_that_is_none_is_refused_wherever_an_item_may_stand(audio: str) -> None:
+    player = Player()
+    parts = [{"type": "input_text", "text": "Hi"}, {"type": "input_audio", "audio": audio}]
+    item = {"type": "message", "role": "user", "content": parts}
+    assert refusal(create(player, item)) == ("invalid_value", "item.content[1].audio")
+    answer = player.send("response.create", response={"input": [{**item, "content": parts[:1]}, item]})
+    assert refusal(answer) == ("invalid_value", "response.input[1].content[1].audio")
+
+
+MCP_CALL = {"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "arguments": "{}"}
+MCP_ITEMS: list[dict[str, Any]] = [
+    MCP_CALL,
+    {**MCP_CALL, "output": "fine", "error": None, "approval_request_id": None, "status": "in_progress"},
+    {**MCP_CALL, "error": {"type": "http_error", "code": 500}},
+    {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "n", "input_schema": {}}]},
+    {**MCP_CALL, "type": "mcp_approval_request"},
+    {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True, "reason": None},
+]
+
+
+@pytest.mark.parametrize("item", MCP_ITEMS)
+def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
+    added, _ = create(Player(), item)
+    assert {**added["item"], **item} == added["item"]
+    assert added["item"]["status"] == item.get("status", "completed")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"id": {"a": 1}}, "invalid_type", "item.id"),
+        ({"role": 5}, "unknown_parameter", "item.role"),
+        ({"arguments": {}}, "invalid_type", "item.arguments"),
+        ({"status": "done"}, "invalid_value", "item.status"),
+    ],
+)
+def test_items_of_mcp_are_checked(change: dict[str, Any], code: str, param: str) -> None:
+    assert refusal(create(Player(), {**MCP_CALL, **change})) == (code, param)
+
+
+def test_an_item_that_is_deleted_while_it_streams_is_not_done_afterwards() -> None:
+    player = Player()
+    item_id = speaking(player)
+    player.send("conversation.item.delete", item_id=item_id)
+    player.rest()
+    assert item_id not in [event["item"]["id"] for event in player.all("conversation.item.done")]
+    assert player.one("response.output_item.done")["item"]["id"] == item_id
+    assert player.one("response.done")["response"]["status"] == "completed"
+
+
+CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "missing_required_parameter", "item"),
+    ({"item": {}}, "missing_required_parameter", "item.type"),
+    ({"item": {"type": "nonsense"}}, "invalid_value", "item.type"),
+    ({"item": {**MESSAGE, "role": "nobody"}}, "invalid_value", "item.role"),
+    ({"item": {**MESSAGE, "content": [{"type": "text", "text": "Hi"}]}}, "invalid_value", "item.content[0].type"),
+    ({"item": {**MESSAGE, "extra": 1}}, "unknown_parameter", "item.extra"),
+    ({"item": MESSAGE, "previous_item_id": "gone"}, "item_create_invalid_previous_item_id", "previous_item_id"),
+    ({"item": MESSAGE, "previous_item_id": 5}, "item_create_invalid_previous_item_id", "previous_item_id"),
+    ({"item": {**MESSAGE, "id": "known"}}, "item_create_duplicate_item_id", "item.id"),
+    (
+        {"item": {"type": "function_call_output", "call_id": "call_1", "output": ""}},
+        "invalid_tool_call_id",
+        "item.call_id",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "param"), CREATE_REFUSED)
+def test_a_bad_item_is_refused_and_not_added(fields: dict[str, Any], code: str, param: str) -> None:
+    player = Player()
+    create(player, {**MESSAGE, "id": "known"})
+    answer = player.send("conversation.item.create", event_id="mine", **fields)
+    assert refusal(answer) == (code, param)
+    assert answer[0]["error"]["event_id"] == "mine"
+    added, _ = create(player, MESSAGE)
+    assert added["previous_item_id"] == "known"
+
+
+def test_an_item_is_retrieved_as_it_is_now() -> None:
+    player = Player()
+    added, _ = create(player, {**MESSAGE, "id": "known"})
+    (retrieved,) = player.send("conversation.item.retrieve", item_id="known")
+    assert (retrieved["type"], retrieved["item"]) == ("conversation.item.retrieved", added["item"])
+
+
+def test_a_deleted_item_is_gone() -> None:
+    player = Player()
+    create(player, {**MESSAGE, "id": "known"})
+    (deleted,) = player.send("conversation.item.delete", item_id="known")
+    assert (deleted["type"], deleted["item_id"]) == ("conversation.item.deleted", "known")
+    assert refusal(player.send("conversation.item.retrieve", item_id="known"))[0] == "item_retrieve_invalid_item_id"
+    assert create(player, MESSAGE)[0]["previous_item_id"] is None
+
+
+@pytest.mark.parametrize("verb", ["delete", "retrieve", "truncate"])
+def test_an_item_that_nobody_knows_is_an_error_of_its_family(verb: str) -> None:
+    player = Player()
+    where = {"content_index": 0, "audio_end_ms": 0} if verb == "truncate" else {}
+    answer = player.send(f"conversation.item.{verb}", item_id="gone", **where)
+    assert refusal(answer) == (f"item_{verb}_invalid_item_id", "item_id")
+    assert refusal(player.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
+
+
+def truncate(player: Player, item_id: str, **fields: Any) -> list[dict[str, Any]]:
+    event = {"item_id": item_id, "content_index": 0, "audio_end_ms": 200, **fields}
+    return player.send("conversation.item.truncate", **{key: value for key, value in event.items() if value != "none"})
+
+
+def test_speech_is_truncated_while_it_streams_and_its_transcript_is_gone() -> None:
+    player = Player()
+    item_id = speaking(player)
+    (truncated,) = truncate(player, item_id)
+    assert truncated["type"] == "conversation.item.truncated"
+    assert (truncated["item_id"], truncated["content_index"], truncated["audio_end_ms"]) == (item_id, 0, 200)
+    (retrieved,) = player.send("conversation.item.retrieve", item_id=item_id)
+    assert retrieved["item"]["content"] == [{"type": "output_audio"}]
+
+
+def test_a_response_goes_on_in_step_after_its_item_was_truncated() -> None:
+    whole, cut = Player(), Player()
+    truncate(cut, speaking(cut))
+    speaking(whole)
+    for player in (whole, cut):
+        player.until("response.done")
+    audio = "response.output_audio_transcript.delta"
+    times = [[heard.at for heard in player.heard if heard.type == audio] for player in (whole, cut)]
+    assert times[0] == times[1]
+    assert cut.one("response.output_audio_transcript.done") == whole.one("response.output_audio_transcript.done") | {
+        "event_id": cut.one("response.output_audio_transcript.done")["event_id"]
+    }
+    assert cut.all("conversation.item.done")[-1]["item"]["content"] == [{"type": "output_audio"}]
+
+
+def test_speech_cannot_be_cut_behind_its_end() -> None:
+    player = Player()
+    item_id = speaking(player)
+    answer = truncate(player, item_id, audio_end_ms=401)
+    assert refusal(answer) == ("invalid_value", "audio_end_ms")
+    assert answer[0]["error"]["message"] == "Audio content of 400ms is already shorter than 401ms"
+    assert truncate(player, item_id, audio_end_ms=400)[0]["type"] == "conversation.item.truncated"
+    assert refusal(truncate(player, item_id, audio_end_ms=401)) == ("invalid_value", "audio_end_ms")
+
+
+def test_what_was_cut_to_nothing_stays_so() -> None:
+    player = Player()
+    item_id = speaking(player)
+    truncate(player, item_id, audio_end_ms=0)
+    player.until("response.done")
+    answer = truncate(player, item_id, audio_end_ms=100)
+    assert answer[0]["error"]["message"] == "Audio content of 0ms is already shorter than 100ms"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"audio_end_ms": "none"}, "missing_required_parameter", "audio_end_ms"),
+        ({"content_index": "none"}, "missing_required_parameter", "content_index"),
+        ({"audio_end_ms": "200"}, "invalid_type", "audio_end_ms"),
+        ({"audio_end_ms": True}, "invalid_type", "audio_end_ms"),
+        ({"audio_end_ms": -1}, "integer_below_min_value", "audio_end_ms"),
+        ({"content_index": 1}, "invalid_value", "content_index"),
+    ],
+)
+def test_a_cut_that_names_no_place_is_refused(fields: dict[str, Any], code: str, param: str) -> None:
+    player = Player()
+    assert refusal(truncate(player, speaking(player), **fields)) == (code, param)
+
+
+def test_only_what_the_assistant_said_can_be_cut() -> None:
+    player = Player()
+    create(player, {**MESSAGE, "id": "known"})
+    assert refusal(truncate(player, "known")) == ("invalid_value", "item_id")
+    player.send("response.create", response={"output_modalities": ["text"]})
+    written = player.until("response.output_item.done")["item"]["id"]
+    assert refusal(truncate(player, written)) == ("invalid_value", "item_id")
+
+
+def test_an_item_that_is_deleted_while_it_streams_does_not_stop_its_response() -> None:
+    player = Player()
+    item_id = speaking(player)
+    player.send("conversation.item.delete", item_id=item_id)
+    assert player.until("response.done")["response"]["status"] == "completed"

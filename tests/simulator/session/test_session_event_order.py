@@ -1,0 +1,91 @@
+"""Whatever a client does, the simulator keeps the order of the protocol; and the order checker would notice if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from bridge.protocol.events.fields import missing_fields
+from bridge.protocol.ordering.checker import OrderChecker, Violation
+from bridge.simulator.faults.pipeline import Text
+from tests.protocol.ordering.mutations import MUTATIONS
+from tests.simulator.client_strategies import BREAKING, ORDERLY, Session, healthy_sessions, play, sessions
+
+if TYPE_CHECKING:
+    from tests.simulator.session_harness import Player
+
+#: Mutants of each rule that are tried on one session.
+MUTANTS = 2
+#: Turn detection that is switched off unconfirmed ends speech unseen: what follows looks like a mistake, and is none.
+UNSEEN = frozenset({"committed-other-item", "speech-started-twice"})
+UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def emitted(player: Player) -> tuple[list[dict[str, Any]], bool]:
+    """Give what reaches the client, and whether the session ended whole: nothing was cut by a fault or a close."""
+    events: list[dict[str, Any]] = []
+    for _, act in player.acts():
+        if not isinstance(act, Text):
+            return events, False
+        events.append(msgspec.json.decode(act.data))
+    return events, bool(events)
+
+
+def judged(session: Session, events: list[dict[str, Any]], *, whole: bool) -> list[Violation]:
+    checker = OrderChecker(session.dialect, session.kind)
+    found = [violation for entry in events for violation in checker.feed(entry)]
+    return found + (checker.finish() if whole else [])
+
+
+def in_order(session: Session) -> None:
+    events, whole = emitted(play(session))
+    for entry in events:
+        event(entry["type"])
+        assert missing_fields(entry, session.dialect, from_server=True) == frozenset()
+    unseen = UNSEEN if session.scenario.name == "not-confirmed" else frozenset()
+    assert [found for found in judged(session, events, whole=whole) if found.rule not in unseen] == []
+
+
+def mutants_rejected(session: Session, chance: Any) -> None:
+    events, whole = emitted(play(session))
+    if not whole:
+        return
+    for rule, mutate in MUTATIONS.items():
+        mutants = mutate(events)
+        for mutant in chance.sample(mutants, min(MUTANTS, len(mutants))):
+            assert judged(session, mutant, whole=True), f"{rule} was broken and nothing was found"
+
+
+def test_the_scenarios_that_are_left_out_are_those_that_break_order_on_purpose() -> None:
+    assert {fault.name for fault in BREAKING} == {"duplicate", "truncate", "garbage", "invalid-utf8"}
+    assert len(ORDERLY) > 40
+
+
+@given(sessions)
+@settings(max_examples=6 * settings().max_examples)
+def test_every_session_is_in_order_and_every_event_complete(session: Session) -> None:
+    in_order(session)
+
+
+@given(healthy_sessions, st.randoms(use_true_random=False))
+@settings(max_examples=settings().max_examples // 3)
+def test_every_mutation_of_a_session_is_rejected(session: Session, chance: Any) -> None:
+    mutants_rejected(session, chance)
+
+
+@pytest.mark.nightly
+@given(sessions)
+@settings(max_examples=10_000, suppress_health_check=UNHURRIED)
+def test_ten_thousand_sessions_are_in_order(session: Session) -> None:
+    in_order(session)
+
+
+@pytest.mark.nightly
+@given(healthy_sessions, st.randoms(use_true_random=False))
+@settings(max_examples=500, suppress_health_check=UNHURRIED)
+def test_mutations_of_five_hundred_sessions_are_rejected(session: Session, chance: Any) -> None:
+    mutants_rejected(session, chance)

@@ -1,0 +1,65 @@
+"""A translation session: audio in; audio and two transcripts out."""
+
+from __future__ import annotations
+
+import binascii
+
+from bridge.protocol.audio.pcm import loudness, silence
+from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.simulator.session.session import Close
+from tests.simulator.session_harness import Event, Player, base64, refusal, speech
+
+CHUNK = ["session.input_transcript.delta", "session.output_transcript.delta", "session.output_audio.delta"]
+
+
+def translating() -> Player:
+    return Player(Kind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
+
+
+def append(player: Player, pcm: bytes) -> list[Event]:
+    return player.send("session.input_audio_buffer.append", audio=base64(pcm))
+
+
+def test_every_200_ms_of_speech_are_answered_by_200_ms() -> None:
+    player = translating()
+    assert append(player, speech(180)) == []
+    assert [event["type"] for event in append(player, speech(420))] == CHUNK * 3
+    audio = player.all("session.output_audio.delta")
+    assert [event["elapsed_ms"] for event in audio] == [200, 400, 600]
+    assert {(event["sample_rate"], event["channels"], event["format"]) for event in audio} == {(24_000, 1, "pcm16")}
+    assert {len(binascii.a2b_base64(event["delta"])) for event in audio} == {9_600}
+    assert loudness(b"".join(binascii.a2b_base64(event["delta"]) for event in audio)) > 100
+    assert len({event["delta"] for event in audio}) == 3
+
+
+def test_silence_is_not_translated_and_still_counts_as_time() -> None:
+    player = translating()
+    assert append(player, silence(1_000)) == []
+    assert append(player, speech(200))[0]["elapsed_ms"] == 1_200
+
+
+def test_the_language_can_be_set_and_is_confirmed() -> None:
+    (updated,) = translating().send("session.update", session={"audio": {"output": {"language": "de"}}})
+    assert (updated["type"], updated["session"]["audio"]["output"]["language"]) == ("session.updated", "de")
+
+
+def test_bad_audio_is_refused() -> None:
+    player = translating()
+    assert refusal(player.send("session.input_audio_buffer.append", audio="%")) == ("invalid_value", "audio")
+    assert refusal(append(player, b"\0")) == ("invalid_value", "audio")
+    answer = player.send("session.input_audio_buffer.append")
+    assert refusal(answer) == ("missing_required_parameter", "audio")
+
+
+def test_events_of_a_conversation_are_unknown_here() -> None:
+    (event,) = answer = translating().send("response.create")
+    assert refusal(answer) == ("invalid_value", "type")
+    known = "'session.update', 'session.input_audio_buffer.append', and 'session.close'"
+    assert event["error"]["message"] == f"Invalid value: 'response.create'. Supported values are: {known}."
+
+
+def test_it_is_closed_gracefully() -> None:
+    player = translating()
+    (closed,) = player.send("session.close")
+    assert closed["type"] == "session.closed"
+    assert player.close == Close(1000, "")
