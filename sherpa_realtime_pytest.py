@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
 _HIDDEN = (
     "realtime_simulator: this project has a package named 'bridge' that hides the simulator's. Run pytest as `pytest` "
@@ -30,7 +30,7 @@ _HIDDEN = (
 
 
 @pytest.fixture
-def realtime_simulator() -> Iterator[Running]:
+def realtime_simulator() -> Iterator[RunningSimulator]:
     """A simulated Realtime API for one test, answering twenty times as fast as the real one speaks."""
     try:
         from bridge.simulator.embedded import simulator_in_thread  # noqa: PLC0415 - only tests that ask pay for it

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from timeit import repeat
 from typing import TYPE_CHECKING
 
-from benchmarks.machine import watched
+from benchmarks.machine import report_machine_load
 from bridge.protocol.audio.g711 import pcm24k_to_ulaw, ulaw_to_pcm24k
 from bridge.protocol.audio.pcm import SAMPLE_RATE, chunks, loudness
-from bridge.protocol.audio.tracer import CELL_BYTES, CELL_MS, TracerAccount, TracerSource
+from bridge.protocol.audio.tracer import CELL_BYTES, CELL_MS, TracerReceiver, TracerSource
 from bridge.simulator.session.vad import EnergyVad
-from bridge.simulator.session.voice import duration_ms, speak
+from bridge.simulator.session.voice import duration_ms, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,22 +53,22 @@ def costs() -> dict[str, float]:
     cells = list(chunks(pcm, CELL_MS))
     across = list(chunks(pcm[480:], CELL_MS))
     coded = [pcm24k_to_ulaw(cell) for cell in cells]
-    count = TracerAccount()
+    count = TracerReceiver()
     count.feed(pcm)
-    assert count.report()[1].received_ms == CELLS * CELL_MS
+    assert count.counts()[1].received_ms == CELLS * CELL_MS
     started = time.perf_counter()
-    speak(SENTENCE)
+    synthesize(SENTENCE)
     first_words = time.perf_counter() - started
     return {
         "loudness": microseconds(lambda: feed_all(loudness, cells), CELLS),
         "vad feed": microseconds(lambda: feed_all(EnergyVad().feed, cells), CELLS),
         "tracer make": microseconds(lambda: TracerSource(1).speech(CELLS * CELL_MS), CELLS),
-        "tracer feed, cell by cell": microseconds(lambda: feed_all(TracerAccount().feed, cells), CELLS),
-        "tracer feed, cut across cells": microseconds(lambda: feed_all(TracerAccount().feed, across), CELLS),
-        "tracer feed, no tracer audio": microseconds(lambda: TracerAccount().feed(bytes(CELLS * CELL_BYTES)), CELLS),
+        "tracer feed, cell by cell": microseconds(lambda: feed_all(TracerReceiver().feed, cells), CELLS),
+        "tracer feed, cut across cells": microseconds(lambda: feed_all(TracerReceiver().feed, across), CELLS),
+        "tracer feed, no tracer audio": microseconds(lambda: TracerReceiver().feed(bytes(CELLS * CELL_BYTES)), CELLS),
         "mu-law in": microseconds(lambda: feed_all(ulaw_to_pcm24k, coded), CELLS),
         "mu-law out": microseconds(lambda: feed_all(pcm24k_to_ulaw, cells), CELLS),
-        "voice": microseconds(lambda: speak(SENTENCE), duration_ms(SENTENCE) / CELL_MS),
+        "voice": microseconds(lambda: synthesize(SENTENCE), duration_ms(SENTENCE) / CELL_MS),
         "voice, first words (once, not per 20 ms)": first_words * 1e6,
     }
 
@@ -78,7 +78,7 @@ def main() -> None:
     today = datetime.now(UTC).date()
     print(f"{today}, Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} x {cpu()}")
     print(f"us for 20 ms of {SAMPLE_RATE} Hz PCM16, best of {ROUNDS} rounds:")
-    with watched():
+    with report_machine_load():
         for name, cost in costs().items():
             print(f"  {name:<42} {cost:>10.2f}")
 

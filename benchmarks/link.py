@@ -15,7 +15,7 @@ import trio
 import trio.testing
 from websockets.protocol import Side
 
-from benchmarks.machine import watched
+from benchmarks.machine import report_machine_load
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import WebSocketLink
 
@@ -75,7 +75,7 @@ async def main(messages: int) -> None:
     """Measure on memory streams and over loopback TCP."""
     print(f"{len(TEXT)} B of text, {messages} messages; {platform.platform()}, {platform.machine()}")
     print(f"Python {platform.python_version()}, trio {trio.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-    with watched():
+    with report_machine_load():
         await report("memory", *memory_link_pair(), messages)
         await report("loopback", *(await tcp_pair()), messages)
 

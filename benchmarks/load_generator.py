@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import gevent
 import psutil
 
-from loadtests.callers.call import Where
-from loadtests.callers.caller import Caller
-from loadtests.metrics.recorder import Meter
-from loadtests.scenarios.behaviour import Behaviour, Door
+from loadtests.callers.call import CallTarget
+from loadtests.callers.caller import VirtualCaller
+from loadtests.metrics.recorder import ProcessRecorder
+from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +62,11 @@ def main() -> int:
 
 def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
     """Let the callers talk, and give what it cost."""
-    meter = Meter(fire=lambda **_: None)
+    meter = ProcessRecorder(fire=lambda **_: None)
     gone: list[bool] = []
-    greenlets = [gevent.spawn(caller.live, lambda: bool(gone)) for caller in _callers(port, options, meter)]
+    greenlets = [gevent.spawn(caller.run, lambda: bool(gone)) for caller in _callers(port, options, meter)]
     gevent.sleep(_SETTLE_SECONDS)
-    meter.take()
+    meter.export_and_clear()
     own = psutil.Process()
     used, began = _cpu(own), time.monotonic()
     with _child("-c", _SLEEPER, str(options.seconds)) as sleeper:
@@ -74,7 +74,7 @@ def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
         machine_ms = _said(sleeper)
     used, took = _cpu(own) - used, time.monotonic() - began
     meter.flush()
-    figures = meter.figures
+    figures = meter.measurements
     chunks, echoes = figures.total("chunks") or 0, figures.total("first_audio")
     row = {
         "callers": options.callers,
@@ -113,19 +113,19 @@ def _said(sleeper: subprocess.Popen[bytes]) -> float:
     return float(sleeper.stdout.readline())
 
 
-def _callers(port: int, options: argparse.Namespace, meter: Meter) -> list[Caller]:
+def _callers(port: int, options: argparse.Namespace, meter: ProcessRecorder) -> list[VirtualCaller]:
     numbers = count(1)
-    behaviour = Behaviour(door=Door(options.door), chunk_ms=options.chunk_ms, binary_answers=True)
-    where = Where(f"ws://127.0.0.1:{port}", "gpt-realtime-2.1")
+    behaviour = CallerBehaviour(endpoint=TargetEndpoint(options.door), chunk_ms=options.chunk_ms, binary_audio_out=True)
+    where = CallTarget(f"ws://127.0.0.1:{port}", "gpt-realtime-2.1")
     return [
-        Caller(
-            where=where,
+        VirtualCaller(
+            target=where,
             behaviour=behaviour,
-            notes=meter,
-            numbers=numbers,
+            recorder=meter,
+            caller_ids=numbers,
             clock=time.monotonic,
             sleep=gevent.sleep,
-            chance=Random(seed),
+            rng=Random(seed),
         )
         for seed in range(options.callers)
     ]
@@ -140,7 +140,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, default=100)
     parser.add_argument("--chunk-ms", type=int, choices=(20, 100), default=20)
-    parser.add_argument("--door", choices=[door.value for door in Door], default=Door.CLIENT.value)
+    parser.add_argument("--door", choices=[door.value for door in TargetEndpoint], default=TargetEndpoint.CLIENT.value)
     parser.add_argument("--seconds", type=float, default=10.0)
     return parser.parse_args()
 

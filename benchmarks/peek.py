@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.machine import watched
+from benchmarks.machine import report_machine_load
 from bridge.protocol.events.peek import peek
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def measure(*, seconds: float = 0.5) -> list[Row]:
 
 def main() -> int:
     """Print the table and judge it."""
-    with watched():
+    with report_machine_load():
         return _judged(measure())
 
 

@@ -28,8 +28,8 @@ import psutil
 import trio
 import uvloop
 
-from benchmarks.machine import watched
-from benchmarks.relay_load import Door, measure
+from benchmarks.machine import report_machine_load
+from benchmarks.relay_load import RelayTarget, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,9 +58,9 @@ def running(*arguments: str, variables: Mapping[str, str] = {}) -> Iterator[tupl
 
 
 @contextlib.contextmanager
-def relay_before(door: Door, upstream: int) -> Iterator[tuple[int, psutil.Process]]:
+def start_relay(door: RelayTarget, upstream: int) -> Iterator[tuple[int, psutil.Process]]:
     """Start what is measured: the bridge, or the bare relay."""
-    if door is Door.BARE:
+    if door is RelayTarget.BARE:
         with running("-m", "benchmarks.relay_bare", str(upstream)) as found:
             yield found
         return
@@ -70,16 +70,16 @@ def relay_before(door: Door, upstream: int) -> Iterator[tuple[int, psutil.Proces
             yield found
 
 
-def run(door: Door, sessions: int, seconds: float, pace: float) -> dict[str, object]:
+def run(door: RelayTarget, sessions: int, seconds: float, pace: float) -> dict[str, object]:
     """Measure one number of sessions against fresh processes. The figures count only when nothing went wrong."""
-    with running("-m", "benchmarks.relay_upstream") as (upstream, _), relay_before(door, upstream) as (port, process):
+    with running("-m", "benchmarks.relay_upstream") as (upstream, _), start_relay(door, upstream) as (port, process):
         return uvloop.run(measure(port, process, door=door, sessions=sessions, seconds=seconds, pace=pace))
 
 
 def main() -> None:
     """Measure and print a JSON line each; exit 1 when a chunk stayed unanswered or a relay sent an error."""
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parse.add_argument("--doors", type=Door, nargs="+", default=list(Door), metavar="|".join(Door))
+    parse.add_argument("--doors", type=RelayTarget, nargs="+", default=list(RelayTarget), metavar="|".join(RelayTarget))
     parse.add_argument("--sessions", type=int, nargs="+", default=[50])
     parse.add_argument("--seconds", type=float, default=5.0)
     parse.add_argument("--pace", type=float, default=0.0, help="chunks a second and session; 0: a closed loop")
@@ -89,7 +89,7 @@ def main() -> None:
     good = True
     for sessions in args.sessions:
         for door in args.doors:
-            with watched():
+            with report_machine_load():
                 row = run(door, sessions, args.seconds, args.pace)
                 good = good and not row["errors"] and not row["unanswered"]
                 print(json.dumps(row), flush=True)

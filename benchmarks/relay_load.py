@@ -27,16 +27,16 @@ _data = (WSMsgType.TEXT, WSMsgType.BINARY)
 _clock = time.perf_counter
 
 
-class Door(StrEnum):
+class RelayTarget(StrEnum):
     """What a caller speaks."""
 
-    SHERPA = "sherpa"
+    CLIENT = "sherpa"
     NATIVE = "native"
     BARE = "bare"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TargetProtocol:
     """A door's address, and how a caller of it speaks."""
 
     path: str
@@ -47,15 +47,17 @@ class Words:
 
 
 _NATIVE = "/v1/realtime?model=gpt-realtime-2.1"
-WORDS: Final = {
-    Door.SHERPA: Words("/api/openai/realtime", b'{"type":"create_session"}', b'"session_ready"', WSMsgType.BINARY, PCM),
-    Door.NATIVE: Words(_NATIVE, None, b'"session.created"', WSMsgType.TEXT, APPEND),
-    Door.BARE: Words(_NATIVE, None, b'"session.created"', WSMsgType.TEXT, APPEND),
+TARGET_PROTOCOLS: Final = {
+    RelayTarget.CLIENT: TargetProtocol(
+        "/api/openai/realtime", b'{"type":"create_session"}', b'"session_ready"', WSMsgType.BINARY, PCM
+    ),
+    RelayTarget.NATIVE: TargetProtocol(_NATIVE, None, b'"session.created"', WSMsgType.TEXT, APPEND),
+    RelayTarget.BARE: TargetProtocol(_NATIVE, None, b'"session.created"', WSMsgType.TEXT, APPEND),
 }
 
 
 @dataclass
-class Tally:
+class RunRecord:
     """What all callers of a run note together."""
 
     going: bool = True
@@ -63,10 +65,10 @@ class Tally:
     errors: list[bytes] = field(default_factory=list)
 
 
-class Caller(WSListener):
+class RelayClient(WSListener):
     """One caller."""
 
-    def __init__(self, words: Words, tally: Tally, pace: float) -> None:
+    def __init__(self, words: TargetProtocol, tally: RunRecord, pace: float) -> None:
         self._words, self._tally, self._pace = words, tally, pace
         self.sent: deque[float] = deque()
         """When the chunks that are under way were sent."""
@@ -113,20 +115,20 @@ class Caller(WSListener):
 
 
 async def measure(
-    port: int, relay: psutil.Process, *, door: Door, sessions: int, seconds: float, pace: float
+    port: int, relay: psutil.Process, *, door: RelayTarget, sessions: int, seconds: float, pace: float
 ) -> dict[str, object]:
     """Open the sessions one after another, let them speak, and give a row of figures."""
-    tally = Tally()
-    empty = memory(relay)
-    callers, ready_seconds = await _open(port, WORDS[door], tally, sessions, pace)
+    tally = RunRecord()
+    empty = memory_bytes(relay)
+    callers, ready_seconds = await _open(port, TARGET_PROTOCOLS[door], tally, sessions, pace)
     await asyncio.sleep(_SETTLE_SECONDS)
-    idle = memory(relay)
+    idle = memory_bytes(relay)
     speaking = [asyncio.create_task(caller.speak()) for caller in callers]
     await asyncio.sleep(_SETTLE_SECONDS)  # the first chunks find cold paths
-    seen, used, began = len(tally.latencies), cpu(relay), _clock()
+    seen, used, began = len(tally.latencies), cpu_seconds(relay), _clock()
     await asyncio.sleep(seconds)
-    latencies, used, took = tally.latencies[seen:], cpu(relay) - used, _clock() - began
-    full = memory(relay)
+    latencies, used, took = tally.latencies[seen:], cpu_seconds(relay) - used, _clock() - began
+    full = memory_bytes(relay)
     tally.going = False
     await asyncio.gather(*speaking)
     await asyncio.sleep(_SETTLE_SECONDS)
@@ -139,19 +141,21 @@ async def measure(
         "round trips/s": round(len(latencies) / took),
         "cpu us/round trip": round(used / max(1, len(latencies)) * 1e6, 1),
         "cpu share": round(used / took, 3),
-        **{f"p{q:g} ms": at(latencies, q) for q in (50, 99, 99.9)},
+        **{f"p{q:g} ms": percentile_ms(latencies, q) for q in (50, 99, 99.9)},
         "KiB/session idle": round((idle - empty) / sessions / 1024, 1),
         "KiB/session after": round((full - empty) / sessions / 1024, 1),
-        "ready p50 ms": at(ready_seconds, 50),
+        "ready p50 ms": percentile_ms(ready_seconds, 50),
         "unanswered": unanswered,
         "errors": [error.decode(errors="replace") for error in tally.errors[:3]],
     }
 
 
-async def _open(port: int, words: Words, tally: Tally, sessions: int, pace: float) -> tuple[list[Caller], list[float]]:
+async def _open(
+    port: int, words: TargetProtocol, tally: RunRecord, sessions: int, pace: float
+) -> tuple[list[RelayClient], list[float]]:
     callers, ready_seconds = [], []
     for _ in range(sessions):
-        caller, began = Caller(words, tally, pace), _clock()
+        caller, began = RelayClient(words, tally, pace), _clock()
         await ws_connect(lambda caller=caller: caller, f"ws://127.0.0.1:{port}{words.path}")
         await asyncio.wait_for(caller.ready.wait(), _READY_SECONDS)
         ready_seconds.append(_clock() - began)
@@ -159,7 +163,7 @@ async def _open(port: int, words: Words, tally: Tally, sessions: int, pace: floa
     return callers, ready_seconds
 
 
-def at(seconds: list[float], percent: float) -> float:
+def percentile_ms(seconds: list[float], percent: float) -> float:
     """Give a percentile, in ms."""
     ordered = sorted(seconds)
     return round(ordered[int(len(ordered) * percent / 100)] * 1000, 3) if ordered else float("nan")
@@ -169,11 +173,11 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     """CPU seconds that the process and its workers used so far."""
     return sum(times.user + times.system for times in (one.cpu_times() for one in _family(process)))
 
 
-def memory(process: psutil.Process) -> int:
+def memory_bytes(process: psutil.Process) -> int:
     """Bytes that the process and its workers hold in memory."""
     return sum(int(one.memory_info().rss) for one in _family(process))

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.machine import watched
+from benchmarks.machine import report_machine_load
 from bridge.protocol.audio.tracer import TracerSource
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def masked(text: bytes) -> bytes:
 
 
 @dataclass
-class Caller:
+class SimulatorClient:
     """One caller: speaks in turns and notes when the ends of its speech are answered."""
 
     number: int
@@ -116,7 +116,7 @@ class Caller:
 async def run(sessions: int, seconds: float) -> dict[str, object]:
     """Measure one number of sessions against a fresh simulator."""
     with simulator() as (port, process):
-        callers = [Caller(number) for number in range(1, sessions + 1)]
+        callers = [SimulatorClient(number) for number in range(1, sessions + 1)]
         empty = process.memory_info().rss
         for caller in callers:
             await caller.connect(port)
@@ -125,11 +125,11 @@ async def run(sessions: int, seconds: float) -> dict[str, object]:
         listening = [asyncio.create_task(caller.listen()) for caller in callers]
         for caller in callers:
             caller.prepare(seconds)
-        start, spent = time.perf_counter() + 0.2, cpu(process)
+        start, spent = time.perf_counter() + 0.2, cpu_seconds(process)
         await asyncio.gather(*(caller.speak(start) for caller in callers))
-        took, used = time.perf_counter() - start, cpu(process) - spent
+        took, used = time.perf_counter() - start, cpu_seconds(process) - spent
         await asyncio.sleep(0.5)
-        lost = missing(port, {caller.number: len(caller.frames) * CHUNK_MS for caller in callers})
+        lost = missing_ms(port, {caller.number: len(caller.frames) * CHUNK_MS for caller in callers})
         for task in listening:
             task.cancel()
         answered = [seconds for caller in callers for seconds in caller.answered]
@@ -140,28 +140,28 @@ async def run(sessions: int, seconds: float) -> dict[str, object]:
             "cpu share": round(used / took, 2),
             "us a chunk": round(used / (sessions * seconds * 1000 / CHUNK_MS) * 1e6, 1),
             "turns": len(answered),
-            "answered p50 ms": at(answered, 0.5),
-            "answered p99 ms": at(answered, 0.99),
-            "generator lag p99 ms": at(lag, 0.99),
+            "answered p50 ms": percentile_ms(answered, 0.5),
+            "answered p99 ms": percentile_ms(answered, 0.99),
+            "generator lag p99 ms": percentile_ms(lag, 0.99),
             "KiB an idle session": round((idle - empty) / sessions / 1024, 1),
             "ms not arrived": lost,
         }
 
 
-def at(seconds: list[float], share: float) -> float:
+def percentile_ms(seconds: list[float], share: float) -> float:
     """Give a percentile, in ms."""
     ordered = sorted(seconds)
     return round(ordered[int(len(ordered) * share)] * 1000, 1) if ordered else float("nan")
 
 
-def missing(port: int, sent: dict[int, int]) -> int:
+def missing_ms(port: int, sent: dict[int, int]) -> int:
     """Ask the simulator's tracer account what did not arrive."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sim/arrivals", timeout=30) as answer:
         tracer = json.load(answer)["tracer"]["sk-bench"]
     return sum(ms - tracer.get(str(number), {"received_ms": 0})["received_ms"] for number, ms in sent.items())
 
 
-def cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     """CPU seconds that the process used so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
@@ -191,7 +191,7 @@ def main() -> None:
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}")
     for sessions in args.sessions:
-        with watched():
+        with report_machine_load():
             row = asyncio.run(run(sessions, args.seconds))
             print(json.dumps(row), flush=True)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from loadtests.run.run import Request
-    from reports.store.reader import Kept
+    from loadtests.run.run import RunRequest
+    from reports.store.reader import StoredReport
 
 NAME = "sherpa-load"
 #: What ends a run in good order, as Ctrl-C does.
@@ -102,12 +102,12 @@ def cli(context: click.Context) -> None:
 @click.option("--measures", "of_measures", is_flag=True, help="Show the names that budgets are made of, instead.")
 def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
     """Show the scenarios: what each does, and what turns it red; those that are named with their acts and budgets."""
-    from loadtests.scenarios.listing import listed, measures
-    from reports.console import wants_colour, width_of, write
+    from loadtests.scenarios.listing import measures_page, scenarios_page
+    from reports.console import terminal_width, wants_colour, write_text
 
-    width, colour = width_of(sys.stdout, os.environ), wants_colour(sys.stdout, os.environ)
-    page = measures(width, colour=colour) if of_measures else listed(width, colour=colour, names=scenarios)
-    write(sys.stdout, page)
+    width, colour = terminal_width(sys.stdout, os.environ), wants_colour(sys.stdout, os.environ)
+    page = measures_page(width, colour=colour) if of_measures else scenarios_page(width, colour=colour, names=scenarios)
+    write_text(sys.stdout, page)
 
 
 @cli.command("run", short_help="Run a scenario and judge its budgets.")
@@ -128,13 +128,13 @@ def run_(**said: Any) -> None:
     sherpa-load run conversation --target ws://127.0.0.1:8765 --budget 'p99(first_audio) < 800ms'
     sherpa-load run reconnect-storm --simulate --users 200 --report html=storm.html
     """  # noqa: D301 - click's mark for lines that stay as they are is this very character
-    from loadtests.run.progress import live
-    from loadtests.run.run import run, work
+    from loadtests.run.progress import show_progress
+    from loadtests.run.run import run, run_worker
 
     request = _request(said, said["scenario"], said["users"])
     if said["worker"]:
-        work(request, os.environ)
-    with _files(said["reports"]) as write_reports, live(os.environ) as hears:
+        run_worker(request, os.environ)
+    with _files(said["reports"]) as write_reports, show_progress(os.environ) as hears:
         kept = run(request, os.environ, hears)
         kept = write_reports(kept)
     _leave(kept, said)
@@ -155,30 +155,30 @@ def capacity(**said: Any) -> None:
     sherpa-load capacity --simulate --duration 20s
     sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900 --report html=capacity.html
     """  # noqa: D301 - the same
-    from loadtests.capacity.search_runs import find
-    from loadtests.run.progress import live
+    from loadtests.capacity.search_runs import find_capacity
+    from loadtests.run.progress import show_progress
 
     request = _request(said, said["scenario"], None)
-    with _files(said["reports"]) as write_reports, live(os.environ) as hears:
-        kept = find(
+    with _files(said["reports"]) as write_reports, show_progress(os.environ) as hears:
+        kept = find_capacity(
             request,
             os.environ,
             hears,
             start=said["start"],
-            most=said["most"],
+            maximum=said["most"],
             confirmations=said["confirmations"],
         )
         kept = write_reports(kept)
     _leave(kept, said)
 
 
-def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
+def _request(said: dict[str, Any], scenario: str, users: int | None) -> RunRequest:
     """Sort what click heard."""
-    from loadtests.run.locust_process import Spread
-    from loadtests.run.run import Request
-    from loadtests.scenarios.plan import Wish
+    from loadtests.run.locust_process import Distribution
+    from loadtests.run.run import RunRequest
+    from loadtests.scenarios.plan import RunOptions
 
-    wish = Wish(
+    wish = RunOptions(
         scenario=scenario,
         url=said["target"],
         users=users,
@@ -186,22 +186,22 @@ def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
         duration=said["duration"],
         budgets=said["budgets"],
         default_budgets=not said["no_default_budgets"],
-        door=said["door"],
+        endpoint=said["door"],
         chunk_ms=said["chunk_ms"],
         token_env=said["client_token_env"],
         origin=said["origin"],
-        control=said["control"],
+        control_url=said["control"],
         echo=said["echo"],
         deploy_command=said.get("deploy_command"),
         permitted=said["permitted"],
         **({"model": said["model"]} if said["model"] else {}),
     )
     names = ("processes", "master", "worker", "master_host", "master_port", "expect_workers")
-    spread = Spread(**{name: said[name] for name in names if name in said})
-    return Request(
-        wish=wish,
+    spread = Distribution(**{name: said[name] for name in names if name in said})
+    return RunRequest(
+        options=wish,
         simulate=said["simulate"],
-        spread=spread,
+        distribution=spread,
         bridge_workers=said["bridge_workers"],
         watch=said["watch"],
         verbose=said["verbose"],
@@ -209,81 +209,81 @@ def _request(said: dict[str, Any], scenario: str, users: int | None) -> Request:
 
 
 def _files(wanted: Sequence[str]) -> Any:
-    from loadtests.run.report_files import reserved
+    from loadtests.run.report_files import reserve_report_files
 
-    return reserved(wanted)
+    return reserve_report_files(wanted)
 
 
-def _leave(kept: Kept, said: dict[str, Any]) -> NoReturn:
+def _leave(kept: StoredReport, said: dict[str, Any]) -> NoReturn:
     """Show a result and end with its exit code."""
-    from reports.console import write
-    from reports.dispatch import TERMINAL, Look, rendered
+    from reports.console import write_text
+    from reports.dispatch import TERMINAL, TerminalOptions, render_report
 
-    look = Look(verbose=said["verbose"], timelines=said["verbose"])
-    write(sys.stdout, rendered(kept, "json" if said["json_"] else TERMINAL, look, None, os.environ))
+    look = TerminalOptions(verbose=said["verbose"], timelines=said["verbose"])
+    write_text(sys.stdout, render_report(kept, "json" if said["json_"] else TERMINAL, look, None, os.environ))
     raise click.exceptions.Exit(kept.exit_code)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from reports.console import CannotShowError, complain
+    from reports.console import OutputError, print_error
 
     try:
         code = _run(words)
-    except CannotShowError as lost:
-        complain(_tool(words), str(lost), "", os.environ)
+    except OutputError as lost:
+        print_error(_tool(words), str(lost), "", os.environ)
         code = 3
     sys.exit(code)
 
 
 def _run(words: Sequence[str]) -> int:
     """Run the command line and give its exit code. Raises CannotShowError."""
-    from reports.console import CannotShowError, cannot_show, silence
-    from reports.usage_errors import Complaint
+    from reports.console import OutputError, discard_output, output_error
+    from reports.usage_errors import CommandFailure
 
     tool = _tool(words)
     for number in _ENDINGS:  # a pipeline that gives up wants the report as well
         signal.signal(number, signal.default_int_handler)
     try:
         code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
-    except CannotShowError:
+    except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
-        complaint = Complaint(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
+        complaint = CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
     except click.ClickException as error:
         complaint = _usage(tool, error.format_message())
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
         if isinstance(error, OSError) and error.errno == ENOSPC:
-            silence(sys.stdout)
-            raise cannot_show(error) from None
+            discard_output(sys.stdout)
+            raise output_error(error) from None
         complaint = _explained(tool, error)
     else:
         return code if isinstance(code, int) else 0
-    return complaint.told(as_json="--json" in words, environment=os.environ)
+    return complaint.show(as_json="--json" in words, environment=os.environ)
 
 
 def _explained(tool: str, error: Exception) -> Any:
     """Tell wrong usage from a mistake of ours."""
-    from reports.usage_errors import Complaint
+    from reports.usage_errors import CommandFailure
 
     if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
         fix = "pip install 'sherpa-realtime[load]', or '.[load]' in a checkout"
-        return Complaint(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
-    from loadtests.run.report_files import ReportsError
+        return CommandFailure(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
+    from loadtests.run.report_files import ReportFileError
     from loadtests.scenarios.plan import PlanError
 
-    if isinstance(error, PlanError | ReportsError):
+    if isinstance(error, PlanError | ReportFileError):
         return _usage(tool, str(error))
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"it broke, which says nothing about the target: {type(error).__name__}: {line}"
-    return Complaint(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)
+    return CommandFailure(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)
 
 
 def _usage(tool: str, message: str) -> Any:
-    from reports.usage_errors import Complaint
+    from reports.usage_errors import CommandFailure
 
-    return Complaint(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")
+    return CommandFailure(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")
 
 
 def _tool(words: Sequence[str]) -> str:

@@ -10,42 +10,42 @@ from typing import Any
 
 from locust import LoadTestShape, events, tag
 
-from loadtests.locust_plugin.hooks import Part, listen
+from loadtests.locust_plugin.hooks import LoadPlugin, register
 from loadtests.locust_plugin.users import CallUser
 from loadtests.scenarios.plan import PlanError
 from loadtests.scenarios.table import SCENARIOS
 
-listen(events)
+register(events)
 
 
-class Caller(CallUser):
+class ScenarioUser(CallUser):
     """A caller of the scenario that was chosen."""
 
     abstract = False
 
     def __init__(self, environment: Any) -> None:
-        part: Part = environment.load
+        part: LoadPlugin = environment.load
         kind = type(self)  # where a caller looks, once, when it is made
-        kind.behaviour, kind.meter = part.next_caller()
+        kind.behaviour, kind.recorder = part.next_caller()
         super().__init__(environment)
 
 
-tag(*SCENARIOS)(CallUser.be_a_caller)  # `--tags NAME`, which chooses the scenario, leaves its task where it is
+tag(*SCENARIOS)(CallUser.place_calls)  # `--tags NAME`, which chooses the scenario, leaves its task where it is
 
 
-class Run(LoadTestShape):
+class ScenarioShape(LoadTestShape):
     """Everybody calls at the rate that was asked for; the run ends when its time is over, or its target is down."""
 
     use_common_options = True
 
     def tick(self) -> tuple[int, float] | None:
         """Give how many callers there are to be; None ends the run."""
-        part: Part = self.runner.environment.load  # type: ignore[union-attr]  # Locust sets the runner before it ticks
-        if part.is_due:
-            part.hang_up()
+        part: LoadPlugin = self.runner.environment.load  # type: ignore[union-attr]  # Locust sets the runner before it ticks
+        if part.is_over:
+            part.stop_callers()
             return None
         try:
-            plan = part.planned()
+            plan = part.current_plan()
         except PlanError as error:  # asked for on Locust's page; a command line was checked before
             logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - plain words, no traceback
             return None

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from probes import cli_offline, cli_online
-from probes.cli_options import NAME
+from probes.cli_options import PROGRAM
 from probes.runner.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from probes.runner.command import Outcome
+    from probes.runner.command import CommandResult
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from reports.provenance import version
+        from reports.provenance import installed_version
 
-        click.echo(f"{NAME} {version()}")
+        click.echo(f"{PROGRAM} {installed_version()}")
         context.exit()
 
 
@@ -68,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with INTERRUPTS.holding():
-        from probes.runner.output import CannotShowError  # inside: an import takes long enough to be interrupted
+        from probes.runner.output import OutputError  # inside: an import takes long enough to be interrupted
 
         try:
             code = _run(words)
-        except CannotShowError as lost:
+        except OutputError as lost:
             code = _unshown(words, str(lost))
     sys.exit(code)
 
@@ -82,13 +82,13 @@ def _run(words: Sequence[str]) -> int:
 
     An interrupt that comes before there is a result leads to a report that says so.
     """
-    from probes.runner.output import CannotShowError
+    from probes.runner.output import OutputError
 
     try:
         with INTERRUPTS.raising():
             pass  # one that came while this module was imported
-        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
-    except CannotShowError:
+        code = cli.main(list(words), prog_name=PROGRAM, standalone_mode=False)
+    except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
         code = _shown(words, _stopped(words))
@@ -99,36 +99,43 @@ def _run(words: Sequence[str]) -> int:
 
 def _unshown(words: Sequence[str], why: str) -> int:
     """Say on stderr, if there is one, that there is no stdout: whatever was found, nobody could see it."""
-    from probes.runner.output import complain
-    from reports.model import EXIT_COULD_NOT_LOOK
+    from probes.runner.output import print_error
+    from reports.model import EXIT_COULD_NOT_RUN
 
-    complain(_tool(words), why, "", os.environ)
-    return EXIT_COULD_NOT_LOOK
+    print_error(_tool(words), why, "", os.environ)
+    return EXIT_COULD_NOT_RUN
 
 
-def _what_went_wrong(error: Exception, words: Sequence[str]) -> Outcome:
-    from probes.runner.command import CONFIG_ERROR, USAGE_ERROR, ConfigError, Outcome, UsageError, wrong_usage
-    from probes.runner.output import cannot_show, silence
+def _what_went_wrong(error: Exception, words: Sequence[str]) -> CommandResult:
+    from probes.runner.command import (
+        CONFIG_ERROR,
+        USAGE_ERROR,
+        CommandResult,
+        ConfigError,
+        UsageError,
+        usage_error_result,
+    )
+    from probes.runner.output import discard_output, output_error
 
     tool = _tool(words)
     match error:
         case click.UsageError():
             path = error.ctx.command_path if error.ctx else tool
-            return wrong_usage(path, USAGE_ERROR, error.format_message(), f"{path} --help")
+            return usage_error_result(path, USAGE_ERROR, error.format_message(), f"{path} --help")
         case click.ClickException():
-            return wrong_usage(tool, USAGE_ERROR, error.format_message(), f"{tool} --help")
+            return usage_error_result(tool, USAGE_ERROR, error.format_message(), f"{tool} --help")
         case UsageError():
-            return wrong_usage(tool, USAGE_ERROR, str(error), error.fix or f"{tool} --help")
+            return usage_error_result(tool, USAGE_ERROR, str(error), error.fix or f"{tool} --help")
         case ConfigError():
-            return wrong_usage(tool, CONFIG_ERROR, str(error), _without_the_file(tool, str(error)))
+            return usage_error_result(tool, CONFIG_ERROR, str(error), _without_the_file(tool, str(error)))
         case OSError() if error.errno == ENOSPC:  # click itself could not write: --help, --version
-            silence(sys.stdout)
-            raise cannot_show(error) from None
-    from probes.runner.runner import crashed, report_of
-    from reports.model import EXIT_COULD_NOT_LOOK
+            discard_output(sys.stdout)
+            raise output_error(error) from None
+    from probes.runner.runner import crash_finding, single_finding_report
+    from reports.model import EXIT_COULD_NOT_RUN
 
-    finding = crashed(error, verbose="-v" in words or "--verbose" in words)
-    return Outcome(report_of(_tool(words), finding), EXIT_COULD_NOT_LOOK)
+    finding = crash_finding(error, verbose="-v" in words or "--verbose" in words)
+    return CommandResult(single_finding_report(_tool(words), finding), EXIT_COULD_NOT_RUN)
 
 
 def _without_the_file(tool: str, message: str) -> str:
@@ -138,30 +145,30 @@ def _without_the_file(tool: str, message: str) -> str:
     return f"To go on without that file: {tool} --config {os.devnull}" if message.startswith(FILE_NAME) else ""
 
 
-def _stopped(words: Sequence[str]) -> Outcome:
+def _stopped(words: Sequence[str]) -> CommandResult:
     """Report an interrupt that came before the probe could run, or while its result was written."""
-    from probes.runner.command import Outcome
-    from probes.runner.runner import interruption, report_of
+    from probes.runner.command import CommandResult
+    from probes.runner.runner import interrupted_finding, single_finding_report
     from reports.model import EXIT_INTERRUPTED
 
-    return Outcome(report_of(_tool(words), interruption()), EXIT_INTERRUPTED)
+    return CommandResult(single_finding_report(_tool(words), interrupted_finding()), EXIT_INTERRUPTED)
 
 
-def _shown(words: Sequence[str], outcome: Outcome) -> int:
-    from probes.runner.command import Outcome, without_keys
-    from probes.runner.output import complain, show
+def _shown(words: Sequence[str], outcome: CommandResult) -> int:
+    from probes.runner.command import CommandResult, redact_keys
+    from probes.runner.output import print_error, show_result
 
-    outcome = Outcome(without_keys(outcome.report, os.environ), outcome.exit_code)
+    outcome = CommandResult(redact_keys(outcome.report, os.environ), outcome.exit_code)
     (finding,) = outcome.report.findings
     if "--json" in words or finding.evidence:
-        show(outcome, json="--json" in words, verbose=False, environment=os.environ)
+        show_result(outcome, json="--json" in words, verbose=False, environment=os.environ)
     else:
-        complain(outcome.report.tool, finding.title, finding.fix, os.environ)
+        print_error(outcome.report.tool, finding.title, finding.fix, os.environ)
     return outcome.exit_code
 
 
 def _tool(words: Sequence[str]) -> str:
-    return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME
+    return f"{PROGRAM} {words[0]}" if words and words[0] in cli.commands else PROGRAM
 
 
-INTERRUPTS.end()  # whoever imports this as a library keeps his own Ctrl-C
+INTERRUPTS.release()  # whoever imports this as a library keeps his own Ctrl-C

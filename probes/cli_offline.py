@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probes.cli_options import NAME, OFFLINE, SETTINGS, completing, finish_offline, options_from, with_options
+from probes.cli_options import (
+    OFFLINE_OPTIONS,
+    PROGRAM,
+    SETTINGS_OPTIONS,
+    complete_from,
+    options_from,
+    run_offline_and_exit,
+    with_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,36 +30,36 @@ def _codes() -> Iterable[str]:
 
 
 @click.command()
-@click.argument("code", shell_complete=completing(_codes))
+@click.argument("code", shell_complete=complete_from(_codes))
 @click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
 def explain(code: str, json_: bool) -> None:
     """Say what a status, close code, error code or finding means.
 
     CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
     """
-    from probes.explain import as_json, near, render
     from probes.explain import explain as look_up
-    from probes.runner.output import width_of, write
+    from probes.explain import render_json, render_text, suggest
+    from probes.runner.output import terminal_width, write_text
 
     meanings = look_up(code)
     if not meanings:
-        raise click.UsageError(f"nobody here knows '{code}'{near(code)}")
-    width = min(100, width_of(sys.stdout, os.environ))
-    write(sys.stdout, as_json(code, meanings) if json_ else render(code, meanings, width) + "\n")
+        raise click.UsageError(f"nobody here knows '{code}'{suggest(code)}")
+    width = min(100, terminal_width(sys.stdout, os.environ))
+    write_text(sys.stdout, render_json(code, meanings) if json_ else render_text(code, meanings, width) + "\n")
 
 
 @click.command()
-@with_options(SETTINGS)
+@with_options(SETTINGS_OPTIONS)
 def config(**said: Any) -> None:
     """Show every setting, where its value came from, and nothing that is secret."""
     from probes.runner.command import check_scenario
-    from probes.runner.output import width_of, write
-    from probes.targets.config_view import as_json, render, rows, settings
+    from probes.runner.output import terminal_width, write_text
+    from probes.targets.config_view import as_json, read_settings, render, setting_rows
 
     options = options_from(said)
     check_scenario(options.simulate)
-    found = rows(*settings(options.flags, os.environ, Path(), options.simulate))
-    write(sys.stdout, as_json(found) if options.json else render(found, width_of(sys.stdout, os.environ)))
+    found = setting_rows(*read_settings(options.flags, os.environ, Path(), options.simulate))
+    write_text(sys.stdout, as_json(found) if options.json else render(found, terminal_width(sys.stdout, os.environ)))
 
 
 def _rules() -> Iterable[str]:
@@ -61,14 +69,14 @@ def _rules() -> Iterable[str]:
 
 
 @click.command()
-@with_options(OFFLINE)
+@with_options(OFFLINE_OPTIONS)
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--fix", is_flag=True, help="Mend what can be mended mechanically.")
 @click.option(
-    "--select", metavar="RULE", multiple=True, shell_complete=completing(_rules), help="Only this rule; repeatable."
+    "--select", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Only this rule; repeatable."
 )
 @click.option(
-    "--ignore", metavar="RULE", multiple=True, shell_complete=completing(_rules), help="Not this rule; repeatable."
+    "--ignore", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Not this rule; repeatable."
 )
 @click.option("--list", "list_", is_flag=True, help="Show all rules, and look at nothing.")
 def lint(
@@ -86,26 +94,26 @@ def lint(
     """  # noqa: D400 - a question is what it answers
     from functools import partial
 
-    from probes.runner.subject import Files, without_subject
+    from probes.runner.subject import FileSubject, ignore_subject
     from probes.runner.usage import UsageError
     from reports.model import Evidence
 
     if list_:
         from probes.lint.page import rules_page
-        from probes.runner.output import write
+        from probes.runner.output import write_text
 
-        write(sys.stdout, rules_page())
+        write_text(sys.stdout, rules_page())
         return
     if not paths:
-        raise UsageError(f"what shall be looked at? {NAME} lint PATH...")
+        raise UsageError(f"what shall be looked at? {PROGRAM} lint PATH...")
     if not all(paths):  # to Python it is the folder here, but nobody means that who wrote "$DIR"
         raise UsageError("an empty PATH was given; this folder is written as .")
     from probes.lint.lint import lint as look
 
     options = options_from(said, errors_are_usage=True)
-    files = Files(tuple(Evidence("path", path) for path in paths))
+    files = FileSubject(tuple(Evidence("path", path) for path in paths))
     told = partial(look, tuple(map(Path, paths)), select=select, ignore=ignore, fix=fix)
-    finish_offline("lint", without_subject(told), options, files)
+    run_offline_and_exit("lint", ignore_subject(told), options, files)
 
 
 COMMANDS = (explain, config, lint)

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from probes.cli_options import (
-    NAME,
-    PROBE,
-    SHOW_CONTENT,
-    TOKEN,
-    WATCH,
-    completing,
-    finish,
-    finish_offline,
+    PROBE_OPTIONS,
+    PROGRAM,
+    SHOW_CONTENT_OPTION,
+    TOKEN_OPTION,
+    WATCH_OPTIONS,
+    complete_from,
     model_names,
     options_from,
+    run_and_exit,
+    run_offline_and_exit,
     with_options,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
-    from probes.runner.registry import Told
-    from probes.targets.opening import Both
+    from probes.runner.registry import ProbeItem
+    from probes.targets.opening import ServiceAndBridge
 
 
 def _scripts() -> Iterable[str]:
@@ -38,14 +38,14 @@ def _scripts() -> Iterable[str]:
 _SCRIPT = click.option(
     "--script",
     metavar="NAME",
-    shell_complete=completing(_scripts),
+    shell_complete=complete_from(_scripts),
     help="text, audio, manual, transcription, function, interrupt or long.",
 )
 _REQUIRE = click.option(
     "--require",
     metavar="MODEL",
     multiple=True,
-    shell_complete=completing(model_names),
+    shell_complete=complete_from(model_names),
     help="Fail unless this key can use this model in the Realtime API; repeatable.",
 )
 _WARN_DAYS = click.option(
@@ -59,7 +59,7 @@ _WARN_DAYS = click.option(
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(PROBE_OPTIONS)
 @click.option(
     "--auth",
     type=click.Choice(["all"]),
@@ -72,13 +72,13 @@ def access(auth: str | None, **said: Any) -> None:
     stands behind a failed check is skipped, never passed.
     """  # noqa: D400 - a question is what it answers
     from probes.access.probe import access as look
-    from probes.targets.opening import service
+    from probes.targets.opening import service_opener
 
-    finish("access", partial(look, every_form=auth == "all"), options_from(said), service())
+    run_and_exit("access", partial(look, all_auth_forms=auth == "all"), options_from(said), service_opener())
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(PROBE_OPTIONS)
 @_REQUIRE
 @_WARN_DAYS
 def models(require: tuple[str, ...], warn_days: int, **said: Any) -> None:
@@ -87,21 +87,21 @@ def models(require: tuple[str, ...], warn_days: int, **said: Any) -> None:
     Names what replaces a retired model, and fails where a required one is missing, retired, or not a realtime model.
     """  # noqa: D400 - a question is what it answers
     from probes.models.probe import models as look
-    from probes.targets.opening import service
+    from probes.targets.opening import service_opener
 
-    finish("models", partial(look, require=require, warn_days=warn_days), options_from(said), service())
+    run_and_exit("models", partial(look, require=require, warn_days=warn_days), options_from(said), service_opener())
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(PROBE_OPTIONS)
 @_SCRIPT
 @click.option("--bridge", metavar="URL", help="Play the script through this bridge instead.")
-@TOKEN
+@TOKEN_OPTION
 @click.option("--capture", metavar="FILE", type=click.Path(path_type=Path), help="Keep every frame in this file.")
 @click.option(
     "--from", "kept", metavar="FILE", type=click.Path(path_type=Path), help="Check a kept capture; talk to nobody."
 )
-@SHOW_CONTENT
+@SHOW_CONTENT_OPTION
 def events(
     script: str | None,
     bridge: str | None,
@@ -119,31 +119,35 @@ def events(
 
     options = options_from(said, timelines=True)
     if kept is not None:
-        from probes.events.offline import events_kept
-        from probes.runner.subject import Files, without_subject
+        from probes.events.offline import events_offline
+        from probes.runner.subject import FileSubject, ignore_subject
         from reports.model import Evidence
 
         if script or bridge or capture:
             raise UsageError("--from looks at a file alone: it goes with neither --script, --bridge nor --capture")
-        named = Files((Evidence("capture", str(kept)),))
-        finish_offline("events", without_subject(partial(events_kept, kept, show_content=show_content)), options, named)
-    name = known_script(script or "audio")
+        named = FileSubject((Evidence("capture", str(kept)),))
+        run_offline_and_exit(
+            "events", ignore_subject(partial(events_offline, kept, show_content=show_content)), options, named
+        )
+    name = check_script(script or "audio")
     if bridge is not None:
         from probes.events.bridge import events_bridge
-        from probes.targets.opening import a_bridge
+        from probes.targets.opening import bridge_opener
 
         through = partial(events_bridge, script=name, capture=capture, show_content=show_content)
-        finish("events", through, options, a_bridge(bridge, client_token_env))
+        run_and_exit("events", through, options, bridge_opener(bridge, client_token_env))
     from probes.events.probe import events as look
-    from probes.targets.opening import service
+    from probes.targets.opening import service_opener
 
-    finish("events", partial(look, script=name, capture=capture, show_content=show_content), options, service())
+    run_and_exit(
+        "events", partial(look, script=name, capture=capture, show_content=show_content), options, service_opener()
+    )
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(PROBE_OPTIONS)
 @click.option("--url", metavar="URL", help="The bridge; without a path, its client protocol's own path is taken.")
-@TOKEN
+@TOKEN_OPTION
 def bridge(url: str | None, client_token_env: str | None, **said: Any) -> None:
     """Does a running bridge work, end to end?
 
@@ -151,15 +155,15 @@ def bridge(url: str | None, client_token_env: str | None, **said: Any) -> None:
     --simulate without --url looks at the reference bridge before the simulator.
     """  # noqa: D400 - a question is what it answers
     from probes.bridge.probe import bridge as look
-    from probes.targets.opening import a_bridge
+    from probes.targets.opening import bridge_opener
 
-    finish("bridge", look, options_from(said), a_bridge(url, client_token_env))
+    run_and_exit("bridge", look, options_from(said), bridge_opener(url, client_token_env))
 
 
 @click.command()
-@with_options(PROBE)
+@with_options(PROBE_OPTIONS)
 @click.option("--bridge", metavar="URL", help="Look at this bridge as well.")
-@TOKEN
+@TOKEN_OPTION
 @_REQUIRE
 @_WARN_DAYS
 @_SCRIPT
@@ -176,18 +180,18 @@ def smoke(
     One verdict, one report. What hangs behind a failed part is skipped with the cause named.
     """
     from probes.smoke.probe import smoke as look
-    from probes.targets.opening import service_and_bridge
+    from probes.targets.opening import service_and_bridge_opener
 
-    name = known_script(script or "text")
+    name = check_script(script or "text")
 
-    def looked(both: Both) -> AsyncGenerator[Told, None]:
+    def looked(both: ServiceAndBridge) -> AsyncGenerator[ProbeItem, None]:
         return look(both.target, bridge=both.bridge, require=require, warn_days=warn_days, script=name)
 
-    finish("smoke", looked, options_from(said), service_and_bridge(bridge, client_token_env))
+    run_and_exit("smoke", looked, options_from(said), service_and_bridge_opener(bridge, client_token_env))
 
 
 @click.command()
-@with_options(WATCH)
+@with_options(WATCH_OPTIONS)
 @click.option(
     "--every",
     metavar="SECONDS",
@@ -203,7 +207,7 @@ def smoke(
     metavar="NAME",
     multiple=True,
     default=("access",),
-    shell_complete=completing(lambda: ("access", "models", "events", "smoke")),
+    shell_complete=complete_from(lambda: ("access", "models", "events", "smoke")),
     help="access, models, events, or smoke for all; repeatable  [default: access].",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Serve /metrics, and /probe?target=NAME&module=NAME.")
@@ -222,7 +226,7 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said
     from os import environ
 
     from bridge.config.resolve import Flags
-    from probes.runner.output import complain
+    from probes.runner.output import print_error
     from probes.watch.command import WatchOptions, run_watch
     from probes.watch.output import line_writer
 
@@ -230,17 +234,17 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said
     options = WatchOptions(
         flags=Flags(**{name: value for name, value in said.items() if name not in (*own, "script")}),
         simulate=simulate,
-        script=known_script(said["script"] or "text"),
+        script=check_script(said["script"] or "text"),
         json=json_,
         strict=strict,
         verbose=verbose,
         **{name: said[name] for name in own},
     )
-    remark = partial(complain, f"{NAME} watch", fix="", environment=environ)
-    raise click.exceptions.Exit(run_watch(options, environ, say=line_writer(sys.stdout), remark=remark))
+    remark = partial(print_error, f"{PROGRAM} watch", fix="", environment=environ)
+    raise click.exceptions.Exit(run_watch(options, environ, write_line=line_writer(sys.stdout), write_note=remark))
 
 
-def known_script(name: str) -> str:
+def check_script(name: str) -> str:
     """Give the name back. Raises UsageError where there is no such script."""
     from probes.runner.usage import UsageError
 

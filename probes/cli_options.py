@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from probes.runner.command import Options, Outcome
-    from probes.runner.registry import Told
-    from probes.runner.subject import Files, Opening, S
+    from probes.runner.command import CommandResult, ProbeOptions
+    from probes.runner.registry import ProbeItem
+    from probes.runner.subject import FileSubject, S, SubjectOpener
 
-NAME = "sherpa-probe"
+PROGRAM = "sherpa-probe"
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def completing(words: Callable[[], Iterable[str]]) -> Any:
+def complete_from(words: Callable[[], Iterable[str]]) -> Any:
     """Make a shell completion out of words that are only looked up when a shell asks."""
 
     def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -62,13 +62,13 @@ _UPSTREAM: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--dialect",
         metavar="auto|ga|beta",
-        shell_complete=completing(lambda: ("auto", "ga", "beta")),
+        shell_complete=complete_from(lambda: ("auto", "ga", "beta")),
         help="The dialect to ask for [default auto: ga, take what comes].",
     ),
     click.option(
         "--model",
         metavar="NAME",
-        shell_complete=completing(model_names),
+        shell_complete=complete_from(model_names),
         help="The model, or on Azure the deployment.",
     ),
     click.option("--timeout", metavar="SECONDS", type=float, help="Longest wait for each single answer [default 10]."),
@@ -77,7 +77,7 @@ _UPSTREAM: tuple[Callable[[Any], Any], ...] = (
         metavar="[SCENARIO]",
         is_flag=False,
         flag_value="good",
-        shell_complete=completing(scenario_names),
+        shell_complete=complete_from(scenario_names),
         help="Look at an embedded simulator instead: no key, no network.",
     ),
 )
@@ -89,7 +89,7 @@ _RESULT: tuple[Callable[[Any], Any], ...] = (
         "reports",
         metavar="FORMAT=PATH",
         multiple=True,
-        shell_complete=completing(_formats),
+        shell_complete=complete_from(_formats),
         help="Also write a report: json, junit, sarif, markdown, html, github or prom.",
     ),
     _JSON,
@@ -101,18 +101,18 @@ _CONFIG = click.option(
 _VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show what was seen by the checks that passed as well.")
 
 #: For every probe that talks to somebody.
-PROBE: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, *_RESULT, _CONFIG, _VERBOSE)
+PROBE_OPTIONS: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, *_RESULT, _CONFIG, _VERBOSE)
 #: For the watch, which shows lines and no report.
-WATCH: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _STRICT, _CONFIG, _VERBOSE)
+WATCH_OPTIONS: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _STRICT, _CONFIG, _VERBOSE)
 #: For showing the settings, which is no report.
-SETTINGS: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _CONFIG)
+SETTINGS_OPTIONS: tuple[Callable[[Any], Any], ...] = (*_UPSTREAM, _JSON, _CONFIG)
 #: For commands that only look at files.
-OFFLINE: tuple[Callable[[Any], Any], ...] = (*_RESULT, _VERBOSE)
+OFFLINE_OPTIONS: tuple[Callable[[Any], Any], ...] = (*_RESULT, _VERBOSE)
 #: For what looks at a bridge.
-TOKEN = click.option(
+TOKEN_OPTION = click.option(
     "--client-token-env", metavar="NAME", help="The variable that holds the token the bridge wants of its clients."
 )
-SHOW_CONTENT = click.option(
+SHOW_CONTENT_OPTION = click.option(
     "--show-content", is_flag=True, help="Show what was said and answered; otherwise only how much it was."
 )
 
@@ -128,43 +128,43 @@ def with_options(options: Iterable[Callable[[Any], Any]]) -> Callable[[F], F]:
     return decorate
 
 
-def options_from(said: dict[str, Any], **more: Any) -> Options:
+def options_from(said: dict[str, Any], **more: Any) -> ProbeOptions:
     """Sort what click heard into the values that `probes.runner.command` takes."""
     from bridge.config.resolve import Flags
-    from probes.runner.command import Options
+    from probes.runner.command import ProbeOptions
 
     own = ("simulate", "reports", "strict", "verbose")
     flags = {name: value for name, value in said.items() if name not in (*own, "json_")}
     kept = {name: said[name] for name in own if name in said}
-    return Options(flags=Flags(**flags), json=said["json_"], **kept, **more)
+    return ProbeOptions(flags=Flags(**flags), json=said["json_"], **kept, **more)
 
 
-def finish(
-    name: str, look: Callable[[S], AsyncGenerator[Told, None]], options: Options, opening: Opening[S]
+def run_and_exit(
+    name: str, look: Callable[[S], AsyncGenerator[ProbeItem, None]], options: ProbeOptions, opening: SubjectOpener[S]
 ) -> NoReturn:
     """Run a probe, show its result, and end with its exit code."""
     from probes.runner.command import run_command
     from probes.runner.output import progress
 
     with progress(os.environ) as doing:
-        outcome = run_command(f"{NAME} {name}", look, options, os.environ, opening=opening, doing=doing)
-    leave(outcome, options)
+        outcome = run_command(f"{PROGRAM} {name}", look, options, os.environ, opener=opening, on_progress=doing)
+    show_and_exit(outcome, options)
 
 
-def finish_offline(
-    name: str, look: Callable[[Files], AsyncGenerator[Told, None]], options: Options, files: Files
+def run_offline_and_exit(
+    name: str, look: Callable[[FileSubject], AsyncGenerator[ProbeItem, None]], options: ProbeOptions, files: FileSubject
 ) -> NoReturn:
     """Run a look at files, show its result, and end with its exit code."""
     from probes.runner.command import run_offline
 
-    leave(run_offline(f"{NAME} {name}", look, options, files), options)
+    show_and_exit(run_offline(f"{PROGRAM} {name}", look, options, files), options)
 
 
-def leave(outcome: Outcome, options: Options) -> NoReturn:
+def show_and_exit(outcome: CommandResult, options: ProbeOptions) -> NoReturn:
     """Show a result and end with its exit code."""
-    from probes.runner.output import show
+    from probes.runner.output import show_result
 
-    show(
+    show_result(
         outcome,
         json=options.json,
         verbose=options.verbose,

@@ -17,28 +17,28 @@ from typing import TYPE_CHECKING
 import trio
 from rich.console import Console
 
-from bridge.protocol.audio.pcm import ms_of
-from bridge.protocol.audio.wav import write_wav
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.audio.pcm import bytes_to_ms
+from bridge.protocol.audio.wav import encode_wav
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.dial.dial import dial
-from bridge.upstream.service import upstream_at
-from probes.conversation.conversation import Recorder, perform
-from probes.conversation.facts import Account
-from probes.conversation.metrics import moment
-from probes.conversation.scripts import SCRIPTS, question
-from probes.recording.capture import Finished
+from bridge.upstream.service import make_upstream
+from probes.conversation.conversation import Recorder, play_script
+from probes.conversation.facts import SessionFacts
+from probes.conversation.metrics import timeline_moment
+from probes.conversation.scripts import SCRIPTS, question_audio
+from probes.recording.capture import FinishedEnding
 from probes.runner.redaction import Secrets
-from probes.voice.native_client import NativeSpeaker
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from reports.render.terminal.timeline import Folding, line
-from reports.render.terminal_text import milliseconds
+from probes.voice.native_client import NativeVoiceClient
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from reports.render.terminal.timeline import StreamFolder, moment_line
+from reports.render.terminal_text import format_milliseconds
 
 if TYPE_CHECKING:
-    from bridge.simulator.embedded import Running
-    from bridge.upstream.dial.dial import Upgraded
-    from probes.recording.capture import Ending, Entry
+    from bridge.simulator.embedded import RunningSimulator
+    from bridge.upstream.dial.dial import UpgradedConnection
+    from probes.recording.capture import CaptureEnding, CaptureEntry
 
 _SENTENCE = "probes/data/question.wav"
 _MODEL = "gpt-realtime-2.1"
@@ -49,64 +49,66 @@ _COLUMNS = 80
 
 async def demo(console: Console, answer: Path, pace: float) -> int:
     """Speak, show, and keep the answer; gives the exit code."""
-    pcm = question()
-    console.print(f"\nA spoken turn through the simulator: {_SENTENCE}, {ms_of(len(pcm)) / 1000:.1f} s of speech\n")
-    folding = Folding()
+    pcm = question_audio()
+    console.print(
+        f"\nA spoken turn through the simulator: {_SENTENCE}, {bytes_to_ms(len(pcm)) / 1000:.1f} s of speech\n"
+    )
+    folding = StreamFolder()
 
-    def show(entry: Entry) -> None:
-        for finished in folding.add(moment(entry, show_content=True)):
-            console.print(line(finished, min(console.width, _COLUMNS)))
+    def show(entry: CaptureEntry) -> None:
+        for finished in folding.add(timeline_moment(entry, show_content=True)):
+            console.print(moment_line(finished, min(console.width, _COLUMNS)))
 
-    account = Account(Dialect.GA)
-    recorder = Recorder(account=account, secrets=Secrets(), show_content=True, on_entry=show)
+    account = SessionFacts(Dialect.GA)
+    recorder = Recorder(facts=account, secrets=Secrets(), show_content=True, on_entry=show)
     with trio.fail_after(_LONGEST_SECONDS):
         async with open_simulator(Settings(pace=pace)) as simulator:
             script = SCRIPTS["audio"]
-            ending = await perform(_speaker(simulator), script, recorder, timeout=_ANSWER_SECONDS)
-    for rest in folding.rest():
-        console.print(line(rest, min(console.width, _COLUMNS)))
-    await trio.Path(answer).write_bytes(write_wav(_sound(recorder.entries)))
-    wrong = faults(account, ending)
+            ending = await play_script(_speaker(simulator), script, recorder, timeout=_ANSWER_SECONDS)
+    for rest in folding.flush():
+        console.print(moment_line(rest, min(console.width, _COLUMNS)))
+    await trio.Path(answer).write_bytes(encode_wav(_sound(recorder.entries)))
+    wrong = violations(account, ending)
     _sum_up(console, recorder, answer, wrong)
     return EXIT_FAILED if wrong else EXIT_OK
 
 
-def _speaker(simulator: Running) -> NativeSpeaker:
-    upstream = upstream_at(simulator.base_url, simulator.api_key)
+def _speaker(simulator: RunningSimulator) -> NativeVoiceClient:
+    upstream = make_upstream(simulator.base_url, simulator.api_key)
 
-    async def connect(kind: Kind) -> Upgraded:
+    async def connect(kind: SessionKind) -> UpgradedConnection:
         return await dial(upstream.socket_url(_MODEL, kind), headers=upstream.socket_headers())
 
-    return NativeSpeaker(connect)
+    return NativeVoiceClient(connect)
 
 
-def faults(account: Account, ending: Ending) -> list[str]:
+def violations(account: SessionFacts, ending: CaptureEnding) -> list[str]:
     """Say what was not as the protocol has it."""
-    found = [f"{rule}: {message}" for _, rule, message in account.broken]
-    return found if isinstance(ending, Finished) else [*found, f"the turn did not come to its end: {ending}"]
+    found = [f"{rule}: {message}" for _, rule, message in account.violations]
+    return found if isinstance(ending, FinishedEnding) else [*found, f"the turn did not come to its end: {ending}"]
 
 
-def _texts(entries: list[Entry], ending: str) -> str:
+def _texts(entries: list[CaptureEntry], ending: str) -> str:
     found = (entry.event.get("transcript") for entry in entries if entry.type.endswith(ending))
     return " ".join(text for text in found if isinstance(text, str))
 
 
-def _sound(entries: list[Entry]) -> bytes:
+def _sound(entries: list[CaptureEntry]) -> bytes:
     pieces = (entry.event["delta"] for entry in entries if entry.who == "server" and entry.audio_ms)
     return b"".join(base64.b64decode(piece) for piece in pieces)
 
 
 def _sum_up(console: Console, recorder: Recorder, answer: Path, wrong: list[str]) -> None:
-    account, entries = recorder.account, recorder.entries
-    spoken = account.turns[0] if account.turns else None
-    first = next((one.audio[0][0] for one in account.answers.values() if one.audio), None)
+    account, entries = recorder.facts, recorder.entries
+    spoken = account.turns_ended_at[0] if account.turns_ended_at else None
+    first = next((one.audio_chunks[0][0] for one in account.responses.values() if one.audio_chunks), None)
     sound = None if first is None or spoken is None else first - spoken
-    measured = f"ready {milliseconds(account.ready_at)} after connecting; "
+    measured = f"ready {format_milliseconds(account.ready_at)} after connecting; "
     rows = [
         ("heard", f"{_texts(entries, 'transcription.completed')} (the sentence and the silence that ends it)"),
         ("answered", _texts(entries, "audio_transcript.done")),
-        ("listen", f"{answer}  ({ms_of(len(_sound(entries))) / 1000:.1f} s)"),
-        ("measured", f"{measured}first sound {milliseconds(sound)} after the last word"),
+        ("listen", f"{answer}  ({bytes_to_ms(len(_sound(entries))) / 1000:.1f} s)"),
+        ("measured", f"{measured}first sound {format_milliseconds(sound)} after the last word"),
         *(("FAIL", told) for told in wrong),
     ]
     if not wrong:
@@ -144,7 +146,7 @@ def main() -> None:
         pass
     except* trio.TooSlowError:
         print(f"no whole turn within {_LONGEST_SECONDS:.0f} s", file=sys.stderr)  # noqa: T201 - what is left to say
-        code = EXIT_COULD_NOT_LOOK
+        code = EXIT_COULD_NOT_RUN
     sys.exit(code)
 
 

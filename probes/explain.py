@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, STATUSES, Where, every_refusal
+from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from probes.problems.catalogue import PROBLEMS
-from probes.runner.check_names import CHECK_NAMES, WHOLE
+from probes.runner.check_names import ALL_CHECKS, CHECK_NAMES
 from probes.runner.registry import PROBES
-from reports.render.json import SCHEMA_VERSION, written
-from reports.render.terminal_text import wrapped
+from reports.render.json import SCHEMA_VERSION, format_document
+from reports.render.terminal_text import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 _PLACES = {
-    Where.REST: "REST status {}",
-    Where.HANDSHAKE: "status {} in place of the WebSocket upgrade",
-    Where.AZURE_HANDSHAKE: "status {} in place of Azure's WebSocket upgrade",
-    Where.SDP: "status {} of the SDP exchange",
+    HttpExchange.REST: "REST status {}",
+    HttpExchange.HANDSHAKE: "status {} in place of the WebSocket upgrade",
+    HttpExchange.AZURE_HANDSHAKE: "status {} in place of Azure's WebSocket upgrade",
+    HttpExchange.SDP: "status {} of the SDP exchange",
 }
 #: A number looks like one that is known when it differs from it by no more than this.
 _NEAR_NUMBER = 10
@@ -63,7 +63,7 @@ def explain(code: str) -> list[Meaning]:
     return [*map(_of_refusal, refusals.values()), *problems] or list(_by_rule(code.upper()))
 
 
-def near(code: str) -> str:
+def suggest(code: str) -> str:
     """End the message about an unknown code: the known one that looks most like it, or the numbers that there are."""
     if code.strip().isdecimal():
         return _near_number(int(code.strip()[: _MOST_DIGITS + 1]))
@@ -74,13 +74,13 @@ def near(code: str) -> str:
 
 def known_codes() -> tuple[str, ...]:
     """Name every code in words: error codes, findings, and their slugs alone."""
-    refusals = [refusal.slug for refusal in every_refusal()]
+    refusals = [refusal.slug for refusal in all_refusals()]
     problems = [problem.slug for problem in PROBLEMS.values() if problem.slug != _PASSED]
     return (*ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
 
 
 def _near_number(number: int) -> str:
-    statuses = sorted({status for _, status in STATUSES})
+    statuses = sorted({status for _, status in HTTP_STATUSES})
     close = [known for known in (*CLOSE_CODES, *statuses) if abs(known - number) <= _NEAR_NUMBER]
     if close:
         return f": did you mean {min(close, key=lambda known: abs(known - number))}?"
@@ -96,12 +96,12 @@ def _refusals(code: str) -> Iterator[Refusal]:
         number = int(code[: _MOST_DIGITS + 1])
         if number in CLOSE_CODES:
             yield CLOSE_CODES[number]
-        yield from (refusal for (_, status), refusal in STATUSES.items() if status == number)
+        yield from (refusal for (_, status), refusal in HTTP_STATUSES.items() if status == number)
         return
     if code.casefold() in _BY_FOLDED:
         yield _BY_FOLDED[code.casefold()]
     slug = _without_probe(code.upper())
-    yield from (refusal for refusal in every_refusal() if refusal.slug == slug)
+    yield from (refusal for refusal in all_refusals() if refusal.slug == slug)
 
 
 def _without_probe(code: str) -> str:
@@ -133,16 +133,16 @@ def _of_problem(problem: Problem) -> Meaning:
 
 def _by_rule(code: str) -> Iterator[Meaning]:
     """Explain what needs no words of its own: rows that passed or were skipped, forms of auth."""
-    from probes.access.auth_forms import FORMS, SLUGS  # noqa: PLC0415 - costs the network stack, which no other code here needs
+    from probes.access.auth_forms import FORM_SLUGS, FORMS  # noqa: PLC0415 - costs the network stack, which no other code here needs
     from probes.runner.findings import slug_of  # noqa: PLC0415 - the same
 
     slug, probe = _without_probe(code), code.partition("-")[0].lower()
-    checks = {slug_of(name): name for name in (*CHECK_NAMES.get(probe, ()), WHOLE)}
+    checks = {slug_of(name): name for name in (*CHECK_NAMES.get(probe, ()), ALL_CHECKS)}
     name, dash, ending = slug.rpartition("-")
     if dash and slug != code and name in checks and ending in _ENDINGS:
         title, cause = (text.replace("CHECK", checks[name]) for text in _ENDINGS[ending])
         yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
-    form = next((form for form in FORMS if SLUGS[form.name] == slug), None)
+    form = next((form for form in FORMS if FORM_SLUGS[form.name] == slug), None)
     if form is not None:
         cause = "The row says whether a session could be opened so, and how it was refused where not."
         title = f"One form of auth that --auth all tries: {form.title}"
@@ -162,10 +162,10 @@ def _seen_as(refusal: Refusal) -> Iterator[str]:
     """Say where this cause shows itself."""
     yield from (f"error code {code}" for code, known in ERROR_CODES.items() if known is refusal)
     yield from (f"close code {code}" for code, known in CLOSE_CODES.items() if known is refusal)
-    yield from (_PLACES[where].format(status) for (where, status), known in STATUSES.items() if known is refusal)
+    yield from (_PLACES[where].format(status) for (where, status), known in HTTP_STATUSES.items() if known is refusal)
 
 
-def render(code: str, meanings: list[Meaning], width: int = 80) -> str:
+def render_text(code: str, meanings: list[Meaning], width: int = 80) -> str:
     """Write the meanings for people."""
     blocks = [f"{code} has {len(meanings)} meanings, by where it was seen:"] if len(meanings) > 1 else []
     for meaning in meanings:
@@ -178,9 +178,9 @@ def render(code: str, meanings: list[Meaning], width: int = 80) -> str:
             ("known", meaning.source or ""),
         )
         name = code.upper() if code.upper().endswith(f"-{meaning.slug}") else meaning.slug
-        lines = wrapped(f"{name}  {meaning.title}", width, "", "  ")
+        lines = wrap(f"{name}  {meaning.title}", width, "", "  ")
         for label, text in rows:
-            lines += wrapped(text, width, f"  {label:7}", " " * 9)
+            lines += wrap(text, width, f"  {label:7}", " " * 9)
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -189,7 +189,7 @@ def _lines(text: str) -> Iterator[tuple[bool, str]]:
     yield from ((number == 0, line) for number, line in enumerate(text.splitlines()))
 
 
-def as_json(code: str, meanings: list[Meaning]) -> str:
+def render_json(code: str, meanings: list[Meaning]) -> str:
     """Write them for machines."""
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "code": code}
-    return written({**document, "meanings": [asdict(meaning) for meaning in meanings]})
+    return format_document({**document, "meanings": [asdict(meaning) for meaning in meanings]})

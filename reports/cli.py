@@ -67,15 +67,15 @@ def render(
 
     Ends with exit code 0 whatever the reports say: their runs have ended long ago.
     """
-    from reports.dispatch import Look, rendered
-    from reports.store.merge import merged
-    from reports.store.named_files import deliver, read_all
+    from reports.dispatch import TerminalOptions, render_report
+    from reports.store.merge import merge_reports
+    from reports.store.named_files import read_reports, write_result
 
     if json_ and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} are two different wishes")
-    kept = merged(read_all(files))
-    look = Look(verbose=verbose, timelines=timelines)
-    deliver(rendered(kept, "json" if json_ else format_ or "terminal", look, output, os.environ), output)
+    kept = merge_reports(read_reports(files))
+    look = TerminalOptions(verbose=verbose, timelines=timelines)
+    write_result(render_report(kept, "json" if json_ else format_ or "terminal", look, output, os.environ), output)
 
 
 @cli.command()
@@ -99,56 +99,56 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
     says otherwise.
     """
     from reports.compare.compare import compare as compared_with
-    from reports.dispatch import compared
-    from reports.store.named_files import deliver, read_all
+    from reports.dispatch import render_comparison
+    from reports.store.named_files import read_reports, write_result
 
     if json_ and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} are two different wishes")
-    first, second = read_all((before, after))
+    first, second = read_reports((before, after))
     comparison = compared_with(first, second, tolerance=tolerance)
     code = int(fail_on_worse and comparison.is_worse)
-    deliver(compared(comparison, code, "json" if json_ else format_ or "terminal", os.environ), None)
+    write_result(render_comparison(comparison, code, "json" if json_ else format_ or "terminal", os.environ), None)
     raise click.exceptions.Exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from reports.console import CannotShowError, complain
+    from reports.console import OutputError, print_error
 
     try:
         code = _run(words)
-    except CannotShowError as lost:
-        complain(_tool(words), str(lost), "", os.environ)
+    except OutputError as lost:
+        print_error(_tool(words), str(lost), "", os.environ)
         code = 3
     sys.exit(code)
 
 
 def _run(words: Sequence[str]) -> int:
     """Run the command line and give its exit code. Raises CannotShowError."""
-    from reports.console import CannotShowError, cannot_show, silence
-    from reports.usage_errors import Complaint, UnusableError, about, crashed, interrupted
+    from reports.console import OutputError, discard_output, output_error
+    from reports.usage_errors import CommandFailure, InputError, crash_failure, input_failure, interrupted_failure
 
-    complaint: Complaint
+    complaint: CommandFailure
     try:
         code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
-    except CannotShowError:
+    except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
-        complaint = interrupted(_tool(words))
-    except UnusableError as error:
-        complaint = about(error, _tool(words))
+        complaint = interrupted_failure(_tool(words))
+    except InputError as error:
+        complaint = input_failure(error, _tool(words))
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        complaint = about(UnusableError(error.format_message()), context.command_path if context else _tool(words))
+        complaint = input_failure(InputError(error.format_message()), context.command_path if context else _tool(words))
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
         if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself could not write: --help, --version
-            silence(sys.stdout)
-            raise cannot_show(error) from None
-        complaint = crashed(_tool(words), error)
+            discard_output(sys.stdout)
+            raise output_error(error) from None
+        complaint = crash_failure(_tool(words), error)
     else:
         return code if isinstance(code, int) else 0
-    return complaint.told(as_json=_wants_json(words), environment=os.environ)
+    return complaint.show(as_json=_wants_json(words), environment=os.environ)
 
 
 def _wants_json(words: Sequence[str]) -> bool:

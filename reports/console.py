@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from reports.render.terminal_text import plain, wrapped
+from reports.render.terminal_text import sanitize, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,16 +22,16 @@ _WIDTH = 80
 _NARROWEST = 40
 
 
-class CannotShowError(Exception):
+class OutputError(Exception):
     """The result could not be written to stdout; one plain line says why."""
 
 
-def complain(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
+def print_error(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
     """Write what is wrong to stderr, within its width, and below it what to type. Where there is no stderr: nothing."""
-    width = width_of(sys.stderr, environment or {})
-    lines = [*wrapped(f"{tool}: {plain(message)}", width, "", "  "), *wrapped(plain(fix), width, "  ")]
-    with suppress(CannotShowError):
-        write(sys.stderr, "".join(f"{line}\n" for line in lines))
+    width = terminal_width(sys.stderr, environment or {})
+    lines = [*wrap(f"{tool}: {sanitize(message)}", width, "", "  "), *wrap(sanitize(fix), width, "  ")]
+    with suppress(OutputError):
+        write_text(sys.stderr, "".join(f"{line}\n" for line in lines))
 
 
 def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
@@ -41,36 +41,36 @@ def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
     )
 
 
-def write(stream: TextIO | None, text: str) -> None:
+def write_text(stream: TextIO | None, text: str) -> None:
     """Write and flush; what the stream's encoding lacks becomes `?`, a reader that is gone is no error.
 
     Raises CannotShowError where nothing can be written: the stream was closed from the start, or its place is full.
     """
     if stream is None:
-        raise CannotShowError("the result cannot be shown: stdout is closed")
+        raise OutputError("the result cannot be shown: stdout is closed")
     text = text.encode(stream.encoding or "utf-8", errors="replace").decode(stream.encoding or "utf-8")
     try:
         stream.write(text)
         stream.flush()
     except OSError as error:
-        silence(stream)
+        discard_output(stream)
         if error.errno != errno.EPIPE:
-            raise cannot_show(error) from None
+            raise output_error(error) from None
 
 
-def cannot_show(error: OSError) -> CannotShowError:
+def output_error(error: OSError) -> OutputError:
     """Say why nothing could be written."""
-    return CannotShowError(f"the result cannot be shown: {(error.strerror or str(error)).lower()}")
+    return OutputError(f"the result cannot be shown: {(error.strerror or str(error)).lower()}")
 
 
-def silence(stream: TextIO | None) -> None:
+def discard_output(stream: TextIO | None) -> None:
     """Lead the stream to nowhere: Python flushes it once more at its end and would complain then."""
     if stream is not None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def width_of(stream: TextIO | None, environment: Mapping[str, str]) -> int:
+def terminal_width(stream: TextIO | None, environment: Mapping[str, str]) -> int:
     """Tell how many columns there are: what COLUMNS says, or the terminal; 80 where neither does; never below 40."""
     told = environment.get("COLUMNS", "")
     if told.isdecimal() and int(told) > 0:

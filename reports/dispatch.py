@@ -6,54 +6,56 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.console import wants_colour, width_of
-from reports.render.registry import renderer
+from reports.console import terminal_width, wants_colour
+from reports.render.registry import get_renderer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
     from reports.compare.compare import Comparison
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 TERMINAL = "terminal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class TerminalOptions:
     """How much a page for people shows."""
 
     verbose: bool = False
     timelines: bool = False
 
 
-def rendered(kept: Kept, name: str, look: Look, output: str | None, environment: Mapping[str, str]) -> str:
+def render_report(
+    kept: StoredReport, name: str, look: TerminalOptions, output: str | None, environment: Mapping[str, str]
+) -> str:
     """Write a kept report in one of `reports.render.registry`, or for a terminal.
 
     `output` is where it will go, None stdout.
     """
     if name != TERMINAL:
-        return renderer(name)(kept.report, kept.exit_code)
+        return get_renderer(name)(kept.report, kept.exit_code)
     from reports.render.terminal.page import render  # noqa: PLC0415 - only what is used is paid for
 
     stream = sys.stdout if output in (None, "-") else None
     return render(
         kept.report,
         kept.exit_code,
-        width=width_of(stream, environment),
+        width=terminal_width(stream, environment),
         colour=wants_colour(stream, environment),
         verbose=look.verbose,
         timelines=look.timelines,
     )
 
 
-def compared(comparison: Comparison, exit_code: int, name: str, environment: Mapping[str, str]) -> str:
+def render_comparison(comparison: Comparison, exit_code: int, name: str, environment: Mapping[str, str]) -> str:
     """Write a comparison: `json`, `markdown`, or for a terminal."""
     from reports.compare import render as forms  # noqa: PLC0415 - only what is used is paid for
 
     if name == TERMINAL:
         stream: TextIO | None = sys.stdout
-        return forms.on_terminal(
-            comparison, exit_code, width=width_of(stream, environment), colour=wants_colour(stream, environment)
+        return forms.render_terminal(
+            comparison, exit_code, width=terminal_width(stream, environment), colour=wants_colour(stream, environment)
         )
-    return forms.as_json(comparison, exit_code) if name == "json" else forms.as_markdown(comparison, exit_code)
+    return forms.render_json(comparison, exit_code) if name == "json" else forms.render_markdown(comparison, exit_code)

@@ -81,7 +81,7 @@ class Moment:
 
 
 #: Who sends events; everybody else makes remarks.
-ENDS = frozenset({"client", "server"})
+SESSION_SIDES = frozenset({"client", "server"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ class Timeline:
     @property
     def is_session(self) -> bool:
         """Whether client and server speak in it; one that has only remarks of a tool says what was done, and when."""
-        return not self.moments or any(moment.who in ENDS for moment in self.moments)
+        return not self.moments or any(moment.who in SESSION_SIDES for moment in self.moments)
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class ReportMetric:
     """One measured figure. The name ends in its unit: `events_first_audio_seconds`, `events_gaps_total`."""
 
     name: str
@@ -126,7 +126,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """A row of a table."""
 
     name: str
@@ -150,7 +150,7 @@ class Table:
     """What the names of its rows are."""
     columns: tuple[str, ...]
     """Of the figures; each ends in its unit as the name of a metric does: `p99_seconds`."""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[TableRow, ...] = ()
     metric: str = ""
 
     @property
@@ -163,7 +163,7 @@ class Table:
 
 
 #: Exit codes of every command here.
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +179,12 @@ class Report:
     """What was looked at: base URL, model, key hint, ..."""
     findings: tuple[Finding, ...] = ()
     timelines: tuple[Timeline, ...] = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[ReportMetric, ...] = ()
     series: tuple[Series, ...] = ()
     tables: tuple[Table, ...] = ()
 
     @property
-    def lone_metrics(self) -> tuple[Metric, ...]:
+    def standalone_metrics(self) -> tuple[ReportMetric, ...]:
         """The metrics that no table shows."""
         shown = {name for table in self.tables for name in table.metrics}
         return tuple(metric for metric in self.metrics if metric.name not in shown)
@@ -198,4 +198,4 @@ class Report:
         found = {finding.severity for finding in self.findings}
         if Severity.FAIL in found or (strict and Severity.WARNING in found):
             return EXIT_FAILED
-        return EXIT_COULD_NOT_LOOK if Severity.ERROR in found or found == {Severity.SKIPPED} else EXIT_OK
+        return EXIT_COULD_NOT_RUN if Severity.ERROR in found or found == {Severity.SKIPPED} else EXIT_OK

@@ -9,9 +9,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.console import complain, write
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
-from reports.provenance import now, version
+from reports.console import print_error, write_text
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
+from reports.provenance import current_time, installed_version
 from reports.redaction import hide_credentials
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 USAGE, NOT_A_REPORT, CRASHED, INTERRUPTED = "USAGE-ERROR", "REPORT-UNREADABLE", "REPORT-CRASHED", "PROBE-INTERRUPTED"
 
 
-class UnusableError(Exception):
+class InputError(Exception):
     """What was asked for can't be done with these words or files; one plain line says why."""
 
     def __init__(self, message: str, *, code: str = USAGE, fix: str = "") -> None:
@@ -30,7 +30,7 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class CommandFailure:
     """What is said where there is no result."""
 
     tool: str
@@ -39,15 +39,15 @@ class Complaint:
     fix: str = ""
     exit_code: int = EXIT_USAGE
 
-    def told(self, *, as_json: bool, environment: Mapping[str, str]) -> int:
+    def show(self, *, as_json: bool, environment: Mapping[str, str]) -> int:
         """Tell it and give the exit code. Raises CannotShowError where JSON can't be written."""
         message = hide_credentials(self.message)
         if as_json:
             from reports.render.json import render  # noqa: PLC0415 - only what is used is paid for
 
-            write(sys.stdout, render(self._report(message), self.exit_code))
+            write_text(sys.stdout, render(self._report(message), self.exit_code))
         else:
-            complain(self.tool, message, self.fix, environment)
+            print_error(self.tool, message, self.fix, environment)
         return self.exit_code
 
     def _report(self, message: str) -> Report:
@@ -59,21 +59,23 @@ class Complaint:
             fix=self.fix,
             link=f"sherpa-probe explain {self.code}",
         )
-        return Report(tool=self.tool, version=version(), started=now(), seconds=0.0, findings=(finding,))
+        return Report(
+            tool=self.tool, version=installed_version(), started=current_time(), seconds=0.0, findings=(finding,)
+        )
 
 
-def about(error: UnusableError, tool: str) -> Complaint:
+def input_failure(error: InputError, tool: str) -> CommandFailure:
     """Complain of what can't be used."""
-    return Complaint(tool=tool, code=error.code, message=str(error), fix=error.fix or f"{tool} --help")
+    return CommandFailure(tool=tool, code=error.code, message=str(error), fix=error.fix or f"{tool} --help")
 
 
-def interrupted(tool: str) -> Complaint:
+def interrupted_failure(tool: str) -> CommandFailure:
     """Say that somebody stopped it."""
-    return Complaint(tool=tool, code=INTERRUPTED, message="interrupted", exit_code=EXIT_INTERRUPTED)
+    return CommandFailure(tool=tool, code=INTERRUPTED, message="interrupted", exit_code=EXIT_INTERRUPTED)
 
 
-def crashed(tool: str, error: Exception) -> Complaint:
+def crash_failure(tool: str, error: Exception) -> CommandFailure:
     """Say that this is a mistake of ours."""
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"it broke, which it should not whatever the report holds: {type(error).__name__}: {line}"
-    return Complaint(tool=tool, code=CRASHED, message=message, exit_code=EXIT_COULD_NOT_LOOK)
+    return CommandFailure(tool=tool, code=CRASHED, message=message, exit_code=EXIT_COULD_NOT_RUN)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bridge.protocol.refusals.lookup import every_refusal
+from bridge.protocol.refusals.lookup import all_refusals
 from bridge.simulator.faults.scenarios import SCENARIOS
 from probes.cli import cli
 from reports.model import EXIT_FAILED, EXIT_OK
@@ -69,6 +69,6 @@ def test_every_scenario_of_the_page_is_one() -> None:
 
 
 def test_every_finding_code_of_the_page_is_one_that_exists() -> None:
-    from_refusals = {f"ACCESS-{refusal.slug}" for refusal in every_refusal()}
+    from_refusals = {f"ACCESS-{refusal.slug}" for refusal in all_refusals()}
     from_runs = {shown.code for shown in SHOWN}
     assert set(_CODE.findall(PAGE)) <= from_refusals | from_runs

@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 import sherpa_realtime_pytest
-from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, talking
+from tests.simulator.sdk_client import SDK_DEPRECATION_FILTER, connect_sdk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 #: What a user's test file may look like. It imports nothing of ours.
 SOMEBODYS_TESTS = """
@@ -105,33 +105,33 @@ def test_a_suite_that_does_not_ask_does_not_load_the_simulator() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_it_answers_faster_than_it_would_speak(realtime_simulator: Running) -> None:
+def test_it_answers_faster_than_it_would_speak(realtime_simulator: RunningSimulator) -> None:
     assert realtime_simulator.simulator.settings.pace == 20.0
 
 
-def test_keys_ask_for_scenarios_and_arrivals_tell_what_came(realtime_simulator: Running) -> None:
+def test_keys_ask_for_scenarios_and_arrivals_tell_what_came(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.key_for("no-quota")
-    with talking(realtime_simulator, key=key) as talk:
+    with connect_sdk(realtime_simulator, key=key) as talk:
         refusal = talk.refused()
-    record = realtime_simulator.arrivals.sessions(key)[0]
+    record = realtime_simulator.journal.sessions(key)[0]
 
     assert refusal.code == "insufficient_quota"
     assert (record.scenario, record.close_code, record.closed_by_client) == ("no-quota", 1013, False)
 
 
-def test_counts_tell_what_a_client_sent(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_counts_tell_what_a_client_sent(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         talk.connection.session.update(session={"type": "realtime"})
         talk.next()
         talk.next()
-    record = realtime_simulator.arrivals.sessions()[0]
+    record = realtime_simulator.journal.sessions()[0]
 
     assert record.counts == {"session.update": 1}
     assert record.sent == {"session.created": 1, "session.updated": 1}
     assert (record.dialect, record.kind) == ("ga", "conversation")
 
 
-def test_a_scenario_can_be_chosen_for_every_key(realtime_simulator: Running) -> None:
+def test_a_scenario_can_be_chosen_for_every_key(realtime_simulator: RunningSimulator) -> None:
     realtime_simulator.simulator.choose("mint-500")
     key = realtime_simulator.api_key.reveal()
     address = f"{realtime_simulator.base_url}/realtime/client_secrets"

@@ -49,19 +49,19 @@ class FoundKey:
     warnings: tuple[str, ...] = ()
 
 
-def keys_in(environment: Mapping[str, str]) -> tuple[Secret, ...]:
+def keys_in_environment(environment: Mapping[str, str]) -> tuple[Secret, ...]:
     """Give all values that variables hold whose names say that they hold a key, for whoever must not show them."""
     return tuple(Secret(value.strip()) for name, value in environment.items() if _names_key(name) and value.strip())
 
 
-def is_key_itself(name: str, environment: Mapping[str, str]) -> bool:
+def looks_like_key(name: str, environment: Mapping[str, str]) -> bool:
     """Say whether a key was given where its place is to be named: by its look, or because a variable has that value.
 
     `--api-key-env "$OPENAI_API_KEY"` is how it happens: the shell puts the value there.
     """
     if looks_like_credential(name):
         return True
-    return len(name) >= _SHORTEST_KEY and Secret(name) in keys_in(environment)
+    return len(name) >= _SHORTEST_KEY and Secret(name) in keys_in_environment(environment)
 
 
 def _names_key(variable: str) -> bool:
@@ -110,12 +110,12 @@ def clean_key(raw: str, origin: str) -> FoundKey:
     warnings = [f"{origin} starts with a byte order mark; it was left out"] if raw.startswith("\ufeff") else []
     if fault := _fault(text):
         raise ConfigError(f"{origin} {fault}")
-    if what := placeholder(text):
+    if what := placeholder_kind(text):
         warnings.append(f"{origin} looks like {what}, not like a key")
     return FoundKey(Secret(text), tuple(warnings))
 
 
-def placeholder(text: str) -> str | None:
+def placeholder_kind(text: str) -> str | None:
     """Say what kind of placeholder the text is, or None where it may be a key."""
     return next((what for pattern, what in _PLACEHOLDERS if pattern.fullmatch(text)), None)
 
@@ -133,7 +133,7 @@ def _fault(text: str) -> str | None:
         return "has quotes around the key: remove them"
     if odd:
         return f"holds a character that no key has (U+{ord(odd[1]):04X} at place {odd[0]}): copy the key again"
-    if placeholder(text):
+    if placeholder_kind(text):
         return None
     if text.lower().startswith("bearer "):
         return "starts with the word Bearer: keep only the key behind it"

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from bridge.config.api_key import FoundKey, is_key_itself, key_from_environment, key_from_file
+from bridge.config.api_key import FoundKey, key_from_environment, key_from_file, looks_like_key
 from bridge.config.toml_file import FILE_NAME, ConfigError, SettingsFile, did_you_mean, read_settings_file
 from bridge.protocol.models import DEFAULT_MODEL
 from reports.redaction import Secret, hide_credentials, looks_like_credential
@@ -113,7 +113,7 @@ class Config:
         hidden = [Secret(value) for name, value in self.headers.value if _is_credential(name, value)]
         return (self.api_key.value, *hidden) if self.api_key.value is not None else tuple(hidden)
 
-    def shown_headers(self) -> tuple[tuple[str, str], ...]:
+    def redacted_headers(self) -> tuple[tuple[str, str], ...]:
         """Give the extra headers as they may be shown: a hint in place of every value that is not surely harmless."""
         return tuple(
             (name, hide_credentials(value) if name.lower() in _HARMLESS else Secret(value).hint)
@@ -142,7 +142,7 @@ class _Sources:
     def optional(self, key: str, variable: str | None = None) -> Setting[str | None]:
         flag = cast("str | None", getattr(self.flags, key))
         if flag is not None:
-            return Setting(_not_empty(flag, option(key)), option(key))
+            return Setting(_not_empty(flag, option_name(key)), option_name(key))
         if variable and self.environment.get(variable, "").strip():
             return Setting(self.environment[variable].strip(), variable)
         return self.in_file("upstream", key)
@@ -150,11 +150,11 @@ class _Sources:
     def in_file(self, table: str, key: str) -> Setting[str | None]:
         if (table, key) not in self.file.values:
             return Setting(None, "default")
-        place = self.file.where(table, key)
+        place = self.file.location(table, key)
         return Setting(_not_empty(cast("str", self.file.values[table, key]), place), place)
 
 
-def option(key: str) -> str:
+def option_name(key: str) -> str:
     """Name the option that sets a key: `base_url` is set by `--base-url`."""
     return f"--{key.replace('_', '-')}"
 
@@ -198,11 +198,11 @@ def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
         nothing: Setting[str | None] = Setting(None, "")
         variable, path = (variable, nothing) if by_flag[0] is variable else (nothing, path)
     if path.value is not None:
-        if is_key_itself(path.value, sources.environment) and not Path(path.value).exists():
+        if looks_like_key(path.value, sources.environment) and not Path(path.value).exists():
             raise ConfigError(f"{path.source} takes the name of a file, and was given what looks like a key itself")
         return _told(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
     name, source = variable.value or DEFAULT_KEY_VARIABLE, variable.source
-    if is_key_itself(name, sources.environment):
+    if looks_like_key(name, sources.environment):
         raise ConfigError(
             f"{source} takes the name of a variable, and was given what looks like a key itself:"
             f" write the name without a dollar sign, such as {DEFAULT_KEY_VARIABLE}"
@@ -233,7 +233,9 @@ def _azure(sources: _Sources) -> Setting[bool]:
     if sources.flags.azure is not None:
         return Setting(sources.flags.azure, "--azure")
     value = sources.file.values.get(("upstream", "azure"))
-    return Setting(False, "default") if value is None else Setting(bool(value), sources.file.where("upstream", "azure"))
+    return (
+        Setting(False, "default") if value is None else Setting(bool(value), sources.file.location("upstream", "azure"))
+    )
 
 
 def _dialect(setting: Setting[str]) -> Setting[DialectChoice]:
@@ -249,7 +251,7 @@ def _dialect(setting: Setting[str]) -> Setting[DialectChoice]:
 
 
 def _timeout(sources: _Sources) -> Setting[float]:
-    default, place = 10.0, sources.file.where("probe", "timeout")
+    default, place = 10.0, sources.file.location("probe", "timeout")
     in_file = cast("float | None", sources.file.values.get(("probe", "timeout")))
     found = Setting(default, "default") if in_file is None else Setting(float(in_file), place)
     if sources.flags.timeout is not None:

@@ -40,7 +40,7 @@ class ConfigError(Exception):
         return "\n".join(self.lines)
 
 
-class Shape(StrEnum):
+class SettingType(StrEnum):
     """What a value in the file must be; the text is how a message calls it."""
 
     TEXT = "a text in quotes"
@@ -62,53 +62,53 @@ def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-_FITS: Mapping[Shape, Callable[[object], bool]] = {
-    Shape.TEXT: lambda value: isinstance(value, str),
-    Shape.FLAG: lambda value: isinstance(value, bool),
-    Shape.NUMBER: _is_number,
-    Shape.TABLE: _is_table_of_texts,
-    Shape.TEXTS: _is_list_of_texts,
+_FITS: Mapping[SettingType, Callable[[object], bool]] = {
+    SettingType.TEXT: lambda value: isinstance(value, str),
+    SettingType.FLAG: lambda value: isinstance(value, bool),
+    SettingType.NUMBER: _is_number,
+    SettingType.TABLE: _is_table_of_texts,
+    SettingType.TEXTS: _is_list_of_texts,
 }
 
 #: Every table and key of the file. A new setting is one line here and one in `bridge.config.resolve`.
-TABLES: Mapping[str, Mapping[str, Shape]] = {
+TABLES: Mapping[str, Mapping[str, SettingType]] = {
     "upstream": {
-        "base_url": Shape.TEXT,
-        "api_key_env": Shape.TEXT,
-        "api_key_file": Shape.TEXT,
-        "organization": Shape.TEXT,
-        "project": Shape.TEXT,
-        "azure": Shape.FLAG,
-        "dialect": Shape.TEXT,
-        "model": Shape.TEXT,
-        "headers": Shape.TABLE,
+        "base_url": SettingType.TEXT,
+        "api_key_env": SettingType.TEXT,
+        "api_key_file": SettingType.TEXT,
+        "organization": SettingType.TEXT,
+        "project": SettingType.TEXT,
+        "azure": SettingType.FLAG,
+        "dialect": SettingType.TEXT,
+        "model": SettingType.TEXT,
+        "headers": SettingType.TABLE,
     },
-    "probe": {"timeout": Shape.NUMBER},
+    "probe": {"timeout": SettingType.NUMBER},
     "bridge": {
-        "host": Shape.TEXT,
-        "port": Shape.NUMBER,
-        "allow_origin": Shape.TEXTS,
-        "allow_anonymous": Shape.FLAG,
-        "client_token_env": Shape.TEXT,
-        "max_sessions": Shape.NUMBER,
-        "sessions_per_ip": Shape.NUMBER,
-        "trusted_proxies": Shape.TEXTS,
-        "workers": Shape.NUMBER,
-        "tls_cert": Shape.TEXT,
-        "tls_key": Shape.TEXT,
-        "mint": Shape.FLAG,
-        "prewarm": Shape.NUMBER,
-        "rollover": Shape.FLAG,
-        "voice": Shape.TEXT,
-        "instructions": Shape.TEXT,
-        "turn_detection": Shape.TEXT,
-        "locked": Shape.TEXTS,
-        "max_message_bytes": Shape.NUMBER,
-        "bytes_per_second": Shape.NUMBER,
-        "frames_per_second": Shape.NUMBER,
-        "drain_seconds": Shape.NUMBER,
-        "log_format": Shape.TEXT,
-        "log_level": Shape.TEXT,
+        "host": SettingType.TEXT,
+        "port": SettingType.NUMBER,
+        "allow_origin": SettingType.TEXTS,
+        "allow_anonymous": SettingType.FLAG,
+        "client_token_env": SettingType.TEXT,
+        "max_sessions": SettingType.NUMBER,
+        "sessions_per_ip": SettingType.NUMBER,
+        "trusted_proxies": SettingType.TEXTS,
+        "workers": SettingType.NUMBER,
+        "tls_cert": SettingType.TEXT,
+        "tls_key": SettingType.TEXT,
+        "mint": SettingType.FLAG,
+        "prewarm": SettingType.NUMBER,
+        "rollover": SettingType.FLAG,
+        "voice": SettingType.TEXT,
+        "instructions": SettingType.TEXT,
+        "turn_detection": SettingType.TEXT,
+        "locked": SettingType.TEXTS,
+        "max_message_bytes": SettingType.NUMBER,
+        "bytes_per_second": SettingType.NUMBER,
+        "frames_per_second": SettingType.NUMBER,
+        "drain_seconds": SettingType.NUMBER,
+        "log_format": SettingType.TEXT,
+        "log_level": SettingType.TEXT,
     },
 }
 
@@ -128,7 +128,7 @@ class SettingsFile:
     path: Path | None = None
     """None where there is no file."""
 
-    def where(self, table: str, key: str) -> str:
+    def location(self, table: str, key: str) -> str:
         """Name the place of a value for a message."""
         return f"{self.name}, [{table}] {key}"
 

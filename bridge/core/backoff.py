@@ -16,7 +16,7 @@ _MOST_DOUBLINGS = 30
 
 def delay_seconds(
     attempt: int,
-    chance: Callable[[], float],
+    rng: Callable[[], float],
     *,
     base_seconds: float,
     cap_seconds: float,
@@ -30,7 +30,7 @@ def delay_seconds(
     once do not come back at once.
     """
     bound = min(cap_seconds, base_seconds * 2.0 ** min(attempt - 2, _MOST_DOUBLINGS))
-    return max(bound * chance(), retry_after_seconds or 0.0)
+    return max(bound * rng(), retry_after_seconds or 0.0)
 
 
 def worth_waiting(retry_after_seconds: float | None) -> bool:

@@ -1,6 +1,6 @@
 """What is to be done: the only way anything gets out of the core. The mirror image is `events.py`.
 
-Logs and metrics are commands too (`Note`), so a test can assert that a line is the direct consequence of an event.
+Logs and metrics are commands too (`LogEvent`), so a test can assert that a line is the direct consequence of an event.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class OpenUpstream:
     """Begin an attempt: mint, dial, wait for the first frame. The outcome comes back with this generation."""
 
     generation: int
-    wish: Mapping[str, Any]
+    session_options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Configure:
     """Send the session's configuration in the upstream's dialect: the wish, with later native updates over it."""
 
     generation: int
-    wish: Mapping[str, Any]
+    session_options: Mapping[str, Any]
     updates: Mapping[str, Any]
     """What the client's own `session.update` events changed, merged."""
 
@@ -70,7 +70,7 @@ class CloseUpstream:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class SendMessage:
     """Send a bridge message. The door adds `timestamp`; `type` stands in the fields."""
 
     message: Mapping[str, Any]
@@ -96,7 +96,7 @@ class CloseClient:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LogEvent:
     """A log line and what is counted with it. `name` is dotted and constant."""
 
     name: str
@@ -104,5 +104,14 @@ class Note:
 
 
 Command = (
-    OpenUpstream | Configure | SendAudio | SendEvent | SendFrame | CloseUpstream | Tell | Forward | CloseClient | Note
+    OpenUpstream
+    | Configure
+    | SendAudio
+    | SendEvent
+    | SendFrame
+    | CloseUpstream
+    | SendMessage
+    | Forward
+    | CloseClient
+    | LogEvent
 )

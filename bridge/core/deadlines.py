@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 PAUSE_LOOK_SECONDS = 0.5
 
 
-def deadline(data: SessionData) -> float | None:
+def next_deadline(data: SessionData) -> float | None:
     """When something is due; None when only an event can change anything."""
-    if data.over:
+    if data.closed:
         return None
     times = (
         data.throttle.deadline,
         data.retry_at,
         data.ready_by,
-        data.held.oldest_expires_at if len(data.held) else None,
-        data.notice_at + data.settings.notice_seconds if data.held.has_dropped else None,
+        data.input_buffer.oldest_expires_at if len(data.input_buffer) else None,
+        data.notice_at + data.settings.drop_notice_seconds if data.input_buffer.has_dropped else None,
         _stalled_at(data),
         _rollover_at(data),
         _drain_at(data),
@@ -39,19 +39,19 @@ def deadline(data: SessionData) -> float | None:
 def run_due(data: SessionData) -> None:
     """Do what is due by now. An attempt comes last: a loss may have made it due at once."""
     now = data.now
-    released = data.throttle.due(now)
+    released = data.throttle.pop_due(now)
     if released is not None:
-        data.release(released)
-    data.held.expire(now)
+        data.send_released(released)
+    data.input_buffer.expire(now)
     if data.ready_by is not None and now >= data.ready_by:
         _not_ready_in_time(data)
     stalled_at = _stalled_at(data)
     if stalled_at is not None and now >= stalled_at:
         lifecycle.close_upstream(data, "stalled")
-        lifecycle.lost(data, "stalled: an answer was owed and nothing came")
+        lifecycle.upstream_lost(data, "stalled: an answer was owed and nothing came")
     _roll_over(data)
     _drain(data)
-    data.tell_dropped()  # what was too old, and what a loss has cost just now
+    data.report_dropped()  # what was too old, and what a loss has cost just now
     if data.retry_at is not None and now >= data.retry_at:
         lifecycle.open_upstream(data)
 
@@ -64,10 +64,10 @@ def _not_ready_in_time(data: SessionData) -> None:
 
 
 def _stalled_at(data: SessionData) -> float | None:
-    owed = data.turns.owed or data.unanswered.owes_commit
+    owed = data.responses.owed or data.replay_buffer.commit_pending
     if data.state is not State.READY or not owed:
         return None
-    return max(data.turns.owed_since, data.heard_at) + data.settings.stall_seconds
+    return max(data.responses.owed_since, data.last_event_at) + data.settings.stall_seconds
 
 
 def _rollover_at(data: SessionData) -> float | None:
@@ -75,7 +75,7 @@ def _rollover_at(data: SessionData) -> float | None:
     if data.state is not State.READY or data.expires_at is None or not data.settings.rollover:
         return None
     wanted, latest = _rollover_window(data, data.expires_at)
-    if not data.expiring_told:
+    if not data.expiry_announced:
         return wanted
     return min(latest, data.now + PAUSE_LOOK_SECONDS) if data.now < latest else latest
 
@@ -93,14 +93,14 @@ def _roll_over(data: SessionData) -> None:
     wanted, latest = _rollover_window(data, data.expires_at)
     if data.now < wanted:
         return
-    if not data.expiring_told:
-        data.expiring_told = True
-        data.tell("session_expiring", expiresAt=data.expires_at_text)
-        data.note("session.expiring")
-    if data.now >= latest or lifecycle.paused(data):
-        data.unanswered.took()  # a session of that age is well: what it did not report was silence
+    if not data.expiry_announced:
+        data.expiry_announced = True
+        data.send_message("session_expiring", expiresAt=data.expires_at_text)
+        data.log("session.expiring")
+    if data.now >= latest or lifecycle.in_pause(data):
+        data.replay_buffer.acknowledged()  # a session of that age is well: what it did not report was silence
         lifecycle.close_upstream(data, "rollover")
-        lifecycle.lost(data, "rollover", by_intent=True)
+        lifecycle.upstream_lost(data, "rollover", by_intent=True)
 
 
 def _drain_at(data: SessionData) -> float | None:
@@ -115,5 +115,5 @@ def _drain(data: SessionData) -> None:
     if drain_by is None:
         return
     idle = data.state in (State.IDLE, State.FAILED)
-    if data.now >= drain_by or idle or lifecycle.paused(data):
-        lifecycle.drained(data)
+    if data.now >= drain_by or idle or lifecycle.in_pause(data):
+        lifecycle.finish_drain(data)

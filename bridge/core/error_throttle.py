@@ -23,32 +23,32 @@ class ErrorMessage:
     code: str
     message: str
     retryable: bool
-    ending: bool = False
+    terminal: bool = False
     """Whether it tells of an end: such a one always reaches the client."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     generation: int = 0
     """The upstream session that it speaks of; when it goes out there may be a newer one."""
 
     @property
-    def weight(self) -> tuple[bool, bool]:
+    def severity(self) -> tuple[bool, bool]:
         """Ending beats the rest; not retryable beats retryable."""
-        return (self.ending, not self.retryable)
+        return (self.terminal, not self.retryable)
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class ReleasedError:
     """An error that goes out now, and how many it stands for beside itself."""
 
     error: ErrorMessage
     suppressed: int
 
-    def behind(self, error: ErrorMessage) -> Released:
+    def merged_with(self, error: ErrorMessage) -> ReleasedError:
         """Let one more come: the worse of the two stands for both, the later one of equals."""
-        worse = error if error.weight >= self.error.weight else self.error
-        return Released(worse, self.suppressed + 1)
+        worse = error if error.severity >= self.error.severity else self.error
+        return ReleasedError(worse, self.suppressed + 1)
 
 
-class Throttle:
+class ErrorThrottle:
     """One client's errors."""
 
     __slots__ = ("_held", "_opens_at", "window_seconds")
@@ -56,22 +56,22 @@ class Throttle:
     def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
         self.window_seconds = window_seconds
         self._opens_at = float("-inf")
-        self._held: dict[str, Released] = {}
+        self._held: dict[str, ReleasedError] = {}
         """By code for those that tell of an end, under "" for all others; in the order of their latest error."""
 
-    def offer(self, error: ErrorMessage, now: float) -> Released | None:
+    def offer(self, error: ErrorMessage, now: float) -> ReleasedError | None:
         """Take an error: it goes out at once, or is held back until the window opens."""
-        slot = error.code if error.ending else ""
+        slot = error.code if error.terminal else ""
         held = self._held.pop(slot, None)
-        self._held[slot] = Released(error, 0) if held is None else held.behind(error)
-        return self.due(now)
+        self._held[slot] = ReleasedError(error, 0) if held is None else held.merged_with(error)
+        return self.pop_due(now)
 
     @property
     def deadline(self) -> float | None:
         """When `due` has something to give; None when nothing is held back."""
         return self._opens_at if self._held else None
 
-    def due(self, now: float) -> Released | None:
+    def pop_due(self, now: float) -> ReleasedError | None:
         """Give the worst error held back, once the window is open. Other ends stay for the next window."""
         if now < self._opens_at:
             return None
@@ -81,7 +81,7 @@ class Throttle:
             return worst
         return replace(worst, suppressed=worst.suppressed + others.suppressed + 1)
 
-    def flush(self, now: float) -> Released | None:
+    def flush(self, now: float) -> ReleasedError | None:
         """Give the worst error held back, window or not, for all: for the moment before a socket is closed."""
         worst = self._take_worst(now)
         if worst is None:
@@ -90,11 +90,11 @@ class Throttle:
         self._held.clear()
         return replace(worst, suppressed=worst.suppressed + others)
 
-    def _take_worst(self, now: float) -> Released | None:
+    def _take_worst(self, now: float) -> ReleasedError | None:
         if not self._held:
             return None
         latest_first = reversed(self._held.items())
-        slot, worst = max(latest_first, key=lambda item: item[1].error.weight)
+        slot, worst = max(latest_first, key=lambda item: item[1].error.severity)
         del self._held[slot]
         self._opens_at = now + self.window_seconds
         return worst

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class CreateSession:
     """The client asks for a session. `wish` is its message, checked by the door: what the session shall be."""
 
-    wish: Mapping[str, Any] = field(default_factory=dict)
+    session_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class BadMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientMisbehaved:
+class ClientLimitExceeded:
     """The client broke a limit and its socket is to be closed: too slow, too fast, too large."""
 
     code: str
@@ -168,7 +168,7 @@ class SessionConfigured:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamEvent:
-    """Any other native server event. `body` is its JSON for the types of `turns.LOOKED_INTO`, else None."""
+    """Any other native server event. `body` is its JSON for the types of `turns.PARSED_EVENTS`, else None."""
 
     generation: int
     type: str
@@ -195,7 +195,7 @@ class UpstreamLost:
     failure: Failure
     reason: str
     """For `reconnecting.reason`: a few plain words."""
-    taken_bytes: int | None = None
+    acknowledged_bytes: int | None = None
     """How much of this session's speech the upstream has certainly taken; None: nobody knows."""
 
 
@@ -214,18 +214,18 @@ class Drain:
     grace_seconds: float
 
 
-Held = ClientAudio | ClientCommit | ClientText | ClientToolResult | ClientNative
+ClientInput = ClientAudio | ClientCommit | ClientText | ClientToolResult | ClientNative
 """What waits in order while there is no ready session."""
 
 Event = (
     CreateSession
-    | Held
+    | ClientInput
     | Interrupt
     | RestartSession
     | EndSession
     | Ping
     | BadMessage
-    | ClientMisbehaved
+    | ClientLimitExceeded
     | ClientGone
     | AttemptFailed
     | SessionCreated

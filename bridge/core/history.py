@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.core.json_access import a_text
+from bridge.core.json_access import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class _Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredHistory:
     """What came back, and what did not."""
 
     items: tuple[Mapping[str, Any], ...]
@@ -42,7 +42,7 @@ class Restored:
 
 
 @dataclass(slots=True)
-class Context:
+class ConversationHistory:
     """One client's conversation so far."""
 
     _turns: dict[str, _Turn] = field(default_factory=dict)
@@ -50,18 +50,18 @@ class Context:
     """Items that went up and that the service has not announced yet."""
     _forgotten: int = 0
 
-    def sent_item(self, item: Mapping[str, Any]) -> None:
+    def item_sent(self, item: Mapping[str, Any]) -> None:
         """An item went up: a fresh session needs it even when the old one dies before it says a word about it."""
-        kind = a_text(item.get("type"))
+        kind = as_text(item.get("type"))
         if kind in _RESTORED and (kind != "message" or _text(item) is not None):
             self._sent.append(item)
             if len(self._sent) > MAX_TURNS:
                 self._sent.popleft()
                 self._forgotten += 1
 
-    def note_item(self, item: Mapping[str, Any]) -> None:
+    def record_item(self, item: Mapping[str, Any]) -> None:
         """Take an item as the upstream announced or finished it."""
-        item_id, kind = a_text(item.get("id")), a_text(item.get("type"))
+        item_id, kind = as_text(item.get("id")), as_text(item.get("type"))
         if item_id is None or kind not in _RESTORED:
             return
         known = self._turns.get(item_id)
@@ -79,14 +79,14 @@ class Context:
                     self._sent.popleft()
                 return
 
-    def note_transcript(self, item_id: object, text: object) -> None:
+    def record_transcript(self, item_id: object, text: object) -> None:
         """Take the transcript of a user's speech."""
         turn = self._turns.get(item_id) if isinstance(item_id, str) else None
         if turn is not None and isinstance(text, str):
             turn.text = text
             self._trim()
 
-    def forget(self, item_id: object) -> None:
+    def delete_item(self, item_id: object) -> None:
         """The client deleted an item."""
         if isinstance(item_id, str):
             self._turns.pop(item_id, None)
@@ -103,7 +103,7 @@ class Context:
             size -= self._turns.pop(next(iter(self._turns))).size
             self._forgotten += 1
 
-    def restore(self, dialect: str) -> Restored:
+    def restore(self, dialect: str) -> RestoredHistory:
         """Give the items to create in a fresh session. Speech without words is forgotten, and counted in `lost`."""
         unwritten = [
             item_id for item_id, turn in self._turns.items() if turn.item["type"] == "message" and turn.text is None
@@ -118,7 +118,7 @@ class Context:
         items = [_as_created(item_id, turn, dialect) for item_id, turn in self._turns.items()]
         items.extend(self._sent)
         answered = [item.get("call_id") for item in items if item["type"] == "function_call_output"]
-        return Restored(
+        return RestoredHistory(
             items=tuple(items),
             turns=sum(item["type"] == "message" for item in items),
             pending_tools=sum(

@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from bridge.core.events import ClientAudio, Held
+from bridge.core.events import ClientAudio, ClientInput
 
 #: PCM16, 24 kHz, mono.
 BYTES_PER_MS = 48
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLimits:
+class InputBufferLimits:
     """How much may wait. 30 s of speech is 1.4 MB: more than a caller's patience, little enough for many callers."""
 
     audio_ms: float = 30_000
-    others: int = 100
+    messages: int = 100
     age_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedInput:
     """What was given up, for one reason."""
 
     reason: str
@@ -33,22 +33,22 @@ class Dropped:
     ms: float = 0.0
     messages: int = 0
 
-    def plus(self, entry: Held) -> Dropped:
+    def including(self, entry: ClientInput) -> DroppedInput:
         """Count one more."""
         if isinstance(entry, ClientAudio):
-            return Dropped(self.reason, self.chunks + 1, self.ms + len(entry.pcm) / BYTES_PER_MS, self.messages)
-        return Dropped(self.reason, self.chunks, self.ms, self.messages + 1)
+            return DroppedInput(self.reason, self.chunks + 1, self.ms + len(entry.pcm) / BYTES_PER_MS, self.messages)
+        return DroppedInput(self.reason, self.chunks, self.ms, self.messages + 1)
 
 
-class HeldAudio:
+class InputBuffer:
     """One client's waiting room."""
 
-    def __init__(self, limits: HeldLimits) -> None:
+    def __init__(self, limits: InputBufferLimits) -> None:
         self._limits = limits
-        self._waiting: deque[tuple[float, Held]] = deque()
+        self._waiting: deque[tuple[float, ClientInput]] = deque()
         self._audio_bytes = 0
         self._chunks = 0
-        self._dropped: dict[str, Dropped] = {}
+        self._dropped: dict[str, DroppedInput] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -63,17 +63,17 @@ class HeldAudio:
         """How much speech waits."""
         return self._audio_bytes / BYTES_PER_MS
 
-    def add(self, entry: Held, now: float) -> None:
+    def add(self, entry: ClientInput, now: float) -> None:
         """Let one more wait; the oldest of its kind go where there is no room."""
         self.expire(now)
         self._waiting.append((now, entry))
         self._count(entry, 1)
         while self.ms > self._limits.audio_ms:
             self._drop_oldest(speech=True)
-        while len(self._waiting) - self._chunks > self._limits.others:
+        while len(self._waiting) - self._chunks > self._limits.messages:
             self._drop_oldest(speech=False)
 
-    def _count(self, entry: Held, sign: int) -> None:
+    def _count(self, entry: ClientInput, sign: int) -> None:
         if isinstance(entry, ClientAudio):
             self._audio_bytes += sign * len(entry.pcm)
             self._chunks += sign
@@ -85,18 +85,18 @@ class HeldAudio:
         del self._waiting[index]
         self._give_up(entry, "buffer_full")
 
-    def _give_up(self, entry: Held, reason: str) -> None:
+    def _give_up(self, entry: ClientInput, reason: str) -> None:
         self._count(entry, -1)
         self.count_dropped(entry, reason)
 
-    def count_dropped(self, entry: Held, reason: str) -> None:
+    def count_dropped(self, entry: ClientInput, reason: str) -> None:
         """Count something that is given up and does not wait here: speech that went up and will not be answered."""
-        self.count(Dropped(reason).plus(entry))
+        self.add_dropped(DroppedInput(reason).including(entry))
 
-    def count(self, dropped: Dropped) -> None:
+    def add_dropped(self, dropped: DroppedInput) -> None:
         """Count more of what is given up."""
-        known = self._dropped.get(dropped.reason, Dropped(dropped.reason))
-        self._dropped[dropped.reason] = Dropped(
+        known = self._dropped.get(dropped.reason, DroppedInput(dropped.reason))
+        self._dropped[dropped.reason] = DroppedInput(
             dropped.reason,
             known.chunks + dropped.chunks,
             known.ms + dropped.ms,
@@ -113,7 +113,7 @@ class HeldAudio:
         while self._waiting:
             self._give_up(self._waiting.popleft()[1], reason)
 
-    def take(self) -> Held | None:
+    def pop(self) -> ClientInput | None:
         """Take the oldest; None when nothing waits."""
         if not self._waiting:
             return None
@@ -131,6 +131,6 @@ class HeldAudio:
         """Whether something was given up that nobody was told of yet."""
         return bool(self._dropped)
 
-    def next_dropped(self) -> Dropped | None:
+    def pop_dropped(self) -> DroppedInput | None:
         """Take the count of what was given up for one reason, the first that came up; it begins anew."""
         return self._dropped.pop(next(iter(self._dropped))) if self._dropped else None

@@ -9,17 +9,17 @@ from typing import Any
 _MOST = 3.6e10
 
 
-def an_object(value: object) -> Mapping[str, Any]:
+def as_object(value: object) -> Mapping[str, Any]:
     """Give a JSON object; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
-def a_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """Give a text; None for anything else."""
     return value if isinstance(value, str) else None
 
 
-def a_figure(value: object) -> float:
+def as_number(value: object) -> float:
     """Give a figure that is not negative; 0 for anything else, NaN and infinity too."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
         return 0.0

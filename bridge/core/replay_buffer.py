@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from bridge.core.input_buffer import BYTES_PER_MS
 
 #: The service takes no commit of less (reports; its message names the figure).
-LEAST_COMMIT_MS = 100
+MIN_COMMIT_MS = 100
 #: Under turn detection, what the service says nothing about for so long, though it says something, was silence.
-UNREPORTED_SECONDS = 3.0
+SILENCE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _PastBound:
             self.begin_at(settled)
 
 
-class Unanswered:
+class ReplayBuffer:
     """One upstream session's speech, from the first word that has no answer yet."""
 
     def __init__(self, bound_ms: float) -> None:
@@ -78,28 +78,28 @@ class Unanswered:
         self._spoke = (float("-inf"), 0)
         """When the service said something, and how much had gone up then."""
         self.speaking = False
-        self.detecting = True
+        self.turn_detection = True
         """Whether the service detects turns; without it nothing is known until the client commits."""
 
-    def sent(self, pcm: bytes) -> None:
+    def audio_sent(self, pcm: bytes) -> None:
         """Audio went up."""
         self._sent.append(_Sent(self._position, pcm))
         self._position += len(pcm)
         self._past_bound.put(*self._cut_before(self._position - self._bound))
 
-    def heard(self, now: float) -> None:
+    def event_received(self, now: float) -> None:
         """The service said something: what went up before it spoke the last time, long enough ago, was silence.
 
         Twice, because what comes first after a stall is old. A service that is silent may not have heard the speech
         that it does not report.
         """
-        if now - self._spoke[0] < UNREPORTED_SECONDS:
+        if now - self._spoke[0] < SILENCE_SECONDS:
             return
         if self._quiet:
             self._forget_before(self._spoke[1])
         self._spoke = (now, self._position)
 
-    def took(self, up_to: int | None = None) -> None:
+    def acknowledged(self, up_to: int | None = None) -> None:
         """The service has certainly taken what went up before this, or all of it.
 
         What it had so long that it is not kept any more, and never reported, was silence.
@@ -110,14 +110,14 @@ class Unanswered:
     @property
     def _quiet(self) -> bool:
         """Whether all that is kept may be silence: nobody speaks or has just spoken, and no turn of it was taken."""
-        ended = self._speech_end is not None or self.owes_commit or self._committed > self._settled
-        return self.detecting and not self.speaking and not ended
+        ended = self._speech_end is not None or self.commit_pending or self._committed > self._settled
+        return self.turn_detection and not self.speaking and not ended
 
-    def sent_commit(self) -> None:
+    def commit_sent(self) -> None:
         """A commit went up."""
         self._commits.append(self._position)
 
-    def cleared(self) -> None:
+    def buffer_cleared(self) -> None:
         """The client gave up what it had not committed."""
         last_commit = self._last_commit
         self._cleared = self._position
@@ -146,7 +146,7 @@ class Unanswered:
         Turn detection takes it up to the end of speech, a commit up to where it was sent: also when that is what ended
         the speech.
         """
-        by_client = self.owes_commit and (
+        by_client = self.commit_pending and (
             self._speech_end is None or self._speech_end > self._commits[self._acknowledged] - BYTES_PER_MS
         )
         if by_client:
@@ -165,23 +165,23 @@ class Unanswered:
             del self._commits[self._acknowledged]
 
     @property
-    def taken_up_to(self) -> int:
+    def committed_up_to(self) -> int:
         """Up to where the service has taken turns."""
         return self._committed
 
     @property
-    def sure_to_commit(self) -> bool:
+    def can_commit(self) -> bool:
         """Whether the service is sure to take a commit now. Turn detection may have taken the speech already."""
-        if self.detecting:
+        if self.turn_detection:
             return self.speaking
-        return self._position - max(self._last_commit, self._cleared) >= _bytes(LEAST_COMMIT_MS)
+        return self._position - max(self._last_commit, self._cleared) >= _bytes(MIN_COMMIT_MS)
 
     @property
     def _last_commit(self) -> int:
         return max(self._committed, self._commits[-1] if self._commits else 0)
 
     @property
-    def owes_commit(self) -> bool:
+    def commit_pending(self) -> bool:
         """Whether a commit went up that the service has not confirmed."""
         return self._acknowledged < len(self._commits)
 
@@ -193,7 +193,7 @@ class Unanswered:
             self._commits.popleft()
             self._acknowledged -= 1
 
-    def answered_item(self, item_id: str) -> None:
+    def item_answered(self, item_id: str) -> None:
         """What this item says was written down, where that is all that is wanted."""
         for position, known in self._items:
             if known == item_id:
@@ -230,12 +230,12 @@ class Unanswered:
         return sum(len(sent.pcm) for sent in self._sent) / BYTES_PER_MS
 
     @property
-    def past_bound_ms(self) -> float:
+    def overflow_ms(self) -> float:
         """How much without an answer was forgotten, because more came than is kept, and is no silence for sure."""
         return self._past_bound.size / BYTES_PER_MS
 
     @property
-    def past_bound_chunks(self) -> int:
+    def overflow_chunks(self) -> int:
         """How many pieces that was, about."""
         return max(1, self._past_bound.pieces) if self._past_bound.size else 0
 

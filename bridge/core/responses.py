@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.core.json_access import a_text, an_object
+from bridge.core.json_access import as_object, as_text
 
-Ask = Mapping[str, Any] | bytes
+ResponseRequest = Mapping[str, Any] | bytes
 """A `response.create`: one that the core made, or the frame that the client wrote."""
 
 #: Requests for a response that may wait; more is a client that asks without listening.
-MAX_WAITING = 20
+MAX_QUEUED = 20
 
 #: Event types whose JSON the core looks into; everything else is forwarded unread.
-LOOKED_INTO = frozenset(
+PARSED_EVENTS = frozenset(
     {
         "response.created",
         "response.done",
@@ -40,7 +40,7 @@ LOOKED_INTO = frozenset(
     }
 )
 #: Events that carry a piece of an answer to the caller.
-OUTPUT = frozenset(
+OUTPUT_EVENTS = frozenset(
     {
         "response.output_text.delta",
         "response.output_audio.delta",
@@ -54,14 +54,14 @@ OUTPUT = frozenset(
 
 
 @dataclass(slots=True)
-class Turns:
+class ResponseTracker:
     """The responses of one upstream session."""
 
     active: str | None = None
     """The running response of the default conversation."""
-    active_ask: Ask | None = None
+    active_request: ResponseRequest | None = None
     """The request that began it; None: turn detection did."""
-    unfinished: set[str] = field(default_factory=set)
+    unfinished_items: set[str] = field(default_factory=set)
     """Its items that are not whole yet."""
     spoken_item: str | None = None
     """The item that it speaks, or that was spoken last: what an interruption cuts, even while it is only played."""
@@ -69,116 +69,116 @@ class Turns:
     """Whether anything of the running response was forwarded."""
     answers_up_to: int = 0
     """Up to which of the speech that went up the running response answers, in bytes."""
-    waiting: deque[Ask] = field(default_factory=deque)
+    queued: deque[ResponseRequest] = field(default_factory=deque)
     """`response.create` events that have not gone up."""
-    after_commit: deque[bool] = field(default_factory=deque)
+    respond_after_commit: deque[bool] = field(default_factory=deque)
     """The commits that went up and are not confirmed: whether an answer is to be asked for behind each, once it is."""
-    asked: Ask | None = None
+    pending_request: ResponseRequest | None = None
     """The `response.create` that went up and whose `response.created` has not come."""
     cancelled: bool = False
     """The client interrupted what was asked for or runs: it is not asked for again."""
-    expected: bool = False
+    auto_response_expected: bool = False
     """Turn detection took a turn and will begin a response by itself."""
     owed_since: float = float("-inf")
     """When something was asked for, committed or begun last."""
 
-    def wait(self, ask: Ask) -> bool:
+    def enqueue(self, ask: ResponseRequest) -> bool:
         """Let a request wait; False when too many wait already."""
-        if len(self.waiting) >= MAX_WAITING:
+        if len(self.queued) >= MAX_QUEUED:
             return False
-        self.waiting.append(ask)
+        self.queued.append(ask)
         return True
 
-    def commit_settled(self) -> bool:
+    def settle_commit(self) -> bool:
         """The service took or refused the oldest commit; whether an answer waited for that."""
-        return self.after_commit.popleft() if self.after_commit else False
+        return self.respond_after_commit.popleft() if self.respond_after_commit else False
 
-    def forget_requests(self) -> None:
+    def clear_requests(self) -> None:
         """Nothing that was asked for and has not gone up is wanted any more."""
-        self.waiting.clear()
-        self.after_commit = deque(False for _ in self.after_commit)
+        self.queued.clear()
+        self.respond_after_commit = deque(False for _ in self.respond_after_commit)
 
     @property
     def busy(self) -> bool:
         """Whether a response runs or is about to."""
-        return self.active is not None or self.asked is not None or self.expected
+        return self.active is not None or self.pending_request is not None or self.auto_response_expected
 
     @property
     def owed(self) -> bool:
         """Whether the caller waits for an answer of which nothing came yet, or that is not whole."""
-        return self.busy or bool(self.waiting)
+        return self.busy or bool(self.queued)
 
-    def went_up(self, ask: Ask, now: float) -> None:
+    def request_sent(self, ask: ResponseRequest, now: float) -> None:
         """A `response.create` went up."""
-        self.asked = ask
+        self.pending_request = ask
         self.cancelled = False
         self.owed_since = now
 
-    def turn_taken(self, now: float, *, answers_itself: bool) -> None:
+    def turn_committed(self, now: float, *, auto_response: bool) -> None:
         """The service committed a turn."""
-        if answers_itself and self.active is None:
-            self.expected = True
+        if auto_response and self.active is None:
+            self.auto_response_expected = True
             self.owed_since = now
 
-    def began(self, response_id: str, taken_up_to: int, now: float) -> None:
+    def response_created(self, response_id: str, taken_up_to: int, now: float) -> None:
         """A response of the default conversation has begun."""
         self.active, self.reached_client = response_id, False
-        self.unfinished.clear()
+        self.unfinished_items.clear()
         self.answers_up_to = taken_up_to
-        self.active_ask = self.asked
-        self.asked, self.expected = None, False
+        self.active_request = self.pending_request
+        self.pending_request, self.auto_response_expected = None, False
         self.owed_since = now
 
-    def ended(self, response_id: str) -> bool:
+    def response_done(self, response_id: str) -> bool:
         """A response is over; whether it was the active one."""
         if response_id != self.active:
             return False
-        self.active = self.active_ask = None
-        self.unfinished.clear()
+        self.active = self.active_request = None
+        self.unfinished_items.clear()
         self.reached_client = self.cancelled = False
         return True
 
-    def refused(self) -> None:
+    def request_refused(self) -> None:
         """The service said that a response is active already: what was asked for waits after all.
 
         The running response may have been taken for the one that was asked for, when both came at the same moment.
         """
-        ask = self.asked if self.asked is not None else self.active_ask
+        ask = self.pending_request if self.pending_request is not None else self.active_request
         if ask is not None and not self.cancelled:
-            self.waiting.appendleft(ask)
-        self.asked = self.active_ask = None
+            self.queued.appendleft(ask)
+        self.pending_request = self.active_request = None
 
-    def failed(self, error: Mapping[str, Any]) -> bool:
+    def request_failed(self, error: Mapping[str, Any]) -> bool:
         """Whether an error speaks of the request that went up: it will not be answered, nor would asking again help."""
-        ask = self.active_ask if self.asked is None else self.asked
+        ask = self.active_request if self.pending_request is None else self.pending_request
         if ask is None or not _is_about(error, ask):
             return False
-        self.asked = self.active_ask = None
+        self.pending_request = self.active_request = None
         return True
 
-    def next_to_ask(self) -> Ask | None:
+    def pop_next_request(self) -> ResponseRequest | None:
         """Take the next request that may go up now."""
-        return self.waiting.popleft() if self.waiting and not self.busy else None
+        return self.queued.popleft() if self.queued and not self.busy else None
 
-    def to_ask_again(self) -> Ask | None:
+    def request_to_repeat(self) -> ResponseRequest | None:
         """Give the request of which nothing reached the client: a fresh session must be asked anew."""
         if self.cancelled:
             return None
-        return self.active_ask if self.active is not None and not self.reached_client else self.asked
+        return self.active_request if self.active is not None and not self.reached_client else self.pending_request
 
 
-def _is_about(error: Mapping[str, Any], ask: Ask) -> bool:
+def _is_about(error: Mapping[str, Any], ask: ResponseRequest) -> bool:
     """By the name that the client gave its event; without one, by the field that is wrong."""
-    event_id = a_text(error.get("event_id"))
+    event_id = as_text(error.get("event_id"))
     if event_id:
         return _name_of(ask) == event_id
-    return (a_text(error.get("param")) or "").partition(".")[0] == "response"
+    return (as_text(error.get("param")) or "").partition(".")[0] == "response"
 
 
-def _name_of(ask: Ask) -> object:
+def _name_of(ask: ResponseRequest) -> object:
     if isinstance(ask, bytes):
         try:
-            ask = an_object(json.loads(ask))
+            ask = as_object(json.loads(ask))
         except (ValueError, RecursionError):
             return None
     return ask.get("event_id")

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 from bridge.core import deadlines, lifecycle, recovery, to_client, to_upstream
-from bridge.core.commands import Command, Tell
+from bridge.core.commands import Command, SendMessage
 from bridge.core.events import (
     AttemptFailed,
     BadMessage,
     ClientAudio,
     ClientCommit,
     ClientGone,
-    ClientMisbehaved,
+    ClientInput,
+    ClientLimitExceeded,
     ClientNative,
     ClientText,
     ClientToolResult,
@@ -29,7 +30,6 @@ from bridge.core.events import (
     EndSession,
     Event,
     Failure,
-    Held,
     Interrupt,
     Ping,
     RestartSession,
@@ -54,14 +54,14 @@ _NOT_READY_MESSAGES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+class SessionStatistics:
     """A session as it stands; for metrics, health and tests."""
 
     state: State
     generation: int
-    held_ms: float
-    held_others: int
-    unanswered_ms: float
+    buffered_ms: float
+    buffered_messages: int
+    replay_ms: float
     reconnects: int
     opening: bool
     """Whether an attempt runs."""
@@ -72,34 +72,34 @@ class Statistics:
 class Session:
     """The session of one client's socket."""
 
-    def __init__(self, settings: CoreSettings | None = None, *, chance: Callable[[], float]) -> None:
-        self._data = SessionData(settings or CoreSettings(), chance)
+    def __init__(self, settings: CoreSettings | None = None, *, rng: Callable[[], float]) -> None:
+        self._data = SessionData(settings or CoreSettings(), rng)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take one event at a time that never goes backwards; give what is to be done, in order."""
         data = self._data
         data.now = max(data.now, now)
-        if not data.over:
+        if not data.closed:
             self._dispatch(event)
-        if not data.over:
+        if not data.closed:
             deadlines.run_due(data)
-        out, data.out = data.out, []
+        out, data.commands = data.commands, []
         return out
 
     @property
     def deadline(self) -> float | None:
         """When a `Tick` is wanted next."""
-        return deadlines.deadline(self._data)
+        return deadlines.next_deadline(self._data)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> SessionStatistics:
         """Give the session as it stands."""
         data = self._data
-        return Statistics(
+        return SessionStatistics(
             state=data.state,
             generation=data.generation,
-            held_ms=data.held.ms,
-            held_others=len(data.held) - data.held.chunks,
-            unanswered_ms=data.unanswered.ms,
+            buffered_ms=data.input_buffer.ms,
+            buffered_messages=len(data.input_buffer) - data.input_buffer.chunks,
+            replay_ms=data.replay_buffer.ms,
             reconnects=data.reconnects,
             opening=data.opening,
             live=data.created,
@@ -108,17 +108,17 @@ class Session:
     def _dispatch(self, event: Event) -> None:
         match event:
             case ClientAudio() | ClientCommit() | ClientText() | ClientToolResult() | ClientNative():
-                self._take(event)
+                self._accept_input(event)
             case UpstreamEvent(generation):
                 if self._current(generation):
-                    to_client.take(self._data, event)
+                    to_client.forward(self._data, event)
             case SessionCreated() | SessionConfigured() | AttemptFailed() | UpstreamError() | UpstreamLost():
                 if self._current(event.generation):
-                    self._upstream(event)
+                    self._handle_upstream(event)
             case CreateSession() | Interrupt() | RestartSession() | EndSession() | Ping():
-                self._asked(event)
-            case BadMessage() | ClientMisbehaved() | ClientGone():
-                self._went_wrong(event)
+                self._handle_request(event)
+            case BadMessage() | ClientLimitExceeded() | ClientGone():
+                self._handle_misuse(event)
             case Drain(grace_seconds):
                 by = self._data.now + grace_seconds
                 self._data.drain_by = by if self._data.drain_by is None else min(by, self._data.drain_by)
@@ -132,21 +132,21 @@ class Session:
         data = self._data
         wanted = generation == data.generation and (data.opening or data.created)
         if not wanted:
-            data.note("upstream.late_event", of=generation)
+            data.log("upstream.late_event", of=generation)
         return wanted
 
-    def _take(self, event: Held) -> None:
+    def _accept_input(self, event: ClientInput) -> None:
         """Send up what needs a session, or hold it and say why."""
         data = self._data
         if data.state is State.READY:
-            to_upstream.send_up(data, event)
+            to_upstream.send(data, event)
             return
-        data.held.add(event, data.now)
+        data.input_buffer.add(event, data.now)
         code = NOT_READY_CODES.get(data.state)
         if code is not None:
-            data.fail(code, _NOT_READY_MESSAGES[code], retryable=True)
+            data.send_error(code, _NOT_READY_MESSAGES[code], retryable=True)
 
-    def _asked(self, event: CreateSession | Interrupt | RestartSession | EndSession | Ping) -> None:
+    def _handle_request(self, event: CreateSession | Interrupt | RestartSession | EndSession | Ping) -> None:
         data = self._data
         match event:
             case CreateSession(wish):
@@ -155,58 +155,58 @@ class Session:
                 if data.state is State.READY:
                     to_upstream.interrupt(data, event)
                 elif (code := NOT_READY_CODES.get(data.state)) is not None:
-                    data.fail(code, "There is nothing to interrupt.", retryable=True)
+                    data.send_error(code, "There is nothing to interrupt.", retryable=True)
             case RestartSession():
                 if data.state in (State.IDLE, State.FAILED):
-                    data.fail("NO_SESSION_EXISTS", "There is no session to restart.", retryable=True)
+                    data.send_error("NO_SESSION_EXISTS", "There is no session to restart.", retryable=True)
                 else:
                     lifecycle.restart(data)
             case EndSession():
                 lifecycle.end(data)
             case Ping(ping_id):
-                data.do(Tell({"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}))
+                data.emit(SendMessage({"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}))
             case _:
                 assert_never(event)
 
-    def _went_wrong(self, event: BadMessage | ClientMisbehaved | ClientGone) -> None:
+    def _handle_misuse(self, event: BadMessage | ClientLimitExceeded | ClientGone) -> None:
         data = self._data
         match event:
             case BadMessage(code, message, detail):
-                data.fail(code, message, retryable=False, detail=detail)
-            case ClientMisbehaved(code, message, close_code):
-                data.fail(code, message, retryable=code != "MESSAGE_TOO_LARGE", ending=True)
-                lifecycle.send_away(data, close_code, code)
+                data.send_error(code, message, retryable=False, detail=detail)
+            case ClientLimitExceeded(code, message, close_code):
+                data.send_error(code, message, retryable=code != "MESSAGE_TOO_LARGE", ending=True)
+                lifecycle.close_client(data, close_code, code)
             case ClientGone():
-                lifecycle.leave(data)
+                lifecycle.client_gone(data)
             case _:
                 assert_never(event)
 
     def _create(self, wish: Mapping[str, Any]) -> None:
         data = self._data
         if data.drain_by is not None:
-            data.fail("SERVER_BUSY", "The bridge is going down; connect again.", retryable=True)
+            data.send_error("SERVER_BUSY", "The bridge is going down; connect again.", retryable=True)
         elif data.state in (State.READY, State.RECONNECTING):
-            data.fail("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
+            data.send_error("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
         elif data.state in (State.IDLE, State.FAILED):
-            data.wish = dict(wish)
-            lifecycle.begin(data)
+            data.session_options = dict(wish)
+            lifecycle.start(data)
 
-    def _upstream(
+    def _handle_upstream(
         self, event: SessionCreated | SessionConfigured | AttemptFailed | UpstreamError | UpstreamLost
     ) -> None:
         data = self._data
         match event:
             case SessionCreated():
-                lifecycle.created(data, event)
+                lifecycle.configure_upstream(data, event)
             case SessionConfigured():
                 self._configured(event)
             case AttemptFailed(_, failure):
-                self._lost(failure, failure.message)
+                self._upstream_lost(failure, failure.message)
             case UpstreamError():
                 self._upstream_error(event)
             case UpstreamLost(_, failure, reason, taken_bytes):
-                data.unanswered.took(taken_bytes or 0)
-                self._lost(failure, reason)
+                data.replay_buffer.acknowledged(taken_bytes or 0)
+                self._upstream_lost(failure, reason)
             case _:
                 assert_never(event)
 
@@ -214,9 +214,9 @@ class Session:
         """Only a session that was created can be ready; one that is ready has been told something new."""
         data = self._data
         if data.opening and data.created:
-            lifecycle.ready(data, event)
+            lifecycle.upstream_ready(data, event)
         else:
-            to_client.take(data, UpstreamEvent(event.generation, event.type, event.frame, event.body))
+            to_client.forward(data, UpstreamEvent(event.generation, event.type, event.frame, event.body))
 
     def _upstream_error(self, event: UpstreamError) -> None:
         """Before the session is ready only the configuration can be what is wrong."""
@@ -225,13 +225,13 @@ class Session:
             lifecycle.close_upstream(data, "refused")
             lifecycle.attempt_failed(data, event.failure)
         else:
-            to_client.take_error(data, event)
+            to_client.handle_error(data, event)
 
-    def _lost(self, failure: Failure, reason: str) -> None:
+    def _upstream_lost(self, failure: Failure, reason: str) -> None:
         data = self._data
         if data.opening:
-            lifecycle.attempt_failed(data, recovery.without_doubtful_updates(data, failure))
+            lifecycle.attempt_failed(data, recovery.drop_unconfirmed_updates(data, failure))
         elif failure.code == "SESSION_EXPIRED" and not data.settings.rollover:
-            lifecycle.expired(data, failure)
+            lifecycle.expire(data, failure)
         else:
-            lifecycle.lost(data, reason, failure)
+            lifecycle.upstream_lost(data, reason, failure)

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.core.commands import Command, Note, Tell
-from bridge.core.error_throttle import ErrorMessage, Released, Throttle
-from bridge.core.history import Context
-from bridge.core.input_buffer import HeldAudio
-from bridge.core.json_access import a_text, an_object
-from bridge.core.replay_buffer import Unanswered
-from bridge.core.responses import Turns
-from bridge.core.session_updates import Updates
-from bridge.core.states import NOT_READY_CODES, Move, State, after
+from bridge.core.commands import Command, LogEvent, SendMessage
+from bridge.core.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
+from bridge.core.history import ConversationHistory
+from bridge.core.input_buffer import InputBuffer
+from bridge.core.json_access import as_object, as_text
+from bridge.core.replay_buffer import ReplayBuffer
+from bridge.core.responses import ResponseTracker
+from bridge.core.session_updates import SessionUpdates
+from bridge.core.states import NOT_READY_CODES, State, Trigger, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.core.responses import Ask
+    from bridge.core.responses import ResponseRequest
     from bridge.core.settings import CoreSettings
 
 
 class SessionData:
     """One client's session, all of it."""
 
-    def __init__(self, settings: CoreSettings, chance: Callable[[], float]) -> None:
-        self.settings, self.chance = settings, chance
+    def __init__(self, settings: CoreSettings, rng: Callable[[], float]) -> None:
+        self.settings, self.rng = settings, rng
         self.now = 0.0
         self.state = State.IDLE
-        self.out: list[Command] = []
-        self.held = HeldAudio(settings.held)
-        self.throttle = Throttle(settings.window_seconds)
-        self.context = Context()
-        self.turns = Turns()
-        self.unanswered = Unanswered(settings.resend_ms)
+        self.commands: list[Command] = []
+        self.input_buffer = InputBuffer(settings.buffer_limits)
+        self.throttle = ErrorThrottle(settings.error_window_seconds)
+        self.history = ConversationHistory()
+        self.responses = ResponseTracker()
+        self.replay_buffer = ReplayBuffer(settings.replay_ms)
         # What was asked for
-        self.wish: Mapping[str, Any] = {}
-        self.updates = Updates()
+        self.session_options: Mapping[str, Any] = {}
+        self.updates = SessionUpdates()
         # The attempt or session of the newest generation
         self.generation = 0
         self.attempt = 0
@@ -49,12 +49,12 @@ class SessionData:
         self.created = False
         self.session_id = self.model = self.dialect = self.expires_at_text = ""
         self.expires_at: float | None = None
-        self.answers_itself = False
+        self.auto_response = False
         """Whether turn detection asks for the answer."""
         self.transcribing = False
         """Whether the session only writes down what is said: there are no answers."""
         self.ready_at = float("-inf")
-        self.heard_at = 0.0
+        self.last_event_at = 0.0
         """When the upstream last said anything."""
         # Deadlines
         self.retry_at: float | None = None
@@ -62,39 +62,41 @@ class SessionData:
         self.notice_at = float("-inf")
         """When the last `audio_dropped` went out."""
         self.drain_by: float | None = None
-        self.expiring_told = False
+        self.expiry_announced = False
         # Counts over the client's life
         self.reconnects = 0
         self.lost_at: float | None = None
-        self.lost: list[str] = []
+        self.lost_parts: list[str] = []
         """What the present loss cost, for `reconnected.lost`."""
-        self.ask_again: Ask | None = None
+        self.request_to_repeat: ResponseRequest | None = None
         """The request for a response that the fresh session must be asked anew."""
-        self.ask_after_commit = False
+        self.respond_after_last_commit = False
         """Whether, at the last loss, an answer waited for a commit: it waits for the last one that is sent again."""
 
     @property
-    def over(self) -> bool:
+    def closed(self) -> bool:
         """Whether the client is gone or was sent away."""
         return self.state is State.CLOSED
 
-    def move(self, move: Move) -> None:
+    def transition(self, move: Trigger) -> None:
         """Take a step in the table of states."""
-        self.state = after(self.state, move)
+        self.state = next_state(self.state, move)
 
-    def do(self, command: Command) -> None:
+    def emit(self, command: Command) -> None:
         """Add a command."""
-        self.out.append(command)
+        self.commands.append(command)
 
-    def note(self, name: str, **fields: Any) -> None:
+    def log(self, name: str, **fields: Any) -> None:
         """Add a log line, with what identifies the session."""
-        self.out.append(Note(name, {"generation": self.generation, "sessionId": self.session_id or None, **fields}))
+        self.commands.append(
+            LogEvent(name, {"generation": self.generation, "sessionId": self.session_id or None, **fields})
+        )
 
-    def tell(self, message_type: str, **fields: Any) -> None:
+    def send_message(self, message_type: str, **fields: Any) -> None:
         """Tell the client something about its session, the newest one unless another `generation` is given."""
-        self.out.append(Tell({"type": message_type, "generation": self.generation, **fields}))
+        self.commands.append(SendMessage({"type": message_type, "generation": self.generation, **fields}))
 
-    def fail(
+    def send_error(
         self, code: str, message: str, *, retryable: bool, ending: bool = False, detail: Mapping[str, Any] | None = None
     ) -> None:
         """Give the client an error, or hold it back while the window is shut."""
@@ -102,29 +104,29 @@ class SessionData:
             code=code,
             message=message,
             retryable=retryable,
-            ending=ending,
+            terminal=ending,
             detail=detail or {},
             generation=self.generation,
         )
         released = self.throttle.offer(error, self.now)
         if released is not None:
-            self.release(released)
+            self.send_released(released)
         else:
-            self.note("error.held_back", code=code)
+            self.log("error.held_back", code=code)
 
-    def release(self, released: Released) -> None:
+    def send_released(self, released: ReleasedError) -> None:
         """Let an error out.
 
         One that had to wait goes out even if the session is ready again: nothing that was held back is lost. It says
         that it is outdated, lest the client act on it.
         """
         error = released.error
-        self.note("error.sent", code=error.code, suppressed=released.suppressed)
-        so_no_more = NOT_READY_CODES.get(self.state) != error.code and not self.over
+        self.log("error.sent", code=error.code, suppressed=released.suppressed)
+        so_no_more = NOT_READY_CODES.get(self.state) != error.code and not self.closed
         outdated = error.code in NOT_READY_CODES.values() and so_no_more
         known = {**error.detail, "outdated": True} if outdated else error.detail
         detail = {"detail": dict(known)} if known else {}
-        self.tell(
+        self.send_message(
             "error",
             generation=error.generation,
             code=error.code,
@@ -134,45 +136,45 @@ class SessionData:
             **detail,
         )
 
-    def tell_dropped(self, *, at_once: bool = False) -> None:
+    def report_dropped(self, *, at_once: bool = False) -> None:
         """Tell what was given up: one notice in `notice_seconds`, unless they cannot wait."""
-        while at_once or self.now >= self.notice_at + self.settings.notice_seconds:
-            dropped = self.held.next_dropped()
+        while at_once or self.now >= self.notice_at + self.settings.drop_notice_seconds:
+            dropped = self.input_buffer.pop_dropped()
             if dropped is None:
                 return
             self.notice_at = self.now
             counts = {"chunks": dropped.chunks, "ms": round(dropped.ms), "messages": dropped.messages}
-            self.tell("audio_dropped", **counts, reason=dropped.reason)
-            self.note("held.dropped", reason=dropped.reason, **counts)
+            self.send_message("audio_dropped", **counts, reason=dropped.reason)
+            self.log("held.dropped", reason=dropped.reason, **counts)
 
-    def take_unanswered(self) -> list[bytes | None]:
+    def take_replay(self) -> list[bytes | None]:
         """Take the speech that is to be sent again, in order; None stands for a commit. The keeping begins anew."""
-        entries = self.unanswered.entries()
-        self.unanswered = Unanswered(self.settings.resend_ms)
+        entries = self.replay_buffer.entries()
+        self.replay_buffer = ReplayBuffer(self.settings.replay_ms)
         return entries
 
-    def begin_upstream(self) -> None:
+    def begin_generation(self) -> None:
         """Everything that belongs to one upstream session begins anew."""
-        self.turns = Turns(waiting=self.turns.waiting)
+        self.responses = ResponseTracker(queued=self.responses.queued)
         self.created = False
         self.session_id = self.model = self.dialect = self.expires_at_text = ""
         self.expires_at = None
-        self.expiring_told = False
-        self.heard_at = self.now
+        self.expiry_announced = False
+        self.last_event_at = self.now
 
-    def note_configuration(self, session: Mapping[str, Any]) -> None:
+    def apply_configuration(self, session: Mapping[str, Any]) -> None:
         """Learn from a confirmed session, flat or nested, who ends a turn and who asks for the answer.
 
         What the upstream does not say is as the client wished.
         """
-        nested = an_object(session.get("audio")).get("input")
-        fields = an_object(nested) or session
-        by_wish: Mapping[str, Any] | None = None if self.wish.get("turnDetection") == "none" else {}
+        nested = as_object(session.get("audio")).get("input")
+        fields = as_object(nested) or session
+        by_wish: Mapping[str, Any] | None = None if self.session_options.get("turnDetection") == "none" else {}
         detection = fields.get("turn_detection", by_wish)
-        self.transcribing = "transcription" in (session.get("type"), self.wish.get("kind"))
+        self.transcribing = "transcription" in (session.get("type"), self.session_options.get("kind"))
         if self.transcribing:  # its model is the one that writes down, and stands where a conversation's does not
-            writer = an_object(fields.get("transcription") or fields.get("input_audio_transcription"))
-            self.model = a_text(writer.get("model")) or self.model or a_text(self.wish.get("model")) or ""
-        self.unanswered.detecting = detection is not None
-        asks = an_object(detection).get("create_response") is not False
-        self.answers_itself = detection is not None and asks and not self.transcribing
+            writer = as_object(fields.get("transcription") or fields.get("input_audio_transcription"))
+            self.model = as_text(writer.get("model")) or self.model or as_text(self.session_options.get("model")) or ""
+        self.replay_buffer.turn_detection = detection is not None
+        asks = as_object(detection).get("create_response") is not False
+        self.auto_response = detection is not None and asks and not self.transcribing

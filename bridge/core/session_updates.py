@@ -14,14 +14,14 @@ from enum import Enum, auto
 from functools import reduce
 from typing import Any
 
-from bridge.core.json_access import a_text, an_object
+from bridge.core.json_access import as_object, as_text
 
 #: Updates of which one's fate is not known; with more, the oldest is taken for confirmed.
-MAX_SENT = 100
+MAX_UNCONFIRMED = 100
 
 #: Fields that an update replaces, although they are objects: half of an old union and half of a new one make none. The
 #: service does the same (`bridge/protocol/schema/sessions.py`).
-REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
+REPLACED_WHOLE = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
 
 
 class _Fate(Enum):
@@ -40,10 +40,10 @@ class _Update:
 
     @property
     def session(self) -> Mapping[str, Any]:
-        return an_object(self.event.get("session"))
+        return as_object(self.event.get("session"))
 
 
-class Updates:
+class SessionUpdates:
     """One client's updates, since it asked for its session."""
 
     def __init__(self) -> None:
@@ -55,11 +55,11 @@ class Updates:
     def sent(self, event: Mapping[str, Any]) -> None:
         """An update went up."""
         self._later.append(_Update(event))
-        if len(self._later) > MAX_SENT:
+        if len(self._later) > MAX_UNCONFIRMED:
             self._later[0].fate = _Fate.HELD
             self._fold()
 
-    def took(self, session: Mapping[str, Any]) -> None:
+    def confirmed(self, session: Mapping[str, Any]) -> None:
         """The upstream confirmed an update and shows the session as it is now.
 
         They are answered in order. A refusal may have named none of them: then the first that is seen to hold is the
@@ -74,28 +74,28 @@ class Updates:
             one.fate = _Fate.DOUBTFUL
         self._fold()
 
-    def refused(self, error: Mapping[str, Any]) -> None:
+    def rejected(self, error: Mapping[str, Any]) -> None:
         """Forget the update that an error speaks of, if it speaks of one."""
-        event_id = a_text(error.get("event_id"))
+        event_id = as_text(error.get("event_id"))
         waiting = [one for one in self._later if one.fate is _Fate.WAITS]
         named = next((one for one in waiting if event_id and one.event.get("event_id") == event_id), None)
-        if named is None and waiting and (a_text(error.get("param")) or "").partition(".")[0] == "session":
+        if named is None and waiting and (as_text(error.get("param")) or "").partition(".")[0] == "session":
             named = waiting[0]
         if named is not None:
             self._later.remove(named)
             self._fold()
 
     @property
-    def wanted(self) -> dict[str, Any]:
+    def effective(self) -> dict[str, Any]:
         """What a fresh session is asked for: all but what was refused, merged. What had no answer yet is wanted too."""
-        return reduce(merged, (one.session for one in self._later), self._base)
+        return reduce(merge_config, (one.session for one in self._later), self._base)
 
-    def all_hold(self) -> None:
+    def confirm_all(self) -> None:
         """The fresh session has confirmed all that was wanted."""
-        self._base = self.wanted
+        self._base = self.effective
         self._later.clear()
 
-    def give_up(self) -> bool:
+    def drop_unconfirmed(self) -> bool:
         """The fresh session refused its configuration: want only what was confirmed. False when that was all."""
         certain = deque(one for one in self._later if one.fate is _Fate.HELD)
         given_up = len(certain) < len(self._later)
@@ -105,16 +105,16 @@ class Updates:
 
     def _fold(self) -> None:
         while self._later and self._later[0].fate is _Fate.HELD:
-            self._base = merged(self._base, self._later.popleft().session)
+            self._base = merge_config(self._base, self._later.popleft().session)
 
 
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merge_config(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Put one configuration over another: objects merge; lists, unions and objects of another `type` are replaced."""
     both = dict(old)
     for name, value in new.items():
         known = both.get(name)
         if isinstance(value, Mapping) and isinstance(known, Mapping) and _merge(name, known, value):
-            both[name] = merged(known, value)
+            both[name] = merge_config(known, value)
         else:
             both[name] = value
     return both
@@ -122,12 +122,12 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _merge(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     types = {value["type"] for value in (old, new) if isinstance(value.get("type"), str)}
-    return name not in REPLACED and len(types) < 2  # noqa: PLR2004 - two types are two kinds of object
+    return name not in REPLACED_WHOLE and len(types) < 2  # noqa: PLR2004 - two types are two kinds of object
 
 
 def _holds(wanted: Mapping[str, Any], session: Mapping[str, Any]) -> bool:
     """Whether a session shows what an update asked for. The service may fill objects in."""
     return all(
-        _holds(value, an_object(session.get(name))) if isinstance(value, Mapping) else session.get(name) == value
+        _holds(value, as_object(session.get(name))) if isinstance(value, Mapping) else session.get(name) == value
         for name, value in wanted.items()
     )

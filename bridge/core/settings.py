@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bridge.core.error_throttle import WINDOW_SECONDS
-from bridge.core.input_buffer import HeldLimits
+from bridge.core.input_buffer import InputBufferLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,21 +16,21 @@ class CoreSettings:
     """To open the first session: one, and two retries."""
     reconnect_attempts: int = 5
     """For one loss."""
-    reconnects_per_life: int = 50
+    max_reconnects: int = 50
     """For one client's socket: more is an upstream that does not want it."""
     ready_seconds: float = 10.0
     """From the beginning of an attempt to the confirmed configuration."""
-    base_seconds: float = 1.0
-    cap_seconds: float = 8.0
+    backoff_base_seconds: float = 1.0
+    backoff_cap_seconds: float = 8.0
     """Waits between attempts grow from the one to the other, with full jitter."""
     stall_seconds: float = 15.0
     """A response or a commit is owed and no event came for so long: the session is given up."""
-    held: HeldLimits = field(default_factory=HeldLimits)
-    resend_ms: float = 30_000
+    buffer_limits: InputBufferLimits = field(default_factory=InputBufferLimits)
+    replay_ms: float = 30_000
     """How much unanswered speech is kept for sending again."""
-    notice_seconds: float = 1.0
+    drop_notice_seconds: float = 1.0
     """Between two `audio_dropped` notices."""
-    window_seconds: float = WINDOW_SECONDS
+    error_window_seconds: float = WINDOW_SECONDS
     rollover: bool = True
     """Open a fresh session before the old one reaches its maximum age."""
     rollover_before_seconds: float = 120.0

@@ -41,7 +41,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-class Move(Enum):
+class Trigger(Enum):
     """What takes a session from one state to the next."""
 
     ASKED = auto()
@@ -60,35 +60,35 @@ class Move(Enum):
     """The client is gone, or its socket is being closed."""
 
 
-TRANSITIONS: Mapping[State, Mapping[Move, State]] = {
+TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     State.IDLE: {
-        Move.ASKED: State.INITIALIZING,
-        Move.ENDED: State.IDLE,
-        Move.LEFT: State.CLOSED,
+        Trigger.ASKED: State.INITIALIZING,
+        Trigger.ENDED: State.IDLE,
+        Trigger.LEFT: State.CLOSED,
     },
     State.INITIALIZING: {
-        Move.CONFIRMED: State.READY,
-        Move.RETRIED: State.INITIALIZING,
-        Move.GAVE_UP: State.FAILED,
-        Move.ENDED: State.IDLE,
-        Move.LEFT: State.CLOSED,
+        Trigger.CONFIRMED: State.READY,
+        Trigger.RETRIED: State.INITIALIZING,
+        Trigger.GAVE_UP: State.FAILED,
+        Trigger.ENDED: State.IDLE,
+        Trigger.LEFT: State.CLOSED,
     },
     State.READY: {
-        Move.LOST: State.RECONNECTING,
-        Move.ENDED: State.IDLE,
-        Move.LEFT: State.CLOSED,
+        Trigger.LOST: State.RECONNECTING,
+        Trigger.ENDED: State.IDLE,
+        Trigger.LEFT: State.CLOSED,
     },
     State.RECONNECTING: {
-        Move.CONFIRMED: State.READY,
-        Move.RETRIED: State.RECONNECTING,
-        Move.GAVE_UP: State.FAILED,
-        Move.ENDED: State.IDLE,
-        Move.LEFT: State.CLOSED,
+        Trigger.CONFIRMED: State.READY,
+        Trigger.RETRIED: State.RECONNECTING,
+        Trigger.GAVE_UP: State.FAILED,
+        Trigger.ENDED: State.IDLE,
+        Trigger.LEFT: State.CLOSED,
     },
     State.FAILED: {
-        Move.ASKED: State.INITIALIZING,
-        Move.ENDED: State.IDLE,
-        Move.LEFT: State.CLOSED,
+        Trigger.ASKED: State.INITIALIZING,
+        Trigger.ENDED: State.IDLE,
+        Trigger.LEFT: State.CLOSED,
     },
     State.CLOSED: {},
 }
@@ -101,13 +101,13 @@ NOT_READY_CODES: Mapping[State, str] = {
 }
 
 
-class IllegalMove(AssertionError):  # noqa: N818 - a bug in the core, named for what it is
+class IllegalTransition(AssertionError):  # noqa: N818 - a bug in the core, named for what it is
     """A move that the table does not have: a mistake of the core itself, never of a peer."""
 
 
-def after(state: State, move: Move) -> State:
+def next_state(state: State, move: Trigger) -> State:
     """Give the state that a move leads to. Raises IllegalMove."""
     try:
         return TRANSITIONS[state][move]
     except KeyError:
-        raise IllegalMove(f"{move.name} in {state.name}") from None
+        raise IllegalTransition(f"{move.name} in {state.name}") from None

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bridge.core.commands import Forward, Note, Tell
+    from bridge.core.commands import Forward, LogEvent, SendMessage
     from bridge.core.events import Event
-    from bridge.core.session import Statistics
+    from bridge.core.session import SessionStatistics
 
-__all__ = ["Face", "FaceClosed", "Frame", "Observer"]
+__all__ = ["ClientConnection", "ClientDisconnected", "Frame", "SessionObserver"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Frame:
     """False: `data` is UTF-8 text."""
 
 
-class FaceClosed(Exception):  # noqa: N818 - an end is not always an error
+class ClientDisconnected(Exception):  # noqa: N818 - an end is not always an error
     """The client is gone, or its socket takes nothing any more."""
 
 
-class Face(Protocol):
+class ClientConnection(Protocol):
     """One client at one door: its messages as core events, and the core's words as its messages."""
 
     @property
@@ -48,7 +48,7 @@ class Face(Protocol):
         """Wait for what the client does next. Raises FaceClosed; cancelling loses nothing."""
         ...
 
-    def render(self, command: Tell | Forward) -> Sequence[Frame]:
+    def render(self, command: SendMessage | Forward) -> Sequence[Frame]:
         """Put the core's words into this client's; empty when it is not to hear of it."""
         ...
 
@@ -61,21 +61,21 @@ class Face(Protocol):
         ...
 
 
-class Observer(Protocol):
+class SessionObserver(Protocol):
     """Whoever counts and logs. Nothing here waits, and nothing here may raise."""
 
-    def began(self, client_id: str, statistics: Callable[[], Statistics]) -> None:
+    def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
         """A client's session is driven from now on; `statistics` may be asked until `ended`."""
         ...
 
-    def note(self, client_id: str, note: Note) -> None:
+    def log_event(self, client_id: str, note: LogEvent) -> None:
         """The core has something to log and to count."""
         ...
 
-    def forwarded(self, seconds: float) -> None:
+    def event_forwarded(self, seconds: float) -> None:
         """An upstream's event was written to its client, so long after it was read here."""
         ...
 
-    def ended(self, client_id: str) -> None:
+    def session_ended(self, client_id: str) -> None:
         """Nothing of the session is left."""
         ...

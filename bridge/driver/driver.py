@@ -18,29 +18,29 @@ from bridge.core.commands import (
     CloseUpstream,
     Configure,
     Forward,
-    Note,
+    LogEvent,
     OpenUpstream,
     SendAudio,
     SendEvent,
     SendFrame,
-    Tell,
+    SendMessage,
 )
-from bridge.core.events import ClientGone, ClientMisbehaved, Drain, Tick, UpstreamLost
+from bridge.core.events import ClientGone, ClientLimitExceeded, Drain, Tick, UpstreamLost
 from bridge.core.session import Session
-from bridge.driver.client import FaceClosed
-from bridge.driver.send_queue import Outbox
+from bridge.driver.client import ClientDisconnected
+from bridge.driver.send_queue import SendQueue
 from bridge.driver.settings import DriverSettings
-from bridge.driver.upstream_session import Attempt
-from bridge.transport.keepalive import Pinged, until_silent
-from bridge.upstream.failures import unusable
+from bridge.driver.upstream_session import UpstreamSession
+from bridge.transport.keepalive import Pingable, wait_until_dead
+from bridge.upstream.failures import upstream_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.core.commands import Command
     from bridge.core.events import Event
-    from bridge.driver.client import Face, Frame, Observer
-    from bridge.driver.upstream_session import ToUpstream
+    from bridge.driver.client import ClientConnection, Frame, SessionObserver
+    from bridge.driver.upstream_session import UpstreamCommand
     from bridge.upstream.connector import Connector
 
 __all__ = ["DriverSettings", "run_session"]
@@ -50,12 +50,12 @@ _SILENT: Final = (1011, "no answer to pings")
 
 
 async def run_session(
-    face: Face,
+    client: ClientConnection,
     connector: Connector,
     *,
     settings: DriverSettings,
-    observe: Observer,
-    chance: Callable[[], float],
+    observer: SessionObserver,
+    rng: Callable[[], float],
     drain: trio.Event | None = None,
 ) -> None:
     """Serve one client from its first message until it is gone or sent away.
@@ -66,26 +66,31 @@ async def run_session(
     left to its door, unless the core asked for it or the
     client answers no pings (1011).
     """
-    driver = _Driver(face, connector, settings, observe, chance)
-    observe.began(face.client_id, driver.session.statistics)
+    driver = _Driver(client, connector, settings, observer, rng)
+    observer.session_started(client.client_id, driver.session.statistics)
     try:
         await driver.run(drain)
     finally:
-        observe.ended(face.client_id)
+        observer.session_ended(client.client_id)
 
 
 class _Driver:
     """One session's tasks, and what they share."""
 
     def __init__(
-        self, face: Face, connector: Connector, settings: DriverSettings, observe: Observer, chance: Callable[[], float]
+        self,
+        face: ClientConnection,
+        connector: Connector,
+        settings: DriverSettings,
+        observe: SessionObserver,
+        chance: Callable[[], float],
     ) -> None:
-        self.session = Session(settings.core, chance=chance)
+        self.session = Session(settings.core, rng=chance)
         self._face, self._connector, self._settings, self._observe = face, connector, settings, observe
         self._events: deque[Event] = deque()
         self._handling = False
-        self._attempt: Attempt | None = None
-        self._to_client: Outbox[tuple[Frame, float | None]] = Outbox(settings.client_bytes)
+        self._attempt: UpstreamSession | None = None
+        self._to_client: SendQueue[tuple[Frame, float | None]] = SendQueue(settings.client_queue_bytes)
         self._cut = False
         """The client was too slow: what comes after the gap would make no sense."""
         self._goodbye: tuple[int, str] | None = None
@@ -108,7 +113,7 @@ class _Driver:
                         listening.start_soon(self._wait_for_drain, drain)
                     await self._read_client()
             if self._attempt is not None:
-                self._attempt.give_up("client gone")
+                self._attempt.close("client gone")
         if self._silent:  # should it wake up, it must not take its end for a normal one
             await self._face.close(*_SILENT)
 
@@ -130,31 +135,31 @@ class _Driver:
             self._alarm.set()
 
     def _handle(self, event: Event, now: float) -> None:
-        if isinstance(event, ClientMisbehaved):
+        if isinstance(event, ClientLimitExceeded):
             self._cut = False
         for command in self.session.handle(event, now):
             self._do(command, now)
 
     def _do(self, command: Command, now: float) -> None:
         match command:
-            case Forward() | Tell():
+            case Forward() | SendMessage():
                 self._tell(command, now)
             case SendAudio() | SendEvent() | SendFrame() | Configure():
                 self._send_up(command)
-            case Note():
-                self._observe.note(self._face.client_id, command)
+            case LogEvent():
+                self._observe.log_event(self._face.client_id, command)
             case OpenUpstream(generation, wish):
-                self._attempt = Attempt(generation, self._settings, self._take)
+                self._attempt = UpstreamSession(generation, self._settings, self._take)
                 self._tasks.start_soon(self._attempt.run, self._connector, wish)
             case CloseUpstream(generation, reason):
                 if self._attempt is not None and self._attempt.generation == generation:
-                    self._attempt.give_up(reason)
+                    self._attempt.close(reason)
             case CloseClient(code, reason):
                 self._say_goodbye(code, reason)
             case _:
                 assert_never(command)
 
-    def _tell(self, command: Forward | Tell, now: float) -> None:
+    def _tell(self, command: Forward | SendMessage, now: float) -> None:
         if self._cut or self._goodbye is not None:
             return
         read_at = now if isinstance(command, Forward) else None
@@ -168,20 +173,20 @@ class _Driver:
         waited = self._to_client.clear()
         self._cut = True
         message = f"The client reads too slowly: {waited} bytes were waiting for it."
-        self._events.appendleft(ClientMisbehaved("SLOW_CONSUMER", message, 1013))
+        self._events.appendleft(ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
-    def _send_up(self, command: ToUpstream) -> None:
+    def _send_up(self, command: UpstreamCommand) -> None:
         attempt = self._attempt
         if attempt is None or attempt.generation != command.generation or attempt.put(command):
             return
-        attempt.give_up("the upstream takes no data")
-        failure = unusable("The upstream takes no data any more.")
+        attempt.close("the upstream takes no data")
+        failure = upstream_unavailable("The upstream takes no data any more.")
         self._events.append(UpstreamLost(attempt.generation, failure, "the upstream takes no data"))
 
     def _say_goodbye(self, code: int, reason: str) -> None:
         self._goodbye = (code, reason)
-        self._to_client.finish()
-        self._writing.deadline = trio.current_time() + self._settings.goodbye_seconds
+        self._to_client.close()
+        self._writing.deadline = trio.current_time() + self._settings.client_close_seconds
         self._listening.cancel()
 
     # Tasks
@@ -192,7 +197,7 @@ class _Driver:
                 event = await self._face.receive()
                 self._heard_at = trio.current_time()
                 self._take(event)
-        except FaceClosed:
+        except ClientDisconnected:
             self._client_gone()
 
     def _client_gone(self) -> None:
@@ -206,19 +211,19 @@ class _Driver:
                 async for frame, read_at in self._to_client:
                     await self._face.send(frame)
                     if read_at is not None:
-                        self._observe.forwarded(trio.current_time() - read_at)
+                        self._observe.event_forwarded(trio.current_time() - read_at)
                 if self._goodbye is not None:
                     await self._face.close(*self._goodbye)
-            except FaceClosed:
+            except ClientDisconnected:
                 self._client_gone()
 
     async def _watch_client(self) -> None:
         face = self._face
-        if not isinstance(face, Pinged):  # a door without pings notices by itself who is gone
+        if not isinstance(face, Pingable):  # a door without pings notices by itself who is gone
             return
         try:
-            await until_silent(face, lambda: self._heard_at, seconds=self._settings.ping_seconds)
-        except FaceClosed:
+            await wait_until_dead(face, lambda: self._heard_at, interval_seconds=self._settings.ping_seconds)
+        except ClientDisconnected:
             return  # the reader hears of it too
         self._silent = True
         self._client_gone()

@@ -14,10 +14,10 @@ import trio
 T = TypeVar("T")
 
 
-class Outbox(Generic[T]):
+class SendQueue(Generic[T]):
     """A queue with one reader: `async for item in outbox`. It ends after `finish`, when everything was taken."""
 
-    __slots__ = ("_bound_bytes", "_finished", "_lot", "_taken_bytes", "_waiting", "peak_bytes", "waiting_bytes")
+    __slots__ = ("_bound_bytes", "_finished", "_lot", "_taken_bytes", "_waiting", "peak_bytes", "queued_bytes")
 
     def __init__(self, bound_bytes: int) -> None:
         self._bound_bytes = bound_bytes
@@ -25,7 +25,7 @@ class Outbox(Generic[T]):
         self._taken_bytes = 0
         self._finished = False
         self._lot = trio.lowlevel.ParkingLot()
-        self.waiting_bytes = 0
+        self.queued_bytes = 0
         """What was put in and is not written yet."""
         self.peak_bytes = 0
         """The most that ever waited."""
@@ -35,22 +35,22 @@ class Outbox(Generic[T]):
 
         One that is larger than the bound by itself has room when nothing else waits.
         """
-        if self.waiting_bytes and self.waiting_bytes + n_bytes > self._bound_bytes:
+        if self.queued_bytes and self.queued_bytes + n_bytes > self._bound_bytes:
             return False
         self._waiting.append((item, n_bytes))
-        self.waiting_bytes += n_bytes
-        self.peak_bytes = max(self.peak_bytes, self.waiting_bytes)
+        self.queued_bytes += n_bytes
+        self.peak_bytes = max(self.peak_bytes, self.queued_bytes)
         self._lot.unpark()
         return True
 
     def clear(self) -> int:
         """Forget what waits (not: what is being written), and say how many bytes that was."""
-        forgotten = self.waiting_bytes - self._taken_bytes
+        forgotten = self.queued_bytes - self._taken_bytes
         self._waiting.clear()
-        self.waiting_bytes = self._taken_bytes
+        self.queued_bytes = self._taken_bytes
         return forgotten
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Nothing more will be put in."""
         self._finished = True
         self._lot.unpark_all()
@@ -60,7 +60,7 @@ class Outbox(Generic[T]):
 
     async def __anext__(self) -> T:
         """Take the next one; the last one counts as written now. No checkpoint when one waits; cancelling is safe."""
-        self.waiting_bytes -= self._taken_bytes
+        self.queued_bytes -= self._taken_bytes
         self._taken_bytes = 0
         while not self._waiting:
             if self._finished:

@@ -13,9 +13,9 @@ import trio
 
 from bridge.core.commands import Configure, SendAudio, SendEvent, SendFrame
 from bridge.core.events import AttemptFailed, UpstreamLost
-from bridge.driver.send_queue import Outbox
-from bridge.transport.keepalive import until_silent
-from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
+from bridge.driver.send_queue import SendQueue
+from bridge.transport.keepalive import wait_until_dead
+from bridge.upstream.failures import ConnectFailed, UpstreamClosed, upstream_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,35 +26,35 @@ if TYPE_CHECKING:
     from bridge.upstream.connector import Connector, UpstreamLink
 
 #: What goes up, in the order in which it was said.
-ToUpstream = Configure | SendAudio | SendEvent | SendFrame
+UpstreamCommand = Configure | SendAudio | SendEvent | SendFrame
 
 #: A line that takes nothing any more has often said why: so long the reader may take to find it.
-LAST_WORDS_SECONDS = 1.0
+FINAL_READ_SECONDS = 1.0
 #: Around the base64 of an append.
 _AROUND_AUDIO = 56
 
 
-class Attempt:
+class UpstreamSession:
     """One generation. `run` is its task; `put` and `give_up` may be called at any time and never wait."""
 
     def __init__(self, generation: int, settings: DriverSettings, happened: Callable[[Event], None]) -> None:
         self.generation = generation
-        self.over = False
+        self.closed = False
         """Nothing of it is wanted or to be expected any more."""
         self._settings, self._happened = settings, happened
-        self._outbox: Outbox[ToUpstream] = Outbox(settings.upstream_bytes)
+        self._outbox: SendQueue[UpstreamCommand] = SendQueue(settings.upstream_queue_bytes)
         self._scope = trio.CancelScope()
         self._reason = "the bridge ends this session"
         self._heard_at = trio.current_time()
 
-    def put(self, command: ToUpstream) -> bool:
+    def put(self, command: UpstreamCommand) -> bool:
         """Let it go up in its turn; False when the upstream is so slow that there is no room."""
-        return self.over or self._outbox.put(command, _size(command))
+        return self.closed or self._outbox.put(command, _size(command))
 
-    def give_up(self, reason: str) -> None:
+    def close(self, reason: str) -> None:
         """Close it, or stop opening it; nothing of it will be heard again."""
-        if not self.over:
-            self.over, self._reason = True, reason
+        if not self.closed:
+            self.closed, self._reason = True, reason
             self._scope.cancel()
 
     async def run(self, connector: Connector, wish: Mapping[str, Any]) -> None:
@@ -72,7 +72,7 @@ class Attempt:
         except ConnectFailed as failed:
             self._end(AttemptFailed(self.generation, failed.failure))
             return None
-        failure = unusable(f"The upstream was not reached within {seconds:g} s.")
+        failure = upstream_unavailable(f"The upstream was not reached within {seconds:g} s.")
         self._end(AttemptFailed(self.generation, failure))
         return None
 
@@ -88,51 +88,51 @@ class Attempt:
 
     async def _close(self, link: UpstreamLink) -> None:
         """Shielded and bounded: an upstream session that nobody closes goes on costing money."""
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.close_seconds):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.upstream_close_seconds):
             await link.close(self._reason)
 
     async def _read(self, link: UpstreamLink) -> None:
         try:
-            while not self.over:
+            while not self.closed:
                 event = await link.receive()
                 self._heard_at = trio.current_time()
                 self._happened(event)
-        except UpstreamOver as over:
+        except UpstreamClosed as over:
             self._lost(over, link)
 
     async def _write(self, link: UpstreamLink, reading: trio.CancelScope) -> None:
         try:
             async for command in self._outbox:
                 await _send(link, command)
-        except UpstreamOver as over:
+        except UpstreamClosed as over:
             await self._mute(over, link, reading)
 
     async def _watch(self, link: UpstreamLink, reading: trio.CancelScope) -> None:
         try:
-            await until_silent(link, lambda: self._heard_at, seconds=self._settings.ping_seconds)
-        except UpstreamOver as over:
+            await wait_until_dead(link, lambda: self._heard_at, interval_seconds=self._settings.ping_seconds)
+        except UpstreamClosed as over:
             await self._mute(over, link, reading)
         else:
-            failure = unusable("The upstream does not answer pings any more.")
-            self._lost(UpstreamOver(failure, "missed pings"), link)
+            failure = upstream_unavailable("The upstream does not answer pings any more.")
+            self._lost(UpstreamClosed(failure, "missed pings"), link)
             reading.cancel()
 
-    async def _mute(self, over: UpstreamOver, link: UpstreamLink, reading: trio.CancelScope) -> None:
+    async def _mute(self, over: UpstreamClosed, link: UpstreamLink, reading: trio.CancelScope) -> None:
         """Nothing can be sent any more: the reader tells why, or we do."""
-        await trio.sleep(LAST_WORDS_SECONDS)
+        await trio.sleep(FINAL_READ_SECONDS)
         self._lost(over, link)
         reading.cancel()
 
-    def _lost(self, over: UpstreamOver, link: UpstreamLink) -> None:
-        self._end(UpstreamLost(self.generation, over.failure, over.reason, link.taken_bytes))
+    def _lost(self, over: UpstreamClosed, link: UpstreamLink) -> None:
+        self._end(UpstreamLost(self.generation, over.failure, over.reason, link.acknowledged_bytes))
 
     def _end(self, event: AttemptFailed | UpstreamLost) -> None:
-        if not self.over:
-            self.over = True
+        if not self.closed:
+            self.closed = True
             self._happened(event)
 
 
-def _size(command: ToUpstream) -> int:
+def _size(command: UpstreamCommand) -> int:
     """How many bytes it will be on the wire, about."""
     match command:
         case SendAudio(_, pcm, event_id):
@@ -147,7 +147,7 @@ def _size(command: ToUpstream) -> int:
             assert_never(command)
 
 
-async def _send(link: UpstreamLink, command: ToUpstream) -> None:
+async def _send(link: UpstreamLink, command: UpstreamCommand) -> None:
     match command:
         case SendAudio(_, pcm, event_id):
             await link.send_audio(pcm, event_id)

@@ -1,6 +1,6 @@
 """The model catalogue: which model belongs on which socket, when it goes, and what replaces it.
 
-Compiled on `CATALOGUE_DAY`; a day later than that is answered by the shutdown dates. It knows no key and no project:
+Compiled on `CATALOGUE_DATE`; a day later than that is answered by the shutdown dates. It knows no key and no project:
 which models a key may use is told by `GET /models`, whose `shutdown_date` is newer than anything here.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CATALOGUE_DAY = date(2026, 11, 20)
+CATALOGUE_DATE = date(2026, 11, 20)
 DEFAULT_MODEL = "gpt-realtime-2.1"
 DEFAULT_TRANSCRIPTION_MODEL = "gpt-live-transcribe"
 DEFAULT_TRANSLATION_MODEL = "gpt-realtime-translate"
@@ -33,7 +33,7 @@ class ModelStatus(StrEnum):
     """Still listed, but whether it is on its way out could not be learned."""
 
 
-class Socket(StrEnum):
+class ModelKind(StrEnum):
     """Where a model is used."""
 
     REALTIME = "realtime"
@@ -49,39 +49,39 @@ class Socket(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model. `status` holds for `CATALOGUE_DAY`."""
+    """One model. `status` holds for `CATALOGUE_DATE`."""
 
     id: str
-    socket: Socket
+    kind: ModelKind
     status: ModelStatus
-    shutdown: date | None = None
+    shutdown_date: date | None = None
     """First day without it."""
     replacement: str | None = None
     note: str = ""
-    voice_detection: bool = True
+    supports_turn_detection: bool = True
     """False: `turn_detection` must be null with it."""
 
     def status_on(self, day: date) -> ModelStatus:
         """Say how it stands on a day: retired from its shutdown date on."""
-        if self.shutdown is None:
+        if self.shutdown_date is None:
             return self.status
-        return ModelStatus.RETIRED if day >= self.shutdown else ModelStatus.DEPRECATED
+        return ModelStatus.RETIRED if day >= self.shutdown_date else ModelStatus.DEPRECATED
 
     def days_left(self, day: date) -> int | None:
         """Count the days until its shutdown, 0 or less when it is over; None when no date is known."""
-        return None if self.shutdown is None else (self.shutdown - day).days
+        return None if self.shutdown_date is None else (self.shutdown_date - day).days
 
-    def retirement(self, day: date) -> str:
+    def describe_retirement(self, day: date) -> str:
         """Say in words when it goes: `retires 2027-01-20, in 61 days`; empty when no date is known."""
         match self.days_left(day):
             case None:
                 return ""
             case 0:
-                return f"retired {self.shutdown}, today"
+                return f"retired {self.shutdown_date}, today"
             case days if days < 0:
-                return f"retired {self.shutdown}, {_days(-days)} ago"
+                return f"retired {self.shutdown_date}, {_days(-days)} ago"
             case days:
-                return f"retires {self.shutdown}, in {_days(days)}"
+                return f"retires {self.shutdown_date}, in {_days(days)}"
 
 
 def _days(number: int) -> str:
@@ -95,48 +95,48 @@ _OLD_TRANSCRIBERS_GO = date(2027, 2, 26)
 _FLAGSHIP, _MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
 
 
-def _current(name: str, socket: Socket, note: str = "", *, voice_detection: bool = True) -> Model:
-    return Model(id=name, socket=socket, status=ModelStatus.CURRENT, note=note, voice_detection=voice_detection)
+def _current(name: str, socket: ModelKind, note: str = "", *, voice_detection: bool = True) -> Model:
+    return Model(id=name, kind=socket, status=ModelStatus.CURRENT, note=note, supports_turn_detection=voice_detection)
 
 
-def _unknown(name: str, socket: Socket, note: str) -> Model:
-    return Model(id=name, socket=socket, status=ModelStatus.UNKNOWN, note=note)
+def _unknown(name: str, socket: ModelKind, note: str) -> Model:
+    return Model(id=name, kind=socket, status=ModelStatus.UNKNOWN, note=note)
 
 
-def _going(name: str, socket: Socket, shutdown: date, replacement: str | None, note: str = "") -> Model:
-    status = ModelStatus.RETIRED if shutdown <= CATALOGUE_DAY else ModelStatus.DEPRECATED
-    return Model(id=name, socket=socket, status=status, shutdown=shutdown, replacement=replacement, note=note)
+def _going(name: str, socket: ModelKind, shutdown: date, replacement: str | None, note: str = "") -> Model:
+    status = ModelStatus.RETIRED if shutdown <= CATALOGUE_DATE else ModelStatus.DEPRECATED
+    return Model(id=name, kind=socket, status=status, shutdown_date=shutdown, replacement=replacement, note=note)
 
 
 _REALTIME = (
-    _current("gpt-realtime-2.1", Socket.REALTIME, "flagship of the official guides"),
-    _current("gpt-realtime-2.1-mini", Socket.REALTIME),
-    _current("gpt-realtime-2", Socket.REALTIME, "since 2026-05: reasoning, 128k context, parallel tool calls"),
-    _current("gpt-realtime-1.5", Socket.REALTIME, "on Azure since 2026-02-23"),
-    _going("gpt-realtime", Socket.REALTIME, _FIRST_GA_GOES, _FLAGSHIP, "alias, since 2025-08-28"),
-    _going("gpt-realtime-2025-08-28", Socket.REALTIME, _FIRST_GA_GOES, _FLAGSHIP),
-    _going("gpt-realtime-mini", Socket.REALTIME, _FIRST_GA_GOES, _MINI),
-    _going("gpt-realtime-mini-2025-12-15", Socket.REALTIME, _FIRST_GA_GOES, _MINI),
-    _unknown("gpt-realtime-mini-2025-10-06", Socket.REALTIME, "listed, but in no announcement"),
-    _going("gpt-4o-realtime-preview", Socket.REALTIME, _PREVIEWS_GONE, _FLAGSHIP, "still minted for, then 4004"),
-    _going("gpt-4o-realtime-preview-2025-06-03", Socket.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
-    _going("gpt-4o-realtime-preview-2024-12-17", Socket.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
+    _current("gpt-realtime-2.1", ModelKind.REALTIME, "flagship of the official guides"),
+    _current("gpt-realtime-2.1-mini", ModelKind.REALTIME),
+    _current("gpt-realtime-2", ModelKind.REALTIME, "since 2026-05: reasoning, 128k context, parallel tool calls"),
+    _current("gpt-realtime-1.5", ModelKind.REALTIME, "on Azure since 2026-02-23"),
+    _going("gpt-realtime", ModelKind.REALTIME, _FIRST_GA_GOES, _FLAGSHIP, "alias, since 2025-08-28"),
+    _going("gpt-realtime-2025-08-28", ModelKind.REALTIME, _FIRST_GA_GOES, _FLAGSHIP),
+    _going("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
+    _going("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
+    _unknown("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, "listed, but in no announcement"),
+    _going("gpt-4o-realtime-preview", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP, "still minted for, then 4004"),
+    _going("gpt-4o-realtime-preview-2025-06-03", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
+    _going("gpt-4o-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
     _going(
         "gpt-4o-realtime-preview-2024-10-01",
-        Socket.REALTIME,
+        ModelKind.REALTIME,
         _FIRST_PREVIEW_GONE,
         _FLAGSHIP,
         "a reseller names 2025-12-03 as its last day",
     ),
-    _going("gpt-4o-mini-realtime-preview", Socket.REALTIME, _PREVIEWS_GONE, _MINI),
-    _going("gpt-4o-mini-realtime-preview-2024-12-17", Socket.REALTIME, _PREVIEWS_GONE, _MINI),
+    _going("gpt-4o-mini-realtime-preview", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
+    _going("gpt-4o-mini-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
 )
 _TRANSCRIPTION = (
-    _current("gpt-live-transcribe", Socket.TRANSCRIPTION, "recommended since 2026-07", voice_detection=False),
-    _current("gpt-realtime-whisper", Socket.TRANSCRIPTION, "takes `delay`, no prompt", voice_detection=False),
-    _current("gpt-transcribe", Socket.TRANSCRIPTION, "made for REST, listed for realtime input as well"),
+    _current("gpt-live-transcribe", ModelKind.TRANSCRIPTION, "recommended since 2026-07", voice_detection=False),
+    _current("gpt-realtime-whisper", ModelKind.TRANSCRIPTION, "takes `delay`, no prompt", voice_detection=False),
+    _current("gpt-transcribe", ModelKind.TRANSCRIPTION, "made for REST, listed for realtime input as well"),
     *(
-        _going(name, Socket.TRANSCRIPTION, _OLD_TRANSCRIBERS_GO, DEFAULT_TRANSCRIPTION_MODEL, note)
+        _going(name, ModelKind.TRANSCRIPTION, _OLD_TRANSCRIBERS_GO, DEFAULT_TRANSCRIPTION_MODEL, note)
         for name, note in (
             ("gpt-4o-transcribe", ""),
             ("gpt-4o-mini-transcribe", ""),
@@ -147,29 +147,29 @@ _TRANSCRIPTION = (
     ),
 )
 _ELSEWHERE = (
-    _current("gpt-realtime-translate", Socket.TRANSLATION, "since 2026-05"),
-    _current("gpt-live-1", Socket.LIVE, "on /v1/realtime refused as invalid_model"),
-    _unknown("gpt-audio-1.5", Socket.NONE, "chat completions; no date found"),
-    _unknown("gpt-audio-mini-2025-10-06", Socket.NONE, "chat completions; no date found"),
-    _going("gpt-audio-mini", Socket.NONE, _FIRST_GA_GOES, None, "chat completions"),
-    _going("gpt-audio-mini-2025-12-15", Socket.NONE, _FIRST_GA_GOES, None, "chat completions"),
-    _going("gpt-4o-audio-preview", Socket.NONE, _PREVIEWS_GONE, None, "chat completions"),
-    _going("gpt-4o-mini-audio-preview", Socket.NONE, _PREVIEWS_GONE, None, "chat completions"),
+    _current("gpt-realtime-translate", ModelKind.TRANSLATION, "since 2026-05"),
+    _current("gpt-live-1", ModelKind.LIVE, "on /v1/realtime refused as invalid_model"),
+    _unknown("gpt-audio-1.5", ModelKind.NONE, "chat completions; no date found"),
+    _unknown("gpt-audio-mini-2025-10-06", ModelKind.NONE, "chat completions; no date found"),
+    _going("gpt-audio-mini", ModelKind.NONE, _FIRST_GA_GOES, None, "chat completions"),
+    _going("gpt-audio-mini-2025-12-15", ModelKind.NONE, _FIRST_GA_GOES, None, "chat completions"),
+    _going("gpt-4o-audio-preview", ModelKind.NONE, _PREVIEWS_GONE, None, "chat completions"),
+    _going("gpt-4o-mini-audio-preview", ModelKind.NONE, _PREVIEWS_GONE, None, "chat completions"),
 )
 
 MODELS: Mapping[str, Model] = MappingProxyType(
     {model.id: model for model in (*_REALTIME, *_TRANSCRIPTION, *_ELSEWHERE)}
 )
-"""Every model that a realtime user meets, by id (Python SDK 3.52, guides and notices up to `CATALOGUE_DAY`)."""
+"""Every model that a realtime user meets, by id (Python SDK 3.52, guides and notices up to `CATALOGUE_DATE`)."""
 
 
-def lookup(model_id: str) -> Model | None:
+def find_model(model_id: str) -> Model | None:
     """Find a model by its exact id. None means that the catalogue does not know it, not that it does not exist."""
     return MODELS.get(model_id)
 
 
-def nearest(model_id: str, among: Iterable[str]) -> str | None:
+def nearest_model(model_id: str, candidates: Iterable[str]) -> str | None:
     """Guess which of the given ids was meant, whatever the case; None when none is near."""
-    by_folded = {name.casefold(): name for name in sorted(among)}
+    by_folded = {name.casefold(): name for name in sorted(candidates)}
     found = difflib.get_close_matches(model_id.strip().casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None

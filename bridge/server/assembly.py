@@ -13,18 +13,18 @@ from bridge.config.resolve import DialectChoice
 from bridge.core.settings import CoreSettings
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.dialects.detection import Dialect
-from bridge.server.admission.policy import Admission
-from bridge.server.admission.session_counts import Present
-from bridge.server.admission.tickets import MemoryUsed
-from bridge.server.app import Bridge, Parts
-from bridge.server.http.health import Health
+from bridge.server.admission.policy import AdmissionPolicy
+from bridge.server.admission.session_counts import ActiveSessions
+from bridge.server.admission.tickets import InMemoryUsedTickets
+from bridge.server.app import Bridge, Dependencies
+from bridge.server.http.health import UpstreamHealth
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.observer import Observer
-from bridge.telemetry.tracing import Traces, installed_tracer
+from bridge.telemetry.observer import TelemetryObserver
+from bridge.telemetry.tracing import SessionTraces, find_tracer
 from bridge.upstream.connector import RealtimeConnector
-from bridge.upstream.pool import Pool, PoolSettings
-from bridge.upstream.service import upstream_at
-from bridge.upstream.session_config import Asking
+from bridge.upstream.pool import PoolSettings, SessionPool
+from bridge.upstream.service import make_upstream
+from bridge.upstream.session_config import SessionConfig
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from bridge.config.resolve import Config
     from bridge.core.events import Failure
-    from bridge.server.admission.session_counts import Slots
-    from bridge.server.admission.tickets import Used
+    from bridge.server.admission.session_counts import WorkerCounts
+    from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import BridgeSettings
     from bridge.telemetry.log import Log
-    from bridge.telemetry.metrics import Snapshot
+    from bridge.telemetry.metrics import MetricsSnapshot
     from bridge.upstream.connector import Connector
-    from bridge.upstream.service import Upstream
+    from bridge.upstream.service import UpstreamService
 
 
 #: What a log line repeats of a failure; its message may hold an upstream's words.
@@ -46,90 +46,94 @@ _WHY = ("refusal", "status", "closeCode", "reason", "requestId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class SharedState:
     """What a worker shares with the others; by default with nobody."""
 
-    slots: Slots | None = None
-    used: Used = field(default_factory=MemoryUsed)
-    all_workers: Callable[[Snapshot], Snapshot] = lambda own: own
+    worker_counts: WorkerCounts | None = None
+    used_tickets: UsedTickets = field(default_factory=InMemoryUsedTickets)
+    merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
     now: Callable[[], float] = trio.current_time
     """The clock that attempts are judged by; trio's own begins somewhere else in every process."""
 
 
-def upstream_of(config: Config) -> Upstream:
+def upstream_from_config(config: Config) -> UpstreamService:
     """Give the configured upstream. ValueError for a URL that cannot be used."""
-    return upstream_at(
+    return make_upstream(
         config.base_url.value,
         config.api_key.value or Secret(""),
         organization=config.organization.value,
         project=config.project.value,
         azure=config.azure.value or None,
-        dialect=dialect_of(config),
+        dialect=initial_dialect(config),
         headers=config.headers.value,
     )
 
 
-def dialect_of(config: Config) -> Dialect:
+def initial_dialect(config: Config) -> Dialect:
     """Give the dialect to begin with; the first frame may correct it."""
     return Dialect.BETA if config.dialect.value is DialectChoice.BETA else Dialect.GA
 
 
-def asking_of(settings: BridgeSettings) -> Asking:
+def make_session_config(settings: BridgeSettings) -> SessionConfig:
     """Give the house's part in every session: what it fixes, and what holds when the client says nothing."""
-    house, locked = settings.house, settings.clients.locked
+    house, locked = settings.session_defaults, settings.clients.locked
     said = {"voice": house.voice, "instructions": house.instructions, "turnDetection": house.turn_detection}
     known = {name: value for name, value in said.items() if value is not None}
     owned = {name: value for name, value in known.items() if name in locked}
     model = settings.upstream.model.value
-    return Asking(
+    return SessionConfig(
         model=model,
         defaults={name: value for name, value in known.items() if name not in locked},
-        owned=owned | ({"model": model} if "model" in locked else {}),
+        enforced=owned | ({"model": model} if "model" in locked else {}),
     )
 
 
-def connector_of(settings: BridgeSettings, upstream: Upstream) -> RealtimeConnector:
+def make_connector(settings: BridgeSettings, upstream: UpstreamService) -> RealtimeConnector:
     """Give what opens sessions. ValueError when the upstream cannot be asked at all."""
-    return RealtimeConnector(upstream, asking_of(settings), mints=settings.house.mint)
+    return RealtimeConnector(upstream, make_session_config(settings), mint_secrets=settings.session_defaults.mint)
 
 
-def pool_of(settings: BridgeSettings, connector: RealtimeConnector, log: Log) -> Pool | None:
+def make_pool(settings: BridgeSettings, connector: RealtimeConnector, log: Log) -> SessionPool | None:
     """Give the pool of sessions that wait for clients, where one is wanted; whoever takes it starts it."""
 
     def failed(failure: Failure) -> None:
         why = {name: failure.detail[name] for name in _WHY if name in failure.detail}
         log.write("warning", "pool.failed", "No OpenAI session could be kept ready", code=failure.code, **why)
 
-    if not settings.house.prewarm:
+    if not settings.session_defaults.prewarm:
         return None
-    sizes = PoolSettings(size=settings.house.prewarm)
-    return Pool(connector, asking=asking_of(settings), settings=sizes, chance=random.random, on_failed=failed)
+    sizes = PoolSettings(size=settings.session_defaults.prewarm)
+    return SessionPool(
+        connector, session_config=make_session_config(settings), settings=sizes, rng=random.random, on_failure=failed
+    )
 
 
-def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: Shared | None = None) -> Bridge:
+def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: SharedState | None = None) -> Bridge:
     """Put one process's bridge together; only inside trio."""
-    shared = shared or Shared()
-    metrics, present, health = Metrics(), Present(shared.slots), Health(shared.now)
-    observer = Observer(log, metrics, Traces(installed_tracer()), now=trio.current_time, watchers=(health.note,))
-    parts = Parts(
+    shared = shared or SharedState()
+    metrics, present, health = Metrics(), ActiveSessions(shared.worker_counts), UpstreamHealth(shared.now)
+    observer = TelemetryObserver(
+        log, metrics, SessionTraces(find_tracer()), now=trio.current_time, watchers=(health.on_log_event,)
+    )
+    parts = Dependencies(
         rules=settings.clients,
         connector=connector,
         driver=DriverSettings(
-            core=CoreSettings(rollover=settings.house.rollover), drain_seconds=settings.drain_seconds
+            core=CoreSettings(rollover=settings.session_defaults.rollover), drain_seconds=settings.drain_seconds
         ),
-        admission=Admission(settings.clients, present, shared.used, unix_now=time.time),
-        present=present,
+        admission=AdmissionPolicy(settings.clients, present, shared.used_tickets, unix_now=time.time),
+        active_sessions=present,
         health=health,
         observer=observer,
         metrics=metrics,
         log=log,
-        all_workers=shared.all_workers,
-        kept_ready=lambda: connector.ready if isinstance(connector, Pool) else 0,
+        merge_workers=shared.merge_workers,
+        count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
     )
     return Bridge(parts)
 
 
-def secrets_of(settings: BridgeSettings) -> Iterable[Secret]:
+def configured_secrets(settings: BridgeSettings) -> Iterable[Secret]:
     """Give everything that no log may show."""
     token = settings.clients.token
     return (*settings.upstream.secrets(), *((token,) if token is not None else ()))

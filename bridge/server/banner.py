@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from bridge.server.app import NATIVE_PATH, SHERPA_PATH
+from bridge.server.app import CLIENT_PATH, NATIVE_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _WIDTH = 16
 
 
-def greeting(settings: BridgeSettings, port: int) -> Iterator[str]:
+def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
     """Give the first screen, line by line: one address for each door, and what to type next."""
     secure = "s" if settings.tls_cert else ""
     address = f"{_reachable(settings.host)}:{port}"
     base, token = f"http{secure}://{address}", settings.clients.token
-    yield _row("sherpa-bridge", f"ws{secure}://{address}{SHERPA_PATH}   upstream {upstream_name(settings)}")
+    yield _row("sherpa-bridge", f"ws{secure}://{address}{CLIENT_PATH}   upstream {upstream_name(settings)}")
     key = "THE_CLIENT_TOKEN" if token else "anything"
     yield _row("  for SDKs", f"OPENAI_BASE_URL={base}{NATIVE_PATH.removesuffix('/realtime')} OPENAI_API_KEY={key}")
     if token:
@@ -34,7 +34,7 @@ def greeting(settings: BridgeSettings, port: int) -> Iterator[str]:
     yield f"  stop with Ctrl-C: whoever talks gets {settings.drain_seconds:g} s; a second one stops at once"
 
 
-def rows(settings: BridgeSettings) -> Iterator[str]:
+def config_lines(settings: BridgeSettings) -> Iterator[str]:
     """Give what holds, line by line; secrets as hints."""
     rules, upstream = settings.clients, settings.upstream
     yield _row("listens on", f"{settings.host}:{settings.port}{', TLS' if settings.tls_cert else ''}")
@@ -45,7 +45,9 @@ def rows(settings: BridgeSettings) -> Iterator[str]:
     yield _row("pages", ", ".join(rules.origins) or "of this machine")
     yield _row("locked", ", ".join(sorted(rules.locked)) or "nothing")
     workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
-    yield _row("sessions", f"{rules.max_sessions} at the most, {workers}, {settings.house.prewarm} kept ready")
+    yield _row(
+        "sessions", f"{rules.max_sessions} at the most, {workers}, {settings.session_defaults.prewarm} kept ready"
+    )
 
 
 def upstream_name(settings: BridgeSettings) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.server.config.settings import BridgeSettings
-    from bridge.server.process.worker import OpenUpstream
+    from bridge.server.process.worker import UpstreamFactory
 
 #: Options that are the upstream's: their names in `bridge.config.resolve.Flags`.
 _UPSTREAM = {
@@ -92,12 +92,12 @@ def check_config(**given: Any) -> None:
 
     Nothing is opened and nobody is asked: whether the key is good is told by `sherpa-probe access`.
     """
-    from bridge.server.banner import rows
+    from bridge.server.banner import config_lines
 
     settings = _settings(given)
     if settings.simulate is None:
         _configured(settings)
-    for row in rows(settings):
+    for row in config_lines(settings):
         click.echo(row)
     click.echo("The configuration is good.")
 
@@ -110,10 +110,10 @@ def ticket(client_token_env: str, seconds: int) -> None:
     import time
 
     from bridge.server.admission.tickets import make_ticket
-    from bridge.server.config.resolve import ConfigError, Found, client_token
+    from bridge.server.config.resolve import ConfigError, SourcedValue, client_token
 
     try:
-        token = client_token(Found(client_token_env, "--client-token-env"), os.environ)
+        token = client_token(SourcedValue(client_token_env, "--client-token-env"), os.environ)
     except ConfigError as error:
         _wrong(*error.lines)
     if token is not None:
@@ -129,7 +129,7 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
     if simulate is not None:
         _check_scenario(simulate)
     try:
-        flags = BridgeFlags(given=given, upstream=Flags(**upstream), simulate=simulate)
+        flags = BridgeFlags(options=given, upstream=Flags(**upstream), simulate=simulate)
         settings = read_bridge_settings(flags, os.environ, Path())
     except ConfigError as error:
         _wrong(*error.lines)
@@ -146,68 +146,68 @@ def _check_scenario(name: str) -> None:
         _wrong(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
 
 
-def _configured(settings: BridgeSettings) -> OpenUpstream:
+def _configured(settings: BridgeSettings) -> UpstreamFactory:
     """Give the configured upstream, once it is known that it can be asked at all."""
-    from bridge.server.assembly import connector_of, upstream_of
-    from bridge.server.process.worker import open_configured
+    from bridge.server.assembly import make_connector, upstream_from_config
+    from bridge.server.process.worker import configured_upstream
 
     try:
-        connector_of(settings, upstream_of(settings.upstream))
+        make_connector(settings, upstream_from_config(settings.upstream))
     except ValueError as error:
         _wrong(f"{settings.upstream.base_url.source}: {error}")
-    return open_configured(settings)
+    return configured_upstream(settings)
 
 
-def _simulated(settings: BridgeSettings) -> OpenUpstream:
+def _simulated(settings: BridgeSettings) -> UpstreamFactory:
     """Give a simulator of our own as the upstream; each worker runs one."""
     from contextlib import asynccontextmanager
     from typing import TYPE_CHECKING
 
     from bridge.protocol.dialects.detection import Dialect
-    from bridge.server.assembly import dialect_of
+    from bridge.server.assembly import initial_dialect
     from bridge.simulator.embedded import open_simulator
     from bridge.simulator.settings import Settings
-    from bridge.upstream.service import upstream_at
+    from bridge.upstream.service import make_upstream
     from reports.redaction import Secret
 
     if TYPE_CHECKING:
         from collections.abc import AsyncGenerator
 
-        from bridge.upstream.service import Upstream
+        from bridge.upstream.service import UpstreamService
 
-    dialect = dialect_of(settings.upstream)
+    dialect = initial_dialect(settings.upstream)
     scenario = settings.simulate or "good"
 
     @asynccontextmanager
-    async def opened() -> AsyncGenerator[Upstream, None]:
+    async def opened() -> AsyncGenerator[UpstreamService, None]:
         simulated = Settings(scenario=scenario, dialect="both" if dialect is Dialect.BETA else "ga")
         async with open_simulator(simulated) as running:
-            yield upstream_at(running.base_url, Secret(running.key_for(scenario)), dialect=dialect)
+            yield make_upstream(running.base_url, Secret(running.key_for(scenario)), dialect=dialect)
 
     return opened
 
 
-def _serve(settings: BridgeSettings, open_upstream: OpenUpstream) -> None:
+def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
     import signal
     from functools import partial
 
     import trio
 
-    from bridge.server.banner import greeting
-    from bridge.server.process.supervisor import Workers
-    from bridge.server.process.worker import open_log, raise_file_limit, serve_worker
+    from bridge.server.banner import banner_lines
+    from bridge.server.process.supervisor import WorkerSupervisor
+    from bridge.server.process.worker import make_log, raise_file_limit, serve_worker
 
     raise_file_limit()
     listening = _listening(settings)
-    log = open_log(settings, terminal=sys.stderr.isatty())
+    log = make_log(settings, terminal=sys.stderr.isatty())
 
     def ready() -> None:
-        for line in greeting(settings, listening.getsockname()[1]):
+        for line in banner_lines(settings, listening.getsockname()[1]):
             click.echo(line, err=True)
 
     with listening:
         if settings.workers > 1:
-            ended_by = Workers(settings, listening, open_upstream, log).run(ready)
+            ended_by = WorkerSupervisor(settings, listening, open_upstream, log).run(ready)
         else:
             ended_by = trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
     if ended_by is signal.SIGINT:

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bridge.simulation.seeds import Tally
+    from bridge.simulation.seeds import SimulationSummary
 
 
 @click.command()
@@ -27,10 +27,10 @@ def simulate(
 
     Exit code 1, and the seeds to run again, when something does not.
     """
-    from bridge.simulation.disruptions import KINDS
+    from bridge.simulation.disruptions import FAULT_KINDS
     from bridge.simulation.seeds import run_many
 
-    kinds = tuple(KINDS) if faults is None else _kinds(faults, KINDS)
+    kinds = tuple(FAULT_KINDS) if faults is None else _kinds(faults, FAULT_KINDS)
     if seed is not None:
         _replay(seed, kinds)
         return
@@ -39,12 +39,12 @@ def simulate(
     sys.exit(_told(tally, "" if faults is None else f" --faults {faults}"))
 
 
-def _told(tally: Tally, again: str) -> int:
+def _told(tally: SimulationSummary, again: str) -> int:
     """Print what many runs came to; give the exit code."""
-    for line in tally.shown():
+    for line in tally.lines():
         click.echo(line)
     for outcome in tally.failed:
-        for fault in outcome.broken:
+        for fault in outcome.violations:
             click.echo(f"seed {outcome.seed}: {fault}")
         click.echo(f"    again: sherpa-bridge simulate --seed {outcome.seed}{again}")
     return 1 if tally.failed else 0
@@ -60,14 +60,14 @@ def _kinds(text: str, known: Collection[str]) -> tuple[str, ...]:
 
 def _replay(seed: int, kinds: tuple[str, ...]) -> None:
     from bridge.simulation.plan import draw_plan
-    from bridge.simulation.runner import live_through
+    from bridge.simulation.runner import simulate
 
     plan = draw_plan(seed, kinds)
-    outcome = live_through(plan, keep=True)
+    outcome = simulate(plan, keep_trace=True)
     for line in outcome.lines:
         click.echo(line)
-    click.echo(f"seed {seed}: faults {', '.join(plan.kinds) or 'none'}; {outcome.seconds:.1f} simulated seconds")
+    click.echo(f"seed {seed}: faults {', '.join(plan.fault_kinds) or 'none'}; {outcome.seconds:.1f} simulated seconds")
     click.echo(f"trace {outcome.digest}")
-    for fault in outcome.broken:
+    for fault in outcome.violations:
         click.echo(f"broken: {fault}")
-    sys.exit(1 if outcome.broken else 0)
+    sys.exit(1 if outcome.violations else 0)

@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.simulation.network import MemoryLink
-    from bridge.simulation.service import Service
+    from bridge.simulation.service import SimulatedService
 
 
-class Standing(StrEnum):
+class ReportedSessionState(StrEnum):
     """How the session stands as far as the client was told."""
 
     NONE = "none"
     OPENING = "opening"
     READY = "ready"
     LOST = "lost"
-    OVER = "over"
+    ENDED = "over"
     """It failed or was closed: `create_session` begins anew."""
 
 
 #: What a message does to the standing.
-_STANDING: Mapping[str, Standing] = {
-    "session_initializing": Standing.OPENING,
-    "session_ready": Standing.READY,
-    "reconnecting": Standing.LOST,
-    "reconnected": Standing.READY,
-    "session_closed": Standing.OVER,
+_STANDING: Mapping[str, ReportedSessionState] = {
+    "session_initializing": ReportedSessionState.OPENING,
+    "session_ready": ReportedSessionState.READY,
+    "reconnecting": ReportedSessionState.LOST,
+    "reconnected": ReportedSessionState.READY,
+    "session_closed": ReportedSessionState.ENDED,
 }
 #: To an SDK a session is ready when it is there; that it was lost is not told.
-_NATIVE_STANDING: Mapping[str, Standing] = {
-    "session.created": Standing.READY,
-    "transcription_session.created": Standing.READY,
+_NATIVE_STANDING: Mapping[str, ReportedSessionState] = {
+    "session.created": ReportedSessionState.READY,
+    "transcription_session.created": ReportedSessionState.READY,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReceivedMessage:
     """One message of the bridge, or a native event, as the client got it."""
 
     at: float
@@ -57,24 +57,24 @@ class Told:
 
 
 @dataclass(slots=True, kw_only=True)
-class Visit:
+class ConnectionRecord:
     """One socket."""
 
     name: str
     link: MemoryLink
-    service: Service
+    service: SimulatedService
     source: TracerSource
     native: bool = False
     """Whether it is an SDK's."""
-    told: list[Told] = field(default_factory=list)
-    notes: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
+    received: list[ReceivedMessage] = field(default_factory=list)
+    log_events: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
     """What the bridge noted about it."""
     counts: Counter[str] = field(default_factory=Counter)
     speech: list[tuple[int, int]] = field(default_factory=list)
     """Which of the tracer's milliseconds were speech, as (from, to)."""
-    excused: list[tuple[int, int]] = field(default_factory=list)
+    waived: list[tuple[int, int]] = field(default_factory=list)
     """What the client itself gave up by ending its session: nobody owes it an answer."""
-    standing: Standing = Standing.NONE
+    state: ReportedSessionState = ReportedSessionState.NONE
     generation: int = 0
     call_id: str | None = None
     opened: bool = False
@@ -87,55 +87,55 @@ class Visit:
     """When it began to say goodbye."""
     served_until: float | None = None
     """When the bridge was done with it; None: it is not."""
-    proven: bool = False
+    verified: bool = False
     """Whether it was whole at the end: ready, answered, all speech accounted for."""
-    trouble: str = ""
+    problem: str = ""
     """What it waited for in vain after the faults had stopped."""
 
-    def take(self, told: Told) -> None:
+    def record(self, told: ReceivedMessage) -> None:
         """Note what came, and how the session stands after it."""
-        self.told.append(told)
+        self.received.append(told)
         self.counts[told.type] += 1
         if told.type == "session_closed" and self.speech:
-            self.excuse()
+            self.waive_speech()
         self.generation = max(self.generation, int(told.body.get("generation") or 0))
-        self.standing = (_NATIVE_STANDING if self.native else _STANDING).get(told.type, self.standing)
+        self.state = (_NATIVE_STANDING if self.native else _STANDING).get(told.type, self.state)
         if told.type == "error" and self._ends_session(told.body):
-            self.standing = Standing.OVER
+            self.state = ReportedSessionState.ENDED
         if told.type == "response.function_call_arguments.done":
             self.call_id = told.body.get("call_id")
 
     def _ends_session(self, error: Mapping[str, Any]) -> bool:
         return "attempts" in (error.get("detail") or {}) and error.get("generation") == self.generation
 
-    def excuse(self) -> None:
+    def waive_speech(self) -> None:
         """Nothing of what was said until now is owed any more."""
-        self.excused = [(0, self.source.sent_ms)]
+        self.waived = [(0, self.source.sent_ms)]
 
     @property
     def reconnections(self) -> int:
         """How often its session was lost and came back."""
-        return sum(name == "session.reconnected" for _, name, _ in self.notes)
+        return sum(name == "session.reconnected" for _, name, _ in self.log_events)
 
     @property
-    def over(self) -> bool:
+    def ended(self) -> bool:
         """Whether the client has no socket any more."""
         return self.closed is not None or self.left
 
     @property
-    def dropped_ms(self) -> float:
+    def reported_dropped_ms(self) -> float:
         """What the client was told was given up."""
-        return sum(float(told.body["ms"]) for told in self.told if told.type == "audio_dropped")
+        return sum(float(told.body["ms"]) for told in self.received if told.type == "audio_dropped")
 
     @property
-    def noted_dropped_ms(self) -> float:
+    def logged_dropped_ms(self) -> float:
         """What the bridge gave up, told or not."""
-        return sum(float(fields["ms"]) for _, name, fields in self.notes if name == "held.dropped")
+        return sum(float(fields["ms"]) for _, name, fields in self.log_events if name == "held.dropped")
 
     @property
     def resent_ms(self) -> float:
         """What the bridge says that it sent again."""
-        return sum(float(fields["resentMs"]) for _, name, fields in self.notes if name == "session.reconnected")
+        return sum(float(fields["resentMs"]) for _, name, fields in self.log_events if name == "session.reconnected")
 
     def missing_speech(self, *, within_heard: bool = False) -> int:
         """Count the milliseconds of speech that the service never heard; `within_heard`: before the last that it did.
@@ -144,11 +144,11 @@ class Visit:
         """
         heard = [(first * CELL_MS, end * CELL_MS) for first, end in self._heard()]
         end = max((last for _, last in heard), default=0) if within_heard else self.source.sent_ms
-        owed = _without(_without(self.speech, self.excused), [(end, self.source.sent_ms)])
+        owed = _without(_without(self.speech, self.waived), [(end, self.source.sent_ms)])
         return sum(last - first for first, last in _without(owed, heard))
 
     def _heard(self) -> list[tuple[int, int]]:
-        plain: Any = self.service.account.to_dict()["callers"]
+        plain: Any = self.service.tracer_account.to_dict()["callers"]
         return [(first, end) for first, end in plain.get(str(self.source.caller), {"seen": []})["seen"]]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _KNOWN_TRIO = range(27, 36)
 
 
-class UnknownScheduler(RuntimeError):  # noqa: N818 - says what it is
+class UnsupportedTrioError(RuntimeError):
     """This trio's scheduler was never looked at: its runs might not be repeatable."""
 
 
@@ -29,11 +29,11 @@ def _check_trio() -> None:
     major, minor, *_ = trio.__version__.split(".")
     known = major == "0" and int(minor) in _KNOWN_TRIO and hasattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING")
     if not known or not isinstance(getattr(_run, "_r", None), random.Random):
-        raise UnknownScheduler(f"trio {trio.__version__}: look at its scheduler before runs are called repeatable")
+        raise UnsupportedTrioError(f"trio {trio.__version__}: look at its scheduler before runs are called repeatable")
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded_randomness(seed: int) -> Iterator[None]:
     """Let chance come from `seed` for the length of the block: not to be used beside other threads."""
     _check_trio()
     scheduler: Any = _run
@@ -56,5 +56,5 @@ def seeded(seed: int) -> Iterator[None]:
 
 def run_seeded(seed: int, main: Callable[[], Awaitable[Any]]) -> Any:
     """Run `main` under a virtual clock, every choice from `seed`. Raises what it raises."""
-    with seeded(seed):
+    with seeded_randomness(seed):
         return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

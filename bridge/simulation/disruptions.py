@@ -6,28 +6,28 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bridge.simulation.network import Weather
-from bridge.simulator.faults.pipeline import MOMENTS, Act, CloseFrame, Drop, Freeze, Reset
+from bridge.simulation.network import LinkConditions
+from bridge.simulator.faults.pipeline import MOMENTS, CloseFrame, Drop, Freeze, Reset, WireAction
 from bridge.simulator.faults.session_faults import (
-    Confirm,
-    Create,
-    Expire,
-    Handshake,
-    Http,
-    Refuse,
-    Reply,
-    Storm,
-    Transcription,
+    ConfirmFault,
+    CreateFault,
+    ExpireFault,
+    HandshakeFault,
+    HttpFault,
+    RefuseFault,
+    ReplyFault,
+    StormFault,
+    TranscriptionFault,
 )
 from bridge.simulator.faults.wire_faults import (
-    CloseAt,
-    DropAt,
-    Duplicate,
-    Garbage,
-    HalfOpen,
-    InvalidUtf8,
-    ResetAt,
-    Truncate,
+    CloseFault,
+    DropFault,
+    DuplicateFault,
+    GarbageFault,
+    HalfOpenFault,
+    InvalidUtf8Fault,
+    ResetFault,
+    TruncateFault,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bridge.simulator.faults.base import Fault
 
 
-class Side(StrEnum):
+class LinkSide(StrEnum):
     """Which link of a call."""
 
     CLIENT = "client"
@@ -45,198 +45,200 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class LinkDisruption:
     """Something happens to a link: `reset`, `half-open` or `stall`."""
 
     how: str
-    side: Side
+    side: LinkSide
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceDisruption:
     """The service does this to the session that runs just then."""
 
-    act: Act
+    act: WireAction
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class ClientDisconnect:
     """The client is gone, in the middle of whatever it does; with or without a Close frame."""
 
-    politely: bool
+    with_close_frame: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StopReading:
+class ClientStopsReading:
     """The client does not read for a while."""
 
     seconds: float
 
 
-Trouble = Cut | Service | Leave | StopReading
+Disruption = LinkDisruption | ServiceDisruption | ClientDisconnect | ClientStopsReading
 
 
 @dataclass(frozen=True, slots=True)
-class TimedTrouble:
+class TimedDisruption:
     """A trouble and when it comes, in seconds of the run."""
 
     at: float
-    trouble: Trouble
+    disruption: Disruption
 
 
 @dataclass(slots=True)
-class Draft:
+class PlanDraft:
     """A plan in the making."""
 
-    chance: random.Random
-    calm_at: float
+    rng: random.Random
+    faults_end_at: float
     drain_at: float | None = None
     client_bytes: int = 4 * 2**20
     faults: list[Fault] = field(default_factory=list)
-    troubles: list[TimedTrouble] = field(default_factory=list)
-    client_weather: Weather = field(default_factory=Weather)
-    upstream_weather: Weather = field(default_factory=Weather)
+    disruptions: list[TimedDisruption] = field(default_factory=list)
+    client_conditions: LinkConditions = field(default_factory=LinkConditions)
+    upstream_conditions: LinkConditions = field(default_factory=LinkConditions)
 
     def begin_call(self) -> None:
         """Everything of one call begins anew."""
-        self.faults, self.troubles = [], []
-        self.client_weather, self.upstream_weather = Weather(), Weather()
+        self.faults, self.disruptions = [], []
+        self.client_conditions, self.upstream_conditions = LinkConditions(), LinkConditions()
 
     def likely(self, share: float) -> bool:
         """Decide: true in so many cases of one."""
-        return self.chance.random() < share
+        return self.rng.random() < share
 
-    def some_weather(self) -> list[Weather]:
+    def pick_links(self) -> list[LinkConditions]:
         """Give the weather of one link, or of both."""
-        both = [self.client_weather, self.upstream_weather]
-        return self.chance.choice(([both[0]], [both[1]], both))
+        both = [self.client_conditions, self.upstream_conditions]
+        return self.rng.choice(([both[0]], [both[1]], both))
 
-    def at_some_time(self, trouble: Trouble, most: int = 1) -> None:
+    def schedule(self, trouble: Disruption, most: int = 1) -> None:
         """Let it come once, or up to so often."""
-        for _ in range(self.chance.randint(1, most)):
-            self.troubles.append(TimedTrouble(self.chance.uniform(0, self.calm_at), trouble))
+        for _ in range(self.rng.randint(1, most)):
+            self.disruptions.append(TimedDisruption(self.rng.uniform(0, self.faults_end_at), trouble))
 
-    def some_side(self) -> Side:
+    def pick_side(self) -> LinkSide:
         """Choose a link."""
-        return self.chance.choice((Side.CLIENT, Side.UPSTREAM, Side.UPSTREAM))
+        return self.rng.choice((LinkSide.CLIENT, LinkSide.UPSTREAM, LinkSide.UPSTREAM))
 
 
-def _latency(draft: Draft) -> None:
-    for weather in draft.some_weather():
-        weather.latency_ms = draft.chance.choice((5.0, 40.0, 150.0, 400.0))
-        weather.jitter_ms = draft.chance.choice((0.0, 20.0, 300.0))
+def _latency(draft: PlanDraft) -> None:
+    for weather in draft.pick_links():
+        weather.latency_ms = draft.rng.choice((5.0, 40.0, 150.0, 400.0))
+        weather.jitter_ms = draft.rng.choice((0.0, 20.0, 300.0))
 
 
-def _slices(draft: Draft) -> None:
-    for weather in draft.some_weather():
-        weather.slice_bytes = draft.chance.choice((300, 1500, 5000))
+def _slices(draft: PlanDraft) -> None:
+    for weather in draft.pick_links():
+        weather.slice_bytes = draft.rng.choice((300, 1500, 5000))
 
 
-def _stall(draft: Draft) -> None:
+def _stall(draft: PlanDraft) -> None:
     if draft.likely(0.5):
-        draft.at_some_time(Cut("stall", draft.some_side(), draft.chance.uniform(0.5, 25)))
-    for weather in draft.some_weather():
-        weather.stall_rate, weather.stall_seconds = 0.02, draft.chance.choice((0.5, 3.0, 12.0))
+        draft.schedule(LinkDisruption("stall", draft.pick_side(), draft.rng.uniform(0.5, 25)))
+    for weather in draft.pick_links():
+        weather.stall_rate, weather.stall_seconds = 0.02, draft.rng.choice((0.5, 3.0, 12.0))
 
 
-def _reset(draft: Draft) -> None:
+def _reset(draft: PlanDraft) -> None:
     if draft.likely(0.7):
-        draft.at_some_time(Cut("reset", draft.some_side()), 3)
+        draft.schedule(LinkDisruption("reset", draft.pick_side()), 3)
     else:
-        draft.some_weather()[-1].reset_rate = 0.02
+        draft.pick_links()[-1].reset_rate = 0.02
 
 
-def _half_open(draft: Draft) -> None:
+def _half_open(draft: PlanDraft) -> None:
     if draft.likely(0.7):
-        draft.at_some_time(Cut("half-open", draft.some_side()))
+        draft.schedule(LinkDisruption("half-open", draft.pick_side()))
     else:
-        draft.some_weather()[-1].silence_rate = 0.01
+        draft.pick_links()[-1].silence_rate = 0.01
 
 
-def _refusal(draft: Draft) -> None:
-    times = draft.chance.randint(1, 4)
+def _refusal(draft: PlanDraft) -> None:
+    times = draft.rng.randint(1, 4)
     faults: tuple[Fault, ...] = (
-        Http(503, times=times),
-        Http(500, on="mint+socket", times=times),
-        Http(429, retry_after=2, times=times),
-        Refuse("server_error", times=times),
-        Refuse("rate_limit_exceeded", times=times),
-        *(Handshake(how, times=times) for how in ("never", "closed", "wrong-accept", "not-http")),
-        Refuse("invalid_api_key", times=times),
-        Http(401, times=times),
-        Refuse("insufficient_quota", times=times),
-        Refuse("model_not_found", times=times),
+        HttpFault(503, times=times),
+        HttpFault(500, on="mint+socket", times=times),
+        HttpFault(429, retry_after=2, times=times),
+        RefuseFault("server_error", times=times),
+        RefuseFault("rate_limit_exceeded", times=times),
+        *(HandshakeFault(how, times=times) for how in ("never", "closed", "wrong-accept", "not-http")),
+        RefuseFault("invalid_api_key", times=times),
+        HttpFault(401, times=times),
+        RefuseFault("insufficient_quota", times=times),
+        RefuseFault("model_not_found", times=times),
     )
-    draft.faults.append(draft.chance.choice(faults))
+    draft.faults.append(draft.rng.choice(faults))
 
 
 _CODES = (1000, 1001, 1005, 1008, 1009, 1011, 1012, 1013, 3000, 4000, 4004)
 
 
-def _close(draft: Draft) -> None:
-    code = draft.chance.choice(_CODES)
+def _close(draft: PlanDraft) -> None:
+    code = draft.rng.choice(_CODES)
     if draft.likely(0.5):
-        at, nth = draft.chance.choice(MOMENTS), draft.chance.randint(1, 4)
-        draft.faults.append(CloseAt(at, nth, code=code if code != 1005 else 1000))  # noqa: PLR2004 - never on the wire
+        at, nth = draft.rng.choice(MOMENTS), draft.rng.randint(1, 4)
+        draft.faults.append(CloseFault(at, nth, code=code if code != 1005 else 1000))  # noqa: PLR2004 - never on the wire
     else:
-        draft.at_some_time(Service(CloseFrame(code, "")), 2)
+        draft.schedule(ServiceDisruption(CloseFrame(code, "")), 2)
 
 
-def _drop(draft: Draft) -> None:
-    how = draft.chance.choice((DropAt, ResetAt))
+def _drop(draft: PlanDraft) -> None:
+    how = draft.rng.choice((DropFault, ResetFault))
     if draft.likely(0.6):
-        draft.faults.append(how(draft.chance.choice(MOMENTS), draft.chance.randint(1, 6)))
+        draft.faults.append(how(draft.rng.choice(MOMENTS), draft.rng.randint(1, 6)))
     else:
-        draft.at_some_time(Service(draft.chance.choice((Drop(), Reset()))), 3)
+        draft.schedule(ServiceDisruption(draft.rng.choice((Drop(), Reset()))), 3)
 
 
-def _mute(draft: Draft) -> None:
+def _mute(draft: PlanDraft) -> None:
     if draft.likely(0.2):
-        draft.at_some_time(Service(Freeze()))
+        draft.schedule(ServiceDisruption(Freeze()))
         return
     faults: tuple[Fault, ...] = (
-        Reply("silence", after=draft.chance.randint(0, 2)),
-        Confirm(draft.chance.choice(("never", "refuse"))),
-        Create(draft.chance.choice((-1.0, 3.0, 9.9, 10.0))),
-        HalfOpen(draft.chance.choice(MOMENTS)),
+        ReplyFault("silence", after=draft.rng.randint(0, 2)),
+        ConfirmFault(draft.rng.choice(("never", "refuse"))),
+        CreateFault(draft.rng.choice((-1.0, 3.0, 9.9, 10.0))),
+        HalfOpenFault(draft.rng.choice(MOMENTS)),
     )
-    draft.faults.append(draft.chance.choice(faults))
+    draft.faults.append(draft.rng.choice(faults))
 
 
-def _expiry(draft: Draft) -> None:
-    draft.faults.append(Expire(draft.chance.choice((0.05, 2.0, 5.0, 20.0, 45.0))))
+def _expiry(draft: PlanDraft) -> None:
+    draft.faults.append(ExpireFault(draft.rng.choice((0.05, 2.0, 5.0, 20.0, 45.0))))
 
 
-def _storm(draft: Draft) -> None:
-    draft.faults.append(Storm(draft.chance.choice((1.0, 7.0, 30.0))))
+def _storm(draft: PlanDraft) -> None:
+    draft.faults.append(StormFault(draft.rng.choice((1.0, 7.0, 30.0))))
 
 
-def _failed(draft: Draft) -> None:
-    faults = (Reply("fail"), Reply("fail", code="rate_limit_exceeded", after=1), Transcription("fail"))
-    draft.faults.append(draft.chance.choice(faults))
+def _failed(draft: PlanDraft) -> None:
+    faults = (ReplyFault("fail"), ReplyFault("fail", code="rate_limit_exceeded", after=1), TranscriptionFault("fail"))
+    draft.faults.append(draft.rng.choice(faults))
 
 
-def _garbage(draft: Draft) -> None:
-    at, nth = draft.chance.choice(MOMENTS), draft.chance.randint(1, 3)
-    draft.faults.append(draft.chance.choice((Garbage(at, nth), InvalidUtf8(at, nth), Truncate(0.05), Duplicate(0.1))))
+def _garbage(draft: PlanDraft) -> None:
+    at, nth = draft.rng.choice(MOMENTS), draft.rng.randint(1, 3)
+    draft.faults.append(
+        draft.rng.choice((GarbageFault(at, nth), InvalidUtf8Fault(at, nth), TruncateFault(0.05), DuplicateFault(0.1)))
+    )
 
 
-def _leave(draft: Draft) -> None:
-    draft.at_some_time(Leave(draft.likely(0.5)), 2)
+def _leave(draft: PlanDraft) -> None:
+    draft.schedule(ClientDisconnect(draft.likely(0.5)), 2)
 
 
-def _drain(draft: Draft) -> None:
-    draft.drain_at = draft.chance.uniform(0, draft.calm_at + 5)
+def _drain(draft: PlanDraft) -> None:
+    draft.drain_at = draft.rng.uniform(0, draft.faults_end_at + 5)
 
 
-def _slow(draft: Draft) -> None:
-    draft.client_bytes = draft.chance.choice((8_000, 60_000, 4 * 2**20))
-    draft.at_some_time(StopReading(draft.chance.uniform(1, 20)))
+def _slow(draft: PlanDraft) -> None:
+    draft.client_bytes = draft.rng.choice((8_000, 60_000, 4 * 2**20))
+    draft.schedule(ClientStopsReading(draft.rng.uniform(1, 20)))
 
 
 #: Every kind of fault, by the name that the command takes.
-KINDS: Mapping[str, Callable[[Draft], None]] = {
+FAULT_KINDS: Mapping[str, Callable[[PlanDraft], None]] = {
     "latency": _latency,
     "slices": _slices,
     "stall": _stall,

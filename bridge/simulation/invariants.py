@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bridge.simulation.connection import Told, Visit
-    from bridge.simulation.runner import World
+    from bridge.simulation.connection import ConnectionRecord, ReceivedMessage
+    from bridge.simulation.runner import SimulationRun
 
 #: Everything of a client that left is gone after so long (the client protocol's own figure).
-GONE_SECONDS = 1.0
+CLEANUP_SECONDS = 1.0
 #: Saying goodbye itself: what was told last, and two Close frames.
-GOODBYE_SECONDS = 4.5
-WINDOW_SECONDS = 2.0
+CLOSE_SECONDS = 4.5
+ERROR_WINDOW_SECONDS = 2.0
 #: Times of day are written in whole milliseconds.
 _ROUNDING = 0.0011
 
 
-def speech_is_accounted_for(_: World, visit: Visit) -> Iterator[str]:
+def speech_is_accounted_for(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Every word arrived once and in order, or was sent again as told, or was reported as dropped."""
-    report = visit.service.account.report({visit.source.caller: visit.source.sent_ms})
+    report = visit.service.tracer_account.counts({visit.source.caller: visit.source.sent_ms})
     count = report[visit.source.caller]
-    if len(report) > 1 or visit.service.account.other_ms:
+    if len(report) > 1 or visit.service.tracer_account.other_ms:
         yield "audio of somebody else arrived"
     if count.damaged_ms:
         yield f"{count.damaged_ms:g} ms arrived hurt"
@@ -37,49 +37,49 @@ def speech_is_accounted_for(_: World, visit: Visit) -> Iterator[str]:
     if count.reordered_ms > visit.resent_ms + 1:
         yield f"{count.reordered_ms} ms arrived out of order, {visit.resent_ms:g} ms were sent again"
     missing = visit.missing_speech(within_heard=True)
-    if missing > visit.noted_dropped_ms + 1:
-        yield f"{missing} ms of speech are missing in the middle, {visit.noted_dropped_ms:g} ms were given up"
-    if visit.proven and visit.missing_speech() > visit.dropped_ms + 1:
-        yield f"{visit.missing_speech()} ms of speech never arrived, {visit.dropped_ms:g} ms were reported"
+    if missing > visit.logged_dropped_ms + 1:
+        yield f"{missing} ms of speech are missing in the middle, {visit.logged_dropped_ms:g} ms were given up"
+    if visit.verified and visit.missing_speech() > visit.reported_dropped_ms + 1:
+        yield f"{visit.missing_speech()} ms of speech never arrived, {visit.reported_dropped_ms:g} ms were reported"
 
 
-def nothing_goes_up_before_ready(_: World, visit: Visit) -> Iterator[str]:
+def nothing_is_sent_before_ready(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Nothing but the configuration reaches a session that has not confirmed it."""
-    if visit.service.early:
-        yield f"{visit.service.early[0]} arrived before the session was confirmed"
+    if visit.service.early_events:
+        yield f"{visit.service.early_events[0]} arrived before the session was confirmed"
 
 
-def errors_keep_their_distance(_: World, visit: Visit) -> Iterator[str]:
+def errors_are_throttled(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """At most one error in any window, but for the last one before the bridge closes the socket."""
-    by_bridge = all(name != "client.gone" for _, name, _ in visit.notes)
+    by_bridge = all(name != "client.gone" for _, name, _ in visit.log_events)
     if visit.native:  # its errors do not say when they were told
-        times = [at for at, name, _ in visit.notes if name == "error.sent"]
+        times = [at for at, name, _ in visit.log_events if name == "error.sent"]
     else:
-        times = [_time(told) for told in visit.told if told.type == "error"]
+        times = [_time(told) for told in visit.received if told.type == "error"]
     pairs = list(pairwise(times))
     last = len(pairs) - 1
     for index, (earlier, later) in enumerate(pairs):
-        if later - earlier < WINDOW_SECONDS - _ROUNDING and not (index == last and by_bridge):
+        if later - earlier < ERROR_WINDOW_SECONDS - _ROUNDING and not (index == last and by_bridge):
             yield f"two errors within {later - earlier:.3f} s"
 
 
-def no_ending_error_is_lost(_: World, visit: Visit) -> Iterator[str]:
+def final_errors_are_delivered(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Whoever stays is told of every session that failed. An SDK's socket ends with it."""
     ended = visit.native and visit.closed is not None and visit.closed[1].startswith("bridge_error.")
-    if not visit.proven and not visit.trouble and not ended:  # it left, or its socket was cut
+    if not visit.verified and not visit.problem and not ended:  # it left, or its socket was cut
         return
-    told = [(told.at, str(told.body["code"])) for told in visit.told if told.type == "error"]
-    for at, name, fields in visit.notes:
+    told = [(told.at, str(told.body["code"])) for told in visit.received if told.type == "error"]
+    for at, name, fields in visit.log_events:
         if name != "session.failed" or at >= visit.left_at:
             continue
         if not any(when >= at and code == fields["code"] for when, code in told):
             yield f"the session failed with {fields['code']} and the client was not told"
 
 
-def generations_only_grow(_: World, visit: Visit) -> Iterator[str]:
+def generations_only_grow(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """The generation never goes back; an error that had to wait speaks of the session it came from."""
     newest = 0
-    for told in visit.told:
+    for told in visit.received:
         generation = told.body.get("generation")
         if generation is None:
             continue
@@ -88,13 +88,13 @@ def generations_only_grow(_: World, visit: Visit) -> Iterator[str]:
         newest = max(newest, generation)
 
 
-def events_come_whole_and_in_order(_: World, visit: Visit) -> Iterator[str]:
+def events_are_complete_and_in_order(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """What the client got of a session is the beginning of what the service sent; nothing of an old one comes late."""
-    witness = visit.service.witness
-    unlike = witness.cut | (witness.configuring if visit.native else set())
+    witness = visit.service.recorder
+    unlike = witness.truncated | (witness.session_events if visit.native else set())
     got: dict[str, list[str]] = {}
     newest = ""
-    for told in visit.told:
+    for told in visit.received:
         name = told.body.get("event_id")
         if not isinstance(name, str) or name in unlike:
             continue
@@ -111,38 +111,38 @@ def events_come_whole_and_in_order(_: World, visit: Visit) -> Iterator[str]:
             yield f"the events of session {stem} were not forwarded as they were sent"
 
 
-def one_upstream_at_a_time(_: World, visit: Visit) -> Iterator[str]:
+def one_upstream_at_a_time(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """A session is let go before, or within a second after, the next one is opened."""
     ends = [link.near for link in visit.service.links]
     for older, newer in pairwise(ends):
-        if older.closed_at is None or older.closed_at > newer.opened_at + GONE_SECONDS:
+        if older.closed_at is None or older.closed_at > newer.opened_at + CLEANUP_SECONDS:
             yield f"two upstream sessions at {newer.opened_at:.3f}"
 
 
-def nothing_is_left_behind(world: World, visit: Visit) -> Iterator[str]:
+def nothing_leaks(world: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Within a second after the bridge can know that a client left, no upstream session and no task of it is left."""
-    knows_at = visit.link.far.learns_at
+    knows_at = visit.link.far.sees_end_at
     parting = visit.closed is not None or world.drained_at is not None
     for link in visit.service.links:
         closed_at = link.near.closed_at
         if closed_at is None and visit.served_until is not None:
             yield "an upstream session was left behind"
-        elif closed_at is not None and closed_at > max(knows_at, link.near.opened_at) + GONE_SECONDS + _ROUNDING:
+        elif closed_at is not None and closed_at > max(knows_at, link.near.opened_at) + CLEANUP_SECONDS + _ROUNDING:
             yield f"an upstream session ended {closed_at - knows_at:.3f} s after its client"
     if visit.served_until is None:
-        could_know = not visit.link.silent and knows_at + GOODBYE_SECONDS <= world.ended_at
+        could_know = not visit.link.silent and knows_at + CLOSE_SECONDS <= world.ended_at
         if could_know or world.hung:
             yield "tasks were left behind"
-    elif visit.served_until > knows_at + (GOODBYE_SECONDS if parting else GONE_SECONDS) + _ROUNDING:
+    elif visit.served_until > knows_at + (CLOSE_SECONDS if parting else CLEANUP_SECONDS) + _ROUNDING:
         yield f"tasks ended {visit.served_until - knows_at:.3f} s after their client"
 
 
-def messages_are_complete(_: World, visit: Visit) -> Iterator[str]:
+def messages_are_complete(_: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Every message has a time and the fields of its row; an SDK is told native events and errors only."""
     if visit.native:
         yield from _only_native(visit)
         return
-    for told in visit.told:
+    for told in visit.received:
         wanted = FIELDS.get(told.type)
         if wanted is None:
             if "." not in told.type and told.type != "(speech)":
@@ -151,16 +151,16 @@ def messages_are_complete(_: World, visit: Visit) -> Iterator[str]:
         missing = {*wanted, "timestamp"} - set(told.body)
         if missing:
             yield f"{told.type} lacks {', '.join(sorted(missing))}"
-    if visit.told and visit.told[0].type != "connected":
-        yield f"the first message was {visit.told[0].type}"
+    if visit.received and visit.received[0].type != "connected":
+        yield f"the first message was {visit.received[0].type}"
 
 
-def _only_native(visit: Visit) -> Iterator[str]:
-    for told in visit.told:
+def _only_native(visit: ConnectionRecord) -> Iterator[str]:
+    for told in visit.received:
         if "." not in told.type and told.type not in _NATIVE_ERRORS:
             yield f"an SDK knows no event of type {told.type}"
-    if visit.told and visit.told[0].type not in _NATIVE_FIRST:
-        yield f"the first event was {visit.told[0].type}"
+    if visit.received and visit.received[0].type not in _NATIVE_FIRST:
+        yield f"the first event was {visit.received[0].type}"
 
 
 #: What the bridge's own native errors are read as, and what an SDK may hear first.
@@ -168,13 +168,13 @@ _NATIVE_ERRORS = frozenset({"error", "audio_dropped", "session_not_restored"})
 _NATIVE_FIRST = frozenset({*_NATIVE_ERRORS, "session.created", "transcription_session.created"})
 
 
-def all_comes_good(world: World, visit: Visit) -> Iterator[str]:
+def clients_recover(world: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """Once the faults have stopped, whoever stays gets a session, an answer, and an account of every word."""
-    if visit.trouble and world.drained_at is None:
-        yield visit.trouble
+    if visit.problem and world.drained_at is None:
+        yield visit.problem
 
 
-def the_bridge_makes_no_mistakes(world: World, visit: Visit) -> Iterator[str]:
+def bridge_raises_no_exceptions(world: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:
     """No exception gets as far as a door, here or at the service, and nothing hangs."""
     for error in (*world.errors, *visit.service.errors):
         yield f"{type(error).__name__}: {error}"
@@ -199,31 +199,31 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     **{name: (*fields, "generation") for name, fields in _ABOUT_SESSION.items()},
 }
 
-INVARIANTS: tuple[Callable[[World, Visit], Iterator[str]], ...] = (
+INVARIANTS: tuple[Callable[[SimulationRun, ConnectionRecord], Iterator[str]], ...] = (
     speech_is_accounted_for,
-    nothing_goes_up_before_ready,
-    errors_keep_their_distance,
-    no_ending_error_is_lost,
+    nothing_is_sent_before_ready,
+    errors_are_throttled,
+    final_errors_are_delivered,
     generations_only_grow,
-    events_come_whole_and_in_order,
+    events_are_complete_and_in_order,
     one_upstream_at_a_time,
-    nothing_is_left_behind,
+    nothing_leaks,
     messages_are_complete,
-    all_comes_good,
-    the_bridge_makes_no_mistakes,
+    clients_recover,
+    bridge_raises_no_exceptions,
 )
 
 
-def broken(world: World) -> list[str]:
+def find_violations(world: SimulationRun) -> list[str]:
     """Judge a run: everything that does not hold, with who and which."""
     return [
         f"{visit.name}: {check.__name__}: {fault}"
-        for visit in world.visits
+        for visit in world.connections
         for check in INVARIANTS
         for fault in dict.fromkeys(check(world, visit))
     ]
 
 
-def _time(told: Told) -> float:
+def _time(told: ReceivedMessage) -> float:
     stamp: Any = told.body["timestamp"]
     return datetime.fromisoformat(stamp).timestamp()

@@ -22,7 +22,7 @@ WINDOW = 64 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class Weather:
+class LinkConditions:
     """How one link is just now; both directions look at it for every piece."""
 
     latency_ms: float = 0.0
@@ -80,12 +80,12 @@ class _Pipe:
             await self._lot.park()
 
     def _send(self, piece: bytes) -> None:
-        weather, chance = self._link.weather, self._random
+        weather, chance = self._link.conditions, self._random
         if weather.reset_rate and chance.random() < weather.reset_rate:
             self._link.reset()
             return
         if weather.silence_rate and chance.random() < weather.silence_rate:
-            self._link.fall_silent()
+            self._link.go_silent()
         self._size += len(piece)
         if self._link.silent:
             return
@@ -93,12 +93,12 @@ class _Pipe:
         self.changed()
 
     def _due(self) -> float:
-        weather, chance = self._link.weather, self._random
+        weather, chance = self._link.conditions, self._random
         due = trio.current_time()
         if weather.latency_ms or weather.jitter_ms:
             due += (weather.latency_ms + weather.jitter_ms * chance.random()) / 1000
         if weather.stall_rate and chance.random() < weather.stall_rate:
-            self._link.happened("stall")
+            self._link.on_fault("stall")
             due += weather.stall_seconds * chance.random()
         self._last_due = max(self._last_due, due, self._link.stalled_until)
         return self._last_due
@@ -126,7 +126,7 @@ class _Pipe:
                 await self._lot.park()
 
     def _taken(self, now: float, most: int) -> bytes:
-        limit = self._link.weather.slice_bytes
+        limit = self._link.conditions.slice_bytes
         room = min(most, self._random.randint(1, limit)) if limit else most
         taken = bytearray()
         while room and self._pieces and self._pieces[0][0] <= now:
@@ -141,7 +141,7 @@ class _Pipe:
         return bytes(taken)
 
 
-class End(trio.abc.HalfCloseableStream):
+class LinkEnd(trio.abc.HalfCloseableStream):
     """One end of a link."""
 
     def __init__(self, link: MemoryLink, outgoing: _Pipe, incoming: _Pipe) -> None:
@@ -151,7 +151,7 @@ class End(trio.abc.HalfCloseableStream):
         """When this end let go."""
 
     @property
-    def learns_at(self) -> float:
+    def sees_end_at(self) -> float:
         """When this end can know that the other one is gone; infinite while it cannot."""
         broken = self._link.broken_at
         return self._incoming.ends_at if broken is None else min(broken, self._incoming.ends_at)
@@ -188,20 +188,20 @@ class End(trio.abc.HalfCloseableStream):
 class MemoryLink:
     """A cable. `near` is whoever opened it."""
 
-    weather: Weather
-    chance: random.Random
-    happened: Callable[[str], None]
+    conditions: LinkConditions
+    rng: random.Random
+    on_fault: Callable[[str], None]
     """Told of every fault as it happens."""
     broken_at: float | None = None
     silent: bool = False
     stalled_until: float = 0.0
-    near: End = field(init=False)
-    far: End = field(init=False)
+    near: LinkEnd = field(init=False)
+    far: LinkEnd = field(init=False)
     _pipes: tuple[_Pipe, _Pipe] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pipes = there, back = _Pipe(self, self.chance), _Pipe(self, self.chance)
-        self.near, self.far = End(self, there, back), End(self, back, there)
+        self._pipes = there, back = _Pipe(self, self.rng), _Pipe(self, self.rng)
+        self.near, self.far = LinkEnd(self, there, back), LinkEnd(self, back, there)
 
     @property
     def open(self) -> bool:
@@ -211,21 +211,21 @@ class MemoryLink:
     def reset(self) -> None:
         """Break it: both ends learn of it at once, what is on its way is gone."""
         if self.open:
-            self.happened("reset")
+            self.on_fault("reset")
             self.broken_at = trio.current_time()
             self._forget()
 
-    def fall_silent(self) -> None:
+    def go_silent(self) -> None:
         """Nothing arrives any more, and nobody is told (half-open)."""
         if self.open:
-            self.happened("half-open")
+            self.on_fault("half-open")
             self.silent = True
             self._forget()
 
     def stall(self, seconds: float) -> None:
         """Hold everything up for a while."""
         if self.open:
-            self.happened("stall")
+            self.on_fault("stall")
             self.stalled_until = trio.current_time() + seconds
 
     def _forget(self) -> None:

@@ -6,45 +6,45 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.simulation.disruptions import KINDS, Draft, TimedTrouble
+from bridge.simulation.disruptions import FAULT_KINDS, PlanDraft, TimedDisruption
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from bridge.simulation.network import Weather
+    from bridge.simulation.network import LinkConditions
     from bridge.simulator.faults.base import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Speak:
+class SpeakStep:
     """Say something and be quiet after it, in chunks, at the pace of speech."""
 
     ms: int
     chunk_ms: int
-    quiet_ms: int
+    silence_ms: int
     as_json: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class SendStep:
     """Send one message of the client protocol, or a native event."""
 
     message: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitStep:
     """Do nothing."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerTool:
+class AnswerToolStep:
     """Answer the last tool call, if there was one."""
 
 
-Step = Speak | Send | Wait | AnswerTool
+CallStep = SpeakStep | SendStep | WaitStep | AnswerToolStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,14 @@ class CallPlan:
     """One caller."""
 
     number: int
-    begins_at: float
-    wish: Mapping[str, Any]
-    steps: tuple[Step, ...]
+    starts_at: float
+    session_options: Mapping[str, Any]
+    steps: tuple[CallStep, ...]
     faults: tuple[Fault, ...]
     """Of the service, toward this caller."""
-    troubles: tuple[TimedTrouble, ...]
-    client_weather: Weather
-    upstream_weather: Weather
+    disruptions: tuple[TimedDisruption, ...]
+    client_conditions: LinkConditions
+    upstream_conditions: LinkConditions
     native: bool = False
     """Whether it is an unmodified SDK."""
     beta: bool = False
@@ -68,52 +68,52 @@ class CallPlan:
     @property
     def commits(self) -> bool:
         """Whether the caller itself says when its speech has ended."""
-        return self.wish.get("turnDetection") == "none"
+        return self.session_options.get("turnDetection") == "none"
 
     @property
     def transcribes(self) -> bool:
         """Whether it wants no answers, only what it said in writing."""
-        return self.wish.get("kind") == "transcription"
+        return self.session_options.get("kind") == "transcription"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SimulationPlan:
     """One run."""
 
     seed: int
-    kinds: tuple[str, ...]
+    fault_kinds: tuple[str, ...]
     calls: tuple[CallPlan, ...]
     mints: bool
     rollover: bool
     client_bytes: int
-    calm_at: float
+    faults_end_at: float
     """From then on nothing goes wrong any more."""
     drain_at: float | None
     beta: bool = False
 
 
-def draw_plan(seed: int, allowed: Collection[str] = KINDS, *, plain: bool = False) -> Plan:
+def draw_plan(seed: int, allowed: Collection[str] = FAULT_KINDS, *, simple: bool = False) -> SimulationPlan:
     """Draw a run. `allowed` names the kinds of faults that it may have; `plain`: no SDKs, no beta dialect.
 
     Those two are drawn from a chance of their own: they change nothing else of a seed's run.
     """
     chance = random.Random(f"plan:{seed}")
-    names = [name for name in KINDS if name in allowed]
+    names = [name for name in FAULT_KINDS if name in allowed]
     kinds = tuple(chance.sample(names, min(len(names), chance.choice((0, 1, 1, 2, 2, 3, 4)))))
     calm_at = chance.uniform(3.0, 14.0)
-    draft = Draft(chance, calm_at)
+    draft = PlanDraft(chance, calm_at)
     calls = tuple(_call(number, kinds, draft) for number in range(chance.choice((1, 1, 1, 1, 2))))
     other = random.Random(f"doors:{seed}")
-    beta = not plain and _likely(other, 0.15)
-    calls = tuple(_other_door(call, other, beta=beta, plain=plain) for call in calls)
-    return Plan(
+    beta = not simple and _likely(other, 0.15)
+    calls = tuple(_other_door(call, other, beta=beta, plain=simple) for call in calls)
+    return SimulationPlan(
         seed=seed,
-        kinds=kinds,
+        fault_kinds=kinds,
         calls=calls,
         mints=_likely(chance, 0.15),
         rollover=_likely(chance, 0.8),
         client_bytes=draft.client_bytes,
-        calm_at=calm_at,
+        faults_end_at=calm_at,
         drain_at=draft.drain_at,
         beta=beta,
     )
@@ -123,33 +123,33 @@ def _other_door(call: CallPlan, chance: random.Random, *, beta: bool, plain: boo
     """Let some callers be SDKs, who say other things."""
     if plain or not _likely(chance, 0.3):
         return replace(call, beta=beta)
-    wish = {name: value for name, value in call.wish.items() if name != "audioOut"}
+    wish = {name: value for name, value in call.session_options.items() if name != "audioOut"}
     steps = tuple(_one_native_step(chance, step) for step in call.steps)
-    return replace(call, beta=beta, native=True, wish=wish, steps=steps)
+    return replace(call, beta=beta, native=True, session_options=wish, steps=steps)
 
 
-def _one_native_step(chance: random.Random, step: Step) -> Step:
-    return Send(chance.choice(_NATIVE_MESSAGES)) if isinstance(step, Send) else step
+def _one_native_step(chance: random.Random, step: CallStep) -> CallStep:
+    return SendStep(chance.choice(_NATIVE_MESSAGES)) if isinstance(step, SendStep) else step
 
 
 def _likely(chance: random.Random, share: float) -> bool:
     return chance.random() < share
 
 
-def _call(number: int, kinds: tuple[str, ...], draft: Draft) -> CallPlan:
+def _call(number: int, kinds: tuple[str, ...], draft: PlanDraft) -> CallPlan:
     draft.begin_call()
     for kind in kinds:
-        KINDS[kind](draft)
-    wish = _wish(draft.chance)
+        FAULT_KINDS[kind](draft)
+    wish = _wish(draft.rng)
     return CallPlan(
         number=number,
-        begins_at=draft.chance.choice((0.0, draft.chance.uniform(0, 2))),
-        wish=wish,
-        steps=tuple(_steps(draft.chance, wish)),
+        starts_at=draft.rng.choice((0.0, draft.rng.uniform(0, 2))),
+        session_options=wish,
+        steps=tuple(_steps(draft.rng, wish)),
         faults=tuple(draft.faults),
-        troubles=tuple(sorted(draft.troubles, key=lambda timed: timed.at)),
-        client_weather=draft.client_weather,
-        upstream_weather=draft.upstream_weather,
+        disruptions=tuple(sorted(draft.disruptions, key=lambda timed: timed.at)),
+        client_conditions=draft.client_conditions,
+        upstream_conditions=draft.upstream_conditions,
     )
 
 
@@ -169,30 +169,30 @@ def _wish(chance: random.Random) -> dict[str, Any]:
     return wish
 
 
-def _steps(chance: random.Random, wish: Mapping[str, Any]) -> list[Step]:
-    steps: list[Step] = []
+def _steps(chance: random.Random, wish: Mapping[str, Any]) -> list[CallStep]:
+    steps: list[CallStep] = []
     for _ in range(chance.choice((1, 1, 2, 2, 3))):
         steps.append(_one_step(chance, wish))
-        steps.append(Wait(chance.choice((0.0, 0.1, chance.uniform(0, 4)))))
+        steps.append(WaitStep(chance.choice((0.0, 0.1, chance.uniform(0, 4)))))
     return steps
 
 
-def _one_step(chance: random.Random, wish: Mapping[str, Any]) -> Step:
+def _one_step(chance: random.Random, wish: Mapping[str, Any]) -> CallStep:
     if _likely(chance, 0.6):
-        return speech(chance)
+        return draw_speech(chance)
     if wish.get("kind") == "transcription":
-        return Wait(1.0)
+        return WaitStep(1.0)
     if _likely(chance, 0.15):
-        return AnswerTool()
-    return Send(chance.choice(_MESSAGES))
+        return AnswerToolStep()
+    return SendStep(chance.choice(_MESSAGES))
 
 
-def speech(chance: random.Random) -> Speak:
+def draw_speech(chance: random.Random) -> SpeakStep:
     """Draw something to say."""
-    return Speak(
+    return SpeakStep(
         ms=chance.choice((400, 800, 1200, 2400, 4800)),
         chunk_ms=chance.choice((60, 200, 200, 400, 400)),
-        quiet_ms=chance.choice((400, 800)),
+        silence_ms=chance.choice((400, 800)),
         as_json=_likely(chance, 0.3),
     )
 

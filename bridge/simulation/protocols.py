@@ -17,7 +17,7 @@ from bridge.upstream.dial.dial import parse_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.upstream.dial.url import Endpoint
+    from bridge.upstream.dial.url import ParsedUrl
 
 Message = dict[str, Any]
 
@@ -26,14 +26,14 @@ _DROPPED = re.compile(r"(\d+) ms of audio")
 _RESPONSE: Message = {"type": "response.create"}
 
 
-class Tongue(Protocol):
+class CallerProtocol(Protocol):
     """One of them."""
 
-    def endpoint(self, wish: Mapping[str, Any]) -> Endpoint:
+    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:
         """Where it is spoken."""
         ...
 
-    def hello(self, wish: Mapping[str, Any]) -> list[Message]:
+    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
         """Ask for a session."""
         ...
 
@@ -45,23 +45,23 @@ class Tongue(Protocol):
         """Say that the speech has ended."""
         ...
 
-    def answer(self, call_id: str, output: str) -> list[Message]:
+    def tool_result(self, call_id: str, output: str) -> list[Message]:
         """Answer a tool call."""
         ...
 
-    def read(self, frame: str | bytes) -> tuple[str, Message]:
+    def parse(self, frame: str | bytes) -> tuple[str, Message]:
         """Read one frame: the type and the fields of a bridge message, or of a native event."""
         ...
 
 
-class Sherpa:
+class JsonCallerProtocol:
     """The client protocol."""
 
-    def endpoint(self, wish: Mapping[str, Any]) -> Endpoint:  # noqa: ARG002 - the wish goes with create_session
+    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:  # noqa: ARG002 - the wish goes with create_session
         """Where voice clients connect."""
         return parse_url("ws://bridge.test/api/openai/realtime")
 
-    def hello(self, wish: Mapping[str, Any]) -> list[Message]:
+    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
         """Ask for a session."""
         return [{"type": "create_session", **wish}]
 
@@ -75,28 +75,28 @@ class Sherpa:
         """Say that the speech has ended."""
         return [{"type": "audio_commit"}]
 
-    def answer(self, call_id: str, output: str) -> list[Message]:
+    def tool_result(self, call_id: str, output: str) -> list[Message]:
         """Answer a tool call."""
         return [{"type": "tool_result", "callId": call_id, "output": output}]
 
-    def read(self, frame: str | bytes) -> tuple[str, Message]:
+    def parse(self, frame: str | bytes) -> tuple[str, Message]:
         """Read one frame."""
         return ("(speech)", {}) if isinstance(frame, bytes) else _read(frame)
 
 
-class Native:
+class NativeCallerProtocol:
     """What an unmodified SDK speaks. Its session is wished for by connecting, and changed by `session.update`."""
 
     def __init__(self, *, flat: bool) -> None:
         """`flat`: the service behind the bridge speaks the beta dialect, and this SDK is as old."""
         self._flat = flat
 
-    def endpoint(self, wish: Mapping[str, Any]) -> Endpoint:
+    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:
         """Where SDKs connect."""
         query = "intent=transcription" if _transcribes(wish) else "model=gpt-realtime-2.1"
         return parse_url(f"ws://bridge.test/v1/realtime?{query}")
 
-    def hello(self, wish: Mapping[str, Any]) -> list[Message]:
+    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
         """Change the session into what is wished for, if that is something special."""
         changed: Message = {}
         if "turnDetection" in wish:
@@ -126,12 +126,12 @@ class Native:
         ask = [] if _transcribes(wish) else [_RESPONSE]
         return [{"type": "input_audio_buffer.commit"}, *ask]
 
-    def answer(self, call_id: str, output: str) -> list[Message]:
+    def tool_result(self, call_id: str, output: str) -> list[Message]:
         """Answer a tool call."""
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         return [{"type": "conversation.item.create", "item": item}, _RESPONSE]
 
-    def read(self, frame: str | bytes) -> tuple[str, Message]:
+    def parse(self, frame: str | bytes) -> tuple[str, Message]:
         """Read one frame; the bridge's own errors are given in the client protocol's words."""
         if isinstance(frame, bytes):
             return "(binary)", {}

@@ -19,58 +19,58 @@ from bridge.core.settings import CoreSettings
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.dialects.detection import Dialect
-from bridge.server.admission.policy import Admission
-from bridge.server.admission.session_counts import Present
-from bridge.server.admission.tickets import MemoryUsed
-from bridge.server.app import Bridge, Parts
+from bridge.server.admission.policy import AdmissionPolicy
+from bridge.server.admission.session_counts import ActiveSessions
+from bridge.server.admission.tickets import InMemoryUsedTickets
+from bridge.server.app import Bridge, Dependencies
 from bridge.server.config.settings import ClientRules
-from bridge.server.http.health import Health
-from bridge.simulation.client import Caller
-from bridge.simulation.connection import Visit
+from bridge.server.http.health import UpstreamHealth
+from bridge.simulation.client import SimulatedCaller
+from bridge.simulation.connection import ConnectionRecord
 from bridge.simulation.determinism import run_seeded
-from bridge.simulation.disruptions import Cut, Leave, Side, StopReading
-from bridge.simulation.disruptions import Service as ServiceDoes
-from bridge.simulation.invariants import broken
-from bridge.simulation.network import MemoryLink, Weather
-from bridge.simulation.service import KEY, Mint, Service, unix_now
+from bridge.simulation.disruptions import ClientDisconnect, ClientStopsReading, LinkDisruption, LinkSide
+from bridge.simulation.disruptions import ServiceDisruption as ServiceDoes
+from bridge.simulation.invariants import find_violations
+from bridge.simulation.network import LinkConditions, MemoryLink
+from bridge.simulation.service import API_KEY, MintTransport, SimulatedService, unix_now
 from bridge.simulation.trace import Trace
 from bridge.telemetry.log import Log, LogFormat
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.observer import Observer
-from bridge.telemetry.tracing import Traces
+from bridge.telemetry.observer import TelemetryObserver
+from bridge.telemetry.tracing import SessionTraces
 from bridge.upstream.connector import RealtimeConnector
-from bridge.upstream.rest import upstream_at
+from bridge.upstream.rest import make_upstream
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.core.commands import Note
-    from bridge.simulation.disruptions import Trouble
-    from bridge.simulation.plan import CallPlan, Plan
-    from bridge.upstream.dial.url import Endpoint
-    from bridge.upstream.service import Upstream
+    from bridge.core.commands import LogEvent
+    from bridge.simulation.disruptions import Disruption
+    from bridge.simulation.plan import CallPlan, SimulationPlan
+    from bridge.upstream.dial.url import ParsedUrl
+    from bridge.upstream.service import UpstreamService
 
 #: What a session of the bridge may take to end by itself when the run is over, before it counts as left behind.
 _TIDY_SECONDS = 8.0
 #: The whole run, in virtual seconds: whatever lasts longer hangs.
 LONGEST_RUN_SECONDS = 4_000.0
 
-_visit: ContextVar[Visit] = ContextVar("visit")
+_visit: ContextVar[ConnectionRecord] = ContextVar("visit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class SimulationResult:
     """What a run came to."""
 
     seed: int
     digest: str
     seconds: float
     """Virtual ones."""
-    visits: int
-    upstreams: int
-    happened: Mapping[str, int]
-    broken: tuple[str, ...]
+    connections: int
+    upstream_connections: int
+    fault_counts: Mapping[str, int]
+    violations: tuple[str, ...]
     """Each invariant that did not hold: who, what, how."""
     lines: tuple[str, ...] = ()
 
@@ -79,18 +79,18 @@ class Outcome:
 class Defect:
     """A bridge with a mistake in it, to see that the invariants bite."""
 
-    change: Callable[[Parts], Parts] = lambda parts: parts
+    change: Callable[[Dependencies], Dependencies] = lambda parts: parts
     bridge: type[Bridge] = Bridge
 
 
 @dataclass(slots=True)
-class World:
+class SimulationRun:
     """Everything of one run. The invariants read it."""
 
-    plan: Plan
+    plan: SimulationPlan
     trace: Trace
     defect: Defect
-    callers: list[Caller] = field(default_factory=list)
+    callers: list[SimulatedCaller] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     """What the bridge's doors let out: mistakes of its own."""
     drained_at: float | None = None
@@ -99,9 +99,9 @@ class World:
     hung: bool = False
 
     @property
-    def visits(self) -> list[Visit]:
+    def connections(self) -> list[ConnectionRecord]:
         """All of them, caller by caller."""
-        return [visit for caller in self.callers for visit in caller.visits]
+        return [visit for caller in self.callers for visit in caller.connections]
 
     async def run(self) -> None:
         """Live through the plan."""
@@ -112,7 +112,7 @@ class World:
                 nursery.start_soon(self._trouble, bridge)
                 async with trio.open_nursery() as calling:
                     for caller in self.callers:
-                        calling.start_soon(caller.call)
+                        calling.start_soon(caller.run)
                 await trio.sleep(_TIDY_SECONDS)
                 self.ended_at = trio.current_time()
                 nursery.cancel_scope.cancel()
@@ -122,29 +122,29 @@ class World:
 
     def _bridge(self) -> Bridge:
         plan = self.plan
-        metrics, present = Metrics(), Present()
+        metrics, present = Metrics(), ActiveSessions()
         log = Log(StringIO(), log_format=LogFormat.JSON, level="error", secrets=())
-        health = Health(trio.current_time)
+        health = UpstreamHealth(trio.current_time)
         observer = _Watching(self, log, metrics, health)
         dialect = Dialect.BETA if plan.beta else Dialect.GA
-        upstream = upstream_at("http://upstream.test/v1", Secret(KEY), dialect=dialect)
+        upstream = make_upstream("http://upstream.test/v1", Secret(API_KEY), dialect=dialect)
         connector = RealtimeConnector(
             upstream,
-            mints=plan.mints,
+            mint_secrets=plan.mints,
             ssl_context=_no_tls(),
             open_stream=_open_stream,
-            open_client=_open_client,
-            unix_now=unix_now,
+            open_rest_client=_open_client,
+            unix_time=unix_now,
             environment={},
         )
         rules = ClientRules()
         core = CoreSettings(rollover=plan.rollover)
-        parts = Parts(
+        parts = Dependencies(
             rules=rules,
             connector=connector,
-            driver=DriverSettings(core=core, client_bytes=plan.client_bytes, drain_seconds=5.0),
-            admission=Admission(rules, present, MemoryUsed(), unix_now=unix_now),
-            present=present,
+            driver=DriverSettings(core=core, client_queue_bytes=plan.client_bytes, drain_seconds=5.0),
+            admission=AdmissionPolicy(rules, present, InMemoryUsedTickets(), unix_now=unix_now),
+            active_sessions=present,
             health=health,
             observer=observer,
             metrics=metrics,
@@ -155,34 +155,36 @@ class World:
 
     # The callers
 
-    def _caller(self, call: CallPlan, bridge: Bridge, nursery: trio.Nursery) -> Caller:
-        def visit(name: str) -> Visit:
-            return self._visit(call, name, bridge, nursery, calm=caller.calmed.is_set())
+    def _caller(self, call: CallPlan, bridge: Bridge, nursery: trio.Nursery) -> SimulatedCaller:
+        def visit(name: str) -> ConnectionRecord:
+            return self._visit(call, name, bridge, nursery, calm=caller.faults_ended.is_set())
 
-        caller = Caller(call, self.plan.seed, self.trace, visit)
+        caller = SimulatedCaller(call, self.plan.seed, self.trace, visit)
         return caller
 
-    def _visit(self, call: CallPlan, name: str, bridge: Bridge, nursery: trio.Nursery, *, calm: bool) -> Visit:
+    def _visit(
+        self, call: CallPlan, name: str, bridge: Bridge, nursery: trio.Nursery, *, calm: bool
+    ) -> ConnectionRecord:
         seed = f"{self.plan.seed}:{name}"
-        weather = Weather() if calm else replace(call.client_weather)
+        weather = LinkConditions() if calm else replace(call.client_conditions)
         link = MemoryLink(weather, Random(f"client:{seed}"), lambda kind: self.trace.fault(name, f"client {kind}"))
-        service = Service(call, seed, self.trace, nursery, calm=calm)
-        number = 1 + sum(len(caller.visits) for caller in self.callers)
-        visit = Visit(name=name, link=link, service=service, source=TracerSource(number), native=call.native)
+        service = SimulatedService(call, seed, self.trace, nursery, without_faults=calm)
+        number = 1 + sum(len(caller.connections) for caller in self.callers)
+        visit = ConnectionRecord(name=name, link=link, service=service, source=TracerSource(number), native=call.native)
         self.trace.note(name, "connects")
         nursery.start_soon(self._serve, bridge, visit)
         return visit
 
-    async def _serve(self, bridge: Bridge, visit: Visit) -> None:
+    async def _serve(self, bridge: Bridge, visit: ConnectionRecord) -> None:
         _visit.set(visit)
         await bridge.serve_stream(visit.link.far)
         visit.served_until = trio.current_time()
         self.trace.note(visit.name, "served")
 
-    def noted(self, note: Note) -> None:
+    def on_log_event(self, note: LogEvent) -> None:
         """Take what the bridge noted about the visit whose task this is."""
         visit = _visit.get()
-        visit.notes.append((trio.current_time(), note.name, note.fields))
+        visit.log_events.append((trio.current_time(), note.name, note.fields))
         self.trace.note(visit.name, f"# {note.name}")
 
     # The troubles
@@ -191,20 +193,20 @@ class World:
         plan = self.plan
         async with trio.open_nursery() as nursery:
             for caller, call in zip(self.callers, plan.calls, strict=True):
-                for timed in call.troubles:
-                    nursery.start_soon(self._befall, timed.at, timed.trouble, caller)
+                for timed in call.disruptions:
+                    nursery.start_soon(self._befall, timed.at, timed.disruption, caller)
             if plan.drain_at is not None:
                 nursery.start_soon(self._drain, bridge, plan.drain_at)
-            await trio.sleep_until(plan.calm_at)
+            await trio.sleep_until(plan.faults_end_at)
             self._calm()
 
     def _calm(self) -> None:
         self.trace.note("world", "calm")
         for caller in self.callers:
-            caller.calmed.set()
-            for visit in caller.visits:
-                visit.link.weather.clear()
-                visit.service.calm()
+            caller.faults_ended.set()
+            for visit in caller.connections:
+                visit.link.conditions.clear()
+                visit.service.stop_faults()
 
     async def _drain(self, bridge: Bridge, at: float) -> None:
         await trio.sleep_until(at)
@@ -212,21 +214,21 @@ class World:
         self.trace.fault("world", "drain")
         bridge.drain()
 
-    async def _befall(self, at: float, trouble: Trouble, caller: Caller) -> None:
+    async def _befall(self, at: float, trouble: Disruption, caller: SimulatedCaller) -> None:
         await trio.sleep_until(at)
-        visit = caller.here
+        visit = caller.current
         if visit is None:
             return
         match trouble:
-            case Cut(how, side, seconds):
-                links = [visit.link] if side is Side.CLIENT else visit.service.links[-1:]
+            case LinkDisruption(how, side, seconds):
+                links = [visit.link] if side is LinkSide.CLIENT else visit.service.links[-1:]
                 for link in links:
                     _cut(link, how, seconds)
             case ServiceDoes(act):
-                visit.service.act(act)
-            case Leave(politely):
-                caller.leave(politely=politely)
-            case StopReading(seconds):
+                visit.service.inject(act)
+            case ClientDisconnect(politely):
+                caller.disconnect(with_close_frame=politely)
+            case ClientStopsReading(seconds):
                 await caller.stop_reading(seconds)
             case _:
                 assert_never(trouble)
@@ -236,32 +238,32 @@ def _cut(link: MemoryLink, how: str, seconds: float) -> None:
     if how == "reset":
         link.reset()
     elif how == "half-open":
-        link.fall_silent()
+        link.go_silent()
     else:
         link.stall(seconds)
 
 
-class _Watching(Observer):
+class _Watching(TelemetryObserver):
     """The bridge's own observer; the world watches over its shoulder."""
 
-    def __init__(self, world: World, log: Log, metrics: Metrics, health: Health) -> None:
-        watchers = (health.note, lambda _, note: world.noted(note))
-        super().__init__(log, metrics, Traces(None), now=trio.current_time, watchers=watchers)
+    def __init__(self, world: SimulationRun, log: Log, metrics: Metrics, health: UpstreamHealth) -> None:
+        watchers = (health.on_log_event, lambda _, note: world.on_log_event(note))
+        super().__init__(log, metrics, SessionTraces(None), now=trio.current_time, watchers=watchers)
         self._world = world
 
-    def trouble(self, client_id: str, error: BaseException) -> None:
+    def internal_error(self, client_id: str, error: BaseException) -> None:
         """Keep the bridge's own mistakes."""
         self._world.errors.append(error)
-        super().trouble(client_id, error)
+        super().internal_error(client_id, error)
 
 
-async def _open_stream(_: Endpoint) -> trio.abc.Stream:
+async def _open_stream(_: ParsedUrl) -> trio.abc.Stream:
     await trio.lowlevel.checkpoint()
     return _visit.get().service.open_stream()
 
 
-def _open_client(upstream: Upstream) -> httpx.AsyncClient:
-    transport = Mint(_visit.get().service)
+def _open_client(upstream: UpstreamService) -> httpx.AsyncClient:
+    transport = MintTransport(_visit.get().service)
     return httpx.AsyncClient(transport=transport, headers=list(upstream.rest_headers()), trust_env=False)
 
 
@@ -271,10 +273,10 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def live_through(plan: Plan, *, keep: bool = False, defect: Defect | None = None) -> Outcome:
+def simulate(plan: SimulationPlan, *, keep_trace: bool = False, defect: Defect | None = None) -> SimulationResult:
     """Run a plan to its end, and judge it. Whatever the bridge itself raises is one more thing that is broken."""
-    trace = Trace(keep=keep)
-    world = World(plan, trace, defect or Defect())
+    trace = Trace(keep=keep_trace)
+    world = SimulationRun(plan, trace, defect or Defect())
     ended: list[float] = []
 
     async def main() -> None:
@@ -288,16 +290,16 @@ def live_through(plan: Plan, *, keep: bool = False, defect: Defect | None = None
         run_seeded(plan.seed, main)
     except Exception as error:  # noqa: BLE001 - it is told, with the seed, as any other broken promise
         escaped = [f"the run raised {error!r}"]
-    return Outcome(
+    return SimulationResult(
         seed=plan.seed,
         digest=trace.digest,
         seconds=ended[0],
-        visits=len(world.visits),
-        upstreams=sum(len(visit.service.links) for visit in world.visits),
-        happened=dict(trace.happened),
-        broken=(*escaped, *broken(world)),
+        connections=len(world.connections),
+        upstream_connections=sum(len(visit.service.links) for visit in world.connections),
+        fault_counts=dict(trace.fault_counts),
+        violations=(*escaped, *find_violations(world)),
         lines=tuple(trace.lines),
     )
 
 
-__all__ = ["Defect", "Outcome", "World", "live_through"]
+__all__ = ["Defect", "SimulationResult", "SimulationRun", "simulate"]

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, ClassVar
 import httpx
 import trio
 
-from bridge.simulation.network import MemoryLink, Weather
+from bridge.simulation.network import LinkConditions, MemoryLink
 from bridge.simulator.faults.base import Fault
-from bridge.simulator.faults.pipeline import CloseFrame, Text
-from bridge.simulator.faults.session_faults import Reply, Storm, Transcription
-from bridge.simulator.faults.wire_faults import Duplicate, Truncate
-from bridge.simulator.service.journal import Arrivals, Arrived, SessionRecord
+from bridge.simulator.faults.pipeline import CloseFrame, TextFrame
+from bridge.simulator.faults.session_faults import ReplyFault, StormFault, TranscriptionFault
+from bridge.simulator.faults.wire_faults import DuplicateFault, TruncateFault
+from bridge.simulator.service.journal import Journal, ReceivedEvent, SessionRecord
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
-from bridge.transport.http import Request, split_target
-from bridge.transport.http_server import serve_stream
+from bridge.transport.http import HttpRequest, split_target
+from bridge.transport.http_server import serve_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.protocol.audio.tracer import TracerAccount
+    from bridge.protocol.audio.tracer import TracerReceiver
     from bridge.simulation.plan import CallPlan
     from bridge.simulation.trace import Trace
-    from bridge.simulator.faults.base import BadHandshake, HttpAnswer, Visit
-    from bridge.simulator.faults.pipeline import Act, Life, Timed
-    from bridge.simulator.session.behaviour import Behaviour
+    from bridge.simulator.faults.base import BadHandshake, ClientAttempt, HttpRefusal
+    from bridge.simulator.faults.pipeline import FaultState, TimedAction, WireAction
+    from bridge.simulator.session.behaviour import SessionBehaviour
 
 #: A day on which every model of the tables is served.
-UNIX_TIME = 1_789_689_600
+START_UNIX_TIME = 1_789_689_600
 _EVENT_ID = re.compile(rb'"event_id":"(event_(\w{14})\d+)"')
 #: Answers are short and fast: what matters is their order.
 PACE = 2.0
@@ -41,12 +41,12 @@ _CONFIGURING = frozenset({"session.update", "transcription_session.update"})
 _CONFIRMED = ("session.updated", "transcription_session.updated")
 _ABOUT_SESSION = frozenset({*_CONFIRMED, "session.created", "transcription_session.created"})
 #: Faults that would never leave a session by themselves.
-_LASTING = (Reply, Storm, Transcription, Truncate, Duplicate)
+_LASTING = (ReplyFault, StormFault, TranscriptionFault, TruncateFault, DuplicateFault)
 
 
 def unix_now() -> float:
     """Give the virtual clock's idea of the day."""
-    return UNIX_TIME + trio.current_time()
+    return START_UNIX_TIME + trio.current_time()
 
 
 def event_id(frame: bytes) -> tuple[str, str] | None:
@@ -56,32 +56,32 @@ def event_id(frame: bytes) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness(Fault):
+class TrafficRecorder(Fault):
     """Changes nothing but the length of the answers; writes down what the service sends, session by session."""
 
     name: ClassVar[str] = "witness"
     summary: ClassVar[str] = "writes down what goes out"
     sent: dict[str, list[str]] = field(default_factory=dict)
-    configuring: set[str] = field(default_factory=set)
+    session_events: set[str] = field(default_factory=set)
     """Events about the session itself: an SDK gets those of the first session only, and answers to its own updates."""
-    cut: set[str] = field(default_factory=set)
+    truncated: set[str] = field(default_factory=set)
     """Events that went out in half: the bridge may pass such a one on or tell of it, as it finds."""
 
-    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:  # noqa: ARG002 - every fault has the same abilities
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:  # noqa: ARG002 - every fault has the same abilities
         """Let answers be short."""
-        return replace(behaviour, answer="Yes.")
+        return replace(behaviour, reply_text="Yes.")
 
-    def outgoing(self, timed: Timed, life: Life) -> Iterable[Timed]:  # noqa: ARG002 - every fault has the same abilities
+    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:  # noqa: ARG002 - every fault has the same abilities
         """Write the id down."""
-        act = timed.act
-        found = event_id(act.data) if isinstance(act, Text) and act.type != "error" else None
-        if found is not None and isinstance(act, Text):
+        act = timed.action
+        found = event_id(act.data) if isinstance(act, TextFrame) and act.type != "error" else None
+        if found is not None and isinstance(act, TextFrame):
             if act.type == "truncated":
-                self.cut.add(found[0])
+                self.truncated.add(found[0])
             else:
                 self.sent.setdefault(found[1], []).append(found[0])
                 if act.type in _ABOUT_SESSION:
-                    self.configuring.add(found[0])
+                    self.session_events.add(found[0])
         return (timed,)
 
 
@@ -92,80 +92,80 @@ class _Noticed(Fault):
     fault: Fault
     happened: Callable[[str], None]
 
-    def admit(self, visit: Visit) -> HttpAnswer | BadHandshake | None:
+    def refuse(self, visit: ClientAttempt) -> HttpRefusal | BadHandshake | None:
         """Refuse a visit as it does."""
-        answer = self.fault.admit(visit)
+        answer = self.fault.refuse(visit)
         if answer is not None:
             self.happened(self.fault.name)
         return answer
 
-    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
         """Change how the session behaves as it does."""
-        changed = self.fault.behave(behaviour, attempt)
+        changed = self.fault.change_behaviour(behaviour, attempt)
         if changed != behaviour:
             self.happened(self.fault.name)
         return changed
 
-    def outgoing(self, timed: Timed, life: Life) -> Iterable[Timed]:
+    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
         """Change what goes out as it does."""
-        acts = tuple(self.fault.outgoing(timed, life))
+        acts = tuple(self.fault.on_action(timed, life))
         if acts != (timed,):
             self.happened(self.fault.name)
         return acts
 
-    def moment(self, name: str, now: float, life: Life) -> Iterable[Timed]:
+    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
         """Act behind a moment of the session as it does."""
-        acts = tuple(self.fault.moment(name, now, life))
+        acts = tuple(self.fault.on_moment(name, now, life))
         if acts:
             self.happened(self.fault.name)
         return acts
 
 
-class _Watched(deque[Arrived]):
+class _Watched(deque[ReceivedEvent]):
     """The events of one session as they arrive; notes what came before the session was confirmed."""
 
-    def __init__(self, record: SessionRecord, service: Service) -> None:
+    def __init__(self, record: SessionRecord, service: SimulatedService) -> None:
         super().__init__(maxlen=500)
         self._record, self._service = record, service
 
-    def append(self, arrived: Arrived) -> None:
+    def append(self, arrived: ReceivedEvent) -> None:
         """One more has come."""
         super().append(arrived)
-        self._service.arrived(self._record, arrived.type)
+        self._service.on_client_event(self._record, arrived.type)
 
 
-class _WatchedArrivals(Arrivals):
-    def __init__(self, service: Service) -> None:
+class _WatchedArrivals(Journal):
+    def __init__(self, service: SimulatedService) -> None:
         super().__init__()
         self._service = service
 
-    def open(self, record: SessionRecord) -> None:
+    def add_session(self, record: SessionRecord) -> None:
         """A session begins."""
         record.events = _Watched(record, self._service)
-        super().open(record)
+        super().add_session(record)
 
 
-class Service:
+class SimulatedService:
     """What one visit's upstream sessions meet."""
 
-    def __init__(self, plan: CallPlan, seed: str, trace: Trace, nursery: trio.Nursery, *, calm: bool) -> None:
+    def __init__(self, plan: CallPlan, seed: str, trace: Trace, nursery: trio.Nursery, *, without_faults: bool) -> None:
         self._name, self._trace, self._nursery = f"service-{seed}", trace, nursery
         self._chance = random.Random(f"service:{seed}")
-        self.weather = Weather() if calm else replace(plan.upstream_weather)
-        self.witness = Witness()
+        self.conditions = LinkConditions() if without_faults else replace(plan.upstream_conditions)
+        self.recorder = TrafficRecorder()
         settings = Settings(
             seed=self._chance.getrandbits(32),
             unix_time=unix_now,
-            faults=(self.witness,),
+            faults=(self.recorder,),
             pace=PACE,
             dialect="beta" if plan.beta else "ga",
         )
         self.simulator = Simulator(settings)
-        self.simulator.arrivals = _WatchedArrivals(self)
-        self._faults = () if calm else plan.faults
+        self.simulator.journal = _WatchedArrivals(self)
+        self._faults = () if without_faults else plan.faults
         self.simulator.choose(faults=[_Noticed(fault, self._happened) for fault in self._faults])
         self.links: list[MemoryLink] = []
-        self.early: list[str] = []
+        self.early_events: list[str] = []
         """What arrived before the session it came to was confirmed."""
         self.errors: list[Exception] = []
         self.counts: Counter[str] = Counter()
@@ -173,23 +173,23 @@ class Service:
     def _happened(self, kind: str) -> None:
         self._trace.fault(self._name, f"service {kind}")
 
-    def arrived(self, record: SessionRecord, event_type: str) -> None:
+    def on_client_event(self, record: SessionRecord, event_type: str) -> None:
         """Take note of a client event that reached a session."""
         self._trace.note(self._name, f"< {event_type}")
         if event_type not in _CONFIGURING and not any(record.sent[name] for name in _CONFIRMED):
-            self.early.append(event_type)
+            self.early_events.append(event_type)
 
     def open_stream(self) -> trio.abc.Stream:
         """Open a link to it."""
         chance = random.Random(self._chance.getrandbits(64))
-        link = MemoryLink(self.weather, chance, lambda kind: self._trace.fault(self._name, f"upstream {kind}"))
+        link = MemoryLink(self.conditions, chance, lambda kind: self._trace.fault(self._name, f"upstream {kind}"))
         self.links.append(link)
         self._trace.note(self._name, "link opened")
         self._nursery.start_soon(self._serve, link)
         return link.near
 
     async def _serve(self, link: MemoryLink) -> None:
-        await serve_stream(
+        await serve_connection(
             link.far,
             http=self.simulator.http,
             websocket=self.simulator.websocket,
@@ -198,39 +198,39 @@ class Service:
         self._trace.note(self._name, "link closed")
 
     @property
-    def account(self) -> TracerAccount:
+    def tracer_account(self) -> TracerReceiver:
         """What it heard of the visit's speech."""
-        return self.simulator.arrivals.tracer(KEY)
+        return self.simulator.journal.tracer_account(API_KEY)
 
-    def act(self, act: Act) -> None:
+    def inject(self, act: WireAction) -> None:
         """Do this to every running session."""
-        for connection in list(self.simulator.live.values()):
+        for connection in list(self.simulator.connections.values()):
             self._happened(type(act).__name__)
-            connection.act(act)
+            connection.perform(act)
 
-    def calm(self) -> None:
+    def stop_faults(self) -> None:
         """From now on nothing goes wrong: sessions with lasting faults are ended as for a restart of the service."""
-        self.weather.clear()
+        self.conditions.clear()
         self.simulator.choose()
         if any(isinstance(fault, _LASTING) for fault in self._faults):
-            self.act(CloseFrame(1012, "restart"))
+            self.inject(CloseFrame(1012, "restart"))
 
 
 #: The bridge's key at the service.
-KEY = "sk-simulated-0000000000000000"
+API_KEY = "sk-simulated-0000000000000000"
 
 
-class Mint(httpx.AsyncBaseTransport):
+class MintTransport(httpx.AsyncBaseTransport):
     """REST calls that go straight to the simulator's handlers."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: SimulatedService) -> None:
         self._service = service
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one call."""
-        await trio.sleep(self._service.weather.latency_ms / 1000)
+        await trio.sleep(self._service.conditions.latency_ms / 1000)
         path, query = split_target(request.url.raw_path.decode())
-        asked = Request(
+        asked = HttpRequest(
             method=request.method,
             path=path,
             query=query,

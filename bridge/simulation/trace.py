@@ -15,7 +15,7 @@ class Trace:
         self._hash = hashlib.sha256()
         self._keep = keep
         self.lines: list[str] = []
-        self.happened: Counter[str] = Counter()
+        self.fault_counts: Counter[str] = Counter()
         """Faults that came to pass, by kind."""
 
     def note(self, who: str, what: str) -> None:
@@ -28,7 +28,7 @@ class Trace:
 
     def fault(self, who: str, kind: str) -> None:
         """Add a line about a fault, and count it."""
-        self.happened[kind] += 1
+        self.fault_counts[kind] += 1
         self.note(who, f"! {kind}")
 
     @property

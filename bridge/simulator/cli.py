@@ -55,13 +55,13 @@ def serve(
     sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
     """
     from bridge.simulator.faults.scenarios import SCENARIOS
-    from bridge.simulator.settings import Settings, factor_fault
+    from bridge.simulator.settings import Settings, time_factor_error
 
     if scenario not in SCENARIOS:
         _usage(f"no scenario '{scenario}'{_near(scenario, SCENARIOS)}")
     if control and workers > 1:
         _usage("--control needs --workers 1: a control call reaches one process only")
-    if fault := factor_fault("--time-scale", time_scale) or factor_fault("--pace", pace):
+    if fault := time_factor_error("--time-scale", time_scale) or time_factor_error("--pace", pace):
         _usage(fault)
     if host not in _LOOPBACK and not allow_remote:
         _usage(f"{host} can be reached from elsewhere, and every key is good here: say --allow-remote if you mean it")
@@ -99,13 +99,13 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
 
 def _banner(settings: Settings, address: str, workers: int) -> list[str]:
     """Say where it listens and everything that was asked for."""
-    from bridge.simulator.faults.registry import describe
+    from bridge.simulator.faults.registry import describe_fault
 
     lines = [
         f"simulated Realtime API   {address}/v1   scenario {settings.scenario}, dialect {settings.dialect}",
         f"  OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY=sk-simulated",
     ]
-    lines += [f"  fault {describe(fault)}" for fault in settings.faults]
+    lines += [f"  fault {describe_fault(fault)}" for fault in settings.faults]
     if settings.control:
         lines.append(f"  control API at {address}/_sim/")
     if workers > 1:
@@ -131,7 +131,7 @@ def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
 def list_(as_json: bool) -> None:
     """List scenarios with the key that asks for each, faults with their settings, and moments."""
     from bridge.simulator.faults.pipeline import MOMENTS
-    from bridge.simulator.faults.registry import FAULTS, describe
+    from bridge.simulator.faults.registry import FAULTS, describe_fault
     from bridge.simulator.faults.scenarios import SCENARIOS
 
     if as_json:
@@ -140,7 +140,7 @@ def list_(as_json: bool) -> None:
         document = {
             "scenarios": [{"name": one.name, "key": one.key, "summary": one.summary} for one in SCENARIOS.values()],
             "faults": [
-                {"name": name, "usage": describe(kind), "summary": kind.summary} for name, kind in FAULTS.items()
+                {"name": name, "usage": describe_fault(kind), "summary": kind.summary} for name, kind in FAULTS.items()
             ],
             "moments": list(MOMENTS),
         }
@@ -152,7 +152,7 @@ def list_(as_json: bool) -> None:
         click.echo(_wrapped(f"{one.name:{width}}{one.summary}", 2, 2 + width))
     click.echo("\nFaults: --fault NAME:key=value,... (shown with their defaults)\n")
     for kind in FAULTS.values():
-        click.echo(_wrapped(describe(kind), 2, 4))
+        click.echo(_wrapped(describe_fault(kind), 2, 4))
         click.echo(_wrapped(kind.summary, 6, 6))
     click.echo()
     click.echo(_wrapped(f"Moments for at=: {', '.join(MOMENTS)}; nth=0 is every time", 0, 2))
@@ -190,8 +190,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:  # nowhere to write to: /dev/full, a closed stdout
-        from reports.console import cannot_show, complain, silence
+        from reports.console import discard_output, output_error, print_error
 
-        complain("sherpa-sim", str(cannot_show(error)), "")
-        silence(sys.stdout)
+        print_error("sherpa-sim", str(output_error(error)), "")
+        discard_output(sys.stdout)
         sys.exit(3)

@@ -19,7 +19,7 @@ from reports.redaction import Secret
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from bridge.simulator.service.journal import Arrivals
+    from bridge.simulator.service.journal import Journal
     from bridge.simulator.settings import Settings
 
 #: How long a thread's simulator may take to start or to end.
@@ -27,7 +27,7 @@ _THREAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningSimulator:
     """A simulator that listens."""
 
     simulator: Simulator
@@ -61,13 +61,13 @@ class Running:
         return SCENARIOS[scenario].key
 
     @property
-    def arrivals(self) -> Arrivals:
+    def journal(self) -> Journal:
         """What arrived so far."""
-        return self.simulator.arrivals
+        return self.simulator.journal
 
 
 @asynccontextmanager
-async def open_simulator(settings: Settings | None = None, port: int = 0) -> AsyncIterator[Running]:
+async def open_simulator(settings: Settings | None = None, port: int = 0) -> AsyncIterator[RunningSimulator]:
     """Run a simulator in this trio loop for the length of the block.
 
     Raises OSError when the port cannot be had. What the block raises comes out as it is, in no exception group.
@@ -76,7 +76,7 @@ async def open_simulator(settings: Settings | None = None, port: int = 0) -> Asy
     try:
         async with trio.open_nursery() as nursery:
             host, bound = await nursery.start(simulator.serve, "127.0.0.1", port)
-            yield Running(simulator, host, bound)
+            yield RunningSimulator(simulator, host, bound)
             nursery.cancel_scope.cancel()
             return
     except BaseExceptionGroup as group:
@@ -90,7 +90,7 @@ class _Thread:
     """A thread with a simulator in it."""
 
     def __init__(self, settings: Settings | None, port: int) -> None:
-        self.running: Running | None = None
+        self.running: RunningSimulator | None = None
         self.error: BaseException | None = None
         self._settings, self._port = settings, port
         self._settled = threading.Event()
@@ -113,7 +113,7 @@ class _Thread:
         finally:
             self._settled.set()
 
-    def start(self) -> Running:
+    def start(self) -> RunningSimulator:
         """Start, and give the simulator when it listens. Raises what kept it from that."""
         self._thread.start()
         if not self._settled.wait(_THREAD_SECONDS):
@@ -133,7 +133,7 @@ class _Thread:
 
 
 @contextmanager
-def simulator_in_thread(settings: Settings | None = None, port: int = 0) -> Iterator[Running]:
+def simulator_in_thread(settings: Settings | None = None, port: int = 0) -> Iterator[RunningSimulator]:
     """Run a simulator in a thread of its own: for tests of programs on asyncio, threads, or another process.
 
     Raises OSError when the port cannot be had, RuntimeError behind the block when the simulator died within it.

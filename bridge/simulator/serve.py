@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bridge.simulator.service.secrets import FolderSecrets, MemorySecrets
+from bridge.simulator.service.secrets import FolderSecretStore, MemorySecretStore
 from bridge.simulator.service.server import Simulator
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve_one(settings: Settings, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> int:
     """Serve from this process until SIGINT or SIGTERM; gives an exit code."""
-    simulator = Simulator(settings, MemorySecrets())
+    simulator = Simulator(settings, MemorySecretStore())
     return _exit_code(trio.run(_serve, simulator, listening, ready, None))
 
 
@@ -79,7 +79,7 @@ def _start_worker(settings: Settings, listening: socket.socket, folder: Path, al
     code = 1
     try:
         os.close(held)
-        trio.run(_serve, Simulator(settings, FolderSecrets(folder)), listening, lambda: None, alive)
+        trio.run(_serve, Simulator(settings, FolderSecretStore(folder)), listening, lambda: None, alive)
         code = 0
     except KeyboardInterrupt:
         code = _INTERRUPTED

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 DialectMode = Literal["ga", "beta", "both"]
 
 #: What a factor of time may be: beyond it a session would be over in the moment it begins, or outlive its program.
-FACTORS = (0.001, 1_000_000.0)
+TIME_FACTORS = (0.001, 1_000_000.0)
 
 
-def factor_fault(name: str, value: float) -> str | None:
+def time_factor_error(name: str, value: float) -> str | None:
     """Say in a sentence why this is no factor of time, nan included; None when it is one."""
-    least, most = FACTORS
+    least, most = TIME_FACTORS
     return None if least <= value <= most else f"{name} takes a number from {least:g} to {most:.0f}, not {value:g}"
 
 
@@ -46,6 +46,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ValueError, in a sentence, for a factor of time that is none."""
-        fault = factor_fault("time_scale", self.time_scale) or factor_fault("pace", self.pace)
+        fault = time_factor_error("time_scale", self.time_scale) or time_factor_error("pace", self.pace)
         if fault is not None:
             raise ValueError(fault)

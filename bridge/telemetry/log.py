@@ -71,7 +71,7 @@ class Log:
         except (OSError, ValueError):  # the disk is full, or the stream closed
             return
 
-    def failure(self, event: str, message: str, *, error: BaseException | None = None, **fields: Any) -> None:
+    def write_error(self, event: str, message: str, *, error: BaseException | None = None, **fields: Any) -> None:
         """Write an error line, with the traceback of what was raised."""
         if error is not None:
             fields["traceback"] = _traceback(error)

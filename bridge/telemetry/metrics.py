@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.telemetry.escape import escape
-from bridge.telemetry.metric_table import METRICS, PREFIX, Kind, Metric
+from bridge.telemetry.metric_table import METRICS, PREFIX, MetricDefinition, MetricType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ MAX_SERIES = 64
 _OTHER = "other"
 
 
-class Snapshot(msgspec.Struct):
+class MetricsSnapshot(msgspec.Struct):
     """All figures at one moment: `values[metric][label]`, and for histograms the buckets, then the sum."""
 
     values: dict[str, dict[str, list[float]]] = {}
@@ -42,7 +42,7 @@ class Metrics:
             if not metric.label:  # shown as 0 from the start: a rate over what was never there is no rate
                 self._values[name][""] = _empty(metric)
 
-    def count(self, name: str, by: float = 1, label: str = "") -> None:
+    def increment(self, name: str, by: float = 1, label: str = "") -> None:
         """Add to a counter. KeyError for a name that the table does not have."""
         self._series(name, label)[0] += by
 
@@ -61,11 +61,11 @@ class Metrics:
         series = self._values[name].get(label)
         if series is None:
             return 0.0
-        return sum(series[:-1]) if METRICS[name].kind is Kind.HISTOGRAM else series[0]
+        return sum(series[:-1]) if METRICS[name].type is MetricType.HISTOGRAM else series[0]
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> MetricsSnapshot:
         """Give a copy of all figures."""
-        return Snapshot(
+        return MetricsSnapshot(
             {name: {label: list(one) for label, one in all_.items()} for name, all_ in self._values.items()}
         )
 
@@ -79,46 +79,46 @@ class Metrics:
         return series
 
 
-def _empty(metric: Metric) -> list[float]:
-    return [0.0] * (len(metric.buckets) + 2) if metric.kind is Kind.HISTOGRAM else [0.0]
+def _empty(metric: MetricDefinition) -> list[float]:
+    return [0.0] * (len(metric.buckets) + 2) if metric.type is MetricType.HISTOGRAM else [0.0]
 
 
-def add_up(snapshots: Iterable[Snapshot], *, without_gauges: bool = False) -> Snapshot:
+def merge_snapshots(snapshots: Iterable[MetricsSnapshot], *, without_gauges: bool = False) -> MetricsSnapshot:
     """Add figures of several processes; those of one that is gone come `without_gauges`."""
     total: dict[str, dict[str, list[float]]] = {}
     outcomes: list[tuple[float, str]] = []
     for snapshot in snapshots:
         outcomes += () if without_gauges else snapshot.outcomes
         for name, all_ in snapshot.values.items():
-            if name not in METRICS or (without_gauges and METRICS[name].kind is Kind.GAUGE):
+            if name not in METRICS or (without_gauges and METRICS[name].type is MetricType.GAUGE):
                 continue
             into = total.setdefault(name, {})
             for label, series in all_.items():
                 into[label] = [a + b for a, b in zip(into.get(label) or _empty(METRICS[name]), series, strict=True)]
-    return Snapshot(total, outcomes)
+    return MetricsSnapshot(total, outcomes)
 
 
-def render(snapshot: Snapshot) -> bytes:
+def render_prometheus(snapshot: MetricsSnapshot) -> bytes:
     """Write the figures for Prometheus."""
     return "".join(_lines(snapshot)).encode()
 
 
-def _lines(snapshot: Snapshot) -> Iterator[str]:
+def _lines(snapshot: MetricsSnapshot) -> Iterator[str]:
     for name, metric in METRICS.items():
         series = snapshot.values.get(name)
         if not series:
             continue
         full = f"{PREFIX}{name}"
-        yield f"# HELP {full} {metric.help}\n# TYPE {full} {metric.kind}\n"
+        yield f"# HELP {full} {metric.help}\n# TYPE {full} {metric.type}\n"
         for label, values in sorted(series.items()):
             shown = f'{metric.label}="{_label(label)}"' if metric.label else ""
-            if metric.kind is Kind.HISTOGRAM:
+            if metric.type is MetricType.HISTOGRAM:
                 yield from _histogram(full, metric, shown, values)
             else:
                 yield f"{full}{'{' + shown + '}' if shown else ''} {_figure(values[0])}\n"
 
 
-def _histogram(full: str, metric: Metric, shown: str, values: list[float]) -> Iterator[str]:
+def _histogram(full: str, metric: MetricDefinition, shown: str, values: list[float]) -> Iterator[str]:
     count = 0.0
     comma = f"{shown}," if shown else ""
     braces = f"{{{shown}}}" if shown else ""

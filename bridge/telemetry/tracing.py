@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.core.commands import Note
+    from bridge.core.commands import LogEvent
 
 #: What ends the span of an attempt, and what that of a session.
 _ATTEMPT_ENDS = frozenset({"session.ready", "session.reconnected", "attempt.failed", "session.failed"})
@@ -41,7 +41,7 @@ class Tracer(Protocol):
         ...
 
 
-def installed_tracer() -> Tracer | None:
+def find_tracer() -> Tracer | None:
     """Give OpenTelemetry's tracer; None where it is not installed."""
     try:
         trace = importlib.import_module("opentelemetry.trace")
@@ -51,7 +51,7 @@ def installed_tracer() -> Tracer | None:
     return tracer
 
 
-class Traces:
+class SessionTraces:
     """Turns notes into spans."""
 
     def __init__(self, tracer: Tracer | None = None) -> None:
@@ -59,7 +59,7 @@ class Traces:
         self._attempts: dict[str, Span] = {}
         self._sessions: dict[str, Span] = {}
 
-    def note(self, client_id: str, note: Note) -> None:
+    def log_event(self, client_id: str, note: LogEvent) -> None:
         """Begin or end spans as the note says."""
         if self._tracer is None:
             return
@@ -72,20 +72,20 @@ class Traces:
         if note.name in _SESSION_ENDS:
             self._end(self._sessions, client_id, note)
 
-    def ended(self, client_id: str) -> None:
+    def session_ended(self, client_id: str) -> None:
         """Nothing more comes from this client."""
         for spans in (self._attempts, self._sessions):
             span = spans.pop(client_id, None)
             if span is not None:
                 span.end()
 
-    def _begin(self, spans: dict[str, Span], name: str, client_id: str, note: Note) -> None:
+    def _begin(self, spans: dict[str, Span], name: str, client_id: str, note: LogEvent) -> None:
         if self._tracer is None:
             return
         self._end(spans, client_id, note)
         spans[client_id] = self._tracer.start_span(name, attributes={"client.id": client_id} | _attributes(note))
 
-    def _end(self, spans: dict[str, Span], client_id: str, note: Note) -> None:
+    def _end(self, spans: dict[str, Span], client_id: str, note: LogEvent) -> None:
         span = spans.pop(client_id, None)
         if span is None:
             return
@@ -96,7 +96,7 @@ class Traces:
         span.end()
 
 
-def _attributes(note: Note) -> dict[str, Any]:
+def _attributes(note: LogEvent) -> dict[str, Any]:
     return {
         f"realtime.{name}": value for name, value in note.fields.items() if isinstance(value, str | int | float | bool)
     }

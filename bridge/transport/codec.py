@@ -27,21 +27,21 @@ MAX_FRAGMENTS: Final = 4096
 #: What a Close frame may carry as a reason, in UTF-8 (RFC 6455 5.5: 125 bytes, two of them the code).
 MAX_REASON_BYTES: Final = 123
 
-NO_STATUS, ABNORMAL, BAD_TEXT, TOO_BIG = 1005, 1006, 1007, 1009
+NO_STATUS_RCVD, ABNORMAL_CLOSURE, INVALID_DATA, MESSAGE_TOO_BIG = 1005, 1006, 1007, 1009
 _TEXT, _CONT, _PING, _PONG, _CLOSE = Opcode.TEXT, Opcode.CONT, Opcode.PING, Opcode.PONG, Opcode.CLOSE
 
 #: A level above all others, and no handler: the core would log headers and frames, keys and speech among them.
-SILENT: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 - so that nobody can turn it on by name
+SILENT_LOGGER: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 - so that nobody can turn it on by name
 
 _utf8_decoder = getincrementaldecoder("utf-8")
 
 
-def sendable_code(code: int) -> bool:
+def is_sendable_close_code(code: int) -> bool:
     """Whether a Close frame may carry this code (RFC 6455 7.4); 1005, 1006 and 1015 are never on the wire."""
     return code in EXTERNAL_CLOSE_CODES or 3000 <= code < 5000  # noqa: PLR2004 - the ranges of RFC 6455 7.4.2
 
 
-def short_reason(reason: str) -> str:
+def truncate_reason(reason: str) -> str:
     """Cut a close reason to what fits, never within a character."""
     return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
 
@@ -59,7 +59,7 @@ class _Core(Protocol):
 
     def fail(self, code: int, reason: str = "") -> None:
         """Close for a violation, or only stop reading."""
-        if self.patient and code == TOO_BIG and self.state is State.OPEN:
+        if self.patient and code == MESSAGE_TOO_BIG and self.state is State.OPEN:
             self.overlong = reason
             self.parser = self._forget()
             next(self.parser)
@@ -90,24 +90,24 @@ class Codec:
         "_max_fragments",
         "_parts",
         "_pings",
-        "last_pong_ping",
-        "others_received",
+        "control_frames_received",
+        "last_answered_ping_at",
+        "messages",
         "pings_received",
         "pongs_received",
-        "ready",
     )
 
-    def __init__(self, side: Side, *, max_size: int | None, max_fragments: int, patient: bool = False) -> None:
-        self.ready: deque[str | bytes] = deque()
+    def __init__(self, side: Side, *, max_size: int | None, max_fragments: int, defer_close: bool = False) -> None:
+        self.messages: deque[str | bytes] = deque()
         """Whole messages, first come first."""
-        self.others_received = 0
+        self.control_frames_received = 0
         """Frames that are no message by themselves: pings, pongs, fragments."""
         self.pings_received = 0
         self.pongs_received = 0
-        self.last_pong_ping: float | None = None
+        self.last_answered_ping_at: float | None = None
         """When the ping was sent that the last matching pong answers."""
-        self._core = _Core(side, state=State.OPEN, max_size=max_size, logger=SILENT)
-        self._core.patient = patient
+        self._core = _Core(side, state=State.OPEN, max_size=max_size, logger=SILENT_LOGGER)
+        self._core.patient = defer_close
         self._max_fragments = max_fragments
         self._parts: list[str | bytes] | None = None
         self._decoder: IncrementalDecoder | None = None
@@ -120,17 +120,17 @@ class Codec:
         return self._core.state is State.OPEN
 
     @property
-    def overlong(self) -> str | None:
+    def too_large_reason(self) -> str | None:
         """Why a message was too long, where that does not close; no message comes behind it."""
         return self._core.overlong
 
     @property
-    def stream_ended(self) -> bool:
+    def eof_received(self) -> bool:
         """The end of the stream was fed."""
         return self._core.reader.eof
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Nothing more is to be read: the peer's Close came, it broke the protocol, or the stream ended.
 
         Behind a message that was too long nothing is read either, once our Close has said so.
@@ -142,12 +142,12 @@ class Codec:
         return broken or core.close_rcvd is not None or core.reader.eof
 
     @property
-    def violated(self) -> bool:
+    def peer_violated_protocol(self) -> bool:
         """Whether we close because of what the peer sent."""
         return self._core.close_rcvd is None or self._core.parser_exc is not None
 
     @property
-    def server_lets_go(self) -> bool:
+    def peer_closes_stream(self) -> bool:
         """Whether the stream is the peer's to close: the server does it first (RFC 6455 7.1.1)."""
         return self._core.side is Side.CLIENT
 
@@ -158,7 +158,7 @@ class Codec:
 
     # In
 
-    def feed(self, data: bytes | bytearray) -> None:
+    def receive_data(self, data: bytes | bytearray) -> None:
         """Take what was read, empty at the end of the stream. Messages go to `ready`, answers to the writes."""
         core = self._core
         if data:
@@ -171,17 +171,19 @@ class Codec:
                 self._take_text(frame)
             else:
                 self._take_other(frame)
-            if self._end is not None or self.overlong is not None:  # nothing behind it is looked at (RFC 6455 7.1.7)
+            if (
+                self._end is not None or self.too_large_reason is not None
+            ):  # nothing behind it is looked at (RFC 6455 7.1.7)
                 return
 
     def _take_text(self, frame: Frame) -> None:
         try:
-            self.ready.append(str(frame.data, "utf-8"))
+            self.messages.append(str(frame.data, "utf-8"))
         except UnicodeDecodeError as error:
-            self._fail(BAD_TEXT, f"{error.reason} at byte {error.start}")
+            self._fail(INVALID_DATA, f"{error.reason} at byte {error.start}")
 
     def _take_other(self, frame: Frame) -> None:
-        self.others_received += frame.opcode is not Opcode.BINARY or not frame.fin
+        self.control_frames_received += frame.opcode is not Opcode.BINARY or not frame.fin
         if frame.opcode is _PING:
             self.pings_received += 1
         elif frame.opcode is _PONG:
@@ -189,7 +191,7 @@ class Codec:
         elif frame.opcode is _CLOSE:
             self._parts = None  # the core has answered it; a message that was cut off stays unread
         elif frame.fin and frame.opcode is not _CONT:
-            self.ready.append(bytes(frame.data))
+            self.messages.append(bytes(frame.data))
         else:
             self._take_part(frame)
 
@@ -200,12 +202,12 @@ class Codec:
         if self._parts is None:  # what follows a part that was refused
             return
         if len(self._parts) >= self._max_fragments:
-            self._fail(TOO_BIG, f"more than {self._max_fragments} fragments")
+            self._fail(MESSAGE_TOO_BIG, f"more than {self._max_fragments} fragments")
             return
         try:
             part = self._decoder.decode(frame.data, frame.fin) if self._decoder else bytes(frame.data)
         except UnicodeDecodeError as error:
-            self._fail(BAD_TEXT, f"{error.reason} in a fragment")
+            self._fail(INVALID_DATA, f"{error.reason} in a fragment")
             return
         self._parts.append(part)
         if frame.fin:
@@ -214,16 +216,16 @@ class Codec:
     def _join_parts(self, parts: list[str | bytes]) -> None:
         self._parts = None
         if self._decoder:
-            self.ready.append("".join(cast("list[str]", parts)))
+            self.messages.append("".join(cast("list[str]", parts)))
         else:
-            self.ready.append(b"".join(cast("list[bytes]", parts)))
+            self.messages.append(b"".join(cast("list[bytes]", parts)))
 
     def _take_pong(self, payload: bytes) -> None:
         """Count a pong; it answers its ping and every ping before it (RFC 6455 5.5.3)."""
         self.pongs_received += 1
         if payload not in self._pings:
             return
-        self.last_pong_ping = self._pings[payload]
+        self.last_answered_ping_at = self._pings[payload]
         for earlier in list(self._pings):
             del self._pings[earlier]
             if earlier == payload:
@@ -240,37 +242,37 @@ class Codec:
     # Out
 
     @property
-    def owes(self) -> int:
+    def pending_bytes(self) -> int:
         """Bytes that wait to be written."""
         return sum(map(len, self._core.writes))
 
-    def put(self, opcode: Opcode, payload: bytes, *, last: bool = True) -> None:
+    def send_frame(self, opcode: Opcode, payload: bytes, *, last: bool = True) -> None:
         """Add a frame to the writes. Only while `is_open`."""
         self._core.send_frame(Frame(opcode, payload, last))
 
-    def put_ping(self, payload: bytes, now: float) -> None:
+    def send_ping(self, payload: bytes, now: float) -> None:
         """Add a ping, sent at `now`. ValueError when the payload is longer than a control frame may be."""
         if len(payload) > MAX_REASON_BYTES + 2:
             raise ValueError("a ping carries at most 125 bytes")
         self._pings[payload] = now
-        self.put(_PING, payload)
+        self.send_frame(_PING, payload)
 
-    def put_raw(self, data: bytes) -> None:
+    def send_raw(self, data: bytes) -> None:
         """Add bytes as they are."""
         self._core.writes.append(data)
 
-    def put_close(self, code: int, reason: str) -> None:
+    def send_close(self, code: int, reason: str) -> None:
         """Add our Close frame; 1005 gives one without a code. Only while `is_open`."""
-        self._core.send_close(*(() if code == NO_STATUS else (code, short_reason(reason))))
+        self._core.send_close(*(() if code == NO_STATUS_RCVD else (code, truncate_reason(reason))))
 
-    def take_writes(self) -> bytes:
+    def data_to_send(self) -> bytes:
         """Hand over everything that waits to be written."""
         writes = self._core.data_to_send()
         return writes[0] if len(writes) == 1 else b"".join(writes)
 
     # The end
 
-    def verdict(self) -> LinkClosed:
+    def close_exception(self) -> LinkClosed:
         """Say how it ended; only once a Close went either way or the stream ended."""
         if self._end is None:
             self._end = self._core_verdict()
@@ -285,5 +287,5 @@ class Codec:
             return end
         by_peer = core.close_sent is None or core.close_rcvd_then_sent is True
         if core.close_rcvd is None:
-            return LinkClosed(ABNORMAL, by_peer=by_peer)
+            return LinkClosed(ABNORMAL_CLOSURE, by_peer=by_peer)
         return LinkClosed(int(core.close_rcvd.code), core.close_rcvd.reason, by_peer=by_peer)

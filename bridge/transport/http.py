@@ -21,7 +21,7 @@ MAX_QUERY_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """What a client asked. `path` is decoded, `target` is what stood on the request line."""
 
     method: str
@@ -45,7 +45,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     """What is answered. The door adds `content-length`; everything else stands in `headers`."""
 
     status: int
@@ -64,11 +64,11 @@ def split_target(target: str) -> tuple[str, dict[str, str]]:
     return unquote(path), dict(fields)
 
 
-def json_response(status: int, value: Any, headers: Headers = ()) -> Response:
+def json_response(status: int, value: Any, headers: Headers = ()) -> HttpResponse:
     """Answer with `value` as JSON."""
-    return Response(status, (("content-type", "application/json"), *headers), msgspec.json.encode(value))
+    return HttpResponse(status, (("content-type", "application/json"), *headers), msgspec.json.encode(value))
 
 
-def text_response(status: int, text: str, headers: Headers = ()) -> Response:
+def text_response(status: int, text: str, headers: Headers = ()) -> HttpResponse:
     """Answer with one line of plain text."""
-    return Response(status, (("content-type", "text/plain; charset=utf-8"), *headers), f"{text}\n".encode())
+    return HttpResponse(status, (("content-type", "text/plain; charset=utf-8"), *headers), f"{text}\n".encode())

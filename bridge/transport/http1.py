@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 import trio
 
-from bridge.transport.http import Request, Response, split_target, text_response
+from bridge.transport.http import HttpRequest, HttpResponse, split_target, text_response
 from bridge.transport.sockets import peer_name
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LINGER_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class HttpLimits:
     """What one client may ask of the door. Seconds and bytes."""
 
     head_bytes: int = 32 * 1024
@@ -45,7 +45,7 @@ class Limits:
     """For a response to be taken; slower is closed."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+class RequestRejected(Exception):  # noqa: N818 - an answer, not a failure of ours
     """The request is answered without asking anybody, and the connection closed after it."""
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
@@ -53,14 +53,14 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
         self.response = text_response(status, text, headers)
 
 
-class Gone(Exception):  # noqa: N818 - the usual end
+class Disconnected(Exception):  # noqa: N818 - the usual end
     """The client left or was too slow; there is nobody to answer."""
 
 
-class HttpStream:
+class HttpConnection:
     """Requests in, responses out, one after the other. Cancelling anything here leaves only `aclose` to do."""
 
-    def __init__(self, stream: trio.abc.Stream, limits: Limits) -> None:
+    def __init__(self, stream: trio.abc.Stream, limits: HttpLimits) -> None:
         self.stream = stream
         self.limits = limits
         self.peer = peer_name(stream)
@@ -68,7 +68,7 @@ class HttpStream:
         self._first = True
 
     @property
-    def early(self) -> bytes:
+    def trailing_data(self) -> bytes:
         """What came behind the request that asks for an upgrade."""
         return self._http.trailing_data[0]
 
@@ -77,7 +77,7 @@ class HttpStream:
         """Whether another request may follow the one that was answered."""
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
-    async def next_request(self) -> Request:
+    async def next_request(self) -> HttpRequest:
         """Wait for the next request with its body. Raises Refused, or Gone when none came in time."""
         return await self._whole(await self._head())
 
@@ -90,10 +90,10 @@ class HttpStream:
         with trio.move_on_after(self.limits.head_seconds):
             event = await self._next_event()
             if not isinstance(event, h11.Request):
-                raise Gone
+                raise Disconnected
             self._check_head(event)
             return event
-        raise Gone
+        raise Disconnected
 
     async def _until_first_byte(self) -> None:
         if self._http.trailing_data[0]:  # the next request came along with the last one
@@ -101,23 +101,23 @@ class HttpStream:
         with trio.move_on_after(self.limits.idle_seconds) as idle:
             await self._read()
         if idle.cancelled_caught:
-            raise Gone
+            raise Disconnected
 
     def _check_head(self, head: h11.Request) -> None:
         size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
         if size > self.limits.head_bytes or len(head.headers) > self.limits.header_count:
-            raise Refused(431, "the request's headers are too large or too many")
+            raise RequestRejected(431, "the request's headers are too large or too many")
 
-    async def _whole(self, head: h11.Request) -> Request:
+    async def _whole(self, head: h11.Request) -> HttpRequest:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
         target = head.target.decode("latin-1")
         try:
             path, query = split_target(target)
         except ValueError:
-            raise Refused(400, "the query has too many fields") from None
+            raise RequestRejected(400, "the query has too many fields") from None
         with trio.move_on_after(self.limits.body_seconds):
             body = await self._body(dict(headers).get("content-length", "0"))
-            return Request(
+            return HttpRequest(
                 method=head.method.decode("latin-1"),
                 path=path,
                 query=query,
@@ -126,10 +126,10 @@ class HttpStream:
                 body=body,
                 peer=self.peer,
             )
-        raise Refused(408, "the body did not arrive in time")
+        raise RequestRejected(408, "the body did not arrive in time")
 
     async def _body(self, announced: str) -> bytes:
-        too_large = Refused(413, f"a body may have {self.limits.body_bytes} bytes")
+        too_large = RequestRejected(413, f"a body may have {self.limits.body_bytes} bytes")
         if int(announced) > self.limits.body_bytes:  # h11 has checked that these are at most 20 digits
             raise too_large
         if self._http.they_are_waiting_for_100_continue:
@@ -147,8 +147,10 @@ class HttpStream:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
                 if self._http.trailing_data[1]:
-                    raise Gone from error
-                raise Refused(error.error_status_hint, f"this is not HTTP/1.1 as it should be: {error}") from error
+                    raise Disconnected from error
+                raise RequestRejected(
+                    error.error_status_hint, f"this is not HTTP/1.1 as it should be: {error}"
+                ) from error
             if event is not h11.NEED_DATA:
                 return event  # type: ignore[return-value]  # NEED_DATA is ruled out by the line above
             await self._read()
@@ -157,22 +159,22 @@ class HttpStream:
         try:
             self._http.receive_data(bytes(await self.stream.receive_some(_READ_BYTES)))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise Gone from error
+            raise Disconnected from error
 
-    async def respond(self, response: Response, *, without_body: bool = False, last: bool = False) -> None:
+    async def respond(self, response: HttpResponse, *, without_body: bool = False, close: bool = False) -> None:
         """Send a whole response; `last` says that the connection ends with it. Raises Gone."""
         headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
         headers.append(("content-length", str(len(response.body))))
-        if last:
+        if close:
             headers.append(("connection", "close"))
         head = h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))
         body = () if without_body or not response.body else (h11.Data(data=response.body),)
         with trio.move_on_after(self.limits.write_seconds):
             await self._write(head, *body, h11.EndOfMessage())
             return
-        raise Gone
+        raise Disconnected
 
-    async def switch(self, headers: Headers) -> None:
+    async def switch_protocols(self, headers: Headers) -> None:
         """Answer 101; what follows on the stream is no HTTP any more."""
         await self._write(
             h11.InformationalResponse(status_code=101, headers=list(headers), reason=b"Switching Protocols")
@@ -183,12 +185,12 @@ class HttpStream:
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise Gone from error
+            raise Disconnected from error
 
-    async def refuse(self, response: Response) -> None:
+    async def reject(self, response: HttpResponse) -> None:
         """Answer and be done with this client, even in the middle of its request."""
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self.respond(response, last=True)
+            await self.respond(response, close=True)
             await self._linger()
 
     async def _linger(self) -> None:

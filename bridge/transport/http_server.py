@@ -18,15 +18,23 @@ import trio
 from websockets.protocol import Side
 from websockets.utils import accept_key
 
-from bridge.transport.http import Request, Response, text_response
-from bridge.transport.http1 import Gone, HttpStream, Limits, Refused
+from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http1 import Disconnected, HttpConnection, HttpLimits, RequestRejected
 from bridge.transport.link import Headers, LinkClosed
 from bridge.transport.websocket import MAX_FRAGMENTS, MAX_MESSAGE_BYTES, WebSocketLink
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["HttpHandler", "Limits", "OnError", "SocketHandler", "Upgrade", "serve_stream", "serve_tcp"]
+__all__ = [
+    "ErrorHandler",
+    "HttpHandler",
+    "HttpLimits",
+    "WebSocketHandler",
+    "WebSocketUpgrade",
+    "serve_connection",
+    "serve_tcp",
+]
 
 #: How long the stream may take to close (TLS says goodbye).
 _CLOSE_SECONDS: Final = 2.0
@@ -36,10 +44,10 @@ _KEY_BYTES: Final = 16
 log = logging.getLogger(__name__)
 
 
-class Upgrade:
+class WebSocketUpgrade:
     """A client that wants a WebSocket. Accept it, refuse it, or misbehave on `stream`."""
 
-    def __init__(self, request: Request, http: HttpStream) -> None:
+    def __init__(self, request: HttpRequest, http: HttpConnection) -> None:
         self.request = request
         self.subprotocols = _listed(request.header("sec-websocket-protocol") or "")
         """What the client offers, in its order."""
@@ -50,7 +58,7 @@ class Upgrade:
         self._settled = False
 
     @property
-    def settled(self) -> bool:
+    def answered(self) -> bool:
         """Whether it was accepted, refused, or its stream taken."""
         return self._settled
 
@@ -61,9 +69,9 @@ class Upgrade:
         return self._http.stream
 
     @property
-    def early(self) -> bytes:
+    def trailing_data(self) -> bytes:
         """Bytes that came right behind the handshake; `accept` gives them to the link."""
-        return self._http.early
+        return self._http.trailing_data
 
     async def accept(
         self,
@@ -72,45 +80,45 @@ class Upgrade:
         *,
         max_size: int | None = MAX_MESSAGE_BYTES,
         max_fragments: int = MAX_FRAGMENTS,
-        patient: bool = False,
+        defer_close: bool = False,
     ) -> WebSocketLink:
         """Answer 101 and give the open link, see there. Raises LinkClosed (1006) when the client has left."""
         self._settled = True
         chosen = (("Sec-WebSocket-Protocol", subprotocol),) if subprotocol is not None else ()
         answer = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self.accept_key))
         try:
-            await self._http.switch((*answer, *chosen, *headers))
-        except Gone as error:
+            await self._http.switch_protocols((*answer, *chosen, *headers))
+        except Disconnected as error:
             raise LinkClosed(1006, by_peer=True) from error
         self.link = WebSocketLink(
             self._http.stream,
             Side.SERVER,
-            early=self._http.early,
+            trailing_data=self._http.trailing_data,
             subprotocol=subprotocol,
             max_size=max_size,
             max_fragments=max_fragments,
             peer=self.request.peer,
-            patient=patient,
+            defer_close=defer_close,
         )
         return self.link
 
-    async def refuse(self, response: Response) -> None:
+    async def reject(self, response: HttpResponse) -> None:
         """Answer with a plain HTTP response instead; the connection ends with it.
 
         Raises LinkClosed (1006) when the client has left, or does not read: that is no mistake of the handler.
         """
         self._settled = True
         try:
-            await self._http.refuse(response)
-        except Gone as error:
+            await self._http.reject(response)
+        except Disconnected as error:
             raise LinkClosed(1006, by_peer=True) from error
 
 
-HttpHandler = Callable[[Request], Awaitable[Response]]
+HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 """Answers one request. What it raises becomes a 500 and goes to the error hook. HEAD is asked as GET."""
-SocketHandler = Callable[[Upgrade], Awaitable[None]]
+WebSocketHandler = Callable[[WebSocketUpgrade], Awaitable[None]]
 """Serves one upgrade from accept to close. LinkClosed may leave it; what else it raises goes to the error hook."""
-OnError = Callable[[Exception], None]
+ErrorHandler = Callable[[Exception], None]
 """Told of every exception that a handler let out, with a note on which request it was."""
 
 
@@ -119,21 +127,21 @@ def log_error(error: Exception) -> None:
     log.error("a handler failed", exc_info=error)
 
 
-async def serve_stream(
+async def serve_connection(
     stream: trio.abc.Stream,
     *,
     http: HttpHandler,
-    websocket: SocketHandler,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-    on_error: OnError = log_error,
+    websocket: WebSocketHandler,
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    on_error: ErrorHandler = log_error,
 ) -> None:
     """Serve one connection to its end, then close it. Raises nothing but Cancelled, which closes it at once."""
-    connection = HttpStream(stream, limits)
+    connection = HttpConnection(stream, limits)
     visit = _Visit(connection, http, websocket, on_error)
     try:
         while await visit.one_request():
             pass
-    except Gone:
+    except Disconnected:
         pass
     except Exception as error:  # noqa: BLE001 - one connection's trouble never reaches another; the hook is told
         on_error(error)
@@ -145,7 +153,9 @@ async def serve_stream(
 class _Visit:
     """One client at the door, from its first request to its last."""
 
-    def __init__(self, connection: HttpStream, http: HttpHandler, websocket: SocketHandler, on_error: OnError) -> None:
+    def __init__(
+        self, connection: HttpConnection, http: HttpHandler, websocket: WebSocketHandler, on_error: ErrorHandler
+    ) -> None:
         self.connection = connection
         self.http = http
         self.websocket = websocket
@@ -155,11 +165,11 @@ class _Visit:
         """Serve the next request; False when the connection ends with it."""
         try:
             request = await self.connection.next_request()
-            socket_wanted = wants_websocket(request)
+            socket_wanted = is_upgrade_request(request)
             if socket_wanted:
                 check_upgrade(request)
-        except Refused as refused:
-            await self.connection.refuse(refused.response)
+        except RequestRejected as refused:
+            await self.connection.reject(refused.response)
             return False
         if socket_wanted:
             await self._upgrade(request)
@@ -167,7 +177,7 @@ class _Visit:
         await self._answer(request)
         return self.connection.reusable
 
-    async def _answer(self, request: Request) -> None:
+    async def _answer(self, request: HttpRequest) -> None:
         head_only = request.method == "HEAD"
         try:
             response = await self.http(replace(request, method="GET") if head_only else request)
@@ -176,8 +186,8 @@ class _Visit:
             response = text_response(500, "internal error")
         await self.connection.respond(response, without_body=head_only)
 
-    async def _upgrade(self, request: Request) -> None:
-        upgrade = Upgrade(request, self.connection)
+    async def _upgrade(self, request: HttpRequest) -> None:
+        upgrade = WebSocketUpgrade(request, self.connection)
         code = 1000
         try:
             await self.websocket(upgrade)
@@ -188,10 +198,10 @@ class _Visit:
             code = 1011
         if upgrade.link is not None:
             await upgrade.link.close(code)
-        elif not upgrade.settled:
-            await self.connection.refuse(text_response(500, "internal error"))
+        elif not upgrade.answered:
+            await self.connection.reject(text_response(500, "internal error"))
 
-    def _report(self, error: Exception, request: Request) -> None:
+    def _report(self, error: Exception, request: HttpRequest) -> None:
         error.add_note(f"while answering {request.method} {request.path} from {request.peer}")
         self.on_error(error)
 
@@ -201,22 +211,22 @@ def _listed(value: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
 
 
-def wants_websocket(request: Request) -> bool:
+def is_upgrade_request(request: HttpRequest) -> bool:
     """Whether the request asks to become a WebSocket, well or badly."""
     return request.method == "GET" and "websocket" in _listed((request.header("upgrade") or "").lower())
 
 
-def check_upgrade(request: Request) -> None:
+def check_upgrade(request: HttpRequest) -> None:
     """Raise Refused unless the upgrade is as RFC 6455 4.2.1 wants it."""
     if request.header("sec-websocket-version") != "13":
-        raise Refused(426, "this server speaks WebSocket version 13", (("sec-websocket-version", "13"),))
+        raise RequestRejected(426, "this server speaks WebSocket version 13", (("sec-websocket-version", "13"),))
     if "upgrade" not in _listed((request.header("connection") or "").lower()):
-        raise Refused(400, "Connection: Upgrade is missing; a proxy on the way may have removed it")
+        raise RequestRejected(400, "Connection: Upgrade is missing; a proxy on the way may have removed it")
     keys = request.header_values("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
-        raise Refused(400, "Sec-WebSocket-Key must be there once and hold 16 bytes in base64")
+        raise RequestRejected(400, "Sec-WebSocket-Key must be there once and hold 16 bytes in base64")
     if request.body or request.header("transfer-encoding") or request.header("content-length") not in {None, "0"}:
-        raise Refused(400, "an upgrade has no body")
+        raise RequestRejected(400, "an upgrade has no body")
 
 
 def _is_key(value: str) -> bool:
@@ -229,12 +239,12 @@ def _is_key(value: str) -> bool:
 async def serve_tcp(
     *,
     http: HttpHandler,
-    websocket: SocketHandler,
+    websocket: WebSocketHandler,
     host: str = "127.0.0.1",
     port: int = 0,
     ssl_context: ssl.SSLContext | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-    on_error: OnError = log_error,
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    on_error: ErrorHandler = log_error,
     task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen and serve until cancelled, which closes every connection at once.
@@ -243,7 +253,7 @@ async def serve_tcp(
     """
     listener = await _listen(host, port)
     address = listener.socket.getsockname()[:2]
-    serve = partial(serve_stream, http=http, websocket=websocket, limits=limits, on_error=on_error)
+    serve = partial(serve_connection, http=http, websocket=websocket, limits=limits, on_error=on_error)
     listeners: list[trio.abc.Listener[trio.abc.Stream]]
     listeners = [trio.SSLListener(listener, ssl_context, https_compatible=True)] if ssl_context else [listener]
     task_status.started((address[0], address[1]))

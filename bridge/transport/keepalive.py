@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Seconds between pings: below the idle limits of common proxies (60 s), and what the public service itself does.
-PING_SECONDS = 20.0
+PING_INTERVAL_SECONDS = 20.0
 #: So many in a row without an answer, and nobody is there.
-MISSED = 2
+MAX_MISSED_PONGS = 2
 
 
 @runtime_checkable
-class Pinged(Protocol):
+class Pingable(Protocol):
     """Something that can be pinged; `WebSocketLink` is one."""
 
     @property
@@ -29,8 +29,12 @@ class Pinged(Protocol):
         ...
 
 
-async def until_silent(
-    pinged: Pinged, heard_at: Callable[[], float], *, seconds: float = PING_SECONDS, missed: int = MISSED
+async def wait_until_dead(
+    link: Pingable,
+    last_received_at: Callable[[], float],
+    *,
+    interval_seconds: float = PING_INTERVAL_SECONDS,
+    max_missed: int = MAX_MISSED_PONGS,
 ) -> None:
     """Ping on an interval and return when nobody is there: pongs are missing, and nothing else came either.
 
@@ -39,10 +43,10 @@ async def until_silent(
     """
     unwritten = 0
     while True:
-        await trio.sleep(seconds)
-        silent = trio.current_time() - heard_at() >= missed * seconds
-        if silent and (pinged.pings_outstanding >= missed or unwritten >= missed):
+        await trio.sleep(interval_seconds)
+        silent = trio.current_time() - last_received_at() >= max_missed * interval_seconds
+        if silent and (link.pings_outstanding >= max_missed or unwritten >= max_missed):
             return
-        with trio.move_on_after(seconds) as scope:
-            await pinged.ping()
+        with trio.move_on_after(interval_seconds) as scope:
+            await link.ping()
         unwritten = unwritten + 1 if scope.cancelled_caught else 0

@@ -54,7 +54,7 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
         self.reason = reason
         self.by_peer = by_peer
 
-    def again(self) -> LinkClosed:
+    def copy(self) -> LinkClosed:
         """Give the same end for another task to raise: one instance raised in two would mix their tracebacks."""
         fresh = LinkClosed(self.code, self.reason, by_peer=self.by_peer)
         fresh.__cause__ = self.__cause__

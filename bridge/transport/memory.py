@@ -9,7 +9,7 @@ from bridge.transport.websocket import MAX_MESSAGE_BYTES, WebSocketLink
 
 
 def memory_link_pair(
-    *, max_size: int | None = MAX_MESSAGE_BYTES, patient: bool = False
+    *, max_size: int | None = MAX_MESSAGE_BYTES, defer_close: bool = False
 ) -> tuple[WebSocketLink, WebSocketLink]:
     """Make a client's and a server's end. Real frames go between them; sending never blocks for want of room.
 
@@ -18,5 +18,5 @@ def memory_link_pair(
     ours, theirs = trio.testing.memory_stream_pair()
     return (
         WebSocketLink(ours, Side.CLIENT, max_size=max_size, peer="memory:server"),
-        WebSocketLink(theirs, Side.SERVER, max_size=max_size, peer="memory:client", patient=patient),
+        WebSocketLink(theirs, Side.SERVER, max_size=max_size, peer="memory:client", defer_close=defer_close),
     )

@@ -11,7 +11,7 @@ import trio
 _RESET = struct.pack("ii", 1, 0)
 
 
-def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
+def find_socket(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     """Find the socket under a stream, through TLS; None when there is none."""
     while isinstance(stream, trio.SSLStream):
         stream = stream.transport_stream
@@ -20,7 +20,7 @@ def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
 
 def peer_name(stream: trio.abc.Stream) -> str:
     """Name the far end: `127.0.0.1:51234`, `[::1]:51234`, or `memory`."""
-    sock = socket_of(stream)
+    sock = find_socket(stream)
     if sock is None:
         return "memory"
     try:
@@ -30,9 +30,9 @@ def peer_name(stream: trio.abc.Stream) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def close_hard(stream: trio.abc.Stream) -> None:
+async def reset_stream(stream: trio.abc.Stream) -> None:
     """Close a stream without a goodbye: TCP is reset. Never blocks, never raises."""
-    sock = socket_of(stream)
+    sock = find_socket(stream)
     if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     await trio.aclose_forcefully(stream)

@@ -14,22 +14,36 @@ import trio
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
-from bridge.transport.codec import ABNORMAL, MAX_FRAGMENTS, MAX_MESSAGE_BYTES, NO_STATUS, Codec, sendable_code
+from bridge.transport.codec import (
+    ABNORMAL_CLOSURE,
+    MAX_FRAGMENTS,
+    MAX_MESSAGE_BYTES,
+    NO_STATUS_RCVD,
+    Codec,
+    is_sendable_close_code,
+)
 from bridge.transport.link import LinkClosed, MessageTooLarge
-from bridge.transport.sockets import close_hard, peer_name
+from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["CLOSE_SECONDS", "MAX_FRAGMENTS", "MAX_MESSAGE_BYTES", "PONG_SECONDS", "WebSocketLink", "sendable_code"]
+__all__ = [
+    "CLOSE_SECONDS",
+    "MAX_FRAGMENTS",
+    "MAX_MESSAGE_BYTES",
+    "PONG_SECONDS",
+    "WebSocketLink",
+    "is_sendable_close_code",
+]
 
 #: How long a goodbye may take, from the Close frame to the closed stream.
 CLOSE_SECONDS: Final = 2.0
 #: How long a pong may wait for a peer that does not read. `receive` is deaf to cancelling for no longer than this.
 PONG_SECONDS: Final = 2.0
 #: Pongs kept back while somebody else is writing; beyond this, reading waits too.
-MAX_OWED_BYTES: Final = 64 * 1024
+MAX_PENDING_PONG_BYTES: Final = 64 * 1024
 #: Frames that cross our Close and are read for the sake of the peer's own, which stands behind them: as many as fair
 #: peers have on their way. Of whoever sends more nothing is decoded any more.
 MAX_CROSSING_FRAMES: Final = 8192
@@ -45,12 +59,12 @@ class WebSocketLink:
         stream: trio.abc.Stream,
         side: Side,
         *,
-        early: bytes = b"",
+        trailing_data: bytes = b"",
         subprotocol: str | None = None,
         max_size: int | None = MAX_MESSAGE_BYTES,
         max_fragments: int = MAX_FRAGMENTS,
         peer: str | None = None,
-        patient: bool = False,
+        defer_close: bool = False,
     ) -> None:
         """Take over a stream whose handshake is done; `early` are bytes that came right behind the handshake.
 
@@ -59,23 +73,23 @@ class WebSocketLink:
         self.stream = stream
         self.peer = peer_name(stream) if peer is None else peer
         self.subprotocol = subprotocol
-        self.last_pong: float | None = None
+        self.last_pong_at: float | None = None
         """When the last pong was read that answers one of our pings, on trio's clock."""
         self.round_trip_seconds: float | None = None
         """How long that ping took there and back (until it was read here)."""
-        self.on_others: Callable[[int], None] | None = None
+        self.on_control_frames: Callable[[int], None] | None = None
         """Told after each read how many frames came that are no message: pings, pongs, fragments. They cost too."""
         self._read_bytes = _READ_BYTES[side]
-        self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments, patient=patient)
-        self._ready = self._codec.ready
+        self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments, defer_close=defer_close)
+        self._ready = self._codec.messages
         self._pings_sent = 0
         self._reading, self._writing = trio.Lock(), trio.Lock()
         self._end: LinkClosed | None = None
         self._mute: LinkClosed | None = None  # why nothing can be sent any more
         self._gone = False  # the stream is closed
-        self._early = bool(early)
-        if early:
-            self._codec.feed(early)
+        self._early = bool(trailing_data)
+        if trailing_data:
+            self._codec.receive_data(trailing_data)
 
     @property
     def close_code(self) -> int | None:
@@ -110,9 +124,9 @@ class WebSocketLink:
         while not self._ready:
             if self._gone:
                 raise self._closed()
-            if self._codec.overlong is not None and self._codec.is_open:
+            if self._codec.too_large_reason is not None and self._codec.is_open:
                 await trio.lowlevel.checkpoint()
-                raise MessageTooLarge(self._codec.overlong)
+                raise MessageTooLarge(self._codec.too_large_reason)
             await self._pull()
         return self._ready.popleft()
 
@@ -124,11 +138,11 @@ class WebSocketLink:
                 return
             if self._early:
                 self._early = False
-            elif self._codec.overlong is None or self._codec.is_open:  # else all that may be said was said
+            elif self._codec.too_large_reason is None or self._codec.is_open:  # else all that may be said was said
                 await self._read()
-            if self._codec.is_over:
+            if self._codec.is_finished:
                 await self._finish()
-            elif self._codec.owes:
+            elif self._codec.pending_bytes:
                 await self._answer()
         finally:
             self._reading.release()
@@ -141,21 +155,21 @@ class WebSocketLink:
         except trio.ClosedResourceError:  # our side closed it meanwhile
             self._gone = True
             return
-        pongs, others = self._codec.pongs_received, self._codec.others_received
-        self._codec.feed(data)
+        pongs, others = self._codec.pongs_received, self._codec.control_frames_received
+        self._codec.receive_data(data)
         if self._codec.pongs_received != pongs:
             self._note_pong()
-        if self._codec.others_received != others and self.on_others is not None:
-            self.on_others(self._codec.others_received - others)
+        if self._codec.control_frames_received != others and self.on_control_frames is not None:
+            self.on_control_frames(self._codec.control_frames_received - others)
 
     def _note_pong(self) -> None:
-        if self._codec.last_pong_ping is not None:
-            self.last_pong = trio.current_time()
-            self.round_trip_seconds = self.last_pong - self._codec.last_pong_ping
+        if self._codec.last_answered_ping_at is not None:
+            self.last_pong_at = trio.current_time()
+            self.round_trip_seconds = self.last_pong_at - self._codec.last_answered_ping_at
 
     async def _answer(self) -> None:
         """Write pongs, unless somebody is writing: then they go with that. Shielded, since half a frame breaks all."""
-        if self._writing.locked() and self._codec.owes < MAX_OWED_BYTES:
+        if self._writing.locked() and self._codec.pending_bytes < MAX_PENDING_PONG_BYTES:
             return
         await _acquire(self._writing)
         try:
@@ -173,10 +187,10 @@ class WebSocketLink:
 
     async def _finish(self) -> None:
         """Do what is left when a Close came, was sent for a violation, or the stream ended; then let go."""
-        self._end = self._end or self._codec.verdict()
+        self._end = self._end or self._codec.close_exception()
         try:
             with trio.move_on_after(CLOSE_SECONDS):
-                if not self._codec.stream_ended:
+                if not self._codec.eof_received:
                     await self._last_words()
                 await self.stream.aclose()
         finally:
@@ -190,9 +204,9 @@ class WebSocketLink:
             except LinkClosed:
                 return
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            if self._codec.violated and isinstance(self.stream, trio.abc.HalfCloseableStream):
+            if self._codec.peer_violated_protocol and isinstance(self.stream, trio.abc.HalfCloseableStream):
                 await self.stream.send_eof()
-            if self._codec.violated or self._codec.server_lets_go:
+            if self._codec.peer_violated_protocol or self._codec.peer_closes_stream:
                 await self._drain()
 
     async def _drain(self) -> None:
@@ -207,7 +221,7 @@ class WebSocketLink:
     def _closed(self) -> LinkClosed:
         """Make the exception for this caller."""
         self._end = self._end or self._mute or LinkClosed(None, "closed on our side", by_peer=False)
-        return self._end.again()
+        return self._end.copy()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a Close frame, wait for the answer, close the stream: all of it within CLOSE_SECONDS.
@@ -216,7 +230,7 @@ class WebSocketLink:
         that is too long is cut. Messages that still arrive are dropped, those beyond MAX_CROSSING_FRAMES undecoded.
         Cancelling closes the stream at once.
         """
-        if code != NO_STATUS and not sendable_code(code):
+        if code != NO_STATUS_RCVD and not is_sendable_close_code(code):
             raise ValueError(f"{code} cannot stand in a Close frame")
         if self._gone:
             return
@@ -229,8 +243,8 @@ class WebSocketLink:
 
     async def _await_close(self) -> None:
         """Read until the peer's Close; of one that goes on and on, read without decoding."""
-        messages, others = 0, self._codec.others_received
-        while not self._gone and messages + self._codec.others_received - others <= MAX_CROSSING_FRAMES:
+        messages, others = 0, self._codec.control_frames_received
+        while not self._gone and messages + self._codec.control_frames_received - others <= MAX_CROSSING_FRAMES:
             await self._pull()
             messages += len(self._ready)
             self._ready.clear()
@@ -243,7 +257,7 @@ class WebSocketLink:
         """Send our Close unless one was sent; False when it could not be sent."""
         async with self._writing:
             if self._codec.is_open:
-                self._codec.put_close(code, reason)
+                self._codec.send_close(code, reason)
             try:
                 await self._flush()
             except LinkClosed:
@@ -253,7 +267,7 @@ class WebSocketLink:
     async def abort(self) -> None:
         """Close the stream at once without a Close frame; a TCP connection is reset. Never blocks."""
         self._gone = True
-        await close_hard(self.stream)
+        await reset_stream(self.stream)
 
     async def __aenter__(self) -> Self:
         return self
@@ -281,7 +295,7 @@ class WebSocketLink:
         await _acquire(self._writing)
         try:
             self._check_open()
-            self._codec.put(opcode, payload)
+            self._codec.send_frame(opcode, payload)
             await self._flush()
         finally:
             self._writing.release()
@@ -294,7 +308,7 @@ class WebSocketLink:
         async with self._writing:
             self._check_open()
             for at in cuts:
-                self._codec.put(Opcode.CONT if at else first, payload[at : at + size], last=at == cuts[-1])
+                self._codec.send_frame(Opcode.CONT if at else first, payload[at : at + size], last=at == cuts[-1])
             await self._flush()
 
     async def ping(self, payload: bytes | None = None) -> None:
@@ -303,13 +317,13 @@ class WebSocketLink:
             self._check_open()
             self._pings_sent += 1
             payload = self._pings_sent.to_bytes(4, "big") if payload is None else payload
-            self._codec.put_ping(payload, trio.current_time())
+            self._codec.send_ping(payload, trio.current_time())
             await self._flush()
 
     async def send_raw(self, data: bytes) -> None:
         """Write bytes as they are between two frames: for faults, and nothing else. The codec does not know of them."""
         async with self._writing:
-            self._codec.put_raw(data)
+            self._codec.send_raw(data)
             await self._flush()
 
     def _check_open(self) -> None:
@@ -318,14 +332,14 @@ class WebSocketLink:
 
     def _closed_for_sending(self) -> LinkClosed:
         if self._end is None and self._mute is not None:  # receive may still find out more
-            return self._mute.again()
+            return self._mute.copy()
         if self._end is None and not self._gone:
-            return self._codec.verdict().again()
+            return self._codec.close_exception().copy()
         return self._closed()
 
     async def _flush(self) -> None:
         """Write what the codec holds, and what it gets to hold meanwhile. Whoever calls it has the turn to write."""
-        while data := self._codec.take_writes():
+        while data := self._codec.data_to_send():
             if self._mute or self._gone:
                 raise self._closed_for_sending()
             await self._write(data)
@@ -334,7 +348,7 @@ class WebSocketLink:
         try:
             await self.stream.send_all(data)
         except trio.BrokenResourceError as error:
-            self._mute = LinkClosed(ABNORMAL, by_peer=True)
+            self._mute = LinkClosed(ABNORMAL_CLOSURE, by_peer=True)
             raise self._closed_for_sending() from error
         except trio.ClosedResourceError as error:
             raise self._closed() from error

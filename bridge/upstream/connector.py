@@ -16,20 +16,20 @@ import msgspec
 import trio
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial.dial import DialFailed, default_tls, open_stream, parse_url, proxy_for, upgrade
-from bridge.upstream.event_decoder import Reading
+from bridge.upstream.dial.dial import DialFailed, default_tls_context, find_proxy, open_stream, parse_url, upgrade
+from bridge.upstream.event_decoder import EventDecoder
 from bridge.upstream.failures import (
     ConnectFailed,
-    UpstreamOver,
-    of_no_answer,
-    of_refused_call,
-    of_refused_upgrade,
-    redacted,
-    unusable,
+    UpstreamClosed,
+    failure_from_network,
+    failure_from_rest_refusal,
+    failure_from_upgrade,
+    redact,
+    upstream_unavailable,
 )
 from bridge.upstream.mint import mint
-from bridge.upstream.rest import RestFailed, RestRefused, open_client
-from bridge.upstream.session_config import Asking
+from bridge.upstream.rest import RestFailed, RestRefused, open_rest_client
+from bridge.upstream.session_config import SessionConfig
 
 if TYPE_CHECKING:
     import ssl
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Failure
     from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.dial.url import Endpoint
-    from bridge.upstream.event_decoder import Happened
-    from bridge.upstream.service import Upstream
+    from bridge.upstream.dial.url import ParsedUrl
+    from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.service import UpstreamService
 
-    OpenStream = Callable[[Endpoint], Awaitable[trio.abc.Stream]]
+    OpenStream = Callable[[ParsedUrl], Awaitable[trio.abc.Stream]]
 
-__all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "UpstreamLink", "UpstreamOver"]
+__all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "UpstreamClosed", "UpstreamLink"]
 
 #: Closing by intent; an SDK does the same.
 _NORMAL = 1000
@@ -63,11 +63,11 @@ class UpstreamLink(Protocol):
         ...
 
     @property
-    def taken_bytes(self) -> int:
+    def acknowledged_bytes(self) -> int:
         """How much of the speech (PCM16) the upstream has certainly taken: what went before a ping that it answered."""
         ...
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         """Wait for the next event of the session. Raises UpstreamOver at its end; cancelling loses nothing."""
         ...
 
@@ -109,7 +109,7 @@ class RealtimeLink:
 
     __slots__ = ("_asking", "_link", "_pinged", "_reading", "_sent_bytes", "_taken_bytes")
 
-    def __init__(self, link: WebSocketLink, reading: Reading, asking: Asking) -> None:
+    def __init__(self, link: WebSocketLink, reading: EventDecoder, asking: SessionConfig) -> None:
         self._link, self._reading, self._asking = link, reading, asking
         self._sent_bytes = self._taken_bytes = 0
         self._pinged: deque[int] = deque()
@@ -130,24 +130,24 @@ class RealtimeLink:
         return self._link.pings_outstanding
 
     @property
-    def taken_bytes(self) -> int:
+    def acknowledged_bytes(self) -> int:
         """How much of the speech the upstream has certainly taken: TCP keeps the order of speech and pings."""
         while len(self._pinged) > self._link.pings_outstanding:
             self._taken_bytes = self._pinged.popleft()
         return self._taken_bytes
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         """Wait for the next event; see UpstreamLink."""
         try:
             frame = await self._link.receive()
         except LinkClosed as end:
-            raise self._reading.over(end) from end
-        return self._reading.read(frame, trio.current_time())
+            raise self._reading.closed(end) from end
+        return self._reading.decode(frame, trio.current_time())
 
     async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         """Send the configuration in the dialect that the first frame showed."""
-        self._reading.asked = True
-        await self.send_event(self._asking.update(self._reading.dialect, wish, updates))
+        self._reading.configure_sent = True
+        await self.send_event(self._asking.build_update(self._reading.dialect, wish, updates))
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         """Append speech."""
@@ -165,7 +165,7 @@ class RealtimeLink:
         try:
             await self._link.send_text(frame)
         except LinkClosed as end:
-            raise self._reading.over(end) from end
+            raise self._reading.closed(end) from end
 
     async def ping(self) -> None:
         """Send a WebSocket ping."""
@@ -173,7 +173,7 @@ class RealtimeLink:
         try:
             await self._link.ping()
         except LinkClosed as end:
-            raise self._reading.over(end) from end
+            raise self._reading.closed(end) from end
         self._pinged.append(before)
 
     async def close(self, reason: str) -> None:
@@ -186,14 +186,14 @@ class RealtimeConnector:
 
     def __init__(
         self,
-        upstream: Upstream,
-        asking: Asking | None = None,
+        upstream: UpstreamService,
+        session_config: SessionConfig | None = None,
         *,
-        mints: bool = False,
+        mint_secrets: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         open_stream: OpenStream | None = None,
-        open_client: Callable[[Upstream], httpx.AsyncClient] | None = None,
-        unix_now: Callable[[], float] = time.time,
+        open_rest_client: Callable[[UpstreamService], httpx.AsyncClient] | None = None,
+        unix_time: Callable[[], float] = time.time,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Set up. `mints`: every session gets a secret of its own, and the key is only used for REST.
@@ -202,13 +202,13 @@ class RealtimeConnector:
         proxy that cannot be used.
         """
         self._upstream = upstream
-        self._asking = asking or Asking()
-        self._mints = mints
-        context = ssl_context if ssl_context is not None else default_tls()
+        self._asking = session_config or SessionConfig()
+        self._mints = mint_secrets
+        context = ssl_context if ssl_context is not None else default_tls_context()
         self._open_stream = open_stream or partial(_open_stream, environment, context)
-        self._open_client = open_client or partial(_open_client, context)
-        self._unix_now = unix_now
-        proxy_for(parse_url(upstream.base_url), environment)
+        self._open_client = open_rest_client or partial(_open_client, context)
+        self._unix_now = unix_time
+        find_proxy(parse_url(upstream.base_url), environment)
 
     async def open(self, generation: int, wish: Mapping[str, Any]) -> RealtimeLink:
         """Mint if that is wanted, and dial. Raises ConnectFailed; cancelling closes what was opened."""
@@ -220,45 +220,47 @@ class RealtimeConnector:
                 hide = _hider(self._upstream, upstream)
             link = await self._dial(upstream, wish)
         except HandshakeRefused as refused:
-            failure = of_refused_upgrade(refused, hide, azure=upstream.azure, sessionId=session_id)
+            failure = failure_from_upgrade(refused, hide, azure=upstream.azure, sessionId=session_id)
             raise ConnectFailed(failure) from refused
         except RestRefused as refused:
-            raise ConnectFailed(of_refused_call(refused, hide, during="mint")) from refused
+            raise ConnectFailed(failure_from_rest_refusal(refused, hide, during="mint")) from refused
         except (DialFailed, RestFailed) as failed:
-            raise ConnectFailed(of_no_answer(failed, hide, sessionId=session_id)) from failed
+            raise ConnectFailed(failure_from_network(failed, hide, sessionId=session_id)) from failed
         except ValueError as error:
             raise ConnectFailed(_impossible(error, hide)) from error
-        reading = Reading(generation, upstream.dialect, hide=hide, unix_now=self._unix_now, session_id=session_id)
+        reading = EventDecoder(
+            generation, upstream.dialect, redact=hide, unix_time=self._unix_now, session_id=session_id
+        )
         return RealtimeLink(link, reading, self._asking)
 
-    async def _minted(self, wish: Mapping[str, Any]) -> tuple[Upstream, str | None]:
+    async def _minted(self, wish: Mapping[str, Any]) -> tuple[UpstreamService, str | None]:
         """Get a secret for one session. Its value is the token; the session's id is none."""
-        session = self._asking.mint_session(self._upstream.dialect, wish)
+        session = self._asking.build_mint_session(self._upstream.dialect, wish)
         async with self._open_client(self._upstream) as client:
-            minted = await mint(client, self._upstream, kind=self._asking.kind_of(wish), session=session)
+            minted = await mint(client, self._upstream, kind=self._asking.requested_kind(wish), session=session)
         return self._upstream.with_key(minted.secret), minted.session_id
 
-    async def _dial(self, upstream: Upstream, wish: Mapping[str, Any]) -> WebSocketLink:
-        endpoint = parse_url(upstream.socket_url(self._asking.model_of(wish), self._asking.kind_of(wish)))
+    async def _dial(self, upstream: UpstreamService, wish: Mapping[str, Any]) -> WebSocketLink:
+        endpoint = parse_url(upstream.socket_url(self._asking.requested_model(wish), self._asking.requested_kind(wish)))
         stream = await self._open_stream(endpoint)
         upgraded = await upgrade(stream, endpoint, headers=upstream.socket_headers())
         return upgraded.link
 
 
-async def _open_stream(environment: Mapping[str, str], context: ssl.SSLContext, endpoint: Endpoint) -> trio.abc.Stream:
-    proxy = proxy_for(endpoint, environment)
+async def _open_stream(environment: Mapping[str, str], context: ssl.SSLContext, endpoint: ParsedUrl) -> trio.abc.Stream:
+    proxy = find_proxy(endpoint, environment)
     return (await open_stream(endpoint, proxy=proxy, ssl_context=context)).stream
 
 
-def _open_client(context: ssl.SSLContext, upstream: Upstream) -> httpx.AsyncClient:
-    return open_client(upstream, ssl_context=context)
+def _open_client(context: ssl.SSLContext, upstream: UpstreamService) -> httpx.AsyncClient:
+    return open_rest_client(upstream, ssl_context=context)
 
 
-def _hider(*upstreams: Upstream) -> Callable[[str], str]:
+def _hider(*upstreams: UpstreamService) -> Callable[[str], str]:
     """Make what takes the keys of these upstreams out of a text."""
-    return lambda text: redacted(text, *(upstream.api_key for upstream in upstreams))
+    return lambda text: redact(text, *(upstream.api_key for upstream in upstreams))
 
 
 def _impossible(error: ValueError, hide: Callable[[str], str]) -> Failure:
     """Say why nothing can be sent at all: a kind that the dialect lacks, a header with forbidden characters."""
-    return unusable(f"The upstream cannot be asked: {hide(str(error))}.", retryable=False)
+    return upstream_unavailable(f"The upstream cannot be asked: {hide(str(error))}.", retryable=False)

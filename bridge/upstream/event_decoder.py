@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
-from bridge.core.responses import LOOKED_INTO
-from bridge.core.to_client import UNREADABLE
+from bridge.core.responses import PARSED_EVENTS
+from bridge.core.to_client import UNREADABLE_FRAME
 from bridge.protocol.dialects.detection import Dialect, detect_dialect
 from bridge.protocol.events.peek import peek
 from bridge.protocol.refusals.lookup import refusal_for_error
 from bridge.upstream.failures import (
-    UpstreamOver,
+    UpstreamClosed,
     as_upstream_error,
-    of_close,
-    of_error,
-    reason_of,
-    redacted_object,
-    unusable,
+    failure_from_close,
+    failure_from_error,
+    failure_reason,
+    redact_json,
+    upstream_unavailable,
 )
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from bridge.transport.link import LinkClosed
 
 #: What a link gives the core.
-Happened = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
+DecodedEvent = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
 
 _CREATED = frozenset({"session.created", "transcription_session.created"})
 _UPDATED = frozenset({"session.updated", "transcription_session.updated"})
-_READ = LOOKED_INTO | _CREATED | _UPDATED | {"error"}
+_READ = PARSED_EVENTS | _CREATED | _UPDATED | {"error"}
 
 #: Errors of a running session that the client need not see, and why.
-HARMLESS: Mapping[str, str] = {
+HARMLESS_ERRORS: Mapping[str, str] = {
     "response_cancel_not_active": "the answer was over before the cancel arrived: nothing is left to stop",
     "conversation_already_has_active_response": "the request waits and goes up when the running response is done",
     "session_expired": "the close behind it tells the same, and what the bridge does about it",
@@ -54,33 +54,43 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-class Reading:
+class EventDecoder:
     """The reading side of one upstream session."""
 
-    __slots__ = ("_created", "_detail", "_hide", "_said", "_unix_now", "asked", "configured", "dialect", "generation")
+    __slots__ = (
+        "_created",
+        "_detail",
+        "_hide",
+        "_said",
+        "_unix_now",
+        "configure_sent",
+        "configured",
+        "dialect",
+        "generation",
+    )
 
     def __init__(
         self,
         generation: int,
         dialect: Dialect,
         *,
-        hide: Callable[[str], str],
-        unix_now: Callable[[], float],
+        redact: Callable[[str], str],
+        unix_time: Callable[[], float],
         session_id: str | None = None,
     ) -> None:
         """`hide` takes secrets out of a text; `session_id` is the minted one's, until the upstream tells its own."""
         self.generation = generation
         self.dialect = dialect
         """What was asked for, then what the first frame showed."""
-        self.asked = False
+        self.configure_sent = False
         """Whether the configuration was sent: the next update is its confirmation."""
         self.configured = False
         self._created = False
-        self._hide, self._unix_now = hide, unix_now
+        self._hide, self._unix_now = redact, unix_time
         self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
         self._said: Failure | None = None
 
-    def read(self, frame: str | bytes, now: float) -> Happened:
+    def decode(self, frame: str | bytes, now: float) -> DecodedEvent:
         """Turn one frame into what happened; `now` is the core's time.
 
         Raises UpstreamOver for an error before the configuration is confirmed, and for a first frame that is no event.
@@ -100,36 +110,36 @@ class Reading:
             return self._error(body)
         if event_type in _CREATED and not self._created:
             return self._session_created(event_type, data, body, now)
-        if event_type in _UPDATED and self.asked and not self.configured:
+        if event_type in _UPDATED and self.configure_sent and not self.configured:
             self.configured = True
             return SessionConfigured(self.generation, data, body, event_type)
         return UpstreamEvent(self.generation, event_type, data, body)
 
-    def over(self, end: LinkClosed) -> UpstreamOver:
+    def closed(self, end: LinkClosed) -> UpstreamClosed:
         """Say why the socket is over. A fatal error that was read just before tells more than the close."""
         if self._said is not None:
-            return UpstreamOver(self._said, reason_of(self._said))
-        failure = of_close(end, self._hide, **self._detail)
-        return UpstreamOver(failure, reason_of(failure))
+            return UpstreamClosed(self._said, failure_reason(self._said))
+        failure = failure_from_close(end, self._hide, **self._detail)
+        return UpstreamClosed(failure, failure_reason(failure))
 
     def _unreadable(self) -> UpstreamError:
-        failure = unusable("The upstream sent a frame that is no event.", **self._detail)
+        failure = upstream_unavailable("The upstream sent a frame that is no event.", **self._detail)
         if not self._created:
-            raise UpstreamOver(failure, reason_of(failure))
-        shown = {"type": "bridge_error", "code": UNREADABLE, "message": failure.message}
+            raise UpstreamClosed(failure, failure_reason(failure))
+        shown = {"type": "bridge_error", "code": UNREADABLE_FRAME, "message": failure.message}
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=False)
 
     def _error(self, body: Mapping[str, Any]) -> UpstreamError:
         error = _object(body, "error")
-        failure = of_error(error, self._hide, **self._detail)
+        failure = failure_from_error(error, self._hide, **self._detail)
         code = error.get("code")
-        harmless = isinstance(code, str) and code in HARMLESS
+        harmless = isinstance(code, str) and code in HARMLESS_ERRORS
         fatal = refusal_for_error(error).fatal
         if not self.configured and (fatal or not harmless):
-            raise UpstreamOver(failure, reason_of(failure))
+            raise UpstreamClosed(failure, failure_reason(failure))
         if fatal:
             self._said = failure
-        shown = redacted_object(error, self._hide)
+        shown = redact_json(error, self._hide)
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
 
     def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:

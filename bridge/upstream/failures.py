@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.events import Failure
-from bridge.protocol.refusals.lookup import Where, refusal_for_close, refusal_for_error, refusal_for_status
+from bridge.protocol.refusals.lookup import HttpExchange, refusal_for_close, refusal_for_error, refusal_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reports.redaction import Secret
 
 #: So much of what the upstream wrote is passed on.
-MAX_QUOTED = 500
+MAX_QUOTED_CHARS = 500
 #: Keys, client secrets and login tokens, wherever they stand.
 _TOKENS = re.compile(r"\b(?:(sk|ek|rk)[-_][\w*.-]{6,}|(Bearer) +\S+|(eyJ)[\w.-]{10,})")
 _REQUEST_IDS = ("x-request-id", "apim-request-id")
@@ -44,7 +44,7 @@ class ConnectFailed(Exception):  # noqa: N818 - an outcome that callers expect
         self.failure = failure
 
 
-class UpstreamOver(Exception):  # noqa: N818 - an end is not always an error
+class UpstreamClosed(Exception):  # noqa: N818 - an end is not always an error
     """The upstream session is over, and why. `reason` is a few plain words."""
 
     def __init__(self, failure: Failure, reason: str) -> None:
@@ -53,28 +53,28 @@ class UpstreamOver(Exception):  # noqa: N818 - an end is not always an error
         self.reason = reason
 
 
-def redacted(text: str, *secrets: Secret) -> str:
+def redact(text: str, *secrets: Secret) -> str:
     """Take keys and tokens out of a text, and whatever does not print; cut it to MAX_QUOTED characters."""
     for secret in secrets:
         text = secret.hide(text)
     text = _TOKENS.sub(lambda found: f"{found[1] or found[2] or found[3]}-…", text)
-    return "".join(mark if mark.isprintable() else " " for mark in text[:MAX_QUOTED])
+    return "".join(mark if mark.isprintable() else " " for mark in text[:MAX_QUOTED_CHARS])
 
 
-def redacted_object(value: Any, hide: Callable[[str], str]) -> Any:
+def redact_json(value: Any, hide: Callable[[str], str]) -> Any:
     """Take keys and tokens out of every text of a JSON value."""
     match value:
         case str():
             return hide(value)
         case dict():
-            return {name: redacted_object(held, hide) for name, held in value.items()}
+            return {name: redact_json(held, hide) for name, held in value.items()}
         case list():
-            return [redacted_object(held, hide) for held in value]
+            return [redact_json(held, hide) for held in value]
         case _:
             return value
 
 
-def of_error(error: Mapping[str, Any], hide: Callable[[str], str], **detail: Any) -> Failure:
+def failure_from_error(error: Mapping[str, Any], hide: Callable[[str], str], **detail: Any) -> Failure:
     """Explain an error object: of an `error` event, or of a REST body."""
     said = error.get("message")
     text = said if isinstance(said, str) else ""
@@ -85,40 +85,42 @@ def of_error(error: Mapping[str, Any], hide: Callable[[str], str], **detail: Any
     )
 
 
-def of_close(end: LinkClosed, hide: Callable[[str], str], **detail: Any) -> Failure:
+def failure_from_close(end: LinkClosed, hide: Callable[[str], str], **detail: Any) -> Failure:
     """Explain how the socket ended. Nothing of it was asked for, so 1000 and 1001 are losses too."""
     detail = {"closeCode": end.code, **detail}
     if not end.by_peer and end.code in _VIOLATIONS:
-        return unusable("The upstream broke the WebSocket protocol.", **detail)
+        return upstream_unavailable("The upstream broke the WebSocket protocol.", **detail)
     code = 1006 if end.code is None else end.code
     return _failure(refusal_for_close(code, end.reason), hide(end.reason), detail=detail)
 
 
-def of_refused_upgrade(refused: HandshakeRefused, hide: Callable[[str], str], *, azure: bool, **detail: Any) -> Failure:
+def failure_from_upgrade(
+    refused: HandshakeRefused, hide: Callable[[str], str], *, azure: bool, **detail: Any
+) -> Failure:
     """Explain an upgrade that was answered with something else than 101."""
-    where = Where.AZURE_HANDSHAKE if azure else Where.HANDSHAKE
+    where = HttpExchange.AZURE_HANDSHAKE if azure else HttpExchange.HANDSHAKE
     return _of_status(where, refused.status, refused.headers, refused.body, hide, detail)
 
 
-def of_refused_call(refused: RestRefused, hide: Callable[[str], str], **detail: Any) -> Failure:
+def failure_from_rest_refusal(refused: RestRefused, hide: Callable[[str], str], **detail: Any) -> Failure:
     """Explain a mint that was refused, or answered with something else than a secret."""
-    if refused.wanted:
-        return unusable(f"Minting was answered without {refused.wanted}.", status=refused.status, **detail)
+    if refused.missing:
+        return upstream_unavailable(f"Minting was answered without {refused.missing}.", status=refused.status, **detail)
     said = refused.error.get("message")
     quoted = hide(said) if isinstance(said, str) else ""
     code = refused.error.get("code")
     detail = {"code": hide(code) if isinstance(code, str) else None, **detail}
-    return _of_status(Where.REST, refused.status, refused.headers, refused.body, hide, detail, quoted)
+    return _of_status(HttpExchange.REST, refused.status, refused.headers, refused.body, hide, detail, quoted)
 
 
-def of_no_answer(failed: DialFailed | RestFailed, hide: Callable[[str], str], **detail: Any) -> Failure:
+def failure_from_network(failed: DialFailed | RestFailed, hide: Callable[[str], str], **detail: Any) -> Failure:
     """Explain why the upstream was not reached: name, TCP, proxy, TLS, or a broken upgrade."""
     message = f"The upstream cannot be reached: {hide(failed.detail)}."
     known = {"reason": str(failed.reason), **_without_none(detail)}
     return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=True, detail=known)
 
 
-def unusable(message: str, *, retryable: bool = True, **detail: Any) -> Failure:
+def upstream_unavailable(message: str, *, retryable: bool = True, **detail: Any) -> Failure:
     """Say that the upstream is none, in words of our own."""
     return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=retryable, detail=_without_none(detail))
 
@@ -128,13 +130,13 @@ def as_upstream_error(failure: Failure) -> Failure:
     return replace(failure, code="UPSTREAM_ERROR")
 
 
-def reason_of(failure: Failure) -> str:
+def failure_reason(failure: Failure) -> str:
     """Give the first sentence of a failure, as a reason."""
     return failure.message.partition(".")[0]
 
 
 def _of_status(
-    where: Where,
+    where: HttpExchange,
     status: int,
     headers: Headers,
     body: bytes,

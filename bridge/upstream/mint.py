@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.dialects.detection import DIALECTS, Dialect, Kind, expiry_in, secret_in
-from bridge.upstream.rest import RestRefused, call
+from bridge.protocol.dialects.detection import DIALECTS, Dialect, SessionKind, find_client_secret, find_secret_expiry
+from bridge.upstream.rest import RestRefused, send_request
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import httpx
 
     from bridge.transport.link import Headers
-    from bridge.upstream.service import Upstream
+    from bridge.upstream.service import UpstreamService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Minted:
+class MintResult:
     """A client secret and the session it is for."""
 
     secret: Secret
@@ -38,29 +38,29 @@ class Minted:
 
 async def mint(
     client: httpx.AsyncClient,
-    upstream: Upstream,
+    upstream: UpstreamService,
     *,
-    kind: Kind,
+    kind: SessionKind,
     session: Mapping[str, object],
     expires_seconds: int | None = None,
-) -> Minted:
+) -> MintResult:
     """Mint a secret for `session`, in the shape of the upstream's dialect; GA gets its `type` where it is missing.
 
     `expires_seconds` (GA only, 10 to 7200) asks for a lifetime. Raises RestRefused (also for 200 without a secret),
     RestFailed, and ValueError for a kind the dialect lacks.
     """
     body = _request(upstream.dialect, kind, session, expires_seconds)
-    answer = await call(client, "POST", upstream.mint_url(kind), body)
+    answer = await send_request(client, "POST", upstream.mint_url(kind), body)
     found = answer.json_object()
-    value = secret_in(found)
+    value = find_client_secret(found)
     if value is None:
-        raise RestRefused(answer, wanted="a client secret")
+        raise RestRefused(answer, missing="a client secret")
     made = _session_in(found)
     session_id = made.get("id")
-    return Minted(
+    return MintResult(
         secret=Secret(value),
         session_id=session_id if isinstance(session_id, str) else None,
-        expires_at=expiry_in(found),
+        expires_at=find_secret_expiry(found),
         session=MappingProxyType(made),
         request_id=answer.request_id,
         headers=answer.headers,
@@ -68,12 +68,12 @@ async def mint(
 
 
 def _request(
-    dialect: Dialect, kind: Kind, session: Mapping[str, object], expires_seconds: int | None
+    dialect: Dialect, kind: SessionKind, session: Mapping[str, object], expires_seconds: int | None
 ) -> dict[str, object]:
     if dialect is Dialect.BETA:
         return dict(session)
     session_type = DIALECTS[dialect].kinds[kind].session_type
-    typed = {"type": session_type} if session_type and kind is not Kind.TRANSLATION else {}
+    typed = {"type": session_type} if session_type and kind is not SessionKind.TRANSLATION else {}
     body: dict[str, object] = {"session": {**typed, **session}}
     if expires_seconds is not None:
         body["expires_after"] = {"anchor": "created_at", "seconds": expires_seconds}

@@ -14,16 +14,16 @@ import trio
 
 from bridge.core.backoff import delay_seconds
 from bridge.core.events import SessionCreated
-from bridge.transport.keepalive import PING_SECONDS, until_silent
-from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
-from bridge.upstream.session_config import Asking
+from bridge.transport.keepalive import PING_INTERVAL_SECONDS, wait_until_dead
+from bridge.upstream.failures import ConnectFailed, UpstreamClosed, upstream_unavailable
+from bridge.upstream.session_config import SessionConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.events import Failure
     from bridge.upstream.connector import Connector, UpstreamLink
-    from bridge.upstream.event_decoder import Happened
+    from bridge.upstream.event_decoder import DecodedEvent
 
 #: One that was lost sooner counts as a failure to open.
 STABLE_SECONDS = 10.0
@@ -36,7 +36,7 @@ class PoolSettings:
     """How many, and how long."""
 
     size: int = 2
-    wish: Mapping[str, Any] = field(default_factory=dict)
+    session_options: Mapping[str, Any] = field(default_factory=dict)
     """What the sessions are opened for."""
     max_age_seconds: float = 600.0
     """A session's time runs while it waits: of an hour, this much is given away at the most."""
@@ -46,7 +46,7 @@ class PoolSettings:
     base_seconds: float = 1.0
     cap_seconds: float = 60.0
     """Waits after openings that failed grow from the one to the other: nobody is on the line."""
-    ping_seconds: float = PING_SECONDS
+    ping_seconds: float = PING_INTERVAL_SECONDS
 
 
 class _Warm:
@@ -54,7 +54,7 @@ class _Warm:
 
     def __init__(self, link: UpstreamLink, settings: PoolSettings) -> None:
         self.link = link
-        self.kept: deque[Happened] = deque()
+        self.kept: deque[DecodedEvent] = deque()
         """What it said while it waited."""
         self.taken = False
         self.lost = False
@@ -80,9 +80,9 @@ class _Warm:
         try:
             with self.waiting:
                 await self._wait(ready)
-        except* UpstreamOver as over:
+        except* UpstreamClosed as over:
             self.lost = True
-            self.failure = next((one.failure for one in over.exceptions if isinstance(one, UpstreamOver)), None)
+            self.failure = next((one.failure for one in over.exceptions if isinstance(one, UpstreamClosed)), None)
         finally:
             if not self.taken:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.close_seconds):
@@ -98,7 +98,7 @@ class _Warm:
                 ready()
                 nursery.cancel_scope.deadline = trio.current_time() + self._settings.max_age_seconds
                 return
-            raise UpstreamOver(unusable("The upstream created no session."), "no session")
+            raise UpstreamClosed(upstream_unavailable("The upstream created no session."), "no session")
 
     async def _read(self) -> None:
         """Read and keep what comes, so that pings are answered and the end is seen."""
@@ -108,14 +108,14 @@ class _Warm:
             self.kept.append(event)
             if isinstance(event, SessionCreated):
                 self._created.set()
-        raise UpstreamOver(unusable("The upstream talks to nobody."), "it talks to nobody")
+        raise UpstreamClosed(upstream_unavailable("The upstream talks to nobody."), "it talks to nobody")
 
     async def _watch(self) -> None:
-        await until_silent(self.link, lambda: self._heard_at, seconds=self._settings.ping_seconds)
-        raise UpstreamOver(unusable("The upstream does not answer pings any more."), "missed pings")
+        await wait_until_dead(self.link, lambda: self._heard_at, interval_seconds=self._settings.ping_seconds)
+        raise UpstreamClosed(upstream_unavailable("The upstream does not answer pings any more."), "missed pings")
 
 
-class WarmLink:
+class PooledLink:
     """A session out of the pool: first what it said while it waited, then itself."""
 
     def __init__(self, warm: _Warm, generation: int) -> None:
@@ -129,11 +129,11 @@ class WarmLink:
         return self._link.pings_outstanding
 
     @property
-    def taken_bytes(self) -> int:
+    def acknowledged_bytes(self) -> int:
         """How much of the speech the upstream has certainly taken."""
-        return self._link.taken_bytes
+        return self._link.acknowledged_bytes
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         """Wait for the next event; see UpstreamLink."""
         if self._kept:
             await trio.lowlevel.checkpoint()
@@ -165,24 +165,24 @@ class WarmLink:
         await self._link.close(reason)
 
 
-class Pool:
+class SessionPool:
     """A `Connector` that has some sessions ready. Without a running `start` it only passes on."""
 
     def __init__(
         self,
         connector: Connector,
         *,
-        asking: Asking | None = None,
+        session_config: SessionConfig | None = None,
         settings: PoolSettings | None = None,
-        chance: Callable[[], float],
-        on_failed: Callable[[Failure], None] = lambda _: None,
+        rng: Callable[[], float],
+        on_failure: Callable[[Failure], None] = lambda _: None,
     ) -> None:
         """`asking` is the connector's own; `chance` gives numbers in [0, 1) for the waits after failures.
 
         `on_failed` is told of every opening that failed: nobody is on the line who would hear of it.
         """
-        self._connector, self._chance, self._on_failed = connector, chance, on_failed
-        self._asking, self._settings = asking or Asking(), settings or PoolSettings()
+        self._connector, self._chance, self._on_failed = connector, rng, on_failure
+        self._asking, self._settings = session_config or SessionConfig(), settings or PoolSettings()
         self._ready: deque[_Warm] = deque()
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -191,7 +191,7 @@ class Pool:
             nursery.start_soon(self._keep)
 
     @property
-    def ready(self) -> int:
+    def ready_count(self) -> int:
         """How many can be handed out at once."""
         return len(self._ready)
 
@@ -204,13 +204,16 @@ class Pool:
             with trio.CancelScope(shield=True):  # its reader needs a moment to stop, and then the session is ours
                 await warm.let_go.wait()
             if not warm.lost:
-                return WarmLink(warm, generation)
+                return PooledLink(warm, generation)
             await warm.link.close("lost")
         return await self._connector.open(generation, wish)
 
     def _fits(self, wish: Mapping[str, Any]) -> bool:
-        asking, usual = self._asking, self._settings.wish
-        return (asking.model_of(wish), asking.kind_of(wish)) == (asking.model_of(usual), asking.kind_of(usual))
+        asking, usual = self._asking, self._settings.session_options
+        return (asking.requested_model(wish), asking.requested_kind(wish)) == (
+            asking.requested_model(usual),
+            asking.requested_kind(usual),
+        )
 
     async def _keep(self) -> None:
         """Keep one place filled."""
@@ -230,12 +233,12 @@ class Pool:
         settings = self._settings
         try:
             with trio.fail_after(settings.open_seconds):
-                link = await self._connector.open(0, settings.wish)
+                link = await self._connector.open(0, settings.session_options)
         except ConnectFailed as failed:
             self._on_failed(failed.failure)
             return failed.failure.retry_after_seconds or 0.0
         except trio.TooSlowError:
-            self._on_failed(unusable(f"The upstream was not reached within {settings.open_seconds:g} s."))
+            self._on_failed(upstream_unavailable(f"The upstream was not reached within {settings.open_seconds:g} s."))
             return 0.0
         warm = _Warm(link, settings)
         try:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from bridge.upstream.dial.dial import default_tls
-from bridge.upstream.dial.errors import Reason, explain
+from bridge.upstream.dial.dial import default_tls_context
+from bridge.upstream.dial.errors import FailureReason, explain_exception
 from bridge.upstream.dial.handshake import USER_AGENT
-from bridge.upstream.dial.url import Proxy, parse_url, proxy_for
-from bridge.upstream.service import Upstream, upstream_at
+from bridge.upstream.dial.url import Proxy, find_proxy, parse_url
+from bridge.upstream.service import UpstreamService, make_upstream
 
 if TYPE_CHECKING:
     import ssl
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 __all__ = [
-    "Answer",
-    "Models",
+    "ModelList",
     "RestFailed",
     "RestRefused",
-    "Upstream",
-    "call",
+    "RestResponse",
+    "UpstreamService",
     "list_models",
-    "open_client",
-    "upstream_at",
+    "make_upstream",
+    "open_rest_client",
+    "send_request",
 ]
 
 #: Where services put the id that their support asks for; the first one found counts.
@@ -47,11 +47,13 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 #: No compression: what cannot be unpacked would hide the status, what can may be a bomb.
 _PLAIN = (("Accept-Encoding", "identity"), ("User-Agent", USER_AGENT))
 #: Reasons that are the proxy's fault where there is one: httpx does not say which host it could not reach.
-_PROXY_FAULTS = frozenset({Reason.NAME_UNKNOWN, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMED_OUT})
+_PROXY_FAULTS = frozenset(
+    {FailureReason.NAME_UNKNOWN, FailureReason.REFUSED, FailureReason.UNREACHABLE, FailureReason.TIMED_OUT}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RestResponse:
     """What the server answered. The body is cut at MAX_BODY_BYTES."""
 
     status: int
@@ -78,26 +80,26 @@ class RestRefused(Exception):  # noqa: N818 - the server's answer, as it stands
     `error` is the inner error object of the body, or empty; `wanted` is what was missing in a 2xx answer.
     """
 
-    def __init__(self, answer: Answer, *, wanted: str = "") -> None:
+    def __init__(self, answer: RestResponse, *, missing: str = "") -> None:
         super().__init__(answer.status)
         self.status = answer.status
         self.headers = answer.headers
         self.body = answer.body
         self.request_id = answer.request_id
-        self.wanted = wanted
+        self.missing = missing
         found = answer.json_object().get("error")
         self.error: Mapping[str, object] = found if isinstance(found, dict) else {}
 
     def __str__(self) -> str:
-        if self.wanted:
-            return f"HTTP {self.status} without {self.wanted}"
+        if self.missing:
+            return f"HTTP {self.status} without {self.missing}"
         return f"HTTP {self.status} {self.error.get('code') or self.error.get('type') or ''}".rstrip()
 
 
 class RestFailed(Exception):  # noqa: N818 - an outcome that callers expect
     """There was no answer. `detail` is in plain words and holds no secret."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: FailureReason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
@@ -106,7 +108,7 @@ class RestFailed(Exception):  # noqa: N818 - an outcome that callers expect
         return self.detail
 
 
-def open_client(upstream: Upstream, *, ssl_context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+def open_rest_client(upstream: UpstreamService, *, ssl_context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """Make a client for this upstream: HTTP/1.1, its headers, the environment's proxy. Use it as a context.
 
     ValueError when the environment names a proxy that cannot be used, or when a header cannot be sent.
@@ -115,7 +117,7 @@ def open_client(upstream: Upstream, *, ssl_context: ssl.SSLContext | None = None
     try:
         return httpx.AsyncClient(
             headers=[*_PLAIN, *upstream.rest_headers()],
-            verify=ssl_context if ssl_context is not None else default_tls(),
+            verify=ssl_context if ssl_context is not None else default_tls_context(),
             proxy=_httpx_proxy(proxy) if proxy is not None else None,
             trust_env=False,  # it would choose other certificates and other proxies than our sockets do
             timeout=None,  # noqa: S113 - callers hold the time-out, as everywhere here
@@ -126,7 +128,7 @@ def open_client(upstream: Upstream, *, ssl_context: ssl.SSLContext | None = None
 
 
 def _environment_proxy(url: str) -> Proxy | None:
-    return proxy_for(parse_url(url), os.environ)
+    return find_proxy(parse_url(url), os.environ)
 
 
 def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
@@ -134,7 +136,7 @@ def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
     return httpx.Proxy(f"http://{proxy.address}", headers=login)
 
 
-async def call(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> Answer:
+async def send_request(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> RestResponse:
     """Make one call, with a JSON body if there is one.
 
     Raises RestRefused for everything but 2xx, RestFailed where there was no answer.
@@ -143,7 +145,7 @@ async def call(client: httpx.AsyncClient, method: str, url: str, body: object = 
     headers = {} if body is None else {"content-type": "application/json"}
     try:
         async with client.stream(method, url, content=content, headers=headers) as response:
-            answer = Answer(response.status_code, tuple(response.headers.multi_items()), await _body(response))
+            answer = RestResponse(response.status_code, tuple(response.headers.multi_items()), await _body(response))
     except httpx.TransportError as error:
         raise _failed(error, url) from error
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of success
@@ -164,22 +166,24 @@ def _failed(error: httpx.TransportError, url: str) -> RestFailed:
     where = parse_url(url).address
     match error:
         case httpx.ProxyError():
-            return RestFailed(Reason.PROXY_REFUSED, f"the proxy does not let us through to {where}: {error}")
+            return RestFailed(FailureReason.PROXY_REFUSED, f"the proxy does not let us through to {where}: {error}")
         case httpx.TimeoutException():
-            return RestFailed(Reason.TIMED_OUT, f"{where}: no answer in time")
+            return RestFailed(FailureReason.TIMED_OUT, f"{where}: no answer in time")
         case httpx.RemoteProtocolError() if "disconnected" not in str(error) and "closed" not in str(error):
-            return RestFailed(Reason.NOT_WEBSOCKET, f"{where}: the answer is not HTTP")
+            return RestFailed(FailureReason.NOT_WEBSOCKET, f"{where}: the answer is not HTTP")
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
-            return RestFailed(Reason.UNREACHABLE, "the request cannot be sent: a header has forbidden characters")
-    reason, detail = explain(error)
+            return RestFailed(
+                FailureReason.UNREACHABLE, "the request cannot be sent: a header has forbidden characters"
+            )
+    reason, detail = explain_exception(error)
     proxy = _environment_proxy(url)
     if proxy is not None and reason in _PROXY_FAULTS:
-        return RestFailed(Reason.PROXY_UNREACHABLE, f"the proxy {proxy.address}: {detail}")
+        return RestFailed(FailureReason.PROXY_UNREACHABLE, f"the proxy {proxy.address}: {detail}")
     return RestFailed(reason, f"{where}: {detail}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
+class ModelList:
     """The models this key may use."""
 
     ids: Mapping[str, date | None]
@@ -188,15 +192,15 @@ class Models:
     headers: Headers
 
 
-async def list_models(client: httpx.AsyncClient, upstream: Upstream) -> Models:
+async def list_models(client: httpx.AsyncClient, upstream: UpstreamService) -> ModelList:
     """Ask which models there are. Raises RestRefused (also for an answer that is no such list) and RestFailed."""
-    answer = await call(client, "GET", upstream.models_url())
+    answer = await send_request(client, "GET", upstream.models_url())
     listed = answer.json_object().get("data")
     if not isinstance(listed, list):
-        raise RestRefused(answer, wanted="a list of models")
+        raise RestRefused(answer, missing="a list of models")
     rows = [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]
     ids = MappingProxyType({row["id"]: _day(row.get("shutdown_date")) for row in rows})
-    return Models(ids=ids, request_id=answer.request_id, headers=answer.headers)
+    return ModelList(ids=ids, request_id=answer.request_id, headers=answer.headers)
 
 
 def _day(value: object) -> date | None:

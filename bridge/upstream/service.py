@@ -6,8 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bridge.protocol.dialects.detection import DIALECTS, AzureFacts, Dialect, Kind, KindFacts, socket_query
-from bridge.upstream.dial.base_url import azure_root, has_own_path, normalize_base_url
+from bridge.protocol.dialects.detection import (
+    DIALECTS,
+    AzureFacts,
+    Dialect,
+    SessionKind,
+    SessionKindFacts,
+    socket_query,
+)
+from bridge.upstream.dial.base_url import has_gateway_path, normalize_base_url, strip_azure_path
 
 if TYPE_CHECKING:
     from bridge.transport.link import Headers
@@ -19,7 +26,7 @@ _BEARERS = ("eyJ", "ek_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
+class UpstreamService:
     """Where the service is and how we introduce ourselves. Make it with `upstream_at`, which mends the URL."""
 
     base_url: str
@@ -34,7 +41,7 @@ class Upstream:
     api_version: str | None = None
     """Azure only; None takes the dialect's own."""
 
-    def with_key(self, api_key: Secret) -> Upstream:
+    def with_key(self, api_key: Secret) -> UpstreamService:
         """Give the same upstream for another key, such as a minted secret."""
         return replace(self, api_key=api_key)
 
@@ -57,7 +64,7 @@ class Upstream:
         extra = DIALECTS[self.dialect].header
         return (*self.rest_headers(), *((extra,) if extra else ()))
 
-    def socket_url(self, model: str, kind: Kind = Kind.CONVERSATION) -> str:
+    def socket_url(self, model: str, kind: SessionKind = SessionKind.CONVERSATION) -> str:
         """Give the socket's URL; `model` is the deployment's name on Azure. ValueError for a kind the dialect lacks."""
         facts, azure = self._facts(kind), self._azure_facts()
         query = socket_query(self.dialect, kind, model)
@@ -66,17 +73,17 @@ class Upstream:
         if azure.model_parameter != "model":  # the deployment is named even where there is an intent
             query = (*((name, value) for name, value in query if name != "model"), (azure.model_parameter, model))
         path = azure.socket_path + facts.socket_path.removeprefix("/realtime")
-        return _with_query(f"{azure_root(self._socket_base)}{path}", (*self._version(azure), *query))
+        return _with_query(f"{strip_azure_path(self._socket_base)}{path}", (*self._version(azure), *query))
 
-    def mint_url(self, kind: Kind = Kind.CONVERSATION) -> str:
+    def mint_url(self, kind: SessionKind = SessionKind.CONVERSATION) -> str:
         """Give the URL that mints client secrets. ValueError for a kind the dialect lacks."""
         facts, azure = self._facts(kind), self._azure_facts()
         if azure is None:
             return f"{self.base_url}{facts.mint_path}"
         path = azure.mint_path
-        if kind is Kind.TRANSLATION:
+        if kind is SessionKind.TRANSLATION:
             path = path.replace("/realtime/", "/realtime/translations/")
-        return _with_query(f"{azure_root(self.base_url)}{path}", self._version(azure))
+        return _with_query(f"{strip_azure_path(self.base_url)}{path}", self._version(azure))
 
     def models_url(self) -> str:
         """Give the URL that lists models."""
@@ -87,21 +94,21 @@ class Upstream:
     def _socket_base(self) -> str:
         return f"ws{self.base_url.removeprefix('http')}"
 
-    def _facts(self, kind: Kind) -> KindFacts:
+    def _facts(self, kind: SessionKind) -> SessionKindFacts:
         try:
             return DIALECTS[self.dialect].kinds[kind]
         except KeyError:
             raise ValueError(f"the {self.dialect} dialect has no {kind} sessions") from None
 
     def _azure_facts(self) -> AzureFacts | None:
-        return DIALECTS[self.dialect].azure if self.azure and not has_own_path(self.base_url) else None
+        return DIALECTS[self.dialect].azure if self.azure and not has_gateway_path(self.base_url) else None
 
     def _version(self, azure: AzureFacts) -> tuple[tuple[str, str], ...]:
         version = self.api_version or azure.api_version
         return (("api-version", version),) if version else ()
 
 
-def upstream_at(
+def make_upstream(
     base_url: str,
     api_key: Secret,
     *,
@@ -111,10 +118,10 @@ def upstream_at(
     dialect: Dialect = Dialect.GA,
     headers: Headers = (),
     api_version: str | None = None,
-) -> Upstream:
+) -> UpstreamService:
     """Make an upstream from what people write; `azure` None lets the host decide. ValueError in plain words."""
     base = normalize_base_url(base_url, azure=azure, dialect=dialect)
-    return Upstream(
+    return UpstreamService(
         base_url=base.url,
         api_key=api_key,
         organization=organization,

@@ -17,15 +17,15 @@ _HEARD_SECONDS = 0.001
 
 
 @dataclass(slots=True)
-class Answers:
+class AnswerTimer:
     """The turn that waits for its answer, and the one answer that is heard. Times are seconds on one clock."""
 
-    took: Callable[[str, float], None]
+    record_duration: Callable[[str, float], None]
     """Hears each duration that becomes known: `first_text`, `first_audio`, `turn`, `audio_gap`."""
-    owed_since: float | None = None
+    waiting_since: float | None = None
     """When the turn that waits was due to end; None where none waits."""
     item_id: str = ""
-    heard_ms: float = 0.0
+    received_ms: float = 0.0
     """Audio of this answer so far."""
     _cut_item: str = ""
     """The answer that was cut in upon: what is still on its way of it belongs to no turn."""
@@ -33,50 +33,50 @@ class Answers:
     _plays_until: float | None = None
     _gap: float = 0.0
 
-    def asked(self, due: float) -> None:
+    def turn_ended(self, due: float) -> None:
         """Begin to wait: a turn was due to end at `due`."""
-        self.owed_since, self.item_id, self.heard_ms = due, "", 0.0
+        self.waiting_since, self.item_id, self.received_ms = due, "", 0.0
         self._words, self._plays_until, self._gap = False, None, 0.0
 
-    def words(self, now: float) -> None:
+    def on_text(self, now: float) -> None:
         """Take a piece of text."""
-        if self.owed_since is not None and not self._words:
+        if self.waiting_since is not None and not self._words:
             self._words = True
-            self.took("first_text", now - self.owed_since)
+            self.record_duration("first_text", now - self.waiting_since)
 
-    def sound(self, now: float, ms: float, item_id: str) -> None:
+    def on_audio(self, now: float, ms: float, item_id: str) -> None:
         """Take a piece of audio; it plays as soon as what came before has been played."""
-        if self.owed_since is None or (item_id and item_id == self._cut_item):
+        if self.waiting_since is None or (item_id and item_id == self._cut_item):
             return
         if self._plays_until is None:
-            self.took("first_audio", now - self.owed_since)
+            self.record_duration("first_audio", now - self.waiting_since)
         elif now > self._plays_until + _HEARD_SECONDS:
             self._gap = max(self._gap, now - self._plays_until)
         self._plays_until = max(now, self._plays_until or now) + ms / 1000
-        self.heard_ms += ms
+        self.received_ms += ms
         self.item_id = item_id or self.item_id
 
-    def over(self, now: float) -> bool:
+    def finish(self, now: float) -> bool:
         """End the answer; says whether one was owed."""
-        if self.owed_since is None:
+        if self.waiting_since is None:
             return False
-        self.took("turn", now - self.owed_since)
+        self.record_duration("turn", now - self.waiting_since)
         self._note_gap()
-        self.owed_since = None
+        self.waiting_since = None
         return True
 
-    def cut_in(self) -> None:
+    def interrupt(self) -> None:
         """End the answer by speaking into it: how long it would have been, nobody knows."""
         self._cut_item = self.item_id
         self._note_gap()
-        self.owed_since = None
+        self.waiting_since = None
 
-    def given_up(self) -> bool:
+    def give_up(self) -> bool:
         """Stop waiting; says whether an answer was owed."""
-        owed, self.owed_since = self.owed_since is not None, None
+        owed, self.waiting_since = self.waiting_since is not None, None
         self._cut_item = self.item_id
         return owed
 
     def _note_gap(self) -> None:
         if self._plays_until is not None:
-            self.took("audio_gap", self._gap)
+            self.record_duration("audio_gap", self._gap)

@@ -15,18 +15,18 @@ GOOD_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Waits:
+class Backoff:
     """The waits of one caller."""
 
-    chance: Random
+    rng: Random
     _limit: float = FIRST_SECONDS
 
-    def next_seconds(self, at_least: float = 0.0) -> float:
+    def next_delay(self, at_least: float = 0.0) -> float:
         """Give the next wait; `at_least` is what the target asked for."""
         limit, self._limit = self._limit, min(LAST_SECONDS, self._limit * 2)
-        return max(at_least, self.chance.uniform(0, limit))
+        return max(at_least, self.rng.uniform(0, limit))
 
-    def held(self, seconds: float) -> None:
+    def session_lasted(self, seconds: float) -> None:
         """Note how long a session held that is lost now: behind a good one the waits are short again."""
         if seconds >= GOOD_SECONDS:
             self._limit = FIRST_SECONDS

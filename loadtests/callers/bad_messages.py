@@ -10,14 +10,14 @@ _MESSAGE = '{"type":"no_such_message"}'
 
 
 @dataclass(slots=True)
-class Rude:
+class BadMessages:
     """One caller's. Times are seconds on one clock."""
 
     per_second: float
     """0: he is polite."""
     _next: float = 0.0
 
-    def begin(self, now: float) -> None:
+    def start(self, now: float) -> None:
         """Let the first be due now."""
         self._next = now
 

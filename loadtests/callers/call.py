@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event
 
-from loadtests.callers.connect_errors import why
-from loadtests.callers.websocket import BROKEN, Wire, WireClosed
-from loadtests.metrics.recorder import Spoken
+from loadtests.callers.connect_errors import describe_error
+from loadtests.callers.websocket import SOCKET_ERRORS, CallerSocket, SocketClosed
+from loadtests.metrics.recorder import SentAudio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadtests.callers.session import Talk
+    from loadtests.callers.session import CallerSession
 
 #: Longest waits, in seconds: for the socket and its first frame, for a goodbye.
-CONNECT_SECONDS, GOODBYE_SECONDS = 10.0, 3.0
+CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 3.0
 #: A caller is silent for so long before the goodbye: what he said must have gone up by then.
-BREATH_SECONDS = 1.0
+QUIET_SECONDS = 1.0
 #: Somebody who reads slowly has a small window too, or the kernel reads for him.
 _SLOW_WINDOW_BYTES = 4096
 _LISTENER_SECONDS = 1.0
@@ -36,10 +36,10 @@ _IN_A_ROW = 32
 _UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 
-class Fate(StrEnum):
+class CallOutcome(StrEnum):
     """How a call ended."""
 
-    DONE = "done"
+    COMPLETED = "done"
     """As it was told to."""
     LOST = "lost"
     """The bridge or the network ended it."""
@@ -50,7 +50,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class CallTarget:
     """What is called."""
 
     url: str
@@ -59,19 +59,19 @@ class Where:
 
 
 @dataclass(slots=True)
-class Call:
+class VoiceCall:
     """One call. `run` makes it from beginning to end; `cut` ends it from outside, without a goodbye."""
 
-    where: Where
-    talk: Talk
+    target: CallTarget
+    session: CallerSession
     due: float
     """When it should begin, in `time.monotonic` seconds: its latency counts from there."""
-    open_wire: Callable[..., Wire] = Wire.opened
-    breath: float = BREATH_SECONDS
-    is_whole: bool = False
+    open_socket: Callable[..., CallerSocket] = CallerSocket.connect
+    quiet_seconds: float = QUIET_SECONDS
+    is_complete: bool = False
     """Whether it ended in good order, so that all that was said must have arrived."""
-    fate: Fate = Fate.DONE
-    _wire: Wire | None = None
+    outcome: CallOutcome = CallOutcome.COMPLETED
+    _wire: CallerSocket | None = None
     _gone: Event = field(default_factory=Event)
     _leaving: bool = False
     _left_ready: bool = False
@@ -80,14 +80,14 @@ class Call:
     _began_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._began_ms = self.talk.source.sent_ms
+        self._began_ms = self.session.audio_source.sent_ms
 
-    def run(self, stop: Callable[[], bool]) -> Fate:
+    def run(self, stop: Callable[[], bool]) -> CallOutcome:
         """Call, talk until `stop` says so, and hang up. Killing the greenlet says goodbye; a second kill hangs up."""
-        self.talk.notes.counted("calls")
+        self.session.recorder.add_count("calls")
         wire = self._connected()
         if wire is None:
-            return self.fate
+            return self.outcome
         listener = gevent.spawn(self._listen, wire)
         try:
             self._talk_until_told(wire, stop)
@@ -98,64 +98,68 @@ class Call:
             finally:
                 self._hang_up(wire, listener)
                 self._account()
-        return self.fate
+        return self.outcome
 
     def cut(self) -> None:
         """Break the socket as a network does: no close frame, nothing more."""
         if self._wire is not None and not self._leaving:
-            self.fate = Fate.CUT
-            self.talk.broke(time.monotonic())
-            self._wire.cut()
+            self.outcome = CallOutcome.CUT
+            self.session.session_lost(time.monotonic())
+            self._wire.abort()
             self._gone.set()
 
     # ---- connecting
 
-    def _connected(self) -> Wire | None:
+    def _connected(self) -> CallerSocket | None:
         """Open the socket and hear its first frame. None when that failed, which is noted."""
-        talk, where = self.talk, self.where
-        window = _SLOW_WINDOW_BYTES if talk.behaviour.reads_bytes_per_second else 0
-        wire: Wire | None = None
+        talk, where = self.session, self.target
+        window = _SLOW_WINDOW_BYTES if talk.behaviour.read_bytes_per_second else 0
+        wire: CallerSocket | None = None
         try:
             with gevent.Timeout(CONNECT_SECONDS):
-                wire = self.open_wire(talk.line.address(where.url, where.model), where.headers, read_bytes=window)
+                wire = self.open_socket(
+                    talk.protocol.endpoint_url(where.url, where.model), where.headers, read_bytes=window
+                )
                 self._hear(wire.receive())
-        except (*BROKEN, *_UNREADABLE, gevent.Timeout) as error:
-            self.fate = Fate.REFUSED
-            talk.notes.pulse.failed += 1
-            talk.notes.failed_at("failed_connects", why(error, CONNECT_SECONDS), time.monotonic() - self.due)
+        except (*SOCKET_ERRORS, *_UNREADABLE, gevent.Timeout) as error:
+            self.outcome = CallOutcome.REFUSED
+            talk.recorder.attempts.failed += 1
+            talk.recorder.record_failure(
+                "failed_connects", describe_error(error, CONNECT_SECONDS), time.monotonic() - self.due
+            )
             if wire is not None:
-                wire.cut()
+                wire.abort()
             return None
         except BaseException:  # killed while it dialled
             if wire is not None:
-                wire.cut()
+                wire.abort()
             raise
         self._wire = wire
-        talk.notes.took("connect", time.monotonic() - self.due)
+        talk.recorder.record_duration("connect", time.monotonic() - self.due)
         return wire
 
     # ---- talking
 
-    def _talk_until_told(self, wire: Wire, stop: Callable[[], bool]) -> None:
-        talk = self.talk
+    def _talk_until_told(self, wire: CallerSocket, stop: Callable[[], bool]) -> None:
+        talk = self.session
         try:
-            for frame in talk.begin(time.monotonic()):
+            for frame in talk.start(time.monotonic()):
                 wire.send(frame)
             while not (stop() or self._gone.is_set() or talk.is_done):
-                for frame in talk.take(time.monotonic()):
+                for frame in talk.next_frames(time.monotonic()):
                     if not wire.send(frame):
-                        talk.held_up_until = time.monotonic()
-                gevent.sleep(max(0.0, talk.pace.due - time.monotonic()))
-        except BROKEN:
+                        talk.blocked_until = time.monotonic()
+                gevent.sleep(max(0.0, talk.speech_clock.due - time.monotonic()))
+        except SOCKET_ERRORS:
             self._gone.wait(timeout=_LISTENER_SECONDS)  # whoever listens hears the reason
-        if talk.has_failed and self.fate is Fate.DONE:
-            self.fate = Fate.REFUSED
+        if talk.has_failed and self.outcome is CallOutcome.COMPLETED:
+            self.outcome = CallOutcome.REFUSED
 
     # ---- listening
 
-    def _listen(self, wire: Wire) -> None:
+    def _listen(self, wire: CallerSocket) -> None:
         """Read until the socket ends; slowly where the behaviour says so."""
-        allowance, heard = self.talk.behaviour.reads_bytes_per_second, 0
+        allowance, heard = self.session.behaviour.read_bytes_per_second, 0
         try:
             while True:
                 frame = wire.receive()
@@ -165,63 +169,65 @@ class Call:
                     gevent.sleep(len(frame) / allowance)
                 elif heard % _IN_A_ROW == 0:  # reading what is there already lets nobody else have a turn
                     gevent.sleep(0)
-        except (*BROKEN, *_UNREADABLE) as error:
-            self._ended(error.code if isinstance(error, WireClosed) else None)
+        except (*SOCKET_ERRORS, *_UNREADABLE) as error:
+            self._ended(error.code if isinstance(error, SocketClosed) else None)
 
     def _hear(self, frame: str | bytes) -> None:
-        self.talk.hear(frame, time.monotonic(), time.time())
+        self.session.receive(frame, time.monotonic(), time.time())
 
     # ---- ending
 
     def _ended(self, code: int | None) -> None:
         """Take the end of the socket; what was not our doing is a loss."""
-        if not self._leaving and self.fate is Fate.DONE:
-            talk = self.talk
-            self.fate = Fate.LOST
-            talk.broke(time.monotonic())
-            if not talk.errors.explains(code, talk.over, time.time()):
-                talk.notes.counted("endings_without_error")
+        if not self._leaving and self.outcome is CallOutcome.COMPLETED:
+            talk = self.session
+            self.outcome = CallOutcome.LOST
+            talk.session_lost(time.monotonic())
+            if not talk.error_audit.explains(code, talk.end_reason, time.time()):
+                talk.recorder.add_count("endings_without_error")
         self._gone.set()
 
-    def _say_goodbye(self, wire: Wire) -> None:
+    def _say_goodbye(self, wire: CallerSocket) -> None:
         """End in good order, and wait for the bridge's word that it is over."""
-        if self.talk.is_ready:
-            self._gone.wait(timeout=self.breath)
-        self.talk.leave(time.monotonic())
-        self._leaving, self._left_ready = True, self.talk.is_ready
-        self.talk.is_leaving = True
-        talk, until = self.talk, time.monotonic() + GOODBYE_SECONDS
-        asked = talk.line.goodbye() if talk.has_session else ()
+        if self.session.is_ready:
+            self._gone.wait(timeout=self.quiet_seconds)
+        self.session.before_hang_up(time.monotonic())
+        self._leaving, self._left_ready = True, self.session.is_ready
+        self.session.is_leaving = True
+        talk, until = self.session, time.monotonic() + CLOSE_SECONDS
+        asked = talk.protocol.end_session() if talk.has_session else ()
         try:
-            with gevent.Timeout(GOODBYE_SECONDS, TimeoutError):  # a bridge that reads nothing takes no goodbye either
+            with gevent.Timeout(CLOSE_SECONDS, TimeoutError):  # a bridge that reads nothing takes no goodbye either
                 for frame in asked:
                     wire.send(frame)
-                while asked and not talk.over and not self._gone.is_set() and time.monotonic() < until:
+                while asked and not talk.end_reason and not self._gone.is_set() and time.monotonic() < until:
                     gevent.sleep(0.01)
-                wire.say_close()
-        except BROKEN:
+                wire.send_close()
+        except SOCKET_ERRORS:
             self._gone.set()
         self._gone.wait(timeout=max(0.1, until - time.monotonic()))
-        self._ended_well = self._gone.is_set() and (not asked or bool(talk.over))
+        self._ended_well = self._gone.is_set() and (not asked or bool(talk.end_reason))
         if not self._ended_well:
-            talk.notes.counted("unclean_ends")
+            talk.recorder.add_count("unclean_ends")
 
-    def _hang_up(self, wire: Wire, listener: gevent.Greenlet[..., None]) -> None:
+    def _hang_up(self, wire: CallerSocket, listener: gevent.Greenlet[..., None]) -> None:
         self._leaving = True
-        wire.cut()
+        wire.abort()
         listener.join(timeout=_LISTENER_SECONDS)
         listener.kill(block=False)
 
     def _account(self) -> None:
         """Say what was spoken, and what is known of turns and errors only now."""
-        talk = self.talk
-        violations = talk.errors.end(time.time(), by_bridge=self.fate is Fate.LOST)
+        talk = self.session
+        violations = talk.error_audit.finish(time.time(), by_bridge=self.outcome is CallOutcome.LOST)
         if violations:
-            talk.notes.counted("error_window_violations", violations)
-        if talk.answers.given_up():
-            talk.notes.counted("unanswered_turns" if self.fate is Fate.LOST else "unfinished_turns")
-        self.is_whole = self.fate is Fate.DONE and self._ended_well and self._left_ready
-        sent = talk.source.sent_ms
+            talk.recorder.add_count("error_window_violations", violations)
+        if talk.answer_timer.give_up():
+            talk.recorder.add_count("unanswered_turns" if self.outcome is CallOutcome.LOST else "unfinished_turns")
+        self.is_complete = self.outcome is CallOutcome.COMPLETED and self._ended_well and self._left_ready
+        sent = talk.audio_source.sent_ms
         if sent > self._began_ms:
-            sure = sent if self.is_whole else max(self._began_ms, talk.spell.sure_ms)
-            talk.notes.spoke(Spoken(talk.source.caller, sent, sure, talk.resent_ms, talk.dropped_ms))
+            sure = sent if self.is_complete else max(self._began_ms, talk.interval.expected_ms)
+            talk.recorder.record_sent_audio(
+                SentAudio(talk.audio_source.caller, sent, sure, talk.resent_ms, talk.dropped_ms)
+            )

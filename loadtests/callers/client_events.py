@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedEvent:
     """The socket lives: `connected`, or at the native door `session.created`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ReadyEvent:
     """A session took the configuration: speech is heard from here on."""
 
-    again: bool = False
+    is_reconnect: bool = False
     """It replaces one that was lost."""
     resent_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trying:
+class AttemptEvent:
     """An attempt to make the session begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostEvent:
     """The session is gone, and a new one is being made."""
 
     delay_seconds: float = 0.0
@@ -33,12 +33,12 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class AnswerTextEvent:
     """A piece of the answer's text or of its transcript."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AnswerAudioEvent:
     """A piece of the answer's audio."""
 
     ms: float
@@ -48,7 +48,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnswerDoneEvent:
     """A response is over."""
 
     failed: bool = False
@@ -57,36 +57,48 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorEvent:
     """An error."""
 
     code: str
     at: float | None
     """When the bridge says it sent it, in unix seconds; None where it does not say."""
-    ends: bool = False
+    ends_session: bool = False
     """The session is over by it, and the socket is not: a client that wants one asks again."""
     retryable: bool = True
-    wait_seconds: float = 0.0
+    retry_after_seconds: float = 0.0
     """The least wait before that, where the bridge says one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedEvent:
     """Speech that the bridge gave up."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class EndedEvent:
     """The session is over by intent: `ended`, `expired`, `draining`."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
+class StaleEvent:
     """An event of a generation that was over."""
 
 
-Signal = Opened | Trying | Ready | Lost | Words | Sound | Answered | Complaint | Dropped | Over | Stale
+ClientEvent = (
+    OpenedEvent
+    | AttemptEvent
+    | ReadyEvent
+    | LostEvent
+    | AnswerTextEvent
+    | AnswerAudioEvent
+    | AnswerDoneEvent
+    | ErrorEvent
+    | DroppedEvent
+    | EndedEvent
+    | StaleEvent
+)

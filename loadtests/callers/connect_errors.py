@@ -7,7 +7,7 @@ import ssl
 from typing import Any
 
 #: Begins what is said of a target that answers the upgrade with something else.
-REFUSED = "the answer to the upgrade is"
+UPGRADE_REFUSED_TEXT = "the answer to the upgrade is"
 _LONGEST = 200
 _SWITCHING = 101
 
@@ -16,17 +16,17 @@ class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
     """The target answered the upgrade with another status than 101."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"{REFUSED} {status}")
+        super().__init__(f"{UPGRADE_REFUSED_TEXT} {status}")
         self.status = status
 
 
-def refusal_in(web: Any) -> UpgradeRefused | None:
+def upgrade_refusal(web: Any) -> UpgradeRefused | None:
     """Give the refusal of an upgrade that was answered with a redirect: nobody has permitted us to go there."""
     status = getattr(getattr(web, "handshake_response", None), "status", 101)
     return UpgradeRefused(status) if status != _SWITCHING else None
 
 
-def why(error: BaseException, patience: float) -> str:
+def describe_error(error: BaseException, patience: float) -> str:
     """Say why there is no socket; `patience` is how many seconds were waited."""
     if isinstance(error, UpgradeRefused):
         return str(error)

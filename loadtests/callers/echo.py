@@ -11,94 +11,94 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from bridge.protocol.audio.tracer import CELL_MS, TracerAccount
+from bridge.protocol.audio.tracer import CELL_MS, TracerReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _REMEMBERED = 32
 #: Cells of a caller's audio: from the first to the one behind the last.
-Span = tuple[int, int]
+CellRange = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Echoed:
+class EchoResult:
     """What one answer says of the sentence that it answers, in ms."""
 
-    heard_ms: int
+    received_ms: int
     """How much of the sentence came back."""
     lost_ms: int
     repeated_ms: int
     """Came back more than once: in this answer, or in an earlier one, too."""
     reordered_ms: int
-    foreign_ms: int = 0
+    crosstalk_ms: int = 0
     """Speech of other callers."""
 
 
 @dataclass(slots=True)
-class Echo:
+class EchoAudit:
     """The account of one call."""
 
     caller: int
-    _sentence: Span | None = None
-    _answer: TracerAccount = field(default_factory=TracerAccount)
-    _before: deque[Span] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _sentence: CellRange | None = None
+    _answer: TracerReceiver = field(default_factory=TracerReceiver)
+    _before: deque[CellRange] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     """Sentences of which an answer told, as many as a bridge could ever send again."""
 
-    def said(self, from_ms: int, to_ms: int) -> None:
+    def sent(self, from_ms: int, to_ms: int) -> None:
         """Take a chunk of speech, by its place in all the caller's audio; the first one begins a sentence."""
         first = self._sentence[0] if self._sentence is not None else from_ms // CELL_MS
         self._sentence = (first, to_ms // CELL_MS)
 
-    def heard(self, pcm: bytes) -> None:
+    def received(self, pcm: bytes) -> None:
         """Take a piece of the answer's audio."""
         self._answer.feed(pcm)
 
-    def dropped(self) -> None:
+    def discard(self) -> None:
         """Let go of a sentence that gets no whole answer."""
-        self._sentence, self._answer = None, TracerAccount()
+        self._sentence, self._answer = None, TracerReceiver()
 
-    def answered(self) -> Echoed | None:
+    def finish_answer(self) -> EchoResult | None:
         """End an answer; None where it answers nothing that was said."""
         sentence, answer = self._sentence, self._answer
-        self.dropped()
+        self.discard()
         answer.finish()
         if sentence is None:
             return None
-        told = answer.report()
+        told = answer.counts()
         foreign = sum(count.received_ms for caller, count in told.items() if caller != self.caller)
         size = (sentence[1] - sentence[0]) * CELL_MS
         tally = told.get(self.caller)
         if tally is None:
-            return Echoed(heard_ms=0, lost_ms=size, repeated_ms=0, reordered_ms=0, foreign_ms=foreign)
+            return EchoResult(received_ms=0, lost_ms=size, repeated_ms=0, reordered_ms=0, crosstalk_ms=foreign)
         spans = _spans(answer, self.caller)
         heard = _common(spans, [sentence])
         again = _common(spans, self._before)
         self._before.append(sentence)
-        return Echoed(
-            heard_ms=heard * CELL_MS,
+        return EchoResult(
+            received_ms=heard * CELL_MS,
             lost_ms=(sentence[1] - sentence[0] - heard) * CELL_MS,
             repeated_ms=tally.repeated_ms + again * CELL_MS,
             reordered_ms=tally.reordered_ms,
-            foreign_ms=foreign,
+            crosstalk_ms=foreign,
         )
 
-    def account(self, counted: Callable[[str, float], None]) -> None:
+    def record(self, counted: Callable[[str, float], None]) -> None:
         """End an answer, and count what it says of the sentence before it."""
-        found = self.answered()
+        found = self.finish_answer()
         if found is not None:
-            counted("echoed_ms", found.heard_ms)
+            counted("echoed_ms", found.received_ms)
             counted("lost_ms", found.lost_ms)
             counted("repeated_ms", found.repeated_ms)
             counted("reordered_ms", found.reordered_ms)
-            counted("crosstalk_ms", found.foreign_ms)
+            counted("crosstalk_ms", found.crosstalk_ms)
 
 
-def _spans(account: TracerAccount, caller: int) -> list[Span]:
-    told = cast("dict[str, dict[str, list[Span]]]", account.to_dict()["callers"])
+def _spans(account: TracerReceiver, caller: int) -> list[CellRange]:
+    told = cast("dict[str, dict[str, list[CellRange]]]", account.to_dict()["callers"])
     return [(first, end) for first, end in told[str(caller)]["seen"]]
 
 
-def _common(some: Iterable[Span], others: Iterable[Span]) -> int:
+def _common(some: Iterable[CellRange], others: Iterable[CellRange]) -> int:
     """Count the cells that are in both; the spans of each do not touch one another."""
     return sum(max(0, min(end, until) - max(first, begin)) for first, end in some for begin, until in others)

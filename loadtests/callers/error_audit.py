@@ -28,10 +28,10 @@ _BEFORE_SECONDS = WINDOW_SECONDS + 0.5
 
 
 @dataclass(slots=True)
-class ErrorsSeen:
+class ErrorAudit:
     """The errors of one socket. Times are unix seconds: stamps are the bridge's own, the others ours."""
 
-    last: float | None = None
+    last_at: float | None = None
     """As it was stamped: windows are the bridge's own, which no busy machine between the two can bend."""
     last_code: str = ""
     violations: int = 0
@@ -41,17 +41,17 @@ class ErrorsSeen:
     _early: float | None = None
     """When an error arrived that came too early; it is excused if the socket is closed right behind it."""
 
-    def note(self, at: float, code: str = "", arrived: float | None = None) -> None:
+    def record(self, at: float, code: str = "", arrived: float | None = None) -> None:
         """Take an error, stamped `at`, which arrived now by our own clock."""
         arrived = at if arrived is None else arrived
         self._judge_early(closing_at=None)
         self._room = min(_AT_ONCE, self._room + max(0.0, arrived - self._arrived) / WINDOW_SECONDS) - 1
-        too_soon = self.last is not None and at - self.last < WINDOW_SECONDS - _TOLERANCE_SECONDS
+        too_soon = self.last_at is not None and at - self.last_at < WINDOW_SECONDS - _TOLERANCE_SECONDS
         if too_soon or self._room < 0:
             self._early, self._room = arrived, max(0.0, self._room)
-        self.last, self.last_code, self._arrived = at, code, arrived
+        self.last_at, self.last_code, self._arrived = at, code, arrived
 
-    def end(self, at: float, *, by_bridge: bool = True) -> int:
+    def finish(self, at: float, *, by_bridge: bool = True) -> int:
         """End the socket; gives how many errors came too early in its life.
 
         Only a close that the bridge makes excuses an early error.
@@ -66,7 +66,7 @@ class ErrorsSeen:
         """
         if code in _CALM and over:
             return True
-        if self.last is None:
+        if self.last_at is None:
             return False
         return self.last_code in _SAID_BY_CLOSE.get(code or 0, ()) or at - self._arrived <= _BEFORE_SECONDS
 

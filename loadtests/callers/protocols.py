@@ -14,23 +14,23 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from bridge.protocol.audio.pcm import ms_of
+from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.events.peek import peek
 from loadtests.callers.client_events import (
-    Answered,
-    Complaint,
-    Dropped,
-    Lost,
-    Opened,
-    Over,
-    Ready,
-    Signal,
-    Sound,
-    Stale,
-    Trying,
-    Words,
+    AnswerAudioEvent,
+    AnswerDoneEvent,
+    AnswerTextEvent,
+    AttemptEvent,
+    ClientEvent,
+    DroppedEvent,
+    EndedEvent,
+    ErrorEvent,
+    LostEvent,
+    OpenedEvent,
+    ReadyEvent,
+    StaleEvent,
 )
-from loadtests.scenarios.behaviour import Behaviour, Door
+from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,27 +71,27 @@ class _Delta(msgspec.Struct, gc=False):
 _read_delta = msgspec.json.Decoder(_Delta).decode
 
 
-class Line(Protocol):
+class EndpointProtocol(Protocol):
     """One socket's protocol."""
 
     @property
-    def tells_of_attempts(self) -> bool:
+    def reports_attempts(self) -> bool:
         """Whether the bridge has words for each attempt to make a session."""
         ...
 
-    def address(self, url: str, model: str) -> str:
+    def endpoint_url(self, url: str, model: str) -> str:
         """Give the full address for a bridge named by any of its addresses."""
         ...
 
-    def opening(self) -> tuple[str, ...]:
+    def create_session(self) -> tuple[str, ...]:
         """Give what asks for a session, once the socket lives."""
         ...
 
-    def chunk(self, pcm: bytes) -> str | bytes:
+    def encode_audio(self, pcm: bytes) -> str | bytes:
         """Give the frame that carries speech: text, or binary where it is bytes."""
         ...
 
-    def typed(self, text: str) -> tuple[str, ...]:
+    def encode_text(self, text: str) -> tuple[str, ...]:
         """Give what types a turn and asks for the answer."""
         ...
 
@@ -99,18 +99,22 @@ class Line(Protocol):
         """Give what cuts in."""
         ...
 
-    def goodbye(self) -> tuple[str, ...]:
+    def end_session(self) -> tuple[str, ...]:
         """Give what ends the session in good order."""
         ...
 
-    def read(self, frame: str | bytes) -> Signal | None:
+    def decode(self, frame: str | bytes) -> ClientEvent | None:
         """Say what a frame means; None for what a caller passes over."""
         ...
 
 
-def line_for(behaviour: Behaviour) -> Line:
+def protocol_for(behaviour: CallerBehaviour) -> EndpointProtocol:
     """Make the line of a new socket."""
-    return ClientLine(behaviour) if behaviour.door is Door.CLIENT else NativeLine(behaviour)
+    return (
+        ClientEndpointProtocol(behaviour)
+        if behaviour.endpoint is TargetEndpoint.CLIENT
+        else NativeEndpointProtocol(behaviour)
+    )
 
 
 def _addressed(url: str, path: str, query: Mapping[str, str]) -> str:
@@ -124,42 +128,42 @@ def _text(event: Mapping[str, Any]) -> str:
     return msgspec.json.encode(event).decode()
 
 
-class ClientLine:
+class ClientEndpointProtocol:
     """The client protocol: binary speech up, messages and native events down."""
 
-    tells_of_attempts = True
+    reports_attempts = True
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
         self._generation = 0
-        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], Signal | None]] = {
-            "connected": lambda _: Opened(),
-            "session_ready": lambda _: Ready(),
+        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
+            "connected": lambda _: OpenedEvent(),
+            "session_ready": lambda _: ReadyEvent(),
             "reconnected": _ready_again,
-            "session_initializing": lambda _: Trying(),
-            "reconnecting": lambda said: Lost(_number(said.get("delayMs")) / 1000),
+            "session_initializing": lambda _: AttemptEvent(),
+            "reconnecting": lambda said: LostEvent(_number(said.get("delayMs")) / 1000),
             "response.done": _answered,
             "error": _complaint,
-            "audio_dropped": lambda said: Dropped(max(0.0, _number(said.get("ms")))),
-            "session_closed": lambda said: Over(str(said.get("reason"))),
+            "audio_dropped": lambda said: DroppedEvent(max(0.0, _number(said.get("ms")))),
+            "session_closed": lambda said: EndedEvent(str(said.get("reason"))),
         }
 
-    def address(self, url: str, model: str) -> str:  # noqa: ARG002 - its model is asked for later
+    def endpoint_url(self, url: str, model: str) -> str:  # noqa: ARG002 - its model is asked for later
         """Take the path as it is, or the protocol's own."""
         return _addressed(url, CLIENT_PATH, {})
 
-    def opening(self) -> tuple[str, ...]:
+    def create_session(self) -> tuple[str, ...]:
         """Ask for the session."""
         wish: dict[str, Any] = {"type": "create_session"}
-        if self._behaviour.binary_answers:
+        if self._behaviour.binary_audio_out:
             wish["audioOut"] = "binary"
         return (_text(wish),)
 
-    def chunk(self, pcm: bytes) -> bytes:
+    def encode_audio(self, pcm: bytes) -> bytes:
         """Carry speech."""
         return pcm
 
-    def typed(self, text: str) -> tuple[str, ...]:
+    def encode_text(self, text: str) -> tuple[str, ...]:
         """Type a turn."""
         return (_text({"type": "text", "text": text}),)
 
@@ -167,19 +171,19 @@ class ClientLine:
         """Cut in."""
         return (_text({"type": "interrupt", "itemId": item_id, "playedMs": played_ms}),)
 
-    def goodbye(self) -> tuple[str, ...]:
+    def end_session(self) -> tuple[str, ...]:
         """End the session."""
         return (_text({"type": "end_session"}),)
 
-    def read(self, frame: str | bytes) -> Signal | None:
+    def decode(self, frame: str | bytes) -> ClientEvent | None:
         """Say what it means."""
         if isinstance(frame, bytes):
-            return Sound(ms_of(len(frame)), pcm=frame if self._behaviour.echo else b"")
+            return AnswerAudioEvent(bytes_to_ms(len(frame)), pcm=frame if self._behaviour.echo else b"")
         kind = peek(frame)
         if kind in _SOUND:
             return _sound(frame, whole=self._behaviour.echo)
         if kind in _WORDS:
-            return Words()
+            return AnswerTextEvent()
         meaning = self._meanings.get(kind or "")
         if meaning is None:
             return None
@@ -187,7 +191,7 @@ class ClientLine:
         stale = self._is_stale(said.get("generation"))
         if kind == "error":  # the throttle may hold one back until the session that it is about is over
             return _complaint(said, is_past=stale)
-        return Stale() if stale else meaning(said)
+        return StaleEvent() if stale else meaning(said)
 
     def _is_stale(self, generation: object) -> bool:
         """Generations only grow: a message of an earlier one should not have come."""
@@ -198,35 +202,35 @@ class ClientLine:
         return stale
 
 
-class NativeLine:
+class NativeEndpointProtocol:
     """OpenAI's own protocol, as an SDK speaks it."""
 
-    tells_of_attempts = False
+    reports_attempts = False
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
         self._was_ready = False
-        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], Signal | None]] = {
-            "session.created": lambda _: Opened(),
+        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
+            "session.created": lambda _: OpenedEvent(),
             "session.updated": self._ready,
             "response.done": _answered,
             "error": self._complaint,
         }
 
-    def address(self, url: str, model: str) -> str:
+    def endpoint_url(self, url: str, model: str) -> str:
         """Take the path as it is, or the protocol's own."""
         return _addressed(url, NATIVE_PATH, {"model": model})
 
-    def opening(self) -> tuple[str, ...]:
+    def create_session(self) -> tuple[str, ...]:
         """Ask for the session."""
         audio = {"input": {"turn_detection": {"type": "server_vad"}}}
         return (_text({"type": "session.update", "session": {"type": "realtime", "audio": audio}}),)
 
-    def chunk(self, pcm: bytes) -> str:
+    def encode_audio(self, pcm: bytes) -> str:
         """Carry speech."""
         return f'{{"type":"input_audio_buffer.append","audio":"{base64.b64encode(pcm).decode()}"}}'
 
-    def typed(self, text: str) -> tuple[str, ...]:
+    def encode_text(self, text: str) -> tuple[str, ...]:
         """Type a turn."""
         words = [{"type": "input_text", "text": text}]
         item = {"type": "message", "role": "user", "content": words}
@@ -237,56 +241,56 @@ class NativeLine:
         cut = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
         return _text({"type": "response.cancel"}), _text(cut)
 
-    def goodbye(self) -> tuple[str, ...]:
+    def end_session(self) -> tuple[str, ...]:
         """End the session."""
         return ()
 
-    def read(self, frame: str | bytes) -> Signal | None:
+    def decode(self, frame: str | bytes) -> ClientEvent | None:
         """Say what it means."""
         kind = peek(frame)
         if kind in _SOUND:
             return _sound(frame, whole=self._behaviour.echo)
         if kind in _WORDS:
-            return Words()
+            return AnswerTextEvent()
         meaning = self._meanings.get(kind or "")
         return None if meaning is None else meaning(msgspec.json.decode(frame))
 
-    def _ready(self, _: Mapping[str, Any]) -> Signal:
+    def _ready(self, _: Mapping[str, Any]) -> ClientEvent:
         again, self._was_ready = self._was_ready, True
-        return Ready(again=again)
+        return ReadyEvent(is_reconnect=again)
 
-    def _complaint(self, said: Mapping[str, Any]) -> Signal:
+    def _complaint(self, said: Mapping[str, Any]) -> ClientEvent:
         error = _object(said.get("error"))
-        return Complaint(str(error.get("code") or error.get("type")), None)
+        return ErrorEvent(str(error.get("code") or error.get("type")), None)
 
 
-def _sound(frame: str | bytes, *, whole: bool) -> Sound:
+def _sound(frame: str | bytes, *, whole: bool) -> AnswerAudioEvent:
     """Read a delta; its audio only where it is wanted, for that takes more than all the rest."""
     delta = _read_delta(frame)
     pcm = b""
     if whole:
         with suppress(ValueError):
             pcm = base64.b64decode(delta.delta, validate=True)
-    return Sound(ms_of(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id, pcm)
+    return AnswerAudioEvent(bytes_to_ms(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id, pcm)
 
 
-def _answered(said: Mapping[str, Any]) -> Signal:
+def _answered(said: Mapping[str, Any]) -> ClientEvent:
     status = _object(said.get("response")).get("status")
-    return Answered(failed=status == "failed", cancelled=status == "cancelled")
+    return AnswerDoneEvent(failed=status == "failed", cancelled=status == "cancelled")
 
 
-def _ready_again(said: Mapping[str, Any]) -> Signal:
-    return Ready(again=True, resent_ms=max(0.0, _number(said.get("resentMs"))))
+def _ready_again(said: Mapping[str, Any]) -> ClientEvent:
+    return ReadyEvent(is_reconnect=True, resent_ms=max(0.0, _number(said.get("resentMs"))))
 
 
-def _complaint(said: Mapping[str, Any], *, is_past: bool = False) -> Signal:
+def _complaint(said: Mapping[str, Any], *, is_past: bool = False) -> ClientEvent:
     code, detail = str(said.get("code")), _object(said.get("detail"))
-    return Complaint(
+    return ErrorEvent(
         code,
         _unix(said.get("timestamp")),
-        ends=code in _ENDS_SESSION and not (is_past or detail.get("outdated")),
+        ends_session=code in _ENDS_SESSION and not (is_past or detail.get("outdated")),
         retryable=said.get("retryable") is not False,
-        wait_seconds=_number(detail.get("retryAfterMs")) / 1000,
+        retry_after_seconds=_number(detail.get("retryAfterMs")) / 1000,
     )
 
 

@@ -16,24 +16,24 @@ _SLACK_SECONDS = 2.5
 
 
 @dataclass(slots=True)
-class Patience:
+class ReconnectWatchdog:
     """One call's. Times are seconds on one clock."""
 
-    until: float | None = None
+    deadline: float | None = None
     """When it ends; None while nothing is owed."""
 
-    def wait(self, now: float, delay: float = 0.0) -> None:
+    def start(self, now: float, delay: float = 0.0) -> None:
         """Begin to wait for the next word: an attempt begins within `delay` seconds, of which not all are believed."""
-        self.until = now + min(delay, WAIT_SECONDS) + ATTEMPT_SECONDS + _SLACK_SECONDS
+        self.deadline = now + min(delay, WAIT_SECONDS) + ATTEMPT_SECONDS + _SLACK_SECONDS
 
-    def wait_for_the_next(self, now: float) -> None:
+    def extend(self, now: float) -> None:
         """Wait on while an attempt runs: when it fails, the next word may come with the one behind it."""
-        self.wait(now, WAIT_SECONDS)
+        self.start(now, WAIT_SECONDS)
 
-    def rest(self) -> None:
+    def stop(self) -> None:
         """Stop waiting: there is a session, or none is owed."""
-        self.until = None
+        self.deadline = None
 
-    def is_over(self, now: float) -> bool:
+    def has_expired(self, now: float) -> bool:
         """Say whether the bridge has been silent for too long."""
-        return self.until is not None and now > self.until
+        return self.deadline is not None and now > self.deadline

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: So much at the end of a stretch may have been on its way when the session was lost, if it lasted so long at all.
-ON_ITS_WAY_MS, _LASTED_SECONDS = 5000, 7.0
+IN_FLIGHT_MS, _LASTED_SECONDS = 5000, 7.0
 #: Who waits for so long, while there is a session, without a sign of any answer talks to nobody.
 MUTE_SECONDS = 8.0
 
 
 @dataclass(slots=True)
-class Spell:
+class SessionInterval:
     """One call's. `begin` and `end` enclose each stretch; both may come twice in a row."""
 
-    sure_ms: int = 0
+    expected_ms: int = 0
     """Up to here everything must have arrived, whatever became of the call."""
     _began: float | None = None
     _asked: float | None = None
@@ -31,12 +31,12 @@ class Spell:
         if self._waited:
             self._asked = now
 
-    def asked(self, now: float) -> None:
+    def expect_answer(self, now: float) -> None:
         """An answer is due from now on, if none was before."""
         if self._asked is None:
             self._asked = now
 
-    def answered(self) -> None:
+    def answer_seen(self) -> None:
         """Take a sign of an answer, also of one that fails."""
         self._asked, self._waited = None, 0.0
 
@@ -46,7 +46,7 @@ class Spell:
         if began is None:
             return False
         if now - began >= _LASTED_SECONDS:
-            self.sure_ms = max(self.sure_ms, sent_ms - ON_ITS_WAY_MS)
+            self.expected_ms = max(self.expected_ms, sent_ms - IN_FLIGHT_MS)
         if self._asked is not None:
             self._waited += max(0.0, now - max(began, self._asked))
             self._asked = None

@@ -15,7 +15,7 @@ CATCH_UP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class Pace:
+class SpeechClock:
     """One caller's clock. Times are seconds on one clock, lengths are ms of audio."""
 
     chunk_ms: int
@@ -24,7 +24,7 @@ class Pace:
     """When the next chunk is due."""
     spoken_ms: int = 0
     """How much of the sentence was due so far."""
-    quiet_ms: int = 0
+    silence_ms: int = 0
     """How much silence was due behind it so far."""
     sent_ms: int = 0
     """How much of the sentence was sent."""
@@ -34,25 +34,25 @@ class Pace:
         """Whether the next chunk is speech."""
         return self.spoken_ms < self.speech_ms
 
-    def went(self, *, sent: bool) -> float | None:
+    def advance(self, *, sent: bool) -> float | None:
         """Go on by a chunk, which was sent or passed over; gives when the sentence ended, if it ended with this one."""
         due = self.due
         self.due = due + self.chunk_ms / _MS
         if not self.is_speaking:
-            self.quiet_ms += self.chunk_ms
+            self.silence_ms += self.chunk_ms
             return None
         self.spoken_ms += self.chunk_ms
         self.sent_ms += self.chunk_ms if sent else 0
         if self.is_speaking:
             return None
-        self.quiet_ms = 0
+        self.silence_ms = 0
         return due
 
-    def next_sentence(self) -> None:
+    def start_sentence(self) -> None:
         """Let the next chunk be the first of a sentence."""
         self.spoken_ms = self.sent_ms = 0
 
-    def sleep_through(self, now: float) -> None:
+    def skip_to(self, now: float) -> None:
         """Forget what was due until now, on the same beat: nobody was there to speak to, and nothing was said."""
         chunk = self.chunk_ms / _MS
         if now >= self.due:

@@ -23,10 +23,10 @@ import gevent.ssl
 import websocket
 from gevent.lock import Semaphore
 
-from loadtests.callers.connect_errors import UpgradeRefused, refusal_in
+from loadtests.callers.connect_errors import UpgradeRefused, upgrade_refusal
 
 #: What ends a socket, whichever layer notices.
-BROKEN = (OSError, websocket.WebSocketException)
+SOCKET_ERRORS = (OSError, websocket.WebSocketException)
 _BINARY, _TEXT = 0x82, 0x81
 _MASKED, _SHORT, _MIDDLE = 0x80, 126, 1 << 16
 #: One read takes what came, up to this many bytes: several frames, as a rule.
@@ -39,7 +39,7 @@ _MASKS = tuple(os.urandom(4) for _ in range(1 << _MASK_BITS))
 _CODE_BYTES = 2
 
 
-class WireClosed(ConnectionError):  # noqa: N818 - an end, not always a fault
+class SocketClosed(ConnectionError):  # noqa: N818 - an end, not always a fault
     """The peer closed in good form; `code` is the one it gave, 1005 where it gave none."""
 
     def __init__(self, code: int) -> None:
@@ -67,7 +67,7 @@ class _Socket(websocket.WebSocket):
 
 
 @dataclass(slots=True)
-class Wire:
+class CallerSocket:
     """One open socket."""
 
     _web: Any
@@ -75,7 +75,7 @@ class Wire:
     """Frames are written whole: the speaker's, and the pongs of whoever reads."""
 
     @classmethod
-    def opened(cls, address: str, headers: tuple[str, ...] = (), *, read_bytes: int = 0) -> Self:
+    def connect(cls, address: str, headers: tuple[str, ...] = (), *, read_bytes: int = 0) -> Self:
         """Connect and upgrade. Raises one of BROKEN; bounded by the caller's `gevent.Timeout`.
 
         No `Origin` is sent but one among the headers: callers are no page, and a bridge may allow only its own pages.
@@ -91,7 +91,7 @@ class Wire:
             raise UpgradeRefused(refusal.status_code) from None
         except websocket.WebSocketException as error:
             stream.close()
-            raise refusal_in(web) or error from None
+            raise upgrade_refusal(web) or error from None
         except BaseException:
             stream.close()
             raise
@@ -119,14 +119,14 @@ class Wire:
         data: bytes
         opcode, data = self._web.recv_data()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
-            raise WireClosed(int.from_bytes(data[:_CODE_BYTES], "big") if len(data) >= _CODE_BYTES else _NO_CODE)
+            raise SocketClosed(int.from_bytes(data[:_CODE_BYTES], "big") if len(data) >= _CODE_BYTES else _NO_CODE)
         return data if opcode == websocket.ABNF.OPCODE_BINARY else data.decode(errors="replace")
 
-    def say_close(self) -> None:
+    def send_close(self) -> None:
         """Send a close frame, 1000. Raises one of BROKEN."""
         self._web.send_close()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End it as a network does, without a close frame, and wake whoever reads. Never raises."""
         stream = self._web.sock
         if stream is not None:

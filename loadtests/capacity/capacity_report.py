@@ -8,22 +8,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from loadtests.results import problems
-from loadtests.results.report import finding_of, noted
-from loadtests.results.report_metrics import METRIC
-from reports.model import EXIT_OK, Evidence, Finding, Row, Series, Severity, Table
-from reports.render.numbers import duration, label
+from loadtests.results.report import brief_finding, make_finding
+from loadtests.results.report_metrics import METRIC_PREFIX
+from reports.model import EXIT_OK, Evidence, Finding, Series, Severity, Table, TableRow
+from reports.render.numbers import format_duration, metric_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from loadtests.capacity.search import Search
-    from reports.store.reader import Kept
+    from loadtests.capacity.search import CapacitySearch
+    from reports.store.reader import StoredReport
 
 CHECK = "capacity"
 #: A process that uses this much of what it can use has none to spare, in percent.
-FULL_PERCENT = 85.0
+SATURATED_PERCENT = 85.0
 #: Programs that have nothing to do with the run may use this much of the machine, in percent of each core.
-OTHERS_PERCENT = 20.0
+OTHER_PROGRAMS_PERCENT = 20.0
 #: What each try is shown with: a metric of its report without `load_`, and the plot that it is a line of.
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("ready_p99_seconds", "ready"),
@@ -44,7 +44,7 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
     "percent": ("%", 1.0),
     "bytes": ("MB", 1e-6),
 }
-_FIRST_AUDIO = f"{METRIC}_first_audio_p50_seconds"
+_FIRST_AUDIO = f"{METRIC_PREFIX}_first_audio_p50_seconds"
 #: So many times what it is with few callers, and answers wait.
 _LEFT_THE_GROUND = 1.5
 #: Shares of one core, for those that run on one.
@@ -52,143 +52,146 @@ _PROCESSES = ("bridge", "simulator", "generator")
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class Trial:
     """One run of a search."""
 
     callers: int
-    kept: Kept
+    stored: StoredReport
 
     @property
-    def held(self) -> bool:
+    def passed(self) -> bool:
         """Whether every budget was kept."""
-        return self.kept.exit_code == EXIT_OK
+        return self.stored.exit_code == EXIT_OK
 
     @property
-    def why(self) -> str:
+    def failure(self) -> str:
         """Say what was not kept."""
-        bad = [one for one in self.kept.report.findings if one.severity in (Severity.FAIL, Severity.ERROR)]
+        bad = [one for one in self.stored.report.findings if one.severity in (Severity.FAIL, Severity.ERROR)]
         return bad[0].title if bad else ""
 
     @property
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """What it measured, by name."""
-        return {metric.name: metric.value for metric in self.kept.report.metrics}
+        return {metric.name: metric.value for metric in self.stored.report.metrics}
 
     @property
-    def was_late(self) -> bool:
+    def generator_was_late(self) -> bool:
         """Whether the generator itself did not keep its pace."""
-        return any(one.code == problems.GENERATOR_LATE.code for one in self.kept.report.findings)
+        return any(one.code == problems.GENERATOR_LATE.code for one in self.stored.report.findings)
 
 
-def findings_of(search: Search, tries: Sequence[Try], *, interrupted: bool) -> Iterator[Finding]:
+def search_findings(search: CapacitySearch, tries: Sequence[Trial], *, interrupted: bool) -> Iterator[Finding]:
     """Say what was found, or why there is no number."""
-    if search.found:
+    if search.result:
         yield _found(search, tries)
         if not search.is_confirmed:
-            yield finding_of(problems.CAPACITY_UNCONFIRMED, CHECK)
+            yield make_finding(problems.CAPACITY_UNCONFIRMED, CHECK)
     elif not interrupted:
-        yield finding_of(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].why) for _ in tries[:1]))
+        yield make_finding(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].failure) for _ in tries[:1]))
     elif tries:
-        yield noted(problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.good}")
+        yield brief_finding(
+            problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.highest_passed}"
+        )
     yield from _knee(tries)
     edge = _edge(search, tries)
     if edge is not None:
         yield from _limits(edge)
 
 
-def _found(search: Search, tries: Sequence[Try]) -> Finding:
-    if search.reached_the_most:
-        return noted(problems.CAPACITY_MOST, CHECK, f"{search.found} callers hold, and more were not tried: --most")
-    why = next((one.why for one in tries if not one.held and one.callers == search.bad), "")
-    title = f"{search.found} callers hold; {search.bad} do not: {why}"
-    return noted(problems.CAPACITY_FOUND, CHECK, title)
+def _found(search: CapacitySearch, tries: Sequence[Trial]) -> Finding:
+    if search.reached_maximum:
+        return brief_finding(
+            problems.CAPACITY_MOST, CHECK, f"{search.result} callers hold, and more were not tried: --most"
+        )
+    why = next((one.failure for one in tries if not one.passed and one.callers == search.lowest_failed), "")
+    title = f"{search.result} callers hold; {search.lowest_failed} do not: {why}"
+    return brief_finding(problems.CAPACITY_FOUND, CHECK, title)
 
 
-def _knee(tries: Sequence[Try]) -> Iterator[Finding]:
+def _knee(tries: Sequence[Trial]) -> Iterator[Finding]:
     """Say where the median of first audio leaves the ground, if it does so within what was tried."""
     waits: dict[int, list[float]] = {}
     for one in tries:
-        if _FIRST_AUDIO in one.figures:
-            waits.setdefault(one.callers, []).append(one.figures[_FIRST_AUDIO])
+        if _FIRST_AUDIO in one.metrics:
+            waits.setdefault(one.callers, []).append(one.metrics[_FIRST_AUDIO])
     points = [(callers, max(all_)) for callers, all_ in sorted(waits.items())]
     ground = min((seconds for _, seconds in points), default=0.0)
     for (callers, below), (more, above) in pairwise(points):
         if above > ground * _LEFT_THE_GROUND:
-            words = (
-                f"at {callers} callers half of all answers begin within {duration(below)}, at {more} {duration(above)}"
-            )
-            yield noted(problems.CAPACITY_KNEE, "knee", words)
+            words = f"at {callers} callers half of all answers begin within {format_duration(below)}, at {more} "
+            f"{format_duration(above)}"
+            yield brief_finding(problems.CAPACITY_KNEE, "knee", words)
             return
 
 
-def _edge(search: Search, tries: Sequence[Try]) -> Try | None:
+def _edge(search: CapacitySearch, tries: Sequence[Trial]) -> Trial | None:
     """Give the smallest try that did not hold; where all held, the largest."""
-    failed = [one for one in tries if not one.held]
+    failed = [one for one in tries if not one.passed]
     if failed:
         return min(failed, key=lambda one: one.callers)
-    return max(tries, key=lambda one: one.callers) if search.reached_the_most else None
+    return max(tries, key=lambda one: one.callers) if search.reached_maximum else None
 
 
-def _limits(edge: Try) -> Iterator[Finding]:
+def _limits(edge: Trial) -> Iterator[Finding]:
     """Say what ran out at the edge."""
-    full = dict(used_up(edge.figures, os.cpu_count() or 1))
-    if edge.was_late or "generator" in full:
+    full = dict(saturated_resources(edge.metrics, os.cpu_count() or 1))
+    if edge.generator_was_late or "generator" in full:
         seen = f"at {edge.callers} callers: {full.get('generator', 'chunks were late')}"
-        yield finding_of(problems.CAPACITY_GENERATOR, "generator", Evidence("", seen))
+        yield make_finding(problems.CAPACITY_GENERATOR, "generator", Evidence("", seen))
     if "simulator" in full:
         seen = f"at {edge.callers} callers: {full['simulator']}"
-        yield finding_of(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
+        yield make_finding(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
     if "others" in full:
-        yield finding_of(
+        yield make_finding(
             problems.CAPACITY_BUSY, "machine", Evidence("", f"at {edge.callers} callers: {full['others']}")
         )
-    if edge.held:
+    if edge.passed:
         return
     known = [words for name, words in full.items() if name in ("machine", "bridge")]
     title = (
         "; ".join(known) if known else "nothing that was watched ran out: look behind the target, and at the network"
     )
-    yield noted(problems.CAPACITY_LIMIT, "what ran out", f"at {edge.callers} callers: {title}")
+    yield brief_finding(problems.CAPACITY_LIMIT, "what ran out", f"at {edge.callers} callers: {title}")
 
 
-def used_up(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
+def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
     """Name what has nothing to spare. The simulator and a generator of one process have one core each."""
     shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
     busy = max(figures.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
-    if busy >= FULL_PERCENT * cores:
+    if busy >= SATURATED_PERCENT * cores:
         yield "machine", f"this machine's CPU: {busy:.0f} % of {cores} cores"
-    if busy - sum(shares.values()) >= OTHERS_PERCENT * cores:
+    if busy - sum(shares.values()) >= OTHER_PROGRAMS_PERCENT * cores:
         yield "others", f"{busy - sum(shares.values()):.0f} % of a core went to others"
     for name, share in shares.items():
-        if share >= FULL_PERCENT:
+        if share >= SATURATED_PERCENT:
             yield name, f"the {name}'s CPU: {share:.0f} % of a core"
 
 
-def table_of(tries: Sequence[Try]) -> tuple[Table, ...]:
+def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
     """Give every try, the fewest callers first: what came of it, and what was measured."""
-    names = [name for name, _ in _COLUMNS if any(f"{METRIC}_{name}" in one.figures for one in tries)]
+    names = [name for name, _ in _COLUMNS if any(f"{METRIC_PREFIX}_{name}" in one.metrics for one in tries)]
     rows = tuple(
-        Row(
+        TableRow(
             name=str(one.callers),
-            cells=("held" if one.held else "broke", *(one.figures.get(f"{METRIC}_{name}") for name in names)),
+            cells=("held" if one.passed else "broke", *(one.metrics.get(f"{METRIC_PREFIX}_{name}") for name in names)),
         )
         for one in sorted(tries, key=lambda one: one.callers)
     )
     return (Table(name="the tries", heading="callers", columns=("outcome", *names), rows=rows),) if rows else ()
 
 
-def series_of(tries: Sequence[Try], timeline: str) -> tuple[Series, ...]:
+def trials_series(tries: Sequence[Trial], timeline: str) -> tuple[Series, ...]:
     """Give each figure over the number of callers; of one number that was tried again, the mean."""
     drawn = []
     for name, plot in _COLUMNS:
         unit, factor = _PLOTTED[name.rpartition("_")[2]]
         by_callers: dict[int, list[float]] = {}
         for one in tries:
-            value = one.figures.get(f"{METRIC}_{name}")
+            value = one.metrics.get(f"{METRIC_PREFIX}_{name}")
             if value is not None:
                 by_callers.setdefault(one.callers, []).append(value * factor)
         points = tuple((float(at), sum(ys) / len(ys)) for at, ys in sorted(by_callers.items()))
-        line = label(name).removeprefix(plot).removesuffix(plot).strip()
+        line = metric_label(name).removeprefix(plot).removesuffix(plot).strip()
         called = f"{plot}, {line}" if line else plot
         drawn.append(Series(name=called, unit=unit, timeline=timeline, points=points, across="callers", plot=plot))
     return tuple(one for one in drawn if one.points)

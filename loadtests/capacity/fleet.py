@@ -24,17 +24,17 @@ class Fleet:
     cores: int = 2
     """Of one instance."""
     zones: int = 3
-    spare: float = 0.3
+    headroom: float = 0.3
     """The share of an instance that bursts, deploys and the unexpected may use."""
 
     def __post_init__(self) -> None:
-        if min(self.callers, self.callers_per_core, self.cores, self.zones) <= 0 or not 0 <= self.spare < 1:
+        if min(self.callers, self.callers_per_core, self.cores, self.zones) <= 0 or not 0 <= self.headroom < 1:
             raise ValueError("a fleet has callers, cores and zones, and a share to spare below 1")
 
     @property
     def callers_per_instance(self) -> int:
         """How many one instance is given, at the most."""
-        return max(1, math.floor(self.callers_per_core * self.cores * (1 - self.spare)))
+        return max(1, math.floor(self.callers_per_core * self.cores * (1 - self.headroom)))
 
     @property
     def instances(self) -> int:
@@ -88,12 +88,14 @@ def _spread(waiting: list[float], width: int, steps: int) -> list[float]:
     return arriving
 
 
-def peak(sessions: int, *, outage: float = 0.0, first: float = FIRST_SECONDS, last: float = LAST_SECONDS) -> float:
+def peak_dials(
+    sessions: int, *, outage: float = 0.0, first: float = FIRST_SECONDS, last: float = LAST_SECONDS
+) -> float:
     """Expect the most dials in any whole second of the first minutes."""
     return max(dials_per_second(sessions, seconds=math.ceil(outage) + 60, outage=outage, first=first, last=last))
 
 
-def last_for(sessions: int, allowed: float) -> float:
+def backoff_cap_for(sessions: int, allowed: float) -> float:
     """Find the shortest last limit that keeps dials a second within what upstream allows once the first waits are over.
 
     In a long outage everybody tries once in half a limit on average: `sessions / (limit / 2)` dials a second.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Stage(StrEnum):
+class SearchStage(StrEnum):
     """What the search is doing."""
 
     RAMP = "ramp"
@@ -27,43 +27,43 @@ _BACK = 0.9
 
 
 @dataclass(slots=True)
-class Search:
+class CapacitySearch:
     """One search. Ask `next_callers`, run it, tell `note`; until `stage` is DONE."""
 
     start: int
-    most: int
+    maximum: int
     """Never more callers than this."""
     confirmations: int = 1
     """How often the answer must hold again."""
-    most_runs: int = 24
-    stage: Stage = Stage.RAMP
-    good: int = 0
+    max_runs: int = 24
+    stage: SearchStage = SearchStage.RAMP
+    highest_passed: int = 0
     """The most that held; 0 where none did."""
-    bad: int = 0
+    lowest_failed: int = 0
     """The fewest above `good` that did not hold; one more than `most` while none failed."""
     runs: list[tuple[int, bool]] = field(default_factory=list)
     _confirmed: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.start <= self.most:
-            raise ValueError(f"a search begins between 1 and {self.most} callers, not at {self.start}")
-        self.bad = self.most + 1
+        if not 1 <= self.start <= self.maximum:
+            raise ValueError(f"a search begins between 1 and {self.maximum} callers, not at {self.start}")
+        self.lowest_failed = self.maximum + 1
 
     @property
     def next_callers(self) -> int:
         """How many callers to try next."""
         match self.stage:
-            case Stage.RAMP:
-                return min(self.most, round(self.good * _RAMP)) if self.good else self.start
-            case Stage.BISECT:
-                return max(self.good + 1, (self.good + self.bad) // 2)
-            case Stage.CONFIRM | Stage.DONE:
-                return self.good
+            case SearchStage.RAMP:
+                return min(self.maximum, round(self.highest_passed * _RAMP)) if self.highest_passed else self.start
+            case SearchStage.BISECT:
+                return max(self.highest_passed + 1, (self.highest_passed + self.lowest_failed) // 2)
+            case SearchStage.CONFIRM | SearchStage.DONE:
+                return self.highest_passed
 
     @property
-    def found(self) -> int:
+    def result(self) -> int:
         """The answer; 0 where not even one caller is held."""
-        return self.good if self.stage is Stage.DONE else 0
+        return self.highest_passed if self.stage is SearchStage.DONE else 0
 
     @property
     def is_confirmed(self) -> bool:
@@ -71,21 +71,21 @@ class Search:
         return self._confirmed >= self.confirmations
 
     @property
-    def reached_the_most(self) -> bool:
+    def reached_maximum(self) -> bool:
         """Whether the answer is only where the search was told to stop."""
-        return self.stage is Stage.DONE and self.good == self.most
+        return self.stage is SearchStage.DONE and self.highest_passed == self.maximum
 
-    def note(self, *, held: bool) -> None:
+    def record(self, *, passed: bool) -> None:
         """Take the outcome of `next_callers`."""
         callers = self.next_callers
-        self.runs.append((callers, held))
-        if self.stage is Stage.CONFIRM:
-            self._note_confirmation(held=held)
-        elif held:
-            self.good = callers
+        self.runs.append((callers, passed))
+        if self.stage is SearchStage.CONFIRM:
+            self._note_confirmation(held=passed)
+        elif passed:
+            self.highest_passed = callers
         else:
-            self.bad = callers
-        if self.stage is not Stage.DONE:
+            self.lowest_failed = callers
+        if self.stage is not SearchStage.DONE:
             self._go_on()
 
     def _note_confirmation(self, *, held: bool) -> None:
@@ -93,7 +93,7 @@ class Search:
             self._confirmed += 1
         else:  # it held once and not twice: what it keeps is below
             self._confirmed = 0
-            self.bad, self.good = self.good, self._held_below(self.good)
+            self.lowest_failed, self.highest_passed = self.highest_passed, self._held_below(self.highest_passed)
 
     def _held_below(self, callers: int) -> int:
         """Give the largest smaller number that never failed, or a step back where there is none."""
@@ -102,12 +102,14 @@ class Search:
         return max(held, default=int(callers * _BACK) if callers > 1 else 0)
 
     def _go_on(self) -> None:
-        if self.bad <= 1:
-            self.stage = Stage.DONE
-        elif self.good and self.bad - self.good <= max(1, int(self.good * _CLOSE)):
-            self.stage = Stage.DONE if self._confirmed >= self.confirmations else Stage.CONFIRM
+        if self.lowest_failed <= 1:
+            self.stage = SearchStage.DONE
+        elif self.highest_passed and self.lowest_failed - self.highest_passed <= max(
+            1, int(self.highest_passed * _CLOSE)
+        ):
+            self.stage = SearchStage.DONE if self._confirmed >= self.confirmations else SearchStage.CONFIRM
         else:
             self._confirmed = 0
-            self.stage = Stage.RAMP if self.bad > self.most else Stage.BISECT
-        if len(self.runs) >= self.most_runs:
-            self.stage = Stage.DONE
+            self.stage = SearchStage.RAMP if self.lowest_failed > self.maximum else SearchStage.BISECT
+        if len(self.runs) >= self.max_runs:
+            self.stage = SearchStage.DONE

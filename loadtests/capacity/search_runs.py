@@ -12,154 +12,163 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from loadtests.capacity.capacity_report import Try, findings_of, series_of, table_of
-from loadtests.capacity.search import Search, Stage
+from loadtests.capacity.capacity_report import Trial, search_findings, trials_series, trials_table
+from loadtests.capacity.search import CapacitySearch, SearchStage
 from loadtests.results import problems
-from loadtests.results.report import described, finding_of, without_run
-from loadtests.run.run import Ground, Request, check, ground, named, one_run
+from loadtests.results.report import describe_target, make_finding, report_without_run
+from loadtests.run.run import RunEnvironment, RunRequest, check_request, open_environment, run_once, with_stack_name
 from loadtests.run.stack import StackError
 from loadtests.scenarios.plan import PlanError, make_plan
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED, Evidence, Metric, Moment, Report, Timeline
-from reports.provenance import stamp, version
-from reports.store.reader import Kept
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED, Evidence, Moment, Report, ReportMetric, Timeline
+from reports.provenance import format_time, installed_version
+from reports.store.reader import StoredReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from loadtests.run.run import Hears
-    from loadtests.scenarios.plan import Plan
+    from loadtests.scenarios.plan import RunPlan
 
 TOOL, TIMELINE = "sherpa-load capacity", "capacity"
 #: A try that is shorter says little of a p99.
-TRY_SECONDS = 20
+TRIAL_SECONDS = 20
 
 
 @dataclass(slots=True)
-class Tries:
+class SearchProgress:
     """A search, and the runs that it made."""
 
-    plan: Plan
-    search: Search
-    began: float = field(default_factory=monotonic)
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    tries: list[Try] = field(default_factory=list)
+    plan: RunPlan
+    search: CapacitySearch
+    started_monotonic: float = field(default_factory=monotonic)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    trials: list[Trial] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     interrupted: bool = False
-    gone: Kept | None = None
+    unreachable: StoredReport | None = None
     """The second run in a row to which nobody opened: the target fell over and does not get up."""
 
-    def note(self, callers: int, kept: Kept) -> None:
+    def add(self, callers: int, kept: StoredReport) -> None:
         """Take one run's report."""
-        one = Try(callers=callers, kept=kept)
-        self.tries.append(one)
-        words = "held" if one.held else f"not held: {one.why}"
-        at = monotonic() - self.began
+        one = Trial(callers=callers, stored=kept)
+        self.trials.append(one)
+        words = "held" if one.passed else f"not held: {one.failure}"
+        at = monotonic() - self.started_monotonic
         self.moments.append(Moment(at=at, who="capacity", what=f"{callers} callers", detail=words))
-        self.search.note(held=one.held)
+        self.search.record(passed=one.passed)
 
 
-def find(
-    request: Request,
+def find_capacity(
+    request: RunRequest,
     environment: Mapping[str, str],
     hears: Hears,
     *,
     start: int,
-    most: int,
+    maximum: int,
     confirmations: int = 1,
-) -> Kept:
+) -> StoredReport:
     """Search, and report. Raises PlanError before anything is started; Ctrl-C shows in the report."""
-    plan, request = _checked(request, environment, start, most)
-    kept = _found(request, environment, hears, Tries(plan, Search(start=start, most=most, confirmations=confirmations)))
-    return named(kept, request)
+    plan, request = _checked(request, environment, start, maximum)
+    kept = _found(
+        request,
+        environment,
+        hears,
+        SearchProgress(plan, CapacitySearch(start=start, maximum=maximum, confirmations=confirmations)),
+    )
+    return with_stack_name(kept, request)
 
 
-def _found(request: Request, environment: Mapping[str, str], hears: Hears, tries: Tries) -> Kept:
+def _found(request: RunRequest, environment: Mapping[str, str], hears: Hears, tries: SearchProgress) -> StoredReport:
     plan = tries.plan
     try:
-        with ground(request) as on:
-            tries.plan = make_plan(on.wish, environment)
-            kept = searched(tries, lambda callers: _tried(on, request, callers, environment, hears))
-            return with_command(kept, _in_words(request))
+        with open_environment(request) as on:
+            tries.plan = make_plan(on.options, environment)
+            kept = run_search(tries, lambda callers: _tried(on, request, callers, environment, hears))
+            return with_rerun_command(kept, _in_words(request))
     except StackError as error:
-        return without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
+        return report_without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
     except KeyboardInterrupt:
         tries.interrupted = True
-        return told(tries)
+        return search_report(tries)
 
 
-def _checked(request: Request, environment: Mapping[str, str], start: int, most: int) -> tuple[Plan, Request]:
+def _checked(request: RunRequest, environment: Mapping[str, str], start: int, most: int) -> tuple[RunPlan, RunRequest]:
     if start > most:
         raise PlanError(f"--start: {start} callers are more than the {most} of --most")
-    wish = replace(request.wish, duration=request.wish.duration or f"{TRY_SECONDS}s", users=most)
-    request = replace(request, wish=wish)
-    return check(request, environment), request
+    wish = replace(request.options, duration=request.options.duration or f"{TRIAL_SECONDS}s", users=most)
+    request = replace(request, options=wish)
+    return check_request(request, environment), request
 
 
-def _in_words(request: Request) -> str:
+def _in_words(request: RunRequest) -> str:
     """Say what the command line was about, for whoever tries it alone."""
-    wish = request.wish
+    wish = request.options
     where = "--simulate" if request.simulate else f"--target {wish.url.partition('?')[0]}"
-    more = [f"--control {wish.control}"] if wish.control else []
+    more = [f"--control {wish.control_url}"] if wish.control_url else []
     more += [f"--budget {shlex.quote(text)}" for text in wish.budgets]
     return " ".join((f"sherpa-load run {wish.scenario} --users 1 {where}", *more))
 
 
-def _tried(on: Ground, request: Request, callers: int, environment: Mapping[str, str], hears: Hears) -> Kept:
+def _tried(
+    on: RunEnvironment, request: RunRequest, callers: int, environment: Mapping[str, str], hears: Hears
+) -> StoredReport:
     def heard(told: Mapping[str, object]) -> None:
         hears(told if "doing" in told else {**told, "act": f"trying {callers}"})
 
-    there = replace(on, wish=replace(on.wish, users=callers))
-    return one_run(there, request.spread, environment, heard, verbose=request.verbose)
+    there = replace(on, options=replace(on.options, users=callers))
+    return run_once(there, request.distribution, environment, heard, verbose=request.verbose)
 
 
-def searched(tries: Tries, run: Callable[[int], Kept]) -> Kept:
+def run_search(tries: SearchProgress, run: Callable[[int], StoredReport]) -> StoredReport:
     """Run until the search is done. A target that is not there at the first knock is reported as it is."""
     fell = False
-    while tries.search.stage is not Stage.DONE:
+    while tries.search.stage is not SearchStage.DONE:
         callers = tries.search.next_callers
         kept = run(callers)
-        is_away, was_away = kept.exit_code == EXIT_COULD_NOT_LOOK, fell
+        is_away, was_away = kept.exit_code == EXIT_COULD_NOT_RUN, fell
         fell = is_away
         if is_away and was_away:
-            tries.gone = kept
+            tries.unreachable = kept
             break
         if kept.exit_code == EXIT_INTERRUPTED:
             tries.interrupted = True
             break
-        if kept.exit_code == EXIT_COULD_NOT_LOOK and not tries.tries:
-            return Kept(replace(kept.report, tool=TOOL), kept.exit_code)
-        tries.note(callers, kept)
-    return told(tries)
+        if kept.exit_code == EXIT_COULD_NOT_RUN and not tries.trials:
+            return StoredReport(replace(kept.report, tool=TOOL), kept.exit_code)
+        tries.add(callers, kept)
+    return search_report(tries)
 
 
-def with_command(kept: Kept, words: str) -> Kept:
+def with_rerun_command(kept: StoredReport, words: str) -> StoredReport:
     """Let what is to be typed next be what was asked for, alone."""
     findings = tuple(replace(one, fix=one.fix.replace(_ALONE, words)) for one in kept.report.findings)
-    return Kept(replace(kept.report, findings=findings), kept.exit_code)
+    return StoredReport(replace(kept.report, findings=findings), kept.exit_code)
 
 
 _ALONE = "sherpa-load run conversation --users 1"
 
 
-def told(tries: Tries) -> Kept:
+def search_report(tries: SearchProgress) -> StoredReport:
     """Put everything together."""
-    is_cut_short = tries.interrupted or tries.gone is not None
-    findings = list(findings_of(tries.search, tries.tries, interrupted=is_cut_short))
-    if tries.gone is not None:
-        findings = [*tries.gone.report.findings, *findings]
+    is_cut_short = tries.interrupted or tries.unreachable is not None
+    findings = list(search_findings(tries.search, tries.trials, interrupted=is_cut_short))
+    if tries.unreachable is not None:
+        findings = [*tries.unreachable.report.findings, *findings]
     if tries.interrupted:
-        findings.insert(0, finding_of(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.tries)} runs")))
-    found = tries.search.found
+        findings.insert(
+            0, make_finding(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.trials)} runs"))
+        )
+    found = tries.search.result
     report = Report(
         tool=TOOL,
-        version=version(),
-        started=stamp(tries.started),
-        seconds=monotonic() - tries.began,
-        target=described(tries.plan, f"up to {tries.plan.users} callers, {tries.plan.seconds:g} s each"),
+        version=installed_version(),
+        started=format_time(tries.started_at),
+        seconds=monotonic() - tries.started_monotonic,
+        target=describe_target(tries.plan, f"up to {tries.plan.users} callers, {tries.plan.seconds:g} s each"),
         findings=tuple(findings),
         timelines=(Timeline(TIMELINE, tuple(tries.moments)),),
-        metrics=(Metric("load_capacity_callers_total", float(found)),) if found else (),
-        series=series_of(tries.tries, TIMELINE),
-        tables=table_of(tries.tries),
+        metrics=(ReportMetric("load_capacity_callers_total", float(found)),) if found else (),
+        series=trials_series(tries.trials, TIMELINE),
+        tables=trials_table(tries.trials),
     )
-    return Kept(report, EXIT_INTERRUPTED if tries.interrupted else report.exit_code())
+    return StoredReport(report, EXIT_INTERRUPTED if tries.interrupted else report.exit_code())

@@ -22,7 +22,7 @@ class FetchError(OSError):
 
     def __init__(self, why: str, status: int = 0) -> None:
         super().__init__(why)
-        self.why, self.status = why, status
+        self.reason, self.status = why, status
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -37,12 +37,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
-def fetch(url: str, data: bytes | None = None, *, seconds: float, most: int = 16_000_000) -> bytes:
+def fetch(url: str, data: bytes | None = None, *, timeout: float, max_bytes: int = 16_000_000) -> bytes:
     """Get, or post `data`, within `seconds` in all; gives the body, of `most` bytes. Raises FetchError."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + timeout
     try:
-        with _OPENER.open(urllib.request.Request(url, data=data), timeout=seconds) as answer:  # noqa: S310 - checked
-            return _read(answer, until, most)
+        with _OPENER.open(urllib.request.Request(url, data=data), timeout=timeout) as answer:  # noqa: S310 - checked
+            return _read(answer, until, max_bytes)
     except urllib.error.HTTPError as error:
         with error:
             raise FetchError(_said(error), error.code) from None

@@ -23,7 +23,7 @@ class ControlError(Exception):
     """The simulator could not be asked; one plain line says why."""
 
 
-class Heard(msgspec.Struct, frozen=True):
+class ReceivedAudio(msgspec.Struct, frozen=True):
     """What arrived of one caller's speech, in ms."""
 
     received_ms: int
@@ -39,26 +39,26 @@ class _Answer(msgspec.Struct, frozen=True):
     dials: list[tuple[float, int]]
     turned_away_ms: float
     mixed_ms: float
-    tracer: dict[str, dict[str, Heard]]
+    tracer: dict[str, dict[str, ReceivedAudio]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
+class UpstreamSnapshot:
     """What the simulator saw of a run."""
 
-    live: int
+    open_sockets: int
     """Sockets that are open now."""
     dials: tuple[tuple[float, int], ...]
     """How many sockets were asked for, by the tenth of a second; times are this machine's unix seconds."""
-    heard: Mapping[int, Heard]
+    received: Mapping[int, ReceivedAudio]
     """By caller."""
-    turned_away_ms: float = 0.0
+    untracked_ms: float = 0.0
     """Speech of more callers than it keeps accounts of."""
-    mixed_ms: float = 0.0
+    crosstalk_ms: float = 0.0
     """Speech that came in another caller's session."""
 
 
-class Control:
+class ControlClient:
     """One simulator. Every method raises ControlError."""
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,7 @@ class Control:
         base = url.rstrip("/")
         self.url = base if base.endswith("/_sim") else f"{base}/_sim"
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew: nothing arrived, and the service is well."""
         self._ask("/reset", {})
 
@@ -85,7 +85,7 @@ class Control:
         except (KeyError, TypeError, ValueError):
             raise ControlError(f"the simulator at {self.url} does not say what it cut") from None
 
-    def look(self) -> Upstream:
+    def snapshot(self) -> UpstreamSnapshot:
         """Sum up what arrived since `forget`."""
         asked = time.time()
         try:
@@ -95,26 +95,30 @@ class Control:
             raise ControlError(f"the simulator at {self.url} says something unknown: {error}") from None
         ahead = answer.now - asked
         dials = tuple((at - ahead, count) for at, count in answer.dials)
-        return Upstream(
-            live=answer.live, dials=dials, heard=heard, turned_away_ms=answer.turned_away_ms, mixed_ms=answer.mixed_ms
+        return UpstreamSnapshot(
+            open_sockets=answer.live,
+            dials=dials,
+            received=heard,
+            untracked_ms=answer.turned_away_ms,
+            crosstalk_ms=answer.mixed_ms,
         )
 
     def _ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         try:
-            return msgspec.json.decode(fetch(f"{self.url}{path}", data, seconds=_SECONDS, most=_LARGEST))
+            return msgspec.json.decode(fetch(f"{self.url}{path}", data, timeout=_SECONDS, max_bytes=_LARGEST))
         except FetchError as error:
             if error.status:
                 raise ControlError(
-                    f"the simulator at {self.url} answers {error.status} to {path}: {error.why}"
+                    f"the simulator at {self.url} answers {error.status} to {path}: {error.reason}"
                 ) from None
-            raise ControlError(f"no simulator's control API at {self.url}: {error.why}") from None
+            raise ControlError(f"no simulator's control API at {self.url}: {error.reason}") from None
         except (ValueError, RecursionError) as error:
             raise ControlError(f"no simulator's control API at {self.url}: {error}") from None
 
 
-def _by_caller(answer: _Answer) -> dict[int, Heard]:
-    heard: dict[int, Heard] = {}
+def _by_caller(answer: _Answer) -> dict[int, ReceivedAudio]:
+    heard: dict[int, ReceivedAudio] = {}
     for callers in answer.tracer.values():
         for caller, found in callers.items():
             known = heard.get(int(caller))
@@ -122,11 +126,11 @@ def _by_caller(answer: _Answer) -> dict[int, Heard]:
     return heard
 
 
-def _both(one: Heard, other: Heard) -> Heard:
+def _both(one: ReceivedAudio, other: ReceivedAudio) -> ReceivedAudio:
     """Put together what arrived of one caller under two keys; what was sent through both counts as sent twice."""
     end = max(one.received_ms + one.lost_ms, other.received_ms + other.lost_ms)
     received = one.received_ms + other.received_ms
-    return Heard(
+    return ReceivedAudio(
         received_ms=min(end, received),
         lost_ms=max(0, end - received),
         repeated_ms=one.repeated_ms + other.repeated_ms + max(0, received - end),

@@ -15,123 +15,123 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import gevent
 
-from loadtests.results.audio_audit import Mark
-from loadtests.run.ipc import HERE
-from loadtests.scenarios.table import Act, CutClients, CutUpstream, Deed, Deploy, SetFaults
+from loadtests.results.audio_audit import PhaseStart
+from loadtests.run.ipc import WORKING_DIRECTORY_VARIABLE
+from loadtests.scenarios.table import Action, CutClients, CutUpstream, Deploy, ScenarioPhase, SetFaults
 from reports.model import Moment
 from reports.redaction import hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from loadtests.control.simulator import Control
-    from loadtests.metrics.recorder import Meter
+    from loadtests.control.simulator import ControlClient
+    from loadtests.metrics.recorder import ProcessRecorder
 
-PHASE, CUT = "load-phase", "load-cut"
+PHASE_MESSAGE, CUT_MESSAGE = "load-phase", "load-cut"
 #: A drain and a start; what takes longer has failed.
 _DEPLOY_SECONDS = 90.0
 
 
-class DeedError(Exception):
+class ActionError(Exception):
     """Something could not be done to the run; one plain line says why."""
 
 
-class Stage(Protocol):
+class ActionExecutor(Protocol):
     """What can be done to a run. Every method but `begin` raises DeedError or ControlError."""
 
-    def begin(self, phase: str) -> None:
+    def begin_phase(self, phase: str) -> None:
         """Let all that is measured from here on belong to a phase."""
         ...
 
-    def do(self, deed: Deed) -> None:
+    def execute(self, deed: Action) -> None:
         """Do one thing, and return when it is done."""
         ...
 
 
 @dataclass(slots=True)
-class Director:
+class FaultInjector:
     """The acts of one run. `run` does them; kill its greenlet to stop."""
 
-    acts: Sequence[Act]
+    phases: Sequence[ScenarioPhase]
     seconds: float
     """How long the run is."""
-    stage: Stage
+    executor: ActionExecutor
     sleep: Callable[[float], object] = gevent.sleep
     now: Callable[[], float] = time.time
     """Unix seconds, which the simulator's are compared with."""
-    marks: list[Mark] = field(default_factory=list)
+    phase_starts: list[PhaseStart] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     """For the report's timeline."""
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     """What could not be done, in plain words."""
-    doing: str = ""
+    current_phase: str = ""
     """The phase whose deed is under way."""
 
     def run(self) -> None:
         """Do every act when it is due; one that is late because of the one before comes right behind it."""
         began = self.now()
-        for act in sorted(self.acts, key=lambda act: act.at):
+        for act in sorted(self.phases, key=lambda act: act.at):
             self.sleep(max(0.0, began + act.at * self.seconds - self.now()))
             self._perform(act, began)
 
-    def _perform(self, act: Act, began: float) -> None:
-        self.stage.begin(act.phase)
-        self.marks.append(Mark(act.phase, self.now()))
-        self._say(began, act.phase, act.said)
-        for deed in act.deeds:
-            self.doing = act.phase
+    def _perform(self, act: ScenarioPhase, began: float) -> None:
+        self.executor.begin_phase(act.name)
+        self.phase_starts.append(PhaseStart(act.name, self.now()))
+        self._say(began, act.name, act.description)
+        for deed in act.actions:
+            self.current_phase = act.name
             try:
-                self.stage.do(deed)
+                self.executor.execute(deed)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and the report tells
-                self.troubles.append(f"{act.phase}: {error}")
-                self._say(began, act.phase, "could not be done")
-            self.doing = ""
-        if any(isinstance(deed, Deploy) for deed in act.deeds):
-            self._say(began, act.phase, "is up again")
+                self.errors.append(f"{act.name}: {error}")
+                self._say(began, act.name, "could not be done")
+            self.current_phase = ""
+        if any(isinstance(deed, Deploy) for deed in act.actions):
+            self._say(began, act.name, "is up again")
 
     def _say(self, began: float, phase: str, what: str) -> None:
         self.moments.append(Moment(at=self.now() - began, who="load", what=phase, detail=what))
 
 
 @dataclass(frozen=True, slots=True)
-class RunStage:
+class RunExecutor:
     """The run that Locust runs."""
 
     runner: Any
     """Locust's runner: the master's, or the only one."""
-    meter: Meter
-    control: Control | None = None
-    service: tuple[str, ...] = ()
+    recorder: ProcessRecorder
+    control: ControlClient | None = None
+    service_faults: tuple[str, ...] = ()
     """Faults that the service has from beginning to end."""
     deploy_command: tuple[str, ...] = ()
 
-    def begin(self, phase: str) -> None:
+    def begin_phase(self, phase: str) -> None:
         """Tell every process."""
-        self.meter.figures.phase = phase
-        self.runner.send_message(PHASE, phase)
+        self.recorder.measurements.phase = phase
+        self.runner.send_message(PHASE_MESSAGE, phase)
 
-    def do(self, deed: Deed) -> None:
+    def execute(self, deed: Action) -> None:
         """Do it."""
         match deed:
             case SetFaults(faults):
-                self._simulator().set_faults((*self.service, *faults))
+                self._simulator().set_faults((*self.service_faults, *faults))
             case CutUpstream(how):
                 self._simulator().cut(how)
             case CutClients():
-                self.runner.send_message(CUT, None)
+                self.runner.send_message(CUT_MESSAGE, None)
             case Deploy():
                 self._deploy()
             case _:
                 assert_never(deed)
 
-    def _simulator(self) -> Control:
+    def _simulator(self) -> ControlClient:
         if self.control is None:
-            raise DeedError("there is no simulator to ask: give its control API with --control")
+            raise ActionError("there is no simulator to ask: give its control API with --control")
         return self.control
 
     def _deploy(self) -> None:
         if not self.deploy_command:
-            raise DeedError("there is no way to deploy: give one with --deploy-command")
+            raise ActionError("there is no way to deploy: give one with --deploy-command")
         try:
             deploy = subprocess.Popen(  # noqa: S603 - the user's own command
                 self.deploy_command,
@@ -139,45 +139,47 @@ class RunStage:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
-                cwd=os.environ.get(HERE),
+                cwd=os.environ.get(WORKING_DIRECTORY_VARIABLE),
             )
         except OSError as error:
-            raise DeedError(f"the deploy failed: {error}") from None
+            raise ActionError(f"the deploy failed: {error}") from None
         try:
             _, said = deploy.communicate(timeout=_DEPLOY_SECONDS)
         except subprocess.TimeoutExpired:
-            raise DeedError(f"the deploy was not done within {_DEPLOY_SECONDS:.0f} s") from None
+            raise ActionError(f"the deploy was not done within {_DEPLOY_SECONDS:.0f} s") from None
         finally:
             if deploy.returncode is None:  # what it began is not left behind
                 os.killpg(deploy.pid, signal.SIGKILL)
                 deploy.wait()
         if deploy.returncode:
             lines = hide_credentials(said.decode(errors="replace")).strip().splitlines()
-            raise DeedError(f"the deploy ended with {deploy.returncode}: {lines[-1] if lines else 'no word'}")
+            raise ActionError(f"the deploy ended with {deploy.returncode}: {lines[-1] if lines else 'no word'}")
 
 
 class _Caller(Protocol):
     def cut(self) -> None: ...
 
 
-def take_part(runner: Any, meter: Meter, callers: Callable[[], Iterable[_Caller]] | None = None) -> None:
+def listen_for_actions(
+    runner: Any, meter: ProcessRecorder, callers: Callable[[], Iterable[_Caller]] | None = None
+) -> None:
     """Listen to the director, in a process that has callers (`runner` is its own: a worker's, or the only one).
 
     `callers` gives those that can be cut; by default the runner's own users.
     """
-    present = callers or (lambda: users_of(runner))
+    present = callers or (lambda: running_users(runner))
 
     def begin(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls listeners by these names
-        meter.figures.phase = msg.data
+        meter.measurements.phase = msg.data
 
     def cut(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls listeners by these names
         for caller in list(present()):
             caller.cut()
 
-    runner.register_message(PHASE, begin)
-    runner.register_message(CUT, cut)
+    runner.register_message(PHASE_MESSAGE, begin)
+    runner.register_message(CUT_MESSAGE, cut)
 
 
-def users_of(runner: Any) -> list[Any]:
+def running_users(runner: Any) -> list[Any]:
     """Give the users that run in this process (Locust 2: the argument of each of the runner's greenlets)."""
     return [greenlet.args[0] for greenlet in runner.user_greenlets if greenlet.args]

@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING
 import gevent
 
 from loadtests.control.simulator import ControlError
-from loadtests.results.audio_audit import settle
-from loadtests.results.report import Ran, exit_code_of, make_report
-from loadtests.results.resources import note_resources
-from loadtests.run.ipc import RESOURCES, HomeError
-from loadtests.scenarios.behaviour import Door
+from loadtests.results.audio_audit import finish_audit
+from loadtests.results.report import FinishedRun, make_report, run_exit_code
+from loadtests.results.resources import record_memory_growth
+from loadtests.run.ipc import RESOURCES, ChannelError
+from loadtests.scenarios.behaviour import TargetEndpoint
 from reports.render import json as as_json
 from reports.render.terminal import page as terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtests.control.simulator import Control
-    from loadtests.results.aggregator import Gathering
-    from loadtests.results.audio_audit import Mark
-    from loadtests.run.ipc import Home
+    from loadtests.control.simulator import ControlClient
+    from loadtests.results.aggregator import RunAggregator
+    from loadtests.results.audio_audit import PhaseStart
+    from loadtests.run.ipc import RunChannel
 
 
-def conclude(
-    gathering: Gathering,
+def finish_run(
+    gathering: RunAggregator,
     *,
-    control: Control | None,
-    marks: Sequence[Mark],
-    live_before: int,
-    home: Home | None,
-    path: str | None,
+    control: ControlClient | None,
+    phase_starts: Sequence[PhaseStart],
+    open_before: int,
+    channel: RunChannel | None,
+    report_path: str | None,
     seconds: float,
 ) -> int:
     """Account, judge, write and, where no command does it, show; gives the exit code.
@@ -42,53 +42,55 @@ def conclude(
     """
     gathering.finish(seconds)
     if control is not None:
-        _settle(gathering, control, marks, live_before)
+        _settle(gathering, control, phase_starts, open_before)
         _leave_well(gathering, control)
-    if home is not None:
-        _ask_resources(gathering, home)
-    report = make_report(Ran(gathering=gathering, seconds=seconds))
-    code = exit_code_of(gathering, report)
-    if path is not None:
-        Path(path).write_text(as_json.render(report, code), encoding="utf-8")
-    if home is None:  # nobody else shows it
+    if channel is not None:
+        _ask_resources(gathering, channel)
+    report = make_report(FinishedRun(aggregator=gathering, seconds=seconds))
+    code = run_exit_code(gathering, report)
+    if report_path is not None:
+        Path(report_path).write_text(as_json.render(report, code), encoding="utf-8")
+    if channel is None:  # nobody else shows it
         sys.stdout.write(f"\n{terminal.render(report, code)}")
     return code
 
 
-def _settle(gathering: Gathering, control: Control, marks: Sequence[Mark], live_before: int) -> None:
+def _settle(gathering: RunAggregator, control: ControlClient, marks: Sequence[PhaseStart], live_before: int) -> None:
     try:
-        gathering.speech = settle(
+        gathering.audio_audit = finish_audit(
             control,
-            gathering.spoken.values(),
-            gathering.figures,
-            began=gathering.began,
-            marks=marks,
-            live_before=live_before,
-            bridge_tells=all(group.behaviour.door is Door.CLIENT for group in gathering.plan.groups),
+            gathering.sent_audio.values(),
+            gathering.measurements,
+            started_at=gathering.started_at,
+            phase_starts=marks,
+            open_before=live_before,
+            bridge_reports_loss=all(
+                group.behaviour.endpoint is TargetEndpoint.CLIENT for group in gathering.plan.groups
+            ),
             sleep=gevent.sleep,
         )
     except ControlError as error:
-        gathering.troubles.append(str(error))
+        gathering.errors.append(str(error))
         return
-    if gathering.speech.turned_away_ms:
-        gathering.troubles.append(
+    if gathering.audio_audit.untracked_ms:
+        gathering.errors.append(
             "more callers than the simulator keeps accounts of: some speech that arrived counts as lost"
         )
 
 
-def _leave_well(gathering: Gathering, control: Control) -> None:
+def _leave_well(gathering: RunAggregator, control: ControlClient) -> None:
     """Let the service be as it was, whatever was done to it: also where a run ended in the middle of an outage."""
     try:
         control.restore()
     except ControlError as error:
-        if not gathering.troubles:  # else that it cannot be asked was told
-            gathering.troubles.append(str(error))
+        if not gathering.errors:  # else that it cannot be asked was told
+            gathering.errors.append(str(error))
 
 
-def _ask_resources(gathering: Gathering, home: Home) -> None:
+def _ask_resources(gathering: RunAggregator, home: RunChannel) -> None:
     try:
-        gathering.resources = home.ask(RESOURCES) or {}
-    except HomeError as error:
-        gathering.troubles.append(str(error))
+        gathering.resources = home.request(RESOURCES) or {}
+    except ChannelError as error:
+        gathering.errors.append(str(error))
         return
-    note_resources(gathering)
+    record_memory_growth(gathering)

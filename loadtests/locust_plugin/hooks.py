@@ -19,50 +19,50 @@ from gevent.event import Event
 from gevent.lock import RLock
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadtests.callers.call import Where
-from loadtests.locust_plugin.fault_injector import Director, take_part
-from loadtests.locust_plugin.finish import conclude
-from loadtests.locust_plugin.options import add_options, wish_of
-from loadtests.locust_plugin.staging import opened_control, stage_of
+from loadtests.callers.call import CallTarget
+from loadtests.locust_plugin.fault_injector import FaultInjector, listen_for_actions
+from loadtests.locust_plugin.finish import finish_run
+from loadtests.locust_plugin.options import add_options, parse_options
+from loadtests.locust_plugin.staging import connect_control, make_executor
 from loadtests.locust_plugin.users import CallUser
 from loadtests.metrics.measures import FIRST_PHASE
-from loadtests.metrics.recorder import COMPLAINT, Apart, Meter
-from loadtests.results.aggregator import Gathering, fails_on_purpose
-from loadtests.run.child import dying_with
-from loadtests.run.ipc import Home
-from loadtests.scenarios.plan import Plan, PlanError, make_plan, turns_of
+from loadtests.metrics.recorder import ERROR_TYPE, CountsOnlyRecorder, ProcessRecorder
+from loadtests.results.aggregator import RunAggregator, expects_failures
+from loadtests.run.child import kill_with_parent
+from loadtests.run.ipc import RunChannel
+from loadtests.scenarios.plan import PlanError, RunPlan, caller_groups, make_plan
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadtests.control.simulator import Control
-    from loadtests.metrics.recorder import Notes
-    from loadtests.results.audio_audit import Mark
-    from loadtests.scenarios.behaviour import Behaviour
-    from loadtests.scenarios.table import Group
+    from loadtests.control.simulator import ControlClient
+    from loadtests.metrics.recorder import CallRecorder
+    from loadtests.results.audio_audit import PhaseStart
+    from loadtests.scenarios.behaviour import CallerBehaviour
+    from loadtests.scenarios.table import CallerGroup
 
 #: How long callers have to hang up before they are killed: more than their breath and the longest goodbye.
 STOP_SECONDS = 6.0
 #: Messages between master and workers: hang up; what was measured until the very end.
-HANG_UP, FINAL = "load-hang-up", "load-final"
+HANG_UP_MESSAGE, FINAL_MESSAGE = "load-hang-up", "load-final"
 _SECOND = 1.0
 
 
 @dataclass(slots=True)
-class Part:
+class LoadPlugin:
     """What one process has to do with a run. `environment` and `runner` are Locust's."""
 
     environment: Any
     runner: Any
-    home: Home | None
-    meter: Meter
-    plan: Plan | None = None
-    gathering: Gathering | None = None
-    director: Director | None = None
-    control: Control | None = None
-    live_before: int = 0
-    _turns: Iterator[Group] = field(default_factory=lambda: iter(()))
+    channel: RunChannel | None
+    recorder: ProcessRecorder
+    plan: RunPlan | None = None
+    aggregator: RunAggregator | None = None
+    fault_injector: FaultInjector | None = None
+    control: ControlClient | None = None
+    open_before: int = 0
+    _turns: Iterator[CallerGroup] = field(default_factory=lambda: iter(()))
     _began: float = 0.0
     _greenlets: list[Any] = field(default_factory=list)
     _finals: int = 0
@@ -73,117 +73,119 @@ class Part:
     _concluded: bool = False
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether it gathers and judges."""
         return not isinstance(self.runner, WorkerRunner)
 
     @property
-    def calls(self) -> bool:
+    def has_callers(self) -> bool:
         """Whether it has callers."""
         return not isinstance(self.runner, MasterRunner)
 
     @property
-    def at(self) -> float:
+    def elapsed(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self._began
 
     @property
     def is_running(self) -> bool:
         """Whether a run has begun that nobody has judged yet."""
-        return self.gathering is not None and not self._concluded
+        return self.aggregator is not None and not self._concluded
 
     @property
-    def is_due(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the run has come to its end: its time is over, or its target is down."""
-        gathering = self.gathering
-        over = gathering is not None and (gathering.is_down or self.at >= gathering.plan.seconds)
+        gathering = self.aggregator
+        over = gathering is not None and (gathering.is_down or self.elapsed >= gathering.plan.seconds)
         return self.is_running and over
 
-    def planned(self) -> Plan:
+    def current_plan(self) -> RunPlan:
         """Give the plan: of the run that runs, of a command line that can no longer change, or of what is asked now.
 
         Raises PlanError.
         """
         options = self.environment.parsed_options
-        if self.plan is not None and (self.is_running or (options.headless and self.leads)):
+        if self.plan is not None and (self.is_running or (options.headless and self.is_leader)):
             return self.plan
-        wish = wish_of(options)
-        if not self.leads:  # how many and for how long is the master's business
+        wish = parse_options(options)
+        if not self.is_leader:  # how many and for how long is the master's business
             wish = replace(wish, url=self.environment.host or "", users=None, spawn_rate=None, duration=None)
         return make_plan(wish, os.environ)
 
     # ---- beginning
 
-    def listen(self) -> None:
+    def register(self) -> None:
         """Take part in everything that Locust tells."""
         events = self.environment.events
         self.environment.stop_timeout = max(self.environment.stop_timeout or 0.0, STOP_SECONDS)
         events.test_start.add_listener(self._start)
         events.test_stop.add_listener(self._stop)
         events.quitting.add_listener(self._quit)
-        if self.calls:
-            take_part(self.runner, self.meter)
+        if self.has_callers:
+            listen_for_actions(self.runner, self.recorder)
         if isinstance(self.runner, WorkerRunner):
             events.report_to_master.add_listener(self._report)
-            self.runner.register_message(HANG_UP, self._hang_up_here)
+            self.runner.register_message(HANG_UP_MESSAGE, self._hang_up_here)
         if isinstance(self.runner, MasterRunner):
             events.worker_report.add_listener(self._take_report)
-            self.runner.register_message(FINAL, self._take_final)
+            self.runner.register_message(FINAL_MESSAGE, self._take_final)
 
     def _start(self, **_: Any) -> None:
         """Begin a run, in every process."""
-        plan = self.plan = self.planned()
+        plan = self.plan = self.current_plan()
         self._began, self._over, self._concluded = time.monotonic(), False, False
-        self.meter.take()
-        self.meter.began, self.meter.figures.phase = self._began, FIRST_PHASE
-        CallUser.where = Where(plan.url, plan.model, plan.headers)
-        if self.calls:
-            CallUser.number_from(max(0, self.runner.worker_index))
-            self._turns = turns_of(plan)
-        if self.leads:
+        self.recorder.export_and_clear()
+        self.recorder.started, self.recorder.measurements.phase = self._began, FIRST_PHASE
+        CallUser.target = CallTarget(plan.url, plan.model, plan.headers)
+        if self.has_callers:
+            CallUser.start_caller_ids(max(0, self.runner.worker_index))
+            self._turns = caller_groups(plan)
+        if self.is_leader:
             self._lead(plan)
 
-    def _lead(self, plan: Plan) -> None:
-        gathering = self.gathering = Gathering(plan=plan, began=time.time())
-        self.control, self.live_before = opened_control(plan, gathering.troubles)
-        stage = stage_of(self.runner, self.meter, self.control, plan)
-        self.director = Director(plan.scenario.acts, plan.seconds, stage)
-        self._greenlets = [gevent.spawn(self.director.run), gevent.spawn(self._watch)]
+    def _lead(self, plan: RunPlan) -> None:
+        gathering = self.aggregator = RunAggregator(plan=plan, started_at=time.time())
+        self.control, self.open_before = connect_control(plan, gathering.errors)
+        stage = make_executor(self.runner, self.recorder, self.control, plan)
+        self.fault_injector = FaultInjector(plan.scenario.phases, plan.seconds, stage)
+        self._greenlets = [gevent.spawn(self.fault_injector.run), gevent.spawn(self._watch)]
 
     # ---- while it runs
 
-    def next_caller(self) -> tuple[Behaviour, Notes]:
+    def next_caller(self) -> tuple[CallerBehaviour, CallRecorder]:
         """Say how the next caller behaves, and where it puts what it measures."""
         group = next(self._turns)
-        return group.behaviour, Apart(self.meter) if group.apart else self.meter
+        return group.behaviour, CountsOnlyRecorder(self.recorder) if group.counts_only else self.recorder
 
     def _watch(self) -> None:
         """Gather every second, and tell how far it is."""
-        gathering = self.gathering
+        gathering = self.aggregator
         while gathering is not None:
             gevent.sleep(_SECOND)
-            if self.calls:
-                gathering.take(self.meter.take(), self.at)
-            meant = fails_on_purpose(gathering.plan.scenario, len(self.director.marks) if self.director else 0)
-            gathering.second(self.at, self.runner.user_count, meant=meant)
-            if self.home is not None:
-                self.home.tell(self._progress(gathering))
+            if self.has_callers:
+                gathering.merge(self.recorder.export_and_clear(), self.elapsed)
+            meant = expects_failures(
+                gathering.plan.scenario, len(self.fault_injector.phase_starts) if self.fault_injector else 0
+            )
+            gathering.tick(self.elapsed, self.runner.user_count, failures_expected=meant)
+            if self.channel is not None:
+                self.channel.send_progress(self._progress(gathering))
 
-    def _progress(self, gathering: Gathering) -> dict[str, Any]:
-        acts = self.director.moments if self.director is not None else []
-        said = gathering.progress(self.at)
+    def _progress(self, gathering: RunAggregator) -> dict[str, Any]:
+        acts = self.fault_injector.moments if self.fault_injector is not None else []
+        said = gathering.progress(self.elapsed)
         return {**said, "act": f"{acts[-1].what}: {acts[-1].detail}"} if acts else said
 
     def _report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:  # noqa: ARG002 - Locust's names
-        data["load"] = self.meter.take()
+        data["load"] = self.recorder.export_and_clear()
 
     def _take_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:  # noqa: ARG002 - Locust's names
-        if self.gathering is not None and "load" in data:
-            self.gathering.take(data["load"], self.at)
+        if self.aggregator is not None and "load" in data:
+            self.aggregator.merge(data["load"], self.elapsed)
 
     # ---- ending
 
-    def hang_up(self) -> None:
+    def stop_callers(self) -> None:
         """Let every caller hang up, everywhere, and take what was measured until then. Once; others wait for it."""
         with self._ending:
             if not self._over:
@@ -191,15 +193,15 @@ class Part:
                 self._end_calls()
 
     def _end_calls(self) -> None:
-        if self.director is not None and self.director.doing and self.gathering is not None:
-            self.gathering.troubles.append(f"{self.director.doing}: not done when the run ended")
+        if self.fault_injector is not None and self.fault_injector.current_phase and self.aggregator is not None:
+            self.aggregator.errors.append(f"{self.fault_injector.current_phase}: not done when the run ended")
         gevent.killall(self._greenlets)
         if isinstance(self.runner, MasterRunner):
             self._hang_up_there()
         else:
             self._stop_callers()
-        if isinstance(self.runner, LocalRunner) and self.gathering is not None:
-            self.gathering.take(self.meter.take(), self.at)
+        if isinstance(self.runner, LocalRunner) and self.aggregator is not None:
+            self.aggregator.merge(self.recorder.export_and_clear(), self.elapsed)
 
     def _stop_callers(self) -> None:
         """Let the callers of this process hang up; no new ones begin."""
@@ -209,13 +211,13 @@ class Part:
 
     def _hang_up_there(self) -> None:
         workers, self._finals = len(self.runner.clients.all), 0
-        self.runner.send_message(HANG_UP)
+        self.runner.send_message(HANG_UP_MESSAGE)
         until = time.monotonic() + STOP_SECONDS + 10
         while self._finals < workers and time.monotonic() < until:
             self._final_came.clear()
             self._final_came.wait(timeout=0.5)
-        if self._finals < workers and self.gathering is not None:
-            self.gathering.troubles.append(
+        if self._finals < workers and self.aggregator is not None:
+            self.aggregator.errors.append(
                 f"{workers - self._finals} of {workers} workers never told their last figures"
             )
 
@@ -225,94 +227,98 @@ class Part:
 
     def _finish(self) -> None:
         self._stop_callers()
-        self.runner.send_message(FINAL, {"load": self.meter.take()})
+        self.runner.send_message(FINAL_MESSAGE, {"load": self.recorder.export_and_clear()})
 
     def _take_final(self, msg: Any, **_: Any) -> None:
-        if self.gathering is not None:
-            self.gathering.take(msg.data["load"], self.at)
+        if self.aggregator is not None:
+            self.aggregator.merge(msg.data["load"], self.elapsed)
         self._finals += 1
         self._final_came.set()
 
     def _stop(self, **_: Any) -> None:
         """Take Locust's own end of a run: of its time, of the page's button, of a signal."""
-        if not self.leads:
-            self.runner.send_message(FINAL, {"load": self.meter.take()})
-        elif self.is_running and self.gathering is not None:
+        if not self.is_leader:
+            self.runner.send_message(FINAL_MESSAGE, {"load": self.recorder.export_and_clear()})
+        elif self.is_running and self.aggregator is not None:
             headless = self.environment.parsed_options.headless  # on the page it is the button that says so
-            self.gathering.interrupted |= headless and not self.is_due
-            self.hang_up()
+            self.aggregator.interrupted |= headless and not self.is_over
+            self.stop_callers()
             self._conclude()
 
     def interrupt(self) -> None:
         """Take SIGTERM: hang up, judge what there is, let Locust go home. Before a run there is nothing to judge."""
-        if self.gathering is None and self.environment.parsed_options.headless:
+        if self.aggregator is None and self.environment.parsed_options.headless:
             sys.exit(EXIT_INTERRUPTED)
-        if self.gathering is None or not self.is_running:
+        if self.aggregator is None or not self.is_running:
             return
-        self.gathering.interrupted = not self.is_due
-        self.hang_up()
+        self.aggregator.interrupted = not self.is_over
+        self.stop_callers()
         self._conclude()
         self.runner.quit()
 
     def _quit(self, **_: Any) -> None:
         """Judge a run that was interrupted as well: what it measured is shown."""
-        if self.leads and self.is_running and self.gathering is not None:
-            self.gathering.interrupted = not self.is_due
-            self.hang_up()
+        if self.is_leader and self.is_running and self.aggregator is not None:
+            self.aggregator.interrupted = not self.is_over
+            self.stop_callers()
             self._conclude()
 
     def _conclude(self) -> None:
         """Judge, once; others wait for it."""
         with self._ending:
-            if self.gathering is not None and not self._concluded:
-                self._judge(self.gathering)
+            if self.aggregator is not None and not self._concluded:
+                self._judge(self.aggregator)
                 self._concluded = True
 
-    def _judge(self, gathering: Gathering) -> None:
+    def _judge(self, gathering: RunAggregator) -> None:
         for error in self.environment.stats.errors.values():
-            gathering.failed(f"{error.name}: {error.error}", error.occurrences)
+            gathering.count_failure(f"{error.name}: {error.error}", error.occurrences)
         for (name, kind), entry in self.environment.stats.entries.items():
-            if kind == COMPLAINT:
-                gathering.complained(name, entry.num_requests)
-        marks: list[Mark] = self.director.marks if self.director is not None else []
-        gathering.begun = frozenset((FIRST_PHASE, *(mark.phase for mark in marks)))
-        if self.director is not None:
-            gathering.moments += self.director.moments
-            gathering.troubles += self.director.troubles
-        self.environment.process_exit_code = conclude(
+            if kind == ERROR_TYPE:
+                gathering.count_error(name, entry.num_requests)
+        marks: list[PhaseStart] = self.fault_injector.phase_starts if self.fault_injector is not None else []
+        gathering.started_phases = frozenset((FIRST_PHASE, *(mark.phase for mark in marks)))
+        if self.fault_injector is not None:
+            gathering.moments += self.fault_injector.moments
+            gathering.errors += self.fault_injector.errors
+        self.environment.process_exit_code = finish_run(
             gathering,
             control=self.control,
-            marks=marks,
-            live_before=self.live_before,
-            home=self.home,
-            path=self.environment.parsed_options.report_json,
-            seconds=self.at,
+            phase_starts=marks,
+            open_before=self.open_before,
+            channel=self.channel,
+            report_path=self.environment.parsed_options.report_json,
+            seconds=self.elapsed,
         )
 
 
 def on_init(environment: Any, runner: Any, **_: Any) -> None:
     """Take part in this process's runs."""
     options = environment.parsed_options
-    home = Home.of(os.environ) if not isinstance(runner, WorkerRunner) else None
-    part = Part(environment=environment, runner=runner, home=home, meter=Meter(environment.events.request.fire))
-    if part.leads and options.headless:
+    home = RunChannel.from_environment(os.environ) if not isinstance(runner, WorkerRunner) else None
+    part = LoadPlugin(
+        environment=environment, runner=runner, channel=home, recorder=ProcessRecorder(environment.events.request.fire)
+    )
+    if part.is_leader and options.headless:
         try:
-            part.plan = part.planned()
+            part.plan = part.current_plan()
         except PlanError as error:
             sys.stderr.write(f"sherpa-load: {error}\n")
             sys.exit(EXIT_USAGE)
-    if part.leads:  # Locust listens for it only when a run in a shape is over
+    if part.is_leader:  # Locust listens for it only when a run in a shape is over
         gevent.signal_handler(signal.SIGTERM, part.interrupt)
     elif options.processes and sys.platform == "linux":
-        dying_with(os.getppid(), signal.SIGKILL)()  # a fork of the master's, which may be killed, and nobody else's
+        kill_with_parent(
+            os.getppid(), signal.SIGKILL
+        )()  # a fork of the master's, which may be killed, and nobody else's
     environment.load = part
-    part.listen()
+    part.register()
 
 
-def listen(events: Any) -> None:
+def register(events: Any) -> None:
     """Add our options and our listeners to Locust's events."""
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 
 
-__all__ = ["Part", "listen", "on_init"]
+__all__ = ["LoadPlugin", "on_init", "register"]

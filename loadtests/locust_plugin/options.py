@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtests.scenarios.behaviour import Door
-from loadtests.scenarios.plan import CHUNKS_MS, DEFAULT_MODEL, Wish
-from loadtests.scenarios.safety import PERMISSION
+from loadtests.scenarios.behaviour import TargetEndpoint
+from loadtests.scenarios.plan import CHUNK_LENGTHS_MS, DEFAULT_MODEL, RunOptions
+from loadtests.scenarios.safety import PERMISSION_OPTION
 from loadtests.scenarios.table import SCENARIOS
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("--budget", {"action": "append", "metavar": "TEXT", "help": "What must hold: 'p99(first_audio) < 800ms'."}),
     ("--no-default-budgets", {"action": "store_true", "help": "Judge only the budgets that are given."}),
-    ("--door", {"choices": list(Door), "help": "The protocol that callers speak."}),
-    ("--chunk-ms", {"type": int, "choices": CHUNKS_MS, "help": "The length of a chunk of speech."}),
+    ("--door", {"choices": list(TargetEndpoint), "help": "The protocol that callers speak."}),
+    ("--chunk-ms", {"type": int, "choices": CHUNK_LENGTHS_MS, "help": "The length of a chunk of speech."}),
     ("--voice-model", {"metavar": "NAME", "default": DEFAULT_MODEL, "help": "The model that callers ask for."}),
     ("--token-env", {"metavar": "NAME", "help": "The variable that holds the token the bridge wants of its clients."}),
     ("--origin", {"metavar": "URL", "help": "The page that callers claim to come from; by default none."}),
@@ -29,7 +29,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--echo", {"action": "store_true", "help": "The service answers with what it heard: account for that."}),
     ("--deploy-command", {"metavar": "CMD", "help": "What deploys the target anew."}),
     ("--report-json", {"metavar": "FILE", "help": "Where the report is written."}),
-    (PERMISSION, {"action": "store_true", "help": "Load a public host, or with many callers, or for long."}),
+    (PERMISSION_OPTION, {"action": "store_true", "help": "Load a public host, or with many callers, or for long."}),
     (
         "--memory-watched",
         {"action": "store_true", "help": "Whoever started this knows how much memory the target takes."},
@@ -43,10 +43,10 @@ def add_options(parser: Any) -> None:
         parser.add_argument(name, include_in_web_ui=name in ("--scenario", "--door", "--budget"), **more)
 
 
-def wish_of(options: Any) -> Wish:
+def parse_options(options: Any) -> RunOptions:
     """Make a wish of Locust's options. A tag that is a scenario's name chooses it, too."""
     budgets = options.budget or ()
-    return Wish(
+    return RunOptions(
         scenario=options.scenario or _tagged(options.tags) or DEFAULT_SCENARIO,
         url=options.host or "",
         users=options.num_users,
@@ -54,16 +54,16 @@ def wish_of(options: Any) -> Wish:
         duration=str(options.run_time) if options.run_time else None,
         budgets=(budgets,) if isinstance(budgets, str) else tuple(budgets),
         default_budgets=not options.no_default_budgets,
-        door=options.door,
+        endpoint=options.door,
         chunk_ms=options.chunk_ms,
         model=options.voice_model,
         token_env=options.token_env,
         origin=options.origin,
-        control=options.control,
+        control_url=options.control,
         echo=options.echo,
         deploy_command=options.deploy_command,
-        watches=options.memory_watched,
-        permitted=getattr(options, PERMISSION.strip("-").replace("-", "_")),
+        memory_known=options.memory_watched,
+        permitted=getattr(options, PERMISSION_OPTION.strip("-").replace("-", "_")),
     )
 
 

@@ -5,32 +5,32 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from loadtests.control.simulator import Control, ControlError
-from loadtests.locust_plugin.fault_injector import RunStage, Stage
+from loadtests.control.simulator import ControlClient, ControlError
+from loadtests.locust_plugin.fault_injector import ActionExecutor, RunExecutor
 
 if TYPE_CHECKING:
-    from loadtests.metrics.recorder import Meter
-    from loadtests.scenarios.plan import Plan
+    from loadtests.metrics.recorder import ProcessRecorder
+    from loadtests.scenarios.plan import RunPlan
 
 
-def stage_of(runner: Any, meter: Meter, control: Control | None, plan: Plan) -> Stage:
+def make_executor(runner: Any, meter: ProcessRecorder, control: ControlClient | None, plan: RunPlan) -> ActionExecutor:
     """Make the stage of a run; `runner` is Locust's."""
     command = tuple(shlex.split(plan.deploy_command or ""))
-    return RunStage(runner, meter, control, plan.scenario.service, command)
+    return RunExecutor(runner, meter, control, plan.scenario.service_faults, command)
 
 
-def opened_control(plan: Plan, troubles: list[str]) -> tuple[Control | None, int]:
+def connect_control(plan: RunPlan, troubles: list[str]) -> tuple[ControlClient | None, int]:
     """Let the simulator forget what was before and behave as the scenario wants it; count what is open there.
 
     Where it cannot be asked that is a trouble.
     """
-    if plan.control is None:
+    if plan.control_url is None:
         return None, 0
-    control = Control(plan.control)
+    control = ControlClient(plan.control_url)
     try:
-        control.forget()
-        control.set_faults(plan.scenario.service)
-        return control, control.look().live
+        control.reset()
+        control.set_faults(plan.scenario.service_faults)
+        return control, control.snapshot().open_sockets
     except ControlError as error:
         troubles.append(str(error))
         return None, 0

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gevent
 from locust import User, task
 
-from loadtests.callers.call import Where
-from loadtests.callers.caller import Caller
-from loadtests.scenarios.behaviour import Behaviour
+from loadtests.callers.call import CallTarget
+from loadtests.callers.caller import VirtualCaller
+from loadtests.scenarios.behaviour import CallerBehaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadtests.metrics.recorder import Notes
+    from loadtests.metrics.recorder import CallRecorder
 
 #: Numbers of calls: each process has its own range of this many.
 _CALLS_PER_PROCESS = 1_000_000
@@ -29,30 +29,30 @@ class CallUser(User):
     """One caller. Its behaviour, its target and its meter are set on the class before the test begins."""
 
     abstract = True
-    behaviour: ClassVar[Behaviour] = Behaviour()
-    where: ClassVar[Where] = Where("ws://127.0.0.1:8765", "gpt-realtime-2.1")
-    meter: ClassVar[Notes]
-    """`Meter`, or for callers that are slow or rude on purpose `Apart(meter)`."""
-    numbers: ClassVar[Iterator[int]] = count(1)
+    behaviour: ClassVar[CallerBehaviour] = CallerBehaviour()
+    target: ClassVar[CallTarget] = CallTarget("ws://127.0.0.1:8765", "gpt-realtime-2.1")
+    recorder: ClassVar[CallRecorder]
+    """`ProcessRecorder`, or for callers that are slow or rude on purpose `Apart(meter)`."""
+    caller_ids: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._caller = Caller(
-            where=self.where,
+        self._caller = VirtualCaller(
+            target=self.target,
             behaviour=self.behaviour,
-            notes=self.meter,
-            numbers=self.numbers,
+            recorder=self.recorder,
+            caller_ids=self.caller_ids,
             clock=time.monotonic,
             sleep=gevent.sleep,
         )
 
     @classmethod
-    def number_from(cls, process: int) -> None:
+    def start_caller_ids(cls, process: int) -> None:
         """Give this process's calls numbers that no other process uses. On the base class: for all its users."""
-        cls.numbers = count(process * _CALLS_PER_PROCESS + 1)
+        cls.caller_ids = count(process * _CALLS_PER_PROCESS + 1)
 
     @property
-    def is_leaving(self) -> bool:
+    def is_stopping(self) -> bool:
         """Whether Locust wants this caller to end."""
         return self._state == "stopping"
 
@@ -61,6 +61,6 @@ class CallUser(User):
         self._caller.cut()
 
     @task
-    def be_a_caller(self) -> None:
+    def place_calls(self) -> None:
         """Call until told to end. Locust's stop, asked or forced, ends the call that runs in good order."""
-        self._caller.live(lambda: self.is_leaving)
+        self._caller.run(lambda: self.is_stopping)

@@ -15,13 +15,13 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from loadtests.metrics.measures import LEAST_US, MEASURES, Kind
-from reports.render.numbers import duration
+from loadtests.metrics.measures import MEASURES, MIN_US, MeasureKind
+from reports.render.numbers import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loadtests.metrics.histograms import Figures
+    from loadtests.metrics.histograms import RunMeasurements
 
 _BUDGET = re.compile(
     r"\s*(?:(?P<how>[a-z][\w.]*)\s*\(\s*(?P<inner>[\w-]+)(?:@(?P<phase>[\w-]+))?\s*\)|(?P<bare>[\w-]+)(?:@(?P<at>[\w-]+))?)"
@@ -48,12 +48,12 @@ class BudgetError(ValueError):
     """A budget that cannot be read; one plain line says why."""
 
 
-class Verdict(StrEnum):
+class BudgetVerdict(StrEnum):
     """What came of a budget."""
 
-    KEPT = "kept"
-    BROKEN = "broken"
-    UNMEASURED = "unmeasured"
+    PASSED = "kept"
+    FAILED = "broken"
+    NOT_MEASURED = "unmeasured"
     """What it is about never happened."""
 
 
@@ -63,36 +63,36 @@ class Budget:
 
     text: str
     """As it was written, with single spaces."""
-    name: str
+    measure: str
     """A name of `MEASURES`."""
-    how: str
+    statistic: str
     """`p99`, `max`, `mean`, `min`, `count`, `rate` or `total`."""
     phase: str | None
     """Only of what happened in this phase; None for the whole run."""
-    than: str
+    comparison: str
     limit: float
     """In ms, or a number, or a number a second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class BudgetResult:
     """A budget and what came of it."""
 
     budget: Budget
-    verdict: Verdict
+    verdict: BudgetVerdict
     measured: float | None
 
     @property
-    def words(self) -> str:
+    def value_text(self) -> str:
         """Say what was measured, with its unit."""
         if self.measured is None:
             return "never happened"
-        if self.budget.how == "rate":
+        if self.budget.statistic == "rate":
             return f"{self.measured:.3g} a second"
-        is_time = MEASURES[self.budget.name].kind is Kind.DURATION and self.budget.how != "count"
-        if is_time or self.budget.name.endswith("_ms"):
-            return duration(self.measured / _MS_PER_S)
-        return f"{self.measured:.1f} MB" if self.budget.name.endswith("_mb") else f"{self.measured:g}"
+        is_time = MEASURES[self.budget.measure].kind is MeasureKind.DURATION and self.budget.statistic != "count"
+        if is_time or self.budget.measure.endswith("_ms"):
+            return format_duration(self.measured / _MS_PER_S)
+        return f"{self.measured:.1f} MB" if self.budget.measure.endswith("_mb") else f"{self.measured:g}"
 
 
 def parse_budget(text: str) -> Budget:
@@ -112,49 +112,49 @@ def parse_budget(text: str) -> Budget:
         raise BudgetError(f"the budget {text!r} asks for the rate of a phase: rates are of the whole run")
     return Budget(
         text=" ".join(text.split()),
-        name=name,
-        how=how,
+        measure=name,
+        statistic=how,
         phase=phase,
-        than=found["than"],
+        comparison=found["than"],
         limit=_limit(text, name, how, float(found["limit"]), (found["unit"] or "").lower()),
     )
 
 
-def judge(budget: Budget, figures: Figures, seconds: float) -> Judged:
+def evaluate(budget: Budget, figures: RunMeasurements, seconds: float) -> BudgetResult:
     """Hold a budget against what was measured in a run of so many seconds."""
     measured = _measured(budget, figures, seconds)
     if measured is None:
-        return Judged(budget, Verdict.UNMEASURED, None)
-    kept = _THAN[budget.than](measured, budget.limit)
-    return Judged(budget, Verdict.KEPT if kept else Verdict.BROKEN, measured)
+        return BudgetResult(budget, BudgetVerdict.NOT_MEASURED, None)
+    kept = _THAN[budget.comparison](measured, budget.limit)
+    return BudgetResult(budget, BudgetVerdict.PASSED if kept else BudgetVerdict.FAILED, measured)
 
 
-def _measured(budget: Budget, figures: Figures, seconds: float) -> float | None:
-    total = figures.total(budget.name, budget.phase)
-    if budget.how in ("count", "rate") and MEASURES[budget.name].kind is Kind.DURATION:
+def _measured(budget: Budget, figures: RunMeasurements, seconds: float) -> float | None:
+    total = figures.total(budget.measure, budget.phase)
+    if budget.statistic in ("count", "rate") and MEASURES[budget.measure].kind is MeasureKind.DURATION:
         total = total or 0.0  # none of them is a number of them, too
-    if budget.how in ("count", "total") or total is None:
+    if budget.statistic in ("count", "total") or total is None:
         return total
-    if budget.how == "rate":
+    if budget.statistic == "rate":
         return total / max(seconds, 1.0)
-    histogram = figures.histogram(budget.name, budget.phase)
+    histogram = figures.histogram(budget.measure, budget.phase)
     if histogram is None:
         return None
-    percentile = _PERCENTILE.fullmatch(budget.how)
+    percentile = _PERCENTILE.fullmatch(budget.statistic)
     if percentile is not None:
         us = float(histogram.get_value_at_percentile(float(percentile[1])))
-        return us / _US_PER_MS if us > LEAST_US else 0.0
+        return us / _US_PER_MS if us > MIN_US else 0.0
     of: Mapping[str, Callable[[], float]] = {
         "max": histogram.get_max_value,
         "min": histogram.get_min_value,
         "mean": histogram.get_mean_value,
     }
-    us = of[budget.how]()
-    return us / _US_PER_MS if us > LEAST_US else 0.0
+    us = of[budget.statistic]()
+    return us / _US_PER_MS if us > MIN_US else 0.0
 
 
 def _check_how(text: str, name: str, how: str) -> None:
-    if MEASURES[name].kind is Kind.COUNT:
+    if MEASURES[name].kind is MeasureKind.COUNT:
         if how not in _OF_COUNTS:
             raise BudgetError(f"the budget {text!r} asks for {how} of a sum: write '{name} == 0' or 'rate({name}) < 1'")
         return
@@ -167,7 +167,7 @@ def _check_how(text: str, name: str, how: str) -> None:
 
 
 def _limit(text: str, name: str, how: str, limit: float, unit: str) -> float:
-    is_time = MEASURES[name].kind is Kind.DURATION and how not in ("count", "rate")
+    is_time = MEASURES[name].kind is MeasureKind.DURATION and how not in ("count", "rate")
     if is_time:
         if unit not in ("ms", "s"):
             raise BudgetError(f"the budget {text!r} has no unit of time: write {limit:g}ms or {limit:g}s")

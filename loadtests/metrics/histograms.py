@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.metrics.measures import FIRST_PHASE, LEAST_US, PEAKS
+from loadtests.metrics.measures import FIRST_PHASE, MIN_US, PEAK_MEASURES
 
 #: Histograms count microseconds, to an hour: three digits for totals, two for the plot of a second.
 _MOST = 3_600_000_000
@@ -24,20 +24,20 @@ _MOST_SECONDS: Final = 43_200
 _US_PER_MS = 1000
 
 #: The percentiles that a plot shows.
-PLOTTED = (50.0, 99.0)
+PLOTTED_PERCENTILES = (50.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
+class SecondSummary:
     """One second of one duration, settled."""
 
     count: int
     percentiles: tuple[float, ...]
-    """In ms, in the order of `PLOTTED`."""
+    """In ms, in the order of `PLOTTED_PERCENTILES`."""
 
 
 @dataclass(slots=True)
-class Figures:
+class RunMeasurements:
     """All figures of a run. Times `at` are whole seconds since the run began; durations are ms."""
 
     phase: str = FIRST_PHASE
@@ -45,19 +45,19 @@ class Figures:
     _durations: dict[tuple[str, str], HdrHistogram] = field(default_factory=dict)
     _counts: dict[tuple[str, str], float] = field(default_factory=dict)
     _growing: dict[int, dict[str, HdrHistogram]] = field(default_factory=dict)
-    _settled: dict[int, dict[str, Second]] = field(default_factory=dict)
+    _settled: dict[int, dict[str, SecondSummary]] = field(default_factory=dict)
     _counted: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def duration(self, name: str, ms: float, at: float, times: int = 1) -> None:
+    def record_duration(self, name: str, ms: float, at: float, times: int = 1) -> None:
         """Note how long something took, once or so often.
 
         Less than nothing counts as a microsecond, more than an hour as an hour.
         """
-        us = min(_MOST, max(LEAST_US, round(ms * _US_PER_MS)))
+        us = min(_MOST, max(MIN_US, round(ms * _US_PER_MS)))
         self._histogram(name, self.phase).record_value(us, times)
         self._second(int(at), name).record_value(us, times)
 
-    def count(self, name: str, amount: float, at: float) -> None:
+    def add_count(self, name: str, amount: float, at: float) -> None:
         """Add to a sum."""
         key = (self.phase, name)
         self._counts[key] = self._counts.get(key, 0) + amount
@@ -65,7 +65,7 @@ class Figures:
             counted = self._counted.setdefault(int(at), {})
             counted[name] = counted.get(name, 0) + amount
 
-    def names(self) -> frozenset[str]:
+    def measured_names(self) -> frozenset[str]:
         """Name what was measured at all."""
         return frozenset(name for _, name in (*self._durations, *self._counts))
 
@@ -94,11 +94,11 @@ class Figures:
         if whole is not None:
             return float(whole.get_total_count())
         parts = [amount for (at, known), amount in self._counts.items() if known == name and phase in (None, at)]
-        if name in PEAKS:
+        if name in PEAK_MEASURES:
             return max(parts, default=None)
         return sum(parts) if parts else None
 
-    def by_second(self, name: str) -> dict[int, Second]:
+    def durations_by_second(self, name: str) -> dict[int, SecondSummary]:
         """Give a duration second by second."""
         for second in list(self._growing):
             self._settle(second)
@@ -108,7 +108,7 @@ class Figures:
         """Give a count second by second; seconds without one are left out."""
         return {at: counted[name] for at, counted in sorted(self._counted.items()) if name in counted}
 
-    def take(self) -> dict[str, Any]:
+    def export_and_clear(self) -> dict[str, Any]:
         """Give everything in plain values, and forget it: the next piece begins with nothing."""
         wire = {
             "durations": [[phase, name, _text(kept)] for (phase, name), kept in self._durations.items()],
@@ -133,15 +133,15 @@ class Figures:
             counted = self._counted.setdefault(at, {})
             counted[name] = counted.get(name, 0) + amount
 
-    def settle(self, now: float) -> None:
+    def compact(self, now: float) -> None:
         """Turn the histograms of seconds of which nothing more can come into a few numbers."""
         for second in [at for at in self._growing if at < now - _SETTLED_SECONDS]:
             self._settle(second)
 
     def _settle(self, second: int) -> None:
         for name, kept in self._growing.pop(second).items():
-            values = tuple(kept.get_value_at_percentile(p) / _US_PER_MS for p in PLOTTED)
-            self._settled.setdefault(second, {})[name] = Second(kept.get_total_count(), values)
+            values = tuple(kept.get_value_at_percentile(p) / _US_PER_MS for p in PLOTTED_PERCENTILES)
+            self._settled.setdefault(second, {})[name] = SecondSummary(kept.get_total_count(), values)
 
     def _histogram(self, name: str, phase: str) -> HdrHistogram:
         kept = self._durations.get((phase, name))
@@ -154,12 +154,12 @@ class Figures:
         names = self._growing.setdefault(at, {})
         kept = names.get(name)
         if kept is None:
-            kept = names[name] = HdrHistogram(LEAST_US, _MOST, _PLOT_DIGITS)
+            kept = names[name] = HdrHistogram(MIN_US, _MOST, _PLOT_DIGITS)
         return kept
 
 
 def _histogram() -> HdrHistogram:
-    return HdrHistogram(LEAST_US, _MOST, _DIGITS)
+    return HdrHistogram(MIN_US, _MOST, _DIGITS)
 
 
 def _text(kept: HdrHistogram) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Kind(StrEnum):
+class MeasureKind(StrEnum):
     """How a figure adds up."""
 
     DURATION = "duration"
@@ -24,7 +24,7 @@ class Measure:
     """One figure. Less is better, unless it says otherwise."""
 
     name: str
-    kind: Kind
+    kind: MeasureKind
     meaning: str
     more_is_better: bool = False
 
@@ -76,16 +76,16 @@ _COUNTS = (
 )
 
 #: Durations are kept in microseconds from one on, which stands for nothing.
-LEAST_US = 1
+MIN_US = 1
 #: What happens before the first act of a scenario belongs to this phase.
 FIRST_PHASE = "start"
 #: Counts that are a peak: of several phases the highest stands for the run, not their sum.
-PEAKS = frozenset({"dials_per_second_max"})
+PEAK_MEASURES = frozenset({"dials_per_second_max"})
 
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        *(Measure(name, Kind.DURATION, meaning) for name, meaning in _DURATIONS),
-        *(Measure(name, Kind.COUNT, meaning, *more) for name, meaning, *more in _COUNTS),
+        *(Measure(name, MeasureKind.DURATION, meaning) for name, meaning in _DURATIONS),
+        *(Measure(name, MeasureKind.COUNT, meaning, *more) for name, meaning, *more in _COUNTS),
     )
 }

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from loadtests.metrics.histograms import Figures
+from loadtests.metrics.histograms import RunMeasurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,20 +20,20 @@ _STEPS_PER_SECOND = 10_000
 _COARSE_FROM, _COARSE = 200, 20
 _MS = 1000.0
 #: What Locust's statistics call an error message, by its code. The target chooses that: so much of it, and so many.
-COMPLAINT, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
+ERROR_TYPE, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
 
 #: Client protocol, "Errors": nothing went wrong with what was sent, and it need not be sent again.
 _WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
 
 
-class Failed(Exception):  # noqa: N818 - what happened, and no fault of ours
+class CallFailure(Exception):  # noqa: N818 - what happened, and no fault of ours
     """Why something failed, in plain words: Locust tells failures apart by how they are written."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
-class Fire(Protocol):
+class FireRequest(Protocol):
     """Locust's `events.request.fire`, as much as is used of it."""
 
     def __call__(self, **said: Any) -> None:
@@ -42,14 +42,14 @@ class Fire(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SentAudio:
     """What one call said, or several with one number, for the account of all speech."""
 
     caller: int
     """The number in his audio. Calls that end in good order are followed by one that goes on with it."""
     sent_ms: int
     """All that was said with this number until now."""
-    sure_ms: int
+    expected_ms: int
     """So much of it must have arrived; a call that was cut in the middle may lose its end, and nothing before."""
     resent_ms: float = 0.0
     """How much the bridge said it sent again."""
@@ -57,28 +57,28 @@ class Spoken:
     """How much it said it dropped."""
 
     @property
-    def row(self) -> list[Any]:
+    def to_row(self) -> list[Any]:
         """Give it in plain values, to be sent to the master."""
-        return [self.caller, self.sent_ms, self.sure_ms, self.resent_ms, self.dropped_ms]
+        return [self.caller, self.sent_ms, self.expected_ms, self.resent_ms, self.dropped_ms]
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> Self:
+    def from_row(cls, row: Sequence[Any]) -> Self:
         """Read such a row."""
         return cls(int(row[0]), int(row[1]), int(row[2]), float(row[3]), float(row[4]))
 
-    def and_then(self, later: Spoken) -> Spoken:
+    def merge(self, later: SentAudio) -> SentAudio:
         """Put together what was said with one number in two calls, one behind the other."""
-        return Spoken(
+        return SentAudio(
             self.caller,
             max(self.sent_ms, later.sent_ms),
-            max(self.sure_ms, later.sure_ms),
+            max(self.expected_ms, later.expected_ms),
             self.resent_ms + later.resent_ms,
             self.dropped_ms + later.dropped_ms,
         )
 
 
 @dataclass(slots=True)
-class Pulse:
+class AttemptCounts:
     """Whether the target lives: attempts to get a session, since somebody last looked."""
 
     ready: int = 0
@@ -86,7 +86,7 @@ class Pulse:
 
 
 @dataclass(slots=True)
-class Chunks:
+class ChunkStats:
     """Chunks of one second of one phase: how many, how long, how late. Added up here, noted once a second."""
 
     second: int
@@ -96,62 +96,62 @@ class Chunks:
     lags: dict[int, int] = field(default_factory=dict)
 
 
-class Notes(Protocol):
+class CallRecorder(Protocol):
     """Where one call puts what it measures. Durations are seconds."""
 
     @property
-    def pulse(self) -> Pulse:
+    def attempts(self) -> AttemptCounts:
         """Its attempts count here."""
         ...
 
-    def took(self, name: str, seconds: float) -> None:
+    def record_duration(self, name: str, seconds: float) -> None:
         """Note a duration."""
         ...
 
-    def sent_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
+    def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
         """Note a chunk of speech, and how late it was."""
         ...
 
-    def counted(self, name: str, amount: float = 1) -> None:
+    def add_count(self, name: str, amount: float = 1) -> None:
         """Add to a sum."""
         ...
 
-    def complained(self, code: str) -> None:
+    def record_error(self, code: str) -> None:
         """Note an error message from the bridge."""
         ...
 
-    def failed_at(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed, and why in plain words."""
         ...
 
-    def spoke(self, said: Spoken) -> None:
+    def record_sent_audio(self, said: SentAudio) -> None:
         """Note what a call said, at its end."""
         ...
 
 
 @dataclass(slots=True)
-class Meter:
+class ProcessRecorder:
     """What this process measured."""
 
-    fire: Fire
-    figures: Figures = field(default_factory=Figures)
-    spoken: list[Spoken] = field(default_factory=list)
+    fire: FireRequest
+    measurements: RunMeasurements = field(default_factory=RunMeasurements)
+    sent_audio: list[SentAudio] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
-    began: float = -1.0
+    started: float = -1.0
     """When the run began; by default, when this was made."""
-    pulse: Pulse = field(default_factory=Pulse)
-    _chunks: Chunks | None = None
+    attempts: AttemptCounts = field(default_factory=AttemptCounts)
+    _chunks: ChunkStats | None = None
     _codes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.began = self.clock() if self.began < 0 else self.began
+        self.started = self.clock() if self.started < 0 else self.started
 
-    def took(self, name: str, seconds: float) -> None:
+    def record_duration(self, name: str, seconds: float) -> None:
         """Note a duration, and let Locust's page show it."""
-        self.figures.duration(name, seconds * _MS, self._at())
+        self.measurements.record_duration(name, seconds * _MS, self._at())
         self._tell("call", name, seconds * _MS)
 
-    def sent_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
+    def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
         """Note a chunk of speech and how late it was. It runs 50 times a second for each caller: it only adds up."""
         chunks = self.chunks_at(now)
         chunks.sent += 1
@@ -161,96 +161,96 @@ class Meter:
             step -= step % _COARSE
         chunks.lags[step] = chunks.lags.get(step, 0) + 1
 
-    def chunks_at(self, now: float) -> Chunks:
+    def chunks_at(self, now: float) -> ChunkStats:
         """Give where the chunks of this second and this phase are added up."""
-        second, chunks = int(max(0.0, now - self.began)), self._chunks
-        if chunks is None or chunks.second != second or chunks.phase != self.figures.phase:
+        second, chunks = int(max(0.0, now - self.started)), self._chunks
+        if chunks is None or chunks.second != second or chunks.phase != self.measurements.phase:
             self.flush()
-            chunks = self._chunks = Chunks(second, self.figures.phase)
+            chunks = self._chunks = ChunkStats(second, self.measurements.phase)
         return chunks
 
-    def counted(self, name: str, amount: float = 1) -> None:
+    def add_count(self, name: str, amount: float = 1) -> None:
         """Add to a sum."""
-        self.figures.count(name, amount, self._at())
+        self.measurements.add_count(name, amount, self._at())
 
-    def complained(self, code: str) -> None:
+    def record_error(self, code: str) -> None:
         """Note an error message from the bridge: many are what a scenario wants, so it is no failure to Locust."""
-        self.counted("told_to_wait" if code.upper() in _WAITS else "errors")
+        self.add_count("told_to_wait" if code.upper() in _WAITS else "errors")
         named = code[:_LONGEST_CODE]
         if named not in self._codes and len(self._codes) >= _MOST_CODES:
             named = _OTHER_CODES
         self._codes.add(named)
-        self._tell(COMPLAINT, named, None)
+        self._tell(ERROR_TYPE, named, None)
 
-    def failed_at(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed, in the sums and on Locust's page."""
-        self.counted(name)
-        self._tell("call", name, seconds * _MS, Failed(why))
+        self.add_count(name)
+        self._tell("call", name, seconds * _MS, CallFailure(why))
 
-    def spoke(self, said: Spoken) -> None:
+    def record_sent_audio(self, said: SentAudio) -> None:
         """Note what a call said, at its end."""
-        self.spoken.append(said)
+        self.sent_audio.append(said)
 
     def flush(self) -> None:
         """Put the chunks that were added up into the figures."""
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             return
-        phase, self.figures.phase = self.figures.phase, chunks.phase
-        self.figures.count("chunks", chunks.sent, chunks.second)
-        self.figures.count("sent_ms", chunks.sent_ms, chunks.second)
+        phase, self.measurements.phase = self.measurements.phase, chunks.phase
+        self.measurements.add_count("chunks", chunks.sent, chunks.second)
+        self.measurements.add_count("sent_ms", chunks.sent_ms, chunks.second)
         for step, times in chunks.lags.items():
-            self.figures.duration("pace_lag", step / _STEPS_PER_SECOND * _MS, chunks.second, times)
-        self.figures.phase = phase
+            self.measurements.record_duration("pace_lag", step / _STEPS_PER_SECOND * _MS, chunks.second, times)
+        self.measurements.phase = phase
 
-    def take(self) -> Mapping[str, Any]:
+    def export_and_clear(self) -> Mapping[str, Any]:
         """Give everything measured since the last time, to be sent to the master."""
         self.flush()
-        spoken = [said.row for said in self.spoken]
-        self.spoken.clear()
-        pulse = {"ready": self.pulse.ready, "failed": self.pulse.failed}
-        self.pulse.ready = self.pulse.failed = 0
-        return {"figures": self.figures.take(), "spoken": spoken, "pulse": pulse}
+        spoken = [said.to_row for said in self.sent_audio]
+        self.sent_audio.clear()
+        pulse = {"ready": self.attempts.ready, "failed": self.attempts.failed}
+        self.attempts.ready = self.attempts.failed = 0
+        return {"figures": self.measurements.export_and_clear(), "spoken": spoken, "pulse": pulse}
 
     def _tell(self, kind: str, name: str, ms: float | None, why: Exception | None = None) -> None:
         self.fire(request_type=kind, name=name, response_time=ms, response_length=0, exception=why, context={})
 
     def _at(self) -> float:
-        return max(0.0, self.clock() - self.began)
+        return max(0.0, self.clock() - self.started)
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class CountsOnlyRecorder:
     """A meter's side door, for callers that are slow or rude on purpose: what takes them long says nothing."""
 
-    meter: Meter
+    recorder: ProcessRecorder
 
     @property
-    def pulse(self) -> Pulse:
+    def attempts(self) -> AttemptCounts:
         """Their attempts say as well whether the target lives."""
-        return self.meter.pulse
+        return self.recorder.attempts
 
-    def took(self, name: str, seconds: float) -> None:
+    def record_duration(self, name: str, seconds: float) -> None:
         """Pass it over."""
 
-    def sent_chunk(self, ms: int, lag_seconds: float, now: float) -> None:  # noqa: ARG002 - they are late on purpose
+    def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:  # noqa: ARG002 - they are late on purpose
         """Count it."""
-        chunks = self.meter.chunks_at(now)
+        chunks = self.recorder.chunks_at(now)
         chunks.sent += 1
         chunks.sent_ms += ms
 
-    def counted(self, name: str, amount: float = 1) -> None:
+    def add_count(self, name: str, amount: float = 1) -> None:
         """Add to a sum."""
-        self.meter.counted(name, amount)
+        self.recorder.add_count(name, amount)
 
-    def complained(self, code: str) -> None:
+    def record_error(self, code: str) -> None:
         """Note an error message from the bridge."""
-        self.meter.complained(code)
+        self.recorder.record_error(code)
 
-    def failed_at(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, why: str, seconds: float) -> None:
         """Note something that failed."""
-        self.meter.failed_at(name, why, seconds)
+        self.recorder.record_failure(name, why, seconds)
 
-    def spoke(self, said: Spoken) -> None:
+    def record_sent_audio(self, said: SentAudio) -> None:
         """Note what a call said, at its end."""
-        self.meter.spoke(said)
+        self.recorder.record_sent_audio(said)

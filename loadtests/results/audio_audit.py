@@ -17,17 +17,17 @@ from loadtests.metrics.measures import FIRST_PHASE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from loadtests.control.simulator import Control, Heard, Upstream
-    from loadtests.metrics.histograms import Figures
-    from loadtests.metrics.recorder import Spoken
+    from loadtests.control.simulator import ControlClient, ReceivedAudio, UpstreamSnapshot
+    from loadtests.metrics.histograms import RunMeasurements
+    from loadtests.metrics.recorder import SentAudio
 
 #: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
-GONE_SECONDS = 6.0
+UPSTREAM_CLOSE_SECONDS = 6.0
 _TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechAccount:
+class AudioAudit:
     """What became of all speech, in ms."""
 
     callers: int
@@ -41,14 +41,14 @@ class SpeechAccount:
     reordered_ms: float = 0
     crosstalk_ms: float = 0
     """Came in a session that was another caller's."""
-    turned_away_ms: float = 0
+    untracked_ms: float = 0
     """Of callers of whom the simulator kept no account: it has room for so many."""
-    worst: tuple[tuple[int, float], ...] = ()
+    worst_callers: tuple[tuple[int, float], ...] = ()
     """The callers that lost most, and how much."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PhaseStart:
     """When a phase began, in unix seconds."""
 
     phase: str
@@ -59,40 +59,42 @@ class Mark:
 _NAMED = 5
 
 
-def account(spoken: Iterable[Spoken], heard: Mapping[int, Heard]) -> SpeechAccount:
+def audit_audio(spoken: Iterable[SentAudio], heard: Mapping[int, ReceivedAudio]) -> AudioAudit:
     """Hold what was sent against what was heard; each number stands in `spoken` once."""
     said = list(spoken)
     lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
     found = [(heard[one.caller], _believed(one.resent_ms, one)) for one in said if one.caller in heard]
     worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
-    return SpeechAccount(
+    return AudioAudit(
         callers=len(said),
         sent_ms=sum(one.sent_ms for one in said),
         lost_ms=sum(lost.values()),
         silently_lost_ms=sum(max(0.0, lost[one.caller] - _believed(one.dropped_ms, one)) for one in said),
         repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found),
         reordered_ms=sum(one.reordered_ms for one, _ in found),
-        worst=tuple(worst[:_NAMED]),
+        worst_callers=tuple(worst[:_NAMED]),
     )
 
 
-def _believed(claimed_ms: float, said: Spoken) -> float:
+def _believed(claimed_ms: float, said: SentAudio) -> float:
     """Believe a bridge that says what it dropped or sent again, but not more than there was."""
     return claimed_ms if claimed_ms <= said.sent_ms else 0.0
 
 
-def _lost_ms(said: Spoken, heard: Heard | None) -> float:
+def _lost_ms(said: SentAudio, heard: ReceivedAudio | None) -> float:
     received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
-    return holes + max(0, said.sure_ms - received - holes)
+    return holes + max(0, said.expected_ms - received - holes)
 
 
-def most_in_a_second(dials: Sequence[tuple[float, int]]) -> int:
+def peak_per_second(dials: Sequence[tuple[float, int]]) -> int:
     """Give the most dials in any second: ten tenths in a row, wherever they begin."""
     tenths = {round(at * _TENTHS): count for at, count in dials}
     return max((sum(tenths.get(first + step, 0) for step in range(_TENTHS)) for first in tenths), default=0)
 
 
-def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mapping[str, list[tuple[float, int]]]:
+def split_by_phase(
+    dials: Sequence[tuple[float, int]], marks: Sequence[PhaseStart]
+) -> Mapping[str, list[tuple[float, int]]]:
     """Share the dials out among the phases; what came before the first belongs to the phase at the start.
 
     A tenth of a second that a phase begins within is the new phase's.
@@ -104,54 +106,54 @@ def by_phase(dials: Sequence[tuple[float, int]], marks: Sequence[Mark]) -> Mappi
     return shared
 
 
-def settle(
-    control: Control,
-    spoken: Iterable[Spoken],
-    figures: Figures,
+def finish_audit(
+    control: ControlClient,
+    spoken: Iterable[SentAudio],
+    figures: RunMeasurements,
     *,
-    began: float,
-    marks: Sequence[Mark] = (),
-    live_before: int = 0,
-    bridge_tells: bool = True,
+    started_at: float,
+    phase_starts: Sequence[PhaseStart] = (),
+    open_before: int = 0,
+    bridge_reports_loss: bool = True,
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> SpeechAccount:
+) -> AudioAudit:
     """Wait until every session upstream has ended, and put what the simulator saw into the figures.
 
     `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it; `bridge_tells`
     whether the callers' protocol has words for what is dropped and sent again: where it has none, the two figures that
     need them are not measured. Gives the account of the speech. Raises ControlError.
     """
-    seen = _when_quiet(control, live_before, sleep, clock)
-    speech = replace(account(spoken, seen.heard), turned_away_ms=seen.turned_away_ms, crosstalk_ms=seen.mixed_ms)
-    now = time.time() - began
-    figures.count("lost_ms", speech.lost_ms, now)
-    figures.count("reordered_ms", speech.reordered_ms, now)
-    figures.count("crosstalk_ms", speech.crosstalk_ms, now)
-    if bridge_tells:
-        figures.count("silently_lost_ms", speech.silently_lost_ms, now)
-        figures.count("repeated_ms", speech.repeated_ms, now)
-    figures.count("sessions_left", max(0, seen.live - live_before), now)
-    _note_dials(seen, figures, began, marks)
+    seen = _when_quiet(control, open_before, sleep, clock)
+    speech = replace(audit_audio(spoken, seen.received), untracked_ms=seen.untracked_ms, crosstalk_ms=seen.crosstalk_ms)
+    now = time.time() - started_at
+    figures.add_count("lost_ms", speech.lost_ms, now)
+    figures.add_count("reordered_ms", speech.reordered_ms, now)
+    figures.add_count("crosstalk_ms", speech.crosstalk_ms, now)
+    if bridge_reports_loss:
+        figures.add_count("silently_lost_ms", speech.silently_lost_ms, now)
+        figures.add_count("repeated_ms", speech.repeated_ms, now)
+    figures.add_count("sessions_left", max(0, seen.open_sockets - open_before), now)
+    _note_dials(seen, figures, started_at, phase_starts)
     return speech
 
 
 def _when_quiet(
-    control: Control, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
-) -> Upstream:
-    until = clock() + GONE_SECONDS
-    seen = control.look()
-    while seen.live > live_before and clock() < until:
+    control: ControlClient, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
+) -> UpstreamSnapshot:
+    until = clock() + UPSTREAM_CLOSE_SECONDS
+    seen = control.snapshot()
+    while seen.open_sockets > live_before and clock() < until:
         sleep(0.2)
-        seen = control.look()
+        seen = control.snapshot()
     return seen
 
 
-def _note_dials(seen: Upstream, figures: Figures, began: float, marks: Sequence[Mark]) -> None:
+def _note_dials(seen: UpstreamSnapshot, figures: RunMeasurements, began: float, marks: Sequence[PhaseStart]) -> None:
     last = figures.phase
-    for phase, dials in by_phase(seen.dials, marks).items():
+    for phase, dials in split_by_phase(seen.dials, marks).items():
         figures.phase = phase
         for at, count in dials:
-            figures.count("dials", count, max(0.0, at - began))
-        figures.count("dials_per_second_max", most_in_a_second(dials), max(0.0, dials[-1][0] - began))
+            figures.add_count("dials", count, max(0.0, at - began))
+        figures.add_count("dials_per_second_max", peak_per_second(dials), max(0.0, dials[-1][0] - began))
     figures.phase = last

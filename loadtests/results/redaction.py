@@ -10,14 +10,14 @@ from reports.redaction import hide_credentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadtests.scenarios.plan import Plan
+    from loadtests.scenarios.plan import RunPlan
     from reports.model import Finding, Moment, Report
 
 _BEARER = "Authorization: Bearer "
 _HIDDEN = "…"
 
 
-def hider(plan: Plan) -> Callable[[str], str]:
+def make_redactor(plan: RunPlan) -> Callable[[str], str]:
     """Make what takes secrets out of a text: a target can send a token back, a command print a key."""
     tokens = [header.removeprefix(_BEARER) for header in plan.headers if header.startswith(_BEARER)]
 
@@ -29,9 +29,9 @@ def hider(plan: Plan) -> Callable[[str], str]:
     return hidden
 
 
-def without_secrets(report: Report, plan: Plan) -> Report:
+def redact_report(report: Report, plan: RunPlan) -> Report:
     """Take them out of everything in a report that others had a say in."""
-    hidden = hider(plan)
+    hidden = make_redactor(plan)
 
     def of_finding(found: Finding) -> Finding:
         evidence = tuple(replace(one, value=hidden(one.value)) for one in found.evidence)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.metrics.histograms import PLOTTED
-from loadtests.metrics.measures import FIRST_PHASE, LEAST_US, MEASURES, Kind
-from reports.model import Metric, Row, Series, Table
+from loadtests.metrics.histograms import PLOTTED_PERCENTILES
+from loadtests.metrics.measures import FIRST_PHASE, MEASURES, MIN_US, MeasureKind
+from reports.model import ReportMetric, Series, Table, TableRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadtests.metrics.histograms import Figures
-    from loadtests.results.aggregator import Gathering
+    from loadtests.metrics.histograms import RunMeasurements
+    from loadtests.results.aggregator import RunAggregator
 
 _MS_PER_S = 1000.0
 _US_PER_S = 1_000_000.0
@@ -25,68 +25,68 @@ _PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "
 #: Where a second's figures stand on the time axis: in its middle, so that nothing seems to come before its cause.
 _MIDDLE = 0.5
 #: All metrics of a load test begin so.
-METRIC = "load"
+METRIC_PREFIX = "load"
 #: A figure whose name would read as if more of it were better.
 _NAMES = {"dials_per_second_max": "dials_peak"}
 
 
-def metrics(gathering: Gathering) -> tuple[Metric, ...]:
+def metrics(gathering: RunAggregator) -> tuple[ReportMetric, ...]:
     """Give every figure that was measured, in the order of `MEASURES`."""
-    figures = gathering.figures
+    figures = gathering.measurements
     return tuple(metric for name in MEASURES for metric in _of(name, figures)) + tuple(_of_resources(gathering))
 
 
-def tables(gathering: Gathering) -> tuple[Table, ...]:
+def tables(gathering: RunAggregator) -> tuple[Table, ...]:
     """Give the percentiles of every duration that was measured, of the whole run and of each phase."""
-    figures = gathering.figures
-    begun = (FIRST_PHASE, *(act.phase for act in gathering.plan.scenario.acts))
+    figures = gathering.measurements
+    begun = (FIRST_PHASE, *(act.name for act in gathering.plan.scenario.phases))
     rows = [
-        Row(name=name, part=phase or "", cells=cells)
+        TableRow(name=name, part=phase or "", cells=cells)
         for name, known in MEASURES.items()
-        if known.kind is Kind.DURATION
+        if known.kind is MeasureKind.DURATION
         for phase in (None, *(begun if len(begun) > 1 else ()))
         if (cells := _percentiles(figures, name, phase))
     ]
     columns = ("count_total", *(f"{short}_seconds" for _, short in _SHOWN))
-    return (Table(name="how long things took", heading="", columns=columns, rows=tuple(rows), metric=METRIC),)
+    return (Table(name="how long things took", heading="", columns=columns, rows=tuple(rows), metric=METRIC_PREFIX),)
 
 
-def _percentiles(figures: Figures, name: str, phase: str | None) -> tuple[float, ...]:
+def _percentiles(figures: RunMeasurements, name: str, phase: str | None) -> tuple[float, ...]:
     """Give how often something happened and how long it took, in seconds; nothing where it never did."""
     histogram = figures.histogram(name, phase)
     if histogram is None:
         return ()
     values = (histogram.get_value_at_percentile(percentile) for percentile, _ in _SHOWN)
-    return (float(histogram.get_total_count()), *(us / _US_PER_S if us > LEAST_US else 0.0 for us in values))
+    return (float(histogram.get_total_count()), *(us / _US_PER_S if us > MIN_US else 0.0 for us in values))
 
 
-def _of(name: str, figures: Figures) -> Iterator[Metric]:
+def _of(name: str, figures: RunMeasurements) -> Iterator[ReportMetric]:
     total = figures.total(name)
     if total is None:
         return
-    if MEASURES[name].kind is Kind.COUNT:
+    if MEASURES[name].kind is MeasureKind.COUNT:
         yield _sum(name, total)
         return
     for (_, short), value in zip(_SHOWN, _percentiles(figures, name, None)[1:], strict=False):
-        yield Metric(f"{METRIC}_{name}_{short}_seconds", value)
+        yield ReportMetric(f"{METRIC_PREFIX}_{name}_{short}_seconds", value)
 
 
-def _sum(name: str, total: float) -> Metric:
+def _sum(name: str, total: float) -> ReportMetric:
     if name.endswith("_ms"):
-        return Metric(f"load_{name}", total)
+        return ReportMetric(f"load_{name}", total)
     if name.endswith("_mb"):
-        return Metric(f"load_{name.removesuffix('_mb')}_bytes", total * _BYTES_PER_MB)
-    return Metric(f"load_{_NAMES.get(name, name)}_total", total)
+        return ReportMetric(f"load_{name.removesuffix('_mb')}_bytes", total * _BYTES_PER_MB)
+    return ReportMetric(f"load_{_NAMES.get(name, name)}_total", total)
 
 
-def _of_resources(gathering: Gathering) -> Iterator[Metric]:
+def _of_resources(gathering: RunAggregator) -> Iterator[ReportMetric]:
     """Give of each process the highest it used while everybody called; its first moments are not typical."""
     for name, used in gathering.resources.items():
         label = name.replace(" ", "_").replace("-", "_")
         if used.get("cpu"):
-            yield Metric(f"load_{label}_cpu_percent", _steady([y for _, y in used["cpu"]]))
+            yield ReportMetric(f"load_{label}_cpu_percent", _steady([y for _, y in used["cpu"]]))
         if used.get("memory"):
-            yield Metric(f"load_{label}_memory_bytes", max(y for _, y in used["memory"]) * _BYTES_PER_MB)
+            yield ReportMetric(f"load_{label}_memory_bytes", max(y for _, y in used["memory"]) * _BYTES_PER_MB)
 
 
 def _steady(values: list[float]) -> float:
@@ -95,17 +95,17 @@ def _steady(values: list[float]) -> float:
     return sum(half) / len(half)
 
 
-def series(gathering: Gathering, timeline: str) -> tuple[Series, ...]:
+def series(gathering: RunAggregator, timeline: str) -> tuple[Series, ...]:
     """Give what is worth a plot, second by second."""
     return tuple(one for one in _series(gathering, timeline) if one.points)
 
 
-def _series(gathering: Gathering, timeline: str) -> Iterator[Series]:
-    figures = gathering.figures
+def _series(gathering: RunAggregator, timeline: str) -> Iterator[Series]:
+    figures = gathering.measurements
     yield Series(name="callers", unit="callers", timeline=timeline, points=tuple(gathering.callers))
     for name in _PLOTTED_DURATIONS:
-        seconds = figures.by_second(name)
-        for number, percentile in enumerate(PLOTTED):
+        seconds = figures.durations_by_second(name)
+        for number, percentile in enumerate(PLOTTED_PERCENTILES):
             points = tuple((at + _MIDDLE, second.percentiles[number]) for at, second in seconds.items())
             said = f"{_said(name)}, p{percentile:g}"
             yield Series(name=said, unit="ms", timeline=timeline, points=points, plot=_said(name), every=1.0)

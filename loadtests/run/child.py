@@ -28,17 +28,17 @@ class ChildError(Exception):
 
 
 @dataclass(slots=True)
-class Child:
+class ChildProcess:
     """One process, its log, and the address that it printed."""
 
-    words: tuple[str, ...]
+    command: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes]
     address: str = ""
 
     @classmethod
-    def started(cls, words: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
+    def start(cls, words: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
         """Start it and wait so long for its address. Raises ChildError."""
         child = cls(tuple(words), environment, log, _spawned(words, environment, log))
         try:
@@ -48,12 +48,12 @@ class Child:
             raise
         return child
 
-    def again(self, log: Path, seconds: float) -> Self:
+    def restart(self, log: Path, seconds: float) -> Self:
         """Start it once more, on the port that it had. Raises ChildError."""
         port = self.address.rpartition(":")[2]
-        former = ("", *self.words)
-        words = [port if before == "--port" else word for before, word in zip(former, self.words, strict=False)]
-        return self.started(words, self.environment, log, seconds)
+        former = ("", *self.command)
+        words = [port if before == "--port" else word for before, word in zip(former, self.command, strict=False)]
+        return self.start(words, self.environment, log, seconds)
 
     @property
     def pid(self) -> int:
@@ -65,7 +65,7 @@ class Child:
         """Whether it runs."""
         return self.process.poll() is None
 
-    def ended_gently(self, seconds: float) -> bool:
+    def terminate(self, seconds: float) -> bool:
         """Ask it to end and give it so long; says whether it did. One that did not is stopped."""
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -87,7 +87,7 @@ class Child:
                 continue
 
 
-def python_words(module: str, *words: str) -> list[str]:
+def python_command(module: str, *words: str) -> list[str]:
     """Give the words that run a module's `main` in a process of its own."""
     call = f"import sys; from {module} import main; sys.exit(main())"
     return [sys.executable, "-c", call, *words]
@@ -102,11 +102,11 @@ def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) ->
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+            preexec_fn=kill_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
         )
 
 
-def dying_with(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+def kill_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     """Have the kernel end the child with its parent, also one that ended in this very moment."""
     prctl = ctypes.CDLL(None).prctl
 
@@ -118,7 +118,7 @@ def dying_with(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable
     return die_with_parent
 
 
-def _await_address(child: Child, seconds: float) -> str:
+def _await_address(child: ChildProcess, seconds: float) -> str:
     until = time.monotonic() + seconds
     while time.monotonic() < until and child.is_alive:
         found = _ADDRESS.search(child.log.read_text(errors="replace"))

@@ -16,75 +16,75 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 #: The variable that names the wire's file descriptor.
-WIRE = "SHERPA_LOAD_WIRE"
+CHANNEL_FD_VARIABLE = "SHERPA_LOAD_WIRE"
 #: The variable that names the folder in which the command was called.
-HERE = "SHERPA_LOAD_HERE"
+WORKING_DIRECTORY_VARIABLE = "SHERPA_LOAD_HERE"
 RESOURCES = "resources"
 _ANSWER_SECONDS = 30.0
 #: A line: the points of 24 hours of a few processes have some MiB.
 _LONGEST = 64 * 1024 * 1024
 
 
-class HomeError(Exception):
+class ChannelError(Exception):
     """What was asked for could not be had; one plain line says why."""
 
 
 @dataclass(slots=True)
-class Home:
+class RunChannel:
     """The run's end."""
 
-    wire: socket.socket
+    connection: socket.socket
     _rest: bytearray = field(default_factory=bytearray)
     _sending: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Home | None:
+    def from_environment(cls, environment: Mapping[str, str]) -> RunChannel | None:
         """Take up the wire that the command handed over, if it did."""
-        number = environment.get(WIRE, "")
+        number = environment.get(CHANNEL_FD_VARIABLE, "")
         if not number.isdecimal():
             return None
         wire = socket.socket(fileno=int(number))
         wire.settimeout(_ANSWER_SECONDS)
         return cls(wire)
 
-    def tell(self, progress: Mapping[str, Any]) -> None:
+    def send_progress(self, progress: Mapping[str, Any]) -> None:
         """Tell how far the run is; a command that is gone hears nothing, and that is all."""
         try:
             self._send({"progress": progress})
         except OSError:
             return
 
-    def ask(self, what: str) -> Any:
+    def request(self, what: str) -> Any:
         """Ask for one thing and wait for it. Raises HomeError."""
         try:
             self._send({"ask": what})
-            said = _received(self.wire, self._rest)
+            said = _received(self.connection, self._rest)
         except (OSError, ValueError) as error:
-            raise HomeError(f"the command that started the run does not answer: {error}") from None
+            raise ChannelError(f"the command that started the run does not answer: {error}") from None
         if "error" in said:
-            raise HomeError(str(said["error"]))
+            raise ChannelError(str(said["error"]))
         return said.get("answer")
 
     def _send(self, said: Mapping[str, Any]) -> None:
         with self._sending:
-            self.wire.sendall(_line(said))
+            self.connection.sendall(_line(said))
 
 
 @dataclass(slots=True)
-class Away:
+class ParentChannel:
     """The command's end."""
 
-    wire: socket.socket
-    answers: Mapping[str, Callable[[], Any]]
+    connection: socket.socket
+    handlers: Mapping[str, Callable[[], Any]]
     """What can be asked for; one raises HomeError, or any OSError."""
-    hears: Callable[[Mapping[str, Any]], None]
+    on_progress: Callable[[Mapping[str, Any]], None]
     """Hears of progress."""
     _rest: bytearray = field(default_factory=bytearray)
 
     def read(self) -> bool:
         """Take what has come, and answer; says whether the run still has its end."""
         try:
-            piece = self.wire.recv(65536)
+            piece = self.connection.recv(65536)
         except (BlockingIOError, TimeoutError):
             return True
         except OSError:
@@ -96,17 +96,17 @@ class Away:
 
     def _hear(self, said: Mapping[str, Any]) -> None:
         if "progress" in said:
-            self.hears(said["progress"])
+            self.on_progress(said["progress"])
             return
         try:
-            answer = {"answer": self.answers[said["ask"]]()}
-        except (HomeError, OSError, KeyError) as error:
+            answer = {"answer": self.handlers[said["ask"]]()}
+        except (ChannelError, OSError, KeyError) as error:
             answer = {"error": str(error)}
-        self.wire.setblocking(True)
-        self.wire.sendall(_line(answer))
+        self.connection.setblocking(True)
+        self.connection.sendall(_line(answer))
 
 
-def wire_pair() -> tuple[socket.socket, socket.socket]:
+def socket_pair() -> tuple[socket.socket, socket.socket]:
     """Make both ends: the command's, and the one that it hands over."""
     ours, theirs = socket.socketpair()
     return ours, theirs

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadtests.run.child import dying_with
-from loadtests.run.ipc import HERE, WIRE, Away, wire_pair
-from loadtests.scenarios.safety import PERMISSION
+from loadtests.run.child import kill_with_parent
+from loadtests.run.ipc import CHANNEL_FD_VARIABLE, WORKING_DIRECTORY_VARIABLE, ParentChannel, socket_pair
+from loadtests.scenarios.safety import PERMISSION_OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loadtests.scenarios.plan import Plan, Wish
+    from loadtests.scenarios.plan import RunOptions, RunPlan
 
 LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
 #: After being told to end: callers hang up, speech is accounted for, and some.
@@ -39,7 +39,7 @@ WORKERS_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class Distribution:
     """Over how many processes and machines a run is spread."""
 
     processes: int | None = None
@@ -49,7 +49,7 @@ class Spread:
     master_port: int | None = None
     expect_workers: int = 1
 
-    def words(self) -> list[str]:
+    def locust_options(self) -> list[str]:
         """Give Locust's own options."""
         if self.processes is not None:
             port = str(self.master_port or _free_port())
@@ -66,7 +66,7 @@ class Spread:
         return []
 
 
-def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]:
+def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report: Path) -> list[str]:
     """Write Locust's command line: its process makes the same plan of it."""
     behaviour = plan.groups[0].behaviour
     given: dict[str, str | None] = {
@@ -75,58 +75,62 @@ def words_for(plan: Plan, wish: Wish, spread: Spread, report: Path) -> list[str]
         "--users": str(plan.users),
         "--spawn-rate": f"{plan.spawn_rate:g}",
         "--run-time": str(math.ceil(plan.seconds)),
-        "--door": behaviour.door.value,
+        "--door": behaviour.endpoint.value,
         "--chunk-ms": str(behaviour.chunk_ms),
         "--voice-model": plan.model,
         "--token-env": wish.token_env,
         "--origin": wish.origin,
-        "--control": plan.control,
+        "--control": plan.control_url,
         "--deploy-command": plan.deploy_command,
         "--report-json": str(report),
     }
     words = [word for name, value in given.items() if value is not None for word in (name, value)]
     words += [word for text in wish.budgets for word in ("--budget", text)]
     words += [] if wish.default_budgets else ["--no-default-budgets"]
-    words += ["--memory-watched"] if wish.watches else []
+    words += ["--memory-watched"] if wish.memory_known else []
     words += ["--echo"] if wish.echo else []
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    return [*start, PERMISSION, *words, *spread.words()]
+    return [*start, PERMISSION_OPTION, *words, *spread.locust_options()]
 
 
 @dataclass(slots=True)
-class LocustRun:
+class LocustProcess:
     """One run of Locust. `wait` returns when it is over, however that comes."""
 
     process: subprocess.Popen[bytes]
-    away: Away
+    channel: ParentChannel
     interrupted: bool = False
     overdue: bool = False
     """It did not end in its time."""
 
     @classmethod
-    def started(
+    def start(
         cls,
         words: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
         answers: Mapping[str, Callable[[], Any]],
         hears: Callable[[Mapping[str, Any]], None],
-    ) -> LocustRun:
+    ) -> LocustProcess:
         """Start it in a session of its own: Ctrl-C is ours to hand on."""
-        ours, theirs = wire_pair()
+        ours, theirs = socket_pair()
         with theirs, log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 list(words),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**_without_locusts(environment), WIRE: str(theirs.fileno()), HERE: str(Path.cwd())},
+                env={
+                    **_without_locusts(environment),
+                    CHANNEL_FD_VARIABLE: str(theirs.fileno()),
+                    WORKING_DIRECTORY_VARIABLE: str(Path.cwd()),
+                },
                 cwd=log.parent,  # a locust.conf where we are called is for another test
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                preexec_fn=dying_with(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
+                preexec_fn=kill_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
             )
-        return cls(process, Away(ours, answers, hears))
+        return cls(process, ParentChannel(ours, answers, hears))
 
     def wait(self, every: Callable[[], None], longest: float) -> int:
         """Answer it, and do something now and then, until it ends; gives its exit code. Ctrl-C ends it in good order.
@@ -146,12 +150,12 @@ class LocustRun:
                 self.kill()
             elif late > 0 and not (self.interrupted or self.overdue):
                 self._end_late()
-        self.away.wire.close()
+        self.channel.connection.close()
         return self.process.returncode
 
     def _look(self) -> None:
-        until = select.select([self.away.wire], [], [], _LOOK_SECONDS)[0]
-        if until and not self.away.read():
+        until = select.select([self.channel.connection], [], [], _LOOK_SECONDS)[0]
+        if until and not self.channel.read():
             with suppress(subprocess.TimeoutExpired):  # it is told to end when its time is over
                 self.process.wait(timeout=_LOOK_SECONDS)
 
@@ -186,7 +190,7 @@ def _free_port() -> int:
         return port
 
 
-def worker_words(spread: Spread) -> list[str]:
+def worker_command(spread: Distribution) -> list[str]:
     """Write the command line of a worker: everything else it hears from its master."""
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    return [*start, *spread.words()]
+    return [*start, *spread.locust_options()]

@@ -13,33 +13,33 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from loadtests.callers.client_events import Complaint
-from loadtests.callers.connect_errors import UpgradeRefused, refusal_in, why
-from loadtests.callers.protocols import line_for
+from loadtests.callers.client_events import ErrorEvent
+from loadtests.callers.connect_errors import UpgradeRefused, describe_error, upgrade_refusal
+from loadtests.callers.protocols import protocol_for
 from loadtests.results import problems
 
 if TYPE_CHECKING:
     from loadtests.results.problems import Problem
-    from loadtests.scenarios.plan import Plan
+    from loadtests.scenarios.plan import RunPlan
 
-KNOCK_SECONDS = 5.0
+PREFLIGHT_SECONDS = 5.0
 _CLOSE = 8
 
 
-class KnockError(Exception):
+class PreflightError(Exception):
     """The door stays shut: which problem that is, and what was seen."""
 
     def __init__(self, known: Problem, seen: str) -> None:
         super().__init__(f"{known.title}: {seen}")
-        self.known, self.seen = known, seen
+        self.problem, self.observed = known, seen
 
 
-def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
+def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
     """Raise KnockError where no caller would get in."""
     import websocket  # noqa: PLC0415 - 100 ms that --help and wrong usage have not
 
-    line = line_for(plan.groups[0].behaviour)
-    address = line.address(plan.url, plan.model)
+    line = protocol_for(plan.groups[0].behaviour)
+    address = line.endpoint_url(plan.url, plan.model)
     until = threading.Timer(2 * seconds, lambda: None)  # not started
     link: Any = websocket.WebSocket()
     try:
@@ -48,22 +48,24 @@ def knock(plan: Plan, seconds: float = KNOCK_SECONDS) -> None:
         link.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
         opcode, data = link.recv_data()
     except websocket.WebSocketBadStatusException as error:
-        raise KnockError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
+        raise PreflightError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
     except (OSError, ValueError, websocket.WebSocketException) as error:
-        elsewhere = refusal_in(link)
+        elsewhere = upgrade_refusal(link)
         if elsewhere is not None:
-            raise KnockError(problems.TARGET_REFUSED, str(elsewhere)) from None
+            raise PreflightError(problems.TARGET_REFUSED, str(elsewhere)) from None
         opened = "the socket opens, and then: " if link.connected else ""
-        said = why(TimeoutError(), 2 * seconds) if until.finished.is_set() else why(error, seconds)
-        raise KnockError(problems.TARGET_DOWN, f"{opened}{said}") from None
+        said = (
+            describe_error(TimeoutError(), 2 * seconds) if until.finished.is_set() else describe_error(error, seconds)
+        )
+        raise PreflightError(problems.TARGET_DOWN, f"{opened}{said}") from None
     finally:
         until.cancel()
         link.shutdown()
     if opcode == _CLOSE:
-        raise KnockError(problems.TARGET_REFUSED, f"the socket opens and is closed at once, {_code(data)}")
-    signal = line.read(data.decode(errors="replace"))
-    if isinstance(signal, Complaint):
-        raise KnockError(problems.TARGET_REFUSED, f"the first frame is an error: {signal.code[:100]}")
+        raise PreflightError(problems.TARGET_REFUSED, f"the socket opens and is closed at once, {_code(data)}")
+    signal = line.decode(data.decode(errors="replace"))
+    if isinstance(signal, ErrorEvent):
+        raise PreflightError(problems.TARGET_REFUSED, f"the first frame is an error: {signal.code[:100]}")
 
 
 def _dialled(address: str, seconds: float) -> socket.socket:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def live(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def show_progress(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Show what is told for the length of the block."""
     if sys.stderr is None or not sys.stderr.isatty() or environment.get("TERM") == "dumb":
         yield lambda _: None
@@ -24,15 +24,15 @@ def live(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]
 
     console = Console(stderr=True, no_color=bool(environment.get("NO_COLOR")), markup=False, emoji=False)
     with Status("starting", console=console) as status:
-        yield lambda told: status.update(line(told))
+        yield lambda told: status.update(progress_lines(told))
 
 
-def line(told: Mapping[str, Any]) -> str:
+def progress_lines(told: Mapping[str, Any]) -> str:
     """Write what a run told of itself; anything that it did not measure yet is `-`."""
     if "doing" in told:
         return str(told["doing"])
     far = [
-        f"{bar(told['at'] / max(told['seconds'], 1))} {told['at']:.0f} of {told['seconds']:.0f} s",
+        f"{progress_bar(told['at'] / max(told['seconds'], 1))} {told['at']:.0f} of {told['seconds']:.0f} s",
         f"{told['callers']} of {told['users']} callers",
         *([told["act"]] if told.get("act") else []),
     ]
@@ -45,7 +45,7 @@ def line(told: Mapping[str, Any]) -> str:
     return f"{'   '.join(far)}\n  {'   '.join(measured)}"
 
 
-def bar(share: float) -> str:
+def progress_bar(share: float) -> str:
     """Draw how much is done."""
     full = round(min(max(share, 0.0), 1.0) * _BAR)
     return f"{'━' * full}{'╌' * (_BAR - full)}"

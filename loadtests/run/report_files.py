@@ -12,56 +12,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.results import problems
-from loadtests.results.report import finding_of
+from loadtests.results.report import make_finding
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Evidence
-from reports.render.registry import FORMATS, renderer
-from reports.store.reader import Kept
-from reports.store.writer import CannotWriteError, Reserved, reserve
+from reports.render.registry import FORMATS, get_renderer
+from reports.store.reader import StoredReport
+from reports.store.writer import CannotWriteError, ReservedFile, reserve_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
-class ReportsError(ValueError):
+class ReportFileError(ValueError):
     """A report cannot be written as it was asked for; one plain line says why."""
 
 
 @contextmanager
-def reserved(wanted: Sequence[str]) -> Iterator[Callable[[Kept], Kept]]:
+def reserve_report_files(wanted: Sequence[str]) -> Iterator[Callable[[StoredReport], StoredReport]]:
     """Make sure that every `FORMAT=PATH` can be written; gives what writes them all, and the result to show.
 
     Raises ReportsError.
     """
-    places: list[tuple[str, Reserved]] = []
+    places: list[tuple[str, ReservedFile]] = []
     try:
         for text in wanted:
             name, path = _split(text)
-            places.append((name, reserve(path)))
+            places.append((name, reserve_file(path)))
         yield lambda kept: _written(kept, places)
     except CannotWriteError as error:
-        raise ReportsError(f"--report: {error}") from None
+        raise ReportFileError(f"--report: {error}") from None
     finally:
         for _, place in places:
             place.discard()
 
 
-def _written(kept: Kept, places: Sequence[tuple[str, Reserved]]) -> Kept:
+def _written(kept: StoredReport, places: Sequence[tuple[str, ReservedFile]]) -> StoredReport:
     for name, place in places:
         try:
-            place.write(renderer(name)(kept.report, kept.exit_code))
+            place.write(get_renderer(name)(kept.report, kept.exit_code))
         except CannotWriteError as error:
             code = EXIT_INTERRUPTED if kept.exit_code == EXIT_INTERRUPTED else EXIT_USAGE
-            lost = finding_of(problems.REPORT_LOST, "report", Evidence("", str(error)))
-            kept = Kept(replace(kept.report, findings=(*kept.report.findings, lost)), code)
+            lost = make_finding(problems.REPORT_LOST, "report", Evidence("", str(error)))
+            kept = StoredReport(replace(kept.report, findings=(*kept.report.findings, lost)), code)
     return kept
 
 
 def _split(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or not path:
-        raise ReportsError(f"--report: {text!r} is not FORMAT=PATH; write for example --report html=load.html")
+        raise ReportFileError(f"--report: {text!r} is not FORMAT=PATH; write for example --report html=load.html")
     if name not in FORMATS:
         close = get_close_matches(name, FORMATS, n=1)
         said = f": did you mean {close[0]}?" if close else f"; there are: {', '.join(FORMATS)}"
-        raise ReportsError(f"--report: there is no format {name!r}{said}")
+        raise ReportFileError(f"--report: there is no format {name!r}{said}")
     return name, Path(path)

@@ -17,20 +17,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from loadtests.control.simulator import Control, ControlError
+from loadtests.control.simulator import ControlClient, ControlError
 from loadtests.results import problems
-from loadtests.results.redaction import hider
-from loadtests.results.report import without_run
-from loadtests.run.locust_process import DEFAULT_PORT, LocustRun, Spread, words_for
-from loadtests.run.preflight import KnockError, knock
-from loadtests.scenarios.plan import Plan, PlanError, Wish, make_plan, scenario_named
+from loadtests.results.redaction import make_redactor
+from loadtests.results.report import report_without_run
+from loadtests.run.locust_process import DEFAULT_PORT, Distribution, LocustProcess, locust_command
+from loadtests.run.preflight import PreflightError, check_target
+from loadtests.scenarios.plan import PlanError, RunOptions, RunPlan, find_scenario, make_plan
 from reports.model import EXIT_INTERRUPTED, EXIT_OK, Evidence
-from reports.store.reader import Kept, NotAReportError, read_report
+from reports.store.reader import InvalidReportError, StoredReport, read_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from loadtests.results.resources import Source
+    from loadtests.results.resources import ResourceSource
     from loadtests.run.stack import Stack
 
     Hears = Callable[[Mapping[str, Any]], None]
@@ -46,12 +46,12 @@ _LAST_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunRequest:
     """What the command line said."""
 
-    wish: Wish
+    options: RunOptions
     simulate: bool = False
-    spread: Spread = field(default_factory=Spread)
+    distribution: Distribution = field(default_factory=Distribution)
     bridge_workers: int = 1
     """Processes of our own bridge."""
     watch: tuple[tuple[str, int], ...] = ()
@@ -60,38 +60,38 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RunEnvironment:
     """What runs are done against: the wish with its addresses filled in, and what can be looked at meanwhile."""
 
-    wish: Wish
-    watched: Mapping[str, Source]
+    options: RunOptions
+    sources: Mapping[str, ResourceSource]
     stack: Stack | None = None
 
 
-def check(request: Request, environment: Mapping[str, str]) -> Plan:
+def check_request(request: RunRequest, environment: Mapping[str, str]) -> RunPlan:
     """Refuse what cannot be run, before anything is started or sent. Raises PlanError."""
     _check_wishes(request)
-    wish = request.wish
+    wish = request.options
     if request.simulate:
-        wish = replace(wish, url=_PLACEHOLDER, control=_CONTROL, deploy_command=_DEPLOY, watches=True)
-    return make_plan(replace(wish, watches=wish.watches or bool(request.watch)), environment)
+        wish = replace(wish, url=_PLACEHOLDER, control_url=_CONTROL, deploy_command=_DEPLOY, memory_known=True)
+    return make_plan(replace(wish, memory_known=wish.memory_known or bool(request.watch)), environment)
 
 
-def _check_wishes(request: Request) -> None:
+def _check_wishes(request: RunRequest) -> None:
     """Refuse wishes that do not go together."""
-    if request.simulate and request.wish.url:
+    if request.simulate and request.options.url:
         raise PlanError("--target and --simulate are two different wishes: name one")
-    if request.simulate and request.wish.control:
+    if request.simulate and request.options.control_url:
         raise PlanError("--control and --simulate are two different wishes: the stack's own simulator is asked")
-    if request.simulate and request.wish.echo:
+    if request.simulate and request.options.echo:
         raise PlanError("--echo and --simulate are two different wishes: the stack's own simulator is asked")
-    if request.spread.worker and request.simulate:
+    if request.distribution.worker and request.simulate:
         raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
-    if request.spread.master and request.spread.worker:
+    if request.distribution.master and request.distribution.worker:
         raise PlanError("--master and --worker are two different wishes: one leads, the others call")
-    if request.spread.processes is not None and (request.spread.master or request.spread.worker):
+    if request.distribution.processes is not None and (request.distribution.master or request.distribution.worker):
         raise PlanError("--processes is one machine's: leave it out beside --master and --worker")
-    if request.spread.expect_workers > 1 and not request.spread.master:
+    if request.distribution.expect_workers > 1 and not request.distribution.master:
         raise PlanError("--expect-workers is for --master")
     for name, pid in request.watch:
         from psutil import pid_exists  # noqa: PLC0415 - only what is used is paid for
@@ -101,49 +101,51 @@ def _check_wishes(request: Request) -> None:
 
 
 @contextmanager
-def ground(request: Request) -> Iterator[Ground]:
+def open_environment(request: RunRequest) -> Iterator[RunEnvironment]:
     """Start the stack where one was asked for, and end it with the block. Raises StackError."""
-    from loadtests.results.resources import Process, Prometheus  # noqa: PLC0415 - wrong usage goes without it
+    from loadtests.results.resources import ProcessSource, PrometheusSource  # noqa: PLC0415 - wrong usage goes without it
 
-    given: dict[str, Source] = {name: Process(pid) for name, pid in request.watch}
+    given: dict[str, ResourceSource] = {name: ProcessSource(pid) for name, pid in request.watch}
     if not request.simulate:
         if "bridge" not in given:
-            shown = Prometheus.beside(request.wish.url)
+            shown = PrometheusSource.for_target(request.options.url)
             given |= {"bridge": shown} if shown is not None else {}
-        yield Ground(replace(request.wish, watches="bridge" in given), given)
+        yield RunEnvironment(replace(request.options, memory_known="bridge" in given), given)
         return
     from loadtests.run.stack import open_stack  # noqa: PLC0415 - only what is used is paid for
 
-    scenario = scenario_named(request.wish.scenario)
-    with open_stack(workers=request.bridge_workers, bridge=scenario.bridge) as stack:
+    scenario = find_scenario(request.options.scenario)
+    with open_stack(workers=request.bridge_workers, bridge=scenario.bridge_settings) as stack:
         wish = replace(
-            request.wish,
+            request.options,
             url=stack.url,
-            control=stack.control,
+            control_url=stack.control,
             deploy_command=shlex.join(stack.deploy_command),
-            watches=True,
+            memory_known=True,
         )
-        sources: dict[str, Source] = {
-            "bridge": Process(lambda: stack.bridge.pid),
-            "simulator": Process(lambda: stack.simulator.pid),
+        sources: dict[str, ResourceSource] = {
+            "bridge": ProcessSource(lambda: stack.bridge.pid),
+            "simulator": ProcessSource(lambda: stack.simulator.pid),
         }
-        yield Ground(wish, {**sources, **given}, stack)
+        yield RunEnvironment(wish, {**sources, **given}, stack)
 
 
-def one_run(on: Ground, spread: Spread, environment: Mapping[str, str], hears: Hears, *, verbose: bool = False) -> Kept:
+def run_once(
+    on: RunEnvironment, spread: Distribution, environment: Mapping[str, str], hears: Hears, *, verbose: bool = False
+) -> StoredReport:
     """Do one run and give its report, whatever became of it. Raises PlanError; Ctrl-C shows in the report."""
-    plan = make_plan(on.wish, environment)
+    plan = make_plan(on.options, environment)
     hears({"doing": f"knocking at {plan.url.partition('?')[0]}"})
     try:
-        knock(plan)
-        if plan.control is not None:
-            Control(plan.control).look()
-    except KnockError as shut:
-        return without_run(plan, shut.known, shut.seen)
+        check_target(plan)
+        if plan.control_url is not None:
+            ControlClient(plan.control_url).snapshot()
+    except PreflightError as shut:
+        return report_without_run(plan, shut.problem, shut.observed)
     except ControlError as silent:
-        return without_run(plan, problems.CONTROL_DOWN, str(silent))
+        return report_without_run(plan, problems.CONTROL_DOWN, str(silent))
     except KeyboardInterrupt:
-        return without_run(plan, problems.INTERRUPTED, "before it began")
+        return report_without_run(plan, problems.INTERRUPTED, "before it began")
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-run-"))
     try:
         return _locust(plan, on, spread, environment, hears, folder, verbose=verbose)
@@ -152,34 +154,34 @@ def one_run(on: Ground, spread: Spread, environment: Mapping[str, str], hears: H
 
 
 def _locust(
-    plan: Plan,
-    on: Ground,
-    spread: Spread,
+    plan: RunPlan,
+    on: RunEnvironment,
+    spread: Distribution,
     environment: Mapping[str, str],
     hears: Hears,
     folder: Path,
     *,
     verbose: bool,
-) -> Kept:
-    from loadtests.results.resources import Machine, Process, Resources  # noqa: PLC0415 - wrong usage goes without it
+) -> StoredReport:
+    from loadtests.results.resources import MachineSource, ProcessSource, ResourceMonitor  # noqa: PLC0415 - wrong usage goes without it
 
     report, log = folder / "report.json", folder / "locust.log"
-    words = words_for(plan, on.wish, spread, report)
-    resources = Resources(dict(on.watched))
+    words = locust_command(plan, on.options, spread, report)
+    resources = ResourceMonitor(dict(on.sources))
     hears({"doing": _waiting(spread)})
-    run = LocustRun.started(words, environment, log, {"resources": lambda: resources.points}, hears)
-    resources.watched |= {"generator": Process(run.process.pid), "machine": Machine()}
-    clock = _SecondByTheClock(resources.look)
+    run = LocustProcess.start(words, environment, log, {"resources": lambda: resources.points}, hears)
+    resources.sources |= {"generator": ProcessSource(run.process.pid), "machine": MachineSource()}
+    clock = _SecondByTheClock(resources.sample)
     try:
         code = run.wait(clock, plan.seconds + _SPARE_SECONDS)
     finally:
         run.kill()
     if verbose:
-        sys.stderr.write(hider(plan)(log.read_text(errors="replace")))
+        sys.stderr.write(make_redactor(plan)(log.read_text(errors="replace")))
     return _said(plan, report, log, code, run)
 
 
-def _waiting(spread: Spread) -> str:
+def _waiting(spread: Distribution) -> str:
     if not spread.master:
         return "starting Locust"
     return f"waiting for {spread.expect_workers} workers at port {spread.master_port or DEFAULT_PORT}"
@@ -200,70 +202,79 @@ class _SecondByTheClock:
             self.what(at)
 
 
-def _said(plan: Plan, report: Path, log: Path, code: int, run: LocustRun) -> Kept:
+def _said(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess) -> StoredReport:
     try:
         return read_report(report.read_bytes())
-    except (OSError, NotAReportError):
+    except (OSError, InvalidReportError):
         if run.overdue:
-            return without_run(
+            return report_without_run(
                 plan, problems.CRASHED, f"the run did not end within {plan.seconds + _SPARE_SECONDS:.0f} s"
             )
         if run.interrupted or code == EXIT_INTERRUPTED:
-            return without_run(plan, problems.INTERRUPTED, "before anything was measured")
+            return report_without_run(plan, problems.INTERRUPTED, "before anything was measured")
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         waited = any("waiting for workers" in line for line in lines)
         known = problems.NO_WORKERS if waited else problems.CRASHED
-        return without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust ended with {code}"]))
+        return report_without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust ended with {code}"]))
 
 
-def run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
+def run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
     """Do everything. Raises PlanError before anything is started."""
-    return named(_run(request, environment, hears), request)
+    return with_stack_name(_run(request, environment, hears), request)
 
 
-def _run(request: Request, environment: Mapping[str, str], hears: Hears) -> Kept:
+def _run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
     from loadtests.run.stack import StackError  # noqa: PLC0415 - only what is used is paid for
 
-    plan = check(request, environment)
+    plan = check_request(request, environment)
     hears({"doing": "starting the bridge and the simulator" if request.simulate else "looking"})
     try:
-        with ground(request) as on:
-            kept = one_run(on, request.spread, environment, hears, verbose=request.verbose)
+        with open_environment(request) as on:
+            kept = run_once(on, request.distribution, environment, hears, verbose=request.verbose)
             return kept if on.stack is None else _with_logs(kept, on.stack)
     except StackError as error:
-        return without_run(plan, problems.STACK_FAILED, str(error))
+        return report_without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
-        return without_run(plan, problems.INTERRUPTED, "before it began")
+        return report_without_run(plan, problems.INTERRUPTED, "before it began")
 
 
-def named(kept: Kept, request: Request) -> Kept:
+def with_stack_name(kept: StoredReport, request: RunRequest) -> StoredReport:
     """Call a stack of our own by its name: its port is another one in each run, and at first there is none."""
     if not request.simulate:
         return kept
     target = tuple(Evidence("target", _OWN_STACK) if one.label == "target" else one for one in kept.report.target)
-    return Kept(replace(kept.report, target=target), kept.exit_code)
+    return StoredReport(replace(kept.report, target=target), kept.exit_code)
 
 
-def _with_logs(kept: Kept, stack: Stack) -> Kept:
+def _with_logs(kept: StoredReport, stack: Stack) -> StoredReport:
     """Keep what the bridge and the simulator said where a run failed, and name the place."""
     if kept.exit_code in (EXIT_OK, EXIT_INTERRUPTED):
         return kept
     stack.keep_logs = True
     target = (*kept.report.target, Evidence("logs", f"logs in {stack.folder}"))
-    return Kept(replace(kept.report, target=target), kept.exit_code)
+    return StoredReport(replace(kept.report, target=target), kept.exit_code)
 
 
-def work(request: Request, environment: Mapping[str, str]) -> NoReturn:
+def run_worker(request: RunRequest, environment: Mapping[str, str]) -> NoReturn:
     """Be a worker of a run until that ends, in the place of this process. Its master judges and reports.
 
     Raises PlanError for wishes that do not go together.
     """
     _check_wishes(request)
-    from loadtests.run.locust_process import worker_words  # noqa: PLC0415 - only what is used is paid for
+    from loadtests.run.locust_process import worker_command  # noqa: PLC0415 - only what is used is paid for
 
     sys.stdout.flush()
-    words = worker_words(request.spread)
+    words = worker_command(request.distribution)
     os.execve(words[0], words, dict(environment))  # noqa: S606 - our own command, in the place of this process
 
 
-__all__ = ["Ground", "Request", "check", "ground", "named", "one_run", "run", "work"]
+__all__ = [
+    "RunEnvironment",
+    "RunRequest",
+    "check_request",
+    "open_environment",
+    "run",
+    "run_once",
+    "run_worker",
+    "with_stack_name",
+]

@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.run.progress import live
-from loadtests.run.run import Request, run
-from loadtests.scenarios.plan import PlanError, Wish, scenario_named
-from loadtests.scenarios.table import SCENARIOS, Scenario
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Severity
-from reports.render.registry import renderer
+from loadtests.run.progress import show_progress
+from loadtests.run.run import RunRequest, run
+from loadtests.scenarios.plan import PlanError, RunOptions, find_scenario
+from loadtests.scenarios.table import SCENARIOS, LoadScenario
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Severity
+from reports.render.registry import get_renderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reports.model import Report
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 #: A short look at each of them, with a handful of callers.
 _QUICK_CALLERS = 5
 #: What the whole ends with, when several end differently: the first of these that came out.
-_WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_OK)
+_WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK)
 #: Figures of each run that stand in the table, times as p99: a metric of its report, its heading, a factor.
 _SHOWN = (
     ("load_ready_p99_seconds", "ready ms", 1000.0),
@@ -46,48 +46,50 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ScenarioResult:
     """A scenario and what came of it."""
 
-    scenario: Scenario
+    scenario: LoadScenario
     callers: int
-    kept: Kept
+    stored: StoredReport
     seconds: float
 
 
-def run_all(scenarios: Sequence[Scenario], folder: Path, one: Callable[[Scenario], Done]) -> list[Done]:
+def run_all(
+    scenarios: Sequence[LoadScenario], folder: Path, one: Callable[[LoadScenario], ScenarioResult]
+) -> list[ScenarioResult]:
     """Run them; each report is written as soon as there is one. An interrupt ends the row."""
-    done: list[Done] = []
+    done: list[ScenarioResult] = []
     for scenario in scenarios:
         result = one(scenario)
         done.append(result)
-        page = renderer("html")(result.kept.report, result.kept.exit_code)
+        page = get_renderer("html")(result.stored.report, result.stored.exit_code)
         (folder / f"{scenario.name}.html").write_text(page, encoding="utf-8")
-        if result.kept.exit_code == EXIT_INTERRUPTED:
+        if result.stored.exit_code == EXIT_INTERRUPTED:
             break
     return done
 
 
-def run_one(scenario: Scenario, *, quick: bool, workers: int) -> Done:
+def run_one(scenario: LoadScenario, *, quick: bool, workers: int) -> ScenarioResult:
     """Run one as it is by itself, or in short."""
     callers = _QUICK_CALLERS if quick else scenario.users
-    seconds = scenario.least_seconds if quick else scenario.seconds
-    wish = Wish(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
+    seconds = scenario.min_seconds if quick else scenario.seconds
+    wish = RunOptions(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
     began = time.monotonic()
-    with live(os.environ) as hears:
-        kept = run(Request(wish=wish, simulate=True, bridge_workers=workers), os.environ, hears)
-    return Done(scenario, callers, kept, time.monotonic() - began)
+    with show_progress(os.environ) as hears:
+        kept = run(RunRequest(options=wish, simulate=True, bridge_workers=workers), os.environ, hears)
+    return ScenarioResult(scenario, callers, kept, time.monotonic() - began)
 
 
-def table(done: Sequence[Done]) -> Table:
+def results_table(done: Sequence[ScenarioResult]) -> Table:
     """Lay the results out: a row each."""
     rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "scenario", "callers", "s", *(shown[1] for shown in _SHOWN)):
         rows.add_column(heading, justify="left" if heading in ("", "scenario") else "right", no_wrap=True)
     for one in done:
-        verdict = "[green]ok[/]" if one.kept.exit_code == EXIT_OK else "[bold red]FAIL[/]"
+        verdict = "[green]ok[/]" if one.stored.exit_code == EXIT_OK else "[bold red]FAIL[/]"
         size = (str(one.callers), f"{one.seconds:.0f}")
-        rows.add_row(verdict, one.scenario.name, *size, *_figures(one.kept.report))
+        rows.add_row(verdict, one.scenario.name, *size, *_figures(one.stored.report))
     return rows
 
 
@@ -96,15 +98,15 @@ def _figures(report: Report) -> list[str]:
     return [f"{known[name] * factor:.0f}" if name in known else "" for name, _heading, factor in _SHOWN]
 
 
-def broken(report: Report) -> list[str]:
+def failed_budgets(report: Report) -> list[str]:
     """Name what was not kept."""
     bad = (Severity.FAIL, Severity.ERROR)
     return [finding.check or finding.title for finding in report.findings if finding.severity in bad]
 
 
-def exit_code(done: Sequence[Done]) -> int:
+def worst_exit_code(done: Sequence[ScenarioResult]) -> int:
     """Give the worst."""
-    codes = {one.kept.exit_code for one in done}
+    codes = {one.stored.exit_code for one in done}
     return next((code for code in _WORST if code in codes), EXIT_OK)
 
 
@@ -119,20 +121,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the bridge [1]")
     given = parser.parse_args(words)
     try:
-        chosen = [scenario_named(name) for name in given.scenario or SCENARIOS]
+        chosen = [find_scenario(name) for name in given.scenario or SCENARIOS]
     except PlanError as error:
         parser.error(str(error))
     given.folder.mkdir(parents=True, exist_ok=True)
     done = run_all(chosen, given.folder, lambda one: run_one(one, quick=given.quick, workers=given.workers))
     console = Console()
-    console.print(table(done))
+    console.print(results_table(done))
     for one in done:
-        for said in broken(one.kept.report):
+        for said in failed_budgets(one.stored.report):
             console.print(f"{one.scenario.name}: {said}", style="red", highlight=False)
     console.print(
         f"times: 99 in 100 were no longer; back: from a loss to ready again; reports: {given.folder}", highlight=False
     )
-    return exit_code(done)
+    return worst_exit_code(done)
 
 
 if __name__ == "__main__":

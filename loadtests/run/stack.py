@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.control.http_client import FetchError, fetch
-from loadtests.run.child import Child, ChildError, python_words
+from loadtests.run.child import ChildError, ChildProcess, python_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,8 +44,8 @@ class StackError(Exception):
 class Stack:
     """A bridge before a simulator."""
 
-    simulator: Child
-    bridge: Child
+    simulator: ChildProcess
+    bridge: ChildProcess
     folder: Path
     """Where the logs are."""
     keep_logs: bool = False
@@ -69,7 +69,7 @@ class Stack:
         return (sys.executable, "-c", _RING, str(self.folder / _DOORBELL))
 
     @property
-    def fallen(self) -> tuple[str, ...]:
+    def exited(self) -> tuple[str, ...]:
         """Name what ended by itself; its log says why."""
         named = (("simulator", self.simulator), ("bridge", self.bridge))
         return tuple(f"the {name} ended by itself; its log: {one.log}" for name, one in named if not one.is_alive)
@@ -78,11 +78,11 @@ class Stack:
         """Drain the bridge and start it anew on its port. Raises StackError when it does not end or come back."""
         with self._lock:
             old = self.bridge
-            if not old.ended_gently(_DRAIN_SECONDS):
+            if not old.terminate(_DRAIN_SECONDS):
                 raise StackError(f"the bridge did not drain within {_DRAIN_SECONDS:.0f} s; its log: {old.log}")
             self._deploys += 1
             try:
-                self.bridge = old.again(old.log.with_name(f"bridge-{self._deploys + 1}.log"), _START_SECONDS)
+                self.bridge = old.restart(old.log.with_name(f"bridge-{self._deploys + 1}.log"), _START_SECONDS)
             except ChildError as error:
                 raise StackError(f"the bridge does not come back: {error}") from None
             _await_health(self.bridge)
@@ -106,20 +106,22 @@ def open_stack(
     own = {**os.environ, KEY_VARIABLE: _KEY, "NO_COLOR": "1"}
     with _gone_if_interrupted(folder), ExitStack() as stack:
         try:
-            words = python_words("bridge.simulator.cli", "serve", "--control", "--port", "0", *simulator)
-            sim = Child.started(words, own, folder / "simulator.log", _START_SECONDS)
+            words = python_command("bridge.simulator.cli", "serve", "--control", "--port", "0", *simulator)
+            sim = ChildProcess.start(words, own, folder / "simulator.log", _START_SECONDS)
             stack.callback(sim.stop)
             upstream = f"http://{sim.address}/v1"
             settings = {"SHERPA_BRIDGE_LOG_LEVEL": "warning", "SHERPA_BRIDGE_MAX_SESSIONS": "100000", **(bridge or {})}
             called = (bridge_command or _our_bridge(workers))(upstream)
-            running = Stack(sim, Child.started(called, own | settings, folder / "bridge.log", _START_SECONDS), folder)
+            running = Stack(
+                sim, ChildProcess.start(called, own | settings, folder / "bridge.log", _START_SECONDS), folder
+            )
         except ChildError as error:
             raise StackError(str(error)) from None
         stack.callback(lambda: running.bridge.stop())  # noqa: PLW0108 - the one that runs then, after restarts
         _await_health(running.bridge)
         stack.enter_context(_doorbell(running))
         yield running
-        running.keep_logs = running.keep_logs or bool(running.fallen)
+        running.keep_logs = running.keep_logs or bool(running.exited)
     if not running.keep_logs:
         _remove(folder)
 
@@ -137,7 +139,7 @@ def _gone_if_interrupted(folder: Path) -> Iterator[None]:
 def _our_bridge(workers: int) -> BridgeCommand:
     def words(upstream: str) -> Sequence[str]:
         more = ("--upstream", upstream, "--port", "0", "--workers", str(workers))
-        return python_words("bridge.server.cli", "serve", *more)
+        return python_command("bridge.server.cli", "serve", *more)
 
     return words
 
@@ -193,11 +195,11 @@ def _remove(folder: Path) -> None:
 _SERVING = (200, 404, 405, 426)
 
 
-def _await_health(bridge: Child) -> None:
+def _await_health(bridge: ChildProcess) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         try:
-            fetch(f"http://{bridge.address}/readyz", seconds=2)
+            fetch(f"http://{bridge.address}/readyz", timeout=2)
         except FetchError as error:
             if error.status in _SERVING:
                 return

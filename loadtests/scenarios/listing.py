@@ -9,59 +9,59 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from loadtests.metrics.measures import MEASURES, Kind
-from loadtests.scenarios.plan import scenario_named
+from loadtests.metrics.measures import MEASURES, MeasureKind
+from loadtests.scenarios.plan import find_scenario
 from loadtests.scenarios.table import SCENARIOS
-from reports.render.terminal.page import on_page, page_width
-from reports.render.terminal_text import wrapped
+from reports.render.terminal.page import draw_page, page_width
+from reports.render.terminal_text import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from loadtests.scenarios.table import Scenario
+    from loadtests.scenarios.table import LoadScenario
 
 #: What a budget asks of each kind of measure.
 _FORMS = {
-    Kind.DURATION: "durations: p50(NAME) to p99.9, max, mean, min, count, rate",
-    Kind.COUNT: "sums: NAME, rate(NAME)",
+    MeasureKind.DURATION: "durations: p50(NAME) to p99.9, max, mean, min, count, rate",
+    MeasureKind.COUNT: "sums: NAME, rate(NAME)",
 }
 
 
-def listed(width: int, *, colour: bool, names: Sequence[str] = ()) -> str:
+def scenarios_page(width: int, *, colour: bool, names: Sequence[str] = ()) -> str:
     """Write the page of all scenarios; or of those that are named, in detail. Raises PlanError."""
     wide = page_width(width)
-    chosen = [scenario_named(name) for name in names]
+    chosen = [find_scenario(name) for name in names]
     parts = [list(_in_detail(scenario, wide)) for scenario in chosen] or [
         list(_rows(scenario, wide)) for scenario in SCENARIOS.values()
     ]
-    return on_page(parts, wide, colour=colour)
+    return draw_page(parts, wide, colour=colour)
 
 
-def measures(width: int, *, colour: bool) -> str:
+def measures_page(width: int, *, colour: bool) -> str:
     """Write the page of everything that is measured."""
     wide = page_width(width)
-    return on_page([list(_of_kind(kind, wide)) for kind in _FORMS], wide, colour=colour)
+    return draw_page([list(_of_kind(kind, wide)) for kind in _FORMS], wide, colour=colour)
 
 
-def _rows(scenario: Scenario, width: int) -> Iterator[Text]:
+def _rows(scenario: LoadScenario, width: int) -> Iterator[Text]:
     size = f"{scenario.users} callers, {scenario.seconds:g} s"
-    needs = ", ".join(sorted(scenario.needs))
+    needs = ", ".join(sorted(scenario.requirements))
     yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   needs {needs}" if needs else "")
     for text in (scenario.summary, f"looks at {scenario.measures}"):
-        yield from map(Text, wrapped(text, width, "  "))
+        yield from map(Text, wrap(text, width, "  "))
 
 
-def _in_detail(scenario: Scenario, width: int) -> Iterator[Text]:
+def _in_detail(scenario: LoadScenario, width: int) -> Iterator[Text]:
     yield from _rows(scenario, width)
-    for act in scenario.acts:
-        yield Text(f"  at {act.at * scenario.seconds:4.1f} s  @{act.phase}: {act.said}")
+    for act in scenario.phases:
+        yield Text(f"  at {act.at * scenario.seconds:4.1f} s  @{act.name}: {act.description}")
     yield Text(f"  budgets for {scenario.users} callers", style="bold")
     yield from (Text(f"    {text}") for text in scenario.budgets_for(scenario.users))
 
 
-def _of_kind(kind: Kind, width: int) -> Iterator[Text]:
+def _of_kind(kind: MeasureKind, width: int) -> Iterator[Text]:
     known = [measure for measure in MEASURES.values() if measure.kind is kind]
     indent = " " * (max(len(measure.name) for measure in known) + 4)
     yield Text(_FORMS[kind], style="bold")
     for measure in known:
-        yield from map(Text, wrapped(measure.meaning, width, f"  {measure.name:<{len(indent) - 2}}", indent))
+        yield from map(Text, wrap(measure.meaning, width, f"  {measure.name:<{len(indent) - 2}}", indent))

@@ -15,21 +15,21 @@ from urllib.parse import urlsplit
 
 from loadtests.metrics.budgets import BudgetError, parse_budget
 from loadtests.metrics.measures import FIRST_PHASE
-from loadtests.scenarios.behaviour import Door
-from loadtests.scenarios.safety import refusal
-from loadtests.scenarios.table import SCENARIOS, Need, needed_by
+from loadtests.scenarios.behaviour import TargetEndpoint
+from loadtests.scenarios.safety import refusal_reason
+from loadtests.scenarios.table import SCENARIOS, Requirement, budget_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from loadtests.metrics.budgets import Budget
-    from loadtests.scenarios.table import Group, Scenario
+    from loadtests.scenarios.table import CallerGroup, LoadScenario
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SCHEMES = ("ws", "wss", "http", "https")
 _ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+", re.ASCII)
-CHUNKS_MS = (20, 100)
+CHUNK_LENGTHS_MS = (20, 100)
 
 
 class PlanError(ValueError):
@@ -37,7 +37,7 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RunOptions:
     """What somebody asked for. What is left out, the scenario says."""
 
     scenario: str
@@ -47,37 +47,37 @@ class Wish:
     duration: str | None = None
     budgets: tuple[str, ...] = ()
     default_budgets: bool = True
-    door: str | None = None
+    endpoint: str | None = None
     chunk_ms: int | None = None
     model: str = DEFAULT_MODEL
     token_env: str | None = None
     origin: str | None = None
     """The page that callers claim to come from; by default they are no page."""
-    control: str | None = None
+    control_url: str | None = None
     deploy_command: str | None = None
     echo: bool = False
     """The service behind the target answers with what it heard."""
-    watches: bool = False
+    memory_known: bool = False
     """Somebody knows how much memory the target takes."""
     permitted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RunPlan:
     """A run that may begin. Times are seconds."""
 
-    scenario: Scenario
-    groups: tuple[Group, ...]
+    scenario: LoadScenario
+    groups: tuple[CallerGroup, ...]
     url: str
     model: str
     users: int
     spawn_rate: float
     seconds: float
     budgets: tuple[Budget, ...]
-    unjudged: tuple[tuple[str, str], ...]
+    skipped_budgets: tuple[tuple[str, str], ...]
     """Budgets of the scenario that cannot be judged with what is at hand, and what that would take."""
     headers: tuple[str, ...]
-    control: str | None
+    control_url: str | None
     deploy_command: str | None
 
     @property
@@ -86,18 +86,18 @@ class Plan:
         return self.users / self.spawn_rate
 
 
-def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
+def make_plan(wish: RunOptions, environment: Mapping[str, str]) -> RunPlan:
     """Check a wish and fill it up. Raises PlanError."""
-    scenario = scenario_named(wish.scenario)
+    scenario = find_scenario(wish.scenario)
     url = _checked_url(wish.url)
     users = _at_least_one(wish.users if wish.users is not None else scenario.users)
     seconds = _checked_seconds(wish, scenario)
     spawn_rate = _checked_rate(wish, scenario, users, seconds)
-    for address in (url, *([wish.control] if wish.control else [])):
-        refused = refusal(address, users, seconds, permitted=wish.permitted)
+    for address in (url, *([wish.control_url] if wish.control_url else [])):
+        refused = refusal_reason(address, users, seconds, permitted=wish.permitted)
         if refused is not None:
             raise PlanError(refused)
-    if wish.echo and wish.control:
+    if wish.echo and wish.control_url:
         raise PlanError(
             "--echo and --control are two accounts of the same speech: --control tells more, leave --echo out"
         )
@@ -105,8 +105,8 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
     at_hand = _at_hand(wish)
     _check_needs(scenario, at_hand)
     own = scenario.budgets_for(users) if wish.default_budgets else ()
-    defaults = tuple(text for text in own if needed_by(text) <= at_hand)
-    return Plan(
+    defaults = tuple(text for text in own if budget_requirements(text) <= at_hand)
+    return RunPlan(
         scenario=scenario,
         groups=tuple(_changed(group, wish) for group in scenario.groups),
         url=url,
@@ -115,14 +115,16 @@ def make_plan(wish: Wish, environment: Mapping[str, str]) -> Plan:
         spawn_rate=spawn_rate,
         seconds=seconds,
         budgets=_budgets((*defaults, *wish.budgets), scenario),
-        unjudged=tuple((text, _wanted(needed_by(text) - at_hand)) for text in own if text not in defaults),
+        skipped_budgets=tuple(
+            (text, _wanted(budget_requirements(text) - at_hand)) for text in own if text not in defaults
+        ),
         headers=(*_token(wish.token_env, environment), *_origin(wish.origin)),
-        control=wish.control,
+        control_url=wish.control_url,
         deploy_command=wish.deploy_command,
     )
 
 
-def turns_of(plan: Plan) -> Iterator[Group]:
+def caller_groups(plan: RunPlan) -> Iterator[CallerGroup]:
     """Give, again and again, the group that the next caller belongs to: shares are kept from the first callers on."""
     given = [0.0 for _ in plan.groups]
     while True:
@@ -131,20 +133,20 @@ def turns_of(plan: Plan) -> Iterator[Group]:
         yield plan.groups[number]
 
 
-def scenario_named(name: str) -> Scenario:
+def find_scenario(name: str) -> LoadScenario:
     """Find a scenario. Raises PlanError, naming a near one."""
     if name not in SCENARIOS:
-        raise PlanError(f"there is no scenario {name!r}{near(name, SCENARIOS)}")
+        raise PlanError(f"there is no scenario {name!r}{suggestion(name, SCENARIOS)}")
     return SCENARIOS[name]
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """Say what may have been meant, or what there is."""
     close = get_close_matches(name, list(known), n=1)
     return f": did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
 
 
-def seconds_in(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Read `90`, `30s`, `5m`, `1h30m`. Raises PlanError."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
@@ -180,20 +182,20 @@ def _at_least_one(users: int) -> int:
     return users
 
 
-def _checked_seconds(wish: Wish, scenario: Scenario) -> float:
+def _checked_seconds(wish: RunOptions, scenario: LoadScenario) -> float:
     if wish.duration is None:
         return scenario.seconds
-    seconds = seconds_in(wish.duration)
+    seconds = parse_duration(wish.duration)
     if seconds < 1:
         raise PlanError(f"--duration: {wish.duration} is no time to call: 1 s is the least")
-    if scenario.acts and seconds < scenario.least_seconds:
+    if scenario.phases and seconds < scenario.min_seconds:
         raise PlanError(
-            f"--duration: {scenario.name} needs {scenario.least_seconds:.0f} s at least for what is done meanwhile"
+            f"--duration: {scenario.name} needs {scenario.min_seconds:.0f} s at least for what is done meanwhile"
         )
     return seconds
 
 
-def _checked_rate(wish: Wish, scenario: Scenario, users: int, seconds: float) -> float:
+def _checked_rate(wish: RunOptions, scenario: LoadScenario, users: int, seconds: float) -> float:
     """Take the wished rate; that of a scenario is raised until everybody calls in a quarter of the run."""
     if wish.spawn_rate is None:
         return max(scenario.spawn_rate, 4 * users / seconds)
@@ -205,34 +207,37 @@ def _checked_rate(wish: Wish, scenario: Scenario, users: int, seconds: float) ->
     return rate
 
 
-def _at_hand(wish: Wish) -> frozenset[Need]:
+def _at_hand(wish: RunOptions) -> frozenset[Requirement]:
     have = {
-        Need.CONTROL: wish.control,
-        Need.RESTART: wish.deploy_command,
-        Need.MEMORY: wish.watches,
-        Need.SPEECH: wish.control or wish.echo,
-        Need.WORDS: wish.door in (None, Door.CLIENT),
+        Requirement.CONTROL: wish.control_url,
+        Requirement.RESTART: wish.deploy_command,
+        Requirement.MEMORY: wish.memory_known,
+        Requirement.AUDIO_AUDIT: wish.control_url or wish.echo,
+        Requirement.LOSS_REPORTS: wish.endpoint in (None, TargetEndpoint.CLIENT),
     }
     return frozenset(need for need, given in have.items() if given)
 
 
 #: What to say where a scenario cannot do its acts, or a budget cannot be judged.
-_MISSING: Mapping[Need, tuple[str, str]] = {
-    Need.CONTROL: ("the simulator behind the target, and its control API", "--control http://HOST:PORT/_sim"),
-    Need.RESTART: ("a way to deploy the target", "--deploy-command CMD"),
-    Need.MEMORY: ("a look at the target's memory", "--watch bridge=PID"),
-    Need.SPEECH: ("an account of speech", "--control http://HOST:PORT/_sim, or --echo where the service echoes"),
-    Need.WORDS: ("callers who are told what is dropped", "--door client"),
+_MISSING: Mapping[Requirement, tuple[str, str]] = {
+    Requirement.CONTROL: ("the simulator behind the target, and its control API", "--control http://HOST:PORT/_sim"),
+    Requirement.RESTART: ("a way to deploy the target", "--deploy-command CMD"),
+    Requirement.MEMORY: ("a look at the target's memory", "--watch bridge=PID"),
+    Requirement.AUDIO_AUDIT: (
+        "an account of speech",
+        "--control http://HOST:PORT/_sim, or --echo where the service echoes",
+    ),
+    Requirement.LOSS_REPORTS: ("callers who are told what is dropped", "--door client"),
 }
 
 
-def _check_needs(scenario: Scenario, at_hand: frozenset[Need]) -> None:
-    for need in sorted(scenario.needs - at_hand):
+def _check_needs(scenario: LoadScenario, at_hand: frozenset[Requirement]) -> None:
+    for need in sorted(scenario.requirements - at_hand):
         what, option = _MISSING[need]
         raise PlanError(f"{scenario.name} needs {what}: give {option}; or --simulate, which has it")
 
 
-def _wanted(missing: frozenset[Need]) -> str:
+def _wanted(missing: frozenset[Requirement]) -> str:
     return " and ".join(_MISSING[need][1] for need in sorted(missing))
 
 
@@ -245,26 +250,28 @@ def _check_command(command: str | None) -> None:
         raise PlanError("--deploy-command: it is empty")
 
 
-def _changed(group: Group, wish: Wish) -> Group:
+def _changed(group: CallerGroup, wish: RunOptions) -> CallerGroup:
     behaviour = group.behaviour
-    if wish.door is not None:
-        if wish.door not in list(Door):
-            raise PlanError(f"--door: there is no door {wish.door!r}{near(wish.door, list(Door))}")
-        behaviour = replace(behaviour, door=Door(wish.door))
+    if wish.endpoint is not None:
+        if wish.endpoint not in list(TargetEndpoint):
+            raise PlanError(
+                f"--door: there is no door {wish.endpoint!r}{suggestion(wish.endpoint, list(TargetEndpoint))}"
+            )
+        behaviour = replace(behaviour, endpoint=TargetEndpoint(wish.endpoint))
     if wish.chunk_ms is not None:
-        if wish.chunk_ms not in CHUNKS_MS:
-            raise PlanError(f"--chunk-ms: {wish.chunk_ms} is not one of {', '.join(map(str, CHUNKS_MS))}")
+        if wish.chunk_ms not in CHUNK_LENGTHS_MS:
+            raise PlanError(f"--chunk-ms: {wish.chunk_ms} is not one of {', '.join(map(str, CHUNK_LENGTHS_MS))}")
         behaviour = replace(behaviour, chunk_ms=wish.chunk_ms)
     return replace(group, behaviour=replace(behaviour, echo=wish.echo))
 
 
-def _budgets(texts: Iterable[str], scenario: Scenario) -> tuple[Budget, ...]:
+def _budgets(texts: Iterable[str], scenario: LoadScenario) -> tuple[Budget, ...]:
     """Read them; the same one twice is judged once. A phase must be one of the scenario's: `start`, or an act's."""
     budgets = {budget.text: budget for budget in map(_budget, texts)}
-    phases = [FIRST_PHASE, *(act.phase for act in scenario.acts)] if scenario.acts else []
+    phases = [FIRST_PHASE, *(act.name for act in scenario.phases)] if scenario.phases else []
     for budget in budgets.values():
         if budget.phase is not None and budget.phase not in phases:
-            known = near(budget.phase, phases) if phases else ": it has none"
+            known = suggestion(budget.phase, phases) if phases else ": it has none"
             raise PlanError(f"--budget {budget.text!r}: {scenario.name} has no phase {budget.phase!r}{known}")
     return tuple(budgets.values())
 

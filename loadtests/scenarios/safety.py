@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 #: More callers than this, or a longer run, is asked about.
-MOST_CALLERS = 1000
-LONGEST_SECONDS = 3600.0
+MAX_CALLERS = 1000
+MAX_SECONDS = 3600.0
 #: Never longer than this, whoever says that he may.
-LAST_SECONDS = 24 * 3600.0
+ABSOLUTE_MAX_SECONDS = 24 * 3600.0
 #: Names that no public host has (RFC 6761, RFC 6762, RFC 8375, and what clusters and companies use).
 _PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home.arpa", ".svc", ".intranet")
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
 #: What a resolver takes for an address though it has no four parts: `2130706433`, `0x7f.1`.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _COUNTRY = 2
-PERMISSION = "--i-may-load-this-target"
+PERMISSION_OPTION = "--i-may-load-this-target"
 
 #: A target is down when for this long nothing got ready and so many of the attempts failed.
 _DOWN_SECONDS = 10.0
@@ -30,19 +30,19 @@ _DOWN_SHARE = 0.9
 _DOWN_ATTEMPTS = 5
 
 
-def refusal(url: str, callers: int, seconds: float, *, permitted: bool) -> str | None:
+def refusal_reason(url: str, callers: int, seconds: float, *, permitted: bool) -> str | None:
     """Say in one plain line why this must not be loaded; None where it may."""
-    if seconds > LAST_SECONDS:
-        return f"a run ends after {LAST_SECONDS / 3600:.0f} hours at the latest; ask for less with --duration"
+    if seconds > ABSOLUTE_MAX_SECONDS:
+        return f"a run ends after {ABSOLUTE_MAX_SECONDS / 3600:.0f} hours at the latest; ask for less with --duration"
     if permitted:
         return None
     host = urlsplit(url).hostname or ""
     if not is_private(host):
-        return f"{host} looks like a public host: if it is yours to load, say {PERMISSION}"
-    if callers > MOST_CALLERS:
-        return f"{callers} callers are more than {MOST_CALLERS}: if that is meant, say {PERMISSION}"
-    if seconds > LONGEST_SECONDS:
-        return f"{seconds:.0f} s are more than an hour: if that is meant, say {PERMISSION}"
+        return f"{host} looks like a public host: if it is yours to load, say {PERMISSION_OPTION}"
+    if callers > MAX_CALLERS:
+        return f"{callers} callers are more than {MAX_CALLERS}: if that is meant, say {PERMISSION_OPTION}"
+    if seconds > MAX_SECONDS:
+        return f"{seconds:.0f} s are more than an hour: if that is meant, say {PERMISSION_OPTION}"
     return None
 
 
@@ -69,7 +69,7 @@ def _is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 @dataclass(slots=True)
-class Pulse:
+class TargetHealth:
     """Whether the target lives, told by attempts to open a call. Times are seconds on any one clock."""
 
     _attempts: deque[tuple[float, bool]] = field(default_factory=deque)
@@ -78,7 +78,7 @@ class Pulse:
     failing_since: float | None = None
     """When the first attempt failed behind the last that succeeded."""
 
-    def note(self, at: float, *, ready: int, failed: int) -> None:
+    def record(self, at: float, *, ready: int, failed: int) -> None:
         """Note how many attempts ended so since the last note."""
         self.answered = self.answered or ready > 0
         if ready:
@@ -89,7 +89,7 @@ class Pulse:
         while self._attempts and self._attempts[0][0] < at - _DOWN_SECONDS:
             self._attempts.popleft()
 
-    def excuse(self) -> None:
+    def reset(self) -> None:
         """Forget what failed: the target was made to fail."""
         self._attempts.clear()
         self.failing_since = None

@@ -9,42 +9,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.scenarios.behaviour import Behaviour
+from loadtests.scenarios.behaviour import CallerBehaviour
 from loadtests.scenarios.model import (
-    MEASURED_BY,
-    Act,
+    MEASURE_REQUIREMENTS,
+    Action,
+    CallerGroup,
     CutClients,
     CutUpstream,
-    Deed,
     Deploy,
-    Group,
-    Need,
-    Scenario,
+    LoadScenario,
+    Requirement,
+    ScenarioPhase,
     SetFaults,
-    needed_by,
+    budget_requirements,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "MEASURED_BY",
+    "MEASURE_REQUIREMENTS",
     "SCENARIOS",
-    "Act",
+    "Action",
+    "CallerGroup",
     "CutClients",
     "CutUpstream",
-    "Deed",
     "Deploy",
-    "Group",
-    "Need",
-    "Scenario",
+    "LoadScenario",
+    "Requirement",
+    "ScenarioPhase",
     "SetFaults",
-    "needed_by",
+    "budget_requirements",
 ]
 
 
-def _callers(behaviour: Behaviour) -> tuple[Group, ...]:
-    return (Group(name="callers", behaviour=behaviour),)
+def _callers(behaviour: CallerBehaviour) -> tuple[CallerGroup, ...]:
+    return (CallerGroup(name="callers", behaviour=behaviour),)
 
 
 #: Answers of a few words, spoken four times as fast: many turns in a short run.
@@ -69,11 +69,11 @@ _GOOD_MANNERS = (
     *_NOBODY_LEFT,
     "sessions_left == 0",
 )
-_TALK = Behaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
-_COARSE = Behaviour(chunk_ms=100, speech_ms=1000, pause_ms=400)
+_TALK = CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
+_COARSE = CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400)
 
 _ALL = (
-    Scenario(
+    LoadScenario(
         name="conversation",
         summary="callers talk, turn by turn, and nothing is done to them",
         measures="the latency of a turn, and whether every millisecond of speech arrives once and in order",
@@ -90,13 +90,13 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=30.0,
-        service=_LIVELY,
+        service_faults=_LIVELY,
     ),
-    Scenario(
+    LoadScenario(
         name="early-audio",
         summary="callers speak as soon as their socket is open, long before there is a session",
         measures="whether the first words of each call arrive: a bridge must hold them",
-        groups=_callers(Behaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
+        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
         budgets=(
             "p99(ready) < 3s",
             "turns >= 1 * callers",
@@ -106,16 +106,16 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=25.0,
-        service=(*_LIVELY, "create:seconds=1"),
+        service_faults=(*_LIVELY, "create:seconds=1"),
     ),
-    Scenario(
+    LoadScenario(
         name="reconnect-storm",
         summary="all sockets upstream are cut in one moment, later those of all callers",
         measures="how soon everybody is back, how many dials a second that costs, and whether a word is lost",
         groups=_callers(_COARSE),
-        acts=(
-            Act(0.35, "storm", (CutUpstream(),), "all sockets upstream cut"),
-            Act(0.7, "callers-cut", (CutClients(),), "all callers cut"),
+        phases=(
+            ScenarioPhase(0.35, "storm", (CutUpstream(),), "all sockets upstream cut"),
+            ScenarioPhase(0.7, "callers-cut", (CutClients(),), "all callers cut"),
         ),
         budgets=(
             "count(reconnect@storm) >= 1 * callers",
@@ -130,18 +130,18 @@ _ALL = (
         ),
         users=100,
         spawn_rate=50.0,
-        service=_LIVELY,
+        service_faults=_LIVELY,
     ),
-    Scenario(
+    LoadScenario(
         name="flapping",
         summary="all sockets upstream are cut again and again, each time in another way",
         measures="whether speech survives one loss behind the other, and no event of a dead session comes through",
         groups=_callers(_COARSE),
-        acts=(
-            Act(0.2, "drop", (CutUpstream("drop"),), "all sockets upstream dropped"),
-            Act(0.3, "close", (CutUpstream("close"),), "all sockets upstream closed, 1012"),
-            Act(0.4, "reset", (CutUpstream("reset"),), "all sockets upstream reset"),
-            Act(0.5, "again", (CutUpstream("drop"),), "all sockets upstream dropped"),
+        phases=(
+            ScenarioPhase(0.2, "drop", (CutUpstream("drop"),), "all sockets upstream dropped"),
+            ScenarioPhase(0.3, "close", (CutUpstream("close"),), "all sockets upstream closed, 1012"),
+            ScenarioPhase(0.4, "reset", (CutUpstream("reset"),), "all sockets upstream reset"),
+            ScenarioPhase(0.5, "again", (CutUpstream("drop"),), "all sockets upstream dropped"),
         ),
         budgets=(
             "reconnections >= 3 * callers",
@@ -151,32 +151,32 @@ _ALL = (
             *_EVERYTHING_ARRIVES,
             *_GOOD_MANNERS,
         ),
-        least_seconds=14.0,
-        service=_LIVELY,
+        min_seconds=14.0,
+        service_faults=_LIVELY,
     ),
-    Scenario(
+    LoadScenario(
         name="error-flood",
         summary="callers send messages that nobody understands, and the service fails in every way at once",
         measures="whether errors stay at one in two seconds for each caller, and none that ends a call vanishes",
-        groups=_callers(Behaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
-        acts=(
-            Act(
+        groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
+        phases=(
+            ScenarioPhase(
                 0.2,
                 "failing",
                 (SetFaults(("storm:per-second=50", "reply:how=fail")), CutUpstream("close")),
                 "service fails",
             ),
-            Act(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
-            Act(0.6, "well", (_WELL,), "service is well again"),
+            ScenarioPhase(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
+            ScenarioPhase(0.6, "well", (_WELL,), "service is well again"),
         ),
         budgets=("errors >= 1 * callers", "silently_lost_ms == 0", "dropped_ms@start == 0", *_GOOD_MANNERS),
-        service=_LIVELY,
+        service_faults=_LIVELY,
     ),
-    Scenario(
+    LoadScenario(
         name="slow-create",
         summary="the service takes three seconds to create a session, and callers do not wait for it",
         measures="whether ready means ready, and what is said meanwhile is held",
-        groups=_callers(Behaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
+        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
         budgets=(
             "min(ready) >= 3s",
             "p99(ready) < 5s",
@@ -186,22 +186,22 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=30.0,
-        least_seconds=12.0,
-        service=(*_LIVELY, "create:seconds=3"),
-        about_service=True,
+        min_seconds=12.0,
+        service_faults=(*_LIVELY, "create:seconds=3"),
+        needs_service_faults=True,
     ),
-    Scenario(
+    LoadScenario(
         name="slow-reader",
         summary="every other caller hardly reads what it is sent, and answers are long",
         measures="whether the bridge bounds what waits for one caller, and the others notice nothing",
         groups=(
-            Group(name="readers", behaviour=_COARSE),
-            Group(
+            CallerGroup(name="readers", behaviour=_COARSE),
+            CallerGroup(
                 name="slow",
-                behaviour=Behaviour(
-                    chunk_ms=100, speech_ms=600, pause_ms=400, listen_ms=1500, reads_bytes_per_second=4000
+                behaviour=CallerBehaviour(
+                    chunk_ms=100, speech_ms=600, pause_ms=400, answer_timeout_ms=1500, read_bytes_per_second=4000
                 ),
-                apart=True,
+                counts_only=True,
             ),
         ),
         budgets=(
@@ -213,10 +213,10 @@ _ALL = (
             "sessions_left == 0",
         ),
         users=12,
-        least_seconds=12.0,
-        service=_LONG_WINDED,
+        min_seconds=12.0,
+        service_faults=_LONG_WINDED,
     ),
-    Scenario(
+    LoadScenario(
         name="expiry",
         summary="sessions live for eight seconds instead of an hour",
         measures="whether the bridge rolls over to a fresh session in time, and nobody notices",
@@ -230,15 +230,15 @@ _ALL = (
             *_EVERYTHING_ARRIVES,
             *_GOOD_MANNERS,
         ),
-        least_seconds=14.0,
-        service=(*_LIVELY, "expire:seconds=8"),
-        about_service=True,
+        min_seconds=14.0,
+        service_faults=(*_LIVELY, "expire:seconds=8"),
+        needs_service_faults=True,
     ),
-    Scenario(
+    LoadScenario(
         name="barge-in",
         summary="callers cut into each answer and speak on at once",
         measures="whether answers stop and no race of it shows as an error",
-        groups=_callers(Behaviour(chunk_ms=20, speech_ms=800, pause_ms=100, interrupts_after_ms=300)),
+        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=800, pause_ms=100, interrupt_after_ms=300)),
         budgets=(
             "turns >= 1 * callers",
             "p95(first_audio) < 2s",
@@ -247,14 +247,14 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=30.0,
-        service=("pace:times=2",),
+        service_faults=("pace:times=2",),
     ),
-    Scenario(
+    LoadScenario(
         name="deploy",
         summary="the bridge is drained and started anew while everybody talks",
         measures="whether calls end with a reason, callers get in again soon, and nobody is left behind",
         groups=_callers(_COARSE),
-        acts=(Act(0.3, "deploy", (Deploy(),), "bridge drained and started anew"),),
+        phases=(ScenarioPhase(0.3, "deploy", (Deploy(),), "bridge drained and started anew"),),
         budgets=(
             "count(reconnect@deploy) >= 1 * callers",
             "p99(reconnect@deploy) < 20s",
@@ -264,19 +264,21 @@ _ALL = (
             "lost_ms == 0",
             "sessions_left == 0",
         ),
-        least_seconds=18.0,
+        min_seconds=18.0,
         seconds=45.0,
-        service=_LIVELY,
-        bridge={"SHERPA_BRIDGE_DRAIN_SECONDS": "2"},
+        service_faults=_LIVELY,
+        bridge_settings={"SHERPA_BRIDGE_DRAIN_SECONDS": "2"},
     ),
-    Scenario(
+    LoadScenario(
         name="thundering-herd",
         summary="everybody calls in one moment, and later comes back in one, while the service refuses for a while",
         measures="whether back-off keeps the dials within bounds, and everybody gets in at last",
         groups=_callers(_COARSE),
-        acts=(
-            Act(0.25, "outage", (_OUTAGE, CutUpstream("close"), CutClients()), "all cut, service refuses everybody"),
-            Act(0.4, "well", (_WELL,), "service is well again"),
+        phases=(
+            ScenarioPhase(
+                0.25, "outage", (_OUTAGE, CutUpstream("close"), CutClients()), "all cut, service refuses everybody"
+            ),
+            ScenarioPhase(0.4, "well", (_WELL,), "service is well again"),
         ),
         budgets=(
             "dials_per_second_max@outage <= 4 * callers",
@@ -292,14 +294,14 @@ _ALL = (
         ),
         users=100,
         spawn_rate=1000.0,
-        least_seconds=18.0,
-        service=_LIVELY,
+        min_seconds=18.0,
+        service_faults=_LIVELY,
     ),
-    Scenario(
+    LoadScenario(
         name="soak",
         summary="callers come, talk for two turns, go, and come again; give it hours with --duration",
         measures="whether anything is left behind by each call: sessions, memory, time",
-        groups=_callers(Behaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
+        groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
         budgets=(
             "calls >= 1.5 * callers",
             "memory_grown_mb < 40",
@@ -311,7 +313,7 @@ _ALL = (
             *_GOOD_MANNERS,
         ),
         seconds=75.0,
-        service=_LIVELY,
+        service_faults=_LIVELY,
     ),
 )
-SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+SCENARIOS: Mapping[str, LoadScenario] = {scenario.name: scenario for scenario in _ALL}

@@ -14,9 +14,9 @@ import trio
 from bridge.config.resolve import DEFAULT_KEY_VARIABLE
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.errors import DialFailed
-from probes.access.advice import PUBLIC_HOST, Clues, clues
-from probes.runner.findings import seen
-from probes.runner.network_findings import trouble
+from probes.access.advice import PUBLIC_HOST, Clues, gather_clues
+from probes.runner.findings import evidence_of
+from probes.runner.network_findings import connection_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from bridge.config.resolve import DialectChoice
     from bridge.transport.link import Link
-    from bridge.upstream.dial.dial import Opened
-    from bridge.upstream.dial.handshake import Upgraded
-    from bridge.upstream.mint import Minted
-    from bridge.upstream.rest import Models, RestFailed
-    from probes.runner.findings import Row
-    from probes.targets.service import Target
+    from bridge.upstream.dial.dial import OpenedStream
+    from bridge.upstream.dial.handshake import UpgradedConnection
+    from bridge.upstream.mint import MintResult
+    from bridge.upstream.rest import ModelList, RestFailed
+    from probes.runner.findings import CheckRow
+    from probes.targets.service import ServiceTarget
     from reports.model import Evidence, Finding
 
 #: Headers that tell who answered, whom to ask, and when to come back.
@@ -58,20 +58,20 @@ _GOODBYE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class Visit:
+class AccessContext:
     """The state of one visit."""
 
-    target: Target
-    opened: Opened | None = None
+    target: ServiceTarget
+    opened: OpenedStream | None = None
     opened_at: float = 0.0
     client: httpx.AsyncClient | None = None
-    models: Models | None = None
+    models: ModelList | None = None
     realtime_models: tuple[str, ...] = ()
     """Those of the list that hold conversations, the best first."""
-    unlisted: str = ""
+    no_list_reason: str = ""
     """Why there is no list of models; empty where there is one."""
-    minted: Minted | None = None
-    upgraded: Upgraded | None = None
+    minted: MintResult | None = None
+    upgraded: UpgradedConnection | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
     """What `session.created` said."""
     dialect: Dialect = Dialect.GA
@@ -84,21 +84,21 @@ class Visit:
         return hop.host, hop.port
 
     @property
-    def asked(self) -> DialectChoice:
+    def asked_dialect(self) -> DialectChoice:
         """The dialect that was asked for."""
         return self.target.config.dialect.value
 
-    def rest(self) -> httpx.AsyncClient:
+    def rest_client(self) -> httpx.AsyncClient:
         """Give the client for REST calls; all of them share one connection."""
         if self.client is None:
             self.client = self.target.open_client()
         return self.client
 
-    def keep(self, opened: Opened) -> None:
+    def keep_connection(self, opened: OpenedStream) -> None:
         """Keep an open connection for the upgrade."""
         self.opened, self.opened_at = opened, trio.current_time()
 
-    async def take_connection(self) -> Opened | None:
+    async def take_connection(self) -> OpenedStream | None:
         """Hand over the kept connection, unless it has waited so long that the server may have given it up."""
         opened, self.opened = self.opened, None
         if opened is not None and trio.current_time() - self.opened_at > _STALE_SECONDS:
@@ -108,68 +108,72 @@ class Visit:
 
     def proxy_evidence(self) -> tuple[Evidence, ...]:
         """Name the proxy, where there is one."""
-        return (seen("proxy", self.target.proxy_name),) if self.target.proxy else ()
+        return (evidence_of("proxy", self.target.proxy_name),) if self.target.proxy else ()
 
     def header_evidence(self) -> tuple[Evidence, ...]:
         """Name the extra headers that we send, and where they come from: one of them may be the trouble."""
         headers = self.target.config.headers
-        shown = self.target.config.shown_headers()
-        return tuple(seen("header", f"{name}: {value} (from {headers.source})") for name, value in shown)
+        shown = self.target.config.redacted_headers()
+        return tuple(evidence_of("header", f"{name}: {value} (from {headers.source})") for name, value in shown)
 
-    def shown(self, text: str, limit: int) -> str:
+    def excerpt(self, text: str, limit: int) -> str:
         """Make what somebody else said fit to be shown: without secrets, and then not longer than this."""
-        return self.target.secrets.shown(text, limit)
+        return self.target.secrets.excerpt(text, limit)
 
-    def telling(self, headers: Iterable[tuple[str, str]]) -> tuple[Evidence, ...]:
+    def diagnostic_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[Evidence, ...]:
         """Pick the headers of an answer that help to find out who answered and why."""
         picked = [(name.lower(), value) for name, value in headers if name.lower() in _TELLING]
-        return tuple(seen(name, self.shown(value, 200)) for name, value in picked[:_MOST_HEADERS])
+        return tuple(evidence_of(name, self.excerpt(value, 200)) for name, value in picked[:_MOST_HEADERS])
 
-    def answered(self, label: str, lead: str, error: Mapping[str, object], body: bytes = b"") -> tuple[Evidence, ...]:
+    def response_evidence(
+        self, label: str, lead: str, error: Mapping[str, object], body: bytes = b""
+    ) -> tuple[Evidence, ...]:
         """Put an answer into a headline (`HTTP 429 rate_limit_exceeded`) and, apart from it, what it says in words."""
         name = str(error.get("code") or error.get("type") or self._kind_of(body))
         told = lead if name in lead.split() else f"{lead} {name}"  # Azure's code for HTTP 401 is "401"
-        parts = [seen(label, self.shown(told.strip(), 120))]
-        parts += [seen(key, self.shown(str(error[key]), 300)) for key in ("message", "param") if error.get(key)]
+        parts = [evidence_of(label, self.excerpt(told.strip(), 120))]
+        parts += [
+            evidence_of(key, self.excerpt(str(error[key]), 300)) for key in ("message", "param") if error.get(key)
+        ]
         return tuple(parts)
 
     def _kind_of(self, body: bytes) -> str:
         start = " ".join(body[:_START_BYTES].decode(errors="replace").split())
         if start.lower().startswith(("<!doctype", "<html", "<?xml")):
             return "a web page"
-        return repr(self.shown(start, 60)) if start else ""
+        return repr(self.excerpt(start, 60)) if start else ""
 
-    def trouble(self, row: Row, failed: DialFailed | RestFailed, *evidence: Evidence) -> Finding:
+    def connection_failure(self, row: CheckRow, failed: DialFailed | RestFailed, *evidence: Evidence) -> Finding:
         """Make the finding for a connection that failed."""
-        return trouble(
+        return connection_failure(
             row,
             failed.reason,
             failed.detail,
             *self.proxy_evidence(),
             *evidence,
             host=self.target.host,
-            variable=self.target.proxy_variable,
+            proxy_variable=self.target.proxy_variable,
             status=failed.status if isinstance(failed, DialFailed) else None,
         )
 
     def clues(self, headers: Iterable[tuple[str, str]] = ()) -> Clues:
         """Gather what an advice may depend on, with the headers of the answer that it is about."""
         asked, target = self.target.model, self.target
-        return clues(
-            ((name, self.shown(value, 300)) for name, value in headers),
+        return gather_clues(
+            ((name, self.excerpt(value, 300)) for name, value in headers),
             asked,
             tuple(name for name in self.realtime_models if name != asked),
             host="" if target.scenario or target.host == PUBLIC_HOST else target.host,
-            key_place=DEFAULT_KEY_VARIABLE
+            key_source=DEFAULT_KEY_VARIABLE
             if target.scenario
             else target.config.api_key.source.partition(", named by")[0],
-            listed=self.models is not None,
+            models_listed=self.models is not None,
         )
 
     async def aclose(self) -> None:
         """Close everything that is open, within a bounded time even when the visit was cancelled."""
         if self.upgraded is not None:
-            await part(self.upgraded.link)
+            await close_link(self.upgraded.link)
         with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
             if self.opened is not None:
                 await trio.aclose_forcefully(self.opened.stream)
@@ -177,7 +181,7 @@ class Visit:
                 await self.client.aclose()
 
 
-async def part(link: Link) -> None:
+async def close_link(link: Link) -> None:
     """Say goodbye, and hang up on a server that does not answer it; also when cancelled."""
     with trio.move_on_after(_GOODBYE_SECONDS, shield=True) as scope:
         await link.close()
@@ -193,7 +197,7 @@ def seconds_until(moment: object) -> int | None:
     return round(moment - time())
 
 
-def inner_error(event: object) -> Mapping[str, Any]:
+def error_object(event: object) -> Mapping[str, Any]:
     """Give the error object inside an `error` event or a REST body; empty where there is none."""
     error = event.get("error") if isinstance(event, dict) else None
     return error if isinstance(error, dict) else {}

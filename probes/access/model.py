@@ -11,39 +11,39 @@ from typing import TYPE_CHECKING
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.url import parse_url
 from probes.access.advice import PUBLIC_HOST
-from probes.access.model_judge import Asked, judge
+from probes.access.model_judge import ModelCandidate, judge_model
 from probes.access.model_names import best_first, is_realtime
-from probes.runner.findings import Row
+from probes.runner.findings import CheckRow
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from probes.access.context import Visit
+    from probes.access.context import AccessContext
     from reports.model import Finding
 
-ROW = Row("access", "model")
+MODEL = CheckRow("access", "model")
 
 
-async def check_model(visit: Visit) -> Finding:
+async def check_model(visit: AccessContext) -> Finding:
     """Judge the model by the list that came with the key's layer; costs nothing."""
     visit.realtime_models = best_first(filter(is_realtime, visit.models.ids if visit.models else ()))
-    return judge(asked_of(visit, datetime.now(UTC).date()), ROW)
+    return judge_model(candidate_of(visit, datetime.now(UTC).date()), MODEL)
 
 
-def asked_of(visit: Visit, day: date) -> Asked:
+def candidate_of(visit: AccessContext, day: date) -> ModelCandidate:
     """Put together what is known about the model of this visit."""
     target = visit.target
-    return Asked(
+    return ModelCandidate(
         name=target.model,
-        day=day,
+        today=day,
         listed=visit.models.ids if visit.models else None,
-        unlisted=visit.unlisted,
+        no_list_reason=visit.no_list_reason,
         azure=target.upstream.azure,
         beta=target.dialect is Dialect.BETA,
-        public=bool(target.scenario) or parse_url(target.upstream.base_url).host == PUBLIC_HOST,
+        public_api=bool(target.scenario) or parse_url(target.upstream.base_url).host == PUBLIC_HOST,
     )
 
 
-def model_late(_: Visit) -> Finding:
+def model_timed_out(_: AccessContext) -> Finding:
     """Nothing is waited for here."""
     raise AssertionError("judging a model takes no time")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from bridge.protocol.models import MODELS, ModelStatus, Socket
+from bridge.protocol.models import MODELS, ModelKind, ModelStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 #: Names whose likeness to a mistyped one differs by no more than this are equally near.
 _EQUALLY_NEAR = 0.06
 #: What a name holds that the catalogue lacks, and where such a model is used; the first line that fits counts.
-_BY_WORD: tuple[tuple[str, Socket], ...] = (
-    ("whisper", Socket.TRANSCRIPTION),
-    ("transcri", Socket.TRANSCRIPTION),
-    ("translate", Socket.TRANSLATION),
-    ("realtime", Socket.REALTIME),
-    ("gpt-live", Socket.LIVE),
+_BY_WORD: tuple[tuple[str, ModelKind], ...] = (
+    ("whisper", ModelKind.TRANSCRIPTION),
+    ("transcri", ModelKind.TRANSCRIPTION),
+    ("translate", ModelKind.TRANSLATION),
+    ("realtime", ModelKind.REALTIME),
+    ("gpt-live", ModelKind.LIVE),
 )
 
 
-def socket_of(name: str) -> Socket:
+def socket_of(name: str) -> ModelKind:
     """Say where a model of this name is used: as the catalogue knows, or else as its name sounds."""
     known = MODELS.get(name)
     if known is not None:
-        return known.socket
-    return next((socket for word, socket in _BY_WORD if word in name.lower()), Socket.NONE)
+        return known.kind
+    return next((socket for word, socket in _BY_WORD if word in name.lower()), ModelKind.NONE)
 
 
 def is_realtime(name: str) -> bool:
     """Say whether it holds conversations."""
-    return socket_of(name) is Socket.REALTIME
+    return socket_of(name) is ModelKind.REALTIME
 
 
 def best_first(names: Iterable[str]) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def _age(name: str) -> int:
     return 1 if model is None else 0 if model.status is ModelStatus.CURRENT else 2
 
 
-def closest(name: str, among: Sequence[str]) -> str:
+def closest_name(name: str, among: Sequence[str]) -> str:
     """Guess which one was meant; of equally near ones the best. `among` is not empty and stands best first."""
     like = {one: SequenceMatcher(None, name.strip().casefold(), one.casefold()).ratio() for one in among}
     return next(one for one in among if like[one] >= max(like.values()) - _EQUALLY_NEAR)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import Kind
-from bridge.protocol.refusals.lookup import ERROR_CODES, Where, refusal_for_status
+from bridge.protocol.dialects.detection import SessionKind
+from bridge.protocol.refusals.lookup import ERROR_CODES, HttpExchange, refusal_for_status
 from bridge.upstream.mint import mint
 from bridge.upstream.rest import RestFailed, RestRefused, list_models
-from probes.access.advice import advice
+from probes.access.advice import advise
 from probes.access.context import seconds_until
 from probes.problems import network as way
 from probes.problems import service
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 
 if TYPE_CHECKING:
-    from probes.access.context import Visit
+    from probes.access.context import AccessContext
     from reports.model import Evidence, Finding
 
-KEY, MINT = Row("access", "key"), Row("access", "mint")
+KEY, MINT = CheckRow("access", "key"), CheckRow("access", "mint")
 
 #: Client secrets begin so: they open sessions and do nothing else.
 _SECRET_START = "ek_"  # noqa: S105 - the start of every client secret
@@ -33,27 +33,27 @@ _FORBIDDEN = 403
 _LONGEST_SECRET = 8000
 
 
-async def check_key(visit: Visit, row: Row = KEY) -> Finding:
+async def check_key(visit: AccessContext, row: CheckRow = KEY) -> Finding:
     """Ask for the list of models: the cheapest call that a bad key can't make."""
     if why := _not_askable(visit):
-        visit.unlisted = why
+        visit.no_list_reason = why
         return row.skipped(why)
     try:
-        visit.models = await list_models(visit.rest(), visit.target.upstream)
+        visit.models = await list_models(visit.rest_client(), visit.target.upstream)
     except RestRefused as refused:
         return _key_refused(visit, refused, row)
     except RestFailed as failed:
-        return visit.trouble(row, failed)
+        return visit.connection_failure(row, failed)
     told = [f"{name} {value}" for name, value in _whose(visit) if value]
-    evidence = (seen("models", len(visit.models.ids)), *visit.telling(visit.models.headers))
+    evidence = (evidence_of("models", len(visit.models.ids)), *visit.diagnostic_headers(visit.models.headers))
     return row.passed("; ".join(["accepted by GET /models", *told]), *evidence)
 
 
-def key_late(visit: Visit, row: Row = KEY) -> Finding:
+def key_timed_out(visit: AccessContext, row: CheckRow = KEY) -> Finding:
     """Connected, and then silence."""
     return row.problem(
         way.NO_ANSWER,
-        seen("GET /models", f"no answer within {visit.target.timeout:g} s"),
+        evidence_of("GET /models", f"no answer within {visit.target.timeout:g} s"),
         *visit.proxy_evidence(),
         title="The server takes the connection and does not answer",
         cause="The server hangs, a proxy swallows the request, or something that is no HTTP server listens there.",
@@ -61,35 +61,39 @@ def key_late(visit: Visit, row: Row = KEY) -> Finding:
     )
 
 
-async def mint_secret(visit: Visit) -> Finding:
+async def mint_secret(visit: AccessContext) -> Finding:
     """Mint a client secret for the model, as a browser's backend does."""
     upstream = visit.target.upstream
     if upstream.api_key.reveal().startswith(_SECRET_START):
         return MINT.skipped("the key is a client secret itself")
     try:
-        visit.minted = await mint(visit.rest(), upstream, kind=Kind.CONVERSATION, session={"model": visit.target.model})
+        visit.minted = await mint(
+            visit.rest_client(), upstream, kind=SessionKind.CONVERSATION, session={"model": visit.target.model}
+        )
     except RestRefused as refused:
         return _mint_refused(visit, refused)
     except RestFailed as failed:
-        return visit.trouble(MINT, failed)
-    visit.target.secrets.learn(visit.minted.secret)
+        return visit.connection_failure(MINT, failed)
+    visit.target.secrets.add(visit.minted.secret)
     if not _sendable(visit.minted.secret.reveal()):
         size = len(visit.minted.secret.reveal())
         visit.minted = None
-        return MINT.problem(service.SECRET_UNSENDABLE, seen("client secret", f"{size} characters, not all sendable"))
+        return MINT.problem(
+            service.SECRET_UNSENDABLE, evidence_of("client secret", f"{size} characters, not all sendable")
+        )
     return MINT.passed(
         f"client secret {visit.minted.secret.hint}{_lifetime(visit.minted.expires_at)}",
-        *((seen("session", visit.minted.session_id),) if visit.minted.session_id else ()),
-        *visit.telling(visit.minted.headers),
+        *((evidence_of("session", visit.minted.session_id),) if visit.minted.session_id else ()),
+        *visit.diagnostic_headers(visit.minted.headers),
     )
 
 
-def mint_late(visit: Visit) -> Finding:
+def mint_timed_out(visit: AccessContext) -> Finding:
     """The list came, the secret does not."""
-    return MINT.problem(service.MINT_NO_ANSWER, seen("POST", f"no answer within {visit.target.timeout:g} s"))
+    return MINT.problem(service.MINT_NO_ANSWER, evidence_of("POST", f"no answer within {visit.target.timeout:g} s"))
 
 
-def _not_askable(visit: Visit) -> str:
+def _not_askable(visit: AccessContext) -> str:
     """Say why the list of models can't tell anything about this key; empty where it can."""
     if visit.target.upstream.azure:
         return "on Azure the socket checks the key"
@@ -98,17 +102,17 @@ def _not_askable(visit: Visit) -> str:
     return ""
 
 
-def _whose(visit: Visit) -> tuple[tuple[str, str | None], ...]:
+def _whose(visit: AccessContext) -> tuple[tuple[str, str | None], ...]:
     config = visit.target.config
     answered = {name.lower(): value for name, value in visit.models.headers} if visit.models else {}
     organization = answered.get("openai-organization") or config.organization.value
     return (("organization", organization), ("project", answered.get("openai-project") or config.project.value))
 
 
-def _key_refused(visit: Visit, refused: RestRefused, row: Row) -> Finding:
+def _key_refused(visit: AccessContext, refused: RestRefused, row: CheckRow) -> Finding:
     why = _no_verdict(refused)
     if why:
-        visit.unlisted = why
+        visit.no_list_reason = why
         return row.skipped(f"no verdict, {why}", *_answer(visit, "GET /models", refused))
     return _refused(row, visit, "GET /models", refused)
 
@@ -120,7 +124,7 @@ def _no_verdict(refused: RestRefused) -> str:
         return f"this key may not list models (HTTP {refused.status})"
     if refused.status in _NOT_OFFERED:
         return f"this server lists no models (HTTP {refused.status})"
-    return "the answer is no list of models" if refused.wanted else ""
+    return "the answer is no list of models" if refused.missing else ""
 
 
 def _is_known(refused: RestRefused) -> bool:
@@ -129,10 +133,10 @@ def _is_known(refused: RestRefused) -> bool:
     return isinstance(code, str) and code in ERROR_CODES
 
 
-def _mint_refused(visit: Visit, refused: RestRefused) -> Finding:
+def _mint_refused(visit: AccessContext, refused: RestRefused) -> Finding:
     call = f"POST {_path(visit)}"
     evidence = _answer(visit, call, refused)
-    if refused.wanted or (refused.status in _NOT_OFFERED and not _is_known(refused)):
+    if refused.missing or (refused.status in _NOT_OFFERED and not _is_known(refused)):
         return _not_minted(visit, *evidence)
     if refused.status == _FORBIDDEN and not _is_known(refused):
         whom = f"Ask whoever runs {visit.clues().host} to allow this key the Realtime API"
@@ -140,25 +144,25 @@ def _mint_refused(visit: Visit, refused: RestRefused) -> Finding:
     return _refused(MINT, visit, call, refused)
 
 
-def _not_minted(visit: Visit, *evidence: Evidence) -> Finding:
-    if visit.unlisted:  # a server that has no REST side at all: one remark about it is enough
+def _not_minted(visit: AccessContext, *evidence: Evidence) -> Finding:
+    if visit.no_list_reason:  # a server that has no REST side at all: one remark about it is enough
         return MINT.skipped("this server mints no client secrets; going on with the key itself", *evidence)
     return MINT.problem(service.MINT_NOT_OFFERED, *evidence)
 
 
-def _refused(row: Row, visit: Visit, call: str, refused: RestRefused) -> Finding:
-    refusal = refusal_for_status(Where.REST, refused.status, refused.body)
+def _refused(row: CheckRow, visit: AccessContext, call: str, refused: RestRefused) -> Finding:
+    refusal = refusal_for_status(HttpExchange.REST, refused.status, refused.body)
     evidence = (*_answer(visit, call, refused), *visit.header_evidence())
-    return row.refused(refusal, *evidence, fix=advice(refusal, visit.clues(refused.headers)))
+    return row.refused(refusal, *evidence, fix=advise(refusal, visit.clues(refused.headers)))
 
 
-def _answer(visit: Visit, call: str, refused: RestRefused) -> tuple[Evidence, ...]:
-    told = visit.answered(call, f"HTTP {refused.status}", refused.error, refused.body)
-    return (*told, *visit.telling(refused.headers))
+def _answer(visit: AccessContext, call: str, refused: RestRefused) -> tuple[Evidence, ...]:
+    told = visit.response_evidence(call, f"HTTP {refused.status}", refused.error, refused.body)
+    return (*told, *visit.diagnostic_headers(refused.headers))
 
 
-def _path(visit: Visit) -> str:
-    url = visit.target.upstream.mint_url(Kind.CONVERSATION)
+def _path(visit: AccessContext) -> str:
+    url = visit.target.upstream.mint_url(SessionKind.CONVERSATION)
     return url.partition("?")[0].removeprefix(visit.target.upstream.base_url)
 
 

@@ -11,24 +11,24 @@ import msgspec
 import trio
 
 from bridge.config.resolve import DialectChoice
-from bridge.protocol.dialects.detection import Dialect, Kind, detect_dialect
+from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
 from bridge.protocol.refusals.lookup import Refusal, refusal_for_close, refusal_for_error
 from bridge.transport.link import LinkClosed
-from probes.access.advice import advice, reported
-from probes.access.context import inner_error, seconds_until
+from probes.access.advice import advise, with_support_hint
+from probes.access.context import error_object, seconds_until
 from probes.problems import service
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.protocol.dialects.detection import Detected
+    from bridge.protocol.dialects.detection import DetectedDialect
     from bridge.transport.link import Headers
-    from probes.access.context import Visit
+    from probes.access.context import AccessContext
     from reports.model import Evidence, Finding
 
-SESSION, CONFIRM = Row("access", "session"), Row("access", "confirm")
+SESSION, CONFIRM = CheckRow("access", "session"), CheckRow("access", "confirm")
 
 #: After an error frame the close follows in the same millisecond; this long it is waited for, to be shown.
 _CLOSE_SECONDS = 0.5
@@ -40,14 +40,14 @@ _EVENT_ID = "event_sherpa_access"
 _INSTRUCTIONS = "You are being checked by sherpa-probe; there is nothing to say."
 
 #: A configuration that differs from every default, in each dialect's shape, so that an echo proves something.
-UPDATES: Mapping[Dialect, dict[str, Any]] = {
+TEST_CONFIGS: Mapping[Dialect, dict[str, Any]] = {
     Dialect.GA: {"type": "realtime", "output_modalities": ["text"], "instructions": _INSTRUCTIONS},
     Dialect.BETA: {"modalities": ["text"], "instructions": _INSTRUCTIONS},
 }
 _NAMES: Mapping[Dialect, str] = {Dialect.GA: "GA", Dialect.BETA: "beta"}
 
 
-async def await_session(visit: Visit) -> Finding:
+async def await_session(visit: AccessContext) -> Finding:
     """Wait for the first frame: it is `session.created`, or it says why not."""
     link = _link(visit)
     try:
@@ -58,25 +58,25 @@ async def await_session(visit: Visit) -> Finding:
     if event is None:
         return _not_an_event(visit, frame)
     if event.get("type") == "error":
-        return await _first_error(visit, inner_error(event))
+        return await _first_error(visit, error_object(event))
     return _judged(visit, event)
 
 
-def session_late(visit: Visit) -> Finding:
+def session_timed_out(visit: AccessContext) -> Finding:
     """101, and then silence."""
     proxy = f"without {visit.target.proxy_name} and " if visit.target.proxy else ""
     return SESSION.problem(
         service.NO_FIRST_FRAME,
-        seen("", f"no frame within {visit.target.timeout:g} s"),
+        evidence_of("", f"no frame within {visit.target.timeout:g} s"),
         *_upgrade_headers(visit),
         *visit.proxy_evidence(),
-        fix=reported(f"Try once {proxy}with a longer --timeout", visit.clues(_headers(visit))),
+        fix=with_support_hint(f"Try once {proxy}with a longer --timeout", visit.clues(_headers(visit))),
     )
 
 
-async def confirm(visit: Visit) -> Finding:
+async def confirm_config(visit: AccessContext) -> Finding:
     """Send a configuration and wait until the server says that it holds."""
-    update = UPDATES[visit.dialect]
+    update = TEST_CONFIGS[visit.dialect]
     event = {"type": "session.update", "event_id": _EVENT_ID, "session": update}
     try:
         await _link(visit).send_text(msgspec.json.encode(event))
@@ -85,13 +85,13 @@ async def confirm(visit: Visit) -> Finding:
             match answer.get("type"):
                 case "session.updated":
                     return await _expired_at_once(visit) or _compared(update, answer.get("session"))
-                case "error" if inner_error(answer).get("event_id") in (None, _EVENT_ID):
-                    return _update_refused(visit, inner_error(answer))
+                case "error" if error_object(answer).get("event_id") in (None, _EVENT_ID):
+                    return _update_refused(visit, error_object(answer))
     except LinkClosed as closed:
         return _closed(CONFIRM, visit, closed, "closed while the configuration was on its way")
 
 
-async def _expired_at_once(visit: Visit) -> Finding | None:
+async def _expired_at_once(visit: AccessContext) -> Finding | None:
     """Where the session should be over already, wait a moment to see whether it is, or whether our clock is wrong."""
     left = _seconds_left(visit)
     if left is None or left > _SOON_SECONDS:
@@ -99,17 +99,17 @@ async def _expired_at_once(visit: Visit) -> Finding | None:
     with trio.move_on_after(_SOON_SECONDS):
         event = _event(await _link(visit).receive()) or {}
         if event.get("type") == "error":
-            return _update_refused(visit, inner_error(event), "after session.updated")
+            return _update_refused(visit, error_object(event), "after session.updated")
     return None
 
 
-def confirm_late(visit: Visit) -> Finding:
+def confirm_timed_out(visit: AccessContext) -> Finding:
     """The update disappears."""
-    late = seen("", f"session.update sent, no session.updated within {visit.target.timeout:g} s")
+    late = evidence_of("", f"session.update sent, no session.updated within {visit.target.timeout:g} s")
     return CONFIRM.problem(service.NOT_CONFIRMED, late)
 
 
-def _link(visit: Visit) -> Any:
+def _link(visit: AccessContext) -> Any:
     if visit.upgraded is None:
         raise AssertionError("the socket's checks need the upgrade")
     return visit.upgraded.link
@@ -123,7 +123,7 @@ def _event(frame: str | bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-async def _first_error(visit: Visit, error: Mapping[str, Any]) -> Finding:
+async def _first_error(visit: AccessContext, error: Mapping[str, Any]) -> Finding:
     """The service said no; wait a moment for how it closes, which belongs to the evidence."""
     refusal = refusal_for_error(error)
     closing = ""
@@ -132,21 +132,26 @@ async def _first_error(visit: Visit, error: Mapping[str, Any]) -> Finding:
             await _link(visit).receive()
         except LinkClosed as closed:
             closing = f", close {closed.code}" if closed.code else ""
-    first, *others = visit.answered("first frame", "error", error)
-    evidence = (seen(first.label, first.value + closing), *others, *visit.header_evidence(), *_upgrade_headers(visit))
+    first, *others = visit.response_evidence("first frame", "error", error)
+    evidence = (
+        evidence_of(first.label, first.value + closing),
+        *others,
+        *visit.header_evidence(),
+        *_upgrade_headers(visit),
+    )
     if refusal.slug == "BETA-DISABLED":
         return _beta_refused(visit, refusal, *evidence)
     return _refused(SESSION, visit, refusal, *evidence)
 
 
-def _refused(row: Row, visit: Visit, refusal: Refusal, *evidence: Evidence) -> Finding:
+def _refused(row: CheckRow, visit: AccessContext, refusal: Refusal, *evidence: Evidence) -> Finding:
     found = visit.clues(_headers(visit))
-    of_models = refusal.slug in ("MODEL-NOT-FOUND", "INVALID-MODEL") and found.others
-    listed = (seen("realtime models", ", ".join(visit.realtime_models)),) if of_models else ()
-    return row.refused(refusal, *evidence, *listed, fix=advice(refusal, found))
+    of_models = refusal.slug in ("MODEL-NOT-FOUND", "INVALID-MODEL") and found.other_models
+    listed = (evidence_of("realtime models", ", ".join(visit.realtime_models)),) if of_models else ()
+    return row.refused(refusal, *evidence, *listed, fix=advise(refusal, found))
 
 
-def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Finding:
+def _beta_refused(visit: AccessContext, refusal: Refusal, *evidence: Evidence) -> Finding:
     """Tell who asks for the beta: a header of the settings, the option, or somebody in between."""
     source = visit.target.config.headers.source
     asking = [name for name, _ in visit.target.config.headers.value if name.lower() == "openai-beta"]
@@ -158,44 +163,44 @@ def _beta_refused(visit: Visit, refusal: Refusal, *evidence: Evidence) -> Findin
     return SESSION.refused(
         refusal,
         *evidence,
-        seen("header", "OpenAI-Beta was not sent from here"),
+        evidence_of("header", "OpenAI-Beta was not sent from here"),
         cause="No such header left this machine: a proxy or gateway on the way adds 'OpenAI-Beta: realtime=v1'.",
         fix=f"Make {visit.target.proxy_name or visit.target.host} stop adding it, or reach the service without it",
     )
 
 
-def _headers(visit: Visit) -> Headers:
+def _headers(visit: AccessContext) -> Headers:
     return visit.upgraded.headers if visit.upgraded else ()
 
 
-def _upgrade_headers(visit: Visit) -> tuple[Evidence, ...]:
-    return visit.telling(_headers(visit))
+def _upgrade_headers(visit: AccessContext) -> tuple[Evidence, ...]:
+    return visit.diagnostic_headers(_headers(visit))
 
 
-def _closed(row: Row, visit: Visit, closed: LinkClosed, when: str) -> Finding:
+def _closed(row: CheckRow, visit: AccessContext, closed: LinkClosed, when: str) -> Finding:
     told = f"{when}: {closed.code or 1006} {closed.reason}".rstrip()
     if not closed.by_peer:
-        broken = seen("", f"broken frame, closed with {closed.code} {closed.reason}".rstrip())
+        broken = evidence_of("", f"broken frame, closed with {closed.code} {closed.reason}".rstrip())
         return row.problem(service.PROTOCOL_BROKEN, broken, *visit.proxy_evidence())
     refusal = refusal_for_close(closed.code, closed.reason)
-    evidence = (seen("", told), *_upgrade_headers(visit), *visit.proxy_evidence(), *visit.header_evidence())
+    evidence = (evidence_of("", told), *_upgrade_headers(visit), *visit.proxy_evidence(), *visit.header_evidence())
     return _refused(row, visit, refusal, *evidence)
 
 
-def _not_an_event(visit: Visit, frame: str | bytes) -> Finding:
+def _not_an_event(visit: AccessContext, frame: str | bytes) -> Finding:
     kind = "text that is no JSON object" if isinstance(frame, str) else "a binary frame"
-    start = repr(visit.shown(frame, 80)) if isinstance(frame, str) else f"{len(frame)} bytes"
-    return SESSION.problem(service.NOT_REALTIME, seen("first frame", f"{kind}: {start}"))
+    start = repr(visit.excerpt(frame, 80)) if isinstance(frame, str) else f"{len(frame)} bytes"
+    return SESSION.problem(service.NOT_REALTIME, evidence_of("first frame", f"{kind}: {start}"))
 
 
-def _judged(visit: Visit, event: Mapping[str, Any]) -> Finding:
+def _judged(visit: AccessContext, event: Mapping[str, Any]) -> Finding:
     """Look at a first frame that is no error: tell which server this is, and whether it is what was asked for."""
     detected = detect_dialect(event)
     kind = event.get("type")
-    evidence = (seen("first frame", visit.shown(str(kind), 80)), seen("dialect", detected.why))
+    evidence = (evidence_of("first frame", visit.excerpt(str(kind), 80)), evidence_of("dialect", detected.reason))
     if kind not in ("session.created", "transcription_session.created", "conversation.created"):
         return SESSION.problem(service.NOT_REALTIME, *evidence)
-    if detected.kind not in (Kind.CONVERSATION, None):
+    if detected.kind not in (SessionKind.CONVERSATION, None):
         title = f"The server opened a {detected.kind} session where a conversation was asked for"
         return SESSION.problem(service.WRONG_SESSION, *evidence, title=title)
     session = event.get("session")
@@ -204,9 +209,9 @@ def _judged(visit: Visit, event: Mapping[str, Any]) -> Finding:
     return _opened(visit, detected, *evidence)
 
 
-def _opened(visit: Visit, detected: Detected, *evidence: Evidence) -> Finding:
-    session_id = visit.shown(str(visit.session.get("id")), 80)
-    evidence = (*evidence, seen("session", session_id), *_upgrade_headers(visit))
+def _opened(visit: AccessContext, detected: DetectedDialect, *evidence: Evidence) -> Finding:
+    session_id = visit.excerpt(str(visit.session.get("id")), 80)
+    evidence = (*evidence, evidence_of("session", session_id), *_upgrade_headers(visit))
     if detected.dialect is None:
         return SESSION.problem(service.UNKNOWN_DIALECT, *evidence)
     spoken, asked = detected.dialect, visit.target.dialect
@@ -215,42 +220,42 @@ def _opened(visit: Visit, detected: Detected, *evidence: Evidence) -> Finding:
     left = _seconds_left(visit)
     if left is not None and left < _SHORT_SECONDS:
         return _short(left, *evidence)
-    expires = () if left is None else (seen("expires", f"in {left} s"),)
+    expires = () if left is None else (evidence_of("expires", f"in {left} s"),)
     return SESSION.passed(f"session.created, {_NAMES.get(spoken, spoken)}, {session_id}", *evidence, *expires)
 
 
-def _seconds_left(visit: Visit) -> int | None:
+def _seconds_left(visit: AccessContext) -> int | None:
     return seconds_until(visit.session.get("expires_at"))
 
 
 def _short(left: int, *evidence: Evidence) -> Finding:
     return SESSION.problem(
         service.SESSION_SHORT,
-        seen("", f"session.created, but expires_at is {f'in {left} s' if left > 0 else 'now'}"),
+        evidence_of("", f"session.created, but expires_at is {f'in {left} s' if left > 0 else 'now'}"),
         *evidence,
         title=f"The session ends {f'in {left} s' if left > 0 else 'as soon as it begins'}",
     )
 
 
-def _other_dialect(visit: Visit, spoken: Dialect, *evidence: Evidence) -> Finding:
+def _other_dialect(visit: AccessContext, spoken: Dialect, *evidence: Evidence) -> Finding:
     name, asked = _NAMES.get(spoken, str(spoken)), _NAMES[visit.target.dialect]
     first, *others = evidence
-    shown = (seen(first.label, f"{first.value} in the {name} dialect, asked for {asked}"), *others)
+    shown = (evidence_of(first.label, f"{first.value} in the {name} dialect, asked for {asked}"), *others)
     return SESSION.problem(
         service.OTHER_DIALECT,
         *shown,
         title=f"The server speaks the {name} dialect",
         fix=f"sherpa-probe access --dialect {visit.dialect}",
-        severity=Severity.WARNING if visit.asked is DialectChoice.AUTO else Severity.FAIL,
+        severity=Severity.WARNING if visit.asked_dialect is DialectChoice.AUTO else Severity.FAIL,
     )
 
 
-def _update_refused(visit: Visit, error: Mapping[str, Any], when: str = "session.update") -> Finding:
+def _update_refused(visit: AccessContext, error: Mapping[str, Any], when: str = "session.update") -> Finding:
     refusal = refusal_for_error(error)
-    evidence = (*visit.answered(when, "error", error), seen("code", error.get("code")))
+    evidence = (*visit.response_evidence(when, "error", error), evidence_of("code", error.get("code")))
     if refusal.fatal:
         return _refused(CONFIRM, visit, refusal, *evidence)
-    fields = tuple(f"session.{name}" for name in UPDATES[visit.dialect])
+    fields = tuple(f"session.{name}" for name in TEST_CONFIGS[visit.dialect])
     told = f"The probe sent {', '.join(fields)} in the {_NAMES[visit.dialect]} shape"
     if str(error.get("param")).startswith(fields):
         return CONFIRM.problem(
@@ -274,5 +279,7 @@ def _compared(update: Mapping[str, Any], session: object) -> Finding:
     missing = [name for name in update if name not in held]
     if not wrong and not missing:
         return CONFIRM.passed("session.updated shows what was sent")
-    told = seen("session.updated", f"other than sent: {', '.join(wrong)}" if wrong else f"without {', '.join(missing)}")
+    told = evidence_of(
+        "session.updated", f"other than sent: {', '.join(wrong)}" if wrong else f"without {', '.join(missing)}"
+    )
     return CONFIRM.problem(service.CONFIG_CHANGED if wrong else service.CONFIG_UNSEEN, told)

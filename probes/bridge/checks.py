@@ -11,46 +11,46 @@ from typing import TYPE_CHECKING
 import trio
 
 from bridge.transport.link import LinkClosed
-from probes.bridge.context import BridgeVisit, Stopped
-from probes.bridge.refusals import hung_up, stopped
+from probes.bridge.context import BridgeContext, SessionStopped
+from probes.bridge.refusals import connection_closed, session_stopped
 from probes.runner.checks import Check
-from probes.runner.findings import Row
+from probes.runner.findings import CheckRow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reports.model import Finding
 
-    Look = Callable[[BridgeVisit], Awaitable[Finding]]
+    BridgeCheckFunction = Callable[[BridgeContext], Awaitable[Finding]]
 
 #: A row whose bridge talks on and never comes to the point is ended after so many time-outs.
-LONGEST = 6.0
+MAX_TIMEOUTS = 6.0
 
 
-def row(
+def bridge_check(
     name: str,
-    look: Look,
-    late: Callable[[BridgeVisit], Finding],
+    run: BridgeCheckFunction,
+    on_timeout: Callable[[BridgeContext], Finding],
     *,
-    without: str,
+    skip_reason: str,
     needs: tuple[str, ...] = (),
     timed: bool = True,
-    longest: float = LONGEST,
-) -> Check[BridgeVisit]:
+    max_timeouts: float = MAX_TIMEOUTS,
+) -> Check[BridgeContext]:
     """Make a check of a look that waits message by message; `longest` bounds all of it, in time-outs."""
 
-    async def bounded(visit: BridgeVisit) -> Finding:
-        if visit.gone:
-            return Row("bridge", name).skipped("the socket is closed")
+    async def bounded(visit: BridgeContext) -> Finding:
+        if visit.closed:
+            return CheckRow("bridge", name).skipped("the socket is closed")
         try:
-            with trio.fail_after(visit.target.timeout * longest):
-                return await look(visit)
+            with trio.fail_after(visit.target.timeout * max_timeouts):
+                return await run(visit)
         except trio.TooSlowError:
-            return late(visit)
-        except Stopped as said:
-            return stopped(Row("bridge", name), visit.target, said.message, ready="ready" in visit.marks)
+            return on_timeout(visit)
+        except SessionStopped as said:
+            return session_stopped(CheckRow("bridge", name), visit.target, said.message, ready="ready" in visit.marks)
         except LinkClosed as closed:
-            visit.gone = True
-            return hung_up(Row("bridge", name), visit.target, closed)
+            visit.closed = True
+            return connection_closed(CheckRow("bridge", name), visit.target, closed)
 
-    return Check(name=name, look=bounded, late=late, without=without, needs=needs, timed=timed)
+    return Check(name=name, run=bounded, on_timeout=on_timeout, skip_reason=skip_reason, needs=needs, timed=timed)

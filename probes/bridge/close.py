@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from probes.bridge.session import until_ready
+from probes.bridge.session import wait_until_ready
 from probes.problems import bridge
-from probes.runner.findings import Row, seen
-from probes.targets.bridge import Door
+from probes.runner.findings import CheckRow, evidence_of
+from probes.targets.bridge import EndpointKind
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from probes.bridge.context import BridgeVisit
+    from probes.bridge.context import BridgeContext
     from reports.model import Finding
 
-END, AGAIN, CLOSE = Row("bridge", "end"), Row("bridge", "again"), Row("bridge", "close")
-STAMPS, FIELDS = Row("bridge", "timestamps"), Row("bridge", "fields")
+END, AGAIN, CLOSE = CheckRow("bridge", "end"), CheckRow("bridge", "again"), CheckRow("bridge", "close")
+TIMESTAMPS, FIELDS = CheckRow("bridge", "timestamps"), CheckRow("bridge", "fields")
 
 _TYPED = "Say hello."
 _GOOD_CLOSE = 1000
@@ -27,95 +27,99 @@ _QUIET_SECONDS, _REST_SECONDS = 0.2, 3.0
 _SHOWN = 6
 
 
-async def end_session(visit: BridgeVisit) -> Finding:
+async def end_session(visit: BridgeContext) -> Finding:
     """End the session and wait for the confirmation; the socket stays open."""
-    await visit.say({"type": "end_session"})
-    closed = await visit.wait_for("session_closed", stops=frozenset())
-    return END.passed(f"session_closed, {visit.shown(str(closed.get('reason')), 40)}")
+    await visit.send({"type": "end_session"})
+    closed = await visit.wait_for("session_closed", stop_types=frozenset())
+    return END.passed(f"session_closed, {visit.excerpt(str(closed.get('reason')), 40)}")
 
 
-def end_late(visit: BridgeVisit) -> Finding:
+def end_timed_out(visit: BridgeContext) -> Finding:
     """No confirmation."""
-    return END.problem(bridge.NO_SESSION_CLOSED, seen("", f"no session_closed within {visit.target.timeout:g} s"))
+    return END.problem(
+        bridge.NO_SESSION_CLOSED, evidence_of("", f"no session_closed within {visit.target.timeout:g} s")
+    )
 
 
-async def create_again(visit: BridgeVisit) -> Finding:
+async def create_second_session(visit: BridgeContext) -> Finding:
     """Open a second session, ask in writing, and take the beginning of the answer as a binary frame."""
     json_before, binary_before = visit.json_audio, visit.binary_audio
-    wish = {} if visit.detects else {"turnDetection": "none"}
-    await visit.say({"type": "create_session", "audioOut": "binary", **wish})
-    await until_ready(visit)
-    await visit.say({"type": "text", "text": _TYPED}, f"{len(_TYPED)} characters")
-    await visit.wait_for_speech()
+    wish = {} if visit.turn_detection else {"turnDetection": "none"}
+    await visit.send({"type": "create_session", "audioOut": "binary", **wish})
+    await wait_until_ready(visit)
+    await visit.send({"type": "text", "text": _TYPED}, f"{len(_TYPED)} characters")
+    await visit.wait_for_audio()
     if visit.binary_audio > binary_before:
-        generation = seen("generation", visit.papers.generation)
+        generation = evidence_of("generation", visit.audit.generation)
         return AGAIN.passed("a second session, with binary speech", generation)
     if visit.json_audio > json_before:
-        return AGAIN.problem(bridge.BINARY_IGNORED, seen("", "audio deltas came instead"))
-    return AGAIN.problem(bridge.NO_SPEECH_OUT, seen("", "an answer without audio, in the second session"))
+        return AGAIN.problem(bridge.BINARY_IGNORED, evidence_of("", "audio deltas came instead"))
+    return AGAIN.problem(bridge.NO_SPEECH_OUT, evidence_of("", "an answer without audio, in the second session"))
 
 
-def again_late(visit: BridgeVisit) -> Finding:
+def second_session_timed_out(visit: BridgeContext) -> Finding:
     """Not ready a second time, or no answer."""
     told = f"no session, or no answer in it, within {visit.target.timeout:g} s"
-    return AGAIN.problem(bridge.NO_SECOND_SESSION, seen("", told))
+    return AGAIN.problem(bridge.NO_SECOND_SESSION, evidence_of("", told))
 
 
-async def hang_up(visit: BridgeVisit) -> Finding:
+async def close_socket(visit: BridgeContext) -> Finding:
     """Say goodbye when nothing more is on its way, and see whether it is answered."""
-    link = visit.open_link()
+    link = visit.require_link()
     rested = await _come_to_rest(visit)
-    visit.note("client", "close", str(_GOOD_CLOSE))
+    visit.add_moment("client", "close", str(_GOOD_CLOSE))
     await link.close(_GOOD_CLOSE)
-    visit.gone = True
+    visit.closed = True
     code = getattr(link, "close_code", None)
-    visit.note("server", "closed", str(code or "without a close frame"))
+    visit.add_moment("server", "closed", str(code or "without a close frame"))
     if code in (None, 1006) and not rested:
-        return CLOSE.problem(bridge.CLOSE_UNSEEN, seen("", "messages came to the end"))
+        return CLOSE.problem(bridge.CLOSE_UNSEEN, evidence_of("", "messages came to the end"))
     if code in (None, 1006):
-        return CLOSE.problem(bridge.NO_CLOSE, seen("", "no Close frame came back"))
+        return CLOSE.problem(bridge.NO_CLOSE, evidence_of("", "no Close frame came back"))
     if code != _GOOD_CLOSE:
-        return CLOSE.problem(bridge.CLOSE_CODE, seen("", f"closed with {code}"))
+        return CLOSE.problem(bridge.CLOSE_CODE, evidence_of("", f"closed with {code}"))
     return CLOSE.passed(f"close {code}, answered")
 
 
-async def _come_to_rest(visit: BridgeVisit) -> bool:
+async def _come_to_rest(visit: BridgeContext) -> bool:
     """End what still talks, and let what is on its way arrive; False where that never ends."""
-    if visit.target.door is Door.CLIENT and visit.papers.session:
+    if visit.target.endpoint_kind is EndpointKind.CLIENT and visit.audit.session_open:
         with trio.move_on_after(min(visit.target.timeout, _REST_SECONDS)):
-            await visit.say({"type": "end_session"})
-            await visit.wait_for("session_closed", stops=frozenset())
+            await visit.send({"type": "end_session"})
+            await visit.wait_for("session_closed", stop_types=frozenset())
     with trio.move_on_after(_REST_SECONDS):
-        await visit.hear_until_quiet(_QUIET_SECONDS)
+        await visit.receive_until_quiet(_QUIET_SECONDS)
         return True
     return False
 
 
-def close_late(visit: BridgeVisit) -> Finding:
+def close_timed_out(visit: BridgeContext) -> Finding:
     """The link gives up by itself after two seconds; this is for shorter time-outs."""
-    visit.gone = True
-    return CLOSE.problem(bridge.NO_CLOSE, seen("", f"no Close frame within {visit.target.timeout:g} s"))
+    visit.closed = True
+    return CLOSE.problem(bridge.NO_CLOSE, evidence_of("", f"no Close frame within {visit.target.timeout:g} s"))
 
 
 # Paper work: judged when everything has been said
 
 
-async def judge_stamps(visit: BridgeVisit) -> Finding:
+async def check_timestamps(visit: BridgeContext) -> Finding:
     """Look at the time on each message."""
     await trio.lowlevel.checkpoint()
-    if visit.papers.unstamped:
-        return STAMPS.problem(bridge.UNSTAMPED, seen("", f"on {_listed(visit, visit.papers.unstamped)}"))
-    return STAMPS.passed(f"ISO 8601, UTC, ms on all {visit.papers.messages} messages")
+    if visit.audit.without_timestamp:
+        return TIMESTAMPS.problem(
+            bridge.UNSTAMPED, evidence_of("", f"on {_listed(visit, visit.audit.without_timestamp)}")
+        )
+    return TIMESTAMPS.passed(f"ISO 8601, UTC, ms on all {visit.audit.messages} messages")
 
 
-async def judge_fields(visit: BridgeVisit) -> Finding:
+async def check_fields(visit: BridgeContext) -> Finding:
     """Look at the fields that each message must have."""
     await trio.lowlevel.checkpoint()
-    if visit.papers.missing:
-        return FIELDS.problem(bridge.FIELDS_MISSING, seen("", _listed(visit, visit.papers.missing)))
+    if visit.audit.bad_fields:
+        return FIELDS.problem(bridge.FIELDS_MISSING, evidence_of("", _listed(visit, visit.audit.bad_fields)))
     return FIELDS.passed("all that the protocol promises")
 
 
-def _listed(visit: BridgeVisit, tally: Counter[str]) -> str:
+def _listed(visit: BridgeContext, tally: Counter[str]) -> str:
     more = f" and {len(tally) - _SHOWN} more" if len(tally) > _SHOWN else ""
-    return visit.shown(", ".join(sorted(tally)[:_SHOWN]) + more, 200)
+    return visit.excerpt(", ".join(sorted(tally)[:_SHOWN]) + more, 200)

@@ -12,24 +12,24 @@ import msgspec
 import trio
 
 from bridge.transport.link import HandshakeRefused
-from bridge.upstream.dial.dial import DialFailed, default_tls, resolve
-from bridge.upstream.dial.url import is_near
-from probes.bridge.refusals import in_words_of_bridges, no_way, proxy_evidence, upgrade_refused
+from bridge.upstream.dial.dial import DialFailed, default_tls_context, resolve
+from bridge.upstream.dial.url import is_private_host
+from probes.bridge.refusals import bridge_connection_failure, proxy_evidence, upgrade_refused, with_bridge_wording
 from probes.problems import bridge
 from probes.problems import network as way
 from probes.problems.service import UPGRADE_NO_ANSWER
-from probes.runner.findings import Row, seen
-from probes.runner.network_findings import told_of
+from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.network_findings import host_problem
 from reports.model import Severity
 
 if TYPE_CHECKING:
-    from bridge.upstream.dial.dial import Opened
-    from probes.bridge.context import BridgeVisit
+    from bridge.upstream.dial.dial import OpenedStream
+    from probes.bridge.context import BridgeContext
     from probes.targets.bridge import BridgeTarget
     from reports.model import Finding
 
-NAME, TCP = Row("bridge", "name"), Row("bridge", "tcp, tls")
-HEALTH, UPGRADE = Row("bridge", "health"), Row("bridge", "upgrade")
+NAME, TCP = CheckRow("bridge", "name"), CheckRow("bridge", "tcp, tls")
+HEALTH, UPGRADE = CheckRow("bridge", "health"), CheckRow("bridge", "upgrade")
 
 #: A certificate that has so few days left was forgotten.
 _FEW_DAYS = 7
@@ -41,19 +41,19 @@ _STALE_SECONDS = 2.0
 _OK, _NOT_READY = 200, 503
 
 
-async def look_up_name(visit: BridgeVisit) -> Finding:
+async def resolve_name(visit: BridgeContext) -> Finding:
     """Ask for the addresses of the bridge's host, or of the proxy that leads to it."""
     target = visit.target
     hop = target.proxy or target.endpoint
-    if target.opener is not None:
+    if target.open_stream is not None:
         return NAME.passed(f"{hop.host}, in memory")
     try:
         addresses = await resolve(hop.host, hop.port)
     except DialFailed as failed:
         if target.proxy is None:
-            return no_way(NAME, target, failed)
-        told = (seen("", failed.detail), *proxy_evidence(target))
-        return told_of(NAME, way.PROXY_UNKNOWN, *told, host=target.host, variable=target.proxy_variable)
+            return bridge_connection_failure(NAME, target, failed)
+        told = (evidence_of("", failed.detail), *proxy_evidence(target))
+        return host_problem(NAME, way.PROXY_UNKNOWN, *told, host=target.host, proxy_variable=target.proxy_variable)
     who = f"the proxy {target.proxy_name}" if target.proxy else hop.host
     if addresses == (hop.host,):
         return NAME.passed(f"{who} is an address already", *proxy_evidence(target))
@@ -61,42 +61,42 @@ async def look_up_name(visit: BridgeVisit) -> Finding:
     return NAME.passed(f"{who} -> {shown}", *proxy_evidence(target))
 
 
-def name_late(visit: BridgeVisit) -> Finding:
+def name_timed_out(visit: BridgeContext) -> Finding:
     """The name server does not answer."""
-    late = seen("", f"no answer within {visit.target.timeout:g} s")
-    return told_of(NAME, way.NAME_NO_ANSWER, late, *proxy_evidence(visit.target), host=visit.target.host)
+    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    return host_problem(NAME, way.NAME_NO_ANSWER, late, *proxy_evidence(visit.target), host=visit.target.host)
 
 
-async def connect(visit: BridgeVisit) -> Finding:
+async def connect(visit: BridgeContext) -> Finding:
     """Open TCP, and TLS where the address is secure; the connection is kept for the upgrade."""
     target = visit.target
     try:
         opened = await target.connect()
     except DialFailed as failed:
-        return no_way(TCP, target, failed)
+        return bridge_connection_failure(TCP, target, failed)
     visit.opened, visit.opened_at = opened, trio.current_time()
-    evidence = (seen("address", opened.address), *proxy_evidence(target))
+    evidence = (evidence_of("address", opened.address), *proxy_evidence(target))
     if opened.tls is None:
-        if is_near(target.host):
+        if is_private_host(target.host):
             return TCP.passed("connected; plain, no TLS", *evidence)
-        told = told_of(TCP, way.NO_TLS, seen("", f"plain, to {target.host}"), *evidence, host=target.host)
-        return in_words_of_bridges(told)
+        told = host_problem(TCP, way.NO_TLS, evidence_of("", f"plain, to {target.host}"), *evidence, host=target.host)
+        return with_bridge_wording(told)
     days = _days_left(opened)
     told_days = "" if days is None else f", certificate valid for {days} days"
     if days is not None and days < _FEW_DAYS:
-        ends = seen("", f"{opened.tls.version}{told_days}")
-        return told_of(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=target.host)
+        ends = evidence_of("", f"{opened.tls.version}{told_days}")
+        return host_problem(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=target.host)
     return TCP.passed(f"{opened.tls.version}{told_days}", *evidence)
 
 
-def connect_late(visit: BridgeVisit) -> Finding:
+def connect_timed_out(visit: BridgeContext) -> Finding:
     """Packets disappear, or TLS never ends."""
     target = visit.target
-    late = seen("", f"no connection to {target.endpoint.address} within {target.timeout:g} s")
-    return in_words_of_bridges(TCP.problem(way.NO_ANSWER, late, *proxy_evidence(target)))
+    late = evidence_of("", f"no connection to {target.endpoint.address} within {target.timeout:g} s")
+    return with_bridge_wording(TCP.problem(way.NO_ANSWER, late, *proxy_evidence(target)))
 
 
-def _days_left(opened: Opened) -> int | None:
+def _days_left(opened: OpenedStream) -> int | None:
     expires = opened.tls.expires if opened.tls else None
     return None if expires is None else (expires - datetime.now(UTC)).days
 
@@ -104,32 +104,34 @@ def _days_left(opened: Opened) -> int | None:
 # Health
 
 
-async def ask_for_health(visit: BridgeVisit) -> Finding:
+async def check_health(visit: BridgeContext) -> Finding:
     """Read /healthz and /readyz, where the bridge has them."""
     try:
         async with _pages(visit.target) as pages:
             answers = {page: await _read(pages, visit.target.page_url(page)) for page in ("/healthz", "/readyz")}
     except httpx.HTTPError as error:
         return HEALTH.noted(
-            bridge.HEALTH_UNASKED.slug, "the pages about its health cannot be read", seen("", type(error).__name__)
+            bridge.HEALTH_UNASKED.slug,
+            "the pages about its health cannot be read",
+            evidence_of("", type(error).__name__),
         )
-    visit.answered = True
+    visit.http_answered = True
     told = ", ".join(f"{page} {status}" for page, (status, _) in answers.items())
     ready, state = answers["/readyz"]
     if ready == _NOT_READY:
-        return HEALTH.problem(bridge.NOT_READY, seen("", visit.shown(f"/readyz 503 {state}".strip(), 120)))
+        return HEALTH.problem(bridge.NOT_READY, evidence_of("", visit.excerpt(f"/readyz 503 {state}".strip(), 120)))
     failed = [page for page, (status, _) in answers.items() if status >= 500]  # noqa: PLR2004 - the class of faults
     if failed:
-        return HEALTH.problem(bridge.UNHEALTHY, seen("", told))
+        return HEALTH.problem(bridge.UNHEALTHY, evidence_of("", told))
     offered = [f"{page} {state or status}" for page, (status, state) in answers.items() if status == _OK]
     if not offered:
         return HEALTH.noted(bridge.HEALTH_NOT_OFFERED.slug, f"no pages about its health ({told})")
-    return HEALTH.passed(visit.shown(", ".join(offered), 120))
+    return HEALTH.passed(visit.excerpt(", ".join(offered), 120))
 
 
-def health_late(visit: BridgeVisit) -> Finding:
+def health_timed_out(visit: BridgeContext) -> Finding:
     """The pages hang."""
-    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
     return HEALTH.problem(bridge.UNHEALTHY, late, cause="GET /healthz or /readyz is never answered.")
 
 
@@ -141,7 +143,7 @@ def _pages(target: BridgeTarget) -> httpx.AsyncClient:
         headers = {"Proxy-Authorization": login.reveal()} if login else {}
         proxy = httpx.Proxy(f"http://{target.proxy.address}", headers=headers)
     return httpx.AsyncClient(
-        verify=target.ssl_context or (default_tls() if target.endpoint.secure else _no_tls()),
+        verify=target.ssl_context or (default_tls_context() if target.endpoint.secure else _no_tls()),
         proxy=proxy,
         transport=target.transport,
         trust_env=False,
@@ -171,14 +173,14 @@ async def _read(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
 # The upgrade
 
 
-async def open_socket(visit: BridgeVisit) -> Finding:
+async def open_websocket(visit: BridgeContext) -> Finding:
     """Ask for the WebSocket, with the token where there is one."""
     target = visit.target
     try:
         opened = await _fresh(visit)
-        upgraded = await target.knock(opened)
+        upgraded = await target.upgrade(opened)
     except DialFailed as failed:
-        return no_way(UPGRADE, target, failed)
+        return bridge_connection_failure(UPGRADE, target, failed)
     except HandshakeRefused as refused:
         return upgrade_refused(UPGRADE, target, refused)
     visit.link = upgraded.link
@@ -187,7 +189,7 @@ async def open_socket(visit: BridgeVisit) -> Finding:
     return UPGRADE.passed(shown, *proxy_evidence(target))
 
 
-async def _fresh(visit: BridgeVisit) -> Opened:
+async def _fresh(visit: BridgeContext) -> OpenedStream:
     """Take the connection, or a new one where the bridge may have given it up: pages about health can hang."""
     opened, visit.opened = visit.opened, None
     if opened is not None and trio.current_time() - visit.opened_at <= _STALE_SECONDS:
@@ -197,10 +199,10 @@ async def _fresh(visit: BridgeVisit) -> Opened:
     return await visit.target.connect()
 
 
-def upgrade_late(visit: BridgeVisit) -> Finding:
+def upgrade_timed_out(visit: BridgeContext) -> Finding:
     """TCP is there, and nobody answers: to nothing, or to the upgrade alone."""
-    late = seen("", f"no answer within {visit.target.timeout:g} s")
-    if visit.answered:
+    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    if visit.http_answered:
         return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *proxy_evidence(visit.target))
     return UPGRADE.problem(
         way.NO_ANSWER,
@@ -212,7 +214,7 @@ def upgrade_late(visit: BridgeVisit) -> Finding:
     )
 
 
-def without_echo(health: Finding, upgrade: Finding) -> Finding:
+def without_duplicate(health: Finding, upgrade: Finding) -> Finding:
     """Give the row of the health pages as it stands beside the upgrade's: one silence is told once."""
     if health.severity is not Severity.WARNING or upgrade.code != UPGRADE.code(way.NO_ANSWER.slug):
         return health

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from bridge.protocol.audio.pcm import ms_of
-from bridge.protocol.audio.tracer import TracerAccount, TracerSource
+from bridge.protocol.audio.pcm import bytes_to_ms
+from bridge.protocol.audio.tracer import TracerReceiver, TracerSource
 from bridge.protocol.dialects.detection import Dialect
 from bridge.transport.link import LinkClosed
-from probes.access.context import part
-from probes.bridge.message_audit import Papers
-from probes.voice.bridge_client import read_frame
+from probes.access.context import close_link
+from probes.bridge.message_audit import MessageAudit
+from probes.voice.bridge_client import parse_frame
 from reports.model import Moment
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from bridge.protocol.audio.tracer import TracerCount
     from bridge.transport.link import Link
-    from bridge.upstream.dial.dial import Opened
+    from bridge.upstream.dial.dial import OpenedStream
     from probes.targets.bridge import BridgeTarget
-    from probes.voice.voice_client import Heard
+    from probes.voice.voice_client import ReceivedFrame
 
 #: Kinds of message that end a wait for another one: they tell why that will not come.
-STOPS = frozenset({"error", "reconnecting", "session_closed"})
+STOP_TYPES = frozenset({"error", "reconnecting", "session_closed"})
 AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 CREATED = frozenset({"session.created", "transcription_session.created"})
 UPDATED = frozenset({"session.updated", "transcription_session.updated"})
@@ -49,7 +49,7 @@ _HARMLESS = frozenset({"response_cancel_not_active", "audio_dropped"})
 _RUNS = frozenset({"audio", "input_audio_buffer.append", "(binary audio)"})
 
 
-class Stopped(Exception):  # noqa: N818 - what the bridge said, as it stands
+class SessionStopped(Exception):  # noqa: N818 - what the bridge said, as it stands
     """A message came that says why the one waited for will not."""
 
     def __init__(self, message: Mapping[str, Any]) -> None:
@@ -58,62 +58,62 @@ class Stopped(Exception):  # noqa: N818 - what the bridge said, as it stands
 
 
 @dataclass(slots=True)
-class BridgeVisit:
+class BridgeContext:
     """The state of one visit. Times are trio's, those of `moments` count from the beginning."""
 
     target: BridgeTarget
     began: float = field(default_factory=trio.current_time)
-    opened: Opened | None = None
+    opened: OpenedStream | None = None
     opened_at: float = 0.0
     link: Link | None = None
     connect_seconds: float | None = None
     """Name, TCP, TLS and upgrade together."""
-    answered: bool = False
+    http_answered: bool = False
     """Something was heard in plain HTTP: who is silent to the upgrade then is not silent to everybody."""
-    gone: bool = False
+    closed: bool = False
     """The link is over: nothing more can be looked at."""
     moments: list[Moment] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
     """When things happened: `connected`, `create`, `ready`, `spoken`, `audio`."""
-    native: Counter[str] = field(default_factory=Counter)
+    native_events: Counter[str] = field(default_factory=Counter)
     """How many events of the service came, by type."""
-    papers: Papers = field(default_factory=Papers)
+    audit: MessageAudit = field(default_factory=MessageAudit)
     ready: Mapping[str, Any] = field(default_factory=dict)
     """What `session_ready` said, or at the native door `session.created`."""
     dialect: Dialect = Dialect.GA
     """What the native door speaks."""
     answers_pings: bool = False
-    detects: bool = False
+    turn_detection: bool = False
     """The bridge keeps turn detection on: the end of speech is silence, not a commit."""
-    tolerated: set[str] = field(default_factory=set)
+    expected_errors: set[str] = field(default_factory=set)
     """Codes of errors that we brought about ourselves."""
-    init_missing: tuple[str, ...] = ()
+    missing_init_events: tuple[str, ...] = ()
     """Events of the beginning that never came."""
     dropped_ms: float = 0.0
     json_audio: int = 0
     binary_audio: int = 0
     """Bytes of speech that came down, in deltas and in binary frames."""
     source: TracerSource = field(default_factory=lambda: TracerSource(random.getrandbits(63)))
-    echo: TracerAccount = field(default_factory=TracerAccount)
+    echo: TracerReceiver = field(default_factory=TracerReceiver)
 
     # Saying
 
-    async def say(self, message: Mapping[str, Any], detail: str = "") -> None:
+    async def send(self, message: Mapping[str, Any], detail: str = "") -> None:
         """Send one message. Raises LinkClosed."""
-        self.note("client", str(message.get("type")), detail)
-        await self.open_link().send_text(msgspec.json.encode(message))
+        self.add_moment("client", str(message.get("type")), detail)
+        await self.require_link().send_text(msgspec.json.encode(message))
 
-    async def say_raw(self, text: str, what: str) -> None:
+    async def send_raw(self, text: str, what: str) -> None:
         """Send a text that is no proper message."""
-        self.note("client", what)
-        await self.open_link().send_text(text)
+        self.add_moment("client", what)
+        await self.require_link().send_text(text)
 
-    async def say_speech(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes) -> None:
         """Send a chunk of speech as a binary frame."""
-        self.note("client", "(binary audio)")
-        await self.open_link().send_binary(pcm)
+        self.add_moment("client", "(binary audio)")
+        await self.require_link().send_binary(pcm)
 
-    def open_link(self) -> Link:
+    def require_link(self) -> Link:
         """Give the link; only behind the upgrade."""
         if self.link is None:
             raise AssertionError("this row needs the upgrade")
@@ -121,52 +121,54 @@ class BridgeVisit:
 
     # Hearing
 
-    async def hear(self) -> Heard:
+    async def receive(self) -> ReceivedFrame:
         """Wait for the next frame and take it in. Raises LinkClosed; cancelling loses nothing."""
         try:
-            frame = await self.open_link().receive()
+            frame = await self.require_link().receive()
         except LinkClosed as closed:
-            self.gone = True
-            self.note("server", "closed", f"{closed.code or ''} {closed.reason}".strip())
+            self.closed = True
+            self.add_moment("server", "closed", f"{closed.code or ''} {closed.reason}".strip())
             raise
-        heard = read_frame(frame)
+        heard = parse_frame(frame)
         if isinstance(frame, bytes):
             self._take_speech(frame)
         else:
             self._take(heard)
         return heard
 
-    async def wait_for(self, *kinds: str, times: float = 1.0, stops: frozenset[str] = STOPS) -> Mapping[str, Any]:
+    async def wait_for(
+        self, *kinds: str, timeouts: float = 1.0, stop_types: frozenset[str] = STOP_TYPES
+    ) -> Mapping[str, Any]:
         """Wait for a message of one of these kinds, for each message as long as the target's time-out, so many times.
 
         Raises Stopped for one that says why it will not come, TooSlowError when nothing comes, LinkClosed.
         """
         while True:
-            with trio.fail_after(self.target.timeout * times):
-                event = (await self.hear()).event
+            with trio.fail_after(self.target.timeout * timeouts):
+                event = (await self.receive()).event
             kind = event.get("type")
             if kind in kinds:
                 return event
-            if kind in stops and not self._is_tolerated(event):
-                raise Stopped(event)
+            if kind in stop_types and not self._is_tolerated(event):
+                raise SessionStopped(event)
 
-    async def wait_for_speech(self) -> None:
+    async def wait_for_audio(self) -> None:
         """Wait until more speech comes down, in either form, or an answer ends without. Raises as `wait_for`."""
         before = self.answer_ms
         while self.answer_ms == before:
             with trio.fail_after(self.target.timeout):
-                event = (await self.hear()).event
-            if event.get("type") in STOPS and not self._is_tolerated(event):
-                raise Stopped(event)
+                event = (await self.receive()).event
+            if event.get("type") in STOP_TYPES and not self._is_tolerated(event):
+                raise SessionStopped(event)
             if event.get("type") == "response.done":
                 return
 
-    async def hear_until_quiet(self, seconds: float) -> None:
+    async def receive_until_quiet(self, seconds: float) -> None:
         """Take in what still comes, until for so long nothing did. Raises LinkClosed."""
         quiet = False
         while not quiet:
             with trio.move_on_after(seconds) as scope:
-                await self.hear()
+                await self.receive()
             quiet = scope.cancelled_caught
 
     def _is_tolerated(self, event: Mapping[str, Any]) -> bool:
@@ -175,18 +177,20 @@ class BridgeVisit:
         detail = event.get("detail")
         upstream = detail.get("upstream") if isinstance(detail, dict) else event.get("error")
         behind = upstream.get("code") if isinstance(upstream, dict) else None
-        return str(event.get("code")) in self.tolerated or str(behind) in _HARMLESS
+        return str(event.get("code")) in self.expected_errors or str(behind) in _HARMLESS
 
-    def _take(self, heard: Heard) -> None:
+    def _take(self, heard: ReceivedFrame) -> None:
         kind = str(heard.event.get("type", f"({heard.unreadable})"))
         if heard.native:
-            self.native[kind if kind in self.native or len(self.native) < _MOST_KINDS else "(other)"] += 1
+            self.native_events[
+                kind if kind in self.native_events or len(self.native_events) < _MOST_KINDS else "(other)"
+            ] += 1
             if kind in AUDIO_DELTAS:
                 self._take_delta(heard.event)
         elif heard.event:
-            self.papers.take(heard.event)
+            self.audit.add(heard.event)
             self._take_notice(heard.event)
-        self.note("server", kind, _told(heard.event))
+        self.add_moment("server", kind, _told(heard.event))
 
     def _take_notice(self, event: Mapping[str, Any]) -> None:
         """Add up what the bridge says it has given up; a native door can say it in words only."""
@@ -206,7 +210,7 @@ class BridgeVisit:
         self._take_answer(pcm)
 
     def _take_speech(self, pcm: bytes) -> None:
-        self.note("server", "(binary audio)", "")
+        self.add_moment("server", "(binary audio)", "")
         self.binary_audio += len(pcm)
         self._take_answer(pcm)
 
@@ -224,31 +228,31 @@ class BridgeVisit:
         """Give the time between two marks; None where one is missing."""
         return self.marks[then] - self.marks[first] if first in self.marks and then in self.marks else None
 
-    def note(self, who: str, what: str, detail: str = "") -> None:
+    def add_moment(self, who: str, what: str, detail: str = "") -> None:
         """Put a line on the timeline; runs of speech become one."""
-        moment = Moment(at=trio.current_time() - self.began, who=who, what=self.shown(what, 80), detail=detail)
+        moment = Moment(at=trio.current_time() - self.began, who=who, what=self.excerpt(what, 80), detail=detail)
         last = self.moments[-1] if self.moments else None
         if last and what in _RUNS and (last.who, last.what) == (who, what):
             self.moments[-1] = replace(last, count=last.count + 1, until=moment.at)
         elif len(self.moments) < _MOST_MOMENTS:
             self.moments.append(moment)
 
-    def shown(self, text: str, limit: int) -> str:
+    def excerpt(self, text: str, limit: int) -> str:
         """Make what the bridge said fit to be shown: without secrets, and then not longer than this."""
-        return self.target.secrets.shown(text, limit)
+        return self.target.secrets.excerpt(text, limit)
 
     # The account
 
-    def counted(self) -> TracerCount | None:
+    def tracer_count(self) -> TracerCount | None:
         """Say what became of the tracer audio: by its echo, else by what the upstream tells. None: nobody knows.
 
         Where turns are detected an echo tells nothing: it is cut as the turns are.
         """
         caller, sent = self.source.caller, self.source.sent_ms
-        if self.echoes and not self.detects:
-            return self.echo.report({caller: sent})[caller]
-        if self.target.account is not None:
-            return self.target.account().report({caller: sent})[caller]
+        if self.echoes and not self.turn_detection:
+            return self.echo.counts({caller: sent})[caller]
+        if self.target.upstream_tracer is not None:
+            return self.target.upstream_tracer().counts({caller: sent})[caller]
         return None
 
     @property
@@ -259,12 +263,12 @@ class BridgeVisit:
     @property
     def answer_ms(self) -> float:
         """How much of an answer was heard."""
-        return ms_of(self.json_audio + self.binary_audio)
+        return bytes_to_ms(self.json_audio + self.binary_audio)
 
     async def aclose(self) -> None:
         """Close everything that is open, within a bounded time even when the visit was cancelled."""
         if self.link is not None:
-            await part(self.link)
+            await close_link(self.link)
         elif self.opened is not None:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(self.opened.stream)

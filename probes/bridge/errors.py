@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.transport.link import LinkClosed
-from probes.bridge.context import Stopped
-from probes.bridge.session import ponged
+from probes.bridge.context import SessionStopped
+from probes.bridge.session import send_ping
 from probes.problems import bridge
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from probes.bridge.context import BridgeVisit
+    from probes.bridge.context import BridgeContext
     from reports.model import Finding
 
-ERRORS = Row("bridge", "errors")
+ERRORS = CheckRow("bridge", "errors")
 
 #: The client protocol's window: in any two seconds one error at the most.
 WINDOW_SECONDS = 2.0
@@ -47,66 +47,66 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-async def provoke(visit: BridgeVisit) -> Finding:
+async def send_bad_messages(visit: BridgeContext) -> Finding:
     """Send three bad messages and watch what comes, until the window has opened once more."""
     try:
         return await _provoke(visit)
     except LinkClosed as closed:
-        return fatal(visit, closed)
+        return closed_by_error(visit, closed)
 
 
-def fatal(visit: BridgeVisit, closed: LinkClosed) -> Finding:
+def closed_by_error(visit: BridgeContext, closed: LinkClosed) -> Finding:
     """The socket ended in answer to a bad message."""
-    visit.gone = True
-    return ERRORS.problem(bridge.ERROR_FATAL, seen("", visit.shown(f"the socket was closed: {closed}", 200)))
+    visit.closed = True
+    return ERRORS.problem(bridge.ERROR_FATAL, evidence_of("", visit.excerpt(f"the socket was closed: {closed}", 200)))
 
 
-async def _provoke(visit: BridgeVisit) -> Finding:
-    before = visit.papers.generation
+async def _provoke(visit: BridgeContext) -> Finding:
+    before = visit.audit.generation
     for text, what in _BAD:
-        await visit.say_raw(text, what)
+        await visit.send_raw(text, what)
     first = await _first_error(visit)
     wrong = _malformed(first)
     if wrong:
-        return ERRORS.problem(bridge.ERROR_MALFORMED, seen("", visit.shown(wrong, 200)))
+        return ERRORS.problem(bridge.ERROR_MALFORMED, evidence_of("", visit.excerpt(wrong, 200)))
     others = await _errors_for(visit, WINDOW_SECONDS - _SLACK_SECONDS)
     if others:
         told = f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"
-        return ERRORS.problem(bridge.ERROR_FLOOD, seen("", told))
+        return ERRORS.problem(bridge.ERROR_FLOOD, evidence_of("", told))
     return await _the_rest(visit, first, before)
 
 
-async def _first_error(visit: BridgeVisit) -> Mapping[str, Any]:
+async def _first_error(visit: BridgeContext) -> Mapping[str, Any]:
     """Wait for the answer to the bad messages; what the service says meanwhile is none."""
     while True:
-        error = await visit.wait_for("error", stops=_LOST)
+        error = await visit.wait_for("error", stop_types=_LOST)
         if error.get("code") != "UPSTREAM_ERROR":
             return error
 
 
-async def _the_rest(visit: BridgeVisit, first: Mapping[str, Any], generation: int) -> Finding:
+async def _the_rest(visit: BridgeContext, first: Mapping[str, Any], generation: int) -> Finding:
     """Wait for the error that stands for those held back, and see that the session is still there."""
     due = len(_BAD) - 1 - _suppressed(first)
     later = await _errors_for(visit, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
     told = sum(1 + _suppressed(error) for error in later)
     if told < due:
-        shown = seen("", f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
+        shown = evidence_of("", f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
         return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
     if visit.answers_pings:
-        await ponged(visit)
-    if visit.papers.generation != generation:
-        return ERRORS.problem(bridge.ERROR_FATAL, seen("", "the session was opened anew"))
+        await send_ping(visit)
+    if visit.audit.generation != generation:
+        return ERRORS.problem(bridge.ERROR_FATAL, evidence_of("", "the session was opened anew"))
     return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
 
 
-async def _errors_for(visit: BridgeVisit, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
+async def _errors_for(visit: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
     """Collect the errors that come within this time, or until there are enough."""
     errors: list[Mapping[str, Any]] = []
     with trio.move_on_after(seconds):
         while len(errors) < enough:
-            event = (await visit.hear()).event
+            event = (await visit.receive()).event
             if event.get("type") in _LOST:
-                raise Stopped(event)
+                raise SessionStopped(event)
             if event.get("type") == "error":
                 errors.append(event)
     return errors
@@ -127,7 +127,7 @@ def _suppressed(error: Mapping[str, Any]) -> int:
     return number if isinstance(number, int) and not isinstance(number, bool) else 0
 
 
-def errors_late(visit: BridgeVisit) -> Finding:
+def errors_timed_out(visit: BridgeContext) -> Finding:
     """No error, or no pong behind it."""
-    late = seen("", f"no answer within {visit.target.timeout:g} s")
+    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
     return ERRORS.problem(bridge.ERROR_SWALLOWED, late)

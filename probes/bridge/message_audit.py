@@ -73,38 +73,38 @@ FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
 
 
 @dataclass(slots=True)
-class Papers:
+class MessageAudit:
     """What was wrong with the messages so far."""
 
     messages: int = 0
-    unstamped: Counter[str] = field(default_factory=Counter)
+    without_timestamp: Counter[str] = field(default_factory=Counter)
     """Messages without a proper time, by type."""
-    missing: Counter[str] = field(default_factory=Counter)
+    bad_fields: Counter[str] = field(default_factory=Counter)
     """Fields that were not there or not what they must be: `session_ready.bufferedMs`."""
     generation: int = 0
     """The greatest one so far."""
-    session: bool = False
+    session_open: bool = False
     """Whether there is one, by the bridge's own words."""
 
-    def take(self, message: Mapping[str, Any]) -> None:
+    def add(self, message: Mapping[str, Any]) -> None:
         """Look at one message of the bridge's own."""
         kind = str(message.get("type"))[:60]
         self.messages += 1
         if kind in ("session_ready", "session_closed"):
-            self.session = kind == "session_ready"
+            self.session_open = kind == "session_ready"
         stamp = message.get("timestamp")
         if not (isinstance(stamp, str) and _STAMP.fullmatch(stamp)):
-            self._add(self.unstamped, kind)
+            self._add(self.without_timestamp, kind)
         for name, fits in FIELDS.get(kind, {}).items():
             if not fits(message.get(name)):
-                self._add(self.missing, f"{kind}.{name}")
+                self._add(self.bad_fields, f"{kind}.{name}")
         self._take_generation(kind, message.get("generation"))
 
     def _take_generation(self, kind: str, generation: object) -> None:
         if not isinstance(generation, int) or isinstance(generation, bool):
             return
         if generation < self.generation and kind != "error":  # one that was held back speaks of an earlier session
-            self._add(self.missing, f"{kind}.generation that grows")
+            self._add(self.bad_fields, f"{kind}.generation that grows")
         self.generation = max(self.generation, generation)
 
     def _add(self, tally: Counter[str], name: str) -> None:

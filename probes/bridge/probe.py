@@ -11,111 +11,170 @@ import math
 from typing import TYPE_CHECKING
 
 from probes.bridge import errors, native
-from probes.bridge.checks import row
+from probes.bridge.checks import bridge_check
 from probes.bridge.close import (
-    again_late,
-    close_late,
-    create_again,
-    end_late,
+    check_fields,
+    check_timestamps,
+    close_socket,
+    close_timed_out,
+    create_second_session,
     end_session,
-    hang_up,
-    judge_fields,
-    judge_stamps,
+    end_timed_out,
+    second_session_timed_out,
 )
 from probes.bridge.connect import (
-    ask_for_health,
+    check_health,
     connect,
-    connect_late,
-    health_late,
-    look_up_name,
-    name_late,
-    open_socket,
-    upgrade_late,
-    without_echo,
+    connect_timed_out,
+    health_timed_out,
+    name_timed_out,
+    open_websocket,
+    resolve_name,
+    upgrade_timed_out,
+    without_duplicate,
 )
-from probes.bridge.context import BridgeVisit
-from probes.bridge.session import be_greeted, create, greeting_late, ping, pong_late, session_late
+from probes.bridge.context import BridgeContext
+from probes.bridge.session import (
+    await_greeting,
+    check_ping,
+    create_session,
+    greeting_timed_out,
+    pong_timed_out,
+    session_timed_out,
+)
 from probes.bridge.turn import (
-    judge_early,
-    judge_events,
-    judge_tracer,
-    listen,
-    listen_late,
-    never_late,
-    speak,
-    speak_late,
+    cannot_time_out,
+    check_early_speech,
+    check_events,
+    check_tracer,
+    receive_speech,
+    send_speech,
+    speech_in_timed_out,
+    speech_out_timed_out,
 )
 from probes.runner.checks import run_checks
-from probes.targets.bridge import Door
-from reports.model import Metric, Timeline
+from probes.targets.bridge import EndpointKind
+from reports.model import ReportMetric, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from probes.runner.checks import Check
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
     from probes.targets.bridge import BridgeTarget
 
 #: Names, TCP and the like answer within one time-out or not at all.
 _AT_ONCE = 1.0
 
 _WAY = (
-    row("name", look_up_name, name_late, without="no address", longest=_AT_ONCE),
-    row("tcp, tls", connect, connect_late, without="no connection", needs=("name",), longest=_AT_ONCE),
-    row("health", ask_for_health, health_late, without="no health", needs=("tcp, tls",), longest=_AT_ONCE),
-    row("upgrade", open_socket, upgrade_late, without="no upgrade", needs=("tcp, tls",), longest=_AT_ONCE),
+    bridge_check("name", resolve_name, name_timed_out, skip_reason="no address", max_timeouts=_AT_ONCE),
+    bridge_check(
+        "tcp, tls", connect, connect_timed_out, skip_reason="no connection", needs=("name",), max_timeouts=_AT_ONCE
+    ),
+    bridge_check(
+        "health", check_health, health_timed_out, skip_reason="no health", needs=("tcp, tls",), max_timeouts=_AT_ONCE
+    ),
+    bridge_check(
+        "upgrade",
+        open_websocket,
+        upgrade_timed_out,
+        skip_reason="no upgrade",
+        needs=("tcp, tls",),
+        max_timeouts=_AT_ONCE,
+    ),
 )
 _TALK = (
-    row("speech in", speak, speak_late, without="no turn was taken", needs=("session",)),
-    row("speech out", listen, listen_late, without="no answer", needs=("speech in",)),
-    row("early speech", judge_early, never_late, without="no account", needs=("speech out",), timed=False),
-    row("tracer", judge_tracer, never_late, without="no account", needs=("speech out",), timed=False),
+    bridge_check("speech in", send_speech, speech_in_timed_out, skip_reason="no turn was taken", needs=("session",)),
+    bridge_check("speech out", receive_speech, speech_out_timed_out, skip_reason="no answer", needs=("speech in",)),
+    bridge_check(
+        "early speech",
+        check_early_speech,
+        cannot_time_out,
+        skip_reason="no account",
+        needs=("speech out",),
+        timed=False,
+    ),
+    bridge_check("tracer", check_tracer, cannot_time_out, skip_reason="no account", needs=("speech out",), timed=False),
 )
 
 #: The rows of each door, in order.
-ROWS: Mapping[Door, tuple[Check[BridgeVisit], ...]] = {
-    Door.CLIENT: (
+CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
+    EndpointKind.CLIENT: (
         *_WAY,
-        row("connected", be_greeted, greeting_late, without="no greeting", needs=("upgrade",), longest=_AT_ONCE),
-        row("ping", ping, pong_late, without="no pong", needs=("connected",), longest=_AT_ONCE),
-        row("session", create, session_late, without="no session", needs=("connected",), longest=8.0),
-        *_TALK,
-        row("events", judge_events, never_late, without="no events", needs=("speech in",), timed=False),
-        row("errors", errors.provoke, errors.errors_late, without="no error", needs=("speech out",)),
-        row("end", end_session, end_late, without="no end", needs=("session",)),
-        row("again", create_again, again_late, without="no second session", needs=("end", "speech out")),
-        row("timestamps", judge_stamps, never_late, without="no time", needs=("connected",), timed=False),
-        row("fields", judge_fields, never_late, without="no fields", needs=("connected",), timed=False),
-        row("close", hang_up, close_late, without="no close", needs=("connected",)),
-    ),
-    Door.NATIVE: (
-        *_WAY,
-        row(
-            "session",
-            native.begin,
-            native.begin_late,
-            without="no session",
+        bridge_check(
+            "connected",
+            await_greeting,
+            greeting_timed_out,
+            skip_reason="no greeting",
             needs=("upgrade",),
-            longest=12,
+            max_timeouts=_AT_ONCE,
+        ),
+        bridge_check(
+            "ping", check_ping, pong_timed_out, skip_reason="no pong", needs=("connected",), max_timeouts=_AT_ONCE
+        ),
+        bridge_check(
+            "session",
+            create_session,
+            session_timed_out,
+            skip_reason="no session",
+            needs=("connected",),
+            max_timeouts=8.0,
         ),
         *_TALK,
-        row("errors", native.provoke, native.errors_late, without="no error", needs=("speech out",)),
-        row("close", hang_up, close_late, without="no close", needs=("session",)),
+        bridge_check(
+            "events", check_events, cannot_time_out, skip_reason="no events", needs=("speech in",), timed=False
+        ),
+        bridge_check(
+            "errors", errors.send_bad_messages, errors.errors_timed_out, skip_reason="no error", needs=("speech out",)
+        ),
+        bridge_check("end", end_session, end_timed_out, skip_reason="no end", needs=("session",)),
+        bridge_check(
+            "again",
+            create_second_session,
+            second_session_timed_out,
+            skip_reason="no second session",
+            needs=("end", "speech out"),
+        ),
+        bridge_check(
+            "timestamps", check_timestamps, cannot_time_out, skip_reason="no time", needs=("connected",), timed=False
+        ),
+        bridge_check(
+            "fields", check_fields, cannot_time_out, skip_reason="no fields", needs=("connected",), timed=False
+        ),
+        bridge_check("close", close_socket, close_timed_out, skip_reason="no close", needs=("connected",)),
+    ),
+    EndpointKind.NATIVE: (
+        *_WAY,
+        bridge_check(
+            "session",
+            native.open_session,
+            native.session_timed_out,
+            skip_reason="no session",
+            needs=("upgrade",),
+            max_timeouts=12,
+        ),
+        *_TALK,
+        bridge_check(
+            "errors", native.send_bad_message, native.errors_timed_out, skip_reason="no error", needs=("speech out",)
+        ),
+        bridge_check("close", close_socket, close_timed_out, skip_reason="no close", needs=("session",)),
     ),
 }
 
 
-async def bridge(target: BridgeTarget) -> AsyncGenerator[Told, None]:
+async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
     """Look at all rows; then tell what was measured and what was said. Holds nothing open at its end."""
-    visit, health = BridgeVisit(target), None
+    visit, health = BridgeContext(target), None
     try:
-        checks = run_checks("bridge", ROWS[target.door], visit, timeout=math.inf, doing=target.doing)
+        checks = run_checks(
+            "bridge", CHECKS[target.endpoint_kind], visit, timeout=math.inf, on_progress=target.on_progress
+        )
         async for finding in checks:
             if finding.check == "health":
                 health = finding  # until it is known whether anything answers at all
                 continue
             if health is not None:
-                yield without_echo(health, finding)
+                yield without_duplicate(health, finding)
                 health = None
             yield finding
     finally:
@@ -126,7 +185,7 @@ async def bridge(target: BridgeTarget) -> AsyncGenerator[Told, None]:
         yield Timeline("bridge", tuple(visit.moments))
 
 
-def _measured(visit: BridgeVisit) -> Iterator[Metric]:
+def _measured(visit: BridgeContext) -> Iterator[ReportMetric]:
     spans = {
         "connect": visit.connect_seconds,
         "ready": visit.seconds_between("create", "ready"),
@@ -134,9 +193,9 @@ def _measured(visit: BridgeVisit) -> Iterator[Metric]:
     }
     for name, seconds in spans.items():
         if seconds is not None and seconds >= 0:
-            yield Metric(f"bridge_{name}_seconds", seconds)
-    count = visit.counted()
+            yield ReportMetric(f"bridge_{name}_seconds", seconds)
+    count = visit.tracer_count()
     if count is not None and visit.answer_ms:
-        yield Metric("bridge_lost_ms", count.lost_ms)
-        yield Metric("bridge_repeated_ms", count.repeated_ms)
-        yield Metric("bridge_reordered_ms", count.reordered_ms)
+        yield ReportMetric("bridge_lost_ms", count.lost_ms)
+        yield ReportMetric("bridge_repeated_ms", count.repeated_ms)
+        yield ReportMetric("bridge_reordered_ms", count.reordered_ms)

@@ -15,16 +15,16 @@ from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
     ClientCode,
-    Where,
-    every_refusal,
+    HttpExchange,
+    all_refusals,
     refusal_for_error,
     refusal_for_status,
 )
 from probes.problems import bridge
 from probes.problems import bridge_codes as codes
-from probes.runner.findings import seen
-from probes.runner.network_findings import trouble
-from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH, Door
+from probes.runner.findings import evidence_of
+from probes.runner.network_findings import connection_failure
+from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH, EndpointKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
     from bridge.transport.link import HandshakeRefused, LinkClosed
     from bridge.upstream.dial.errors import DialFailed
-    from probes.runner.findings import Row
+    from probes.runner.findings import CheckRow
     from probes.targets.bridge import BridgeTarget
     from reports.model import Evidence, Finding
     from reports.problem import Problem
@@ -54,9 +54,9 @@ _BY_STATUS: Mapping[int, Problem] = {
     503: codes.SERVER_BUSY,
     **dict.fromkeys((200, 204, 405, 426, 501), bridge.NOT_A_BRIDGE),
 }
-_OTHER_DOORS: Mapping[Door, tuple[str, str]] = {
-    Door.CLIENT: ("If it speaks the service's own events", NATIVE_PATH),
-    Door.NATIVE: ("If it speaks the client protocol", CLIENT_PATH),
+_OTHER_DOORS: Mapping[EndpointKind, tuple[str, str]] = {
+    EndpointKind.CLIENT: ("If it speaks the service's own events", NATIVE_PATH),
+    EndpointKind.NATIVE: ("If it speaks the client protocol", CLIENT_PATH),
 }
 _BY_CODE: Mapping[str, Problem] = {
     "UNAUTHORIZED": bridge.UNAUTHORIZED,
@@ -65,21 +65,21 @@ _BY_CODE: Mapping[str, Problem] = {
 }
 
 
-def no_way(row: Row, target: BridgeTarget, failed: DialFailed) -> Finding:
+def bridge_connection_failure(row: CheckRow, target: BridgeTarget, failed: DialFailed) -> Finding:
     """Make the finding for a connection that failed."""
-    finding = trouble(
+    finding = connection_failure(
         row,
         failed.reason,
         failed.detail,
         *proxy_evidence(target),
         host=target.host,
-        variable=target.proxy_variable,
+        proxy_variable=target.proxy_variable,
         status=failed.status,
     )
-    return in_words_of_bridges(finding)
+    return with_bridge_wording(finding)
 
 
-def in_words_of_bridges(finding: Finding) -> Finding:
+def with_bridge_wording(finding: Finding) -> Finding:
     """Name the option by which a bridge is given, where the shared words speak of a base URL."""
     return replace(finding, cause=_of_bridges(finding.cause), fix=_of_bridges(finding.fix))
 
@@ -90,66 +90,68 @@ def _of_bridges(text: str) -> str:
 
 def proxy_evidence(target: BridgeTarget) -> tuple[Evidence, ...]:
     """Name the proxy, where there is one."""
-    return (seen("proxy", target.proxy_name),) if target.proxy else ()
+    return (evidence_of("proxy", target.proxy_name),) if target.proxy else ()
 
 
-def upgrade_refused(row: Row, target: BridgeTarget, refused: HandshakeRefused) -> Finding:
+def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefused) -> Finding:
     """Make the finding for an upgrade that was answered with something else than 101."""
     said = _object(refused.body)
     error = said.get("error") if isinstance(said.get("error"), dict) else said
     code = str((error or {}).get("code") or "")
     words = str((error or {}).get("detail") or (error or {}).get("message") or "")
     start = code or ("" if words else _start(refused.body))
-    evidence = [seen("", target.secrets.shown(f"HTTP {refused.status} {start}".strip(), 120))]
-    evidence += [seen("message", target.secrets.shown(words, 300))] if words else []
+    evidence = [evidence_of("", target.secrets.excerpt(f"HTTP {refused.status} {start}".strip(), 120))]
+    evidence += [evidence_of("message", target.secrets.excerpt(words, 300))] if words else []
     lower = [(name.lower(), value) for name, value in refused.headers]
-    evidence += [seen(name, target.secrets.shown(value, 200)) for name, value in lower if name in _TELLING][:6]
-    evidence += [seen("token", "none was sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
+    evidence += [evidence_of(name, target.secrets.excerpt(value, 200)) for name, value in lower if name in _TELLING][:6]
+    evidence += (
+        [evidence_of("token", "none was sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
+    )
     evidence += proxy_evidence(target)
     known = _BY_CODE.get(code.upper()) or _BY_STATUS.get(refused.status)
     if known is bridge.NOT_FOUND:
         return row.problem(known, *evidence, fix=_other_paths(target))
     if known is not None:
         return row.problem(known, *evidence)
-    return in_words_of_bridges(row.refused(refusal_for_status(Where.HANDSHAKE, refused.status, None), *evidence))
+    return with_bridge_wording(row.refused(refusal_for_status(HttpExchange.HANDSHAKE, refused.status, None), *evidence))
 
 
 def _other_paths(target: BridgeTarget) -> str:
     """Say what to type where nothing is known under this path: the address of the other door, or one's own."""
     base = f"{target.endpoint.scheme}://{target.endpoint.authority}"
-    words, path = _OTHER_DOORS[target.door]
+    words, path = _OTHER_DOORS[target.endpoint_kind]
     return f"{words}: sherpa-probe bridge --url {base}{path}\nIf it is mounted elsewhere: give its whole path in --url"
 
 
-def hung_up(row: Row, target: BridgeTarget, closed: LinkClosed) -> Finding:
+def connection_closed(row: CheckRow, target: BridgeTarget, closed: LinkClosed) -> Finding:
     """Make the finding for a socket that ended where it should not."""
     if not closed.by_peer and closed.code in _VIOLATIONS:
         told = f"closed with {closed.code} for what came: {closed.reason}"
-        return row.problem(bridge.BROKEN_FRAMES, seen("", target.secrets.shown(told, 200)))
+        return row.problem(bridge.BROKEN_FRAMES, evidence_of("", target.secrets.excerpt(told, 200)))
     told = "the connection ended without a close frame" if closed.code in (None, 1006) else f"close {closed.code}"
-    shown = target.secrets.shown(f"{told} {closed.reason}".strip(), 200)
+    shown = target.secrets.excerpt(f"{told} {closed.reason}".strip(), 200)
     meaning = CLOSE_CODES.get(closed.code or 1006)
-    evidence = (seen("", shown), *((seen("means", meaning.title),) if meaning else ()))
+    evidence = (evidence_of("", shown), *((evidence_of("means", meaning.title),) if meaning else ()))
     return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
 
 
-def stopped(row: Row, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
+def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
     """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
     error = message.get("error")
     if ready and isinstance(error, dict) and str(error.get("code")) in _LOST_IN_NATIVE_WORDS:
-        return row.problem(bridge.UPSTREAM_LOST, seen("", target.secrets.shown(f"error {error['code']}", 120)))
+        return row.problem(bridge.UPSTREAM_LOST, evidence_of("", target.secrets.excerpt(f"error {error['code']}", 120)))
     match message.get("type"):
         case "reconnecting" | "reconnected":
-            told = target.secrets.shown(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
-            return row.problem(bridge.UPSTREAM_LOST, seen("", told))
+            told = target.secrets.excerpt(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
+            return row.problem(bridge.UPSTREAM_LOST, evidence_of("", told))
         case "session_closed":
             reason = str(message.get("reason"))
             known = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(reason, bridge.UPSTREAM_LOST)
-            return row.problem(known, seen("", target.secrets.shown(f"session_closed: {reason}", 120)))
-    return error_told(row, target, message)
+            return row.problem(known, evidence_of("", target.secrets.excerpt(f"session_closed: {reason}", 120)))
+    return bridge_error_finding(row, target, message)
 
 
-def error_told(row: Row, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
+def bridge_error_finding(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
     """Make the finding for an `error`, of either door."""
     inner = message.get("error")
     error: Mapping[str, Any] = inner if isinstance(inner, dict) else message
@@ -160,7 +162,7 @@ def error_told(row: Row, target: BridgeTarget, message: Mapping[str, Any]) -> Fi
     detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
     behind = _client_code(str((detail or {}).get("cause") or ""))
     cause = _NEARER.get(behind, behind) if known in _GENERAL and behind is not None else known
-    problem = codes.CODES.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
+    problem = codes.BY_CLIENT_CODE.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
     return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
 
 
@@ -174,15 +176,15 @@ def _client_code(text: str) -> ClientCode | None:
 def _evidence(
     target: BridgeTarget, lead: str, error: Mapping[str, Any], detail: Mapping[str, Any] | None
 ) -> tuple[Evidence, ...]:
-    parts = [seen("", target.secrets.shown(lead, 120))]
+    parts = [evidence_of("", target.secrets.excerpt(lead, 120))]
     if error.get("message"):
-        parts.append(seen("message", target.secrets.shown(str(error["message"]), 300)))
+        parts.append(evidence_of("message", target.secrets.excerpt(str(error["message"]), 300)))
     told = [f"{name} {value}" for name, value in (detail or {}).items() if isinstance(value, str | int | float)]
     if told:
-        parts.append(seen("detail", target.secrets.shown(", ".join(told[:8]), 300)))
+        parts.append(evidence_of("detail", target.secrets.excerpt(", ".join(told[:8]), 300)))
     refusal = _behind(detail or {})
     if refusal is not None:
-        parts.append(seen("service", f"{refusal.title} (sherpa-probe explain {refusal.slug})"))
+        parts.append(evidence_of("service", f"{refusal.title} (sherpa-probe explain {refusal.slug})"))
     return tuple(parts)
 
 
@@ -193,7 +195,7 @@ def _behind(detail: Mapping[str, Any]) -> Refusal | None:
         inner = upstream.get("error")
         return refusal_for_error(inner if isinstance(inner, dict) else upstream)
     slug = detail.get("refusal")
-    by_slug = next((refusal for refusal in every_refusal() if refusal.slug == slug), None)
+    by_slug = next((refusal for refusal in all_refusals() if refusal.slug == slug), None)
     return by_slug or ERROR_CODES.get(str(detail.get("code"))) or CLOSE_CODES.get(_close_code(detail))
 
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.protocol.audio.tracer import CELL_BYTES
-from probes.bridge.context import CREATED, UPDATED, Stopped
+from probes.bridge.context import CREATED, UPDATED, SessionStopped
 from probes.problems import bridge
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from probes.bridge.context import BridgeVisit
+    from probes.bridge.context import BridgeContext
     from reports.model import Finding
 
-CONNECTED, PING = Row("bridge", "connected"), Row("bridge", "ping")
-SESSION = Row("bridge", "session")
+CONNECTED, PING = CheckRow("bridge", "connected"), CheckRow("bridge", "ping")
+SESSION = CheckRow("bridge", "session")
 
 #: Said before the session is ready, in chunks of 20 ms at one go.
 EARLY_MS = 400
@@ -33,55 +33,57 @@ _BETWEEN_ATTEMPTS = 3.0
 _STRAGGLERS_SECONDS = 1.0
 
 
-async def be_greeted(visit: BridgeVisit) -> Finding:
+async def await_greeting(visit: BridgeContext) -> Finding:
     """Wait for `connected`."""
     with trio.fail_after(visit.target.timeout):
-        heard = await visit.hear()
+        heard = await visit.receive()
     kind = heard.event.get("type")
     if kind == "connected":
         visit.mark("connected")
-        client = visit.shown(str(heard.event.get("clientId")), 40)
-        return CONNECTED.passed(f"protocol {heard.event.get('protocol')!s:.20}", seen("client", client))
+        client = visit.excerpt(str(heard.event.get("clientId")), 40)
+        return CONNECTED.passed(f"protocol {heard.event.get('protocol')!s:.20}", evidence_of("client", client))
     if kind == "error" and "error" not in heard.event:
-        raise Stopped(heard.event)
-    told = seen("first message", visit.shown(str(kind or heard.unreadable), 80))
-    return CONNECTED.problem(bridge.OTHER_DOOR if heard.native or kind == "error" else bridge.NOT_A_BRIDGE, told)
+        raise SessionStopped(heard.event)
+    told = evidence_of("first message", visit.excerpt(str(kind or heard.unreadable), 80))
+    return CONNECTED.problem(bridge.OTHER_ENDPOINT if heard.native or kind == "error" else bridge.NOT_A_BRIDGE, told)
 
 
-def greeting_late(visit: BridgeVisit) -> Finding:
+def greeting_timed_out(visit: BridgeContext) -> Finding:
     """101, and then silence."""
-    return CONNECTED.problem(bridge.NO_GREETING, seen("", f"nothing came within {visit.target.timeout:g} s"))
+    return CONNECTED.problem(bridge.NO_GREETING, evidence_of("", f"nothing came within {visit.target.timeout:g} s"))
 
 
-async def ping(visit: BridgeVisit) -> Finding:
+async def check_ping(visit: BridgeContext) -> Finding:
     """Ask the bridge itself for a sign of life."""
-    pong = await ponged(visit)
+    pong = await send_ping(visit)
     if pong.get("id") != _PING_ID:
-        return PING.problem(bridge.NO_PONG, seen("", f"pong came with id {pong.get('id')!r:.40}, not the ping's own"))
+        return PING.problem(
+            bridge.NO_PONG, evidence_of("", f"pong came with id {pong.get('id')!r:.40}, not the ping's own")
+        )
     visit.answers_pings = True
     return PING.passed("pong, with the same id")
 
 
-async def ponged(visit: BridgeVisit) -> Mapping[str, Any]:
+async def send_ping(visit: BridgeContext) -> Mapping[str, Any]:
     """Send a ping and wait for the pong."""
-    await visit.say({"type": "ping", "id": _PING_ID})
+    await visit.send({"type": "ping", "id": _PING_ID})
     return await visit.wait_for("pong")
 
 
-def pong_late(visit: BridgeVisit) -> Finding:
+def pong_timed_out(visit: BridgeContext) -> Finding:
     """Nothing came back."""
-    return PING.problem(bridge.NO_PONG, seen("", f"no pong within {visit.target.timeout:g} s"))
+    return PING.problem(bridge.NO_PONG, evidence_of("", f"no pong within {visit.target.timeout:g} s"))
 
 
-async def create(visit: BridgeVisit) -> Finding:
+async def create_session(visit: BridgeContext) -> Finding:
     """Ask for a session, speak at once, and wait until the bridge says that it is ready."""
-    await visit.say(_wish(visit, turnDetection="none", instructions=_INSTRUCTIONS))
+    await visit.send(_wish(visit, turnDetection="none", instructions=_INSTRUCTIONS))
     visit.mark("create")
     for chunk in chunks_of(visit.source.speech(EARLY_MS)):
-        await visit.say_speech(chunk)
+        await visit.send_audio(chunk)
     try:
-        ready = await until_ready(visit)
-    except Stopped as said:
+        ready = await wait_until_ready(visit)
+    except SessionStopped as said:
         if said.message.get("code") != "INVALID_MESSAGE":
             raise
         ready = await _in_the_bridge_s_own_way(visit)
@@ -90,62 +92,62 @@ async def create(visit: BridgeVisit) -> Finding:
     return await _confirmed_before(visit) or _told(visit, ready)
 
 
-async def _in_the_bridge_s_own_way(visit: BridgeVisit) -> Mapping[str, Any]:
+async def _in_the_bridge_s_own_way(visit: BridgeContext) -> Mapping[str, Any]:
     """A bridge may own every part of the session: ask for no more than one. What was said already is held for it."""
-    visit.detects = True
-    visit.tolerated.add("NO_SESSION_EXISTS")
-    await visit.say({"type": "create_session"})
-    return await until_ready(visit)
+    visit.turn_detection = True
+    visit.expected_errors.add("NO_SESSION_EXISTS")
+    await visit.send({"type": "create_session"})
+    return await wait_until_ready(visit)
 
 
-def _wish(visit: BridgeVisit, **more: str) -> dict[str, str]:
+def _wish(visit: BridgeContext, **more: str) -> dict[str, str]:
     named = {"model": visit.target.model} if visit.target.model else {}
     return {"type": "create_session", **named, **more}
 
 
-async def until_ready(visit: BridgeVisit) -> Mapping[str, Any]:
+async def wait_until_ready(visit: BridgeContext) -> Mapping[str, Any]:
     """Wait through the attempts that the bridge announces; before it says anything, one time-out must do."""
     times = 1.0
     while True:
-        message = await visit.wait_for("session_ready", "session_initializing", times=times)
+        message = await visit.wait_for("session_ready", "session_initializing", timeouts=times)
         if message.get("type") == "session_ready":
             return message
         times = _BETWEEN_ATTEMPTS
         attempt, most = message.get("attempt"), message.get("maxAttempts")
-        visit.target.doing(f"session, attempt {attempt!s:.4} of {most!s:.4}")
+        visit.target.on_progress(f"session, attempt {attempt!s:.4} of {most!s:.4}")
 
 
-async def _confirmed_before(visit: BridgeVisit) -> Finding | None:
+async def _confirmed_before(visit: BridgeContext) -> Finding | None:
     """Look whether the service's own confirmations came before session_ready, as they must."""
     missing = _missing(visit)
     if not missing:
         return None
     with trio.move_on_after(_STRAGGLERS_SECONDS):
-        await visit.wait_for(*(CREATED if "session.created" in missing else UPDATED), stops=frozenset())
-        told = seen("", f"{missing[0]} came after session_ready")
+        await visit.wait_for(*(CREATED if "session.created" in missing else UPDATED), stop_types=frozenset())
+        told = evidence_of("", f"{missing[0]} came after session_ready")
         return SESSION.problem(bridge.READY_TOO_EARLY, told)
-    visit.init_missing = _missing(visit)
+    visit.missing_init_events = _missing(visit)
     return None
 
 
-def _missing(visit: BridgeVisit) -> tuple[str, ...]:
+def _missing(visit: BridgeContext) -> tuple[str, ...]:
     known = {"session.created": CREATED, "session.updated": UPDATED}
-    return tuple(name for name, kinds in known.items() if not any(visit.native[kind] for kind in kinds))
+    return tuple(name for name, kinds in known.items() if not any(visit.native_events[kind] for kind in kinds))
 
 
-def _told(visit: BridgeVisit, ready: Mapping[str, Any]) -> Finding:
-    parts = [visit.shown(str(ready[name]), 60) for name in ("model", "dialect") if ready.get(name)]
-    evidence = [seen("session", visit.shown(str(ready.get("sessionId")), 80))]
-    if visit.detects:
-        evidence.append(seen("wish", "the bridge takes none: asked for whatever session it gives"))
+def _told(visit: BridgeContext, ready: Mapping[str, Any]) -> Finding:
+    parts = [visit.excerpt(str(ready[name]), 60) for name in ("model", "dialect") if ready.get(name)]
+    evidence = [evidence_of("session", visit.excerpt(str(ready.get("sessionId")), 80))]
+    if visit.turn_detection:
+        evidence.append(evidence_of("wish", "the bridge takes none: asked for whatever session it gives"))
     return SESSION.passed(", ".join(["session_ready", *parts, f"{ready.get('bufferedMs')!s:.12} ms held"]), *evidence)
 
 
-def session_late(visit: BridgeVisit) -> Finding:
+def session_timed_out(visit: BridgeContext) -> Finding:
     """Neither ready nor an error."""
     heard = ", ".join(dict.fromkeys(m.what for m in visit.moments if m.who == "server")) or "nothing"
     return SESSION.problem(
-        bridge.NO_SESSION_READY, seen("", "no session_ready and no error"), seen("heard", heard[:200])
+        bridge.NO_SESSION_READY, evidence_of("", "no session_ready and no error"), evidence_of("heard", heard[:200])
     )
 
 

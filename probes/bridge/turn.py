@@ -12,30 +12,34 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bridge.protocol.audio.pcm import bytes_of, silence
+from bridge.protocol.audio.pcm import ms_to_bytes, silence
 from bridge.protocol.audio.tracer import CELL_MS
 from bridge.protocol.audio.wav import read_wav
-from bridge.protocol.dialects.detection import RENAMES
+from bridge.protocol.dialects.detection import BETA_TO_GA
 from bridge.protocol.refusals.lookup import refusal_for_error
 from probes.bridge.context import AUDIO_DELTAS
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
 from probes.problems.bridge_codes import UPSTREAM_ERROR
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.protocol.audio.tracer import TracerCount
-    from probes.bridge.context import BridgeVisit
+    from probes.bridge.context import BridgeContext
     from reports.model import Evidence, Finding
     from reports.problem import Problem
 
-IN, OUT = Row("bridge", "speech in"), Row("bridge", "speech out")
-EARLY, TRACER, EVENTS = Row("bridge", "early speech"), Row("bridge", "tracer"), Row("bridge", "events")
+SPEECH_IN, SPEECH_OUT = CheckRow("bridge", "speech in"), CheckRow("bridge", "speech out")
+EARLY_SPEECH, TRACER, EVENTS = (
+    CheckRow("bridge", "early speech"),
+    CheckRow("bridge", "tracer"),
+    CheckRow("bridge", "events"),
+)
 
 #: Said at the pace of speech, once the session is ready.
-TALK_MS = 800
+TURN_MS = 800
 #: Behind it, so that the last cell does not stand at the very end: an account waits for what follows a cell.
 _REST_MS = 100
 #: So much of an answer is heard before it is interrupted.
@@ -53,22 +57,22 @@ _TAKEN = (
 )
 #: A session that was ready so soon after the first words may have read them after that.
 _TOO_SOON_SECONDS = 0.25
-_BETA_NAMES = frozenset(name for name in RENAMES if name.startswith("response."))
+_BETA_NAMES = frozenset(name for name in BETA_TO_GA if name.startswith("response."))
 
 
-async def speak(visit: BridgeVisit) -> Finding:
+async def send_speech(visit: BridgeContext) -> Finding:
     """Say the rest of the turn, end it, and wait until the service has taken it."""
-    said = visit.source.speech(TALK_MS)
-    said += _question() + silence(_SILENCE_MS) if visit.detects else silence(_REST_MS)
+    said = visit.source.speech(TURN_MS)
+    said += _question() + silence(_SILENCE_MS) if visit.turn_detection else silence(_REST_MS)
     for chunk in chunks_of(said):
         await _say_speech(visit, chunk)
         await trio.sleep(CELL_MS / 1000)
-    if not visit.detects:
-        for event in _ENDS[visit.target.door]:
-            await visit.say(event)
+    if not visit.turn_detection:
+        for event in _ENDS[visit.target.endpoint_kind]:
+            await visit.send(event)
     visit.mark("spoken")
     taken = await visit.wait_for(*_TAKEN)
-    return IN.passed(f"{visit.source.sent_ms} ms said, the turn is taken", seen("by", taken.get("type")))
+    return SPEECH_IN.passed(f"{visit.source.sent_ms} ms said, the turn is taken", evidence_of("by", taken.get("type")))
 
 
 _ENDS: Mapping[str, tuple[dict[str, Any], ...]] = {
@@ -83,114 +87,122 @@ _INTERRUPTION: Mapping[str, dict[str, Any]] = {
 }
 
 
-async def _say_speech(visit: BridgeVisit, pcm: bytes) -> None:
+async def _say_speech(visit: BridgeContext, pcm: bytes) -> None:
     """Say a chunk as JSON: what came early at the client door was binary, and both must lead to the same place."""
-    kind = "audio" if visit.target.door == "client" else "input_audio_buffer.append"
-    await visit.say({"type": kind, "audio": b64encode(pcm).decode()})
+    kind = "audio" if visit.target.endpoint_kind == "client" else "input_audio_buffer.append"
+    await visit.send({"type": kind, "audio": b64encode(pcm).decode()})
 
 
 def _question() -> bytes:
     """Give a spoken sentence from its first sound on: the real service's turn detection takes no tone for speech."""
-    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm[bytes_of(_BEFORE_SOUND_MS) :]
+    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm[ms_to_bytes(_BEFORE_SOUND_MS) :]
 
 
-def speak_late(visit: BridgeVisit) -> Finding:
+def speech_in_timed_out(visit: BridgeContext) -> Finding:
     """Nothing tells that the turn was taken."""
-    late = seen("", f"no sign of a turn within {visit.target.timeout:g} s")
-    return IN.problem(bridge.SPEECH_NOT_TAKEN if visit.native else bridge.NOTHING_FORWARDED, late)
+    late = evidence_of("", f"no sign of a turn within {visit.target.timeout:g} s")
+    return SPEECH_IN.problem(bridge.SPEECH_NOT_TAKEN if visit.native_events else bridge.NOTHING_FORWARDED, late)
 
 
-async def listen(visit: BridgeVisit) -> Finding:
+async def receive_speech(visit: BridgeContext) -> Finding:
     """Hear the answer: an echo to its end, of any other one a second, for it is paid for."""
     done = await visit.wait_for("response.done", *AUDIO_DELTAS)
     while done.get("type") != "response.done" or _was_cut_off(visit, done):
         if visit.answer_ms >= _ENOUGH_MS and not visit.echoes and "interrupted" not in visit.marks:
             visit.mark("interrupted")
-            await visit.say(_INTERRUPTION[visit.target.door])
+            await visit.send(_INTERRUPTION[visit.target.endpoint_kind])
         done = await visit.wait_for("response.done", *AUDIO_DELTAS)
     response = done.get("response")
     held = response if isinstance(response, dict) else {}
     if held.get("status") == "failed":
         return _failed(visit, held)
     if not visit.answer_ms:
-        return OUT.problem(bridge.NO_SPEECH_OUT, seen("", f"response.done, {held.get('status')!s:.20}, without audio"))
+        return SPEECH_OUT.problem(
+            bridge.NO_SPEECH_OUT, evidence_of("", f"response.done, {held.get('status')!s:.20}, without audio")
+        )
     first = visit.seconds_between("spoken", "audio")
     when = "" if first is None else f", the first after {max(first, 0):.2f} s"
     ended = "interrupted" if "interrupted" in visit.marks else "to its end"
-    return OUT.passed(f"{visit.answer_ms / 1000:.1f} s of speech{when}", seen("heard", ended))
+    return SPEECH_OUT.passed(f"{visit.answer_ms / 1000:.1f} s of speech{when}", evidence_of("heard", ended))
 
 
-def _was_cut_off(visit: BridgeVisit, done: Mapping[str, Any]) -> bool:
+def _was_cut_off(visit: BridgeContext, done: Mapping[str, Any]) -> bool:
     """Turn detection may hear several turns in one sentence: the answer to the first is cancelled by the next."""
     response = done.get("response")
     cancelled = isinstance(response, dict) and response.get("status") == "cancelled"
-    return cancelled and visit.detects and "interrupted" not in visit.marks
+    return cancelled and visit.turn_detection and "interrupted" not in visit.marks
 
 
-def _failed(visit: BridgeVisit, response: Mapping[str, Any]) -> Finding:
+def _failed(visit: BridgeContext, response: Mapping[str, Any]) -> Finding:
     details = response.get("status_details")
     error = details.get("error") if isinstance(details, dict) else None
     known = error if isinstance(error, dict) else {}
     refusal = refusal_for_error(known)
-    told = visit.shown(f"response failed: {known.get('code') or known.get('type') or 'no reason'}", 120)
-    return OUT.problem(UPSTREAM_ERROR, seen("", told), seen("service", refusal.title))
+    told = visit.excerpt(f"response failed: {known.get('code') or known.get('type') or 'no reason'}", 120)
+    return SPEECH_OUT.problem(UPSTREAM_ERROR, evidence_of("", told), evidence_of("service", refusal.title))
 
 
-def listen_late(visit: BridgeVisit) -> Finding:
+def speech_out_timed_out(visit: BridgeContext) -> Finding:
     """No answer, or half of one."""
-    late = seen("", f"nothing more within {visit.target.timeout:g} s, {visit.answer_ms:.0f} ms of audio heard")
-    return OUT.problem(bridge.ANSWER_UNFINISHED if visit.answer_ms else bridge.NO_SPEECH_OUT, late)
+    late = evidence_of("", f"nothing more within {visit.target.timeout:g} s, {visit.answer_ms:.0f} ms of audio heard")
+    return SPEECH_OUT.problem(bridge.ANSWER_UNFINISHED if visit.answer_ms else bridge.NO_SPEECH_OUT, late)
 
 
 # The account
 
 
-async def judge_early(visit: BridgeVisit) -> Finding:
+async def check_early_speech(visit: BridgeContext) -> Finding:
     """Say what became of the words before the session was ready."""
     await trio.lowlevel.checkpoint()
-    count = visit.counted()
+    count = visit.tracer_count()
     if count is not None:
         lost = _lost_within(count, EARLY_MS)
         if lost:
             known = bridge.SPEECH_DROPPED if visit.dropped_ms else bridge.EARLY_SPEECH_LOST
-            return EARLY.problem(known, seen("", f"{lost} of {EARLY_MS} ms never arrived"), *_notice(visit))
-        return EARLY.passed(f"all {EARLY_MS} ms said before ready arrived")
+            return EARLY_SPEECH.problem(
+                known, evidence_of("", f"{lost} of {EARLY_MS} ms never arrived"), *_notice(visit)
+            )
+        return EARLY_SPEECH.passed(f"all {EARLY_MS} ms said before ready arrived")
     if visit.dropped_ms:
-        return EARLY.problem(bridge.SPEECH_DROPPED, *_notice(visit))
+        return EARLY_SPEECH.problem(bridge.SPEECH_DROPPED, *_notice(visit))
     return _by_word(visit)
 
 
-def _by_word(visit: BridgeVisit) -> Finding:
+def _by_word(visit: BridgeContext) -> Finding:
     """Without an account only the bridge's own word is left, and the time that it had to read."""
     held = visit.ready.get("bufferedMs")
     known = held if isinstance(held, int | float) else 0
     if known >= EARLY_MS - CELL_MS:
-        return EARLY.passed(f"{EARLY_MS} ms said before ready were held", seen("bufferedMs", f"{known:g}"))
+        return EARLY_SPEECH.passed(
+            f"{EARLY_MS} ms said before ready were held", evidence_of("bufferedMs", f"{known:g}")
+        )
     waited = visit.seconds_between("create", "ready") or 0.0
-    told = seen("", f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready")
+    told = evidence_of(
+        "", f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready"
+    )
     if "bufferedMs" in visit.ready and waited > _TOO_SOON_SECONDS:
-        return EARLY.problem(bridge.EARLY_SPEECH_LOST, told)
-    return EARLY.problem(bridge.EARLY_SPEECH_UNSEEN, told)
+        return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_LOST, told)
+    return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_UNSEEN, told)
 
 
-def _notice(visit: BridgeVisit) -> tuple[Evidence, ...]:
-    return (seen("audio_dropped", f"{visit.dropped_ms:g} ms"),) if visit.dropped_ms else ()
+def _notice(visit: BridgeContext) -> tuple[Evidence, ...]:
+    return (evidence_of("audio_dropped", f"{visit.dropped_ms:g} ms"),) if visit.dropped_ms else ()
 
 
-async def judge_tracer(visit: BridgeVisit) -> Finding:
+async def check_tracer(visit: BridgeContext) -> Finding:
     """Say whether every millisecond behind the early ones arrived, once and in order."""
     await trio.lowlevel.checkpoint()
-    count = visit.counted()
+    count = visit.tracer_count()
     if count is None:
-        return TRACER.problem(bridge.TRACER_UNSEEN, seen("", "no echo of it in the answer"))
+        return TRACER.problem(bridge.TRACER_UNSEEN, evidence_of("", "no echo of it in the answer"))
     lost = count.lost_ms - _lost_within(count, EARLY_MS)
     sums = f"{lost} ms lost, {count.repeated_ms} repeated, {count.reordered_ms} reordered"
-    told = seen("", f"of {visit.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
+    told = evidence_of("", f"of {visit.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
     known = _trouble(count, lost)
     if known is None:
-        return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", seen("sums", sums))
+        return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", evidence_of("sums", sums))
     where = ", ".join(f"{start}-{end} ms" for start, end in count.missing)
-    return TRACER.problem(known, told, *((seen("missing", where),) if where else ()))
+    return TRACER.problem(known, told, *((evidence_of("missing", where),) if where else ()))
 
 
 def _trouble(count: TracerCount, lost: int) -> Problem | None:
@@ -211,17 +223,19 @@ def _lost_within(count: TracerCount, ms: int) -> int:
 # What was passed on
 
 
-async def judge_events(visit: BridgeVisit) -> Finding:
+async def check_events(visit: BridgeContext) -> Finding:
     """Look at the service's events as they came down: those of the beginning, and their names."""
     await trio.lowlevel.checkpoint()
-    if visit.init_missing:
-        return EVENTS.problem(bridge.INIT_NOT_FORWARDED, seen("", f"never came: {', '.join(visit.init_missing)}"))
-    beta = sorted(_BETA_NAMES & visit.native.keys())
+    if visit.missing_init_events:
+        return EVENTS.problem(
+            bridge.INIT_NOT_FORWARDED, evidence_of("", f"never came: {', '.join(visit.missing_init_events)}")
+        )
+    beta = sorted(_BETA_NAMES & visit.native_events.keys())
     if beta:
-        return EVENTS.problem(bridge.BETA_EVENTS, seen("", ", ".join(beta[:6])))
-    return EVENTS.passed(f"{visit.native.total()} events of {len(visit.native)} kinds passed on")
+        return EVENTS.problem(bridge.BETA_EVENTS, evidence_of("", ", ".join(beta[:6])))
+    return EVENTS.passed(f"{visit.native_events.total()} events of {len(visit.native_events)} kinds passed on")
 
 
-def never_late(_visit: BridgeVisit) -> Finding:
+def cannot_time_out(_visit: BridgeContext) -> Finding:
     """Rows that only judge do not wait."""
     raise AssertionError("this row does not wait for anything")

@@ -10,19 +10,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.dialects.detection import RENAMES, Dialect, Kind, detect_dialect
-from probes.conversation.ordering import OF_WORDS, OPENINGS, Order
+from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind, detect_dialect
+from probes.conversation.ordering import OPENING_EVENTS, TEXT_RULE, EventOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.protocol.dialects.detection import Detected
-    from probes.recording.capture import Entry
+    from bridge.protocol.dialects.detection import DetectedDialect
+    from probes.recording.capture import CaptureEntry
 
 #: A remark of the script: the user's turn is over, from here on an answer is waited for.
-TURN_OVER = "turn over"
+TURN_ENDED = "turn over"
 #: Errors that say nothing but that two things crossed on the way.
-HARMLESS = frozenset({"response_cancel_not_active"})
+HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
 COMPLETED = "completed"
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _TEXTS = frozenset({"response.output_text.delta", "response.output_audio_transcript.delta"})
@@ -33,7 +33,7 @@ _NOT_RESTORED = "session_not_restored"
 
 
 @dataclass(slots=True)
-class Answer:
+class ResponseFacts:
     """One response, as far as it has come. Times are seconds since the run began."""
 
     id: str
@@ -42,23 +42,23 @@ class Answer:
     """Empty while it runs."""
     reason: str = ""
     error: Mapping[str, Any] = field(default_factory=dict)
-    index: int = -1
+    done_index: int = -1
     """Of the entry that ended it."""
     done_at: float = 0.0
     item_id: str = ""
     """The last thing that it began to say."""
-    first_text: float | None = None
+    first_text_at: float | None = None
     characters: int = 0
-    audio: list[tuple[float, float]] = field(default_factory=list)
+    audio_chunks: list[tuple[float, float]] = field(default_factory=list)
     """Each piece: when it came, and its length in ms."""
     audible: bool = False
-    calls: list[tuple[str, str]] = field(default_factory=list)
+    function_calls: list[tuple[str, str]] = field(default_factory=list)
     """Functions that it calls: call id and name."""
 
     @property
     def audio_ms(self) -> float:
         """How much audio came."""
-        return sum(ms for _, ms in self.audio)
+        return sum(ms for _, ms in self.audio_chunks)
 
     @property
     def interrupted(self) -> bool:
@@ -67,7 +67,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ReceivedError:
     """An error of some kind, with the entry that told it. `native` is False for a bridge's own error."""
 
     index: int
@@ -76,51 +76,51 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Account:
+class SessionFacts:
     """The facts of one session. `asked` is the dialect that was asked for."""
 
-    asked: Dialect
-    kind: Kind = Kind.CONVERSATION
-    times: list[float] = field(default_factory=list)
+    requested_dialect: Dialect
+    kind: SessionKind = SessionKind.CONVERSATION
+    entry_times: list[float] = field(default_factory=list)
     """When each entry came."""
-    detected: Detected | None = None
+    detected_dialect: DetectedDialect | None = None
     """What the opening event gave away; None before it."""
     session: Mapping[str, Any] = field(default_factory=dict)
     """As the server showed it last."""
     session_id: str = ""
-    first_at: float | None = None
+    first_event_at: float | None = None
     opened_at: float | None = None
     ready_at: float | None = None
     ready_index: int = -1
     """Of the entry that confirmed the configuration."""
-    turns: list[float] = field(default_factory=list)
+    turns_ended_at: list[float] = field(default_factory=list)
     """When each turn of the user was over."""
-    answers: dict[str, Answer] = field(default_factory=dict)
-    done: list[Answer] = field(default_factory=list)
-    committed: list[str] = field(default_factory=list)
-    transcribed: dict[str, Failure | None] = field(default_factory=dict)
+    responses: dict[str, ResponseFacts] = field(default_factory=dict)
+    finished_responses: list[ResponseFacts] = field(default_factory=list)
+    committed_items: list[str] = field(default_factory=list)
+    transcriptions: dict[str, ReceivedError | None] = field(default_factory=dict)
     """Transcriptions that have ended, by item; with the error where they failed."""
-    user_items: list[str] = field(default_factory=list)
-    types: Counter[str] = field(default_factory=Counter)
+    user_item_ids: list[str] = field(default_factory=list)
+    event_counts: Counter[str] = field(default_factory=Counter)
     """Native events, by GA's names."""
-    named: Counter[str] = field(default_factory=Counter)
+    wire_event_counts: Counter[str] = field(default_factory=Counter)
     """The same by the names that they came under."""
-    errors: list[Failure] = field(default_factory=list)
+    errors: list[ReceivedError] = field(default_factory=list)
     unreadable: list[tuple[int, str]] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
-    broken: list[tuple[int, str, str]] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
+    violations: list[tuple[int, str, str]] = field(default_factory=list)
     """Rules of order that were broken: entry, rule, what was seen."""
-    lost: list[tuple[int, str]] = field(default_factory=list)
+    upstream_losses: list[tuple[int, str]] = field(default_factory=list)
     """Where a bridge lost its upstream session and opened another one, and what it says of that."""
-    _order: Order = field(init=False)
+    _order: EventOrder = field(init=False)
 
     def __post_init__(self) -> None:
-        self._order = Order(self.asked, self.kind)
+        self._order = EventOrder(self.requested_dialect, self.kind)
 
     @property
     def dialect(self) -> Dialect:
         """What is spoken, as far as it is known."""
-        return (self.detected.dialect if self.detected else None) or self.asked
+        return (self.detected_dialect.dialect if self.detected_dialect else None) or self.requested_dialect
 
     @property
     def transcribes(self) -> bool:
@@ -135,14 +135,14 @@ class Account:
         return "audio" in modalities if isinstance(modalities, list) else None
 
     @property
-    def untranscribed(self) -> list[str]:
+    def pending_transcriptions(self) -> list[str]:
         """Turns whose transcription is still to come."""
-        return [item for item in self.committed if item not in self.transcribed] if self.transcribes else []
+        return [item for item in self.committed_items if item not in self.transcriptions] if self.transcribes else []
 
-    def feed(self, entry: Entry) -> bool:
+    def feed(self, entry: CaptureEntry) -> bool:
         """Take the next entry. Gives whether the other end moved on: repeated frames and errors are no progress."""
-        index = len(self.times)
-        self.times.append(entry.at)
+        index = len(self.entry_times)
+        self.entry_times.append(entry.at)
         match entry.who:
             case "server" | "bridge" if entry.unreadable:
                 self.unreadable.append((index, entry.unreadable))
@@ -151,53 +151,53 @@ class Account:
                 return self._native(entry, index)
             case "bridge":
                 return self._of_bridge(entry, index)
-            case "probe" if entry.type == TURN_OVER:
-                self.turns.append(entry.at)
+            case "probe" if entry.type == TURN_ENDED:
+                self.turns_ended_at.append(entry.at)
         return False
 
     def _failed(self, index: int, error: Mapping[str, Any]) -> None:
-        if is_of_bridge(error) and error.get("code") == _NOT_RESTORED:
-            self.lost.append((index, str(error.get("message") or "")))
+        if is_bridge_error(error) and error.get("code") == _NOT_RESTORED:
+            self.upstream_losses.append((index, str(error.get("message") or "")))
         else:
-            self.errors.append(Failure(index, error))
+            self.errors.append(ReceivedError(index, error))
 
-    def answer(self, name: object, at: float) -> Answer:
+    def response(self, name: object, at: float) -> ResponseFacts:
         """Give the response of this id; a new one where nothing announced it, so that none is lost from view."""
-        return self.answers.setdefault(str(name), Answer(str(name), at))
+        return self.responses.setdefault(str(name), ResponseFacts(str(name), at))
 
-    def ready(self, at: float, index: int) -> None:
+    def mark_ready(self, at: float, index: int) -> None:
         """The configuration is confirmed; by a bridge, which confirms it too, for the second time."""
         if self.ready_at is None:
             self.ready_at, self.ready_index = at, index
 
-    def left_open(self) -> list[tuple[str, str]]:
+    def open_at_end(self) -> list[tuple[str, str]]:
         """Say what is left open: rules and what was seen. Only for a session that came to rest."""
         return list(self._order.finish())
 
-    def _of_bridge(self, entry: Entry, index: int) -> bool:
+    def _of_bridge(self, entry: CaptureEntry, index: int) -> bool:
         if entry.type == "error":
-            self.errors.append(Failure(index, entry.event, native=False))
+            self.errors.append(ReceivedError(index, entry.event, native=False))
             return False
         if entry.type == "session_ready":
-            self.ready(entry.at, index)
+            self.mark_ready(entry.at, index)
         if entry.type in _AFRESH and self.opened_at is not None:
             if entry.type == "reconnecting":
-                self.lost.append((index, str(entry.event.get("reason") or "")))
+                self.upstream_losses.append((index, str(entry.event.get("reason") or "")))
             self._order.restart()
         return True
 
-    def _native(self, entry: Entry, index: int) -> bool:
+    def _native(self, entry: CaptureEntry, index: int) -> bool:
         event, name = _with_a_name(entry.event), _ga_name(entry.type)
-        self.first_at = entry.at if self.first_at is None else self.first_at
-        if self._order.repeats(event):
-            self.repeated.append(index)
+        self.first_event_at = entry.at if self.first_event_at is None else self.first_event_at
+        if self._order.is_repeat(event):
+            self.repeats.append(index)
             return False
-        self.named[entry.type] += 1
-        self.types[name] += 1
+        self.wire_event_counts[entry.type] += 1
+        self.event_counts[name] += 1
         broken = self._order.feed(event)
-        if entry.differs and not any(rule == OF_WORDS for rule, _ in broken):
-            broken.append((OF_WORDS, ""))
-        self.broken += [(index, rule, message) for rule, message in broken]
+        if entry.differs and not any(rule == TEXT_RULE for rule, _ in broken):
+            broken.append((TEXT_RULE, ""))
+        self.violations += [(index, rule, message) for rule, message in broken]
         if name == "error":
             self._failed(index, _inner(event, "error"))
             return False
@@ -213,7 +213,7 @@ def _with_a_name(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**event, "error": {**error, **odd}} if odd else event
 
 
-def is_of_bridge(error: Mapping[str, Any]) -> bool:
+def is_bridge_error(error: Mapping[str, Any]) -> bool:
     """Whether a native error is a bridge's own word, not the service's."""
     return error.get("type") == "bridge_error"
 
@@ -224,79 +224,79 @@ def _inner(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _ga_name(name: str) -> str:
-    return RENAMES[name][0] if name in RENAMES else name
+    return BETA_TO_GA[name][0] if name in BETA_TO_GA else name
 
 
-def _opened(account: Account, entry: Entry, _index: int) -> None:
+def _opened(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     account.session = _inner(entry.event, "session")
     account.session_id = str(account.session.get("id") or "")
-    if account.detected is None and entry.type in OPENINGS:
-        account.detected, account.opened_at = detect_dialect(entry.event), entry.at
+    if account.detected_dialect is None and entry.type in OPENING_EVENTS:
+        account.detected_dialect, account.opened_at = detect_dialect(entry.event), entry.at
 
 
-def _updated(account: Account, entry: Entry, index: int) -> None:
+def _updated(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
     account.session = _inner(entry.event, "session")
-    account.ready(entry.at, index)
+    account.mark_ready(entry.at, index)
 
 
-def _committed(account: Account, entry: Entry, _index: int) -> None:
-    account.committed.append(str(entry.event.get("item_id")))
+def _committed(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    account.committed_items.append(str(entry.event.get("item_id")))
 
 
-def _item(account: Account, entry: Entry, _index: int) -> None:
+def _item(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
     if item.get("role") == "user":
-        account.user_items.append(str(item.get("id")))
+        account.user_item_ids.append(str(item.get("id")))
 
 
-def _transcript(account: Account, entry: Entry, _index: int) -> None:
-    account.transcribed[str(entry.event.get("item_id"))] = None
+def _transcript(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    account.transcriptions[str(entry.event.get("item_id"))] = None
 
 
-def _no_transcript(account: Account, entry: Entry, index: int) -> None:
-    account.transcribed[str(entry.event.get("item_id"))] = Failure(index, _inner(entry.event, "error"))
+def _no_transcript(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
+    account.transcriptions[str(entry.event.get("item_id"))] = ReceivedError(index, _inner(entry.event, "error"))
 
 
-def _created(account: Account, entry: Entry, _index: int) -> None:
-    account.answer(_inner(entry.event, "response").get("id"), entry.at)
+def _created(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    account.response(_inner(entry.event, "response").get("id"), entry.at)
 
 
-def _ended(account: Account, entry: Entry, index: int) -> None:
+def _ended(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
     told = _inner(entry.event, "response")
-    answer = account.answer(told.get("id"), entry.at)
+    answer = account.response(told.get("id"), entry.at)
     details = _inner(told, "status_details")
     answer.status, answer.reason = str(told.get("status") or COMPLETED), str(details.get("reason") or "")
-    answer.error, answer.index, answer.done_at = _inner(details, "error"), index, entry.at
-    if answer not in account.done:
-        account.done.append(answer)
+    answer.error, answer.done_index, answer.done_at = _inner(details, "error"), index, entry.at
+    if answer not in account.finished_responses:
+        account.finished_responses.append(answer)
 
 
-def _output(account: Account, entry: Entry, _index: int) -> None:
+def _output(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
-    account.answer(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
+    account.response(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
 
 
-def _output_done(account: Account, entry: Entry, _index: int) -> None:
+def _output_done(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
     if item.get("type") == "function_call":
         call = (str(item.get("call_id")), str(item.get("name")))
-        account.answer(entry.event.get("response_id"), entry.at).calls.append(call)
+        account.response(entry.event.get("response_id"), entry.at).function_calls.append(call)
 
 
-def _text(account: Account, entry: Entry, _index: int) -> None:
-    answer = account.answer(entry.event.get("response_id"), entry.at)
-    answer.first_text = entry.at if answer.first_text is None else answer.first_text
+def _text(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    answer = account.response(entry.event.get("response_id"), entry.at)
+    answer.first_text_at = entry.at if answer.first_text_at is None else answer.first_text_at
     answer.characters += len(str(entry.event.get("delta") or ""))
 
 
-def _audio(account: Account, entry: Entry, _index: int) -> None:
-    answer = account.answer(entry.event.get("response_id"), entry.at)
-    answer.audio.append((entry.at, entry.audio_ms))
+def _audio(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    answer = account.response(entry.event.get("response_id"), entry.at)
+    answer.audio_chunks.append((entry.at, entry.audio_ms))
     answer.audible = answer.audible or not entry.silent
 
 
 #: What each event, by GA's name, adds to the account.
-_TAKERS: Mapping[str, Callable[[Account, Entry, int], None]] = {
+_TAKERS: Mapping[str, Callable[[SessionFacts, CaptureEntry, int], None]] = {
     "session.created": _opened,
     "session.updated": _updated,
     "input_audio_buffer.committed": _committed,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from probes.conversation.facts import TURN_OVER
-from reports.model import Metric, Moment, Series, Timeline
+from probes.conversation.facts import TURN_ENDED
+from reports.model import Moment, ReportMetric, Series, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from probes.conversation.facts import Account, Answer
-    from probes.recording.capture import Entry, Header
+    from probes.conversation.facts import ResponseFacts, SessionFacts
+    from probes.recording.capture import CaptureEntry, CaptureHeader
 
-Pieces = list[tuple[float, float]]
+AudioChunks = list[tuple[float, float]]
 """Audio as it came: when, and how many ms of it."""
 
 #: RFC 3550 6.4.1 smooths jitter with this gain.
@@ -27,50 +27,50 @@ _STREAMS = (".delta", ".append")
 _AUDIO = frozenset({"audio"})
 
 
-def metrics(header: Header, account: Account, ended_at: float) -> Iterator[Metric]:
+def session_metrics(header: CaptureHeader, facts: SessionFacts, ended_at: float) -> Iterator[ReportMetric]:
     """Give the figures of a session; one that was not reached has no figure, never a 0."""
-    moments = {"connect": header.connected_at, "first_event": account.first_at, "ready": account.ready_at}
-    yield from (Metric(f"events_{name}_seconds", at) for name, at in moments.items() if at is not None)
-    answer = next(iter(account.answers.values()), None)
-    if answer is not None and account.turns:
-        yield from _answered(answer, account.turns[0])
-    if account.answers:
-        longest = max(account.answers.values(), key=lambda one: one.audio_ms)
-        yield from _heard(longest.audio)
-    audio_ms = sum(one.audio_ms for one in account.answers.values())
+    moments = {"connect": header.connected_at, "first_event": facts.first_event_at, "ready": facts.ready_at}
+    yield from (ReportMetric(f"events_{name}_seconds", at) for name, at in moments.items() if at is not None)
+    answer = next(iter(facts.responses.values()), None)
+    if answer is not None and facts.turns_ended_at:
+        yield from _answered(answer, facts.turns_ended_at[0])
+    if facts.responses:
+        longest = max(facts.responses.values(), key=lambda one: one.audio_ms)
+        yield from _heard(longest.audio_chunks)
+    audio_ms = sum(one.audio_ms for one in facts.responses.values())
     if audio_ms:
-        yield Metric("events_audio_seconds", audio_ms / 1000)
-    yield Metric("events_total", float(account.types.total()))
-    yield Metric("events_session_seconds", ended_at)
+        yield ReportMetric("events_audio_seconds", audio_ms / 1000)
+    yield ReportMetric("events_total", float(facts.event_counts.total()))
+    yield ReportMetric("events_session_seconds", ended_at)
 
 
-def _answered(answer: Answer, asked_at: float) -> Iterator[Metric]:
+def _answered(answer: ResponseFacts, asked_at: float) -> Iterator[ReportMetric]:
     """How long the first answer took, from the end of the user's turn."""
-    first_audio = answer.audio[0][0] if answer.audio else None
+    first_audio = answer.audio_chunks[0][0] if answer.audio_chunks else None
     done = answer.done_at if answer.status else None
-    for name, at in (("first_text", answer.first_text), ("first_audio", first_audio), ("done", done)):
+    for name, at in (("first_text", answer.first_text_at), ("first_audio", first_audio), ("done", done)):
         if at is not None:
-            yield Metric(f"events_{name}_seconds", max(0.0, at - asked_at))
+            yield ReportMetric(f"events_{name}_seconds", max(0.0, at - asked_at))
 
 
-def _heard(pieces: Pieces) -> Iterator[Metric]:
+def _heard(pieces: AudioChunks) -> Iterator[ReportMetric]:
     """How one answer's audio arrived."""
     if len(pieces) < 2:  # noqa: PLR2004 - a gap has two sides
         return
-    yield Metric("events_audio_gap_max_seconds", max(gaps(pieces)))
-    yield Metric("events_audio_hole_max_seconds", max(holes(pieces), default=0.0))
-    yield Metric("events_audio_jitter_seconds", jitter(pieces))
+    yield ReportMetric("events_audio_gap_max_seconds", max(arrival_gaps(pieces)))
+    yield ReportMetric("events_audio_hole_max_seconds", max(playback_gaps(pieces), default=0.0))
+    yield ReportMetric("events_audio_jitter_seconds", jitter(pieces))
     took = pieces[-1][0] - pieces[0][0]
     if took > 0:
-        yield Metric("events_real_time_factor", sum(ms for _, ms in pieces[:-1]) / 1000 / took)
+        yield ReportMetric("events_real_time_factor", sum(ms for _, ms in pieces[:-1]) / 1000 / took)
 
 
-def gaps(pieces: Pieces) -> list[float]:
+def arrival_gaps(pieces: AudioChunks) -> list[float]:
     """Give the seconds from each piece to the one behind it."""
     return [then - now for (now, _), (then, _) in pairwise(pieces)]
 
 
-def jitter(pieces: Pieces) -> float:
+def jitter(pieces: AudioChunks) -> float:
     """Give the interarrival jitter of RFC 3550, in seconds: how far arrivals stray from the pace of the audio itself.
 
     A service that sends faster than speech strays all the time, and harmlessly: read it beside the holes.
@@ -81,7 +81,7 @@ def jitter(pieces: Pieces) -> float:
     return smoothed
 
 
-def holes(pieces: Pieces) -> list[float]:
+def playback_gaps(pieces: AudioChunks) -> list[float]:
     """Give the holes, in seconds, that a player makes who begins with the first piece and waits for a late one."""
     found = []
     played_until = pieces[0][0] if pieces else 0.0
@@ -92,7 +92,7 @@ def holes(pieces: Pieces) -> list[float]:
     return found
 
 
-def ahead(pieces: Pieces) -> list[tuple[float, float]]:
+def playback_lead(pieces: AudioChunks) -> list[tuple[float, float]]:
     """Give for each piece how many ms of audio are waiting to be played when it has come; below 0: a hole was heard."""
     points = []
     played_until = pieces[0][0] if pieces else 0.0
@@ -103,47 +103,47 @@ def ahead(pieces: Pieces) -> list[tuple[float, float]]:
     return points
 
 
-def series(name: str, account: Account) -> Iterator[Series]:
+def audio_series(name: str, facts: SessionFacts) -> Iterator[Series]:
     """Give what is worth plotting: how far the audio was ahead of being played, and the gaps between its pieces."""
-    spoken = [answer.audio for answer in account.answers.values() if len(answer.audio) > 1]
+    spoken = [answer.audio_chunks for answer in facts.responses.values() if len(answer.audio_chunks) > 1]
     if not spoken:
         return
-    points = tuple(point for pieces in spoken for point in ahead(pieces))
+    points = tuple(point for pieces in spoken for point in playback_lead(pieces))
     yield Series(name="audio ahead of playback", unit="ms", timeline=name, points=points)
-    behind = (zip((at for at, _ in pieces[1:]), gaps(pieces), strict=True) for pieces in spoken)
+    behind = (zip((at for at, _ in pieces[1:]), arrival_gaps(pieces), strict=True) for pieces in spoken)
     told = tuple((at, gap * 1000) for one in behind for at, gap in one)
     yield Series(name="audio delta, behind the one before", unit="ms", timeline=name, points=told)
 
 
-def timeline(name: str, entries: Iterable[Entry], *, show_content: bool = False) -> Timeline:
+def build_timeline(name: str, entries: Iterable[CaptureEntry], *, show_content: bool = False) -> Timeline:
     """Put every event on a timeline. Streams that run side by side become one line each, as the terminal shows them."""
     moments: list[Moment] = []
-    growing: dict[tuple[str, str], list[Entry]] = {}
+    growing: dict[tuple[str, str], list[CaptureEntry]] = {}
     for entry in entries:
         if not _is_stream(entry):
             moments += (_folded(run, show_content=show_content) for run in growing.values())
             growing = {}
-            moments.append(moment(entry, show_content=show_content))
+            moments.append(timeline_moment(entry, show_content=show_content))
         else:
             growing.setdefault((entry.who, entry.type), []).append(entry)
     moments += (_folded(run, show_content=show_content) for run in growing.values())
     return Timeline(name, tuple(moments))
 
 
-def moment(entry: Entry, *, show_content: bool = False) -> Moment:
+def timeline_moment(entry: CaptureEntry, *, show_content: bool = False) -> Moment:
     """Put one entry on the timeline."""
     return _folded([entry], show_content=show_content)
 
 
-def _is_stream(entry: Entry) -> bool:
+def _is_stream(entry: CaptureEntry) -> bool:
     return entry.type.endswith(_STREAMS) or (entry.who == "client" and entry.type in _AUDIO)
 
 
-def _folded(run: Sequence[Entry], *, show_content: bool) -> Moment:
+def _folded(run: Sequence[CaptureEntry], *, show_content: bool) -> Moment:
     first, last = run[0], run[-1]
     return Moment(
         at=first.at,
-        who="probe" if first.type == TURN_OVER else first.who,
+        who="probe" if first.type == TURN_ENDED else first.who,
         what=first.type or f"({first.unreadable or 'no type'})",
         detail=_detail(run, show_content=show_content),
         count=len(run),
@@ -151,7 +151,7 @@ def _folded(run: Sequence[Entry], *, show_content: bool) -> Moment:
     )
 
 
-def _detail(run: Sequence[Entry], *, show_content: bool) -> str:
+def _detail(run: Sequence[CaptureEntry], *, show_content: bool) -> str:
     """Say what is worth reading of an event, or of a run of them; of content only how much there is."""
     event = run[0].event
     sound = sum(entry.audio_ms for entry in run)
@@ -168,7 +168,7 @@ def _detail(run: Sequence[Entry], *, show_content: bool) -> str:
     return _structural(event)
 
 
-def _text(entry: Entry, key: str) -> bool:
+def _text(entry: CaptureEntry, key: str) -> bool:
     found = entry.event.get(key)
     return isinstance(found, str) and bool(found)
 

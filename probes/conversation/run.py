@@ -8,80 +8,80 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.errors import DialFailed
-from probes.conversation.checks import Facts
-from probes.conversation.conversation import Recorder, perform
-from probes.conversation.facts import Account
-from probes.conversation.metrics import metrics, series, timeline
+from probes.conversation.checks import ConversationResult
+from probes.conversation.conversation import Recorder, play_script
+from probes.conversation.facts import SessionFacts
+from probes.conversation.metrics import audio_series, build_timeline, session_metrics
 from probes.conversation.scripts import SCRIPTS
-from probes.conversation.verdict import CONNECT, END, verdict
+from probes.conversation.verdict import CONNECT, END, judge_session
 from probes.problems import events as problems
-from probes.recording.capture import Capture, CaptureError, Header, written
-from probes.runner.findings import Row, seen
+from probes.recording.capture import Capture, CaptureError, CaptureHeader, format_capture
+from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.usage import UsageError
 from reports.model import Evidence
-from reports.provenance import now, version
-from reports.store.writer import CannotWriteError, reserve
+from reports.provenance import current_time, installed_version
+from reports.store.writer import CannotWriteError, reserve_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
     from pathlib import Path
 
-    from probes.conversation.scripts import Script
-    from probes.conversation.wording import Words
+    from probes.conversation.scripts import ConversationScript
+    from probes.conversation.wording import Wording
     from probes.runner.redaction import Secrets
-    from probes.runner.registry import Told
-    from probes.voice.voice_client import Speaker
+    from probes.runner.registry import ProbeItem
+    from probes.voice.voice_client import VoiceClient
     from reports.model import Finding
-    from reports.store.writer import Reserved
+    from reports.store.writer import ReservedFile
 
-REDACTED, SHOWN = "content and secrets", "secrets"
+CONTENT_REDACTED, SECRETS_REDACTED = "content and secrets", "secrets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class ScriptRun:
     """What is to be played, with whom, and what is to be kept of it."""
 
-    speaker: Speaker
-    script: Script
+    client: VoiceClient
+    script: ConversationScript
     dialect: Dialect
     """The one that was asked for."""
     via: str
     timeout: float
     secrets: Secrets
-    words: Words
-    doing: Callable[[str], None] = lambda _: None
-    capture: Path | None = None
+    wording: Wording
+    on_progress: Callable[[str], None] = lambda _: None
+    capture_path: Path | None = None
     show_content: bool = False
-    pace: float = 1.0
+    speed: float = 1.0
     """How many times faster than speech is spoken; for tests."""
 
 
-def script_named(name: str) -> Script:
+def find_script(name: str) -> ConversationScript:
     """Give the script of this name. Raises UsageError, which names those there are."""
     if name not in SCRIPTS:
         raise UsageError(f"there is no script {name!r}; there are: {', '.join(SCRIPTS)}")
     return SCRIPTS[name]
 
 
-async def converse(talk: Talk) -> AsyncGenerator[Told, None]:
+async def run_script(talk: ScriptRun) -> AsyncGenerator[ProbeItem, None]:
     """Play a script and judge what came of it.
 
     Raises UsageError where the capture cannot be written, before anything is sent. Cancelled or closed, it closes its
     link within a bounded time and leaves no half of a capture.
     """
-    place = _reserved(talk.capture)
+    place = _reserved(talk.capture_path)
     try:
-        talk.doing(talk.script.name)
+        talk.on_progress(talk.script.name)
         captured = await _captured(talk)
         if not isinstance(captured, Capture):
             for finding in (captured, *_behind(), *([_nothing_kept()] if place else [])):
                 yield finding
             return
         lost = _kept(place, captured) if place else None
-        for told in told_of(captured, talk.words, talk.secrets, show_content=talk.show_content):
+        for told in report_items(captured, talk.wording, talk.secrets, show_content=talk.show_content):
             yield told
         if lost is not None:
             yield lost
@@ -90,71 +90,75 @@ async def converse(talk: Talk) -> AsyncGenerator[Told, None]:
             place.discard()
 
 
-async def _captured(talk: Talk) -> Capture | Finding:
+async def _captured(talk: ScriptRun) -> Capture | Finding:
     """Play the script; a finding where there was no way to the other end."""
     recorder = Recorder(
-        account=Account(talk.dialect, talk.script.wish.kind), secrets=talk.secrets, show_content=talk.show_content
+        facts=SessionFacts(talk.dialect, talk.script.options.kind), secrets=talk.secrets, show_content=talk.show_content
     )
-    started = now()
+    started = current_time()
     try:
-        ending = await perform(talk.speaker, talk.script, recorder, timeout=talk.timeout, pace=talk.pace)
+        ending = await play_script(talk.client, talk.script, recorder, timeout=talk.timeout, speed=talk.speed)
     except (DialFailed, HandshakeRefused) as failed:
-        return talk.words.unreachable(CONNECT, failed)
-    at = talk.speaker.connected_at
+        return talk.wording.unreachable(CONNECT, failed)
+    at = talk.client.connected_at
     if at is None:
-        return talk.words.late(CONNECT, talk.timeout)
-    header = Header(
-        tool=f"sherpa-probe {version()}",
+        return talk.wording.timed_out(CONNECT, talk.timeout)
+    header = CaptureHeader(
+        tool=f"sherpa-probe {installed_version()}",
         started=started,
         script=talk.script.name,
-        kind=str(talk.script.wish.kind),
+        kind=str(talk.script.options.kind),
         dialect=str(talk.dialect),
         via=talk.via,
         timeout=talk.timeout,
-        connected_at=at - recorder.began,
-        redaction=SHOWN if talk.show_content else REDACTED,
+        connected_at=at - recorder.started_at,
+        redaction=SECRETS_REDACTED if talk.show_content else CONTENT_REDACTED,
     )
     return Capture(header=header, entries=recorder.entries, ending=ending)
 
 
-def told_of(capture: Capture, words: Words, secrets: Secrets, *, show_content: bool = False) -> Iterator[Told]:
+def report_items(
+    capture: Capture, wording: Wording, secrets: Secrets, *, show_content: bool = False
+) -> Iterator[ProbeItem]:
     """Judge and measure a whole session. Raises CaptureError for what no run can have written."""
     header = capture.header
     try:
-        script, asked, kind = SCRIPTS[header.script], Dialect(header.dialect), Kind(header.kind)
+        script, asked, kind = SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
     except (KeyError, ValueError):
         named = f"{header.script}, {header.kind}, {header.dialect}"
         raise CaptureError(f"the capture names {named}: one of these is nothing that is known here") from None
-    account = Account(asked, kind)
+    account = SessionFacts(asked, kind)
     for entry in capture.entries:
         account.feed(entry)
-    facts = Facts(header=header, account=account, ending=capture.ending, script=script, words=words, secrets=secrets)
-    yield from verdict(facts)
+    facts = ConversationResult(
+        header=header, facts=account, ending=capture.ending, script=script, wording=wording, secrets=secrets
+    )
+    yield from judge_session(facts)
     name = f"events: {script.name}"
-    yield timeline(name, capture.entries, show_content=show_content)
-    yield from metrics(header, account, capture.ending.at)
-    yield from series(name, account)
+    yield build_timeline(name, capture.entries, show_content=show_content)
+    yield from session_metrics(header, account, capture.ending.at)
+    yield from audio_series(name, account)
 
 
 def _behind() -> Iterator[Finding]:
     """Skip every row behind the connection. Which rows a script has is not known without a session."""
     for name in ("session", "ready", "events", "order", "answer", "end"):
-        yield Row("events", name).skipped("no connection", Evidence("waits for", "connect"))
+        yield CheckRow("events", name).skipped("no connection", Evidence("waits for", "connect"))
 
 
-def _reserved(path: Path | None) -> Reserved | None:
+def _reserved(path: Path | None) -> ReservedFile | None:
     try:
-        return reserve(path) if path is not None else None
+        return reserve_file(path) if path is not None else None
     except CannotWriteError as error:
         raise UsageError(f"--capture: {error}") from None
 
 
-def _kept(place: Reserved, capture: Capture) -> Finding | None:
+def _kept(place: ReservedFile, capture: Capture) -> Finding | None:
     """Write the capture; a finding where that failed at last."""
     try:
-        place.write(written(capture))
+        place.write(format_capture(capture))
     except CannotWriteError as error:
-        return END.problem(problems.CAPTURE_LOST, seen("", str(error)))
+        return END.problem(problems.CAPTURE_LOST, evidence_of("", str(error)))
     return None
 
 

@@ -6,67 +6,67 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.upstream.dial.url import parse_url
-from probes.conversation.run import Talk, converse, script_named
-from probes.conversation.wording import BridgeWords
-from probes.targets.bridge import Door
-from probes.voice.bridge_client import SpeakingClient
-from probes.voice.native_client import NativeSpeaker
+from probes.conversation.run import ScriptRun, find_script, run_script
+from probes.conversation.wording import BridgeWording
+from probes.targets.bridge import EndpointKind
+from probes.voice.bridge_client import BridgeVoiceClient
+from probes.voice.native_client import NativeVoiceClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from bridge.upstream.dial.dial import Upgraded
-    from probes.runner.registry import Told
+    from bridge.upstream.dial.dial import UpgradedConnection
+    from probes.runner.registry import ProbeItem
     from probes.targets.bridge import BridgeTarget
-    from probes.voice.voice_client import Speaker
+    from probes.voice.voice_client import VoiceClient
 
 
 async def events_bridge(
     target: BridgeTarget, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[ProbeItem, None]:
     """Play a script through a bridge and judge what comes back. Raises UsageError as `events` does.
 
     Cancelling closes the session within a bounded time; a capture is then not written at all.
     """
-    async for told in converse(talk_through(target, script, capture=capture, show_content=show_content)):
+    async for told in run_script(bridge_script_run(target, script, capture=capture, show_content=show_content)):
         yield told
 
 
-def talk_through(
+def bridge_script_run(
     target: BridgeTarget,
     script: str,
     *,
     capture: Path | None = None,
     show_content: bool = False,
-    pace: float = 1.0,
-) -> Talk:
+    speed: float = 1.0,
+) -> ScriptRun:
     """Put together what is to be played through a bridge."""
-    return Talk(
-        speaker=_speaker(target),
-        script=script_named(script),
+    return ScriptRun(
+        client=_speaker(target),
+        script=find_script(script),
         dialect=Dialect.GA,
-        via=str(target.door),
+        via=str(target.endpoint_kind),
         timeout=target.timeout,
         secrets=target.secrets,
-        words=BridgeWords(target),
-        doing=target.doing,
-        capture=capture,
+        wording=BridgeWording(target),
+        on_progress=target.on_progress,
+        capture_path=capture,
         show_content=show_content,
-        pace=pace,
+        speed=speed,
     )
 
 
-def _speaker(target: BridgeTarget) -> Speaker:
-    if target.door is Door.CLIENT:
-        return SpeakingClient(target)
+def _speaker(target: BridgeTarget) -> VoiceClient:
+    if target.endpoint_kind is EndpointKind.CLIENT:
+        return BridgeVoiceClient(target)
 
-    async def connect(kind: Kind) -> Upgraded:
-        return await (_transcribing(target) if kind is Kind.TRANSCRIPTION else target).dial()
+    async def connect(kind: SessionKind) -> UpgradedConnection:
+        return await (_transcribing(target) if kind is SessionKind.TRANSCRIPTION else target).dial()
 
-    return NativeSpeaker(connect)
+    return NativeVoiceClient(connect)
 
 
 def _transcribing(target: BridgeTarget) -> BridgeTarget:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from probes.conversation.run import told_of
-from probes.conversation.wording import plain_words
+from probes.conversation.run import report_items
+from probes.conversation.wording import offline_wording
 from probes.recording.capture import CaptureError, read_capture
 from probes.runner.redaction import Secrets
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 
-async def events_kept(path: Path, *, show_content: bool = False) -> AsyncGenerator[Told, None]:
+async def events_offline(path: Path, *, show_content: bool = False) -> AsyncGenerator[ProbeItem, None]:
     """Read a capture and judge it. Raises CaptureError, in one plain line, for what is no whole capture."""
     capture = await trio.to_thread.run_sync(read_capture, path)
     try:
-        for told in told_of(capture, plain_words(), Secrets(), show_content=show_content):
+        for told in report_items(capture, offline_wording(), Secrets(), show_content=show_content):
             yield told
     except CaptureError as error:
         raise CaptureError(f"{path}: {error}") from None

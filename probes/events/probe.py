@@ -11,107 +11,112 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.refusals.lookup import Where, refusal_for_status
+from bridge.protocol.refusals.lookup import HttpExchange, refusal_for_status
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import dial
-from probes.access.advice import advice
-from probes.access.context import Visit, inner_error
-from probes.conversation.run import Talk, converse, script_named
-from probes.conversation.wording import never_answered, plain_words
-from probes.voice.native_client import NativeSpeaker
+from probes.access.advice import advise
+from probes.access.context import AccessContext, error_object
+from probes.conversation.run import ScriptRun, find_script, run_script
+from probes.conversation.wording import no_answer_finding, offline_wording
+from probes.voice.native_client import NativeVoiceClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from bridge.protocol.dialects.detection import Kind
+    from bridge.protocol.dialects.detection import SessionKind
     from bridge.protocol.refusals.lookup import Refusal
-    from bridge.upstream.dial.dial import Upgraded
+    from bridge.upstream.dial.dial import UpgradedConnection
     from bridge.upstream.dial.errors import DialFailed
-    from probes.runner.findings import Row
-    from probes.runner.registry import Told
-    from probes.targets.service import Target
+    from probes.runner.findings import CheckRow
+    from probes.runner.registry import ProbeItem
+    from probes.targets.service import ServiceTarget
     from reports.model import Evidence, Finding
 
 
 async def events(
-    target: Target, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
-) -> AsyncGenerator[Told, None]:
+    target: ServiceTarget, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
+) -> AsyncGenerator[ProbeItem, None]:
     """Play a script and judge the events that come. Raises UsageError for an unknown script or a capture's bad place.
 
     Cancelling closes the session within a bounded time; a capture is then not written at all.
     """
 
-    async def connect(kind: Kind) -> Upgraded:
+    async def connect(kind: SessionKind) -> UpgradedConnection:
         upstream = target.upstream
         headers = upstream.socket_headers()
         return await dial(
             upstream.socket_url(target.model, kind), headers=headers, proxy=target.proxy, ssl_context=target.ssl_context
         )
 
-    async for told in converse(talk_with(target, connect, script, capture=capture, show_content=show_content)):
+    async for told in run_script(
+        service_script_run(target, connect, script, capture=capture, show_content=show_content)
+    ):
         yield told
 
 
-def talk_with(
-    target: Target,
-    connect: Callable[[Kind], Awaitable[Upgraded]],
+def service_script_run(
+    target: ServiceTarget,
+    connect: Callable[[SessionKind], Awaitable[UpgradedConnection]],
     script: str,
     *,
     capture: Path | None = None,
     show_content: bool = False,
-    pace: float = 1.0,
-) -> Talk:
+    speed: float = 1.0,
+) -> ScriptRun:
     """Put together what is to be played on a service; `connect` opens the socket."""
-    speaker = NativeSpeaker(connect, target.dialect)
-    return Talk(
-        speaker=speaker,
-        script=script_named(script),
+    speaker = NativeVoiceClient(connect, target.dialect)
+    return ScriptRun(
+        client=speaker,
+        script=find_script(script),
         dialect=target.dialect,
         via="service",
         timeout=target.timeout,
         secrets=target.secrets,
-        words=ServiceWords(target, speaker),
-        doing=target.doing,
-        capture=capture,
+        wording=ServiceWording(target, speaker),
+        on_progress=target.on_progress,
+        capture_path=capture,
         show_content=show_content,
-        pace=pace,
+        speed=speed,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceWords:
+class ServiceWording:
     """Words for what a service says: with its headers, and with advice that knows the settings."""
 
-    target: Target
-    speaker: NativeSpeaker
+    target: ServiceTarget
+    client: NativeVoiceClient
 
-    def unreachable(self, row: Row, failed: DialFailed | HandshakeRefused) -> Finding:
+    def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
         """There was no way, or another answer than 101."""
-        visit = Visit(self.target)
+        visit = AccessContext(self.target)
         if not isinstance(failed, HandshakeRefused):
-            return visit.trouble(row, failed, *visit.header_evidence())
-        where = Where.AZURE_HANDSHAKE if self.target.upstream.azure else Where.HANDSHAKE
+            return visit.connection_failure(row, failed, *visit.header_evidence())
+        where = HttpExchange.AZURE_HANDSHAKE if self.target.upstream.azure else HttpExchange.HANDSHAKE
         refusal = refusal_for_status(where, failed.status, failed.body)
-        told = visit.answered("", f"HTTP {failed.status}", _error_in(failed.body), failed.body)
-        others = (*visit.telling(failed.headers), *visit.proxy_evidence(), *visit.header_evidence())
-        return row.refused(refusal, *told, *others, fix=advice(refusal, visit.clues(failed.headers)))
+        told = visit.response_evidence("", f"HTTP {failed.status}", _error_in(failed.body), failed.body)
+        others = (*visit.diagnostic_headers(failed.headers), *visit.proxy_evidence(), *visit.header_evidence())
+        return row.refused(refusal, *told, *others, fix=advise(refusal, visit.clues(failed.headers)))
 
-    def late(self, row: Row, seconds: float) -> Finding:
+    def timed_out(self, row: CheckRow, seconds: float) -> Finding:
         """Nothing answers."""
-        return never_answered(
-            row, seconds, *Visit(self.target).proxy_evidence(), fix="See which layer is silent: sherpa-probe access"
+        return no_answer_finding(
+            row,
+            seconds,
+            *AccessContext(self.target).proxy_evidence(),
+            fix="See which layer is silent: sherpa-probe access",
         )
 
-    def refused(self, row: Row, refusal: Refusal, *evidence: Evidence) -> Finding:
+    def refused(self, row: CheckRow, refusal: Refusal, *evidence: Evidence) -> Finding:
         """The service said no."""
-        visit, headers = Visit(self.target), self.speaker.headers
-        others = (*visit.telling(headers), *visit.proxy_evidence(), *visit.header_evidence())
-        return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advice(refusal, visit.clues(headers))))
+        visit, headers = AccessContext(self.target), self.client.headers
+        others = (*visit.diagnostic_headers(headers), *visit.proxy_evidence(), *visit.header_evidence())
+        return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advise(refusal, visit.clues(headers))))
 
-    def bridge_said(self, row: Row, message: Mapping[str, Any]) -> Finding:
+    def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
         """What was taken for a service is a bridge."""
-        return plain_words(self.target.secrets).bridge_said(row, message)
+        return offline_wording(self.target.secrets).bridge_error(row, message)
 
     def _fix(self, refusal: Refusal, fix: str) -> str:
         if refusal.slug != "BETA-DISABLED":
@@ -125,6 +130,6 @@ class ServiceWords:
 
 def _error_in(body: bytes) -> Mapping[str, Any]:
     try:
-        return inner_error(msgspec.json.decode(body))
+        return error_object(msgspec.json.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}

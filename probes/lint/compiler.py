@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from probes.lint.rule import Language
-from probes.lint.rules.patterns import IN_FILE, TYPED_ONLY
+from probes.lint.rules.patterns import FILE_CONTAINS, TYPESCRIPT_KINDS
 from probes.lint.rules.registry import RULES
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from ast_grep_py import Config
 
-    from probes.lint.rule import Shape
+    from probes.lint.rule import Pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FileQuery:
     """Does the file hold this anywhere? Equal questions have one answer."""
 
     key: str
@@ -33,18 +33,18 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CompiledPattern:
     """One way that a mistake looks."""
 
     config: Config
-    needs: tuple[Question, ...]
-    unless: tuple[Question, ...]
+    requires: tuple[FileQuery, ...]
+    unless: tuple[FileQuery, ...]
 
 
 @cache
-def looks(rule_id: str, language: Language) -> tuple[Look, ...]:
+def compile_rule(rule_id: str, language: Language) -> tuple[CompiledPattern, ...]:
     """Make a rule ready; empty where it says nothing about the language."""
-    shape = RULES[rule_id].looks.get(language.family)
+    shape = RULES[rule_id].patterns.get(language.family)
     return () if shape is None else tuple(part.ready(language) for part in _parts(shape))
 
 
@@ -52,12 +52,12 @@ def looks(rule_id: str, language: Language) -> tuple[Look, ...]:
 class _Part:
     """An alternative, with the questions taken out."""
 
-    shapes: tuple[Shape, ...] = ()
-    needs: tuple[Shape, ...] = ()
-    unless: tuple[Shape, ...] = ()
+    shapes: tuple[Pattern, ...] = ()
+    needs: tuple[Pattern, ...] = ()
+    unless: tuple[Pattern, ...] = ()
 
-    def ready(self, language: Language) -> Look:
-        return Look(
+    def ready(self, language: Language) -> CompiledPattern:
+        return CompiledPattern(
             _config({"all": list(self.shapes)}, language),
             tuple(_question(shape, language) for shape in self.needs),
             tuple(_question(shape, language) for shape in self.unless),
@@ -67,14 +67,14 @@ class _Part:
         return _Part(self.shapes + other.shapes, self.needs + other.needs, self.unless + other.unless)
 
 
-def _parts(shape: Shape) -> Iterator[_Part]:
+def _parts(shape: Pattern) -> Iterator[_Part]:
     """Turn alternatives with questions in them inside out: `any` of `all`, each with its own questions."""
     if not _asks(shape):
         yield _Part((shape,))
-    elif IN_FILE in shape:
-        yield _Part(needs=(shape[IN_FILE],))
+    elif FILE_CONTAINS in shape:
+        yield _Part(needs=(shape[FILE_CONTAINS],))
     elif "not" in shape:
-        yield _Part(unless=(shape["not"][IN_FILE],))
+        yield _Part(unless=(shape["not"][FILE_CONTAINS],))
     elif "any" in shape:
         for alternative in shape["any"]:
             yield from _parts(alternative)
@@ -85,16 +85,16 @@ def _parts(shape: Shape) -> Iterator[_Part]:
 
 def _asks(shape: Any) -> bool:
     if isinstance(shape, dict):
-        return IN_FILE in shape or any(map(_asks, shape.values()))
+        return FILE_CONTAINS in shape or any(map(_asks, shape.values()))
     return isinstance(shape, list) and any(map(_asks, shape))
 
 
-def _question(shape: Shape, language: Language) -> Question:
+def _question(shape: Pattern, language: Language) -> FileQuery:
     config = _config(shape, language)
-    return Question(repr(config), config)
+    return FileQuery(repr(config), config)
 
 
-def _config(shape: Shape, language: Language) -> Config:
+def _config(shape: Pattern, language: Language) -> Config:
     return cast("Config", {"rule": _adapted(shape, language)})
 
 
@@ -108,7 +108,7 @@ def _adapted(shape: Any, language: Language) -> Any:
 
 
 def _foreign(shape: Any, language: Language) -> bool:
-    return language is Language.JAVASCRIPT and isinstance(shape, dict) and shape.get("kind") in TYPED_ONLY
+    return language is Language.JAVASCRIPT and isinstance(shape, dict) and shape.get("kind") in TYPESCRIPT_KINDS
 
 
 #: A class of characters, or an escape outside of one.

@@ -24,14 +24,14 @@ _PART = re.compile(
 )
 
 
-class Verdict(StrEnum):
+class ExampleKind(StrEnum):
     """What an example shows."""
 
     WRONG = "wrong"
     """The rule finds it."""
     RIGHT = "right"
     """No rule finds anything."""
-    MENDED = "mended"
+    FIXED = "mended"
     """What the fix makes of the wrong one before."""
 
 
@@ -41,11 +41,11 @@ class Example:
 
     rule: str
     language: Language
-    verdict: Verdict
+    kind: ExampleKind
     code: str
 
 
-def examples() -> tuple[Example, ...]:
+def read_examples() -> tuple[Example, ...]:
     """Read all examples, in the order of their pages."""
     pages = sorted((page for page in files("probes.lint").joinpath("examples").iterdir()), key=lambda page: page.name)
     return tuple(example for page in pages for example in _of_page(page.read_text(encoding="utf-8")))
@@ -56,5 +56,5 @@ def _of_page(page: str) -> list[Example]:
     for part in _PART.finditer(page):
         rule = part["rule"] or rule
         if part["verdict"]:
-            found.append(Example(rule, _LANGUAGES[part["language"]], Verdict(part["verdict"]), part["code"]))
+            found.append(Example(rule, _LANGUAGES[part["language"]], ExampleKind(part["verdict"]), part["code"]))
     return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: The languages, by the ending of a file's name.
-ENDINGS = {
+LANGUAGE_BY_SUFFIX = {
     ".js": Language.JAVASCRIPT,
     ".jsx": Language.JAVASCRIPT,
     ".mjs": Language.JAVASCRIPT,
@@ -39,13 +39,13 @@ SKIPPED_FOLDERS = frozenset(
 #: Endings of what was made small for browsers.
 _MINIFIED = (".min.js", ".min.mjs", ".min.cjs", ".bundle.js")
 #: A file of source is far smaller. One of 2 MB is parsed in half a second; what is larger was made by a tool.
-LARGEST_BYTES = 2_000_000
+MAX_SOURCE_BYTES = 2_000_000
 #: No hand writes such a line; a bundler does.
-LONGEST_LINE = 20_000
+MAX_LINE_LENGTH = 20_000
 _BOM = "\ufeff"
 
 
-class Unread(Enum):
+class UnreadableReason(Enum):
     """Why a file's text could not be had."""
 
     MISSING = auto()
@@ -54,32 +54,32 @@ class Unread(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceFile:
     """One file's text, as it is parsed."""
 
     path: Path
     language: Language
     text: str
     """Without its byte order mark; line ends as they are."""
-    marked: bool
+    has_bom: bool
     """It began with a byte order mark."""
 
-    def encoded(self, text: str) -> bytes:
+    def encode(self, text: str) -> bytes:
         """Make the file's bytes of another text."""
-        return f"{_BOM if self.marked else ''}{text}".encode()
+        return f"{_BOM if self.has_bom else ''}{text}".encode()
 
 
 @dataclass(frozen=True, slots=True)
-class NotRead:
+class UnreadableFile:
     """A file that could not be read, and why."""
 
     path: Path
-    why: Unread
-    seen: str
+    reason: UnreadableReason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LintTarget:
     """A file to look at."""
 
     path: Path
@@ -87,16 +87,16 @@ class Wanted:
     """Somebody named it; else it was found in a folder."""
 
 
-def wanted(paths: Sequence[Path]) -> Iterator[Wanted]:
+def find_targets(paths: Sequence[Path]) -> Iterator[LintTarget]:
     """Find the files to look at, each once, by path. Raises UsageError where a path has nothing to look at."""
-    found: dict[Path, Wanted] = {}
+    found: dict[Path, LintTarget] = {}
     for path in paths:
         if path.is_dir():
-            below = [Wanted(file, named=False) for file in _in_folder(path)]
+            below = [LintTarget(file, named=False) for file in _in_folder(path)]
             if not below:
                 raise UsageError(f"{path} holds no TypeScript, JavaScript or Python")
         else:
-            below = [Wanted(_checked(path), named=True)]
+            below = [LintTarget(_checked(path), named=True)]
         for file in below:
             real = file.path.resolve()
             found[real] = file if file.named or real not in found else found[real]
@@ -106,10 +106,9 @@ def wanted(paths: Sequence[Path]) -> Iterator[Wanted]:
 def _checked(path: Path) -> Path:
     if not path.exists() and not path.is_symlink():
         raise UsageError(f"there is no {path}")
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"{path} is neither TypeScript, JavaScript nor Python: its name ends in none of {' '.join(ENDINGS)}"
-        )
+    if path.suffix.lower() not in LANGUAGE_BY_SUFFIX:
+        suffixes = " ".join(LANGUAGE_BY_SUFFIX)
+        raise UsageError(f"{path} is neither TypeScript, JavaScript nor Python: its name ends in none of {suffixes}")
     return path
 
 
@@ -118,35 +117,35 @@ def _in_folder(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and not name.startswith("."))
         for name in sorted(names):
-            if Path(name).suffix.lower() in ENDINGS and not name.lower().endswith(_MINIFIED):
+            if Path(name).suffix.lower() in LANGUAGE_BY_SUFFIX and not name.lower().endswith(_MINIFIED):
                 yield Path(place, name)
 
 
-def read(file: Wanted) -> Source | NotRead:
+def read_source(file: LintTarget) -> SourceFile | UnreadableFile:
     """Read a file whose language its name tells: no more than the bound, and nothing of pipes and devices."""
     try:
         found = file.path.stat()
         if not stat.S_ISREG(found.st_mode):
-            return NotRead(file.path, Unread.MISSING, "not a regular file")
-        if found.st_size > LARGEST_BYTES:
-            return NotRead(file.path, Unread.TOO_LARGE, f"{found.st_size} bytes")
+            return UnreadableFile(file.path, UnreadableReason.MISSING, "not a regular file")
+        if found.st_size > MAX_SOURCE_BYTES:
+            return UnreadableFile(file.path, UnreadableReason.TOO_LARGE, f"{found.st_size} bytes")
         with file.path.open("rb") as opened:
-            data = opened.read(LARGEST_BYTES)
+            data = opened.read(MAX_SOURCE_BYTES)
     except OSError as error:
-        return NotRead(file.path, Unread.MISSING, error.strerror or type(error).__name__)
+        return UnreadableFile(file.path, UnreadableReason.MISSING, error.strerror or type(error).__name__)
     return _decoded(file, data)
 
 
-def _decoded(file: Wanted, data: bytes) -> Source | NotRead:
+def _decoded(file: LintTarget, data: bytes) -> SourceFile | UnreadableFile:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        return NotRead(file.path, Unread.NOT_TEXT, f"byte {error.start} is not UTF-8")
+        return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, f"byte {error.start} is not UTF-8")
     if "\0" in text:
-        return NotRead(file.path, Unread.NOT_TEXT, "it holds NUL bytes")
+        return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, "it holds NUL bytes")
     longest = max(map(len, text.split("\n")))
-    if longest > LONGEST_LINE and not file.named:
-        return NotRead(file.path, Unread.TOO_LARGE, f"a line of {longest} characters")
+    if longest > MAX_LINE_LENGTH and not file.named:
+        return UnreadableFile(file.path, UnreadableReason.TOO_LARGE, f"a line of {longest} characters")
     marked = text.startswith(_BOM)
-    language = ENDINGS[file.path.suffix.lower()]
-    return Source(path=file.path, language=language, text=text.removeprefix(_BOM), marked=marked)
+    language = LANGUAGE_BY_SUFFIX[file.path.suffix.lower()]
+    return SourceFile(path=file.path, language=language, text=text.removeprefix(_BOM), has_bom=marked)

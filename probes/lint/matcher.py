@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
-from probes.lint.compiler import looks
+from probes.lint.compiler import compile_rule
 from probes.lint.rules.patterns import SAME
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from ast_grep_py import Range, SgNode
 
-    from probes.lint.compiler import Look, Question
+    from probes.lint.compiler import CompiledPattern, FileQuery
     from probes.lint.rule import Language, Rule
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class RuleMatch:
     """A mistake, found."""
 
     rule: Rule
@@ -37,20 +37,20 @@ def parse(text: str, language: Language) -> SgNode:
     return SgRoot(text, language.value).root()
 
 
-def broken_at(root: SgNode) -> SgNode | None:
+def first_syntax_error(root: SgNode) -> SgNode | None:
     """Find the first place that the grammar can't read: an ERROR, or something that should be there and is not."""
     found = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
     return next((node for node in found if node.parent() is not None or node.kind() == "ERROR"), None)
 
 
-def hits(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[Hit]:
+def find_matches(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[RuleMatch]:
     """Find every mistake that the rules know, by line and column."""
     folded, file = text.lower(), _File(root)
     found = [
-        (node.range().start.index, rule.id, Hit(rule, node))
+        (node.range().start.index, rule.id, RuleMatch(rule, node))
         for rule in rules
-        if any(word in folded for word in rule.words)
-        for node in file.nodes(looks(rule.id, language))
+        if any(word in folded for word in rule.keywords)
+        for node in file.nodes(compile_rule(rule.id, language))
     ]
     return [hit for *_, hit in sorted(found, key=lambda one: one[:2])]
 
@@ -62,17 +62,17 @@ class _File:
 
     def __init__(self, root: SgNode) -> None:
         self._root = root
-        self._answers: dict[Question, frozenset[str] | None] = {}
+        self._answers: dict[FileQuery, frozenset[str] | None] = {}
 
-    def nodes(self, all_looks: Iterable[Look]) -> Iterable[SgNode]:
+    def nodes(self, all_looks: Iterable[CompiledPattern]) -> Iterable[SgNode]:
         """Find what looks so in one way or another, each place once."""
         found = (node for look in all_looks for node in self._found(look))
         return {(node.range().start.index, node.range().end.index): node for node in found}.values()
 
-    def _found(self, look: Look) -> Iterator[SgNode]:
+    def _found(self, look: CompiledPattern) -> Iterator[SgNode]:
         if any(self._answer(question) is not None for question in look.unless):
             return
-        names = [self._answer(question) for question in look.needs]
+        names = [self._answer(question) for question in look.requires]
         if None in names:
             return
         for node in self._root.find_all(look.config):
@@ -80,7 +80,7 @@ class _File:
             if same is None or any(same.text() in held for held in names if held):
                 yield node
 
-    def _answer(self, question: Question) -> frozenset[str] | None:
+    def _answer(self, question: FileQuery) -> frozenset[str] | None:
         """None where the file does not hold it; else the names that it was found with."""
         if question not in self._answers:
             found = self._root.find_all(question.config)

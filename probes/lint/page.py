@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probes.lint.rules.registry import RULES
-from reports.render.terminal_text import padded
+from reports.render.terminal_text import pad
 
 if TYPE_CHECKING:
     from probes.lint.rule import Rule
@@ -15,7 +15,7 @@ def rules_page() -> str:
     """List every rule on a line of its own: id, severity, languages, whether `--fix` mends it, what it finds."""
     rows = [("rule", "severity", "languages", "fix", "finds"), *map(_row, RULES.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(padded, row, widths)).rstrip() for row in rows)
+    lines = ("  ".join(map(pad, row, widths)).rstrip() for row in rows)
     return "\n".join(lines) + "\n"
 
 
@@ -27,7 +27,7 @@ def rules_table() -> str:
 
 
 def _row(rule: Rule) -> tuple[str, str, str, str, str]:
-    return rule.id, rule.severity.value, _spoken(rule), "yes" if rule.edits else "", rule.title
+    return rule.id, rule.severity.value, _spoken(rule), "yes" if rule.autofix else "", rule.title
 
 
 #: The families, short enough for a column.
@@ -35,4 +35,4 @@ _SHORT = {"TypeScript, JavaScript": "TS JS", "Python": "Python"}
 
 
 def _spoken(rule: Rule) -> str:
-    return ", ".join(_SHORT[family.value] for family in rule.looks)
+    return ", ".join(_SHORT[family.value] for family in rule.patterns)

@@ -84,6 +84,6 @@ NOT_WRITTEN = _about_files(
 
 #: Every rule's problem, by the rule's id.
 BY_RULE: Mapping[str, Problem] = {
-    rule.id: Problem(rule.slug, rule.title, rule.why, rule.fix, severity=rule.severity, probe="lint")
+    rule.id: Problem(rule.slug, rule.title, rule.cause, rule.fix, severity=rule.severity, probe="lint")
     for rule in RULES.values()
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.model import Severity
 
 #: An ast-grep rule object: what a piece of syntax must look like.
-Shape: TypeAlias = Mapping[str, Any]
+Pattern: TypeAlias = Mapping[str, Any]
 
 
 class Language(StrEnum):
@@ -27,12 +27,12 @@ class Language(StrEnum):
     PYTHON = "python"
 
     @property
-    def family(self) -> Family:
+    def family(self) -> LanguageFamily:
         """The languages that share their rules with this one."""
-        return Family.PYTHON if self is Language.PYTHON else Family.SCRIPT
+        return LanguageFamily.PYTHON if self is Language.PYTHON else LanguageFamily.SCRIPT
 
 
-class Family(StrEnum):
+class LanguageFamily(StrEnum):
     """Languages that a rule treats alike."""
 
     SCRIPT = "TypeScript, JavaScript"
@@ -40,27 +40,27 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SwapWord:
+class ReplaceKeyword:
     """Put in place of a word what `Rule.instead` names for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemoveElement:
     """Take the hit out of its list or object, with one comma."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
+class RewriteText:
     """Replace what a regular expression finds in the hit's text, or in that of another place of the same file."""
 
     old: str
     new: str
     """With `\\1` for groups."""
-    where: Shape | None = None
+    where: Pattern | None = None
     """The other place: the first that looks so. None is the hit itself."""
 
 
-Edit: TypeAlias = SwapWord | Remove | Rewrite
+AutofixStep: TypeAlias = ReplaceKeyword | RemoveElement | RewriteText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,14 @@ class Rule:
     """FAIL: it breaks. WARNING: it may break, or what is seen here is not the whole of it."""
     title: str
     """One plain sentence without a full stop."""
-    why: str
+    cause: str
     fix: str
-    looks: Mapping[Family, Shape]
-    words: tuple[str, ...]
+    patterns: Mapping[LanguageFamily, Pattern]
+    keywords: tuple[str, ...]
     """A file that holds none of these, whatever the case, is not searched. Written small; they only spare time."""
-    instead: Mapping[str, str] = field(default_factory=dict)
+    replacements: Mapping[str, str] = field(default_factory=dict)
     """What belongs in place of a word, for rules that know many."""
-    edits: tuple[Edit, ...] = ()
+    autofix: tuple[AutofixStep, ...] = ()
     """What mends it with no thought; empty where thought is needed."""
 
     @property
@@ -88,9 +88,9 @@ class Rule:
         """The second part of its finding's code."""
         return self.id.upper()
 
-    def word_in(self, text: str) -> str:
+    def replaced_word_in(self, text: str) -> str:
         """Find which of the words in `instead` stands in a text; empty when none does."""
-        found = _word_of(tuple(self.instead)).search(text) if self.instead else None
+        found = _word_of(tuple(self.replacements)).search(text) if self.replacements else None
         return found.group() if found else ""
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ast_grep_py import SgNode
 
-    from probes.lint.matcher import Hit
+    from probes.lint.matcher import RuleMatch
 
 _SAID = re.compile(r"sherpa-lint:\s*(?P<verb>ignore-file|ignore)\s*\[(?P<rules>[^\]]*)\]")
 _MEANT = "sherpa-lint:"
@@ -34,12 +34,12 @@ class Suppression:
     """The lines that it holds for, from 0."""
     used: bool = False
 
-    def covers(self, hit: Hit) -> bool:
+    def covers(self, hit: RuleMatch) -> bool:
         """Say whether it silences this hit."""
         return hit.rule.id == self.rule and hit.range.start.line in self.lines
 
 
-def suppressions(root: SgNode, text: str) -> list[Suppression]:
+def find_suppressions(root: SgNode, text: str) -> list[Suppression]:
     """Find them all."""
     if _MEANT not in text:
         return []
@@ -49,7 +49,7 @@ def suppressions(root: SgNode, text: str) -> list[Suppression]:
     return [found for node in comments if _MEANT in node.text() for found in _in_comment(node, page)]
 
 
-def not_suppressed(found: list[Hit], silencers: list[Suppression]) -> list[Hit]:
+def apply_suppressions(found: list[RuleMatch], silencers: list[Suppression]) -> list[RuleMatch]:
     """Leave out what is silenced, and note which suppressions did something."""
     left = []
     for hit in found:

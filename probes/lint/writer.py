@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from reports.store.writer import CannotWriteError, reserve
+from reports.store.writer import CannotWriteError, reserve_file
 
 if TYPE_CHECKING:
-    from probes.lint.files import Source
+    from probes.lint.files import SourceFile
 
 #: Whoever took all of these away wants the file to stay as it is, even where a new one could take its place.
 _WRITABLE = 0o222
 
 
-def write(before: Source, after: Source) -> str:
+def write_source(before: SourceFile, after: SourceFile) -> str:
     """Put the new text in the file's place; permissions, links and the byte order mark stay. Gives why not, or nothing.
 
     `before` is the file as it was read: where it is another one by now, it is left as it is.
@@ -22,9 +22,9 @@ def write(before: Source, after: Source) -> str:
     try:
         if not before.path.stat().st_mode & _WRITABLE or not os.access(before.path, os.W_OK):
             return "it is read-only"
-        if before.path.read_bytes() != before.encoded(before.text):
+        if before.path.read_bytes() != before.encode(before.text):
             return "it was changed since it was read"
-        place = reserve(before.path)
+        place = reserve_file(before.path)
     except CannotWriteError as error:
         return str(error)
     except OSError as error:
@@ -32,7 +32,7 @@ def write(before: Source, after: Source) -> str:
     try:
         if place.draft is None:
             return "not a regular file"
-        place.draft.write_bytes(after.encoded(after.text))
+        place.draft.write_bytes(after.encode(after.text))
         place.draft.replace(place.path.resolve())
     except OSError as error:
         return error.strerror or type(error).__name__

@@ -26,7 +26,7 @@ NOT_A_BRIDGE = _Bridge(
     "A web page, another kind of server, or a proxy that does not pass 'Upgrade: websocket' on.",
     "Correct host, port and path of --url; behind a proxy make it pass the Upgrade and Connection headers on",
 )
-OTHER_DOOR = _Bridge(
+OTHER_ENDPOINT = _Bridge(
     "OTHER-DOOR",
     "This address is a door of the other kind",
     "One door speaks the client protocol and says 'connected' first, the other speaks the service's own events.",

@@ -138,7 +138,7 @@ RATE_EXCEEDED = _Bridge(
 )
 
 #: What is behind each code that a bridge may send.
-CODES: Mapping[ClientCode, Problem] = {
+BY_CLIENT_CODE: Mapping[ClientCode, Problem] = {
     ClientCode(problem.slug.replace("-", "_")): problem
     for problem in (
         AUTHENTICATION_FAILED,

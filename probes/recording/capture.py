@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SCHEMA_VERSION: Final = 1
-CAPTURE: Final = "sherpa-probe events"
+CAPTURE_FORMAT: Final = "sherpa-probe events"
 #: Larger ones are refused: a script talks for minutes, and a minute of events is about a megabyte.
 MAX_FILE_BYTES: Final = 200 * 10**6
 #: A line holds one event. The largest there is are audio that somebody chose to keep: 15 MiB in base64, and some.
@@ -30,10 +30,10 @@ class CaptureError(UsageError):
     """The file is no capture that can be read here; one plain line names the file, and the line where there is one."""
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True):
+class CaptureHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What was captured, and how."""
 
-    capture: str = CAPTURE
+    capture: str = CAPTURE_FORMAT
     schema_version: int = SCHEMA_VERSION
     tool: str
     """`sherpa-probe 1.2.3`"""
@@ -53,7 +53,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken out: `content and secrets`, or `secrets` alone."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CaptureEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One frame, or a remark of the probe's own. What was taken out of the event is told beside it."""
 
     at: float
@@ -84,23 +84,23 @@ class _Ending(msgspec.Struct, frozen=True, kw_only=True, tag_field="end"):
     """Seconds since the run began."""
 
 
-class Finished(_Ending, frozen=True, kw_only=True, tag="finished"):
+class FinishedEnding(_Ending, frozen=True, kw_only=True, tag="finished"):
     """The script came to its end."""
 
 
-class Stopped(_Ending, frozen=True, kw_only=True, tag="stopped"):
+class StoppedEnding(_Ending, frozen=True, kw_only=True, tag="stopped"):
     """An answer failed, and the script cannot go on without it."""
 
 
-class Silent(_Ending, frozen=True, kw_only=True, tag="silent"):
+class SilentEnding(_Ending, frozen=True, kw_only=True, tag="silent"):
     """Nothing came although something was owed."""
 
     owed: str
-    """See `conversation.Owed`."""
+    """See `conversation.Awaited`."""
     seconds: float
 
 
-class Closed(_Ending, frozen=True, kw_only=True, tag="closed"):
+class ClosedEnding(_Ending, frozen=True, kw_only=True, tag="closed"):
     """The link ended before the script did."""
 
     code: int | None
@@ -108,7 +108,7 @@ class Closed(_Ending, frozen=True, kw_only=True, tag="closed"):
     by_peer: bool
 
 
-class Refused(_Ending, frozen=True, kw_only=True, tag="refused"):
+class RefusedEnding(_Ending, frozen=True, kw_only=True, tag="refused"):
     """The session did not become ready, and was told why."""
 
     error: dict[str, Any]
@@ -117,24 +117,24 @@ class Refused(_Ending, frozen=True, kw_only=True, tag="refused"):
     """Of the close that followed, where one did."""
 
 
-class TooMuch(_Ending, frozen=True, kw_only=True, tag="too-much"):
+class LimitEnding(_Ending, frozen=True, kw_only=True, tag="too-much"):
     """A bound was reached: `bound` says which, in words."""
 
     bound: str
 
 
-Ending: TypeAlias = Finished | Stopped | Silent | Closed | Refused | TooMuch
+CaptureEnding: TypeAlias = FinishedEnding | StoppedEnding | SilentEnding | ClosedEnding | RefusedEnding | LimitEnding
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
     """A whole session."""
 
-    header: Header
-    entries: list[Entry]
-    ending: Ending
+    header: CaptureHeader
+    entries: list[CaptureEntry]
+    ending: CaptureEnding
 
 
-def written(capture: Capture) -> str:
+def format_capture(capture: Capture) -> str:
     """Write a capture as the text of its file."""
     lines = (capture.header, *capture.entries, capture.ending)
     return b"".join(msgspec.json.encode(line) + b"\n" for line in lines).decode()
@@ -163,11 +163,11 @@ def _read(path: Path, file: BinaryIO) -> Capture:
     if first is None:
         raise CaptureError(f"{path} is empty")
     header = _header(path, first)
-    entries: list[Entry] = []
+    entries: list[CaptureEntry] = []
     for number, line in enumerate(lines, 2):
         if "end" in line:
             _nothing_behind(path, lines, number)
-            return Capture(header=header, entries=entries, ending=_as(Ending, line, path, number))
+            return Capture(header=header, entries=entries, ending=_as(CaptureEnding, line, path, number))
         entries.append(_entry(line, path, number))
     raise CaptureError(f"{path} is cut off after line {len(entries) + 1}: the line that says how it ended is missing")
 
@@ -192,20 +192,20 @@ def _no_json(path: Path, number: int) -> str:
     return f"{path}, line {number}: not JSON" + (", so this is no capture" if number == 1 else "")
 
 
-def _header(path: Path, line: dict[str, Any]) -> Header:
-    if line.get("capture") != CAPTURE:
+def _header(path: Path, line: dict[str, Any]) -> CaptureHeader:
+    if line.get("capture") != CAPTURE_FORMAT:
         raise CaptureError(f"{path} is no capture of `sherpa-probe events`: its first line does not say so")
     version = line.get("schema_version")
     if version != SCHEMA_VERSION:
         raise CaptureError(
             f"{path} was written in version {version!s:.20} of the format; this tool reads {SCHEMA_VERSION}"
         )
-    header: Header = _as(Header, line, path, 1)
+    header: CaptureHeader = _as(CaptureHeader, line, path, 1)
     return header
 
 
-def _entry(line: dict[str, Any], path: Path, number: int) -> Entry:
-    entry: Entry = _as(Entry, line, path, number)
+def _entry(line: dict[str, Any], path: Path, number: int) -> CaptureEntry:
+    entry: CaptureEntry = _as(CaptureEntry, line, path, number)
     return entry
 
 

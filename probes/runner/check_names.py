@@ -22,4 +22,4 @@ CHECK_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 #: The row of a probe that was skipped as a whole, among several.
-WHOLE = "all"
+ALL_CHECKS = "all"

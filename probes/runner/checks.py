@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
-from probes.runner.findings import Row
+from probes.runner.findings import CheckRow
 from reports.model import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class Check(Generic[S]):
 
     name: str
     """Its row."""
-    look: Callable[[S], Awaitable[Finding]]
-    late: Callable[[S], Finding]
+    run: Callable[[S], Awaitable[Finding]]
+    on_timeout: Callable[[S], Finding]
     """What it means that nothing came in time."""
-    without: str
+    skip_reason: str
     """What is missing behind it when it fails: `no session`."""
     needs: tuple[str, ...] = ()
     timed: bool = True
@@ -42,10 +42,10 @@ class Check(Generic[S]):
 async def run_checks(
     probe: str,
     checks: Sequence[Check[S]],
-    shared: S,
+    context: S,
     *,
     timeout: float,
-    doing: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Finding, None]:
     """Run each check within `timeout` seconds of its own; `doing` hears the name of the one that runs.
 
@@ -56,10 +56,10 @@ async def run_checks(
         root = next((blocked[need] for need in check.needs if need in blocked), None)
         if root is not None:
             blocked[check.name] = root
-            yield Row(probe, check.name).skipped(root.without, Evidence("waits for", root.name))
+            yield CheckRow(probe, check.name).skipped(root.skip_reason, Evidence("waits for", root.name))
             continue
-        doing(check.name)
-        finding = await _looked(check, shared, timeout)
+        on_progress(check.name)
+        finding = await _looked(check, context, timeout)
         if finding.severity in _BLOCKING:
             blocked[check.name] = check
         yield finding
@@ -69,7 +69,7 @@ async def _looked(check: Check[S], shared: S, timeout: float) -> Finding:
     began = trio.current_time()
     finding: Finding | None = None
     with trio.move_on_after(timeout):
-        finding = await check.look(shared)
-    finding = finding or check.late(shared)
+        finding = await check.run(shared)
+    finding = finding or check.on_timeout(shared)
     took = trio.current_time() - began
     return replace(finding, seconds=took) if check.timed and finding.seconds is None else finding

@@ -1,7 +1,7 @@
 """What every probe command does around its probe: configuration, report files, interrupts, output, exit code.
 
-No click here: `probes.cli` turns the command line into `Options` and this into an exit code, so that all of it can be
-called and tested as plain functions.
+No click here: `probes.cli` turns the command line into `ProbeOptions` and this into an exit code, so that all of it
+can be called and tested as plain functions.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.config.api_key import keys_in
+from bridge.config.api_key import keys_in_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.toml_file import did_you_mean
 from probes.problems.tool import CONFIG_ERROR, REPORT_LOST, USAGE_ERROR
-from probes.runner.findings import Row, explained_by, seen
+from probes.runner.findings import CheckRow, evidence_of, explain_command
 from probes.runner.interrupts import INTERRUPTS
-from probes.runner.logs import logs
+from probes.runner.logs import redirect_logs
 from probes.runner.redaction import LONGEST_VALUE, Secrets
-from probes.runner.subject import Files, Given, Opening, S
+from probes.runner.subject import FileSubject, OpenerInput, S, SubjectOpener
 from probes.runner.usage import UsageError
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
-from reports.render.registry import FORMATS, renderer
-from reports.render.terminal_text import shortened
-from reports.store.writer import CannotWriteError, Reserved, reserve
+from reports.render.registry import FORMATS, get_renderer
+from reports.render.terminal_text import shorten
+from reports.store.writer import CannotWriteError, ReservedFile, reserve_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from probes.runner.registry import Told
-    from probes.runner.runner import Run
+    from probes.runner.registry import ProbeItem
+    from probes.runner.runner import ProbeRun
     from reports.problem import Problem
 
 #: The scenario of `--simulate` without a name: everything works.
-GOOD = "good"
+DEFAULT_SCENARIO = "good"
 
 
 #: What to do where a key was typed on the command line.
@@ -45,7 +45,7 @@ _KEY_TYPED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ProbeOptions:
     """What the command line of any probe said."""
 
     flags: Flags = field(default_factory=Flags)
@@ -67,11 +67,11 @@ class ReportFile:
     """A report that was asked for: its format and its reserved place."""
 
     format: str
-    place: Reserved
+    reserved: ReservedFile
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandResult:
     """How a command ended."""
 
     report: Report
@@ -80,14 +80,14 @@ class Outcome:
 
 def run_command(
     tool: str,
-    look: Callable[[S], AsyncGenerator[Told, None]],
-    options: Options,
+    look: Callable[[S], AsyncGenerator[ProbeItem, None]],
+    options: ProbeOptions,
     environment: Mapping[str, str],
     *,
-    opening: Opening[S],
+    opener: SubjectOpener[S],
     folder: Path | None = None,
-    doing: Callable[[str], None] = lambda _: None,
-) -> Outcome:
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> CommandResult:
     """Run one look from options to written report files. Raises UsageError and ConfigError before anything is sent.
 
     UsageError also comes from a look that finds its own files unusable; then no report file is left behind either. A
@@ -96,68 +96,70 @@ def run_command(
     """
     with INTERRUPTS.holding():
         with INTERRUPTS.raising():
-            config = read_config(options.flags, environment, folder or Path(), with_key=_wants_key(opening, options))
+            config = read_config(options.flags, environment, folder or Path(), with_key=_wants_key(opener, options))
         check_scenario(options.simulate)
         secrets = Secrets(config.secrets())
-        given = Given(config=config, environment=environment, secrets=secrets, doing=doing, scenario=options.simulate)
-        return _finished(tool, look, opening.prepare(given), options, secrets)
+        given = OpenerInput(
+            config=config, environment=environment, secrets=secrets, on_progress=on_progress, scenario=options.simulate
+        )
+        return _finished(tool, look, opener.prepare(given), options, secrets)
 
 
 def run_offline(
-    tool: str, look: Callable[[Files], AsyncGenerator[Told, None]], options: Options, files: Files
-) -> Outcome:
+    tool: str, look: Callable[[FileSubject], AsyncGenerator[ProbeItem, None]], options: ProbeOptions, files: FileSubject
+) -> CommandResult:
     """Run a look that needs nothing but files: no settings are read. Raises UsageError."""
     with INTERRUPTS.holding():
-        return _finished(tool, look, files.opened, options, Secrets())
+        return _finished(tool, look, files.open, options, Secrets())
 
 
-def _wants_key(opening: Opening[S], options: Options) -> bool:
+def _wants_key(opening: SubjectOpener[S], options: ProbeOptions) -> bool:
     return opening.needs_key and options.simulate is None
 
 
 def _finished(
     tool: str,
-    look: Callable[[S], AsyncGenerator[Told, None]],
+    look: Callable[[S], AsyncGenerator[ProbeItem, None]],
     open_subject: Callable[[], AbstractAsyncContextManager[S]],
-    options: Options,
+    options: ProbeOptions,
     secrets: Secrets,
-) -> Outcome:
+) -> CommandResult:
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    from probes.runner.runner import Run  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from probes.runner.runner import ProbeRun  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    run = Run(tool=tool, look=look, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
+    run = ProbeRun(tool=tool, probe=look, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
     with INTERRUPTS.raising():
-        files = reserve_all(options.reports)
+        files = reserve_reports(options.reports)
     try:
-        with logs(secrets, shown=options.verbose):
+        with redirect_logs(secrets, show=options.verbose):
             interrupted = trio.run(_until_interrupted, run)
         report = run.report()
         code = EXIT_INTERRUPTED if interrupted else _exit_code(report, options)
-        return _written(files, Outcome(report, code), secrets)
+        return _written(files, CommandResult(report, code), secrets)
     finally:
         for file in files:
-            file.place.discard()
+            file.reserved.discard()
 
 
-def _exit_code(report: Report, options: Options) -> int:
+def _exit_code(report: Report, options: ProbeOptions) -> int:
     """Give the report's own, but 2 where a named file could not be judged: what was found elsewhere is not all."""
     unread = options.errors_are_usage and any(finding.severity is Severity.ERROR for finding in report.findings)
     return EXIT_USAGE if unread else report.exit_code(strict=options.strict)
 
 
-def wrong_usage(tool: str, known: Problem, message: str, fix: str) -> Outcome:
+def usage_error_result(tool: str, known: Problem, message: str, fix: str) -> CommandResult:
     """Make the report of a command that could not even start."""
-    from probes.runner.runner import report_of  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from probes.runner.runner import single_finding_report  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    link = explained_by(known.code)
+    link = explain_command(known.code)
     finding = Finding(code=known.code, severity=known.severity, check="usage", title=message, fix=fix, link=link)
-    return Outcome(report_of(tool, finding), EXIT_USAGE)
+    return CommandResult(single_finding_report(tool, finding), EXIT_USAGE)
 
 
-def without_keys(report: Report, environment: Mapping[str, str]) -> Report:
+def redact_keys(report: Report, environment: Mapping[str, str]) -> Report:
     """Look over the report of a command that could not start: somebody may have typed the key itself."""
-    hidden = Secrets(keys_in(environment)).hide_in_report(report)
+    hidden = Secrets(keys_in_environment(environment)).redact_report(report)
     told = tuple(
         replace(now, fix=_KEY_TYPED) if now.check == "usage" and _key_hidden(now.title, before.title) else now
         for now, before in zip(hidden.findings, report.findings, strict=True)
@@ -167,14 +169,14 @@ def without_keys(report: Report, environment: Mapping[str, str]) -> Report:
 
 def _key_hidden(now: str, before: str) -> bool:
     """Say whether the two differ by more than their length: a text that is merely too long holds no key."""
-    return now != shortened(before, LONGEST_VALUE)
+    return now != shorten(before, LONGEST_VALUE)
 
 
-async def _until_interrupted(run: Run[S]) -> bool:
+async def _until_interrupted(run: ProbeRun[S]) -> bool:
     """Run until done or until Ctrl-C, which ends the run in good order. Says whether it was interrupted."""
     import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
 
-    from probes.runner.runner import interruption  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from probes.runner.runner import interrupted_finding  # noqa: PLC0415 - late: wrong usage and --help go without it
 
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
@@ -183,15 +185,15 @@ async def _until_interrupted(run: Run[S]) -> bool:
             token.run_sync_soon(scope.cancel, idempotent=True)
 
         with INTERRUPTS.calling(stop):
-            await run.go()
-    if INTERRUPTS.came:
-        run.take(interruption())
-    return INTERRUPTS.came
+            await run.run()
+    if INTERRUPTS.received:
+        run.add(interrupted_finding())
+    return INTERRUPTS.received
 
 
 def check_scenario(name: str | None) -> None:
     """Refuse an unknown scenario, naming near ones. Raises UsageError."""
-    if name is None or name == GOOD:
+    if name is None or name == DEFAULT_SCENARIO:
         return
     from bridge.simulator.faults.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help go without it
 
@@ -200,18 +202,18 @@ def check_scenario(name: str | None) -> None:
         raise UsageError(f"--simulate: there is no scenario {name!r}{near}", "All of them: sherpa-sim list")
 
 
-def reserve_all(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
+def reserve_reports(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
     """Make sure that every `FORMAT=PATH` can be written. Raises UsageError, and then has reserved nothing."""
     files: list[ReportFile] = []
     try:
         for text in wanted:
             format_name, path = parse_report(text)
-            if any(file.place.path == path.resolve() for file in files):
+            if any(file.reserved.path == path.resolve() for file in files):
                 raise UsageError(f"--report: {path} is named twice")  # noqa: TRY301 - the handler undoes the reservations before
-            files.append(ReportFile(format_name, reserve(path)))
+            files.append(ReportFile(format_name, reserve_file(path)))
     except BaseException as error:  # an interrupt too
         for file in files:
-            file.place.discard()
+            file.reserved.discard()
         if isinstance(error, UsageError | CannotWriteError):
             raise UsageError(str(error)) from None
         raise
@@ -228,31 +230,31 @@ def parse_report(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _written(files: Sequence[ReportFile], outcome: Outcome, secrets: Secrets) -> Outcome:
+def _written(files: Sequence[ReportFile], outcome: CommandResult, secrets: Secrets) -> CommandResult:
     """Write the files. One that can't be is told by a finding of its own, also in the files behind it."""
     for file in files:
         try:
-            file.place.write(renderer(file.format)(outcome.report, outcome.exit_code))
+            file.reserved.write(get_renderer(file.format)(outcome.report, outcome.exit_code))
         except CannotWriteError as error:
             # It could be written a moment ago: the disk is full, or somebody took the folder away.
-            lost = secrets.hide_in_finding(Row("probe", "report").problem(REPORT_LOST, seen("", str(error))))
+            lost = secrets.redact_finding(CheckRow("probe", "report").problem(REPORT_LOST, evidence_of("", str(error))))
             report = replace(outcome.report, findings=(*outcome.report.findings, lost))
-            outcome = Outcome(report, EXIT_INTERRUPTED if outcome.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
+            outcome = CommandResult(report, EXIT_INTERRUPTED if outcome.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
     return outcome
 
 
 __all__ = [
     "CONFIG_ERROR",
     "USAGE_ERROR",
+    "CommandResult",
     "ConfigError",
-    "Options",
-    "Outcome",
+    "ProbeOptions",
     "UsageError",
     "check_scenario",
     "parse_report",
-    "reserve_all",
+    "redact_keys",
+    "reserve_reports",
     "run_command",
     "run_offline",
-    "without_keys",
-    "wrong_usage",
+    "usage_error_result",
 ]

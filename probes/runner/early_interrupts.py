@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from probes.runner.interrupts import INTERRUPTS
 
-INTERRUPTS.begin()
+INTERRUPTS.hold()

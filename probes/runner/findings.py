@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 
-def explained_by(code: str) -> str:
+def explain_command(code: str) -> str:
     """Name the command that tells more about a code."""
     return f"sherpa-probe explain {code}"
 
 
-def seen(label: str, value: object) -> Evidence:
+def evidence_of(label: str, value: object) -> Evidence:
     """Note something that was seen; `-` where it is empty."""
     return Evidence(label, str(value) or "-")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """The row of one check of one probe: all its findings are made here. Codes are `<PROBE>-<SLUG>`."""
 
     probe: str
@@ -55,7 +55,7 @@ class Row:
             evidence=evidence,
             cause=cause or refusal.cause,
             fix=fix or refusal.fix,
-            link=explained_by(self.code(refusal.slug)),
+            link=explain_command(self.code(refusal.slug)),
             probe=self.probe,
         )
 
@@ -80,7 +80,7 @@ class Row:
             evidence=evidence,
             cause=cause or known.cause,
             fix=fix or known.fix,
-            link=explained_by(self.code(known.slug)),
+            link=explain_command(self.code(known.slug)),
             probe=self.probe,
         )
 

@@ -32,17 +32,17 @@ class Interrupts:
         self._call: Callable[[], None] | None = None
 
     @property
-    def came(self) -> bool:
+    def received(self) -> bool:
         """Whether there was one."""
         return self._count > 0
 
-    def begin(self) -> None:
+    def hold(self) -> None:
         """Hold interrupts from here on; does nothing outside the main thread, where there are none."""
         self._depth += 1
         if self._depth == 1 and threading.current_thread() is threading.main_thread():
             self._before = {one: signal.signal(one, self._heard) for one in _SIGNALS}
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Let them go again. What came stays known until `holding` ends."""
         self._depth -= 1
         if self._depth == 0:
@@ -53,11 +53,11 @@ class Interrupts:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold them for the length of the block, which may stand inside another; the outermost forgets what came."""
-        self.begin()
+        self.hold()
         try:
             yield
         finally:
-            self.end()
+            self.release()
             self._count = 0 if self._depth == 0 else self._count
 
     @contextmanager
@@ -71,7 +71,7 @@ class Interrupts:
         """Call this, once, when one comes in the block or came before it. Does not stand inside another."""
         self._call = call
         try:
-            if self.came:
+            if self.received:
                 self._act()
             yield
         finally:

@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reports.render.terminal_text import visible
+from reports.render.terminal_text import escape_invisible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,10 @@ class _Hiding(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        lines = self._secrets.hide(_call(record) or super().format(record)).splitlines()
-        return "\n".join(map(visible, lines))  # a server words its own status line: nothing of it moves the terminal
+        lines = self._secrets.redact(_call(record) or super().format(record)).splitlines()
+        return "\n".join(
+            map(escape_invisible, lines)
+        )  # a server words its own status line: nothing of it moves the terminal
 
 
 def _call(record: logging.LogRecord) -> str:
@@ -43,14 +45,14 @@ def _call(record: logging.LogRecord) -> str:
 
 
 @contextmanager
-def logs(secrets: Secrets, *, shown: bool) -> Iterator[None]:
+def redirect_logs(secrets: Secrets, *, show: bool) -> Iterator[None]:
     """Take all log lines for the length of the block: to stderr when they are to be shown, else nowhere."""
     root = logging.getLogger()
-    handler: logging.Handler = logging.StreamHandler() if shown and sys.stderr else logging.NullHandler()
+    handler: logging.Handler = logging.StreamHandler() if show and sys.stderr else logging.NullHandler()
     handler.setFormatter(_Hiding(secrets))
     before = root.level
     root.addHandler(handler)
-    if shown:
+    if show:
         root.setLevel(logging.INFO)
     try:
         yield

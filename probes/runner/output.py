@@ -9,28 +9,36 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reports.console import CannotShowError, cannot_show, complain, silence, wants_colour, width_of, write
+from reports.console import (
+    OutputError,
+    discard_output,
+    output_error,
+    print_error,
+    terminal_width,
+    wants_colour,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from probes.runner.command import Outcome
+    from probes.runner.command import CommandResult
 
 __all__ = [
-    "CannotShowError",
-    "cannot_show",
-    "complain",
+    "OutputError",
+    "discard_output",
+    "output_error",
+    "print_error",
     "progress",
-    "show",
-    "silence",
+    "show_result",
+    "terminal_width",
     "wants_colour",
-    "width_of",
-    "write",
+    "write_text",
 ]
 
 
-def show(
-    outcome: Outcome, *, json: bool, verbose: bool, environment: Mapping[str, str], timelines: bool = False
+def show_result(
+    outcome: CommandResult, *, json: bool, verbose: bool, environment: Mapping[str, str], timelines: bool = False
 ) -> None:
     """Write the result to stdout; with `timelines` also what happened and what was measured."""
     if json:
@@ -43,12 +51,12 @@ def show(
         text = terminal.render(
             outcome.report,
             outcome.exit_code,
-            width=width_of(sys.stdout, environment),
+            width=terminal_width(sys.stdout, environment),
             colour=wants_colour(sys.stdout, environment),
             verbose=verbose,
             timelines=timelines or verbose,
         )
-    write(sys.stdout, text)
+    write_text(sys.stdout, text)
 
 
 @contextmanager

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from probes.runner.findings import Row, seen
-from probes.runner.runner import crashed
-from probes.runner.usage import usage_error_in
+from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.runner import crash_finding
+from probes.runner.usage import find_usage_error
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +32,16 @@ _ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ParallelProbe:
     """One probe of several."""
 
     name: str
-    look: Callable[[], AsyncGenerator[Told, None]]
+    run: Callable[[], AsyncGenerator[ProbeItem, None]]
     needs: tuple[str, ...] = ()
     """`probe` or `probe:row`; every probe named must be a part as well."""
 
 
-async def together(parts: Sequence[Part]) -> AsyncGenerator[Told, None]:
+async def run_parallel(parts: Sequence[ParallelProbe]) -> AsyncGenerator[ProbeItem, None]:
     """Run the parts side by side and give what they tell as it comes.
 
     What a part raises is a finding of its own; only UsageError gets out, in a group. Cancelling, and
@@ -50,8 +50,8 @@ async def together(parts: Sequence[Part]) -> AsyncGenerator[Told, None]:
     """
     check_needs({part.name: part.needs for part in parts})
     # No buffer: whoever takes the items keeps them, and a part has no reason to run ahead.
-    send: trio.MemorySendChannel[Told]
-    receive: trio.MemoryReceiveChannel[Told]
+    send: trio.MemorySendChannel[ProbeItem]
+    receive: trio.MemoryReceiveChannel[ProbeItem]
     send, receive = trio.open_memory_channel(0)
     progress = {part.name: _Progress(part.name) for part in parts}
     async with trio.open_nursery() as nursery, receive:
@@ -116,10 +116,10 @@ class _Progress:
             await self.told[row].wait()
         if row in self.rows:
             return self.rows[row]
-        return self.cause or Row(self.name, row).skipped("never told")
+        return self.cause or CheckRow(self.name, row).skipped("never told")
 
 
-async def _run(part: Part, progress: Mapping[str, _Progress], send: trio.MemorySendChannel[Told]) -> None:
+async def _run(part: ParallelProbe, progress: Mapping[str, _Progress], send: trio.MemorySendChannel[ProbeItem]) -> None:
     mine = progress[part.name]
     async with send:
         mine.cause = await _missing(part.needs, progress)
@@ -130,18 +130,18 @@ async def _run(part: Part, progress: Mapping[str, _Progress], send: trio.MemoryS
         try:
             await _look(part, mine, send)
         except Exception as error:
-            if usage_error_in(error) is not None:
+            if find_usage_error(error) is not None:
                 raise
             log.exception("the probe %s broke", part.name)
-            crash = replace(crashed(error, verbose=False), probe=part.name)
+            crash = replace(crash_finding(error, verbose=False), probe=part.name)
             mine.note(crash)
             await send.send(crash)
         finally:
             mine.end()
 
 
-async def _look(part: Part, mine: _Progress, send: trio.MemorySendChannel[Told]) -> None:
-    async with aclosing(part.look()) as all_told:
+async def _look(part: ParallelProbe, mine: _Progress, send: trio.MemorySendChannel[ProbeItem]) -> None:
+    async with aclosing(part.run()) as all_told:
         async for told in all_told:
             if isinstance(told, Finding):
                 mine.note(told)
@@ -160,8 +160,8 @@ async def _missing(needs: Sequence[str], progress: Mapping[str, _Progress]) -> F
 
 def _skipped(name: str, cause: Finding) -> Finding:
     """Say once for a whole part that it was not looked at, and name the row at the root of it."""
-    row = Row(name, _ALL)
+    row = CheckRow(name, _ALL)
     if cause.severity is Severity.SKIPPED:
-        return row.skipped(f"{cause.probe} told nothing of {cause.check}", seen("waits for", cause.probe))
-    told = seen("waits for", f"{cause.probe}: {cause.check} ({cause.code})")
+        return row.skipped(f"{cause.probe} told nothing of {cause.check}", evidence_of("waits for", cause.probe))
+    told = evidence_of("waits for", f"{cause.probe}: {cause.check} ({cause.code})")
     return row.skipped(f"{cause.probe} failed at {cause.check}", told)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reports.redaction import hide_credentials
-from reports.render.terminal_text import shortened
+from reports.render.terminal_text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,9 +59,9 @@ class Secrets:
     def __init__(self, known: Iterable[Secret] = ()) -> None:
         self._known: dict[str, _Known] = {}
         for secret in known:
-            self.learn(secret)
+            self.add(secret)
 
-    def learn(self, secret: Secret) -> None:
+    def add(self, secret: Secret) -> None:
         """Hide this one from now on, and every piece of it that is long enough to matter."""
         value = secret.reveal().lower()
         if len(value) < _SHORTEST:
@@ -71,45 +71,45 @@ class Secrets:
             pieces = frozenset(form[at : at + length] for at in range(len(form) - length + 1))
             self._known[form] = _Known(secret.hint, length, pieces)
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Replace every known secret and every piece of one, then whatever else looks like a credential."""
         return hide_credentials(self._without_known(text))
 
-    def shown(self, text: str, limit: int) -> str:
+    def excerpt(self, text: str, limit: int) -> str:
         """Make a foreign text fit to be shown: hide first, then shorten, for what is cut is not recognized any more."""
-        return shortened(self.hide(text[:_LONGEST_FOREIGN]), limit)
+        return shorten(self.redact(text[:_LONGEST_FOREIGN]), limit)
 
-    def hide_in_finding(self, finding: Finding) -> Finding:
+    def redact_finding(self, finding: Finding) -> Finding:
         """Give the finding with every text of it looked over."""
         return replace(
             finding,
-            title=self.shown(finding.title, LONGEST_VALUE),
+            title=self.excerpt(finding.title, LONGEST_VALUE),
             evidence=self._in_evidence(finding.evidence),
-            cause=self.shown(finding.cause, LONGEST_TEXT),
-            fix=self.shown(finding.fix, LONGEST_TEXT),
-            link=self.shown(finding.link, LONGEST_VALUE),
+            cause=self.excerpt(finding.cause, LONGEST_TEXT),
+            fix=self.excerpt(finding.fix, LONGEST_TEXT),
+            link=self.excerpt(finding.link, LONGEST_VALUE),
             place=self._in_place(finding.place),
         )
 
-    def hide_in_report(self, report: Report) -> Report:
+    def redact_report(self, report: Report) -> Report:
         """Give the report with every text of it looked over once more, by all that is known now."""
         return replace(
             report,
             target=self._in_evidence(report.target),
-            findings=tuple(self.hide_in_finding(finding) for finding in report.findings),
-            timelines=tuple(self.hide_in_timeline(timeline) for timeline in report.timelines),
+            findings=tuple(self.redact_finding(finding) for finding in report.findings),
+            timelines=tuple(self.redact_timeline(timeline) for timeline in report.timelines),
         )
 
-    def hide_in_timeline(self, timeline: Timeline) -> Timeline:
+    def redact_timeline(self, timeline: Timeline) -> Timeline:
         """Give the timeline with every moment of it looked over."""
-        moments = (replace(m, what=self.hide(m.what), detail=self.hide(m.detail)) for m in timeline.moments)
+        moments = (replace(m, what=self.redact(m.what), detail=self.redact(m.detail)) for m in timeline.moments)
         return replace(timeline, moments=tuple(moments))
 
     def _in_evidence(self, evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-        return tuple(replace(item, value=self.shown(item.value, _longest(item))) for item in evidence)
+        return tuple(replace(item, value=self.excerpt(item.value, _longest(item))) for item in evidence)
 
     def _in_place(self, place: Place | None) -> Place | None:
-        return place and replace(place, path=self.hide(place.path), text=self.shown(place.text, LONGEST_VALUE))
+        return place and replace(place, path=self.redact(place.path), text=self.excerpt(place.text, LONGEST_VALUE))
 
     def _without_known(self, text: str) -> str:
         if not self._known or len(text) < _SHORTEST:

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from probes.targets.service import Target
-    from reports.model import Finding, Metric, Series, Timeline
+    from probes.targets.service import ServiceTarget
+    from reports.model import Finding, ReportMetric, Series, Timeline
 
     #: What a probe may tell: what it found, and what it measured on the way.
-    Told = Finding | Timeline | Metric | Series
+    ProbeItem = Finding | Timeline | ReportMetric | Series
 
 
-class Look(Protocol):
+class ProbeFunction(Protocol):
     """What a probe is: it yields what it has to tell as it comes, and never more than one task's worth of surprise.
 
     Whatever it raises becomes a finding `PROBE-CRASHED`. Cancelling it closes what it holds open.
     """
 
-    def __call__(self, target: Target, /) -> AsyncGenerator[Told, None]:
+    def __call__(self, target: ServiceTarget, /) -> AsyncGenerator[ProbeItem, None]:
         """Look at the target."""
         ...
 
@@ -41,9 +41,9 @@ class Probe:
     """What must hold before it is worth asking, where several probes run: a probe, or one row of it, `access:key`."""
 
     @property
-    def look(self) -> Look:
+    def function(self) -> ProbeFunction:
         """Import the probe's function."""
-        return cast("Look", getattr(import_module(f"probes.{self.name}.probe"), self.name))
+        return cast("ProbeFunction", getattr(import_module(f"probes.{self.name}.probe"), self.name))
 
 
 PROBES: Mapping[str, Probe] = {

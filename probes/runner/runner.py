@@ -12,31 +12,31 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Generic, assert_never
 
 from probes.problems.tool import CRASHED, INTERRUPTED, KEY_SUSPECT
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
 from probes.runner.subject import S
-from probes.runner.usage import usage_error_in
-from reports.model import Evidence, Finding, Metric, Report, Series, Timeline
-from reports.provenance import now, version
+from probes.runner.usage import find_usage_error
+from reports.model import Evidence, Finding, Report, ReportMetric, Series, Timeline
+from reports.provenance import current_time, installed_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 
 #: What is said about the run itself.
-_OWN = Row("probe", "probe")
+_OWN = CheckRow("probe", "probe")
 
 
 @dataclass(slots=True, kw_only=True)
-class Run(Generic[S]):
+class ProbeRun(Generic[S]):
     """One run. `findings` grows while it goes; `report()` may be asked at any time."""
 
     tool: str
-    look: Callable[[S], AsyncGenerator[Told, None]]
+    probe: Callable[[S], AsyncGenerator[ProbeItem, None]]
     open_subject: Callable[[], AbstractAsyncContextManager[S]]
     secrets: Secrets = field(default_factory=Secrets)
     """Shared with the subject, which adds to it."""
@@ -45,41 +45,41 @@ class Run(Generic[S]):
     on_finding: Callable[[Finding], None] = lambda _: None
     findings: list[Finding] = field(default_factory=list)
     timelines: list[Timeline] = field(default_factory=list)
-    metrics: list[Metric] = field(default_factory=list)
+    metrics: list[ReportMetric] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
     target: tuple[Evidence, ...] = ()
-    started: str = field(default_factory=now)
+    started: str = field(default_factory=current_time)
     _began: float = field(default_factory=perf_counter)
 
-    async def go(self) -> None:
+    async def run(self) -> None:
         """Look until done. Only cancellation and UsageError get out: whatever else a probe raises is a finding."""
         try:
             async with self.open_subject() as subject:
                 await self._look_at(subject)
         except Exception as error:  # noqa: BLE001 - a crash is a finding; nobody is served by a traceback
-            usage = usage_error_in(error)
+            usage = find_usage_error(error)
             if usage is not None:
                 raise usage from None
-            self.take(crashed(error, verbose=self.verbose))
+            self.add(crash_finding(error, verbose=self.verbose))
 
     async def _look_at(self, subject: S) -> None:
-        self.target = subject.described()
+        self.target = subject.describe()
         for warning in subject.warnings:
-            self.take(_key_warning(warning))
-        async with aclosing(self.look(subject)) as all_told:
+            self.add(_key_warning(warning))
+        async with aclosing(self.probe(subject)) as all_told:
             async for told in all_told:
-                self.take(told)
+                self.add(told)
 
-    def take(self, told: Told) -> None:
+    def add(self, told: ProbeItem) -> None:
         """Keep what was told, looked over for secrets."""
         match told:
             case Finding():
-                finding = self.secrets.hide_in_finding(told)
+                finding = self.secrets.redact_finding(told)
                 self.findings.append(finding)
                 self.on_finding(finding)
             case Timeline():
-                self.timelines.append(self.secrets.hide_in_timeline(told))
-            case Metric():
+                self.timelines.append(self.secrets.redact_timeline(told))
+            case ReportMetric():
                 self.metrics.append(told)
             case Series():
                 self.series.append(told)
@@ -88,10 +88,10 @@ class Run(Generic[S]):
 
     def report(self) -> Report:
         """Put together what is known by now. Every text is looked over again, by all secrets known by now."""
-        return self.secrets.hide_in_report(
+        return self.secrets.redact_report(
             Report(
                 tool=self.tool,
-                version=version(),
+                version=installed_version(),
                 started=self.started,
                 seconds=perf_counter() - self._began,
                 target=self.target,
@@ -109,23 +109,23 @@ def _by_probe(finding: Finding) -> int:
     return places.get(finding.probe, len(PROBES))
 
 
-def report_of(tool: str, finding: Finding) -> Report:
+def single_finding_report(tool: str, finding: Finding) -> Report:
     """Make the report of a command that never got to its probe."""
-    return Report(tool=tool, version=version(), started=now(), seconds=0.0, findings=(finding,))
+    return Report(tool=tool, version=installed_version(), started=current_time(), seconds=0.0, findings=(finding,))
 
 
-def interruption() -> Finding:
+def interrupted_finding() -> Finding:
     """Say that somebody stopped the run."""
     return _OWN.problem(INTERRUPTED)
 
 
-def crashed(error: Exception, *, verbose: bool) -> Finding:
+def crash_finding(error: Exception, *, verbose: bool) -> Finding:
     """Turn a bug of ours into a finding."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    evidence = [seen("error", f"{type(error).__name__}: {_first_line(error)}")]
+    evidence = [evidence_of("error", f"{type(error).__name__}: {_first_line(error)}")]
     if verbose:
-        evidence.append(seen("traceback", "".join(traceback.format_exception(error)).rstrip()))
+        evidence.append(evidence_of("traceback", "".join(traceback.format_exception(error)).rstrip()))
     return _OWN.problem(CRASHED, *evidence)
 
 
@@ -134,4 +134,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _key_warning(warning: str) -> Finding:
-    return Row("config", "key source").problem(KEY_SUSPECT, title=warning[:1].upper() + warning[1:])
+    return CheckRow("config", "key source").problem(KEY_SUSPECT, title=warning[:1].upper() + warning[1:])

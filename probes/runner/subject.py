@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bridge.config.resolve import Config
     from probes.runner.redaction import Secrets
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
     from reports.model import Evidence
 
 
@@ -28,7 +28,7 @@ class Subject(Protocol):
         """What was tolerated in the settings, in plain words."""
         ...
 
-    def described(self) -> tuple[Evidence, ...]:
+    def describe(self) -> tuple[Evidence, ...]:
         """Name it for the head of a report."""
         ...
 
@@ -37,41 +37,43 @@ S = TypeVar("S", bound=Subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class OpenerInput:
     """What an opening makes its subject from."""
 
     config: Config
     environment: Mapping[str, str]
     secrets: Secrets
-    doing: Callable[[str], None]
+    on_progress: Callable[[str], None]
     scenario: str | None
     """The embedded simulator's; None for the real thing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opening(Generic[S]):
+class SubjectOpener(Generic[S]):
     """How to come to a subject. `prepare` raises ConfigError or UsageError, before anything is sent."""
 
-    prepare: Callable[[Given], Callable[[], AbstractAsyncContextManager[S]]]
+    prepare: Callable[[OpenerInput], Callable[[], AbstractAsyncContextManager[S]]]
     needs_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class FileSubject:
     """Nothing but files: no settings are read, nothing is connected to."""
 
-    named: tuple[Evidence, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def described(self) -> tuple[Evidence, ...]:
+    def describe(self) -> tuple[Evidence, ...]:
         """Name the files."""
-        return self.named
+        return self.evidence
 
-    def opened(self) -> AbstractAsyncContextManager[Files]:
+    def open(self) -> AbstractAsyncContextManager[FileSubject]:
         """Give itself: there is nothing to open."""
         return nullcontext(self)
 
 
-def without_subject(told: Callable[[], AsyncGenerator[Told, None]]) -> Callable[[Files], AsyncGenerator[Told, None]]:
+def ignore_subject(
+    told: Callable[[], AsyncGenerator[ProbeItem, None]],
+) -> Callable[[FileSubject], AsyncGenerator[ProbeItem, None]]:
     """Make a look of what needs no subject but its own arguments."""
     return lambda _: told()

@@ -14,9 +14,9 @@ class UsageError(Exception):
         self.fix = fix
 
 
-def usage_error_in(error: BaseException) -> UsageError | None:
+def find_usage_error(error: BaseException) -> UsageError | None:
     """Find the wrong usage in what came out of a run, where nurseries may have wrapped it."""
     if isinstance(error, UsageError):
         return error
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    return next(filter(None, map(usage_error_in, inner)), None)
+    return next(filter(None, map(find_usage_error, inner)), None)

@@ -12,17 +12,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from probes.access.model_judge import WARN_DAYS
-from probes.runner.findings import seen
-from probes.runner.parallel import Part, together
+from probes.runner.findings import evidence_of
+from probes.runner.parallel import ParallelProbe, run_parallel
 from probes.runner.registry import PROBES
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
     from probes.targets.bridge import BridgeTarget
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
 
 #: How bad an outcome is; what is not here is no trouble.
 _WEIGHT: Mapping[Severity, int] = {Severity.WARNING: 1, Severity.ERROR: 2, Severity.FAIL: 2}
@@ -31,40 +31,43 @@ _OF_ONE_SERVICE = frozenset({"access", "models", "events"})
 
 
 async def smoke(
-    target: Target,
+    target: ServiceTarget,
     *,
     bridge: BridgeTarget | None = None,
     require: Sequence[str] = (),
     warn_days: int = WARN_DAYS,
     script: str = "text",
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[ProbeItem, None]:
     """Look at all of it. Cancelling closes whatever is open; take its items as `together` wants it."""
     parts = [
-        service_part("access", target),
-        service_part("models", target, require=require, warn_days=warn_days),
-        service_part("events", target, script=script),
+        service_probe("access", target),
+        service_probe("models", target, require=require, warn_days=warn_days),
+        service_probe("events", target, script=script),
     ]
     if bridge is not None:
         from probes.bridge.probe import bridge as look_at_bridge  # noqa: PLC0415 - costs what only a bridge needs
 
-        parts.append(Part(name="bridge", look=partial(look_at_bridge, bridge)))
-    async with aclosing(without_echoes(together(parts))) as all_told:
+        parts.append(ParallelProbe(name="bridge", run=partial(look_at_bridge, bridge)))
+    async with aclosing(without_duplicates(run_parallel(parts))) as all_told:
         async for told in all_told:
             yield told
 
 
-def service_part(name: str, target: Target, *, among: Sequence[str] | None = None, **more: object) -> Part:
+def service_probe(
+    name: str, target: ServiceTarget, *, alongside: Sequence[str] | None = None, **more: object
+) -> ParallelProbe:
     """Make a part of a probe of the service, with the needs that the table gives it.
 
-    `among` names the probes that run beside it, all of them where None: needs that none of these could meet are void.
+    `alongside` names the probes that run beside it, all of them where None: needs that none of these could meet are
+    void.
     """
-    look: Callable[..., AsyncGenerator[Told, None]] = PROBES[name].look
+    look: Callable[..., AsyncGenerator[ProbeItem, None]] = PROBES[name].function
     needs = PROBES[name].needs
-    met = needs if among is None else tuple(need for need in needs if need.partition(":")[0] in among)
-    return Part(name=name, look=partial(look, target, **more), needs=met)
+    met = needs if alongside is None else tuple(need for need in needs if need.partition(":")[0] in alongside)
+    return ParallelProbe(name=name, run=partial(look, target, **more), needs=met)
 
 
-async def without_echoes(all_told: AsyncGenerator[Told, None]) -> AsyncGenerator[Told, None]:
+async def without_duplicates(all_told: AsyncGenerator[ProbeItem, None]) -> AsyncGenerator[ProbeItem, None]:
     """Pass on what is told; what another probe has told before, at least as badly, becomes a remark."""
     first: dict[str, Finding] = {}
     async with aclosing(all_told) as told_in_order:
@@ -84,7 +87,7 @@ def _heard(finding: Finding, first: dict[str, Finding]) -> Finding:
 
 def _remark(told: Finding, known: Finding) -> Finding:
     """Say that this was seen here too."""
-    said = seen("told by", f"{known.probe}: {known.check} ({known.code})")
+    said = evidence_of("told by", f"{known.probe}: {known.check} ({known.code})")
     title = f"seen here too: {told.title}"
     return replace(
         told, severity=Severity.INFO, title=title, evidence=(*told.evidence, said), cause="", fix="", link=""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bridge.config.resolve import ConfigError
 from bridge.upstream.dial.dial import open_stream, upgrade
-from bridge.upstream.dial.url import Endpoint, Proxy, is_near, parse_url, proxy_for
+from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, is_private_host, parse_url
 from probes.targets.service import proxy_variable
 from reports.model import Evidence
 from reports.redaction import Secret
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import httpx
 
     from bridge.config.resolve import Config
-    from bridge.protocol.audio.tracer import TracerAccount
+    from bridge.protocol.audio.tracer import TracerReceiver
     from bridge.transport.link import Headers
-    from bridge.upstream.dial.dial import Opened, Upgraded
+    from bridge.upstream.dial.dial import OpenedStream, UpgradedConnection
     from probes.runner.redaction import Secrets
 
 CLIENT_PATH: Final = "/api/openai/realtime"
@@ -39,7 +39,7 @@ _PAGES = {"ws": "http", "wss": "https"}
 _SECRET_WORDS = frozenset({"ticket", "token", "access_token", "key", "api_key", "api-key"})
 
 
-class Door(StrEnum):
+class EndpointKind(StrEnum):
     """Who is expected to come in by an address."""
 
     CLIENT = "client"
@@ -48,7 +48,7 @@ class Door(StrEnum):
     """Any client of the Realtime API: its own events, passed through."""
 
 
-_DOORS: Mapping[Door, str] = {Door.CLIENT: "client protocol", Door.NATIVE: "native events"}
+_DOORS: Mapping[EndpointKind, str] = {EndpointKind.CLIENT: "client protocol", EndpointKind.NATIVE: "native events"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class BridgeTarget:
 
     url: str
     """Of the socket: `ws://127.0.0.1:8765/api/openai/realtime`."""
-    door: Door
+    endpoint_kind: EndpointKind
     token: Secret | None
     timeout: float
     """Seconds to wait for each single answer."""
@@ -67,18 +67,18 @@ class BridgeTarget:
     """The model to ask for; empty: the bridge's own choice."""
     scenario: str = ""
     """The simulator's, where bridge and simulator are embedded; empty for a real bridge."""
-    doing: Callable[[str], None] = lambda _: None
+    on_progress: Callable[[str], None] = lambda _: None
     """Hears what is being looked at."""
-    endpoint: Endpoint
+    endpoint: ParsedUrl
     """The address, taken apart."""
     proxy: Proxy | None = None
     proxy_name: str = ""
     """Its address and the variable that names it; empty without one."""
     proxy_variable: str = ""
     ssl_context: ssl.SSLContext | None = None
-    account: Callable[[], TracerAccount] | None = None
+    upstream_tracer: Callable[[], TracerReceiver] | None = None
     """Gives what the upstream received of tracer audio, where it can be asked."""
-    opener: Callable[[], Awaitable[Opened]] | None = None
+    open_stream: Callable[[], Awaitable[OpenedStream]] | None = None
     """Connects in place of the network: to a bridge in memory."""
     transport: httpx.AsyncBaseTransport | None = None
     """Carries plain HTTP in place of the network."""
@@ -93,9 +93,9 @@ class BridgeTarget:
         """The host alone, for advice."""
         return self.endpoint.host
 
-    def described(self) -> tuple[Evidence, ...]:
+    def describe(self) -> tuple[Evidence, ...]:
         """Name the bridge for the head of a report: where, which door, with which token."""
-        parts = [Evidence("url", self.secrets.hide(self.url)), Evidence("door", _DOORS[self.door])]
+        parts = [Evidence("url", self.secrets.redact(self.url)), Evidence("door", _DOORS[self.endpoint_kind])]
         if self.scenario:
             parts.append(Evidence("service", f"simulated: {self.scenario}"))
         if self.token is not None:
@@ -113,19 +113,19 @@ class BridgeTarget:
         """Give what goes with the upgrade: the token, where there is one."""
         return () if self.token is None else (("Authorization", f"Bearer {self.token.reveal()}"),)
 
-    async def connect(self) -> Opened:
+    async def connect(self) -> OpenedStream:
         """Open TCP and TLS. Raises DialFailed; cancelling closes it at once."""
-        if self.opener is not None:
-            return await self.opener()
+        if self.open_stream is not None:
+            return await self.open_stream()
         return await open_stream(self.endpoint, proxy=self.proxy, ssl_context=self.ssl_context)
 
-    async def knock(self, opened: Opened) -> Upgraded:
+    async def upgrade(self, opened: OpenedStream) -> UpgradedConnection:
         """Ask for the WebSocket on an open connection. Raises DialFailed and HandshakeRefused."""
         return await upgrade(opened.stream, self.endpoint, headers=self.headers())
 
-    async def dial(self) -> Upgraded:
+    async def dial(self) -> UpgradedConnection:
         """Go all the way to an open WebSocket. Raises DialFailed and HandshakeRefused; cancelling closes it."""
-        return await self.knock(await self.connect())
+        return await self.upgrade(await self.connect())
 
 
 def make_bridge_target(
@@ -134,7 +134,7 @@ def make_bridge_target(
     config: Config,
     *,
     secrets: Secrets,
-    doing: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
     scenario: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> BridgeTarget:
@@ -146,24 +146,24 @@ def make_bridge_target(
     environment = os.environ if environment is None else environment
     named = "" if config.model.source == "default" else config.model.value
     if token is not None:
-        secrets.learn(token)
+        secrets.add(token)
     try:
         door, socket = _door(_with_scheme(url.strip()), named or config.model.value)
         endpoint = parse_url(socket)
-        proxy = proxy_for(endpoint, environment)
+        proxy = find_proxy(endpoint, environment)
     except ValueError as error:
         raise ConfigError(f"the bridge's URL: {error}") from None
     _learn(socket, proxy, secrets)
     variable = proxy_variable(endpoint, environment) if proxy else ""
     return BridgeTarget(
         url=socket,
-        door=door,
+        endpoint_kind=door,
         token=token,
         timeout=config.timeout.value,
         secrets=secrets,
         model=named,
         scenario=scenario,
-        doing=doing,
+        on_progress=on_progress,
         endpoint=endpoint,
         proxy=proxy,
         proxy_name=f"{proxy.address} of {variable}" if proxy else "",
@@ -179,10 +179,10 @@ def _with_scheme(url: str) -> str:
     if not url or url.partition(":")[0].lower() in (*_SOCKETS, *_PAGES):
         return url  # "ws:/host": whoever takes it apart says what to write
     host = urlsplit(f"ws://{url}").hostname or ""
-    return f"{'ws' if is_near(host) else 'wss'}://{url}"
+    return f"{'ws' if is_private_host(host) else 'wss'}://{url}"
 
 
-def _door(url: str, model: str) -> tuple[Door, str]:
+def _door(url: str, model: str) -> tuple[EndpointKind, str]:
     """Tell which door an address leads to, and complete the address. ValueError for what is none."""
     parse_url(url)
     parts = urlsplit(url)
@@ -192,14 +192,14 @@ def _door(url: str, model: str) -> tuple[Door, str]:
     asks = any(name in ("model", "intent") for name, _ in query)
     native = path.endswith(NATIVE_PATH) or (path.endswith("/realtime") and asks and not path.endswith(CLIENT_PATH))
     if not native:
-        return Door.CLIENT, parts._replace(path=path or CLIENT_PATH).geturl()
+        return EndpointKind.CLIENT, parts._replace(path=path or CLIENT_PATH).geturl()
     query += [] if asks else [("model", model)]
-    return Door.NATIVE, parts._replace(path=path, query=urlencode(query)).geturl()
+    return EndpointKind.NATIVE, parts._replace(path=path, query=urlencode(query)).geturl()
 
 
 def _learn(url: str, proxy: Proxy | None, secrets: Secrets) -> None:
     for name, value in parse_qsl(urlsplit(url).query):
         if name.lower() in _SECRET_WORDS:
-            secrets.learn(Secret(value))
+            secrets.add(Secret(value))
     if proxy is not None and proxy.authorization is not None:
-        secrets.learn(proxy.authorization)
+        secrets.add(proxy.authorization)

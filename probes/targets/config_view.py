@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.config.resolve import ConfigError, Setting, read_config
 from reports.redaction import Secret, hide_credentials
-from reports.render.json import SCHEMA_VERSION, written
-from reports.render.terminal_text import wrapped
+from reports.render.json import SCHEMA_VERSION, format_document
+from reports.render.terminal_text import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _LOGIN = re.compile(r"^([^/?#]*//|)[^/?#]*@")
 _SIMULATED, _SIMULATED_AZURE = "http://127.0.0.1:<free port>/v1", "http://127.0.0.1:<free port>/openai/v1"
 
 
-def settings(
+def read_settings(
     flags: Flags, environment: Mapping[str, str], folder: Path, simulate: str | None = None
 ) -> tuple[Config, str]:
     """Read the settings, and why there is no key where there is none. Raises ConfigError for anything else wrong.
@@ -34,30 +34,30 @@ def settings(
     `simulate` is the name of a scenario: then address and key are the simulator's.
     """
     if simulate is not None:
-        from probes.targets.simulator import pointed_at  # noqa: PLC0415 - costs the simulator
+        from probes.targets.simulator import simulator_config  # noqa: PLC0415 - costs the simulator
 
         config = read_config(flags, environment, folder, with_key=False)
-        return pointed_at(config, simulate, _SIMULATED_AZURE if config.azure.value else _SIMULATED), ""
+        return simulator_config(config, simulate, _SIMULATED_AZURE if config.azure.value else _SIMULATED), ""
     try:
         return read_config(flags, environment, folder), ""
     except ConfigError as missing:
         return read_config(flags, environment, folder, with_key=False), str(missing)
 
 
-def rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
+def setting_rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
     """Give name, value and source of every setting."""
     found: list[tuple[str, Any, str]] = []
     for field in fields(config):
         setting = getattr(config, field.name)
         if isinstance(setting, Setting):
-            value = dict(config.shown_headers()) if field.name == "headers" else _shown(setting.value)
-            value = without_login(config.base_url.value) if field.name == "base_url" else value
+            value = dict(config.redacted_headers()) if field.name == "headers" else _shown(setting.value)
+            value = redact_url(config.base_url.value) if field.name == "base_url" else value
             source = no_key.partition(";")[0] if field.name == "api_key" and no_key else setting.source
             found.append((field.name, value, source))
     return found
 
 
-def without_login(url: str) -> str:
+def redact_url(url: str) -> str:
     """Give an address without what may be secret in it: a login before the host, and the values of its query.
 
     An address that holds these is refused by everything that goes there; here it is shown all the same.
@@ -85,11 +85,11 @@ def render(found: list[tuple[str, Any, str]], width: int = 80) -> str:
     for name, value, source in found:
         lead = f"  {name:13} {_plain(value)}"
         if width - _SOURCES >= _ROOMY and len(lead) < _SOURCES:
-            lines += wrapped(source, width, f"{lead:{_SOURCES}}", " " * _SOURCES)
+            lines += wrap(source, width, f"{lead:{_SOURCES}}", " " * _SOURCES)
         else:
             lines += [
-                *wrapped(_plain(value), width, f"  {name:13} ", " " * _VALUES),
-                *wrapped(source, width, " " * _VALUES),
+                *wrap(_plain(value), width, f"  {name:13} ", " " * _VALUES),
+                *wrap(source, width, " " * _VALUES),
             ]
     return "\n".join(lines) + "\n"
 
@@ -103,4 +103,4 @@ def _plain(value: object) -> str:
 def as_json(found: list[tuple[str, Any, str]]) -> str:
     """Write them for machines."""
     document = {name: {"value": value, "source": source} for name, value, source in found}
-    return written({"schema_version": SCHEMA_VERSION, "settings": document})
+    return format_document({"schema_version": SCHEMA_VERSION, "settings": document})

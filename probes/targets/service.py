@@ -14,8 +14,8 @@ import httpx
 from bridge.config.resolve import ConfigError, DialectChoice
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.base_url import normalize_base_url
-from bridge.upstream.dial.url import Endpoint, Proxy, parse_url, proxy_for
-from bridge.upstream.rest import Upstream, open_client
+from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_url
+from bridge.upstream.rest import UpstreamService, open_rest_client
 from reports.model import Evidence
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ServiceTarget:
     """One thing to look at."""
 
     config: Config
-    upstream: Upstream
+    upstream: UpstreamService
     secrets: Secrets
     """Where every secret that is met on the way must be made known."""
-    endpoint: Endpoint
+    endpoint: ParsedUrl
     """Host and port that all connections go to."""
     proxy: Proxy | None = None
     """The proxy that the environment names for it."""
@@ -42,12 +42,12 @@ class Target:
     """Its address and the variable that names it; empty without one."""
     proxy_variable: str = ""
     """That variable alone."""
-    notes: tuple[str, ...] = ()
+    url_notes: tuple[str, ...] = ()
     """What was mended in the base URL."""
     scenario: str = ""
     """Name of the simulator's scenario; empty for a real target."""
     ssl_context: ssl.SSLContext | None = None
-    doing: Callable[[str], None] = lambda _: None
+    on_progress: Callable[[str], None] = lambda _: None
     """Hears what is being looked at."""
 
     @property
@@ -78,12 +78,12 @@ class Target:
     def open_client(self) -> httpx.AsyncClient:
         """Make the client for REST calls; close it. The simulator is never reached through a proxy."""
         if not self.scenario:
-            return open_client(self.upstream, ssl_context=self.ssl_context)
+            return open_rest_client(self.upstream, ssl_context=self.ssl_context)
         headers = list(self.upstream.rest_headers())
         checked = self.endpoint.secure  # reading certificates to check others against costs 20 ms
         return httpx.AsyncClient(headers=headers, verify=checked, timeout=None, trust_env=False)  # noqa: S113 - the checks bound each call
 
-    def described(self) -> tuple[Evidence, ...]:
+    def describe(self) -> tuple[Evidence, ...]:
         """Name the target for the head of a report: where, which model, with which key."""
         config = self.config
         parts = [Evidence("base URL", self.upstream.base_url), Evidence("model", self.model)]
@@ -96,15 +96,15 @@ class Target:
         return tuple(parts)
 
 
-def make_target(
+def make_service_target(
     config: Config,
     environment: Mapping[str, str],
     *,
     secrets: Secrets,
-    doing: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
     ssl_context: ssl.SSLContext | None = None,
     scenario: str = "",
-) -> Target:
+) -> ServiceTarget:
     """Make the target that the configuration describes. Raises ConfigError for an address or a proxy that is none."""
     if config.api_key.value is None:
         raise ConfigError("no key: there is nothing to look at without one")
@@ -118,12 +118,12 @@ def make_target(
     except ValueError as error:
         raise ConfigError(f"{config.base_url.source}: {error}") from None
     try:
-        proxy = proxy_for(endpoint, environment)
+        proxy = find_proxy(endpoint, environment)
     except ValueError as error:
         raise ConfigError(f"{proxy_variable(endpoint, environment)}: {error}") from None
     if proxy is not None and proxy.authorization is not None:
-        secrets.learn(proxy.authorization)
-    upstream = Upstream(
+        secrets.add(proxy.authorization)
+    upstream = UpstreamService(
         base_url=base.url,
         api_key=config.api_key.value,
         organization=config.organization.value,
@@ -132,22 +132,22 @@ def make_target(
         dialect=dialect,
         headers=config.headers.value,
     )
-    return Target(
+    return ServiceTarget(
         config=config,
         upstream=upstream,
         endpoint=endpoint,
         proxy=proxy,
         proxy_name=f"{proxy.address} of {proxy_variable(endpoint, environment)}" if proxy else "",
         proxy_variable=proxy_variable(endpoint, environment) if proxy else "",
-        notes=base.notes,
+        url_notes=base.notes,
         secrets=secrets,
         scenario=scenario,
         ssl_context=ssl_context,
-        doing=doing,
+        on_progress=on_progress,
     )
 
 
-def proxy_variable(endpoint: Endpoint, environment: Mapping[str, str]) -> str:
+def proxy_variable(endpoint: ParsedUrl, environment: Mapping[str, str]) -> str:
     """Name the variable that names the proxy, as it is written in the environment."""
     own = "https_proxy" if endpoint.secure else "http_proxy"
     spelled = (own, own.upper(), "all_proxy", "ALL_PROXY")

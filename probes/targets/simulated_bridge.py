@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import trio
 
 from bridge.config.resolve import DialectChoice
-from bridge.server.assembly import connector_of, make_bridge, upstream_of
-from bridge.server.config.settings import BridgeSettings, House
+from bridge.server.assembly import make_bridge, make_connector, upstream_from_config
+from bridge.server.config.settings import BridgeSettings, SessionDefaults
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.telemetry.log import Log
 from probes.targets.bridge import CLIENT_PATH, make_bridge_target
-from probes.targets.simulator import pointed_at
+from probes.targets.simulator import simulator_config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -38,7 +38,7 @@ async def open_simulated_bridge(
     config: Config,
     *,
     secrets: Secrets,
-    doing: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
     path: str = CLIENT_PATH,
 ) -> AsyncGenerator[BridgeTarget, None]:
     """Run bridge and simulator for the length of the block and give the bridge. KeyError for an unknown scenario.
@@ -50,16 +50,18 @@ async def open_simulated_bridge(
     try:
         async with open_simulator(_simulated(config)) as running, trio.open_nursery() as nursery:
             address = running.azure_url if config.azure.value else running.base_url
-            settings = BridgeSettings(upstream=pointed_at(config, scenario, address), house=House(mint=True))
-            connector = connector_of(settings, upstream_of(settings.upstream))
+            settings = BridgeSettings(
+                upstream=simulator_config(config, scenario, address), session_defaults=SessionDefaults(mint=True)
+            )
+            connector = make_connector(settings, upstream_from_config(settings.upstream))
             bridge = make_bridge(settings, connector, Log(_Nowhere(), level="error"))
             serve = partial(trio.serve_tcp, bridge.serve_stream, 0, host="127.0.0.1")
             (listener, *_) = await nursery.start(serve)
             url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}{path}"
             target = make_bridge_target(
-                url, None, config, secrets=secrets, doing=doing, scenario=scenario, environment={}
+                url, None, config, secrets=secrets, on_progress=on_progress, scenario=scenario, environment={}
             )
-            yield replace(target, account=partial(running.arrivals.tracer, known.key))
+            yield replace(target, upstream_tracer=partial(running.journal.tracer_account, known.key))
             nursery.cancel_scope.cancel()
             return
     except BaseExceptionGroup as group:

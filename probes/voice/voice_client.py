@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from bridge.protocol.dialects.detection import Kind
+from bridge.protocol.dialects.detection import SessionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class VoiceOptions:
     """What session a script wants. Everything that is not named is the server's own default."""
 
-    kind: Kind = Kind.CONVERSATION
+    kind: SessionKind = SessionKind.CONVERSATION
     turn_detection: str | None = "server_vad"
     """None: the script says itself when speech is over, with `commit`."""
-    spoken: bool = True
+    audio_output: bool = True
     """The answer is audio; else text."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """Functions in the shape of a session's `tools`, the same in both dialects."""
@@ -32,7 +32,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedFrame:
     """One frame from the other end."""
 
     at: float
@@ -46,8 +46,8 @@ class Heard:
     """Why the frame is no event, without what it holds: `a binary frame`, `text that is no JSON object`."""
 
 
-OnHeard: TypeAlias = Callable[[Heard], None]
-OnSaid: TypeAlias = Callable[[Mapping[str, Any], str], None]
+OnFrame: TypeAlias = Callable[[ReceivedFrame], None]
+OnSent: TypeAlias = Callable[[Mapping[str, Any], str], None]
 """Told what was sent, as it stands (who keeps it takes the content out), and a detail without content: `20 ms`.
 
 A binary frame of speech is told as `{"type": "audio"}`.
@@ -68,18 +68,18 @@ class NotReady(Exception):  # noqa: N818 - the other end's answer, as it stands
         self.code = code
 
 
-class Speaker(Protocol):
+class VoiceClient(Protocol):
     """One session. Every method raises LinkClosed when the link has ended; none has a time-out of its own.
 
     What is sent is told to `on_said`, before it can be answered. One task speaks while another one hears; nothing else
     may overlap.
     """
 
-    on_said: OnSaid
+    on_sent: OnSent
     connected_at: float | None
     """When the socket was open, on trio's clock; None before."""
 
-    async def start(self, wish: Wish, on_heard: OnHeard) -> None:
+    async def start(self, options: VoiceOptions, on_frame: OnFrame) -> None:
         """Connect, configure, and return when the session is ready; every frame up to then goes to `on_heard`.
 
         Raises NotReady when the configuration is refused, LinkClosed, and what a connection fails with: DialFailed and
@@ -87,11 +87,11 @@ class Speaker(Protocol):
         """
         ...
 
-    async def hear(self) -> Heard:
+    async def receive(self) -> ReceivedFrame:
         """Wait for the next frame. Cancelling loses nothing."""
         ...
 
-    async def speak(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes) -> None:
         """Send one chunk of speech, PCM16 24 kHz mono."""
         ...
 
@@ -99,7 +99,7 @@ class Speaker(Protocol):
         """End the speech where nobody detects turns, and ask for the answer where there will be one."""
         ...
 
-    async def type_text(self, text: str) -> None:
+    async def send_text(self, text: str) -> None:
         """Say something in writing, and ask for the answer."""
         ...
 
@@ -107,14 +107,14 @@ class Speaker(Protocol):
         """Stop the answer, and cut it at what was played of it."""
         ...
 
-    async def answer_tool(self, call_id: str, output: str) -> None:
+    async def send_tool_output(self, call_id: str, output: str) -> None:
         """Give the result of a function call, and ask for the answer."""
         ...
 
-    async def say(self, event: Mapping[str, Any]) -> None:
+    async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send any other native client event as it is."""
         ...
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Say goodbye and close, within a bounded time of its own and also when cancelled; harmless when repeated."""
         ...

@@ -20,27 +20,27 @@ import trio
 from bridge.config.resolve import Flags, read_config
 from probes.runner.command import check_scenario
 from probes.runner.interrupts import INTERRUPTS
-from probes.runner.logs import logs
+from probes.runner.logs import redirect_logs
 from probes.runner.redaction import Secrets
-from probes.runner.subject import Given
-from probes.runner.usage import UsageError, usage_error_in
-from probes.targets.opening import service
-from probes.watch.http import Desk, Listen, parse_listen
+from probes.runner.subject import OpenerInput
+from probes.runner.usage import UsageError, find_usage_error
+from probes.targets.opening import service_opener
+from probes.watch.http import ListenAddress, WatchServer, parse_listen
 from probes.watch.lines import end_document, end_line, run_document, run_line
-from probes.watch.loop import Round, Tally, watch
-from probes.watch.modules import DEFAULT_TARGET, MODULES, Wanted, check_modules, named_targets
-from probes.watch.output import ReaderGoneError
+from probes.watch.loop import WatchResult, WatchTally, watch
+from probes.watch.modules import DEFAULT_TARGET, MODULES, ModuleSettings, check_modules, named_targets
+from probes.watch.output import OutputClosedError
 from reports.model import EXIT_INTERRUPTED
-from reports.provenance import now
+from reports.provenance import current_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
 
 #: Seconds between runs: oftener is a load test, rarer is forgotten.
-SHORTEST, LONGEST = 1.0, 86_400.0
+MIN_INTERVAL, MAX_INTERVAL = 1.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,8 @@ def run_watch(
     options: WatchOptions,
     environment: Mapping[str, str],
     *,
-    say: Callable[[str], None],
-    remark: Callable[[str], None] = lambda _: None,
+    write_line: Callable[[str], None],
+    write_note: Callable[[str], None] = lambda _: None,
     folder: Path | None = None,
 ) -> int:
     """Watch until the count is reached or somebody ends it, and give the exit code.
@@ -86,22 +86,24 @@ def run_watch(
         with INTERRUPTS.raising():
             config = read_config(options.flags, environment, folder or Path(), with_key=options.simulate is None)
         secrets = Secrets(config.secrets())
-        opened = service().prepare(
-            Given(config=config, environment=environment, secrets=secrets, doing=_unheard, scenario=options.simulate)
+        opened = service_opener().prepare(
+            OpenerInput(
+                config=config, environment=environment, secrets=secrets, on_progress=_unheard, scenario=options.simulate
+            )
         )
         more = named_targets(options.targets, config, environment)
-        watching = _Watching(options, say, remark)
-        with logs(secrets, shown=options.verbose):
+        watching = _Watching(options, write_line, write_note)
+        with redirect_logs(secrets, show=options.verbose):
             trio.run(partial(watching.go, opened, more, listen))
         return watching.finished()
 
 
-def _checked(options: WatchOptions) -> Listen | None:
+def _checked(options: WatchOptions) -> ListenAddress | None:
     """Look over what was said before anything else is done. Raises UsageError."""
     check_modules(options.modules)
     check_scenario(options.simulate)
-    if not math.isfinite(options.every) or not SHORTEST <= options.every <= LONGEST:
-        raise UsageError(f"--every: must be {SHORTEST:g} to {LONGEST:.0f} seconds")
+    if not math.isfinite(options.every) or not MIN_INTERVAL <= options.every <= MAX_INTERVAL:
+        raise UsageError(f"--every: must be {MIN_INTERVAL:g} to {MAX_INTERVAL:.0f} seconds")
     if options.count is not None and options.count < 1:
         raise UsageError("--count: must be 1 or more")
     if options.targets and options.simulate is not None:
@@ -121,8 +123,8 @@ class _Watching:
     def __init__(self, options: WatchOptions, say: Callable[[str], None], remark: Callable[[str], None]) -> None:
         self._options = options
         self._say, self._remark = say, remark
-        self._tally = Tally()
-        self._wanted = Wanted(
+        self._tally = WatchTally()
+        self._wanted = ModuleSettings(
             require=options.require, warn_days=options.warn_days, script=options.script, verbose=options.verbose
         )
         self._scope = trio.CancelScope()
@@ -131,9 +133,9 @@ class _Watching:
 
     async def go(
         self,
-        opened: Callable[[], AbstractAsyncContextManager[Target]],
-        more: Mapping[str, Target],
-        listen: Listen | None,
+        opened: Callable[[], AbstractAsyncContextManager[ServiceTarget]],
+        more: Mapping[str, ServiceTarget],
+        listen: ListenAddress | None,
     ) -> None:
         """Watch until the end. Ctrl-C and SIGTERM cancel what runs; nothing of it is left behind."""
         token = trio.lowlevel.current_trio_token()
@@ -150,32 +152,32 @@ class _Watching:
                     await self._loop(target)
                     nursery.cancel_scope.cancel()
             except ExceptionGroup as group:
-                usage = usage_error_in(group)
+                usage = find_usage_error(group)
                 if usage is None:
                     raise
                 raise usage from None
 
-    async def _loop(self, target: Target) -> None:
+    async def _loop(self, target: ServiceTarget) -> None:
         options = self._options
         await watch(
-            lambda: self._wanted.run(target, options.modules),
+            lambda: self._wanted.make_run(target, options.modules),
             interval=options.every,
             tally=self._tally,
-            on_round=self._tell,
+            on_result=self._tell,
             count=options.count,
             strict=options.strict,
         )
 
-    async def _listen(self, nursery: trio.Nursery, targets: Mapping[str, Target], listen: Listen) -> None:
-        desk = Desk(
+    async def _listen(self, nursery: trio.Nursery, targets: Mapping[str, ServiceTarget], listen: ListenAddress) -> None:
+        desk = WatchServer(
             targets=targets,
             modules=tuple(MODULES),
-            make_run=self._wanted.run,
+            make_run=self._wanted.make_run,
             tally=self._tally,
             interval=self._options.every,
             began=time.time(),
             strict=self._options.strict,
-            guarded=listen.is_loopback,
+            local_only=listen.is_loopback,
         )
         host, port = await nursery.start(desk.serve, listen)
         self._remark(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/")
@@ -189,7 +191,7 @@ class _Watching:
             await anext(received)
             self._scope.cancel()
 
-    def _tell(self, done: Round) -> None:
+    def _tell(self, done: WatchResult) -> None:
         self._out(run_document(done) if self._options.json else run_line(done))
 
     def _out(self, line: str) -> None:
@@ -202,7 +204,7 @@ class _Watching:
     def finished(self) -> int:
         """Say what came of it, and give the exit code. Raises what `say` raised."""
         if self._trouble is None:
-            self._out((end_document if self._options.json else end_line)(self._tally, now()))
-        if self._trouble is not None and not isinstance(self._trouble, ReaderGoneError):
+            self._out((end_document if self._options.json else end_line)(self._tally, current_time()))
+        if self._trouble is not None and not isinstance(self._trouble, OutputClosedError):
             raise self._trouble
-        return EXIT_INTERRUPTED if INTERRUPTS.came else self._tally.exit_code
+        return EXIT_INTERRUPTED if INTERRUPTS.received else self._tally.exit_code

@@ -14,24 +14,24 @@ import trio
 
 from bridge.config.toml_file import did_you_mean
 from bridge.telemetry.metrics import CONTENT_TYPE
-from bridge.transport.http import Response, text_response
-from bridge.transport.http_server import Limits, Upgrade, serve_stream
-from bridge.transport.sockets import close_hard
-from bridge.upstream.dial.url import is_near
+from bridge.transport.http import HttpResponse, text_response
+from bridge.transport.http_server import HttpLimits, WebSocketUpgrade, serve_connection
+from bridge.transport.sockets import reset_stream
+from bridge.upstream.dial.url import is_private_host
 from probes.problems.watch import SCRAPE_TIMEOUT
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.usage import UsageError
 from probes.watch.lines import run_line
-from probes.watch.metrics_page import metrics, page
+from probes.watch.metrics_page import index_page, metrics_text
 from reports.render import prometheus as as_prom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bridge.transport.http import Request
-    from probes.runner.runner import Run
-    from probes.targets.service import Target
-    from probes.watch.loop import Tally
+    from bridge.transport.http import HttpRequest
+    from probes.runner.runner import ProbeRun
+    from probes.targets.service import ServiceTarget
+    from probes.watch.loop import WatchTally
 
 #: Runs at once that visitors ask for: each holds a session of the service, which counts and costs.
 _MOST_RUNS = 4
@@ -43,47 +43,47 @@ _LONGEST_SECONDS = 120.0
 _MARGIN_SECONDS = 0.5
 _PORT_DIGITS = 5
 _WAITS = "x-prometheus-scrape-timeout-seconds"
-_LIMITS = Limits(head_bytes=16 * 1024, body_bytes=4 * 1024)
+_LIMITS = HttpLimits(head_bytes=16 * 1024, body_bytes=4 * 1024)
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class WatchServer:
     """Answers visitors."""
 
-    targets: Mapping[str, Target]
+    targets: Mapping[str, ServiceTarget]
     modules: Sequence[str]
-    make_run: Callable[[Target, Sequence[str]], Run[Target]]
-    tally: Tally
+    make_run: Callable[[ServiceTarget, Sequence[str]], ProbeRun[ServiceTarget]]
+    tally: WatchTally
     interval: float
     began: float
     """In unix seconds."""
     strict: bool = False
-    guarded: bool = True
+    local_only: bool = True
     """Listens on this machine alone, so whoever asks by another machine's name was sent by a web page."""
     _running: int = 0
     _connections: int = 0
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
-        if self.guarded and not is_near(_asked_host(request)):
+        if self.local_only and not is_private_host(_asked_host(request)):
             return text_response(403, "ask for this by the name of the machine itself, such as 127.0.0.1")
         if request.method != "GET":
             return text_response(405, "everything here can only be read", (("allow", "GET"),))
         match request.path:
             case "/metrics":
-                return _figures(metrics(self.tally, interval=self.interval, began=self.began))
+                return _figures(metrics_text(self.tally, interval=self.interval, began=self.began))
             case "/probe":
                 return await self._probe(request)
             case "/healthz":
                 return text_response(200, "ok")
             case "/":
-                last = run_line(self.tally.last) if self.tally.last is not None else ""
-                text = page(self.tally, list(self.targets), self.modules, last)
-                return Response(200, (("content-type", "text/html; charset=utf-8"),), text.encode())
+                last = run_line(self.tally.last_result) if self.tally.last_result is not None else ""
+                text = index_page(self.tally, list(self.targets), self.modules, last)
+                return HttpResponse(200, (("content-type", "text/html; charset=utf-8"),), text.encode())
             case _:
                 return text_response(404, "there is nothing here; see / for what there is")
 
-    async def _probe(self, request: Request) -> Response:
+    async def _probe(self, request: HttpRequest) -> HttpResponse:
         if request.header("sec-fetch-site") in ("cross-site", "same-site"):
             return text_response(403, "another web site may not start runs here")
         try:
@@ -98,7 +98,7 @@ class Desk:
         finally:
             self._running -= 1
 
-    def _asked(self, request: Request) -> tuple[Target, str, float]:
+    def _asked(self, request: HttpRequest) -> tuple[ServiceTarget, str, float]:
         """Read what is asked for. Raises UsageError."""
         name, module = request.query.get("target", ""), request.query.get("module", "access")
         if name not in self.targets:
@@ -110,33 +110,35 @@ class Desk:
             raise UsageError(f"there is no module {module[:40]!r}{did_you_mean(module[:40], list(self.modules))}")
         return self.targets[name], module, _patience(request.header(_WAITS))
 
-    async def _run(self, target: Target, module: str, seconds: float) -> str:
+    async def _run(self, target: ServiceTarget, module: str, seconds: float) -> str:
         """Run the module now, and give its figures; when the time is over, those that there are by then."""
         run = self.make_run(target, (module,))
         with trio.move_on_after(seconds) as scope:
-            await run.go()
+            await run.run()
         if scope.cancelled_caught:
-            run.take(Row("probe", "scrape").problem(SCRAPE_TIMEOUT, seen("", f"stopped after {seconds:g} s")))
+            run.add(
+                CheckRow("probe", "scrape").problem(SCRAPE_TIMEOUT, evidence_of("", f"stopped after {seconds:g} s"))
+            )
         report = run.report()
         return as_prom.render(report, report.exit_code(strict=self.strict))
 
-    async def websocket(self, upgrade: Upgrade) -> None:
+    async def websocket(self, upgrade: WebSocketUpgrade) -> None:
         """There are none here."""
-        await upgrade.refuse(text_response(404, "there is no WebSocket here"))
+        await upgrade.reject(text_response(404, "there is no WebSocket here"))
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end; one too many is closed at once."""
         if self._connections >= _MOST_CONNECTIONS:
-            await close_hard(stream)
+            await reset_stream(stream)
             return
         self._connections += 1
         try:
-            await serve_stream(stream, http=self.http, websocket=self.websocket, limits=_LIMITS)
+            await serve_connection(stream, http=self.http, websocket=self.websocket, limits=_LIMITS)
         finally:
             self._connections -= 1
 
     async def serve(
-        self, listen: Listen, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
+        self, listen: ListenAddress, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Listen until cancelled; `task_status` gets the address. Raises UsageError where it cannot be had."""
         try:
@@ -152,7 +154,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
+class ListenAddress:
     """Where to listen."""
 
     host: str
@@ -164,20 +166,20 @@ class Listen:
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
-def parse_listen(text: str) -> Listen:
+def parse_listen(text: str) -> ListenAddress:
     """Read `HOST:PORT`, `:PORT` or `PORT`; without a host it is this machine alone. Raises UsageError."""
     host, _, port = text.rpartition(":")
     bare = ":" in host and not host.startswith("[")
     if bare or not (port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS and int(port) <= 65535):  # noqa: PLR2004 - the last port
         raise UsageError(f"--listen: {text!r} is not HOST:PORT; write for example --listen 127.0.0.1:9464")
-    return Listen(host.strip("[]") or "127.0.0.1", int(port))
+    return ListenAddress(host.strip("[]") or "127.0.0.1", int(port))
 
 
-def _figures(text: str) -> Response:
-    return Response(200, (("content-type", CONTENT_TYPE), ("cache-control", "no-store")), text.encode())
+def _figures(text: str) -> HttpResponse:
+    return HttpResponse(200, (("content-type", CONTENT_TYPE), ("cache-control", "no-store")), text.encode())
 
 
-def _asked_host(request: Request) -> str:
+def _asked_host(request: HttpRequest) -> str:
     """Give the host that was asked for, without its port."""
     host = request.header("host") or ""
     return host.rpartition("]")[0].strip("[") if host.startswith("[") else host.partition(":")[0]

@@ -8,12 +8,12 @@ import msgspec
 
 from reports.model import Finding, Severity
 from reports.render.json import SCHEMA_VERSION
-from reports.render.terminal_text import milliseconds, plain
+from reports.render.terminal_text import format_milliseconds, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from probes.watch.loop import Round, Tally
+    from probes.watch.loop import WatchResult, WatchTally
 
 #: The word of each verdict, as the rows of a report have it.
 _WORDS: Mapping[Severity, str] = {
@@ -27,17 +27,17 @@ _TOLD = frozenset({Severity.WARNING, Severity.FAIL, Severity.ERROR})
 _MOST_CODES = 4
 
 
-def run_line(done: Round) -> str:
+def run_line(done: WatchResult) -> str:
     """Write a run for people: when it began, how it ended, how long it took, and the codes of what is wrong."""
     codes = list(dict.fromkeys(finding.code for finding in _told(done)))
     more = f" and {len(codes) - _MOST_CODES} more" if len(codes) > _MOST_CODES else ""
     missed = f"  ({_times(done.missed)} missed)" if done.missed else ""
-    said = plain(f"{' '.join(codes[:_MOST_CODES])}{more}{missed}")
-    took = milliseconds(done.report.seconds)
+    said = sanitize(f"{' '.join(codes[:_MOST_CODES])}{more}{missed}")
+    took = format_milliseconds(done.report.seconds)
     return f"{done.report.started}  {_WORDS[done.verdict]:<4}  {took:>8}  {said}".rstrip()
 
 
-def run_document(done: Round) -> str:
+def run_document(done: WatchResult) -> str:
     """Write a run as one JSON document on one line."""
     report = done.report
     return _document(
@@ -55,7 +55,7 @@ def run_document(done: Round) -> str:
     )
 
 
-def end_line(tally: Tally, at: str) -> str:
+def end_line(tally: WatchTally, at: str) -> str:
     """Say for people what came of all runs."""
     counts = ", ".join(f"{tally.runs[verdict]} {word}" for verdict, word in _ENDED.items() if tally.runs[verdict])
     total = tally.runs.total()
@@ -64,7 +64,7 @@ def end_line(tally: Tally, at: str) -> str:
     return f"{at}  end   {runs}{f': {counts}' if counts else ''}{missed}"
 
 
-def end_document(tally: Tally, at: str) -> str:
+def end_document(tally: WatchTally, at: str) -> str:
     """Write the same as one JSON document on one line."""
     runs = {str(verdict): tally.runs[verdict] for verdict in _ENDED}
     return _document({"kind": "end", "ended": at, "runs": runs, "missed": tally.missed, "exit_code": tally.exit_code})
@@ -78,7 +78,7 @@ _ENDED: Mapping[Severity, str] = {
 }
 
 
-def _told(done: Round) -> tuple[Finding, ...]:
+def _told(done: WatchResult) -> tuple[Finding, ...]:
     return tuple(finding for finding in done.report.findings if finding.severity in _TOLD)
 
 

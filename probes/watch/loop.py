@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_OK, Report, Severity
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK, Report, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.runner.runner import Run
+    from probes.runner.runner import ProbeRun
     from probes.runner.subject import S
 
 #: How a run can end, in the order of how bad it is.
@@ -26,7 +26,7 @@ VERDICTS = (Severity.PASS, Severity.WARNING, Severity.ERROR, Severity.FAIL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class WatchResult:
     """One run of the loop."""
 
     number: int
@@ -50,24 +50,24 @@ class Round:
 
 
 @dataclass(slots=True)
-class Tally:
+class WatchTally:
     """What came of all runs so far."""
 
     runs: Counter[Severity] = field(default_factory=Counter)
     missed: int = 0
-    in_a_row: int = 0
+    consecutive_failures: int = 0
     """How many of the last runs did not pass, without one between them that did."""
-    last: Round | None = None
+    last_result: WatchResult | None = None
     last_success: float | None = None
     """When the last run that passed (warnings allowed, unless strict) had ended, in unix seconds."""
 
-    def note(self, done: Round) -> None:
+    def add(self, done: WatchResult) -> None:
         """Count a run."""
-        self.last = done
+        self.last_result = done
         self.runs[done.verdict] += 1
         self.missed += done.missed
         good = done.exit_code == EXIT_OK
-        self.in_a_row = 0 if good else self.in_a_row + 1
+        self.consecutive_failures = 0 if good else self.consecutive_failures + 1
         self.last_success = done.ended if good else self.last_success
 
     @property
@@ -75,15 +75,15 @@ class Tally:
         """1 when any run failed, else 3 when any could not look, else 0."""
         if self.runs[Severity.FAIL]:
             return EXIT_FAILED
-        return EXIT_COULD_NOT_LOOK if self.runs[Severity.ERROR] else EXIT_OK
+        return EXIT_COULD_NOT_RUN if self.runs[Severity.ERROR] else EXIT_OK
 
 
 async def watch(
-    make_run: Callable[[], Run[S]],
+    make_run: Callable[[], ProbeRun[S]],
     *,
     interval: float,
-    tally: Tally,
-    on_round: Callable[[Round], None],
+    tally: WatchTally,
+    on_result: Callable[[WatchResult], None],
     count: int | None = None,
     strict: bool = False,
 ) -> None:
@@ -95,13 +95,13 @@ async def watch(
     began, slot, missed = trio.current_time(), 0, 0
     while True:
         run = make_run()
-        await run.go()
+        await run.run()
         report = run.report()
-        done = Round(
+        done = WatchResult(
             number=tally.runs.total() + 1, report=report, exit_code=report.exit_code(strict=strict), missed=missed
         )
-        tally.note(done)
-        on_round(done)
+        tally.add(done)
+        on_result(done)
         if done.number == count:
             return
         due = max(slot + 1, ceil((trio.current_time() - began) / interval))

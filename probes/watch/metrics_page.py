@@ -14,20 +14,24 @@ from reports.render import prometheus as as_prom
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from probes.watch.loop import Tally
+    from probes.watch.loop import WatchTally
 
 
-def metrics(tally: Tally, *, interval: float, began: float) -> str:
+def metrics_text(tally: WatchTally, *, interval: float, began: float) -> str:
     """Write the last run and the tally. `began` is when the watch began, in unix seconds."""
-    last = as_prom.render(tally.last.report, tally.last.exit_code) if tally.last is not None else ""
+    last = (
+        as_prom.render(tally.last_result.report, tally.last_result.exit_code) if tally.last_result is not None else ""
+    )
     return last + "".join(f"{line}\n" for line in _of_watch(tally, interval, began))
 
 
-def _of_watch(tally: Tally, interval: float, began: float) -> Iterator[str]:
+def _of_watch(tally: WatchTally, interval: float, began: float) -> Iterator[str]:
     yield from _figure("runs_total", "counter", "Runs by how they ended")
     yield from (f'sherpa_watch_runs_total{{verdict="{verdict}"}} {tally.runs[verdict]}' for verdict in VERDICTS)
     yield from _figure("missed_total", "counter", "Times that were due and passed by during a long run", tally.missed)
-    yield from _figure("failures_in_a_row", "gauge", "Runs that did not pass since the last that did", tally.in_a_row)
+    yield from _figure(
+        "failures_in_a_row", "gauge", "Runs that did not pass since the last that did", tally.consecutive_failures
+    )
     yield from _figure("interval_seconds", "gauge", "Time from one run to the next", interval)
     yield from _figure("start_timestamp_seconds", "gauge", "When the watch began, in Unix time", began)
     if tally.last_success is not None:
@@ -42,7 +46,7 @@ def _figure(name: str, kind: str, told: str, value: float | None = None) -> Iter
         yield f"sherpa_watch_{name} {value}"
 
 
-def page(tally: Tally, targets: Sequence[str], modules: Sequence[str], line: str) -> str:
+def index_page(tally: WatchTally, targets: Sequence[str], modules: Sequence[str], line: str) -> str:
     """Write the page for whoever comes by with a browser. `line` is what was said of the last run."""
     from jinja2 import Environment  # noqa: PLC0415 - costs 30 ms, and few ever look
 

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 from bridge.config.resolve import Setting
 from bridge.config.toml_file import did_you_mean
-from probes.runner.parallel import together
+from probes.runner.parallel import run_parallel
 from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
-from probes.runner.runner import Run
+from probes.runner.runner import ProbeRun
 from probes.runner.usage import UsageError
-from probes.smoke.probe import service_part, without_echoes
-from probes.targets.service import Target, make_target
+from probes.smoke.probe import service_probe, without_duplicates
+from probes.targets.service import ServiceTarget, make_service_target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bridge.config.resolve import Config
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 #: What each module runs. Their order is the order in which they stand on each other.
 MODULES: Mapping[str, tuple[str, ...]] = {
@@ -41,7 +41,7 @@ _TOOL = "sherpa-probe watch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ModuleSettings:
     """What the probes are told beside their target."""
 
     require: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Wanted:
     script: str = "text"
     verbose: bool = False
 
-    def run(self, target: Target, modules: Sequence[str]) -> Run[Target]:
+    def make_run(self, target: ServiceTarget, modules: Sequence[str]) -> ProbeRun[ServiceTarget]:
         """Make one run of these modules, side by side, at this target."""
         names = probes_of(modules)
         more: Mapping[str, Mapping[str, object]] = {
@@ -57,15 +57,15 @@ class Wanted:
             "events": {"script": self.script},
         }
 
-        def look(at: Target) -> AsyncGenerator[Told, None]:
-            return without_echoes(
-                together([service_part(name, at, among=names, **more.get(name, {})) for name in names])
+        def look(at: ServiceTarget) -> AsyncGenerator[ProbeItem, None]:
+            return without_duplicates(
+                run_parallel([service_probe(name, at, alongside=names, **more.get(name, {})) for name in names])
             )
 
-        fresh = afresh(target)
-        return Run(
+        fresh = with_fresh_secrets(target)
+        return ProbeRun(
             tool=_TOOL,
-            look=look,
+            probe=look,
             open_subject=lambda: nullcontext(fresh),
             secrets=fresh.secrets,
             verbose=self.verbose,
@@ -85,17 +85,17 @@ def check_modules(modules: Sequence[str]) -> None:
             raise UsageError(f"--module: there is no module {module!r}{did_you_mean(module, dict(MODULES))}")
 
 
-def afresh(target: Target) -> Target:
+def with_fresh_secrets(target: ServiceTarget) -> ServiceTarget:
     """Give the target with the secrets that the settings hold, and no other."""
     secrets = Secrets(target.config.secrets())
     if target.proxy is not None and target.proxy.authorization is not None:
-        secrets.learn(target.proxy.authorization)
+        secrets.add(target.proxy.authorization)
     return replace(target, secrets=secrets)
 
 
-def named_targets(said: Sequence[str], config: Config, environment: Mapping[str, str]) -> dict[str, Target]:
+def named_targets(said: Sequence[str], config: Config, environment: Mapping[str, str]) -> dict[str, ServiceTarget]:
     """Make the targets of `NAME=URL`: the settings with another address. Raises UsageError and ConfigError."""
-    targets: dict[str, Target] = {}
+    targets: dict[str, ServiceTarget] = {}
     for text in said:
         name, equals, url = text.partition("=")
         if not equals or not url or not _NAME.fullmatch(name):
@@ -103,5 +103,5 @@ def named_targets(said: Sequence[str], config: Config, environment: Mapping[str,
         if name in targets or name == DEFAULT_TARGET:
             raise UsageError(f"--target: there are two targets of the name {name}")
         at = replace(config, base_url=Setting(url, f"--target {name}"))
-        targets[name] = make_target(at, environment, secrets=Secrets(config.secrets()))
+        targets[name] = make_service_target(at, environment, secrets=Secrets(config.secrets()))
     return targets

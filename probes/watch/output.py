@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, TextIO
 
-from reports.console import CannotShowError, cannot_show, silence
+from reports.console import OutputError, discard_output, output_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class ReaderGoneError(Exception):
+class OutputClosedError(Exception):
     """Nobody reads the lines any more: the watch ends in good order."""
 
 
@@ -26,15 +26,15 @@ def line_writer(stream: TextIO | None) -> Callable[[str], None]:
 
     def say(line: str) -> None:
         if stream is None:
-            raise CannotShowError("the lines cannot be shown: stdout is closed")
+            raise OutputError("the lines cannot be shown: stdout is closed")
         encoding = stream.encoding or "utf-8"
         try:
             stream.write(f"{line.encode(encoding, errors='replace').decode(encoding)}\n")
             stream.flush()
         except OSError as error:
-            silence(stream)
+            discard_output(stream)
             if error.errno == errno.EPIPE:
-                raise ReaderGoneError from None
-            raise cannot_show(error) from None
+                raise OutputClosedError from None
+            raise output_error(error) from None
 
     return say

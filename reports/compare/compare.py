@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
-from reports.render.wording import PROBLEMS, verdict
+from reports.render.wording import PROBLEM_SEVERITIES, verdict_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 #: How far a figure may move and still be the same.
 TOLERANCE = 0.2
@@ -34,7 +34,7 @@ _RANK: Mapping[Severity, int] = {
 }
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """What became of a problem or a figure."""
 
     NEW = "new"
@@ -48,7 +48,10 @@ class Change(StrEnum):
 
 
 #: What makes the second run the worse one, and what the better one.
-BAD, GOOD = frozenset({Change.NEW, Change.WORSE}), frozenset({Change.GONE, Change.BETTER})
+WORSE_CHANGES, BETTER_CHANGES = (
+    frozenset({ChangeKind.NEW, ChangeKind.WORSE}),
+    frozenset({ChangeKind.GONE, ChangeKind.BETTER}),
+)
 
 
 class Direction(StrEnum):
@@ -60,7 +63,7 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class MetricRule:
     """How figures with such a name are judged."""
 
     direction: Direction
@@ -69,49 +72,49 @@ class Way:
 
 
 #: A word of the name, or some in a row -> how it is judged; the first that fits counts.
-WAYS: tuple[tuple[str, Way], ...] = (
-    ("success", Way(Direction.HIGHER)),
-    ("per_second", Way(Direction.HIGHER)),
-    ("lost", Way(Direction.LOWER)),
-    ("dropped", Way(Direction.LOWER)),
-    ("repeated", Way(Direction.LOWER)),
-    ("reordered", Way(Direction.LOWER)),
-    ("gap", Way(Direction.LOWER)),
-    ("gaps", Way(Direction.LOWER)),
-    ("late", Way(Direction.LOWER)),
-    ("errors", Way(Direction.LOWER)),
-    ("failed", Way(Direction.LOWER)),
-    ("failures", Way(Direction.LOWER)),
-    ("violations", Way(Direction.LOWER)),
-    ("reconnects", Way(Direction.LOWER)),
-    ("retries", Way(Direction.LOWER)),
-    ("left_days", Way(Direction.HIGHER)),
-    ("unanswered", Way(Direction.LOWER)),
-    ("unfinished", Way(Direction.NEITHER)),
-    ("stranded", Way(Direction.LOWER)),
-    ("endings_without_error", Way(Direction.LOWER)),
-    ("sessions_left", Way(Direction.LOWER)),
-    ("grown_bytes", Way(Direction.LOWER, floor=1e6)),
-    ("unclean", Way(Direction.LOWER)),
-    ("stale", Way(Direction.LOWER)),
-    ("dials", Way(Direction.LOWER)),
-    ("turns", Way(Direction.HIGHER)),
-    ("capacity_callers", Way(Direction.HIGHER)),
+METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
+    ("success", MetricRule(Direction.HIGHER)),
+    ("per_second", MetricRule(Direction.HIGHER)),
+    ("lost", MetricRule(Direction.LOWER)),
+    ("dropped", MetricRule(Direction.LOWER)),
+    ("repeated", MetricRule(Direction.LOWER)),
+    ("reordered", MetricRule(Direction.LOWER)),
+    ("gap", MetricRule(Direction.LOWER)),
+    ("gaps", MetricRule(Direction.LOWER)),
+    ("late", MetricRule(Direction.LOWER)),
+    ("errors", MetricRule(Direction.LOWER)),
+    ("failed", MetricRule(Direction.LOWER)),
+    ("failures", MetricRule(Direction.LOWER)),
+    ("violations", MetricRule(Direction.LOWER)),
+    ("reconnects", MetricRule(Direction.LOWER)),
+    ("retries", MetricRule(Direction.LOWER)),
+    ("left_days", MetricRule(Direction.HIGHER)),
+    ("unanswered", MetricRule(Direction.LOWER)),
+    ("unfinished", MetricRule(Direction.NEITHER)),
+    ("stranded", MetricRule(Direction.LOWER)),
+    ("endings_without_error", MetricRule(Direction.LOWER)),
+    ("sessions_left", MetricRule(Direction.LOWER)),
+    ("grown_bytes", MetricRule(Direction.LOWER, floor=1e6)),
+    ("unclean", MetricRule(Direction.LOWER)),
+    ("stale", MetricRule(Direction.LOWER)),
+    ("dials", MetricRule(Direction.LOWER)),
+    ("turns", MetricRule(Direction.HIGHER)),
+    ("capacity_callers", MetricRule(Direction.HIGHER)),
     # How much was said, and when: not how long something took.
-    ("spoken", Way(Direction.NEITHER)),
-    ("sent", Way(Direction.NEITHER)),
-    ("heard", Way(Direction.NEITHER)),
-    ("timestamp", Way(Direction.NEITHER)),
-    ("seconds", Way(Direction.LOWER, floor=0.01)),
-    ("ms", Way(Direction.LOWER, floor=10)),
+    ("spoken", MetricRule(Direction.NEITHER)),
+    ("sent", MetricRule(Direction.NEITHER)),
+    ("heard", MetricRule(Direction.NEITHER)),
+    ("timestamp", MetricRule(Direction.NEITHER)),
+    ("seconds", MetricRule(Direction.LOWER, floor=0.01)),
+    ("ms", MetricRule(Direction.LOWER, floor=10)),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class FindingChange:
     """A problem that is not what it was."""
 
-    change: Change
+    change: ChangeKind
     probe: str
     code: str
     check: str
@@ -126,10 +129,10 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MetricChange:
     """A figure beyond the tolerance."""
 
-    change: Change
+    change: ChangeKind
     name: str
     before: float | None
     after: float | None
@@ -140,40 +143,40 @@ class Moved:
 class Comparison:
     """All that differs. Both lists have the worst first."""
 
-    before: Kept
-    after: Kept
-    findings: tuple[Changed, ...]
-    figures: tuple[Moved, ...]
+    before: StoredReport
+    after: StoredReport
+    findings: tuple[FindingChange, ...]
+    figures: tuple[MetricChange, ...]
     remarks: tuple[str, ...] = ()
     """Why the two may not be comparable."""
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ChangeKind, ...]:
         """What became of each problem and figure that changed."""
         return (*(one.change for one in self.findings), *(one.change for one in self.figures))
 
     @property
     def is_worse(self) -> bool:
         """Whether anything is new or worse."""
-        return not BAD.isdisjoint(self.changes)
+        return not WORSE_CHANGES.isdisjoint(self.changes)
 
     @property
     def verdict(self) -> str:
         """`worse` if anything is, else `better` if anything is, else `same`."""
         if self.is_worse:
             return "worse"
-        return "same" if GOOD.isdisjoint(self.changes) else "better"
+        return "same" if BETTER_CHANGES.isdisjoint(self.changes) else "better"
 
-    def count(self, change: Change) -> int:
+    def count(self, change: ChangeKind) -> int:
         """How many problems and figures changed so."""
         return self.changes.count(change)
 
 
 _Key = tuple[str, str, str, str]
-_ORDER = list(Change)
+_ORDER = list(ChangeKind)
 
 
-def compare(before: Kept, after: Kept, *, tolerance: float = TOLERANCE) -> Comparison:
+def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOLERANCE) -> Comparison:
     """Compare two runs. `tolerance` is how far a figure may move, as a part of what it was: 0.2 is 20 %."""
     old, new = _by_key(before.report.findings), _by_key(after.report.findings)
     changed = [_changed(key, old.get(key, []), new.get(key, []), after.report) for key in dict.fromkeys([*new, *old])]
@@ -195,18 +198,18 @@ def _by_key(findings: Iterable[Finding]) -> dict[_Key, list[Finding]]:
     return dict(found)
 
 
-def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> Changed | None:
+def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> FindingChange | None:
     """Judge one problem; None where nothing changed or there never was one."""
     worst_old, worst_new = _worst(old), _worst(new)
     was, now = ((worst.severity if worst else None) for worst in (worst_old, worst_new))
     change = _change(was, now, len(old), len(new))
-    if change is Change.GONE and not _looked_again(key, after):
-        change = Change.UNSEEN
+    if change is ChangeKind.GONE and not _looked_again(key, after):
+        change = ChangeKind.UNSEEN
     shown = worst_new or worst_old
     if change is None or shown is None:
         return None
     probe, code, check, path = key
-    return Changed(
+    return FindingChange(
         change=change,
         probe=probe,
         code=code,
@@ -224,18 +227,18 @@ def _worst(findings: Iterable[Finding]) -> Finding | None:
     return max(findings, key=lambda finding: _RANK[finding.severity], default=None)
 
 
-def _change(was: Severity | None, now: Severity | None, count_before: int, count_after: int) -> Change | None:
-    rank_before, rank_after = (_RANK[one] if one in PROBLEMS else 0 for one in (was, now))
+def _change(was: Severity | None, now: Severity | None, count_before: int, count_after: int) -> ChangeKind | None:
+    rank_before, rank_after = (_RANK[one] if one in PROBLEM_SEVERITIES else 0 for one in (was, now))
     if not rank_before and not rank_after:
         return None
     if not rank_before:
-        return Change.NEW if was is None else Change.WORSE
+        return ChangeKind.NEW if was is None else ChangeKind.WORSE
     if not rank_after:
-        return Change.GONE if now is None else Change.BETTER
+        return ChangeKind.GONE if now is None else ChangeKind.BETTER
     before, after = (rank_before, count_before), (rank_after, count_after)
     if after == before:
         return None
-    return Change.WORSE if after > before else Change.BETTER
+    return ChangeKind.WORSE if after > before else ChangeKind.BETTER
 
 
 def _looked_again(key: _Key, after: Report) -> bool:
@@ -247,39 +250,39 @@ def _looked_again(key: _Key, after: Report) -> bool:
     return any(finding.check == check and finding.severity is not Severity.SKIPPED for finding in mine)
 
 
-def _moved(before: Report, after: Report, tolerance: float) -> list[Moved]:
+def _moved(before: Report, after: Report, tolerance: float) -> list[MetricChange]:
     old, new = ({metric.name: metric.value for metric in run.metrics} for run in (before, after))
     found = []
     for name in dict.fromkeys([*old, *new]):
         was, now = old.get(name), new.get(name)
         if was is None or now is None:
             if was is not None:
-                found.append(Moved(change=Change.UNSEEN, name=name, before=was, after=None))
+                found.append(MetricChange(change=ChangeKind.UNSEEN, name=name, before=was, after=None))
             continue
-        change = judged(name, was, now, tolerance)
+        change = compare_metric(name, was, now, tolerance)
         if change is not None:
-            found.append(Moved(change=change, name=name, before=was, after=now))
+            found.append(MetricChange(change=change, name=name, before=was, after=now))
     return found
 
 
-def judged(name: str, was: float, now: float, tolerance: float) -> Change | None:
+def compare_metric(name: str, was: float, now: float, tolerance: float) -> ChangeKind | None:
     """Judge one figure; None where it moved no further than it may, or is no number."""
-    way = way_of(name)
+    way = metric_rule(name)
     move = now - was
     if not math.isfinite(move) or abs(move) <= max(way.floor, tolerance * abs(was)):
         return None
     if way.direction is Direction.NEITHER:
-        return Change.MOVED
-    return Change.BETTER if (move < 0) == (way.direction is Direction.LOWER) else Change.WORSE
+        return ChangeKind.MOVED
+    return ChangeKind.BETTER if (move < 0) == (way.direction is Direction.LOWER) else ChangeKind.WORSE
 
 
-def way_of(name: str) -> Way:
+def metric_rule(name: str) -> MetricRule:
     """Look up how a figure is judged by its name."""
     bounded = f"_{name}_"
-    return next((way for word, way in WAYS if f"_{word}_" in bounded), Way(Direction.NEITHER))
+    return next((way for word, way in METRIC_RULES if f"_{word}_" in bounded), MetricRule(Direction.NEITHER))
 
 
-def _remarks(before: Kept, after: Kept) -> Iterable[str]:
+def _remarks(before: StoredReport, after: StoredReport) -> Iterable[str]:
     """Say why the two may not be comparable."""
     if before.report.tool != after.report.tool:
         yield f"before is a run of {before.report.tool}, after one of {after.report.tool}"
@@ -287,4 +290,4 @@ def _remarks(before: Kept, after: Kept) -> Iterable[str]:
         yield "they looked at different targets, or with different settings"
     for name, run in (("before", before), ("after", after)):
         if run.exit_code in (EXIT_USAGE, EXIT_INTERRUPTED):
-            yield f"{name} is not a whole run: {verdict(run.exit_code)}, exit code {run.exit_code}"
+            yield f"{name} is not a whole run: {verdict_word(run.exit_code)}, exit code {run.exit_code}"

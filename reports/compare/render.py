@@ -6,31 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from reports.compare.compare import BAD, GOOD, Change, Changed, Comparison, Moved
-from reports.render.json import SCHEMA_VERSION, written
+from reports.compare.compare import BETTER_CHANGES, WORSE_CHANGES, ChangeKind, Comparison, FindingChange, MetricChange
+from reports.render.json import SCHEMA_VERSION, format_document
 from reports.render.markdown import bounded, table
-from reports.render.markdown_text import code, escaped
-from reports.render.numbers import label, shown
-from reports.render.terminal.page import closing, on_page, page_width
-from reports.render.terminal.rows import WORDS, hanging
-from reports.render.terminal_text import columns, cut, padded, plain, shortened, wrapped
+from reports.render.markdown_text import escape, inline_code
+from reports.render.numbers import format_value, metric_label
+from reports.render.terminal.page import closing_line, draw_page, page_width
+from reports.render.terminal.rows import SEVERITY_WORDS, labelled_lines
+from reports.render.terminal_text import display_width, pad, sanitize, shorten, truncate, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reports.model import Severity
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 TOOL = "sherpa-report compare"
 
-_STYLES: Mapping[Change, str] = {change: "red" if change in BAD else "green" for change in BAD | GOOD}
-_SIGNS: Mapping[Change, str] = {
-    Change.NEW: "❌ new",
-    Change.WORSE: "❌ worse",
-    Change.BETTER: "✅ better",
-    Change.GONE: "✅ gone",
-    Change.UNSEEN: "❔ unseen",
-    Change.MOVED: "↔️ moved",
+_STYLES: Mapping[ChangeKind, str] = {
+    change: "red" if change in WORSE_CHANGES else "green" for change in WORSE_CHANGES | BETTER_CHANGES
+}
+_SIGNS: Mapping[ChangeKind, str] = {
+    ChangeKind.NEW: "❌ new",
+    ChangeKind.WORSE: "❌ worse",
+    ChangeKind.BETTER: "✅ better",
+    ChangeKind.GONE: "✅ gone",
+    ChangeKind.UNSEEN: "❔ unseen",
+    ChangeKind.MOVED: "↔️ moved",
 }
 #: Where what a row says begins, and the longest name of a check or a figure.
 _LEAD, _LONGEST = 10, 36
@@ -38,51 +40,51 @@ _LEAD, _LONGEST = 10, 36
 _ROWS = 500
 
 
-def on_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, colour: bool = False) -> str:
+def render_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, colour: bool = False) -> str:
     """Write the comparison for people."""
     width = page_width(width)
     parts = [
         list(_header(comparison, width)),
         [line for one in comparison.findings for line in _finding(one, width)],
         list(_figures(comparison, width)),
-        [closing(summary(comparison), exit_code, width)],
+        [closing_line(summary(comparison), exit_code, width)],
     ]
-    return on_page(filter(None, parts), width, colour=colour)
+    return draw_page(filter(None, parts), width, colour=colour)
 
 
 def summary(comparison: Comparison) -> str:
     """Give the verdict and the counts behind it: `worse: 1 new, 2 gone`."""
-    counts = ", ".join(f"{comparison.count(change)} {change}" for change in Change if comparison.count(change))
+    counts = ", ".join(f"{comparison.count(change)} {change}" for change in ChangeKind if comparison.count(change))
     return f"{comparison.verdict}: {counts or 'nothing changed'}"
 
 
 def _header(comparison: Comparison, width: int) -> Iterator[Text]:
     yield Text(TOOL, style="bold")
     for word, run in (("before", comparison.before), ("after", comparison.after)):
-        yield from map(Text, hanging(word, _named(run), width))
+        yield from map(Text, labelled_lines(word, _named(run), width))
     for remark in comparison.remarks:
-        yield from (Text(line, style="yellow") for line in hanging("note", remark, width))
+        yield from (Text(line, style="yellow") for line in labelled_lines("note", remark, width))
 
 
-def _named(run: Kept) -> str:
-    return f"{plain(run.report.tool)}, {plain(run.report.started)}, exit {run.exit_code}"
+def _named(run: StoredReport) -> str:
+    return f"{sanitize(run.report.tool)}, {sanitize(run.report.started)}, exit {run.exit_code}"
 
 
-def _finding(one: Changed, width: int) -> list[Text]:
+def _finding(one: FindingChange, width: int) -> list[Text]:
     first = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
-    first.append(cut(plain(one.code), width - _LEAD), style="bold")
-    what = f"{plain(_where(one))}: {plain(one.title)}"
-    said = [*wrapped(what, width - _LEAD), *wrapped(plain(_became(one)), width - _LEAD)]
+    first.append(truncate(sanitize(one.code), width - _LEAD), style="bold")
+    what = f"{sanitize(_where(one))}: {sanitize(one.title)}"
+    said = [*wrap(what, width - _LEAD), *wrap(sanitize(_became(one)), width - _LEAD)]
     return [first, *(Text(" " * _LEAD + line) for line in said)]
 
 
-def _where(one: Changed) -> str:
+def _where(one: FindingChange) -> str:
     return one.path or ", ".join(filter(None, (one.probe, one.check)))
 
 
-def _became(one: Changed) -> str:
+def _became(one: FindingChange) -> str:
     """Say what it was and what it is, where that says more than that it came or went."""
-    if one.change is Change.UNSEEN:
+    if one.change is ChangeKind.UNSEEN:
         return "nobody looked at it again"
     if one.before is not None and one.after is not None and one.before is not one.after:
         return f"{_word(one.before)} -> {_word(one.after)}"
@@ -92,27 +94,29 @@ def _became(one: Changed) -> str:
 
 
 def _word(severity: Severity) -> str:
-    return WORDS[severity][0]
+    return SEVERITY_WORDS[severity][0]
 
 
 def _figures(comparison: Comparison, width: int) -> Iterator[Text]:
     said = [_values(one) for one in comparison.figures]
-    room = width - _LEAD - 2 - max(map(columns, said), default=0)
-    names = min(room, _LONGEST, max((columns(plain(label(one.name))) for one in comparison.figures), default=0))
+    room = width - _LEAD - 2 - max(map(display_width, said), default=0)
+    names = min(
+        room, _LONGEST, max((display_width(sanitize(metric_label(one.name))) for one in comparison.figures), default=0)
+    )
     for one, values in zip(comparison.figures, said, strict=True):
         line = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
-        yield line.append(f"{padded(cut(plain(label(one.name)), names), names)}  {values}")
+        yield line.append(f"{pad(truncate(sanitize(metric_label(one.name)), names), names)}  {values}")
 
 
-def _values(one: Moved) -> str:
+def _values(one: MetricChange) -> str:
     """Write both values, and by how much of the first they differ."""
-    before, after = ("-" if value is None else shown(one.name, value) for value in (one.before, one.after))
+    before, after = ("-" if value is None else format_value(one.name, value) for value in (one.before, one.after))
     if not one.before or one.after is None:
         return f"{before} -> {after}"
     return f"{before} -> {after} ({100 * (one.after - one.before) / abs(one.before):+.0f} %)"
 
 
-def as_markdown(comparison: Comparison, exit_code: int) -> str:
+def render_markdown(comparison: Comparison, exit_code: int) -> str:
     """Write the comparison for a summary or a comment."""
     return bounded(_sections(comparison, exit_code))
 
@@ -121,9 +125,9 @@ def _sections(comparison: Comparison, exit_code: int) -> Iterator[str]:
     sign = "❌" if comparison.is_worse else "✅"
     yield f"### {sign} {summary(comparison)} (exit {exit_code})"
     runs = (("before", comparison.before), ("after", comparison.after))
-    yield "\n".join(f"- {word}: {escaped(_cell(_named(run)))}" for word, run in runs)
+    yield "\n".join(f"- {word}: {escape(_cell(_named(run)))}" for word, run in runs)
     for remark in comparison.remarks:
-        yield f"⚠️ {escaped(_cell(remark))}"
+        yield f"⚠️ {escape(_cell(remark))}"
     for head, rows in (
         (("", "code", "where", "what", ""), [_finding_row(one) for one in comparison.findings]),
         (("", "measured", "before and after"), [_figure_row(one) for one in comparison.figures]),
@@ -134,28 +138,34 @@ def _sections(comparison: Comparison, exit_code: int) -> Iterator[str]:
             yield f"*and {len(rows) - _ROWS} more*"
 
 
-def _finding_row(one: Changed) -> tuple[str, ...]:
-    title = escaped(_cell(one.title))
-    return _SIGNS[one.change], code(_cell(one.code)), code(_cell(_where(one))), title, escaped(_became(one))
+def _finding_row(one: FindingChange) -> tuple[str, ...]:
+    title = escape(_cell(one.title))
+    return (
+        _SIGNS[one.change],
+        inline_code(_cell(one.code)),
+        inline_code(_cell(_where(one))),
+        title,
+        escape(_became(one)),
+    )
 
 
-def _figure_row(one: Moved) -> tuple[str, ...]:
-    return _SIGNS[one.change], escaped(_cell(label(one.name))), escaped(_values(one))
+def _figure_row(one: MetricChange) -> tuple[str, ...]:
+    return _SIGNS[one.change], escape(_cell(metric_label(one.name))), escape(_values(one))
 
 
 def _cell(text: str) -> str:
-    return shortened(text, 200)
+    return shorten(text, 200)
 
 
-def as_json(comparison: Comparison, exit_code: int) -> str:
+def render_json(comparison: Comparison, exit_code: int) -> str:
     """Write the comparison for scripts: one document, as stable as a report's."""
-    return written(
+    return format_document(
         {
             "schema_version": SCHEMA_VERSION,
             "tool": TOOL,
             "verdict": comparison.verdict,
             "exit_code": exit_code,
-            "counts": {change.value: comparison.count(change) for change in Change},
+            "counts": {change.value: comparison.count(change) for change in ChangeKind},
             "before": _run(comparison.before),
             "after": _run(comparison.after),
             "remarks": list(comparison.remarks),
@@ -165,10 +175,10 @@ def as_json(comparison: Comparison, exit_code: int) -> str:
     )
 
 
-def _run(run: Kept) -> dict[str, Any]:
+def _run(run: StoredReport) -> dict[str, Any]:
     report = run.report
     return {"tool": report.tool, "version": report.version, "started": report.started, "exit_code": run.exit_code}
 
 
-def _plain(one: Changed | Moved) -> dict[str, Any]:
+def _plain(one: FindingChange | MetricChange) -> dict[str, Any]:
     return {name: getattr(one, name) for name in one.__dataclass_fields__}

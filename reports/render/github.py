@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports.model import Finding, Report, Severity
-from reports.render.terminal_text import plain
-from reports.render.wording import counted, explained, is_strict, verdict
+from reports.render.terminal_text import sanitize
+from reports.render.wording import count_summary, explanation_lines, is_strict, verdict_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,16 +37,16 @@ def render(report: Report, exit_code: int) -> str:
         if finding.severity is severity
     ]
     took = f"{report.seconds:.2f} s"
-    last = f"{verdict(exit_code)}: {counted(report)} in {took} (exit {exit_code}) - {plain(report.tool)}"
+    last = f"{verdict_word(exit_code)}: {count_summary(report)} in {took} (exit {exit_code}) - {sanitize(report.tool)}"
     return "\n".join([*lines, last]) + "\n"
 
 
 def _command(name: str, finding: Finding) -> str:
     properties = {**(_place(finding.place) if finding.place else {}), "title": f"{finding.code}: {finding.title}"}
     told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    lines = explained(replace(finding, place=None))
+    lines = explanation_lines(replace(finding, place=None))
     message = "\n".join(f"{word}: {text}" if word else text for word, text in lines)
-    return f"::{name} {told}::{_data(message or plain(finding.title))}"
+    return f"::{name} {told}::{_data(message or sanitize(finding.title))}"
 
 
 def _place(place: Place) -> dict[str, str]:
@@ -64,4 +64,4 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     """Escape a property, in which colons and commas mean something too."""
-    return _data(plain(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(sanitize(text)).replace(":", "%3A").replace(",", "%2C")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reports.model import (
-    EXIT_COULD_NOT_LOOK,
+    EXIT_COULD_NOT_RUN,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -33,7 +33,7 @@ VERDICTS: dict[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
     EXIT_USAGE: "usage",
-    EXIT_COULD_NOT_LOOK: "could_not_look",
+    EXIT_COULD_NOT_RUN: "could_not_look",
     EXIT_INTERRUPTED: "interrupted",
 }
 
@@ -63,10 +63,10 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
 
 def render(report: Report, exit_code: int) -> str:
     """Write the document, indented, with a line end. Half characters (lone surrogates) are written as `?`."""
-    return written(as_document(report, exit_code))
+    return format_document(as_document(report, exit_code))
 
 
-def written(document: dict[str, Any]) -> str:
+def format_document(document: dict[str, Any]) -> str:
     """Write any document as reports are written: indented, with a line end, half characters as `?`."""
     return msgspec.json.format(msgspec.json.encode(_whole(document)), indent=2).decode() + "\n"
 

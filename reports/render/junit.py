@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reports.model import Finding, Report, Severity
-from reports.render.terminal_text import plain
-from reports.render.wording import by_probe, is_strict, paragraph, spot, verdict
+from reports.render.terminal_text import sanitize
+from reports.render.wording import explanation_text, group_by_probe, is_strict, place_text, verdict_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ _STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 def render(report: Report, exit_code: int) -> str:
     """Write the report as XML, with a line end."""
     elements = {**_ELEMENTS, Severity.WARNING: "failure"} if is_strict(report, exit_code) else _ELEMENTS
-    groups = by_probe(report.findings) or {"": []}
-    root = Element("testsuites", name=plain(report.tool), time=_seconds(report.seconds))
+    groups = group_by_probe(report.findings) or {"": []}
+    root = Element("testsuites", name=sanitize(report.tool), time=_seconds(report.seconds))
     for probe, findings in groups.items():
         _suite(root, report, probe, findings, elements)
     if exit_code and not {"failure", "error"} & {element.tag for element in root.iter()}:
@@ -55,14 +55,16 @@ def _suite(
     root: Element, report: Report, probe: str, findings: Sequence[Finding], elements: Mapping[Severity, str]
 ) -> None:
     took = sum(finding.seconds or 0 for finding in findings)
-    suite = SubElement(root, "testsuite", name=plain(probe or report.tool), time=_seconds(took), hostname="localhost")
+    suite = SubElement(
+        root, "testsuite", name=sanitize(probe or report.tool), time=_seconds(took), hostname="localhost"
+    )
     started = _STARTED.match(report.started)
     if started:
         suite.set("timestamp", started[0])
     if report.target:
         properties = SubElement(suite, "properties")
         for item in report.target:
-            SubElement(properties, "property", name=plain(item.label), value=plain(item.value))
+            SubElement(properties, "property", name=sanitize(item.label), value=sanitize(item.value))
     for name, finding in zip(_names(findings), findings, strict=True):
         _case(suite, _classname(report.tool, probe), name, finding, elements)
     _count(suite)
@@ -73,19 +75,21 @@ def _case(suite: Element, classname: str, name: str, finding: Finding, elements:
     element = elements.get(finding.severity)
     if element is None:
         return
-    title = plain(finding.title)
+    title = sanitize(finding.title)
     if element == "system-out":
         word = finding.severity.value
-        SubElement(case, element).text = f"{word}: {plain(finding.code)}: {title}\n{paragraph(finding)}"
+        SubElement(case, element).text = f"{word}: {sanitize(finding.code)}: {title}\n{explanation_text(finding)}"
         return
-    told = SubElement(case, element, message=title, type=plain(finding.code))
-    told.text = paragraph(finding)
+    told = SubElement(case, element, message=title, type=sanitize(finding.code))
+    told.text = explanation_text(finding)
 
 
 def _ended_badly(root: Element, report: Report, exit_code: int) -> None:
     suite = SubElement(root, "testsuite", name="exit code", time=_seconds(0), hostname="localhost")
     case = SubElement(suite, "testcase", classname=_classname(report.tool, ""), name="exit code", time=_seconds(0))
-    SubElement(case, "error", message=f"{verdict(exit_code)}: exit code {exit_code}", type=f"exit code {exit_code}")
+    SubElement(
+        case, "error", message=f"{verdict_word(exit_code)}: exit code {exit_code}", type=f"exit code {exit_code}"
+    )
     _count(suite)
 
 
@@ -100,8 +104,8 @@ def _names(findings: Sequence[Finding]) -> list[str]:
     given: Counter[str] = Counter()
     names = []
     for finding in findings:
-        name = plain(f"{finding.check} {spot(finding.place)}" if finding.place else finding.check)
-        name = f"{name} ({plain(finding.code)})" if given[name] else name
+        name = sanitize(f"{finding.check} {place_text(finding.place)}" if finding.place else finding.check)
+        name = f"{name} ({sanitize(finding.code)})" if given[name] else name
         given[name] += 1
         names.append(name if given[name] == 1 else f"{name} {given[name]}")
     return names
@@ -109,8 +113,8 @@ def _names(findings: Sequence[Finding]) -> list[str]:
 
 def _classname(tool: str, probe: str) -> str:
     """Write tool and probe as CIs group by them: `sherpa-probe.access`."""
-    first = plain(tool).partition(" ")[0].replace(".", "_")
-    return f"{first}.{plain(probe).replace('.', '_')}" if probe else first
+    first = sanitize(tool).partition(" ")[0].replace(".", "_")
+    return f"{first}.{sanitize(probe).replace('.', '_')}" if probe else first
 
 
 def _seconds(seconds: float) -> str:

@@ -10,17 +10,25 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from reports.model import Finding, Report, Severity
-from reports.render.markdown_text import code, escaped, fenced
-from reports.render.numbers import cell, duration, figure, label
-from reports.render.terminal.tables import named
-from reports.render.terminal.timeline import fold, line
-from reports.render.terminal_text import milliseconds, plain, shortened
-from reports.render.wording import COUNTED, PROBLEMS, by_probe, counted, spot, told, verdict
+from reports.render.markdown_text import code_block, escape, inline_code
+from reports.render.numbers import format_cell, format_duration, format_metric, metric_label
+from reports.render.terminal.tables import row_label
+from reports.render.terminal.timeline import fold_moments, moment_line
+from reports.render.terminal_text import format_milliseconds, sanitize, shorten
+from reports.render.wording import (
+    PROBLEM_SEVERITIES,
+    SEVERITY_LABELS,
+    count_summary,
+    evidence_text,
+    group_by_probe,
+    place_text,
+    verdict_word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reports.model import Metric, Table, Timeline
+    from reports.model import ReportMetric, Table, Timeline
 
 #: GitHub cuts a summary at 1 MiB; a comment takes less, and a reader less still.
 LARGEST = 900_000
@@ -60,53 +68,53 @@ def bounded(sections: Iterable[str]) -> str:
 
 def _sections(report: Report, exit_code: int) -> Iterator[str]:
     sign = "✅" if exit_code == 0 else "❌"
-    yield f"### {sign} {escaped(_cell(report.tool))}: {verdict(exit_code)}"
-    yield f"**{counted(report)}** in {duration(report.seconds)} (exit {exit_code})"
+    yield f"### {sign} {escape(_cell(report.tool))}: {verdict_word(exit_code)}"
+    yield f"**{count_summary(report)}** in {format_duration(report.seconds)} (exit {exit_code})"
     if report.target:
-        yield " · ".join(code(_cell(item.value)) for item in report.target)
+        yield " · ".join(inline_code(_cell(item.value)) for item in report.target)
     yield from _checks(report.findings)
     yield from _problems(report.findings)
     yield from map(_table, report.tables)
-    if report.lone_metrics:
-        yield table(("measured", "value"), map(_measured, report.lone_metrics[:_ROWS]))
+    if report.standalone_metrics:
+        yield table(("measured", "value"), map(_measured, report.standalone_metrics[:_ROWS]))
     yield from map(_timeline, report.timelines)
-    yield f"<sub>{escaped(_cell(report.started))}, sherpa-realtime {escaped(_cell(report.version))}</sub>"
+    yield f"<sub>{escape(_cell(report.started))}, sherpa-realtime {escape(_cell(report.version))}</sub>"
 
 
 def _checks(findings: Sequence[Finding]) -> Iterator[str]:
     """Draw a table a probe."""
-    for probe, group in by_probe(findings).items():
+    for probe, group in group_by_probe(findings).items():
         if probe:
-            yield f"#### {escaped(_cell(probe))}"
+            yield f"#### {escape(_cell(probe))}"
         yield table(("", "check", "outcome", "time"), map(_row, group[:_ROWS]))
         if len(group) > _ROWS:
             yield f"*and {len(group) - _ROWS} more*"
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    outcome = escaped(_cell(finding.title))
+    outcome = escape(_cell(finding.title))
     if finding.place:
-        outcome = f"{code(_cell(spot(finding.place)))} {outcome}"
-    return _SIGNS[finding.severity], escaped(_cell(finding.check)), outcome, milliseconds(finding.seconds)
+        outcome = f"{inline_code(_cell(place_text(finding.place)))} {outcome}"
+    return _SIGNS[finding.severity], escape(_cell(finding.check)), outcome, format_milliseconds(finding.seconds)
 
 
-def _measured(metric: Metric) -> tuple[str, ...]:
-    one = figure(metric)
-    return escaped(_cell(one.label)), one.value
+def _measured(metric: ReportMetric) -> tuple[str, ...]:
+    one = format_metric(metric)
+    return escape(_cell(one.label)), one.value
 
 
 def _table(measured: Table) -> str:
-    head = [escaped(_cell(text)) for text in (measured.heading, *map(label, measured.columns))]
-    rows = [[named(row), *map(cell, measured.columns, row.cells)] for row in measured.rows[:_ROWS]]
-    drawn = table(head, ([escaped(_cell(text.strip())) for text in row] for row in rows))
+    head = [escape(_cell(text)) for text in (measured.heading, *map(metric_label, measured.columns))]
+    rows = [[row_label(row), *map(format_cell, measured.columns, row.cells)] for row in measured.rows[:_ROWS]]
+    drawn = table(head, ([escape(_cell(text.strip())) for text in row] for row in rows))
     left = f"\n\n*and {len(measured.rows) - _ROWS} more*" if len(measured.rows) > _ROWS else ""
-    return f"#### {escaped(_cell(measured.name))}\n\n{drawn}{left}"
+    return f"#### {escape(_cell(measured.name))}\n\n{drawn}{left}"
 
 
 def _problems(findings: Iterable[Finding]) -> Iterator[str]:
     """Explain each code once, the worst first, with everything that was seen of it."""
-    order = list(COUNTED)
-    problems = [finding for finding in findings if finding.severity in PROBLEMS]
+    order = list(SEVERITY_LABELS)
+    problems = [finding for finding in findings if finding.severity in PROBLEM_SEVERITIES]
     problems.sort(key=lambda finding: (order.index(finding.severity), _subject(finding)))
     for _, group in groupby(problems, _subject):
         yield _problem(list(group))
@@ -118,26 +126,28 @@ def _subject(finding: Finding) -> tuple[str, ...]:
 
 def _problem(group: Sequence[Finding]) -> str:
     finding = group[0]
-    parts = [f"#### {code(_cell(finding.code))} {escaped(_short(finding.title))}"]
+    parts = [f"#### {inline_code(_cell(finding.code))} {escape(_short(finding.title))}"]
     seen = [line for one in group[:_PLACES] for line in _seen(one)]
     if len(group) > _PLACES:
         seen.append(f"- and {len(group) - _PLACES} more")
     parts.append("\n".join(seen))
     if finding.cause:
-        parts.append(f"**Cause:** {escaped(_short(finding.cause))}")
+        parts.append(f"**Cause:** {escape(_short(finding.cause))}")
     if finding.fix:
-        parts.append(f"**Next:**\n\n{fenced(_short(finding.fix))}")
+        parts.append(f"**Next:**\n\n{code_block(_short(finding.fix))}")
     if finding.link:
-        parts.append(f"**More:** {code(_short(finding.link))}")
+        parts.append(f"**More:** {inline_code(_short(finding.link))}")
     return "\n\n".join(filter(None, parts))
 
 
 def _seen(finding: Finding) -> Iterator[str]:
     if finding.place is not None:
-        source = plain(finding.place.text.strip())
-        yield f"- {code(_short(spot(finding.place)))}" + (f": {code(_short(source))}" if source else "")
+        source = sanitize(finding.place.text.strip())
+        yield f"- {inline_code(_short(place_text(finding.place)))}" + (
+            f": {inline_code(_short(source))}" if source else ""
+        )
     for item in finding.evidence:
-        yield f"- {code(_short(told(item)))}"
+        yield f"- {inline_code(_short(evidence_text(item)))}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -147,17 +157,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _timeline(timeline: Timeline) -> str:
-    moments = fold(timeline.moments)
-    lines = [line(moment, 120).plain for moment in moments[:_MOMENTS]]
+    moments = fold_moments(timeline.moments)
+    lines = [moment_line(moment, 120).plain for moment in moments[:_MOMENTS]]
     if len(moments) > _MOMENTS:
         lines.append(f"... and {len(moments) - _MOMENTS} more")
-    summary = f"<summary>{escaped(_cell(timeline.name))}: {len(timeline.moments)} events</summary>"
-    return f"<details>{summary}\n\n{fenced(chr(10).join(lines), 'text')}\n\n</details>"
+    summary = f"<summary>{escape(_cell(timeline.name))}: {len(timeline.moments)} events</summary>"
+    return f"<details>{summary}\n\n{code_block(chr(10).join(lines), 'text')}\n\n</details>"
 
 
 def _short(text: str) -> str:
-    return shortened(text, _LONGEST)
+    return shorten(text, _LONGEST)
 
 
 def _cell(text: str) -> str:
-    return shortened(text, _LONGEST_CELL)
+    return shorten(text, _LONGEST_CELL)

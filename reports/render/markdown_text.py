@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import re
 
-from reports.render.terminal_text import plain, visible
+from reports.render.terminal_text import escape_invisible, sanitize
 
 #: What formats; and what GitHub makes a mention, a reference or a link of: @name, #12, GH-12, www., https://.
 _MEANING = re.compile(r"(?P<sign>[&<>\\`*_{}\[\]()|~$^!@#])|:(?=//)|\bGH(?=-)|\bwww(?=\.)", re.IGNORECASE)
 _REFERS = "@#"
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Write a text as one harmless line."""
-    return _MEANING.sub(_harmless, plain(text))
+    return _MEANING.sub(_harmless, sanitize(text))
 
 
-def code(text: str) -> str:
+def inline_code(text: str) -> str:
     """Write a text as code in one harmless line; `-` where it is empty."""
-    return f"<code>{escaped(text) or '-'}</code>"
+    return f"<code>{escape(text) or '-'}</code>"
 
 
-def fenced(text: str, language: str = "") -> str:
+def code_block(text: str, language: str = "") -> str:
     """Write lines as a block of code, behind a fence that they cannot end."""
-    lines = [visible(line) for line in text.splitlines()]
+    lines = [escape_invisible(line) for line in text.splitlines()]
     fence = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
     return "\n".join([f"{fence}{language}", *lines, fence])
 

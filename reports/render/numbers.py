@@ -12,40 +12,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reports.model import Metric
+    from reports.model import ReportMetric
 
 #: From here on digits say nothing.
 _HUGE = 1e15
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class FormattedMetric:
     """A metric as it is shown."""
 
     label: str
     value: str
 
 
-def figure(metric: Metric) -> Figure:
+def format_metric(metric: ReportMetric) -> FormattedMetric:
     """Write a metric for people."""
-    return Figure(label(metric.name), shown(metric.name, metric.value))
+    return FormattedMetric(metric_label(metric.name), format_value(metric.name, metric.value))
 
 
-def label(name: str) -> str:
+def metric_label(name: str) -> str:
     """Say what a metric measures, without its unit."""
     words = name.split("_")
     known = len(words) > 1 and words[-1] in _UNITS
     return " ".join(words[:-1] if known else words).strip() or name
 
 
-def shown(name: str, value: float) -> str:
+def format_value(name: str, value: float) -> str:
     """Write a metric's value; `-` where it is no number."""
     if not math.isfinite(value):
         return "-"
-    return _UNITS.get(name.rpartition("_")[2], number)(value)
+    return _UNITS.get(name.rpartition("_")[2], format_number)(value)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a duration in seconds: `0.4 ms`, `188 ms`, `1.24 s`, `12.3 s`, `4 min 5 s`; `-` for what is none."""
     if not math.isfinite(seconds):
         return "-"
@@ -54,29 +54,29 @@ def duration(seconds: float) -> str:
         if size < border:
             return form.format(seconds * scale)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{number(minutes)} min {rest} s"
+    return f"{format_number(minutes)} min {rest} s"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number with as many digits as are worth reading: `23`, `0.042`, `50,000`."""
     if value == int(value) and abs(value) < _HUGE:
         return f"{int(value):,}"
     return f"{value:,.0f}" if 1000 <= abs(value) < _HUGE else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
 
 
-def size(octets: float) -> str:
+def format_bytes(octets: float) -> str:
     """Write a number of bytes: `512 B`, `4.1 kB`, `60.8 MB`."""
     for border, scale, unit in _SIZES:
         if abs(octets) < border:
-            return f"{number(float(f'{octets / scale:.3g}'))} {unit}"
-    return f"{number(octets / 1e9)} GB"
+            return f"{format_number(float(f'{octets / scale:.3g}'))} {unit}"
+    return f"{format_number(octets / 1e9)} GB"
 
 
-def cell(column: str, value: float | str | None) -> str:
+def format_cell(column: str, value: float | str | None) -> str:
     """Write what stands in a column of a table; nothing where nothing was measured."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else shown(column, value)
+    return value if isinstance(value, str) else format_value(column, value)
 
 
 #: Smaller than this many bytes -> divisor and unit.
@@ -92,11 +92,11 @@ _DURATIONS = (
 
 #: What a name ends in -> how its value is written.
 _UNITS: Mapping[str, Callable[[float], str]] = {
-    "seconds": duration,
-    "ms": lambda value: duration(value / 1000),
-    "percent": lambda value: f"{number(value)} %",
-    "ratio": lambda value: f"{number(value * 100)} %",
-    "bytes": size,
-    "days": lambda value: f"{number(value)} d",
-    "total": number,
+    "seconds": format_duration,
+    "ms": lambda value: format_duration(value / 1000),
+    "percent": lambda value: f"{format_number(value)} %",
+    "ratio": lambda value: f"{format_number(value * 100)} %",
+    "bytes": format_bytes,
+    "days": lambda value: f"{format_number(value)} d",
+    "total": format_number,
 }

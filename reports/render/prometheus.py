@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reports.model import EXIT_OK, Finding, Report, Severity
-from reports.render.terminal_text import plain
-from reports.render.wording import PROBLEMS, is_strict
+from reports.render.terminal_text import sanitize
+from reports.render.wording import PROBLEM_SEVERITIES, is_strict
 
 _Labels = Mapping[str, str]
 
@@ -41,7 +41,7 @@ class _Metric:
     samples: dict[tuple[tuple[str, str], ...], float] = field(default_factory=dict)
 
     def set(self, value: float, labels: _Labels) -> None:
-        self.samples[tuple((name, plain(text)) for name, text in labels.items())] = value
+        self.samples[tuple((name, sanitize(text)) for name, text in labels.items())] = value
 
 
 class _Metrics(dict[str, _Metric]):
@@ -80,7 +80,7 @@ def _of_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
         if took:
             metrics.set("sherpa_probe_check_seconds", sum(took), probe=probe, check=check)
     for finding in report.findings:
-        if finding.severity in PROBLEMS or finding.severity is Severity.INFO:
+        if finding.severity in PROBLEM_SEVERITIES or finding.severity is Severity.INFO:
             labels = {"code": finding.code, "probe": finding.probe, "check": finding.check}
             metrics.set("sherpa_probe_finding_info", 1, **labels, severity=finding.severity.value)
 
@@ -88,7 +88,7 @@ def _of_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
 def _by_check(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
     checks: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        checks.setdefault((plain(finding.probe), plain(finding.check)), []).append(finding)
+        checks.setdefault((sanitize(finding.probe), sanitize(finding.check)), []).append(finding)
     return checks
 
 

@@ -25,6 +25,6 @@ FORMATS: Mapping[str, str] = {
 }
 
 
-def renderer(name: str) -> Callable[[Report, int], str]:
+def get_renderer(name: str) -> Callable[[Report, int], str]:
     """Fetch the function that writes this format. KeyError for an unknown one."""
     return cast("Callable[[Report, int], str]", import_module(FORMATS[name]).render)

@@ -13,10 +13,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reports.model import EXIT_FAILED, EXIT_OK, Finding, Report, Severity
-from reports.render.json import VERDICTS, written
-from reports.render.sarif_places import artifact, physical
-from reports.render.terminal_text import plain
-from reports.render.wording import told
+from reports.render.json import VERDICTS, format_document
+from reports.render.sarif_places import artifact_location, physical_location
+from reports.render.terminal_text import sanitize
+from reports.render.wording import evidence_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
 
 def render(report: Report, exit_code: int, *, most: int = _MOST) -> str:
     """Write one log with one run, as JSON; of more than `most` results the loudest."""
-    return written({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
+    return format_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
 
 
 def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
@@ -52,10 +52,10 @@ def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
         key=lambda finding: list(_LEVELS).index(finding.severity),
     )
     rules = _rules(found)
-    name, _, command = plain(report.tool).partition(" ")
+    name, _, command = sanitize(report.tool).partition(" ")
     driver = {
         "name": name or "-",
-        "version": plain(report.version),
+        "version": sanitize(report.version),
         "informationUri": _HOME,
         "rules": list(rules.values()),
     }
@@ -87,26 +87,26 @@ def _rules(findings: Iterable[Finding]) -> dict[str, dict[str, Any]]:
     """Describe each code by the first finding that has it: the loudest."""
     rules: dict[str, dict[str, Any]] = {}
     for finding in findings:
-        rules.setdefault(plain(finding.code), _rule(finding))
+        rules.setdefault(sanitize(finding.code), _rule(finding))
     return rules
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
-    level, title = _LEVELS[finding.severity], plain(finding.title) or plain(finding.code)
+    level, title = _LEVELS[finding.severity], sanitize(finding.title) or sanitize(finding.code)
     return {
-        "id": plain(finding.code),
+        "id": sanitize(finding.code),
         "shortDescription": {"text": title},
-        "fullDescription": {"text": plain(finding.cause) or title},
+        "fullDescription": {"text": sanitize(finding.cause) or title},
         "help": {"text": _advice(finding) or title},
         "defaultConfiguration": {"level": level},
-        "properties": {"tags": [plain(finding.probe) or "probe"], "problem.severity": _PROBLEM_SEVERITY[level]},
+        "properties": {"tags": [sanitize(finding.probe) or "probe"], "problem.severity": _PROBLEM_SEVERITY[level]},
     }
 
 
 def _advice(finding: Finding) -> str:
     parts = (("", finding.cause), ("Next:", finding.fix), ("More:", finding.link))
     return "\n".join(
-        "\n".join(filter(None, (word, *map(plain, text.splitlines())))) for word, text in parts if text.strip()
+        "\n".join(filter(None, (word, *map(sanitize, text.splitlines())))) for word, text in parts if text.strip()
     )
 
 
@@ -118,8 +118,8 @@ def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> 
         alike = _hash(finding)
         seen[alike] += 1
         result = {
-            "ruleId": plain(finding.code),
-            "ruleIndex": index[plain(finding.code)],
+            "ruleId": sanitize(finding.code),
+            "ruleIndex": index[sanitize(finding.code)],
             "level": _LEVELS[finding.severity],
             "message": {"text": _message(finding)},
             "locations": [_location(finding, target)],
@@ -131,16 +131,16 @@ def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> 
 
 
 def _message(finding: Finding) -> str:
-    lines = [finding.title, *(told(item) for item in finding.evidence)]
-    return "\n".join(filter(None, map(plain, lines))) or "-"
+    lines = [finding.title, *(evidence_text(item) for item in finding.evidence)]
+    return "\n".join(filter(None, map(sanitize, lines))) or "-"
 
 
 def _location(finding: Finding, target: str) -> dict[str, Any]:
-    name = "/".join(filter(None, (plain(finding.probe), plain(finding.check)))) or "-"
-    logical = [{"name": plain(finding.check) or "-", "fullyQualifiedName": name, "kind": "check"}]
+    name = "/".join(filter(None, (sanitize(finding.probe), sanitize(finding.check)))) or "-"
+    logical = [{"name": sanitize(finding.check) or "-", "fullyQualifiedName": name, "kind": "check"}]
     if finding.place is not None:
-        return {"physicalLocation": physical(finding.place)}
-    place = {"artifactLocation": artifact(target), "region": {"startLine": 1}}
+        return {"physicalLocation": physical_location(finding.place)}
+    place = {"artifactLocation": artifact_location(target), "region": {"startLine": 1}}
     return {"physicalLocation": place, "logicalLocations": logical}
 
 
@@ -148,7 +148,7 @@ def _target(report: Report) -> str:
     """Name what was looked at as if it were a file: its address without scheme and query, else the tool."""
     found = (_ADDRESS.match(evidence.value) for evidence in report.target)
     address = next((match[1].strip("/") for match in found if match), "")
-    return address or plain(report.tool).replace(" ", "-") or "-"
+    return address or sanitize(report.tool).replace(" ", "-") or "-"
 
 
 def _hash(finding: Finding) -> str:

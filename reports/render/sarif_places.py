@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
-def physical(place: Place) -> dict[str, Any]:
+def physical_location(place: Place) -> dict[str, Any]:
     """Lay out a place in a file."""
     region: dict[str, Any] = {
         "startLine": max(1, place.line),
@@ -28,18 +28,18 @@ def physical(place: Place) -> dict[str, Any]:
         region["endColumn"] = max(region["startColumn"], region["endColumn"])
     if place.text:
         region["snippet"] = {"text": place.text}
-    return {"artifactLocation": artifact(place.path), "region": region}
+    return {"artifactLocation": artifact_location(place.path), "region": region}
 
 
-def artifact(path: str) -> dict[str, str]:
+def artifact_location(path: str) -> dict[str, str]:
     """Name a file: relative to the folder in which the command ran, or where it stands."""
     path = posixpath.normpath(path.replace("\0", "") or ".")
     if path.startswith("/") or _DRIVE.match(path):
-        return {"uri": f"file:///{encoded(path.lstrip('/'))}"}
-    return {"uri": encoded(path), "uriBaseId": "%SRCROOT%"}
+        return {"uri": f"file:///{encode_path(path.lstrip('/'))}"}
+    return {"uri": encode_path(path), "uriBaseId": "%SRCROOT%"}
 
 
-def encoded(path: str) -> str:
+def encode_path(path: str) -> str:
     """Write a path as a relative address. What is not text in it stays the bytes that it is."""
     return quote(path.encode("utf-8", "surrogatepass"), safe="/~:" if _DRIVE.match(path) else "/~")
 

@@ -18,34 +18,34 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PIECES = re.compile(r"\s+|\S+")
 
 
-def plain(text: str) -> str:
+def sanitize(text: str) -> str:
     """Put the text on one line; what can't be seen is written as its number, such as x1b or u202e."""
     if text.isascii() and text.isprintable():
         return text
-    return visible(" ".join(text.split()))
+    return escape_invisible(" ".join(text.split()))
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Write what can't be seen as its number; spaces stay as they are."""
     return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in text)
 
 
-def columns(text: str) -> int:
+def display_width(text: str) -> int:
     """Count the columns that a text takes on a terminal."""
     return len(text) if text.isascii() else cell_len(text)
 
 
-def padded(text: str, width: int) -> str:
+def pad(text: str, width: int) -> str:
     """Fill up with spaces to so many columns; what is longer stays as it is."""
-    return text + " " * (width - columns(text))
+    return text + " " * (width - display_width(text))
 
 
-def cut(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Cut to so many columns and say by an ellipsis that it was cut."""
-    return text if columns(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
+    return text if display_width(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
 
 
-def wrapped(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
+def wrap(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
     """Break a text into lines of so many columns.
 
     No word is broken: an address or a path that is too long keeps its line to itself. Only in a script that has no
@@ -61,11 +61,11 @@ def wrapped(text: str, width: int, indent: str = "", later: str | None = None) -
 
 def _wrapped_by_columns(text: str, width: int, indent: str, later: str) -> list[str]:
     lines, line, lead, gap = [], "", indent, ""
-    for piece in _pieces(text, max(2, width - max(columns(indent), columns(later)))):
+    for piece in _pieces(text, max(2, width - max(display_width(indent), display_width(later)))):
         if piece.isspace():
             gap = piece
             continue
-        if line and columns(lead + line + gap + piece) > width:
+        if line and display_width(lead + line + gap + piece) > width:
             lines.append(lead + line)
             line, lead, gap = "", later, ""
         line, gap = (line + gap if line else "") + piece, ""
@@ -76,17 +76,17 @@ def _pieces(text: str, room: int) -> list[str]:
     """Split into words and gaps; a word of wide characters that has no room is split wherever it must be."""
     pieces: list[str] = []
     for piece in _PIECES.findall(text):
-        too_long = columns(piece) > room and columns(piece) > len(piece) and not piece.isspace()
+        too_long = display_width(piece) > room and display_width(piece) > len(piece) and not piece.isspace()
         pieces += chop_cells(piece, room) if too_long else [piece]
     return pieces
 
 
-def shortened(text: str, limit: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """Cut a text that has more characters than this and say by an ellipsis that it was cut."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def milliseconds(seconds: float | None) -> str:
+def format_milliseconds(seconds: float | None) -> str:
     """Write a duration as people read it: `4 ms`, `188 ms`, `12.3 s`."""
     if seconds is None:
         return ""

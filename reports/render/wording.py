@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from reports.model import (
-    EXIT_COULD_NOT_LOOK,
+    EXIT_COULD_NOT_RUN,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -20,22 +20,22 @@ from reports.model import (
     Report,
     Severity,
 )
-from reports.render.terminal_text import plain
+from reports.render.terminal_text import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 #: The exit code in words.
-VERDICTS: Mapping[int, str] = {
+VERDICT_WORDS: Mapping[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
     EXIT_USAGE: "wrong usage",
-    EXIT_COULD_NOT_LOOK: "could not look",
+    EXIT_COULD_NOT_RUN: "could not look",
     EXIT_INTERRUPTED: "interrupted",
 }
 
 #: How many of each there are, in this order.
-COUNTED: Mapping[Severity, str] = {
+SEVERITY_LABELS: Mapping[Severity, str] = {
     Severity.FAIL: "failed",
     Severity.ERROR: "could not look",
     Severity.WARNING: "warned",
@@ -45,20 +45,20 @@ COUNTED: Mapping[Severity, str] = {
 }
 
 #: What needs attention, and is explained.
-PROBLEMS = frozenset({Severity.WARNING, Severity.FAIL, Severity.ERROR})
+PROBLEM_SEVERITIES = frozenset({Severity.WARNING, Severity.FAIL, Severity.ERROR})
 
 #: What the command itself has to say, beside its probes.
-OWN = frozenset({"", "probe", "config", "usage"})
+OWN_PROBES = frozenset({"", "probe", "config", "usage"})
 
 
-def verdict(exit_code: int) -> str:
+def verdict_word(exit_code: int) -> str:
     """Say an exit code in words; an unknown one is a failure."""
-    return VERDICTS.get(exit_code, VERDICTS[EXIT_FAILED])
+    return VERDICT_WORDS.get(exit_code, VERDICT_WORDS[EXIT_FAILED])
 
 
-def counted(report: Report) -> str:
+def count_summary(report: Report) -> str:
     """Count everything: `1 failed, 6 passed, 1 skipped`."""
-    counts = ((report.count(severity), word) for severity, word in COUNTED.items())
+    counts = ((report.count(severity), word) for severity, word in SEVERITY_LABELS.items())
     return ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing checked"
 
 
@@ -67,24 +67,27 @@ def is_strict(report: Report, exit_code: int) -> bool:
     return exit_code == EXIT_FAILED and not report.count(Severity.FAIL)
 
 
-def told(item: Evidence) -> str:
+def evidence_text(item: Evidence) -> str:
     """Say what was seen."""
     return f"{item.label}: {item.value}" if item.label else item.value
 
 
-def spot(place: Place) -> str:
+def place_text(place: Place) -> str:
     """Name a place as editors and terminals know it: `src/bridge.ts:12:5`."""
     return f"{place.path}:{place.line}:{place.column}"
 
 
-def explained(finding: Finding) -> list[tuple[str, str]]:
+def explanation_lines(finding: Finding) -> list[tuple[str, str]]:
     """Lay out what is known of a finding, in lines fit for any text: (word, line), the word once per part."""
     parts = [
-        *(("at", plain(text)) for text in ([spot(finding.place), finding.place.text] if finding.place else [])),
-        *(("seen", plain(line)) for item in finding.evidence for line in told(item).splitlines()),
-        *(("cause", plain(line)) for line in finding.cause.splitlines()),
-        *(("next", plain(line)) for line in finding.fix.splitlines()),
-        *(("more", plain(line)) for line in finding.link.splitlines()),
+        *(
+            ("at", sanitize(text))
+            for text in ([place_text(finding.place), finding.place.text] if finding.place else [])
+        ),
+        *(("seen", sanitize(line)) for item in finding.evidence for line in evidence_text(item).splitlines()),
+        *(("cause", sanitize(line)) for line in finding.cause.splitlines()),
+        *(("next", sanitize(line)) for line in finding.fix.splitlines()),
+        *(("more", sanitize(line)) for line in finding.link.splitlines()),
     ]
     lines, before = [], ""
     for word, text in parts:
@@ -94,12 +97,12 @@ def explained(finding: Finding) -> list[tuple[str, str]]:
     return lines
 
 
-def paragraph(finding: Finding) -> str:
+def explanation_text(finding: Finding) -> str:
     """Write what is known of a finding as an indented block of lines."""
-    return "\n".join(f"{word:<6} {text}" for word, text in explained(finding))
+    return "\n".join(f"{word:<6} {text}" for word, text in explanation_lines(finding))
 
 
-def by_probe(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+def group_by_probe(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Put the findings of each probe together, in the order in which the probes first appear."""
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:

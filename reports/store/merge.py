@@ -9,15 +9,15 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reports.model import EXIT_COULD_NOT_LOOK, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Metric, Report
-from reports.render.wording import OWN
-from reports.store.reader import Kept
+from reports.model import EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Report, ReportMetric
+from reports.render.wording import OWN_PROBES
+from reports.store.reader import StoredReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: Exit codes from the worst on.
-_WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_LOOK, EXIT_INTERRUPTED)
+_WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED)
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Names:
         return renamed
 
 
-def merged(runs: Sequence[Kept]) -> Kept:
+def merge_reports(runs: Sequence[StoredReport]) -> StoredReport:
     """Put runs together, in their order. The exit code is the worst of theirs. ValueError for no runs."""
     if len(runs) == 1:
         return runs[0]
@@ -50,15 +50,15 @@ def merged(runs: Sequence[Kept]) -> Kept:
         target=tuple(dict.fromkeys(item for report in reports for item in report.target)),
         findings=tuple(finding for report in reports for finding in report.findings),
         timelines=tuple(timeline for report in reports for timeline in report.timelines),
-        metrics=tuple(Metric(name, value) for name, value in metrics.items()),
+        metrics=tuple(ReportMetric(name, value) for name, value in metrics.items()),
         series=tuple(series for report in reports for series in report.series),
         tables=tuple(table for report in reports for table in report.tables),
     )
-    return Kept(whole, _worst({run.exit_code for run in runs}))
+    return StoredReport(whole, _worst({run.exit_code for run in runs}))
 
 
 def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) -> Report:
-    probe = probes.of_run(finding.probe for finding in report.findings if finding.probe not in OWN)
+    probe = probes.of_run(finding.probe for finding in report.findings if finding.probe not in OWN_PROBES)
     sessions = timelines.of_run(
         [*(timeline.name for timeline in report.timelines), *(series.timeline for series in report.series)]
     )

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.console import write
-from reports.store.reader import LARGEST, Kept, NotAReportError, read_report
-from reports.store.writer import CannotWriteError, reserve
-from reports.usage_errors import NOT_A_REPORT, UnusableError
+from reports.console import write_text
+from reports.store.reader import MAX_BYTES, InvalidReportError, StoredReport, read_report
+from reports.store.writer import CannotWriteError, reserve_file
+from reports.usage_errors import NOT_A_REPORT, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
 STDIO = "-"
 
 
-def read_all(names: Sequence[str]) -> list[Kept]:
+def read_reports(names: Sequence[str]) -> list[StoredReport]:
     """Read the reports in these files. Raises UnusableError, which names the file."""
     if names.count(STDIO) > 1:
-        raise UnusableError("stdin (-) can be read only once")
+        raise InputError("stdin (-) can be read only once")
     return [_read(name) for name in names]
 
 
-def _read(name: str) -> Kept:
+def _read(name: str) -> StoredReport:
     shown = "stdin" if name == STDIO else name
     try:
         return read_report(_bytes(name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UnusableError(f"{shown} cannot be read: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
-    except NotAReportError as error:
+        raise InputError(f"{shown} cannot be read: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
+    except InvalidReportError as error:
         fix = "A report is kept by: sherpa-probe access --report json=FILE"
-        raise UnusableError(f"{shown} is no report: {error}", code=NOT_A_REPORT, fix=fix) from None
+        raise InputError(f"{shown} is no report: {error}", code=NOT_A_REPORT, fix=fix) from None
 
 
 def _bytes(name: str) -> bytes:
     """Read no more than tells that it is too much."""
     if name != STDIO:
         with Path(name).open("rb") as file:
-            return file.read(LARGEST + 1)
+            return file.read(MAX_BYTES + 1)
     if sys.stdin is None:
         raise ValueError("it is closed")
-    return sys.stdin.buffer.read(LARGEST + 1)
+    return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
-def deliver(text: str, output: str | None) -> None:
+def write_result(text: str, output: str | None) -> None:
     """Write a result to stdout, or to a file whole or not at all. Raises UnusableError, and CannotShowError."""
     if output is None or output == STDIO:
-        write(sys.stdout, text)
+        write_text(sys.stdout, text)
         return
     try:
-        reserve(Path(output)).write(text)
+        reserve_file(Path(output)).write(text)
     except CannotWriteError as error:
-        raise UnusableError(f"--output: {error}") from None
+        raise InputError(f"--output: {error}") from None

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from reports.model import Evidence, Finding, Metric, Report, Series, Table, Timeline
+from reports.model import Evidence, Finding, Report, ReportMetric, Series, Table, Timeline
 from reports.render.json import SCHEMA_VERSION
-from reports.render.terminal_text import plain, shortened
+from reports.render.terminal_text import sanitize, shorten
 
 #: In bytes. A report of 10,000 findings has about 5 MB: whatever is larger than this is something else.
-LARGEST = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 
 #: How msgspec says what is wrong, and where.
 _WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
@@ -25,12 +25,12 @@ _WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re
 _TRUNCATED = "it is not JSON, or only the beginning of it: its end is missing"
 
 
-class NotAReportError(Exception):
+class InvalidReportError(Exception):
     """What was read is no report of this toolkit; one plain line says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredReport:
     """A report as it was kept, with the exit code of its run."""
 
     report: Report
@@ -53,40 +53,40 @@ class _Document(msgspec.Struct, kw_only=True):
     tables: tuple[Table, ...] = ()
 
 
-def read_report(text: str | bytes) -> Kept:
+def read_report(text: str | bytes) -> StoredReport:
     """Read one report, as text or as the bytes of its file. Raises NotAReportError."""
     found = _decoded(text)
     if not isinstance(found, dict) or "schema_version" not in found:
-        raise NotAReportError("it is JSON, but not a report: it has no schema_version")
+        raise InvalidReportError("it is JSON, but not a report: it has no schema_version")
     version = found["schema_version"]
     if version != SCHEMA_VERSION:
-        raise NotAReportError(
+        raise InvalidReportError(
             f"its schema_version is {_brief(version)}; this version of the toolkit reads {SCHEMA_VERSION}"
         )
     try:
         return _kept(msgspec.convert(found, _Document))
     except msgspec.ValidationError as error:
-        raise NotAReportError(_plainly(error)) from None
+        raise InvalidReportError(_plainly(error)) from None
 
 
 def _decoded(text: str | bytes) -> Any:
-    if len(text) > LARGEST:
-        raise NotAReportError(f"it is larger than {LARGEST // 1024**2} MB, which no report is")
+    if len(text) > MAX_BYTES:
+        raise InvalidReportError(f"it is larger than {MAX_BYTES // 1024**2} MB, which no report is")
     try:
         whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         if not whole.strip():
-            raise NotAReportError("it is empty")
+            raise InvalidReportError("it is empty")
         return msgspec.json.decode(whole)
     except RecursionError:
-        raise NotAReportError("it is not a report: its JSON is nested too deeply") from None
+        raise InvalidReportError("it is not a report: its JSON is nested too deeply") from None
     except UnicodeError:
-        raise NotAReportError("it is not text in UTF-8") from None
+        raise InvalidReportError("it is not text in UTF-8") from None
     except msgspec.DecodeError as error:
         malformed = f"it is not JSON: {_brief(error).removeprefix('JSON is malformed: ')}"
-        raise NotAReportError(_TRUNCATED if "truncated" in str(error) else malformed) from None
+        raise InvalidReportError(_TRUNCATED if "truncated" in str(error) else malformed) from None
 
 
-def _kept(document: _Document) -> Kept:
+def _kept(document: _Document) -> StoredReport:
     report = Report(
         tool=document.tool,
         version=document.version,
@@ -95,11 +95,11 @@ def _kept(document: _Document) -> Kept:
         target=document.target,
         findings=document.findings,
         timelines=document.timelines,
-        metrics=tuple(Metric(name, value) for name, value in document.metrics.items()),
+        metrics=tuple(ReportMetric(name, value) for name, value in document.metrics.items()),
         series=document.series,
         tables=document.tables,
     )
-    return Kept(report, document.exit_code)
+    return StoredReport(report, document.exit_code)
 
 
 def _plainly(error: msgspec.ValidationError) -> str:
@@ -112,4 +112,4 @@ def _plainly(error: msgspec.ValidationError) -> str:
 
 
 def _brief(found: object) -> str:
-    return shortened(plain(str(found)), 200)
+    return shorten(sanitize(str(found)), 200)

@@ -19,7 +19,7 @@ class CannotWriteError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
+class ReservedFile:
     """A place where a report will stand."""
 
     path: Path
@@ -48,7 +48,7 @@ class Reserved:
                 self.draft.unlink(missing_ok=True)
 
 
-def reserve(path: Path) -> Reserved:
+def reserve_file(path: Path) -> ReservedFile:
     """Check that a file can be written at `path`, a symbolic link's target included. Raises CannotWriteError."""
     try:
         real = path.resolve()
@@ -56,8 +56,8 @@ def reserve(path: Path) -> Reserved:
         if mode is not None and stat.S_ISDIR(mode):
             raise CannotWriteError(f"{path} is a directory")
         if mode is not None and not stat.S_ISREG(mode):
-            return Reserved(path, None)
-        return Reserved(real, _draft(real, mode))
+            return ReservedFile(path, None)
+        return ReservedFile(real, _draft(real, mode))
     except (OSError, RuntimeError, ValueError) as error:
         raise _refused(path, error) from None
 

@@ -16,8 +16,8 @@ from bridge.transport.http import text_response
 from bridge.transport.http_server import serve_tcp
 
 if TYPE_CHECKING:
-    from bridge.transport.http import Request, Response
-    from bridge.transport.http_server import Upgrade
+    from bridge.transport.http import HttpRequest, HttpResponse
+    from bridge.transport.http_server import WebSocketUpgrade
     from bridge.transport.link import Link
 
 #: The largest message of section 9, and the frames of its finest cut: 4 MiB by 64 bytes, and an empty last one.
@@ -32,11 +32,11 @@ async def echo(link: Link) -> None:
         await (link.send_text(message) if isinstance(message, str) else link.send_binary(message))
 
 
-async def _accept(upgrade: Upgrade) -> None:
+async def _accept(upgrade: WebSocketUpgrade) -> None:
     await echo(await upgrade.accept(max_size=MAX_SIZE, max_fragments=MAX_FRAGMENTS))
 
 
-async def _no_page(_request: Request) -> Response:
+async def _no_page(_request: HttpRequest) -> HttpResponse:
     return text_response(404, "only WebSockets here")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PLAIN_CASES", "SIZE_CASES", "Case", "faults", "read_cases", "table"]
+__all__ = ["PLAIN_CASES", "SIZE_CASES", "CaseResult", "faults", "read_cases", "table"]
 
 #: How many cases there are in sections 1 to 7 and 10, and in section 9.
 PLAIN_CASES: Final = 247
@@ -38,7 +38,7 @@ SECTIONS: Final[Mapping[int, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class CaseResult:
     """One case, and what came of it."""
 
     id: str
@@ -82,7 +82,7 @@ class _Detail(msgspec.Struct, rename="camel"):
     remote_close_code: int | None = None
 
 
-def read_cases(folder: Path) -> tuple[Case, ...]:
+def read_cases(folder: Path) -> tuple[CaseResult, ...]:
     """Read index.json and the file of each case; the report must be of one agent.
 
     Raises OSError or msgspec.ValidationError for a folder that holds no such report.
@@ -93,10 +93,10 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     return tuple(sorted(cases, key=lambda case: [int(part) for part in case.id.split(".")]))
 
 
-def _case(name: str, verdict: _Verdict, file: Path) -> Case:
+def _case(name: str, verdict: _Verdict, file: Path) -> CaseResult:
     # The file quotes broken text as half surrogate pairs, which only the standard library reads.
     detail = msgspec.convert(json.loads(file.read_bytes()), _Detail)
-    return Case(
+    return CaseResult(
         id=name,
         behavior=verdict.behavior,
         behavior_close=verdict.behavior_close,
@@ -106,7 +106,7 @@ def _case(name: str, verdict: _Verdict, file: Path) -> Case:
     )
 
 
-def faults(cases: Sequence[Case], *, expected: int) -> list[str]:
+def faults(cases: Sequence[CaseResult], *, expected: int) -> list[str]:
     """Say everything that is wrong, missing cases included."""
     found = [fault for case in cases if (fault := case.fault)]
     if len(cases) != expected:
@@ -114,7 +114,7 @@ def faults(cases: Sequence[Case], *, expected: int) -> list[str]:
     return found
 
 
-def table(cases: Sequence[Case]) -> Iterable[str]:
+def table(cases: Sequence[CaseResult]) -> Iterable[str]:
     """Give a line for each section, one for all, and one for the violations."""
     yield f"{'section':18}{'cases':>6}{'OK':>6}{'non-strict':>12}{'informational':>15}{'failed':>8}"
     for section in sorted({case.section for case in cases}):
@@ -126,7 +126,7 @@ def table(cases: Sequence[Case]) -> Iterable[str]:
         yield f"violations: {codes.total()}, answered {answers}"
 
 
-def _row(name: str, cases: Sequence[Case]) -> str:
+def _row(name: str, cases: Sequence[CaseResult]) -> str:
     count = Counter(case.behavior for case in cases)
     failed = sum(case.fault is not None for case in cases)
     return f"{name:18}{len(cases):6}{count['OK']:6}{count['NON-STRICT']:12}{count['INFORMATIONAL']:15}{failed:8}"

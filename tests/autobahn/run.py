@@ -22,7 +22,7 @@ import trio
 from tests.autobahn.echo_client import run_cases
 from tests.autobahn.echo_server import serve_echo
 from tests.autobahn.install import HOME, NotInstallable, wstest
-from tests.autobahn.report import PLAIN_CASES, SIZE_CASES, Case, faults, read_cases, table
+from tests.autobahn.report import PLAIN_CASES, SIZE_CASES, CaseResult, faults, read_cases, table
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,14 +34,14 @@ NOT_RUN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SuitePart:
     """One run of the suite."""
 
     title: str
     cases: tuple[str, ...]
     without: tuple[str, ...]
     expected: int
-    run: Callable[[Path, Part, Path], Awaitable[None]]
+    run: Callable[[Path, SuitePart, Path], Awaitable[None]]
 
     def spec(self, folder: Path, **role: object) -> bytes:
         """What the suite wants to be told, as a file."""
@@ -57,7 +57,7 @@ class Part:
         )
 
 
-async def _against_our_server(command: Path, part: Part, folder: Path) -> None:
+async def _against_our_server(command: Path, part: SuitePart, folder: Path) -> None:
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(serve_echo)
         servers = [{"agent": "door", "url": f"ws://{host}:{port}"}]
@@ -66,7 +66,7 @@ async def _against_our_server(command: Path, part: Part, folder: Path) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def _against_our_client(command: Path, part: Part, folder: Path) -> None:
+async def _against_our_client(command: Path, part: SuitePart, folder: Path) -> None:
     port = _free_port()
     spec = await _write_spec(folder, part.spec(folder, url=f"ws://127.0.0.1:{port}"))
     async with trio.open_nursery() as nursery:
@@ -82,9 +82,9 @@ def _wstest(command: Path, mode: str, spec: Path) -> list[str]:
 
 _NOT_PLAIN: Final = ("9.*", "12.*", "13.*")
 PARTS: Final = {
-    "server": Part("our server side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_server),
-    "size": Part("our server side, big messages", ("9.*",), (), SIZE_CASES, _against_our_server),
-    "client": Part("our client side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_client),
+    "server": SuitePart("our server side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_server),
+    "size": SuitePart("our server side, big messages", ("9.*",), (), SIZE_CASES, _against_our_server),
+    "client": SuitePart("our client side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_client),
 }
 
 
@@ -100,7 +100,7 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def run_part(name: str, command: Path, reports: Path) -> tuple[tuple[Case, ...], list[str]]:
+def run_part(name: str, command: Path, reports: Path) -> tuple[tuple[CaseResult, ...], list[str]]:
     """Run one part and give its cases and what is wrong with them. Raises trio.TooSlowError when it hangs."""
     part = PARTS[name]
     folder = reports / name

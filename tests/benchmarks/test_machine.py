@@ -7,23 +7,23 @@ import sys
 
 import pytest
 
-from benchmarks.machine import MOST_OF_OTHERS, Moment, others, verdict, watched
+from benchmarks.machine import MAX_OTHERS_SHARE, CpuSample, others_share, report_machine_load, verdict
 
 _BUSY = "import time\nwhile time.process_time() < 0.2: pass"
 
 
 def test_others_are_everybody_but_what_is_measured() -> None:
-    before, after = Moment(at=10, busy=100, own=7), Moment(at=20, busy=113, own=16)
-    assert others(before, after, cores=2) == pytest.approx(4 / 20)
+    before, after = CpuSample(at=10, busy=100, own=7), CpuSample(at=20, busy=113, own=16)
+    assert others_share(before, after, cores=2) == pytest.approx(4 / 20)
 
 
 def test_children_that_were_waited_for_are_our_own() -> None:
-    before = Moment.now()
+    before = CpuSample.now()
     subprocess.run([sys.executable, "-c", _BUSY], check=True)
-    assert Moment.now().own - before.own >= 0.15
+    assert CpuSample.now().own - before.own >= 0.15
 
 
-@pytest.mark.parametrize("share", [-0.02, 0.0, MOST_OF_OTHERS])
+@pytest.mark.parametrize("share", [-0.02, 0.0, MAX_OTHERS_SHARE])
 def test_a_quiet_machine_is_told_without_alarm(share: float) -> None:
     assert verdict(share) == f"other programs used {max(0, share):.0%} of the machine meanwhile"
 
@@ -33,6 +33,6 @@ def test_a_busy_machine_spoils_the_figures_and_says_by_how_much() -> None:
 
 
 def test_the_verdict_stands_behind_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    with watched():
+    with report_machine_load():
         sys.stdout.write("figures\n")
     assert capsys.readouterr().out.startswith("figures\n")

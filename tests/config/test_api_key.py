@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config.api_key import clean_key, key_from_environment, key_from_file, placeholder
+from bridge.config.api_key import clean_key, key_from_environment, key_from_file, placeholder_kind
 from bridge.config.toml_file import ConfigError
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
@@ -103,7 +103,7 @@ def test_a_placeholder_is_recognized_and_still_sent(text: str) -> None:
     "text", [KEY, "ek_68af296e8e408191a1120ab6383263c2", "0123456789abcdef" * 2, "test", "eyJhbGci.x.y"]
 )
 def test_a_key_is_no_placeholder(text: str) -> None:
-    assert placeholder(text) is None
+    assert placeholder_kind(text) is None
     assert clean_key(text, "here").warnings == ()
 
 

@@ -205,4 +205,4 @@ def test_a_key_in_place_of_a_dialect_is_not_repeated(tmp_path: Path) -> None:
 def test_a_header_that_is_a_mere_word_does_not_garble_the_report(tmp_path: Path) -> None:
     found = config(tmp_path, '[upstream.headers]\nX-Mode = "realtime"\nX-Auth = "swordfish"\n')
     assert [secret.reveal() for secret in found.secrets()] == [KEY, "swordfish"]
-    assert found.shown_headers() == (("X-Mode", "…"), ("X-Auth", "…"))
+    assert found.redacted_headers() == (("X-Mode", "…"), ("X-Auth", "…"))

@@ -23,7 +23,7 @@ def test_values_are_kept_by_table_and_key(tmp_path: Path) -> None:
     path.write_text("[upstream]\nmodel = 'm'\n[probe]\ntimeout = 2\n")
     file = read_settings_file(path, must_exist=True)
     assert file.values == {("upstream", "model"): "m", ("probe", "timeout"): 2}
-    assert file.where("probe", "timeout") == f"{path}, [probe] timeout"
+    assert file.location("probe", "timeout") == f"{path}, [probe] timeout"
 
 
 def test_a_file_nested_beyond_reason_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bridge.core.commands import Command, Note, Tell
+from bridge.core.commands import Command, LogEvent, SendMessage
 from bridge.core.events import (
     ClientAudio,
     CreateSession,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
-WISH: Mapping[str, Any] = {"model": "gpt-realtime-2.1", "voice": "marin"}
+SESSION_OPTIONS: Mapping[str, Any] = {"model": "gpt-realtime-2.1", "voice": "marin"}
 TRANSCRIPTION: Mapping[str, Any] = {"kind": "transcription"}
 MANUAL: Mapping[str, Any] = {"turnDetection": "none"}
 
@@ -42,22 +42,22 @@ EXPIRED = Failure(code="SESSION_EXPIRED", message="The session hit its maximum d
 
 def new_session(**settings: Any) -> Session:
     """A session whose waits are always half of what they may be."""
-    return Session(CoreSettings(**settings), chance=lambda: 0.5)
+    return Session(CoreSettings(**settings), rng=lambda: 0.5)
 
 
 def play(session: Session, *events: Event, now: float = 0.0) -> list[Command]:
     """Let events happen; what was done about them, without the notes."""
     done = [command for event in events for command in session.handle(event, now)]
-    return [command for command in done if not isinstance(command, Note)]
+    return [command for command in done if not isinstance(command, LogEvent)]
 
 
-def only(kind: type[C], commands: list[Command]) -> list[C]:
+def of_type(kind: type[C], commands: list[Command]) -> list[C]:
     return [command for command in commands if isinstance(command, kind)]
 
 
 def messages(commands: list[Command], message_type: str) -> list[dict[str, Any]]:
     """The messages of one type that the client got, as dicts."""
-    return [dict(told.message) for told in only(Tell, commands) if told.message["type"] == message_type]
+    return [dict(told.message) for told in of_type(SendMessage, commands) if told.message["type"] == message_type]
 
 
 def errors(commands: list[Command]) -> list[str]:
@@ -85,12 +85,12 @@ def configured(generation: int = 1, detection: Mapping[str, Any] | None = None) 
 SERVER_VAD: Mapping[str, Any] = {"type": "server_vad", "create_response": True}
 
 
-def by_vad(generation: int = 1) -> SessionConfigured:
+def configured_with_vad(generation: int = 1) -> SessionConfigured:
     return configured(generation, SERVER_VAD)
 
 
 def ready_session(
-    wish: Mapping[str, Any] = WISH,
+    wish: Mapping[str, Any] = SESSION_OPTIONS,
     *,
     now: float = 0.0,
     expires_at: float | None = None,
@@ -99,7 +99,7 @@ def ready_session(
 ) -> Session:
     """A session that is ready, generation 1."""
     session = new_session(**settings)
-    confirmed = by_vad() if vad else configured()
+    confirmed = configured_with_vad() if vad else configured()
     play(session, CreateSession(wish), created(expires_at=expires_at), confirmed, now=now)
     assert session.statistics().state is State.READY
     return session
@@ -109,26 +109,26 @@ def native(event_type: str, generation: int = 1, **fields: Any) -> UpstreamEvent
     return UpstreamEvent(generation, event_type, event_type.encode(), {"type": event_type, **fields})
 
 
-def delta(generation: int = 1) -> UpstreamEvent:
+def audio_delta(generation: int = 1) -> UpstreamEvent:
     """A piece of spoken answer, as it comes: unread."""
     return UpstreamEvent(generation, "response.output_audio.delta", b"delta")
 
 
-def began(response_id: str = "resp_1", generation: int = 1, **response: Any) -> UpstreamEvent:
+def response_created(response_id: str = "resp_1", generation: int = 1, **response: Any) -> UpstreamEvent:
     return native("response.created", generation, response={"id": response_id, **response})
 
 
-def done(response_id: str = "resp_1", generation: int = 1, **response: Any) -> UpstreamEvent:
+def response_done(response_id: str = "resp_1", generation: int = 1, **response: Any) -> UpstreamEvent:
     return native("response.done", generation, response={"id": response_id, "status": "completed", **response})
 
 
-def item(item_id: str, text: str, role: str = "user", generation: int = 1) -> UpstreamEvent:
+def text_item_done(item_id: str, text: str, role: str = "user", generation: int = 1) -> UpstreamEvent:
     part = {"type": "input_text" if role == "user" else "output_text", "text": text}
     whole = {"id": item_id, "type": "message", "role": role, "content": [part]}
     return native("conversation.item.done", generation, item=whole)
 
 
-def spoken(item_id: str, generation: int = 1) -> UpstreamEvent:
+def speech_item_added(item_id: str, generation: int = 1) -> UpstreamEvent:
     """An item of the user's speech, not written down."""
     whole = {"id": item_id, "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
     return native("conversation.item.added", generation, item=whole)
@@ -150,11 +150,11 @@ def audio(ms: float, mark: int = 1) -> ClientAudio:
     return ClientAudio(bytes([mark, 0]) * round(ms * 24))
 
 
-def reopened(session: Session, *, vad: bool = True, now: float = 1.0) -> list[Command]:
+def reconnect(session: Session, *, vad: bool = True, now: float = 1.0) -> list[Command]:
     """Lose the session and get a fresh one, generation 2; what was done when it was ready."""
     play(session, lost(), now=now)
     play(session, Tick(), created(2), now=now + 8)
-    return play(session, by_vad(2) if vad else configured(2), now=now + 8)
+    return play(session, configured_with_vad(2) if vad else configured(2), now=now + 8)
 
 
 def text_item(text: str) -> dict[str, Any]:

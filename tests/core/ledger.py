@@ -11,15 +11,15 @@ from bridge.core.commands import (
     Command,
     Configure,
     Forward,
-    Note,
+    LogEvent,
     OpenUpstream,
     SendAudio,
     SendEvent,
     SendFrame,
-    Tell,
+    SendMessage,
 )
-from bridge.core.events import ClientAudio, ClientGone, Event, Held, UpstreamEvent, UpstreamLost
-from tests.core.upstream_model import A_COMMIT, BYTES_PER_MS, Run, Upstream, run_of, words_of
+from bridge.core.events import ClientAudio, ClientGone, ClientInput, Event, UpstreamEvent, UpstreamLost
+from tests.core.upstream_model import A_COMMIT, BYTES_PER_MS, AudioRun, UpstreamModel, run_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +30,13 @@ Sent = Configure | SendAudio | SendEvent | SendFrame
 COMMIT, ITEM, ASK = "input_audio_buffer.commit", "conversation.item.create", "response.create"
 
 
-class Books:
+class Ledger:
     """What was accepted, sent, dropped and told. Whatever breaks a promise is an assertion here."""
 
     def __init__(self, *, manual: bool, resend_ms: int) -> None:
         self.manual, self.bound = manual, resend_ms * BYTES_PER_MS
-        self.up: Upstream | None = None
-        self.lost_up: Upstream | None = None
+        self.up: UpstreamModel | None = None
+        self.lost_up: UpstreamModel | None = None
         """The last session that was ready, until the one that follows is."""
         self.generation = 0
         self.over = False
@@ -58,7 +58,7 @@ class Books:
         self.endings: set[str] = set()
         """Errors that ended a session and have not come out."""
 
-    def accepted(self, entry: Held) -> None:
+    def accepted(self, entry: ClientInput) -> None:
         if self.over:
             return
         if isinstance(entry, ClientAudio):
@@ -79,7 +79,7 @@ class Books:
             assert commands == [], "something was done after the end"
             return
         self.batch, self.now = commands, now
-        self.taken = isinstance(event, UpstreamLost) and event.taken_bytes is not None
+        self.taken = isinstance(event, UpstreamLost) and event.acknowledged_bytes is not None
         self.closing = any(isinstance(one, CloseClient) for one in commands)
         spoken_to = self.up.generation if self.up is not None else None
         if self.up is not None and getattr(event, "generation", None) == spoken_to:
@@ -104,14 +104,14 @@ class Books:
         if self.closing:
             assert isinstance(commands[-1], CloseClient), "something came behind the close"
         else:
-            assert not any(isinstance(one, Tell) for one in commands), "the client is gone"
+            assert not any(isinstance(one, SendMessage) for one in commands), "the client is gone"
 
     def _to_upstream(self, command: OpenUpstream | CloseUpstream | Sent) -> None:
         match command:
             case OpenUpstream(generation):
                 assert self.up is None, "two upstreams at once"
                 assert generation == self.generation + 1
-                self.generation, self.up = generation, Upstream(generation, self.bound)
+                self.generation, self.up = generation, UpstreamModel(generation, self.bound)
             case CloseUpstream(generation):
                 self._settle()
                 assert self.let_go() == generation, "another one was closed"
@@ -122,18 +122,18 @@ class Books:
 
     def _to_others(self, command: Command) -> None:
         match command:
-            case Tell(message):
+            case SendMessage(message):
                 self._told(message)
-            case Note("session.lost", fields):
+            case LogEvent("session.lost", fields):
                 self._past_bound(fields["pastBoundMs"], by_rollover=fields["reason"] == "rollover")
-            case Note("session.failed", fields):
+            case LogEvent("session.failed", fields):
                 self.endings.add(fields["code"])
                 self._given_up()
-            case Note("session.closed", {"reason": "expired", "pastBoundMs": past_bound_ms}):
+            case LogEvent("session.closed", {"reason": "expired", "pastBoundMs": past_bound_ms}):
                 self._past_bound(past_bound_ms, by_rollover=False)
                 self._given_up()
             case _:
-                assert isinstance(command, Note | CloseClient)
+                assert isinstance(command, LogEvent | CloseClient)
 
     # To the client
 
@@ -184,7 +184,9 @@ class Books:
         if not sent:
             return
         assert self.up is not None
-        again = [one.message for one in self.batch if isinstance(one, Tell) and one.message["type"] == "reconnected"]
+        again = [
+            one.message for one in self.batch if isinstance(one, SendMessage) and one.message["type"] == "reconnected"
+        ]
         if again:
             old, self.lost_up = self.lost_up, None
             assert old is not None
@@ -212,7 +214,7 @@ class Books:
             assert mark > self.last_sent, "sent twice, or out of order"
             self.last_sent = mark
 
-    def _check_again(self, old: Upstream, sent: list[Sent], message: Mapping[str, Any]) -> list[Sent]:
+    def _check_again(self, old: UpstreamModel, sent: list[Sent], message: Mapping[str, Any]) -> list[Sent]:
         """Compare what a fresh session is told with what the old one knew; give what else goes up."""
         assert self.up is not None
         words = [
@@ -238,7 +240,7 @@ class Books:
             assert asks, "an answer that was owed was not asked for again"
         return rest
 
-    def _expected_again(self, old: Upstream, sent: list[Any]) -> list[Run]:
+    def _expected_again(self, old: UpstreamModel, sent: list[Any]) -> list[AudioRun]:
         if self.manual:
             return old.from_position(old.kept_from)
         known = {serial for _, serial, _ in old.runs}
@@ -249,9 +251,9 @@ class Books:
 
     def balance(self, session: Session) -> None:
         """What came in is what went up, was told of as dropped, is about to be, or still waits."""
-        statistics, untold = session.statistics(), session._data.held._dropped.values()
-        waiting_ms = statistics.held_ms + sum(one.ms for one in untold)
-        waiting_others = statistics.held_others + sum(one.messages for one in untold)
+        statistics, untold = session.statistics(), session._data.input_buffer._dropped.values()
+        waiting_ms = statistics.buffered_ms + sum(one.ms for one in untold)
+        waiting_others = statistics.buffered_messages + sum(one.messages for one in untold)
         sent_ms = self.sent_bytes / BYTES_PER_MS - self.dropped_after_all_ms
         assert self.accepted_bytes / BYTES_PER_MS == sent_ms + self.dropped_ms + waiting_ms
         assert self.accepted_others == self.sent_others + self.dropped_others + waiting_others

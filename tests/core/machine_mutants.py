@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Mistakes that break what must hold in any order of events. The state machine must find them by itself.
-PROMISES = frozenset(
+MACHINE_MUTANTS = frozenset(
     {
         "a deadline that never passes",
         "a deadline that never passes: the driver spins",

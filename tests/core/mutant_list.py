@@ -10,7 +10,10 @@ __all__ = ["MUTANTS", "Mutant"]
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
-        "states", "Move.LOST: State.RECONNECTING", "Move.LOST: State.INITIALIZING", "a loss counts as a first start"
+        "states",
+        "Trigger.LOST: State.RECONNECTING",
+        "Trigger.LOST: State.INITIALIZING",
+        "a loss counts as a first start",
     ),
     # Errors
     Mutant(
@@ -20,14 +23,17 @@ MUTANTS: tuple[Mutant, ...] = (
         "the deadline passes and nothing is done",
     ),
     Mutant("error_throttle", "now + self.window_seconds", "now + self.window_seconds / 2", "two errors in one window"),
-    Mutant("error_throttle", 'error.code if error.ending else ""', '""', "an error that ends a session is swallowed"),
+    Mutant("error_throttle", 'error.code if error.terminal else ""', '""', "an error that ends a session is swallowed"),
     Mutant(
-        "error_throttle", "error.weight >= self.error.weight", "error.weight > self.error.weight", "earlier beats later"
+        "error_throttle",
+        "error.severity >= self.error.severity",
+        "error.severity > self.error.severity",
+        "earlier beats later",
     ),
     Mutant(
         "error_throttle",
-        "(self.ending, not self.retryable)",
-        "(self.ending, self.retryable)",
+        "(self.terminal, not self.retryable)",
+        "(self.terminal, self.retryable)",
         "retryable beats hopeless",
     ),
     Mutant("error_throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
@@ -46,13 +52,16 @@ MUTANTS: tuple[Mutant, ...] = (
     # Held
     Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more is held than promised"),
     Mutant(
-        "input_buffer", "> self._limits.others:", "> 1 + self._limits.others:", "more messages are held than promised"
+        "input_buffer",
+        "> self._limits.messages:",
+        "> 1 + self._limits.messages:",
+        "more messages are held than promised",
     ),
     Mutant(
         "input_buffer", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"
     ),
     Mutant(
-        "input_buffer", "> self._limits.others:", ">= self._limits.others:", "fewer messages are held than promised"
+        "input_buffer", "> self._limits.messages:", ">= self._limits.messages:", "fewer messages are held than promised"
     ),
     Mutant("input_buffer", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
     Mutant(
@@ -123,13 +132,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if self.detecting:\n            self._past_bound.begin_at(self._position",
         "words past the bound vanish because the line is well",
     ),
-    Mutant("recovery", "        drop_past_bound(data)\n", "", "words past the bound are lost in silence"),
-    Mutant("lifecycle", "    recovery.drop_past_bound(data)\n", "", "words past the bound expire in silence"),
+    Mutant("recovery", "        drop_overflow(data)\n", "", "words past the bound are lost in silence"),
+    Mutant("lifecycle", "    recovery.drop_overflow(data)\n", "", "words past the bound expire in silence"),
     Mutant(
-        "deadlines", "        data.unanswered.took()", "        pass", "a pause before a rollover is told as a loss"
+        "deadlines",
+        "        data.replay_buffer.acknowledged()",
+        "        pass",
+        "a pause before a rollover is told as a loss",
     ),
     Mutant(
-        "session", "data.unanswered.took(taken_bytes or 0)", "pass", "every pause before a loss is told as lost speech"
+        "session",
+        "data.replay_buffer.acknowledged(taken_bytes or 0)",
+        "pass",
+        "every pause before a loss is told as lost speech",
     ),
     Mutant(
         "session_data",
@@ -137,14 +152,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "error.detail",
         "a client is told that it has no session when it has one",
     ),
-    Mutant("session_data", " and not self.over\n", "\n", "what was so until the close is called outdated"),
+    Mutant("session_data", " and not self.closed\n", "\n", "what was so until the close is called outdated"),
     Mutant("replay_buffer", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
     Mutant("to_client", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
-    Mutant("to_client", "data.unanswered.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
+    Mutant("to_client", "data.replay_buffer.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
     Mutant("to_client", "if data.transcribing:  #", "if not data.transcribing:  #", "written speech is sent twice"),
     Mutant(
         "replay_buffer",
-        "< UNREPORTED_SECONDS:",
+        "< SILENCE_SECONDS:",
         "< 0:",
         "what a service said before it stalled hides what it did not hear",
     ),
@@ -187,7 +202,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "(one.session for one in self._later if one.fate is _Fate.HELD)",
         "an update on its way is lost with the session",
     ),
-    Mutant("session_updates", "name not in REPLACED and ", "", "two kinds of turn detection are mixed"),
+    Mutant("session_updates", "name not in REPLACED_WHOLE and ", "", "two kinds of turn detection are mixed"),
     Mutant("session_updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
     Mutant(
         "session_updates",
@@ -208,10 +223,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "    return failure\n",
         "one bad update ends it all",
     ),
-    Mutant("lifecycle", "    data.updates.all_hold()\n", "", "what a session confirmed stays in doubt"),
+    Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *MUTANTS_OF_TURNS,
     # Forwarding and generations
-    Mutant("to_client", "    data.do(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
+    Mutant("to_client", "    data.emit(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
     Mutant(
         "session",
         "generation == data.generation and (data.opening or data.created)",
@@ -224,7 +239,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("session", "data.now = max(data.now, now)", "data.now = now", "time goes backwards"),
     Mutant(
         "session",
-        "        if not data.over:\n            deadlines.run_due(data)",
+        "        if not data.closed:\n            deadlines.run_due(data)",
         "        deadlines.run_due(data)",
         "something due after the end",
     ),
@@ -238,24 +253,27 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("deadlines", "now >= data.retry_at", "now > data.retry_at", "an attempt whose deadline never passes"),
     Mutant(
         "deadlines",
-        "max(data.turns.owed_since, data.heard_at)",
-        "data.turns.owed_since",
+        "max(data.responses.owed_since, data.last_event_at)",
+        "data.responses.owed_since",
         "a talking session is given up",
     ),
     Mutant(
-        "deadlines", "data.turns.owed or data.unanswered.owes_commit", "data.turns.owed", "a lost commit is waited for"
+        "deadlines",
+        "data.responses.owed or data.replay_buffer.commit_pending",
+        "data.responses.owed",
+        "a lost commit is waited for",
     ),
-    Mutant("deadlines", "        data.expiring_told = True\n", "", "session_expiring is told again and again"),
+    Mutant("deadlines", "        data.expiry_announced = True\n", "", "session_expiring is told again and again"),
     Mutant(
         "deadlines",
-        "data.now >= latest or lifecycle.paused(data)",
+        "data.now >= latest or lifecycle.in_pause(data)",
         "data.now >= latest",
         "no pause is used for the rollover",
     ),
     Mutant(
         "deadlines",
-        "data.now >= latest or lifecycle.paused(data)",
-        "lifecycle.paused(data)",
+        "data.now >= latest or lifecycle.in_pause(data)",
+        "lifecycle.in_pause(data)",
         "a session that never pauses dies of age",
     ),
     Mutant("deadlines", "data.now >= drain_by or idle or", "idle or", "a drain that never ends"),
@@ -264,28 +282,36 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("lifecycle", "not failure.retryable or not worth", "not worth", "a bad key is tried three times"),
     Mutant(
         "lifecycle",
-        "        data.do(CloseUpstream(data.generation, reason))\n",
+        "        data.emit(CloseUpstream(data.generation, reason))\n",
         "        pass\n",
         "upstreams are left open",
     ),
     Mutant("lifecycle", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
     Mutant(
         "recovery",
-        "(*unanswered.item_ids, *turns.unfinished)",
+        "(*unanswered.item_ids, *turns.unfinished_items)",
         "unanswered.item_ids",
         "a half-written item is restored",
     ),
     Mutant(
         "recovery",
-        "(*unanswered.item_ids, *turns.unfinished)",
-        "turns.unfinished",
+        "(*unanswered.item_ids, *turns.unfinished_items)",
+        "turns.unfinished_items",
         "speech comes back twice: as audio and as text",
     ),
-    Mutant("lifecycle", "appendleft(data.ask_again)", "append(data.ask_again)", "the answer that was owed comes last"),
     Mutant(
-        "recovery", '        data.lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not named"
+        "lifecycle",
+        "appendleft(data.request_to_repeat)",
+        "append(data.request_to_repeat)",
+        "the answer that was owed comes last",
     ),
-    Mutant("lifecycle", ">= STABLE_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
+    Mutant(
+        "recovery",
+        '        data.lost_parts.append("a half-spoken answer")\n',
+        "        pass\n",
+        "a cut answer is not named",
+    ),
+    Mutant("lifecycle", ">= STABLE_AFTER_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
     Mutant("lifecycle", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
     Mutant(
         "lifecycle",
@@ -299,21 +325,28 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("lifecycle", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
     Mutant(
         "lifecycle",
-        "    recovery.drop_unanswered(data)\n    recovery.drop_held(data)\n    code =",
+        "    recovery.drop_replay(data)\n    recovery.drop_input(data)\n    code =",
         "    code =",
         "dropped in silence at failure",
     ),
-    Mutant("lifecycle", "    data.tell_dropped(at_once=True)\n", "", "dropped in silence at the close"),
+    Mutant("lifecycle", "    data.report_dropped(at_once=True)\n", "", "dropped in silence at the close"),
     Mutant(
         "lifecycle",
         "    released = data.throttle.flush(data.now)\n",
         "    released = None\n",
         "the last error is swallowed",
     ),
-    Mutant("lifecycle", "    data.updates = Updates()\n", "", "the next session is configured like the one before"),
-    Mutant("lifecycle", "    data.held.expire(data.now)\n", "", "what is too old goes up"),
+    Mutant(
+        "lifecycle", "    data.updates = SessionUpdates()\n", "", "the next session is configured like the one before"
+    ),
+    Mutant("lifecycle", "    data.input_buffer.expire(data.now)\n", "", "what is too old goes up"),
     Mutant("lifecycle", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
-    Mutant("session_data", "Turns(waiting=self.turns.waiting)", "Turns()", "requests that waited are forgotten"),
+    Mutant(
+        "session_data",
+        "ResponseTracker(queued=self.responses.queued)",
+        "ResponseTracker()",
+        "requests that waited are forgotten",
+    ),
     Mutant(
         "session_data",
         'fields.get("turn_detection", by_wish)',

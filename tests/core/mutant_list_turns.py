@@ -5,20 +5,23 @@ from __future__ import annotations
 from tests.core.mutant import Mutant
 
 MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
-    Mutant("responses", " or self.asked is not None or self.expected", " or self.expected", "two requests at once"),
     Mutant(
         "responses",
-        " or self.asked is not None or self.expected",
-        " or self.asked is not None",
+        " or self.pending_request is not None or self.auto_response_expected",
+        " or self.auto_response_expected",
+        "two requests at once",
+    ),
+    Mutant(
+        "responses",
+        " or self.pending_request is not None or self.auto_response_expected",
+        " or self.pending_request is not None",
         "asked into a detected turn",
     ),
-    Mutant(
-        "responses", "self.waiting.appendleft(ask)", "self.waiting.append(ask)", "a refused request loses its place"
-    ),
+    Mutant("responses", "self.queued.appendleft(ask)", "self.queued.append(ask)", "a refused request loses its place"),
     Mutant(
         "responses",
-        "ask = self.asked if self.asked is not None else self.active_ask",
-        "ask = self.asked",
+        "ask = self.pending_request if self.pending_request is not None else self.active_request",
+        "ask = self.pending_request",
         "crossed: forgotten",
     ),
     Mutant("responses", " and not self.reached_client else", " else", "a half-heard answer is given twice"),
@@ -35,17 +38,22 @@ MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
     Mutant(
         "to_upstream", " and not beside and not data.transcribing:", " and not beside:", "waits for what cannot come"
     ),
-    Mutant("to_client", "if data.turns.failed(event.upstream):", "if False:", "a refused request blocks the session"),
     Mutant(
         "to_client",
-        "    if data.turns.failed(event.upstream):\n",
-        "    data.turns.failed(event.upstream)\n    if True:\n",
+        "if data.responses.request_failed(event.upstream):",
+        "if False:",
+        "a refused request blocks the session",
+    ),
+    Mutant(
+        "to_client",
+        "    if data.responses.request_failed(event.upstream):\n",
+        "    data.responses.request_failed(event.upstream)\n    if True:\n",
         "a request goes up before the session is ready",
     ),
     Mutant(
         "to_client",
-        "failed(event.upstream):\n        ask_next(data)\n",
-        "failed(event.upstream):\n        pass\n",
+        "request_failed(event.upstream):\n        request_next_response(data)\n",
+        "request_failed(event.upstream):\n        pass\n",
         "nothing goes up behind a refused request",
     ),
     Mutant(
@@ -62,29 +70,29 @@ MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
         " if False:\n            words",
         "a text without an answer",
     ),
-    Mutant("to_upstream", "data.unanswered.sure_to_commit", "True", "a commit that is refused is answered"),
-    Mutant("to_upstream", "ask_after=True", "ask_after=False", "a small commit is not answered"),
+    Mutant("to_upstream", "data.replay_buffer.can_commit", "True", "a commit that is refused is answered"),
+    Mutant("to_upstream", "respond_after=True", "respond_after=False", "a small commit is not answered"),
     Mutant(
         "to_upstream",
         "SendAudio(data.generation, pcm, event_id)",
         "SendAudio(data.generation, pcm)",
         "audio loses its id",
     ),
-    Mutant("to_upstream", "    turns.forget_requests()\n", "", "what was interrupted is answered all the same"),
-    Mutant("responses", "        self.waiting.clear()\n", "", "a request that waited outlives the interruption"),
+    Mutant("to_upstream", "    turns.clear_requests()\n", "", "what was interrupted is answered all the same"),
+    Mutant("responses", "        self.queued.clear()\n", "", "a request that waited outlives the interruption"),
     Mutant(
         "responses",
-        "        self.after_commit = deque(False for _ in self.after_commit)\n",
+        "        self.respond_after_commit = deque(False for _ in self.respond_after_commit)\n",
         "",
         "a commit is answered after all",
     ),
     Mutant(
         "to_client",
-        "    elif data.turns.commit_settled():\n",
-        "    elif data.turns.commit_settled() and False:\n",
+        "    elif data.responses.settle_commit():\n",
+        "    elif data.responses.settle_commit() and False:\n",
         "a small commit that was taken is not answered",
     ),
-    Mutant("to_client", "        data.turns.commit_settled()\n", "", "a refused commit passes its question on"),
+    Mutant("to_client", "        data.responses.settle_commit()\n", "", "a refused commit passes its question on"),
     Mutant(
         "replay_buffer",
         "            return self.speaking\n",
@@ -98,30 +106,33 @@ MUTANTS_OF_TURNS: tuple[Mutant, ...] = (
         "self._speech_end is None",
         "a commit that ended the speech is owed for ever",
     ),
-    Mutant("recovery", "any(turns.after_commit)", "False", "a small commit's answer is lost with the session"),
+    Mutant("recovery", "any(turns.respond_after_commit)", "False", "a small commit's answer is lost with the session"),
     Mutant(
         "lifecycle",
-        "        data.turns.after_commit[-1] = True\n",
+        "        data.responses.respond_after_commit[-1] = True\n",
         "        pass\n",
         "a small commit is resent for nothing",
     ),
     Mutant("lifecycle", "for name in _WHY if", "for name in () if", "nobody learns why an attempt failed"),
     Mutant("session_data", "if self.transcribing:  #", "if False:  #", "a transcription has no model"),
     Mutant("session", "retryable=False, detail=detail)", "retryable=False)", "a bad message has no name"),
-    Mutant("to_upstream", "    data.turns.owed_since = data.now\n", "", "a commit is owed since the session began"),
+    Mutant("to_upstream", "    data.responses.owed_since = data.now\n", "", "a commit is owed since the session began"),
     Mutant(
-        "to_upstream", "            data.unanswered.cleared()\n", "            pass\n", "cleared speech is sent again"
+        "to_upstream",
+        "            data.replay_buffer.buffer_cleared()\n",
+        "            pass\n",
+        "cleared speech is sent again",
     ),
     Mutant("to_client", " is not None:  # null", " != 0:  # null", "an out-of-band response blocks the conversation"),
     Mutant(
         "to_client",
-        "        _response_failed(data, response)\n    ask_next(data)",
+        "        _response_failed(data, response)\n    request_next_response(data)",
         "        _response_failed(data, response)",
         "no next answer",
     ),
     Mutant(
         "to_client",
-        "        data.unanswered.commit_refused()\n",
+        "        data.replay_buffer.commit_refused()\n",
         "        pass\n",
         "an empty commit makes a session stall",
     ),

@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from tests.core.machine_mutants import PROMISES
+from tests.core.machine_mutants import MACHINE_MUTANTS
 from tests.core.mutant_list import MUTANTS
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def say(line: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     parts = [part for part in arguments if part != "--machine"]
     runs = _RUNS if parts == list(arguments) else ((_MACHINE,),)
-    known = MUTANTS if runs is _RUNS else [one for one in MUTANTS if one.breaks in PROMISES]
+    known = MUTANTS if runs is _RUNS else [one for one in MUTANTS if one.breaks in MACHINE_MUTANTS]
     wanted = [one for one in known if all(part in f"{one.file} {one.breaks}" for part in parts)]
     survived = 0
     with tempfile.TemporaryDirectory(prefix="sherpa-mutants-") as name:

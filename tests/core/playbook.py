@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import ndiff
 from typing import TYPE_CHECKING, Any, Self
 
-from bridge.core.commands import Command, Note, Tell
+from bridge.core.commands import Command, LogEvent, SendMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 class Like:
     """A message to the client or a note that has at least these fields."""
 
-    kind: type[Tell | Note]
+    kind: type[SendMessage | LogEvent]
     fields: Mapping[str, Any]
 
     def fits(self, command: Command) -> bool:
-        if isinstance(command, Note):
+        if isinstance(command, LogEvent):
             seen = {"name": command.name, **command.fields}
         else:
-            seen = dict(command.message) if isinstance(command, Tell) else {}
+            seen = dict(command.message) if isinstance(command, SendMessage) else {}
         return isinstance(command, self.kind) and seen.items() >= self.fields.items()
 
 
-def told(message_type: str, **fields: Any) -> Like:
-    return Like(Tell, {"type": message_type, **fields})
+def message_like(message_type: str, **fields: Any) -> Like:
+    return Like(SendMessage, {"type": message_type, **fields})
 
 
-def noted(name: str, **fields: Any) -> Like:
-    return Like(Note, {"name": name, **fields})
+def log_event_like(name: str, **fields: Any) -> Like:
+    return Like(LogEvent, {"name": name, **fields})
 
 
 @dataclass(slots=True)
@@ -50,7 +50,9 @@ class _Step:
     expected: list[Command | Like] = field(default_factory=list)
 
     def wants_notes(self) -> bool:
-        return any(isinstance(one, Note) or (isinstance(one, Like) and one.kind is Note) for one in self.expected)
+        return any(
+            isinstance(one, LogEvent) or (isinstance(one, Like) and one.kind is LogEvent) for one in self.expected
+        )
 
 
 class Playbook:
@@ -79,7 +81,7 @@ class Playbook:
         seen: list[str] = []
         for step in self._steps:
             done = self._session.handle(step.event, step.now)
-            done = [one for one in done if step.wants_notes() or not isinstance(one, Note)]
+            done = [one for one in done if step.wants_notes() or not isinstance(one, LogEvent)]
             title = f">> {step.event} at {step.now:g}"
             wanted += [title, *_lines(step.expected, done)]
             seen += [title, *map(repr, done)]

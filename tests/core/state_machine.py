@@ -16,7 +16,8 @@ from bridge.core.events import (
     ClientAudio,
     ClientCommit,
     ClientGone,
-    ClientMisbehaved,
+    ClientInput,
+    ClientLimitExceeded,
     ClientNative,
     ClientText,
     ClientToolResult,
@@ -25,13 +26,12 @@ from bridge.core.events import (
     EndSession,
     Event,
     Failure,
-    Held,
     Interrupt,
     Ping,
     RestartSession,
     Tick,
 )
-from bridge.core.input_buffer import HeldLimits
+from bridge.core.input_buffer import InputBufferLimits
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
 from bridge.core.states import State
@@ -39,24 +39,24 @@ from tests.core.builders import (
     EXPIRED,
     REFUSED_KEY,
     UNAVAILABLE,
-    by_vad,
     configured,
+    configured_with_vad,
     created,
     lost,
 )
-from tests.core.ledger import Books
-from tests.core.upstream_model import Upstream, chunk
+from tests.core.ledger import Ledger
+from tests.core.upstream_model import UpstreamModel, chunk
 
 LIMITED = Failure(code="RATE_LIMITED", message="Slow down.", retryable=True, retry_after_seconds=3.0)
 LOSSES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, EXPIRED, REFUSED_KEY])
 FAILURES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, LIMITED, REFUSED_KEY])
 
 
-def live(machine: Sides) -> bool:
+def live(machine: SessionMachine) -> bool:
     return machine.up is not None and machine.up.ready
 
 
-class Sides(RuleBasedStateMachine):
+class SessionMachine(RuleBasedStateMachine):
     """A client, a clock, and an upstream that opens and is lost, each of which does what it likes."""
 
     @initialize(
@@ -83,38 +83,38 @@ class Sides(RuleBasedStateMachine):
         seed: int,
         opened: bool,
     ) -> None:
-        self.limits = HeldLimits(audio_ms=500, others=3, age_seconds=7.0) if tight else HeldLimits()
+        self.limits = InputBufferLimits(audio_ms=500, messages=3, age_seconds=7.0) if tight else InputBufferLimits()
         chosen = CoreSettings(
             attempts=attempts,
             reconnect_attempts=again,
-            reconnects_per_life=life,
-            resend_ms=resend_ms,
+            max_reconnects=life,
+            replay_ms=resend_ms,
             rollover=rollover,
-            held=self.limits,
+            buffer_limits=self.limits,
         )
         chance = Random(seed)
-        self.session = Session(chosen, chance=lambda: chance.choice([0.0, 0.5, 0.99]))
+        self.session = Session(chosen, rng=lambda: chance.choice([0.0, 0.5, 0.99]))
         self.manual, self.rollover = manual, rollover
         self.now, self.serial = 0.0, 0
         self.sound = True
         """False: something has failed already, and the end has nothing to add."""
-        self.books = Books(manual=manual, resend_ms=resend_ms)
+        self.books = Ledger(manual=manual, resend_ms=resend_ms)
         if opened:
             self.a_session_is_opened()
 
     @property
-    def up(self) -> Upstream | None:
+    def up(self) -> UpstreamModel | None:
         return self.books.up
 
     @property
-    def upstream(self) -> Upstream:
+    def upstream(self) -> UpstreamModel:
         assert self.books.up is not None
         return self.books.up
 
     def feed(self, event: Event) -> None:
         """Let an event happen, keep the books, and see that time moves on."""
         self.sound = False
-        self.books.unanswered_ms = self.session.statistics().unanswered_ms
+        self.books.unanswered_ms = self.session.statistics().replay_ms
         commands = self.session.handle(event, self.now)
         self.books.enter(event, commands, self.now)
         deadline = self.session.deadline
@@ -125,7 +125,7 @@ class Sides(RuleBasedStateMachine):
         self.serial += 1
         return self.serial
 
-    def offer(self, entry: Held) -> None:
+    def offer(self, entry: ClientInput) -> None:
         self.books.accepted(entry)
         self.feed(entry)
 
@@ -188,7 +188,7 @@ class Sides(RuleBasedStateMachine):
         self.feed(event)
 
     @precondition(lambda self: self.serial > 6)
-    @rule(event=st.sampled_from([ClientGone(), ClientMisbehaved("SLOW_CONSUMER", "Slow.", 1013), Drain(3.0)]))
+    @rule(event=st.sampled_from([ClientGone(), ClientLimitExceeded("SLOW_CONSUMER", "Slow.", 1013), Drain(3.0)]))
     def comes_to_an_end(self, event: Event) -> None:
         self.feed(event)
 
@@ -238,13 +238,15 @@ class Sides(RuleBasedStateMachine):
         if up.created:
             self.feed(created(up.generation))
         else:
-            self.feed(configured(up.generation) if self.manual else by_vad(up.generation))
+            self.feed(configured(up.generation) if self.manual else configured_with_vad(up.generation))
 
     @precondition(lambda self: self.up is not None and self.up.asked_to_configure and not self.up.ready)
     @rule()
     def is_configured(self) -> None:
         self.upstream.ready = True
-        self.feed(configured(self.upstream.generation) if self.manual else by_vad(self.upstream.generation))
+        self.feed(
+            configured(self.upstream.generation) if self.manual else configured_with_vad(self.upstream.generation)
+        )
 
     @precondition(lambda self: self.up is not None and not self.up.ready)
     @rule(failure=FAILURES)
@@ -258,7 +260,7 @@ class Sides(RuleBasedStateMachine):
         if self.upstream.ready and failure is EXPIRED and not self.rollover:
             self.books.endings.add("SESSION_EXPIRED")
         taken_bytes = self.upstream.position if taken else None
-        self.feed(replace(lost(self.books.let_go(), failure), taken_bytes=taken_bytes))
+        self.feed(replace(lost(self.books.let_go(), failure), acknowledged_bytes=taken_bytes))
 
     @precondition(live)
     @rule(failure=LOSSES, taken=st.booleans())

@@ -6,18 +6,18 @@ from bridge.core.events import AttemptFailed, ClientText, CreateSession, Drain, 
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
 from tests.core.builders import (
+    SESSION_OPTIONS,
     UNAVAILABLE,
-    WISH,
     audio,
-    began,
+    audio_delta,
     created,
-    delta,
     lost,
     messages,
     native,
     new_session,
     play,
     ready_session,
+    response_created,
 )
 
 
@@ -30,7 +30,7 @@ def test_the_earliest_deadline_counts() -> None:
     session = new_session()
     play(session, audio(20), ClientText("a"))
     assert session.deadline == 2.0
-    play(session, CreateSession(WISH), now=1.0)
+    play(session, CreateSession(SESSION_OPTIONS), now=1.0)
     assert session.deadline == 2.0
     play(session, Tick(), now=2.0)
     assert session.deadline == 11.0
@@ -40,9 +40,9 @@ def test_what_is_due_is_done_at_its_deadline_and_not_asked_for_again() -> None:
     for prepare in (
         [audio(20)],
         [ClientText("a"), ClientText("b")],
-        [CreateSession(WISH)],
-        [CreateSession(WISH), AttemptFailed(1, UNAVAILABLE)],
-        [CreateSession(WISH), created(), Drain(5.0), audio(20)],
+        [CreateSession(SESSION_OPTIONS)],
+        [CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE)],
+        [CreateSession(SESSION_OPTIONS), created(), Drain(5.0), audio(20)],
     ):
         session = new_session()
         play(session, *prepare)
@@ -71,15 +71,15 @@ def test_other_events_do_what_is_due_as_well() -> None:
 
 def test_time_never_goes_backwards() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), now=10.0)
+    play(session, CreateSession(SESSION_OPTIONS), now=10.0)
     play(session, AttemptFailed(1, UNAVAILABLE), now=5.0)
     assert session.deadline == 10.5
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.999])
 def test_an_attempt_without_a_wait_begins_at_once(chance: float) -> None:
-    session = Session(CoreSettings(), chance=lambda: chance)
-    play(session, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE))
+    session = Session(CoreSettings(), rng=lambda: chance)
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE))
     assert session.statistics().opening is (chance == 0.0)
     session = ready_session()
     play(session, RestartSession())
@@ -90,9 +90,9 @@ def test_the_stall_is_counted_from_what_was_owed_last_or_heard_last() -> None:
     session = ready_session()
     play(session, ClientText("hi"), now=1.0)
     assert session.deadline == 16.0
-    play(session, began(), now=5.0)
+    play(session, response_created(), now=5.0)
     assert session.deadline == 20.0
-    play(session, delta(), now=9.0)
+    play(session, audio_delta(), now=9.0)
     assert session.deadline == 24.0
 
 
@@ -111,7 +111,7 @@ def test_a_pause_is_looked_for_again_and_again() -> None:
 
 def test_draining_looks_for_a_pause_and_knows_its_end() -> None:
     session = ready_session()
-    play(session, began(), Drain(0.7))
+    play(session, response_created(), Drain(0.7))
     assert session.deadline == 0.5
     play(session, Tick(), now=0.5)
     assert session.deadline == 0.7

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.error_throttle import ErrorMessage, Throttle
+from bridge.core.error_throttle import ErrorMessage, ErrorThrottle
 
 ERRORS = st.builds(
     ErrorMessage,
@@ -17,15 +17,15 @@ ERRORS = st.builds(
 
 
 def error(code: str, *, retryable: bool = True, ending: bool = False) -> ErrorMessage:
-    return ErrorMessage(code=code, message=code, retryable=retryable, ending=ending)
+    return ErrorMessage(code=code, message=code, retryable=retryable, terminal=ending)
 
 
-def codes(throttle: Throttle, *times: float) -> list[str | None]:
-    return [released.error.code if (released := throttle.due(now)) else None for now in times]
+def codes(throttle: ErrorThrottle, *times: float) -> list[str | None]:
+    return [released.error.code if (released := throttle.pop_due(now)) else None for now in times]
 
 
 def test_the_first_goes_out_at_once_and_the_next_when_the_window_opens() -> None:
-    throttle = Throttle()
+    throttle = ErrorThrottle()
     assert throttle.deadline is None
     released = throttle.offer(error("a"), 1.0)
     assert released is not None
@@ -36,7 +36,7 @@ def test_the_first_goes_out_at_once_and_the_next_when_the_window_opens() -> None
 
 
 def test_the_window_begins_anew_with_everything_that_goes_out() -> None:
-    throttle = Throttle()
+    throttle = ErrorThrottle()
     throttle.offer(error("a"), 0.0)
     throttle.offer(error("b"), 1.0)
     assert codes(throttle, 2.0) == ["b"]
@@ -45,17 +45,17 @@ def test_the_window_begins_anew_with_everything_that_goes_out() -> None:
 
 
 def test_the_worst_is_the_end_then_the_hopeless_then_the_latest() -> None:
-    throttle = Throttle()
+    throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
     for one in (error("hopeless", retryable=False), error("end", ending=True), error("late")):
         throttle.offer(one, 0.5)
-    released = throttle.due(2.0)
+    released = throttle.pop_due(2.0)
     assert released is not None
     assert (released.error.code, released.suppressed) == ("end", 2)
 
 
 def test_ends_of_one_code_stand_for_each_other_and_those_of_others_wait() -> None:
-    throttle = Throttle()
+    throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
     for code in ("A", "B", "A"):
         throttle.offer(error(code, ending=True), 0.5)
@@ -63,7 +63,7 @@ def test_ends_of_one_code_stand_for_each_other_and_those_of_others_wait() -> Non
 
 
 def test_the_flush_before_a_close_empties_it() -> None:
-    throttle = Throttle()
+    throttle = ErrorThrottle()
     assert throttle.flush(0.0) is None
     throttle.offer(error("first"), 0.0)
     for one in (error("A", ending=True), error("B", retryable=False, ending=True), error("c")):
@@ -76,15 +76,15 @@ def test_the_flush_before_a_close_empties_it() -> None:
 
 @given(st.lists(st.tuples(ERRORS, st.floats(0, 3)), max_size=40))
 def test_nothing_is_swallowed_and_the_distance_is_kept(offered: list[tuple[ErrorMessage, float]]) -> None:
-    throttle, now = Throttle(), 0.0
+    throttle, now = ErrorThrottle(), 0.0
     out = []
     for one, wait in offered:
         now += wait
         out += [(now, released) for released in [throttle.offer(one, now)] if released]
     while throttle.deadline is not None:
         now = max(now, throttle.deadline)
-        out += [(now, released) for released in [throttle.due(now)] if released]
+        out += [(now, released) for released in [throttle.pop_due(now)] if released]
     assert sum(released.suppressed + 1 for _, released in out) == len(offered)
     assert all(later >= earlier + 2.0 for (earlier, _), (later, _) in itertools.pairwise(out))
-    ends = {one.code for one, _ in offered if one.ending}
-    assert {released.error.code for _, released in out if released.error.ending} == ends
+    ends = {one.code for one, _ in offered if one.terminal}
+    assert {released.error.code for _, released in out if released.error.terminal} == ends

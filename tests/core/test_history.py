@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.history import MAX_CHARACTERS, MAX_TURNS, Context
+from bridge.core.history import MAX_CHARACTERS, MAX_TURNS, ConversationHistory
 
 
 def message(item_id: str | None, text: str | None, role: str = "user", kind: str = "input_text") -> dict[str, Any]:
@@ -27,38 +27,38 @@ OUTPUT = {"id": "o1", "type": "function_call_output", "call_id": "c1", "output":
     ],
 )
 def test_a_turn_is_created_anew_as_text_in_the_dialects_own_words(role: str, dialect: str, part: str) -> None:
-    context = Context()
-    context.note_item({**message("i1", "hi", role), "status": "completed", "object": "realtime.item"})
+    context = ConversationHistory()
+    context.record_item({**message("i1", "hi", role), "status": "completed", "object": "realtime.item"})
     assert context.restore(dialect).items == (
         {"id": "i1", "type": "message", "role": role, "content": [{"type": part, "text": "hi"}]},
     )
 
 
 def test_spoken_turns_come_back_by_their_transcript_whoever_brings_it() -> None:
-    context = Context()
+    context = ConversationHistory()
     spoken = {"id": "i1", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
-    context.note_item(spoken)
-    context.note_transcript("i1", "hello")
+    context.record_item(spoken)
+    context.record_transcript("i1", "hello")
     answer = [{"type": "output_audio", "transcript": "hi"}, {"type": "output_audio", "transcript": "there"}]
-    context.note_item({"id": "i2", "type": "message", "role": "assistant", "content": answer})
-    context.note_item(spoken)
+    context.record_item({"id": "i2", "type": "message", "role": "assistant", "content": answer})
+    context.record_item(spoken)
     restored = context.restore("ga")
     assert [item["content"][0]["text"] for item in restored.items] == ["hello", "hi there"]
     assert (restored.turns, restored.lost) == (2, ())
 
 
 def test_speech_that_was_not_written_down_is_named_once() -> None:
-    context = Context()
-    context.note_item(message("i1", None))
+    context = ConversationHistory()
+    context.record_item(message("i1", None))
     assert context.restore("ga").lost == ("1 spoken turns without a transcript",)
     assert context.restore("ga").lost == ()
 
 
 def test_calls_come_back_with_their_answers_and_open_ones_are_pending() -> None:
-    context = Context()
-    context.note_item(CALL)
+    context = ConversationHistory()
+    context.record_item(CALL)
     assert context.restore("ga").pending_tools == 1
-    context.note_item(OUTPUT)
+    context.record_item(OUTPUT)
     restored = context.restore("ga")
     assert restored.pending_tools == 0
     assert restored.items[0] == {name: CALL[name] for name in ("id", "type", "call_id", "name", "arguments")}
@@ -66,64 +66,64 @@ def test_calls_come_back_with_their_answers_and_open_ones_are_pending() -> None:
 
 
 def test_what_went_up_and_was_not_announced_comes_back_as_it_was_sent() -> None:
-    context = Context()
+    context = ConversationHistory()
     sent = message(None, "hi")
-    context.sent_item(sent)
+    context.item_sent(sent)
     assert context.restore("ga").items == (sent,)
     assert context.restore("ga").turns == 1
 
 
 def test_what_is_announced_is_not_brought_back_twice() -> None:
-    context = Context()
+    context = ConversationHistory()
     for text in ("yes", "yes", "no"):
-        context.sent_item(message(None, text))
+        context.item_sent(message(None, text))
     for phase in range(2):
-        context.note_item({**message("i1", "yes"), "status": str(phase)})
+        context.record_item({**message("i1", "yes"), "status": str(phase)})
     assert [item["content"][0]["text"] for item in context.restore("ga").items] == ["yes", "yes", "no"]
 
 
 def test_an_item_that_was_skipped_when_a_later_one_was_announced_was_refused() -> None:
-    context = Context()
-    context.sent_item(message("bad", "refused"))
-    context.sent_item({"type": "function_call_output", "call_id": "c1", "output": "x"})
-    context.note_item(OUTPUT)
+    context = ConversationHistory()
+    context.item_sent(message("bad", "refused"))
+    context.item_sent({"type": "function_call_output", "call_id": "c1", "output": "x"})
+    context.record_item(OUTPUT)
     assert [item["type"] for item in context.restore("ga").items] == ["function_call_output"]
 
 
 def test_an_item_with_an_id_is_known_by_it() -> None:
-    context = Context()
-    context.sent_item(message("mine", "hi"))
-    context.note_item(message("other", "hi"))
+    context = ConversationHistory()
+    context.item_sent(message("mine", "hi"))
+    context.record_item(message("other", "hi"))
     assert len(context.restore("ga").items) == 2
-    context.note_item(message("mine", "hi"))
+    context.record_item(message("mine", "hi"))
     assert len(context.restore("ga").items) == 2
 
 
 def test_deleted_turns_and_ended_conversations_do_not_come_back() -> None:
-    context = Context()
-    context.note_item(message("i1", "a"))
-    context.note_item(message("i2", "b"))
-    context.sent_item(message(None, "c"))
-    context.forget("i1")
+    context = ConversationHistory()
+    context.record_item(message("i1", "a"))
+    context.record_item(message("i2", "b"))
+    context.item_sent(message(None, "c"))
+    context.delete_item("i1")
     assert [item.get("id") for item in context.restore("ga").items] == ["i2", None]
     context.clear()
     assert context.restore("ga").items == ()
 
 
 def test_the_oldest_turns_go_past_the_bounds_and_are_counted() -> None:
-    context = Context()
+    context = ConversationHistory()
     for n in range(MAX_TURNS + 2):
-        context.note_item(message(f"i{n}", "x"))
+        context.record_item(message(f"i{n}", "x"))
     restored = context.restore("ga")
     assert (restored.turns, restored.items[0]["id"], restored.lost) == (MAX_TURNS, "i2", ("2 turns past the bound",))
-    context.note_item(message("long", "y" * MAX_CHARACTERS))
+    context.record_item(message("long", "y" * MAX_CHARACTERS))
     assert [item["id"] for item in context.restore("ga").items] == ["long"]
 
 
 def test_requests_that_nobody_announces_are_bounded_too() -> None:
-    context = Context()
+    context = ConversationHistory()
     for _ in range(MAX_TURNS + 3):
-        context.sent_item(message(None, "x"))
+        context.item_sent(message(None, "x"))
     restored = context.restore("ga")
     assert (len(restored.items), restored.lost) == (MAX_TURNS, ("3 turns past the bound",))
 
@@ -144,10 +144,10 @@ def test_requests_that_nobody_announces_are_bounded_too() -> None:
     ids=str,
 )
 def test_an_item_of_any_shape_is_taken_without_an_exception(item: dict[str, Any]) -> None:
-    context = Context()
-    context.note_item(item)
-    context.sent_item(item)
-    context.note_item(item)
-    context.note_transcript(item.get("id"), item)
-    context.forget(item.get("type"))
+    context = ConversationHistory()
+    context.record_item(item)
+    context.item_sent(item)
+    context.record_item(item)
+    context.record_transcript(item.get("id"), item)
+    context.delete_item(item.get("type"))
     assert len(context.restore("ga").items) <= 2

@@ -3,27 +3,27 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.events import ClientAudio, ClientText, Held
-from bridge.core.input_buffer import Dropped, HeldAudio, HeldLimits
+from bridge.core.events import ClientAudio, ClientInput, ClientText
+from bridge.core.input_buffer import DroppedInput, InputBuffer, InputBufferLimits
 from tests.core.builders import audio
 
 
-def all_dropped(held: HeldAudio) -> list[Dropped]:
+def all_dropped(held: InputBuffer) -> list[DroppedInput]:
     dropped = []
-    while (one := held.next_dropped()) is not None:
+    while (one := held.pop_dropped()) is not None:
         dropped.append(one)
     return dropped
 
 
-def all_held(held: HeldAudio) -> list[Held]:
+def all_held(held: InputBuffer) -> list[ClientInput]:
     taken = []
-    while (one := held.take()) is not None:
+    while (one := held.pop()) is not None:
         taken.append(one)
     return taken
 
 
 def test_the_first_in_is_the_first_out_and_the_sums_are_right() -> None:
-    held = HeldAudio(HeldLimits())
+    held = InputBuffer(InputBufferLimits())
     for entry in (audio(20), ClientText("a"), audio(30)):
         held.add(entry, 0.0)
     assert (len(held), held.chunks, held.ms) == (3, 2, 50)
@@ -32,18 +32,18 @@ def test_the_first_in_is_the_first_out_and_the_sums_are_right() -> None:
 
 
 def test_full_means_past_the_bound_not_at_it() -> None:
-    held = HeldAudio(HeldLimits(audio_ms=100, others=2))
+    held = InputBuffer(InputBufferLimits(audio_ms=100, messages=2))
     for _ in range(2):
         held.add(audio(50), 0.0)
         held.add(ClientText("a"), 0.0)
     assert not held.has_dropped
     held.add(audio(1), 0.0)
     held.add(ClientText("b"), 0.0)
-    assert all_dropped(held) == [Dropped("buffer_full", 1, 50.0, 1)]
+    assert all_dropped(held) == [DroppedInput("buffer_full", 1, 50.0, 1)]
 
 
 def test_age_is_counted_from_each_ones_own_beginning() -> None:
-    held = HeldAudio(HeldLimits(age_seconds=10))
+    held = InputBuffer(InputBufferLimits(age_seconds=10))
     held.add(audio(20), 0.0)
     held.add(audio(30), 4.0)
     assert held.oldest_expires_at == 10.0
@@ -54,31 +54,31 @@ def test_age_is_counted_from_each_ones_own_beginning() -> None:
 
 
 def test_what_is_too_old_goes_before_what_is_too_much() -> None:
-    held = HeldAudio(HeldLimits(audio_ms=100, age_seconds=10))
+    held = InputBuffer(InputBufferLimits(audio_ms=100, age_seconds=10))
     held.add(audio(100), 0.0)
     held.add(audio(100), 10.0)
     assert [one.reason for one in all_dropped(held)] == ["too_old"]
 
 
 def test_nothing_held_has_no_age_and_gives_nothing() -> None:
-    held = HeldAudio(HeldLimits())
-    assert (held.take(), held.oldest_expires_at, held.next_dropped(), held.has_dropped) == (None, None, None, False)
+    held = InputBuffer(InputBufferLimits())
+    assert (held.pop(), held.oldest_expires_at, held.pop_dropped(), held.has_dropped) == (None, None, None, False)
 
 
 def test_speech_that_is_given_up_elsewhere_is_counted_with_the_rest() -> None:
-    held = HeldAudio(HeldLimits())
+    held = InputBuffer(InputBufferLimits())
     held.add(audio(20), 0.0)
     held.count_dropped(audio(30), "session_failed")
     held.drop_all("session_failed")
-    assert all_dropped(held) == [Dropped("session_failed", 2, 50.0, 0)]
+    assert all_dropped(held) == [DroppedInput("session_failed", 2, 50.0, 0)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.floats(0, 5)), max_size=60))
 def test_whatever_comes_is_held_or_counted_and_the_bounds_hold(arrivals: list[tuple[int, float]]) -> None:
-    held, now, came = HeldAudio(HeldLimits(audio_ms=100, others=3, age_seconds=10)), 0.0, []
+    held, now, came = InputBuffer(InputBufferLimits(audio_ms=100, messages=3, age_seconds=10)), 0.0, []
     for ms, wait in arrivals:
         now += wait
-        entry: Held = audio(ms) if ms else ClientText("x")
+        entry: ClientInput = audio(ms) if ms else ClientText("x")
         came.append(entry)
         held.add(entry, now)
         assert held.ms <= 100

@@ -5,26 +5,26 @@ from typing import Any
 
 import pytest
 
-from bridge.core.json_access import a_figure, a_text, an_object
+from bridge.core.json_access import as_number, as_object, as_text
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5, 5.0), (2.5, 2.5), (0, 0.0)])
 def test_a_figure_is_a_figure(value: float, expected: float) -> None:
-    assert a_figure(value) == expected
+    assert as_number(value) == expected
 
 
 @pytest.mark.parametrize("value", [None, True, "5", [], -1, math.nan, math.inf, -math.inf, 10**400, 1e300])
 def test_what_is_no_figure_of_a_session_is_nothing(value: Any) -> None:
-    assert a_figure(value) == 0.0
+    assert as_number(value) == 0.0
 
 
 @pytest.mark.parametrize("value", [None, 5, "x", [{}], True])
 def test_what_is_no_object_is_an_empty_one(value: Any) -> None:
-    assert an_object(value) == {}
-    assert an_object({"a": value}) == {"a": value}
+    assert as_object(value) == {}
+    assert as_object({"a": value}) == {"a": value}
 
 
 @pytest.mark.parametrize("value", [None, 5, b"x", ["x"], {}])
 def test_what_is_no_text_is_none(value: Any) -> None:
-    assert a_text(value) is None
-    assert a_text("x") == "x"
+    assert as_text(value) is None
+    assert as_text("x") == "x"

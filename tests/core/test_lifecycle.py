@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.commands import CloseUpstream, Configure, Note, OpenUpstream, SendEvent
+from bridge.core.commands import CloseUpstream, Configure, LogEvent, OpenUpstream, SendEvent
 from bridge.core.events import (
     AttemptFailed,
     ClientGone,
@@ -21,31 +21,31 @@ from tests.core.builders import (
     EXPIRED,
     MANUAL,
     REFUSED_KEY,
+    SESSION_OPTIONS,
     UNAVAILABLE,
-    WISH,
     audio,
-    began,
-    by_vad,
     configured,
+    configured_with_vad,
     created,
     lost,
     messages,
     native,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
-    reopened,
+    reconnect,
+    response_created,
 )
-from tests.core.playbook import Playbook, noted, told
+from tests.core.playbook import Playbook, log_event_like, message_like
 
 
 def test_restarts_without_end_are_an_end() -> None:
     session = ready_session(reconnects_per_life=2)
     for generation in (2, 3):
-        play(session, RestartSession(), created(generation), by_vad(generation))
+        play(session, RestartSession(), created(generation), configured_with_vad(generation))
     commands = play(session, RestartSession())
-    assert only(CloseUpstream, commands) == [CloseUpstream(3, "restart")]
+    assert of_type(CloseUpstream, commands) == [CloseUpstream(3, "restart")]
     assert messages(commands, "error")[0]["code"] == "CONNECTION_LOST"
 
 
@@ -54,7 +54,7 @@ def test_restarts_now_and_then_are_none() -> None:
     for generation in range(2, 9):
         now = 30.0 * generation
         play(session, RestartSession(), now=now)
-        play(session, created(generation), by_vad(generation), now=now)
+        play(session, created(generation), configured_with_vad(generation), now=now)
     assert session.statistics().state is State.READY
 
 
@@ -69,24 +69,26 @@ def test_speech_that_no_session_will_answer_is_told_of_as_dropped(failed: bool) 
 
 def test_the_clients_leaving_is_noted_with_what_was_still_held() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20), ClientText("hi"))
+    play(session, CreateSession(SESSION_OPTIONS), audio(20), ClientText("hi"))
     notes = [
-        one.fields for one in session.handle(ClientGone(), 0.0) if isinstance(one, Note) and one.name == "held.dropped"
+        one.fields
+        for one in session.handle(ClientGone(), 0.0)
+        if isinstance(one, LogEvent) and one.name == "held.dropped"
     ]
     assert [(one["reason"], one["chunks"], one["ms"], one["messages"]) for one in notes] == [("client_gone", 1, 20, 1)]
 
 
 def test_an_answer_that_the_client_interrupted_is_not_asked_for_again() -> None:
     session = ready_session()
-    play(session, ClientText("hi"), began(), Interrupt())
-    assert CREATE not in [one.event for one in only(SendEvent, reopened(session))]
+    play(session, ClientText("hi"), response_created(), Interrupt())
+    assert CREATE not in [one.event for one in of_type(SendEvent, reconnect(session))]
 
 
 def test_a_fresh_start_knows_nothing_of_the_updates_before() -> None:
     session = ready_session()
     update = ClientNative("session.update", b"{}", {"type": "session.update", "session": {"voice": "ash"}})
-    play(session, update, native("session.updated"), EndSession(), CreateSession(WISH))
-    assert [one.updates for one in only(Configure, play(session, created(2)))] == [{}]
+    play(session, update, native("session.updated"), EndSession(), CreateSession(SESSION_OPTIONS))
+    assert [one.updates for one in of_type(Configure, play(session, created(2)))] == [{}]
 
 
 def test_a_retry_after_counts_for_a_session_that_was_lost_as_well() -> None:
@@ -100,21 +102,21 @@ def test_a_retry_after_counts_for_a_session_that_was_lost_as_well() -> None:
 
 def test_a_loss_is_noted_with_how_long_it_took_to_mend() -> None:
     session = ready_session()
-    assert Playbook(session) >> lost() << noted("session.lost", byIntent=False) << told("reconnecting")
+    assert Playbook(session) >> lost() << log_event_like("session.lost", byIntent=False) << message_like("reconnecting")
     play(session, Tick(), created(2), now=1.0)
-    again = [one for one in session.handle(configured(2), 1.5) if isinstance(one, Note)]
+    again = [one for one in session.handle(configured(2), 1.5) if isinstance(one, LogEvent)]
     assert [one.fields["seconds"] for one in again if one.name == "session.reconnected"] == [1.5]
 
 
 def test_an_attempt_that_failed_is_noted_with_what_support_asks_for() -> None:
     session = new_session()
-    play(session, CreateSession(WISH))
+    play(session, CreateSession(SESSION_OPTIONS))
     detail = {"refusal": "no-access", "status": 403, "requestId": "req_1", "code": "x", "sessionId": "s", "deep": {}}
     failure = Failure(code="ACCESS_DENIED", message="No.", retryable=False, detail=detail)
     [note] = [
         one.fields
         for one in session.handle(AttemptFailed(1, failure), 0.0)
-        if isinstance(one, Note) and one.name == "attempt.failed"
+        if isinstance(one, LogEvent) and one.name == "attempt.failed"
     ]
     assert note == {
         "generation": 1,
@@ -130,6 +132,6 @@ def test_an_attempt_that_failed_is_noted_with_what_support_asks_for() -> None:
 
 def test_a_failure_in_the_last_attempt_leaves_no_deadline() -> None:
     session = new_session(attempts=1)
-    play(session, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE))
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE))
     assert session.deadline is None
-    assert only(OpenUpstream, play(session, Tick(), now=99.0)) == []
+    assert of_type(OpenUpstream, play(session, Tick(), now=99.0)) == []

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.responses import LOOKED_INTO, MAX_WAITING, OUTPUT, Turns
+from bridge.core.responses import MAX_QUEUED, OUTPUT_EVENTS, PARSED_EVENTS, ResponseTracker
 from tests.core.builders import CREATE
 
 
 def test_what_makes_a_session_busy_and_when_it_ends() -> None:
-    turns = Turns()
+    turns = ResponseTracker()
     assert not turns.busy
-    turns.went_up(CREATE, 1.0)
+    turns.request_sent(CREATE, 1.0)
     assert turns.busy
     turns.began("r", 0, 2.0)
     assert (turns.asked, turns.active_ask, turns.owed_since) == (None, CREATE, 2.0)
@@ -20,75 +20,75 @@ def test_what_makes_a_session_busy_and_when_it_ends() -> None:
 
 
 def test_a_turn_is_expected_to_be_answered_where_turn_detection_does_so() -> None:
-    turns = Turns()
-    turns.turn_taken(1.0, answers_itself=False)
+    turns = ResponseTracker()
+    turns.turn_committed(1.0, auto_response=False)
     assert not turns.busy
-    turns.turn_taken(1.0, answers_itself=True)
-    assert turns.expected
-    turns.began("r", 0, 2.0)
-    assert not turns.expected
-    turns.turn_taken(3.0, answers_itself=True)
-    assert not turns.expected
+    turns.turn_committed(1.0, auto_response=True)
+    assert turns.auto_response_expected
+    turns.response_created("r", 0, 2.0)
+    assert not turns.auto_response_expected
+    turns.turn_committed(3.0, answers_itself=True)
+    assert not turns.auto_response_expected
 
 
 def test_requests_wait_in_order_and_not_without_end() -> None:
-    turns = Turns()
-    assert all(turns.wait(f"{n}".encode()) for n in range(MAX_WAITING))
-    assert not turns.wait(b"one more")
+    turns = ResponseTracker()
+    assert all(turns.enqueue(f"{n}".encode()) for n in range(MAX_QUEUED))
+    assert not turns.enqueue(b"one more")
     assert turns.owed
-    assert turns.next_to_ask() == b"0"
-    turns.began("r", 0, 0.0)
-    assert turns.next_to_ask() is None
+    assert turns.pop_next_request() == b"0"
+    turns.response_created("r", 0, 0.0)
+    assert turns.pop_next_request() is None
 
 
 @pytest.mark.parametrize("crossed", [False, True])
 def test_a_refused_request_waits_before_all_others(crossed: bool) -> None:
-    turns = Turns()
-    turns.wait(b"later")
-    turns.went_up(b"refused", 0.0)
+    turns = ResponseTracker()
+    turns.enqueue(b"later")
+    turns.request_sent(b"refused", 0.0)
     if crossed:
-        turns.began("r", 0, 0.0)
-    turns.refused()
-    assert list(turns.waiting) == [b"refused", b"later"]
-    assert turns.to_ask_again() is None
+        turns.response_created("r", 0, 0.0)
+    turns.request_refused()
+    assert list(turns.queued) == [b"refused", b"later"]
+    assert turns.request_to_repeat() is None
 
 
 def test_a_refusal_of_nothing_adds_nothing() -> None:
-    turns = Turns()
-    turns.began("r", 0, 0.0)
-    turns.refused()
-    assert not turns.waiting
+    turns = ResponseTracker()
+    turns.response_created("r", 0, 0.0)
+    turns.request_refused()
+    assert not turns.queued
 
 
 def test_what_is_asked_again_is_what_went_up_and_was_not_heard() -> None:
-    turns = Turns()
-    turns.went_up(b"ask", 0.0)
-    assert turns.to_ask_again() == b"ask"
-    turns.began("r", 0, 0.0)
-    assert turns.to_ask_again() == b"ask"
+    turns = ResponseTracker()
+    turns.request_sent(b"ask", 0.0)
+    assert turns.request_to_repeat() == b"ask"
+    turns.response_created("r", 0, 0.0)
+    assert turns.request_to_repeat() == b"ask"
     turns.reached_client = True
-    assert turns.to_ask_again() is None
+    assert turns.request_to_repeat() is None
 
 
 def test_what_the_client_cancelled_is_not_asked_again_nor_put_back() -> None:
-    turns = Turns()
-    turns.went_up(b"ask", 0.0)
+    turns = ResponseTracker()
+    turns.request_sent(b"ask", 0.0)
     turns.cancelled = True
-    assert turns.to_ask_again() is None
-    turns.refused()
-    assert not turns.waiting
-    turns.went_up(b"next", 0.0)
-    assert turns.to_ask_again() == b"next"
+    assert turns.request_to_repeat() is None
+    turns.request_refused()
+    assert not turns.queued
+    turns.request_sent(b"next", 0.0)
+    assert turns.request_to_repeat() == b"next"
 
 
 def test_the_items_of_a_response_are_unfinished_until_it_ends_and_the_spoken_one_is_remembered() -> None:
-    turns = Turns()
-    turns.began("r", 0, 0.0)
-    turns.unfinished.add("i1")
+    turns = ResponseTracker()
+    turns.response_created("r", 0, 0.0)
+    turns.unfinished_items.add("i1")
     turns.spoken_item = "i1"
-    turns.ended("r")
-    assert (turns.unfinished, turns.spoken_item) == (set(), "i1")
+    turns.response_done("r")
+    assert (turns.unfinished_items, turns.spoken_item) == (set(), "i1")
 
 
 def test_pieces_of_answers_are_never_read() -> None:
-    assert not OUTPUT & LOOKED_INTO
+    assert not OUTPUT_EVENTS & PARSED_EVENTS

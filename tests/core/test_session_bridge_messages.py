@@ -19,17 +19,17 @@ from bridge.core.events import (
 from tests.core.builders import (
     CREATE,
     REFUSED_KEY,
+    SESSION_OPTIONS,
     TRANSCRIPTION,
-    WISH,
     audio,
-    by_vad,
+    audio_delta,
+    configured_with_vad,
     created,
-    delta,
     lost,
     messages,
     native,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
     text_item,
@@ -41,8 +41,8 @@ from tests.core.playbook import Playbook
 
 def test_session_ready_says_all_that_the_table_promises() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(40), audio(20), ClientText("hi"), created())
-    [ready] = messages(play(session, by_vad()), "session_ready")
+    play(session, CreateSession(SESSION_OPTIONS), audio(40), audio(20), ClientText("hi"), created())
+    [ready] = messages(play(session, configured_with_vad()), "session_ready")
     assert ready == {
         "type": "session_ready",
         "generation": 1,
@@ -67,7 +67,7 @@ def test_reconnecting_and_reconnected_say_all_that_the_table_promises() -> None:
         "reason": "closed with 1006",
     }
     play(session, audio(100), Tick(), now=0.25)
-    [reconnected] = messages(play(session, created(2), by_vad(2), now=0.5), "reconnected")
+    [reconnected] = messages(play(session, created(2), configured_with_vad(2), now=0.5), "reconnected")
     assert reconnected == {
         "type": "reconnected",
         "generation": 2,
@@ -84,23 +84,25 @@ def test_tools_are_said_to_be_restored_where_there_are_any() -> None:
     session = ready_session({"tools": [{"name": "f"}]})
     play(session, lost(), Tick())
     play(session, Tick(), now=1.0)
-    [reconnected] = messages(play(session, created(2), by_vad(2), now=1.0), "reconnected")
+    [reconnected] = messages(play(session, created(2), configured_with_vad(2), now=1.0), "reconnected")
     assert reconnected["restored"]["tools"] is True
 
 
 def test_every_attempt_is_announced_with_its_own_generation() -> None:
     session = new_session()
-    told_of = messages(play(session, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY)), "session_initializing")
-    told_of += messages(play(session, CreateSession(WISH)), "session_initializing")
+    told_of = messages(
+        play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY)), "session_initializing"
+    )
+    told_of += messages(play(session, CreateSession(SESSION_OPTIONS)), "session_initializing")
     assert [(one["generation"], one["attempt"], one["maxAttempts"]) for one in told_of] == [(1, 1, 3), (2, 1, 3)]
 
 
 def test_native_events_are_forwarded_untouched_before_and_after_ready() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), created())
+    play(session, CreateSession(SESSION_OPTIONS), created())
     assert Playbook(session) >> native("rate_limits.updated") << Forward("rate_limits.updated", b"rate_limits.updated")
-    play(session, by_vad())
-    assert Playbook(session) >> delta() << Forward("response.output_audio.delta", b"delta")
+    play(session, configured_with_vad())
+    assert Playbook(session) >> audio_delta() << Forward("response.output_audio.delta", b"delta")
 
 
 def test_the_upstreams_own_names_of_its_first_events_are_kept() -> None:
@@ -118,19 +120,27 @@ def test_the_upstreams_own_names_of_its_first_events_are_kept() -> None:
             type="transcription_session.created",
         ),
     )
-    assert only(Forward, frames) == [Forward("transcription_session.created", b"c")]
+    assert of_type(Forward, frames) == [Forward("transcription_session.created", b"c")]
 
 
 def test_a_second_confirmation_is_one_more_native_event() -> None:
-    assert Playbook(ready_session()) >> by_vad() << Forward("session.updated", b"configured")
+    assert Playbook(ready_session()) >> configured_with_vad() << Forward("session.updated", b"configured")
     assert Playbook(ready_session()) >> created() << Forward("session.created", b"created")
 
 
 def test_what_is_no_audio_waits_with_it_in_one_order() -> None:
     session = new_session()
     clear = ClientNative("input_audio_buffer.clear", b"{}")
-    play(session, CreateSession(WISH), ClientAudio(b"\1\0"), clear, ClientAudio(b"\2\0"), ClientText("t"), created())
-    sent = play(session, by_vad())[2:]
+    play(
+        session,
+        CreateSession(SESSION_OPTIONS),
+        ClientAudio(b"\1\0"),
+        clear,
+        ClientAudio(b"\2\0"),
+        ClientText("t"),
+        created(),
+    )
+    sent = play(session, configured_with_vad())[2:]
     assert sent == [
         SendAudio(1, b"\1\0"),
         SendFrame(1, b"{}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.commands import OpenUpstream, SendAudio, SendEvent, SendFrame, Tell
+from bridge.core.commands import OpenUpstream, SendAudio, SendEvent, SendFrame, SendMessage
 from bridge.core.events import (
     AttemptFailed,
     ClientAudio,
@@ -16,35 +16,35 @@ from bridge.core.events import (
     EndSession,
     Tick,
 )
-from bridge.core.input_buffer import HeldLimits
+from bridge.core.input_buffer import InputBufferLimits
 from tests.core.builders import (
     COMMIT,
     CREATE,
     MANUAL,
     REFUSED_KEY,
-    WISH,
+    SESSION_OPTIONS,
     audio,
-    by_vad,
     configured,
+    configured_with_vad,
     created,
     lost,
     messages,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, message_like
 
 
 def test_thirty_seconds_of_speech_are_held_and_the_oldest_goes() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), *(audio(1000, mark) for mark in range(1, 31)))
-    assert session.statistics().held_ms == 30_000
+    play(session, CreateSession(SESSION_OPTIONS), *(audio(1000, mark) for mark in range(1, 31)))
+    assert session.statistics().buffered_ms == 30_000
     assert (
         Playbook(session)
         >> audio(1000, 31)
-        << Tell(
+        << SendMessage(
             {
                 "type": "audio_dropped",
                 "generation": 1,
@@ -55,24 +55,24 @@ def test_thirty_seconds_of_speech_are_held_and_the_oldest_goes() -> None:
             }
         )
     )
-    sent = only(SendAudio, play(session, created(), by_vad()))
+    sent = of_type(SendAudio, play(session, created(), configured_with_vad()))
     assert [one.pcm[0] for one in sent] == list(range(2, 32))
 
 
 def test_a_hundred_other_messages_are_held_and_the_oldest_goes_but_no_speech() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20))
+    play(session, CreateSession(SESSION_OPTIONS), audio(20))
     play(session, *(ClientNative("x.y", f"{n}".encode()) for n in range(100)))
-    assert Playbook(session) >> ClientNative("x.y", b"100") << told("audio_dropped", chunks=0, ms=0, messages=1)
-    commands = play(session, created(), by_vad())
-    assert only(SendAudio, commands) == [SendAudio(1, audio(20).pcm)]
-    assert [one.frame for one in only(SendFrame, commands)] == [f"{n}".encode() for n in range(1, 101)]
+    assert Playbook(session) >> ClientNative("x.y", b"100") << message_like("audio_dropped", chunks=0, ms=0, messages=1)
+    commands = play(session, created(), configured_with_vad())
+    assert of_type(SendAudio, commands) == [SendAudio(1, audio(20).pcm)]
+    assert [one.frame for one in of_type(SendFrame, commands)] == [f"{n}".encode() for n in range(1, 101)]
 
 
 def test_speech_past_the_bound_never_costs_another_message() -> None:
-    session = new_session(held=HeldLimits(audio_ms=100))
-    play(session, CreateSession(WISH), ClientText("first"), audio(100), audio(100))
-    assert session.statistics().held_others == 1
+    session = new_session(held=InputBufferLimits(audio_ms=100))
+    play(session, CreateSession(SESSION_OPTIONS), ClientText("first"), audio(100), audio(100))
+    assert session.statistics().buffered_messages == 1
 
 
 def test_what_is_sixty_seconds_old_goes() -> None:
@@ -81,40 +81,49 @@ def test_what_is_sixty_seconds_old_goes() -> None:
     play(session, audio(40), now=30.0)
     assert session.deadline == 60.0
     assert Playbook(session, now=59.9) >> Tick()
-    assert Playbook(session, now=60.0) >> Tick() << told("audio_dropped", chunks=1, ms=20, messages=1, reason="too_old")
+    assert (
+        Playbook(session, now=60.0)
+        >> Tick()
+        << message_like("audio_dropped", chunks=1, ms=20, messages=1, reason="too_old")
+    )
     assert session.deadline == 90.0
 
 
 def test_what_is_too_old_does_not_go_up_with_a_session_that_comes_late() -> None:
     session = new_session()
     play(session, audio(20, 1))
-    play(session, audio(20, 2), CreateSession(WISH), created(), now=59.0)
-    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(), now=60.0))] == [2]
+    play(session, audio(20, 2), CreateSession(SESSION_OPTIONS), created(), now=59.0)
+    assert [one.pcm[0] for one in of_type(SendAudio, play(session, configured_with_vad(), now=60.0))] == [2]
 
 
 @pytest.mark.parametrize("last", ["failed", "ended"])
 def test_all_that_is_held_goes_when_every_attempt_has_failed_or_the_session_is_ended(last: str) -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20), audio(30), ClientText("a"))
+    play(session, CreateSession(SESSION_OPTIONS), audio(20), audio(30), ClientText("a"))
     commands = play(session, AttemptFailed(1, REFUSED_KEY) if last == "failed" else EndSession())
     [dropped] = messages(commands, "audio_dropped")
     assert (dropped["chunks"], dropped["ms"], dropped["messages"], dropped["reason"]) == (2, 50, 1, "session_failed")
-    assert session.statistics().held_ms == 0
+    assert session.statistics().buffered_ms == 0
 
 
 def test_at_most_one_notice_a_second_with_sums() -> None:
-    session = new_session(held=HeldLimits(audio_ms=100))
-    assert Playbook(session) >> CreateSession(WISH) << told("session_initializing") << OpenUpstream(1, WISH)
-    assert Playbook(session) >> audio(100) >> audio(60) << told("audio_dropped", chunks=1, ms=100)
+    session = new_session(held=InputBufferLimits(audio_ms=100))
+    assert (
+        Playbook(session)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing")
+        << OpenUpstream(1, SESSION_OPTIONS)
+    )
+    assert Playbook(session) >> audio(100) >> audio(60) << message_like("audio_dropped", chunks=1, ms=100)
     assert Playbook(session, now=0.3) >> audio(60) >> audio(60)
     assert Playbook(session, now=0.9) >> audio(60)
     assert session.deadline == 1.0
-    assert Playbook(session, now=1.0) >> Tick() << told("audio_dropped", chunks=3, ms=180, reason="buffer_full")
+    assert Playbook(session, now=1.0) >> Tick() << message_like("audio_dropped", chunks=3, ms=180, reason="buffer_full")
 
 
 def test_two_reasons_are_two_notices_a_second_apart() -> None:
-    session = new_session(held=HeldLimits(audio_ms=100))
-    play(session, CreateSession(WISH), audio(100), now=0.0)
+    session = new_session(held=InputBufferLimits(audio_ms=100))
+    play(session, CreateSession(SESSION_OPTIONS), audio(100), now=0.0)
     play(session, audio(60), now=0.1)
     play(session, audio(60), ClientText("a"), now=0.2)
     assert messages(play(session, AttemptFailed(1, REFUSED_KEY), now=0.3), "audio_dropped") == []
@@ -124,10 +133,10 @@ def test_two_reasons_are_two_notices_a_second_apart() -> None:
 
 
 def test_notices_keep_their_distance_even_when_the_session_gets_ready() -> None:
-    session = new_session(held=HeldLimits(audio_ms=100))
-    play(session, CreateSession(WISH), audio(100), audio(60), created())
+    session = new_session(held=InputBufferLimits(audio_ms=100))
+    play(session, CreateSession(SESSION_OPTIONS), audio(100), audio(60), created())
     play(session, audio(60), now=0.2)
-    assert messages(play(session, by_vad(), now=0.3), "audio_dropped") == []
+    assert messages(play(session, configured_with_vad(), now=0.3), "audio_dropped") == []
     assert messages(play(session, Tick(), now=1.0), "audio_dropped")
 
 
@@ -147,8 +156,8 @@ def test_speech_text_tool_results_and_native_events_keep_one_order() -> None:
 
 def test_chunks_that_arrive_behind_held_ones_go_up_behind_them() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20, 1), audio(20, 2), created())
-    sent = only(SendAudio, [*play(session, by_vad()), *play(session, audio(20, 3))])
+    play(session, CreateSession(SESSION_OPTIONS), audio(20, 1), audio(20, 2), created())
+    sent = of_type(SendAudio, [*play(session, configured_with_vad()), *play(session, audio(20, 3))])
     assert [one.pcm[0] for one in sent] == [1, 2, 3]
 
 
@@ -156,7 +165,7 @@ def test_what_was_held_while_lost_goes_up_after_what_is_sent_again() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20, 1), lost(), audio(20, 2), Tick())
     play(session, Tick(), now=0.25)
-    sent = only(SendAudio, play(session, created(2), configured(2), now=0.25))
+    sent = of_type(SendAudio, play(session, created(2), configured(2), now=0.25))
     assert [one.pcm[0] for one in sent] == [1, 2]
     assert {one.generation for one in sent} == {2}
 
@@ -165,10 +174,15 @@ def test_a_commit_that_was_held_is_answered_once() -> None:
     session = new_session()
     play(session, CreateSession(MANUAL), audio(200), ClientCommit(), created())
     commands = play(session, configured())
-    assert only(SendEvent, commands) == [SendEvent(1, COMMIT), SendEvent(1, CREATE)]
+    assert of_type(SendEvent, commands) == [SendEvent(1, COMMIT), SendEvent(1, CREATE)]
 
 
 def test_a_chunk_that_alone_is_past_the_bound_is_given_up_and_told() -> None:
-    session = new_session(held=HeldLimits(audio_ms=100))
-    assert Playbook(session) >> CreateSession(WISH) << told("session_initializing") << OpenUpstream(1, WISH)
-    assert Playbook(session) >> ClientAudio(bytes(48 * 101)) << told("audio_dropped", chunks=1, ms=101)
+    session = new_session(held=InputBufferLimits(audio_ms=100))
+    assert (
+        Playbook(session)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing")
+        << OpenUpstream(1, SESSION_OPTIONS)
+    )
+    assert Playbook(session) >> ClientAudio(bytes(48 * 101)) << message_like("audio_dropped", chunks=1, ms=101)

@@ -12,7 +12,7 @@ from bridge.core.commands import (
     SendAudio,
     SendEvent,
     SendFrame,
-    Tell,
+    SendMessage,
 )
 from bridge.core.events import (
     AttemptFailed,
@@ -35,26 +35,26 @@ from tests.core.builders import (
     CREATE,
     MANUAL,
     REFUSED_KEY,
+    SESSION_OPTIONS,
     TRANSCRIPTION,
-    WISH,
     audio,
-    began,
-    by_vad,
+    audio_delta,
+    configured_with_vad,
     created,
-    delta,
-    done,
     errors,
-    item,
     lost,
     messages,
     native,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
+    response_created,
+    response_done,
     text_item,
+    text_item_done,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, message_like
 
 # Client -> bridge
 
@@ -63,15 +63,15 @@ def test_create_session_starts_the_upstream_session_step_by_step() -> None:
     session = new_session()
     assert (
         Playbook(session)
-        >> CreateSession(WISH)
-        << Tell({"type": "session_initializing", "generation": 1, "attempt": 1, "maxAttempts": 3})
-        << OpenUpstream(1, WISH)
+        >> CreateSession(SESSION_OPTIONS)
+        << SendMessage({"type": "session_initializing", "generation": 1, "attempt": 1, "maxAttempts": 3})
+        << OpenUpstream(1, SESSION_OPTIONS)
         >> created()
         << Forward("session.created", b"created")
-        << Configure(1, WISH, {})
-        >> by_vad()
+        << Configure(1, SESSION_OPTIONS, {})
+        >> configured_with_vad()
         << Forward("session.updated", b"configured")
-        << told("session_ready", generation=1)
+        << message_like("session_ready", generation=1)
     )
     assert session.statistics().state is State.READY
 
@@ -79,24 +79,24 @@ def test_create_session_starts_the_upstream_session_step_by_step() -> None:
 def test_create_session_sent_again_while_one_is_starting_is_ignored() -> None:
     assert (
         Playbook(new_session())
-        >> CreateSession(WISH)
-        << told("session_initializing")
-        << OpenUpstream(1, WISH)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing")
+        << OpenUpstream(1, SESSION_OPTIONS)
         >> CreateSession({"model": "another"})
         >> created()
         << Forward("session.created", b"created")
-        << Configure(1, WISH, {})
+        << Configure(1, SESSION_OPTIONS, {})
         >> CreateSession({"model": "another"})
     )
 
 
 def test_create_session_sent_again_after_failure_is_a_fresh_try() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     assert (
         Playbook(session, now=5.0)
         >> CreateSession({"model": "another"})
-        << told("session_initializing", attempt=1, generation=2)
+        << message_like("session_initializing", attempt=1, generation=2)
         << OpenUpstream(2, {"model": "another"})
     )
 
@@ -108,8 +108,8 @@ def test_create_session_sent_again_while_one_is_live_is_an_error(gone: bool) -> 
         play(session, lost())
     assert (
         Playbook(session)
-        >> CreateSession(WISH)
-        << told("error", code="SESSION_ALREADY_EXISTS", retryable=False, generation=1, suppressed=0)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("error", code="SESSION_ALREADY_EXISTS", retryable=False, generation=1, suppressed=0)
     )
 
 
@@ -143,7 +143,7 @@ def test_interrupt_cancels_the_response_and_cuts_what_was_not_heard() -> None:
     session = ready_session()
     play(
         session,
-        began(),
+        response_created(),
         native("response.output_item.added", response_id="resp_1", item={"id": "i1", "type": "message"}),
     )
     assert (
@@ -160,10 +160,10 @@ def test_interrupt_names_its_item_or_means_the_one_that_is_still_played() -> Non
     session = ready_session()
     play(
         session,
-        began(),
+        response_created(),
         native("response.output_item.added", response_id="resp_1", item={"id": "i1", "type": "message"}),
     )
-    play(session, delta(), done())
+    play(session, audio_delta(), response_done())
     cut = {"type": "conversation.item.truncate", "content_index": 0}
     assert Playbook(session) >> Interrupt(None, 900) << SendEvent(1, {**cut, "item_id": "i1", "audio_end_ms": 900})
     assert Playbook(session) >> Interrupt("i0", 100) << SendEvent(1, {**cut, "item_id": "i0", "audio_end_ms": 100})
@@ -182,26 +182,28 @@ def test_tool_result_answers_the_call_and_asks_for_a_response() -> None:
 
 def test_restart_session_opens_a_fresh_one_and_keeps_the_context() -> None:
     session = ready_session()
-    play(session, item("i1", "hello"))
+    play(session, text_item_done("i1", "hello"))
     assert (
         Playbook(session)
         >> RestartSession()
         << CloseUpstream(1, "restart")
-        << told("reconnecting", attempt=1, maxAttempts=5, delayMs=0, reason="restart", generation=1)
-        << OpenUpstream(2, WISH)
+        << message_like("reconnecting", attempt=1, maxAttempts=5, delayMs=0, reason="restart", generation=1)
+        << OpenUpstream(2, SESSION_OPTIONS)
     )
-    done_again = play(session, created(2), by_vad(2))
+    done_again = play(session, created(2), configured_with_vad(2))
     assert messages(done_again, "reconnected")[0]["restored"]["turns"] == 1
-    assert [sent.event["item"]["id"] for sent in only(SendEvent, done_again)] == ["i1"]
+    assert [sent.event["item"]["id"] for sent in of_type(SendEvent, done_again)] == ["i1"]
 
 
 def test_restart_session_while_waiting_for_an_attempt_tries_at_once() -> None:
     session = ready_session()
     play(session, lost())
-    assert Playbook(session) >> RestartSession() << OpenUpstream(2, WISH)
+    assert Playbook(session) >> RestartSession() << OpenUpstream(2, SESSION_OPTIONS)
 
 
-@pytest.mark.parametrize("before", [[], [CreateSession(WISH), AttemptFailed(1, REFUSED_KEY)]], ids=["none", "failed"])
+@pytest.mark.parametrize(
+    "before", [[], [CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY)]], ids=["none", "failed"]
+)
 def test_restart_session_without_a_session_says_so(before: list[Event]) -> None:
     session = new_session()
     play(session, *before)
@@ -214,33 +216,44 @@ def test_end_session_closes_the_upstream_and_keeps_the_socket() -> None:
         Playbook(session)
         >> EndSession()
         << CloseUpstream(1, "ended")
-        << Tell({"type": "session_closed", "generation": 1, "reason": "ended"})
-        >> CreateSession(WISH)
-        << told("session_initializing", generation=2)
-        << OpenUpstream(2, WISH)
+        << SendMessage({"type": "session_closed", "generation": 1, "reason": "ended"})
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing", generation=2)
+        << OpenUpstream(2, SESSION_OPTIONS)
     )
 
 
 def test_end_session_while_starting_cancels_the_attempt_and_without_one_does_nothing() -> None:
     session = new_session()
-    play(session, CreateSession(WISH))
-    assert Playbook(session) >> EndSession() << CloseUpstream(1, "ended") << told("session_closed") >> EndSession()
+    play(session, CreateSession(SESSION_OPTIONS))
+    assert (
+        Playbook(session) >> EndSession() << CloseUpstream(1, "ended") << message_like("session_closed") >> EndSession()
+    )
     assert session.deadline is None
 
 
 def test_end_session_forgets_the_conversation() -> None:
     session = ready_session()
-    play(session, item("i1", "secret"), EndSession(), CreateSession(WISH), created(2), by_vad(2), lost(2), Tick())
+    play(
+        session,
+        text_item_done("i1", "secret"),
+        EndSession(),
+        CreateSession(SESSION_OPTIONS),
+        created(2),
+        configured_with_vad(2),
+        lost(2),
+        Tick(),
+    )
     play(session, Tick(), now=1.0)
-    again = play(session, created(3), by_vad(3), now=1.0)
+    again = play(session, created(3), configured_with_vad(3), now=1.0)
     assert messages(again, "reconnected")[0]["restored"]["turns"] == 0
 
 
 @pytest.mark.parametrize("ping_id", [None, 0, "", "a", {"n": 1}])
 def test_ping_is_answered_with_the_same_id_and_nothing_goes_up(ping_id: object) -> None:
     expected = {"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}
-    assert Playbook(ready_session()) >> Ping(ping_id) << Tell(expected)
-    assert Playbook(new_session()) >> Ping(ping_id) << Tell(expected)
+    assert Playbook(ready_session()) >> Ping(ping_id) << SendMessage(expected)
+    assert Playbook(new_session()) >> Ping(ping_id) << SendMessage(expected)
 
 
 def test_native_events_are_forwarded_as_they_are_in_order_with_audio() -> None:

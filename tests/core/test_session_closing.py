@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.commands import CloseClient, CloseUpstream, Forward, Tell
+from bridge.core.commands import CloseClient, CloseUpstream, Forward, SendMessage
 from bridge.core.events import (
     AttemptFailed,
     ClientGone,
-    ClientMisbehaved,
+    ClientLimitExceeded,
     ClientText,
     CreateSession,
     Drain,
@@ -17,19 +17,19 @@ from bridge.core.events import (
 from bridge.core.states import State
 from tests.core.builders import (
     REFUSED_KEY,
-    WISH,
+    SESSION_OPTIONS,
     audio,
-    began,
-    delta,
-    done,
+    audio_delta,
     errors,
     messages,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
+    response_created,
+    response_done,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, message_like
 
 # 1. Initializing
 
@@ -43,26 +43,26 @@ def test_a_client_that_leaves_takes_its_upstream_along() -> None:
     assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
     assert session.deadline is None
     statistics = session.statistics()
-    assert (statistics.state, statistics.held_ms, statistics.unanswered_ms) == (State.CLOSED, 0, 0)
-    assert play(session, CreateSession(WISH), delta(), Tick(), ClientGone(), now=99.0) == []
+    assert (statistics.state, statistics.buffered_ms, statistics.replay_ms) == (State.CLOSED, 0, 0)
+    assert play(session, CreateSession(SESSION_OPTIONS), audio_delta(), Tick(), ClientGone(), now=99.0) == []
 
 
 def test_a_client_that_leaves_cancels_the_attempt() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(10))
+    play(session, CreateSession(SESSION_OPTIONS), audio(10))
     assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
 
 
 def test_draining_waits_for_the_answer_and_then_says_goodbye() -> None:
     session = ready_session()
-    play(session, began(), delta())
+    play(session, response_created(), audio_delta())
     assert Playbook(session) >> Drain(10.0)
     assert session.deadline == 0.5
     assert (
         Playbook(session, now=3.0)
-        >> done()
+        >> response_done()
         << Forward("response.done", b"response.done")
-        << Tell({"type": "session_closed", "generation": 1, "reason": "draining"})
+        << SendMessage({"type": "session_closed", "generation": 1, "reason": "draining"})
         << CloseUpstream(1, "draining")
         << CloseClient(1001, "draining")
     )
@@ -70,19 +70,19 @@ def test_draining_waits_for_the_answer_and_then_says_goodbye() -> None:
 
 def test_draining_waits_no_longer_than_the_grace_time_and_a_second_one_only_shortens_it() -> None:
     session = ready_session()
-    play(session, began(), delta(), Drain(10.0), Drain(60.0))
-    assert only(CloseClient, play(session, Tick(), now=9.9)) == []
-    assert only(CloseClient, play(session, Tick(), now=10.0)) == [CloseClient(1001, "draining")]
+    play(session, response_created(), audio_delta(), Drain(10.0), Drain(60.0))
+    assert of_type(CloseClient, play(session, Tick(), now=9.9)) == []
+    assert of_type(CloseClient, play(session, Tick(), now=10.0)) == [CloseClient(1001, "draining")]
     session = ready_session()
-    play(session, began(), delta(), Drain(10.0))
-    assert only(CloseClient, play(session, Drain(0.0), now=1.0))
+    play(session, response_created(), audio_delta(), Drain(10.0))
+    assert of_type(CloseClient, play(session, Drain(0.0), now=1.0))
 
 
 @pytest.mark.parametrize("failed", [False, True])
 def test_draining_without_a_session_is_over_at_once_even_with_something_held(failed: bool) -> None:
     session = new_session()
     if failed:
-        play(session, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
+        play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     play(session, audio(20), now=3.0)
     commands = play(session, Drain(60.0), now=6.0)
     assert messages(commands, "session_closed") == []
@@ -92,8 +92,8 @@ def test_draining_without_a_session_is_over_at_once_even_with_something_held(fai
 
 def test_no_session_is_begun_while_draining() -> None:
     session = ready_session()
-    play(session, began(), Drain(10.0))
-    assert errors(play(session, CreateSession(WISH))) == ["SERVER_BUSY"]
+    play(session, response_created(), Drain(10.0))
+    assert errors(play(session, CreateSession(SESSION_OPTIONS))) == ["SERVER_BUSY"]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_no_session_is_begun_while_draining() -> None:
 def test_a_client_past_its_limits_is_told_and_sent_away(code: str, close_code: int, retryable: bool) -> None:
     assert (
         Playbook(ready_session())
-        >> ClientMisbehaved(code, "Too much.", close_code)
-        << told("error", code=code, retryable=retryable)
+        >> ClientLimitExceeded(code, "Too much.", close_code)
+        << message_like("error", code=code, retryable=retryable)
         << CloseUpstream(1, code)
         << CloseClient(close_code, code)
     )
@@ -115,16 +115,16 @@ def test_before_a_close_the_worst_error_held_back_goes_out_window_or_not() -> No
     play(session, ClientText("a"), ClientText("b"))
     assert (
         Playbook(session, now=0.1)
-        >> ClientMisbehaved("SLOW_CONSUMER", "Too slow.", 1013)
-        << told("audio_dropped", messages=2, reason="session_failed")
-        << told("error", code="SLOW_CONSUMER", suppressed=1)
+        >> ClientLimitExceeded("SLOW_CONSUMER", "Too slow.", 1013)
+        << message_like("audio_dropped", messages=2, reason="session_failed")
+        << message_like("error", code="SLOW_CONSUMER", suppressed=1)
         << CloseClient(1013, "SLOW_CONSUMER")
     )
 
 
 def test_before_the_close_of_a_drain_the_error_held_back_goes_out_too() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY), ClientText("a"))
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY), ClientText("a"))
     commands = play(session, Drain(0.0), now=0.1)
     assert errors(commands) == ["NO_SESSION_EXISTS"]
     assert isinstance(commands[-1], CloseClient)

@@ -13,9 +13,9 @@ VAD = {"type": "server_vad"}
 def learned(session: dict[str, Any], **wish: Any) -> tuple[bool, bool]:
     """Whether turns are detected, and whether turn detection asks for the answer."""
     data = SessionData(CoreSettings(), lambda: 0.5)
-    data.wish = wish
-    data.note_configuration(session)
-    return data.unanswered.detecting, data.answers_itself
+    data.session_options = wish
+    data.apply_configuration(session)
+    return data.replay_buffer.turn_detection, data.auto_response
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_what_the_upstream_confirms_says_who_ends_turns(session: dict[str, Any],
 )
 def test_the_model_of_a_transcription_is_the_one_that_writes(session: dict[str, Any], model: str) -> None:
     data = SessionData(CoreSettings(), lambda: 0.5)
-    data.wish = {"kind": "transcription", "model": "wished"}
-    data.note_configuration(session)
+    data.session_options = {"kind": "transcription", "model": "wished"}
+    data.apply_configuration(session)
     assert data.model == model
-    data.wish, data.model = {"kind": "conversation"}, "talker"
-    data.note_configuration({**session, "type": "realtime"})
+    data.session_options, data.model = {"kind": "conversation"}, "talker"
+    data.apply_configuration({**session, "type": "realtime"})
     assert data.model == "talker"
 
 
@@ -64,7 +64,7 @@ def test_what_the_upstream_does_not_say_is_as_wished() -> None:
 
 def test_requests_that_wait_outlive_their_upstream_session() -> None:
     data = SessionData(CoreSettings(), lambda: 0.5)
-    data.turns.wait(b"ask")
-    data.turns.began("r", 0, 0.0)
-    data.begin_upstream()
-    assert (list(data.turns.waiting), data.turns.active) == ([b"ask"], None)
+    data.responses.enqueue(b"ask")
+    data.responses.response_created("r", 0, 0.0)
+    data.begin_generation()
+    assert (list(data.responses.queued), data.responses.active) == ([b"ask"], None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.commands import Tell
+from bridge.core.commands import SendMessage
 from bridge.core.events import (
     AttemptFailed,
     BadMessage,
     ClientAudio,
     ClientCommit,
-    ClientMisbehaved,
+    ClientLimitExceeded,
     ClientNative,
     ClientText,
     ClientToolResult,
@@ -23,21 +23,21 @@ from bridge.core.events import (
 )
 from tests.core.builders import (
     REFUSED_KEY,
+    SESSION_OPTIONS,
     UNAVAILABLE,
-    WISH,
     audio,
-    by_vad,
+    configured_with_vad,
     created,
     errors,
     lost,
     messages,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
     upstream_error,
 )
-from tests.core.playbook import Playbook, noted, told
+from tests.core.playbook import Playbook, log_event_like, message_like
 
 HELD: list[Event] = [
     audio(20),
@@ -56,9 +56,9 @@ def named(event: Event) -> str:
 @pytest.mark.parametrize("event", HELD, ids=named)
 def test_what_needs_a_session_is_held_and_told_where_none_was_asked_for(event: Event) -> None:
     session = new_session()
-    assert Playbook(session) >> event << told("error", code="NO_SESSION_EXISTS", retryable=True, generation=0)
-    play(session, CreateSession(WISH), created())
-    assert len(play(session, by_vad())) > 2
+    assert Playbook(session) >> event << message_like("error", code="NO_SESSION_EXISTS", retryable=True, generation=0)
+    play(session, CreateSession(SESSION_OPTIONS), created())
+    assert len(play(session, configured_with_vad())) > 2
 
 
 def test_an_interruption_without_a_session_is_told() -> None:
@@ -68,7 +68,7 @@ def test_an_interruption_without_a_session_is_told() -> None:
 @pytest.mark.parametrize("event", HELD, ids=named)
 def test_nothing_is_wrong_while_the_first_session_is_starting(event: Event) -> None:
     session = new_session()
-    play(session, CreateSession(WISH))
+    play(session, CreateSession(SESSION_OPTIONS))
     assert Playbook(session) >> event >> Interrupt()
 
 
@@ -76,28 +76,30 @@ def test_nothing_is_wrong_while_the_first_session_is_starting(event: Event) -> N
 def test_what_needs_a_live_session_is_held_and_told_while_lost(event: Event) -> None:
     session = ready_session()
     play(session, lost())
-    assert Playbook(session) >> event << told("error", code="SESSION_NOT_READY", retryable=True)
+    assert Playbook(session) >> event << message_like("error", code="SESSION_NOT_READY", retryable=True)
     statistics = session.statistics()
-    assert statistics.held_ms + statistics.held_others > 0
+    assert statistics.buffered_ms + statistics.buffered_messages > 0
 
 
 @pytest.mark.parametrize("event", HELD, ids=named)
 def test_after_failure_there_is_no_session_and_what_comes_is_held_for_the_next(event: Event) -> None:
     session = new_session()
-    play(session, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     assert errors(play(session, event, now=5.0)) == ["NO_SESSION_EXISTS"]
     statistics = session.statistics()
-    assert statistics.held_ms + statistics.held_others > 0
+    assert statistics.buffered_ms + statistics.buffered_messages > 0
 
 
 def test_a_message_that_is_none_is_named_where_it_has_a_name() -> None:
     bad = BadMessage("INVALID_MESSAGE", "No.", {"eventId": "mine"})
-    assert Playbook(new_session()) >> bad << told("error", code="INVALID_MESSAGE", detail={"eventId": "mine"})
+    assert Playbook(new_session()) >> bad << message_like("error", code="INVALID_MESSAGE", detail={"eventId": "mine"})
 
 
 def test_a_frame_of_the_upstream_that_is_no_event_is_told_and_noted_as_such() -> None:
-    note, shown = noted("upstream.unreadable"), told("error", code="UPSTREAM_ERROR")
-    assert Playbook(ready_session()) >> upstream_error("unreadable_frame") << note << noted("error.sent") << shown
+    note, shown = log_event_like("upstream.unreadable"), message_like("error", code="UPSTREAM_ERROR")
+    assert (
+        Playbook(ready_session()) >> upstream_error("unreadable_frame") << note << log_event_like("error.sent") << shown
+    )
 
 
 def test_an_upstream_error_is_shown_with_the_native_object() -> None:
@@ -125,7 +127,11 @@ def test_an_error_that_does_not_end_the_session_ends_nothing() -> None:
 
 
 def test_a_message_that_is_none_is_told_and_no_more() -> None:
-    assert Playbook(new_session()) >> BAD_JSON << told("error", code="INVALID_MESSAGE", retryable=False, suppressed=0)
+    assert (
+        Playbook(new_session())
+        >> BAD_JSON
+        << message_like("error", code="INVALID_MESSAGE", retryable=False, suppressed=0)
+    )
 
 
 @pytest.mark.parametrize("retry_after", [None, 2.5])
@@ -135,7 +141,7 @@ def test_a_failed_start_tells_its_cause(retry_after: float | None) -> None:
         code="UPSTREAM_UNAVAILABLE", message="Busy.", retryable=True, retry_after_seconds=retry_after, detail=detail
     )
     session, now = new_session(), 0.0
-    commands = play(session, CreateSession(WISH))
+    commands = play(session, CreateSession(SESSION_OPTIONS))
     for generation in (1, 2, 3):
         commands += play(session, AttemptFailed(generation, failure), now=now)
         now += 10.0
@@ -150,13 +156,13 @@ def test_a_failed_start_tells_its_cause(retry_after: float | None) -> None:
 
 def test_the_first_error_goes_out_at_once_and_no_other_for_two_seconds() -> None:
     session = new_session()
-    assert Playbook(session) >> BAD_JSON << told("error")
+    assert Playbook(session) >> BAD_JSON << message_like("error")
     assert Playbook(session, now=0.5) >> BAD_JSON
     assert Playbook(session, now=1.99) >> BAD_JSON >> Tick()
     assert session.deadline == 2.0
-    assert Playbook(session, now=2.0) >> Tick() << told("error", suppressed=1)
+    assert Playbook(session, now=2.0) >> Tick() << message_like("error", suppressed=1)
     assert Playbook(session, now=3.9) >> BAD_JSON
-    assert Playbook(session, now=4.0) >> Tick() << told("error", suppressed=0)
+    assert Playbook(session, now=4.0) >> Tick() << message_like("error", suppressed=0)
     assert session.deadline is None
 
 
@@ -178,8 +184,10 @@ def test_an_error_behind_an_open_window_stands_for_those_held_back() -> None:
 
 def test_an_error_that_ends_the_session_is_never_lost_behind_a_worse_one() -> None:
     session, commands = new_session(attempts=1), []
-    play(session, BAD_JSON, CreateSession(WISH), AttemptFailed(1, UNAVAILABLE), now=0.0)
-    commands += play(session, BAD_JSON, CreateSession(WISH), AttemptFailed(2, REFUSED_KEY), BAD_JSON, now=0.5)
+    play(session, BAD_JSON, CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE), now=0.0)
+    commands += play(
+        session, BAD_JSON, CreateSession(SESSION_OPTIONS), AttemptFailed(2, REFUSED_KEY), BAD_JSON, now=0.5
+    )
     for now in (2.0, 4.0, 6.0):
         commands += play(session, Tick(), now=now)
     told_of = [(one["code"], one["generation"], one["suppressed"]) for one in messages(commands, "error")]
@@ -188,29 +196,31 @@ def test_an_error_that_ends_the_session_is_never_lost_behind_a_worse_one() -> No
 
 def test_a_late_error_tells_of_its_own_generation() -> None:
     session = new_session()
-    play(session, BAD_JSON, CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
-    play(session, CreateSession(WISH), created(2), by_vad(2), now=1.0)
+    play(session, BAD_JSON, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
+    play(session, CreateSession(SESSION_OPTIONS), created(2), configured_with_vad(2), now=1.0)
     [error] = messages(play(session, Tick(), now=2.0), "error")
     assert error["generation"] == 1
 
 
 def test_every_message_about_a_session_carries_its_generation() -> None:
     session = new_session()
-    commands = play(session, audio(20), CreateSession(WISH), created(), by_vad(), lost(), audio(20))
-    assert all(isinstance(told_of.message["generation"], int) for told_of in only(Tell, commands))
+    commands = play(
+        session, audio(20), CreateSession(SESSION_OPTIONS), created(), configured_with_vad(), lost(), audio(20)
+    )
+    assert all(isinstance(told_of.message["generation"], int) for told_of in of_type(SendMessage, commands))
 
 
 def test_an_error_about_a_lost_session_that_comes_when_it_is_back_says_that_it_is_outdated() -> None:
     session = ready_session()
     play(session, BAD_JSON, lost(), audio(20))
-    play(session, Tick(), created(2), by_vad(2), now=1.0)
+    play(session, Tick(), created(2), configured_with_vad(2), now=1.0)
     [error] = messages(play(session, Tick(), now=2.0), "error")
     assert (error["code"], error["generation"], error["detail"]) == ("SESSION_NOT_READY", 1, {"outdated": True})
 
 
 def test_an_error_about_a_missing_session_that_comes_when_there_is_one_says_that_it_is_outdated() -> None:
     session = new_session()
-    play(session, BAD_JSON, audio(20), CreateSession(WISH))
+    play(session, BAD_JSON, audio(20), CreateSession(SESSION_OPTIONS))
     [error] = messages(play(session, Tick(), now=2.0), "error")
     assert (error["code"], error["detail"]) == ("NO_SESSION_EXISTS", {"outdated": True})
 
@@ -234,6 +244,6 @@ def test_what_was_so_until_the_close_is_not_outdated() -> None:
 def test_at_the_close_the_worst_one_stands_for_all_others() -> None:
     session = ready_session()
     play(session, BAD_JSON, upstream_error("a"), lost(1, REFUSED_KEY), BAD_JSON)
-    commands = play(session, ClientMisbehaved("MESSAGE_TOO_LARGE", "Too large.", 1009))
+    commands = play(session, ClientLimitExceeded("MESSAGE_TOO_LARGE", "Too large.", 1009))
     [error] = messages(commands, "error")
     assert (error["code"], error["suppressed"]) == ("MESSAGE_TOO_LARGE", 3)

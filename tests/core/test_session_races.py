@@ -26,50 +26,50 @@ from tests.core.builders import (
     CREATE,
     MANUAL,
     REFUSED_KEY,
+    SESSION_OPTIONS,
     UNAVAILABLE,
-    WISH,
     audio,
-    began,
-    by_vad,
+    audio_delta,
     configured,
+    configured_with_vad,
     created,
-    delta,
-    done,
     errors,
     lost,
     messages,
     native,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
+    response_created,
+    response_done,
     upstream_error,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, message_like
 
 # Audio before the session is ready
 
 
 def test_audio_sent_before_anything_else_is_delivered_in_order_when_the_session_is_ready() -> None:
     session = new_session()
-    commands = play(session, audio(20, 1), CreateSession(WISH), audio(20, 2), created(), audio(20, 3))
-    assert only(SendAudio, commands) == []
-    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad()))] == [1, 2, 3]
+    commands = play(session, audio(20, 1), CreateSession(SESSION_OPTIONS), audio(20, 2), created(), audio(20, 3))
+    assert of_type(SendAudio, commands) == []
+    assert [one.pcm[0] for one in of_type(SendAudio, play(session, configured_with_vad()))] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("moment", range(4))
 def test_audio_sent_at_any_moment_of_the_start_arrives_once(moment: int) -> None:
     session = new_session()
-    start: list[Event] = [CreateSession(WISH), created(), by_vad()]
+    start: list[Event] = [CreateSession(SESSION_OPTIONS), created(), configured_with_vad()]
     start.insert(moment, audio(20, 7))
-    assert [one.pcm[0] for one in only(SendAudio, play(session, *start))] == [7]
+    assert [one.pcm[0] for one in of_type(SendAudio, play(session, *start))] == [7]
 
 
 def test_first_words_survive_the_failure_of_the_first_attempt() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20, 1), AttemptFailed(1, UNAVAILABLE), audio(20, 2))
+    play(session, CreateSession(SESSION_OPTIONS), audio(20, 1), AttemptFailed(1, UNAVAILABLE), audio(20, 2))
     play(session, Tick(), created(2), now=1.0)
-    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=1.0))] == [1, 2]
+    assert [one.pcm[0] for one in of_type(SendAudio, play(session, configured_with_vad(2), now=1.0))] == [1, 2]
 
 
 def test_first_words_survive_the_moment_between_the_end_of_speech_and_its_commit() -> None:
@@ -81,16 +81,25 @@ def test_first_words_survive_the_moment_between_the_end_of_speech_and_its_commit
         play(session, native("rate_limits.updated"), now=now)
     play(session, lost(), now=15.0)
     play(session, Tick(), created(2), now=16.0)
-    assert [one.pcm[0] for one in only(SendAudio, play(session, by_vad(2), now=16.0))] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [one.pcm[0] for one in of_type(SendAudio, play(session, configured_with_vad(2), now=16.0))] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]
 
 
 def test_a_socket_that_is_open_is_not_a_session_that_is_ready() -> None:
     session = new_session()
-    play(session, CreateSession(WISH))
-    for early in (native("rate_limits.updated"), by_vad(), created()):
+    play(session, CreateSession(SESSION_OPTIONS))
+    for early in (native("rate_limits.updated"), configured_with_vad(), created()):
         assert messages(play(session, early), "session_ready") == []
     assert session.statistics().state is State.INITIALIZING
-    assert messages(play(session, by_vad()), "session_ready")
+    assert messages(play(session, configured_with_vad()), "session_ready")
 
 
 # "No session exists"
@@ -100,8 +109,8 @@ def test_speech_without_a_session_is_told_once_and_held_for_the_session_that_fol
     session = new_session()
     commands = play(session, *(audio(20, mark) for mark in range(1, 51)))
     assert errors(commands) == ["NO_SESSION_EXISTS"]
-    play(session, CreateSession(WISH), created(), now=1.0)
-    assert len(only(SendAudio, play(session, by_vad(), now=1.0))) == 50
+    play(session, CreateSession(SESSION_OPTIONS), created(), now=1.0)
+    assert len(of_type(SendAudio, play(session, configured_with_vad(), now=1.0))) == 50
 
 
 def test_what_comes_right_behind_end_session_is_told() -> None:
@@ -136,7 +145,7 @@ def test_the_last_error_before_silence_still_comes_out() -> None:
 
 def test_the_failure_of_the_session_is_told_although_an_error_was_told_just_before() -> None:
     session = new_session()
-    play(session, audio(20), CreateSession(WISH), AttemptFailed(1, REFUSED_KEY))
+    play(session, audio(20), CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     assert errors(play(session, Tick(), now=2.0)) == ["AUTHENTICATION_FAILED"]
 
 
@@ -149,7 +158,7 @@ def test_a_session_that_dies_after_sixty_minutes_in_a_sentence_loses_no_word() -
     play(session, lost(), audio(300, 2), now=3600.0)
     play(session, Tick(), created(2), now=3601.0)
     commands = play(session, configured(2), now=3601.0)
-    assert [one.pcm[0] for one in only(SendAudio, commands)] == [1, 2]
+    assert [one.pcm[0] for one in of_type(SendAudio, commands)] == [1, 2]
     assert session.statistics().state is State.READY
 
 
@@ -162,16 +171,16 @@ def test_a_close_without_an_error_is_a_loss_as_well() -> None:
 
 def test_an_attempt_that_succeeds_after_the_client_has_left_moves_nothing() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), audio(20))
+    play(session, CreateSession(SESSION_OPTIONS), audio(20))
     assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
-    assert Playbook(session) >> created() >> by_vad() >> delta() >> lost()
+    assert Playbook(session) >> created() >> configured_with_vad() >> audio_delta() >> lost()
     assert session.statistics().generation == 1
 
 
 def test_an_attempt_that_succeeds_after_the_session_was_ended_moves_nothing() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), EndSession())
-    assert Playbook(session) >> created() >> by_vad()
+    play(session, CreateSession(SESSION_OPTIONS), EndSession())
+    assert Playbook(session) >> created() >> configured_with_vad()
     assert session.statistics().state is State.IDLE
 
 
@@ -179,34 +188,34 @@ def test_the_session_is_closed_while_it_is_minted() -> None:
     session = new_session()
     assert (
         Playbook(session)
-        >> CreateSession(WISH)
-        << told("session_initializing")
-        << OpenUpstream(1, WISH)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing")
+        << OpenUpstream(1, SESSION_OPTIONS)
         >> EndSession()
         << CloseUpstream(1, "ended")
-        << told("session_closed")
+        << message_like("session_closed")
         >> AttemptFailed(1, UNAVAILABLE)
-        >> CreateSession(WISH)
-        << told("session_initializing", generation=2)
-        << OpenUpstream(2, WISH)
+        >> CreateSession(SESSION_OPTIONS)
+        << message_like("session_initializing", generation=2)
+        << OpenUpstream(2, SESSION_OPTIONS)
         >> created(1)
-        >> by_vad(1)
+        >> configured_with_vad(1)
         >> created(2)
         << Forward("session.created", b"created")
-        << Configure(2, WISH, {})
+        << Configure(2, SESSION_OPTIONS, {})
     )
 
 
 @pytest.mark.parametrize(
     "late",
     [
-        delta(1),
-        began("resp_9", 1),
+        audio_delta(1),
+        response_created("resp_9", 1),
         native("session.updated", 1),
         upstream_error("x", 1),
         lost(1),
         created(1),
-        by_vad(1),
+        configured_with_vad(1),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -217,7 +226,7 @@ def test_late_events_of_an_old_generation_move_nothing(late: UpstreamEvent, mome
     if moment != "waiting":
         play(session, Tick(), now=1.0)
     if moment == "ready":
-        play(session, created(2), by_vad(2), now=1.0)
+        play(session, created(2), configured_with_vad(2), now=1.0)
     before = session.statistics()
     assert play(session, late, now=1.0 if moment != "waiting" else 0.0) == []
     assert session.statistics() == before
@@ -237,27 +246,27 @@ def test_a_failed_attempt_of_a_session_that_was_ready_is_a_loss() -> None:
 @pytest.mark.parametrize("moment", ["opening", "created", "waiting"])
 def test_create_session_twice_opens_one_upstream(moment: str) -> None:
     session = new_session()
-    commands = play(session, CreateSession(WISH))
+    commands = play(session, CreateSession(SESSION_OPTIONS))
     if moment == "created":
         play(session, created())
     if moment == "waiting":
         play(session, AttemptFailed(1, UNAVAILABLE))
-    commands += play(session, CreateSession(WISH))
-    assert len(only(OpenUpstream, commands)) == 1
+    commands += play(session, CreateSession(SESSION_OPTIONS))
+    assert len(of_type(OpenUpstream, commands)) == 1
 
 
 def test_restarts_in_a_row_never_leave_two_upstreams() -> None:
     session = ready_session()
     commands = play(session, RestartSession(), RestartSession(), RestartSession())
-    assert only(CloseUpstream, commands) == [CloseUpstream(1, "restart")]
-    assert only(OpenUpstream, commands) == [OpenUpstream(2, WISH)]
+    assert of_type(CloseUpstream, commands) == [CloseUpstream(1, "restart")]
+    assert of_type(OpenUpstream, commands) == [OpenUpstream(2, SESSION_OPTIONS)]
 
 
 def test_a_reconnection_asks_for_a_new_session_and_says_its_new_id() -> None:
     session = ready_session()
     play(session, lost(), Tick())
     play(session, Tick(), created(2), now=1.0)
-    [again] = messages(play(session, by_vad(2), now=1.0), "reconnected")
+    [again] = messages(play(session, configured_with_vad(2), now=1.0), "reconnected")
     assert (again["sessionId"], again["generation"]) == ("sess_2", 2)
 
 
@@ -266,9 +275,9 @@ def test_a_reconnection_asks_for_a_new_session_and_says_its_new_id() -> None:
 
 def test_new_speech_never_overtakes_held_speech_while_it_is_flushed() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), *(audio(20, mark) for mark in range(1, 6)), created())
-    sent = play(session, by_vad(), audio(20, 6), audio(20, 7))
-    assert [one.pcm[0] for one in only(SendAudio, sent)] == [1, 2, 3, 4, 5, 6, 7]
+    play(session, CreateSession(SESSION_OPTIONS), *(audio(20, mark) for mark in range(1, 6)), created())
+    sent = play(session, configured_with_vad(), audio(20, 6), audio(20, 7))
+    assert [one.pcm[0] for one in of_type(SendAudio, sent)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_the_loss_in_the_middle_of_a_flush_repeats_the_speech_in_order_and_once() -> None:
@@ -277,7 +286,7 @@ def test_the_loss_in_the_middle_of_a_flush_repeats_the_speech_in_order_and_once(
     play(session, Tick(), created(2), now=1.0)
     play(session, configured(2), audio(20, 4), lost(2), audio(20, 5), now=1.0)
     play(session, Tick(), created(3), now=9.0)
-    sent = only(SendAudio, play(session, configured(3), now=9.0))
+    sent = of_type(SendAudio, play(session, configured(3), now=9.0))
     assert [one.pcm[0] for one in sent] == [1, 2, 3, 4, 5]
 
 
@@ -292,24 +301,26 @@ def test_a_commit_and_its_speech_keep_their_order_through_a_loss() -> None:
 
 def test_an_answer_that_ends_as_the_next_is_asked_for_is_not_asked_for_twice() -> None:
     session = ready_session()
-    commands = play(session, ClientText("a"), began(), delta(), ClientText("b"), done(), done())
-    assert [one.event for one in only(SendEvent, commands)].count(CREATE) == 2
+    commands = play(
+        session, ClientText("a"), response_created(), audio_delta(), ClientText("b"), response_done(), response_done()
+    )
+    assert [one.event for one in of_type(SendEvent, commands)].count(CREATE) == 2
 
 
 def test_a_confirmation_that_comes_with_the_deadline_still_counts() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), created())
-    assert messages(play(session, by_vad(), now=10.0), "session_ready")
+    play(session, CreateSession(SESSION_OPTIONS), created())
+    assert messages(play(session, configured_with_vad(), now=10.0), "session_ready")
 
 
 def test_a_confirmation_without_a_session_object_follows_the_wish() -> None:
     session = new_session()
     play(session, CreateSession(MANUAL), created(), SessionConfigured(1, b"configured"))
     play(session, audio(5000))
-    assert session.statistics().unanswered_ms == 5000
+    assert session.statistics().replay_ms == 5000
     session = new_session()
-    play(session, CreateSession(WISH), created(), SessionConfigured(1, b"configured"), audio(5000))
-    assert session.statistics().unanswered_ms == 5000
+    play(session, CreateSession(SESSION_OPTIONS), created(), SessionConfigured(1, b"configured"), audio(5000))
+    assert session.statistics().replay_ms == 5000
     play(session, UpstreamEvent(1, "rate_limits.updated", b"{}"), now=1.0)
     play(session, UpstreamEvent(1, "rate_limits.updated", b"{}"), now=4.0)
-    assert session.statistics().unanswered_ms == 0
+    assert session.statistics().replay_ms == 0

@@ -17,20 +17,20 @@ from bridge.core.events import (
 from bridge.core.states import State
 from tests.core.builders import (
     REFUSED_KEY,
+    SESSION_OPTIONS,
     UNAVAILABLE,
-    WISH,
-    by_vad,
+    configured_with_vad,
     created,
     errors,
     lost,
     messages,
     native,
-    only,
+    of_type,
     play,
     ready_session,
     upstream_error,
 )
-from tests.core.playbook import Playbook, told
+from tests.core.playbook import Playbook, message_like
 
 if TYPE_CHECKING:
     from bridge.core.session import Session
@@ -43,15 +43,15 @@ def update(**session: Any) -> ClientNative:
 
 def test_a_lost_session_is_reopened_with_the_same_configuration() -> None:
     session = ready_session()
-    assert Playbook(session) >> lost() << told("reconnecting", attempt=1) >> Tick()
+    assert Playbook(session) >> lost() << message_like("reconnecting", attempt=1) >> Tick()
     assert (
         Playbook(session, now=0.25)
         >> Tick()
-        << OpenUpstream(2, WISH)
+        << OpenUpstream(2, SESSION_OPTIONS)
         >> AttemptFailed(2, UNAVAILABLE)
-        << told("reconnecting", attempt=2, maxAttempts=5, delayMs=500, reason=UNAVAILABLE.message)
+        << message_like("reconnecting", attempt=2, maxAttempts=5, delayMs=500, reason=UNAVAILABLE.message)
     )
-    assert Configure(3, WISH, {}) in play(session, Tick(), created(3), now=0.75)
+    assert Configure(3, SESSION_OPTIONS, {}) in play(session, Tick(), created(3), now=0.75)
 
 
 def test_updates_of_the_client_hold_in_the_fresh_session() -> None:
@@ -59,7 +59,7 @@ def test_updates_of_the_client_hold_in_the_fresh_session() -> None:
     play(session, update(instructions="Be brief.", audio={"output": {"voice": "ash"}}), native("session.updated"))
     play(session, update(audio={"output": {"speed": 1.2}}, tools=[]), native("session.updated"))
     play(session, lost(), Tick())
-    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {
         "instructions": "Be brief.",
         "audio": {"output": {"voice": "ash", "speed": 1.2}},
@@ -70,7 +70,7 @@ def test_updates_of_the_client_hold_in_the_fresh_session() -> None:
 def test_an_update_that_was_not_answered_when_the_session_was_lost_holds_all_the_same() -> None:
     session = ready_session()
     play(session, update(instructions="Be brief."), lost(), Tick())
-    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {"instructions": "Be brief."}
 
 
@@ -78,7 +78,7 @@ def test_an_update_that_was_refused_does_not_spoil_the_fresh_session() -> None:
     session = ready_session()
     play(session, update(voice="nobody"), update(instructions="Be brief."))
     play(session, upstream_error("invalid_value", param="session.voice"), native("session.updated"), lost(), Tick())
-    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {"instructions": "Be brief."}
 
 
@@ -87,7 +87,7 @@ def test_turn_detection_of_another_type_takes_nothing_of_the_old_one_into_the_fr
     for detection in ({"type": "server_vad", "threshold": 0.3}, {"type": "semantic_vad", "eagerness": "low"}):
         play(session, update(audio={"input": {"turn_detection": detection}}), native("session.updated"))
     play(session, lost(), Tick())
-    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}}
 
 
@@ -99,7 +99,7 @@ def lost_with_an_update_that_is_refused_later() -> Session:
     session = ready_session()
     play(session, update(instructions="Be brief."), native("session.updated", session={"instructions": "Be brief."}))
     play(session, update(nonsense=True), lost(), Tick())
-    [configure] = only(Configure, play(session, Tick(), created(2), now=1.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(2), now=1.0))
     assert configure.updates == {"instructions": "Be brief.", "nonsense": True}
     return session
 
@@ -110,9 +110,9 @@ def test_an_update_that_only_the_fresh_session_refuses_is_told_and_left_out_of_t
     [error] = messages(commands, "error")
     assert (error["code"], error["retryable"], error["message"]) == ("UPSTREAM_ERROR", False, REFUSED_FIELD.message)
     assert [one["attempt"] for one in messages(commands, "reconnecting")] == [2]
-    [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(3), now=9.0))
     assert configure.updates == {"instructions": "Be brief."}
-    [told_of] = messages(play(session, by_vad(3), now=9.0), "reconnected")
+    [told_of] = messages(play(session, configured_with_vad(3), now=9.0), "reconnected")
     assert (told_of["restored"]["config"], told_of["lost"]) == (True, ["a session.update that was refused"])
 
 
@@ -131,7 +131,7 @@ def test_a_failure_before_the_configuration_was_sent_says_nothing_about_updates(
     play(session, update(nonsense=True), lost(), Tick())
     play(session, Tick(), failed, now=1.0)
     if failed.failure.retryable:
-        [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+        [configure] = of_type(Configure, play(session, Tick(), created(3), now=9.0))
         assert configure.updates == {"nonsense": True}
     else:
         assert session.statistics().state is State.FAILED
@@ -140,13 +140,13 @@ def test_a_failure_before_the_configuration_was_sent_says_nothing_about_updates(
 def test_a_broken_line_says_nothing_about_updates_either() -> None:
     session = lost_with_an_update_that_is_refused_later()
     play(session, lost(2, UNAVAILABLE), now=1.1)
-    [configure] = only(Configure, play(session, Tick(), created(3), now=9.0))
+    [configure] = of_type(Configure, play(session, Tick(), created(3), now=9.0))
     assert configure.updates == {"instructions": "Be brief.", "nonsense": True}
 
 
 def test_an_update_that_the_fresh_session_took_holds_from_then_on() -> None:
     session = lost_with_an_update_that_is_refused_later()
-    play(session, by_vad(2), lost(2, UNAVAILABLE), now=1.1)
+    play(session, configured_with_vad(2), lost(2, UNAVAILABLE), now=1.1)
     play(session, Tick(), created(3), now=9.0)
     assert play(session, lost(3, REFUSED_FIELD), now=9.1)
     assert session.statistics().state is State.FAILED
@@ -172,7 +172,7 @@ def test_waits_grow_from_loss_to_loss_when_sessions_die_young() -> None:
         commands = play(session, lost(generation), now=now)
         delays += [one["delayMs"] for one in messages(commands, "reconnecting")]
         now += 8.0
-        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=now)
+        play(session, Tick(), created(generation + 1), configured_with_vad(generation + 1), now=now)
     assert delays == [250, 500, 1000, 2000, 4000]
     assert session.statistics().state is State.FAILED
 
@@ -182,7 +182,7 @@ def test_a_session_that_lived_begins_the_count_anew() -> None:
     for generation in range(1, 20):
         [told_of] = messages(play(session, lost(generation), now=20.0 * generation), "reconnecting")
         assert told_of["attempt"] == 1
-        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=20.0 * generation + 1)
+        play(session, Tick(), created(generation + 1), configured_with_vad(generation + 1), now=20.0 * generation + 1)
     assert session.statistics().reconnects == 19
 
 
@@ -198,5 +198,5 @@ def test_fifty_reconnections_in_one_sockets_life_are_enough() -> None:
         commands = play(session, lost(generation), now=now)
         if generation < 51:
             assert messages(commands, "reconnecting")
-        play(session, Tick(), created(generation + 1), by_vad(generation + 1), now=now + 1)
+        play(session, Tick(), created(generation + 1), configured_with_vad(generation + 1), now=now + 1)
     assert errors(commands) == ["CONNECTION_LOST"]

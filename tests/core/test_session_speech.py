@@ -23,26 +23,26 @@ from tests.core.builders import (
     CREATE,
     EXPIRED,
     MANUAL,
+    SESSION_OPTIONS,
     TRANSCRIPTION,
     UNAVAILABLE,
-    WISH,
     audio,
-    began,
-    by_vad,
+    audio_delta,
     configured,
+    configured_with_vad,
     created,
-    delta,
-    done,
     errors,
-    item,
     lost,
     messages,
     native,
-    only,
+    of_type,
     play,
     ready_session,
-    reopened,
-    spoken,
+    reconnect,
+    response_created,
+    response_done,
+    speech_item_added,
+    text_item_done,
     upstream_error,
 )
 
@@ -56,7 +56,7 @@ STARTED, STOPPED, COMMITTED = (
 
 @pytest.mark.parametrize("owed", ["text", "commit", "turn", "half"])
 def test_a_session_that_goes_silent_while_something_is_owed_is_given_up(owed: str) -> None:
-    session = ready_session(MANUAL if owed == "commit" else WISH, vad=owed != "commit")
+    session = ready_session(MANUAL if owed == "commit" else SESSION_OPTIONS, vad=owed != "commit")
     match owed:
         case "text":
             play(session, ClientText("hi"), now=1.0)
@@ -66,9 +66,9 @@ def test_a_session_that_goes_silent_while_something_is_owed_is_given_up(owed: st
         case "turn":
             play(session, audio(200), native(STOPPED, audio_end_ms=200), native(COMMITTED, item_id="i"), now=1.0)
         case _:
-            play(session, began(), delta(), now=1.0)
+            play(session, response_created(), audio_delta(), now=1.0)
     assert session.deadline == 16.0
-    assert only(CloseUpstream, play(session, Tick(), now=15.9)) == []
+    assert of_type(CloseUpstream, play(session, Tick(), now=15.9)) == []
     commands = play(session, Tick(), now=16.0)
     assert commands[0] == CloseUpstream(1, "stalled")
     assert messages(commands, "reconnecting")
@@ -83,7 +83,7 @@ def test_any_event_shows_that_the_session_lives() -> None:
 
 def test_a_session_that_owes_nothing_may_be_silent() -> None:
     session = ready_session(vad=False)
-    play(session, ClientText("hi"), began(), delta(), done(), audio(5000))
+    play(session, ClientText("hi"), response_created(), audio_delta(), response_done(), audio(5000))
     assert session.deadline is None
 
 
@@ -99,16 +99,16 @@ def test_an_empty_commit_that_was_refused_is_not_owed(acknowledged: bool) -> Non
 def test_speech_that_was_not_committed_is_sent_again() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(100, 1), audio(60, 2))
-    commands = reopened(session, vad=False)
-    assert only(SendAudio, commands) == [SendAudio(2, audio(100, 1).pcm), SendAudio(2, audio(60, 2).pcm)]
+    commands = reconnect(session, vad=False)
+    assert of_type(SendAudio, commands) == [SendAudio(2, audio(100, 1).pcm), SendAudio(2, audio(60, 2).pcm)]
     assert messages(commands, "reconnected")[0]["resentMs"] == 160
-    assert only(SendEvent, commands) == []
+    assert of_type(SendEvent, commands) == []
 
 
 def test_speech_that_was_committed_and_not_answered_is_sent_again_with_its_commit_and_asked_again() -> None:
     session = ready_session(MANUAL, vad=False)
-    play(session, audio(200, 1), ClientCommit(), native(COMMITTED, item_id="i1"), spoken("i1"), audio(40, 2))
-    commands = reopened(session, vad=False)
+    play(session, audio(200, 1), ClientCommit(), native(COMMITTED, item_id="i1"), speech_item_added("i1"), audio(40, 2))
+    commands = reconnect(session, vad=False)
     sent = [one for one in commands if isinstance(one, SendAudio | SendEvent)]
     assert sent == [
         SendAudio(2, audio(200, 1).pcm),
@@ -124,27 +124,40 @@ def test_speech_in_the_middle_of_a_detected_sentence_is_sent_again_from_its_firs
     session = ready_session()
     play(session, *(audio(1000, mark) for mark in range(1, 5)), native(STARTED, audio_start_ms=3500))
     play(session, *(audio(1000, mark) for mark in range(5, 15)))
-    commands = reopened(session)
+    commands = reconnect(session)
     assert messages(commands, "reconnected")[0]["resentMs"] == 10_500
-    assert only(SendAudio, commands)[0].pcm == audio(500, 4).pcm
+    assert of_type(SendAudio, commands)[0].pcm == audio(500, 4).pcm
 
 
 def test_speech_of_a_detected_turn_is_sent_again_until_the_answer_begins() -> None:
     session = ready_session()
     play(session, audio(1000, 1), native(STARTED, audio_start_ms=0), *(audio(1000, mark) for mark in range(2, 6)))
-    play(session, native(STOPPED, audio_end_ms=5000), audio(100, 9), native(COMMITTED, item_id="i1"), spoken("i1"))
-    play(session, began())
-    commands = reopened(session)
+    play(
+        session,
+        native(STOPPED, audio_end_ms=5000),
+        audio(100, 9),
+        native(COMMITTED, item_id="i1"),
+        speech_item_added("i1"),
+    )
+    play(session, response_created())
+    commands = reconnect(session)
     assert messages(commands, "reconnected")[0]["resentMs"] == 5100
-    assert only(SendEvent, commands) == []
+    assert of_type(SendEvent, commands) == []
 
 
 def test_speech_whose_answer_has_begun_is_not_sent_twice() -> None:
     session = ready_session()
     play(session, audio(1000), native(STARTED, audio_start_ms=0), native(STOPPED, audio_end_ms=1000))
-    play(session, native(COMMITTED, item_id="i1"), spoken("i1"), item("i1", "hello"), began(), delta())
-    commands = reopened(session)
-    assert only(SendAudio, commands) == []
+    play(
+        session,
+        native(COMMITTED, item_id="i1"),
+        speech_item_added("i1"),
+        text_item_done("i1", "hello"),
+        response_created(),
+        audio_delta(),
+    )
+    commands = reconnect(session)
+    assert of_type(SendAudio, commands) == []
     [reconnected] = messages(commands, "reconnected")
     assert (reconnected["resentMs"], reconnected["lost"]) == (0, ["a half-spoken answer"])
     assert reconnected["restored"]["turns"] == 1
@@ -152,16 +165,18 @@ def test_speech_whose_answer_has_begun_is_not_sent_twice() -> None:
 
 def test_speech_that_was_written_down_in_a_transcription_is_not_sent_twice() -> None:
     session = ready_session(TRANSCRIPTION, vad=False)
-    play(session, audio(1000, 1), ClientCommit(), native(COMMITTED, item_id="i1"), spoken("i1"), audio(200, 2))
+    play(
+        session, audio(1000, 1), ClientCommit(), native(COMMITTED, item_id="i1"), speech_item_added("i1"), audio(200, 2)
+    )
     heard = "conversation.item.input_audio_transcription.completed"
     play(session, native(heard, item_id="i1", transcript="hello"))
-    assert [one.pcm[0] for one in only(SendAudio, reopened(session, vad=False))] == [2]
+    assert [one.pcm[0] for one in of_type(SendAudio, reconnect(session, vad=False))] == [2]
 
 
 def test_speech_that_is_sent_again_is_sent_again_after_the_next_loss_too() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(200), ClientCommit())
-    reopened(session, vad=False)
+    reconnect(session, vad=False)
     play(session, lost(2), now=20.0)
     play(session, Tick(), created(3), now=30.0)
     commands = play(session, configured(3), now=30.0)
@@ -172,13 +187,13 @@ def test_speech_that_is_sent_again_is_sent_again_after_the_next_loss_too() -> No
 def test_speech_that_the_client_took_back_is_not_sent_again() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(100, 1), ClientCommit(), audio(100, 2), ClientNative("input_audio_buffer.clear", b"{}"))
-    assert [one.pcm[0] for one in only(SendAudio, reopened(session, vad=False))] == [1]
+    assert [one.pcm[0] for one in of_type(SendAudio, reconnect(session, vad=False))] == [1]
 
 
 def test_speech_past_the_bound_is_named() -> None:
     session = ready_session(MANUAL, vad=False, resend_ms=1000)
     play(session, audio(800, 1), audio(800, 2))
-    commands = reopened(session, vad=False)
+    commands = reconnect(session, vad=False)
     [reconnected] = messages(commands, "reconnected")
     assert (reconnected["resentMs"], reconnected["lost"]) == (1000, ["600 ms of speech past the bound"])
 
@@ -192,7 +207,15 @@ def test_speech_past_the_bound_is_dropped_when_its_session_is_lost_and_not_befor
 
 def test_speech_past_the_bound_that_was_answered_is_not_dropped() -> None:
     session = ready_session(MANUAL, vad=False, resend_ms=1000)
-    play(session, audio(800, 1), audio(800, 2), ClientCommit(), native(COMMITTED, item_id="i1"), began(), delta())
+    play(
+        session,
+        audio(800, 1),
+        audio(800, 2),
+        ClientCommit(),
+        native(COMMITTED, item_id="i1"),
+        response_created(),
+        audio_delta(),
+    )
     assert messages(play(session, lost(), now=6.0), "audio_dropped") == []
 
 
@@ -225,7 +248,7 @@ def test_what_a_service_has_certainly_taken_and_not_reported_was_silence(taken_m
     session = deaf_session()
     assert [one["ms"] for one in messages(play(session, over, now=40.0), "audio_dropped")] == dropped_ms
     play(session, Tick(), created(2), now=50.0)
-    assert messages(play(session, by_vad(2), now=50.0), "reconnected")[0]["resentMs"] == 30_000
+    assert messages(play(session, configured_with_vad(2), now=50.0), "reconnected")[0]["resentMs"] == 30_000
 
 
 def test_what_a_later_loss_says_of_another_session_is_not_taken_for_this_one() -> None:
@@ -234,7 +257,7 @@ def test_what_a_later_loss_says_of_another_session_is_not_taken_for_this_one() -
     play(session, Tick(), created(2), now=50.0)
     play(session, UpstreamLost(2, UNAVAILABLE, "gone", 60_000 * BYTES_PER_MS), Tick(), now=50.1)
     play(session, Tick(), created(3), now=60.0)
-    assert messages(play(session, by_vad(3), now=60.0), "reconnected")[0]["resentMs"] == 30_000
+    assert messages(play(session, configured_with_vad(3), now=60.0), "reconnected")[0]["resentMs"] == 30_000
 
 
 def test_a_pause_before_a_rollover_is_no_speech_that_was_lost() -> None:
@@ -249,7 +272,7 @@ def test_a_pause_before_a_rollover_is_no_speech_that_was_lost() -> None:
 def test_an_answer_of_which_nothing_had_come_is_asked_for_again_and_its_text_with_it() -> None:
     session = ready_session()
     play(session, ClientText("hi"))
-    sent = only(SendEvent, reopened(session))
+    sent = of_type(SendEvent, reconnect(session))
     part = [{"type": "input_text", "text": "hi"}]
     assert [one.event for one in sent] == [
         {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": part}},
@@ -262,69 +285,74 @@ def test_an_answer_that_was_begun_but_not_heard_is_asked_for_again() -> None:
     ask = ClientNative("response.create", b'{"type":"response.create"}', {"type": "response.create"})
     play(
         session,
-        item("i1", "hi"),
+        text_item_done("i1", "hi"),
         ask,
-        began(),
+        response_created(),
         native("response.output_item.added", response_id="resp_1", item={"id": "a1", "type": "message"}),
     )
     play(
         session,
         native("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant", "content": []}),
     )
-    commands = reopened(session)
-    assert only(SendFrame, commands) == [SendFrame(2, ask.frame)]
+    commands = reconnect(session)
+    assert of_type(SendFrame, commands) == [SendFrame(2, ask.frame)]
     assert messages(commands, "reconnected")[0]["lost"] == []
 
 
 def test_an_answer_that_was_cut_is_named_and_not_asked_for_again() -> None:
     session = ready_session()
-    play(session, ClientText("hi"), began(), delta())
-    commands = reopened(session)
+    play(session, ClientText("hi"), response_created(), audio_delta())
+    commands = reconnect(session)
     assert messages(commands, "reconnected")[0]["lost"] == ["a half-spoken answer"]
-    assert CREATE not in [one.event for one in only(SendEvent, commands)]
+    assert CREATE not in [one.event for one in of_type(SendEvent, commands)]
 
 
 def test_a_detected_turn_whose_speech_is_not_kept_is_asked_for_again() -> None:
     session = ready_session(resend_ms=0)
-    play(session, native(COMMITTED, item_id="i1"), item("i1", "hi"), began())
-    assert only(SendEvent, reopened(session))[-1] == SendEvent(2, CREATE)
+    play(session, native(COMMITTED, item_id="i1"), text_item_done("i1", "hi"), response_created())
+    assert of_type(SendEvent, reconnect(session))[-1] == SendEvent(2, CREATE)
 
 
 def test_the_answer_that_was_owed_comes_before_those_that_were_waited_for() -> None:
     session = ready_session()
     first, second = (ClientNative("response.create", mark, {"type": "response.create"}) for mark in (b"1", b"2"))
     play(session, first, second)
-    assert only(SendFrame, reopened(session)) == [SendFrame(2, b"1")]
-    assert only(SendFrame, play(session, began("r", 2), done("r", 2), now=20.0)) == [SendFrame(2, b"2")]
+    assert of_type(SendFrame, reconnect(session)) == [SendFrame(2, b"1")]
+    assert of_type(SendFrame, play(session, response_created("r", 2), response_done("r", 2), now=20.0)) == [
+        SendFrame(2, b"2")
+    ]
 
 
 def test_requests_that_waited_go_up_in_the_fresh_session_one_after_another() -> None:
     session = ready_session()
-    play(session, ClientText("one"), began(), ClientText("two"))
-    commands = reopened(session)
-    assert [one.event for one in only(SendEvent, commands)].count(CREATE) == 1
-    assert play(session, began("r", 2), done("r", 2), now=20.0)[-1] == SendEvent(2, CREATE)
-    assert CREATE not in [one.event for one in only(SendEvent, play(session, began("s", 2), done("s", 2), now=20.0))]
+    play(session, ClientText("one"), response_created(), ClientText("two"))
+    commands = reconnect(session)
+    assert [one.event for one in of_type(SendEvent, commands)].count(CREATE) == 1
+    assert play(session, response_created("r", 2), response_done("r", 2), now=20.0)[-1] == SendEvent(2, CREATE)
+    assert CREATE not in [
+        one.event
+        for one in of_type(SendEvent, play(session, response_created("s", 2), response_done("s", 2), now=20.0))
+    ]
 
 
 def test_the_text_of_earlier_turns_and_tool_calls_comes_back() -> None:
     session = ready_session()
     call = {"id": "f1", "type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
     pending = {"id": "f2", "type": "function_call", "call_id": "c2", "name": "look", "arguments": "{}"}
-    play(session, item("i1", "hi"), item("i2", "hello", "assistant"))
+    play(session, text_item_done("i1", "hi"), text_item_done("i2", "hello", "assistant"))
     play(session, native("response.output_item.done", item=call), native("response.output_item.done", item=pending))
-    play(session, ClientToolResult("c1", "sunny"), began(), done())
-    commands = reopened(session)
+    play(session, ClientToolResult("c1", "sunny"), response_created(), response_done())
+    commands = reconnect(session)
     restored = messages(commands, "reconnected")[0]["restored"]
     assert restored == {"config": True, "tools": False, "turns": 2, "pendingTools": 1}
-    kinds = [one.event["item"]["type"] for one in only(SendEvent, commands)]
+    kinds = [one.event["item"]["type"] for one in of_type(SendEvent, commands)]
     assert kinds == ["message", "message", "function_call", "function_call", "function_call_output"]
 
 
 def test_turns_that_cannot_come_back_are_named() -> None:
     session = ready_session()
-    play(session, *(item(f"i{n}", "x") for n in range(203)), spoken("s1"))
-    lost_ones = messages(reopened(session), "reconnected")[0]["lost"]
+    play(session, *(text_item_done(f"i{n}", "x") for n in range(203)), speech_item_added("s1"))
+    lost_ones = messages(reconnect(session), "reconnected")[0]["lost"]
     assert lost_ones == ["4 turns past the bound", "1 spoken turns without a transcript"]
 
 

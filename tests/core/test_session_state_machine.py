@@ -14,12 +14,22 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from bridge.core.events import ClientGone, CreateSession, Tick
 from bridge.core.states import State
-from tests.core.builders import began, by_vad, created, delta, done, item, lost, native, upstream_error
-from tests.core.state_machine import Sides, live
+from tests.core.builders import (
+    audio_delta,
+    configured_with_vad,
+    created,
+    lost,
+    native,
+    response_created,
+    response_done,
+    text_item_done,
+    upstream_error,
+)
+from tests.core.state_machine import SessionMachine, live
 from tests.core.upstream_model import BYTES_PER_MS, UNREPORTED_SECONDS, words_of
 
 
-class Machine(Sides):
+class Machine(SessionMachine):
     """The upstream talks too; and whatever happens, the books are right."""
 
     # The upstream talks
@@ -44,13 +54,13 @@ class Machine(Sides):
         up.active, up.by_request, up.heard = f"r{self.mark()}", up.asked, False
         up.asked = up.expected = False
         up.answers_up_to = up.taken
-        self.feed(began(up.active, up.generation))
+        self.feed(response_created(up.active, up.generation))
 
     @precondition(lambda self: live(self) and self.up.active is not None)
     @rule()
     def says_a_piece(self) -> None:
         self.upstream.answer_begins()
-        self.feed(delta(self.upstream.generation))
+        self.feed(audio_delta(self.upstream.generation))
 
     @precondition(lambda self: live(self) and self.up.active is not None)
     @rule(failed=st.booleans())
@@ -59,11 +69,11 @@ class Machine(Sides):
         response_id, words = str(up.active), f"a{self.mark()}"
         up.answer_begins()
         up.known.append(words)
-        self.feed(item(f"i{self.mark()}", words, "assistant", up.generation))
+        self.feed(text_item_done(f"i{self.mark()}", words, "assistant", up.generation))
         if self.up is not up:
             return
         up.active, up.cancelled = None, False
-        self.feed(done(response_id, up.generation, status="failed" if failed else "completed"))
+        self.feed(response_done(response_id, up.generation, status="failed" if failed else "completed"))
 
     @precondition(live)
     @rule(far=st.integers(0, 3))
@@ -100,7 +110,7 @@ class Machine(Sides):
             return
         up.active, up.by_request, up.heard, up.asked, up.expected = f"r{self.mark()}", False, False, False, False
         up.answers_up_to = up.taken
-        self.feed(began(up.active, up.generation))
+        self.feed(response_created(up.active, up.generation))
         if self.up is up:
             self.feed(upstream_error("conversation_already_has_active_response", up.generation))
 
@@ -172,7 +182,7 @@ class Machine(Sides):
         self.feed(upstream_error("whatever", up.generation, harmless=harmless, retryable=retryable))
 
     @precondition(lambda self: self.books.generation > 0)
-    @rule(kind=st.sampled_from([created, by_vad, delta, lost]), back=st.integers(0, 3))
+    @rule(kind=st.sampled_from([created, configured_with_vad, audio_delta, lost]), back=st.integers(0, 3))
     def says_something_late(self, kind: Any, back: int) -> None:
         generation = self.books.generation - back
         if self.up is not None and self.up.generation == generation:
@@ -193,9 +203,9 @@ class Machine(Sides):
     @invariant()
     def what_is_held_is_bounded(self) -> None:
         statistics = self.session.statistics()
-        assert statistics.held_ms <= self.limits.audio_ms
-        assert statistics.held_others <= self.limits.others
-        expires_at = self.session._data.held.oldest_expires_at
+        assert statistics.buffered_ms <= self.limits.audio_ms
+        assert statistics.buffered_messages <= self.limits.messages
+        expires_at = self.session._data.input_buffer.oldest_expires_at
         assert expires_at is None or expires_at > self.now
 
     @invariant()
@@ -207,8 +217,8 @@ class Machine(Sides):
 
     @invariant()
     def no_request_waits_for_nothing(self) -> None:
-        turns = self.session._data.turns
-        assert not turns.waiting or turns.busy or not live(self)
+        turns = self.session._data.responses
+        assert not turns.queued or turns.busy or not live(self)
 
     def teardown(self) -> None:
         if not self.sound:
@@ -223,7 +233,7 @@ class Machine(Sides):
         self.feed(ClientGone())
         statistics = self.session.statistics()
         assert statistics.state is State.CLOSED
-        assert (statistics.held_ms, statistics.held_others, statistics.unanswered_ms) == (0, 0, 0)
+        assert (statistics.buffered_ms, statistics.buffered_messages, statistics.replay_ms) == (0, 0, 0)
         assert not statistics.opening
         assert not statistics.live
         assert self.up is None

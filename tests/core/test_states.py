@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from bridge.core.states import NOT_READY_CODES, TRANSITIONS, IllegalMove, Move, State, after
+from bridge.core.states import NOT_READY_CODES, TRANSITIONS, IllegalTransition, State, Trigger, next_state
 
 
 @pytest.mark.parametrize("state", State)
@@ -12,19 +12,19 @@ def test_every_state_is_listed_and_only_the_last_is_a_dead_end(state: State) -> 
     assert (TRANSITIONS[state] == {}) == (state is State.CLOSED)
 
 
-@pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))
-def test_a_move_leads_where_the_table_says_or_names_itself(state: State, move: Move) -> None:
+@pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Trigger)))
+def test_a_move_leads_where_the_table_says_or_names_itself(state: State, move: Trigger) -> None:
     if move in TRANSITIONS[state]:
-        assert after(state, move) is TRANSITIONS[state][move]
+        assert next_state(state, move) is TRANSITIONS[state][move]
     else:
-        with pytest.raises(IllegalMove, match=f"{move.name} in {state.name}"):
-            after(state, move)
+        with pytest.raises(IllegalTransition, match=f"{move.name} in {state.name}"):
+            next_state(state, move)
 
 
 def test_the_client_may_leave_and_end_at_any_moment_but_the_last() -> None:
     for state in set(State) - {State.CLOSED}:
-        assert after(state, Move.LEFT) is State.CLOSED
-        assert after(state, Move.ENDED) is State.IDLE
+        assert next_state(state, Trigger.LEFT) is State.CLOSED
+        assert next_state(state, Trigger.ENDED) is State.IDLE
 
 
 def test_only_a_session_that_was_ready_is_reopened() -> None:

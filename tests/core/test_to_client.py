@@ -8,9 +8,19 @@ from hypothesis import strategies as st
 
 from bridge.core.commands import Forward
 from bridge.core.events import UpstreamEvent, UpstreamLost
-from bridge.core.responses import LOOKED_INTO, OUTPUT
+from bridge.core.responses import OUTPUT_EVENTS, PARSED_EVENTS
 from bridge.core.states import State
-from tests.core.builders import UNAVAILABLE, by_vad, created, delta, native, only, play, ready_session, upstream_error
+from tests.core.builders import (
+    UNAVAILABLE,
+    audio_delta,
+    configured_with_vad,
+    created,
+    native,
+    of_type,
+    play,
+    ready_session,
+    upstream_error,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -24,23 +34,23 @@ BODIES = st.dictionaries(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(LOOKED_INTO)), BODIES), max_size=12))
+@given(st.lists(st.tuples(st.sampled_from(sorted(PARSED_EVENTS)), BODIES), max_size=12))
 def test_whatever_an_upstream_writes_is_forwarded_and_raises_nothing(events: list[tuple[str, dict[str, Any]]]) -> None:
     session = ready_session()
     for kind, body in events:
         assert play(session, native(kind, **body))[0] == Forward(kind, kind.encode())
     play(session, UpstreamLost(1, UNAVAILABLE, "gone"), now=1.0)
-    play(session, delta(1), now=9.0)
-    play(session, created(2), by_vad(2), now=9.0)
+    play(session, audio_delta(1), now=9.0)
+    play(session, created(2), configured_with_vad(2), now=9.0)
     assert session.statistics().state is State.READY
 
 
-@pytest.mark.parametrize("kind", sorted(LOOKED_INTO))
+@pytest.mark.parametrize("kind", sorted(PARSED_EVENTS))
 def test_an_event_that_nobody_read_is_forwarded_all_the_same(kind: str) -> None:
-    assert only(Forward, play(ready_session(), UpstreamEvent(1, kind, b"frame"))) == [Forward(kind, b"frame")]
+    assert of_type(Forward, play(ready_session(), UpstreamEvent(1, kind, b"frame"))) == [Forward(kind, b"frame")]
 
 
-@pytest.mark.parametrize("kind", sorted(OUTPUT | {"rate_limits.updated", "something.new"}))
+@pytest.mark.parametrize("kind", sorted(OUTPUT_EVENTS | {"rate_limits.updated", "something.new"}))
 def test_events_are_forwarded_untouched_whatever_they_are(kind: str) -> None:
     assert play(ready_session(), UpstreamEvent(1, kind, b"\x00\xff")) == [Forward(kind, b"\x00\xff")]
 

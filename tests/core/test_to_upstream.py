@@ -20,22 +20,22 @@ from tests.core.builders import (
     COMMIT,
     CREATE,
     MANUAL,
+    SESSION_OPTIONS,
     TRANSCRIPTION,
-    WISH,
     audio,
-    began,
-    by_vad,
     configured,
+    configured_with_vad,
     created,
-    done,
     errors,
     lost,
     native,
     new_session,
-    only,
+    of_type,
     play,
     ready_session,
-    reopened,
+    reconnect,
+    response_created,
+    response_done,
     upstream_error,
 )
 
@@ -53,7 +53,7 @@ def test_a_request_of_any_shape_but_out_of_band_waits_its_turn(response: Any) ->
 
 def test_a_request_without_a_body_waits_its_turn() -> None:
     session = ready_session()
-    play(session, began())
+    play(session, response_created())
     assert play(session, ClientNative("response.create", b"ask")) == []
 
 
@@ -66,7 +66,7 @@ def test_native_events_of_any_shape_go_up_as_they_are(kind: str, body: dict[str,
 
 def test_a_text_goes_up_although_its_request_has_to_be_refused() -> None:
     session = ready_session()
-    play(session, began(), *(ClientText("x") for _ in range(20)))
+    play(session, response_created(), *(ClientText("x") for _ in range(20)))
     commands = play(session, ClientText("one more"))
     assert len(commands) == 2
     assert errors(commands) == ["RATE_EXCEEDED"]
@@ -77,8 +77,8 @@ def test_a_text_goes_up_although_its_request_has_to_be_refused() -> None:
 
 def test_audio_keeps_its_name_whether_it_was_held_or_not() -> None:
     session = new_session()
-    play(session, CreateSession(WISH), ClientAudio(b"\1\0", "first"), created())
-    assert only(SendAudio, play(session, by_vad())) == [SendAudio(1, b"\1\0", "first")]
+    play(session, CreateSession(SESSION_OPTIONS), ClientAudio(b"\1\0", "first"), created())
+    assert of_type(SendAudio, play(session, configured_with_vad())) == [SendAudio(1, b"\1\0", "first")]
     assert play(session, ClientAudio(b"\2\0", "second")) == [SendAudio(1, b"\2\0", "second")]
 
 
@@ -86,7 +86,7 @@ def test_a_name_goes_up_once_and_what_is_sent_again_has_none() -> None:
     session = ready_session()
     play(session, ClientAudio(b"\1\0", "first"), lost(), ClientAudio(b"\2\0", "held"), Tick())
     play(session, Tick(), created(2), now=1.0)
-    sent = only(SendAudio, play(session, by_vad(2), now=1.0))
+    sent = of_type(SendAudio, play(session, configured_with_vad(2), now=1.0))
     assert sent == [SendAudio(2, b"\1\0"), SendAudio(2, b"\2\0", "held")]
 
 
@@ -94,7 +94,7 @@ def test_a_name_goes_up_once_and_what_is_sent_again_has_none() -> None:
 
 
 def asks(commands: list[Any]) -> int:
-    return [one.event for one in only(SendEvent, commands)].count(CREATE)
+    return [one.event for one in of_type(SendEvent, commands)].count(CREATE)
 
 
 @pytest.mark.parametrize("before", [[], [audio(99)], [audio(200), ClientNative("input_audio_buffer.clear", b"{}")]])
@@ -117,20 +117,20 @@ def test_a_commit_that_may_be_refused_is_answered_once_it_was_taken() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20), ClientCommit())
     assert play(session, COMMITTED)[-1] == SendEvent(1, CREATE)
-    assert asks(play(session, began(), COMMITTED, done())) == 0
+    assert asks(play(session, response_created(), COMMITTED, response_done())) == 0
 
 
 def test_a_second_commit_of_the_same_speech_is_no_second_question() -> None:
     session = ready_session(MANUAL, vad=False)
     assert asks(play(session, audio(200), ClientCommit(), ClientCommit())) == 1
-    assert asks(play(session, COMMITTED, TOO_LITTLE, began(), done())) == 0
+    assert asks(play(session, COMMITTED, TOO_LITTLE, response_created(), response_done())) == 0
 
 
 def test_the_answer_to_a_small_commit_waits_for_the_one_that_runs() -> None:
     session = ready_session(MANUAL, vad=False)
-    play(session, audio(200), ClientCommit(), COMMITTED, began(), audio(50), ClientCommit())
+    play(session, audio(200), ClientCommit(), COMMITTED, response_created(), audio(50), ClientCommit())
     assert asks(play(session, COMMITTED)) == 0
-    assert play(session, done())[-1] == SendEvent(1, CREATE)
+    assert play(session, response_done())[-1] == SendEvent(1, CREATE)
 
 
 def test_a_commit_of_the_clients_own_is_answered_when_the_client_asks() -> None:
@@ -150,7 +150,7 @@ def test_an_interruption_forgets_the_answer_that_waits_for_a_commit() -> None:
 def test_the_answer_that_waits_for_a_commit_outlives_a_loss() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20), ClientCommit())
-    again = reopened(session, vad=False)
+    again = reconnect(session, vad=False)
     assert [one for one in again if isinstance(one, SendAudio | SendEvent)] == [
         SendAudio(2, audio(20).pcm),
         SendEvent(2, COMMIT),
@@ -164,7 +164,7 @@ def test_the_answer_that_waits_for_a_commit_outlives_a_loss() -> None:
 def test_a_commit_of_nothing_is_forgotten_with_its_session() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, ClientCommit())
-    assert only(SendEvent, reopened(session, vad=False)) == []
+    assert of_type(SendEvent, reconnect(session, vad=False)) == []
     play(session, audio(200), ClientNative("input_audio_buffer.commit", b"{}"), now=10.0)
     assert asks(play(session, native("input_audio_buffer.committed", 2, item_id="i"), now=10.0)) == 0
 
@@ -173,7 +173,13 @@ def test_a_commit_in_the_middle_of_detected_speech_is_answered_at_once_and_owed_
     session = ready_session()
     play(session, audio(500), native("input_audio_buffer.speech_started", audio_start_ms=0))
     assert play(session, ClientCommit()) == [SendEvent(1, COMMIT), SendEvent(1, CREATE)]
-    play(session, native("input_audio_buffer.speech_stopped", audio_end_ms=500), COMMITTED, began(), done())
+    play(
+        session,
+        native("input_audio_buffer.speech_stopped", audio_end_ms=500),
+        COMMITTED,
+        response_created(),
+        response_done(),
+    )
     assert session.deadline is None
 
 
@@ -182,14 +188,14 @@ def test_a_commit_behind_a_detected_turn_is_not_answered_a_second_time() -> None
     play(session, audio(500), native("input_audio_buffer.speech_started", audio_start_ms=0))
     play(session, native("input_audio_buffer.speech_stopped", audio_end_ms=400), COMMITTED)
     assert play(session, ClientCommit()) == [SendEvent(1, COMMIT)]
-    assert asks(play(session, TOO_LITTLE, began(), done())) == 0
+    assert asks(play(session, TOO_LITTLE, response_created(), response_done())) == 0
 
 
 @pytest.mark.parametrize("event", [ClientText("hi"), ClientToolResult("c", "out")], ids=str)
 def test_a_transcription_takes_no_turn_but_speech(event: Event) -> None:
     session = ready_session(TRANSCRIPTION)
     commands = play(session, event)
-    assert (errors(commands), only(SendEvent, commands)) == (["INVALID_MESSAGE"], [])
+    assert (errors(commands), of_type(SendEvent, commands)) == (["INVALID_MESSAGE"], [])
     assert session.deadline is None
 
 
@@ -214,7 +220,7 @@ def test_a_request_that_the_upstream_refused_is_owed_no_more_and_blocks_nothing(
     session = ready_session()
     play(session, ClientNative("response.create", frame, {"type": "response.create"}), ClientText("next"))
     assert asks(play(session, upstream_error("unknown_parameter", **error))) == 1
-    play(session, began(), done())
+    play(session, response_created(), response_done())
     assert session.deadline is None
 
 
@@ -238,8 +244,8 @@ def test_an_error_about_something_else_leaves_a_request_as_it_is(frame: bytes, e
 
 def test_a_refused_request_is_not_asked_again_though_another_answer_had_begun() -> None:
     session = ready_session()
-    play(session, ClientNative("response.create", ASK, {}), began(), upstream_error("x", event_id="mine"))
-    assert only(SendFrame, reopened(session)) == []
+    play(session, ClientNative("response.create", ASK, {}), response_created(), upstream_error("x", event_id="mine"))
+    assert of_type(SendFrame, reconnect(session)) == []
 
 
 def test_a_transcription_leaves_requests_to_the_upstream_and_waits_for_nothing() -> None:
@@ -251,7 +257,7 @@ def test_a_transcription_leaves_requests_to_the_upstream_and_waits_for_nothing()
 
 def test_an_error_while_the_session_is_reopened_lets_no_request_up() -> None:
     session = ready_session()
-    play(session, began(), ClientText("next"), lost())
+    play(session, response_created(), ClientText("next"), lost())
     play(session, Tick(), created(2), now=1.0)
     assert asks(play(session, upstream_error("x", 2, harmless=True, param="response.odd"), now=1.0)) == 0
-    assert asks(play(session, by_vad(2), now=1.0)) == 1
+    assert asks(play(session, configured_with_vad(2), now=1.0)) == 1

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 BYTES_PER_MS = 48
 UNREPORTED_SECONDS = 3.0
 
-Run = tuple[int, int]
+AudioRun = tuple[int, int]
 """A run of audio: its serial number and its length in bytes. (-1, 0) is a commit."""
-A_COMMIT: Run = (-1, 0)
+A_COMMIT: AudioRun = (-1, 0)
 
 
 def chunk(serial: int, ms: int) -> bytes:
@@ -24,7 +24,7 @@ def chunk(serial: int, ms: int) -> bytes:
     return serial.to_bytes(2, "little") * (24 * ms)
 
 
-def run_of(pcm: bytes) -> Run:
+def run_of(pcm: bytes) -> AudioRun:
     return int.from_bytes(pcm[:2], "little"), len(pcm)
 
 
@@ -33,7 +33,7 @@ def words_of(item: Mapping[str, Any]) -> str:
 
 
 @dataclass(slots=True)
-class Upstream:
+class UpstreamModel:
     """One upstream session, as the service holds it. What it says reaches the core at once."""
 
     generation: int
@@ -132,9 +132,9 @@ class Upstream:
         confirmed = self.commits[: len(self.commits) - len(self.unconfirmed_commits)]
         self.commits = [at for at in confirmed if at > self.answered] + self.unconfirmed_commits
 
-    def from_position(self, position: int) -> list[Run]:
+    def from_position(self, position: int) -> list[AudioRun]:
         """The speech from there on, with the commits in it; a commit of nothing is left out."""
-        runs: list[Run] = []
+        runs: list[AudioRun] = []
         commits = list(self.commits)
         for start, serial, size in self.runs:
             skipped = max(0, position - start)
@@ -165,6 +165,6 @@ class Upstream:
         return min(starts or (new if lately else []), default=self.position)
 
 
-def _commit(runs: list[Run]) -> None:
+def _commit(runs: list[AudioRun]) -> None:
     if runs and runs[-1] != A_COMMIT:
         runs.append(A_COMMIT)

@@ -9,10 +9,10 @@ from click import Command
 
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.cli import cli
-from bridge.simulator.faults.base import Place
+from bridge.simulator.faults.base import ApiEndpoint
 from bridge.simulator.faults.pipeline import MOMENTS
 from bridge.simulator.faults.registry import FAULTS, parse_fault
-from bridge.simulator.faults.scenarios import KEYS, SCENARIOS
+from bridge.simulator.faults.scenarios import SCENARIOS, SHORT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
 
@@ -32,12 +32,12 @@ def test_every_moment_stands_on_the_page() -> None:
 
 
 def test_every_short_key_stands_on_the_page() -> None:
-    assert {word for word in table("key begins with") if word not in ("sk-", "sk-scenario-NAME")} == set(KEYS)
+    assert {word for word in table("key begins with") if word not in ("sk-", "sk-scenario-NAME")} == set(SHORT_KEYS)
 
 
 def test_every_place_stands_on_the_page() -> None:
     (places,) = re.findall(r"\*Places\* are (.+?), joined", PAGE)
-    assert set(re.findall(r"`([a-z]+)`", places)) == set(Place)
+    assert set(re.findall(r"`([a-z]+)`", places)) == set(ApiEndpoint)
 
 
 def test_every_scenario_that_the_page_names_is_one() -> None:

@@ -14,27 +14,27 @@ import trio.testing
 
 from bridge.core.commands import Forward
 from bridge.core.events import Failure, SessionConfigured, SessionCreated
-from bridge.driver.client import FaceClosed, Frame
+from bridge.driver.client import ClientDisconnected, Frame
 from bridge.driver.driver import run_session
 from bridge.driver.settings import DriverSettings
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.connector import RealtimeConnector
-from bridge.upstream.failures import ConnectFailed, UpstreamOver, unusable
-from bridge.upstream.rest import upstream_at
+from bridge.upstream.failures import ConnectFailed, UpstreamClosed, upstream_unavailable
+from bridge.upstream.rest import make_upstream
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from bridge.core.commands import Note, Tell
+    from bridge.core.commands import LogEvent, SendMessage
     from bridge.core.events import Event
-    from bridge.core.session import Statistics
+    from bridge.core.session import SessionStatistics
     from bridge.simulator.faults.base import Fault
     from bridge.upstream.connector import Connector
-    from bridge.upstream.dial.url import Endpoint
-    from bridge.upstream.event_decoder import Happened
-    from bridge.upstream.session_config import Asking
+    from bridge.upstream.dial.url import ParsedUrl
+    from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.session_config import SessionConfig
 
 #: A good key of the simulator.
 KEY = Secret("sk-simulated-0000000000000000")
@@ -44,7 +44,7 @@ UNIX_TIME = 1_789_689_600
 P = ParamSpec("P")
 
 
-def virtually(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+def virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     """Run a test under a virtual clock that jumps over every wait."""
 
     @wraps(test)
@@ -59,7 +59,7 @@ def unix_now() -> float:
     return UNIX_TIME + trio.current_time()
 
 
-class FakeFace:
+class FakeClient:
     """A client that says core events and keeps what it is told."""
 
     client_id, peer = "client-1", "memory"
@@ -68,14 +68,14 @@ class FakeFace:
         self._say: trio.MemorySendChannel[Event]
         self._hear: trio.MemoryReceiveChannel[Event]
         self._say, self._hear = trio.open_memory_channel(math.inf)
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
         self._reads, self._changed = trio.Event(), trio.Event()
         self._reads.set()
 
     # What the test does
 
-    def says(self, event: Event) -> None:
+    def sends(self, event: Event) -> None:
         self._say.send_nowait(event)
 
     def leaves(self) -> None:
@@ -87,15 +87,15 @@ class FakeFace:
     def reads_again(self) -> None:
         self._reads.set()
 
-    async def hears(self, message_type: str, times: int = 1) -> dict[str, Any]:
+    async def receives(self, message_type: str, times: int = 1) -> dict[str, Any]:
         """Wait until it was told this so often; give the last one. Raises TooSlowError after three minutes."""
         with trio.fail_after(180):
-            while len(found := self.told(message_type)) < times:
+            while len(found := self.received_of_type(message_type)) < times:
                 await self._changed.wait()
         return found[-1]
 
-    def told(self, message_type: str) -> list[dict[str, Any]]:
-        return [message for message in self.heard if message.get("type") == message_type]
+    def received_of_type(self, message_type: str) -> list[dict[str, Any]]:
+        return [message for message in self.received if message.get("type") == message_type]
 
     # What the driver does
 
@@ -103,15 +103,15 @@ class FakeFace:
         try:
             return await self._hear.receive()
         except trio.EndOfChannel:
-            raise FaceClosed from None
+            raise ClientDisconnected from None
 
-    def render(self, command: Tell | Forward) -> list[Frame]:
+    def render(self, command: SendMessage | Forward) -> list[Frame]:
         return [Frame(command.frame if isinstance(command, Forward) else json.dumps(dict(command.message)).encode())]
 
     async def send(self, frame: Frame) -> None:
         await trio.lowlevel.checkpoint()
         await self._reads.wait()
-        self.heard.append(json.loads(frame.data))
+        self.received.append(json.loads(frame.data))
         self._changed.set()
         self._changed = trio.Event()
 
@@ -124,25 +124,25 @@ class FakeFace:
 class FakeObserver:
     """Keeps what it is told."""
 
-    notes: list[Note] = field(default_factory=list)
+    log_events: list[LogEvent] = field(default_factory=list)
     frames: list[float] = field(default_factory=list)
-    running: dict[str, Callable[[], Statistics]] = field(default_factory=dict)
+    running: dict[str, Callable[[], SessionStatistics]] = field(default_factory=dict)
 
-    def began(self, client_id: str, statistics: Callable[[], Statistics]) -> None:
+    def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
         self.running[client_id] = statistics
 
-    def note(self, client_id: str, note: Note) -> None:
+    def log_event(self, client_id: str, note: LogEvent) -> None:
         assert client_id in self.running
-        self.notes.append(note)
+        self.log_events.append(note)
 
-    def forwarded(self, seconds: float) -> None:
+    def event_forwarded(self, seconds: float) -> None:
         self.frames.append(seconds)
 
-    def ended(self, client_id: str) -> None:
+    def session_ended(self, client_id: str) -> None:
         del self.running[client_id]
 
-    def noted(self, name: str) -> list[Mapping[str, Any]]:
-        return [note.fields for note in self.notes if note.name == name]
+    def logged(self, name: str) -> list[Mapping[str, Any]]:
+        return [note.fields for note in self.log_events if note.name == name]
 
 
 class FakeLink:
@@ -151,25 +151,25 @@ class FakeLink:
     def __init__(self, upstream: FakeUpstream, generation: int) -> None:
         self._upstream = upstream
         self.generation = generation
-        self.put: trio.MemorySendChannel[Happened | UpstreamOver]
-        self._take: trio.MemoryReceiveChannel[Happened | UpstreamOver]
+        self.put: trio.MemorySendChannel[DecodedEvent | UpstreamClosed]
+        self._take: trio.MemoryReceiveChannel[DecodedEvent | UpstreamClosed]
         self.put, self._take = trio.open_memory_channel(math.inf)
         self.sent: list[object] = []
         self.named: dict[str, bytes] = {}
         """The audio whose event had an id."""
         self.pings_outstanding = 0
-        self.taken_bytes = 0
+        self.acknowledged_bytes = 0
         self.answers_pings = True
         self.closed: str | None = None
-        self.broken: UpstreamOver | None = None
+        self.broken: UpstreamClosed | None = None
         """What sending raises."""
         self.closing_takes = upstream.closing_takes
         self.takes = trio.Event()
         self.takes.set()
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         happened = await self._take.receive()
-        if isinstance(happened, UpstreamOver):
+        if isinstance(happened, UpstreamClosed):
             raise happened
         return happened
 
@@ -224,7 +224,7 @@ class FakeUpstream:
     ) -> None:
         self.confirms, self.closing_takes, self.dies_at_once = confirms, closing_takes, dies_at_once
         self.links: list[FakeLink] = []
-        self.wishes: list[Mapping[str, Any]] = []
+        self.requested_options: list[Mapping[str, Any]] = []
         self.open_links = 0
         self.most_open = 0
         self.fails: list[ConnectFailed] = []
@@ -235,7 +235,7 @@ class FakeUpstream:
         self._checkpoints = checkpoints
 
     async def open(self, generation: int, wish: Mapping[str, Any]) -> FakeLink:
-        self.wishes.append(wish)
+        self.requested_options.append(wish)
         for _ in range(self._checkpoints):
             await trio.lowlevel.checkpoint()
         if self.hangs:
@@ -258,46 +258,46 @@ class FakeUpstream:
             )
         )
         if self.dies_at_once:
-            link.put.send_nowait(over())
+            link.put.send_nowait(upstream_over())
         return link
 
 
-def refusal(*, retryable: bool, code: str = "UPSTREAM_UNAVAILABLE") -> ConnectFailed:
+def connect_failed(*, retryable: bool, code: str = "UPSTREAM_UNAVAILABLE") -> ConnectFailed:
     return ConnectFailed(Failure(code=code, message="No.", retryable=retryable))
 
 
-def over(reason: str = "it broke") -> UpstreamOver:
-    return UpstreamOver(unusable("It broke."), reason)
+def upstream_over(reason: str = "it broke") -> UpstreamClosed:
+    return UpstreamClosed(upstream_unavailable("It broke."), reason)
 
 
 @dataclass
-class Call:
+class DrivenSession:
     """A client on the line."""
 
-    face: FakeFace
+    client: FakeClient
     observer: FakeObserver
     drain: trio.Event
     scope: trio.CancelScope
     ended: trio.Event
 
     @property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> SessionStatistics:
         return self.observer.running["client-1"]()
 
 
 @asynccontextmanager
-async def calling(
-    connector: Connector, settings: DriverSettings | None = None, *, face: FakeFace | None = None
-) -> AsyncIterator[Call]:
+async def driven_session(
+    connector: Connector, settings: DriverSettings | None = None, *, face: FakeClient | None = None
+) -> AsyncIterator[DrivenSession]:
     """A client at a driver for the length of the block; it leaves at the end, and nothing may remain after a second."""
-    call = Call(face or FakeFace(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
+    call = DrivenSession(face or FakeClient(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
     run = partial(
         run_session,
-        call.face,
+        call.client,
         connector,
         settings=settings or DriverSettings(),
-        observe=call.observer,
-        chance=lambda: 0.5,
+        observer=call.observer,
+        rng=lambda: 0.5,
         drain=call.drain,
     )
 
@@ -310,25 +310,28 @@ async def calling(
         nursery.start_soon(session)
         await trio.testing.wait_all_tasks_blocked()
         yield call
-        call.face.leaves()
+        call.client.leaves()
         with trio.fail_after(1):
             await call.ended.wait()
 
 
 @asynccontextmanager
-async def simulated(
-    *faults: Fault, key: Secret = KEY, asking: Asking | None = None, settings: Settings | None = None
+async def simulated_upstream(
+    *faults: Fault, key: Secret = KEY, asking: SessionConfig | None = None, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Simulator, RealtimeConnector]]:
     """The simulator on memory streams, and a connector to it."""
     settings = settings or Settings(faults=faults, unix_time=unix_now)
     simulator = Simulator(settings)
     async with trio.open_nursery() as nursery:
 
-        async def open_stream(_: Endpoint) -> trio.abc.Stream:
+        async def open_stream(_: ParsedUrl) -> trio.abc.Stream:
             ours, theirs = trio.testing.memory_stream_pair()
             nursery.start_soon(simulator.serve_stream, theirs)
             return ours
 
-        upstream = upstream_at("http://upstream.test/v1", key)
-        yield simulator, RealtimeConnector(upstream, asking, open_stream=open_stream, unix_now=unix_now, environment={})
+        upstream = make_upstream("http://upstream.test/v1", key)
+        yield (
+            simulator,
+            RealtimeConnector(upstream, asking, open_stream=open_stream, unix_time=unix_now, environment={}),
+        )
         nursery.cancel_scope.cancel()

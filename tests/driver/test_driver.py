@@ -10,7 +10,7 @@ import trio.testing
 
 from bridge.core.events import (
     ClientAudio,
-    ClientMisbehaved,
+    ClientLimitExceeded,
     CreateSession,
     EndSession,
     Ping,
@@ -18,232 +18,232 @@ from bridge.core.events import (
     UpstreamEvent,
 )
 from bridge.core.settings import CoreSettings
-from bridge.driver.client import FaceClosed, Frame
+from bridge.driver.client import ClientDisconnected, Frame
 from bridge.driver.settings import DriverSettings
-from tests.driver.harness import FakeFace, FakeUpstream, calling, over, refusal, virtually
+from tests.driver.harness import FakeClient, FakeUpstream, connect_failed, driven_session, upstream_over, virtual_time
 
 if TYPE_CHECKING:
-    from tests.driver.harness import Call
+    from tests.driver.harness import DrivenSession
 
 DELTA = b'{"type":"response.output_audio.delta","delta":"' + b"A" * 1000 + b'"}'
 NATIVE = UpstreamEvent(1, "response.output_audio.delta", DELTA)
 
 
-async def ready(call: Call, upstream: FakeUpstream) -> None:
-    call.face.says(CreateSession({}))
-    await call.face.hears("session_ready")
+async def ready(call: DrivenSession, upstream: FakeUpstream) -> None:
+    call.client.sends(CreateSession({}))
+    await call.client.receives("session_ready")
     assert upstream.open_links == 1
 
 
-@virtually
+@virtual_time
 async def test_audio_goes_up_in_order_once_the_session_is_ready() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({"voice": "marin"}))
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({"voice": "marin"}))
         for number in range(5):
-            call.face.says(ClientAudio(bytes([number]) * 960))
-        await call.face.hears("session_ready")
-        call.face.says(ClientAudio(b"\x05" * 960))
+            call.client.sends(ClientAudio(bytes([number]) * 960))
+        await call.client.receives("session_ready")
+        call.client.sends(ClientAudio(b"\x05" * 960))
         await trio.testing.wait_all_tasks_blocked()
         assert upstream.links[0].audio == b"".join(bytes([number]) * 960 for number in range(6))
         assert upstream.links[0].sent[0] == ("configure", {"voice": "marin"}, {})
 
 
-@virtually
+@virtual_time
 async def test_what_the_upstream_says_reaches_the_client_and_is_timed() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         upstream.links[0].put.send_nowait(NATIVE)
-        await call.face.hears("response.output_audio.delta")
+        await call.client.receives("response.output_audio.delta")
         assert len(call.observer.frames) == 3
-        assert call.observer.noted("session.ready")
+        assert call.observer.logged("session.ready")
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_leaves_takes_its_upstream_along_within_a_second() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         upstream.links[0].closing_takes = 60
         began = trio.current_time()
-        call.face.leaves()
+        call.client.leaves()
         await call.ended.wait()
         assert trio.current_time() - began < 1
     assert upstream.open_links == 0
     assert not call.observer.running
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_leaves_while_the_upstream_is_being_opened_stops_that() -> None:
     upstream = FakeUpstream()
     upstream.hangs = True
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({}))
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({}))
         await trio.testing.wait_all_tasks_blocked()
         began = trio.current_time()
-        call.face.leaves()
+        call.client.leaves()
         await call.ended.wait()
         assert trio.current_time() == began
-    assert len(upstream.wishes) == 1
+    assert len(upstream.requested_options) == 1
 
 
-@virtually
+@virtual_time
 async def test_closing_an_upstream_does_not_hold_up_anything() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         upstream.links[0].closing_takes = 60
-        call.face.says(EndSession())
-        call.face.says(Ping("now"))
+        call.client.sends(EndSession())
+        call.client.sends(Ping("now"))
         began = trio.current_time()
-        await call.face.hears("pong")
+        await call.client.receives("pong")
         assert trio.current_time() == began
         await trio.sleep(1)
         assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_late_event_of_a_session_that_was_given_up_is_not_forwarded() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         first = upstream.links[0]
         first.closing_takes = 0.5
-        call.face.says(RestartSession())
+        call.client.sends(RestartSession())
         await trio.testing.wait_all_tasks_blocked()
         assert first.closed is None
         first.put.send_nowait(NATIVE)
-        await call.face.hears("reconnected")
+        await call.client.receives("reconnected")
         first.put.send_nowait(NATIVE)
         await trio.sleep(1)
-        assert not call.face.told("response.output_audio.delta")
+        assert not call.client.received_of_type("response.output_audio.delta")
         assert first.closed == "restart"
         assert upstream.open_links == 1
 
 
-@virtually
+@virtual_time
 async def test_a_lost_upstream_is_replaced_and_its_socket_let_go() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
-        upstream.links[0].put.send_nowait(over("it broke"))
-        lost = await call.face.hears("reconnecting")
-        await call.face.hears("reconnected")
+        upstream.links[0].put.send_nowait(upstream_over("it broke"))
+        lost = await call.client.receives("reconnecting")
+        await call.client.receives("reconnected")
         assert lost["reason"] == "it broke"
         assert upstream.links[0].closed is not None
         assert upstream.most_open == 1
 
 
-@virtually
+@virtual_time
 async def test_attempts_that_fail_are_retried_in_time() -> None:
     upstream = FakeUpstream()
-    upstream.fails = [refusal(retryable=True), refusal(retryable=True)]
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({}))
-        await call.face.hears("session_ready")
+    upstream.fails = [connect_failed(retryable=True), connect_failed(retryable=True)]
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({}))
+        await call.client.receives("session_ready")
         assert trio.current_time() == pytest.approx(0.5 * 1 + 0.5 * 2)
-        assert len(upstream.wishes) == 3
+        assert len(upstream.requested_options) == 3
 
 
-@virtually
+@virtual_time
 async def test_a_refusal_is_told_and_not_retried() -> None:
     upstream = FakeUpstream()
-    upstream.fails = [refusal(retryable=False, code="ACCESS_DENIED")]
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({}))
-        assert (await call.face.hears("error"))["code"] == "ACCESS_DENIED"
+    upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED")]
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({}))
+        assert (await call.client.receives("error"))["code"] == "ACCESS_DENIED"
         await trio.sleep(60)
-        assert len(upstream.wishes) == 1
+        assert len(upstream.requested_options) == 1
 
 
-@virtually
+@virtual_time
 async def test_an_opening_that_never_ends_is_cut_off_by_the_core_and_by_the_guard_behind_it() -> None:
     upstream = FakeUpstream()
     upstream.hangs = True
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({}))
-        assert (await call.face.hears("error"))["message"] == "The session was not ready within 10 s."
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({}))
+        assert (await call.client.receives("error"))["message"] == "The session was not ready within 10 s."
     patient = DriverSettings(core=CoreSettings(ready_seconds=1000), connect_seconds=15)
-    async with calling(upstream, patient) as call:
-        call.face.says(CreateSession({}))
-        assert (await call.face.hears("error"))["message"] == "The upstream was not reached within 15 s."
+    async with driven_session(upstream, patient) as call:
+        call.client.sends(CreateSession({}))
+        assert (await call.client.receives("error"))["message"] == "The upstream was not reached within 15 s."
 
 
 # Slow sides
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_reads_too_slowly_is_told_and_sent_away() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream, DriverSettings(client_bytes=20_000)) as call:
+    async with driven_session(upstream, DriverSettings(client_queue_bytes=20_000)) as call:
         await ready(call, upstream)
-        call.face.stops_reading()
+        call.client.stops_reading()
         for _ in range(30):
             upstream.links[0].put.send_nowait(NATIVE)
         await trio.testing.wait_all_tasks_blocked()
-        call.face.reads_again()
+        call.client.reads_again()
         await call.ended.wait()
-        assert call.face.closed == (1013, "SLOW_CONSUMER")
-        assert call.face.heard[-1]["code"] == "SLOW_CONSUMER"
-        assert len(call.face.told("response.output_audio.delta")) == 1
+        assert call.client.closed == (1013, "SLOW_CONSUMER")
+        assert call.client.received[-1]["code"] == "SLOW_CONSUMER"
+        assert len(call.client.received_of_type("response.output_audio.delta")) == 1
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_behind_a_gap_the_client_is_told_nothing_but_why_it_is_sent_away() -> None:
     upstream = FakeUpstream()
     upstream.padding = "x" * 5000
-    async with calling(upstream, DriverSettings(client_bytes=4000)) as call:
-        call.face.stops_reading()
-        call.face.says(CreateSession({}))
+    async with driven_session(upstream, DriverSettings(client_queue_bytes=4000)) as call:
+        call.client.stops_reading()
+        call.client.sends(CreateSession({}))
         await trio.testing.wait_all_tasks_blocked()
-        call.face.reads_again()
+        call.client.reads_again()
         began = trio.current_time()
         await call.ended.wait()
         assert trio.current_time() == began
-        assert [message["type"] for message in call.face.heard] == ["session_initializing", "error"]
-        assert call.face.closed == (1013, "SLOW_CONSUMER")
+        assert [message["type"] for message in call.client.received] == ["session_initializing", "error"]
+        assert call.client.closed == (1013, "SLOW_CONSUMER")
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_never_reads_again_is_let_go_within_bounds() -> None:
     upstream = FakeUpstream()
-    settings = DriverSettings(client_bytes=20_000)
-    async with calling(upstream, settings) as call:
+    settings = DriverSettings(client_queue_bytes=20_000)
+    async with driven_session(upstream, settings) as call:
         await ready(call, upstream)
-        call.face.stops_reading()
+        call.client.stops_reading()
         for _ in range(30):
             upstream.links[0].put.send_nowait(NATIVE)
         began = trio.current_time()
         await call.ended.wait()
-        assert trio.current_time() - began == settings.goodbye_seconds
+        assert trio.current_time() - began == settings.client_close_seconds
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_reads_in_time_is_told_everything() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream, DriverSettings(client_bytes=20_000)) as call:
+    async with driven_session(upstream, DriverSettings(client_queue_bytes=20_000)) as call:
         await ready(call, upstream)
         for _ in range(100):
             upstream.links[0].put.send_nowait(NATIVE)
             await trio.testing.wait_all_tasks_blocked()
-        assert len(call.face.told("response.output_audio.delta")) == 100
+        assert len(call.client.received_of_type("response.output_audio.delta")) == 100
 
 
-@virtually
+@virtual_time
 async def test_an_upstream_that_takes_no_data_is_given_up_and_its_speech_sent_again() -> None:
     upstream = FakeUpstream()
-    settings = DriverSettings(core=CoreSettings(resend_ms=100), upstream_bytes=20_000)
-    async with calling(upstream, settings) as call:
-        call.face.says(CreateSession({"turnDetection": "none"}))
-        await call.face.hears("session_ready")
+    settings = DriverSettings(core=CoreSettings(replay_ms=100), upstream_queue_bytes=20_000)
+    async with driven_session(upstream, settings) as call:
+        call.client.sends(CreateSession({"turnDetection": "none"}))
+        await call.client.receives("session_ready")
         upstream.links[0].takes = trio.Event()
         for number in range(20):
-            call.face.says(ClientAudio(bytes([number]) * 960))
-        lost = await call.face.hears("reconnecting")
-        back = await call.face.hears("reconnected")
+            call.client.sends(ClientAudio(bytes([number]) * 960))
+        lost = await call.client.receives("reconnecting")
+        back = await call.client.receives("reconnected")
         await trio.testing.wait_all_tasks_blocked()
         assert lost["reason"] == "the upstream takes no data"
         assert back["resentMs"] == 100
@@ -255,7 +255,7 @@ async def test_an_upstream_that_takes_no_data_is_given_up_and_its_speech_sent_ag
 # Pings
 
 
-class PingedFace(FakeFace):
+class PingedFace(FakeClient):
     """A client with a WebSocket that answers no ping."""
 
     pings_outstanding = 0
@@ -265,77 +265,77 @@ class PingedFace(FakeFace):
         self.pings_outstanding += 1
 
 
-@virtually
+@virtual_time
 async def test_an_upstream_that_misses_two_pings_is_lost() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         upstream.links[0].answers_pings = False
-        lost = await call.face.hears("reconnecting")
+        lost = await call.client.receives("reconnecting")
         assert lost["reason"] == "missed pings"
         assert trio.current_time() == 60
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_misses_two_pings_is_gone_and_not_in_the_normal_way() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream, face=PingedFace()) as call:
+    async with driven_session(upstream, face=PingedFace()) as call:
         await ready(call, upstream)
         await call.ended.wait()
         assert trio.current_time() == 60
-        assert call.face.closed == (1011, "no answer to pings")
+        assert call.client.closed == (1011, "no answer to pings")
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_talks_is_there_whatever_its_pongs_do() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream, face=PingedFace()) as call:
+    async with driven_session(upstream, face=PingedFace()) as call:
         await ready(call, upstream)
         for _ in range(30):
             await trio.sleep(10)
-            call.face.says(Ping())
+            call.client.sends(Ping())
         assert not call.ended.is_set()
 
 
 # Ends
 
 
-@virtually
+@virtual_time
 async def test_a_client_that_misbehaves_is_told_before_it_is_sent_away() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
-        call.face.says(ClientMisbehaved("RATE_EXCEEDED", "Too fast.", 1008))
+        call.client.sends(ClientLimitExceeded("RATE_EXCEEDED", "Too fast.", 1008))
         await call.ended.wait()
-    assert call.face.heard[-1]["code"] == "RATE_EXCEEDED"
-    assert call.face.closed == (1008, "RATE_EXCEEDED")
+    assert call.client.received[-1]["code"] == "RATE_EXCEEDED"
+    assert call.client.closed == (1008, "RATE_EXCEEDED")
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_drain_ends_the_session_in_a_pause() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
+    async with driven_session(upstream) as call:
         await ready(call, upstream)
         call.drain.set()
         await call.ended.wait()
-    assert call.face.told("session_closed")[0]["reason"] == "draining"
-    assert call.face.closed == (1001, "draining")
+    assert call.client.received_of_type("session_closed")[0]["reason"] == "draining"
+    assert call.client.closed == (1001, "draining")
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_client_whose_socket_takes_nothing_any_more_is_gone() -> None:
     upstream = FakeUpstream()
 
-    class DeafFace(FakeFace):
+    class DeafFace(FakeClient):
         async def send(self, frame: Frame) -> None:
             await trio.lowlevel.checkpoint()
-            raise FaceClosed(frame)
+            raise ClientDisconnected(frame)
 
-    async with calling(upstream, face=DeafFace()) as call:
-        call.face.says(CreateSession({}))
+    async with driven_session(upstream, face=DeafFace()) as call:
+        call.client.sends(CreateSession({}))
         await call.ended.wait()
         assert trio.current_time() < 1
     assert upstream.open_links == 0

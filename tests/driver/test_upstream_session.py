@@ -20,8 +20,8 @@ from bridge.core.events import (
     UpstreamLost,
 )
 from bridge.driver.settings import DriverSettings
-from bridge.driver.upstream_session import Attempt
-from tests.driver.harness import FakeUpstream, calling, over, refusal, virtually
+from bridge.driver.upstream_session import UpstreamSession
+from tests.driver.harness import FakeUpstream, connect_failed, driven_session, upstream_over, virtual_time
 
 if TYPE_CHECKING:
     from trio.lowlevel import Task
@@ -29,41 +29,41 @@ if TYPE_CHECKING:
 NATIVE = UpstreamEvent(1, "response.output_audio.delta", b'{"type":"response.output_audio.delta"}')
 
 
-@virtually
+@virtual_time
 async def test_a_line_that_breaks_while_sending_is_a_loss_even_if_the_reader_hears_nothing() -> None:
     upstream = FakeUpstream()
-    async with calling(upstream) as call:
-        call.face.says(CreateSession({}))
-        await call.face.hears("session_ready")
+    async with driven_session(upstream) as call:
+        call.client.sends(CreateSession({}))
+        await call.client.receives("session_ready")
 
-        upstream.links[0].broken = over("the line broke")
+        upstream.links[0].broken = upstream_over("the line broke")
         began = trio.current_time()
-        call.face.says(ClientAudio(b"\0" * 960))
-        lost = await call.face.hears("reconnecting")
+        call.client.sends(ClientAudio(b"\0" * 960))
+        lost = await call.client.receives("reconnecting")
         assert lost["reason"] == "the line broke"
         assert trio.current_time() - began == 1
 
 
 @pytest.mark.parametrize("how", ["told", "silent", "sending"])
-@virtually
+@virtual_time
 async def test_a_loss_says_how_much_speech_was_certainly_taken(how: str) -> None:
     upstream, happened = FakeUpstream(), list[Event]()
-    attempt = Attempt(1, DriverSettings(), happened.append)
+    attempt = UpstreamSession(1, DriverSettings(), happened.append)
     with trio.fail_after(100):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(attempt.run, upstream, {})
             await trio.sleep(1)
             [link] = upstream.links
-            link.taken_bytes = 480
+            link.acknowledged_bytes = 480
             if how == "told":
-                link.put.send_nowait(over())
+                link.put.send_nowait(upstream_over())
             elif how == "silent":
                 link.answers_pings = False
             else:
-                link.broken = over()
+                link.broken = upstream_over()
                 attempt.put(SendAudio(1, b"\0\0"))
     assert isinstance(happened[-1], UpstreamLost)
-    assert happened[-1].taken_bytes == 480
+    assert happened[-1].acknowledged_bytes == 480
 
 
 class CancelAt(trio.abc.Instrument):
@@ -86,24 +86,24 @@ class CancelAt(trio.abc.Instrument):
 
 async def eventful_life(upstream: FakeUpstream, instrument: CancelAt, *, leave: bool) -> float:
     """Everything a session can go through; gives how long its end took after it was cut."""
-    upstream.fails = [refusal(retryable=True)]
-    async with calling(upstream) as call:
+    upstream.fails = [connect_failed(retryable=True)]
+    async with driven_session(upstream) as call:
         instrument.scope = call.scope
         with trio.move_on_after(100):
-            call.face.says(CreateSession({}))
-            call.face.says(ClientAudio(b"\1" * 960))
-            await call.face.hears("session_ready")
-            call.face.says(ClientText("Hello"))
+            call.client.sends(CreateSession({}))
+            call.client.sends(ClientAudio(b"\1" * 960))
+            await call.client.receives("session_ready")
+            call.client.sends(ClientText("Hello"))
             upstream.links[-1].put.send_nowait(NATIVE)
-            upstream.links[-1].put.send_nowait(over())
-            await call.face.hears("reconnected")
-            call.face.says(RestartSession())
-            await call.face.hears("reconnected", times=2)
-            call.face.says(ClientAudio(b"\2" * 960))
-            call.face.says(EndSession())
-            await call.face.hears("session_closed")
+            upstream.links[-1].put.send_nowait(upstream_over())
+            await call.client.receives("reconnected")
+            call.client.sends(RestartSession())
+            await call.client.receives("reconnected", times=2)
+            call.client.sends(ClientAudio(b"\2" * 960))
+            call.client.sends(EndSession())
+            await call.client.receives("session_closed")
         if leave:
-            call.face.leaves()
+            call.client.leaves()
         began = trio.current_time()
         await call.ended.wait()
         return trio.current_time() - began

@@ -13,10 +13,10 @@ from probes.bridge.probe import bridge
 from probes.events.probe import events
 from probes.lint.lint import lint
 from probes.models.probe import models
-from probes.runner.command import Options, Outcome, run_command, run_offline
-from probes.runner.subject import Files, without_subject
+from probes.runner.command import CommandResult, ProbeOptions, run_command, run_offline
+from probes.runner.subject import FileSubject, ignore_subject
 from probes.smoke.probe import smoke
-from probes.targets.opening import a_bridge, service
+from probes.targets.opening import bridge_opener, service_opener
 from tests.probes.expected_findings import EXPECTED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": "not looked at"}
 class Case:
     """One run: how it is made in a scratch folder, and what it must come to."""
 
-    run: Callable[[Path], Outcome]
+    run: Callable[[Path], CommandResult]
     code: str
     """The one finding that fails; everything else passes, is noted, or is skipped."""
     exit_code: int = 1
@@ -40,27 +40,29 @@ class Case:
     """Warnings that belong to the same cause."""
 
 
-def _simulated(tool: str, look: Any, opening: Any, scenario: str, folder: Path, *, timeout: float = 2.0) -> Outcome:
-    options = Options(flags=Flags(timeout=timeout), simulate=scenario)
-    return run_command(f"sherpa-probe {tool}", look, options, ENVIRONMENT, opening=opening, folder=folder)
+def _simulated(
+    tool: str, look: Any, opening: Any, scenario: str, folder: Path, *, timeout: float = 2.0
+) -> CommandResult:
+    options = ProbeOptions(flags=Flags(timeout=timeout), simulate=scenario)
+    return run_command(f"sherpa-probe {tool}", look, options, ENVIRONMENT, opener=opening, folder=folder)
 
 
 def _access(scenario: str, code: str, timeout: float = 2.0, warnings: tuple[str, ...] = ()) -> Case:
-    run = partial(_simulated, "access", access, service(), scenario, timeout=timeout)
+    run = partial(_simulated, "access", access, service_opener(), scenario, timeout=timeout)
     return Case(run=run, code=code, warnings=warnings)
 
 
 def _looked(tool: str, look: Any, scenario: str, code: str, *, timeout: float = 2.0, **more: Any) -> Case:
-    opening = a_bridge(None, None) if tool == "bridge" else service()
+    opening = bridge_opener(None, None) if tool == "bridge" else service_opener()
     run = partial(_simulated, tool, partial(look, **more) if more else look, opening, scenario, timeout=timeout)
     return Case(run=run, code=code)
 
 
 def _lint(name: str, source: str, code: str) -> Case:
-    def run(folder: Path) -> Outcome:
+    def run(folder: Path) -> CommandResult:
         path = folder / name
         path.write_text(source, encoding="utf-8")
-        return run_offline("sherpa-probe lint", without_subject(partial(lint, [path])), Options(), Files())
+        return run_offline("sherpa-probe lint", ignore_subject(partial(lint, [path])), ProbeOptions(), FileSubject())
 
     return Case(run=run, code=code)
 
@@ -69,7 +71,7 @@ def _lint(name: str, source: str, code: str) -> Case:
 _ACCESS = {name: expected for name, expected in EXPECTED.items() if expected.code}
 
 CASES: dict[str, Case] = {
-    f"access-{name}": _access(name, expected.code, expected.patience, expected.warnings)
+    f"access-{name}": _access(name, expected.code, expected.timeout, expected.warnings)
     for name, expected in _ACCESS.items()
 } | {
     "events-failed-response": _looked("events", events, "failed-response", "EVENTS-SERVER-ERROR", script="text"),

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reports.render.terminal.timeline import fold
+from reports.render.terminal.timeline import fold_moments
 
 if TYPE_CHECKING:
     from reports.model import Evidence, Finding, Report, Timeline
@@ -35,7 +35,7 @@ _MOVING = tuple(
 _SIDES = ("client", "server")
 
 
-def still(report: Report) -> Report:
+def normalize(report: Report) -> Report:
     """Give the report as it would have been at a moment when everything takes 7 ms."""
     return replace(
         report,
@@ -50,7 +50,7 @@ def still(report: Report) -> Report:
     )
 
 
-def text(said: str) -> str:
+def normalize_text(said: str) -> str:
     """Hold one text still."""
     for pattern, replacement in _MOVING:
         said = pattern.sub(replacement, said)
@@ -58,21 +58,21 @@ def text(said: str) -> str:
 
 
 def _finding(finding: Finding) -> Finding:
-    texts: dict[str, Any] = {name: text(getattr(finding, name)) for name in ("title", "cause", "fix", "link")}
-    place = finding.place and replace(finding.place, path=text(finding.place.path))
+    texts: dict[str, Any] = {name: normalize_text(getattr(finding, name)) for name in ("title", "cause", "fix", "link")}
+    place = finding.place and replace(finding.place, path=normalize_text(finding.place.path))
     seconds = None if finding.seconds is None else 0.007
     return replace(finding, **texts, evidence=tuple(map(_evidence, finding.evidence)), seconds=seconds, place=place)
 
 
 def _evidence(evidence: Evidence) -> Evidence:
-    return replace(evidence, value=text(evidence.value))
+    return replace(evidence, value=normalize_text(evidence.value))
 
 
 def _timeline(timeline: Timeline) -> Timeline:
     """Keep each side's order, and each stream once: what crosses on the wire, and in how many chunks, moves."""
-    kept = sorted((m for m in fold(timeline.moments) if m.who in _SIDES), key=lambda m: _SIDES.index(m.who))
+    kept = sorted((m for m in fold_moments(timeline.moments) if m.who in _SIDES), key=lambda m: _SIDES.index(m.who))
     moments = (
-        replace(moment, at=number / 100, detail=text(moment.detail), count=1, until=None)
+        replace(moment, at=number / 100, detail=normalize_text(moment.detail), count=1, until=None)
         for number, moment in enumerate(kept)
     )
     return replace(timeline, moments=tuple(moments))

@@ -12,7 +12,7 @@ import pytest
 from reports.model import Severity
 from reports.render.registry import FORMATS
 from tests.golden.cases import CASES
-from tests.golden.update import KEPT, file_of, renderings
+from tests.golden.update import EXPECTED_FOLDER, file_of, renderings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,4 +35,4 @@ def test_a_way_to_fail_names_its_one_cause_and_looks_as_it_is_kept(name: str, tm
 def test_enough_ways_to_fail_are_kept_and_nothing_else() -> None:
     assert len(CASES) >= ENOUGH
     wanted = {file_of(name, format_name) for name in CASES for format_name in ("terminal", *FORMATS)}
-    assert {path for path in KEPT.rglob("*") if path.is_file()} == wanted
+    assert {path for path in EXPECTED_FOLDER.rglob("*") if path.is_file()} == wanted

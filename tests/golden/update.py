@@ -13,27 +13,27 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.render.registry import FORMATS, renderer
+from reports.render.registry import FORMATS, get_renderer
 from reports.render.terminal import page as terminal
 from tests.golden.cases import CASES
-from tests.golden.normalize import still
+from tests.golden.normalize import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.runner.command import Outcome
+    from probes.runner.command import CommandResult
 
-KEPT = Path(__file__).parent / "kept"
+EXPECTED_FOLDER = Path(__file__).parent / "kept"
 #: How a kept file's name ends, where it is not the format's own name.
 ENDINGS = {"junit": "xml", "markdown": "md", "github": "txt", "terminal": "txt", "sarif": "sarif.json"}
 
 
-def renderings(outcome: Outcome) -> Iterator[tuple[str, str]]:
+def renderings(outcome: CommandResult) -> Iterator[tuple[str, str]]:
     """Give each format's name and its text."""
-    report = still(outcome.report)
+    report = normalize(outcome.report)
     yield "terminal", terminal.render(report, outcome.exit_code, width=80)
     for name in FORMATS:
-        text = renderer(name)(report, outcome.exit_code)
+        text = get_renderer(name)(report, outcome.exit_code)
         yield name, _body(text) if name == "html" else text
 
 
@@ -44,7 +44,7 @@ def _body(page: str) -> str:
 
 def file_of(case: str, format_name: str) -> Path:
     """Name the kept file."""
-    return KEPT / format_name / f"{case}.{ENDINGS.get(format_name, format_name)}"
+    return EXPECTED_FOLDER / format_name / f"{case}.{ENDINGS.get(format_name, format_name)}"
 
 
 def main() -> None:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hardening.harness import KEY, PAGE, TOKEN, House, Upstream, bridge, simulated
+from tests.hardening.harness import (
+    KEY,
+    PAGE,
+    TOKEN,
+    BridgeProcess,
+    SimulatorThread,
+    checked_bridge_process,
+    simulator_thread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,26 +24,26 @@ MAX_SESSIONS = 40
 
 
 @pytest.fixture(scope="session")
-def one_upstream() -> Iterator[Upstream]:
+def one_upstream() -> Iterator[SimulatorThread]:
     """Run one simulator for all tests."""
-    with simulated() as upstream:
+    with simulator_thread() as upstream:
         yield upstream
 
 
 @pytest.fixture
-def upstream(one_upstream: Upstream) -> Iterator[Upstream]:
+def upstream(one_upstream: SimulatorThread) -> Iterator[SimulatorThread]:
     """Give the simulator, healthy before and behind the test."""
-    one_upstream.heals()
+    one_upstream.clear_faults()
     yield one_upstream
-    one_upstream.heals()
+    one_upstream.clear_faults()
 
 
 @pytest.fixture(scope="session")
-def house(one_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(one_upstream: SimulatorThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
     """Run a bridge with everything on that keeps strangers out. It must end well, and without a fault of its own."""
     words = ["--upstream", one_upstream.url, "--client-token-env", "CLIENT_TOKEN", "--allow-origin", PAGE]
     words += ["--max-sessions", str(MAX_SESSIONS), "--log-format", "json"]
-    with bridge(
+    with checked_bridge_process(
         tmp_path_factory.mktemp("house"),
         *words,
         OPENAI_API_KEY=KEY,

@@ -26,7 +26,7 @@ from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.transport.link import LinkClosed
 from bridge.upstream.dial.dial import dial
-from tests.server.harness import Client
+from tests.server.harness import JsonTestClient
 from tests.server.test_cli import PROGRAM
 
 if TYPE_CHECKING:
@@ -34,39 +34,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import Act
-    from bridge.transport.http import Request, Response
+    from bridge.simulator.faults.pipeline import WireAction
+    from bridge.transport.http import HttpRequest, HttpResponse
     from bridge.transport.link import Headers
 
 TOKEN = "a-token-for-the-tests-0123456789"
 #: The bridge's own key at the simulator; it is nobody else's business.
 KEY = "sk-simulated-hardening-0123456789abcdef"
 PAGE = "https://app.test"
-SHERPA = "/api/openai/realtime"
-NATIVE = "/v1/realtime?model=gpt-realtime-2.1"
+CLIENT_PATH = "/api/openai/realtime"
+NATIVE_URL = "/v1/realtime?model=gpt-realtime-2.1"
 WITH_TOKEN: Headers = (("Authorization", f"Bearer {TOKEN}"),)
 MIB = 2**20
 
 _callers = count(1)
 
 
-class HeldSimulator(Simulator):
+class PausableSimulator(Simulator):
     """The simulator, but that minting may be held up for ever."""
 
-    holds_minting = False
+    pauses_minting = False
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         """Answer one REST request, or never."""
-        if self.holds_minting and request.method == "POST":
+        if self.pauses_minting and request.method == "POST":
             await trio.sleep_forever()
         return await super().http(request)
 
 
 @dataclass
-class Upstream:
+class SimulatorThread:
     """A simulator in a thread."""
 
-    simulator: HeldSimulator
+    simulator: PausableSimulator
     port: int
     token: trio.lowlevel.TrioToken
 
@@ -74,46 +74,46 @@ class Upstream:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def befalls(self, *faults: Fault) -> None:
+    def set_faults(self, *faults: Fault) -> None:
         """Let this happen to every session that is opened from now on."""
         self.simulator.choose("good", faults)
 
-    def acts(self, act: Act, session_id: str) -> None:
+    def inject(self, act: WireAction, session_id: str) -> None:
         """Do this to a session, where it still runs."""
 
         def do() -> None:
-            if session_id in self.simulator.live:
-                self.simulator.live[session_id].act(act)
+            if session_id in self.simulator.connections:
+                self.simulator.connections[session_id].perform(act)
 
         self.token.run_sync_soon(do)
 
-    def opened(self) -> int:
+    def opened_sessions(self) -> int:
         """How many sessions were ever opened."""
-        return len(self.simulator.arrivals.sessions())
+        return len(self.simulator.journal.sessions())
 
-    def heals(self) -> None:
+    def clear_faults(self) -> None:
         """Nothing goes wrong any more."""
-        self.simulator.assigned.clear()
-        self.simulator.holds_minting = False
+        self.simulator.choices.clear()
+        self.simulator.pauses_minting = False
 
     def lost_ms(self, source: TracerSource) -> int:
         """How much of a source's audio never arrived, at any session."""
-        account = self.simulator.arrivals.tracer(KEY)
-        return account.report({source.caller: source.sent_ms})[source.caller].lost_ms
+        account = self.simulator.journal.tracer_account(KEY)
+        return account.counts({source.caller: source.sent_ms})[source.caller].lost_ms
 
 
 @contextmanager
-def simulated() -> Iterator[Upstream]:
+def simulator_thread() -> Iterator[SimulatorThread]:
     """Run a simulator in a thread; its answers come twenty times as fast as recorded."""
-    started, found = threading.Event(), list[Upstream]()
+    started, found = threading.Event(), list[SimulatorThread]()
     scope = trio.CancelScope()
 
     async def serve() -> None:
-        simulator = HeldSimulator(Settings(pace=20))
+        simulator = PausableSimulator(Settings(pace=20))
         with scope:
             async with trio.open_nursery() as nursery:
                 _, port = await nursery.start(simulator.serve, "127.0.0.1", 0)
-                found.append(Upstream(simulator, port, trio.lowlevel.current_trio_token()))
+                found.append(SimulatorThread(simulator, port, trio.lowlevel.current_trio_token()))
                 started.set()
 
     thread = threading.Thread(target=trio.run, args=(serve,), daemon=True)
@@ -125,36 +125,36 @@ def simulated() -> Iterator[Upstream]:
 
 
 @dataclass
-class House:
+class BridgeProcess:
     """A running bridge."""
 
     process: subprocess.Popen[bytes]
     address: str
     log: Path
     scheme: str = "ws"
-    known: psutil.Process = field(init=False)
+    ps: psutil.Process = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = psutil.Process(self.process.pid)
+        self.ps = psutil.Process(self.process.pid)
 
-    async def call(self, path: str = SHERPA, *, headers: Headers = WITH_TOKEN, **more: Any) -> Client:
+    async def connect(self, path: str = CLIENT_PATH, *, headers: Headers = WITH_TOKEN, **more: Any) -> JsonTestClient:
         """Come in. Raises HandshakeRefused."""
         with trio.fail_after(10):
-            return Client((await dial(f"{self.scheme}://{self.address}{path}", headers=headers, **more)).link)
+            return JsonTestClient((await dial(f"{self.scheme}://{self.address}{path}", headers=headers, **more)).link)
 
-    async def raw(self, source: str | None = None) -> trio.SocketStream:
+    async def open_tcp(self, source: str | None = None) -> trio.SocketStream:
         """Open a TCP connection, from another address of this machine where one is given."""
         host, _, port = self.address.partition(":")
         return await trio.open_tcp_stream(host, int(port), local_address=source)
 
-    async def figures(self) -> dict[str, float]:
+    async def metrics(self) -> dict[str, float]:
         """Read the bridge's metrics."""
         async with httpx.AsyncClient(trust_env=False) as client:
             text = (await client.get(f"http://{self.address}/metrics")).text
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name.removeprefix("sherpa_bridge_"): float(value) for name, value in rows}
 
-    def lines(self, event: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
+    def log_lines(self, event: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
         """Read the log, from a position on."""
         text = self.log.read_bytes()[since:].decode()
         found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -163,27 +163,27 @@ class House:
     def sockets_to(self, port: int) -> int:
         """How many TCP connections of the bridge lead there."""
         alive = (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT, psutil.CONN_CLOSE_WAIT)
-        found = [one for one in self.known.net_connections(kind="tcp") if one.status in alive]
-        return [far_port(one.raddr) for one in found].count(port)
+        found = [one for one in self.ps.net_connections(kind="tcp") if one.status in alive]
+        return [remote_port(one.raddr) for one in found].count(port)
 
 
-def far_port(address: Sequence[Any]) -> int:
+def remote_port(address: Sequence[Any]) -> int:
     """The port of the other end; 0 where there is none."""
     return int(address[1]) if address else 0
 
 
 @contextmanager
-def bridge(folder: Path, *words: str, **environment: str) -> Iterator[House]:
+def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
     """Run `sherpa-bridge serve` as a process. At the end it must go down by SIGTERM, with no fault of its own."""
-    with running(folder, *words, **environment) as house:
+    with bridge_process(folder, *words, **environment) as house:
         yield house
         house.process.terminate()
         assert house.process.wait(20) == 0
-        assert house.lines("internal.error") == []
+        assert house.log_lines("internal.error") == []
 
 
 @contextmanager
-def running(folder: Path, *words: str, **environment: str) -> Iterator[House]:
+def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
     """Run it, and end it by force."""
     ours = ("OPENAI_", "SHERPA_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
@@ -198,7 +198,7 @@ def running(folder: Path, *words: str, **environment: str) -> Iterator[House]:
         )
     try:
         scheme, address = _address(process, log)
-        yield House(process, address, log, scheme)
+        yield BridgeProcess(process, address, log, scheme)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
@@ -215,7 +215,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
     raise AssertionError(log.read_text())
 
 
-async def until(condition: Callable[[], object], seconds: float) -> float:
+async def wait_until(condition: Callable[[], object], seconds: float) -> float:
     """Look again and again until there is something to see; give how long it took. Raises TooSlowError."""
     started = trio.current_time()
     with trio.fail_after(seconds):
@@ -224,23 +224,23 @@ async def until(condition: Callable[[], object], seconds: float) -> float:
     return trio.current_time() - started
 
 
-class Caller:
+class HealthyCaller:
     """Somebody who only wants to talk: says a sentence, waits for the answer, and says the next."""
 
-    def __init__(self, house: House, upstream: Upstream) -> None:
+    def __init__(self, house: BridgeProcess, upstream: SimulatorThread) -> None:
         self._house, self._upstream = house, upstream
         self.source = TracerSource(caller=next(_callers))
-        self.client: Client
+        self.client: JsonTestClient
         self.session_id = ""
         self.turns = 0
         self.slowest = 0.0
 
-    async def comes(self, **how: Any) -> None:
+    async def connect(self, **how: Any) -> None:
         """Get a session whose turns are ended by the caller."""
-        self.client = await self._house.call(**how)
-        await self.client.says("create_session", turnDetection="none")
+        self.client = await self._house.connect(**how)
+        await self.client.send("create_session", turnDetection="none")
         with trio.fail_after(10):
-            self.session_id = (await self.client.hears("session_ready"))["sessionId"]
+            self.session_id = (await self.client.receive_until("session_ready"))["sessionId"]
 
     async def turn(self) -> None:
         """Say 200 ms at the pace of speech, and hear the answer to its end."""
@@ -249,19 +249,19 @@ class Caller:
             for _ in range(10):
                 await self.client.link.send_binary(self.source.speech(20))
                 await trio.sleep(0.02)
-            await self.client.says("audio_commit")
-            answer = await self.client.hears("response.done")
+            await self.client.send("audio_commit")
+            answer = await self.client.receive_until("response.done")
         assert answer["response"]["status"] == "completed"
         self.turns += 1
         self.slowest = max(self.slowest, trio.current_time() - started)
 
-    def unharmed(self) -> None:
+    def assert_unharmed(self) -> None:
         """Nothing of what was said is lost, and nothing went wrong on the way."""
-        account = self._upstream.simulator.arrivals.tracer(KEY)
-        assert account.report({self.source.caller: self.source.sent_ms})[self.source.caller].clean
+        account = self._upstream.simulator.journal.tracer_account(KEY)
+        assert account.counts({self.source.caller: self.source.sent_ms})[self.source.caller].clean
         assert not {"error", "reconnecting", "audio_dropped"} & set(self.client.types())
 
-    async def leaves(self) -> None:
+    async def disconnect(self) -> None:
         """Say goodbye."""
         with suppress(LinkClosed):
             await self.client.link.close()
@@ -271,16 +271,16 @@ class Caller:
 class Attack:
     """What is to be seen of an attack."""
 
-    house: House
-    upstream: Upstream
-    caller: Caller
+    bridge: BridgeProcess
+    upstream: SimulatorThread
+    caller: HealthyCaller
     log_from: int
     rss_before: int
     rss_most: int = 0
 
-    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+    def log_lines(self, event: str | None = None) -> list[dict[str, Any]]:
         """What the bridge logged since the attack began."""
-        return self.house.lines(event, since=self.log_from)
+        return self.bridge.log_lines(event, since=self.log_from)
 
     @property
     def grown_mib(self) -> float:
@@ -290,16 +290,16 @@ class Attack:
 
 @asynccontextmanager
 async def attack(
-    house: House, upstream: Upstream, *, seconds: float, mib: float = 16, turn_seconds: float = 4
+    house: BridgeProcess, upstream: SimulatorThread, *, seconds: float, mib: float = 16, turn_seconds: float = 4
 ) -> AsyncIterator[Attack]:
     """Let a caller talk for as long as the block lasts, which is for so many seconds at the most.
 
     Behind it the caller has had at least one whole turn within the block and none took longer than `turn_seconds`, the
     bridge never took `mib` MiB more than before, and made no mistake of its own.
     """
-    caller = Caller(house, upstream)
-    await caller.comes()
-    seen = Attack(house, upstream, caller, house.log.stat().st_size, house.known.memory_info().rss)
+    caller = HealthyCaller(house, upstream)
+    await caller.connect()
+    seen = Attack(house, upstream, caller, house.log.stat().st_size, house.ps.memory_info().rss)
     over = trio.Event()
 
     async def talk() -> None:
@@ -308,7 +308,7 @@ async def attack(
 
     async def weigh() -> None:
         while not over.is_set():
-            seen.rss_most = max(seen.rss_most, house.known.memory_info().rss)
+            seen.rss_most = max(seen.rss_most, house.ps.memory_info().rss)
             await trio.sleep(0.05)
 
     try:
@@ -318,12 +318,12 @@ async def attack(
             with trio.fail_after(seconds):
                 yield seen
             over.set()
-        caller.unharmed()
+        caller.assert_unharmed()
     finally:
         with trio.CancelScope(shield=True):
-            await caller.leaves()
+            await caller.disconnect()
     figures = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {seen.grown_mib:.1f} MiB more"
     print(figures)  # noqa: T201 - for whoever asks with -s
     assert caller.slowest < turn_seconds
     assert seen.grown_mib < mib
-    assert seen.lines("internal.error") == []
+    assert seen.log_lines("internal.error") == []

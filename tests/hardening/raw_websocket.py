@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from tests.hardening.harness import SHERPA, TOKEN
+from tests.hardening.harness import CLIENT_PATH, TOKEN
 
 if TYPE_CHECKING:
-    from tests.hardening.harness import House
+    from tests.hardening.harness import BridgeProcess
 
 KEY_LINE = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def head(*lines: str, path: str = SHERPA, key: str = KEY_LINE, token: str = TOKEN, end: str = "\r\n") -> bytes:
+def upgrade_request(
+    *lines: str, path: str = CLIENT_PATH, key: str = KEY_LINE, token: str = TOKEN, end: str = "\r\n"
+) -> bytes:
     """An upgrade that would be let in, and what else is asked to stand in it."""
     usual = (f"GET {path} HTTP/1.1", "Host: bridge.test", "Upgrade: websocket", "Connection: Upgrade")
     rest = ("Sec-WebSocket-Version: 13", *((key,) if key else ()), f"Authorization: Bearer {token}", *lines)
@@ -35,9 +37,9 @@ def frame(opcode: int, payload: bytes = b"", *, last: bool = True, masked: bool 
     return bytes([first]) + size + b"\0\0\0\0" + payload  # a mask of zeros changes nothing
 
 
-async def status_of(house: House, request: bytes, *, seconds: float = 5) -> int:
+async def status_of(house: BridgeProcess, request: bytes, *, seconds: float = 5) -> int:
     """Send a request and give the status of the answer; 0 when the connection ends without one."""
-    stream = await house.raw()
+    stream = await house.open_tcp()
     answer = b""
     async with stream:
         with trio.fail_after(seconds):
@@ -49,7 +51,7 @@ async def status_of(house: House, request: bytes, *, seconds: float = 5) -> int:
     return int(answer.split()[1]) if answer.startswith(b"HTTP/1.1 ") else 0
 
 
-async def reads_until_closed(stream: trio.abc.Stream, *, seconds: float) -> bytes:
+async def receive_until_closed(stream: trio.abc.Stream, *, seconds: float) -> bytes:
     """Read all there is to the end of the TCP connection, which must come in time."""
     found = b""
     with trio.fail_after(seconds):
@@ -59,6 +61,6 @@ async def reads_until_closed(stream: trio.abc.Stream, *, seconds: float) -> byte
     return found
 
 
-def noise(n_bytes: int) -> bytes:
+def random_bytes(n_bytes: int) -> bytes:
     """Bytes that nothing can be made of."""
     return os.urandom(n_bytes)

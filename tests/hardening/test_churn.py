@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.harness import KEY, MIB, House, Upstream, bridge, until
+from tests.hardening.harness import KEY, MIB, BridgeProcess, SimulatorThread, checked_bridge_process, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +23,15 @@ WARMING_UP = 400
 JITTER_MIB = 4
 
 
-async def _visit(house: House, number: int) -> None:
+async def _visit(house: BridgeProcess, number: int) -> None:
     """Come, get a session (every fourth one), say something, and go in one of several ways."""
-    client = await house.call(headers=())
+    client = await house.connect(headers=())
     if number % 16 < 12:
-        await client.hears("connected")
+        await client.receive_until("connected")
         await (client.link.abort() if number % 2 else client.link.close())
         return
-    await client.says("create_session")
-    await client.hears("session_ready")
+    await client.send("create_session")
+    await client.receive_until("session_ready")
     await client.link.send_binary(b"\1\2" * 480)
     match number % 4:
         case 0:
@@ -39,14 +39,14 @@ async def _visit(house: House, number: int) -> None:
         case 1:
             await client.link.stream.aclose()
         case 2:
-            await client.says("end_session")
-            await client.hears("session_closed")
+            await client.send("end_session")
+            await client.receive_until("session_closed")
             await client.link.close()
         case _:
             await client.link.close()
 
 
-async def _visits(house: House, how_many: int) -> None:
+async def _visits(house: BridgeProcess, how_many: int) -> None:
     numbers = iter(range(how_many))
 
     async def one_after_another() -> None:
@@ -59,21 +59,21 @@ async def _visits(house: House, how_many: int) -> None:
             nursery.start_soon(one_after_another)
 
 
-async def _rest(house: House) -> tuple[float, int, dict[str, float]]:
+async def _rest(house: BridgeProcess) -> tuple[float, int, dict[str, float]]:
     """Wait until everybody is gone, and measure: memory in MiB, descriptors, the bridge's own figures."""
     figures: dict[str, float] = {"connections": math.inf}
     with trio.fail_after(10):
         while figures["connections"] > 1 or figures["upstreams"]:
             await trio.sleep(0.1)
-            figures = await house.figures()
-    await until(lambda: len(house.known.net_connections("tcp")) <= 1, 5)  # the one that listens
-    fds = house.known.num_fds()
-    return house.known.memory_info().rss / MIB, fds, figures
+            figures = await house.metrics()
+    await wait_until(lambda: len(house.ps.net_connections("tcp")) <= 1, 5)  # the one that listens
+    fds = house.ps.num_fds()
+    return house.ps.memory_info().rss / MIB, fds, figures
 
 
-async def _churn(upstream: Upstream, folder: Path, how_many: int, seconds: float) -> None:
+async def _churn(upstream: SimulatorThread, folder: Path, how_many: int, seconds: float) -> None:
     words = ("--upstream", upstream.url, "--log-format", "json", "--log-level", "warning")
-    with bridge(folder, *words, OPENAI_API_KEY=KEY) as house, trio.fail_after(seconds):
+    with checked_bridge_process(folder, *words, OPENAI_API_KEY=KEY) as house, trio.fail_after(seconds):
         await _visits(house, WARMING_UP)
         before, fds_before, figures_before = await _rest(house)
         started = trio.current_time()
@@ -91,10 +91,10 @@ async def _churn(upstream: Upstream, folder: Path, how_many: int, seconds: float
 
 
 @pytest.mark.slow
-async def test_two_thousand_visits_leave_nothing_behind(upstream: Upstream, tmp_path: Path) -> None:
+async def test_two_thousand_visits_leave_nothing_behind(upstream: SimulatorThread, tmp_path: Path) -> None:
     await _churn(upstream, tmp_path, 2_000, 100)
 
 
 @pytest.mark.nightly
-async def test_ten_thousand_visits_leave_nothing_behind(upstream: Upstream, tmp_path: Path) -> None:
+async def test_ten_thousand_visits_leave_nothing_behind(upstream: SimulatorThread, tmp_path: Path) -> None:
     await _churn(upstream, tmp_path, 10_000, 400)

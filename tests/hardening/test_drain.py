@@ -8,80 +8,80 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulator.faults.wire_faults import Stall
+from bridge.simulator.faults.wire_faults import StallFault
 from bridge.transport.link import HandshakeRefused
-from tests.hardening.harness import KEY, Caller, bridge, running, until
+from tests.hardening.harness import KEY, HealthyCaller, bridge_process, checked_bridge_process, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.hardening.harness import House, Upstream
-    from tests.server.harness import Client
+    from tests.hardening.harness import BridgeProcess, SimulatorThread
+    from tests.server.harness import JsonTestClient
 
 pytestmark = pytest.mark.slow
 
 JSON = ("--log-format", "json")
 
 
-async def _ends_well(client: Client) -> None:
+async def _ends_well(client: JsonTestClient) -> None:
     """It is told that the bridge goes down, and the socket is closed with the code for that."""
     with trio.fail_after(8):
-        end = await client.reads_to_the_end()
+        end = await client.receive_close()
     assert end.code == 1001
-    assert [message["reason"] for message in client.heard if message["type"] == "session_closed"] == ["draining"]
+    assert [message["reason"] for message in client.received if message["type"] == "session_closed"] == ["draining"]
     assert "error" not in client.types()
     assert "audio_dropped" not in client.types()
 
 
-async def _comes_again_and_again(house: House) -> None:
+async def _comes_again_and_again(house: BridgeProcess) -> None:
     while True:
-        await (await house.call(headers=())).link.close()
+        await (await house.connect(headers=())).link.close()
 
 
-async def _lets_nobody_in(house: House) -> None:
+async def _lets_nobody_in(house: BridgeProcess) -> None:
     with trio.fail_after(3), pytest.raises(HandshakeRefused) as refused:
         await _comes_again_and_again(house)
     assert refused.value.status == 503
 
 
-async def test_a_sentence_that_was_begun_is_finished_and_answered(upstream: Upstream, tmp_path: Path) -> None:
+async def test_a_sentence_that_was_begun_is_finished_and_answered(upstream: SimulatorThread, tmp_path: Path) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with bridge(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
-        caller = Caller(house, upstream)
-        await caller.comes(headers=())
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
+        caller = HealthyCaller(house, upstream)
+        await caller.connect(headers=())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(caller.turn)
             await trio.sleep(0.1)  # half of it is said
             house.process.send_signal(signal.SIGTERM)
             await _lets_nobody_in(house)
-        caller.unharmed()
+        caller.assert_unharmed()
         assert caller.turns == 1
         await _ends_well(caller.client)
         assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
-    assert not upstream.simulator.live
+    assert not upstream.simulator.connections
 
 
-async def test_an_answer_that_was_begun_is_heard_to_its_end(upstream: Upstream, tmp_path: Path) -> None:
-    upstream.befalls(Stall("audio", 1.0, 2))
+async def test_an_answer_that_was_begun_is_heard_to_its_end(upstream: SimulatorThread, tmp_path: Path) -> None:
+    upstream.set_faults(StallFault("audio", 1.0, 2))
     words = ("--upstream", upstream.url, *JSON)
-    with bridge(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
-        client = await house.call(headers=())
-        await client.says("create_session")
-        await client.says("text", text="Hello.")
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
+        client = await house.connect(headers=())
+        await client.send("create_session")
+        await client.send("text", text="Hello.")
         with trio.fail_after(10):
-            await client.hears("response.output_audio.delta")
+            await client.receive_until("response.output_audio.delta")
             house.process.send_signal(signal.SIGTERM)
-            done = await client.hears("response.done")
+            done = await client.receive_until("response.done")
         assert done["response"]["status"] == "completed"
         await _ends_well(client)
         assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
 
 
-async def test_who_goes_on_speaking_is_cut_off_when_the_time_is_over(upstream: Upstream, tmp_path: Path) -> None:
+async def test_who_goes_on_speaking_is_cut_off_when_the_time_is_over(upstream: SimulatorThread, tmp_path: Path) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with bridge(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="1") as house:
-        caller = Caller(house, upstream)
-        await caller.comes(headers=())
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="1") as house:
+        caller = HealthyCaller(house, upstream)
+        await caller.connect(headers=())
         await caller.client.link.send_binary(caller.source.speech(20))
         started = trio.current_time()
         house.process.send_signal(signal.SIGTERM)
@@ -91,16 +91,16 @@ async def test_who_goes_on_speaking_is_cut_off_when_the_time_is_over(upstream: U
         assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
 
 
-async def test_a_second_signal_ends_it_at_once_and_the_upstream_too(upstream: Upstream, tmp_path: Path) -> None:
+async def test_a_second_signal_ends_it_at_once_and_the_upstream_too(upstream: SimulatorThread, tmp_path: Path) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with running(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="600") as house:
-        caller = Caller(house, upstream)
-        await caller.comes(headers=())
+    with bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="600") as house:
+        caller = HealthyCaller(house, upstream)
+        await caller.connect(headers=())
         await caller.client.link.send_binary(caller.source.speech(20))
         house.process.send_signal(signal.SIGTERM)
         await _lets_nobody_in(house)
         assert house.process.poll() is None
         house.process.send_signal(signal.SIGTERM)
         assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
-        await until(lambda: not upstream.simulator.live, 1)
+        await wait_until(lambda: not upstream.simulator.connections, 1)
         await caller.client.link.abort()

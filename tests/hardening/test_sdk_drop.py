@@ -15,15 +15,15 @@ from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.faults.pipeline import CloseFrame, Drop, Reset
 from tests.hardening.harness import TOKEN
 from tests.server.test_app_sdk import until
-from tests.simulator.sdk_client import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
+from tests.simulator.sdk_client import OPTIONS, SDK_DEPRECATION_FILTER
 
 if TYPE_CHECKING:
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.faults.pipeline import Act
-    from tests.hardening.harness import House, Upstream
+    from bridge.simulator.faults.pipeline import WireAction
+    from tests.hardening.harness import BridgeProcess, SimulatorThread
 
-pytestmark = [pytest.mark.slow, SDK_CONNECTS_THE_OLD_WAY]
+pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]
 
 _callers = count(10_000)
 
@@ -49,7 +49,7 @@ NIGHTLY = pytest.mark.nightly
 )
 @pytest.mark.parametrize("detection", [True, False], ids=["server VAD", "manual commit"])
 def test_a_drop_in_the_middle_of_a_sentence_loses_no_millisecond(
-    act: Act, detection: bool, house: House, upstream: Upstream
+    act: WireAction, detection: bool, house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     client = OpenAI(base_url=f"http://{house.address}/v1", api_key=TOKEN, max_retries=0)
     source = TracerSource(caller=next(_callers))
@@ -61,7 +61,7 @@ def test_a_drop_in_the_middle_of_a_sentence_loses_no_millisecond(
             connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
             until(connection, "session.updated")
         _speak(connection, source, 500)
-        upstream.acts(act, session_id)
+        upstream.inject(act, session_id)
         _speak(connection, source, 500)
         if detection:
             _speak(connection, source, 700, silent=True)

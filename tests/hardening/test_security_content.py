@@ -9,11 +9,11 @@ import httpx
 import pytest
 import trio
 
-from tests.hardening.harness import KEY, NATIVE, SHERPA, House, Upstream, attack, until
-from tests.hardening.raw_websocket import frame, head, status_of
+from tests.hardening.harness import CLIENT_PATH, KEY, NATIVE_URL, BridgeProcess, SimulatorThread, attack, wait_until
+from tests.hardening.raw_websocket import frame, status_of, upgrade_request
 
 if TYPE_CHECKING:
-    from tests.server.harness import Client
+    from tests.server.harness import JsonTestClient
 
 pytestmark = pytest.mark.slow
 
@@ -29,34 +29,34 @@ def percent(text: str) -> str:
 
 
 async def test_case_12_what_strangers_write_breaks_no_line_and_makes_no_labels(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     nasty_header = NASTY.replace("\r\n", "").replace("\n", "").encode().decode("latin-1")
     async with attack(house, upstream, seconds=30) as seen:
-        await status_of(house, head(path=f"/{percent(NASTY)}"))
-        await status_of(house, head(f"Origin: {nasty_header}", f"X-Forwarded-For: {nasty_header}"))
-        await status_of(house, head(f"Sec-WebSocket-Protocol: {nasty_header}"))
+        await status_of(house, upgrade_request(path=f"/{percent(NASTY)}"))
+        await status_of(house, upgrade_request(f"Origin: {nasty_header}", f"X-Forwarded-For: {nasty_header}"))
+        await status_of(house, upgrade_request(f"Sec-WebSocket-Protocol: {nasty_header}"))
         for n in range(100):
-            await status_of(house, head(f"Origin: https://{n}.evil.test", path=f"/{n}"))
-        client = await house.call()
-        await client.says("create_session", voice=NASTY, customerName=NASTY)
+            await status_of(house, upgrade_request(f"Origin: https://{n}.evil.test", path=f"/{n}"))
+        client = await house.connect()
+        await client.send("create_session", voice=NASTY, customerName=NASTY)
         for n in range(150):
-            await client.says(f"{NASTY}{n}")
-            await client.says(f"made.up{n}{NASTY}")
-        await client.says("ping", id=NASTY)
-        assert (await client.hears("pong"))["id"] == NASTY
+            await client.send(f"{NASTY}{n}")
+            await client.send(f"made.up{n}{NASTY}")
+        await client.send("ping", id=NASTY)
+        assert (await client.receive_until("pong"))["id"] == NASTY
         await client.link.send_raw(frame(8, (4999).to_bytes(2, "big") + NASTY.encode()))
         with trio.fail_after(5):
-            await client.reads_to_the_end()
-        native = await house.call(f"/v1/realtime?model={percent(NASTY)}")
+            await client.receive_close()
+        native = await house.connect(f"/v1/realtime?model={percent(NASTY)}")
         await native.link.close(4000, "bye \x1b[31m")
-        await until(lambda: len(seen.lines("client.disconnected")) >= 2, 5)
+        await wait_until(lambda: len(seen.log_lines("client.disconnected")) >= 2, 5)
         async with httpx.AsyncClient(trust_env=False) as web:
             metrics = (await web.get(f"http://{house.address}/metrics")).text
     text = house.log.read_bytes().decode()
     assert not [raw for raw in RAW if raw in text or raw in metrics]
     assert all(line.startswith("{") for line in text.splitlines()[6:])  # six of greeting, then JSON only
-    assert {line["level"] for line in seen.lines()} <= {"debug", "info", "warning", "error"}
+    assert {line["level"] for line in seen.log_lines()} <= {"debug", "info", "warning", "error"}
     assert len(metrics.splitlines()) < 400
 
 
@@ -93,24 +93,24 @@ PIECES = (
 )
 
 
-async def test_case_13_no_message_breaks_a_session(house: House, upstream: Upstream) -> None:
+async def test_case_13_no_message_breaks_a_session(house: BridgeProcess, upstream: SimulatorThread) -> None:
     async with attack(house, upstream, seconds=30, mib=24):
-        for path in (SHERPA, NATIVE):
-            client = await house.call(path)
-            if path == SHERPA:
-                await client.says("create_session")
-            await client.hears("session.created")
+        for path in (CLIENT_PATH, NATIVE_URL):
+            client = await house.connect(path)
+            if path == CLIENT_PATH:
+                await client.send("create_session")
+            await client.receive_until("session.created")
             for piece in PIECES:
                 await client.link.send_text(piece)
             await client.link.send_binary(b"\0")
-            await client.says("input_audio_buffer.append", audio="AAAA")
+            await client.send("input_audio_buffer.append", audio="AAAA")
             item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Still there?"}]}
-            await client.says("conversation.item.create", item=item)
-            await client.says("response.create")
+            await client.send("conversation.item.create", item=item)
+            await client.send("response.create")
             with trio.fail_after(15):
-                done = await client.hears("response.done")
+                done = await client.receive_until("response.done")
             assert done["response"]["status"] == "completed"
-            assert "sess_forged" not in json.dumps(client.heard)
+            assert "sess_forged" not in json.dumps(client.received)
             assert "reconnecting" not in client.types()
             await client.link.close()
 
@@ -128,37 +128,39 @@ FORBIDDEN = (
 TWICE = '{"type":"session.update","session":{"type":"realtime"},"session":{"instructions":"FORBIDDEN"}}'
 
 
-async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(house: House, upstream: Upstream) -> None:
+async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     async with attack(house, upstream, seconds=30) as seen:
-        client = await house.call()
+        client = await house.connect()
         for name in ("instructions", "model", "tools"):
-            await client.says("create_session", **{name: [{"name": "x"}] if name == "tools" else "FORBIDDEN"})
-        await client.says("ping")
-        await client.hears("pong")
+            await client.send("create_session", **{name: [{"name": "x"}] if name == "tools" else "FORBIDDEN"})
+        await client.send("ping")
+        await client.receive_until("pong")
         assert "session_initializing" not in client.types()
-        await client.says("create_session", apiKey="sk-FORBIDDEN", api_key="sk-FORBIDDEN")
-        await client.hears("session_ready")
-        native = await house.call(NATIVE)
-        await native.hears("session.created")
+        await client.send("create_session", apiKey="sk-FORBIDDEN", api_key="sk-FORBIDDEN")
+        await client.receive_until("session_ready")
+        native = await house.connect(NATIVE_URL)
+        await native.receive_until("session.created")
         for one in (client, native):
             await _tries(one)
-            assert "FORBIDDEN" not in json.dumps([m for m in one.heard if m["type"] == "session.updated"])
-        records = upstream.simulator.arrivals.sessions()[-2:]
+            assert "FORBIDDEN" not in json.dumps([m for m in one.received if m["type"] == "session.updated"])
+        records = upstream.simulator.journal.sessions()[-2:]
         assert all("response.create" not in record.counts for record in records)
         assert all(record.counts["session.update"] == 1 for record in records)
         for one in (client, native):
             await one.link.close()
-    assert KEY not in json.dumps([client.heard, native.heard])
-    assert "FORBIDDEN" not in json.dumps(seen.lines())
+    assert KEY not in json.dumps([client.received, native.received])
+    assert "FORBIDDEN" not in json.dumps(seen.log_lines())
 
 
-async def _tries(client: Client) -> None:
+async def _tries(client: JsonTestClient) -> None:
     """Send all that is forbidden; what goes through would be heard of before the end."""
     for kind, fields in FORBIDDEN:
-        await client.says(kind, **fields)
+        await client.send(kind, **fields)
     await client.link.send_text(TWICE)
-    await client.says("input_audio_buffer.clear")
+    await client.send("input_audio_buffer.clear")
     with trio.fail_after(10):
-        await client.hears("input_audio_buffer.cleared")
-        if not any(message["type"] == "error" for message in client.heard):
-            await client.hears("error")
+        await client.receive_until("input_audio_buffer.cleared")
+        if not any(message["type"] == "error" for message in client.received):
+            await client.receive_until("error")

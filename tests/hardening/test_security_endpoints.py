@@ -12,11 +12,20 @@ from bridge.server.admission.tickets import make_ticket
 from bridge.transport.link import HandshakeRefused
 from reports.redaction import Secret
 from tests.hardening.conftest import MAX_SESSIONS
-from tests.hardening.harness import NATIVE, PAGE, SHERPA, TOKEN, WITH_TOKEN, House, Upstream, attack
-from tests.hardening.raw_websocket import KEY_LINE, head, noise, status_of
+from tests.hardening.harness import (
+    CLIENT_PATH,
+    NATIVE_URL,
+    PAGE,
+    TOKEN,
+    WITH_TOKEN,
+    BridgeProcess,
+    SimulatorThread,
+    attack,
+)
+from tests.hardening.raw_websocket import KEY_LINE, random_bytes, status_of, upgrade_request
 
 if TYPE_CHECKING:
-    from tests.server.harness import Client
+    from tests.server.harness import JsonTestClient
 
 pytestmark = pytest.mark.slow
 
@@ -36,23 +45,23 @@ STRANGE_PAGES = (
 
 
 async def test_case_1_a_page_that_is_not_on_the_list_gets_no_further_than_the_door(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     async with attack(house, upstream, seconds=15) as seen:
-        asked = upstream.opened(), dict(upstream.simulator.arrivals.requests)
-        for path in (SHERPA, NATIVE):
+        asked = upstream.opened_sessions(), dict(upstream.simulator.journal.requests)
+        for path in (CLIENT_PATH, NATIVE_URL):
             for origin in STRANGE_PAGES:
-                assert await status_of(house, head(f"Origin: {origin}", path=path)) == 403, origin
-        assert await status_of(house, head(f"Origin: {PAGE}", "Origin: https://evil.test")) == 403
-        assert await status_of(house, head(token="")) == 401  # no page and no token
-        assert await status_of(house, head(f"Origin: {PAGE}")) == 101
-        assert asked == (upstream.opened(), dict(upstream.simulator.arrivals.requests))
-    refused = [line["code"] for line in seen.lines("client.refused")]
+                assert await status_of(house, upgrade_request(f"Origin: {origin}", path=path)) == 403, origin
+        assert await status_of(house, upgrade_request(f"Origin: {PAGE}", "Origin: https://evil.test")) == 403
+        assert await status_of(house, upgrade_request(token="")) == 401  # no page and no token
+        assert await status_of(house, upgrade_request(f"Origin: {PAGE}")) == 101
+        assert asked == (upstream.opened_sessions(), dict(upstream.simulator.journal.requests))
+    refused = [line["code"] for line in seen.log_lines("client.refused")]
     assert refused == ["ORIGIN_NOT_ALLOWED"] * (2 * len(STRANGE_PAGES) + 1) + ["UNAUTHORIZED"]
 
 
 async def test_case_2_a_ticket_is_good_once_and_for_a_minute_and_no_log_shows_one(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     token, now = Secret(TOKEN), time.time()
     good = make_ticket(token, now).reveal()
@@ -68,86 +77,90 @@ async def test_case_2_a_ticket_is_good_once_and_for_a_minute_and_no_log_shows_on
     outcomes: list[int] = []
     async with attack(house, upstream, seconds=15) as seen:
         for name, ticket in bad.items():
-            assert await status_of(house, head(path=f"{SHERPA}?ticket={ticket}", token="")) == 401, name
+            assert await status_of(house, upgrade_request(path=f"{CLIENT_PATH}?ticket={ticket}", token="")) == 401, name
 
         async def use() -> None:
-            outcomes.append(await status_of(house, head(path=f"{SHERPA}?ticket={good}", token="")))
+            outcomes.append(await status_of(house, upgrade_request(path=f"{CLIENT_PATH}?ticket={good}", token="")))
 
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(use)
         assert sorted(outcomes) == [101] + [401] * 19
-    assert {line["code"] for line in seen.lines("client.refused")} == {"UNAUTHORIZED"}
+    assert {line["code"] for line in seen.log_lines("client.refused")} == {"UNAUTHORIZED"}
     text = house.log.read_text()
     assert TOKEN not in text
     assert not any(ticket and ticket in text for ticket in (good, *bad.values()))
 
 
-async def test_case_4_requests_that_are_none_are_answered_and_done_with(house: House, upstream: Upstream) -> None:
+async def test_case_4_requests_that_are_none_are_answered_and_done_with(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     plenty = [f"X-{n}: y" for n in range(1000)]
     requests = {
-        "many headers": (head(*plenty), {431}),
-        "a long line": (head("X: " + "y" * 65536), {431}),
-        "an endless line": (head("X: " + "y" * 2**20), {431, 0}),
-        "an endless path": (head(path="/" + "y" * 2**20), {431, 400, 0}),
-        "line feeds only": (head(end="\n"), {101, 400}),
-        "two keys": (head(KEY_LINE), {400}),
-        "no key": (head(key=""), {400}),
-        "a short key": (head(key="Sec-WebSocket-Key: YWJj"), {400}),
-        "two lengths": (head("Content-Length: 5", "Content-Length: 6"), {400}),
+        "many headers": (upgrade_request(*plenty), {431}),
+        "a long line": (upgrade_request("X: " + "y" * 65536), {431}),
+        "an endless line": (upgrade_request("X: " + "y" * 2**20), {431, 0}),
+        "an endless path": (upgrade_request(path="/" + "y" * 2**20), {431, 400, 0}),
+        "line feeds only": (upgrade_request(end="\n"), {101, 400}),
+        "two keys": (upgrade_request(KEY_LINE), {400}),
+        "no key": (upgrade_request(key=""), {400}),
+        "a short key": (upgrade_request(key="Sec-WebSocket-Key: YWJj"), {400}),
+        "two lengths": (upgrade_request("Content-Length: 5", "Content-Length: 6"), {400}),
         "both lengths": (
-            head("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\nGET / HTTP/1.1\r\n",
+            upgrade_request("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\nGET / HTTP/1.1\r\n",
             {400},
         ),
-        "a body": (head("Content-Length: 5") + b"hello", {400}),
-        "an old version": (head().replace(b"13", b"7", 1), {426}),
-        "no host": (head().replace(b"Host: bridge.test\r\n", b""), {400}),
-        "a folded header": (head("X: y\r\n z"), {101, 400}),
-        "a space before the colon": (head("X : y"), {400}),
-        "a zero byte": (head("X: a\0b"), {400}),
-        "an absolute target": (head(path="http://evil.test/v1/realtime"), {101}),
+        "a body": (upgrade_request("Content-Length: 5") + b"hello", {400}),
+        "an old version": (upgrade_request().replace(b"13", b"7", 1), {426}),
+        "no host": (upgrade_request().replace(b"Host: bridge.test\r\n", b""), {400}),
+        "a folded header": (upgrade_request("X: y\r\n z"), {101, 400}),
+        "a space before the colon": (upgrade_request("X : y"), {400}),
+        "a zero byte": (upgrade_request("X: a\0b"), {400}),
+        "an absolute target": (upgrade_request(path="http://evil.test/v1/realtime"), {101}),
         "a page": (b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", {200}),
         "a post": (b"POST /v1/realtime HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", {426}),
         "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500) + b"\r\n\r\n", {400}),
         "HTTP 2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 404, 505}),
-        "noise": (noise(70_000), {400, 431, 0}),
+        "noise": (random_bytes(70_000), {400, 431, 0}),
     }
     async with attack(house, upstream, seconds=20):
         for name, (request, wanted) in requests.items():
             assert await status_of(house, request, seconds=2) in wanted, name
 
 
-async def test_case_5_a_subprotocol_header_of_spaces_costs_no_time(house: House, upstream: Upstream) -> None:
+async def test_case_5_a_subprotocol_header_of_spaces_costs_no_time(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     async with attack(house, upstream, seconds=10):
         for filling in (" " * 32_768, " " * 28_000, "," * 28_000, ", a" * 9_000, "\t ," * 9_000):
             started = trio.current_time()
-            request = head(f"Sec-WebSocket-Protocol: realtime{filling}x")
+            request = upgrade_request(f"Sec-WebSocket-Protocol: realtime{filling}x")
             assert await status_of(house, request) in {101, 431}
             assert trio.current_time() - started < 1
 
 
 async def test_case_15_the_session_beyond_the_limit_is_refused_and_the_others_stay(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     async with attack(house, upstream, seconds=15) as seen:
-        inside = [await house.call() for _ in range(MAX_SESSIONS - 1)]
-        for path in (SHERPA, NATIVE):
+        inside = [await house.connect() for _ in range(MAX_SESSIONS - 1)]
+        for path in (CLIENT_PATH, NATIVE_URL):
             with pytest.raises(HandshakeRefused) as refused:
-                await house.call(path)
+                await house.connect(path)
             assert refused.value.status == 503
             assert "retry-after" in dict(refused.value.headers)
         assert len([one for one in inside if await _is_there(one)]) == MAX_SESSIONS - 1
         for one in inside:
             await one.link.abort()
         with trio.fail_after(2):
-            while await status_of(house, head()) != 101:  # noqa: ASYNC110 - another process
+            while await status_of(house, upgrade_request()) != 101:  # noqa: ASYNC110 - another process
                 await trio.sleep(0.05)
-    assert {line["code"] for line in seen.lines("client.refused")} == {"SERVER_BUSY"}
+    assert {line["code"] for line in seen.log_lines("client.refused")} == {"SERVER_BUSY"}
     assert WITH_TOKEN[0][1] not in house.log.read_text()
 
 
-async def _is_there(client: Client) -> bool:
-    await client.says("ping")
+async def _is_there(client: JsonTestClient) -> bool:
+    await client.send("ping")
     with trio.fail_after(5):
-        await client.hears("pong")
+        await client.receive_until("pong")
     return True

@@ -9,9 +9,9 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.harness import House, Upstream, attack, until
-from tests.hardening.raw_websocket import frame, head, reads_until_closed
-from tests.server.harness import Client
+from tests.hardening.harness import BridgeProcess, SimulatorThread, attack, wait_until
+from tests.hardening.raw_websocket import frame, receive_until_closed, upgrade_request
+from tests.server.harness import JsonTestClient
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +20,12 @@ LIMIT = 262_144
 TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
 
 
-async def opened(house: House, *, receive_buffer: int | None = None) -> trio.SocketStream:
+async def opened(house: BridgeProcess, *, receive_buffer: int | None = None) -> trio.SocketStream:
     """A client that has only just come in, on its bare stream: the 101 and `connected` are read."""
-    stream = await house.raw()
+    stream = await house.open_tcp()
     if receive_buffer is not None:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    await stream.send_all(head())
+    await stream.send_all(upgrade_request())
     seen = b""
     with trio.fail_after(5):
         while b'"connected"' not in seen:
@@ -63,7 +63,7 @@ async def ends(stream: trio.SocketStream, pieces: list[bytes], *, seconds: float
     found = b""
     async with stream, trio.open_nursery() as nursery:
         nursery.start_soon(says_all, stream, pieces)
-        found = await reads_until_closed(stream, seconds=seconds)
+        found = await receive_until_closed(stream, seconds=seconds)
         nursery.cancel_scope.cancel()
     code, messages = close_of(found)
     return code, [str(message["code"]) for message in messages if message["type"] == "error"]
@@ -80,17 +80,19 @@ TOO_LARGE = {
 }
 
 
-async def test_case_6_a_message_that_is_too_large_is_told_so_before_the_close(house: House, upstream: Upstream) -> None:
+async def test_case_6_a_message_that_is_too_large_is_told_so_before_the_close(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     async with attack(house, upstream, seconds=25) as seen:
         for name, pieces in TOO_LARGE.items():
             ended = await ends(await opened(house), pieces, seconds=4)
             assert ended == (1009, ["MESSAGE_TOO_LARGE"]), name
-        fits = await house.call()
+        fits = await house.connect()
         await fits.link.send_fragments(bytes(LIMIT), 1024)
-        await fits.says("ping")
-        await fits.hears("pong")
+        await fits.send("ping")
+        await fits.receive_until("pong")
         await fits.link.close()
-    codes = [line["closeCode"] for line in seen.lines("client.disconnected")]
+    codes = [line["closeCode"] for line in seen.log_lines("client.disconnected")]
     assert codes[: len(TOO_LARGE)] == [1009] * len(TOO_LARGE)
 
 
@@ -106,7 +108,9 @@ FLOODS = {
 }
 
 
-async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_sent_away(house: House, upstream: Upstream) -> None:
+async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_sent_away(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     ended: dict[str, tuple[int | None, list[str]]] = {}
 
     async def flood(name: str, pieces: list[bytes]) -> None:
@@ -118,24 +122,24 @@ async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_sent_away(hou
     too_many = ended.pop("empty fragments without end")
     assert too_many in ((1009, ["MESSAGE_TOO_LARGE"]), (1008, ["RATE_EXCEEDED"]))
     assert list(ended.values()) == [(1008, ["RATE_EXCEEDED"])] * (len(FLOODS) - 1)
-    assert len(seen.lines("error.sent")) == len(FLOODS)
+    assert len(seen.log_lines("error.sent")) == len(FLOODS)
 
 
-async def test_case_8_who_pings_and_reads_no_pong_is_given_up(house: House, upstream: Upstream) -> None:
+async def test_case_8_who_pings_and_reads_no_pong_is_given_up(house: BridgeProcess, upstream: SimulatorThread) -> None:
     async with attack(house, upstream, seconds=25) as seen:
         stream = await opened(house, receive_buffer=4096)
         async with stream:
             with trio.move_on_after(15):
                 await says_all(stream, [frame(PING, bytes(125)) * 1000] * 2000)
                 await _is_over(house, seen.log_from)
-    assert seen.lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
+    assert seen.log_lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
 
 
-async def _is_over(house: House, since: int) -> None:
-    await until(lambda: house.lines("client.disconnected", since=since), 20)
+async def _is_over(house: BridgeProcess, since: int) -> None:
+    await wait_until(lambda: house.log_lines("client.disconnected", since=since), 20)
 
 
-async def test_case_8_who_never_reads_is_cut_with_a_reason(house: House, upstream: Upstream) -> None:
+async def test_case_8_who_never_reads_is_cut_with_a_reason(house: BridgeProcess, upstream: SimulatorThread) -> None:
     async with attack(house, upstream, seconds=30, mib=40) as seen:
         stream = await opened(house, receive_buffer=4096)
         async with stream:
@@ -146,7 +150,7 @@ async def test_case_8_who_never_reads_is_cut_with_a_reason(house: House, upstrea
             with trio.fail_after(20):
                 await says_all(stream, [frame(TEXT, event)] * 34)  # each comes back twice, and is read by nobody
                 await _is_over(house, seen.log_from)
-    assert [line["code"] for line in seen.lines("error.sent")] == ["SLOW_CONSUMER"]
+    assert [line["code"] for line in seen.log_lines("error.sent")] == ["SLOW_CONSUMER"]
 
 
 WRONG = {
@@ -167,17 +171,19 @@ WRONG = {
 }
 
 
-async def test_case_9_who_breaks_the_protocol_is_told_by_a_close_and_let_go(house: House, upstream: Upstream) -> None:
+async def test_case_9_who_breaks_the_protocol_is_told_by_a_close_and_let_go(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     async with attack(house, upstream, seconds=25) as seen:
         for name, (piece, code) in WRONG.items():
             broken, errors = await ends(await opened(house), [piece], seconds=2.5)
             # of a Close that is wrong itself the library may say either
             assert broken == code or ("close" in name and broken in {1002, 1007}), name
             assert errors == [], name
-        half = await house.call()
+        half = await house.connect()
         await half.link.send_raw(frame(TEXT, b"x" * 100)[:20])
         await half.link.stream.aclose()
         with pytest.raises(LinkClosed):
-            await Client(half.link).says("ping")
-    codes = [line["closeCode"] for line in seen.lines("client.disconnected")]
+            await JsonTestClient(half.link).send("ping")
+    codes = [line["closeCode"] for line in seen.log_lines("client.disconnected")]
     assert set(codes[: len(WRONG)]) == {1002, 1007}

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import trio
 
-from bridge.simulator.faults.base import Fault, HttpAnswer, Visit
-from bridge.simulator.faults.pipeline import Raw, Text
-from bridge.simulator.faults.session_faults import Handshake, Http
-from bridge.simulator.session.behaviour import Ending
-from tests.hardening.harness import KEY, NATIVE, SHERPA, WITH_TOKEN, Attack, House, Upstream, attack, until
-from tests.hardening.raw_websocket import frame, head, status_of
+from bridge.simulator.faults.base import ClientAttempt, Fault, HttpRefusal
+from bridge.simulator.faults.pipeline import RawBytes, TextFrame
+from bridge.simulator.faults.session_faults import HandshakeFault, HttpFault
+from bridge.simulator.session.behaviour import ServiceError
+from tests.hardening.harness import (
+    CLIENT_PATH,
+    KEY,
+    NATIVE_URL,
+    WITH_TOKEN,
+    Attack,
+    BridgeProcess,
+    SimulatorThread,
+    attack,
+    wait_until,
+)
+from tests.hardening.raw_websocket import frame, status_of, upgrade_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -35,24 +45,26 @@ WRONG = {
 }
 
 
-async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(house: House, upstream: Upstream) -> None:
+async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     reasons: dict[str, str] = {}
 
     async def goes_through(name: str, raw: bytes) -> None:
-        client = await house.call()
-        await client.says("create_session")
-        session_id = (await client.hears("session_ready"))["sessionId"]
-        upstream.acts(Raw(raw), session_id)
+        client = await house.connect()
+        await client.send("create_session")
+        session_id = (await client.receive_until("session_ready"))["sessionId"]
+        upstream.inject(RawBytes(raw), session_id)
         with trio.fail_after(10):
-            reasons[name] = (await client.hears("reconnecting"))["reason"]
-            await client.hears("reconnected")
+            reasons[name] = (await client.receive_until("reconnecting"))["reason"]
+            await client.receive_until("reconnected")
         await client.link.close()
 
     async with attack(house, upstream, seconds=20):
         async with trio.open_nursery() as nursery:
             for name, raw in WRONG.items():
                 nursery.start_soon(goes_through, name, raw)
-        await until(lambda: len(upstream.simulator.live) == 1 == house.sockets_to(upstream.port), 3)
+        await wait_until(lambda: len(upstream.simulator.connections) == 1 == house.sockets_to(upstream.port), 3)
     assert set(reasons) == set(WRONG)
     assert set(reasons.values()) == {"The upstream broke the WebSocket protocol"}
 
@@ -65,11 +77,11 @@ class Redirect(Fault):
     to: str = ""
     on: str = "socket"
 
-    def admit(self, visit: Visit) -> HttpAnswer | None:
-        if visit.place != self.on:
+    def refuse(self, visit: ClientAttempt) -> HttpRefusal | None:
+        if visit.endpoint != self.on:
             return None
-        moved = Ending(type="invalid_request_error", code=None, message="Moved.")
-        return HttpAnswer(status=307, ending=moved, headers=(("location", self.to),))
+        moved = ServiceError(type="invalid_request_error", code=None, message="Moved.")
+        return HttpRefusal(status=307, error=moved, headers=(("location", self.to),))
 
 
 def percent(text: str) -> str:
@@ -78,52 +90,52 @@ def percent(text: str) -> str:
 
 
 ANSWERS: Mapping[str, tuple[Fault, str]] = {
-    "401": (Http(401), "AUTHENTICATION_FAILED"),
-    "403": (Http(403), "ACCESS_DENIED"),
-    "404": (Http(404), ""),
-    "429": (Http(429, retry_after=600), "RATE_LIMITED"),
-    "a page": (Http(200, says="page"), ""),
-    "mint 401": (Http(401, on="mint"), "AUTHENTICATION_FAILED"),
-    "mint 429": (Http(429, on="mint", retry_after=600), "RATE_LIMITED"),
-    "mint page": (Http(200, on="mint", says="page"), ""),
+    "401": (HttpFault(401), "AUTHENTICATION_FAILED"),
+    "403": (HttpFault(403), "ACCESS_DENIED"),
+    "404": (HttpFault(404), ""),
+    "429": (HttpFault(429, retry_after=600), "RATE_LIMITED"),
+    "a page": (HttpFault(200, says="page"), ""),
+    "mint 401": (HttpFault(401, on="mint"), "AUTHENTICATION_FAILED"),
+    "mint 429": (HttpFault(429, on="mint", retry_after=600), "RATE_LIMITED"),
+    "mint page": (HttpFault(200, on="mint", says="page"), ""),
 }
 #: What may get better is tried again.
 UNREACHABLE: Mapping[str, Fault] = {
-    "500": Http(500),
-    "mint 500": Http(500, on="mint"),
-    "302": Http(302, says="page"),
-    "an end in place of the 101": Handshake("closed"),
-    "garbage": Handshake("not-http"),
-    "a wrong accept key": Handshake("wrong-accept"),
+    "500": HttpFault(500),
+    "mint 500": HttpFault(500, on="mint"),
+    "302": HttpFault(302, says="page"),
+    "an end in place of the 101": HandshakeFault("closed"),
+    "garbage": HandshakeFault("not-http"),
+    "a wrong accept key": HandshakeFault("wrong-accept"),
 }
 
 
 async def test_case_10_an_upstream_that_answers_anything_else_is_named_for_what_it_is(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     async with attack(house, upstream, seconds=30) as seen:
         for name, (fault, code) in ANSWERS.items():
-            upstream.befalls(fault)
-            client = await house.call()
-            await client.says("create_session")
+            upstream.set_faults(fault)
+            client = await house.connect()
+            await client.send("create_session")
             with trio.fail_after(10):
-                told = (await client.hears("error"))["code"]
+                told = (await client.receive_until("error"))["code"]
             assert told == code or not code, name
             await client.link.close()
         for name, fault in UNREACHABLE.items():
-            upstream.befalls(fault)
-            client = await house.call()
-            client_id = (await client.hears("connected"))["clientId"]
-            await client.says("create_session")
-            await until(lambda: _failed(seen, client_id), 3)  # noqa: B023 - it is over within the turn
+            upstream.set_faults(fault)
+            client = await house.connect()
+            client_id = (await client.receive_until("connected"))["clientId"]
+            await client.send("create_session")
+            await wait_until(lambda: _failed(seen, client_id), 3)  # noqa: B023 - it is over within the turn
             assert _failed(seen, client_id) == ["UPSTREAM_UNAVAILABLE"], name
             await client.link.close()
-        await until(lambda: house.sockets_to(upstream.port) == 1, 3)
+        await wait_until(lambda: house.sockets_to(upstream.port) == 1, 3)
 
 
 def _failed(seen: Attack, client_id: str) -> list[str]:
     """Why this client's attempts failed."""
-    return [line["code"] for line in seen.lines("attempt.failed") if line["clientId"] == client_id]
+    return [line["code"] for line in seen.log_lines("attempt.failed") if line["clientId"] == client_id]
 
 
 @asynccontextmanager
@@ -143,61 +155,65 @@ async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
 
 
 async def test_case_11_no_client_chooses_the_upstream_and_no_redirect_moves_the_key(
-    house: House, upstream: Upstream
+    house: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     async with attack(house, upstream, seconds=40) as seen, trap() as (there, caught):
         url = f"http://{there}/v1"
         names = ("base_url", "baseUrl", "api_base", "upstream", "url", "host", "endpoint", "api_key")
         tries = [url, f"ws://{there}", "http://169.254.169.254/latest", f"http://[::ffff:127.0.0.1]:{there[-5:]}"]
-        before = upstream.opened()
-        for path in (SHERPA, NATIVE):
+        before = upstream.opened_sessions()
+        for path in (CLIENT_PATH, NATIVE_URL):
             for tried in tries:
                 sep = "&" if "?" in path else "?"
                 query = sep + "&".join(f"{name}={tried}" for name in names)
                 lines = (f"X-Forwarded-Host: {there}", f"Forwarded: host={there}", f"X-Upstream: {tried}")
-                assert await status_of(house, head(*lines, path=path + query).replace(b"bridge.test", there.encode()))
-        client = await house.call()
+                assert await status_of(
+                    house, upgrade_request(*lines, path=path + query).replace(b"bridge.test", there.encode())
+                )
+        client = await house.connect()
         models = (f"@{there}/", f"x#@{there}", f"../../{there}", f"x&host={there}", f"//{there}/", "x\r\nHost: evil")
-        await client.says("create_session", **dict.fromkeys(names, url))
-        await client.hears("session_ready")
-        await client.says("session.update", session={"base_url": url, "type": "realtime"})
+        await client.send("create_session", **dict.fromkeys(names, url))
+        await client.receive_until("session_ready")
+        await client.send("session.update", session={"base_url": url, "type": "realtime"})
         await client.link.close()
         for model in models:
-            native = await house.call(f"/v1/realtime?model={percent(model)}")
+            native = await house.connect(f"/v1/realtime?model={percent(model)}")
             with trio.fail_after(10):
-                await native.hears("session.created")  # the model is the server's own
+                await native.receive_until("session.created")  # the model is the server's own
             await native.link.close()
-        assert upstream.opened() > before + len(models)
+        assert upstream.opened_sessions() > before + len(models)
         for place in ("socket", "mint"):
-            upstream.befalls(Redirect(f"http://{there}/v1/realtime", on=place))
-            client = await house.call(headers=WITH_TOKEN)
-            await client.says("create_session")
+            upstream.set_faults(Redirect(f"http://{there}/v1/realtime", on=place))
+            client = await house.connect(headers=WITH_TOKEN)
+            await client.send("create_session")
             with trio.fail_after(15):
-                await client.hears("error")
+                await client.receive_until("error")
             await client.link.close()
-        upstream.heals()
+        upstream.clear_faults()
         assert caught == []
     assert KEY not in house.log.read_text()
-    assert seen.lines("client.connected")
+    assert seen.log_lines("client.connected")
 
 
-async def test_case_14_a_key_in_what_the_upstream_says_goes_no_further(house: House, upstream: Upstream) -> None:
+async def test_case_14_a_key_in_what_the_upstream_says_goes_no_further(
+    house: BridgeProcess, upstream: SimulatorThread
+) -> None:
     async with attack(house, upstream, seconds=20) as seen:
-        for path in (SHERPA, NATIVE):
-            client = await house.call(path)
-            if path == SHERPA:
-                await client.says("create_session")
-            session_id = (await client.hears("session.created"))["session"]["id"]
-            await client.says("input_audio_buffer.clear")
-            await client.hears("input_audio_buffer.cleared")  # the session is ready
+        for path in (CLIENT_PATH, NATIVE_URL):
+            client = await house.connect(path)
+            if path == CLIENT_PATH:
+                await client.send("create_session")
+            session_id = (await client.receive_until("session.created"))["session"]["id"]
+            await client.send("input_audio_buffer.clear")
+            await client.receive_until("input_audio_buffer.cleared")  # the session is ready
             said = f"Incorrect API key provided: {KEY}. Bearer ek_0123456789abcdef0123 is no good either."
             error = {"type": "server_error", "code": "odd", "message": said, "param": said, "event_id": None}
-            upstream.acts(Text("error", json.dumps({"type": "error", "error": error}).encode()), session_id)
+            upstream.inject(TextFrame("error", json.dumps({"type": "error", "error": error}).encode()), session_id)
             with trio.fail_after(5):
-                told = json.dumps(await client.hears("error"))
+                told = json.dumps(await client.receive_until("error"))
             assert "Incorrect API key" in told
             assert KEY not in told
             assert "ek_0123456789abcdef0123" not in told
             await client.link.close()
-        assert seen.lines("upstream.error")
+        assert seen.log_lines("upstream.error")
     assert KEY not in house.log.read_text()

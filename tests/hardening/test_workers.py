@@ -10,12 +10,12 @@ import pytest
 import trio
 
 from bridge.transport.link import LinkClosed
-from tests.hardening.harness import KEY, Caller, far_port, running, until
+from tests.hardening.harness import KEY, HealthyCaller, bridge_process, remote_port, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.hardening.harness import House, Upstream
+    from tests.hardening.harness import BridgeProcess, SimulatorThread
 
 pytestmark = pytest.mark.slow
 
@@ -23,28 +23,30 @@ CALLERS = 6
 COMES = 'clients_total{door="sherpa"}'
 
 
-def _worker_of(house: House) -> dict[int, int]:
+def _worker_of(house: BridgeProcess) -> dict[int, int]:
     """Which worker has which client, by the client's port."""
     found: dict[int, int] = {}
-    for worker in house.known.children():
+    for worker in house.ps.children():
         for one in worker.net_connections("tcp"):
-            found[far_port(one.raddr)] = worker.pid
+            found[remote_port(one.raddr)] = worker.pid
     return found
 
 
-async def _figure(house: House, name: str, wanted: float) -> None:
+async def _figure(house: BridgeProcess, name: str, wanted: float) -> None:
     """Wait until all workers together count so much: they write their figures down once a second."""
     with trio.fail_after(5):
-        while (await house.figures()).get(name) != wanted:  # noqa: ASYNC110 - another process
+        while (await house.metrics()).get(name) != wanted:  # noqa: ASYNC110 - another process
             await trio.sleep(0.1)
 
 
-async def test_clients_of_a_killed_worker_come_again_and_the_others_talk_on(upstream: Upstream, tmp_path: Path) -> None:
+async def test_clients_of_a_killed_worker_come_again_and_the_others_talk_on(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
     words = ("--upstream", upstream.url, "--workers", "2", "--log-format", "json")
-    with running(tmp_path, *words, OPENAI_API_KEY=KEY) as house:
-        callers = [Caller(house, upstream) for _ in range(CALLERS)]
+    with bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as house:
+        callers = [HealthyCaller(house, upstream) for _ in range(CALLERS)]
         for caller in callers:
-            await caller.comes(headers=())
+            await caller.connect(headers=())
         async with trio.open_nursery() as nursery:
             for caller in callers:
                 nursery.start_soon(caller.turn)
@@ -58,23 +60,23 @@ async def test_clients_of_a_killed_worker_come_again_and_the_others_talk_on(upst
         os.kill(victim, signal.SIGKILL)
         for caller in hit:
             with trio.fail_after(2), pytest.raises(LinkClosed):
-                await caller.client.hears("nothing")
-        await until(lambda: len(upstream.simulator.live) == len(spared), 1)
+                await caller.client.receive_until("nothing")
+        await wait_until(lambda: len(upstream.simulator.connections) == len(spared), 1)
         for caller in hit:
-            await caller.comes(headers=())
+            await caller.connect(headers=())
         async with trio.open_nursery() as nursery:
             for caller in callers:
                 nursery.start_soon(caller.turn)
         for caller in callers:
-            caller.unharmed()
-        await until(lambda: len(house.known.children()) == 2, 8)
-        assert victim not in [child.pid for child in house.known.children()]
+            caller.assert_unharmed()
+        await wait_until(lambda: len(house.ps.children()) == 2, 8)
+        assert victim not in [child.pid for child in house.ps.children()]
         await _figure(house, COMES, CALLERS + len(hit))
         await _figure(house, "worker_restarts_total", 1)
         await _figure(house, "workers", 2)
         await _figure(house, 'sessions{state="ready"}', CALLERS)
-        assert [line["exit"] for line in house.lines("worker.replaced")] == [-signal.SIGKILL]
+        assert [line["exit"] for line in house.log_lines("worker.replaced")] == [-signal.SIGKILL]
         for caller in callers:
-            await caller.leaves()
+            await caller.disconnect()
         house.process.terminate()
         assert await trio.to_thread.run_sync(house.process.wait, 10) == 0

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtests.metrics.histograms import Figures
-from loadtests.results.aggregator import Gathering
-from loadtests.scenarios.plan import Wish, make_plan
+from loadtests.metrics.histograms import RunMeasurements
+from loadtests.results.aggregator import RunAggregator
+from loadtests.scenarios.plan import RunOptions, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loadtests.scenarios.plan import Plan
+    from loadtests.scenarios.plan import RunPlan
 
 
-def planned(**changed: Any) -> Plan:
+def make_test_plan(**changed: Any) -> RunPlan:
     """A plan of a conversation of two callers for ten seconds against everything."""
     given: dict[str, Any] = {
         "scenario": "conversation",
@@ -26,31 +26,31 @@ def planned(**changed: Any) -> Plan:
         "watches": True,
         "default_budgets": False,
     }
-    return make_plan(Wish(**{**given, **changed}), {})
+    return make_plan(RunOptions(**{**given, **changed}), {})
 
 
-def wire(*, well: int = 0, failed: int = 0, **measured: float) -> Mapping[str, Any]:
+def worker_report(*, well: int = 0, failed: int = 0, **measured: float) -> Mapping[str, Any]:
     """What a process tells: durations in ms by name, and `calls`, `errors`, ... as sums.
 
     `well` and `failed` are attempts to get a session.
     """
-    return told(measured, well, failed)
+    return worker_report_of(measured, well, failed)
 
 
-def told(measured: Mapping[str, float], well: int = 0, failed: int = 0) -> Mapping[str, Any]:
+def worker_report_of(measured: Mapping[str, float], well: int = 0, failed: int = 0) -> Mapping[str, Any]:
     """The same, of figures that stand in a mapping."""
-    figures = Figures()
+    figures = RunMeasurements()
     for name, value in measured.items():
         if name in ("ready", "first_audio", "turn", "pace_lag", "connect"):
-            figures.duration(name, value, 1)
+            figures.record_duration(name, value, 1)
         else:
-            figures.count(name, value, 1)
-    return {"figures": figures.take(), "spoken": [], "pulse": {"ready": well, "failed": failed}}
+            figures.add_count(name, value, 1)
+    return {"figures": figures.export_and_clear(), "spoken": [], "pulse": {"ready": well, "failed": failed}}
 
 
-def gathered(*wires: Mapping[str, Any], **changed: Any) -> Gathering:
+def aggregated(*wires: Mapping[str, Any], **changed: Any) -> RunAggregator:
     """A run in which this came in at its second second."""
-    gathering = Gathering(plan=planned(**changed), began=1_800_000_000.0)
+    gathering = RunAggregator(plan=make_test_plan(**changed), started_at=1_800_000_000.0)
     for one in wires:
-        gathering.take(one, 2.0)
+        gathering.merge(one, 2.0)
     return gathering

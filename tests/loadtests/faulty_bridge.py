@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.loadtests.faulty_client import Defect, Toward
+from tests.loadtests.faulty_client import ClientWriter, Defect
 
 KEY = "sk-scenario-good"
 MS_BYTES = 48
@@ -57,7 +57,7 @@ class Call:
 
     def __init__(self, ws: ServerConnection, upstream: str, defect: Defect) -> None:
         self.ws, self.upstream, self.defect = ws, upstream, defect
-        self.client = Toward(ws, defect)
+        self.client = ClientWriter(ws, defect)
         self.generation = 0
         self.held: deque[Chunk] = deque()
         self.unanswered: deque[Chunk] = deque()

@@ -53,7 +53,7 @@ class Defect(StrEnum):
 
 
 @dataclass(slots=True)
-class Toward:
+class ClientWriter:
     """What waits for one client, bounded in bytes, and the errors, one in two seconds."""
 
     ws: ServerConnection

@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 _MOST = 50
 
 
-class Left(Exception):  # noqa: N818 - an end, no fault
+class CallerLeft(Exception):  # noqa: N818 - an end, no fault
     """The caller's socket is over."""
 
 
 @dataclass
-class Guest:
+class ServedCaller:
     """One caller's socket, as the bridge has it."""
 
     stream: Any
     protocol: ServerProtocol = field(default_factory=ServerProtocol)
     path: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    heard: list[str | bytes] = field(default_factory=list)
-    heard_at: list[float] = field(default_factory=list)
+    received: list[str | bytes] = field(default_factory=list)
+    received_at: list[float] = field(default_factory=list)
     """When each of them came, in seconds of `time.monotonic`."""
     pongs: int = 0
-    closed_with: int | None = None
+    close_code: int | None = None
 
-    def greet(self) -> None:
+    def accept(self) -> None:
         """Take the upgrade."""
         while True:
             self._pump()
@@ -55,12 +55,12 @@ class Guest:
                     self._flush()
                     return
 
-    def say(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, **fields: Any) -> None:
         """Send a message."""
         self.protocol.send_text(json.dumps({"type": kind, **fields}).encode())
         self._flush()
 
-    def say_raw(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> None:
         """Send bytes."""
         self.protocol.send_binary(data)
         self._flush()
@@ -75,7 +75,7 @@ class Guest:
         self.protocol.send_close(code)
         self._flush()
 
-    def hear(self) -> list[str | bytes]:
+    def receive(self) -> list[str | bytes]:
         """Wait for frames; raises Left at the end."""
         fresh: list[str | bytes] = []
         while not fresh:
@@ -89,26 +89,26 @@ class Guest:
                     case Opcode.PONG:
                         self.pongs += 1
                     case Opcode.CLOSE:
-                        self.closed_with = self.protocol.close_rcvd.code if self.protocol.close_rcvd else None
+                        self.close_code = self.protocol.close_rcvd.code if self.protocol.close_rcvd else None
                         self._flush()
-                        raise Left
-        self.heard.extend(fresh)
-        self.heard_at.extend([time.monotonic()] * len(fresh))
+                        raise CallerLeft
+        self.received.extend(fresh)
+        self.received_at.extend([time.monotonic()] * len(fresh))
         return fresh
 
     def types(self) -> list[str]:
         """Name the messages that were heard."""
-        return [json.loads(frame)["type"] for frame in self.heard if isinstance(frame, str)]
+        return [json.loads(frame)["type"] for frame in self.received if isinstance(frame, str)]
 
     @property
     def speech(self) -> bytes:
         """All binary frames."""
-        return b"".join(frame for frame in self.heard if isinstance(frame, bytes))
+        return b"".join(frame for frame in self.received if isinstance(frame, bytes))
 
     def _pump(self) -> None:
         data = self.stream.recv(65_536)
         if not data:
-            raise Left
+            raise CallerLeft
         self.protocol.receive_data(data)
         self._flush()
 
@@ -119,23 +119,23 @@ class Guest:
 
 
 @dataclass
-class Bridge:
+class GeventBridge:
     """It, and whom it had."""
 
     url: str
-    guests: list[Guest] = field(default_factory=list)
+    callers: list[ServedCaller] = field(default_factory=list)
 
 
 @contextmanager
-def bridge(script: Callable[[Guest], None]) -> Iterator[Bridge]:
+def gevent_bridge(script: Callable[[ServedCaller], None]) -> Iterator[GeventBridge]:
     """Serve on loopback for the length of the block; each caller meets the script."""
-    running = Bridge("")
+    running = GeventBridge("")
 
     def serve(stream: Any, _: Any) -> None:
-        guest = Guest(stream)
-        running.guests.append(guest)
-        with stream, suppress(Left, OSError):
-            guest.greet()
+        guest = ServedCaller(stream)
+        running.callers.append(guest)
+        with stream, suppress(CallerLeft, OSError):
+            guest.accept()
             script(guest)
 
     server = StreamServer(("127.0.0.1", 0), serve, spawn=Pool(_MOST))
@@ -147,25 +147,25 @@ def bridge(script: Callable[[Guest], None]) -> Iterator[Bridge]:
         server.stop(timeout=0.5)
 
 
-def good(guest: Guest) -> None:
+def good_bridge(guest: ServedCaller) -> None:
     """Be a good bridge: a session at once, a short answer to a sentence's silence, a goodbye in good order."""
-    guest.say("connected", clientId="c", protocol=1)
+    guest.send("connected", clientId="c", protocol=1)
     while True:
-        for frame in guest.hear():
+        for frame in guest.receive():
             if isinstance(frame, bytes):
                 continue
             match json.loads(frame)["type"]:
                 case "create_session":
-                    guest.say("session_ready", generation=1)
+                    guest.send("session_ready", generation=1)
                 case "text":
-                    guest.say("response.output_text.delta", delta="Yes.")
-                    guest.say("response.done", response={"status": "completed"})
+                    guest.send("response.output_text.delta", delta="Yes.")
+                    guest.send("response.done", response={"status": "completed"})
                 case "end_session":
-                    guest.say("session_closed", reason="ended", generation=1)
+                    guest.send("session_closed", reason="ended", generation=1)
 
 
 @dataclass
-class Stalling:
+class StallingSocket:
     """A wire whose other side makes each sender wait."""
 
     frames: list[str] = field(default_factory=lambda: ['{"type":"session_ready"}', '{"type":"connected"}'])
@@ -183,8 +183,8 @@ class Stalling:
             raise ConnectionError
         return self.frames.pop()
 
-    def say_close(self) -> None:
+    def send_close(self) -> None:
         self.is_cut.set()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         self.is_cut.set()

@@ -8,68 +8,68 @@ from random import Random
 from typing import Any
 
 from bridge.protocol.audio.tracer import TracerSource
-from loadtests.callers.backoff import Waits
-from loadtests.callers.echo import Echo
-from loadtests.callers.protocols import line_for
-from loadtests.callers.session import Talk
-from loadtests.callers.speech_clock import Pace
-from loadtests.metrics.recorder import Meter
-from loadtests.scenarios.behaviour import Behaviour
+from loadtests.callers.backoff import Backoff
+from loadtests.callers.echo import EchoAudit
+from loadtests.callers.protocols import protocol_for
+from loadtests.callers.session import CallerSession
+from loadtests.callers.speech_clock import SpeechClock
+from loadtests.metrics.recorder import ProcessRecorder
+from loadtests.scenarios.behaviour import CallerBehaviour
 
 START = 1000.0
-SHORT = Behaviour(chunk_ms=20, speech_ms=100, pause_ms=60, listen_ms=2000)
+SHORT = CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, answer_timeout_ms=2000)
 
 
-def said(kind: str, **fields: Any) -> str:
+def message(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
 
 
-READY = said("session_ready", generation=1)
-DONE = said("response.done", response={"status": "completed"})
+READY = message("session_ready", generation=1)
+DONE = message("response.done", response={"status": "completed"})
 
 
 @dataclass
-class Desk:
+class SessionHarness:
     """A talk and its clock."""
 
-    behaviour: Behaviour = SHORT
+    behaviour: CallerBehaviour = SHORT
     lost_at: float | None = None
     now: float = START
     sent: list[tuple[float, str | bytes]] = field(default_factory=list)
-    talk: Talk = field(init=False)
-    meter: Meter = field(init=False)
+    session: CallerSession = field(init=False)
+    recorder: ProcessRecorder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(fire=lambda **_: None, clock=lambda: self.now)
-        self.talk = Talk(
+        self.recorder = ProcessRecorder(fire=lambda **_: None, clock=lambda: self.now)
+        self.session = CallerSession(
             behaviour=self.behaviour,
-            line=line_for(self.behaviour),
-            source=TracerSource(7),
-            pace=Pace(self.behaviour.chunk_ms, self.behaviour.speech_ms, self.now),
-            notes=self.meter,
-            waits=Waits(Random(1)),
+            protocol=protocol_for(self.behaviour),
+            audio_source=TracerSource(7),
+            speech_clock=SpeechClock(self.behaviour.chunk_ms, self.behaviour.speech_ms, self.now),
+            recorder=self.recorder,
+            backoff=Backoff(Random(1)),
             lost_at=self.lost_at,
-            echo=Echo(7) if self.behaviour.echo else None,
+            echo=EchoAudit(7) if self.behaviour.echo else None,
         )
-        self._sends(self.talk.begin(self.now))
+        self._sends(self.session.start(self.now))
 
     def _sends(self, frames: Any) -> bool:
         self.sent.extend((round(self.now - START, 3), frame) for frame in frames)
         return bool(frames)
 
-    def hears(self, *frames: str | bytes) -> None:
+    def receive(self, *frames: str | bytes) -> None:
         for frame in frames:
-            self.talk.hear(frame, self.now, self.now)
+            self.session.receive(frame, self.now, self.now)
 
-    def goes_on(self, seconds: float) -> None:
+    def run_for(self, seconds: float) -> None:
         """Live through it as the greenlet of a call does."""
         until = self.now + seconds
         while self.now < until - 1e-9:
-            while self._sends(self.talk.take(self.now)):
+            while self._sends(self.session.next_frames(self.now)):
                 pass
-            self.now = min(until, max(self.now + 1e-6, self.talk.pace.due))
+            self.now = min(until, max(self.now + 1e-6, self.session.speech_clock.due))
 
-    def stalls(self, seconds: float) -> None:
+    def stall(self, seconds: float) -> None:
         """Be kept from doing anything."""
         self.now += seconds
 
@@ -82,14 +82,14 @@ class Desk:
         return [json.loads(frame)["type"] for _, frame in self.sent if isinstance(frame, str)]
 
     def total(self, name: str) -> float:
-        self.meter.flush()
-        return self.meter.figures.total(name) or 0
+        self.recorder.flush()
+        return self.recorder.measurements.total(name) or 0
 
     def ms(self, name: str) -> float | None:
-        return self.meter.figures.percentile(name, 100)
+        return self.recorder.measurements.percentile(name, 100)
 
 
-def ready(behaviour: Behaviour = SHORT) -> Desk:
-    desk = Desk(behaviour)
-    desk.hears(READY)
+def ready_session(behaviour: CallerBehaviour = SHORT) -> SessionHarness:
+    desk = SessionHarness(behaviour)
+    desk.receive(READY)
     return desk

@@ -19,37 +19,37 @@ from typing import Any
 import gevent
 from locust.env import Environment
 
-from loadtests.callers.call import Where
+from loadtests.callers.call import CallTarget
 from loadtests.locust_plugin.users import CallUser
-from loadtests.metrics.recorder import Meter
-from loadtests.scenarios.behaviour import Behaviour
-from tests.loadtests.gevent_bridge import bridge, good
+from loadtests.metrics.recorder import ProcessRecorder
+from loadtests.scenarios.behaviour import CallerBehaviour
+from tests.loadtests.gevent_bridge import gevent_bridge, good_bridge
 
 CALLERS = 5
 
 
-class Speaker(CallUser):
+class HurriedUser(CallUser):
     """A caller in a hurry."""
 
-    behaviour = Behaviour(chunk_ms=20, speech_ms=200, spread_ms=100)
+    behaviour = CallerBehaviour(chunk_ms=20, speech_ms=200, start_spread_ms=100)
 
 
 def main(how: str) -> dict[str, Any]:
     """Run it."""
-    environment = Environment(user_classes=[Speaker], events=locust.events)
+    environment = Environment(user_classes=[HurriedUser], events=locust.events)
     environment.stop_timeout = 5 if how == "ask" else 0
-    Speaker.meter = Meter(environment.events.request.fire)
-    CallUser.number_from(3)
+    HurriedUser.recorder = ProcessRecorder(environment.events.request.fire)
+    CallUser.start_caller_ids(3)
     runner = environment.create_local_runner()
-    with bridge(good) as running:
-        Speaker.where = Where(running.url, "gpt-realtime-2.1")
+    with gevent_bridge(good_bridge) as running:
+        HurriedUser.target = CallTarget(running.url, "gpt-realtime-2.1")
         runner.start(CALLERS, spawn_rate=100)
         gevent.sleep(1.0)
         began = time.monotonic()
         runner.stop()
         took = time.monotonic() - began
-        goodbyes = sum("end_session" in guest.types() for guest in running.guests)
-    wire = Speaker.meter.take()
+        goodbyes = sum("end_session" in guest.types() for guest in running.callers)
+    wire = HurriedUser.recorder.export_and_clear()
     counts = {name: amount for _, name, amount in wire["figures"]["counts"]}
     shown = sorted(name for name, _ in environment.stats.entries)
     runner.quit()

@@ -13,13 +13,13 @@ import pytest
 import trio
 
 from bridge.config.resolve import Flags, read_config
-from bridge.transport.http import Request, Response, json_response
-from bridge.transport.http_server import Upgrade, serve_tcp
+from bridge.transport.http import HttpRequest, HttpResponse, json_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
 from probes.access.probe import access
 from probes.explain import explain
 from probes.runner.redaction import Secrets
-from probes.runner.runner import Run
-from probes.targets.service import Target, make_target
+from probes.runner.runner import ProbeRun
+from probes.targets.service import ServiceTarget, make_service_target
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def target_at(
     environment: Mapping[str, str] | None = None,
     timeout: float = 2.0,
     **flags: Any,
-) -> Target:
+) -> ServiceTarget:
     config = read_config(Flags(base_url=base_url, timeout=timeout, **flags), {"OPENAI_API_KEY": key}, NOWHERE)
-    return make_target(config, environment or {}, secrets=Secrets(config.secrets()), ssl_context=ssl_context)
+    return make_service_target(config, environment or {}, secrets=Secrets(config.secrets()), ssl_context=ssl_context)
 
 
 @dataclass
-class Seen:
+class AccessResult:
     """What a look at a target gave."""
 
     report: Report
@@ -68,7 +68,7 @@ class Seen:
 COMMANDS = ("sherpa-probe ", "sherpa-sim ")
 
 
-def complete(finding: Finding) -> None:
+def assert_complete(finding: Finding) -> None:
     """What every finding must be: explained by `explain`, and a problem also by itself, in one style."""
     (meaning, *_) = explain(finding.code)
     assert meaning.title
@@ -83,21 +83,21 @@ def complete(finding: Finding) -> None:
 
 @pytest.fixture
 def assert_is_complete() -> Callable[[Finding], None]:
-    return complete
+    return assert_complete
 
 
-async def look_at(target: Target, *, every_form: bool = False) -> Seen:
-    run = Run(
+async def run_access(target: ServiceTarget, *, every_form: bool = False) -> AccessResult:
+    run = ProbeRun(
         tool="t",
-        look=partial(access, every_form=every_form),
+        probe=partial(access, all_auth_forms=every_form),
         open_subject=lambda: nullcontext(target),
         secrets=target.secrets,
     )
     with trio.fail_after(20):
-        await run.go()
+        await run.run()
     for finding in run.findings:
-        complete(finding)
-    return Seen(run.report())
+        assert_complete(finding)
+    return AccessResult(run.report())
 
 
 @dataclass
@@ -105,11 +105,11 @@ class FakeService:
     """A service that answers as it is told, over the real door. `frames` are sent behind the 101."""
 
     frames: tuple[Any, ...] = ()
-    answer: Callable[[Request], Response] | None = None
+    answer: Callable[[HttpRequest], HttpResponse] | None = None
     on_update: Callable[[dict[str, Any]], list[Any]] | None = None
-    requests: list[Request] = field(default_factory=list)
+    requests: list[HttpRequest] = field(default_factory=list)
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
         if self.answer is not None:
             return self.answer(request)
@@ -117,10 +117,10 @@ class FakeService:
             return json_response(200, {"data": [{"id": "gpt-realtime-2.1"}]})
         return json_response(200, {"value": "ek_0123456789abcdefghijkl", "expires_at": 0, "session": {"id": "sess_1"}})
 
-    async def socket(self, upgrade: Upgrade) -> None:
+    async def socket(self, upgrade: WebSocketUpgrade) -> None:
         self.requests.append(upgrade.request)
         if self.answer is not None and not self.frames:
-            await upgrade.refuse(self.answer(upgrade.request))
+            await upgrade.reject(self.answer(upgrade.request))
             return
         link = await upgrade.accept()
         for frame in self.frames:
@@ -146,13 +146,13 @@ def fake_service() -> type[FakeService]:
 
 
 @pytest.fixture
-def at() -> Callable[..., Target]:
+def at() -> Callable[..., ServiceTarget]:
     return target_at
 
 
 @pytest.fixture
-def look() -> Callable[..., Awaitable[Seen]]:
-    return look_at
+def look() -> Callable[..., Awaitable[AccessResult]]:
+    return run_access
 
 
 @pytest.fixture

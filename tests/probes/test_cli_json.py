@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from probes.cli import main; main()"]
 SCHEMA = Draft202012Validator(json.loads(files("reports").joinpath("data/report.schema.json").read_text()))
 
-#: Words, exit code. `SOURCE` is a file with a mistake, `CLEAN` one without, `CUT` half a capture.
+#: Words, exit code. `SOURCE` is a file with a mistake, `CLEAN` one without, `CUT_MESSAGE` half a capture.
 RUNS: dict[str, tuple[list[str], int]] = {
     "access, healthy": (["access", "--simulate"], 0),
     "access, refused": (["access", "--simulate", "no-quota"], 1),

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from bridge.protocol.audio.wav import read_wav
 from bridge.protocol.dialects.detection import Dialect
-from probes.conversation.facts import Account
-from probes.demo import demo, faults
-from probes.recording.capture import Closed, Finished
+from probes.conversation.facts import SessionFacts
+from probes.demo import demo, violations
+from probes.recording.capture import ClosedEnding, FinishedEnding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,17 +28,17 @@ async def test_the_demo_keeps_an_answer_that_can_be_listened_to(tmp_path: Path) 
     shown = console.export_text()
     assert "every event stood where the protocol has it" in shown
     assert "I heard 3.3 seconds of speech" in " ".join(shown.split())
-    assert read_wav(answer).ms > 2000
+    assert read_wav(answer).duration_ms > 2000
     assert max(map(len, shown.splitlines())) <= 80
     console.file.close()
 
 
 def test_a_turn_that_was_cut_or_broke_a_rule_is_no_success() -> None:
-    account = Account(Dialect.GA)
-    assert faults(account, Finished(at=1.0)) == []
-    assert "did not come to its end" in faults(account, Closed(at=1.0, code=1011, reason="", by_peer=True))[0]
-    account.broken.append((1, "a-rule", "what was seen"))
-    assert faults(account, Finished(at=1.0)) == ["a-rule: what was seen"]
+    account = SessionFacts(Dialect.GA)
+    assert violations(account, FinishedEnding(at=1.0)) == []
+    assert "did not come to its end" in violations(account, ClosedEnding(at=1.0, code=1011, reason="", by_peer=True))[0]
+    account.violations.append((1, "a-rule", "what was seen"))
+    assert violations(account, FinishedEnding(at=1.0)) == ["a-rule: what was seen"]
 
 
 @pytest.mark.slow
@@ -69,4 +69,4 @@ def test_an_interrupted_demo_ends_quietly(tmp_path: Path) -> None:
 def test_the_sentence_is_part_of_the_package() -> None:
     wav = read_wav(files("probes").joinpath("data/question.wav").read_bytes())
     assert not wav.resampled
-    assert 2500 < wav.ms < 3500
+    assert 2500 < wav.duration_ms < 3500

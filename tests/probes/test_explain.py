@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, STATUSES, every_refusal
-from probes.access.auth_forms import FORMS, Form
+from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, all_refusals
+from probes.access.auth_forms import FORMS, AuthForm
 from probes.access.probe import LAYERS
-from probes.bridge.probe import ROWS
+from probes.bridge.probe import CHECKS
 from probes.cli import cli
-from probes.explain import explain, known_codes, near, render
+from probes.explain import explain, known_codes, render_text, suggest
 from probes.problems.catalogue import PROBLEMS
 from probes.runner.check_names import CHECK_NAMES
 from probes.runner.findings import slug_of
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 SOURCES = Path(__file__).parents[2] / "probes"
 
 
-@pytest.mark.parametrize("code", [*ERROR_CODES, *map(str, CLOSE_CODES), *(str(status) for _, status in STATUSES)])
+@pytest.mark.parametrize("code", [*ERROR_CODES, *map(str, CLOSE_CODES), *(str(status) for _, status in HTTP_STATUSES)])
 def test_every_code_and_status_of_the_tables_is_explained(code: str) -> None:
     meanings = explain(code)
     assert meanings
     assert all(meaning.cause and meaning.fix for meaning in meanings)
 
 
-@pytest.mark.parametrize("slug", [refusal.slug for refusal in every_refusal()])
+@pytest.mark.parametrize("slug", [refusal.slug for refusal in all_refusals()])
 def test_every_finding_code_of_a_refusal_is_explained(slug: str) -> None:
     assert [meaning.slug for meaning in explain(f"ACCESS-{slug}")] == [slug]
 
@@ -47,7 +47,7 @@ def test_every_problem_is_explained_by_its_code_in_any_case(problem: Problem) ->
 
 def test_no_problem_has_the_code_of_a_refusal_or_of_another_problem() -> None:
     codes = {problem.code for problem in PROBLEMS.values()}
-    assert not codes & {f"ACCESS-{refusal.slug}" for refusal in every_refusal()}
+    assert not codes & {f"ACCESS-{refusal.slug}" for refusal in all_refusals()}
     assert len(codes) == len(PROBLEMS)
 
 
@@ -75,7 +75,7 @@ def test_every_slug_that_stands_in_the_sources_is_explained() -> None:
 
 
 def test_slugs_are_written_where_the_problems_stand_and_nowhere_else() -> None:
-    shared = {refusal.slug for refusal in every_refusal()}  # the bridge has some of the service's under the same slug
+    shared = {refusal.slug for refusal in all_refusals()}  # the bridge has some of the service's under the same slug
     own = {problem.slug for problem in PROBLEMS.values() if "-" in problem.slug} - shared
     for path in sources():
         if "problems" not in (path.stem, path.parent.name):
@@ -91,11 +91,11 @@ def test_what_passed_or_was_skipped_is_explained_by_a_rule(probe: str, check: st
 
 def test_the_rows_are_those_of_the_probes() -> None:
     assert set(CHECK_NAMES["access"]) == {*(layer.name for layer in LAYERS), "auth"}
-    assert set(CHECK_NAMES["bridge"]) == {check.name for rows in ROWS.values() for check in rows}
+    assert set(CHECK_NAMES["bridge"]) == {check.name for rows in CHECKS.values() for check in rows}
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_every_form_of_auth_is_explained(form: Form) -> None:
+def test_every_form_of_auth_is_explained(form: AuthForm) -> None:
     (meaning,) = explain(f"ACCESS-AUTH-{form.name.upper()}")
     assert form.title in meaning.title
 
@@ -112,13 +112,13 @@ def test_error_codes_are_known_in_any_case() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_no_command_and_no_address_is_broken_in_a_word(width: int) -> None:
-    text = render("KEY-REFUSED", explain("KEY-REFUSED"), width)
+    text = render_text("KEY-REFUSED", explain("KEY-REFUSED"), width)
     assert "https://platform.openai.com/api-keys" in text
     assert "sherpa-\n" not in text
 
 
 def test_a_status_with_several_meanings_shows_each_with_its_place() -> None:
-    text = render("401", explain("401"))
+    text = render_text("401", explain("401"))
     assert text.startswith("401 has 3 meanings")
     assert "KEY-REFUSED" in text
     assert "AZURE-KEY-REFUSED" in text
@@ -130,13 +130,13 @@ def test_an_unknown_code_is_wrong_usage_with_a_near_one() -> None:
     result = CliRunner().invoke(cli, ["explain", "invalid_api_kee"])
     assert result.exit_code == 2
     assert "did you mean invalid_api_key?" in result.output
-    assert near("4001") == ": did you mean 4000?"
-    assert near("ACCESS-KEY-REFUSD") == ": did you mean ACCESS-KEY-REFUSED?"
-    assert near("Model-Retird") == ": did you mean MODEL-RETIRED?"
+    assert suggest("4001") == ": did you mean 4000?"
+    assert suggest("ACCESS-KEY-REFUSD") == ": did you mean ACCESS-KEY-REFUSED?"
+    assert suggest("Model-Retird") == ": did you mean MODEL-RETIRED?"
 
 
 def test_a_number_far_from_all_others_is_answered_with_those_there_are() -> None:
-    told = near("9999")
+    told = suggest("9999")
     assert "close codes: 1000, " in told
     assert " 4004; HTTP statuses: 200, " in told
 
@@ -152,14 +152,14 @@ def test_a_lint_rule_is_explained_by_the_id_that_lint_prints(typed: str) -> None
 
 
 def test_a_finding_is_explained_under_the_name_that_was_asked_for() -> None:
-    assert render("access-no-quota", explain("access-no-quota")).startswith("ACCESS-NO-QUOTA  ")
-    assert render("insufficient_quota", explain("insufficient_quota")).startswith("NO-QUOTA  ")
+    assert render_text("access-no-quota", explain("access-no-quota")).startswith("ACCESS-NO-QUOTA  ")
+    assert render_text("insufficient_quota", explain("insufficient_quota")).startswith("NO-QUOTA  ")
 
 
 @pytest.mark.parametrize("code", ["9" * 5000, "0" * 5000, " 4000" + "0" * 5000])
 def test_a_number_longer_than_any_is_answered_like_any_other(code: str) -> None:
     assert explain(code) == []
-    assert near(code)
+    assert suggest(code)
 
 
 def test_json_holds_cause_and_fix() -> None:

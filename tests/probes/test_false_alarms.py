@@ -19,17 +19,17 @@ from probes.events.bridge import events_bridge
 from probes.events.probe import events
 from probes.models.probe import models
 from probes.runner.redaction import Secrets
-from probes.runner.runner import Run
-from probes.targets.service import Target, make_target
+from probes.runner.runner import ProbeRun
+from probes.targets.service import ServiceTarget, make_service_target
 from probes.targets.simulated_bridge import open_simulated_bridge
-from probes.targets.simulator import pointed_at
+from probes.targets.simulator import simulator_config
 from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 #: The service works, only not always as fast.
 HEALTHY = ("good", "echo", "far-away", "slow-created")
@@ -58,29 +58,31 @@ def configured(form: Form, folder: Path) -> Config:
 
 
 @asynccontextmanager
-async def opened(form: Form, scenario: str, folder: Path) -> AsyncGenerator[Target, None]:
+async def opened(form: Form, scenario: str, folder: Path) -> AsyncGenerator[ServiceTarget, None]:
     config, secrets = configured(form, folder), Secrets()
     async with open_simulator(Settings(dialect=form.serves, pace=10.0)) as running:
         address = running.azure_url if form.azure else running.base_url
-        yield make_target(pointed_at(config, scenario, address), {}, secrets=secrets, scenario=scenario)
+        yield make_service_target(simulator_config(config, scenario, address), {}, secrets=secrets, scenario=scenario)
 
 
-async def alarms(name: str, look: Callable[[Target], AsyncGenerator[Told, None]], target: Target) -> list[str]:
+async def alarms(
+    name: str, look: Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]], target: ServiceTarget
+) -> list[str]:
     """Run one probe; give every finding that says more than that all is well, by the probe's name."""
 
     @asynccontextmanager
-    async def itself() -> AsyncGenerator[Target, None]:
+    async def itself() -> AsyncGenerator[ServiceTarget, None]:
         yield target
 
-    run = Run(tool=name, look=look, open_subject=itself, secrets=target.secrets)
+    run = ProbeRun(tool=name, probe=look, open_subject=itself, secrets=target.secrets)
     with trio.fail_after(60):
-        await run.go()
+        await run.run()
     if (name, target.upstream.azure) != ("models", True):  # Azure has no list of models, and says so
         assert any(finding.severity is Severity.PASS for finding in run.findings), f"{name} looked at nothing"
     return [f"{name}: {f.code} {f.title}" for f in run.findings if f.severity not in QUIET]
 
 
-LOOKS: dict[str, Callable[[Target], AsyncGenerator[Told, None]]] = {
+LOOKS: dict[str, Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]]] = {
     "access": access,
     "models": models,
     "events text": partial(events, script="text"),
@@ -94,7 +96,7 @@ LOOKS: dict[str, Callable[[Target], AsyncGenerator[Told, None]]] = {
 async def test_a_healthy_service_is_no_reason_to_warn(form: str, tmp_path: Path) -> None:
     found: list[str] = []
 
-    async def look_with(name: str, target: Target) -> None:
+    async def look_with(name: str, target: ServiceTarget) -> None:
         found.extend(await alarms(name, LOOKS[name], target))
 
     async def look_at(scenario: str) -> None:
@@ -114,7 +116,9 @@ async def test_a_healthy_service_behind_the_reference_bridge_is_no_reason_either
 
     async def look_at(scenario: str, path: str) -> None:
         config, secrets = configured(Form(), tmp_path), Secrets()
-        async with open_simulated_bridge(scenario, config, secrets=secrets, doing=lambda _: None, path=path) as target:
+        async with open_simulated_bridge(
+            scenario, config, secrets=secrets, on_progress=lambda _: None, path=path
+        ) as target:
             for look in (bridge, partial(events_bridge, script="text")):
                 told = [said async for said in look(target)]
                 assert any(getattr(said, "severity", None) is Severity.PASS for said in told)

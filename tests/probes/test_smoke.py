@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.config.resolve import Flags
-from probes.runner.command import Options, Outcome, run_command
+from probes.runner.command import CommandResult, ProbeOptions, run_command
 from probes.smoke.probe import smoke
-from probes.targets.opening import Both, service, service_and_bridge
+from probes.targets.opening import ServiceAndBridge, service_and_bridge_opener, service_opener
 from reports.model import Severity
-from tests.probes.expected_findings import EXPECTED, Expected
+from tests.probes.expected_findings import EXPECTED, ExpectedFinding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 FAILING = {name: expected for name, expected in EXPECTED.items() if expected.code}
 
 
-def look(folder: Path, scenario: str, *, timeout: float = 5.0, require: tuple[str, ...] = ()) -> Outcome:
-    options = Options(flags=Flags(timeout=timeout), simulate=scenario)
+def look(folder: Path, scenario: str, *, timeout: float = 5.0, require: tuple[str, ...] = ()) -> CommandResult:
+    options = ProbeOptions(flags=Flags(timeout=timeout), simulate=scenario)
     return run_command(
-        "sherpa-probe smoke", partial(smoke, require=require), options, {}, opening=service(), folder=folder
+        "sherpa-probe smoke", partial(smoke, require=require), options, {}, opener=service_opener(), folder=folder
     )
 
 
-def told(outcome: Outcome, *severities: Severity) -> list[tuple[str, str]]:
+def told(outcome: CommandResult, *severities: Severity) -> list[tuple[str, str]]:
     return [(finding.probe, finding.code) for finding in outcome.report.findings if finding.severity in severities]
 
 
@@ -43,8 +43,8 @@ def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", FAILING)
 def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_path: Path, name: str) -> None:
-    expected: Expected = FAILING[name]
-    outcome = look(tmp_path, name, timeout=expected.patience)
+    expected: ExpectedFinding = FAILING[name]
+    outcome = look(tmp_path, name, timeout=expected.timeout)
     assert told(outcome, Severity.FAIL, Severity.ERROR) == [("access", expected.code)]
     assert told(outcome, Severity.WARNING) == [("access", code) for code in expected.warnings]
     skipped = {finding.probe: finding for finding in outcome.report.findings if finding.check == "all"}
@@ -61,15 +61,15 @@ def test_what_access_warns_of_is_told_once_and_nothing_fails(tmp_path: Path, nam
 
 
 def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path) -> None:
-    def both(at: Both) -> AsyncGenerator[Told, None]:
+    def both(at: ServiceAndBridge) -> AsyncGenerator[ProbeItem, None]:
         return smoke(at.target, bridge=at.bridge)
 
     outcome = run_command(
         "sherpa-probe smoke",
         both,
-        Options(simulate="invalid-key"),
+        ProbeOptions(simulate="invalid-key"),
         {},
-        opening=service_and_bridge("http://127.0.0.1:9", None),
+        opener=service_and_bridge_opener("http://127.0.0.1:9", None),
         folder=tmp_path,
     )
     assert sorted(told(outcome, Severity.FAIL, Severity.ERROR)) == [

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.runner.findings import Row
-from probes.runner.parallel import Part, together
+from probes.runner.findings import CheckRow
+from probes.runner.parallel import ParallelProbe, run_parallel
 from probes.runner.registry import PROBES
-from probes.smoke.probe import without_echoes
-from reports.model import Finding, Metric, Severity
+from probes.smoke.probe import without_duplicates
+from reports.model import Finding, ReportMetric, Severity
 from reports.problem import Problem
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
 
 #: How long each row takes; the rows of access are those that the needs of the others name, and some behind them.
@@ -31,24 +31,24 @@ ROWS = {
 }
 
 
-def part(name: str, fails: str = "") -> Part:
-    async def look() -> AsyncGenerator[Told, None]:
+def part(name: str, fails: str = "") -> ParallelProbe:
+    async def look() -> AsyncGenerator[ProbeItem, None]:
         failed = ""
         for check, seconds in ROWS[name].items():
             if failed:
-                yield Row(name, check).skipped(f"no {failed}")
+                yield CheckRow(name, check).skipped(f"no {failed}")
                 continue
             await trio.sleep(seconds)
             failed = check if check == fails else ""
             broken = Problem("BROKEN", "broken", "c", "F")
-            yield Row(name, check).problem(broken) if failed else Row(name, check).passed("fine")
+            yield CheckRow(name, check).problem(broken) if failed else CheckRow(name, check).passed("fine")
 
     needs = {"models": ("access:model",), "events": ("access",)}
-    return Part(name=name, look=look, needs=needs.get(name, ()))
+    return ParallelProbe(name=name, run=look, needs=needs.get(name, ()))
 
 
 async def outcome(**fails: str) -> list[Finding]:
-    told = without_echoes(together([part(name, fails.get(name, "")) for name in ROWS]))
+    told = without_duplicates(run_parallel([part(name, fails.get(name, "")) for name in ROWS]))
     return [one async for one in told if isinstance(one, Finding)]
 
 
@@ -80,16 +80,16 @@ def test_the_table_says_what_stands_on_access() -> None:
     assert PROBES["access"].needs == ()
 
 
-async def heard(told: Sequence[Told]) -> list[Told]:
-    async def tell() -> AsyncGenerator[Told, None]:
+async def heard(told: Sequence[ProbeItem]) -> list[ProbeItem]:
+    async def tell() -> AsyncGenerator[ProbeItem, None]:
         for one in told:
             yield one
 
-    return [one async for one in without_echoes(tell())]
+    return [one async for one in without_duplicates(tell())]
 
 
 def finding(probe: str, severity: Severity, slug: str = "SHORT") -> Finding:
-    return Row(probe, "row").problem(Problem(slug, "it is short", "c", "F"), severity=severity)
+    return CheckRow(probe, "row").problem(Problem(slug, "it is short", "c", "F"), severity=severity)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ async def test_what_another_probe_told_before_becomes_a_remark_unless_it_is_wors
 
 
 async def test_only_what_is_the_same_thing_is_an_echo() -> None:
-    told: list[Told] = [
+    told: list[ProbeItem] = [
         finding("access", Severity.FAIL),
         finding("access", Severity.FAIL),
         finding("models", Severity.FAIL, "OTHER"),
         finding("bridge", Severity.FAIL),
-        Row("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
-        Row("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
-        Metric("a_total", 1),
+        CheckRow("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
+        CheckRow("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
+        ReportMetric("a_total", 1),
     ]
     assert await heard(told) == told

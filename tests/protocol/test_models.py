@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.protocol.models import (
-    CATALOGUE_DAY,
+    CATALOGUE_DATE,
     DEFAULT_MODEL,
     DEFAULT_TRANSCRIPTION_MODEL,
     DEFAULT_TRANSLATION_MODEL,
     MODELS,
+    ModelKind,
     ModelStatus,
-    Socket,
-    lookup,
-    nearest,
+    find_model,
+    nearest_model,
 )
 
 DAY = timedelta(days=1)
@@ -26,42 +26,44 @@ FLAGSHIP, MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
 @pytest.mark.parametrize(
     ("model_id", "socket", "shutdown", "replacement"),
     [
-        ("gpt-4o-realtime-preview-2024-10-01", Socket.REALTIME, date(2025, 10, 16), FLAGSHIP),
-        ("gpt-4o-realtime-preview", Socket.REALTIME, PREVIEWS, FLAGSHIP),
-        ("gpt-4o-realtime-preview-2024-12-17", Socket.REALTIME, PREVIEWS, FLAGSHIP),
-        ("gpt-4o-realtime-preview-2025-06-03", Socket.REALTIME, PREVIEWS, FLAGSHIP),
-        ("gpt-4o-mini-realtime-preview", Socket.REALTIME, PREVIEWS, MINI),
-        ("gpt-4o-mini-realtime-preview-2024-12-17", Socket.REALTIME, PREVIEWS, MINI),
-        ("gpt-4o-audio-preview", Socket.NONE, PREVIEWS, None),
-        ("gpt-4o-mini-audio-preview", Socket.NONE, PREVIEWS, None),
-        ("gpt-realtime", Socket.REALTIME, FIRST_GA, FLAGSHIP),
-        ("gpt-realtime-2025-08-28", Socket.REALTIME, FIRST_GA, FLAGSHIP),
-        ("gpt-realtime-mini", Socket.REALTIME, FIRST_GA, MINI),
-        ("gpt-realtime-mini-2025-12-15", Socket.REALTIME, FIRST_GA, MINI),
-        ("gpt-realtime-mini-2025-10-06", Socket.REALTIME, None, None),
-        ("gpt-realtime-1.5", Socket.REALTIME, None, None),
-        ("gpt-realtime-2", Socket.REALTIME, None, None),
-        ("gpt-realtime-2.1", Socket.REALTIME, None, None),
-        ("gpt-realtime-2.1-mini", Socket.REALTIME, None, None),
-        ("gpt-realtime-translate", Socket.TRANSLATION, None, None),
-        ("gpt-realtime-whisper", Socket.TRANSCRIPTION, None, None),
-        ("gpt-live-transcribe", Socket.TRANSCRIPTION, None, None),
-        ("gpt-transcribe", Socket.TRANSCRIPTION, None, None),
-        ("gpt-4o-transcribe", Socket.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
-        ("gpt-4o-mini-transcribe", Socket.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
-        ("gpt-4o-mini-transcribe-2025-12-15", Socket.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
-        ("gpt-4o-transcribe-diarize", Socket.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
-        ("whisper-1", Socket.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
-        ("gpt-audio-mini", Socket.NONE, FIRST_GA, None),
-        ("gpt-audio-mini-2025-12-15", Socket.NONE, FIRST_GA, None),
-        ("gpt-audio-1.5", Socket.NONE, None, None),
-        ("gpt-audio-mini-2025-10-06", Socket.NONE, None, None),
-        ("gpt-live-1", Socket.LIVE, None, None),
+        ("gpt-4o-realtime-preview-2024-10-01", ModelKind.REALTIME, date(2025, 10, 16), FLAGSHIP),
+        ("gpt-4o-realtime-preview", ModelKind.REALTIME, PREVIEWS, FLAGSHIP),
+        ("gpt-4o-realtime-preview-2024-12-17", ModelKind.REALTIME, PREVIEWS, FLAGSHIP),
+        ("gpt-4o-realtime-preview-2025-06-03", ModelKind.REALTIME, PREVIEWS, FLAGSHIP),
+        ("gpt-4o-mini-realtime-preview", ModelKind.REALTIME, PREVIEWS, MINI),
+        ("gpt-4o-mini-realtime-preview-2024-12-17", ModelKind.REALTIME, PREVIEWS, MINI),
+        ("gpt-4o-audio-preview", ModelKind.NONE, PREVIEWS, None),
+        ("gpt-4o-mini-audio-preview", ModelKind.NONE, PREVIEWS, None),
+        ("gpt-realtime", ModelKind.REALTIME, FIRST_GA, FLAGSHIP),
+        ("gpt-realtime-2025-08-28", ModelKind.REALTIME, FIRST_GA, FLAGSHIP),
+        ("gpt-realtime-mini", ModelKind.REALTIME, FIRST_GA, MINI),
+        ("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, FIRST_GA, MINI),
+        ("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-1.5", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-2", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-2.1", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-2.1-mini", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-translate", ModelKind.TRANSLATION, None, None),
+        ("gpt-realtime-whisper", ModelKind.TRANSCRIPTION, None, None),
+        ("gpt-live-transcribe", ModelKind.TRANSCRIPTION, None, None),
+        ("gpt-transcribe", ModelKind.TRANSCRIPTION, None, None),
+        ("gpt-4o-transcribe", ModelKind.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
+        ("gpt-4o-mini-transcribe", ModelKind.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
+        ("gpt-4o-mini-transcribe-2025-12-15", ModelKind.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
+        ("gpt-4o-transcribe-diarize", ModelKind.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
+        ("whisper-1", ModelKind.TRANSCRIPTION, TRANSCRIBERS, "gpt-live-transcribe"),
+        ("gpt-audio-mini", ModelKind.NONE, FIRST_GA, None),
+        ("gpt-audio-mini-2025-12-15", ModelKind.NONE, FIRST_GA, None),
+        ("gpt-audio-1.5", ModelKind.NONE, None, None),
+        ("gpt-audio-mini-2025-10-06", ModelKind.NONE, None, None),
+        ("gpt-live-1", ModelKind.LIVE, None, None),
     ],
 )
-def test_the_catalogue_knows_it(model_id: str, socket: Socket, shutdown: date | None, replacement: str | None) -> None:
+def test_the_catalogue_knows_it(
+    model_id: str, socket: ModelKind, shutdown: date | None, replacement: str | None
+) -> None:
     model = MODELS[model_id]
-    assert (model.id, model.socket, model.shutdown, model.replacement) == (model_id, socket, shutdown, replacement)
+    assert (model.id, model.kind, model.shutdown_date, model.replacement) == (model_id, socket, shutdown, replacement)
 
 
 def test_the_catalogue_holds_no_more_than_the_table_above() -> None:
@@ -70,7 +72,7 @@ def test_the_catalogue_holds_no_more_than_the_table_above() -> None:
 
 def test_the_kept_status_is_that_of_the_day_it_was_compiled() -> None:
     for model in MODELS.values():
-        assert model.status is model.status_on(CATALOGUE_DAY)
+        assert model.status is model.status_on(CATALOGUE_DATE)
     assert MODELS["gpt-4o-realtime-preview"].status is ModelStatus.RETIRED
     assert MODELS["gpt-realtime"].status is ModelStatus.DEPRECATED
     assert MODELS["gpt-realtime-2.1"].status is ModelStatus.CURRENT
@@ -100,41 +102,41 @@ def test_a_model_without_a_date_stays_what_it_is() -> None:
     ],
 )
 def test_retirement_is_told_in_days(day: date, words: str) -> None:
-    assert MODELS["gpt-realtime"].retirement(day) == words
+    assert MODELS["gpt-realtime"].describe_retirement(day) == words
 
 
 def test_without_a_date_there_is_nothing_to_count() -> None:
     model = MODELS[DEFAULT_MODEL]
-    assert model.days_left(CATALOGUE_DAY) is None
-    assert model.retirement(CATALOGUE_DAY) == ""
+    assert model.days_left(CATALOGUE_DATE) is None
+    assert model.describe_retirement(CATALOGUE_DATE) == ""
 
 
 def test_the_defaults_are_current_and_belong_on_their_sockets() -> None:
     defaults = {
-        DEFAULT_MODEL: Socket.REALTIME,
-        DEFAULT_TRANSCRIPTION_MODEL: Socket.TRANSCRIPTION,
-        DEFAULT_TRANSLATION_MODEL: Socket.TRANSLATION,
+        DEFAULT_MODEL: ModelKind.REALTIME,
+        DEFAULT_TRANSCRIPTION_MODEL: ModelKind.TRANSCRIPTION,
+        DEFAULT_TRANSLATION_MODEL: ModelKind.TRANSLATION,
     }
     assert DEFAULT_MODEL == "gpt-realtime-2.1"
     for name, socket in defaults.items():
-        assert (MODELS[name].socket, MODELS[name].status) == (socket, ModelStatus.CURRENT)
+        assert (MODELS[name].kind, MODELS[name].status) == (socket, ModelStatus.CURRENT)
 
 
 def test_a_replacement_is_current_and_belongs_on_the_same_socket() -> None:
     for model in MODELS.values():
         if model.replacement is not None:
             replacement = MODELS[model.replacement]
-            assert (replacement.socket, replacement.status) == (model.socket, ModelStatus.CURRENT)
+            assert (replacement.kind, replacement.status) == (model.kind, ModelStatus.CURRENT)
 
 
 def test_only_the_live_transcribers_take_no_voice_detection() -> None:
-    without = {model.id for model in MODELS.values() if not model.voice_detection}
+    without = {model.id for model in MODELS.values() if not model.supports_turn_detection}
     assert without == {"gpt-live-transcribe", "gpt-realtime-whisper"}
 
 
 @pytest.mark.parametrize("model_id", ["", "gpt-5", "GPT-REALTIME", "gpt-realtime-2.1 "])
 def test_an_unknown_id_is_simply_unknown(model_id: str) -> None:
-    assert lookup(model_id) is None
+    assert find_model(model_id) is None
 
 
 @pytest.mark.parametrize(
@@ -150,14 +152,14 @@ def test_an_unknown_id_is_simply_unknown(model_id: str) -> None:
     ],
 )
 def test_a_typing_mistake_is_recognized(typed: str, meant: str | None) -> None:
-    assert nearest(typed, MODELS) == meant
+    assert nearest_model(typed, MODELS) == meant
 
 
 def test_a_guess_keeps_the_spelling_of_what_is_offered() -> None:
-    assert nearest("my-deploymnt", ["My-Deployment", "other"]) == "My-Deployment"
-    assert nearest("gpt-realtime", []) is None
+    assert nearest_model("my-deploymnt", ["My-Deployment", "other"]) == "My-Deployment"
+    assert nearest_model("gpt-realtime", []) is None
 
 
 @given(st.sampled_from(sorted(MODELS)))
 def test_a_right_id_is_its_own_nearest(model_id: str) -> None:
-    assert nearest(model_id, MODELS) == model_id
+    assert nearest_model(model_id, MODELS) == model_id

@@ -6,7 +6,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
+from reports.model import (
+    Evidence,
+    Finding,
+    Moment,
+    Place,
+    Report,
+    ReportMetric,
+    Series,
+    Severity,
+    Table,
+    TableRow,
+    Timeline,
+)
 
 #: What breaks formats, terminals and people.
 NASTY = (
@@ -65,7 +77,7 @@ foreign_reports = st.builds(
     target=st.lists(evidence, max_size=2).map(tuple),
     findings=st.lists(findings, max_size=5).map(tuple),
     timelines=st.lists(st.builds(Timeline, texts, st.lists(moments, max_size=4).map(tuple)), max_size=2).map(tuple),
-    metrics=st.lists(st.builds(Metric, texts, st.floats()), max_size=3, unique_by=lambda metric: metric.name).map(
+    metrics=st.lists(st.builds(ReportMetric, texts, st.floats()), max_size=3, unique_by=lambda metric: metric.name).map(
         tuple
     ),
     series=st.lists(
@@ -87,7 +99,7 @@ foreign_reports = st.builds(
             columns=st.lists(texts, max_size=3).map(tuple),
             rows=st.lists(
                 st.builds(
-                    Row,
+                    TableRow,
                     name=texts,
                     part=st.just("") | texts,
                     cells=st.lists(st.none() | numbers | texts, max_size=4).map(tuple),

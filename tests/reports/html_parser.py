@@ -12,7 +12,7 @@ _INLINE = frozenset({"a", "b", "bdi", "code", "mark", "span", "time"})
 _BY_ID = ("aria-labelledby", "aria-describedby", "for")
 
 
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """A page, taken apart. Raises AssertionError where it is not well formed."""
 
     def __init__(self, source: str) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
+from reports.model import (
+    Evidence,
+    Finding,
+    Moment,
+    Place,
+    Report,
+    ReportMetric,
+    Series,
+    Severity,
+    Table,
+    TableRow,
+    Timeline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,14 +192,14 @@ EVENTS = Report(
     ),
     timelines=(Timeline("events: audio", tuple(_spoken())),),
     metrics=(
-        Metric("events_connect_seconds", 0.2412),
-        Metric("events_ready_seconds", 0.298),
-        Metric("events_first_audio_seconds", 0.486),
-        Metric("events_done_seconds", 3.838),
-        Metric("events_audio_gap_max_seconds", 0.64),
-        Metric("events_audio_jitter_seconds", 0.00043),
-        Metric("events_real_time_factor", 1.374),
-        Metric("events_gaps_total", 1),
+        ReportMetric("events_connect_seconds", 0.2412),
+        ReportMetric("events_ready_seconds", 0.298),
+        ReportMetric("events_first_audio_seconds", 0.486),
+        ReportMetric("events_done_seconds", 3.838),
+        ReportMetric("events_audio_gap_max_seconds", 0.64),
+        ReportMetric("events_audio_jitter_seconds", 0.00043),
+        ReportMetric("events_real_time_factor", 1.374),
+        ReportMetric("events_gaps_total", 1),
     ),
     series=(
         Series(name="audio ahead of playback", unit="ms", timeline="events: audio", points=tuple(_ahead())),
@@ -268,10 +280,12 @@ _BUDGETS = (
 _PHASES = ("start", "storm", "callers-cut")
 
 
-def _percentiles(name: str, first: float) -> Iterator[Row]:
+def _percentiles(name: str, first: float) -> Iterator[TableRow]:
     for nth, part in enumerate(("", *_PHASES)):
         factor = 1 + nth * nth / 5
-        yield Row(name=name, part=part, cells=(300.0 / (1 + nth), *(first * factor * n for n in (1.0, 1.3, 2.2, 3.1))))
+        yield TableRow(
+            name=name, part=part, cells=(300.0 / (1 + nth), *(first * factor * n for n in (1.0, 1.3, 2.2, 3.1)))
+        )
 
 
 def _curve(name: str, plot: str, unit: str, low: float, storm: float) -> Series:
@@ -318,9 +332,9 @@ LOAD = Report(
         ),
     ),
     metrics=(
-        Metric("load_first_audio_p99_seconds", 0.572),
-        Metric("load_turns_total", 365),
-        Metric("load_bridge_memory_bytes", 60_817_408),
+        ReportMetric("load_first_audio_p99_seconds", 0.572),
+        ReportMetric("load_turns_total", 365),
+        ReportMetric("load_bridge_memory_bytes", 60_817_408),
     ),
     series=(
         _curve("p50", "first audio", "ms", 255, 90),

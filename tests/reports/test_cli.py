@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from probes.problems.catalogue import PROBLEMS
 from reports.cli import cli, main
-from reports.model import Metric, Moment, Severity, Timeline
+from reports.model import Moment, ReportMetric, Severity, Timeline
 from reports.render import json as as_json
 from reports.render.registry import FORMATS
-from reports.usage_errors import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crashed, interrupted
+from reports.usage_errors import CRASHED, INTERRUPTED, NOT_A_REPORT, USAGE, crash_failure, interrupted_failure
 from tests.reports.factories import finding, placed, report
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_a_report_comes_from_stdin(command: Command, monkeypatch: pytest.MonkeyP
 
 def test_timelines_and_every_place_are_shown_when_asked_for(command: Command) -> None:
     timeline = Timeline("events: audio", (Moment(at=0.1, who="client", what="session.update"),))
-    whole = report(*(placed(line=n) for n in range(1, 20)), timelines=(timeline,), metrics=(Metric("a_ms", 3),))
+    whole = report(*(placed(line=n) for n in range(1, 20)), timelines=(timeline,), metrics=(ReportMetric("a_ms", 3),))
     keep("a.json", whole, 1)
     assert "session.update" not in command("render", "a.json")[1]
     out = command("render", "a.json", "--timelines", "-v")[1]
@@ -118,8 +118,8 @@ def test_two_runs_are_compared_and_worse_fails_only_when_asked_for(command: Comm
 
 @pytest.mark.parametrize(("share", "code"), [("20%", 1), ("0.2", 1), ("60%", 0), ("0.6", 0), ("0", 1)])
 def test_figures_may_move_within_the_tolerance(command: Command, share: str, code: int) -> None:
-    keep("before.json", report(metrics=(Metric("a_seconds", 1.0),)))
-    keep("after.json", report(metrics=(Metric("a_seconds", 1.5),)))
+    keep("before.json", report(metrics=(ReportMetric("a_seconds", 1.0),)))
+    keep("after.json", report(metrics=(ReportMetric("a_seconds", 1.5),)))
     assert command("compare", "before.json", "after.json", "--fail-on-worse", "--tolerance", share)[0] == code
 
 
@@ -171,7 +171,14 @@ def test_a_key_that_was_typed_where_a_file_belongs_is_not_repeated(command: Comm
 
 
 def test_every_code_that_can_come_is_explained() -> None:
-    codes = {USAGE, NOT_A_REPORT, CRASHED, INTERRUPTED, crashed("t", ValueError()).code, interrupted("t").code}
+    codes = {
+        USAGE,
+        NOT_A_REPORT,
+        CRASHED,
+        INTERRUPTED,
+        crash_failure("t", ValueError()).code,
+        interrupted_failure("t").code,
+    }
     assert codes <= set(PROBLEMS)
 
 

@@ -9,7 +9,7 @@ import termios
 
 import pytest
 
-from reports.console import CannotShowError, complain, wants_colour, width_of, write
+from reports.console import OutputError, print_error, terminal_width, wants_colour, write_text
 
 
 class Terminal(io.StringIO):
@@ -29,7 +29,7 @@ def test_colour_is_for_terminals_that_want_it(environment: dict[str, str], colou
 def test_what_the_stream_can_not_write_becomes_a_question_mark() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
-    write(stream, "sk-…w3Qd\n")
+    write_text(stream, "sk-…w3Qd\n")
     assert raw.getvalue() == b"sk-?w3Qd\n"
 
 
@@ -37,19 +37,19 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stream:
-        write(stream, "nobody reads this\n")
-        write(stream, "nor this\n")
+        write_text(stream, "nobody reads this\n")
+        write_text(stream, "nor this\n")
         assert stream.closed is False
 
 
 def test_a_complaint_is_one_line_and_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
-    complain("sherpa-probe access", "no key\x1b[31m", "sherpa-probe access --help")
+    print_error("sherpa-probe access", "no key\x1b[31m", "sherpa-probe access --help")
     assert capsys.readouterr() == ("", "sherpa-probe access: no key\\x1b[31m\n  sherpa-probe access --help\n")
 
 
 def test_a_complaint_is_as_wide_as_the_page_and_breaks_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     address = "https://a-very-long-name.example.com/with/a/path/v1"
-    complain("sherpa-probe access", f"--base-url: nobody {'really ' * 20}knows {address}", "", {"COLUMNS": "40"})
+    print_error("sherpa-probe access", f"--base-url: nobody {'really ' * 20}knows {address}", "", {"COLUMNS": "40"})
     lines = capsys.readouterr().err.splitlines()
     assert f"  {address}" in lines
     assert max(len(line) for line in lines if address not in line) <= 40
@@ -59,7 +59,7 @@ def test_a_complaint_is_as_wide_as_the_page_and_breaks_no_word(capsys: pytest.Ca
     ("told", "width"), [({}, 80), ({"COLUMNS": "60"}, 60), ({"COLUMNS": "9"}, 40), ({"COLUMNS": "wide"}, 80)]
 )
 def test_a_page_is_as_wide_as_its_terminal_and_80_where_nobody_knows(told: dict[str, str], width: int) -> None:
-    assert width_of(io.StringIO(), told) == width_of(None, told) == width
+    assert terminal_width(io.StringIO(), told) == terminal_width(None, told) == width
 
 
 def test_a_real_terminal_is_asked_for_its_width() -> None:
@@ -67,7 +67,7 @@ def test_a_real_terminal_is_asked_for_its_width() -> None:
     try:
         termios.tcsetwinsize(terminal, (24, 57))
         with os.fdopen(terminal, "w") as stream:
-            assert width_of(stream, {}) == 57
+            assert terminal_width(stream, {}) == 57
     finally:
         os.close(keeper)
 
@@ -77,7 +77,7 @@ def test_a_stream_that_is_closed_or_full_is_told() -> None:
         def flush(self) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(CannotShowError, match="stdout is closed"):
-        write(None, "x")
-    with pytest.raises(CannotShowError, match="no space left on device"):
-        write(Full(), "x")
+    with pytest.raises(OutputError, match="stdout is closed"):
+        write_text(None, "x")
+    with pytest.raises(OutputError, match="no space left on device"):
+        write_text(Full(), "x")

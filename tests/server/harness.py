@@ -18,20 +18,20 @@ from bridge.server.config.settings import BridgeSettings, ClientRules
 from bridge.telemetry.log import Log
 from bridge.transport.link import LinkClosed
 from bridge.upstream.dial.handshake import upgrade
-from bridge.upstream.dial.url import Endpoint
+from bridge.upstream.dial.url import ParsedUrl
 from tests.driver.harness import FakeUpstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.server.app import Bridge
-    from bridge.server.assembly import Shared
+    from bridge.server.assembly import SharedState
     from bridge.transport.link import Headers
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector
 
-SHERPA = "/api/openai/realtime"
-NATIVE = "/v1/realtime?model=gpt-realtime-2.1"
+CLIENT_PATH = "/api/openai/realtime"
+NATIVE_URL = "/v1/realtime?model=gpt-realtime-2.1"
 TOKEN = "a-token-for-the-tests-0123456789"
 
 
@@ -39,23 +39,23 @@ def upstream_config() -> Config:
     return read_config(Flags(), {}, Path("/nowhere"), with_key=False)
 
 
-def settings(rules: ClientRules | None = None, **changes: Any) -> BridgeSettings:
+def make_settings(rules: ClientRules | None = None, **changes: Any) -> BridgeSettings:
     made = BridgeSettings(upstream=upstream_config(), clients=rules or ClientRules())
     return replace(made, **changes)
 
 
 @dataclass
-class Client:
+class JsonTestClient:
     """Somebody at a door, in plain JSON."""
 
     link: WebSocketLink
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
     speech: bytes = b""
 
-    async def says(self, kind: str, **fields: Any) -> None:
+    async def send(self, kind: str, **fields: Any) -> None:
         await self.link.send_text(json.dumps({"type": kind, **fields}))
 
-    async def hears(self, kind: str) -> dict[str, Any]:
+    async def receive_until(self, kind: str) -> dict[str, Any]:
         """Read until a message of this type. Raises LinkClosed at the end, TooSlowError after three minutes."""
         with trio.fail_after(180):
             while True:
@@ -63,24 +63,24 @@ class Client:
                 if isinstance(frame, bytes):
                     self.speech += frame
                     continue
-                self.heard.append(json.loads(frame))
-                if self.heard[-1]["type"] == kind:
-                    return self.heard[-1]
+                self.received.append(json.loads(frame))
+                if self.received[-1]["type"] == kind:
+                    return self.received[-1]
 
-    async def reads_to_the_end(self) -> LinkClosed:
+    async def receive_close(self) -> LinkClosed:
         """Read all there is and give the end."""
         try:
-            await self.hears("no such type")
+            await self.receive_until("no such type")
         except LinkClosed as end:
             return end
         raise AssertionError("hears ends only at the end")
 
     def types(self) -> list[str]:
-        return [message["type"] for message in self.heard]
+        return [message["type"] for message in self.received]
 
 
 @dataclass
-class Front:
+class BridgeHarness:
     """A bridge and whoever may be its upstream."""
 
     bridge: Bridge
@@ -93,11 +93,13 @@ class Front:
         self.nursery.start_soon(self.bridge.serve_stream, theirs)
         return ours
 
-    async def call(self, path: str = SHERPA, *, headers: Headers = (), subprotocols: tuple[str, ...] = ()) -> Client:
+    async def connect(
+        self, path: str = CLIENT_PATH, *, headers: Headers = (), subprotocols: tuple[str, ...] = ()
+    ) -> JsonTestClient:
         """Come in. Raises HandshakeRefused."""
-        endpoint = Endpoint("ws", "bridge.test", 80, path)
+        endpoint = ParsedUrl("ws", "bridge.test", 80, path)
         upgraded = await upgrade(self.stream(), endpoint, headers=headers, subprotocols=subprotocols)
-        return Client(upgraded.link)
+        return JsonTestClient(upgraded.link)
 
     async def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes]:
         """Ask for a page: status, head, body."""
@@ -109,22 +111,22 @@ class Front:
         head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split()[1]), head, body
 
-    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+    def log_lines(self, event: str | None = None) -> list[dict[str, Any]]:
         """Give the log's lines, those of one event where it is named."""
         found = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [line for line in found if event in (None, line["event"])]
 
 
 @asynccontextmanager
-async def front(
-    made: BridgeSettings | None = None, connector: Connector | None = None, shared: Shared | None = None
-) -> AsyncIterator[Front]:
+async def running_bridge(
+    made: BridgeSettings | None = None, connector: Connector | None = None, shared: SharedState | None = None
+) -> AsyncIterator[BridgeHarness]:
     """A bridge for the length of the block; its upstream is a fake one unless another is given."""
     fake = FakeUpstream() if connector is None else None
     text = io.StringIO()
     async with trio.open_nursery() as nursery:
         used = connector or fake
         assert used is not None
-        bridge = make_bridge(made or settings(), used, Log(text, level="debug"), shared)
-        yield Front(bridge, nursery, text, fake)
+        bridge = make_bridge(made or make_settings(), used, Log(text, level="debug"), shared)
+        yield BridgeHarness(bridge, nursery, text, fake)
         nursery.cancel_scope.cancel()

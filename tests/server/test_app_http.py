@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.transport.link import HandshakeRefused
-from tests.driver.harness import refusal
-from tests.server.harness import NATIVE, SHERPA, front
+from tests.driver.harness import connect_failed
+from tests.server.harness import CLIENT_PATH, NATIVE_URL, running_bridge
 
 if TYPE_CHECKING:
     import trio.testing
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     ],
 )
 async def test_pages(path: str, status: int, words: bytes) -> None:
-    async with front() as house:
+    async with running_bridge() as house:
         found, head, body = await house.get(path)
         assert found == status
         assert words in body
@@ -43,40 +43,41 @@ async def test_pages(path: str, status: int, words: bytes) -> None:
 
 
 async def test_pages_can_only_be_read_and_other_paths_hold_no_socket() -> None:
-    async with front() as house:
+    async with running_bridge() as house:
         status, head, _ = await house.get("/healthz", "DELETE")
         assert (status, b"allow: GET, HEAD" in head) == (405, True)
         with pytest.raises(HandshakeRefused) as refused:
-            await house.call("/ws")
+            await house.connect("/ws")
         assert refused.value.status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_a_door_asked_without_an_upgrade_names_what_may_have_removed_it(method: str) -> None:
-    async with front() as house:
-        status, _, body = await house.get(SHERPA, method)
+    async with running_bridge() as house:
+        status, _, body = await house.get(CLIENT_PATH, method)
         assert (status, json.loads(body)["code"]) == (426, "UPGRADE_REQUIRED")
         assert b"proxy" in body
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "code"), [(NATIVE, 426, "upgrade_required"), ("/v1/realtime/client_secrets", 404, "not_found")]
+    ("path", "status", "code"),
+    [(NATIVE_URL, 426, "upgrade_required"), ("/v1/realtime/client_secrets", 404, "not_found")],
 )
 async def test_an_sdk_that_asks_for_anything_else_reads_an_error_object(path: str, status: int, code: str) -> None:
-    async with front() as house:
+    async with running_bridge() as house:
         found, _, body = await house.get(path, "POST")
         error = json.loads(body)["error"]
         assert (found, error["type"], error["code"]) == (status, "bridge_error", code)
 
 
 async def test_a_bridge_whose_upstream_refuses_everybody_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
-    async with front() as house:
+    async with running_bridge() as house:
         assert house.upstream is not None
-        house.upstream.fails = [refusal(retryable=False, code="ACCESS_DENIED") for _ in range(3)]
+        house.upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED") for _ in range(3)]
         for _ in range(3):
-            client = await house.call()
-            await client.says("create_session")
-            await client.hears("error")
+            client = await house.connect()
+            await client.send("create_session")
+            await client.receive_until("error")
             await client.link.close()
         status, _, body = await house.get("/readyz")
         assert (status, json.loads(body)["reason"]) == (503, "ACCESS_DENIED")

@@ -17,33 +17,33 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.server.assembly import pool_of
-from bridge.server.config.settings import House
-from bridge.server.process.worker import listen, open_log, serve_worker
-from bridge.simulator.embedded import Running, open_simulator
+from bridge.server.assembly import make_pool
+from bridge.server.config.settings import SessionDefaults
+from bridge.server.process.worker import listen, make_log, serve_worker
+from bridge.simulator.embedded import RunningSimulator, open_simulator
 from bridge.simulator.settings import Settings
 from bridge.telemetry.log import Log
 from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.dial.dial import dial
-from bridge.upstream.service import Upstream, upstream_at
+from bridge.upstream.service import UpstreamService, make_upstream
 from reports.redaction import Secret
-from tests.driver.harness import KEY, simulated
-from tests.server.harness import front, settings
+from tests.driver.harness import KEY, simulated_upstream
+from tests.server.harness import make_settings, running_bridge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
 @asynccontextmanager
-async def bridging(simulator: Running, prewarm: int) -> AsyncGenerator[int, None]:
+async def bridging(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[int, None]:
     """Run a bridge with so many sessions ready; gives its port."""
 
     @asynccontextmanager
-    async def upstream() -> AsyncGenerator[Upstream, None]:
-        yield upstream_at(simulator.base_url, simulator.api_key)
+    async def upstream() -> AsyncGenerator[UpstreamService, None]:
+        yield make_upstream(simulator.base_url, simulator.api_key)
 
-    made = settings(house=House(prewarm=prewarm))
-    log = open_log(made, terminal=False)
+    made = make_settings(house=SessionDefaults(prewarm=prewarm))
+    log = make_log(made, terminal=False)
     with listen("127.0.0.1", 0) as listening:
         async with trio.open_nursery() as nursery:
             begin = trio.Event()
@@ -55,8 +55,8 @@ async def bridging(simulator: Running, prewarm: int) -> AsyncGenerator[int, None
             nursery.cancel_scope.cancel()
 
 
-async def until_live(simulator: Running, count: int) -> None:
-    while len(simulator.simulator.live) != count:  # noqa: ASYNC110 - it tells nobody when a session begins
+async def until_live(simulator: RunningSimulator, count: int) -> None:
+    while len(simulator.simulator.connections) != count:  # noqa: ASYNC110 - it tells nobody when a session begins
         await trio.sleep(0.01)
 
 
@@ -76,23 +76,23 @@ async def test_a_ready_session_is_handed_out_and_replaced_and_none_is_left_behin
             await until_live(simulator, 0)
     assert types[0] == "connected"
     assert "session.created" in types
-    assert len(simulator.arrivals.sessions()) == 3
+    assert len(simulator.journal.sessions()) == 3
 
 
 def test_nothing_is_opened_ahead_unless_asked_for() -> None:
-    connector = RealtimeConnector(upstream_at("http://127.0.0.1:9/v1", Secret("sk-unused")))
+    connector = RealtimeConnector(make_upstream("http://127.0.0.1:9/v1", Secret("sk-unused")))
     log = Log(io.StringIO())
-    assert pool_of(settings(), connector, log) is None
-    assert pool_of(settings(house=House(prewarm=3)), connector, log) is not None
+    assert make_pool(make_settings(), connector, log) is None
+    assert make_pool(make_settings(house=SessionDefaults(prewarm=3)), connector, log) is not None
 
 
 async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock: trio.testing.MockClock) -> None:
     text = io.StringIO()
     log = Log(text)
-    async with simulated(settings=Settings(scenario="invalid-key")) as (_, connector):
-        pool = pool_of(settings(house=House(prewarm=1)), connector, log)
+    async with simulated_upstream(settings=Settings(scenario="invalid-key")) as (_, connector):
+        pool = make_pool(make_settings(house=SessionDefaults(prewarm=1)), connector, log)
         assert pool is not None
-        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+        async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
             pool.start(nursery)
             await trio.sleep(0.5)
             assert b"sherpa_bridge_prewarmed 0\n" in (await house.get("/metrics"))[2]
@@ -103,10 +103,10 @@ async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock:
 
 
 async def test_sessions_that_wait_are_counted(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated() as (_, connector):
-        pool = pool_of(settings(house=House(prewarm=2)), connector, Log(io.StringIO()))
+    async with simulated_upstream() as (_, connector):
+        pool = make_pool(make_settings(house=SessionDefaults(prewarm=2)), connector, Log(io.StringIO()))
         assert pool is not None
-        async with front(connector=pool) as house, trio.open_nursery() as nursery:
+        async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
             pool.start(nursery)
             await trio.sleep(0.5)
             assert b"sherpa_bridge_prewarmed 2\n" in (await house.get("/metrics"))[2]

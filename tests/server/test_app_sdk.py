@@ -11,7 +11,7 @@ from openai import OpenAI
 from bridge.protocol.audio.pcm import chunks, silence
 from bridge.protocol.models import DEFAULT_MODEL
 from tests.server.test_cli import serving
-from tests.simulator.sdk_client import OPTIONS, SDK_CONNECTS_THE_OLD_WAY
+from tests.simulator.sdk_client import OPTIONS, SDK_DEPRECATION_FILTER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-for-the-tests-0123456789"
 
-pytestmark = [pytest.mark.slow, SDK_CONNECTS_THE_OLD_WAY]
+pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]
 
 
 def until(connection: RealtimeConnection, kind: str) -> list[str]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from bridge.config.resolve import Flags, read_config
 from bridge.protocol.dialects.detection import Dialect
-from bridge.server.assembly import asking_of, secrets_of, upstream_of
-from bridge.server.config.settings import ClientRules, House
+from bridge.server.assembly import configured_secrets, make_session_config, upstream_from_config
+from bridge.server.config.settings import ClientRules, SessionDefaults
 from reports.redaction import Secret
-from tests.server.harness import settings
+from tests.server.harness import make_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,22 +18,22 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 
 
 def test_what_is_locked_is_owned_and_the_rest_is_a_default() -> None:
-    house = House(voice="marin", instructions="Be kind.", turn_detection="none")
-    made = settings(ClientRules(locked=frozenset({"voice", "tools"})), house=house)
-    asking = asking_of(made)
-    assert asking.owned == {"voice": "marin"}
+    house = SessionDefaults(voice="marin", instructions="Be kind.", turn_detection="none")
+    made = make_settings(ClientRules(locked=frozenset({"voice", "tools"})), house=house)
+    asking = make_session_config(made)
+    assert asking.enforced == {"voice": "marin"}
     assert asking.defaults == {"instructions": "Be kind.", "turnDetection": "none"}
-    assert asking.model_of({"model": "mine"}) == "mine"
+    assert asking.requested_model({"model": "mine"}) == "mine"
 
 
 def test_a_locked_model_is_the_servers_whatever_the_client_wants() -> None:
-    made = settings(ClientRules(locked=frozenset({"model"})))
-    assert asking_of(made).model_of({"model": "mine"}) == made.upstream.model.value
+    made = make_settings(ClientRules(locked=frozenset({"model"})))
+    assert make_session_config(made).requested_model({"model": "mine"}) == made.upstream.model.value
 
 
 def test_the_upstream_is_the_configured_one(tmp_path: Path) -> None:
     flags = Flags(base_url="https://eu.example.com/v1", dialect="beta", project="proj_1")
-    found = upstream_of(read_config(flags, {"OPENAI_API_KEY": KEY}, tmp_path))
+    found = upstream_from_config(read_config(flags, {"OPENAI_API_KEY": KEY}, tmp_path))
     assert (found.base_url, found.dialect, found.project) == ("https://eu.example.com/v1", Dialect.BETA, "proj_1")
     assert found.api_key.reveal() == KEY
 
@@ -41,4 +41,4 @@ def test_the_upstream_is_the_configured_one(tmp_path: Path) -> None:
 def test_no_log_shows_the_key_or_the_token(tmp_path: Path) -> None:
     config = read_config(Flags(), {"OPENAI_API_KEY": KEY}, tmp_path)
     token = Secret("a-token-for-the-tests-0123456789")
-    assert set(secrets_of(settings(ClientRules(token=token), upstream=config))) == {Secret(KEY), token}
+    assert set(configured_secrets(make_settings(ClientRules(token=token), upstream=config))) == {Secret(KEY), token}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.config.resolve import Setting
-from bridge.server.banner import greeting, rows
+from bridge.server.banner import banner_lines, config_lines
 from bridge.server.config.settings import ClientRules
 from reports.redaction import Secret
-from tests.server.harness import TOKEN, settings
+from tests.server.harness import TOKEN, make_settings
 
 if TYPE_CHECKING:
     from bridge.server.config.settings import BridgeSettings
@@ -20,11 +20,11 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 
 
 def screen(made: BridgeSettings) -> str:
-    return "\n".join(greeting(made, 8765))
+    return "\n".join(banner_lines(made, 8765))
 
 
 def test_the_first_screen_gives_each_door_its_address_and_says_what_to_type_next() -> None:
-    told = screen(settings(simulate="good"))
+    told = screen(make_settings(simulate="good"))
     assert told.splitlines()[0].endswith("ws://127.0.0.1:8765/api/openai/realtime   upstream a simulator")
     assert "OPENAI_BASE_URL=http://127.0.0.1:8765/v1 OPENAI_API_KEY=anything" in told
     assert "http://127.0.0.1:8765/readyz" in told
@@ -33,7 +33,7 @@ def test_the_first_screen_gives_each_door_its_address_and_says_what_to_type_next
 
 
 def test_where_a_token_is_asked_for_it_says_so_and_shows_none() -> None:
-    told = screen(settings(ClientRules(token=Secret(TOKEN)), tls_cert="c", tls_key="k"))
+    told = screen(make_settings(ClientRules(token=Secret(TOKEN)), tls_cert="c", tls_key="k"))
     assert "wss://127.0.0.1:8765/" in told
     assert "OPENAI_API_KEY=THE_CLIENT_TOKEN" in told
     assert "sherpa-bridge ticket" in told
@@ -51,14 +51,14 @@ def test_where_a_token_is_asked_for_it_says_so_and_shows_none() -> None:
     ],
 )
 def test_the_address_can_be_typed(host: str, shown: str) -> None:
-    assert f"ws://{shown}:8765/" in screen(settings(host=host, simulate="no-quota"))
-    assert "scenario no-quota" in screen(settings(host=host, simulate="no-quota"))
+    assert f"ws://{shown}:8765/" in screen(make_settings(host=host, simulate="no-quota"))
+    assert "scenario no-quota" in screen(make_settings(host=host, simulate="no-quota"))
 
 
 def test_the_settings_are_shown_with_hints_in_place_of_secrets() -> None:
-    made = settings(ClientRules(token=Secret(TOKEN), locked=frozenset({"voice", "model"})), workers=3)
+    made = make_settings(ClientRules(token=Secret(TOKEN), locked=frozenset({"voice", "model"})), workers=3)
     upstream = replace(made.upstream, api_key=Setting(Secret(KEY), "OPENAI_API_KEY"))
-    told = "\n".join(rows(replace(made, upstream=upstream)))
+    told = "\n".join(config_lines(replace(made, upstream=upstream)))
     assert "https://api.openai.com/v1" in told
     assert "sk-…0123 (OPENAI_API_KEY)" in told
     assert "model, voice" in told

@@ -17,11 +17,11 @@ import pytest
 import trio
 import trustme
 
-from bridge.server.admission.tickets import MemoryUsed, Verdict, check_ticket
+from bridge.server.admission.tickets import InMemoryUsedTickets, TicketStatus, check_ticket
 from bridge.server.cli import cli, main
-from bridge.upstream.dial.dial import default_tls, dial
+from bridge.upstream.dial.dial import default_tls_context, dial
 from reports.redaction import Secret
-from tests.server.harness import Client
+from tests.server.harness import JsonTestClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,7 @@ def test_a_good_configuration_is_shown_without_its_secrets(run: Any) -> None:
 def test_a_ticket_is_printed_alone_and_is_good(run: Any) -> None:
     code, out, err = run("ticket", "--client-token-env", "T", T=TOKEN)
     assert (code, err) == (0, "")
-    assert check_ticket(out.strip(), Secret(TOKEN), time.time(), MemoryUsed()) is Verdict.GOOD
+    assert check_ticket(out.strip(), Secret(TOKEN), time.time(), InMemoryUsedTickets()) is TicketStatus.GOOD
     for name, words in (("NOPE", "is not set"), ("SHORT", "less than 16 characters")):
         code, out, err = run("ticket", "--client-token-env", name, SHORT="hunter2")
         assert (code, out) == (2, "")
@@ -218,12 +218,12 @@ def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path) -> None:
 async def test_sigterm_drains_and_a_second_one_ends_at_once(tmp_path: Path) -> None:
     with trio.fail_after(20), serving("--simulate", folder=tmp_path, SHERPA_BRIDGE_DRAIN_SECONDS="600") as served:
         process, address = served
-        client = Client((await dial(f"ws://{address}/api/openai/realtime")).link)
-        await client.says("create_session")
-        await client.hears("session_ready")
+        client = JsonTestClient((await dial(f"ws://{address}/api/openai/realtime")).link)
+        await client.send("create_session")
+        await client.receive_until("session_ready")
         await client.link.send_binary(b"\1\2" * 2400)
-        await client.says("text", text="hello")
-        await client.hears("response.created")
+        await client.send("text", text="hello")
+        await client.receive_until("response.created")
         process.terminate()
         async with httpx.AsyncClient() as http:
             while (await http.get(f"http://{address}/readyz")).status_code != 503:  # noqa: ASYNC110 - another process
@@ -239,10 +239,10 @@ async def test_tls_is_spoken_where_a_certificate_is_given(tmp_path: Path) -> Non
     issued = authority.issue_cert("127.0.0.1")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    trusted = default_tls()
+    trusted = default_tls_context()
     authority.configure_trust(trusted)
     words = ("--simulate", "--tls-cert", "cert.pem", "--tls-key", "key.pem")
     with trio.fail_after(20), serving(*words, folder=tmp_path) as (_, address):
-        client = Client((await dial(f"wss://{address}/api/openai/realtime", ssl_context=trusted)).link)
-        assert (await client.hears("connected"))["protocol"] == 1
+        client = JsonTestClient((await dial(f"wss://{address}/api/openai/realtime", ssl_context=trusted)).link)
+        assert (await client.receive_until("connected"))["protocol"] == 1
         await client.link.close()

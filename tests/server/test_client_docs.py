@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.protocol.refusals.model import ClientCode
-from bridge.server.clients.json_messages import MESSAGES
+from bridge.server.clients.json_messages import CLIENT_MESSAGES
 from tests.server.test_cli import ROOT, serving
 
 if TYPE_CHECKING:
@@ -33,8 +33,12 @@ HEARD = {
 
 
 def test_the_page_names_every_message_its_fields_and_its_choices() -> None:
-    fields = [field for known in MESSAGES.values() for field in known.items()]
-    words = {*MESSAGES, *(name for name, _ in fields), *(choice for _, field in fields for choice in field.choices)}
+    fields = [field for known in CLIENT_MESSAGES.values() for field in known.items()]
+    words = {
+        *CLIENT_MESSAGES,
+        *(name for name, _ in fields),
+        *(choice for _, field in fields for choice in field.choices),
+    }
     assert words - NAMED == set()
 
 

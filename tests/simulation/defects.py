@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from bridge.core.commands import Forward, Tell
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import UpstreamEvent
 from bridge.driver.client import Frame
-from bridge.server.app import Bridge, Parts
-from bridge.server.clients.json_client import SherpaFace
-from bridge.server.clients.native_client import NativeFace
+from bridge.server.app import Bridge, Dependencies
+from bridge.server.clients.json_client import JsonClient
+from bridge.server.clients.native_client import NativeClient
 from bridge.simulation.runner import Defect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.transport.http import Request
+    from bridge.transport.http import HttpRequest
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector, UpstreamLink
-    from bridge.upstream.event_decoder import Happened
+    from bridge.upstream.event_decoder import DecodedEvent
 
 
-class Bent:
+class FaultyLink:
     """An upstream session as it is; its children bend one thing."""
 
     def __init__(self, link: UpstreamLink) -> None:
@@ -38,10 +38,10 @@ class Bent:
         return self.link.pings_outstanding
 
     @property
-    def taken_bytes(self) -> int:
-        return self.link.taken_bytes
+    def acknowledged_bytes(self) -> int:
+        return self.link.acknowledged_bytes
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         return await self.link.receive()
 
     async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
@@ -64,21 +64,21 @@ class Bent:
         await self.link.close(reason)
 
 
-class Loses(Bent):
+class LosesAudio(FaultyLink):
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         self.sent += 1
         if self.sent % 3:
             await self.link.send_audio(pcm, event_id)
 
 
-class Doubles(Bent):
+class DuplicatesAudio(FaultyLink):
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         await super().send_audio(pcm, event_id)
         if self.sent % 3 == 0:
             await self.link.send_audio(pcm, event_id)
 
 
-class Swaps(Bent):
+class ReordersAudio(FaultyLink):
     kept: bytes | None = None
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
@@ -90,39 +90,39 @@ class Swaps(Bent):
         await self.link.send_audio(kept, event_id)
 
 
-class Cuts(Bent):
+class TruncatesAudio(FaultyLink):
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         await self.link.send_audio(pcm[:-100], event_id)
 
 
-class Hurries(Bent):
+class SendsBeforeReady(FaultyLink):
     async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         await self.link.send_event({"type": "input_audio_buffer.clear"})
         await self.link.configure(wish, updates)
 
 
-class Keeps(Bent):
+class NeverCloses(FaultyLink):
     async def close(self, reason: str) -> None:
         self.why = reason
         await trio.lowlevel.checkpoint()
 
 
-class Lingers(Bent):
+class ClosesLate(FaultyLink):
     async def close(self, reason: str) -> None:
         with trio.CancelScope(shield=True):
             await trio.sleep(3)
         await self.link.close(reason)
 
 
-class Haunted(Bent):
+class ForwardsLateEvents(FaultyLink):
     """Passes an event of an earlier session on as one of its own."""
 
     last: UpstreamEvent | None = None
     begun = False
 
-    async def receive(self) -> Happened:
+    async def receive(self) -> DecodedEvent:
         happened = await self.link.receive()
-        old, kind = Haunted.last, type(self)
+        old, kind = ForwardsLateEvents.last, type(self)
         if isinstance(happened, UpstreamEvent):
             kind.last = happened
             if old is not None and old.generation < self.generation and not self.begun:
@@ -131,7 +131,7 @@ class Haunted(Bent):
         return happened
 
 
-class BentConnector:
+class FaultyConnector:
     def __init__(self, connector: Connector, bend: Callable[[UpstreamLink], UpstreamLink]) -> None:
         self._connector, self._bend = connector, bend
 
@@ -139,7 +139,7 @@ class BentConnector:
         return self._bend(await self._connector.open(generation, wish))
 
 
-class Fails:
+class RaisingConnector:
     def __init__(self, _: Connector) -> None:
         pass
 
@@ -148,37 +148,37 @@ class Fails:
         raise RuntimeError(f"a mistake in generation {generation} with {len(wish)} wishes")
 
 
-class Hangs(Fails):
+class HangingConnector(RaisingConnector):
     async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
         await trio.sleep_forever()
         raise AssertionError(generation, wish)
 
 
-def bent(bend: Callable[[UpstreamLink], UpstreamLink]) -> Defect:
-    return Defect(change=lambda parts: replace(parts, connector=BentConnector(parts.connector, bend)))
+def with_link(bend: Callable[[UpstreamLink], UpstreamLink]) -> Defect:
+    return Defect(change=lambda parts: replace(parts, connector=FaultyConnector(parts.connector, bend)))
 
 
-def connector(kind: Callable[[Connector], Connector]) -> Defect:
+def with_connector(kind: Callable[[Connector], Connector]) -> Defect:
     return Defect(change=lambda parts: replace(parts, connector=kind(parts.connector)))
 
 
-def _without_window(parts: Parts) -> Parts:
-    core = replace(parts.driver.core, window_seconds=0.0)
+def _without_window(parts: Dependencies) -> Dependencies:
+    core = replace(parts.driver.core, error_window_seconds=0.0)
     return replace(parts, driver=replace(parts.driver, core=core))
 
 
-floods = Defect(change=_without_window)
+unthrottled_errors = Defect(change=_without_window)
 
 
-def faced(render: Callable[[SherpaFace, Tell | Forward], list[Frame]]) -> Defect:
+def with_render(render: Callable[[JsonClient, SendMessage | Forward], list[Frame]]) -> Defect:
     """A bridge whose door renders in this way."""
 
-    class Odd(SherpaFace):
-        def render(self, command: Tell | Forward) -> list[Frame]:
+    class Odd(JsonClient):
+        def render(self, command: SendMessage | Forward) -> list[Frame]:
             return render(self, command)
 
     class OddBridge(Bridge):
-        def _face(self, link: WebSocketLink, request: Request, *, native: bool) -> SherpaFace | NativeFace:
+        def _face(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
             face = super()._face(link, request, native=native)
             face.__class__ = Odd
             return face
@@ -186,50 +186,50 @@ def faced(render: Callable[[SherpaFace, Tell | Forward], list[Frame]]) -> Defect
     return Defect(bridge=OddBridge)
 
 
-class _Foreign(NativeFace):
-    def render(self, command: Tell | Forward) -> list[Frame]:
-        if isinstance(command, Tell) and command.message["type"] == "session_ready":
+class _Foreign(NativeClient):
+    def render(self, command: SendMessage | Forward) -> list[Frame]:
+        if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
             return [Frame(msgspec.json.encode(dict(command.message)))]
         return super().render(command)
 
 
 class _ForeignBridge(Bridge):
-    def _face(self, link: WebSocketLink, request: Request, *, native: bool) -> SherpaFace | NativeFace:
+    def _face(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
         face = super()._face(link, request, native=native)
-        if isinstance(face, NativeFace):
+        if isinstance(face, NativeClient):
             face.__class__ = _Foreign
         return face
 
 
-foreign_words = Defect(bridge=_ForeignBridge)
+bridge_words_to_native = Defect(bridge=_ForeignBridge)
 
 
-def _changed(**fields: Any) -> Callable[[SherpaFace, Tell | Forward], list[Frame]]:
-    def render(face: SherpaFace, command: Tell | Forward) -> list[Frame]:
-        if isinstance(command, Tell) and command.message["type"] in ("session_ready", "reconnected"):
-            command = Tell({**command.message, **fields})
-        return SherpaFace.render(face, command)
+def _changed(**fields: Any) -> Callable[[JsonClient, SendMessage | Forward], list[Frame]]:
+    def render(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+        if isinstance(command, SendMessage) and command.message["type"] in ("session_ready", "reconnected"):
+            command = SendMessage({**command.message, **fields})
+        return JsonClient.render(face, command)
 
     return render
 
 
-def _silent_about_ends(face: SherpaFace, command: Tell | Forward) -> list[Frame]:
-    ends = isinstance(command, Tell) and "attempts" in (command.message.get("detail") or {})
-    return [] if ends else SherpaFace.render(face, command)
+def _silent_about_ends(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+    ends = isinstance(command, SendMessage) and "attempts" in (command.message.get("detail") or {})
+    return [] if ends else JsonClient.render(face, command)
 
 
-def _twice(face: SherpaFace, command: Tell | Forward) -> list[Frame]:
-    frames = SherpaFace.render(face, command)
+def _twice(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+    frames = JsonClient.render(face, command)
     return frames * 2 if isinstance(command, Forward) and command.type == "response.done" else frames
 
 
-def _bare(face: SherpaFace, command: Tell | Forward) -> list[Frame]:
-    if isinstance(command, Tell) and command.message["type"] == "session_ready":
-        command = Tell({name: value for name, value in command.message.items() if name != "sessionId"})
-    return SherpaFace.render(face, command)
+def _bare(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+    if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
+        command = SendMessage({name: value for name, value in command.message.items() if name != "sessionId"})
+    return JsonClient.render(face, command)
 
 
-old_generation = faced(_changed(generation=0))
-silent_about_ends = faced(_silent_about_ends)
-forwards_twice = faced(_twice)
-bare_messages = faced(_bare)
+old_generation = with_render(_changed(generation=0))
+silent_about_ends = with_render(_silent_about_ends)
+forwards_twice = with_render(_twice)
+bare_messages = with_render(_bare)

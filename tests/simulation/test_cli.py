@@ -7,15 +7,16 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from bridge.simulation.cli import _told, simulate
+from bridge.simulation.cli import _told
+from bridge.simulation.cli import simulate as simulate_command
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.runner import live_through
-from bridge.simulation.seeds import Tally, run_many, run_seeds
+from bridge.simulation.runner import simulate
+from bridge.simulation.seeds import SimulationSummary, run_many, run_seeds
 from tests.simulation import defects
 
 
 def test_seeds_are_run_and_counted() -> None:
-    result = CliRunner().invoke(simulate, ["--seeds", "3", "--faults", "latency,drop"])
+    result = CliRunner().invoke(simulate_command, ["--seeds", "3", "--faults", "latency,drop"])
     assert result.exit_code == 0
     assert re.search(r"^seeds +3$", result.output, re.MULTILINE)
     for word in ("client sessions", "simulated hours", "faults", "invariants"):
@@ -23,28 +24,28 @@ def test_seeds_are_run_and_counted() -> None:
 
 
 def test_one_seed_is_shown_with_its_trace() -> None:
-    result = CliRunner().invoke(simulate, ["--seed", "5"])
+    result = CliRunner().invoke(simulate_command, ["--seed", "5"])
     assert result.exit_code == 0
-    assert f"trace {live_through(draw_plan(5)).digest}" in result.output
+    assert f"trace {simulate(draw_plan(5)).digest}" in result.output
     assert "caller-0.1 connects" in result.output
 
 
 def test_an_unknown_kind_is_named_with_those_that_there_are() -> None:
-    result = CliRunner().invoke(simulate, ["--faults", "rain"])
+    result = CliRunner().invoke(simulate_command, ["--faults", "rain"])
     assert result.exit_code == 2
     assert "'rain'" in result.output
     assert "half-open" in result.output
 
 
 def test_time_is_a_bound_too() -> None:
-    result = CliRunner().invoke(simulate, ["--minutes", "0.001", "--faults", "none"])
+    result = CliRunner().invoke(simulate_command, ["--minutes", "0.001", "--faults", "none"])
     assert result.exit_code == 0
     assert "faults              none" in result.output
 
 
 def test_a_broken_promise_is_exit_code_1_and_names_its_seed(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally()
-    tally.add(live_through(draw_plan(0, ()), defect=defects.bent(defects.Doubles)))
+    tally = SimulationSummary()
+    tally.add(simulate(draw_plan(0, ()), defect=defects.with_link(defects.DuplicatesAudio)))
     assert _told(tally, " --faults none") == 1
     told = capsys.readouterr().out
     assert "seed 0: caller-0.1: speech_is_accounted_for: " in told
@@ -53,6 +54,6 @@ def test_a_broken_promise_is_exit_code_1_and_names_its_seed(capsys: pytest.Captu
 
 @pytest.mark.slow
 def test_several_processes_do_the_same_work() -> None:
-    alone, together = run_seeds(range(6)), run_many(range(6), tuple(draw_plan(0).kinds), jobs=2)
+    alone, together = run_seeds(range(6)), run_many(range(6), tuple(draw_plan(0).fault_kinds), jobs=2)
     assert (alone.runs, together.runs) == (6, 6)
     assert not together.failed

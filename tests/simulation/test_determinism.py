@@ -9,24 +9,24 @@ import sys
 
 import pytest
 
-from bridge.simulation.determinism import run_seeded, seeded
+from bridge.simulation.determinism import run_seeded, seeded_randomness
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.runner import live_through
+from bridge.simulation.runner import simulate
 
 _SEEDS = (1, 13, 41, 304)
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_a_run_can_be_made_again(seed: int) -> None:
-    first = live_through(draw_plan(seed), keep=True)
-    live_through(draw_plan(seed + 1))
-    again = live_through(draw_plan(seed), keep=True)
+    first = simulate(draw_plan(seed), keep_trace=True)
+    simulate(draw_plan(seed + 1))
+    again = simulate(draw_plan(seed), keep_trace=True)
     assert first.lines == again.lines
     assert first == again
 
 
 def test_other_seeds_are_other_runs() -> None:
-    digests = {live_through(draw_plan(seed)).digest for seed in range(20)}
+    digests = {simulate(draw_plan(seed)).digest for seed in range(20)}
     assert len(digests) == 20
 
 
@@ -38,7 +38,7 @@ def test_another_process_with_another_hash_seed_makes_the_same_runs() -> None:
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == [live_through(draw_plan(seed)).digest for seed in _SEEDS]
+    assert told.stdout.split() == [simulate(draw_plan(seed)).digest for seed in _SEEDS]
 
 
 def test_chance_is_given_back_as_it_was() -> None:
@@ -46,11 +46,11 @@ def test_chance_is_given_back_as_it_was() -> None:
     wanted = random.random()
     system = os.urandom
     random.seed(7)
-    with seeded(1):
+    with seeded_randomness(1):
         first = (os.urandom(8), random.random())
     assert os.urandom is system
     assert random.random() == wanted
-    with seeded(1):
+    with seeded_randomness(1):
         assert (os.urandom(8), random.random()) == first
 
 

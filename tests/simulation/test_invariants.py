@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.simulation.disruptions import KINDS
+from bridge.simulation.disruptions import FAULT_KINDS
 from bridge.simulation.invariants import INVARIANTS
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.runner import Defect, live_through
+from bridge.simulation.runner import Defect, simulate
 from tests.simulation import defects
 
 _DROPS = ("drop", "close", "reset")
 _ROWS = [
-    ("loses speech", defects.bent(defects.Loses), _DROPS, "speech_is_accounted_for"),
-    ("doubles speech", defects.bent(defects.Doubles), (), "speech_is_accounted_for"),
-    ("swaps speech", defects.bent(defects.Swaps), (), "speech_is_accounted_for"),
-    ("hurts speech", defects.bent(defects.Cuts), (), "speech_is_accounted_for"),
-    ("sends too early", defects.bent(defects.Hurries), (), "nothing_goes_up_before_ready"),
-    ("floods with errors", defects.floods, ("storm",), "errors_keep_their_distance"),
+    ("loses speech", defects.with_link(defects.LosesAudio), _DROPS, "speech_is_accounted_for"),
+    ("doubles speech", defects.with_link(defects.DuplicatesAudio), (), "speech_is_accounted_for"),
+    ("swaps speech", defects.with_link(defects.ReordersAudio), (), "speech_is_accounted_for"),
+    ("hurts speech", defects.with_link(defects.TruncatesAudio), (), "speech_is_accounted_for"),
+    ("sends too early", defects.with_link(defects.SendsBeforeReady), (), "nothing_goes_up_before_ready"),
+    ("floods with errors", defects.unthrottled_errors, ("storm",), "errors_keep_their_distance"),
     ("is silent about ends", defects.silent_about_ends, ("refusal",), "no_ending_error_is_lost"),
     ("goes back a generation", defects.old_generation, (), "generations_only_grow"),
-    ("forwards an old event", defects.bent(defects.Haunted), _DROPS, "events_come_whole_and_in_order"),
+    ("forwards an old event", defects.with_link(defects.ForwardsLateEvents), _DROPS, "events_come_whole_and_in_order"),
     ("forwards twice", defects.forwards_twice, (), "events_come_whole_and_in_order"),
-    ("closes an upstream late", defects.bent(defects.Lingers), ("expiry",), "one_upstream_at_a_time"),
-    ("keeps an upstream", defects.bent(defects.Keeps), ("leave",), "nothing_is_left_behind"),
+    ("closes an upstream late", defects.with_link(defects.ClosesLate), ("expiry",), "one_upstream_at_a_time"),
+    ("keeps an upstream", defects.with_link(defects.NeverCloses), ("leave",), "nothing_is_left_behind"),
     ("leaves fields out", defects.bare_messages, (), "messages_are_complete"),
-    ("never gets ready", defects.connector(defects.Hangs), (), "all_comes_good"),
-    ("raises", defects.connector(defects.Fails), (), "the_bridge_makes_no_mistakes"),
+    ("never gets ready", defects.with_connector(defects.HangingConnector), (), "all_comes_good"),
+    ("raises", defects.with_connector(defects.RaisingConnector), (), "the_bridge_makes_no_mistakes"),
 ]
 
 
 @pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
 def test_a_bridge_that_breaks_a_promise_is_found_out(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
     for seed in range(40):
-        outcome = live_through(draw_plan(seed, kinds, plain=True), defect=defect)
-        if any(f": {invariant}: " in fault for fault in outcome.broken):
+        outcome = simulate(draw_plan(seed, kinds, simple=True), defect=defect)
+        if any(f": {invariant}: " in fault for fault in outcome.violations):
             return
     pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")
 
 
 def test_a_bridge_that_tells_an_sdk_what_no_sdk_knows_is_found_out() -> None:
     plans = (plan for seed in range(100) if (plan := draw_plan(seed, ())).calls[0].native)
-    outcome = live_through(next(plans), defect=defects.foreign_words)
-    assert any("messages_are_complete: an SDK knows no event of type session_ready" in one for one in outcome.broken)
+    outcome = simulate(next(plans), defect=defects.bridge_words_to_native)
+    assert any(
+        "messages_are_complete: an SDK knows no event of type session_ready" in one for one in outcome.violations
+    )
 
 
 def test_sdks_and_the_beta_dialect_are_drawn_too_and_change_nothing_else() -> None:
@@ -51,7 +53,7 @@ def test_sdks_and_the_beta_dialect_are_drawn_too_and_change_nothing_else() -> No
         (native, beta) for native in (False, True) for beta in (False, True)
     }
     for plan in plans:
-        plain = draw_plan(plan.seed, plain=True)
+        plain = draw_plan(plan.seed, simple=True)
         assert not plain.beta
         assert [call.faults for call in plan.calls] == [call.faults for call in plain.calls]
         assert all(call in plain.calls for call in plan.calls if not call.native and not call.beta)
@@ -62,6 +64,6 @@ def test_every_invariant_has_its_defect() -> None:
 
 
 def test_faults_are_drawn_only_where_they_are_allowed() -> None:
-    assert {kind for seed in range(200) for kind in draw_plan(seed).kinds} == set(KINDS)
-    assert {kind for seed in range(50) for kind in draw_plan(seed, ("drop", "stall")).kinds} == {"drop", "stall"}
-    assert not draw_plan(3, ()).kinds
+    assert {kind for seed in range(200) for kind in draw_plan(seed).fault_kinds} == set(FAULT_KINDS)
+    assert {kind for seed in range(50) for kind in draw_plan(seed, ("drop", "stall")).fault_kinds} == {"drop", "stall"}
+    assert not draw_plan(3, ()).fault_kinds

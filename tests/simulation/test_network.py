@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulation.network import WINDOW, MemoryLink, Weather
+from bridge.simulation.network import WINDOW, LinkConditions, MemoryLink
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
 
-def cable(weather: Weather | None = None, happened: Counter[str] | None = None) -> MemoryLink:
+def cable(weather: LinkConditions | None = None, happened: Counter[str] | None = None) -> MemoryLink:
     counter = Counter[str]() if happened is None else happened
 
     def happens(kind: str) -> None:
         counter[kind] += 1
 
-    return MemoryLink(weather or Weather(), random.Random(1), happens)
+    return MemoryLink(weather or LinkConditions(), random.Random(1), happens)
 
 
 async def everything(link: MemoryLink) -> bytes:
@@ -34,13 +34,13 @@ async def everything(link: MemoryLink) -> bytes:
 @pytest.mark.parametrize(
     "weather",
     [
-        Weather(),
-        Weather(latency_ms=50, jitter_ms=90),
-        Weather(slice_bytes=7),
-        Weather(stall_rate=0.5, stall_seconds=9.0),
+        LinkConditions(),
+        LinkConditions(latency_ms=50, jitter_ms=90),
+        LinkConditions(slice_bytes=7),
+        LinkConditions(stall_rate=0.5, stall_seconds=9.0),
     ],
 )
-async def test_bytes_arrive_whole_and_in_order(weather: Weather, autojump_clock: MockClock) -> None:
+async def test_bytes_arrive_whole_and_in_order(weather: LinkConditions, autojump_clock: MockClock) -> None:
     link = cable(weather)
     said = random.Random(2).randbytes(3 * WINDOW)
 
@@ -56,7 +56,7 @@ async def test_bytes_arrive_whole_and_in_order(weather: Weather, autojump_clock:
 
 
 async def test_latency_takes_its_time(autojump_clock: MockClock) -> None:
-    link = cable(Weather(latency_ms=150))
+    link = cable(LinkConditions(latency_ms=150))
     await link.near.send_all(b"hello")
     assert await link.far.receive_some() == b"hello"
     assert autojump_clock.current_time() == pytest.approx(0.15)
@@ -81,12 +81,12 @@ async def test_a_reset_is_seen_by_both_ends(autojump_clock: MockClock) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await end.send_all(b"x")
     assert happened == {"reset": 1}
-    assert link.far.learns_at == autojump_clock.current_time()
+    assert link.far.sees_end_at == autojump_clock.current_time()
 
 
 async def test_a_half_open_link_says_nothing_and_fills_up(autojump_clock: MockClock) -> None:
     link = cable()
-    link.fall_silent()
+    link.go_silent()
     with trio.move_on_after(60) as scope:
         await link.near.send_all(bytes(WINDOW + 1))
     assert scope.cancelled_caught
@@ -95,7 +95,7 @@ async def test_a_half_open_link_says_nothing_and_fills_up(autojump_clock: MockCl
         await link.far.receive_some()
     assert scope.cancelled_caught
     assert autojump_clock.current_time() == 120
-    assert link.far.learns_at == float("inf")
+    assert link.far.sees_end_at == float("inf")
 
 
 async def test_who_sends_to_nobody_is_told(autojump_clock: MockClock) -> None:
@@ -116,4 +116,4 @@ async def test_half_a_goodbye_leaves_the_other_direction_open(autojump_clock: Mo
     assert await link.far.receive_some() == b""
     await link.far.send_all(b"still here")
     assert await link.near.receive_some() == b"still here"
-    assert link.far.learns_at == autojump_clock.current_time()
+    assert link.far.sees_end_at == autojump_clock.current_time()

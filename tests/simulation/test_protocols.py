@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.simulation.protocols import Native, Sherpa
+from bridge.simulation.protocols import JsonCallerProtocol, NativeCallerProtocol
 
 PCM = b"\1\0" * 480
 MANUAL = {"turnDetection": "none"}
@@ -20,10 +20,10 @@ def error(code: str, message: str = "", **fields: Any) -> str:
 
 
 def test_the_client_protocol_asks_for_its_session_and_an_sdk_has_it_by_connecting() -> None:
-    assert Sherpa().hello(MANUAL) == [{"type": "create_session", **MANUAL}]
-    assert Native(flat=False).hello({}) == []
-    assert Native(flat=False).endpoint({}).target == "/v1/realtime?model=gpt-realtime-2.1"
-    assert Native(flat=False).endpoint(TRANSCRIPTION).target == "/v1/realtime?intent=transcription"
+    assert JsonCallerProtocol().open_session(MANUAL) == [{"type": "create_session", **MANUAL}]
+    assert NativeCallerProtocol(flat=False).open_session({}) == []
+    assert NativeCallerProtocol(flat=False).endpoint({}).target == "/v1/realtime?model=gpt-realtime-2.1"
+    assert NativeCallerProtocol(flat=False).endpoint(TRANSCRIPTION).target == "/v1/realtime?intent=transcription"
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,19 @@ def test_the_client_protocol_asks_for_its_session_and_an_sdk_has_it_by_connectin
 def test_an_sdk_says_in_the_dialect_of_the_service_what_it_wishes_for(
     flat: bool, wish: dict[str, Any], update: dict[str, Any]
 ) -> None:
-    assert Native(flat=flat).hello(wish) == [update]
+    assert NativeCallerProtocol(flat=flat).open_session(wish) == [update]
 
 
 def test_the_end_of_speech() -> None:
-    assert Sherpa().commit(MANUAL) == [{"type": "audio_commit"}]
-    types = [message["type"] for message in Native(flat=False).commit(MANUAL)]
+    assert JsonCallerProtocol().commit(MANUAL) == [{"type": "audio_commit"}]
+    types = [message["type"] for message in NativeCallerProtocol(flat=False).commit(MANUAL)]
     assert types == ["input_audio_buffer.commit", "response.create"]
-    assert len(Native(flat=False).commit(TRANSCRIPTION)) == 1
+    assert len(NativeCallerProtocol(flat=False).commit(TRANSCRIPTION)) == 1
 
 
 def test_speech_is_bytes_or_text() -> None:
-    assert Sherpa().audio(PCM, as_json=False) == (PCM, False)
-    for tongue in (Sherpa(), Native(flat=False)):
+    assert JsonCallerProtocol().audio(PCM, as_json=False) == (PCM, False)
+    for tongue in (JsonCallerProtocol(), NativeCallerProtocol(flat=False)):
         data, text = tongue.audio(PCM, as_json=True)
         assert text
         assert msgspec.json.decode(data)["audio"]
@@ -81,12 +81,12 @@ def test_speech_is_bytes_or_text() -> None:
     ],
 )
 def test_what_an_sdk_is_told_is_read_in_the_client_protocols_words(frame: str | bytes, read: tuple[str, Any]) -> None:
-    assert Native(flat=False).read(frame) == read
+    assert NativeCallerProtocol(flat=False).parse(frame) == read
 
 
 def test_speech_is_not_looked_into_and_half_an_event_keeps_its_name() -> None:
     event = '{"type":"response.output_audio.delta","event_id":"event_AAAAAAAAAAAAAA12","delta":"AA'
-    assert Sherpa().read(event) == ("response.output_audio.delta", {"event_id": "event_AAAAAAAAAAAAAA12"})
+    assert JsonCallerProtocol().parse(event) == ("response.output_audio.delta", {"event_id": "event_AAAAAAAAAAAAAA12"})
     half = '{"type":"response.done","event_id":"event_AAAAAAAAAAAAAA13","res'
-    assert Sherpa().read(half) == ("(unreadable.event)", {"event_id": "event_AAAAAAAAAAAAAA13"})
-    assert Sherpa().read(b"\0\0") == ("(speech)", {})
+    assert JsonCallerProtocol().parse(half) == ("(unreadable.event)", {"event_id": "event_AAAAAAAAAAAAAA13"})
+    assert JsonCallerProtocol().parse(b"\0\0") == ("(speech)", {})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.simulation.disruptions import KINDS
+from bridge.simulation.disruptions import FAULT_KINDS
 from bridge.simulation.plan import draw_plan
-from bridge.simulation.runner import live_through
-from bridge.simulation.seeds import Tally, run_seeds
+from bridge.simulation.runner import simulate
+from bridge.simulation.seeds import SimulationSummary, run_seeds
 
 _CHUNK = 100
 #: They make everything slow and in pieces: there is nothing to count.
 _WEATHER = ("latency", "slices")
 
 
-def _nothing_is_broken(tally: Tally) -> None:
-    told = [f"seed {outcome.seed}: {fault}" for outcome in tally.failed for fault in outcome.broken]
+def _nothing_is_broken(tally: SimulationSummary) -> None:
+    told = [f"seed {outcome.seed}: {fault}" for outcome in tally.failed for fault in outcome.violations]
     assert not told, "\n".join([*told, "again: python -m bridge.simulation --seed S"])
 
 
@@ -24,15 +24,15 @@ def _nothing_is_broken(tally: Tally) -> None:
 def test_calls_keep_every_promise(first: int) -> None:
     tally = run_seeds(range(first, first + _CHUNK))
     assert tally.runs == _CHUNK
-    assert tally.visits >= _CHUNK
+    assert tally.connections >= _CHUNK
     _nothing_is_broken(tally)
 
 
 @pytest.mark.parametrize("seed", [858, 3801, 5704, 5944])
 def test_what_was_once_found_stays_mended(seed: int) -> None:
     """Speech into a stalled upstream; a failure as the client leaves; a reset behind a refusal; stalls and doubles."""
-    outcome = live_through(draw_plan(seed, plain=True))
-    assert not outcome.broken
+    outcome = simulate(draw_plan(seed, simple=True))
+    assert not outcome.violations
 
 
 @pytest.mark.parametrize("seed", [6464, 8152, 13298, 1003431, 1006492])
@@ -41,11 +41,11 @@ def test_what_was_taken_for_broken_and_is_not(seed: int) -> None:
     _nothing_is_broken(run_seeds([seed]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_every_kind_of_fault_comes_to_pass_by_itself(kind: str) -> None:
     tally = run_seeds(range(100_000, 100_006), (kind,))
     _nothing_is_broken(tally)
-    assert kind in _WEATHER or tally.happened, f"{kind} never came to pass"
+    assert kind in _WEATHER or tally.fault_counts, f"{kind} never came to pass"
 
 
 @pytest.mark.nightly

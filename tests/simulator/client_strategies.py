@@ -1,6 +1,6 @@
 """Clients that do anything at any time, as hypothesis strategies: what a session must survive in good order.
 
-No test by itself. An `Action` acts on a player; a `Session` is a player's settings and the actions to play on it.
+No test by itself. An `Callback` acts on a player; a `Session` is a player's settings and the actions to play on it.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from hypothesis import strategies as st
 
 from bridge.protocol.audio.pcm import silence
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.simulator.faults.scenarios import SCENARIOS
-from bridge.simulator.faults.wire_faults import Duplicate, Garbage, InvalidUtf8, Truncate
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player, base64, speech
+from bridge.simulator.faults.wire_faults import DuplicateFault, GarbageFault, InvalidUtf8Fault, TruncateFault
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness, base64, speech
 
 if TYPE_CHECKING:
-    from bridge.simulator.faults.scenarios import Scenario
+    from bridge.simulator.faults.scenarios import SimulatorScenario
 
-Action: TypeAlias = Callable[[Player], object]
+Action: TypeAlias = Callable[[SimulatorHarness], object]
 
 #: Faults whose very purpose is to break the order of events, or the frames that carry them.
-BREAKING = (Duplicate, Truncate, Garbage, InvalidUtf8)
+BREAKING = (DuplicateFault, TruncateFault, GarbageFault, InvalidUtf8Fault)
 ORDERLY = [
     scenario for scenario in SCENARIOS.values() if not any(isinstance(fault, BREAKING) for fault in scenario.faults)
 ]
 OPENINGS = [
-    (Dialect.GA, Kind.CONVERSATION),
-    (Dialect.GA, Kind.CONVERSATION),
-    (Dialect.BETA, Kind.CONVERSATION),
-    (Dialect.GA, Kind.TRANSCRIPTION),
-    (Dialect.BETA, Kind.TRANSCRIPTION),
-    (Dialect.TRANSLATION, Kind.TRANSLATION),
+    (Dialect.GA, SessionKind.CONVERSATION),
+    (Dialect.GA, SessionKind.CONVERSATION),
+    (Dialect.BETA, SessionKind.CONVERSATION),
+    (Dialect.GA, SessionKind.TRANSCRIPTION),
+    (Dialect.BETA, SessionKind.TRANSCRIPTION),
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION),
 ]
 TOOL = {"type": "function", "name": "get_weather", "parameters": {"properties": {"city": {"type": "string"}}}}
 _VAD = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
@@ -48,13 +48,13 @@ TURN_DETECTIONS: list[dict[str, Any] | None] = [
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionPlan:
     """A session to be played."""
 
     dialect: Dialect
-    kind: Kind
-    scenario: Scenario
-    behaviour: Behaviour
+    kind: SessionKind
+    scenario: SimulatorScenario
+    behaviour: SessionBehaviour
     seed: int
     early: bool
     """Whether the client speaks before the session was created."""
@@ -65,9 +65,9 @@ class Session:
         return f"Session({self.dialect}, {self.kind}, {self.scenario.name}, {self.behaviour}, {self.seed}, [{named}])"
 
 
-def play(session: Session) -> Player:
+def run_plan(session: SessionPlan) -> SimulatorHarness:
     """Play a session to where it comes to rest, if it does."""
-    player = Player(
+    player = SimulatorHarness(
         session.kind,
         session.dialect,
         behaviour=session.behaviour,
@@ -82,11 +82,11 @@ def play(session: Session) -> Player:
     return player
 
 
-def _dialect(player: Player) -> Dialect:
-    return player.opening.dialect
+def _dialect(player: SimulatorHarness) -> Dialect:
+    return player.setup.dialect
 
 
-def _update(player: Player, **flat: Any) -> dict[str, Any]:
+def _update(player: SimulatorHarness, **flat: Any) -> dict[str, Any]:
     """Write settings, named as in the beta dialect, the way this session writes them."""
     if _dialect(player) is Dialect.BETA:
         return flat
@@ -97,7 +97,7 @@ def _update(player: Player, **flat: Any) -> dict[str, Any]:
         for given, name in (("turn_detection", "turn_detection"), ("input_audio_transcription", "transcription"))
         if given in flat
     }
-    session: dict[str, Any] = {"type": "realtime" if player.opening.kind is Kind.CONVERSATION else "transcription"}
+    session: dict[str, Any] = {"type": "realtime" if player.setup.kind is SessionKind.CONVERSATION else "transcription"}
     if audio_input:
         session["audio"] = {"input": audio_input}
     if "voice" in flat:
@@ -107,36 +107,36 @@ def _update(player: Player, **flat: Any) -> dict[str, Any]:
     return {**session, **{name: flat[name] for name in ("tools", "tool_choice") if name in flat}}
 
 
-def _known_item(player: Player, pick: int) -> str:
+def _known_item(player: SimulatorHarness, pick: int) -> str:
     """Name an item that was spoken of, or one that was not."""
     named = [event.get("item_id") or event.get("item", {}).get("id") for event in player.events]
     known = [*dict.fromkeys(name for name in named if name), "item_unknown"]
     return str(known[pick % len(known)])
 
 
-def _about_item(player: Player, verb: str, pick: int) -> None:
+def _about_item(player: SimulatorHarness, verb: str, pick: int) -> None:
     player.send(f"conversation.item.{verb}", item_id=_known_item(player, pick))
 
 
-def _known_call(player: Player, pick: int) -> str:
+def _known_call(player: SimulatorHarness, pick: int) -> str:
     calls = [event["item"]["call_id"] for event in player.events if "call_id" in event.get("item", {})]
     known = [*dict.fromkeys(calls), "call_unknown"]
     return str(known[pick % len(known)])
 
 
-def _append(player: Player, pcm: bytes) -> None:
-    prefix = "session." if player.opening.kind is Kind.TRANSLATION else ""
+def _append(player: SimulatorHarness, pcm: bytes) -> None:
+    prefix = "session." if player.setup.kind is SessionKind.TRANSLATION else ""
     player.send(f"{prefix}input_audio_buffer.append", audio=base64(pcm))
 
 
-def _respond(player: Player, response: dict[str, Any], words: list[str] | None) -> None:
+def _respond(player: SimulatorHarness, response: dict[str, Any], words: list[str] | None) -> None:
     if words is not None:
         beta = _dialect(player) is Dialect.BETA
         response = {**response, "modalities" if beta else "output_modalities": words if beta else words[:1]}
     player.send("response.create", response=response)
 
 
-def _tool_output(player: Player, pick: int) -> None:
+def _tool_output(player: SimulatorHarness, pick: int) -> None:
     output = {"type": "function_call_output", "call_id": _known_call(player, pick), "output": "{}"}
     player.send("conversation.item.create", item=output)
 
@@ -214,7 +214,7 @@ ACTIONS: st.SearchStrategy[tuple[str, Action]] = st.one_of(
 
 behaviours = st.builds(
     lambda pace, limits, announced, obfuscation: replace(
-        Behaviour(), pace=pace, rate_limits=limits, conversation_created=announced, obfuscation=obfuscation
+        SessionBehaviour(), pace=pace, rate_limits=limits, conversation_created=announced, obfuscation=obfuscation
     ),
     st.sampled_from([1.0, 10.0]),
     st.sampled_from(["after", "before", "never"]),
@@ -222,7 +222,7 @@ behaviours = st.builds(
     st.booleans(),
 )
 sessions = st.builds(
-    lambda opening, scenario, behaviour, seed, early, actions: Session(
+    lambda opening, scenario, behaviour, seed, early, actions: SessionPlan(
         opening[0], opening[1], scenario, behaviour, seed, early, tuple(actions)
     ),
     st.sampled_from(OPENINGS),

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
     from openai.types.websocket_connection_options import SyncWebSocketConnectionOptions
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
 ConnectionT = TypeVar("ConnectionT", RealtimeConnection, BetaConnection)
 Known = frozenset[type[pydantic.BaseModel]]
 EventT = TypeVar("EventT", bound=pydantic.BaseModel)
 
 #: The SDK opens its sockets in a way that websockets 17 warns of; every module that uses it needs this mark.
-SDK_CONNECTS_THE_OLD_WAY = pytest.mark.filterwarnings(
+SDK_DEPRECATION_FILTER = pytest.mark.filterwarnings(
     "ignore:connect.. must be used as a context manager:DeprecationWarning"
 )
 _QUESTION = Path(__file__).parents[2] / "probes" / "data" / "question.wav"
@@ -65,7 +65,7 @@ GA_EVENTS = _members(ga_types.RealtimeServerEvent)
 BETA_EVENTS = _members(beta_types.RealtimeServerEvent)
 
 
-def losses(frame: bytes, event: pydantic.BaseModel, known: Known = GA_EVENTS) -> list[str]:
+def parse_losses(frame: bytes, event: pydantic.BaseModel, known: Known = GA_EVENTS) -> list[str]:
     """Say what the SDK did not understand of a frame: nothing, when its types hold all of it."""
     raw = json.loads(frame)
     kind = type(event)
@@ -111,7 +111,7 @@ class Refused:
     close: Closed
 
 
-class Talk(Generic[ConnectionT]):
+class SdkSession(Generic[ConnectionT]):
     """One connection of the SDK. `events` is everything that it received, parsed."""
 
     def __init__(self, connection: ConnectionT, known: Known = GA_EVENTS) -> None:
@@ -123,7 +123,7 @@ class Talk(Generic[ConnectionT]):
         """Receive one event. AssertionError when the SDK lost anything of it, ConnectionClosed at the end."""
         frame = self.connection.recv_bytes()
         event = cast("pydantic.BaseModel", self.connection.parse_event(frame))
-        if lost := losses(frame, event, self._known):
+        if lost := parse_losses(frame, event, self._known):
             raise AssertionError("\n".join(lost))
         self.events.append(event)
         return event
@@ -172,7 +172,7 @@ class Talk(Generic[ConnectionT]):
         return Counter(self.types)
 
 
-def client_of(running: Running, key: str | None = None) -> OpenAI:
+def sdk_client(running: RunningSimulator, key: str | None = None) -> OpenAI:
     """Make the SDK's client for a simulator. It repeats nothing by itself."""
     sockets = running.base_url.replace("http", "ws", 1)
     api_key = running.api_key.reveal() if key is None else key
@@ -180,7 +180,7 @@ def client_of(running: Running, key: str | None = None) -> OpenAI:
 
 
 @contextmanager
-def watched(connection: RealtimeConnection | BetaConnection) -> Iterator[None]:
+def close_on_timeout(connection: RealtimeConnection | BetaConnection) -> Iterator[None]:
     """Close a connection that talks for too long: whoever waits for it fails instead of hanging."""
     watchdog = Timer(PATIENCE_SECONDS, connection.close)
     watchdog.daemon = True
@@ -192,37 +192,37 @@ def watched(connection: RealtimeConnection | BetaConnection) -> Iterator[None]:
 
 
 @contextmanager
-def talking(
-    running: Running,
+def connect_sdk(
+    running: RunningSimulator,
     *,
     key: str | None = None,
     model: str | None = DEFAULT_MODEL,
     query: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Iterator[Talk[RealtimeConnection]]:
+) -> Iterator[SdkSession[RealtimeConnection]]:
     """Connect the SDK; `model=None` leaves the model out of the address."""
-    with client_of(running, key) as client:
+    with sdk_client(running, key) as client:
         manager = client.realtime.connect(
             model=model or omit,
             extra_query=dict(query or {}),
             extra_headers=dict(headers or {}),
             websocket_connection_options=OPTIONS,
         )
-        with manager as connection, watched(connection):
-            yield Talk(connection)
+        with manager as connection, close_on_timeout(connection):
+            yield SdkSession(connection)
 
 
 @contextmanager
-def talking_beta(
-    running: Running, *, key: str | None = None, query: Mapping[str, object] | None = None
-) -> Iterator[Talk[BetaConnection]]:
+def connect_sdk_beta(
+    running: RunningSimulator, *, key: str | None = None, query: Mapping[str, object] | None = None
+) -> Iterator[SdkSession[BetaConnection]]:
     """Connect by the SDK's old path, `client.beta.realtime`, which sends the beta header."""
-    with client_of(running, key) as client:
+    with sdk_client(running, key) as client:
         manager = client.beta.realtime.connect(
             model=BETA_MODEL, extra_query=dict(query or {}), websocket_connection_options=OPTIONS
         )
-        with manager as connection, watched(connection):
-            yield Talk(connection, BETA_EVENTS)
+        with manager as connection, close_on_timeout(connection):
+            yield SdkSession(connection, BETA_EVENTS)
 
 
 def question() -> bytes:
@@ -230,7 +230,7 @@ def question() -> bytes:
     return read_wav(_QUESTION).pcm + silence(500)
 
 
-def say(connection: RealtimeConnection | BetaConnection, pcm: bytes) -> None:
+def send_audio(connection: RealtimeConnection | BetaConnection, pcm: bytes) -> None:
     """Send audio as a microphone's client does, as fast as it goes."""
     for chunk in chunks(pcm, 100):
         connection.input_audio_buffer.append(audio=b64encode(chunk).decode())

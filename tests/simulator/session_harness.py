@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from bridge.protocol.audio.pcm import silence, tone
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.peek import peek
-from bridge.simulator.faults.base import behaviour_under
-from bridge.simulator.faults.pipeline import Wire
-from bridge.simulator.session.behaviour import Behaviour
-from bridge.simulator.session.session import Close, Opening, Script, Send
+from bridge.simulator.faults.base import apply_faults
+from bridge.simulator.faults.pipeline import FaultPipeline
+from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.session import ServerClose, ServerEvent, SessionSetup, SimulatedSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import Act
-    from bridge.simulator.session.state import Out
+    from bridge.simulator.faults.pipeline import WireAction
+    from bridge.simulator.session.state import ServerOutput
 
 Event: TypeAlias = dict[str, Any]
 
@@ -44,7 +44,7 @@ def base64(pcm: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TimedEvent:
     """One event of the server and the session time at which it came."""
 
     at: float
@@ -56,32 +56,32 @@ class Heard:
         return name
 
 
-class Player:
+class SimulatorHarness:
     """One session and all that it said so far. Time stands still except in `wait`, `until` and `rest`."""
 
     def __init__(
         self,
-        kind: Kind = Kind.CONVERSATION,
+        kind: SessionKind = SessionKind.CONVERSATION,
         dialect: Dialect = Dialect.GA,
         *,
-        behaviour: Behaviour | None = None,
+        behaviour: SessionBehaviour | None = None,
         seed: int = 1,
         model: str = "gpt-realtime-2.1",
         config: Event | None = None,
         faults: Sequence[Fault] = (),
         open_session: bool = True,
     ) -> None:
-        self.opening = opening = Opening(dialect=dialect, kind=kind, model=model, unix_time=UNIX_TIME, config=config)
-        self.sound: list[bytes] = []
-        behaviour = behaviour_under(faults, behaviour or Behaviour())
-        self.script = Script(opening, behaviour=behaviour, seed=seed, on_audio=self.sound.append)
-        self.wire = Wire(faults, seed)
-        self.wire.begin(0.0)
+        self.setup = opening = SessionSetup(dialect=dialect, kind=kind, model=model, unix_time=UNIX_TIME, config=config)
+        self.received_audio: list[bytes] = []
+        behaviour = apply_faults(faults, behaviour or SessionBehaviour())
+        self.session = SimulatedSession(opening, behaviour=behaviour, seed=seed, on_audio=self.received_audio.append)
+        self.pipeline = FaultPipeline(faults, seed)
+        self.pipeline.on_connect(0.0)
         self.now = 0.0
-        self.heard: list[Heard] = []
-        self.close: Close | None = None
+        self.timed_events: list[TimedEvent] = []
+        self.close: ServerClose | None = None
         self.closed_at: float | None = None
-        self._note(self.script.start(0.0), 0.0)
+        self._note(self.session.start(0.0), 0.0)
         if open_session:
             self.wait(0.005)
 
@@ -89,9 +89,9 @@ class Player:
 
     def frame(self, data: str | bytes) -> list[Event]:
         """Send a frame as it is; gives what is answered in the same moment."""
-        first = len(self.heard)
-        self._note(self.script.receive(data, self.now), self.now)
-        self.wire.incoming(peek(data) if isinstance(data, str) else None, self.now)
+        first = len(self.timed_events)
+        self._note(self.session.receive(data, self.now), self.now)
+        self.pipeline.on_client_event(peek(data) if isinstance(data, str) else None, self.now)
         return self.events[first:]
 
     def send(self, event_type: str, /, **fields: Any) -> list[Event]:
@@ -116,27 +116,27 @@ class Player:
 
     def wait(self, seconds: float) -> list[Event]:
         """Let so much time pass; gives what is said meanwhile."""
-        first, end = len(self.heard), self.now + seconds
-        while (due := self.script.next_wake) is not None and due <= end:
+        first, end = len(self.timed_events), self.now + seconds
+        while (due := self.session.next_wake) is not None and due <= end:
             self._wake(due)
         self.now = end
-        self._note(self.script.wake(end), end)
+        self._note(self.session.wake(end), end)
         return self.events[first:]
 
     def until(self, event_type: str, seconds: float = 60.0) -> Event:
         """Let time pass up to the next event of this type and give it; AssertionError when it does not come."""
-        first, end = len(self.heard), self.now + seconds
-        while (due := self.script.next_wake) is not None and due <= end:
+        first, end = len(self.timed_events), self.now + seconds
+        while (due := self.session.next_wake) is not None and due <= end:
             self._wake(due)
-            for heard in self.heard[first:]:
+            for heard in self.timed_events[first:]:
                 if heard.type == event_type:
                     return heard.event
         raise AssertionError(f"no {event_type} within {seconds} s; heard {self.types_from(first)}")
 
-    def rest(self, limit: float = 120.0) -> list[Event]:
+    def run_until_idle(self, limit: float = 120.0) -> list[Event]:
         """Let everything that is under way come to its end: nothing more is due within `limit`."""
-        first = len(self.heard)
-        while (due := self.script.next_wake) is not None and due <= self.now + limit:
+        first = len(self.timed_events)
+        while (due := self.session.next_wake) is not None and due <= self.now + limit:
             self._wake(due)
         return self.events[first:]
 
@@ -145,7 +145,7 @@ class Player:
     @property
     def events(self) -> list[Event]:
         """Everything so far."""
-        return [heard.event for heard in self.heard]
+        return [heard.event for heard in self.timed_events]
 
     @property
     def types(self) -> list[str]:
@@ -153,7 +153,7 @@ class Player:
         return self.types_from(0)
 
     def types_from(self, first: int) -> list[str]:
-        return short(self.events[first:])
+        return collapse_types(self.events[first:])
 
     def all(self, event_type: str) -> list[Event]:
         """Every event of a type."""
@@ -166,39 +166,39 @@ class Player:
 
     def at(self, event_type: str) -> float:
         """When the first event of a type came."""
-        return next(heard.at for heard in self.heard if heard.type == event_type)
+        return next(heard.at for heard in self.timed_events if heard.type == event_type)
 
-    def acts(self) -> list[tuple[float, Act]]:
+    def take_actions(self) -> list[tuple[float, WireAction]]:
         """Take everything that the wire does with it, faults included, and when."""
         acts = []
-        while (at := self.wire.next_due) is not None:
-            acts += [(at, act) for act in itertools.islice(self.wire.due(at), 1)]
+        while (at := self.pipeline.next_due_at) is not None:
+            acts += [(at, act) for act in itertools.islice(self.pipeline.pop_due(at), 1)]
         return acts
 
     def _wake(self, due: float) -> None:
         self.now = max(self.now, due)
-        self._note(self.script.wake(self.now), self.now)
+        self._note(self.session.wake(self.now), self.now)
 
-    def _note(self, outs: list[Out], now: float) -> None:
-        self.wire.outgoing(outs, now)
+    def _note(self, outs: list[ServerOutput], now: float) -> None:
+        self.pipeline.send(outs, now)
         for out in outs:
             assert self.close is None, f"{out} came after the close"
             match out:
-                case Send(event_type, event):
+                case ServerEvent(event_type, event):
                     decoded = msgspec.json.decode(msgspec.json.encode(event))
                     assert decoded["type"] == event_type
-                    self.heard.append(Heard(now, decoded))
-                case Close():
+                    self.timed_events.append(TimedEvent(now, decoded))
+                case ServerClose():
                     self.close, self.closed_at = out, now
 
 
-def short(events: Iterable[Event]) -> list[str]:
+def collapse_types(events: Iterable[Event]) -> list[str]:
     """Give the types of events; deltas that follow one another are named once, audio and transcript as one run."""
     names = [event["type"] for event in events]
     return [name for name, _ in itertools.groupby(names)]
 
 
-def refusal(events: list[Event]) -> tuple[str | None, str | None]:
+def error_of(events: list[Event]) -> tuple[str | None, str | None]:
     """Code and param of the one `error` that these events are."""
     (event,) = events
     assert event["type"] == "error"

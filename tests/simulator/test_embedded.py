@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 
-from bridge.simulator.embedded import Running, open_simulator, simulator_in_thread
+from bridge.simulator.embedded import RunningSimulator, open_simulator, simulator_in_thread
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 
@@ -27,12 +27,12 @@ def taken_port() -> Iterator[int]:
         yield occupant.getsockname()[1]
 
 
-def models(running: Running, key: str | None = None) -> httpx.Response:
+def models(running: RunningSimulator, key: str | None = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {key or running.api_key.reveal()}"}
     return httpx.get(f"{running.base_url}/models", headers=headers, timeout=10)
 
 
-def listens(running: Running) -> bool:
+def listens(running: RunningSimulator) -> bool:
     try:
         socket.create_connection((running.host, running.port), timeout=5).close()
     except ConnectionRefusedError:
@@ -49,7 +49,7 @@ async def test_it_serves_in_the_programs_own_loop_and_is_gone_behind_the_block()
             during = listens(running)
 
     assert answer.status_code == 200
-    assert running.arrivals.requests["GET /v1/models"] == 1
+    assert running.journal.requests["GET /v1/models"] == 1
     assert during
     assert not listens(running)
 

@@ -47,7 +47,7 @@ def test_no_secret_is_shown_wherever_it_stands(log_format: LogFormat) -> None:
     text = io.StringIO()
     log = Log(text, log_format=log_format, secrets=[KEY, Secret("test")])
     log.write("info", "a.b", "test", detail={"message": f"Incorrect key {KEY.reveal()}"})
-    log.failure("a.c", "Broken", error=ValueError(f"bad {KEY.reveal()}"))
+    log.write_error("a.c", "Broken", error=ValueError(f"bad {KEY.reveal()}"))
     assert KEY.reveal() not in text.getvalue()
     assert KEY.hint in text.getvalue()
     assert "test" in text.getvalue(), "short ones are ordinary words"
@@ -58,7 +58,7 @@ def test_an_error_brings_its_traceback_escaped(log_format: LogFormat) -> None:
     text = io.StringIO()
     with pytest.raises(RuntimeError) as caught:
         raise RuntimeError("a\x1b[31m \ud800 bug")
-    Log(text, log_format=log_format).failure("internal.error", "Broken", error=caught.value)
+    Log(text, log_format=log_format).write_error("internal.error", "Broken", error=caught.value)
     assert "test_log.py" in text.getvalue()
     assert "\x1b" not in text.getvalue()
     assert "\\ud800" in text.getvalue().replace("\\\\", "\\")

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.core.states import State
 from bridge.telemetry.log import LEVELS
-from bridge.telemetry.log_events import COUNTED, LINES, STATES
+from bridge.telemetry.log_events import LOG_MESSAGES, METRIC_UPDATES, SESSION_STATES
 from bridge.telemetry.metrics import Metrics
 
 CORE = Path(__file__).parents[2] / "bridge" / "core"
@@ -24,22 +24,22 @@ def noted() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
     ]
-    named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in ("note", "Note")]
+    named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in ("log", "LogEvent")]
     return {str(call.args[0].value) for call in named if isinstance(call.args[0], ast.Constant)}
 
 
 def test_every_note_of_the_core_has_a_line_of_its_own() -> None:
     assert len(noted()) > 10
-    assert noted() - set(LINES) == set()
+    assert noted() - set(LOG_MESSAGES) == set()
 
 
 def test_levels_are_levels_and_counts_are_of_notes() -> None:
-    assert {line.level for line in LINES.values()} <= set(LEVELS)
-    assert set(COUNTED) <= set(LINES)
+    assert {line.level for line in LOG_MESSAGES.values()} <= set(LEVELS)
+    assert set(METRIC_UPDATES) <= set(LOG_MESSAGES)
 
 
 def test_the_states_that_are_counted_are_the_cores() -> None:
-    assert tuple(state.name.lower() for state in State) == STATES
+    assert tuple(state.name.lower() for state in State) == SESSION_STATES
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_the_states_that_are_counted_are_the_cores() -> None:
 )
 def test_a_note_is_counted(name: str, fields: dict[str, Any], metric: str, label: str, value: float) -> None:
     metrics = Metrics()
-    COUNTED[name](metrics, fields)
+    METRIC_UPDATES[name](metrics, fields)
     assert metrics.value(metric, label) == value

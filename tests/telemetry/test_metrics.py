@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.telemetry.metric_table import METRICS, PREFIX, Kind
-from bridge.telemetry.metrics import MAX_SERIES, Metrics, Snapshot, add_up, render
+from bridge.telemetry.metric_table import METRICS, PREFIX, MetricType
+from bridge.telemetry.metrics import MAX_SERIES, Metrics, MetricsSnapshot, merge_snapshots, render_prometheus
 
 
-def parsed(snapshot: Snapshot) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def parsed(snapshot: MetricsSnapshot) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Read the text as Prometheus' own library does."""
-    families = text_string_to_metric_families(render(snapshot).decode())
+    families = text_string_to_metric_families(render_prometheus(snapshot).decode())
     return {(s.name.removeprefix(PREFIX), tuple(s.labels.items())): s.value for f in families for s in f.samples}
 
 
 def test_what_was_counted_is_what_prometheus_reads() -> None:
     metrics = Metrics()
-    metrics.count("sessions_lost_total")
-    metrics.count("dropped_ms_total", 12.5, "too_old")
+    metrics.increment("sessions_lost_total")
+    metrics.increment("dropped_ms_total", 12.5, "too_old")
     metrics.set("sessions", 3, "ready")
     for seconds in (0.05, 0.06, 7, 1000):
         metrics.observe("ready_seconds", seconds)
@@ -52,7 +52,7 @@ def test_metrics_without_labels_are_there_from_the_start() -> None:
 @pytest.mark.parametrize("label", ['"} 1\nevil 1\n', "a\\", "\u202e\x1b", "ü" * 500])
 def test_a_label_of_a_strangers_making_breaks_nothing(label: str) -> None:
     metrics = Metrics()
-    metrics.count("refused_total", 1, label)
+    metrics.increment("refused_total", 1, label)
     [(name, labels)] = [key for key in parsed(metrics.snapshot()) if key[0] == "refused_total"]
     assert name == "refused_total"
     assert len(labels[0][1]) <= 160
@@ -62,7 +62,7 @@ def test_a_label_of_a_strangers_making_breaks_nothing(label: str) -> None:
 def test_labels_that_never_end_are_counted_together() -> None:
     metrics = Metrics()
     for n in range(1000):
-        metrics.count("refused_total", 1, str(n))
+        metrics.increment("refused_total", 1, str(n))
     kept = metrics.snapshot().values["refused_total"]
     assert len(kept) == MAX_SERIES + 1
     assert kept["other"] == [1000 - MAX_SERIES]
@@ -70,35 +70,35 @@ def test_labels_that_never_end_are_counted_together() -> None:
 
 def test_a_name_that_the_table_does_not_have_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        Metrics().count("nothing_total")
+        Metrics().increment("nothing_total")
 
 
 def test_figures_of_processes_are_added_and_gauges_left_out_where_told() -> None:
     one, two = Metrics(), Metrics()
     for metrics in (one, two):
-        metrics.count("clients_total", 2, "native")
+        metrics.increment("clients_total", 2, "native")
         metrics.set("connections", 5)
         metrics.observe("forward_seconds", 0.001)
-    both = add_up([one.snapshot(), two.snapshot()]).values
+    both = merge_snapshots([one.snapshot(), two.snapshot()]).values
     assert (both["clients_total"]["native"], both["connections"][""]) == ([4], [10])
     assert sum(both["forward_seconds"][""][:-1]) == 2
-    past = add_up([one.snapshot()], without_gauges=True).values
+    past = merge_snapshots([one.snapshot()], without_gauges=True).values
     assert "connections" not in past
     assert past["clients_total"]["native"] == [2]
-    assert add_up([Snapshot({"of_another_version": {"": [1.0]}})]).values == {}
+    assert merge_snapshots([MetricsSnapshot({"of_another_version": {"": [1.0]}})]).values == {}
 
 
 def test_a_snapshot_is_no_window_on_what_comes_later() -> None:
     metrics = Metrics()
     before = metrics.snapshot()
-    metrics.count("sessions_lost_total")
+    metrics.increment("sessions_lost_total")
     assert before.values["sessions_lost_total"][""] == [0]
 
 
 def test_counters_are_named_as_counters() -> None:
     for name, metric in METRICS.items():
-        assert name.endswith("_total") == (metric.kind is Kind.COUNTER), name
-        assert bool(metric.buckets) == (metric.kind is Kind.HISTOGRAM), name
+        assert name.endswith("_total") == (metric.type is MetricType.COUNTER), name
+        assert bool(metric.buckets) == (metric.type is MetricType.HISTOGRAM), name
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:

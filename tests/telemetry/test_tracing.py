@@ -6,8 +6,8 @@ import importlib.util
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.core.commands import Note
-from bridge.telemetry.tracing import Traces, installed_tracer
+from bridge.core.commands import LogEvent
+from bridge.telemetry.tracing import SessionTraces, find_tracer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +35,14 @@ class FakeTracer:
         return self.spans[-1]
 
 
-def say(traces: Traces, *names: str, **fields: Any) -> None:
+def say(traces: SessionTraces, *names: str, **fields: Any) -> None:
     for name in names:
-        traces.note("c", Note(name, {"generation": 1, **fields}))
+        traces.log_event("c", LogEvent(name, {"generation": 1, **fields}))
 
 
 def test_an_attempt_and_its_session_are_a_span_each() -> None:
     tracer = FakeTracer()
-    traces = Traces(tracer)
+    traces = SessionTraces(tracer)
     say(traces, "upstream.opening", "session.created", "session.ready")
     assert [(span.name, span.ended) for span in tracer.spans] == [("realtime.attempt", 1), ("realtime.session", 0)]
     say(traces, "session.lost", reason="stalled")
@@ -53,7 +53,7 @@ def test_an_attempt_and_its_session_are_a_span_each() -> None:
 
 def test_a_failed_attempt_says_why() -> None:
     tracer = FakeTracer()
-    say(Traces(tracer), "upstream.opening", "attempt.failed", code="ACCESS_DENIED", detail={"no": "scalar"})
+    say(SessionTraces(tracer), "upstream.opening", "attempt.failed", code="ACCESS_DENIED", detail={"no": "scalar"})
     assert tracer.spans[0].attributes["error.type"] == "ACCESS_DENIED"
     assert "realtime.detail" not in tracer.spans[0].attributes
     assert tracer.spans[0].ended == 1
@@ -61,15 +61,15 @@ def test_a_failed_attempt_says_why() -> None:
 
 def test_no_span_outlives_its_client() -> None:
     tracer = FakeTracer()
-    traces = Traces(tracer)
+    traces = SessionTraces(tracer)
     say(traces, "upstream.opening", "session.ready", "upstream.opening")
-    traces.ended("c")
-    traces.ended("c")
+    traces.session_ended("c")
+    traces.session_ended("c")
     assert [span.ended for span in tracer.spans] == [1, 1, 1]
 
 
 def test_without_opentelemetry_nothing_happens() -> None:
-    traces = Traces(None)
+    traces = SessionTraces(None)
     say(traces, "upstream.opening", "session.ready", "session.lost")
-    traces.ended("c")
-    assert (installed_tracer() is None) == (importlib.util.find_spec("opentelemetry") is None)
+    traces.session_ended("c")
+    assert (find_tracer() is None) == (importlib.util.find_spec("opentelemetry") is None)

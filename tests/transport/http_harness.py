@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import trio
 import trio.testing
 
-from bridge.transport.http import Request, Response, text_response
-from bridge.transport.http_server import Limits, Upgrade, serve_stream
+from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http_server import HttpLimits, WebSocketUpgrade, serve_connection
 
-Wire = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
+PeerStream = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # with its answer, from RFC 6455 1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -38,21 +38,21 @@ def upgrade_head(target: str = "/", **changes: str | None) -> bytes:
 
 
 @dataclass
-class House:
+class HttpHarness:
     """A door with handlers that keep what they saw."""
 
-    limits: Limits = field(default_factory=Limits)
-    requests: list[Request] = field(default_factory=list)
-    upgrades: list[Upgrade] = field(default_factory=list)
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    requests: list[HttpRequest] = field(default_factory=list)
+    upgrades: list[WebSocketUpgrade] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
         if request.path == "/broken":
             raise RuntimeError("a bug")
         return text_response(200, f"{request.method} {request.path} {request.body!r}")
 
-    async def websocket(self, upgrade: Upgrade) -> None:
+    async def websocket(self, upgrade: WebSocketUpgrade) -> None:
         self.upgrades.append(upgrade)
         if upgrade.request.path == "/broken":
             raise RuntimeError("a bug before")
@@ -66,21 +66,21 @@ class House:
             await (link.send_text(message) if isinstance(message, str) else link.send_binary(message))
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        await serve_stream(
+        await serve_connection(
             stream, http=self.http, websocket=self.websocket, limits=self.limits, on_error=self.errors.append
         )
 
-    async def say(self, *pieces: bytes) -> bytes:
+    async def exchange(self, *pieces: bytes) -> bytes:
         """Send these, close our half, and give everything that came back until the door let go."""
         async with trio.open_nursery() as nursery:
-            wire = self.enter(nursery)
+            wire = self.connect(nursery)
             for piece in pieces:
                 await wire.send_all(piece)
                 await trio.testing.wait_all_tasks_blocked()
             await wire.send_stream.aclose()
             return await read_all(wire)
 
-    def enter(self, nursery: trio.Nursery) -> Wire:
+    def connect(self, nursery: trio.Nursery) -> PeerStream:
         ours, theirs = trio.testing.memory_stream_pair()
         nursery.start_soon(self.serve, theirs)
         return ours

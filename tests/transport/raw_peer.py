@@ -15,7 +15,7 @@ from bridge.transport.websocket import WebSocketLink
 SIDES = pytest.mark.parametrize("side", [Side.SERVER, Side.CLIENT])
 
 
-def link_and_wire(
+def link_and_peer(
     side: Side, *, max_size: int | None = 1000
 ) -> tuple[WebSocketLink, trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]]:
     """A link, and the raw other end of its stream."""
@@ -23,22 +23,22 @@ def link_and_wire(
     return WebSocketLink(ours, side, max_size=max_size, peer="test"), theirs
 
 
-def wire_frame(side: Side, opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
+def peer_frame(side: Side, opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
     """A frame as this side wants to read it."""
     return Frame(opcode, payload, fin).serialize(mask=side is Side.SERVER)
 
 
-def reader_of(side: Side) -> Codec:
+def peer_codec(side: Side) -> Codec:
     """What understands the frames that this side sends."""
     return Codec(Side.CLIENT if side is Side.SERVER else Side.SERVER, max_size=None, max_fragments=100_000)
 
 
 async def read_to_end(wire: trio.abc.ReceiveStream, side: Side) -> tuple[Codec, float]:
     """Read everything until the link lets go, and say when that was."""
-    codec = reader_of(side)
+    codec = peer_codec(side)
     while data := await wire.receive_some():
         if codec.is_open:
-            codec.feed(data)
+            codec.receive_data(data)
     return codec, trio.current_time()
 
 
@@ -50,7 +50,7 @@ async def closed_with(link: WebSocketLink) -> LinkClosed:
         return end
 
 
-class Clogged(trio.abc.Stream):
+class CloggedStream(trio.abc.Stream):
     """A stream whose writes take the first byte and then wait for `unclog`."""
 
     def __init__(self, inner: trio.abc.Stream) -> None:

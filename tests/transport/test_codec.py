@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Side
 
-from bridge.transport.codec import Codec, sendable_code, short_reason
+from bridge.transport.codec import Codec, is_sendable_close_code, truncate_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +45,8 @@ def frame(side: Side, opcode: int, payload: bytes = b"", *, fin: bool = True, fi
 def close_sent(codec: Codec, side: Side) -> int | None:
     """The code of the Close frame among what is to be written."""
     other = Codec(Side.CLIENT if side is Side.SERVER else Side.SERVER, max_size=None, max_fragments=1)
-    other.feed(codec.take_writes())
-    return None if other.is_open else other.verdict().code
+    other.receive_data(codec.data_to_send())
+    return None if other.is_open else other.close_exception().code
 
 
 VIOLATIONS: dict[str, tuple[int, Callable[[Side], bytes]]] = {
@@ -99,10 +99,10 @@ def test_a_violation_is_answered_with_its_code(name: str, side: Side) -> None:
     code, make = VIOLATIONS[name]
     link = codec(side)
     behind = b"" if name in WITHIN_A_MESSAGE else frame(side, TEXT, b"behind")
-    link.feed(frame(side, TEXT, b"before") + make(side) + behind)
+    link.receive_data(frame(side, TEXT, b"before") + make(side) + behind)
     assert not link.is_open
-    assert list(link.ready) == ["before"]
-    verdict = link.verdict()
+    assert list(link.messages) == ["before"]
+    verdict = link.close_exception()
     assert (verdict.code, verdict.by_peer) == (code, False)
     assert close_sent(link, side) == code
 
@@ -110,34 +110,34 @@ def test_a_violation_is_answered_with_its_code(name: str, side: Side) -> None:
 @SIDES
 def test_of_two_violations_in_one_read_the_close_and_the_verdict_name_the_same(side: Side) -> None:
     link = codec(side)
-    link.feed(frame(side, TEXT, b"\xff") + frame(side, 3))
-    assert link.verdict().code == close_sent(link, side) == 1002
+    link.receive_data(frame(side, TEXT, b"\xff") + frame(side, 3))
+    assert link.close_exception().code == close_sent(link, side) == 1002
 
 
 @SIDES
 def test_a_character_may_be_split_over_fragments(side: Side) -> None:
     link = codec(side)
     euro = "€".encode()
-    link.feed(frame(side, TEXT, b"5 " + euro[:1], fin=False) + frame(side, CONT, euro[1:2], fin=False))
-    assert not link.ready
-    link.feed(frame(side, PING, b"p") + frame(side, CONT, euro[2:]))
-    assert list(link.ready) == ["5 €"]
+    link.receive_data(frame(side, TEXT, b"5 " + euro[:1], fin=False) + frame(side, CONT, euro[1:2], fin=False))
+    assert not link.messages
+    link.receive_data(frame(side, PING, b"p") + frame(side, CONT, euro[2:]))
+    assert list(link.messages) == ["5 €"]
     assert link.pings_received == 1
 
 
 @SIDES
 def test_binary_fragments_are_joined_as_bytes(side: Side) -> None:
     link = codec(side)
-    link.feed(frame(side, BINARY, b"\xff", fin=False) + frame(side, CONT, b"\xfe") + frame(side, TEXT, b""))
-    assert list(link.ready) == [b"\xff\xfe", ""]
+    link.receive_data(frame(side, BINARY, b"\xff", fin=False) + frame(side, CONT, b"\xfe") + frame(side, TEXT, b""))
+    assert list(link.messages) == [b"\xff\xfe", ""]
 
 
 def test_the_bound_on_fragments_counts_each_message_anew() -> None:
     link = codec(Side.CLIENT, max_fragments=3)
     message = frame(Side.CLIENT, TEXT, b"a", fin=False) + frame(Side.CLIENT, CONT, b"b", fin=False)
     for _ in range(5):
-        link.feed(message + frame(Side.CLIENT, CONT, b"c"))
-    assert list(link.ready) == ["abc"] * 5
+        link.receive_data(message + frame(Side.CLIENT, CONT, b"c"))
+    assert list(link.messages) == ["abc"] * 5
     assert link.is_open
 
 
@@ -148,10 +148,10 @@ def test_the_bound_on_fragments_counts_each_message_anew() -> None:
 )
 def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: int, reason: str) -> None:
     link = codec(side)
-    link.feed(frame(side, CLOSE, body) + frame(side, TEXT, b"behind"))
-    end = link.verdict()
+    link.receive_data(frame(side, CLOSE, body) + frame(side, TEXT, b"behind"))
+    end = link.close_exception()
     assert (end.code, end.reason, end.by_peer) == (code, reason, True)
-    assert not link.ready
+    assert not link.messages
     assert close_sent(link, side) == code
 
 
@@ -160,67 +160,67 @@ def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: i
 def test_a_close_may_come_between_fragments_and_nothing_behind_it_is_read(side: Side, opcode: Opcode) -> None:
     link = codec(side)
     cut_off = frame(side, opcode, b"cut", fin=False) + frame(side, CLOSE, struct.pack("!H", 1000))
-    link.feed(cut_off + frame(side, CONT, b" off"))
-    assert (link.verdict().code, link.verdict().by_peer) == (1000, True)
-    assert not link.ready
+    link.receive_data(cut_off + frame(side, CONT, b" off"))
+    assert (link.close_exception().code, link.close_exception().by_peer) == (1000, True)
+    assert not link.messages
     assert close_sent(link, side) == 1000
 
 
 @SIDES
 def test_an_answered_close_is_our_own(side: Side) -> None:
     link = codec(side)
-    link.put_close(1001, "bye")
-    link.feed(frame(side, CLOSE, struct.pack("!H", 1001)))
-    end = link.verdict()
+    link.send_close(1001, "bye")
+    link.receive_data(frame(side, CLOSE, struct.pack("!H", 1001)))
+    end = link.close_exception()
     assert (end.code, end.by_peer) == (1001, False)
 
 
 @SIDES
 def test_an_end_without_a_close_is_1006(side: Side) -> None:
     link = codec(side)
-    link.feed(frame(side, TEXT, b"half a frame")[:-3])
-    link.feed(b"")
-    end = link.verdict()
+    link.receive_data(frame(side, TEXT, b"half a frame")[:-3])
+    link.receive_data(b"")
+    end = link.close_exception()
     assert (end.code, end.by_peer) == (1006, True)
-    assert link.stream_ended
+    assert link.eof_received
 
 
 def test_a_pong_answers_its_ping_and_those_before() -> None:
     link = codec(Side.CLIENT)
     for number, payload in enumerate((b"a", b"b", b"c")):
-        link.put_ping(payload, float(number))
-    link.feed(frame(Side.CLIENT, PONG, b"unasked"))
-    assert (link.pings_outstanding, link.last_pong_ping) == (3, None)
-    link.feed(frame(Side.CLIENT, PONG, b"b"))
-    assert (link.pings_outstanding, link.last_pong_ping, link.pongs_received) == (1, 1.0, 2)
+        link.send_ping(payload, float(number))
+    link.receive_data(frame(Side.CLIENT, PONG, b"unasked"))
+    assert (link.pings_outstanding, link.last_answered_ping_at) == (3, None)
+    link.receive_data(frame(Side.CLIENT, PONG, b"b"))
+    assert (link.pings_outstanding, link.last_answered_ping_at, link.pongs_received) == (1, 1.0, 2)
 
 
 def test_a_ping_that_is_too_long_is_refused_here() -> None:
     with pytest.raises(ValueError, match="125 bytes"):
-        codec(Side.CLIENT).put_ping(b"x" * 126, 0.0)
+        codec(Side.CLIENT).send_ping(b"x" * 126, 0.0)
 
 
 @pytest.mark.parametrize("code", [1000, 1003, 1007, 1014, 3000, 4999])
 def test_codes_that_may_be_sent(code: int) -> None:
-    assert sendable_code(code)
+    assert is_sendable_close_code(code)
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000])
 def test_codes_that_are_never_sent(code: int) -> None:
-    assert not sendable_code(code)
+    assert not is_sendable_close_code(code)
 
 
 def test_a_long_reason_is_cut_between_characters() -> None:
-    assert short_reason("a" + "€" * 41) == "a" + "€" * 40
-    assert short_reason("short") == "short"
+    assert truncate_reason("a" + "€" * 41) == "a" + "€" * 40
+    assert truncate_reason("short") == "short"
 
 
 def test_the_core_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("websockets").setLevel(logging.DEBUG)
     link = codec(Side.SERVER)
-    link.feed(frame(Side.SERVER, TEXT, b"secret words") + frame(Side.SERVER, CLOSE))
-    link.feed(b"")
+    link.receive_data(frame(Side.SERVER, TEXT, b"secret words") + frame(Side.SERVER, CLOSE))
+    link.receive_data(b"")
     assert caplog.records == []
 
 
@@ -237,9 +237,9 @@ def test_messages_arrive_whole_and_in_order_however_they_are_cut(
     link = Codec(side, max_size=None, max_fragments=100)
     while wire:
         size = data.draw(st.integers(1, len(wire)))
-        link.feed(wire[:size])
+        link.receive_data(wire[:size])
         wire = wire[size:]
-    assert list(link.ready) == messages
+    assert list(link.messages) == messages
     assert link.is_open
 
 

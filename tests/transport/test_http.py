@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.transport.http import Request, Response, json_response, split_target, text_response
+from bridge.transport.http import HttpRequest, HttpResponse, json_response, split_target, text_response
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_too_many_query_fields_are_refused() -> None:
 
 def test_headers_are_found_in_any_case_and_joined() -> None:
     headers = (("accept", "a"), ("host", "h"), ("accept", "b"))
-    request = Request(method="GET", path="/", query={}, target="/", headers=headers)
+    request = HttpRequest(method="GET", path="/", query={}, target="/", headers=headers)
     assert request.header("Accept") == "a, b"
     assert request.header_values("ACCEPT") == ("a", "b")
     assert request.header("cookie") is None
 
 
 def test_json_and_text_say_what_they_are() -> None:
-    assert json_response(201, {"a": [1]}, (("x", "y"),)) == Response(
+    assert json_response(201, {"a": [1]}, (("x", "y"),)) == HttpResponse(
         201, (("content-type", "application/json"), ("x", "y")), b'{"a":[1]}'
     )
     assert text_response(404, "no such page").body == b"no such page\n"

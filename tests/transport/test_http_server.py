@@ -7,13 +7,13 @@ import trio
 import trio.testing
 
 from bridge.transport.http1 import LINGER_SECONDS
-from bridge.transport.http_server import Limits
-from tests.transport.http_harness import House, head, read_all, read_some, statuses
+from bridge.transport.http_server import HttpLimits
+from tests.transport.http_harness import HttpHarness, head, read_all, read_some, statuses
 
 
 async def test_a_request_is_answered() -> None:
-    house = House()
-    answer = await house.say(head("GET", "/a%20b?x=1&x=2", X_Y="z"))
+    house = HttpHarness()
+    answer = await house.exchange(head("GET", "/a%20b?x=1&x=2", X_Y="z"))
     assert statuses(answer) == [200]
     assert answer.endswith(b"\r\n\r\nGET /a b b''\n")
     assert b"content-length: 13\r\n" in answer
@@ -23,33 +23,35 @@ async def test_a_request_is_answered() -> None:
 
 async def test_requests_in_one_segment_are_answered_in_order() -> None:
     body = head("POST", "/2", Content_Length="3") + b"abc"
-    answer = await House().say(head("GET", "/1") + body + head("GET", "/3"))
+    answer = await HttpHarness().exchange(head("GET", "/1") + body + head("GET", "/3"))
     assert statuses(answer) == [200, 200, 200]
     assert answer.index(b"/1") < answer.index(b"POST /2 b'abc'") < answer.index(b"/3")
 
 
 async def test_a_request_may_come_byte_by_byte() -> None:
     request = head("POST", "/slow", Content_Length="2") + b"ok"
-    answer = await House().say(*(bytes([byte]) for byte in request))
+    answer = await HttpHarness().exchange(*(bytes([byte]) for byte in request))
     assert b"POST /slow b'ok'" in answer
 
 
 async def test_a_chunked_body_is_joined() -> None:
-    answer = await House().say(head("POST", "/c", Transfer_Encoding="chunked") + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+    answer = await HttpHarness().exchange(
+        head("POST", "/c", Transfer_Encoding="chunked") + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    )
     assert b"POST /c b'abc'" in answer
 
 
 async def test_head_is_asked_as_get_and_answered_without_a_body() -> None:
-    answer = await House().say(head("HEAD", "/h") + head("GET", "/g"))
+    answer = await HttpHarness().exchange(head("HEAD", "/h") + head("GET", "/g"))
     assert b"content-length: 11\r\n\r\nHTTP/1.1 200" in answer
     assert b"GET /h" not in answer
     assert answer.endswith(b"GET /g b''\n")
 
 
 async def test_a_client_that_waits_for_100_gets_it() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(head("POST", "/e", Expect="100-continue", Content_Length="2"))
         assert statuses(await read_some(wire, b"\r\n\r\n")) == [100]
         await wire.send_all(b"hi")
@@ -58,17 +60,19 @@ async def test_a_client_that_waits_for_100_gets_it() -> None:
 
 
 async def test_a_client_that_asks_before_it_sends_too_much_is_spared_the_sending() -> None:
-    answer = await House(Limits(body_bytes=10)).say(head("POST", "/e", Expect="100-continue", Content_Length="11"))
+    answer = await HttpHarness(HttpLimits(body_bytes=10)).exchange(
+        head("POST", "/e", Expect="100-continue", Content_Length="11")
+    )
     assert statuses(answer) == [413]
 
 
 async def test_connection_close_is_obeyed() -> None:
-    answer = await House().say(head("GET", "/1", Connection="close") + head("GET", "/2"))
+    answer = await HttpHarness().exchange(head("GET", "/1", Connection="close") + head("GET", "/2"))
     assert statuses(answer) == [200]
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:
-    answer = await House().say(head("GET", "/old", version="1.0"))
+    answer = await HttpHarness().exchange(head("GET", "/old", version="1.0"))
     assert statuses(answer) == [200]
     assert b"connection: close" in answer.lower()
 
@@ -88,8 +92,8 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_what_is_malformed_gets_400_and_a_closed_connection(name: str) -> None:
-    house = House()
-    answer = await house.say(MALFORMED[name] + head("GET", "/next"))
+    house = HttpHarness()
+    answer = await house.exchange(MALFORMED[name] + head("GET", "/next"))
     assert statuses(answer) == [400]
     assert b"connection: close" in answer.lower()
     assert (house.requests, house.errors) == ([], [])
@@ -105,7 +109,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 async def test_a_head_that_is_too_large_gets_431(name: str) -> None:
-    assert statuses(await House().say(TOO_LARGE[name])) == [431]
+    assert statuses(await HttpHarness().exchange(TOO_LARGE[name])) == [431]
 
 
 @pytest.mark.parametrize(
@@ -118,14 +122,14 @@ async def test_a_head_that_is_too_large_gets_431(name: str) -> None:
     ids=["announced", "announced beyond all", "chunked"],
 )
 async def test_a_body_that_is_too_large_gets_413(request_bytes: bytes) -> None:
-    house = House(Limits(body_bytes=10))
-    assert statuses(await house.say(request_bytes)) == [413]
+    house = HttpHarness(HttpLimits(body_bytes=10))
+    assert statuses(await house.exchange(request_bytes)) == [413]
     assert house.requests == []
 
 
 async def test_a_handler_that_raises_gives_500_and_tells_the_hook() -> None:
-    house = House()
-    answer = await house.say(head("GET", "/broken?token=secret") + head("GET", "/next"))
+    house = HttpHarness()
+    answer = await house.exchange(head("GET", "/broken?token=secret") + head("GET", "/next"))
     assert statuses(answer) == [500, 200]
     [error] = house.errors
     assert isinstance(error, RuntimeError)
@@ -138,9 +142,9 @@ async def test_a_handler_that_raises_gives_500_and_tells_the_hook() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", head("GET", "/")[:-2]], ids=["nothing", "a line", "a head"])
 async def test_a_head_that_does_not_end_in_time_is_closed(sent: bytes, autojump_clock: trio.testing.MockClock) -> None:
-    house = House(Limits(head_seconds=10))
+    house = HttpHarness(HttpLimits(head_seconds=10))
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         if sent:
             await wire.send_all(sent)
         assert await read_all(wire) == b""
@@ -148,9 +152,9 @@ async def test_a_head_that_does_not_end_in_time_is_closed(sent: bytes, autojump_
 
 
 async def test_a_trickling_head_gets_no_more_time(autojump_clock: trio.testing.MockClock) -> None:
-    house = House(Limits(head_seconds=10))
+    house = HttpHarness(HttpLimits(head_seconds=10))
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
 
         async def trickle() -> None:
             for byte in head("GET", "/", X="x" * 100):
@@ -163,9 +167,9 @@ async def test_a_trickling_head_gets_no_more_time(autojump_clock: trio.testing.M
 
 
 async def test_a_silent_connection_is_kept_so_long_and_not_longer(autojump_clock: trio.testing.MockClock) -> None:
-    house = House(Limits(idle_seconds=75))
+    house = HttpHarness(HttpLimits(idle_seconds=75))
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(head("GET", "/1"))
         await read_some(wire, b"''\n")
         await trio.sleep(74)
@@ -176,9 +180,9 @@ async def test_a_silent_connection_is_kept_so_long_and_not_longer(autojump_clock
 
 
 async def test_a_request_that_came_along_does_not_wait_for_more(autojump_clock: trio.testing.MockClock) -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(head("GET", "/1") + head("GET", "/2"))
         await read_some(wire, b"GET /2 b''\n")
         assert autojump_clock.current_time() == 0
@@ -186,11 +190,11 @@ async def test_a_request_that_came_along_does_not_wait_for_more(autojump_clock: 
 
 
 async def test_a_client_that_leaves_within_its_head_gets_no_answer() -> None:
-    assert await House().say(b"GET / HT") == b""
+    assert await HttpHarness().exchange(b"GET / HT") == b""
 
 
 async def test_a_client_that_does_not_take_its_answer_is_closed(autojump_clock: trio.testing.MockClock) -> None:
-    house = House(Limits(write_seconds=30))
+    house = HttpHarness(HttpLimits(write_seconds=30))
     requests = trio.testing.MemoryReceiveStream()
     requests.put_data(head("GET", "/"))
     never_taken = trio.testing.MemorySendStream(send_all_hook=trio.sleep_forever)
@@ -201,9 +205,9 @@ async def test_a_client_that_does_not_take_its_answer_is_closed(autojump_clock: 
 
 
 async def test_a_body_that_does_not_arrive_gets_408(autojump_clock: trio.testing.MockClock) -> None:
-    house = House(Limits(body_seconds=5))
+    house = HttpHarness(HttpLimits(body_seconds=5))
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(head("POST", "/", Content_Length="2") + b"x")
         assert statuses(await read_all(wire)) == [408]
     assert autojump_clock.current_time() == 5 + LINGER_SECONDS

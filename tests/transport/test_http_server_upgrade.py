@@ -14,16 +14,16 @@ import trustme
 from trio_websocket import ConnectionClosed, open_websocket_url, wrap_client_stream
 from websockets.frames import Frame, Opcode
 
-from bridge.transport.http import Response
-from bridge.transport.http_server import Upgrade, serve_stream, serve_tcp
+from bridge.transport.http import HttpResponse
+from bridge.transport.http_server import WebSocketUpgrade, serve_connection, serve_tcp
 from bridge.transport.link import LinkClosed
-from tests.transport.http_harness import ACCEPT, KEY, House, head, read_all, read_some, statuses, upgrade_head
+from tests.transport.http_harness import ACCEPT, KEY, HttpHarness, head, read_all, read_some, statuses, upgrade_head
 
 
 async def test_the_upgrade_is_answered_as_the_rfc_says() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(upgrade_head("/ws?model=m", Sec_WebSocket_Protocol="realtime, openai-insecure-api-key.k"))
         answer = await read_some(wire, b"\r\n\r\n")
         await wire.aclose()
@@ -36,10 +36,10 @@ async def test_the_upgrade_is_answered_as_the_rfc_says() -> None:
 
 
 async def test_frames_in_the_segment_of_the_handshake_are_not_lost() -> None:
-    house = House()
+    house = HttpHarness()
     frames = Frame(Opcode.TEXT, b"one").serialize(mask=True) + Frame(Opcode.TEXT, b"two").serialize(mask=True)
     async with trio.open_nursery() as nursery:
-        wire = house.enter(nursery)
+        wire = house.connect(nursery)
         await wire.send_all(upgrade_head() + frames)
         answer = await read_some(wire, b"two")
         await wire.aclose()
@@ -62,8 +62,8 @@ BAD_UPGRADES = {
 @pytest.mark.parametrize("name", BAD_UPGRADES)
 async def test_a_bad_upgrade_is_refused(name: str) -> None:
     status, request = BAD_UPGRADES[name]
-    house = House()
-    answer = await house.say(request)
+    house = HttpHarness()
+    answer = await house.exchange(request)
     assert statuses(answer) == [status]
     assert (b"sec-websocket-version: 13" in answer) == (status == 426)
     assert house.upgrades == []
@@ -71,14 +71,14 @@ async def test_a_bad_upgrade_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(("target", "status"), [("/nothing", 500), ("/broken", 500)])
 async def test_a_socket_handler_that_settles_nothing_gives_500(target: str, status: int) -> None:
-    house = House()
-    assert statuses(await house.say(upgrade_head(target))) == [status]
+    house = HttpHarness()
+    assert statuses(await house.exchange(upgrade_head(target))) == [status]
     assert len(house.errors) == (target == "/broken")
 
 
 async def test_a_socket_handler_that_fails_later_closes_with_1011() -> None:
-    house = House()
-    answer = await house.say(upgrade_head("/broken-later"))
+    house = HttpHarness()
+    answer = await house.exchange(upgrade_head("/broken-later"))
     assert answer.endswith(Frame(Opcode.CLOSE, struct.pack("!H", 1011)).serialize(mask=False))
     assert [str(error) for error in house.errors] == ["a bug behind"]
 
@@ -88,25 +88,25 @@ async def test_a_client_that_left_before_it_could_be_refused_is_no_mistake() -> 
     ended: list[LinkClosed] = []
     mistakes: list[Exception] = []
 
-    async def refuse(upgrade: Upgrade) -> None:
+    async def refuse(upgrade: WebSocketUpgrade) -> None:
         await ours.aclose()
         with pytest.raises(LinkClosed) as closed:
-            await upgrade.refuse(Response(403, (), b"no"))
+            await upgrade.reject(HttpResponse(403, (), b"no"))
         ended.append(closed.value)
         raise closed.value
 
     await ours.send_all(upgrade_head())
-    await serve_stream(theirs, http=House().http, websocket=refuse, on_error=mistakes.append)
+    await serve_connection(theirs, http=HttpHarness().http, websocket=refuse, on_error=mistakes.append)
     assert ([end.code for end in ended], mistakes) == ([1006], [])
 
 
 async def test_an_upgrade_may_be_refused_with_any_response() -> None:
-    async def refuse(upgrade: Upgrade) -> None:
-        await upgrade.refuse(Response(403, (("x-why", "not you"),), b"no"))
+    async def refuse(upgrade: WebSocketUpgrade) -> None:
+        await upgrade.reject(HttpResponse(403, (("x-why", "not you"),), b"no"))
 
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(serve_stream, theirs, http=House().http, websocket=refuse))
+        nursery.start_soon(partial(serve_connection, theirs, http=HttpHarness().http, websocket=refuse))
         await ours.send_all(upgrade_head())
         await ours.send_stream.aclose()
         answer = await read_all(ours)
@@ -116,21 +116,21 @@ async def test_an_upgrade_may_be_refused_with_any_response() -> None:
 
 
 async def test_whoever_takes_the_raw_stream_answers_alone() -> None:
-    async def misbehave(upgrade: Upgrade) -> None:
+    async def misbehave(upgrade: WebSocketUpgrade) -> None:
         await upgrade.stream.send_all(b"garbage, not " + upgrade.accept_key.encode())
 
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(serve_stream, theirs, http=House().http, websocket=misbehave))
+        nursery.start_soon(partial(serve_connection, theirs, http=HttpHarness().http, websocket=misbehave))
         await ours.send_all(upgrade_head())
         assert await read_all(ours) == b"garbage, not " + ACCEPT.encode()
 
 
 async def test_a_client_that_leaves_before_the_answer_ends_quietly() -> None:
-    house = House()
+    house = HttpHarness()
     seen: list[LinkClosed] = []
 
-    async def accept_late(upgrade: Upgrade) -> None:
+    async def accept_late(upgrade: WebSocketUpgrade) -> None:
         await ours.aclose()
         try:
             await upgrade.accept()
@@ -141,7 +141,7 @@ async def test_a_client_that_leaves_before_the_answer_ends_quietly() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(
-            partial(serve_stream, theirs, http=house.http, websocket=accept_late, on_error=house.errors.append)
+            partial(serve_connection, theirs, http=house.http, websocket=accept_late, on_error=house.errors.append)
         )
         await ours.send_all(upgrade_head())
     assert [end.code for end in seen] == [1006]
@@ -152,7 +152,7 @@ async def test_a_client_that_leaves_before_the_answer_ends_quietly() -> None:
 
 
 async def test_an_independent_client_talks_to_the_door() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
         with trio.fail_after(5):
@@ -171,7 +171,7 @@ async def test_an_independent_client_talks_to_the_door() -> None:
 
 
 async def test_an_independent_client_hears_why_it_was_closed() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
         with trio.fail_after(5):
@@ -187,7 +187,7 @@ async def test_an_independent_client_hears_why_it_was_closed() -> None:
 
 
 async def test_one_broken_client_does_not_disturb_another() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
         serve = partial(serve_tcp, http=house.http, websocket=house.websocket, on_error=house.errors.append)
         host, port = await nursery.start(serve)
@@ -214,7 +214,7 @@ async def test_the_door_speaks_tls_and_shrugs_off_what_is_none() -> None:
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
     client_side = ssl.create_default_context()
     authority.configure_trust(client_side)
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
         serve = partial(serve_tcp, http=house.http, websocket=house.websocket, on_error=house.errors.append)
         host, port = await nursery.start(partial(serve, ssl_context=server_side))
@@ -231,7 +231,7 @@ async def test_the_door_speaks_tls_and_shrugs_off_what_is_none() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_os_error() -> None:
-    house = House()
+    house = HttpHarness()
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
         with pytest.raises(OSError, match="in use"):

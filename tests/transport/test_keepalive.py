@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.transport.keepalive import Pinged, until_silent
+from bridge.transport.keepalive import Pingable, wait_until_dead
 from bridge.transport.memory import memory_link_pair
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
 
-class Line:
+class FakeLink:
     """A line whose other end answers, or not."""
 
     def __init__(self, *, answers: bool = False, writes: bool = True) -> None:
@@ -30,38 +30,38 @@ def never() -> float:
 
 
 async def test_two_missed_pongs_in_a_row_are_silence(autojump_clock: MockClock) -> None:
-    await until_silent(Line(), never, seconds=20)
+    await wait_until_dead(FakeLink(), never, interval_seconds=20)
     assert autojump_clock.current_time() == 60
 
 
 async def test_pings_that_are_answered_go_on_for_ever(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1000) as scope:
-        await until_silent(Line(answers=True), never, seconds=20)
+        await wait_until_dead(FakeLink(answers=True), never, interval_seconds=20)
     assert scope.cancelled_caught
     assert autojump_clock.current_time() == 1000
 
 
 async def test_a_line_that_takes_no_ping_is_silent_too(autojump_clock: MockClock) -> None:
-    await until_silent(Line(writes=False), never, seconds=20)
+    await wait_until_dead(FakeLink(writes=False), never, interval_seconds=20)
     assert autojump_clock.current_time() == 100
 
 
 async def test_whoever_is_heard_is_there(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1000) as scope:
-        await until_silent(Line(), autojump_clock.current_time, seconds=20)
+        await wait_until_dead(FakeLink(), autojump_clock.current_time, interval_seconds=20)
     assert scope.cancelled_caught
 
 
 async def test_what_pinging_raises_passes_through(autojump_clock: MockClock) -> None:
-    class Broken(Line):
+    class Broken(FakeLink):
         async def ping(self) -> None:
             await trio.lowlevel.checkpoint()
             raise OSError("broken")
 
     with pytest.raises(OSError, match="broken"):
-        await until_silent(Broken(), never, seconds=20)
+        await wait_until_dead(Broken(), never, interval_seconds=20)
     assert autojump_clock.current_time() == 20
 
 
 def test_a_websocket_link_can_be_pinged() -> None:
-    assert all(isinstance(link, Pinged) for link in memory_link_pair())
+    assert all(isinstance(link, Pingable) for link in memory_link_pair())

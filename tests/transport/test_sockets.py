@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from websockets.protocol import Side
 
-from bridge.transport.sockets import close_hard, peer_name, socket_of
+from bridge.transport.sockets import find_socket, peer_name, reset_stream
 from bridge.transport.websocket import WebSocketLink
 
 
@@ -50,9 +50,9 @@ async def test_aborting_a_link_resets_the_connection() -> None:
 async def test_closing_hard_twice_is_fine() -> None:
     with trio.fail_after(5):
         client, server = await tcp_pair()
-        await close_hard(server)
-        await close_hard(server)
+        await reset_stream(server)
+        await reset_stream(server)
         await client.aclose()
     memory, _ = trio.testing.memory_stream_pair()
-    await close_hard(memory)
-    assert socket_of(memory) is None
+    await reset_stream(memory)
+    assert find_socket(memory) is None

@@ -12,7 +12,7 @@ from websockets.protocol import Side
 from bridge.transport.link import Link
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from tests.transport.raw_peer import SIDES, closed_with, link_and_wire, read_to_end, wire_frame
+from tests.transport.raw_peer import SIDES, closed_with, link_and_peer, peer_frame, read_to_end
 
 
 async def test_text_and_binary_go_both_ways() -> None:
@@ -28,11 +28,11 @@ async def test_text_and_binary_go_both_ways() -> None:
 
 @SIDES
 async def test_text_that_is_no_utf8_is_answered_with_1007(side: Side, autojump_clock: trio.testing.MockClock) -> None:
-    link, wire = link_and_wire(side)
-    await wire.send_all(wire_frame(side, Opcode.TEXT, b"\xff\xfe"))
+    link, wire = link_and_peer(side)
+    await wire.send_all(peer_frame(side, Opcode.TEXT, b"\xff\xfe"))
     end = await closed_with(link)
     codec, _ = await read_to_end(wire, side)
-    assert (end.code, codec.verdict().code) == (1007, 1007)
+    assert (end.code, codec.close_exception().code) == (1007, 1007)
     assert autojump_clock.current_time() <= CLOSE_SECONDS
 
 
@@ -41,12 +41,12 @@ async def test_three_hundred_thousand_empty_fragments_are_refused(
     side: Side,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - the clock must jump over the bounded wait
 ) -> None:
-    link, wire = link_and_wire(side)
-    flood = wire_frame(side, Opcode.TEXT, b"", fin=False) + wire_frame(side, Opcode.CONT, b"", fin=False) * 300_000
+    link, wire = link_and_peer(side)
+    flood = peer_frame(side, Opcode.TEXT, b"", fin=False) + peer_frame(side, Opcode.CONT, b"", fin=False) * 300_000
     await wire.send_all(flood)
     end = await closed_with(link)
     codec, _ = await read_to_end(wire, side)
-    assert (end.code, codec.verdict().code) == (1009, 1009)
+    assert (end.code, codec.close_exception().code) == (1009, 1009)
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,7 +56,7 @@ async def test_three_hundred_thousand_empty_fragments_are_refused(
     slices=st.integers(1, 9),
 )
 async def test_cancelling_receive_loses_nothing(messages: list[str | bytes], size: int, slices: int) -> None:
-    sender, wire = link_and_wire(Side.CLIENT)
+    sender, wire = link_and_peer(Side.CLIENT)
     receiver_stream, feed = trio.testing.memory_stream_pair()
     receiver = WebSocketLink(receiver_stream, Side.SERVER)
     got: list[str | bytes] = []
@@ -79,16 +79,16 @@ async def test_cancelling_receive_loses_nothing(messages: list[str | bytes], siz
 
 async def test_bytes_behind_the_handshake_belong_to_the_link() -> None:
     ours, _ = trio.testing.memory_stream_pair()
-    early = wire_frame(Side.SERVER, Opcode.TEXT, b"at once") + wire_frame(Side.SERVER, Opcode.TEXT, b"cut")[:-1]
-    link = WebSocketLink(ours, Side.SERVER, early=early)
+    early = peer_frame(Side.SERVER, Opcode.TEXT, b"at once") + peer_frame(Side.SERVER, Opcode.TEXT, b"cut")[:-1]
+    link = WebSocketLink(ours, Side.SERVER, trailing_data=early)
     assert await link.receive() == "at once"
 
 
 async def test_a_violation_behind_the_handshake_is_answered(autojump_clock: trio.testing.MockClock) -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    link = WebSocketLink(ours, Side.SERVER, early=b"\x83\x80" + bytes(4))
+    link = WebSocketLink(ours, Side.SERVER, trailing_data=b"\x83\x80" + bytes(4))
     assert (await closed_with(link)).code == 1002
-    assert (await read_to_end(wire, Side.SERVER))[0].verdict().code == 1002
+    assert (await read_to_end(wire, Side.SERVER))[0].close_exception().code == 1002
     assert autojump_clock.current_time() <= CLOSE_SECONDS
 
 

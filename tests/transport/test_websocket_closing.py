@@ -17,7 +17,7 @@ from bridge.transport.codec import Codec
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from tests.transport.raw_peer import SIDES, Clogged, closed_with, link_and_wire, read_to_end, wire_frame
+from tests.transport.raw_peer import SIDES, CloggedStream, closed_with, link_and_peer, peer_frame, read_to_end
 
 
 @SIDES
@@ -33,8 +33,8 @@ async def test_a_violation_ends_in_a_close_frame_and_a_closed_stream(
         payload = payload[:1] + bytes([payload[1] & 0x7F]) + payload[2:]
     elif payload[1] == 0:
         payload = payload[:1] + b"\x80" + bytes(4)
-    link, wire = link_and_wire(side)
-    await wire.send_all(wire_frame(side, Opcode.TEXT, b"before") + payload)
+    link, wire = link_and_peer(side)
+    await wire.send_all(peer_frame(side, Opcode.TEXT, b"before") + payload)
     async with trio.open_nursery() as nursery:
         results: list[tuple[Codec, float]] = []
 
@@ -47,7 +47,7 @@ async def test_a_violation_ends_in_a_close_frame_and_a_closed_stream(
     assert (end.code, end.by_peer) == (code, False)
     assert (link.close_code, link.close_reason) == (end.code, end.reason)
     [(codec, when)] = results
-    assert codec.verdict().code == code
+    assert codec.close_exception().code == code
     assert when == 0  # told at once; the rest is the wait for a peer that never closes
     assert autojump_clock.current_time() == CLOSE_SECONDS
     with pytest.raises(trio.BrokenResourceError):
@@ -58,21 +58,21 @@ async def test_a_violation_ends_in_a_close_frame_and_a_closed_stream(
 async def test_a_close_of_the_peer_comes_behind_its_messages(
     side: Side, autojump_clock: trio.testing.MockClock
 ) -> None:
-    link, wire = link_and_wire(side)
-    close = wire_frame(side, Opcode.CLOSE, struct.pack("!H", 4004) + b"gone")
-    await wire.send_all(wire_frame(side, Opcode.TEXT, b"error") + close)
+    link, wire = link_and_peer(side)
+    close = peer_frame(side, Opcode.CLOSE, struct.pack("!H", 4004) + b"gone")
+    await wire.send_all(peer_frame(side, Opcode.TEXT, b"error") + close)
     assert await link.receive() == "error"
     end = await closed_with(link)
     assert (end.code, end.reason, end.by_peer) == (4004, "gone", True)
     assert str(end) == "closed by the peer: 4004 gone"
     codec, _ = await read_to_end(wire, side)
-    assert codec.verdict().code == 4004
+    assert codec.close_exception().code == 4004
     assert autojump_clock.current_time() == (0 if side is Side.SERVER else CLOSE_SECONDS)  # the server lets go first
 
 
 @SIDES
 async def test_an_end_without_a_close_is_1006(side: Side) -> None:
-    link, wire = link_and_wire(side)
+    link, wire = link_and_peer(side)
     await wire.aclose()
     end = await closed_with(link)
     assert (end.code, end.by_peer) == (1006, True)
@@ -82,17 +82,17 @@ async def test_an_end_without_a_close_is_1006(side: Side) -> None:
 
 @SIDES
 async def test_close_is_bounded_when_nobody_answers(side: Side, autojump_clock: trio.testing.MockClock) -> None:
-    link, wire = link_and_wire(side)
+    link, wire = link_and_peer(side)
     await link.close(1001, "bye")
     assert autojump_clock.current_time() == CLOSE_SECONDS
     codec, _ = await read_to_end(wire, side)
-    assert (codec.verdict().code, codec.verdict().reason) == (1001, "bye")
+    assert (codec.close_exception().code, codec.close_exception().reason) == (1001, "bye")
     assert (await closed_with(link)).code is None
 
 
 async def test_close_is_bounded_when_nothing_can_be_written(autojump_clock: trio.testing.MockClock) -> None:
     ours, _theirs = trio.testing.memory_stream_pair()
-    link = WebSocketLink(Clogged(ours), Side.SERVER)
+    link = WebSocketLink(CloggedStream(ours), Side.SERVER)
     async with trio.open_nursery() as nursery:
 
         async def blocked_sender() -> None:
@@ -150,14 +150,14 @@ async def test_both_sides_may_close_at_once() -> None:
 async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
     side: Side, autojump_clock: trio.testing.MockClock
 ) -> None:
-    link, wire = link_and_wire(side)
+    link, wire = link_and_peer(side)
 
     async def peer() -> None:
         await wire.receive_some()  # our Close
         for crossing in (b"one", b"two"):
-            await wire.send_all(wire_frame(side, Opcode.TEXT, crossing))
+            await wire.send_all(peer_frame(side, Opcode.TEXT, crossing))
             await trio.sleep(0.1)
-        await wire.send_all(wire_frame(side, Opcode.CLOSE, struct.pack("!H", 1000)))
+        await wire.send_all(peer_frame(side, Opcode.CLOSE, struct.pack("!H", 1000)))
         await wire.aclose()
 
     async with trio.open_nursery() as nursery:
@@ -171,9 +171,9 @@ async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
 async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
     opcode: Opcode, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, wire = link_and_wire(Side.SERVER)
+    link, wire = link_and_peer(Side.SERVER)
     decoded, taken = 0, 0
-    feed = Codec.feed
+    feed = Codec.receive_data
 
     def counted(codec: Codec, data: bytes) -> None:
         nonlocal decoded
@@ -181,7 +181,7 @@ async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
         feed(codec, data)
 
     monkeypatch.setattr(Codec, "feed", counted)
-    pieces = wire_frame(Side.SERVER, opcode) * 1000
+    pieces = peer_frame(Side.SERVER, opcode) * 1000
 
     async def peer() -> None:
         nonlocal taken
@@ -201,7 +201,7 @@ async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
 
 
 async def test_a_cancelled_close_closes_the_stream_at_once() -> None:
-    link, wire = link_and_wire(Side.CLIENT)
+    link, wire = link_and_peer(Side.CLIENT)
     with trio.move_on_after(0):
         await link.close()
     with trio.fail_after(1):
@@ -260,7 +260,7 @@ async def test_sending_after_the_peers_close_says_what_it_said() -> None:
 
 
 async def test_abort_ends_a_waiting_receive() -> None:
-    link, wire = link_and_wire(Side.CLIENT)
+    link, wire = link_and_peer(Side.CLIENT)
     async with trio.open_nursery() as nursery:
 
         async def receive() -> None:

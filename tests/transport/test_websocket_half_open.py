@@ -13,9 +13,9 @@ import trustme
 from websockets.protocol import Side
 
 from bridge.transport.link import LinkClosed
-from bridge.transport.sockets import socket_of
+from bridge.transport.sockets import find_socket
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from bridge.upstream.dial.dial import default_tls
+from bridge.upstream.dial.dial import default_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -28,7 +28,7 @@ _MUCH = b"a" * (16 * 2**20)
 def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Give a server's and a client's settings for TLS."""
     authority = trustme.CA()
-    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), default_tls()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), default_tls_context()
     authority.issue_cert("localhost").configure_cert(serving)
     authority.configure_trust(trusting)
     return serving, trusting
@@ -66,7 +66,7 @@ async def test_a_close_that_is_cancelled_leaves_no_socket_open(
 ) -> None:
     with trio.fail_after(5):
         async with half_open(contexts if tls else None) as (link, _), trio.open_nursery() as nursery:
-            ours = socket_of(link.stream)
+            ours = find_socket(link.stream)
             assert ours is not None
             if blocked:
                 nursery.start_soon(_blocked_send, link)

@@ -13,13 +13,13 @@ from websockets.protocol import Side
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import PONG_SECONDS, WebSocketLink
-from tests.transport.raw_peer import Clogged, closed_with, link_and_wire, reader_of, wire_frame
+from tests.transport.raw_peer import CloggedStream, closed_with, link_and_peer, peer_codec, peer_frame
 
 
 async def test_pings_are_answered_while_receiving() -> None:
-    link, wire = link_and_wire(Side.SERVER)
-    pings = b"".join(wire_frame(Side.SERVER, Opcode.PING, bytes([number])) for number in range(3))
-    await wire.send_all(pings + wire_frame(Side.SERVER, Opcode.TEXT, b"hi"))
+    link, wire = link_and_peer(Side.SERVER)
+    pings = b"".join(peer_frame(Side.SERVER, Opcode.PING, bytes([number])) for number in range(3))
+    await wire.send_all(pings + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
     assert await link.receive() == "hi"
     answer = bytes(await wire.receive_some())
     assert answer == b"".join(bytes([0x8A, 1, number]) for number in range(3))
@@ -28,43 +28,43 @@ async def test_pings_are_answered_while_receiving() -> None:
 
 async def test_a_pong_never_comes_between_the_halves_of_a_frame() -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    stream = Clogged(ours)
+    stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.send_text, "a long frame")
         await trio.testing.wait_all_tasks_blocked()
-        await wire.send_all(wire_frame(Side.SERVER, Opcode.PING, b"p") + wire_frame(Side.SERVER, Opcode.TEXT, b"hi"))
+        await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p") + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
         assert await link.receive() == "hi"  # reading goes on while the write is stuck
         stream.unclog.set()
-    codec = reader_of(Side.SERVER)
-    codec.put_ping(b"p", 0.0)
+    codec = peer_codec(Side.SERVER)
+    codec.send_ping(b"p", 0.0)
     while codec.pongs_received == 0:
-        codec.feed(await wire.receive_some())
-    assert list(codec.ready) == ["a long frame"]
+        codec.receive_data(await wire.receive_some())
+    assert list(codec.messages) == ["a long frame"]
     assert (codec.pongs_received, codec.pings_outstanding) == (1, 0)
 
 
 async def test_cancelling_receive_in_the_middle_of_a_pong_does_not_break_the_link() -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    stream = Clogged(ours)
+    stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
-    await wire.send_all(wire_frame(Side.SERVER, Opcode.PING, b"p"))
+    await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.receive)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
         stream.unclog.set()
     await link.send_text("whole")
-    codec = reader_of(Side.SERVER)
-    while not codec.ready:
-        codec.feed(await wire.receive_some())
-    assert (codec.pongs_received, list(codec.ready)) == (1, ["whole"])
+    codec = peer_codec(Side.SERVER)
+    while not codec.messages:
+        codec.receive_data(await wire.receive_some())
+    assert (codec.pongs_received, list(codec.messages)) == (1, ["whole"])
 
 
 async def test_a_peer_that_pings_and_never_reads_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    link = WebSocketLink(Clogged(ours), Side.SERVER)
-    await wire.send_all(wire_frame(Side.SERVER, Opcode.PING, b"p"))
+    link = WebSocketLink(CloggedStream(ours), Side.SERVER)
+    await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
     end = await closed_with(link)
     assert (end.code, end.by_peer) == (None, False)
     assert "pongs" in end.reason
@@ -73,9 +73,9 @@ async def test_a_peer_that_pings_and_never_reads_is_given_up(autojump_clock: tri
 
 async def test_reading_waits_when_too_many_pongs_are_owed() -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    stream = Clogged(ours)
+    stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
-    flood = wire_frame(Side.SERVER, Opcode.PING, b"x" * 100) * 2000
+    flood = peer_frame(Side.SERVER, Opcode.PING, b"x" * 100) * 2000
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.send_text, "stuck")
         await wire.send_all(flood)
@@ -90,7 +90,7 @@ async def test_reading_waits_when_too_many_pongs_are_owed() -> None:
 
 async def test_a_send_that_is_cancelled_while_writing_breaks_the_link() -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    stream = Clogged(ours)
+    stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.CLIENT)
     with trio.move_on_after(0.01):
         await link.send_text("never whole")
@@ -106,7 +106,7 @@ async def test_a_send_that_is_cancelled_while_writing_breaks_the_link() -> None:
 
 async def test_a_send_that_is_cancelled_before_its_turn_is_harmless() -> None:
     ours, wire = trio.testing.memory_stream_pair()
-    stream = Clogged(ours)
+    stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.send_text, "first")
@@ -115,9 +115,9 @@ async def test_a_send_that_is_cancelled_before_its_turn_is_harmless() -> None:
             await link.send_text("second")
         stream.unclog.set()
     await link.send_text("third")
-    codec = reader_of(Side.SERVER)
-    codec.feed(await wire.receive_some())
-    assert list(codec.ready) == ["first", "third"]
+    codec = peer_codec(Side.SERVER)
+    codec.receive_data(await wire.receive_some())
+    assert list(codec.messages) == ["first", "third"]
 
 
 async def test_messages_of_several_senders_do_not_mix() -> None:
@@ -135,9 +135,9 @@ async def test_messages_of_several_senders_do_not_mix() -> None:
 
 
 async def test_a_reset_peer_is_told_to_the_sender_and_its_last_words_to_the_receiver() -> None:
-    link, wire = link_and_wire(Side.CLIENT)
+    link, wire = link_and_peer(Side.CLIENT)
     last_words = struct.pack("!H", 1013) + b"insufficient_quota.insufficient_quota"
-    await wire.send_all(wire_frame(Side.CLIENT, Opcode.CLOSE, last_words))
+    await wire.send_all(peer_frame(Side.CLIENT, Opcode.CLOSE, last_words))
     await wire.aclose()
     with pytest.raises(LinkClosed) as caught:
         await link.send_text("x")
@@ -150,7 +150,7 @@ async def test_a_ping_measures_the_way_there_and_back(autojump_clock: trio.testi
     client, server = memory_link_pair()
     await client.ping()
     await client.ping(b"mine")
-    assert (client.pings_outstanding, client.last_pong) == (2, None)
+    assert (client.pings_outstanding, client.last_pong_at) == (2, None)
     await trio.sleep(3)
     await server.send_text("x")
     async with trio.open_nursery() as nursery:
@@ -159,11 +159,11 @@ async def test_a_ping_measures_the_way_there_and_back(autojump_clock: trio.testi
         await trio.sleep(1)
         await client.close()
     assert (client.pings_outstanding, client.round_trip_seconds) == (0, 4.0)
-    assert client.last_pong == autojump_clock.current_time()
+    assert client.last_pong_at == autojump_clock.current_time()
 
 
 async def test_raw_bytes_go_out_between_frames() -> None:
-    link, wire = link_and_wire(Side.SERVER)
+    link, wire = link_and_peer(Side.SERVER)
     await link.send_text("a")
     await link.send_raw(b"\x00garbage")
     assert bytes(await wire.receive_some()) == b"\x81\x01a\x00garbage"

@@ -11,24 +11,24 @@ import trio.testing
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError
 from bridge.protocol.dialects.detection import Dialect
 from bridge.simulator.faults.pipeline import CloseFrame, Freeze
-from bridge.transport.http import Request, Response, text_response
-from bridge.transport.http_server import Upgrade, serve_stream
+from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.upstream.connector import RealtimeConnector, UpstreamLink
-from bridge.upstream.dial.dial import DialFailed, Phase, Reason
-from bridge.upstream.failures import ConnectFailed, UpstreamOver
-from bridge.upstream.rest import upstream_at
+from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason
+from bridge.upstream.failures import ConnectFailed, UpstreamClosed
+from bridge.upstream.rest import make_upstream
 from reports.redaction import Secret
-from tests.driver.harness import simulated, virtually
+from tests.driver.harness import simulated_upstream, virtual_time
 
 if TYPE_CHECKING:
-    from bridge.upstream.dial.url import Endpoint
-    from bridge.upstream.service import Upstream
+    from bridge.upstream.dial.url import ParsedUrl
+    from bridge.upstream.service import UpstreamService
 
 KEY = Secret("sk-simulated-0000000000000000")
 
 
-def at(base_url: str = "http://upstream.test/v1", key: Secret = KEY, **more: Any) -> Upstream:
-    return upstream_at(base_url, key, **more)
+def at(base_url: str = "http://upstream.test/v1", key: Secret = KEY, **more: Any) -> UpstreamService:
+    return make_upstream(base_url, key, **more)
 
 
 async def configured(
@@ -43,17 +43,17 @@ async def configured(
     return created, confirmed
 
 
-async def until_over(link: UpstreamLink) -> UpstreamOver:
+async def until_over(link: UpstreamLink) -> UpstreamClosed:
     try:
         while True:
             await link.receive()
-    except UpstreamOver as over:
+    except UpstreamClosed as over:
         return over
 
 
-@virtually
+@virtual_time
 async def test_a_session_is_opened_and_configured() -> None:
-    async with simulated() as (_, connector):
+    async with simulated_upstream() as (_, connector):
         link = await connector.open(4, {})
         created, confirmed = await configured(link, {"voice": "echo", "turnDetection": "none"})
         await link.close("done")
@@ -63,16 +63,16 @@ async def test_a_session_is_opened_and_configured() -> None:
     assert (audio["output"]["voice"], audio["input"]["turn_detection"]) == ("echo", None)
 
 
-@virtually
+@virtual_time
 async def test_audio_events_and_frames_go_up_as_they_are() -> None:
-    async with simulated() as (simulator, connector):
+    async with simulated_upstream() as (simulator, connector):
         link = await connector.open(1, {})
         await configured(link)
         await link.send_audio(b"\1\2" * 480)
         await link.send_event({"type": "input_audio_buffer.clear"})
         await link.send_frame(b'{"type":"input_audio_buffer.clear"}')
         await trio.sleep(1)
-        record = next(iter(simulator.arrivals.sessions()))
+        record = next(iter(simulator.journal.sessions()))
         await link.close("done")
     assert [arrived.type for arrived in record.events][1:] == [
         "input_audio_buffer.append",
@@ -82,9 +82,9 @@ async def test_audio_events_and_frames_go_up_as_they_are() -> None:
     assert record.audio_bytes == 960
 
 
-@virtually
+@virtual_time
 async def test_an_error_about_audio_names_the_event_that_held_it() -> None:
-    async with simulated() as (_, connector):
+    async with simulated_upstream() as (_, connector):
         link = await connector.open(1, {})
         await configured(link)
         await link.send_audio(b"\1\2\3", 'odd "one"\u00e9')
@@ -94,48 +94,48 @@ async def test_an_error_about_audio_names_the_event_that_held_it() -> None:
     assert error.upstream["event_id"] == 'odd "one"\u00e9'
 
 
-@virtually
+@virtual_time
 async def test_speech_that_went_before_an_answered_ping_was_certainly_taken() -> None:
-    async with simulated() as (simulator, connector), trio.open_nursery() as reading:
+    async with simulated_upstream() as (simulator, connector), trio.open_nursery() as reading:
         link = await connector.open(1, {})
         await configured(link)
         reading.start_soon(until_over, link)
         await link.send_audio(b"\1\2" * 480)
         await link.ping()
         await link.send_audio(b"\1\2" * 240)
-        assert (link.taken_bytes, link.pings_outstanding) == (0, 1)
+        assert (link.acknowledged_bytes, link.pings_outstanding) == (0, 1)
         await trio.sleep(1)
-        assert (link.taken_bytes, link.pings_outstanding) == (960, 0)
-        for connection in simulator.live.values():
-            connection.act(Freeze())
+        assert (link.acknowledged_bytes, link.pings_outstanding) == (960, 0)
+        for connection in simulator.connections.values():
+            connection.perform(Freeze())
         await trio.sleep(1)
         await link.ping()
         await trio.sleep(1)
-        assert (link.taken_bytes, link.pings_outstanding) == (960, 1)
+        assert (link.acknowledged_bytes, link.pings_outstanding) == (960, 1)
         reading.cancel_scope.cancel()
 
 
-@virtually
+@virtual_time
 async def test_a_transcription_session_has_its_own_address() -> None:
-    async with simulated() as (simulator, connector):
+    async with simulated_upstream() as (simulator, connector):
         link = await connector.open(1, {"kind": "transcription"})
         _, confirmed = await configured(link, {"kind": "transcription"})
-        assert next(iter(simulator.arrivals.sessions())).kind == "transcription"
+        assert next(iter(simulator.journal.sessions())).kind == "transcription"
         await link.close("done")
     assert confirmed.body["session"]["type"] == "transcription"
 
 
-@virtually
+@virtual_time
 async def test_the_end_of_the_socket_is_explained() -> None:
-    async with simulated() as (simulator, connector):
+    async with simulated_upstream() as (simulator, connector):
         link = await connector.open(1, {})
         created, _ = await configured(link)
-        for connection in simulator.live.values():
-            connection.act(CloseFrame(1001, ""))
+        for connection in simulator.connections.values():
+            connection.perform(CloseFrame(1001, ""))
         over = await until_over(link)
-        with pytest.raises(UpstreamOver):
+        with pytest.raises(UpstreamClosed):
             await link.send_audio(b"\0\0")
-        with pytest.raises(UpstreamOver):
+        with pytest.raises(UpstreamClosed):
             await link.ping()
     assert over.failure.detail == {"refusal": "GOING-AWAY", "closeCode": 1001, "sessionId": created.session_id}
 
@@ -172,10 +172,10 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("scenario", REFUSALS)
-@virtually
+@virtual_time
 async def test_every_refusal_becomes_a_failure(scenario: str) -> None:
     key = Secret(f"sk-scenario-{scenario}-0123456789abcdef")
-    async with simulated(key=key) as (_, connector):
+    async with simulated_upstream(key=key) as (_, connector):
         try:
             link = await connector.open(1, {})
         except ConnectFailed as failed:
@@ -191,23 +191,23 @@ async def _first_trouble(link: UpstreamLink) -> Any:
     try:
         await link.receive()
         await link.configure({}, {})
-    except UpstreamOver as over:
+    except UpstreamClosed as over:
         return over.failure
     return (await until_over(link)).failure
 
 
-@virtually
+@virtual_time
 async def test_a_wait_that_the_upstream_asks_for_is_passed_on() -> None:
-    async with simulated(key=Secret("sk-scenario-handshake-429")) as (_, connector):
+    async with simulated_upstream(key=Secret("sk-scenario-handshake-429")) as (_, connector):
         with pytest.raises(ConnectFailed) as raised:
             await connector.open(1, {})
     assert raised.value.failure.retry_after_seconds == 7
 
 
 async def test_an_upstream_that_cannot_be_reached_fails_the_attempt() -> None:
-    async def nobody(_: Endpoint) -> trio.abc.Stream:
+    async def nobody(_: ParsedUrl) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
-        raise DialFailed(Phase.TCP, Reason.REFUSED, "upstream.test:80: connection refused")
+        raise DialFailed(DialPhase.TCP, FailureReason.REFUSED, "upstream.test:80: connection refused")
 
     connector = RealtimeConnector(at(), open_stream=nobody, environment={})
     with pytest.raises(ConnectFailed) as raised:
@@ -218,7 +218,7 @@ async def test_an_upstream_that_cannot_be_reached_fails_the_attempt() -> None:
 async def test_a_key_that_cannot_be_sent_fails_without_being_quoted() -> None:
     ours, _ = trio.testing.memory_stream_pair()
 
-    async def stream(_: Endpoint) -> trio.abc.Stream:
+    async def stream(_: ParsedUrl) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
         return ours
 
@@ -237,7 +237,7 @@ def test_a_proxy_that_cannot_be_used_is_a_mistake_of_the_configuration() -> None
 async def test_cancelling_an_opening_leaves_no_socket(autojump_clock: trio.testing.MockClock) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
 
-    async def stream(_: Endpoint) -> trio.abc.Stream:
+    async def stream(_: ParsedUrl) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
         return ours
 
@@ -256,23 +256,23 @@ class Door:
     """Takes one upgrade and notes how it was asked for."""
 
     def __init__(self) -> None:
-        self.request: Request | None = None
+        self.request: HttpRequest | None = None
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         raise NotImplementedError
 
-    async def socket(self, upgrade: Upgrade) -> None:
+    async def socket(self, upgrade: WebSocketUpgrade) -> None:
         self.request = upgrade.request
-        await upgrade.refuse(text_response(503, "not now"))
+        await upgrade.reject(text_response(503, "not now"))
 
-    async def asked_by(self, upstream: Upstream, wish: dict[str, Any] | None = None) -> Request:
+    async def asked_by(self, upstream: UpstreamService, wish: dict[str, Any] | None = None) -> HttpRequest:
         async with trio.open_nursery() as nursery:
 
-            async def stream(_: Endpoint) -> trio.abc.Stream:
+            async def stream(_: ParsedUrl) -> trio.abc.Stream:
                 ours, theirs = trio.testing.memory_stream_pair()
 
                 async def serve() -> None:
-                    await serve_stream(theirs, http=self.http, websocket=self.socket)
+                    await serve_connection(theirs, http=self.http, websocket=self.socket)
 
                 nursery.start_soon(serve)
                 await trio.lowlevel.checkpoint()

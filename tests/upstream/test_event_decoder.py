@@ -6,30 +6,30 @@ from typing import Any
 import pytest
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
-from bridge.core.responses import LOOKED_INTO
+from bridge.core.responses import PARSED_EVENTS
 from bridge.protocol.dialects.detection import Dialect
 from bridge.protocol.refusals.lookup import ERROR_CODES
 from bridge.transport.link import LinkClosed
-from bridge.upstream.event_decoder import HARMLESS, Reading
-from bridge.upstream.failures import UpstreamOver, redacted
+from bridge.upstream.event_decoder import HARMLESS_ERRORS, EventDecoder
+from bridge.upstream.failures import UpstreamClosed, redact
 
 NOW, UNIX = 50.0, 1_790_000_000.0
 
 
-def reading(dialect: Dialect = Dialect.GA, session_id: str | None = None) -> Reading:
-    return Reading(3, dialect, hide=redacted, unix_now=lambda: UNIX, session_id=session_id)
+def reading(dialect: Dialect = Dialect.GA, session_id: str | None = None) -> EventDecoder:
+    return EventDecoder(3, dialect, redact=redact, unix_time=lambda: UNIX, session_id=session_id)
 
 
 def created(**session: Any) -> str:
     return json.dumps({"type": "session.created", "session": {"type": "realtime", "id": "sess_1", **session}})
 
 
-def live() -> Reading:
+def live() -> EventDecoder:
     """A session that is configured."""
     found = reading()
-    found.read(created(), NOW)
-    found.asked = True
-    assert isinstance(found.read('{"type":"session.updated","session":{}}', NOW), SessionConfigured)
+    found.decode(created(), NOW)
+    found.configure_sent = True
+    assert isinstance(found.decode('{"type":"session.updated","session":{}}', NOW), SessionConfigured)
     return found
 
 
@@ -39,7 +39,7 @@ def error(code: str | None, message: str = "") -> str:
 
 def test_the_first_frame_tells_the_session() -> None:
     frame = created(model="gpt-realtime-2.1", expires_at=UNIX + 1800)
-    happened = reading().read(frame, NOW)
+    happened = reading().decode(frame, NOW)
     assert happened == SessionCreated(
         generation=3,
         frame=frame.encode(),
@@ -53,50 +53,50 @@ def test_the_first_frame_tells_the_session() -> None:
 
 @pytest.mark.parametrize("expires_at", [None, 0, -5, "soon", True, 1e308, 10**400, [], UNIX * 1000])
 def test_a_session_without_a_sensible_end_has_none(expires_at: object) -> None:
-    happened = reading().read(created(expires_at=expires_at), NOW)
+    happened = reading().decode(created(expires_at=expires_at), NOW)
     assert isinstance(happened, SessionCreated | UpstreamError)
     assert getattr(happened, "expires_at", None) is None
 
 
 def test_a_beta_server_is_known_by_its_first_frame() -> None:
     found = reading(Dialect.GA)
-    happened = found.read('{"type":"session.created","session":{"id":"s","modalities":["text"]}}', NOW)
+    happened = found.decode('{"type":"session.created","session":{"id":"s","modalities":["text"]}}', NOW)
     assert isinstance(happened, SessionCreated)
     assert (happened.dialect, found.dialect) == ("beta", Dialect.BETA)
 
 
 def test_a_transcription_session_of_the_beta_is_created_and_confirmed_by_its_own_names() -> None:
     found = reading(Dialect.BETA)
-    happened = found.read('{"type":"transcription_session.created","session":{"id":"s"}}', NOW)
+    happened = found.decode('{"type":"transcription_session.created","session":{"id":"s"}}', NOW)
     assert isinstance(happened, SessionCreated)
     assert happened.type == "transcription_session.created"
-    found.asked = True
-    happened = found.read('{"type":"transcription_session.updated","session":{}}', NOW)
+    found.configure_sent = True
+    happened = found.decode('{"type":"transcription_session.updated","session":{}}', NOW)
     assert isinstance(happened, SessionConfigured)
     assert happened.type == "transcription_session.updated"
 
 
 def test_a_first_frame_that_says_nothing_leaves_the_dialect_that_was_asked_for() -> None:
-    happened = reading(Dialect.BETA).read('{"type":"session.created","session":null}', NOW)
+    happened = reading(Dialect.BETA).decode('{"type":"session.created","session":null}', NOW)
     assert isinstance(happened, SessionCreated)
     assert happened.dialect == "beta"
 
 
 def test_only_the_first_update_after_asking_is_the_confirmation() -> None:
     found = reading()
-    found.read(created(), NOW)
+    found.decode(created(), NOW)
     update = '{"type":"session.updated","session":{"a":1}}'
-    assert isinstance(found.read(update, NOW), UpstreamEvent)
-    found.asked = True
-    confirmed = found.read(update, NOW)
+    assert isinstance(found.decode(update, NOW), UpstreamEvent)
+    found.configure_sent = True
+    confirmed = found.decode(update, NOW)
     assert confirmed == SessionConfigured(3, update.encode(), json.loads(update))
-    later = found.read(update, NOW)
+    later = found.decode(update, NOW)
     assert later == UpstreamEvent(3, "session.updated", update.encode(), json.loads(update))
 
 
 def test_audio_is_passed_on_unread() -> None:
     frame = '{"type":"response.output_audio.delta","delta":"' + "no base64" * 1000 + '"}\r\n'
-    assert live().read(frame, NOW) == UpstreamEvent(3, "response.output_audio.delta", frame.encode())
+    assert live().decode(frame, NOW) == UpstreamEvent(3, "response.output_audio.delta", frame.encode())
 
 
 AUDIO = '{"type":"response.output_audio.delta","event_id":"e","delta":"QUJD"}'
@@ -106,34 +106,34 @@ ARGUMENTS = '{"type":"response.function_call_arguments.delta","delta":"{\\"a\\":
 @pytest.mark.parametrize("whole", [AUDIO, ARGUMENTS, '{"type":"rate_limits.updated","rate_limits":[{"name":"r"},{}]}'])
 def test_an_event_that_is_cut_is_none_wherever_it_is_cut(whole: str) -> None:
     found = live()
-    assert found.read(whole, NOW) == UpstreamEvent(3, json.loads(whole)["type"], whole.encode())
+    assert found.decode(whole, NOW) == UpstreamEvent(3, json.loads(whole)["type"], whole.encode())
     for length in range(len(whole)):
-        cut = found.read(whole[:length], NOW)
+        cut = found.decode(whole[:length], NOW)
         assert isinstance(cut, UpstreamError), whole[:length]
         assert (cut.upstream["code"], cut.harmless) == ("unreadable_frame", False)
 
 
 @pytest.mark.parametrize("behind", ["}", "{}", ",", "x"])
 def test_an_event_with_something_behind_it_is_none(behind: str) -> None:
-    assert isinstance(live().read(ARGUMENTS + behind, NOW), UpstreamError)
+    assert isinstance(live().decode(ARGUMENTS + behind, NOW), UpstreamError)
 
 
 def test_an_event_that_is_cut_before_the_session_is_confirmed_fails_the_attempt() -> None:
-    with pytest.raises(UpstreamOver, match="no event"):
-        reading().read(AUDIO[:-1], NOW)
+    with pytest.raises(UpstreamClosed, match="no event"):
+        reading().decode(AUDIO[:-1], NOW)
 
 
-@pytest.mark.parametrize("event_type", sorted(LOOKED_INTO))
+@pytest.mark.parametrize("event_type", sorted(PARSED_EVENTS))
 def test_what_the_core_looks_into_is_read(event_type: str) -> None:
     frame = json.dumps({"type": event_type, "x": 1})
-    assert live().read(frame, NOW) == UpstreamEvent(3, event_type, frame.encode(), {"type": event_type, "x": 1})
+    assert live().decode(frame, NOW) == UpstreamEvent(3, event_type, frame.encode(), {"type": event_type, "x": 1})
 
 
 @pytest.mark.parametrize("frame", ["<html>", b"\0\1", "[]", '{"type":7}', '{"type":"error","error":'])
 def test_a_frame_that_is_no_event_fails_an_attempt_and_is_an_error_of_a_running_session(frame: str | bytes) -> None:
-    with pytest.raises(UpstreamOver, match="no event"):
-        reading().read(frame, NOW)
-    happened = live().read(frame, NOW)
+    with pytest.raises(UpstreamClosed, match="no event"):
+        reading().decode(frame, NOW)
+    happened = live().decode(frame, NOW)
     assert isinstance(happened, UpstreamError)
     assert (happened.failure.code, happened.harmless) == ("UPSTREAM_ERROR", False)
 
@@ -141,60 +141,60 @@ def test_a_frame_that_is_no_event_fails_an_attempt_and_is_an_error_of_a_running_
 @pytest.mark.parametrize("code", ["invalid_api_key", "unknown_parameter", "session_expired", None])
 def test_an_error_before_the_configuration_is_confirmed_fails_the_attempt(code: str | None) -> None:
     found = reading()
-    found.read(created(), NOW)
-    found.asked = True
-    with pytest.raises(UpstreamOver) as raised:
-        found.read(error(code, "It is sk-0123456789abcdef."), NOW)
+    found.decode(created(), NOW)
+    found.configure_sent = True
+    with pytest.raises(UpstreamClosed) as raised:
+        found.decode(error(code, "It is sk-0123456789abcdef."), NOW)
     assert raised.value.failure.detail["sessionId"] == "sess_1"
     assert "0123456789" not in raised.value.failure.message
 
 
 def test_a_harmless_error_before_the_configuration_is_confirmed_stays_harmless() -> None:
     found = reading()
-    found.read(created(), NOW)
-    happened = found.read(error("response_cancel_not_active"), NOW)
+    found.decode(created(), NOW)
+    happened = found.decode(error("response_cancel_not_active"), NOW)
     assert isinstance(happened, UpstreamError)
     assert happened.harmless
 
 
-@pytest.mark.parametrize("code", sorted(HARMLESS))
+@pytest.mark.parametrize("code", sorted(HARMLESS_ERRORS))
 def test_harmless_errors_are_known_ones_and_have_a_reason(code: str) -> None:
     assert code in ERROR_CODES
-    assert len(HARMLESS[code]) > 20
-    happened = live().read(error(code), NOW)
+    assert len(HARMLESS_ERRORS[code]) > 20
+    happened = live().decode(error(code), NOW)
     assert isinstance(happened, UpstreamError)
     assert happened.harmless
 
 
 def test_an_error_of_a_running_session_shows_the_native_object_without_keys() -> None:
-    happened = live().read(error("invalid_value", "Bad sk-0123456789abcdef"), NOW)
+    happened = live().decode(error("invalid_value", "Bad sk-0123456789abcdef"), NOW)
     assert isinstance(happened, UpstreamError)
     assert happened.upstream["message"] == "Bad sk-…"
     assert (happened.failure.code, happened.harmless) == ("UPSTREAM_ERROR", False)
 
 
 def test_an_error_without_an_object_is_an_error_all_the_same() -> None:
-    happened = live().read('{"type":"error","error":"odd"}', NOW)
+    happened = live().decode('{"type":"error","error":"odd"}', NOW)
     assert isinstance(happened, UpstreamError)
     assert happened.upstream == {}
 
 
 def test_a_fatal_error_explains_the_close_behind_it() -> None:
     found = live()
-    found.read(error("session_expired"), NOW)
-    over = found.over(LinkClosed(1006, by_peer=True))
+    found.decode(error("session_expired"), NOW)
+    over = found.closed(LinkClosed(1006, by_peer=True))
     assert over.failure.code == "SESSION_EXPIRED"
     assert over.reason == "The session reached its maximum duration"
 
 
 def test_an_error_that_is_not_fatal_does_not_explain_the_close() -> None:
     found = live()
-    found.read(error("invalid_value"), NOW)
-    over = found.over(LinkClosed(1011, by_peer=True))
+    found.decode(error("invalid_value"), NOW)
+    over = found.closed(LinkClosed(1011, by_peer=True))
     assert over.failure.detail["closeCode"] == 1011
     assert over.failure.detail["sessionId"] == "sess_1"
 
 
 def test_a_minted_session_is_named_before_the_upstream_names_one() -> None:
-    over = reading(session_id="sess_minted").over(LinkClosed(3000, "", by_peer=True))
+    over = reading(session_id="sess_minted").closed(LinkClosed(3000, "", by_peer=True))
     assert over.failure.detail["sessionId"] == "sess_minted"

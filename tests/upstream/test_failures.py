@@ -6,27 +6,27 @@ from email.utils import format_datetime
 import pytest
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial.errors import DialFailed, Phase, Reason
+from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason
 from bridge.upstream.failures import (
-    MAX_QUOTED,
+    MAX_QUOTED_CHARS,
     as_upstream_error,
-    of_close,
-    of_error,
-    of_no_answer,
-    of_refused_call,
-    of_refused_upgrade,
-    reason_of,
-    redacted,
-    redacted_object,
+    failure_from_close,
+    failure_from_error,
+    failure_from_network,
+    failure_from_rest_refusal,
+    failure_from_upgrade,
+    failure_reason,
+    redact,
+    redact_json,
 )
-from bridge.upstream.rest import Answer, RestRefused
+from bridge.upstream.rest import RestRefused, RestResponse
 from reports.redaction import Secret
 
 KEY = Secret("verysecret-0123456789abcdefgh")
 
 
 def hide(text: str) -> str:
-    return redacted(text, KEY)
+    return redact(text, KEY)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def hide(text: str) -> str:
     ],
 )
 def test_no_key_and_no_token_is_quoted(text: str) -> None:
-    shown = redacted(text, KEY)
+    shown = redact(text, KEY)
     assert "…" in shown
     for part in ("verysecret-0123", "abcde", "0123456789", "abcdefghij", "eyJz", "wxyz"):
         assert part not in shown
@@ -49,17 +49,17 @@ def test_no_key_and_no_token_is_quoted(text: str) -> None:
 
 def test_words_and_session_ids_stay() -> None:
     text = "No such session sess_CQxyz0123456789; a risk-averse-person asked"
-    assert redacted(text, KEY) == text
+    assert redact(text, KEY) == text
 
 
 def test_what_does_not_print_is_blanked_and_long_texts_are_cut() -> None:
-    assert redacted("a\r\nb\x1b[31m\u202ec") == "a  b [31m c"
-    assert len(redacted("x" * 5000)) == MAX_QUOTED
+    assert redact("a\r\nb\x1b[31m\u202ec") == "a  b [31m c"
+    assert len(redact("x" * 5000)) == MAX_QUOTED_CHARS
 
 
 def test_every_text_of_an_object_is_redacted() -> None:
     value = {"a": ["sk-0123456789abcdef", 1, None], "b": {"c": KEY.reveal()}}
-    assert redacted_object(value, hide) == {"a": ["sk-…", 1, None], "b": {"c": KEY.hint}}
+    assert redact_json(value, hide) == {"a": ["sk-…", 1, None], "b": {"c": KEY.hint}}
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_every_text_of_an_object_is_redacted() -> None:
     ],
 )
 def test_an_error_object_is_explained_by_the_table(error: dict[str, object], code: str, retryable: bool) -> None:
-    failure = of_error(error, hide, sessionId="sess_1")
+    failure = failure_from_error(error, hide, sessionId="sess_1")
     assert (failure.code, failure.retryable) == (code, retryable)
     assert failure.detail["sessionId"] == "sess_1"
 
 
 def test_the_wait_that_a_message_asks_for_is_read() -> None:
-    failure = of_error({"code": "rate_limit_exceeded", "message": "Please try again in 1.5s."}, hide)
+    failure = failure_from_error({"code": "rate_limit_exceeded", "message": "Please try again in 1.5s."}, hide)
     assert failure.retry_after_seconds == 1.5
     assert failure.detail["retryAfterMs"] == 1500
-    assert of_error({"code": "x", "message": "try again in 20ms"}, hide).retry_after_seconds == 0.02
+    assert failure_from_error({"code": "x", "message": "try again in 20ms"}, hide).retry_after_seconds == 0.02
 
 
 @pytest.mark.parametrize(
@@ -106,28 +106,30 @@ def test_the_wait_that_a_message_asks_for_is_read() -> None:
 def test_a_close_is_explained_by_the_table(
     code: int | None, reason: str, by_peer: bool, client_code: str, retryable: bool
 ) -> None:
-    failure = of_close(LinkClosed(code, reason, by_peer=by_peer), hide)
+    failure = failure_from_close(LinkClosed(code, reason, by_peer=by_peer), hide)
     assert (failure.code, failure.retryable) == (client_code, retryable)
     assert failure.detail.get("closeCode") == code
 
 
 def test_a_refused_upgrade_tells_status_request_and_wait() -> None:
     headers = (("Retry-After", "7"), ("x-request-id", "req_1"))
-    failure = of_refused_upgrade(HandshakeRefused(429, headers, b""), hide, azure=False)
+    failure = failure_from_upgrade(HandshakeRefused(429, headers, b""), hide, azure=False)
     assert (failure.code, failure.retry_after_seconds) == ("RATE_LIMITED", 7)
     assert failure.detail == {"refusal": "RATE-LIMITED", "status": 429, "requestId": "req_1", "retryAfterMs": 7000}
 
 
 def test_azure_means_something_else_by_a_404() -> None:
     refused = HandshakeRefused(404, (), b"")
-    assert of_refused_upgrade(refused, hide, azure=True).code == "MODEL_NOT_AVAILABLE"
-    assert of_refused_upgrade(refused, hide, azure=False).code == "UPSTREAM_ERROR"
+    assert failure_from_upgrade(refused, hide, azure=True).code == "MODEL_NOT_AVAILABLE"
+    assert failure_from_upgrade(refused, hide, azure=False).code == "UPSTREAM_ERROR"
 
 
 def test_a_date_is_a_wait_too_and_nonsense_is_none() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     waits = [
-        of_refused_upgrade(HandshakeRefused(503, (("retry-after", value),), b""), hide, azure=False).retry_after_seconds
+        failure_from_upgrade(
+            HandshakeRefused(503, (("retry-after", value),), b""), hide, azure=False
+        ).retry_after_seconds
         for value in (later, "soon", "-5", "9" * 400)
     ]
     assert waits[0] == pytest.approx(100, abs=5)
@@ -136,7 +138,9 @@ def test_a_date_is_a_wait_too_and_nonsense_is_none() -> None:
 
 def test_a_refused_mint_quotes_the_service_without_the_key() -> None:
     body = b'{"error":{"code":"invalid_api_key","message":"Incorrect API key provided: sk-abcdefgh."}}'
-    failure = of_refused_call(RestRefused(Answer(401, (("x-request-id", "req_2"),), body)), hide, during="mint")
+    failure = failure_from_rest_refusal(
+        RestRefused(RestResponse(401, (("x-request-id", "req_2"),), body)), hide, during="mint"
+    )
     assert failure.code == "AUTHENTICATION_FAILED"
     assert failure.message.endswith("Incorrect API key provided: sk-…")
     assert failure.detail["requestId"] == "req_2"
@@ -144,19 +148,21 @@ def test_a_refused_mint_quotes_the_service_without_the_key() -> None:
 
 
 def test_a_mint_without_a_secret_is_unavailable() -> None:
-    failure = of_refused_call(RestRefused(Answer(200, (), b"{}"), wanted="a client secret"), hide)
+    failure = failure_from_rest_refusal(RestRefused(RestResponse(200, (), b"{}"), missing="a client secret"), hide)
     assert (failure.code, failure.retryable) == ("UPSTREAM_UNAVAILABLE", True)
 
 
 def test_an_upstream_that_cannot_be_reached_can_be_tried_again() -> None:
-    failure = of_no_answer(DialFailed(Phase.TCP, Reason.REFUSED, "host:443: connection refused"), hide)
+    failure = failure_from_network(
+        DialFailed(DialPhase.TCP, FailureReason.REFUSED, "host:443: connection refused"), hide
+    )
     assert failure.message == "The upstream cannot be reached: host:443: connection refused."
     assert failure.retryable
     assert failure.detail == {"reason": "refused"}
 
 
 def test_an_error_of_a_running_session_keeps_its_cause_and_changes_its_code() -> None:
-    failure = of_error({"code": "rate_limit_exceeded"}, hide)
+    failure = failure_from_error({"code": "rate_limit_exceeded"}, hide)
     shown = as_upstream_error(failure)
     assert (shown.code, shown.message, shown.detail) == ("UPSTREAM_ERROR", failure.message, failure.detail)
-    assert reason_of(failure) == failure.message.rstrip(".")
+    assert failure_reason(failure) == failure.message.rstrip(".")

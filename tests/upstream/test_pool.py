@@ -10,43 +10,50 @@ import trio.testing
 from bridge.core.events import CreateSession, SessionCreated, UpstreamEvent
 from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.failures import ConnectFailed
-from bridge.upstream.pool import Pool, PoolSettings
-from tests.driver.harness import FakeUpstream, calling, over, refusal, simulated, virtually
+from bridge.upstream.pool import PoolSettings, SessionPool
+from tests.driver.harness import (
+    FakeUpstream,
+    connect_failed,
+    driven_session,
+    simulated_upstream,
+    upstream_over,
+    virtual_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 @asynccontextmanager
-async def running(upstream: FakeUpstream, settings: PoolSettings | None = None) -> AsyncIterator[Pool]:
+async def running(upstream: FakeUpstream, settings: PoolSettings | None = None) -> AsyncIterator[SessionPool]:
     """A pool for the length of the block; nothing that nobody took may be open behind it."""
-    pool = Pool(upstream, settings=settings, chance=lambda: 0.5)
+    pool = SessionPool(upstream, settings=settings, rng=lambda: 0.5)
     async with trio.open_nursery() as nursery:
         pool.start(nursery)
         await trio.testing.wait_all_tasks_blocked()
         yield pool
         nursery.cancel_scope.cancel()
-    assert pool.ready == 0
+    assert pool.ready_count == 0
 
 
-@virtually
+@virtual_time
 async def test_sessions_are_opened_ahead_of_time_and_handed_out() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=2)) as pool:
-        assert pool.ready == 2
+        assert pool.ready_count == 2
         link = await pool.open(7, {"voice": "marin"})
         created = await link.receive()
         assert isinstance(created, SessionCreated)
         assert (created.generation, link.generation) == (7, 7)
         await trio.testing.wait_all_tasks_blocked()
-        assert pool.ready == 2
+        assert pool.ready_count == 2
         assert len(upstream.links) == 3
     assert upstream.open_links == 1
     await link.close("done")
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_what_the_session_said_while_it_waited_is_not_lost() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
@@ -59,7 +66,7 @@ async def test_what_the_session_said_while_it_waited_is_not_lost() -> None:
     assert [getattr(event, "type", "") for event in seen] == ["session.created", "rate_limits.updated", "later"]
 
 
-@virtually
+@virtual_time
 async def test_audio_keeps_its_name_on_a_session_out_of_the_pool() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
@@ -69,45 +76,45 @@ async def test_audio_keeps_its_name_on_a_session_out_of_the_pool() -> None:
 
 
 @pytest.mark.parametrize("wish", [{"model": "another"}, {"kind": "transcription"}])
-@virtually
+@virtual_time
 async def test_a_wish_that_does_not_fit_gets_a_session_of_its_own(wish: dict[str, str]) -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
         await pool.open(1, wish)
-        assert upstream.wishes == [{}, wish]
-        assert pool.ready == 1
+        assert upstream.requested_options == [{}, wish]
+        assert pool.ready_count == 1
 
 
-@virtually
+@virtual_time
 async def test_a_session_that_ages_is_closed_and_replaced() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1, max_age_seconds=600)) as pool:
         await trio.sleep(601)
         assert upstream.links[0].closed == "not needed"
-        assert (len(upstream.links), pool.ready, upstream.open_links) == (2, 1, 1)
+        assert (len(upstream.links), pool.ready_count, upstream.open_links) == (2, 1, 1)
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_session_that_is_lost_is_replaced() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
         await trio.sleep(100)
-        upstream.links[0].put.send_nowait(over())
+        upstream.links[0].put.send_nowait(upstream_over())
         await trio.testing.wait_all_tasks_blocked()
-        assert (len(upstream.links), pool.ready, upstream.open_links) == (2, 1, 1)
+        assert (len(upstream.links), pool.ready_count, upstream.open_links) == (2, 1, 1)
 
 
-@virtually
+@virtual_time
 async def test_a_session_that_answers_no_pings_is_replaced() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
         upstream.links[0].answers_pings = False
         await trio.sleep(61)
-        assert (len(upstream.links), pool.ready, upstream.open_links) == (2, 1, 1)
+        assert (len(upstream.links), pool.ready_count, upstream.open_links) == (2, 1, 1)
 
 
-@virtually
+@virtual_time
 async def test_sessions_that_are_lost_at_once_are_not_opened_without_end() -> None:
     upstream = FakeUpstream(dies_at_once=True)
     async with running(upstream, PoolSettings(size=1, cap_seconds=60)):
@@ -116,38 +123,38 @@ async def test_sessions_that_are_lost_at_once_are_not_opened_without_end() -> No
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_openings_that_fail_are_tried_again_with_growing_waits() -> None:
     upstream = FakeUpstream()
-    upstream.fails = [refusal(retryable=False) for _ in range(5)]
+    upstream.fails = [connect_failed(retryable=False) for _ in range(5)]
     async with running(upstream, PoolSettings(size=1)) as pool:
-        assert pool.ready == 0
+        assert pool.ready_count == 0
         await trio.sleep(0.5 * (1 + 2 + 4 + 8 + 16))
         await trio.testing.wait_all_tasks_blocked()
-        assert pool.ready == 1
+        assert pool.ready_count == 1
         assert trio.current_time() == pytest.approx(15.5)
 
 
-@virtually
+@virtual_time
 async def test_an_opening_that_hangs_is_given_up() -> None:
     upstream = FakeUpstream()
     upstream.hangs = True
     async with running(upstream, PoolSettings(size=1)) as pool:
         upstream.hangs = False
         await trio.sleep(20)
-        assert pool.ready == 1
+        assert pool.ready_count == 1
 
 
-@virtually
+@virtual_time
 async def test_without_a_ready_session_the_failure_is_the_callers() -> None:
     upstream = FakeUpstream()
-    upstream.fails = [refusal(retryable=False)]
-    pool = Pool(upstream, chance=lambda: 0.5)
+    upstream.fails = [connect_failed(retryable=False)]
+    pool = SessionPool(upstream, rng=lambda: 0.5)
     with pytest.raises(ConnectFailed):
         await pool.open(1, {})
 
 
-@virtually
+@virtual_time
 async def test_a_caller_that_gives_up_while_it_is_served_leaves_nothing_open() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
@@ -158,7 +165,7 @@ async def test_a_caller_that_gives_up_while_it_is_served_leaves_nothing_open() -
     assert upstream.open_links == 0
 
 
-@virtually
+@virtual_time
 async def test_a_pool_that_ends_closes_what_it_kept() -> None:
     upstream = FakeUpstream(closing_takes=60)
     async with running(upstream, PoolSettings(size=3)):
@@ -168,32 +175,37 @@ async def test_a_pool_that_ends_closes_what_it_kept() -> None:
     assert trio.current_time() - began < 1
 
 
-@virtually
+@virtual_time
 async def test_a_client_gets_its_session_at_once_from_the_pool() -> None:
-    async with simulated() as (simulator, connector):
+    async with simulated_upstream() as (simulator, connector):
         assert isinstance(connector, RealtimeConnector)
-        pool = Pool(connector, settings=PoolSettings(size=1), chance=lambda: 0.5)
+        pool = SessionPool(connector, settings=PoolSettings(size=1), rng=lambda: 0.5)
         async with trio.open_nursery() as nursery:
             pool.start(nursery)
             await trio.sleep(1)
-            async with calling(pool) as call:
-                call.face.says(CreateSession({"voice": "echo"}))
-                await call.face.hears("session_ready")
-                assert call.face.told("session.updated")[0]["session"]["audio"]["output"]["voice"] == "echo"
-                assert next(iter(simulator.arrivals.sessions())).events[0].type == "session.update"
+            async with driven_session(pool) as call:
+                call.client.sends(CreateSession({"voice": "echo"}))
+                await call.client.receives("session_ready")
+                assert (
+                    call.client.received_of_type("session.updated")[0]["session"]["audio"]["output"]["voice"] == "echo"
+                )
+                assert next(iter(simulator.journal.sessions())).events[0].type == "session.update"
             nursery.cancel_scope.cancel()
 
 
-@virtually
+@virtual_time
 async def test_every_opening_that_failed_is_told() -> None:
     upstream = FakeUpstream()
-    upstream.fails = [refusal(retryable=False, code="ACCESS_DENIED"), refusal(retryable=True, code="RATE_LIMITED")]
+    upstream.fails = [
+        connect_failed(retryable=False, code="ACCESS_DENIED"),
+        connect_failed(retryable=True, code="RATE_LIMITED"),
+    ]
     told: list[str] = []
-    pool = Pool(
-        upstream, settings=PoolSettings(size=1), chance=lambda: 0.5, on_failed=lambda one: told.append(one.code)
+    pool = SessionPool(
+        upstream, settings=PoolSettings(size=1), rng=lambda: 0.5, on_failure=lambda one: told.append(one.code)
     )
     async with trio.open_nursery() as nursery:
         pool.start(nursery)
         await trio.sleep(20)
-        assert (told, pool.ready) == (["ACCESS_DENIED", "RATE_LIMITED"], 1)
+        assert (told, pool.ready_count) == (["ACCESS_DENIED", "RATE_LIMITED"], 1)
         nursery.cancel_scope.cancel()

@@ -13,10 +13,18 @@ import pytest
 import trio
 import trustme
 
-from bridge.transport.http import Request, Response, json_response, text_response
-from bridge.transport.http_server import Upgrade, serve_tcp
-from bridge.upstream.dial.dial import Reason, default_tls
-from bridge.upstream.rest import MAX_BODY_BYTES, RestFailed, RestRefused, call, list_models, open_client, upstream_at
+from bridge.transport.http import HttpRequest, HttpResponse, json_response, text_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
+from bridge.upstream.dial.dial import FailureReason, default_tls_context
+from bridge.upstream.rest import (
+    MAX_BODY_BYTES,
+    RestFailed,
+    RestRefused,
+    list_models,
+    make_upstream,
+    open_rest_client,
+    send_request,
+)
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
@@ -37,17 +45,17 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 class Service:
     """Answers everything with one response and keeps the requests."""
 
-    response: Response
-    requests: list[Request] = field(default_factory=list)
+    response: HttpResponse
+    requests: list[HttpRequest] = field(default_factory=list)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
         return self.response
 
     @asynccontextmanager
     async def running(self, ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-        async def no_socket(upgrade: Upgrade) -> None:
-            await upgrade.refuse(text_response(404, "no socket"))
+        async def no_socket(upgrade: WebSocketUpgrade) -> None:
+            await upgrade.reject(text_response(404, "no socket"))
 
         with trio.fail_after(10):
             async with trio.open_nursery() as nursery:
@@ -57,17 +65,17 @@ class Service:
                 nursery.cancel_scope.cancel()
 
 
-async def refused(response: Response) -> RestRefused:
-    async with Service(response).running() as url, open_client(upstream := upstream_at(url, KEY)) as client:
+async def refused(response: HttpResponse) -> RestRefused:
+    async with Service(response).running() as url, open_rest_client(upstream := make_upstream(url, KEY)) as client:
         with pytest.raises(RestRefused) as caught:
             await list_models(client, upstream)
     return caught.value
 
 
 async def failed(url: str, ssl_context: ssl.SSLContext | None = None) -> RestFailed:
-    upstream = upstream_at(url, KEY)
+    upstream = make_upstream(url, KEY)
     with trio.fail_after(20):
-        async with open_client(upstream, ssl_context=ssl_context) as client:
+        async with open_rest_client(upstream, ssl_context=ssl_context) as client:
             with pytest.raises(RestFailed) as caught:
                 await list_models(client, upstream)
     assert KEY.reveal() not in str(caught.value)
@@ -92,7 +100,10 @@ async def test_models_come_with_the_day_of_their_end() -> None:
         "nonsense",
     ]
     service = Service(json_response(200, {"object": "list", "data": rows}, (("x-request-id", "req_1"),)))
-    async with service.running() as url, open_client(upstream := upstream_at(url, KEY, project="proj_1")) as client:
+    async with (
+        service.running() as url,
+        open_rest_client(upstream := make_upstream(url, KEY, project="proj_1")) as client,
+    ):
         models = await list_models(client, upstream)
     assert dict(models.ids) == {"gpt-realtime": None, "old": date(2027, 1, 20), "odd": None}
     assert models.request_id == "req_1"
@@ -113,27 +124,27 @@ async def test_a_refusal_gives_the_error_the_headers_and_the_request_id() -> Non
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "text"}', b"\xff", b"[" * 100_000])
 async def test_a_refusal_without_an_error_object_is_one_too(body: bytes) -> None:
-    caught = await refused(Response(502, (), body))
+    caught = await refused(HttpResponse(502, (), body))
     assert (caught.status, caught.error, caught.body) == (502, {}, body)
 
 
 @pytest.mark.parametrize("body", [b"<html>welcome</html>", b"{}", b'{"data": 1}'])
 async def test_200_with_something_else_is_no_list_of_models(body: bytes) -> None:
-    caught = await refused(Response(200, (), body))
+    caught = await refused(HttpResponse(200, (), body))
     assert str(caught) == "HTTP 200 without a list of models"
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    assert (await refused(Response(302, (("location", "http://127.0.0.1:1/"),)))).status == 302
+    assert (await refused(HttpResponse(302, (("location", "http://127.0.0.1:1/"),)))).status == 302
 
 
 async def test_an_endless_body_is_cut() -> None:
-    assert len((await refused(Response(500, (), b"x" * (MAX_BODY_BYTES + 1)))).body) == MAX_BODY_BYTES
+    assert len((await refused(HttpResponse(500, (), b"x" * (MAX_BODY_BYTES + 1)))).body) == MAX_BODY_BYTES
 
 
 async def test_a_body_that_claims_compression_keeps_its_status() -> None:
-    service = Service(Response(403, (("content-encoding", "gzip"),), b"not gzip at all"))
-    async with service.running() as url, open_client(upstream := upstream_at(url, KEY)) as client:
+    service = Service(HttpResponse(403, (("content-encoding", "gzip"),), b"not gzip at all"))
+    async with service.running() as url, open_rest_client(upstream := make_upstream(url, KEY)) as client:
         with pytest.raises(RestRefused) as caught:
             await list_models(client, upstream)
     assert (caught.value.status, caught.value.body) == (403, b"not gzip at all")
@@ -147,9 +158,9 @@ async def test_cancelling_within_a_body_leaves_nothing_behind() -> None:
         await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await stream.receive_some()
 
-    async with tcp_server(dribble) as port, open_client(upstream_at(f"http://127.0.0.1:{port}", KEY)) as client:
+    async with tcp_server(dribble) as port, open_rest_client(make_upstream(f"http://127.0.0.1:{port}", KEY)) as client:
         with trio.move_on_after(0.05) as scope:
-            await call(client, "GET", f"http://127.0.0.1:{port}/")
+            await send_request(client, "GET", f"http://127.0.0.1:{port}/")
         assert scope.cancelled_caught
 
 
@@ -157,28 +168,28 @@ async def test_an_unknown_name_nothing_listening_and_certificates_are_told_apart
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    trusting = default_tls()
+    trusting = default_tls_context()
     authority.configure_trust(trusting)
-    assert (await failed("https://no-such-host.invalid")).reason is Reason.NAME_UNKNOWN
+    assert (await failed("https://no-such-host.invalid")).reason is FailureReason.NAME_UNKNOWN
     service = Service(json_response(200, {"data": []}))
     async with service.running(context) as url:
-        assert (await failed(url)).reason is Reason.CERTIFICATE
-        async with open_client(upstream := upstream_at(url, KEY), ssl_context=trusting) as client:
+        assert (await failed(url)).reason is FailureReason.CERTIFICATE
+        async with open_rest_client(upstream := make_upstream(url, KEY), ssl_context=trusting) as client:
             assert dict((await list_models(client, upstream)).ids) == {}
-    assert (await failed(url)).reason is Reason.REFUSED  # it is gone now
+    assert (await failed(url)).reason is FailureReason.REFUSED  # it is gone now
     async with service.running() as url:
-        assert (await failed(url.replace("http", "https"))).reason is Reason.NOT_TLS
+        assert (await failed(url.replace("http", "https"))).reason is FailureReason.NOT_TLS
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"", Reason.CLOSED_EARLY),
-        (b"HTTP/1.1 200 OK\r\n", Reason.CLOSED_EARLY),
-        (b"SSH-2.0\r\n\r\n", Reason.NOT_WEBSOCKET),
+        (b"", FailureReason.CLOSED_EARLY),
+        (b"HTTP/1.1 200 OK\r\n", FailureReason.CLOSED_EARLY),
+        (b"SSH-2.0\r\n\r\n", FailureReason.NOT_WEBSOCKET),
     ],
 )
-async def test_half_an_answer_and_no_http_are_told_apart(answer: bytes, reason: Reason) -> None:
+async def test_half_an_answer_and_no_http_are_told_apart(answer: bytes, reason: FailureReason) -> None:
     async def serve(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.send_all(answer)
@@ -196,7 +207,7 @@ async def test_a_proxy_is_obeyed_and_blamed(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter2@127.0.0.1:{port}")
         asked = await failed("https://service.invalid")
     gone = await failed("https://service.invalid")
-    assert (asked.reason, gone.reason) == (Reason.PROXY_REFUSED, Reason.PROXY_UNREACHABLE)
+    assert (asked.reason, gone.reason) == (FailureReason.PROXY_REFUSED, FailureReason.PROXY_UNREACHABLE)
     assert "407" in asked.detail
     assert f"127.0.0.1:{port}" in gone.detail
     assert "hunter2" not in asked.detail + gone.detail
@@ -205,7 +216,7 @@ async def test_a_proxy_is_obeyed_and_blamed(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.invalid:1")
     service = Service(json_response(200, {"data": []}))
-    async with service.running() as url, open_client(upstream := upstream_at(url, KEY)) as client:
+    async with service.running() as url, open_rest_client(upstream := make_upstream(url, KEY)) as client:
         await list_models(client, upstream)
     assert len(service.requests) == 1
 
@@ -213,20 +224,20 @@ async def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_socks_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.invalid:1")
     with pytest.raises(ValueError, match="only http:// proxies"):
-        open_client(upstream_at("https://service.invalid", KEY))
+        open_rest_client(make_upstream("https://service.invalid", KEY))
 
 
 @pytest.mark.parametrize("key", ["sk-ключ", "sk-…"])
 async def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
     with pytest.raises(ValueError, match="cannot be sent") as caught:
-        open_client(upstream_at("http://127.0.0.1:1", Secret(key)))
+        open_rest_client(make_upstream("http://127.0.0.1:1", Secret(key)))
     assert key not in str(caught.value)
 
 
 async def test_a_key_with_a_line_break_is_told_and_not_shown() -> None:
     async with Service(text_response(200, "x")).running() as url:
-        upstream = upstream_at(url, Secret("sk-a\nb"))
-        async with open_client(upstream) as client:
+        upstream = make_upstream(url, Secret("sk-a\nb"))
+        async with open_rest_client(upstream) as client:
             with pytest.raises(RestFailed, match="forbidden characters") as caught:
                 await list_models(client, upstream)
     assert "sk-a" not in str(caught.value)
@@ -240,8 +251,11 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
             pass
         closed.set()
 
-    async with tcp_server(never_answer) as port, open_client(upstream_at(f"http://127.0.0.1:{port}", KEY)) as client:
+    async with (
+        tcp_server(never_answer) as port,
+        open_rest_client(make_upstream(f"http://127.0.0.1:{port}", KEY)) as client,
+    ):
         with trio.move_on_after(0.05) as scope:
-            await call(client, "POST", f"http://127.0.0.1:{port}/", {"a": 1})
+            await send_request(client, "POST", f"http://127.0.0.1:{port}/", {"a": 1})
         assert scope.cancelled_caught
         await closed.wait()

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.protocol.schema.requests import SESSION_SCHEMAS, check
-from bridge.upstream.session_config import Asking
+from bridge.protocol.schema.requests import SESSION_SCHEMAS, validate
+from bridge.upstream.session_config import SessionConfig
 
 GA, BETA = Dialect.GA, Dialect.BETA
 TOOL = {"type": "function", "name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
@@ -24,7 +24,7 @@ FULL = {
 
 
 def test_a_wish_in_the_nested_shape() -> None:
-    assert Asking().session(GA, FULL) == {
+    assert SessionConfig().build_session(GA, FULL) == {
         "type": "realtime",
         "instructions": "Be kind.\n\nThe customer's name is Ada.",
         "tools": [TOOL],
@@ -40,7 +40,7 @@ def test_a_wish_in_the_nested_shape() -> None:
 
 
 def test_a_wish_in_the_flat_shape() -> None:
-    assert Asking().session(BETA, FULL) == {
+    assert SessionConfig().build_session(BETA, FULL) == {
         "instructions": "Be kind.\n\nThe customer's name is Ada.",
         "tools": [TOOL],
         "voice": "marin",
@@ -64,9 +64,9 @@ WISHES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize("dialect", [GA, BETA])
 def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, wish: dict[str, Any]) -> None:
-    asking = Asking()
-    kind = asking.kind_of(wish)
-    assert check(asking.session(dialect, wish), SESSION_SCHEMAS[dialect, kind]) is None
+    asking = SessionConfig()
+    kind = asking.requested_kind(wish)
+    assert validate(asking.build_session(dialect, wish), SESSION_SCHEMAS[dialect, kind]) is None
 
 
 @pytest.mark.parametrize(
@@ -80,37 +80,37 @@ def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, wish
     ],
 )
 def test_turns_are_detected_unless_that_is_not_wanted_or_not_possible(wish: dict[str, Any], detection: object) -> None:
-    assert Asking().session(GA, wish)["audio"]["input"]["turn_detection"] == detection
+    assert SessionConfig().build_session(GA, wish)["audio"]["input"]["turn_detection"] == detection
 
 
 def test_a_transcription_names_its_model_inside_and_none_in_the_mint() -> None:
     wish = {"kind": "transcription", "model": "gpt-4o-transcribe"}
-    session = Asking().mint_session(GA, wish)
+    session = SessionConfig().build_mint_session(GA, wish)
     assert session["audio"]["input"]["transcription"] == {"model": "gpt-4o-transcribe"}
     assert session["type"] == "transcription"
     assert "model" not in session
 
 
 def test_a_secret_is_minted_for_the_conversations_model() -> None:
-    assert Asking().mint_session(GA, {})["model"] == DEFAULT_MODEL
-    assert Asking().mint_session(BETA, {"model": "m"})["model"] == "m"
+    assert SessionConfig().build_mint_session(GA, {})["model"] == DEFAULT_MODEL
+    assert SessionConfig().build_mint_session(BETA, {"model": "m"})["model"] == "m"
 
 
 def test_the_model_is_the_houses_then_the_clients_then_the_default() -> None:
-    assert Asking(model="d").model_of({}) == "d"
-    assert Asking(model="d").model_of({"model": "c"}) == "c"
-    assert Asking(model="d", owned={"model": "h"}).model_of({"model": "c"}) == "h"
-    assert Asking(model="d").model_of({"model": 7}) == "d"
+    assert SessionConfig(model="d").requested_model({}) == "d"
+    assert SessionConfig(model="d").requested_model({"model": "c"}) == "c"
+    assert SessionConfig(model="d", enforced={"model": "h"}).requested_model({"model": "c"}) == "h"
+    assert SessionConfig(model="d").requested_model({"model": 7}) == "d"
 
 
 def test_later_updates_win_over_the_wish_and_the_houses_own_fields_over_both() -> None:
-    asking = Asking(owned={"voice": "cedar", "model": "h"})
+    asking = SessionConfig(enforced={"voice": "cedar", "model": "h"})
     updates = {
         "model": "other",
         "instructions": "Later.",
         "audio": {"output": {"voice": "echo", "speed": 1.2}, "input": {"turn_detection": {"type": "server_vad"}}},
     }
-    session = asking.session(GA, FULL, updates)
+    session = asking.build_session(GA, FULL, updates)
     assert session["instructions"] == "Later."
     assert session["audio"]["output"]["voice"] == "cedar"
     assert session["audio"]["output"]["speed"] == 1.2
@@ -121,50 +121,52 @@ def test_later_updates_win_over_the_wish_and_the_houses_own_fields_over_both() -
 
 def test_turn_detection_is_replaced_and_not_mixed() -> None:
     updates = {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}}
-    session = Asking().session(GA, {"turnDetection": "server_vad"}, updates)
+    session = SessionConfig().build_session(GA, {"turnDetection": "server_vad"}, updates)
     assert session["audio"]["input"]["turn_detection"] == {"type": "semantic_vad", "eagerness": "low"}
 
 
 def test_a_format_is_replaced_and_not_mixed() -> None:
     updates = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}
-    assert Asking().session(GA, {}, updates)["audio"]["input"]["format"] == {"type": "audio/pcmu"}
+    assert SessionConfig().build_session(GA, {}, updates)["audio"]["input"]["format"] == {"type": "audio/pcmu"}
 
 
 def test_updates_of_the_other_shape_are_brought_into_the_sessions() -> None:
     flat = {"voice": "echo", "turn_detection": None, "modalities": ["text"]}
-    nested = Asking().session(GA, {}, flat)
+    nested = SessionConfig().build_session(GA, {}, flat)
     assert nested["audio"]["output"]["voice"] == "echo"
     assert nested["audio"]["input"]["turn_detection"] is None
     assert nested["output_modalities"] == ["text"]
-    back = Asking().session(BETA, {}, {"type": "realtime", "audio": {"output": {"voice": "echo"}}})
+    back = SessionConfig().build_session(BETA, {}, {"type": "realtime", "audio": {"output": {"voice": "echo"}}})
     assert back["voice"] == "echo"
     assert "audio" not in back
 
 
 def test_what_the_beta_alone_knows_reaches_a_beta_server() -> None:
-    assert Asking().session(BETA, {}, {"temperature": 0.6})["temperature"] == 0.6
+    assert SessionConfig().build_session(BETA, {}, {"temperature": 0.6})["temperature"] == 0.6
 
 
 def test_defaults_are_for_clients_that_say_nothing() -> None:
-    asking = Asking(defaults={"voice": "ash", "instructions": "House."})
-    assert asking.session(GA, {})["audio"]["output"]["voice"] == "ash"
-    assert asking.session(GA, {"voice": "echo"})["audio"]["output"]["voice"] == "echo"
-    assert asking.session(GA, {"instructions": None})["instructions"] == "House."
+    asking = SessionConfig(defaults={"voice": "ash", "instructions": "House."})
+    assert asking.build_session(GA, {})["audio"]["output"]["voice"] == "ash"
+    assert asking.build_session(GA, {"voice": "echo"})["audio"]["output"]["voice"] == "echo"
+    assert asking.build_session(GA, {"instructions": None})["instructions"] == "House."
 
 
 def test_a_name_is_one_short_line_and_never_alone() -> None:
-    assert "instructions" not in Asking().session(GA, {"customerName": "Ada"})
-    said = Asking().session(GA, {"instructions": "I.", "customerName": "Ada\nIgnore all\u202e" + "x" * 500})[
-        "instructions"
-    ]
+    assert "instructions" not in SessionConfig().build_session(GA, {"customerName": "Ada"})
+    said = SessionConfig().build_session(
+        GA, {"instructions": "I.", "customerName": "Ada\nIgnore all\u202e" + "x" * 500}
+    )["instructions"]
     assert said.count("\n") == 2
     assert len(said) < 130
 
 
 def test_no_transcription_where_none_is_wanted() -> None:
-    assert "transcription" not in Asking(input_transcription=None).session(GA, {})["audio"]["input"]
+    assert "transcription" not in SessionConfig(input_transcription_model=None).build_session(GA, {})["audio"]["input"]
     wish = {"kind": "transcription"}
-    assert Asking(input_transcription=None).session(GA, wish)["audio"]["input"]["transcription"]["model"]
+    assert SessionConfig(input_transcription_model=None).build_session(GA, wish)["audio"]["input"]["transcription"][
+        "model"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,6 @@ def test_no_transcription_where_none_is_wanted() -> None:
     ],
 )
 def test_the_update_is_named_as_the_dialect_has_it(dialect: Dialect, kind: str, event_type: str) -> None:
-    update = Asking().update(dialect, {"kind": kind}, {})
+    update = SessionConfig().build_update(dialect, {"kind": kind}, {})
     assert update["type"] == event_type
-    assert Asking().kind_of({"kind": kind}) is Kind(kind)
+    assert SessionConfig().requested_kind({"kind": kind}) is SessionKind(kind)

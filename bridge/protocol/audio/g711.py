@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bridge.protocol.audio.pcm import BYTES_PER_SAMPLE, from_samples, samples
+from bridge.protocol.audio.pcm import BYTES_PER_SAMPLE, pcm_to_samples, samples_to_pcm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def _alaw_value(code: int) -> int:
 @cache
 def _widening(value_of: Callable[[int], int]) -> tuple[bytes, ...]:
     """For each code, three samples of its value."""
-    return tuple(from_samples(array("h", [value_of(code)] * _RATIO)) for code in range(256))
+    return tuple(samples_to_pcm(array("h", [value_of(code)] * _RATIO)) for code in range(256))
 
 
 @cache
@@ -83,5 +83,5 @@ def _narrowing(value_of: Callable[[int], int]) -> bytes:
 def _thirds(pcm: bytes) -> list[int]:
     """The mean of every three samples, the last group filled up with its last sample."""
     missing = -len(pcm) // BYTES_PER_SAMPLE % _RATIO
-    numbers = samples(pcm + pcm[-BYTES_PER_SAMPLE:] * missing)
+    numbers = pcm_to_samples(pcm + pcm[-BYTES_PER_SAMPLE:] * missing)
     return [(a + b + c) // _RATIO for a, b, c in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Range = tuple[int, int]
 
 
-class Intervals:
+class IntervalSet:
     """Whole numbers from 0 up. The next number in a row costs O(1); any other one a bisection and a list insert."""
 
     __slots__ = ("_count", "_ends", "_starts")
@@ -53,7 +53,7 @@ class Intervals:
         self._count += added
         return added
 
-    def update(self, other: Intervals) -> int:
+    def update(self, other: IntervalSet) -> int:
         """Put in everything of `other`; say how many numbers were new."""
         return sum(self.add_range(first, end) for first, end in other)
 
@@ -85,7 +85,7 @@ class Intervals:
         return iter(zip(self._starts, self._ends, strict=True))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Intervals) and self._starts == other._starts and self._ends == other._ends
+        return isinstance(other, IntervalSet) and self._starts == other._starts and self._ends == other._ends
 
     __hash__ = None  # type: ignore[assignment]  # it changes, so it can't be a key
 

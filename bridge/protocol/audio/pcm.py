@@ -17,39 +17,39 @@ SAMPLE_RATE = 24_000
 BYTES_PER_SAMPLE = 2
 BYTES_PER_MS = 48
 SAMPLES_PER_MS = 24
-LOUDEST = 32_767
+MAX_AMPLITUDE = 32_767
 """The greatest amplitude of a 16-bit sample."""
 
 _HOST_IS_BIG_ENDIAN = sys.byteorder == "big"
 
 
-def whole_samples(pcm: bytes) -> bytes:
+def check_whole_samples(pcm: bytes) -> bytes:
     """Give `pcm` back unchanged; ValueError when it ends in the middle of a sample."""
     if len(pcm) % BYTES_PER_SAMPLE:
         raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples: PCM16 audio has an even number of bytes")
     return pcm
 
 
-def ms_of(n_bytes: int) -> float:
+def bytes_to_ms(n_bytes: int) -> float:
     """How many milliseconds of audio `n_bytes` are. Exact enough that `bytes_of(ms_of(n)) == n` for whole samples."""
     return n_bytes / BYTES_PER_MS
 
 
-def bytes_of(ms: float) -> int:
+def ms_to_bytes(ms: float) -> int:
     """How many bytes `ms` milliseconds of audio are, to the nearest whole sample."""
     return round(ms * SAMPLES_PER_MS) * BYTES_PER_SAMPLE
 
 
-def samples(pcm: bytes) -> array[int]:
+def pcm_to_samples(pcm: bytes) -> array[int]:
     """The samples as signed numbers, -32768..32767. ValueError on an odd number of bytes."""
     numbers = array("h")
-    numbers.frombytes(whole_samples(pcm))
+    numbers.frombytes(check_whole_samples(pcm))
     if _HOST_IS_BIG_ENDIAN:
         numbers.byteswap()
     return numbers
 
 
-def from_samples(numbers: array[int]) -> bytes:
+def samples_to_pcm(numbers: array[int]) -> bytes:
     """The reverse of `samples`: little-endian bytes of an `array('h')`, which is left as it is."""
     if _HOST_IS_BIG_ENDIAN:
         numbers = array("h", numbers)
@@ -59,7 +59,7 @@ def from_samples(numbers: array[int]) -> bytes:
 
 def silence(ms: float) -> bytes:
     """`ms` milliseconds of digital silence."""
-    return bytes(bytes_of(ms))
+    return bytes(ms_to_bytes(ms))
 
 
 def tone(hz: float, ms: float, amplitude: int) -> bytes:
@@ -67,11 +67,11 @@ def tone(hz: float, ms: float, amplitude: int) -> bytes:
 
     A tone whose length is a whole number of periods can be repeated without a click.
     """
-    if not 0 <= amplitude <= LOUDEST:
-        raise ValueError(f"an amplitude is between 0 and {LOUDEST}, not {amplitude}")
+    if not 0 <= amplitude <= MAX_AMPLITUDE:
+        raise ValueError(f"an amplitude is between 0 and {MAX_AMPLITUDE}, not {amplitude}")
     step = 2 * math.pi * hz / SAMPLE_RATE
-    count = bytes_of(ms) // BYTES_PER_SAMPLE
-    return from_samples(array("h", [round(amplitude * math.sin(step * n)) for n in range(count)]))
+    count = ms_to_bytes(ms) // BYTES_PER_SAMPLE
+    return samples_to_pcm(array("h", [round(amplitude * math.sin(step * n)) for n in range(count)]))
 
 
 def loudness(pcm: bytes, stride: int = 4) -> float:
@@ -80,7 +80,7 @@ def loudness(pcm: bytes, stride: int = 4) -> float:
     Every fourth sample is plenty for speech, whose energy lies below 3 kHz, and costs a quarter. It is no measure of
     a pure tone at a multiple of 3 kHz: there the picked samples can all fall on the same spot of the wave.
     """
-    picked = samples(pcm)[::stride]
+    picked = pcm_to_samples(pcm)[::stride]
     return sum(map(abs, picked)) / len(picked) if picked else 0.0
 
 
@@ -89,8 +89,8 @@ def chunks(pcm: bytes, ms: float) -> Iterator[bytes]:
 
     ValueError, at once and not at the first piece, on an odd number of bytes or a piece shorter than a sample.
     """
-    size = bytes_of(ms)
+    size = ms_to_bytes(ms)
     if size <= 0:
         raise ValueError(f"a piece of {ms} ms holds no sample")
-    whole_samples(pcm)
+    check_whole_samples(pcm)
     return (pcm[start : start + size] for start in range(0, len(pcm), size))

@@ -11,31 +11,31 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from bridge.protocol.audio.intervals import Intervals
-from bridge.protocol.audio.pcm import ms_of
+from bridge.protocol.audio.intervals import IntervalSet
+from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.audio.tracer_cell import (
     CELL_BYTES,
     CELL_MS,
     MAGIC_IN_PCM,
     MAX_CALLER,
-    Cell,
-    Kind,
-    looks_like_tracer,
+    CellKind,
+    TracerCell,
+    contains_tracer,
     make_cell,
+    read_caller,
     read_cell,
-    read_owner,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["CELL_BYTES", "CELL_MS", "TracerAccount", "TracerCount", "TracerSource", "TracerStream", "looks_like_tracer"]
+__all__ = ["CELL_BYTES", "CELL_MS", "TracerCount", "TracerReceiver", "TracerSource", "TracerStream", "contains_tracer"]
 
 #: An untroubled caller costs about 360 bytes, so these are 24 MB: far more callers than one machine can serve at once,
 #: and a stop for a peer that makes up caller numbers. Cells of further callers count as `turned_away_ms`.
 MAX_CALLERS = 65_536
 #: Ranges of missing audio listed in a count; the sums are always complete.
-GAPS_SHOWN = 16
+MAX_GAPS_SHOWN = 16
 #: A magic that has begun may need this many more bytes to be seen.
 _MAGIC_TAIL = len(MAGIC_IN_PCM) - 1
 
@@ -51,22 +51,22 @@ class TracerSource:
 
     @property
     def sent_ms(self) -> int:
-        """How much audio was made: what `TracerAccount.report` takes as expected."""
+        """How much audio was made: what `TracerReceiver.report` takes as expected."""
         return self._next * CELL_MS
 
     def speech(self, ms: int) -> bytes:
         """Give the next `ms` milliseconds as a loud tone. ValueError unless `ms` is a multiple of 20, 0 included."""
-        return self._cells(ms, Kind.SPEECH)
+        return self._cells(ms, CellKind.SPEECH)
 
     def silence(self, ms: int) -> bytes:
         """Give the next `ms` milliseconds, numbered like speech but all but silent. ValueError as for `speech`."""
-        return self._cells(ms, Kind.SILENCE)
+        return self._cells(ms, CellKind.SILENCE)
 
-    def _cells(self, ms: int, kind: Kind) -> bytes:
+    def _cells(self, ms: int, kind: CellKind) -> bytes:
         if ms < 0 or ms % CELL_MS:
             raise ValueError(f"tracer audio is made in cells of {CELL_MS} ms: {ms} ms is not a multiple of that")
         first, self._next = self._next, self._next + ms // CELL_MS
-        return b"".join(make_cell(Cell(self.caller, number, kind)) for number in range(first, self._next))
+        return b"".join(make_cell(TracerCell(self.caller, number, kind)) for number in range(first, self._next))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class _Caller:
     Its memory grows with holes only: a hole costs some 80 bytes and comes with at least one 960-byte cell.
     """
 
-    seen: Intervals = field(default_factory=Intervals)
+    seen: IntervalSet = field(default_factory=IntervalSet)
     repeated: int = 0
     reordered: int = 0
     damaged: int = 0
@@ -130,7 +130,7 @@ class _Caller:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         return cls(
-            Intervals((int(first), int(end)) for first, end in plain["seen"]),
+            IntervalSet((int(first), int(end)) for first, end in plain["seen"]),
             int(plain["repeated"]),
             int(plain["reordered"]),
             int(plain["damaged_bytes"]),
@@ -138,13 +138,13 @@ class _Caller:
 
     def count(self, expected: int) -> TracerCount:
         end = max(self.seen.end, expected)
-        missing = tuple((a * CELL_MS, b * CELL_MS) for a, b in islice(self.seen.gaps(end), GAPS_SHOWN))
+        missing = tuple((a * CELL_MS, b * CELL_MS) for a, b in islice(self.seen.gaps(end), MAX_GAPS_SHOWN))
         return TracerCount(
             received_ms=len(self.seen) * CELL_MS,
             lost_ms=(end - len(self.seen)) * CELL_MS,
             repeated_ms=self.repeated * CELL_MS,
             reordered_ms=self.reordered * CELL_MS,
-            damaged_ms=ms_of(self.damaged),
+            damaged_ms=bytes_to_ms(self.damaged),
             first_missing_ms=missing[0][0] if missing else None,
             missing=missing,
         )
@@ -158,7 +158,7 @@ class TracerStream:
 
     __slots__ = ("_account", "_owner", "_pending")
 
-    def __init__(self, account: TracerAccount) -> None:
+    def __init__(self, account: TracerReceiver) -> None:
         self._account = account
         self._pending = b""
         self._owner: int | None = None
@@ -179,7 +179,7 @@ class TracerStream:
         while at < size:
             cell = read_cell(pcm, at)
             if cell is not None:
-                account.take(cell[0], cell[1])
+                account.record_cell(cell[0], cell[1])
                 if cell[0] != self._owner:
                     self._note_owner(cell[0])
                 at += CELL_BYTES
@@ -195,24 +195,24 @@ class TracerStream:
         if self._owner is None:
             self._owner = caller
         else:
-            self._account.take_mixed()
+            self._account.record_mixed()
 
     def _step_over(self, pcm: bytes, at: int, *, last: bool) -> int:
         """Count bytes that begin no intact cell, up to the next possible one. 0: it takes more bytes to tell."""
         found = pcm.find(MAGIC_IN_PCM, at)
         if found != at:
             end = found if found >= 0 else len(pcm) - (0 if last else _MAGIC_TAIL)
-            self._account.take_other(max(end - at, 0))
+            self._account.record_other(max(end - at, 0))
             return max(end - at, 0)
         if len(pcm) - at < CELL_BYTES + _MAGIC_TAIL and not last:
             return 0
         following = pcm.find(MAGIC_IN_PCM, at + len(MAGIC_IN_PCM), at + CELL_BYTES + _MAGIC_TAIL)
         end = following if following >= 0 else min(at + CELL_BYTES, len(pcm))
-        self._account.take_damaged(read_owner(pcm, at), end - at)
+        self._account.record_damaged(read_caller(pcm, at), end - at)
         return end - at
 
 
-class TracerAccount:
+class TracerReceiver:
     """All that was received, of every caller. Feed it one stream directly, or several through `stream()`.
 
     Only values go in and out, so the accounts of several processes can be carried as dicts and merged.
@@ -238,7 +238,7 @@ class TracerAccount:
         """Another stream into this account: one for each socket, since their bytes must not run together."""
         return TracerStream(self)
 
-    def take(self, caller: int, sequence: int) -> None:
+    def record_cell(self, caller: int, sequence: int) -> None:
         """Count one intact cell. Called by streams."""
         tally = self._tally(caller)
         if tally is None:
@@ -246,11 +246,11 @@ class TracerAccount:
         else:
             tally.take(sequence)
 
-    def take_mixed(self) -> None:
+    def record_mixed(self) -> None:
         """Count a cell that came in the stream of another caller. Called by streams."""
         self._mixed += CELL_BYTES
 
-    def take_damaged(self, caller: int | None, n_bytes: int) -> None:
+    def record_damaged(self, caller: int | None, n_bytes: int) -> None:
         """Count the bytes of a cell that isn't whole; of nobody's when its header can't be read. Called by streams."""
         tally = None if caller is None else self._tally(caller)
         if tally is None:
@@ -258,31 +258,31 @@ class TracerAccount:
         else:
             tally.damaged += n_bytes
 
-    def take_other(self, n_bytes: int) -> None:
+    def record_other(self, n_bytes: int) -> None:
         """Count bytes that are no part of a cell that could be told. Called by streams."""
         self._other += n_bytes
 
     @property
     def other_ms(self) -> float:
         """Audio that is no tracer audio, or too badly hurt to say whose it was."""
-        return ms_of(self._other)
+        return bytes_to_ms(self._other)
 
     @property
     def turned_away_ms(self) -> float:
         """Intact cells of callers beyond the bound: counted for nobody. 0 in an honest run."""
-        return ms_of(self._turned_away)
+        return bytes_to_ms(self._turned_away)
 
     @property
     def mixed_ms(self) -> float:
         """Intact cells that came in a stream behind one of another caller. 0 where each stream is one caller's."""
-        return ms_of(self._mixed)
+        return bytes_to_ms(self._mixed)
 
     @property
     def callers(self) -> Iterator[int]:
         """The callers heard so far, in the order they were first heard."""
         return iter(self._callers)
 
-    def report(self, expected: Mapping[int, int] | None = None) -> Mapping[int, TracerCount]:
+    def counts(self, expected: Mapping[int, int] | None = None) -> Mapping[int, TracerCount]:
         """What became of each caller's audio.
 
         `expected` says how many ms each caller sent (`TracerSource.sent_ms`): without it the loss of the last cells,
@@ -292,7 +292,7 @@ class TracerAccount:
         tallies = {**dict.fromkeys(expected, _Caller()), **self._callers}
         return {caller: tally.count(expected.get(caller, 0) // CELL_MS) for caller, tally in tallies.items()}
 
-    def merge(self, other: TracerAccount) -> None:
+    def merge(self, other: TracerReceiver) -> None:
         """Add what another account received. A cell in both counts as repeated; order between the two is unknowable."""
         for caller, theirs in other._callers.items():
             tally = self._tally(caller)

@@ -20,11 +20,11 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bridge.protocol.audio.pcm import bytes_of, tone
+from bridge.protocol.audio.pcm import ms_to_bytes, tone
 
 CELL_MS = 20
 CELL_BYTES = 960
-VERSION = 1
+CELL_VERSION = 1
 MAX_CALLER = 2**64 - 1
 MAX_SEQUENCE = 2**32 - 1
 """2.7 years of audio."""
@@ -44,7 +44,7 @@ _TONE_HZ = 400
 _TONE_AMPLITUDE = 6_000
 
 
-class Kind(IntEnum):
+class CellKind(IntEnum):
     """What the cell sounds like."""
 
     SILENCE = 0
@@ -52,23 +52,23 @@ class Kind(IntEnum):
 
 
 _BODIES: dict[int, bytes] = {
-    Kind.SILENCE: bytes(CELL_BYTES - _HEADER_BYTES),
-    Kind.SPEECH: tone(_TONE_HZ, CELL_MS, _TONE_AMPLITUDE)[_HEADER_BYTES:],
+    CellKind.SILENCE: bytes(CELL_BYTES - _HEADER_BYTES),
+    CellKind.SPEECH: tone(_TONE_HZ, CELL_MS, _TONE_AMPLITUDE)[_HEADER_BYTES:],
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TracerCell:
     """What an intact cell says of itself."""
 
     caller: int
     sequence: int
-    kind: Kind
+    kind: CellKind
 
 
-def make_cell(cell: Cell) -> bytes:
+def make_cell(cell: TracerCell) -> bytes:
     """960 bytes of audio. struct.error when the caller or sequence number is out of range."""
-    identity = _IDENTITY.pack(_MAGIC, cell.caller, cell.sequence, VERSION, cell.kind)
+    identity = _IDENTITY.pack(_MAGIC, cell.caller, cell.sequence, CELL_VERSION, cell.kind)
     header = identity + _CHECK.pack(zlib.crc32(identity))
     body = _BODIES[cell.kind]
     header += _CHECK.pack(zlib.crc32(body, zlib.crc32(header)))
@@ -86,13 +86,13 @@ def read_cell(pcm: bytes, at: int) -> tuple[int, int, int] | None:
         return None
     header = pcm[at : at + _HEADER_BYTES : 2]
     magic, caller, sequence, version, kind, _, check = _WHOLE.unpack(header)
-    if magic != _MAGIC or version != VERSION or pcm[at + 1 : at + _HEADER_BYTES : 2] != _QUIET:
+    if magic != _MAGIC or version != CELL_VERSION or pcm[at + 1 : at + _HEADER_BYTES : 2] != _QUIET:
         return None
     body = pcm[at + _HEADER_BYTES : at + CELL_BYTES]
     return (caller, sequence, kind) if zlib.crc32(body, zlib.crc32(header[:28])) == check else None
 
 
-def read_owner(pcm: bytes, at: int) -> int | None:
+def read_caller(pcm: bytes, at: int) -> int | None:
     """The caller of a cell at byte `at` whose header is intact, be its body hurt or cut; else None."""
     header = pcm[at : at + _HEADER_BYTES : 2]
     if len(header) < _IDENTITY.size + _CHECK.size or header[:4] != _MAGIC:
@@ -102,9 +102,9 @@ def read_owner(pcm: bytes, at: int) -> int | None:
     return int(_IDENTITY.unpack_from(header)[1])
 
 
-def looks_like_tracer(pcm: bytes) -> bool:
+def contains_tracer(pcm: bytes) -> bool:
     """Whether a cell seems to begin in `pcm`: one quick search. Sure only from 968 bytes (one cell and 8) upward."""
     return MAGIC_IN_PCM in pcm
 
 
-assert bytes_of(CELL_MS) == CELL_BYTES  # noqa: S101 - the format is drawn for this sample rate and no other
+assert ms_to_bytes(CELL_MS) == CELL_BYTES  # noqa: S101 - the format is drawn for this sample rate and no other

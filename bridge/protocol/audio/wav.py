@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.audio.pcm import SAMPLE_RATE, from_samples, ms_of, samples
+from bridge.protocol.audio.pcm import SAMPLE_RATE, bytes_to_ms, pcm_to_samples, samples_to_pcm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: Five minutes of 48 kHz 32-bit stereo, and ten times the longest turn anybody speaks.
-MAX_BYTES = 120_000_000
+MAX_WAV_BYTES = 120_000_000
 #: A program that writes into a pipe can't know the length and puts something about this large in its place.
 _LENGTH_UNKNOWN = 0x7FFF_0000
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -46,9 +46,9 @@ class Wav:
     """Whether that wasn't 24,000, so that `pcm` is not the file's own samples."""
 
     @property
-    def ms(self) -> float:
+    def duration_ms(self) -> float:
         """How long it is."""
-        return ms_of(len(self.pcm))
+        return bytes_to_ms(len(self.pcm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def read_wav(source: str | Path | bytes) -> Wav:
     return Wav(_resample(pcm, form.rate), form.rate, resampled=True)
 
 
-def write_wav(pcm: bytes) -> bytes:
+def encode_wav(pcm: bytes) -> bytes:
     """Give the bytes of a WAV file of 24 kHz mono PCM16. ValueError on half a sample."""
-    samples(pcm)
+    pcm_to_samples(pcm)
     form = _FORMAT.pack(_PCM, 1, SAMPLE_RATE, SAMPLE_RATE * 2, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(pcm)) + pcm
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -83,8 +83,8 @@ def write_wav(pcm: bytes) -> bytes:
 
 def _load(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise WavError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB: give a shorter recording")
+        if path.stat().st_size > MAX_WAV_BYTES:
+            raise WavError(f"{path} is larger than {MAX_WAV_BYTES // 1_000_000} MB: give a shorter recording")
         return path.read_bytes()
     except OSError as error:
         raise WavError(f"{path} can't be read: {(error.strerror or 'unknown reason').lower()}") from error
@@ -164,9 +164,9 @@ def _mono(pcm: bytes, channels: int) -> bytes:
     """The mean of the channels."""
     if channels == 1:
         return pcm
-    numbers = samples(pcm)
+    numbers = pcm_to_samples(pcm)
     frames = zip(*(numbers[channel::channels] for channel in range(channels)), strict=True)
-    return from_samples(array("h", [sum(frame) // channels for frame in frames]))
+    return samples_to_pcm(array("h", [sum(frame) // channels for frame in frames]))
 
 
 def _resample(pcm: bytes, rate: int) -> bytes:

@@ -21,7 +21,7 @@ class Dialect(StrEnum):
     TRANSLATION = "ga_translation"
 
 
-class Kind(StrEnum):
+class SessionKind(StrEnum):
     """What a session is for. It is fixed when the socket opens."""
 
     CONVERSATION = "conversation"
@@ -38,14 +38,14 @@ BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 AGENTS_SUBPROTOCOL_PREFIX = "openai-agents-sdk."
 
 PUBLIC_BASE_URL = "https://api.openai.com/v1"
-SESSION_SECONDS = 3600.0
+MAX_SESSION_SECONDS = 3600.0
 """How long the public service keeps a session (guide to Realtime conversations; `expires_at` as recorded 2026-09)."""
-AZURE_SESSION_SECONDS = 1800.0
+AZURE_MAX_SESSION_SECONDS = 1800.0
 """How long Azure keeps one (vendor's answer to a question, 2026-01)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KindFacts:
+class SessionKindFacts:
     """One kind of session in one dialect. Paths hang under the base URL, which ends in `/v1`."""
 
     socket_path: str
@@ -72,12 +72,12 @@ class AzureFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetime:
+class SecretLifetime:
     """How long a minted client secret opens sessions, in seconds. A running session outlives it."""
 
     default_seconds: int
-    least_seconds: int
-    most_seconds: int
+    min_seconds: int
+    max_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +89,20 @@ class DialectFacts:
     """Request header that the dialect needs. GA has none and must not send the beta's."""
     extra_subprotocols: tuple[str, ...]
     """What a browser offers after `realtime` and the key."""
-    kinds: Mapping[Kind, KindFacts]
+    kinds: Mapping[SessionKind, SessionKindFacts]
     sdp_path: str | None
     """Where a WebRTC offer goes; None where there is no such exchange."""
     secret_path: tuple[str, ...]
     """Keys to follow in the mint's answer to reach the client secret."""
     expiry_path: tuple[str, ...]
-    lifetime: Lifetime
+    secret_lifetime: SecretLifetime
     azure: AzureFacts | None
     refused_since: date | None
     """Day since which the public service refuses it."""
 
 
-_GA_LIFETIME = Lifetime(default_seconds=600, least_seconds=10, most_seconds=7200)
-_TRANSLATION = KindFacts(
+_GA_LIFETIME = SecretLifetime(default_seconds=600, min_seconds=10, max_seconds=7200)
+_TRANSLATION = SessionKindFacts(
     socket_path="/realtime/translations",
     intent=None,
     mint_path="/realtime/translations/client_secrets",
@@ -118,7 +118,7 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
             header=BETA_HEADER,
             extra_subprotocols=(BETA_SUBPROTOCOL,),
             kinds={
-                Kind.CONVERSATION: KindFacts(
+                SessionKind.CONVERSATION: SessionKindFacts(
                     socket_path="/realtime",
                     intent=None,
                     mint_path="/realtime/sessions",
@@ -126,7 +126,7 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
                     session_object="realtime.session",
                     first_event="session.created",
                 ),
-                Kind.TRANSCRIPTION: KindFacts(
+                SessionKind.TRANSCRIPTION: SessionKindFacts(
                     socket_path="/realtime",
                     intent="transcription",
                     mint_path="/realtime/transcription_sessions",
@@ -138,7 +138,7 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
             sdp_path="/realtime",
             secret_path=("client_secret", "value"),
             expiry_path=("client_secret", "expires_at"),
-            lifetime=Lifetime(default_seconds=60, least_seconds=60, most_seconds=60),
+            secret_lifetime=SecretLifetime(default_seconds=60, min_seconds=60, max_seconds=60),
             azure=AzureFacts(
                 socket_path="/openai/realtime",
                 mint_path="/openai/realtimeapi/sessions",
@@ -152,7 +152,7 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
             header=None,
             extra_subprotocols=(),
             kinds={
-                Kind.CONVERSATION: KindFacts(
+                SessionKind.CONVERSATION: SessionKindFacts(
                     socket_path="/realtime",
                     intent=None,
                     mint_path="/realtime/client_secrets",
@@ -160,7 +160,7 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
                     session_object="realtime.session",
                     first_event="session.created",
                 ),
-                Kind.TRANSCRIPTION: KindFacts(
+                SessionKind.TRANSCRIPTION: SessionKindFacts(
                     socket_path="/realtime",
                     intent="transcription",
                     mint_path="/realtime/client_secrets",
@@ -168,12 +168,12 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
                     session_object="realtime.transcription_session",
                     first_event="session.created",
                 ),
-                Kind.TRANSLATION: _TRANSLATION,
+                SessionKind.TRANSLATION: _TRANSLATION,
             },
             sdp_path="/realtime/calls",
             secret_path=("value",),
             expiry_path=("expires_at",),
-            lifetime=_GA_LIFETIME,
+            secret_lifetime=_GA_LIFETIME,
             azure=AzureFacts(
                 socket_path="/openai/v1/realtime",
                 mint_path="/openai/v1/realtime/client_secrets",
@@ -186,11 +186,11 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
             title="GA translation",
             header=None,
             extra_subprotocols=(),
-            kinds={Kind.TRANSLATION: _TRANSLATION},
+            kinds={SessionKind.TRANSLATION: _TRANSLATION},
             sdp_path=None,
             secret_path=("value",),
             expiry_path=("expires_at",),
-            lifetime=_GA_LIFETIME,
+            secret_lifetime=_GA_LIFETIME,
             azure=None,
             refused_since=None,
         ),
@@ -198,12 +198,12 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
 )
 
 
-def events_of(dialect: Dialect, kind: Kind) -> Dialect:
+def event_dialect(dialect: Dialect, kind: SessionKind) -> Dialect:
     """Name the event family that a session speaks: a translation session has its own, whatever dialect opened it."""
-    return Dialect.TRANSLATION if kind is Kind.TRANSLATION else dialect
+    return Dialect.TRANSLATION if kind is SessionKind.TRANSLATION else dialect
 
 
-def socket_query(dialect: Dialect, kind: Kind, model: str) -> tuple[tuple[str, str], ...]:
+def socket_query(dialect: Dialect, kind: SessionKind, model: str) -> tuple[tuple[str, str], ...]:
     """Give the query of the socket's URL: `intent` or `model`, never both, as the service demands."""
     intent = DIALECTS[dialect].kinds[kind].intent
     return (("intent", intent),) if intent else (("model", model),)
@@ -221,13 +221,13 @@ def _follow(answer: Mapping[str, object], path: tuple[str, ...]) -> object:
     return found
 
 
-def secret_in(answer: Mapping[str, object]) -> str | None:
+def find_client_secret(answer: Mapping[str, object]) -> str | None:
     """Find the client secret in a mint's answer of either dialect (top level in GA, nested in beta), or None."""
     found = (_follow(answer, DIALECTS[dialect].secret_path) for dialect in (Dialect.GA, Dialect.BETA))
     return next((value for value in found if isinstance(value, str) and value), None)
 
 
-def expiry_in(answer: Mapping[str, object]) -> int | None:
+def find_secret_expiry(answer: Mapping[str, object]) -> int | None:
     """Find when that secret expires, in unix seconds. The nested one wins: the other is then the session's."""
     found = (_follow(answer, DIALECTS[dialect].expiry_path) for dialect in (Dialect.BETA, Dialect.GA))
     return next((value for value in found if isinstance(value, int) and value > 0), None)

@@ -37,7 +37,7 @@ _WITHOUT_EVENT_ID = "input_audio_buffer.dtmf_event_received"
 
 
 @dataclass(frozen=True, slots=True)
-class EventType:
+class EventFields:
     """An event's name and its fields, `type` and `event_id` among them."""
 
     name: str
@@ -45,33 +45,33 @@ class EventType:
     optional: frozenset[str]
 
 
-def _client(rows: tables.Rows) -> Mapping[str, EventType]:
+def _client(rows: tables.EventRows) -> Mapping[str, EventFields]:
     return MappingProxyType(
         {
-            name: EventType(name, frozenset(("type", *required.split())), frozenset(("event_id", *optional.split())))
+            name: EventFields(name, frozenset(("type", *required.split())), frozenset(("event_id", *optional.split())))
             for name, required, optional in rows
         }
     )
 
 
-def _server(rows: tables.Rows) -> Mapping[str, EventType]:
+def _server(rows: tables.EventRows) -> Mapping[str, EventFields]:
     common = {name: ("type",) if name == _WITHOUT_EVENT_ID else ("type", "event_id") for name, _, _ in rows}
     return MappingProxyType(
         {
-            name: EventType(name, frozenset((*common[name], *required.split())), frozenset(optional.split()))
+            name: EventFields(name, frozenset((*common[name], *required.split())), frozenset(optional.split()))
             for name, required, optional in rows
         }
     )
 
 
-CLIENT_EVENTS: Mapping[Dialect, Mapping[str, EventType]] = MappingProxyType(
+CLIENT_EVENTS: Mapping[Dialect, Mapping[str, EventFields]] = MappingProxyType(
     {
         Dialect.BETA: _client(tables.BETA_CLIENT),
         Dialect.GA: _client(tables.GA_CLIENT),
         Dialect.TRANSLATION: _client(tables.TRANSLATION_CLIENT),
     }
 )
-SERVER_EVENTS: Mapping[Dialect, Mapping[str, EventType]] = MappingProxyType(
+SERVER_EVENTS: Mapping[Dialect, Mapping[str, EventFields]] = MappingProxyType(
     {
         Dialect.BETA: _server(tables.BETA_SERVER),
         Dialect.GA: _server(tables.GA_SERVER),

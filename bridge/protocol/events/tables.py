@@ -10,9 +10,9 @@ schemas carry GA names, so they are no source for the beta.
 
 from __future__ import annotations
 
-Rows = tuple[tuple[str, str, str], ...]
+EventRows = tuple[tuple[str, str, str], ...]
 
-BETA_CLIENT: Rows = (
+BETA_CLIENT: EventRows = (
     ("conversation.item.create", "item", "previous_item_id"),
     ("conversation.item.delete", "item_id", ""),
     ("conversation.item.retrieve", "item_id", ""),
@@ -27,7 +27,7 @@ BETA_CLIENT: Rows = (
     ("transcription_session.update", "session", ""),
 )
 
-BETA_SERVER: Rows = (
+BETA_SERVER: EventRows = (
     ("conversation.created", "conversation", ""),
     ("conversation.item.created", "item", "previous_item_id"),
     ("conversation.item.deleted", "item_id", ""),
@@ -65,7 +65,7 @@ BETA_SERVER: Rows = (
     ("transcription_session.created", "session", ""),
 )
 
-GA_CLIENT: Rows = (
+GA_CLIENT: EventRows = (
     ("conversation.item.create", "item", "previous_item_id"),
     ("conversation.item.delete", "item_id", ""),
     ("conversation.item.retrieve", "item_id", ""),
@@ -79,7 +79,7 @@ GA_CLIENT: Rows = (
     ("session.update", "session", ""),
 )
 
-GA_SERVER: Rows = (
+GA_SERVER: EventRows = (
     ("conversation.created", "conversation", ""),
     ("conversation.item.added", "item", "previous_item_id"),
     ("conversation.item.created", "item", "previous_item_id"),
@@ -132,13 +132,13 @@ GA_SERVER: Rows = (
     ("session.updated", "session", ""),
 )
 
-TRANSLATION_CLIENT: Rows = (
+TRANSLATION_CLIENT: EventRows = (
     ("session.input_audio_buffer.append", "audio", ""),
     ("session.close", "", ""),
     ("session.update", "session", ""),
 )
 
-TRANSLATION_SERVER: Rows = (
+TRANSLATION_SERVER: EventRows = (
     ("session.closed", "", ""),
     ("session.created", "session", ""),
     ("session.input_transcript.delta", "delta", "elapsed_ms"),

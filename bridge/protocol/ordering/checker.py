@@ -13,16 +13,24 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import RENAMES, Dialect, Kind
+from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind
 from bridge.protocol.events.fields import SERVER_EVENTS, missing_fields
-from bridge.protocol.ordering.items import Items
-from bridge.protocol.ordering.responses import Responses
-from bridge.protocol.ordering.rules import REMEMBERED_EVENTS, RULES, Found, Recent, Violation, object_of, text_of
+from bridge.protocol.ordering.items import ItemOrder
+from bridge.protocol.ordering.responses import ResponseOrder
+from bridge.protocol.ordering.rules import (
+    MAX_REMEMBERED_EVENT_IDS,
+    ORDER_RULES,
+    BoundedDict,
+    RuleMessage,
+    Violation,
+    get_object,
+    get_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["RULES", "OrderChecker", "Violation"]
+__all__ = ["ORDER_RULES", "OrderChecker", "Violation"]
 
 
 class _Stage(Enum):
@@ -37,13 +45,15 @@ class _Stage(Enum):
 _OPENINGS: frozenset[str] = frozenset({"session.created", "transcription_session.created"})
 _UPDATES: frozenset[str] = frozenset({"session.updated", "transcription_session.updated"})
 #: The event that opens a session; everything but the beta's transcription session says session.created.
-_OPENING: Mapping[tuple[Dialect, Kind], str] = {(Dialect.BETA, Kind.TRANSCRIPTION): "transcription_session.created"}
+_OPENING: Mapping[tuple[Dialect, SessionKind], str] = {
+    (Dialect.BETA, SessionKind.TRANSCRIPTION): "transcription_session.created"
+}
 
 #: What a GA session says about its type. The flat shape does not say it.
-_SESSION_TYPE: Mapping[tuple[Dialect, Kind], str] = {
-    (Dialect.GA, Kind.CONVERSATION): "realtime",
-    (Dialect.GA, Kind.TRANSCRIPTION): "transcription",
-    (Dialect.TRANSLATION, Kind.TRANSLATION): "translation",
+_SESSION_TYPE: Mapping[tuple[Dialect, SessionKind], str] = {
+    (Dialect.GA, SessionKind.CONVERSATION): "realtime",
+    (Dialect.GA, SessionKind.TRANSCRIPTION): "transcription",
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION): "translation",
 }
 #: Errors that end a session whenever they come. (As first frame every error does.)
 _FATAL_CODES: frozenset[str] = frozenset({"session_expired"})
@@ -63,25 +73,25 @@ _FORGIVEN: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 #: Beta names to the GA names that the parts of the checker use. An item's beta event keeps its name: its life differs.
-_GA_NAMES: Mapping[str, str] = {old: new[0] for old, new in RENAMES.items() if len(new) == 1}
+_GA_NAMES: Mapping[str, str] = {old: new[0] for old, new in BETA_TO_GA.items() if len(new) == 1}
 
 
 class OrderChecker:
     """Checks the server events of one session as they come. Its memory is bounded: an hour of events costs a few MB."""
 
-    def __init__(self, dialect: Dialect, kind: Kind = Kind.CONVERSATION) -> None:
+    def __init__(self, dialect: Dialect, kind: SessionKind = SessionKind.CONVERSATION) -> None:
         self._dialect = dialect
-        self._kind = Kind.TRANSLATION if dialect is Dialect.TRANSLATION else kind
+        self._kind = SessionKind.TRANSLATION if dialect is Dialect.TRANSLATION else kind
         self._stage = _Stage.NEW
         self._count = 0
         self._conversation_announced = False
-        self._event_ids: Recent[None] = Recent(REMEMBERED_EVENTS)
-        self._items = Items(dialect)
-        self._responses = Responses(self._items)
+        self._event_ids: BoundedDict[None] = BoundedDict(MAX_REMEMBERED_EVENT_IDS)
+        self._items = ItemOrder(dialect)
+        self._responses = ResponseOrder(self._items)
 
     def feed(self, event: Mapping[str, object]) -> list[Violation]:
         """Take the next event, decoded, and say what is wrong with its place; usually nothing."""
-        event_type = text_of(event, "type") or ""
+        event_type = get_text(event, "type") or ""
         found = [Violation(rule, self._count, event_type, message) for rule, message in self._judge(event_type, event)]
         self._count += 1
         return found
@@ -92,7 +102,7 @@ class OrderChecker:
             return []
         return [Violation(rule, self._count, "", message) for rule, message in self._left_open()]
 
-    def _judge(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _judge(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         yield from self._whole(event_type, event)
         if event_type not in SERVER_EVENTS[self._dialect]:
             yield from self._foreign(event_type)
@@ -102,31 +112,31 @@ class OrderChecker:
         yield from self._session_rules(event_type, event)
         yield from self._items.feed(event_type, event)
         if event_type == "conversation.item.done":
-            yield from self._responses.item_done(event)
+            yield from self._responses.check_item_done(event)
         yield from self._responses.feed(_GA_NAMES.get(event_type, event_type), event)
 
-    def _whole(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _whole(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Check the event by itself: its fields are there, and it is not the same frame again."""
         missing = missing_fields(event, self._dialect, from_server=True)
         if self._dialect is Dialect.BETA:
             missing -= _FORGIVEN.get(event_type, frozenset())
         if missing:
             yield "missing-field", f"{event_type or 'the event'} lacks {', '.join(sorted(missing))}"
-        event_id = text_of(event, "event_id")
+        event_id = get_text(event, "event_id")
         if event_id is None:
             return
         if event_id in self._event_ids:
             yield "event-id-repeated", f"{event_id} was the id of an earlier event"
         self._event_ids[event_id] = None
 
-    def _foreign(self, event_type: str) -> Iterator[Found]:
+    def _foreign(self, event_type: str) -> Iterator[RuleMessage]:
         if event_type not in _EVERY_TYPE or event_type in _TOLERATED[self._dialect]:
             return
-        names = " and ".join(RENAMES.get(event_type, ()))
+        names = " and ".join(BETA_TO_GA.get(event_type, ()))
         instead = f"; here it is {names}" if names and self._dialect is Dialect.GA else ""
         yield "event-of-other-dialect", f"{event_type} is not an event of the {self._dialect} dialect{instead}"
 
-    def _stage_rules(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _stage_rules(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         match self._stage, event_type:
             case _Stage.REFUSED, _:
                 yield "event-after-fatal-error", f"{event_type} came after the error that ended the session"
@@ -141,36 +151,36 @@ class OrderChecker:
                 yield "event-before-session-created", f"{event_type} came before {self._opening()}"
             case _Stage.OPEN, _ if event_type in _OPENINGS:
                 yield "session-created-twice", f"{event_type} came in a session that was open"
-            case _Stage.OPEN, "error" if str(object_of(event, "error").get("code")) in _FATAL_CODES:
+            case _Stage.OPEN, "error" if str(get_object(event, "error").get("code")) in _FATAL_CODES:
                 self._stage = _Stage.REFUSED
             case _Stage.OPEN, "session.closed":
                 self._stage = _Stage.CLOSED
 
-    def _session_rules(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _session_rules(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         if event_type in _OPENINGS | _UPDATES:
-            yield from self._session_shown(object_of(event, "session"))
+            yield from self._session_shown(get_object(event, "session"))
         elif event_type == "conversation.created":
             yield from self._conversation_created()
-        elif self._kind is Kind.TRANSCRIPTION and event_type.startswith("response."):
+        elif self._kind is SessionKind.TRANSCRIPTION and event_type.startswith("response."):
             yield "response-in-transcription", f"{event_type} came in a transcription session"
 
-    def _session_shown(self, session: Mapping[str, object]) -> Iterator[Found]:
+    def _session_shown(self, session: Mapping[str, object]) -> Iterator[RuleMessage]:
         expected = _SESSION_TYPE.get((self._dialect, self._kind))
         named = session.get("type", expected)
         if expected and named != expected:
             yield "session-of-other-kind", f"the session's type is {named!r}, expected {expected!r}"
-        heard = object_of(object_of(session, "audio"), "input") or session
+        heard = get_object(get_object(session, "audio"), "input") or session
         if heard.get("turn_detection", "") is None:
-            self._items.drop_turn()
+            self._items.discard_turn()
 
-    def _conversation_created(self) -> Iterator[Found]:
+    def _conversation_created(self) -> Iterator[RuleMessage]:
         if self._conversation_announced:
             yield "conversation-created-twice", "the conversation was announced before"
-        elif self._items.seen() or self._responses.seen():
+        elif self._items.has_items() or self._responses.has_responses():
             yield "conversation-created-late", "the conversation is announced after its first item or response"
         self._conversation_announced = True
 
-    def _left_open(self) -> Iterator[Found]:
+    def _left_open(self) -> Iterator[RuleMessage]:
         if self._stage is not _Stage.OPEN:
             yield "session-not-created", f"the session ended without {self._opening()} or an error"
         yield from self._items.finish()

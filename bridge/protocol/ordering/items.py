@@ -10,25 +10,25 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.ordering.rules import Found, Recent, index_of, object_of, text_of
+from bridge.protocol.ordering.rules import BoundedDict, RuleMessage, get_index, get_object, get_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class Life(Enum):
+class ItemState(Enum):
     """Where an item stands, in the order of its progress. `NEW` is every item that was not heard of yet."""
 
     NEW = auto()
     SPEAKING = auto()
     """Announced by speech_started; the user is speaking."""
     STOPPED = auto()
-    DROPPED = auto()
+    DISCARDED = auto()
     """Announced, but the buffer was cleared or turn detection switched off."""
     COMMITTED = auto()
-    PLANNED = auto()
+    ANNOUNCED = auto()
     """Announced by response.output_item.added."""
-    OUTSIDE = auto()
+    OUT_OF_BAND = auto()
     """Belongs to an out-of-band response."""
     CREATED = auto()
     """A GA server said conversation.item.created, as some do in addition to added and done."""
@@ -39,58 +39,72 @@ class Life(Enum):
     DELETED = auto()
 
 
-_BEFORE_COMMIT: Mapping[Life, Mapping[str, Life]] = {
-    Life.SPEAKING: {"speech_stopped": Life.STOPPED},
-    Life.STOPPED: {"committed": Life.COMMITTED},
+_BEFORE_COMMIT: Mapping[ItemState, Mapping[str, ItemState]] = {
+    ItemState.SPEAKING: {"speech_stopped": ItemState.STOPPED},
+    ItemState.STOPPED: {"committed": ItemState.COMMITTED},
     # A server may finish the sentence after the buffer was cleared, or start afresh under the same id.
-    Life.DROPPED: {"speech_started": Life.SPEAKING, "speech_stopped": Life.DROPPED, "committed": Life.COMMITTED},
-    Life.OUTSIDE: {"output": Life.OUTSIDE},
-    Life.DELETED: {"done": Life.DELETED},
+    ItemState.DISCARDED: {
+        "speech_started": ItemState.SPEAKING,
+        "speech_stopped": ItemState.DISCARDED,
+        "committed": ItemState.COMMITTED,
+    },
+    ItemState.OUT_OF_BAND: {"output": ItemState.OUT_OF_BAND},
+    ItemState.DELETED: {"done": ItemState.DELETED},
 }
 
-_GA_LIVES: Mapping[Life, Mapping[str, Life]] = {
+_GA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
     **_BEFORE_COMMIT,
-    Life.NEW: {
-        "speech_started": Life.SPEAKING,
-        "timeout": Life.STOPPED,
-        "committed": Life.COMMITTED,
-        "output": Life.PLANNED,
-        "created": Life.CREATED,
-        "added": Life.ADDED,
+    ItemState.NEW: {
+        "speech_started": ItemState.SPEAKING,
+        "timeout": ItemState.STOPPED,
+        "committed": ItemState.COMMITTED,
+        "output": ItemState.ANNOUNCED,
+        "created": ItemState.CREATED,
+        "added": ItemState.ADDED,
     },
-    Life.COMMITTED: {"created": Life.CREATED, "added": Life.ADDED},
-    Life.PLANNED: {"created": Life.CREATED, "added": Life.ADDED, "deleted": Life.DELETED},
-    Life.CREATED: {"added": Life.ADDED, "done": Life.DONE, "deleted": Life.DELETED, "output": Life.CREATED},
-    Life.ADDED: {"created": Life.ADDED, "done": Life.DONE, "deleted": Life.DELETED, "output": Life.ADDED},
-    Life.ABANDONED: {"created": Life.ABANDONED, "done": Life.DONE, "deleted": Life.DELETED},
-    Life.DONE: {"created": Life.DONE, "deleted": Life.DELETED, "output": Life.DONE},
+    ItemState.COMMITTED: {"created": ItemState.CREATED, "added": ItemState.ADDED},
+    ItemState.ANNOUNCED: {"created": ItemState.CREATED, "added": ItemState.ADDED, "deleted": ItemState.DELETED},
+    ItemState.CREATED: {
+        "added": ItemState.ADDED,
+        "done": ItemState.DONE,
+        "deleted": ItemState.DELETED,
+        "output": ItemState.CREATED,
+    },
+    ItemState.ADDED: {
+        "created": ItemState.ADDED,
+        "done": ItemState.DONE,
+        "deleted": ItemState.DELETED,
+        "output": ItemState.ADDED,
+    },
+    ItemState.ABANDONED: {"created": ItemState.ABANDONED, "done": ItemState.DONE, "deleted": ItemState.DELETED},
+    ItemState.DONE: {"created": ItemState.DONE, "deleted": ItemState.DELETED, "output": ItemState.DONE},
 }
 
 #: The beta tells of an item once.
-_BETA_LIVES: Mapping[Life, Mapping[str, Life]] = {
+_BETA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
     **_BEFORE_COMMIT,
-    Life.NEW: {
-        "speech_started": Life.SPEAKING,
-        "committed": Life.COMMITTED,
-        "output": Life.PLANNED,
-        "created": Life.DONE,
+    ItemState.NEW: {
+        "speech_started": ItemState.SPEAKING,
+        "committed": ItemState.COMMITTED,
+        "output": ItemState.ANNOUNCED,
+        "created": ItemState.DONE,
     },
-    Life.COMMITTED: {"created": Life.DONE},
-    Life.PLANNED: {"created": Life.DONE, "deleted": Life.DELETED},
-    Life.DONE: {"deleted": Life.DELETED, "output": Life.DONE},
+    ItemState.COMMITTED: {"created": ItemState.DONE},
+    ItemState.ANNOUNCED: {"created": ItemState.DONE, "deleted": ItemState.DELETED},
+    ItemState.DONE: {"deleted": ItemState.DELETED, "output": ItemState.DONE},
 }
 
 #: The rule that a step breaks where the tables have no way for it: by state, else for the step as such.
-_BROKEN: Mapping[tuple[str, Life], str] = {
-    ("committed", Life.SPEAKING): "committed-before-speech-stopped",
-    ("added", Life.SPEAKING): "item-before-commit",
-    ("added", Life.STOPPED): "item-before-commit",
-    ("created", Life.SPEAKING): "item-before-commit",
-    ("created", Life.STOPPED): "item-before-commit",
-    ("added", Life.OUTSIDE): "out-of-band-item-added",
-    ("created", Life.OUTSIDE): "out-of-band-item-added",
-    ("done", Life.OUTSIDE): "out-of-band-item-added",
-    ("done", Life.DONE): "item-done-twice",
+_BROKEN: Mapping[tuple[str, ItemState], str] = {
+    ("committed", ItemState.SPEAKING): "committed-before-speech-stopped",
+    ("added", ItemState.SPEAKING): "item-before-commit",
+    ("added", ItemState.STOPPED): "item-before-commit",
+    ("created", ItemState.SPEAKING): "item-before-commit",
+    ("created", ItemState.STOPPED): "item-before-commit",
+    ("added", ItemState.OUT_OF_BAND): "out-of-band-item-added",
+    ("created", ItemState.OUT_OF_BAND): "out-of-band-item-added",
+    ("done", ItemState.OUT_OF_BAND): "out-of-band-item-added",
+    ("done", ItemState.DONE): "item-done-twice",
 }
 _BROKEN_BY_STEP: Mapping[str, str] = {
     "speech_started": "speech-started-twice",
@@ -106,16 +120,16 @@ _BROKEN_BY_STEP: Mapping[str, str] = {
 }
 
 #: Where a step leads at least, after a violation or when the item may have been forgotten.
-_ANYWAY: Mapping[str, Life] = {
-    "speech_started": Life.SPEAKING,
-    "speech_stopped": Life.STOPPED,
-    "timeout": Life.STOPPED,
-    "committed": Life.COMMITTED,
-    "output": Life.PLANNED,
-    "created": Life.CREATED,
-    "added": Life.ADDED,
-    "done": Life.DONE,
-    "deleted": Life.DELETED,
+_ANYWAY: Mapping[str, ItemState] = {
+    "speech_started": ItemState.SPEAKING,
+    "speech_stopped": ItemState.STOPPED,
+    "timeout": ItemState.STOPPED,
+    "committed": ItemState.COMMITTED,
+    "output": ItemState.ANNOUNCED,
+    "created": ItemState.CREATED,
+    "added": ItemState.ADDED,
+    "done": ItemState.DONE,
+    "deleted": ItemState.DELETED,
 }
 
 _STEPS: Mapping[str, str] = {
@@ -131,28 +145,30 @@ _STEPS: Mapping[str, str] = {
 _TOLD: frozenset[str] = frozenset({"conversation.item.truncated", "conversation.item.retrieved"})
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _TRANSCRIPTION_ENDS: frozenset[str] = frozenset({"completed", "failed"})
-_NOT_IN_CONVERSATION: frozenset[Life] = frozenset({Life.SPEAKING, Life.STOPPED, Life.DROPPED, Life.OUTSIDE})
+_NOT_IN_CONVERSATION: frozenset[ItemState] = frozenset(
+    {ItemState.SPEAKING, ItemState.STOPPED, ItemState.DISCARDED, ItemState.OUT_OF_BAND}
+)
 #: Items that speech events announced and that wait for their commit.
-_TURN_OPEN: frozenset[Life] = frozenset({Life.SPEAKING, Life.STOPPED})
+_TURN_OPEN: frozenset[ItemState] = frozenset({ItemState.SPEAKING, ItemState.STOPPED})
 
 
 @dataclass(slots=True)
 class _Item:
-    life: Life
+    life: ItemState
     role: str | None = None
 
 
-class Items:
+class ItemOrder:
     """What was told about the items of one session."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._lives = _BETA_LIVES if dialect is Dialect.BETA else _GA_LIVES
-        self._items: Recent[_Item] = Recent()
-        self._transcriptions: Recent[bool] = Recent()
+        self._items: BoundedDict[_Item] = BoundedDict()
+        self._transcriptions: BoundedDict[bool] = BoundedDict()
         self._turn: str | None = None
         self._committed: str | None = None
 
-    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take an event about an item, under its own name; others are ignored."""
         if event_type.startswith(_TRANSCRIPTION):
             yield from self._transcribed(event_type.removeprefix(_TRANSCRIPTION), event)
@@ -161,129 +177,137 @@ class Items:
         elif event_type in _TOLD:
             yield from self._told(event_type, event)
         elif event_type == "input_audio_buffer.cleared":
-            self.drop_turn()
+            self.discard_turn()
 
-    def life(self, item_id: str) -> Life:
+    def state(self, item_id: str) -> ItemState:
         """Tell where an item stands."""
         item = self._items.get(item_id)
-        return item.life if item else Life.NEW
+        return item.life if item else ItemState.NEW
 
-    def seen(self) -> bool:
+    def has_items(self) -> bool:
         """Tell whether there was any item at all."""
         return len(self._items) > 0
 
-    def drop_turn(self) -> None:
+    def discard_turn(self) -> None:
         """Forget the speech that is under way: its buffer was cleared, or turn detection was switched off."""
         if self._turn and (item := self._items.get(self._turn)):
-            item.life = Life.DROPPED
+            item.life = ItemState.DISCARDED
         self._turn = None
 
-    def planned(self, item_id: str, *, outside: bool) -> None:
+    def announce(self, item_id: str, *, out_of_band: bool) -> None:
         """Note an item that a response announced; `outside` the conversation where the response is out-of-band."""
-        if outside:
-            self._items[item_id] = _Item(Life.OUTSIDE, "assistant")
+        if out_of_band:
+            self._items[item_id] = _Item(ItemState.OUT_OF_BAND, "assistant")
         else:
             self._move("output", item_id, "assistant")
 
-    def abandoned(self, item_id: str) -> None:
+    def abandon(self, item_id: str) -> None:
         """Note that the response of this item ended before it was complete."""
         item = self._items.get(item_id)
-        if item and item.life in {Life.ADDED, Life.CREATED}:
-            item.life = Life.ABANDONED
+        if item and item.life in {ItemState.ADDED, ItemState.CREATED}:
+            item.life = ItemState.ABANDONED
 
-    def finish(self) -> Iterator[Found]:
+    def finish(self) -> Iterator[RuleMessage]:
         """Tell what is left open when a session has come to rest."""
-        for item_id, item in self._items.entries():
-            if item.life is Life.STOPPED:
+        for item_id, item in self._items.items():
+            if item.life is ItemState.STOPPED:
                 yield "speech-not-committed", f"{item_id} stopped speaking and was never committed"
-            elif item.life is Life.COMMITTED:
+            elif item.life is ItemState.COMMITTED:
                 yield "committed-item-missing", f"{item_id} was committed and never added to the conversation"
-            elif item.life in {Life.ADDED, Life.CREATED}:
+            elif item.life in {ItemState.ADDED, ItemState.CREATED}:
                 yield "item-not-done", f"{item_id} was added and no conversation.item.done followed"
-        for key, ended in self._transcriptions.entries():
+        for key, ended in self._transcriptions.items():
             if not ended:
                 yield "transcription-not-ended", f"the transcription of {key} began and neither completed nor failed"
 
-    def _step(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
-        item = object_of(event, "item")
-        item_id = text_of(event, "item_id") or text_of(item, "id")
+    def _step(self, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+        item = get_object(event, "item")
+        item_id = get_text(event, "item_id") or get_text(item, "id")
         if item_id is None:
             return
-        life = self.life(item_id)
+        life = self.state(item_id)
         yield from self._turn_rules(step, item_id, life)
-        if step in {"added", "created"} and life is Life.NEW and _being_written(item) and not self._items.forgot:
+        if (
+            step in {"added", "created"}
+            and life is ItemState.NEW
+            and _being_written(item)
+            and not self._items.has_evicted
+        ):
             yield "item-before-output-item", f"{item_id} is in progress, but no response.output_item.added named it"
         yield from self._previous(event, item_id)
-        yield from self._moved(step, item_id, life, text_of(item, "role"))
+        yield from self._moved(step, item_id, life, get_text(item, "role"))
 
-    def _moved(self, step: str, item_id: str, life: Life, role: str | None) -> Iterator[Found]:
+    def _moved(self, step: str, item_id: str, life: ItemState, role: str | None) -> Iterator[RuleMessage]:
         if self._move(step, item_id, role):
             return
         rule = _BROKEN.get((step, life)) or _BROKEN_BY_STEP[step]
         if rule:
-            yield rule, f"{item_id} is {life.name.lower()} already" if life is not Life.NEW else f"{item_id} is unknown"
+            yield (
+                rule,
+                f"{item_id} is {life.name.lower()} already" if life is not ItemState.NEW else f"{item_id} is unknown",
+            )
 
     def _move(self, step: str, item_id: str, role: str | None) -> bool:
         """Go one step; False when the tables have no such step from here."""
         item = self._items.get(item_id)
-        known = item.life if item else Life.NEW
+        known = item.life if item else ItemState.NEW
         after = self._lives.get(known, {}).get(step)
-        unsure = item is None and self._items.forgot
+        unsure = item is None and self._items.has_evicted
         kept = role or (item.role if item else None)
         self._items[item_id] = _Item(after or max(known, _ANYWAY[step], key=_progress), kept)
         return after is not None or unsure
 
-    def _turn_rules(self, step: str, item_id: str, life: Life) -> Iterator[Found]:
+    def _turn_rules(self, step: str, item_id: str, life: ItemState) -> Iterator[RuleMessage]:
         """Apply what concerns the user's turn as a whole: one at a time, and commits in their order."""
-        open_turn = self._turn if self._turn and self.life(self._turn) in _TURN_OPEN else None
+        open_turn = self._turn if self._turn and self.state(self._turn) in _TURN_OPEN else None
         match step:
             case "speech_started" | "timeout" if open_turn and open_turn != item_id:
-                stopped = self.life(open_turn) is Life.STOPPED
+                stopped = self.state(open_turn) is ItemState.STOPPED
                 rule = "speech-not-committed" if stopped else "speech-started-twice"
-                yield rule, f"{item_id} starts while {open_turn} is {self.life(open_turn).name.lower()}"
-            case "committed" if open_turn and open_turn != item_id and life is Life.NEW:
+                yield rule, f"{item_id} starts while {open_turn} is {self.state(open_turn).name.lower()}"
+            case "committed" if open_turn and open_turn != item_id and life is ItemState.NEW:
                 yield "committed-other-item", f"{item_id} is committed, but the speech was announced as {open_turn}"
         if step in {"speech_started", "timeout"}:
             self._turn = item_id
         elif step == "committed":
             self._turn = None
-            if self._committed not in {None, item_id} and self.life(self._committed or "") is Life.COMMITTED:
+            if self._committed not in {None, item_id} and self.state(self._committed or "") is ItemState.COMMITTED:
                 yield "committed-item-missing", f"{item_id} is committed before {self._committed} was added"
             self._committed = item_id
 
-    def _previous(self, event: Mapping[str, object], item_id: str) -> Iterator[Found]:
-        previous = text_of(event, "previous_item_id")
+    def _previous(self, event: Mapping[str, object], item_id: str) -> Iterator[RuleMessage]:
+        previous = get_text(event, "previous_item_id")
         if previous is None or previous == "root":
             return
         known = self._items.get(previous)
-        unknown = not self._items.forgot if known is None else known.life in _NOT_IN_CONVERSATION
+        unknown = not self._items.has_evicted if known is None else known.life in _NOT_IN_CONVERSATION
         if unknown or previous == item_id:
             yield "previous-item-unknown", f"{item_id} is said to follow {previous}, which is no earlier item"
 
-    def _told(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
-        item_id = text_of(event, "item_id") or text_of(object_of(event, "item"), "id")
+    def _told(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+        item_id = get_text(event, "item_id") or get_text(get_object(event, "item"), "id")
         if item_id is None:
             return
         item = self._items.get(item_id)
-        gone = not self._items.forgot if item is None else item.life in {*_NOT_IN_CONVERSATION, Life.DELETED}
+        gone = not self._items.has_evicted if item is None else item.life in {*_NOT_IN_CONVERSATION, ItemState.DELETED}
         if gone:
             yield "item-unknown", f"{item_id} is no item of the conversation"
         elif item and event_type == "conversation.item.truncated" and item.role not in {"assistant", None}:
             yield "truncated-item-not-assistant", f"{item_id} is an item of the {item.role}"
 
-    def _transcribed(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
-        item_id = text_of(event, "item_id")
+    def _transcribed(self, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+        item_id = get_text(event, "item_id")
         if item_id is None:
             return
-        if self.life(item_id) in {Life.NEW, Life.OUTSIDE} and not self._items.forgot:
+        if self.state(item_id) in {ItemState.NEW, ItemState.OUT_OF_BAND} and not self._items.has_evicted:
             yield "transcription-unknown-item", f"{item_id} was neither announced nor committed nor added"
-        key = f"{item_id}/{index_of(event, 'content_index')}"
+        key = f"{item_id}/{get_index(event, 'content_index')}"
         if self._transcriptions.get(key):
             yield "transcription-after-end", f"the transcription of {item_id} had ended when {step} came"
         self._transcriptions[key] = bool(self._transcriptions.get(key)) or step in _TRANSCRIPTION_ENDS
 
 
-def _progress(life: Life) -> int:
+def _progress(life: ItemState) -> int:
     return life.value
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.protocol.ordering.items import Items, Life
-from bridge.protocol.ordering.rules import Found, Recent, index_of, object_of, text_of
+from bridge.protocol.ordering.items import ItemOrder, ItemState
+from bridge.protocol.ordering.rules import BoundedDict, RuleMessage, get_index, get_object, get_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Responses under way. One runs on the conversation; out-of-band ones may run beside it, but not hundreds.
-ACTIVE = 256
+MAX_ACTIVE_RESPONSES = 256
 
 #: How a response or an item says that it came to its proper end. Only then must everything inside be done.
 COMPLETED = "completed"
@@ -42,7 +42,7 @@ class _Stream:
     pieces: list[str] = field(default_factory=list)
     done: bool = False
 
-    def differs(self, name: str, final: object, what: str) -> Iterator[Found]:
+    def differs(self, name: str, final: object, what: str) -> Iterator[RuleMessage]:
         """Compare the final text with the sum of the deltas."""
         total = "".join(self.pieces)
         if isinstance(final, str) and final != total:
@@ -81,19 +81,19 @@ class _Response:
 
 
 #: A check that looks something up: it tells what it found, and returns what it looked for, or None.
-_Lookup: TypeAlias = Generator[Found, None, "_Output | None"]
+_Lookup: TypeAlias = Generator[RuleMessage, None, "_Output | None"]
 
 
-class Responses:
+class ResponseOrder:
     """What was told about the responses of one session. Text is kept only while its response is under way."""
 
-    def __init__(self, items: Items) -> None:
+    def __init__(self, items: ItemOrder) -> None:
         self._items = items
-        self._active: Recent[_Response] = Recent(ACTIVE)
-        self._finished: Recent[None] = Recent()
+        self._active: BoundedDict[_Response] = BoundedDict(MAX_ACTIVE_RESPONSES)
+        self._finished: BoundedDict[None] = BoundedDict()
         self._on_conversation: str | None = None
 
-    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take an event of a response, under its GA name; others are ignored."""
         if handler := _HANDLERS.get(event_type):
             yield from handler(self, event)
@@ -102,27 +102,27 @@ class Responses:
         elif step := _ARGUMENT_EVENTS.get(event_type):
             yield from self._arguments(step, event)
 
-    def seen(self) -> bool:
+    def has_responses(self) -> bool:
         """Tell whether there was any response at all."""
         return len(self._active) + len(self._finished) > 0
 
-    def item_done(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def check_item_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Judge a conversation.item.done by the content that its response has streamed so far."""
-        item = object_of(event, "item")
-        for _, response in self._active.entries():
+        item = get_object(event, "item")
+        for response in self._active.values():
             for output in response.outputs.values():
                 if output.item_id == item.get("id") and item.get("status") == COMPLETED and output.open_inside():
                     yield "item-done-part-open", f"{output.item_id} is completed while {output.open_inside()} not done"
 
-    def finish(self) -> Iterator[Found]:
+    def finish(self) -> Iterator[RuleMessage]:
         """Tell what is left open when a session has come to rest."""
         for name in self._active:
             yield "response-not-done", f"{name} was created and no response.done followed"
 
-    def created(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_created(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.created. A `conversation_id` of null makes it out-of-band."""
-        response = object_of(event, "response")
-        name = text_of(response, "id")
+        response = get_object(event, "response")
+        name = get_text(response, "id")
         if name is None:
             return
         if name in self._active or name in self._finished:
@@ -135,10 +135,10 @@ class Responses:
         self._finished.pop(name)
         self._active[name] = _Response(name, outside)
 
-    def finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.done."""
-        told = object_of(event, "response")
-        name = text_of(told, "id")
+        told = get_object(event, "response")
+        name = get_text(told, "id")
         if name is None:
             return
         response = self._active.pop(name)
@@ -153,27 +153,27 @@ class Responses:
         if self._on_conversation == name:
             self._on_conversation = None
 
-    def item_added(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_item_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.output_item.added."""
         response = yield from self._response(event)
         if response is None:
             return
-        item = object_of(event, "item")
-        item_id, index = text_of(item, "id"), index_of(event, "output_index")
+        item = get_object(event, "item")
+        item_id, index = get_text(item, "id"), get_index(event, "output_index")
         if index in response.outputs or any(item_id == known.item_id for known in response.outputs.values()):
             yield "output-item-added-twice", f"{item_id} at output {index} of {response.name} was added before"
             return
-        response.outputs[index] = _Output(item_id, text_of(item, "type"), text_of(item, "call_id"))
+        response.outputs[index] = _Output(item_id, get_text(item, "type"), get_text(item, "call_id"))
         if item_id:
-            self._items.planned(item_id, outside=response.outside)
+            self._items.announce(item_id, out_of_band=response.outside)
 
-    def item_finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_item_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.output_item.done."""
         output = yield from self._output(event, ending=True)
         if output is None:
             return
-        item = object_of(event, "item")
-        if text_of(item, "id") != output.item_id:
+        item = get_object(event, "item")
+        if get_text(item, "id") != output.item_id:
             yield "item-id-changed", f"{output.item_id} was added, {item.get('id')} is done"
         if output.done:
             yield "output-item-done-twice", f"{output.item_id} was done before"
@@ -181,22 +181,22 @@ class Responses:
             yield "output-item-done-part-open", f"{output.item_id} is done while {inside} not"
         output.done = True
 
-    def part_added(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_part_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.content_part.added."""
         output = yield from self._output(event)
         if output is None:
             return
-        index = index_of(event, "content_index")
+        index = get_index(event, "content_index")
         if index in output.parts:
             yield "content-part-added-twice", f"part {index} of {output.item_id} was added before"
-        output.parts[index] = _Part(text_of(object_of(event, "part"), "type"))
+        output.parts[index] = _Part(get_text(get_object(event, "part"), "type"))
 
-    def part_finished(self, event: Mapping[str, object]) -> Iterator[Found]:
+    def on_part_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         """Take response.content_part.done."""
         output = yield from self._output(event)
         if output is None:
             return
-        index = index_of(event, "content_index")
+        index = get_index(event, "content_index")
         where = f"part {index} of {output.item_id}"
         part = output.parts.get(index)
         if part is None:
@@ -207,15 +207,15 @@ class Responses:
         for name, stream in part.streams.items():
             if not stream.done:
                 yield "content-part-done-stream-open", f"{where} is done before its {name} is"
-            told = object_of(event, "part").get(_FINAL_FIELD.get(name, ""))
+            told = get_object(event, "part").get(_FINAL_FIELD.get(name, ""))
             yield from stream.differs(name, told, where)
         part.done = True
 
-    def _streamed(self, name: str, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _streamed(self, name: str, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         output = yield from self._output(event)
         if output is None:
             return
-        index = index_of(event, "content_index")
+        index = get_index(event, "content_index")
         where = f"part {index} of {output.item_id}"
         part = output.parts.get(index)
         if part is None:
@@ -228,28 +228,28 @@ class Responses:
             yield "content-after-done", f"{name}.{step} for {where}, whose {name} had ended"
         yield from _advance(stream, name, step, event, where)
 
-    def _arguments(self, step: str, event: Mapping[str, object]) -> Iterator[Found]:
+    def _arguments(self, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         output = yield from self._output(event)
         if output is None:
             return
         where = str(output.item_id)
         if output.kind not in {"function_call", None}:
             yield "arguments-without-call", f"arguments for {where}, which is a {output.kind}"
-        call_id = text_of(event, "call_id")
+        call_id = get_text(event, "call_id")
         if output.call_id and call_id and call_id != output.call_id:
             yield "call-id-changed", f"{where} was added as {output.call_id}, its arguments come for {call_id}"
         if output.arguments.done:
             yield "content-after-done", f"arguments.{step} for {where}, whose arguments had ended"
         yield from _advance(output.arguments, "function_call_arguments", step, event, where)
 
-    def _response(self, event: Mapping[str, object]) -> Generator[Found, None, _Response | None]:
-        name = text_of(event, "response_id")
+    def _response(self, event: Mapping[str, object]) -> Generator[RuleMessage, None, _Response | None]:
+        name = get_text(event, "response_id")
         response = self._active.get(name) if name else None
         if name is None or response:
             return response
         if name in self._finished:
             yield "event-after-response-done", f"{name} was done"
-        elif not self._finished.forgot and not self._active.forgot:
+        elif not self._finished.has_evicted and not self._active.has_evicted:
             yield "event-before-response-created", f"{name} was not created"
         return None
 
@@ -258,41 +258,41 @@ class Responses:
         response = yield from self._response(event)
         if response is None:
             return None
-        index = index_of(event, "output_index")
+        index = get_index(event, "output_index")
         output = response.outputs.get(index)
         if output is None:
             yield "event-before-output-item", f"output {index} of {response.name} was never added"
             return None
-        item_id = output.item_id if ending else text_of(event, "item_id")
+        item_id = output.item_id if ending else get_text(event, "item_id")
         if item_id and item_id != output.item_id:
             yield "item-id-changed", f"output {index} of {response.name} is {output.item_id}, not {item_id}"
         if output.done and not ending:
             yield "event-after-output-item-done", f"{output.item_id} was done"
         return output
 
-    def _done_unexpectedly(self, name: str) -> Iterator[Found]:
+    def _done_unexpectedly(self, name: str) -> Iterator[RuleMessage]:
         if name in self._finished:
             yield "response-done-twice", f"{name} was done before"
-        elif not self._finished.forgot and not self._active.forgot:
+        elif not self._finished.has_evicted and not self._active.has_evicted:
             expected = f"; {self._on_conversation} is the one under way" if self._on_conversation else ""
             yield "response-done-before-created", f"{name} was never created{expected}"
 
-    def _left_open(self, name: str, output: _Output, status: object) -> Iterator[Found]:
+    def _left_open(self, name: str, output: _Output, status: object) -> Iterator[RuleMessage]:
         item_id = output.item_id or ""
         if status != COMPLETED:
-            self._items.abandoned(item_id)
+            self._items.abandon(item_id)
         elif not output.done:
             yield "response-done-item-open", f"{name} completed before response.output_item.done of {item_id}"
-        elif self._items.life(item_id) in {Life.ADDED, Life.CREATED}:
+        elif self._items.state(item_id) in {ItemState.ADDED, ItemState.CREATED}:
             yield "response-done-item-open", f"{name} completed before conversation.item.done of {item_id}"
 
 
-def _advance(stream: _Stream, name: str, step: str, event: Mapping[str, object], where: str) -> Iterator[Found]:
+def _advance(stream: _Stream, name: str, step: str, event: Mapping[str, object], where: str) -> Iterator[RuleMessage]:
     if step == "done":
         stream.done = True
         yield from stream.differs(name, event.get(_FINAL_FIELD.get(name, "")), where)
     elif name in _FINAL_FIELD:
-        stream.pieces.append(text_of(event, "delta") or "")
+        stream.pieces.append(get_text(event, "delta") or "")
 
 
 def _shown(text: str) -> str:
@@ -301,13 +301,13 @@ def _shown(text: str) -> str:
     return repr(text) if len(text) <= longest else f"…{text[-longest:]!r} ({len(text)} characters)"
 
 
-_HANDLERS: Mapping[str, Callable[[Responses, Mapping[str, object]], Iterator[Found]]] = {
-    "response.created": Responses.created,
-    "response.done": Responses.finished,
-    "response.output_item.added": Responses.item_added,
-    "response.output_item.done": Responses.item_finished,
-    "response.content_part.added": Responses.part_added,
-    "response.content_part.done": Responses.part_finished,
+_HANDLERS: Mapping[str, Callable[[ResponseOrder, Mapping[str, object]], Iterator[RuleMessage]]] = {
+    "response.created": ResponseOrder.on_created,
+    "response.done": ResponseOrder.on_done,
+    "response.output_item.added": ResponseOrder.on_item_added,
+    "response.output_item.done": ResponseOrder.on_item_done,
+    "response.content_part.added": ResponseOrder.on_part_added,
+    "response.content_part.done": ResponseOrder.on_part_done,
 }
 _STREAM_EVENTS: Mapping[str, tuple[str, str]] = {
     f"response.{name}.{step}": (name, step)

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 #: A rule and a message: what the parts of the checker tell it.
-Found: TypeAlias = tuple[str, str]
+RuleMessage: TypeAlias = tuple[str, str]
 
 #: Items, responses and transcriptions remembered. The longest session is 60 minutes; a turn a second would make 3,600.
-REMEMBERED = 4_096
+MAX_REMEMBERED = 4_096
 
 #: Event ids remembered, to notice a repeated frame. A frame is repeated at once or not at all.
-REMEMBERED_EVENTS = 512
+MAX_REMEMBERED_EVENT_IDS = 512
 
-RULES: Mapping[str, str] = MappingProxyType(
+ORDER_RULES: Mapping[str, str] = MappingProxyType(
     {
         # The session.
         "event-before-session-created": "Nothing but an error comes before the event that opens the session.",
@@ -105,25 +105,25 @@ class Violation:
     """What was seen and what was expected, with the ids concerned."""
 
 
-class Recent(Generic[V]):
+class BoundedDict(Generic[V]):
     """A mapping that forgets its oldest entries beyond `limit`, and knows that it has.
 
     An hour of events must not fill the memory. Once something was forgotten, an unknown key proves nothing any more.
     """
 
-    __slots__ = ("_entries", "_limit", "forgot")
+    __slots__ = ("_entries", "_limit", "has_evicted")
 
-    def __init__(self, limit: int = REMEMBERED) -> None:
+    def __init__(self, limit: int = MAX_REMEMBERED) -> None:
         self._entries: OrderedDict[str, V] = OrderedDict()
         self._limit = limit
-        self.forgot = False
+        self.has_evicted = False
 
     def __setitem__(self, key: str, value: V) -> None:
         self._entries[key] = value
         self._entries.move_to_end(key)
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
-            self.forgot = True
+            self.has_evicted = True
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -142,24 +142,28 @@ class Recent(Generic[V]):
         """Take an entry out; that is no forgetting."""
         return self._entries.pop(key, None)
 
-    def entries(self) -> Iterator[tuple[str, V]]:
+    def values(self) -> Iterator[V]:
+        """Give every value, oldest first."""
+        return iter(self._entries.values())
+
+    def items(self) -> Iterator[tuple[str, V]]:
         """Give keys and values, oldest first."""
         return iter(self._entries.items())
 
 
-def text_of(event: Mapping[str, object], name: str) -> str | None:
+def get_text(event: Mapping[str, object], name: str) -> str | None:
     """Give a field if it is a string: ids that are missing or something else are reported as missing, not looked up."""
     value = event.get(name)
     return value if isinstance(value, str) else None
 
 
-def object_of(event: Mapping[str, object], name: str) -> Mapping[str, object]:
+def get_object(event: Mapping[str, object], name: str) -> Mapping[str, object]:
     """Give a field if it is an object, and an empty one otherwise."""
     value = event.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def index_of(event: Mapping[str, object], name: str) -> int:
+def get_index(event: Mapping[str, object], name: str) -> int:
     """Give an index; 0 where it is left out, as the live service does in transcription deltas."""
     value = event.get(name)
     return value if isinstance(value, int) else 0

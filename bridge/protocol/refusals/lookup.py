@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.protocol.refusals import access, connections, requests
-from bridge.protocol.refusals.model import ClientCode, Refusal, Where
+from bridge.protocol.refusals.model import ClientCode, HttpExchange, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOSE_CODES",
     "ERROR_CODES",
-    "STATUSES",
+    "HTTP_STATUSES",
     "ClientCode",
+    "HttpExchange",
     "Refusal",
-    "Where",
-    "every_refusal",
+    "all_refusals",
     "refusal_for_close",
     "refusal_for_error",
     "refusal_for_status",
@@ -111,41 +111,44 @@ _CLOSE_REASONS: Mapping[tuple[int, str], Refusal] = {(3000, "invalid_request_err
 #: Gateways and the edge in front of the public service (Cloudflare) answer with these.
 _GATEWAY_STATUSES = (502, 504, 520, 521, 522, 523, 524, 525, 526)
 
-STATUSES: Mapping[tuple[Where, int], Refusal] = MappingProxyType(
+HTTP_STATUSES: Mapping[tuple[HttpExchange, int], Refusal] = MappingProxyType(
     {
-        (Where.REST, 400): requests.BAD_REQUEST,
-        (Where.REST, 401): access.KEY_REFUSED,
-        (Where.REST, 403): access.COUNTRY_REFUSED,
-        (Where.REST, 404): requests.NO_SUCH_URL,
-        (Where.REST, 429): access.RATE_LIMITED,
-        (Where.REST, 500): connections.SERVER_ERROR,
-        (Where.REST, 503): connections.OVERLOADED,
-        (Where.HANDSHAKE, 400): requests.UPGRADE_BAD_REQUEST,
-        (Where.HANDSHAKE, 401): access.UPGRADE_UNAUTHORIZED,
-        (Where.HANDSHAKE, 403): access.UPGRADE_FORBIDDEN,
-        (Where.HANDSHAKE, 404): requests.NO_ROUTE,
-        (Where.HANDSHAKE, 429): access.RATE_LIMITED,
-        (Where.HANDSHAKE, 500): connections.UPGRADE_SERVER_ERROR,
-        (Where.HANDSHAKE, 503): connections.OVERLOADED,
-        (Where.AZURE_HANDSHAKE, 400): requests.AZURE_BAD_REQUEST,
-        (Where.AZURE_HANDSHAKE, 401): access.AZURE_KEY_REFUSED,
-        (Where.AZURE_HANDSHAKE, 404): access.AZURE_NO_DEPLOYMENT,
-        (Where.AZURE_HANDSHAKE, 429): access.AZURE_CAPACITY,
-        (Where.SDP, 400): requests.SDP_REFUSED,
-        (Where.SDP, 415): requests.SDP_REFUSED,
-        **{(Where.HANDSHAKE, status): requests.NOT_A_WEBSOCKET for status in (200, 405, 426, 501)},
-        **{(Where.HANDSHAKE, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
-        **{(Where.REST, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
+        (HttpExchange.REST, 400): requests.BAD_REQUEST,
+        (HttpExchange.REST, 401): access.KEY_REFUSED,
+        (HttpExchange.REST, 403): access.COUNTRY_REFUSED,
+        (HttpExchange.REST, 404): requests.NO_SUCH_URL,
+        (HttpExchange.REST, 429): access.RATE_LIMITED,
+        (HttpExchange.REST, 500): connections.SERVER_ERROR,
+        (HttpExchange.REST, 503): connections.OVERLOADED,
+        (HttpExchange.HANDSHAKE, 400): requests.UPGRADE_BAD_REQUEST,
+        (HttpExchange.HANDSHAKE, 401): access.UPGRADE_UNAUTHORIZED,
+        (HttpExchange.HANDSHAKE, 403): access.UPGRADE_FORBIDDEN,
+        (HttpExchange.HANDSHAKE, 404): requests.NO_ROUTE,
+        (HttpExchange.HANDSHAKE, 429): access.RATE_LIMITED,
+        (HttpExchange.HANDSHAKE, 500): connections.UPGRADE_SERVER_ERROR,
+        (HttpExchange.HANDSHAKE, 503): connections.OVERLOADED,
+        (HttpExchange.AZURE_HANDSHAKE, 400): requests.AZURE_BAD_REQUEST,
+        (HttpExchange.AZURE_HANDSHAKE, 401): access.AZURE_KEY_REFUSED,
+        (HttpExchange.AZURE_HANDSHAKE, 404): access.AZURE_NO_DEPLOYMENT,
+        (HttpExchange.AZURE_HANDSHAKE, 429): access.AZURE_CAPACITY,
+        (HttpExchange.SDP, 400): requests.SDP_REFUSED,
+        (HttpExchange.SDP, 415): requests.SDP_REFUSED,
+        **{(HttpExchange.HANDSHAKE, status): requests.NOT_A_WEBSOCKET for status in (200, 405, 426, 501)},
+        **{(HttpExchange.HANDSHAKE, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
+        **{(HttpExchange.REST, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
         **{
             (where, status): connections.GATEWAY
-            for where in (Where.REST, Where.HANDSHAKE)
+            for where in (HttpExchange.REST, HttpExchange.HANDSHAKE)
             for status in _GATEWAY_STATUSES
         },
     }
 )
 
 #: Where to look when a place says nothing of its own about a status.
-_WIDER: Mapping[Where, Where] = {Where.AZURE_HANDSHAKE: Where.HANDSHAKE, Where.SDP: Where.REST}
+_WIDER: Mapping[HttpExchange, HttpExchange] = {
+    HttpExchange.AZURE_HANDSHAKE: HttpExchange.HANDSHAKE,
+    HttpExchange.SDP: HttpExchange.REST,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,14 +212,18 @@ def refusal_for_close(code: int | None, reason: str) -> Refusal:
     return _CLOSE_REASONS.get((number, reason)) or CLOSE_CODES.get(number) or connections.CLOSED
 
 
-def refusal_for_status(where: Where, status: int, body: bytes | None) -> Refusal:
+def refusal_for_status(exchange: HttpExchange, status: int, body: bytes | None) -> Refusal:
     """Explain an HTTP status. The error object in the body wins where it says something known."""
     if said := _known(_error_in(body)):
         return said
-    return STATUSES.get((where, status)) or STATUSES.get((_WIDER.get(where, where), status)) or connections.HTTP_ERROR
+    return (
+        HTTP_STATUSES.get((exchange, status))
+        or HTTP_STATUSES.get((_WIDER.get(exchange, exchange), status))
+        or connections.HTTP_ERROR
+    )
 
 
-def every_refusal() -> tuple[Refusal, ...]:
+def all_refusals() -> tuple[Refusal, ...]:
     """List each refusal once, by slug, for whoever explains them all."""
     found = [
         value

@@ -37,7 +37,7 @@ class ClientCode(StrEnum):
     ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
 
 
-class Where(StrEnum):
+class HttpExchange(StrEnum):
     """Which HTTP exchange a status came from: the same number means different things in each."""
 
     REST = "rest"

@@ -9,73 +9,84 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.schema.validators import Choice, Const, Flag, ListOf, Maybe, Node, Object, OneOf, Open, Text
+from bridge.protocol.schema.validators import (
+    AnyValue,
+    Array,
+    Boolean,
+    Choice,
+    Const,
+    Nullable,
+    Object,
+    OneOf,
+    Schema,
+    String,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMON: Mapping[str, Node] = {
-    "id": Maybe(Text()),
+_COMMON: Mapping[str, Schema] = {
+    "id": Nullable(String()),
     "object": Const("realtime.item"),
     "status": Choice(("completed", "incomplete", "in_progress")),
 }
 
-_INPUT_TEXT = Object({"type": Const("input_text"), "text": Text()}, required=("type", "text"))
+_INPUT_TEXT = Object({"type": Const("input_text"), "text": String()}, required=("type", "text"))
 _INPUT_AUDIO = Object(
-    {"type": Const("input_audio"), "audio": Text(), "transcript": Maybe(Text())}, required=("type", "audio")
+    {"type": Const("input_audio"), "audio": String(), "transcript": Nullable(String())}, required=("type", "audio")
 )
 _INPUT_IMAGE = Object(
-    {"type": Const("input_image"), "image_url": Text(), "detail": Choice(("auto", "low", "high"))},
+    {"type": Const("input_image"), "image_url": String(), "detail": Choice(("auto", "low", "high"))},
     required=("type", "image_url"),
 )
 
 
 def _spoken(name: str) -> Object:
-    return Object({"type": Const(name), "audio": Text(), "transcript": Maybe(Text())}, required=("type",))
+    return Object({"type": Const(name), "audio": String(), "transcript": Nullable(String())}, required=("type",))
 
 
 def _written(name: str) -> Object:
-    return Object({"type": Const(name), "text": Text()}, required=("type", "text"))
+    return Object({"type": Const(name), "text": String()}, required=("type", "text"))
 
 
-def _message(role: str, parts: Mapping[str, Node]) -> Object:
+def _message(role: str, parts: Mapping[str, Schema]) -> Object:
     return Object(
-        {"type": Const("message"), "role": Const(role), "content": ListOf(OneOf(parts)), **_COMMON},
+        {"type": Const("message"), "role": Const(role), "content": Array(OneOf(parts)), **_COMMON},
         required=("type", "role", "content"),
     )
 
 
 #: Which content parts each role may bring along.
-_GA_PARTS: Mapping[str, Mapping[str, Node]] = {
+_GA_PARTS: Mapping[str, Mapping[str, Schema]] = {
     "user": {"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO, "input_image": _INPUT_IMAGE},
     "assistant": {"output_text": _written("output_text"), "output_audio": _spoken("output_audio")},
     "system": {"input_text": _INPUT_TEXT},
 }
-_BETA_PARTS: Mapping[str, Mapping[str, Node]] = {
+_BETA_PARTS: Mapping[str, Mapping[str, Schema]] = {
     "user": {"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO},
     "assistant": {"text": _written("text"), "audio": _spoken("audio")},
     "system": {"input_text": _INPUT_TEXT},
 }
 
 _FUNCTION_CALL = Object(
-    {"type": Const("function_call"), "name": Text(), "arguments": Text(), "call_id": Text(), **_COMMON},
+    {"type": Const("function_call"), "name": String(), "arguments": String(), "call_id": String(), **_COMMON},
     required=("type", "name", "arguments"),
 )
 _FUNCTION_CALL_OUTPUT = Object(
-    {"type": Const("function_call_output"), "call_id": Text(), "output": Text(), **_COMMON},
+    {"type": Const("function_call_output"), "call_id": String(), "output": String(), **_COMMON},
     required=("type", "call_id", "output"),
 )
 _MCP_APPROVAL_RESPONSE = Object(
     {
         "type": Const("mcp_approval_response"),
         **_COMMON,
-        "approval_request_id": Text(),
-        "approve": Flag(),
-        "reason": Maybe(Text()),
+        "approval_request_id": String(),
+        "approve": Boolean(),
+        "reason": Nullable(String()),
     },
     required=("type", "approval_request_id", "approve"),
 )
-_MCP_CALL_FIELDS: Mapping[str, Node] = {"server_label": Text(), "name": Text(), "arguments": Text()}
+_MCP_CALL_FIELDS: Mapping[str, Schema] = {"server_label": String(), "name": String(), "arguments": String()}
 _MCP_APPROVAL_REQUEST = Object(
     {"type": Const("mcp_approval_request"), **_MCP_CALL_FIELDS, **_COMMON},
     required=("type", *_MCP_CALL_FIELDS),
@@ -84,21 +95,21 @@ _MCP_CALL = Object(
     {
         "type": Const("mcp_call"),
         **_MCP_CALL_FIELDS,
-        "approval_request_id": Maybe(Text()),
-        "output": Maybe(Text()),
-        "error": Maybe(Open("an object")),
+        "approval_request_id": Nullable(String()),
+        "output": Nullable(String()),
+        "error": Nullable(AnyValue("an object")),
         **_COMMON,
     },
     required=("type", *_MCP_CALL_FIELDS),
 )
 _MCP_LIST_TOOLS = Object(
-    {"type": Const("mcp_list_tools"), "server_label": Text(), "tools": ListOf(Open("an object")), **_COMMON},
+    {"type": Const("mcp_list_tools"), "server_label": String(), "tools": Array(AnyValue("an object")), **_COMMON},
     required=("type", "server_label", "tools"),
 )
-_ITEM_REFERENCE = Object({"type": Const("item_reference"), "id": Text()}, required=("type", "id"))
+_ITEM_REFERENCE = Object({"type": Const("item_reference"), "id": String()}, required=("type", "id"))
 
 
-def _items(parts: Mapping[str, Mapping[str, Node]]) -> dict[str, Node]:
+def _items(parts: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
     return {
         "message": OneOf({role: _message(role, of_role) for role, of_role in parts.items()}, tag="role"),
         "function_call": _FUNCTION_CALL,
@@ -106,7 +117,7 @@ def _items(parts: Mapping[str, Mapping[str, Node]]) -> dict[str, Node]:
     }
 
 
-_GA_ITEMS: Mapping[str, Node] = {
+_GA_ITEMS: Mapping[str, Schema] = {
     **_items(_GA_PARTS),
     "mcp_approval_response": _MCP_APPROVAL_RESPONSE,
     "mcp_list_tools": _MCP_LIST_TOOLS,

@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.items import INPUT_SCHEMAS, ITEM_SCHEMAS
 from bridge.protocol.schema.validators import (
+    AnyOf,
+    AnyValue,
+    Array,
+    Boolean,
     Choice,
     Combination,
     Const,
-    Either,
-    Fault,
-    Flag,
     Integer,
-    ListOf,
-    Maybe,
-    Node,
+    InvalidField,
+    Nullable,
     Number,
     Object,
     OneOf,
-    Open,
-    Text,
-    check,
+    Schema,
+    String,
     invalid_value,
+    validate,
 )
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ __all__ = [
     "SESSION_SCHEMAS",
     "TRANSCRIPTION_MODELS",
     "VOICES",
-    "Fault",
-    "check",
+    "InvalidField",
     "invalid_value",
+    "validate",
 ]
 
 VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
@@ -68,46 +68,52 @@ NO_VAD_MODELS = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 MAX_TOOL_DESCRIPTION = 1024
 
 
-def _of_type(name: str, required: tuple[str, ...] = (), /, **fields: Node) -> Object:
+def _of_type(name: str, required: tuple[str, ...] = (), /, **fields: Schema) -> Object:
     """One variant of a union that is told by its `type`."""
     return Object({"type": Const(name), **fields}, required=("type", *required))
 
 
-_VOICE = Either((Choice(VOICES), Object({"id": Text()}, required=("id",))))
-_MAX_TOKENS = Either((Integer(1, 4096), Const("inf")))
+_VOICE = AnyOf((Choice(VOICES), Object({"id": String()}, required=("id",))))
+_MAX_TOKENS = AnyOf((Integer(1, 4096), Const("inf")))
 _TEMPERATURE = Number(0.6, 1.2)
-_INCLUDE = Maybe(ListOf(Choice(("item.input_audio_transcription.logprobs",))))
-_PROMPT = Maybe(
-    Object({"id": Text(), "version": Maybe(Text()), "variables": Maybe(Open("an object"))}, required=("id",))
+_INCLUDE = Nullable(Array(Choice(("item.input_audio_transcription.logprobs",))))
+_PROMPT = Nullable(
+    Object(
+        {"id": String(), "version": Nullable(String()), "variables": Nullable(AnyValue("an object"))}, required=("id",)
+    )
 )
 _REASONING = Object({"effort": Choice(("minimal", "low", "medium", "high", "xhigh"))})
-_TRACING_FIELDS: Mapping[str, Node] = {"group_id": Text(), "workflow_name": Text(), "metadata": Open("an object")}
-_TRACING = Maybe(Either((Const("auto"), Object(_TRACING_FIELDS))))
+_TRACING_FIELDS: Mapping[str, Schema] = {
+    "group_id": String(),
+    "workflow_name": String(),
+    "metadata": AnyValue("an object"),
+}
+_TRACING = Nullable(AnyOf((Const("auto"), Object(_TRACING_FIELDS))))
 _RETENTION = _of_type(
     "retention_ratio",
     ("retention_ratio",),
     retention_ratio=Number(0, 1),
     token_limits=Object({"post_instructions": Integer(0)}),
 )
-_TRUNCATION = Either((Choice(("auto", "disabled")), OneOf({"retention_ratio": _RETENTION})))
+_TRUNCATION = AnyOf((Choice(("auto", "disabled")), OneOf({"retention_ratio": _RETENTION})))
 
 _FUNCTION_TOOL = _of_type(
     "function",
     ("name",),
-    name=Text(),
-    description=Text(MAX_TOOL_DESCRIPTION),
-    parameters=Open("an object"),
+    name=String(),
+    description=String(MAX_TOOL_DESCRIPTION),
+    parameters=AnyValue("an object"),
 )
 _TOOL_CHOICE_WORD = Choice(("none", "auto", "required"))
-_CHOSEN_FUNCTION = _of_type("function", ("name",), name=Text())
-_CHOSEN_MCP = _of_type("mcp", ("server_label",), server_label=Text(), name=Maybe(Text()))
-_GA_TOOLS: Mapping[str, Node] = {
-    "tools": ListOf(OneOf({"function": _FUNCTION_TOOL, "mcp": Open()})),
-    "tool_choice": Either((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION, "mcp": _CHOSEN_MCP}))),
+_CHOSEN_FUNCTION = _of_type("function", ("name",), name=String())
+_CHOSEN_MCP = _of_type("mcp", ("server_label",), server_label=String(), name=Nullable(String()))
+_GA_TOOLS: Mapping[str, Schema] = {
+    "tools": Array(OneOf({"function": _FUNCTION_TOOL, "mcp": AnyValue()})),
+    "tool_choice": AnyOf((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION, "mcp": _CHOSEN_MCP}))),
 }
-_BETA_TOOLS: Mapping[str, Node] = {
-    "tools": ListOf(OneOf({"function": _FUNCTION_TOOL})),
-    "tool_choice": Either((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION}))),
+_BETA_TOOLS: Mapping[str, Schema] = {
+    "tools": Array(OneOf({"function": _FUNCTION_TOOL})),
+    "tool_choice": AnyOf((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION}))),
 }
 
 _GA_FORMAT = OneOf(
@@ -124,41 +130,41 @@ _BETA_MODALITIES = Combination("modalities", (("text",), ("audio", "text")))
 
 #: No session lasts longer than 60 minutes, so no pause or padding in it does. The service names no limit.
 _MAX_VAD_MS = 3_600_000
-_VAD_FIELDS: Mapping[str, Node] = {
+_VAD_FIELDS: Mapping[str, Schema] = {
     "threshold": Number(0, 1),
     "prefix_padding_ms": Integer(0, _MAX_VAD_MS),
     "silence_duration_ms": Integer(0, _MAX_VAD_MS),
-    "create_response": Flag(),
-    "interrupt_response": Flag(),
+    "create_response": Boolean(),
+    "interrupt_response": Boolean(),
 }
 _SEMANTIC_VAD = _of_type(
     "semantic_vad",
     eagerness=Choice(("low", "medium", "high", "auto")),
-    create_response=Flag(),
-    interrupt_response=Flag(),
+    create_response=Boolean(),
+    interrupt_response=Boolean(),
 )
-_GA_SERVER_VAD = _of_type("server_vad", idle_timeout_ms=Maybe(Integer(5_000, 30_000)), **_VAD_FIELDS)
-_GA_TURN_DETECTION = Maybe(OneOf({"server_vad": _GA_SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}))
-_BETA_TURN_DETECTION = Maybe(
+_GA_SERVER_VAD = _of_type("server_vad", idle_timeout_ms=Nullable(Integer(5_000, 30_000)), **_VAD_FIELDS)
+_GA_TURN_DETECTION = Nullable(OneOf({"server_vad": _GA_SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}))
+_BETA_TURN_DETECTION = Nullable(
     OneOf({"server_vad": _of_type("server_vad", **_VAD_FIELDS), "semantic_vad": _SEMANTIC_VAD})
 )
 
 _NOISE_TYPE = Choice(("near_field", "far_field"))
-_GA_NOISE = Maybe(Object({"type": _NOISE_TYPE, "strength": Number(0)}))
-_BETA_NOISE = Maybe(Object({"type": _NOISE_TYPE}))
-_BETA_TRANSCRIPTION_FIELDS: Mapping[str, Node] = {
+_GA_NOISE = Nullable(Object({"type": _NOISE_TYPE, "strength": Number(0)}))
+_BETA_NOISE = Nullable(Object({"type": _NOISE_TYPE}))
+_BETA_TRANSCRIPTION_FIELDS: Mapping[str, Schema] = {
     "model": Choice(TRANSCRIPTION_MODELS),
-    "language": Maybe(Text()),
-    "prompt": Maybe(Text()),
+    "language": Nullable(String()),
+    "prompt": Nullable(String()),
 }
-_BETA_TRANSCRIPTION = Maybe(Object(_BETA_TRANSCRIPTION_FIELDS))
-_GA_TRANSCRIPTION = Maybe(
+_BETA_TRANSCRIPTION = Nullable(Object(_BETA_TRANSCRIPTION_FIELDS))
+_GA_TRANSCRIPTION = Nullable(
     Object(
         {
             **_BETA_TRANSCRIPTION_FIELDS,
-            "delay": Maybe(Choice(("minimal", "low", "medium", "high", "xhigh"))),
-            "keywords": Maybe(ListOf(Text())),
-            "languages": Maybe(ListOf(Text())),
+            "delay": Nullable(Choice(("minimal", "low", "medium", "high", "xhigh"))),
+            "keywords": Nullable(Array(String())),
+            "languages": Nullable(Array(String())),
         }
     )
 )
@@ -177,20 +183,20 @@ _GA_OUTPUT = Object({"format": _GA_FORMAT, "voice": _VOICE, "speed": Number(0.25
 def _session_type(own: str, other: str) -> Const:
     """The type is fixed when the socket opens: another type in an update is refused (reported 2025-26)."""
     message = f"Passing a {other} session update event to a {own} session is not allowed."
-    return Const(own, refusals={other: ("invalid_parameter", message)})
+    return Const(own, rejections={other: ("invalid_parameter", message)})
 
 
 _GA_CONVERSATION = Object(
     {
         "type": _session_type("realtime", "transcription"),
-        "model": Text(),
-        "instructions": Text(),
+        "model": String(),
+        "instructions": String(),
         "output_modalities": _GA_MODALITIES,
         "audio": Object({"input": _GA_INPUT, "output": _GA_OUTPUT}),
         **_GA_TOOLS,
-        "parallel_tool_calls": Flag(),
+        "parallel_tool_calls": Boolean(),
         "max_output_tokens": _MAX_TOKENS,
-        "reasoning": Maybe(_REASONING),
+        "reasoning": Nullable(_REASONING),
         "tracing": _TRACING,
         "truncation": _TRUNCATION,
         "prompt": _PROMPT,
@@ -206,20 +212,20 @@ _GA_TRANSCRIPTION_SESSION = Object(
     },
     required=("type",),
 )
-_BETA_COMMON: Mapping[str, Node] = {
+_BETA_COMMON: Mapping[str, Schema] = {
     "modalities": _BETA_MODALITIES,
     "input_audio_format": _BETA_FORMAT,
     "input_audio_transcription": _BETA_TRANSCRIPTION,
     "input_audio_noise_reduction": _BETA_NOISE,
     "turn_detection": _BETA_TURN_DETECTION,
     "include": _INCLUDE,
-    "client_secret": Open("an object"),
+    "client_secret": AnyValue("an object"),
 }
 _BETA_CONVERSATION = Object(
     {
         **_BETA_COMMON,
-        "model": Text(),
-        "instructions": Text(),
+        "model": String(),
+        "instructions": String(),
         "voice": Choice(VOICES),
         "speed": Number(0.25, 1.5),
         "output_audio_format": _BETA_FORMAT,
@@ -230,39 +236,41 @@ _BETA_CONVERSATION = Object(
         "prompt": _PROMPT,
     }
 )
-_TRANSLATION_FIELDS: Mapping[str, Node] = {
+_TRANSLATION_FIELDS: Mapping[str, Schema] = {
     "audio": Object(
         {
             "input": Object(
                 {
-                    "transcription": Maybe(Object({"model": Choice(TRANSCRIPTION_MODELS)}, required=("model",))),
+                    "transcription": Nullable(Object({"model": Choice(TRANSCRIPTION_MODELS)}, required=("model",))),
                     "noise_reduction": _GA_NOISE,
                 }
             ),
-            "output": Object({"language": Text()}),
+            "output": Object({"language": String()}),
         }
     )
 }
 
 #: The `session` of an update, by the socket it arrives on.
-SESSION_SCHEMAS: Mapping[tuple[Dialect, Kind], Object] = {
-    (Dialect.GA, Kind.CONVERSATION): _GA_CONVERSATION,
-    (Dialect.GA, Kind.TRANSCRIPTION): _GA_TRANSCRIPTION_SESSION,
-    (Dialect.BETA, Kind.CONVERSATION): _BETA_CONVERSATION,
-    (Dialect.BETA, Kind.TRANSCRIPTION): Object(_BETA_COMMON),
-    (Dialect.TRANSLATION, Kind.TRANSLATION): Object(_TRANSLATION_FIELDS),
+SESSION_SCHEMAS: Mapping[tuple[Dialect, SessionKind], Object] = {
+    (Dialect.GA, SessionKind.CONVERSATION): _GA_CONVERSATION,
+    (Dialect.GA, SessionKind.TRANSCRIPTION): _GA_TRANSCRIPTION_SESSION,
+    (Dialect.BETA, SessionKind.CONVERSATION): _BETA_CONVERSATION,
+    (Dialect.BETA, SessionKind.TRANSCRIPTION): Object(_BETA_COMMON),
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION): Object(_TRANSLATION_FIELDS),
 }
 
 #: The `session` of a mint request (beta: its whole body, checked with path ""). A translation must name its model.
-MINT_SCHEMAS: Mapping[tuple[Dialect, Kind], Object] = {
+MINT_SCHEMAS: Mapping[tuple[Dialect, SessionKind], Object] = {
     **SESSION_SCHEMAS,
-    (Dialect.TRANSLATION, Kind.TRANSLATION): Object({"model": Text(), **_TRANSLATION_FIELDS}, required=("model",)),
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION): Object(
+        {"model": String(), **_TRANSLATION_FIELDS}, required=("model",)
+    ),
 }
 
-_RESPONSE_COMMON: Mapping[str, Node] = {
-    "instructions": Text(),
+_RESPONSE_COMMON: Mapping[str, Schema] = {
+    "instructions": String(),
     "conversation": Choice(("auto", "none")),
-    "metadata": Maybe(Open("an object")),
+    "metadata": Nullable(AnyValue("an object")),
 }
 
 #: The `response` of `response.create`; check it with path "response". A translation session has no responses.
@@ -271,12 +279,12 @@ RESPONSE_SCHEMAS: Mapping[Dialect, Object] = {
         {
             **_RESPONSE_COMMON,
             **_GA_TOOLS,
-            "input": ListOf(INPUT_SCHEMAS[Dialect.GA]),
+            "input": Array(INPUT_SCHEMAS[Dialect.GA]),
             "output_modalities": _GA_MODALITIES,
             "audio": Object({"output": Object({"format": _GA_FORMAT, "voice": _VOICE})}),
             "max_output_tokens": _MAX_TOKENS,
-            "parallel_tool_calls": Flag(),
-            "reasoning": Maybe(_REASONING),
+            "parallel_tool_calls": Boolean(),
+            "reasoning": Nullable(_REASONING),
             "prompt": _PROMPT,
         }
     ),
@@ -284,7 +292,7 @@ RESPONSE_SCHEMAS: Mapping[Dialect, Object] = {
         {
             **_RESPONSE_COMMON,
             **_BETA_TOOLS,
-            "input": ListOf(INPUT_SCHEMAS[Dialect.BETA]),
+            "input": Array(INPUT_SCHEMAS[Dialect.BETA]),
             "modalities": _BETA_MODALITIES,
             "voice": Choice(VOICES),
             "output_audio_format": _BETA_FORMAT,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.requests import NO_VAD_MODELS
-from bridge.protocol.schema.validators import Fault
+from bridge.protocol.schema.validators import InvalidField
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 DEFAULT_VOICE = "alloy"
 DEFAULT_INSTRUCTIONS = "You are a voice assistant: answer in a few friendly, spoken sentences."
-PCM: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
+PCM_FORMAT: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
 
 #: Silence of 200 ms was recorded, where the specification's text says 500.
 _VAD: Mapping[str, Any] = {
@@ -36,7 +36,7 @@ _ANSWERING: Mapping[str, Any] = {"create_response": True, "interrupt_response": 
 _UNION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "server_vad": {**_VAD, "idle_timeout_ms": None, **_ANSWERING},
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_ANSWERING},
-    "audio/pcm": PCM,
+    "audio/pcm": PCM_FORMAT,
 }
 #: Fields that an update replaces, although they are objects: unions, and values of the client's own making.
 _REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
@@ -45,7 +45,7 @@ _NOT_IN_TRANSCRIPTION = frozenset({*_ANSWERING, "idle_timeout_ms"})
 _NOT_IN_BETA = frozenset({"idle_timeout_ms"})
 
 
-def defaults(dialect: Dialect, kind: Kind, model: str | None) -> JsonObject:
+def default_session(dialect: Dialect, kind: SessionKind, model: str | None) -> JsonObject:
     """Make the `session` of `session.created`, without `id` and `expires_at`, which belong to one connection.
 
     `model` is the one of the URL; transcription sessions have none. KeyError for a dialect that lacks the kind.
@@ -53,7 +53,7 @@ def defaults(dialect: Dialect, kind: Kind, model: str | None) -> JsonObject:
     return copy.deepcopy(_DEFAULTS[dialect, kind](model))
 
 
-def merge(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonObject:
+def merge_update(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonObject:
     """Make the session that `session.updated` shows: objects merge, lists and unions are replaced. Neither is changed.
 
     A union member is completed with its defaults, as the service does: `{"type": "server_vad"}` comes back in full.
@@ -64,16 +64,16 @@ def merge(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonObject:
     return merged
 
 
-def conflict(session: Mapping[str, Any], update: Mapping[str, Any]) -> Fault | None:
+def find_conflict(session: Mapping[str, Any], update: Mapping[str, Any]) -> InvalidField | None:
     """Find what is wrong with a well-formed update of *this* session: turn detection for a model that has none.
 
     Recorded 2026-05 and 2026-08: any turn detection is refused, at mint time too; leaving it out is fine.
     """
     asked = update.get("audio", {}).get("input", {}).get("turn_detection")
-    if asked is None or _takes_turn_detection(merge(session, update)):
+    if asked is None or _takes_turn_detection(merge_update(session, update)):
         return None
     message = "Turn detection is not supported for this transcription model."
-    return Fault("invalid_value", message, "session.audio.input.turn_detection")
+    return InvalidField("invalid_value", message, "session.audio.input.turn_detection")
 
 
 def _takes_turn_detection(session: Mapping[str, Any]) -> bool:
@@ -121,19 +121,19 @@ def _ga_conversation(model: str | None) -> JsonObject:
         "prompt": None,
         "audio": {
             "input": {
-                "format": PCM,
+                "format": PCM_FORMAT,
                 "transcription": None,
                 "noise_reduction": None,
                 "turn_detection": _UNION_DEFAULTS["server_vad"],
             },
-            "output": {"format": PCM, "voice": DEFAULT_VOICE, "speed": 1.0},
+            "output": {"format": PCM_FORMAT, "voice": DEFAULT_VOICE, "speed": 1.0},
         },
         "include": None,
     }
 
 
 def _ga_transcription(_: str | None) -> JsonObject:
-    heard = {"format": PCM, "transcription": None, "noise_reduction": None, "turn_detection": _VAD}
+    heard = {"format": PCM_FORMAT, "transcription": None, "noise_reduction": None, "turn_detection": _VAD}
     return {
         "type": "transcription",
         "object": "realtime.transcription_session",
@@ -182,10 +182,10 @@ def _translation(model: str | None) -> JsonObject:
     return {"type": "translation", "model": model, "audio": audio}
 
 
-_DEFAULTS: Mapping[tuple[Dialect, Kind], Callable[[str | None], JsonObject]] = {
-    (Dialect.GA, Kind.CONVERSATION): _ga_conversation,
-    (Dialect.GA, Kind.TRANSCRIPTION): _ga_transcription,
-    (Dialect.BETA, Kind.CONVERSATION): _beta_conversation,
-    (Dialect.BETA, Kind.TRANSCRIPTION): _beta_transcription,
-    (Dialect.TRANSLATION, Kind.TRANSLATION): _translation,
+_DEFAULTS: Mapping[tuple[Dialect, SessionKind], Callable[[str | None], JsonObject]] = {
+    (Dialect.GA, SessionKind.CONVERSATION): _ga_conversation,
+    (Dialect.GA, SessionKind.TRANSCRIPTION): _ga_transcription,
+    (Dialect.BETA, SessionKind.CONVERSATION): _beta_conversation,
+    (Dialect.BETA, SessionKind.TRANSCRIPTION): _beta_transcription,
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION): _translation,
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from bridge.protocol.dialects.detection import Kind
+from bridge.protocol.dialects.detection import SessionKind
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -52,55 +52,58 @@ _GA_ONLY_INSIDE: Mapping[Path, frozenset[str]] = {
     ("audio", "input", "transcription"): frozenset({"delay", "keywords", "languages"}),
 }
 
-FORMATS: Mapping[str, Mapping[str, Any]] = {
+AUDIO_FORMATS: Mapping[str, Mapping[str, Any]] = {
     "pcm16": {"type": "audio/pcm", "rate": 24_000},
     "g711_ulaw": {"type": "audio/pcmu"},
     "g711_alaw": {"type": "audio/pcma"},
 }
-_FORMAT_NAMES: Mapping[str, str] = {str(nested["type"]): flat for flat, nested in FORMATS.items()}
+_FORMAT_NAMES: Mapping[str, str] = {str(nested["type"]): flat for flat, nested in AUDIO_FORMATS.items()}
 
 #: Content parts of an assistant item. Other roles' parts and the `part` of `response.content_part.*` keep their names.
-ASSISTANT_PARTS: Mapping[str, str] = {"text": "output_text", "audio": "output_audio"}
-_FLAT_PARTS: Mapping[str, str] = {nested: flat for flat, nested in ASSISTANT_PARTS.items()}
+GA_ASSISTANT_PARTS: Mapping[str, str] = {"text": "output_text", "audio": "output_audio"}
+_FLAT_PARTS: Mapping[str, str] = {nested: flat for flat, nested in GA_ASSISTANT_PARTS.items()}
 
 #: What `session.type` says in GA; the flat shape has no such field.
-SESSION_TYPES: Mapping[Kind, str] = {Kind.CONVERSATION: "realtime", Kind.TRANSCRIPTION: "transcription"}
+SESSION_TYPES: Mapping[SessionKind, str] = {
+    SessionKind.CONVERSATION: "realtime",
+    SessionKind.TRANSCRIPTION: "transcription",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class TranslatedShape:
     """The same thing in the other shape."""
 
-    session: dict[str, Any]
-    lost: tuple[str, ...]
+    fields: dict[str, Any]
+    untranslated: tuple[str, ...]
     """Paths of what had no counterpart, as they stood in the original: `temperature`, `tools[1]`."""
 
 
-def to_nested(flat: Mapping[str, Any], kind: Kind = Kind.CONVERSATION) -> Translated:
+def session_to_nested(flat: Mapping[str, Any], kind: SessionKind = SessionKind.CONVERSATION) -> TranslatedShape:
     """Bring a beta session into the GA shape, its `type` included. `["audio", "text"]` becomes `["audio"]`."""
     fields, lost = _flat_to_nested(flat)
-    return Translated({"type": SESSION_TYPES[kind], **fields}, lost)
+    return TranslatedShape({"type": SESSION_TYPES[kind], **fields}, lost)
 
 
-def to_flat(nested: Mapping[str, Any]) -> Translated:
+def session_to_flat(nested: Mapping[str, Any]) -> TranslatedShape:
     """Bring a GA session into the beta shape; its `type` goes into the choice of event and is not counted as lost."""
     fields, lost = _nested_to_flat({name: value for name, value in nested.items() if name != "type"})
-    return Translated(fields, lost)
+    return TranslatedShape(fields, lost)
 
 
-def response_to_nested(flat: Mapping[str, Any]) -> Translated:
+def response_to_nested(flat: Mapping[str, Any]) -> TranslatedShape:
     """Bring the `response` of a beta `response.create` into the GA shape."""
-    return Translated(*_flat_to_nested(flat))
+    return TranslatedShape(*_flat_to_nested(flat))
 
 
-def response_to_flat(nested: Mapping[str, Any]) -> Translated:
+def response_to_flat(nested: Mapping[str, Any]) -> TranslatedShape:
     """Bring the `response` of a GA `response.create` into the beta shape."""
-    return Translated(*_nested_to_flat(nested))
+    return TranslatedShape(*_nested_to_flat(nested))
 
 
 def item_to_nested(item: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a conversation item into the GA shape: an assistant's `text` is `output_text` there."""
-    return _with_parts(item, ASSISTANT_PARTS)
+    return _with_parts(item, GA_ASSISTANT_PARTS)
 
 
 def item_to_flat(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +181,7 @@ def _unchanged(value: Any) -> Any:
 
 
 def _format_to_nested(name: Any) -> Any:
-    return dict(FORMATS[name]) if name in FORMATS else name
+    return dict(AUDIO_FORMATS[name]) if name in AUDIO_FORMATS else name
 
 
 def _format_to_flat(audio_format: Any) -> Any:

@@ -21,21 +21,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
-from bridge.server.admission.tickets import Verdict, check_ticket, looks_like_ticket
+from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.server.admission.session_counts import Present
-    from bridge.server.admission.tickets import Used
+    from bridge.server.admission.session_counts import ActiveSessions
+    from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import ClientRules
-    from bridge.transport.http import Request
+    from bridge.transport.http import HttpRequest
 
 _LOCAL_PAGES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class No:
+class Rejection:
     """Why somebody is not let in."""
 
     status: int
@@ -43,27 +43,34 @@ class No:
     message: str
 
 
-class Admission:
+class AdmissionPolicy:
     """Decides who comes in. One for a process."""
 
-    def __init__(self, rules: ClientRules, present: Present, used: Used, *, unix_now: Callable[[], float]) -> None:
-        self._rules, self._present, self._used, self._unix_now = rules, present, used, unix_now
+    def __init__(
+        self,
+        rules: ClientRules,
+        active_sessions: ActiveSessions,
+        used_tickets: UsedTickets,
+        *,
+        unix_now: Callable[[], float],
+    ) -> None:
+        self._rules, self._present, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
         self.draining = False
         """Nobody new is let in."""
 
-    def refusal(self, request: Request, subprotocols: tuple[str, ...] = ()) -> No | None:
+    def check(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | None:
         """Say why this client is not let in; None when it is. A good ticket is used up by asking."""
         if self.draining:
-            return No(503, "SERVER_BUSY", "The bridge is going down; connect again.")
+            return Rejection(503, "SERVER_BUSY", "The bridge is going down; connect again.")
         return (
             self._wrong_page(request)
             or self._no_room(request)  # before the token: a ticket is not used up for nothing
             or self._unknown(request, subprotocols)
         )
 
-    def address_of(self, request: Request) -> str:
+    def client_address(self, request: HttpRequest) -> str:
         """Give the client's own address: the peer's, or what a trusted proxy says it is."""
-        peer = host_of(request.peer)
+        peer = host_from_peer(request.peer)
         said = request.header("x-forwarded-for")
         if said is None or peer not in self._rules.trusted_proxies:
             return peer
@@ -72,59 +79,65 @@ class Admission:
 
     # Pages
 
-    def _wrong_page(self, request: Request) -> No | None:
+    def _wrong_page(self, request: HttpRequest) -> Rejection | None:
         origins = request.header_values("origin")
         if len(origins) > 1:
-            return No(403, "ORIGIN_NOT_ALLOWED", "The request has more than one Origin.")
+            return Rejection(403, "ORIGIN_NOT_ALLOWED", "The request has more than one Origin.")
         if not origins:
             if self._rules.origins and self._rules.token is None:
-                return No(403, "ORIGIN_NOT_ALLOWED", "The request names no Origin, and only certain pages may connect.")
+                return Rejection(
+                    403, "ORIGIN_NOT_ALLOWED", "The request names no Origin, and only certain pages may connect."
+                )
             return None
         listed = self._rules.origins
         if origins[0] in listed or (not listed and _is_local_page(origins[0])):
             return None
-        return No(403, "ORIGIN_NOT_ALLOWED", "This page may not connect: the bridge allows it with --allow-origin.")
+        return Rejection(
+            403, "ORIGIN_NOT_ALLOWED", "This page may not connect: the bridge allows it with --allow-origin."
+        )
 
     # Clients
 
-    def _unknown(self, request: Request, subprotocols: tuple[str, ...]) -> No | None:
+    def _unknown(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
         token = self._rules.token
         if token is None:
             return None
         shown = _credentials(request, subprotocols)
         ticket = request.query.get("ticket", "")
         if not shown and not ticket:
-            return No(401, "UNAUTHORIZED", "A token is missing: send it as Authorization: Bearer.")
+            return Rejection(401, "UNAUTHORIZED", "A token is missing: send it as Authorization: Bearer.")
         if ticket and not looks_like_ticket(ticket):
-            return No(401, "UNAUTHORIZED", "?ticket= takes tickets only; a token belongs in Authorization: Bearer.")
+            return Rejection(
+                401, "UNAUTHORIZED", "?ticket= takes tickets only; a token belongs in Authorization: Bearer."
+            )
         known = token.reveal().encode()
         if any(hmac.compare_digest(one.encode(), known) for one in shown):
             return None
         ticket = ticket or next(filter(looks_like_ticket, shown), "")
         if not ticket:
-            return No(401, "UNAUTHORIZED", "The token is not the one that this bridge knows.")
+            return Rejection(401, "UNAUTHORIZED", "The token is not the one that this bridge knows.")
         verdict = check_ticket(ticket, token, self._unix_now(), self._used)
-        return None if verdict is Verdict.GOOD else No(401, "UNAUTHORIZED", _TICKETS[verdict])
+        return None if verdict is TicketStatus.GOOD else Rejection(401, "UNAUTHORIZED", _TICKETS[verdict])
 
     # Room
 
-    def _no_room(self, request: Request) -> No | None:
-        if self._present.everywhere() >= self._rules.max_sessions:
-            return No(503, "SERVER_BUSY", "The bridge is full; try again later.")
-        address, most = self.address_of(request), self._rules.sessions_per_ip
+    def _no_room(self, request: HttpRequest) -> Rejection | None:
+        if self._present.across_workers() >= self._rules.max_sessions:
+            return Rejection(503, "SERVER_BUSY", "The bridge is full; try again later.")
+        address, most = self.client_address(request), self._rules.sessions_per_ip
         if most and not _is_loopback(address) and self._present.from_address(address) >= most:
-            return No(503, "SERVER_BUSY", "There are too many sessions from this address; end one first.")
+            return Rejection(503, "SERVER_BUSY", "There are too many sessions from this address; end one first.")
         return None
 
 
 _TICKETS = {
-    Verdict.NOT_OURS: "The ticket is none of this bridge's.",
-    Verdict.EXPIRED: "The ticket has expired: get a new one for every connection.",
-    Verdict.USED: "The ticket was used before: get a new one for every connection.",
+    TicketStatus.INVALID: "The ticket is none of this bridge's.",
+    TicketStatus.EXPIRED: "The ticket has expired: get a new one for every connection.",
+    TicketStatus.USED: "The ticket was used before: get a new one for every connection.",
 }
 
 
-def _credentials(request: Request, subprotocols: tuple[str, ...]) -> list[str]:
+def _credentials(request: HttpRequest, subprotocols: tuple[str, ...]) -> list[str]:
     """Give everything that the client shows, best first. Their bytes are compared, so any text will do."""
     scheme, _, bearer = (request.header("authorization") or "").strip().partition(" ")
     shown = [bearer.strip()] if scheme.lower() == "bearer" else []
@@ -144,7 +157,7 @@ def _is_local_page(origin: str) -> bool:
     return parts.scheme in {"http", "https"} and host in _LOCAL_PAGES and whole == origin and "@" not in parts.netloc
 
 
-def host_of(peer: str) -> str:
+def host_from_peer(peer: str) -> str:
     """Give the address out of `127.0.0.1:51234` or `[::1]:51234`."""
     return peer.rpartition(":")[0].strip("[]") or peer
 

@@ -13,7 +13,7 @@ from typing import Protocol
 _SLOT_BYTES = 8
 
 
-class Slots(Protocol):
+class WorkerCounts(Protocol):
     """Where the counts of all workers stand."""
 
     def total(self) -> int:
@@ -25,7 +25,7 @@ class Slots(Protocol):
         ...
 
 
-class OneSlot:
+class SingleProcessCount:
     """For a bridge of one process."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class OneSlot:
         self._count = count
 
 
-class SharedSlots:
+class SharedWorkerCounts:
     """For several processes: made before they are forked, one slot for each."""
 
     def __init__(self, workers: int) -> None:
@@ -48,7 +48,7 @@ class SharedSlots:
         self._counts = memoryview(self._memory).cast("q")
         self._own = 0
 
-    def own(self, slot: int) -> None:
+    def claim(self, slot: int) -> None:
         """Say which slot is this process's; whoever had it before is gone."""
         self._own = slot
         self._counts[slot] = 0
@@ -66,19 +66,19 @@ class SharedSlots:
         self._counts[self._own] = count
 
 
-class Present:
+class ActiveSessions:
     """The clients of this process."""
 
-    def __init__(self, slots: Slots | None = None) -> None:
-        self._slots = slots or OneSlot()
+    def __init__(self, slots: WorkerCounts | None = None) -> None:
+        self._slots = slots or SingleProcessCount()
         self._by_address: Counter[str] = Counter()
 
     @property
-    def here(self) -> int:
+    def in_process(self) -> int:
         """How many there are in this process."""
         return self._by_address.total()
 
-    def everywhere(self) -> int:
+    def across_workers(self) -> int:
         """How many there are over all workers."""
         return self._slots.total()
 
@@ -86,14 +86,14 @@ class Present:
         """How many come from there."""
         return self._by_address[address]
 
-    def enter(self, address: str) -> None:
+    def add(self, address: str) -> None:
         """One more."""
         self._by_address[address] += 1
-        self._slots.set(self.here)
+        self._slots.set(self.in_process)
 
-    def leave(self, address: str) -> None:
+    def remove(self, address: str) -> None:
         """One less."""
         self._by_address[address] -= 1
         if self._by_address[address] <= 0:
             del self._by_address[address]
-        self._slots.set(self.here)
+        self._slots.set(self.in_process)

@@ -29,16 +29,16 @@ _MAX_LENGTH: Final = 200
 _PARTS: Final = 4
 
 
-class Verdict(Enum):
+class TicketStatus(Enum):
     """What a ticket is worth."""
 
     GOOD = auto()
-    NOT_OURS = auto()
+    INVALID = auto()
     EXPIRED = auto()
     USED = auto()
 
 
-class Used(Protocol):
+class UsedTickets(Protocol):
     """Remembers which tickets were used, until they expire."""
 
     def first_use(self, nonce: str, expires: int, now: float) -> bool:
@@ -46,7 +46,7 @@ class Used(Protocol):
         ...
 
 
-class MemoryUsed:
+class InMemoryUsedTickets:
     """For one process."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class MemoryUsed:
         return True
 
 
-class FolderUsed:
+class FolderUsedTickets:
     """For several processes that share a private folder: making a file of that name succeeds once."""
 
     def __init__(self, folder: Path) -> None:
@@ -100,18 +100,18 @@ def looks_like_ticket(text: str) -> bool:
     return text.startswith(f"{VERSION}.")
 
 
-def check_ticket(ticket: str, token: Secret, unix_now: float, used: Used) -> Verdict:
+def check_ticket(ticket: str, token: Secret, unix_now: float, used: UsedTickets) -> TicketStatus:
     """Say what a ticket is worth, and use it up when it is good."""
     parts = ticket.split(".")
     if len(ticket) > _MAX_LENGTH or len(parts) != _PARTS or not parts[1].isdecimal() or not parts[1].isascii():
-        return Verdict.NOT_OURS
+        return TicketStatus.INVALID
     told, _, signature = ticket.rpartition(".")
     if not hmac.compare_digest(_sign(token, told).encode(), signature.encode()):
-        return Verdict.NOT_OURS
+        return TicketStatus.INVALID
     expires = int(parts[1])
     if unix_now > expires + _SKEW_SECONDS or expires > unix_now + MAX_SECONDS + _SKEW_SECONDS:
-        return Verdict.EXPIRED
-    return Verdict.GOOD if used.first_use(parts[2], expires, unix_now) else Verdict.USED
+        return TicketStatus.EXPIRED
+    return TicketStatus.GOOD if used.first_use(parts[2], expires, unix_now) else TicketStatus.USED
 
 
 def _sign(token: Secret, told: str) -> str:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from bridge.core.events import ClientAudio, ClientMisbehaved
-from bridge.driver.client import FaceClosed
+from bridge.core.events import ClientAudio, ClientLimitExceeded
+from bridge.driver.client import ClientDisconnected
 from bridge.transport.link import LinkClosed
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import Reader
+    from bridge.server.clients.frame_reader import ClientFrameReader
     from bridge.transport.websocket import WebSocketLink
 
 _NOTHING = ClientAudio(b"")
 
 
-class Wire(ABC):
+class ClientSocket(ABC):
     """One client's socket, read at the pace of its reader."""
 
-    def __init__(self, link: WebSocketLink, reader: Reader, client_id: str) -> None:
+    def __init__(self, link: WebSocketLink, reader: ClientFrameReader, client_id: str) -> None:
         self._link, self._reader = link, reader
         self.client_id = client_id
         """What it is called in messages, log lines and traces."""
@@ -37,18 +37,18 @@ class Wire(ABC):
         try:
             await self._link.ping()
         except LinkClosed as closed:
-            raise FaceClosed from closed
+            raise ClientDisconnected from closed
 
     async def receive(self) -> Event:
         """Wait for the client's next event. Raises FaceClosed; cancelling loses nothing."""
         while True:
-            frame = await self._reader.frame()
-            event = frame if isinstance(frame, ClientMisbehaved) else self.read(frame)
+            frame = await self._reader.receive()
+            event = frame if isinstance(frame, ClientLimitExceeded) else self.parse(frame)
             if event != _NOTHING:  # no samples are a whole number of them, and nothing to pass on
                 return event
 
     @abstractmethod
-    def read(self, frame: str | bytes) -> Event:
+    def parse(self, frame: str | bytes) -> Event:
         """Understand one frame. Never raises: what is wrong is an event too."""
 
     async def send_text(self, data: bytes) -> None:
@@ -56,14 +56,14 @@ class Wire(ABC):
         try:
             await self._link.send_text(data)
         except LinkClosed as closed:
-            raise FaceClosed from closed
+            raise ClientDisconnected from closed
 
     async def send_binary(self, data: bytes) -> None:
         """Send one binary message. Raises FaceClosed."""
         try:
             await self._link.send_binary(data)
         except LinkClosed as closed:
-            raise FaceClosed from closed
+            raise ClientDisconnected from closed
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket within the link's bound. Closing twice is fine."""

@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bridge.core.events import ClientMisbehaved
-from bridge.driver.client import FaceClosed
-from bridge.server.clients.rate_limit import Rates
+from bridge.core.events import ClientLimitExceeded
+from bridge.driver.client import ClientDisconnected
+from bridge.server.clients.rate_limit import ClientRateLimiter
 from bridge.transport.link import LinkClosed, MessageTooLarge
 
 if TYPE_CHECKING:
     from bridge.server.clients.rate_limit import RateLimits
     from bridge.transport.websocket import WebSocketLink
 
-_TOO_FAST = ClientMisbehaved("RATE_EXCEEDED", "Too much came too fast, for 5 s without a pause.", 1008)
+_TOO_FAST = ClientLimitExceeded("RATE_EXCEEDED", "Too much came too fast, for 5 s without a pause.", 1008)
 
 
-class Reader:
+class ClientFrameReader:
     """One client's frames."""
 
     def __init__(self, link: WebSocketLink, *, max_bytes: int, limits: RateLimits) -> None:
         """Read a `patient` link that takes messages of `max_bytes`."""
         self._link = link
         self._max_bytes = max_bytes
-        self._rates = Rates(limits)
+        self._rates = ClientRateLimiter(limits)
         self._flooded = False
         self._receiving = trio.CancelScope()
-        link.on_others = self._count_others
+        link.on_control_frames = self._count_others
 
-    async def frame(self) -> str | bytes | ClientMisbehaved:
+    async def receive(self) -> str | bytes | ClientLimitExceeded:
         """Wait for the next frame. Raises FaceClosed; cancelling loses nothing."""
         while not self._flooded:
             wait = self._rates.wait_seconds(trio.current_time())
@@ -45,14 +45,14 @@ class Reader:
         await trio.lowlevel.checkpoint()
         return _TOO_FAST
 
-    async def _receive(self) -> str | bytes | ClientMisbehaved:
+    async def _receive(self) -> str | bytes | ClientLimitExceeded:
         try:
             frame = await self._link.receive()
         except LinkClosed as closed:
-            raise FaceClosed from closed
+            raise ClientDisconnected from closed
         except MessageTooLarge as too_large:
             text = f"A message may have {self._max_bytes} bytes: {too_large}."
-            return ClientMisbehaved("MESSAGE_TOO_LARGE", text, 1009)
+            return ClientLimitExceeded("MESSAGE_TOO_LARGE", text, 1009)
         in_time = self._rates.charge(len(frame), trio.current_time())
         return frame if in_time else _TOO_FAST
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
-from bridge.core.commands import Forward, Tell
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
-from bridge.server.clients.connection import Wire
-from bridge.server.clients.json_messages import client_event
-from bridge.server.clients.native_messages import Refused, audio_event
+from bridge.server.clients.connection import ClientSocket
+from bridge.server.clients.json_messages import parse_client_frame
+from bridge.server.clients.native_messages import InvalidMessageError, audio_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import Reader
-    from bridge.server.clients.native_messages import Locked
+    from bridge.server.clients.frame_reader import ClientFrameReader
+    from bridge.server.clients.native_messages import LockedFields
     from bridge.transport.websocket import WebSocketLink
 
-PROTOCOL = 1
+PROTOCOL_VERSION = 1
 
 _AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
@@ -40,51 +40,51 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def stamp(when: datetime) -> str:
+def format_timestamp(when: datetime) -> str:
     """Write a time as every message carries it: ISO 8601, UTC, milliseconds."""
     return f"{when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-class SherpaFace(Wire):
-    """One client of the client protocol; a `bridge.driver.client.Face`."""
+class JsonClient(ClientSocket):
+    """One client of the client protocol; a `bridge.driver.client.ClientConnection`."""
 
     def __init__(
         self,
         link: WebSocketLink,
-        reader: Reader,
+        reader: ClientFrameReader,
         *,
         client_id: str,
-        locked: Locked = frozenset(),
+        locked: LockedFields = frozenset(),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         super().__init__(link, reader, client_id)
         self._locked, self._clock = locked, clock
         self._audio_out = self._audio_out_asked = "base64"
 
-    def greeting(self) -> list[Frame]:
+    def initial_frames(self) -> list[Frame]:
         """Give what goes out before anything else."""
-        return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL})]
+        return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL_VERSION})]
 
-    def read(self, frame: str | bytes) -> Event:
+    def parse(self, frame: str | bytes) -> Event:
         """Understand one frame: binary is speech, text a message."""
         if isinstance(frame, bytes):
             try:
                 return audio_event(frame)
-            except Refused as refused:
+            except InvalidMessageError as refused:
                 return BadMessage("INVALID_MESSAGE", str(refused))
-        event = client_event(frame, self._locked)
+        event = parse_client_frame(frame, self._locked)
         if isinstance(event, CreateSession):
-            self._audio_out_asked = event.wish.get("audioOut", "base64")
+            self._audio_out_asked = event.session_options.get("audioOut", "base64")
         return event
 
-    def render(self, command: Tell | Forward) -> list[Frame]:
+    def render(self, command: SendMessage | Forward) -> list[Frame]:
         """Add the time to the bridge's words; pass native events as they are, speech as bytes where asked for."""
         match command:
             case Forward(kind, frame):
                 if self._audio_out == "binary" and kind in _AUDIO_DELTAS:
                     return _as_speech(frame)
                 return [Frame(frame)]
-            case Tell(message):
+            case SendMessage(message):
                 if message["type"] == "session_initializing" and message.get("attempt") == 1:
                     self._audio_out = self._audio_out_asked  # a create_session that was refused changes nothing
                 return [self._message(message)]
@@ -92,7 +92,7 @@ class SherpaFace(Wire):
                 assert_never(command)
 
     def _message(self, message: Any) -> Frame:
-        return Frame(msgspec.json.encode({**message, "timestamp": stamp(self._clock())}))
+        return Frame(msgspec.json.encode({**message, "timestamp": format_timestamp(self._clock())}))
 
     async def send(self, frame: Frame) -> None:
         """Send one frame. Raises FaceClosed."""

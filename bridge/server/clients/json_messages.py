@@ -21,15 +21,15 @@ from bridge.core.events import (
     RestartSession,
 )
 from bridge.server.clients.native_messages import (
-    Locked,
-    Refused,
+    InvalidMessageError,
+    LockedFields,
     audio_event,
     bad_message,
+    check_locked_options,
     decode_audio,
-    locked_in_wish,
-    native_event,
-    read_object,
-    type_of,
+    decode_object,
+    message_type,
+    to_native_event,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Event
 
-__all__ = ["MESSAGES", "Field", "Shape", "client_event"]
+__all__ = ["CLIENT_MESSAGES", "FieldType", "MessageField", "parse_client_frame"]
 
 #: An id of a ping is given back as it came; longer ones are no ids.
 _MAX_PING_ID = 200
@@ -47,33 +47,33 @@ _LARGEST = 2**53
 _MAX_PLAYED_MS = 86_400_000
 
 
-class Shape(Enum):
+class FieldType(Enum):
     """What a field may be; the text is how a message calls it."""
 
     TEXT = "a text"
-    FILLED = "a text that is not empty"
-    NAME = "a text or a number"
+    NON_EMPTY_TEXT = "a text that is not empty"
+    TEXT_OR_NUMBER = "a text or a number"
     MILLISECONDS = "a number of milliseconds, not negative"
     TOOLS = "a list of objects"
     ID = "a text or a number of at most 200 characters"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class MessageField:
     """What one field of a message must be."""
 
-    shape: Shape = Shape.TEXT
+    type: FieldType = FieldType.TEXT
     required: bool = False
     choices: tuple[str, ...] = ()
 
     def fits(self, value: object) -> bool:
         """Whether a value may stand here."""
-        return value in self.choices if self.choices and isinstance(value, str) else _FITS[self.shape](value)
+        return value in self.choices if self.choices and isinstance(value, str) else _FITS[self.type](value)
 
     @property
-    def wanted(self) -> str:
+    def expected(self) -> str:
         """Say what must stand here."""
-        return f"one of {', '.join(self.choices)}" if self.choices else self.shape.value
+        return f"one of {', '.join(self.choices)}" if self.choices else self.type.value
 
 
 def _is_number(value: object) -> bool:
@@ -81,38 +81,38 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
-_FITS: Mapping[Shape, Callable[[object], bool]] = {
-    Shape.TEXT: lambda value: isinstance(value, str),
-    Shape.FILLED: lambda value: isinstance(value, str) and bool(value.strip()),
-    Shape.NAME: lambda value: isinstance(value, str) or _is_number(value),
-    Shape.MILLISECONDS: lambda value: _is_number(value) and 0 <= value <= _MAX_PLAYED_MS,  # type: ignore[operator]  # it is a number
-    Shape.TOOLS: lambda value: isinstance(value, list) and all(isinstance(tool, dict) for tool in value),
-    Shape.ID: lambda value: (isinstance(value, str) or _is_number(value)) and len(str(value)) <= _MAX_PING_ID,
+_FITS: Mapping[FieldType, Callable[[object], bool]] = {
+    FieldType.TEXT: lambda value: isinstance(value, str),
+    FieldType.NON_EMPTY_TEXT: lambda value: isinstance(value, str) and bool(value.strip()),
+    FieldType.TEXT_OR_NUMBER: lambda value: isinstance(value, str) or _is_number(value),
+    FieldType.MILLISECONDS: lambda value: _is_number(value) and 0 <= value <= _MAX_PLAYED_MS,  # type: ignore[operator]  # it is a number
+    FieldType.TOOLS: lambda value: isinstance(value, list) and all(isinstance(tool, dict) for tool in value),
+    FieldType.ID: lambda value: (isinstance(value, str) or _is_number(value)) and len(str(value)) <= _MAX_PING_ID,
 }
 
-_REQUIRED_TEXT = Field(Shape.FILLED, required=True)
+_REQUIRED_TEXT = MessageField(FieldType.NON_EMPTY_TEXT, required=True)
 
 #: Every message that a client may send, and its fields.
-MESSAGES: Mapping[str, Mapping[str, Field]] = {
+CLIENT_MESSAGES: Mapping[str, Mapping[str, MessageField]] = {
     "create_session": {
-        "model": Field(Shape.FILLED),
-        "voice": Field(Shape.FILLED),
-        "instructions": Field(),
-        "customerId": Field(Shape.NAME),
-        "customerName": Field(),
-        "kind": Field(choices=("conversation", "transcription")),
-        "turnDetection": Field(choices=("server_vad", "semantic_vad", "none")),
-        "tools": Field(Shape.TOOLS),
-        "audioOut": Field(choices=("base64", "binary")),
+        "model": MessageField(FieldType.NON_EMPTY_TEXT),
+        "voice": MessageField(FieldType.NON_EMPTY_TEXT),
+        "instructions": MessageField(),
+        "customerId": MessageField(FieldType.TEXT_OR_NUMBER),
+        "customerName": MessageField(),
+        "kind": MessageField(choices=("conversation", "transcription")),
+        "turnDetection": MessageField(choices=("server_vad", "semantic_vad", "none")),
+        "tools": MessageField(FieldType.TOOLS),
+        "audioOut": MessageField(choices=("base64", "binary")),
     },
-    "audio": {"audio": Field(Shape.TEXT, required=True)},
+    "audio": {"audio": MessageField(FieldType.TEXT, required=True)},
     "audio_commit": {},
     "text": {"text": _REQUIRED_TEXT},
-    "interrupt": {"itemId": Field(Shape.FILLED), "playedMs": Field(Shape.MILLISECONDS)},
-    "tool_result": {"callId": _REQUIRED_TEXT, "output": Field(Shape.TEXT, required=True)},
+    "interrupt": {"itemId": MessageField(FieldType.NON_EMPTY_TEXT), "playedMs": MessageField(FieldType.MILLISECONDS)},
+    "tool_result": {"callId": _REQUIRED_TEXT, "output": MessageField(FieldType.TEXT, required=True)},
     "restart_session": {},
     "end_session": {},
-    "ping": {"id": Field(Shape.ID)},
+    "ping": {"id": MessageField(FieldType.ID)},
 }
 
 #: What a message becomes, once its fields are known to be good.
@@ -129,36 +129,38 @@ _MAKE: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
 }
 
 
-def client_event(frame: str, locked: Locked) -> Event:
+def parse_client_frame(frame: str, locked: LockedFields) -> Event:
     """Read one text frame of the client protocol. Never raises; what is wrong is told by BadMessage."""
     try:
         return _read(frame, locked)
-    except Refused as refused:
+    except InvalidMessageError as refused:
         return bad_message(frame, refused)
 
 
-def _read(frame: str, locked: Locked) -> Event:
-    body = read_object(frame)
-    kind = type_of(body)
+def _read(frame: str, locked: LockedFields) -> Event:
+    body = decode_object(frame)
+    kind = message_type(body)
     if "." in kind:
-        return native_event(kind, frame, body, locked)
-    fields = MESSAGES.get(kind)
+        return to_native_event(kind, frame, body, locked)
+    fields = CLIENT_MESSAGES.get(kind)
     if fields is None:
-        raise Refused(f"There is no message of type {kind[:60]!r}; there are: {', '.join(MESSAGES)}.")
+        raise InvalidMessageError(
+            f"There is no message of type {kind[:60]!r}; there are: {', '.join(CLIENT_MESSAGES)}."
+        )
     told = {name: value for name, value in body.items() if name in fields and value is not None}
     for name, field in fields.items():
         _check(kind, name, field, told)
     if kind == "create_session":
-        locked_in_wish(told, locked)
+        check_locked_options(told, locked)
     return _MAKE[kind](told)
 
 
-def _check(kind: str, name: str, field: Field, told: Mapping[str, Any]) -> None:
+def _check(kind: str, name: str, field: MessageField, told: Mapping[str, Any]) -> None:
     if name not in told:
         if field.required:
-            raise Refused(f"{kind}: {name!r} is missing; it must be {field.wanted}.")
+            raise InvalidMessageError(f"{kind}: {name!r} is missing; it must be {field.expected}.")
     elif not field.fits(told[name]):
-        raise Refused(f"{kind}: {name!r} must be {field.wanted}.")
+        raise InvalidMessageError(f"{kind}: {name!r} must be {field.expected}.")
 
 
 def _whole(value: float | None) -> int | None:

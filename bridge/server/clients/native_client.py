@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
-from bridge.core.commands import Forward, Tell
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
-from bridge.server.clients.connection import Wire
-from bridge.server.clients.native_messages import native_door_event
+from bridge.server.clients.connection import ClientSocket
+from bridge.server.clients.native_messages import parse_native_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import Reader
-    from bridge.server.clients.native_messages import Locked
+    from bridge.server.clients.frame_reader import ClientFrameReader
+    from bridge.server.clients.native_messages import LockedFields
     from bridge.transport.websocket import WebSocketLink
 
 _CREATED = frozenset({"session.created", "transcription_session.created"})
@@ -49,7 +49,7 @@ class ClosingFrame(Frame):
     code: int = 1000
 
 
-def wish_from_query(query: Mapping[str, str], locked: Locked) -> dict[str, Any]:
+def session_options_from_query(query: Mapping[str, str], locked: LockedFields) -> dict[str, Any]:
     """Read what an SDK asks for by connecting: the model, and whether it transcribes only.
 
     A model that the server owns is not the client's to choose; every SDK names one, so it is left out, not refused.
@@ -62,25 +62,25 @@ def wish_from_query(query: Mapping[str, str], locked: Locked) -> dict[str, Any]:
     return wish
 
 
-class NativeFace(Wire):
-    """One SDK; a `bridge.driver.client.Face`."""
+class NativeClient(ClientSocket):
+    """One SDK; a `bridge.driver.client.ClientConnection`."""
 
     def __init__(
         self,
         link: WebSocketLink,
-        reader: Reader,
+        reader: ClientFrameReader,
         *,
         client_id: str,
-        wish: Mapping[str, Any],
-        locked: Locked = frozenset(),
+        session_options: Mapping[str, Any],
+        locked: LockedFields = frozenset(),
     ) -> None:
         super().__init__(link, reader, client_id)
         self._locked = locked
-        self._wish: Mapping[str, Any] | None = wish
+        self._wish: Mapping[str, Any] | None = session_options
         self._created_seen = False
         self._first_ready = False
 
-    def greeting(self) -> list[Frame]:
+    def initial_frames(self) -> list[Frame]:
         """Nothing: the first that an SDK hears is `session.created`."""
         return []
 
@@ -91,21 +91,21 @@ class NativeFace(Wire):
             return CreateSession(wish)
         return await super().receive()
 
-    def read(self, frame: str | bytes) -> Event:
+    def parse(self, frame: str | bytes) -> Event:
         """Understand one frame: every message is text here."""
         if isinstance(frame, bytes):
             text = "Binary frames are not understood here: send input_audio_buffer.append with base64."
             return BadMessage("INVALID_MESSAGE", text)
-        return native_door_event(frame, self._locked)
+        return parse_native_frame(frame, self._locked)
 
     # Out
 
-    def render(self, command: Tell | Forward) -> list[Frame]:
+    def render(self, command: SendMessage | Forward) -> list[Frame]:
         """Pass native events, once each; of the bridge's words only what an SDK can and must understand."""
         match command:
             case Forward(kind, frame):
                 return [Frame(frame)] if self._wanted(kind) else []
-            case Tell(message):
+            case SendMessage(message):
                 return self._told(message)
             case _:
                 assert_never(command)

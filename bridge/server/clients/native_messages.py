@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 APPEND = "input_audio_buffer.append"
 
-Locked = frozenset[str]
+LockedFields = frozenset[str]
 """Names of `create_session` fields that the server owns: model, voice, instructions, tools, turnDetection."""
 
-LOCKABLE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+LOCKABLE_FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "model": (("model",),),
     "voice": (("voice",), ("audio", "output", "voice")),
     "instructions": (("instructions",), ("prompt",)),
@@ -41,7 +41,7 @@ _CHANGING: Mapping[str, str] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+class InvalidMessageError(Exception):
     """The message is not taken; the text says why, for the client."""
 
 
@@ -62,41 +62,41 @@ _named = msgspec.json.Decoder(_Named)
 _MAX_EVENT_ID = 512
 
 
-def read_object(frame: str | bytes) -> dict[str, Any]:
+def decode_object(frame: str | bytes) -> dict[str, Any]:
     """Read a JSON object. Raises Refused for anything else: broken, too deep, numbers that no JSON has."""
     try:
         return _objects.decode(frame)
     except msgspec.ValidationError as error:
         if "object" in str(error):
-            raise Refused("A message is one JSON object; this is JSON of another kind.") from None
-        raise Refused("The message is not taken: it holds a number that no double can hold.") from None
+            raise InvalidMessageError("A message is one JSON object; this is JSON of another kind.") from None
+        raise InvalidMessageError("The message is not taken: it holds a number that no double can hold.") from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Refused(f"The message is not JSON: {error}.") from None
+        raise InvalidMessageError(f"The message is not JSON: {error}.") from None
     except RecursionError:
-        raise Refused("The message is not taken: its JSON is nested too deeply.") from None
+        raise InvalidMessageError("The message is not taken: its JSON is nested too deeply.") from None
 
 
-def type_of(body: Mapping[str, Any]) -> str:
+def message_type(body: Mapping[str, Any]) -> str:
     """Give the type of a message. Raises Refused when it has none."""
     kind = body.get("type")
     if not isinstance(kind, str) or not kind:
-        raise Refused("The message has no 'type', or it is not a text.")
+        raise InvalidMessageError("The message has no 'type', or it is not a text.")
     return kind
 
 
-def native_door_event(frame: str, locked: Locked) -> Event:
+def parse_native_frame(frame: str, locked: LockedFields) -> Event:
     """Read one text frame of the native door. Never raises; what is wrong is told by BadMessage."""
     try:
         head = _typed_head(frame)
         if head.type == APPEND and head.audio:
             return audio_event(decode_audio(head.audio), head.event_id)
-        body = read_object(frame)
-        return native_event(type_of(body), frame, body, locked)
-    except Refused as refused:
+        body = decode_object(frame)
+        return to_native_event(message_type(body), frame, body, locked)
+    except InvalidMessageError as refused:
         return bad_message(frame, refused)
 
 
-def bad_message(frame: str | bytes, refused: Refused) -> BadMessage:
+def bad_message(frame: str | bytes, refused: InvalidMessageError) -> BadMessage:
     """Say why a message is not taken, and which one it was, where it can be read so far and has an id."""
     try:
         event_id = _named.decode(frame).event_id
@@ -114,12 +114,12 @@ def _typed_head(frame: str) -> _Typed:
         return _Typed()
 
 
-def native_event(kind: str, frame: str, body: dict[str, Any], locked: Locked) -> Event:
+def to_native_event(kind: str, frame: str, body: dict[str, Any], locked: LockedFields) -> Event:
     """Let a native event through. Raises Refused when it touches what the server owns, or is broken audio."""
     if kind == APPEND:
         audio = body.get("audio")
         if not isinstance(audio, str):
-            raise Refused(f"{APPEND}: 'audio' must be a text in base64.")
+            raise InvalidMessageError(f"{APPEND}: 'audio' must be a text in base64.")
         event_id = body.get("event_id")
         return audio_event(decode_audio(audio), event_id if isinstance(event_id, str) else None)
     holder = _CHANGING.get(kind)
@@ -127,18 +127,18 @@ def native_event(kind: str, frame: str, body: dict[str, Any], locked: Locked) ->
         return ClientNative(kind, frame.encode(), body)
     told = body.get(holder)
     if told is not None and not isinstance(told, dict):
-        raise Refused(f"{kind}: {holder!r} must be an object.")
-    touched = sorted(name for name in locked if told and _touches(told, LOCKABLE[name]))
+        raise InvalidMessageError(f"{kind}: {holder!r} must be an object.")
+    touched = sorted(name for name in locked if told and _touches(told, LOCKABLE_FIELDS[name]))
     if touched:
-        raise Refused(f"{kind}: {_listed(touched)} set by the server and cannot be changed.")
+        raise InvalidMessageError(f"{kind}: {_listed(touched)} set by the server and cannot be changed.")
     return ClientNative(kind, _rewritten(body), body)
 
 
-def locked_in_wish(wish: Mapping[str, Any], locked: Locked) -> None:
+def check_locked_options(wish: Mapping[str, Any], locked: LockedFields) -> None:
     """Raise Refused when a `create_session` sets what the server owns."""
     touched = sorted(locked & wish.keys())
     if touched:
-        raise Refused(f"create_session: {_listed(touched)} set by the server: leave it out.")
+        raise InvalidMessageError(f"create_session: {_listed(touched)} set by the server: leave it out.")
 
 
 def decode_audio(text: str) -> bytes:
@@ -146,15 +146,15 @@ def decode_audio(text: str) -> bytes:
     try:
         return a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError):
-        raise Refused("The audio is not base64.") from None
+        raise InvalidMessageError("The audio is not base64.") from None
 
 
 def audio_event(pcm: bytes, event_id: str | None = None) -> ClientAudio:
     """Take a chunk of speech. Raises Refused when it ends within a sample, or has an id that no service takes."""
     if len(pcm) % 2:
-        raise Refused(f"The audio has {len(pcm)} bytes, and a sample has two: it must be PCM16.")
+        raise InvalidMessageError(f"The audio has {len(pcm)} bytes, and a sample has two: it must be PCM16.")
     if event_id is not None and len(event_id) > _MAX_EVENT_ID:
-        raise Refused(f"{APPEND}: 'event_id' may have {_MAX_EVENT_ID} characters.")
+        raise InvalidMessageError(f"{APPEND}: 'event_id' may have {_MAX_EVENT_ID} characters.")
     return ClientAudio(pcm, event_id)
 
 
@@ -174,7 +174,7 @@ def _rewritten(body: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (OverflowError, ValueError, RecursionError, UnicodeError) as error:
-        raise Refused(f"The event cannot be passed on: {error}.") from None
+        raise InvalidMessageError(f"The event cannot be passed on: {error}.") from None
 
 
 def _listed(names: list[str]) -> str:

@@ -19,9 +19,9 @@ class RateLimits:
     """What one client may send. Speech is 50 frames and 64 kB (base64) a second: the limits are many times that."""
 
     bytes_per_second: float = 1_000_000
-    bytes_at_once: float = 8_000_000
+    burst_bytes: float = 8_000_000
     frames_per_second: float = 500
-    frames_at_once: float = 2_000
+    burst_frames: float = 2_000
 
 
 class _Bucket:
@@ -44,15 +44,15 @@ class _Bucket:
         return self._left >= min(self._full / 2, self._rate * PAUSE_SECONDS)
 
 
-class Rates:
+class ClientRateLimiter:
     """One client's budgets."""
 
     __slots__ = ("_buckets", "_pressed_since", "_until")
 
     def __init__(self, limits: RateLimits) -> None:
         self._buckets = (
-            _Bucket(limits.bytes_per_second, limits.bytes_at_once),
-            _Bucket(limits.frames_per_second, limits.frames_at_once),
+            _Bucket(limits.bytes_per_second, limits.burst_bytes),
+            _Bucket(limits.frames_per_second, limits.burst_frames),
         )
         self._pressed_since: float | None = None
         self._until = 0.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Form(Enum):
+class OptionType(Enum):
     """What kind of value it is."""
 
     TEXT = "a text"
@@ -33,27 +33,27 @@ _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 class Option:
     """One row. `least` and `most` bound numbers, `choices` texts."""
 
-    form: Form = Form.TEXT
+    type: OptionType = OptionType.TEXT
     default: object = None
-    least: float = 0
-    most: float = 1e9
+    minimum: float = 0
+    maximum: float = 1e9
     choices: tuple[str, ...] = ()
 
-    def from_text(self, text: str, source: str) -> object:
+    def parse(self, text: str, source: str) -> object:
         """Read a value out of a variable; lists have commas. Raises ConfigError."""
-        match self.form:
-            case Form.TEXT:
+        match self.type:
+            case OptionType.TEXT:
                 return text
-            case Form.TEXTS:
+            case OptionType.TEXTS:
                 return [part.strip() for part in text.split(",") if part.strip()]
-            case Form.FLAG if text.lower() in _FLAGS:
+            case OptionType.FLAG if text.lower() in _FLAGS:
                 return _FLAGS[text.lower()]
-            case Form.WHOLE | Form.NUMBER:
+            case OptionType.WHOLE | OptionType.NUMBER:
                 try:
                     return float(text)
                 except ValueError:
                     pass
-        raise ConfigError(f"{source}: must be {self.form.value}, and is {text[:40]!r}")
+        raise ConfigError(f"{source}: must be {self.type.value}, and is {text[:40]!r}")
 
     def check(self, value: object, source: str) -> object:
         """Check a value that is of the right type already. Raises ConfigError."""
@@ -71,19 +71,19 @@ class Option:
         return text
 
     def _number(self, value: float, source: str) -> float:
-        if not self.least <= value <= self.most:
-            raise ConfigError(f"{source}: must be from {self.least:.0f} to {self.most:.0f}, and is {value:.12g}")
-        if self.form is Form.WHOLE and value != int(value):
+        if not self.minimum <= value <= self.maximum:
+            raise ConfigError(f"{source}: must be from {self.minimum:.0f} to {self.maximum:.0f}, and is {value:.12g}")
+        if self.type is OptionType.WHOLE and value != int(value):
             raise ConfigError(f"{source}: must be a whole number, and is {value:g}")
-        return int(value) if self.form is Form.WHOLE else value
+        return int(value) if self.type is OptionType.WHOLE else value
 
 
 def _whole(default: int, least: int, most: int) -> Option:
-    return Option(form=Form.WHOLE, default=default, least=least, most=most)
+    return Option(type=OptionType.WHOLE, default=default, minimum=least, maximum=most)
 
 
-_FLAG_OFF = Option(form=Form.FLAG, default=False)
-_TEXTS = Option(form=Form.TEXTS, default=())
+_FLAG_OFF = Option(type=OptionType.FLAG, default=False)
+_TEXTS = Option(type=OptionType.TEXTS, default=())
 
 OPTIONS: Mapping[str, Option] = {
     "host": Option(default="127.0.0.1"),
@@ -99,15 +99,15 @@ OPTIONS: Mapping[str, Option] = {
     "tls_key": Option(),
     "mint": _FLAG_OFF,
     "prewarm": _whole(0, 0, 100),
-    "rollover": Option(form=Form.FLAG, default=True),
+    "rollover": Option(type=OptionType.FLAG, default=True),
     "voice": Option(),
     "instructions": Option(),
     "turn_detection": Option(choices=("server_vad", "semantic_vad", "none")),
     "locked": _TEXTS,
     "max_message_bytes": _whole(4 * 2**20, 64 * 1024, 24 * 2**20),
-    "bytes_per_second": Option(form=Form.NUMBER, default=1_000_000.0, least=64_000),
-    "frames_per_second": Option(form=Form.NUMBER, default=500.0, least=50),
-    "drain_seconds": Option(form=Form.NUMBER, default=10.0, most=3600),
+    "bytes_per_second": Option(type=OptionType.NUMBER, default=1_000_000.0, minimum=64_000),
+    "frames_per_second": Option(type=OptionType.NUMBER, default=500.0, minimum=50),
+    "drain_seconds": Option(type=OptionType.NUMBER, default=10.0, maximum=3600),
     "log_format": Option(choices=tuple(LogFormat)),
     "log_level": Option(default="info", choices=LEVELS),
 }

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from bridge.config.api_key import key_from_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.toml_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
-from bridge.server.clients.native_messages import LOCKABLE
+from bridge.server.clients.native_messages import LOCKABLE_FIELDS
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
-from bridge.server.config.settings import BridgeSettings, ClientRules, House
+from bridge.server.config.settings import BridgeSettings, ClientRules, SessionDefaults
 from bridge.server.config.tls import tls_context
 from bridge.telemetry.log import LogFormat
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from bridge.server.clients.native_messages import Locked
+    from bridge.server.clients.native_messages import LockedFields
     from reports.redaction import Secret
 
 __all__ = [
     "BridgeFlags",
     "ConfigError",
-    "Found",
+    "SourcedValue",
     "client_token",
     "is_loopback",
     "read_bridge_settings",
@@ -53,13 +53,13 @@ _SERVICE_LINK = ("tcp://", "udp://", "sctp://")
 class BridgeFlags:
     """What the command line said: options by their key in the file, and the upstream's own."""
 
-    given: Mapping[str, object]
+    options: Mapping[str, object]
     upstream: Flags = field(default_factory=Flags)
     simulate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourcedValue:
     """A value and the place it came from, for messages."""
 
     value: Any
@@ -85,7 +85,7 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         host=values["host"],
         port=values["port"],
         clients=clients,
-        house=House(
+        session_defaults=SessionDefaults(
             voice=values["voice"],
             instructions=values["instructions"],
             turn_detection=values["turn_detection"],
@@ -134,35 +134,37 @@ def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def _found(
     wrong: _Wrong, key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
-) -> Found:
+) -> SourcedValue:
     """Find a value; a wrong one is noted, and the default looked at further in its place."""
     with wrong.told():
         return _find(key, option, flags, environment, file)
-    return Found(option.default, "default")
+    return SourcedValue(option.default, "default")
 
 
-def _find(key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile) -> Found:
+def _find(
+    key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
+) -> SourcedValue:
     """Take the first that says something, and check it."""
-    given = flags.given.get(key)
+    given = flags.options.get(key)
     if given is not None and given != ():
         return _checked(option, given, f"--{key.replace('_', '-')}")
     variable = f"{_VARIABLE}{key.upper()}"
     said = environment.get(variable, "").strip()
     if said and not said.startswith(_SERVICE_LINK):
-        return _checked(option, option.from_text(said, variable), variable)
+        return _checked(option, option.parse(said, variable), variable)
     if ("bridge", key) in file.values:
-        return _checked(option, file.values["bridge", key], file.where("bridge", key))
-    return Found(option.default, "default")
+        return _checked(option, file.values["bridge", key], file.location("bridge", key))
+    return SourcedValue(option.default, "default")
 
 
-def _checked(option: Option, value: object, source: str) -> Found:
-    return Found(option.check(value, source), source)
+def _checked(option: Option, value: object, source: str) -> SourcedValue:
+    return SourcedValue(option.check(value, source), source)
 
 
 # Clients
 
 
-def _clients(found: Mapping[str, Found], environment: Mapping[str, str], wrong: _Wrong) -> ClientRules:
+def _clients(found: Mapping[str, SourcedValue], environment: Mapping[str, str], wrong: _Wrong) -> ClientRules:
     token, locked, origins = None, frozenset[str](), list[str]()
     for text in found["allow_origin"].value:
         with wrong.told():
@@ -183,14 +185,14 @@ def _clients(found: Mapping[str, Found], environment: Mapping[str, str], wrong: 
     )
 
 
-def _rates(found: Mapping[str, Found]) -> RateLimits:
+def _rates(found: Mapping[str, SourcedValue]) -> RateLimits:
     n_bytes, frames = float(found["bytes_per_second"].value), float(found["frames_per_second"].value)
     usual = RateLimits()
     return RateLimits(
         bytes_per_second=n_bytes,
-        bytes_at_once=n_bytes * usual.bytes_at_once / usual.bytes_per_second,
+        burst_bytes=n_bytes * usual.burst_bytes / usual.bytes_per_second,
         frames_per_second=frames,
-        frames_at_once=frames * usual.frames_at_once / usual.frames_per_second,
+        burst_frames=frames * usual.burst_frames / usual.frames_per_second,
     )
 
 
@@ -209,7 +211,7 @@ def _origin(text: str, source: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
 
 
-def client_token(named: Found, environment: Mapping[str, str]) -> Secret | None:
+def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:
     """Read the token that clients show out of the variable that holds it. Raises ConfigError."""
     if named.value is None:
         return None
@@ -224,17 +226,17 @@ def client_token(named: Found, environment: Mapping[str, str]) -> Secret | None:
     return found.secret
 
 
-def _locked(found: Found) -> Locked:
+def _locked(found: SourcedValue) -> LockedFields:
     for name in found.value:
-        if name not in LOCKABLE:
-            raise ConfigError(f"{found.source}: {name!r} cannot be locked{did_you_mean(name, tuple(LOCKABLE))}")
+        if name not in LOCKABLE_FIELDS:
+            raise ConfigError(f"{found.source}: {name!r} cannot be locked{did_you_mean(name, tuple(LOCKABLE_FIELDS))}")
     return frozenset(found.value)
 
 
 # What must not happen
 
 
-def _check_exposure(found: Mapping[str, Found]) -> None:
+def _check_exposure(found: Mapping[str, SourcedValue]) -> None:
     """Refuse to be a stranger's way to the key."""
     host = found["host"].value
     if not is_loopback(host) and found["client_token_env"].value is None and not found["allow_anonymous"].value:
@@ -252,7 +254,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _check_tls(found: Mapping[str, Found]) -> None:
+def _check_tls(found: Mapping[str, SourcedValue]) -> None:
     cert, key = found["tls_cert"], found["tls_key"]
     if (cert.value is None) != (key.value is None):
         there, missing = (cert, "--tls-key") if cert.value else (key, "--tls-cert")

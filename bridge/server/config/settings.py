@@ -9,7 +9,7 @@ from bridge.server.clients.rate_limit import RateLimits
 
 if TYPE_CHECKING:
     from bridge.config.resolve import Config
-    from bridge.server.clients.native_messages import Locked
+    from bridge.server.clients.native_messages import LockedFields
     from bridge.telemetry.log import LogFormat
     from reports.redaction import Secret
 
@@ -28,7 +28,7 @@ class ClientRules:
     """Clients from one address, in one worker; 0: as many as there is room for. This machine's own are not counted."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses whose X-Forwarded-For is believed."""
-    locked: Locked = frozenset()
+    locked: LockedFields = frozenset()
     """Fields of `create_session` that are not the client's to choose."""
     max_message_bytes: int = 4 * 2**20
     """A message; one append of the API may be larger, speech never is."""
@@ -36,7 +36,7 @@ class ClientRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class SessionDefaults:
     """What sessions are when the client does not say, and how the service is asked."""
 
     voice: str | None = None
@@ -57,7 +57,7 @@ class BridgeSettings:
     host: str = "127.0.0.1"
     port: int = 8765
     clients: ClientRules = field(default_factory=ClientRules)
-    house: House = House()
+    session_defaults: SessionDefaults = SessionDefaults()
     upstream: Config
     """Where sessions are opened; address and key are not looked at when it is simulated."""
     simulate: str | None = None

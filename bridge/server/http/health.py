@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.core.commands import Note
+    from bridge.core.commands import LogEvent
 
 #: So many attempts in a row must have failed.
-ATTEMPTS: Final = 3
+MIN_FAILED_ATTEMPTS: Final = 3
 #: An attempt that is older says nothing any more.
-SECONDS: Final = 30.0
+MAX_AGE_SECONDS: Final = 30.0
 
 #: Failures that any client would meet. A model that does not exist is the client's own wish.
 _OURS: Final = frozenset(
@@ -33,19 +33,19 @@ _OURS: Final = frozenset(
 )
 _SUCCESSES: Final = frozenset({"session.ready", "session.reconnected"})
 
-Outcome = tuple[float, str]
+AttemptOutcome = tuple[float, str]
 """When an attempt ended, and the code that it failed with; empty for one that did not."""
 
 
-class Health:
+class UpstreamHealth:
     """Watches the outcome of this process's attempts."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         """`now` gives seconds that only grow; where several processes are judged together, one clock for all."""
         self._now = now
-        self._outcomes: deque[Outcome] = deque(maxlen=ATTEMPTS)
+        self._outcomes: deque[AttemptOutcome] = deque(maxlen=MIN_FAILED_ATTEMPTS)
 
-    def note(self, _client_id: str, note: Note) -> None:
+    def on_log_event(self, _client_id: str, note: LogEvent) -> None:
         """Take what the core notes about attempts."""
         if note.name in _SUCCESSES:
             self._outcomes.append((self._now(), ""))
@@ -53,15 +53,15 @@ class Health:
             self._outcomes.append((self._now(), str(note.fields["code"])))
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[AttemptOutcome]:
         """What the last attempts came to, oldest first."""
         return list(self._outcomes)
 
-    def trouble(self, outcomes: Iterable[Outcome] | None = None) -> str | None:
+    def upstream_problem(self, outcomes: Iterable[AttemptOutcome] | None = None) -> str | None:
         """Name what is wrong with the upstream; None while nothing is known to be.
 
         `outcomes` are those of all processes, in any order; by default this one's.
         """
-        latest = sorted(self._outcomes if outcomes is None else outcomes)[-ATTEMPTS:]
-        recent = [code for at, code in latest if code and self._now() - at <= SECONDS]
-        return recent[-1] if len(recent) >= ATTEMPTS else None
+        latest = sorted(self._outcomes if outcomes is None else outcomes)[-MIN_FAILED_ATTEMPTS:]
+        recent = [code for at, code in latest if code and self._now() - at <= MAX_AGE_SECONDS]
+        return recent[-1] if len(recent) >= MIN_FAILED_ATTEMPTS else None

@@ -6,40 +6,40 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.transport.http import Response, json_response
+from bridge.transport.http import HttpResponse, json_response
 
 if TYPE_CHECKING:
-    from bridge.server.admission.policy import No
+    from bridge.server.admission.policy import Rejection
 
 _CAUTION = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 #: Seconds after which somebody who was not let in may ask again.
 _RETRY_AFTER = (("retry-after", "5"),)
 
 
-def problem(no: No) -> Response:
+def problem_response(no: Rejection) -> HttpResponse:
     """Refuse as the client protocol does: `application/problem+json` (RFC 9457) with the protocol's own code."""
     body = {"type": "about:blank", "title": no.code, "status": no.status, "detail": no.message, "code": no.code}
     headers = (("content-type", "application/problem+json"), *_CAUTION, *_extra(no))
-    return Response(no.status, headers, msgspec.json.encode(body))
+    return HttpResponse(no.status, headers, msgspec.json.encode(body))
 
 
-def native_problem(no: No) -> Response:
+def native_error_response(no: Rejection) -> HttpResponse:
     """Refuse as the Realtime API would: an error object."""
     error = {"type": "bridge_error", "code": no.code.lower(), "message": no.message, "param": None}
     return json_response(no.status, {"error": error}, (*_CAUTION, *_extra(no)))
 
 
-def state_page(status: int, state: str, reason: str | None = None) -> Response:
+def status_response(status: int, state: str, reason: str | None = None) -> HttpResponse:
     """Answer whoever watches."""
     return json_response(status, {"status": state} | ({"reason": reason} if reason else {}), _CAUTION)
 
 
-def metrics_page(text: bytes, content_type: str) -> Response:
+def metrics_response(text: bytes, content_type: str) -> HttpResponse:
     """Answer a scrape."""
-    return Response(200, (("content-type", content_type), *_CAUTION), text)
+    return HttpResponse(200, (("content-type", content_type), *_CAUTION), text)
 
 
-def _extra(no: No) -> tuple[tuple[str, str], ...]:
+def _extra(no: Rejection) -> tuple[tuple[str, str], ...]:
     match no.status:
         case 401:
             return (("www-authenticate", "Bearer"),)

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.server.admission.session_counts import SharedSlots
-from bridge.server.admission.tickets import FolderUsed
-from bridge.server.assembly import Shared
+from bridge.server.admission.session_counts import SharedWorkerCounts
+from bridge.server.admission.tickets import FolderUsedTickets
+from bridge.server.assembly import SharedState
 from bridge.server.process.worker import serve_worker
-from bridge.server.process.worker_metrics import Sheets, bury
+from bridge.server.process.worker_metrics import WorkerSnapshots, retire
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from bridge.server.config.settings import BridgeSettings
-    from bridge.server.process.worker import OpenUpstream
+    from bridge.server.process.worker import UpstreamFactory
     from bridge.telemetry.log import Log
 
 #: A worker that lived shorter than this is replaced only after a wait, and the wait grows.
@@ -45,14 +45,14 @@ class _Worker:
     started_at: float
 
 
-class Workers:
+class WorkerSupervisor:
     """The processes of one bridge, from the parent's side."""
 
     def __init__(
-        self, settings: BridgeSettings, listening: socket.socket, open_upstream: OpenUpstream, log: Log
+        self, settings: BridgeSettings, listening: socket.socket, open_upstream: UpstreamFactory, log: Log
     ) -> None:
         self._settings, self._listening, self._open_upstream, self._log = settings, listening, open_upstream, log
-        self._slots = SharedSlots(settings.workers)
+        self._slots = SharedWorkerCounts(settings.workers)
         self._running: dict[int, _Worker] = {}
         self._wait = _FIRST_WAIT
         self._first: signal.Signals | None = None
@@ -83,7 +83,7 @@ class Workers:
     def _gone(self, worker: _Worker, pid: int, status: int, folder: Path) -> None:
         """Bury a worker, and start another one unless we are going down."""
         self._slots.clear(worker.slot)
-        bury(folder, worker.slot, restarted=self._first is None)
+        retire(folder, worker.slot, restarted=self._first is None)
         if self._first:
             return
         how = os.waitstatus_to_exitcode(status)
@@ -105,11 +105,11 @@ class Workers:
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all of us; the parent passes it on
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._slots.own(slot)
+            self._slots.claim(slot)
             trio.run(self._serve, slot, folder)
             code = 0
         except BaseException as error:  # noqa: BLE001 - whatever it was, this process must not go on as its parent
-            self._log.failure("worker.died", "A worker could not go on", error=error)
+            self._log.write_error("worker.died", "A worker could not go on", error=error)
         finally:
             if os.getppid() != self._parent:  # nobody else is left to tidy up
                 shutil.rmtree(folder, ignore_errors=True)
@@ -117,16 +117,21 @@ class Workers:
             os._exit(code)
 
     async def _serve(self, slot: int, folder: Path) -> None:
-        sheets = Sheets(folder, slot)
-        shared = Shared(slots=self._slots, used=FolderUsed(folder), all_workers=sheets.all_workers, now=time.monotonic)
+        sheets = WorkerSnapshots(folder, slot)
+        shared = SharedState(
+            worker_counts=self._slots,
+            used_tickets=FolderUsedTickets(folder),
+            merge_workers=sheets.merge_workers,
+            now=time.monotonic,
+        )
         await serve_worker(
             self._settings,
             self._listening,
             self._open_upstream,
             log=self._log,
             shared=shared,
-            sheets=sheets,
-            parent=self._parent,
+            snapshots=sheets,
+            parent_pid=self._parent,
             signals=(signal.SIGTERM,),
             ready=_unblock,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.server.assembly import connector_of, make_bridge, pool_of, secrets_of, upstream_of
+from bridge.server.assembly import configured_secrets, make_bridge, make_connector, make_pool, upstream_from_config
 from bridge.server.config.tls import tls_context
 from bridge.telemetry.log import Log, LogFormat
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from bridge.server.app import Bridge
-    from bridge.server.assembly import Shared
+    from bridge.server.assembly import SharedState
     from bridge.server.config.settings import BridgeSettings
-    from bridge.server.process.worker_metrics import Sheets
-    from bridge.upstream.service import Upstream
+    from bridge.server.process.worker_metrics import WorkerSnapshots
+    from bridge.upstream.service import UpstreamService
 
-    OpenUpstream = Callable[[], AbstractAsyncContextManager[Upstream]]
+    UpstreamFactory = Callable[[], AbstractAsyncContextManager[UpstreamService]]
 
 #: Connections that may wait to be accepted: a storm of reconnections must not be cut by the listener itself.
 _BACKLOG: Final = 4096
@@ -50,12 +50,12 @@ def raise_file_limit() -> None:
         return
 
 
-def open_configured(settings: BridgeSettings) -> OpenUpstream:
+def configured_upstream(settings: BridgeSettings) -> UpstreamFactory:
     """Give the configured upstream in the form that a worker wants."""
 
     @asynccontextmanager
-    async def opened() -> AsyncGenerator[Upstream, None]:
-        yield upstream_of(settings.upstream)
+    async def opened() -> AsyncGenerator[UpstreamService, None]:
+        yield upstream_from_config(settings.upstream)
 
     return opened
 
@@ -63,12 +63,12 @@ def open_configured(settings: BridgeSettings) -> OpenUpstream:
 async def serve_worker(
     settings: BridgeSettings,
     listening: socket.socket,
-    open_upstream: OpenUpstream,
+    open_upstream: UpstreamFactory,
     *,
     log: Log,
-    shared: Shared | None = None,
-    sheets: Sheets | None = None,
-    parent: int | None = None,
+    shared: SharedState | None = None,
+    snapshots: WorkerSnapshots | None = None,
+    parent_pid: int | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     ready: Callable[[], None] = lambda: None,
 ) -> signal.Signals:
@@ -77,15 +77,15 @@ async def serve_worker(
     `sheets` are where other workers find our figures; without `parent`, who would replace us, we go down too.
     """
     async with open_upstream() as upstream, trio.open_nursery() as nursery:
-        connector = connector_of(settings, upstream)
-        pool = pool_of(settings, connector, log)
+        connector = make_connector(settings, upstream)
+        pool = make_pool(settings, connector, log)
         if pool is not None:
             pool.start(nursery)
         bridge = make_bridge(settings, pool or connector, log, shared)
         with trio.open_signal_receiver(*signals) as received:
             nursery.start_soon(trio.serve_listeners, bridge.serve_stream, [_listener(settings, listening)])
-            if sheets is not None:
-                nursery.start_soon(_keep_house, bridge, sheets, parent or os.getppid())
+            if snapshots is not None:
+                nursery.start_soon(_keep_house, bridge, snapshots, parent_pid or os.getppid())
             ready()
             first = signal.Signals(await anext(received))
             bridge.drain()
@@ -108,15 +108,15 @@ async def _until_empty(bridge: Bridge, drain_seconds: float, scope: trio.CancelS
     scope.cancel()
 
 
-async def _keep_house(bridge: Bridge, sheets: Sheets, parent: int) -> None:
+async def _keep_house(bridge: Bridge, sheets: WorkerSnapshots, parent: int) -> None:
     """Write the figures down for the other workers, for as long as somebody watches over us all."""
     while os.getppid() == parent:
-        sheets.write(bridge.look())
+        sheets.write(bridge.snapshot())
         await trio.sleep(_HOUSEKEEPING_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def open_log(settings: BridgeSettings, *, terminal: bool) -> Log:
+def make_log(settings: BridgeSettings, *, terminal: bool) -> Log:
     """Give the log that the settings ask for."""
     log_format = settings.log_format or (LogFormat.CONSOLE if terminal else LogFormat.JSON)
-    return Log(log_format=log_format, level=settings.log_level, secrets=secrets_of(settings))
+    return Log(log_format=log_format, level=settings.log_level, secrets=configured_secrets(settings))

@@ -11,36 +11,36 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.telemetry.metrics import Snapshot, add_up
+from bridge.telemetry.metrics import MetricsSnapshot, merge_snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PAST = "past.figures"
-_decoder = msgspec.json.Decoder(Snapshot)
+_decoder = msgspec.json.Decoder(MetricsSnapshot)
 
 
-class Sheets:
+class WorkerSnapshots:
     """The folder, as one worker sees it."""
 
     def __init__(self, folder: Path, slot: int) -> None:
         self._folder, self._slot = folder, slot
 
-    def write(self, own: Snapshot) -> None:
+    def write(self, own: MetricsSnapshot) -> None:
         """Put this worker's figures down for the others."""
         _write(self._folder, _name(self._slot), own)
 
-    def all_workers(self, own: Snapshot) -> Snapshot:
+    def merge_workers(self, own: MetricsSnapshot) -> MetricsSnapshot:
         """Add the others' to these, which are put down too: no count that was shown is lost with this worker."""
         self.write(own)
-        return add_up([own, *_read_all(self._folder, without=_name(self._slot))])
+        return merge_snapshots([own, *_read_all(self._folder, without=_name(self._slot))])
 
 
-def bury(folder: Path, slot: int, *, restarted: bool) -> None:
+def retire(folder: Path, slot: int, *, restarted: bool) -> None:
     """Keep what a worker counted that is gone."""
     file = folder / _name(slot)
     gone = _read_all(folder, without="", only=(file.name, _PAST))
-    past = add_up(gone, without_gauges=True)
+    past = merge_snapshots(gone, without_gauges=True)
     if restarted:
         restarts = past.values.setdefault("worker_restarts_total", {}).setdefault("", [0.0])
         restarts[0] += 1
@@ -53,7 +53,7 @@ def _name(slot: int) -> str:
     return f"worker-{slot}.figures"
 
 
-def _write(folder: Path, name: str, snapshot: Snapshot) -> None:
+def _write(folder: Path, name: str, snapshot: MetricsSnapshot) -> None:
     """Write at once or not at all: somebody may be reading."""
     fresh = folder / f"{name}.new"
     with suppress(OSError):
@@ -61,8 +61,8 @@ def _write(folder: Path, name: str, snapshot: Snapshot) -> None:
         fresh.replace(folder / name)
 
 
-def _read_all(folder: Path, *, without: str, only: tuple[str, ...] | None = None) -> list[Snapshot]:
-    found: list[Snapshot] = []
+def _read_all(folder: Path, *, without: str, only: tuple[str, ...] | None = None) -> list[MetricsSnapshot]:
+    found: list[MetricsSnapshot] = []
     for file in sorted(folder.glob("*.figures")):
         if file.name == without or (only is not None and file.name not in only):
             continue

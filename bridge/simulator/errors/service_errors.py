@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.simulator.session.behaviour import Ending
+from bridge.simulator.session.behaviour import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +20,12 @@ _BILLING = "You exceeded your current quota, please check your plan and billing 
 
 def _ending(
     code: str | None, message: str, close: int | None, kind: str = _INVALID, param: str | None = None
-) -> Ending:
-    return Ending(type=kind, code=code, message=message, close_code=close, param=param)
+) -> ServiceError:
+    return ServiceError(type=kind, code=code, message=message, close_code=close, param=param)
 
 
 #: By code; `no_credential` is the one that has none on the wire.
-ENDINGS: Mapping[str, Ending] = {
+SERVICE_ERRORS: Mapping[str, ServiceError] = {
     "invalid_api_key": _ending(
         "invalid_api_key",
         "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",

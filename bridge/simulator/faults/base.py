@@ -11,41 +11,41 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.simulator.faults.pipeline import SERVER_MOMENTS, Life, Text, Timed
+from bridge.simulator.faults.pipeline import SERVER_MOMENTS, FaultState, TextFrame, TimedAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.simulator.session.behaviour import Behaviour, Ending
+    from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
 
 
-class Place(StrEnum):
+class ApiEndpoint(StrEnum):
     """Where a client knocks."""
 
     MODELS = "models"
     MINT = "mint"
     SOCKET = "socket"
-    ELSEWHERE = "elsewhere"
+    OTHER_REST = "elsewhere"
     """Every other REST address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class ClientAttempt:
     """One request or upgrade."""
 
-    place: Place
-    attempt: int
+    endpoint: ApiEndpoint
+    number: int
     """Counts the visits of this key at this place, from 1."""
-    azure: bool = False
+    is_azure: bool = False
     """Azure answers refusals over HTTP, before the upgrade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
+class HttpRefusal:
     """Answer with an HTTP status and an error body."""
 
     status: int
-    ending: Ending | None
+    error: ServiceError | None
     """None: not the service answers but something in between, with a page."""
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -66,29 +66,29 @@ class Fault:
     name: ClassVar[str] = "none"
     summary: ClassVar[str] = "nothing goes wrong"
 
-    def admit(self, visit: Visit) -> HttpAnswer | BadHandshake | None:
+    def refuse(self, visit: ClientAttempt) -> HttpRefusal | BadHandshake | None:
         """Refuse a visit; None lets it pass."""
         return None
 
-    def behave(self, behaviour: Behaviour, attempt: int) -> Behaviour:
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
         """Change how the session behaves."""
         return behaviour
 
-    def outgoing(self, timed: Timed, life: Life) -> Iterable[Timed]:
+    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
         """Change what goes out: later, twice, never, something else."""
-        if isinstance(timed.act, Text):
+        if isinstance(timed.action, TextFrame):
             for name, types in SERVER_MOMENTS.items():
-                if timed.act.type in types:
-                    return (timed, *self.moment(name, timed.at, life))
+                if timed.action.type in types:
+                    return (timed, *self.on_moment(name, timed.due_at, life))
         return (timed,)
 
-    def moment(self, name: str, now: float, life: Life) -> Iterable[Timed]:
+    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
         """Act behind a moment of the session."""
         return ()
 
 
-def behaviour_under(faults: Iterable[Fault], behaviour: Behaviour, attempt: int = 1) -> Behaviour:
+def apply_faults(faults: Iterable[Fault], behaviour: SessionBehaviour, attempt: int = 1) -> SessionBehaviour:
     """Give the behaviour as these faults leave it."""
     for fault in faults:
-        behaviour = fault.behave(behaviour, attempt)
+        behaviour = fault.change_behaviour(behaviour, attempt)
     return behaviour

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.simulator.session.state import Close, Out, Send
+from bridge.simulator.session.state import ServerClose, ServerEvent, ServerOutput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextFrame:
     """Send a text frame."""
 
     type: str
@@ -30,7 +30,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawBytes:
     """Write these bytes to the stream as they are: a frame that no codec would make."""
 
     data: bytes
@@ -59,24 +59,24 @@ class Freeze:
     """Stop reading and writing, keep the socket: half-open."""
 
 
-Act = Text | Raw | CloseFrame | Drop | Reset | Freeze
+WireAction = TextFrame | RawBytes | CloseFrame | Drop | Reset | Freeze
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class TimedAction:
     """An act and when it is due."""
 
-    at: float
-    act: Act
+    due_at: float
+    action: WireAction
 
 
 @dataclass(slots=True)
-class Life:
+class FaultState:
     """What one fault remembers of one connection."""
 
     random: random.Random
     seen: Counter[str] = field(default_factory=Counter)
-    until: float = 0.0
+    busy_until: float = 0.0
     """When the last act of this fault is due; later ones keep behind it."""
 
 
@@ -98,73 +98,73 @@ CLIENT_MOMENTS = {
     "create": frozenset({"response.create"}),
 }
 #: Right behind the 101, before anything is sent.
-CONNECT = "connect"
-MOMENTS = (CONNECT, *SERVER_MOMENTS, *CLIENT_MOMENTS)
+CONNECT_MOMENT = "connect"
+MOMENTS = (CONNECT_MOMENT, *SERVER_MOMENTS, *CLIENT_MOMENTS)
 
 
-class Wire:
+class FaultPipeline:
     """One connection's outgoing side."""
 
     def __init__(self, faults: Sequence[Fault], seed: int) -> None:
         self._seed = seed
-        self._faults: list[tuple[Fault, Life]] = []
-        self._due: deque[Timed] = deque()
-        self.add(faults)
+        self._faults: list[tuple[Fault, FaultState]] = []
+        self._due: deque[TimedAction] = deque()
+        self.add_faults(faults)
 
-    def begin(self, now: float) -> None:
+    def on_connect(self, now: float) -> None:
         """The 101 has gone out."""
         for index, (fault, life) in enumerate(self._faults):
-            self._pass(fault.moment(CONNECT, now, life), index + 1)
+            self._pass(fault.on_moment(CONNECT_MOMENT, now, life), index + 1)
 
-    def outgoing(self, outs: Iterable[Out], now: float) -> None:
+    def send(self, outs: Iterable[ServerOutput], now: float) -> None:
         """Take what the script sends."""
         if self._faults:
-            self._pass((Timed(now, _act(out)) for out in outs), 0)
+            self._pass((TimedAction(now, _act(out)) for out in outs), 0)
         else:
-            self._due.extend(Timed(now, _act(out)) for out in outs)
+            self._due.extend(TimedAction(now, _act(out)) for out in outs)
 
-    def incoming(self, event_type: str | None, now: float) -> None:
+    def on_client_event(self, event_type: str | None, now: float) -> None:
         """Take note of a client event; faults tied to it act behind what the script answers."""
         for index, (fault, life) in enumerate(self._faults):
             for name, types in CLIENT_MOMENTS.items():
                 if event_type in types:
-                    self._pass(fault.moment(name, now, life), index + 1)
+                    self._pass(fault.on_moment(name, now, life), index + 1)
 
-    def _pass(self, acts: Iterable[Timed], first: int) -> None:
+    def _pass(self, acts: Iterable[TimedAction], first: int) -> None:
         """Lead acts through the faults from `first` on."""
         for fault, life in self._faults[first:]:
             acts = _through(fault, life, acts)
         self._due.extend(acts)
 
-    def add(self, faults: Sequence[Fault]) -> None:
+    def add_faults(self, faults: Sequence[Fault]) -> None:
         """Put more faults behind those that are there."""
         first = len(self._faults)
         fresh = enumerate(faults, first)
-        self._faults += [(fault, Life(random.Random(f"{self._seed}:{index}"))) for index, fault in fresh]
+        self._faults += [(fault, FaultState(random.Random(f"{self._seed}:{index}"))) for index, fault in fresh]
 
-    def put(self, timed: Timed) -> None:
+    def send_first(self, timed: TimedAction) -> None:
         """Do this before everything that waits."""
         self._due.appendleft(timed)
 
     @property
-    def next_due(self) -> float | None:
+    def next_due_at(self) -> float | None:
         """When the next act is due."""
-        return self._due[0].at if self._due else None
+        return self._due[0].due_at if self._due else None
 
-    def due(self, now: float) -> Iterator[Act]:
+    def pop_due(self, now: float) -> Iterator[WireAction]:
         """Take the acts that are due, in order."""
-        while self._due and self._due[0].at <= now:
-            yield self._due.popleft().act
+        while self._due and self._due[0].due_at <= now:
+            yield self._due.popleft().action
 
 
-def _through(fault: Fault, life: Life, acts: Iterable[Timed]) -> Iterator[Timed]:
+def _through(fault: Fault, life: FaultState, acts: Iterable[TimedAction]) -> Iterator[TimedAction]:
     for timed in acts:
-        yield from fault.outgoing(timed, life)
+        yield from fault.on_action(timed, life)
 
 
-def _act(out: Out) -> Act:
+def _act(out: ServerOutput) -> WireAction:
     match out:
-        case Send(event_type, event):
-            return Text(event_type, msgspec.json.encode(event))
-        case Close(code, reason):
+        case ServerEvent(event_type, event):
+            return TextFrame(event_type, msgspec.json.encode(event))
+        case ServerClose(code, reason):
             return CloseFrame(code, reason)

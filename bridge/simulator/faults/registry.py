@@ -7,53 +7,54 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from bridge.simulator.errors.http_errors import PAGE, SAYINGS
-from bridge.simulator.errors.service_errors import ENDINGS
-from bridge.simulator.faults.base import BadHandshake, Fault, Place
+from bridge.simulator.errors.http_errors import GATEWAY_PAGE, HTTP_ERRORS
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, Fault
 from bridge.simulator.faults.pipeline import MOMENTS
 from bridge.simulator.faults.session_faults import (
-    Confirm,
-    Create,
-    Described,
-    Expire,
-    Handshake,
-    Http,
-    Pace,
-    Refuse,
-    Reply,
-    Say,
-    Storm,
-    Transcription,
+    ConfirmFault,
+    CreateFault,
+    DescribedFault,
+    ExpireFault,
+    HandshakeFault,
+    HttpFault,
+    PaceFault,
+    RefuseFault,
+    ReplyFault,
+    SayFault,
+    StormFault,
+    TranscriptionFault,
 )
 from bridge.simulator.faults.wire_faults import (
-    Bandwidth,
-    CloseAt,
-    DropAt,
-    Duplicate,
-    Garbage,
-    HalfOpen,
-    InvalidUtf8,
-    Latency,
-    ResetAt,
-    Stall,
-    Truncate,
+    BandwidthFault,
+    CloseFault,
+    DropFault,
+    DuplicateFault,
+    GarbageFault,
+    HalfOpenFault,
+    InvalidUtf8Fault,
+    LatencyFault,
+    ResetFault,
+    StallFault,
+    TruncateFault,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _ALL: tuple[type[Fault], ...] = (
-    Refuse, Http, Handshake, Create, Confirm, Reply, Say, Pace, Described, Transcription, Storm, Expire, CloseAt,
-    DropAt, ResetAt, HalfOpen, Garbage, InvalidUtf8, Latency, Bandwidth, Stall, Duplicate, Truncate,
+    RefuseFault, HttpFault, HandshakeFault, CreateFault, ConfirmFault, ReplyFault, SayFault, PaceFault,
+    DescribedFault, TranscriptionFault, StormFault, ExpireFault, CloseFault, DropFault, ResetFault, HalfOpenFault,
+    GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault, DuplicateFault, TruncateFault,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
 #: The words that a text setting may have, where not every text will do: (fault, setting) or setting -> words.
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "at": MOMENTS,
-    "refuse.code": tuple(ENDINGS),
-    "reply.code": ("", *ENDINGS),
-    "http.says": ("", PAGE, *SAYINGS),
+    "refuse.code": tuple(SERVICE_ERRORS),
+    "reply.code": ("", *SERVICE_ERRORS),
+    "http.says": ("", GATEWAY_PAGE, *HTTP_ERRORS),
     "handshake.how": tuple(BadHandshake),
     "confirm.how": ("never", "refuse"),
     "reply.how": ("fail", "silence", "echo", "function"),
@@ -91,7 +92,7 @@ class FaultError(ValueError):
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `NAME` or `NAME:key=value,key=value`. Raises FaultError."""
+    """Read `PROGRAM` or `NAME:key=value,key=value`. Raises FaultError."""
     name, _, rest = text.strip().partition(":")
     kind = FAULTS.get(name)
     if kind is None:
@@ -110,7 +111,7 @@ def parse_fault(text: str) -> Fault:
 def _value(name: str, key: str, text: str, kind: type) -> object:
     if kind is not str:
         return _number(name, key, text, kind)
-    words = tuple(Place) if key == "on" else _WORDS.get(f"{name}.{key}", _WORDS.get(key, ()))
+    words = tuple(ApiEndpoint) if key == "on" else _WORDS.get(f"{name}.{key}", _WORDS.get(key, ()))
     wrong = [part for part in (text.split("+") if key == "on" else [text]) if words and part not in words]
     if wrong and not (key == "on" and text == "all"):
         raise FaultError(f"fault '{name}': {key} takes one of {', '.join(filter(None, words))}: not '{wrong[0]}'")
@@ -143,7 +144,7 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"
 
 
-def describe(fault: type[Fault] | Fault) -> str:
+def describe_fault(fault: type[Fault] | Fault) -> str:
     """Show a fault as it is written, a kind of fault with its defaults: `close:at=ready,nth=1,code=1011,reason=`."""
     values = {
         field.name: field.default if isinstance(fault, type) else getattr(fault, field.name) for field in fields(fault)

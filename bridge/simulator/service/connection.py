@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, assert_never
 import trio
 
 from bridge.protocol.events.peek import peek
-from bridge.simulator.faults.base import behaviour_under
-from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, Raw, Reset, Text, Timed
+from bridge.simulator.faults.base import apply_faults
+from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame, TimedAction
 from bridge.simulator.session.behaviour import PING_SECONDS
 from bridge.transport.link import LinkClosed
 
@@ -23,19 +23,21 @@ _LISTEN_SECONDS = 0.001
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.protocol.audio.tracer import TracerAccount
+    from bridge.protocol.audio.tracer import TracerReceiver
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import Act, Wire
+    from bridge.simulator.faults.pipeline import FaultPipeline, WireAction
     from bridge.simulator.service.journal import SessionRecord
-    from bridge.simulator.session.session import Script
+    from bridge.simulator.session.session import SimulatedSession
     from bridge.transport.websocket import WebSocketLink
 
 
 class Connection:
     """A session at the socket, from `session.created` to the close."""
 
-    def __init__(self, script: Script, wire: Wire, record: SessionRecord, ping_seconds: float | None = None) -> None:
-        self.script, self.wire, self.record = script, wire, record
+    def __init__(
+        self, script: SimulatedSession, wire: FaultPipeline, record: SessionRecord, ping_seconds: float | None = None
+    ) -> None:
+        self.session, self.pipeline, self.record = script, wire, record
         self._ping_seconds = ping_seconds or PING_SECONDS
         self._ping_at = math.inf
         self._receiving = trio.CancelScope()
@@ -46,8 +48,8 @@ class Connection:
         """Serve the session to its end. Raises nothing but Cancelled."""
         now = self._began = trio.current_time()
         self._ping_at = now + self._ping_seconds
-        self.wire.begin(now)
-        self.wire.outgoing(self.script.start(now), now)
+        self.pipeline.on_connect(now)
+        self.pipeline.send(self.session.start(now), now)
         try:
             await self._turns(link)
         except LinkClosed as end:
@@ -64,11 +66,11 @@ class Connection:
                 frame = await self._next_frame(link)
             now = trio.current_time()
             if frame is None:
-                self.wire.outgoing(self.script.wake(now), now)
+                self.pipeline.send(self.session.wake(now), now)
                 continue
             event_type = self._arrived(frame, now)
-            self.wire.outgoing(self.script.receive(frame, now), now)
-            self.wire.incoming(event_type, now)
+            self.pipeline.send(self.session.receive(frame, now), now)
+            self.pipeline.on_client_event(event_type, now)
 
     async def _next_frame(self, link: WebSocketLink) -> str | bytes:
         if self._frozen:
@@ -77,12 +79,12 @@ class Connection:
 
     def _deadline(self) -> float:
         """When something is due without a frame."""
-        times = (self.script.next_wake, self.wire.next_due, None if self._frozen else self._ping_at)
+        times = (self.session.next_wake, self.pipeline.next_due_at, None if self._frozen else self._ping_at)
         return min((time for time in times if time is not None), default=math.inf)
 
     def _arrived(self, frame: str | bytes, now: float) -> str | None:
         event_type = peek(frame) if isinstance(frame, str) else "(binary)"
-        self.record.arrived(event_type or "(no type)", now - self._began)
+        self.record.record_event(event_type or "(no type)", now - self._began)
         return event_type
 
     async def _send_due(self, link: WebSocketLink) -> None:
@@ -90,16 +92,16 @@ class Connection:
         if now >= self._ping_at and not self._frozen:
             self._ping_at = now + self._ping_seconds
             await link.ping()
-        for act in self.wire.due(now):
+        for act in self.pipeline.pop_due(now):
             if not self._over and not self._frozen:
                 await self._do(act, link)
 
-    async def _do(self, act: Act, link: WebSocketLink) -> None:
+    async def _do(self, act: WireAction, link: WebSocketLink) -> None:
         match act:
-            case Text(event_type, data):
+            case TextFrame(event_type, data):
                 self.record.sent[event_type] += 1
                 await link.send_text(data)
-            case Raw(data):
+            case RawBytes(data):
                 await link.send_raw(data)
             case CloseFrame(code, reason):
                 self._ended(code, reason, by_client=False)
@@ -124,23 +126,23 @@ class Connection:
 
     # What the control API does to a running session.
 
-    def impose(self, faults: Sequence[Fault]) -> None:
+    def add_faults(self, faults: Sequence[Fault]) -> None:
         """Put these faults on the session from now on."""
-        self.script.behave(lambda behaviour: behaviour_under(faults, behaviour))
-        self.wire.add(faults)
+        self.session.change_behaviour(lambda behaviour: apply_faults(faults, behaviour))
+        self.pipeline.add_faults(faults)
         self._receiving.cancel()
 
-    def act(self, act: Act) -> None:
+    def perform(self, act: WireAction) -> None:
         """Do this next: a close, a drop, a reset."""
         self._frozen = False
-        self.wire.put(Timed(trio.current_time(), act))
+        self.pipeline.send_first(TimedAction(trio.current_time(), act))
         self._receiving.cancel()
 
 
 class AudioCounter:
     """Counts the audio of one session, and the tracer audio of its key."""
 
-    def __init__(self, record: SessionRecord, account: TracerAccount) -> None:
+    def __init__(self, record: SessionRecord, account: TracerReceiver) -> None:
         self._record, self._stream = record, account.stream()
 
     def __call__(self, pcm: bytes) -> None:

@@ -8,43 +8,43 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge.protocol.models import MODELS, Model, ModelStatus, Socket, lookup
-from bridge.simulator.errors.service_errors import ENDINGS
+from bridge.protocol.models import MODELS, Model, ModelKind, ModelStatus, find_model
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from bridge.simulator.session.behaviour import Ending
+    from bridge.simulator.session.behaviour import ServiceError
 
 #: Models of other addresses: they exist, and no realtime socket takes them.
 OTHER_MODELS = ("gpt-5.2", "gpt-4o", "gpt-4o-mini", "gpt-audio-1.5", "text-embedding-3-small")
-_LISTED = frozenset({Socket.REALTIME, Socket.TRANSCRIPTION, Socket.TRANSLATION})
+_LISTED = frozenset({ModelKind.REALTIME, ModelKind.TRANSCRIPTION, ModelKind.TRANSLATION})
 
 
-def on_offer(day: date) -> list[Model]:
+def offered_models(day: date) -> list[Model]:
     """Give the realtime models that can be had on a day."""
-    return [one for one in MODELS.values() if one.socket in _LISTED and one.status_on(day) is not ModelStatus.RETIRED]
+    return [one for one in MODELS.values() if one.kind in _LISTED and one.status_on(day) is not ModelStatus.RETIRED]
 
 
-def model_refusal(name: str, socket: Socket, day: date) -> Ending | None:
+def model_refusal(name: str, socket: ModelKind, day: date) -> ServiceError | None:
     """Refuse a model at a socket: one that is not there, or no longer, and one that belongs elsewhere (recorded)."""
-    known = lookup(name)
+    known = find_model(name)
     gone = known.status_on(day) is ModelStatus.RETIRED if known is not None else name not in OTHER_MODELS
     if gone:
         message = f"The model `{name[:100]}` does not exist or you do not have access to it."
-        return replace(ENDINGS["model_not_found"], message=message)
-    if known is None or known.socket is not socket:
+        return replace(SERVICE_ERRORS["model_not_found"], message=message)
+    if known is None or known.kind is not socket:
         message = f'Model "{name[:100]}" is not supported in {_MODES[socket]} mode.'
-        return replace(ENDINGS["invalid_model"], message=message)
+        return replace(SERVICE_ERRORS["invalid_model"], message=message)
     return None
 
 
-def mint_refusal(name: str, socket: Socket, day: date) -> Ending | None:
+def mint_refusal(name: str, socket: ModelKind, day: date) -> ServiceError | None:
     """Refuse a model while minting, as the socket does; removed realtime models still mint (recorded)."""
-    known = lookup(name)
-    if known is not None and known.socket is socket is Socket.REALTIME:
+    known = find_model(name)
+    if known is not None and known.kind is socket is ModelKind.REALTIME:
         return None
     return model_refusal(name, socket, day)
 
 
-_MODES = {Socket.REALTIME: "realtime", Socket.TRANSLATION: "translation"}
+_MODES = {ModelKind.REALTIME: "realtime", ModelKind.TRANSLATION: "translation"}

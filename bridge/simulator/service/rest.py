@@ -10,41 +10,41 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.protocol.models import DEFAULT_MODEL, Socket
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.models import DEFAULT_MODEL, ModelKind
 from bridge.protocol.schema.requests import MINT_SCHEMAS
-from bridge.protocol.schema.sessions import conflict, defaults, merge
-from bridge.protocol.schema.validators import Const, Fault, Integer, Object, check
-from bridge.simulator.errors.http_errors import page
-from bridge.simulator.errors.service_errors import ENDINGS, REST_STATUS
-from bridge.simulator.service.models import OTHER_MODELS, mint_refusal, on_offer
-from bridge.simulator.service.secrets import Minted, SecretStore
-from bridge.simulator.session.behaviour import Ending
-from bridge.transport.http import Request, Response, json_response
+from bridge.protocol.schema.sessions import default_session, find_conflict, merge_update
+from bridge.protocol.schema.validators import Const, Integer, InvalidField, Object, validate
+from bridge.simulator.errors.http_errors import gateway_page
+from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
+from bridge.simulator.service.models import OTHER_MODELS, mint_refusal, offered_models
+from bridge.simulator.service.secrets import SecretRecord, SecretStore
+from bridge.simulator.session.behaviour import ServiceError
+from bridge.transport.http import HttpRequest, HttpResponse, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
-    from bridge.simulator.faults.base import HttpAnswer
+    from bridge.simulator.faults.base import HttpRefusal
 
 #: Lifetimes of a secret in seconds (OpenAPI): GA 10 to 7200, 600 unless asked; beta one minute.
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
 _DEFAULT_LIFETIME, _BETA_LIFETIME = 600, 60
-_KINDS = {"realtime": Kind.CONVERSATION, "transcription": Kind.TRANSCRIPTION}
+_KINDS = {"realtime": SessionKind.CONVERSATION, "transcription": SessionKind.TRANSCRIPTION}
 _CREATED = 1_756_339_200  # 2025-08-28, the day of general availability
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RestCall:
     """One REST call, already authorized."""
 
-    request: Request
+    request: HttpRequest
     key: str
     realtime_models: bool
 
 
-class Rest:
+class RestApi:
     """The REST side of one simulator."""
 
     def __init__(self, store: SecretStore, unix_time: Callable[[], float], seed: int) -> None:
@@ -52,7 +52,7 @@ class Rest:
         self._random = random.Random(seed)
         self._calls = itertools.count(1)
 
-    def answer(self, call: Call) -> Response:
+    def handle(self, call: RestCall) -> HttpResponse:
         """Answer one call; 404 where there is nothing at its path."""
         request = call.request
         path = request.path.rstrip("/").removeprefix("/openai")
@@ -62,90 +62,97 @@ class Rest:
         if request.method == "GET" and path.startswith("/v1/models/"):
             return self._model(call, path.removeprefix("/v1/models/"))
         message = f"Invalid URL ({request.method} {request.path[:200]})"
-        return self.error(404, Ending(type="invalid_request_error", code=None, message=message))
+        return self.error(404, ServiceError(type="invalid_request_error", code=None, message=message))
 
-    def _routes(self) -> Mapping[tuple[str, str], Callable[[Call], Response]]:
+    def _routes(self) -> Mapping[tuple[str, str], Callable[[RestCall], HttpResponse]]:
         return {
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/realtime/client_secrets"): self._client_secrets,
             ("POST", "/v1/realtime/translations/client_secrets"): self._translation_secrets,
-            ("POST", "/v1/realtime/sessions"): lambda call: self._beta_session(call, Kind.CONVERSATION),
-            ("POST", "/v1/realtime/transcription_sessions"): lambda call: self._beta_session(call, Kind.TRANSCRIPTION),
-            ("POST", "/realtimeapi/sessions"): lambda call: self._beta_session(call, Kind.CONVERSATION),
+            ("POST", "/v1/realtime/sessions"): lambda call: self._beta_session(call, SessionKind.CONVERSATION),
+            ("POST", "/v1/realtime/transcription_sessions"): lambda call: self._beta_session(
+                call, SessionKind.TRANSCRIPTION
+            ),
+            ("POST", "/realtimeapi/sessions"): lambda call: self._beta_session(call, SessionKind.CONVERSATION),
             ("POST", "/v1/realtime/calls"): self._sdp,
             ("POST", "/v1/realtime"): self._beta_sdp,
         }
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
+    def common_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers that every REST answer has."""
         request_id = f"req_{self._random.getrandbits(128):032x}"
         return (("x-request-id", request_id), ("openai-processing-ms", "12"), ("openai-version", "2020-10-01"))
 
-    def error(self, status: int, ending: Ending, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    def error(self, status: int, ending: ServiceError, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
         """Answer with an error body: the same inner object as the socket's `error` event."""
         error = {"message": ending.message, "type": ending.type, "param": ending.param, "code": ending.code}
-        return json_response(status, {"error": error}, (*self.headers(), *headers))
+        return json_response(status, {"error": error}, (*self.common_headers(), *headers))
 
-    def refusal(self, answer: HttpAnswer) -> Response:
+    def refusal(self, answer: HttpRefusal) -> HttpResponse:
         """Answer as a fault wants it."""
         if answer.status in _WITHOUT_BODY:
-            return Response(answer.status, (*self.headers(), *answer.headers))
-        if answer.ending is not None:
-            return self.error(answer.status, answer.ending, answer.headers)
-        headers, body = page(answer.status)
-        return Response(answer.status, (*headers, *answer.headers), body)
+            return HttpResponse(answer.status, (*self.common_headers(), *answer.headers))
+        if answer.error is not None:
+            return self.error(answer.status, answer.error, answer.headers)
+        headers, body = gateway_page(answer.status)
+        return HttpResponse(answer.status, (*headers, *answer.headers), body)
 
-    def _fault(self, fault: Fault) -> Response:
-        ending = Ending(type="invalid_request_error", code=fault.code, message=fault.message, param=fault.param)
+    def _fault(self, fault: InvalidField) -> HttpResponse:
+        ending = ServiceError(type="invalid_request_error", code=fault.code, message=fault.message, param=fault.param)
         return self.error(400, ending)
 
-    def _good(self, status: int, body: object) -> Response:
-        return json_response(status, body, self.headers())
+    def _good(self, status: int, body: object) -> HttpResponse:
+        return json_response(status, body, self.common_headers())
 
     # Models
 
-    def _models(self, call: Call) -> Response:
+    def _models(self, call: RestCall) -> HttpResponse:
         return self._good(200, {"object": "list", "data": list(self._listed(call))})
 
-    def _listed(self, call: Call) -> list[dict[str, Any]]:
-        offered = on_offer(self._today()) if call.realtime_models else []
-        listed = [_model_object(model.id, model.shutdown.isoformat() if model.shutdown else None) for model in offered]
+    def _listed(self, call: RestCall) -> list[dict[str, Any]]:
+        offered = offered_models(self._today()) if call.realtime_models else []
+        listed = [
+            _model_object(model.id, model.shutdown_date.isoformat() if model.shutdown_date else None)
+            for model in offered
+        ]
         return [*listed, *(_model_object(name, None) for name in OTHER_MODELS)]
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._unix_time(), UTC).date()
 
-    def _model(self, call: Call, model_id: str) -> Response:
+    def _model(self, call: RestCall, model_id: str) -> HttpResponse:
         found = next((model for model in self._listed(call) if model["id"] == model_id), None)
         if found is not None:
             return self._good(200, found)
         message = f"The model '{model_id[:100]}' does not exist or you do not have access to it."
-        ending = Ending(type="invalid_request_error", code="model_not_found", message=message, param="model")
+        ending = ServiceError(type="invalid_request_error", code="model_not_found", message=message, param="model")
         return self.error(404, ending)
 
     # Minting
 
-    def _client_secrets(self, call: Call) -> Response:
+    def _client_secrets(self, call: RestCall) -> HttpResponse:
         body = _json_object(call.request)
         if body is None:
             return self.error(400, _NOT_JSON)
         session = body.get("session", {"type": "realtime"})
         named = session.get("type") if isinstance(session, dict) else None
-        return self._mint(call, Dialect.GA, _KINDS.get(str(named), Kind.CONVERSATION), body, session)
+        return self._mint(call, Dialect.GA, _KINDS.get(str(named), SessionKind.CONVERSATION), body, session)
 
-    def _translation_secrets(self, call: Call) -> Response:
+    def _translation_secrets(self, call: RestCall) -> HttpResponse:
         body = _json_object(call.request)
         if body is None:
             return self.error(400, _NOT_JSON)
         if body.get("session") is None:
             message = "Missing required parameter: 'session'."
-            return self._fault(Fault("missing_required_parameter", message, "session"))
-        return self._mint(call, Dialect.TRANSLATION, Kind.TRANSLATION, body, body["session"])
+            return self._fault(InvalidField("missing_required_parameter", message, "session"))
+        return self._mint(call, Dialect.TRANSLATION, SessionKind.TRANSLATION, body, body["session"])
 
-    def _mint(self, call: Call, dialect: Dialect, kind: Kind, body: dict[str, Any], session: Any) -> Response:
+    def _mint(
+        self, call: RestCall, dialect: Dialect, kind: SessionKind, body: dict[str, Any], session: Any
+    ) -> HttpResponse:
         expires_after = body.get("expires_after", {})
-        fault = check(expires_after, _EXPIRES_AFTER, "expires_after")
-        fault = fault or check(session, MINT_SCHEMAS[dialect, kind], "session")
+        fault = validate(expires_after, _EXPIRES_AFTER, "expires_after")
+        fault = fault or validate(session, MINT_SCHEMAS[dialect, kind], "session")
         if fault is not None:
             return self._fault(fault)
         lifetime = expires_after.get("seconds", _DEFAULT_LIFETIME)
@@ -153,20 +160,20 @@ class Rest:
         if refusal is not None:
             return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
-        whole = defaults(dialect, kind, model)
-        fault = conflict(whole, session)
+        whole = default_session(dialect, kind, model)
+        fault = find_conflict(whole, session)
         if fault is not None:
             return self._fault(fault)
         value, expires_at = self._keep(call.key, dialect, kind, session, model, lifetime)
-        shown = {**merge(whole, session), "id": self._session_id(), "expires_at": 0}
+        shown = {**merge_update(whole, session), "id": self._session_id(), "expires_at": 0}
         return self._good(200, {"value": value, "expires_at": expires_at, "session": shown})
 
-    def _beta_session(self, call: Call, kind: Kind) -> Response:
+    def _beta_session(self, call: RestCall, kind: SessionKind) -> HttpResponse:
         """Mint in the old way. The published description still lists it; what it answers today is not recorded."""
         session = _json_object(call.request)
         if session is None:
             return self.error(400, _NOT_JSON)
-        fault = check(session, MINT_SCHEMAS[Dialect.BETA, kind], "")
+        fault = validate(session, MINT_SCHEMAS[Dialect.BETA, kind], "")
         if fault is not None:
             return self._fault(fault)
         refusal = self._model_refusal(call, kind, session, "model")
@@ -174,23 +181,25 @@ class Rest:
             return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
         value, expires_at = self._keep(call.key, Dialect.BETA, kind, session, model, _BETA_LIFETIME)
-        shown = {**merge(defaults(Dialect.BETA, kind, model), session), "id": self._session_id()}
+        shown = {**merge_update(default_session(Dialect.BETA, kind, model), session), "id": self._session_id()}
         return self._good(200, {**shown, "client_secret": {"value": value, "expires_at": expires_at}})
 
-    def _model_refusal(self, call: Call, kind: Kind, session: dict[str, Any], param: str) -> Response | None:
+    def _model_refusal(
+        self, call: RestCall, kind: SessionKind, session: dict[str, Any], param: str
+    ) -> HttpResponse | None:
         """Refuse a model that no such session can have. On Azure the names are the customer's own, and any will do."""
         if not session.get("model") or call.request.path.startswith("/openai/"):
             return None
-        socket = Socket.TRANSLATION if kind is Kind.TRANSLATION else Socket.REALTIME
+        socket = ModelKind.TRANSLATION if kind is SessionKind.TRANSLATION else ModelKind.REALTIME
         refusal = mint_refusal(str(session["model"]), socket, self._today())
         return self.error(REST_STATUS[str(refusal.code)], replace(refusal, param=param)) if refusal else None
 
     def _keep(
-        self, key: str, dialect: Dialect, kind: Kind, session: dict[str, Any], model: str, lifetime: int
+        self, key: str, dialect: Dialect, kind: SessionKind, session: dict[str, Any], model: str, lifetime: int
     ) -> tuple[str, int]:
         expires_at = int(self._unix_time()) + lifetime
-        bound = None if kind is Kind.TRANSCRIPTION else model
-        minted = Minted(key=key, dialect=dialect, kind=kind, model=bound, config=session, expires_at=expires_at)
+        bound = None if kind is SessionKind.TRANSCRIPTION else model
+        minted = SecretRecord(key=key, dialect=dialect, kind=kind, model=bound, config=session, expires_at=expires_at)
         return self._store.add(minted), expires_at
 
     def _session_id(self) -> str:
@@ -198,31 +207,33 @@ class Rest:
 
     # WebRTC: the address is there, the media is not.
 
-    def _sdp(self, call: Call) -> Response:
+    def _sdp(self, call: RestCall) -> HttpResponse:
         """Answer an offer by refusing its media: this simulator speaks WebSocket only, and says so."""
         body = call.request.body
         if b"v=0" not in body:
-            ending = Ending(type="invalid_request_error", code="invalid_offer", message="The SDP offer is missing.")
+            ending = ServiceError(
+                type="invalid_request_error", code="invalid_offer", message="The SDP offer is missing."
+            )
             return self.error(400, ending)
         call_id = f"rtc_{self._random.getrandbits(96):024x}"
         lines = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=no media here", "t=0 0", "m=audio 0 UDP/TLS/RTP/SAVPF 0", "")
         headers = (("content-type", "application/sdp"), ("location", f"/v1/realtime/calls/{call_id}"))
-        return Response(201, (*headers, *self.headers()), "\r\n".join(lines).encode())
+        return HttpResponse(201, (*headers, *self.common_headers()), "\r\n".join(lines).encode())
 
-    def _beta_sdp(self, _call: Call) -> Response:
-        return self.error(400, ENDINGS["beta_api_shape_disabled"])
+    def _beta_sdp(self, _call: RestCall) -> HttpResponse:
+        return self.error(400, SERVICE_ERRORS["beta_api_shape_disabled"])
 
 
 #: Statuses whose answer has no body (RFC 9110 6.4.1).
 _WITHOUT_BODY = frozenset({204, 205, 304})
-_NOT_JSON = Ending(
+_NOT_JSON = ServiceError(
     type="invalid_request_error",
     code=None,
     message="We could not parse the JSON body of your request. It must be one JSON object.",
 )
 
 
-def _json_object(request: Request) -> dict[str, Any] | None:
+def _json_object(request: HttpRequest) -> dict[str, Any] | None:
     """Read the body; an empty one counts as `{}`, as the service takes it."""
     try:
         body = msgspec.json.decode(request.body or b"{}")

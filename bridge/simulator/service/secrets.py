@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_SECRETS = 100_000
 
 
-class Minted(msgspec.Struct, frozen=True, kw_only=True):
+class SecretRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a secret opens."""
 
     key: str
@@ -33,11 +33,11 @@ class Minted(msgspec.Struct, frozen=True, kw_only=True):
 class SecretStore(Protocol):
     """Where secrets are kept."""
 
-    def add(self, minted: Minted) -> str:
+    def add(self, minted: SecretRecord) -> str:
         """Make a secret for this and give it."""
         ...
 
-    def find(self, secret: str, now: float) -> Minted | None:
+    def find(self, secret: str, now: float) -> SecretRecord | None:
         """Give what a secret opens; None when it is unknown or expired."""
         ...
 
@@ -47,13 +47,13 @@ def _new_secret() -> str:
     return f"ek_{secrets.token_hex(16)}"
 
 
-class MemorySecrets:
+class MemorySecretStore:
     """Secrets of one process."""
 
     def __init__(self) -> None:
-        self._kept: MutableMapping[str, Minted] = {}
+        self._kept: MutableMapping[str, SecretRecord] = {}
 
-    def add(self, minted: Minted) -> str:
+    def add(self, minted: SecretRecord) -> str:
         """Make a secret for this and give it."""
         if len(self._kept) >= MAX_SECRETS:
             del self._kept[next(iter(self._kept))]
@@ -61,7 +61,7 @@ class MemorySecrets:
         self._kept[secret] = minted
         return secret
 
-    def find(self, secret: str, now: float) -> Minted | None:
+    def find(self, secret: str, now: float) -> SecretRecord | None:
         """Give what a secret opens; None when it is unknown or expired."""
         minted = self._kept.get(secret)
         if minted is not None and minted.expires_at <= now:
@@ -70,7 +70,7 @@ class MemorySecrets:
         return minted
 
 
-class FolderSecrets:
+class FolderSecretStore:
     """Secrets shared by several processes: a file each, for this user only, in a folder that the simulator owns.
 
     A file holds the API key that minted the secret, whole, because it says which scenario the secret gets.
@@ -82,7 +82,7 @@ class FolderSecrets:
     def _path(self, secret: str) -> Path:
         return self._folder / hashlib.sha256(secret.encode()).hexdigest()
 
-    def add(self, minted: Minted) -> str:
+    def add(self, minted: SecretRecord) -> str:
         """Make a secret for this and give it. The file appears whole or not at all."""
         secret = _new_secret()
         path = self._path(secret)
@@ -92,11 +92,11 @@ class FolderSecrets:
         part.rename(path)
         return secret
 
-    def find(self, secret: str, now: float) -> Minted | None:
+    def find(self, secret: str, now: float) -> SecretRecord | None:
         """Give what a secret opens; None when it is unknown or expired."""
         path = self._path(secret)
         try:
-            minted = msgspec.json.decode(path.read_bytes(), type=Minted)
+            minted = msgspec.json.decode(path.read_bytes(), type=SecretRecord)
         except FileNotFoundError:
             return None
         if minted.expires_at <= now:

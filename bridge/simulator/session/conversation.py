@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(slots=True, kw_only=True)
-class Item:
+class ConversationItem:
     """One item. `content` holds parts in GA shape; `shown()` gives either dialect's."""
 
     id: str
@@ -22,7 +22,7 @@ class Item:
     truncated: bool = False
     """Whether what the user did not hear was cut: what is streamed after that stays outside the item."""
 
-    def shown(self, *, beta: bool) -> dict[str, Any]:
+    def as_json(self, *, beta: bool) -> dict[str, Any]:
         """Give the item as an event shows it."""
         shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
         if self.type == "message":
@@ -43,28 +43,28 @@ def _beta_part(part: dict[str, Any]) -> dict[str, Any]:
     return {**part, "type": _BETA_PART_TYPES.get(part["type"], part["type"])}
 
 
-class Conversation:
+class ConversationItems:
     """Items in conversation order."""
 
     __slots__ = ("_items",)
 
     def __init__(self) -> None:
-        self._items: dict[str, Item] = {}
+        self._items: dict[str, ConversationItem] = {}
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def get(self, item_id: object) -> Item | None:
+    def get(self, item_id: object) -> ConversationItem | None:
         """Find an item by its id."""
         return self._items.get(item_id) if isinstance(item_id, str) else None
 
     @property
-    def last(self) -> Item | None:
+    def last(self) -> ConversationItem | None:
         """The newest item."""
         return next(reversed(self._items.values()), None)
 
     @property
-    def items(self) -> list[Item]:
+    def items(self) -> list[ConversationItem]:
         """Every item, oldest first."""
         return list(self._items.values())
 
@@ -74,7 +74,7 @@ class Conversation:
             item.type == "function_call" and item.fields.get("call_id") == call_id for item in self._items.values()
         )
 
-    def add(self, item: Item, after: str | None = None) -> str | None:
+    def add(self, item: ConversationItem, after: str | None = None) -> str | None:
         """Put an item at the end, behind `after`, or first (`after="root"`). Returns the id before it.
 
         Raises KeyError when `after` names no item.

@@ -10,34 +10,34 @@ import binascii
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.protocol.audio.g711 import alaw_to_pcm24k, ulaw_to_pcm24k
-from bridge.protocol.audio.pcm import bytes_of, ms_of
-from bridge.protocol.dialects.detection import Kind
-from bridge.protocol.schema.validators import Fault
+from bridge.protocol.audio.pcm import bytes_to_ms, ms_to_bytes
+from bridge.protocol.dialects.detection import SessionKind
+from bridge.protocol.schema.validators import InvalidField
 from bridge.simulator.session import updates
-from bridge.simulator.session.conversation import Item
+from bridge.simulator.session.conversation import ConversationItem
 from bridge.simulator.session.vad import EnergyVad, SpeechStarted, SpeechStopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.simulator.session.state import Stage
+    from bridge.simulator.session.state import SessionState
 
 #: What one append may carry (OpenAPI).
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 #: A commit of less than this is refused (reports; the message names both figures).
 MIN_COMMIT_MS = 100.0
 #: How much audio a session that echoes keeps: a minute.
-KEPT_BYTES = bytes_of(60_000)
+MAX_ECHO_BYTES = ms_to_bytes(60_000)
 #: How long a pause ends a turn under `semantic_vad`: a stand-in for the meaning that the simulator does not hear.
 _EAGERNESS_MS = {"low": 1000, "medium": 600, "high": 300, "auto": 600}
 
 _DECODERS = {"g711_ulaw": ulaw_to_pcm24k, "g711_alaw": alaw_to_pcm24k}
 
 
-class OnTurn(Protocol):
+class TurnCallback(Protocol):
     """Takes the item of a committed turn; `detected` where turn detection committed it, not the client."""
 
-    def __call__(self, item: Item, *, detected: bool) -> None:
+    def __call__(self, item: ConversationItem, *, detected: bool) -> None:
         """Take one."""
 
 
@@ -46,10 +46,10 @@ class InputAudio:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: SessionState,
         *,
         on_speech: Callable[[], None],
-        on_turn: OnTurn,
+        on_turn: TurnCallback,
         on_audio: Callable[[bytes], None] | None = None,
     ) -> None:
         self._stage = stage
@@ -60,12 +60,12 @@ class InputAudio:
         """Where the buffer begins: what came before is committed, cleared, or was silence before speech."""
         self._speaking_item: str | None = None
         self._kept = bytearray()
-        self.last_turn: bytes = b""
+        self.last_turn_audio: bytes = b""
         """The audio of the last committed turn; kept only by a session that echoes."""
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take `input_audio_buffer.append`. There is no acknowledgement, ever (OpenAPI)."""
-        pcm = decoded_audio(self._stage, event)
+        pcm = decode_append(self._stage, event)
         if pcm is None:
             return
         if self._on_audio is not None:
@@ -73,18 +73,18 @@ class InputAudio:
         self._total += len(pcm)
         if self._stage.behaviour.reply == "echo":
             self._kept += pcm
-            del self._kept[:-KEPT_BYTES]
+            del self._kept[:-MAX_ECHO_BYTES]
         if self._vad is not None:
             for mark in self._vad.feed(pcm):
                 self._heard(mark)
 
-    def retune(self) -> None:
+    def configure_vad(self) -> None:
         """Detect turns by the settings as they are now. Speech that is going on goes on, or is forgotten."""
         settings = updates.turn_detection(self._stage)
         if settings is None:
             self._vad, self._speaking_item = None, None
         elif self._vad is None:
-            self._vad = EnergyVad(*_tuning(settings), start_ms=ms_of(self._total))
+            self._vad = EnergyVad(*_tuning(settings), start_ms=bytes_to_ms(self._total))
         else:
             self._vad.configure(*_tuning(settings))
 
@@ -93,7 +93,7 @@ class InputAudio:
         match mark:
             case SpeechStarted(audio_start_ms):
                 self._speaking_item = stage.new_id("item")
-                self._drop_before(bytes_of(audio_start_ms))
+                self._drop_before(ms_to_bytes(audio_start_ms))
                 stage.send(
                     "input_audio_buffer.speech_started",
                     audio_start_ms=audio_start_ms,
@@ -102,7 +102,7 @@ class InputAudio:
                 self._on_speech()
             case SpeechStopped(audio_end_ms):
                 item_id = self._stop_speech(audio_end_ms)
-                self._commit(item_id, min(bytes_of(audio_end_ms), self._total), detected=True)
+                self._commit(item_id, min(ms_to_bytes(audio_end_ms), self._total), detected=True)
 
     def _stop_speech(self, audio_end_ms: int) -> str:
         item_id, self._speaking_item = self._speaking_item, None
@@ -116,22 +116,22 @@ class InputAudio:
 
         In the middle of speech it ends the speech. It creates no response, whatever turn detection does (OpenAPI).
         """
-        held_ms = ms_of(self._total - self._start)
+        held_ms = bytes_to_ms(self._total - self._start)
         if held_ms < MIN_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. "
                 f"Expected at least {MIN_COMMIT_MS:.0f}ms of audio, but buffer only has {held_ms:.2f}ms of audio."
             )
-            self._stage.fail("input_audio_buffer_commit_empty", message)
+            self._stage.reject("input_audio_buffer_commit_empty", message)
             return
-        item_id = self._stop_speech(round(ms_of(self._total))) if self.speaking else self._stage.new_id("item")
+        item_id = self._stop_speech(round(bytes_to_ms(self._total))) if self.speaking else self._stage.new_id("item")
         if self._vad is not None:
-            self._vad.forget_speech()
+            self._vad.reset_speech()
         self._commit(item_id, self._total, detected=False)
 
     def commit_silence(self, idle_ms: int) -> None:
         """Commit what an idle time-out commits: the silence since the last answer, as a turn of its own."""
-        item_id, end = self._stage.new_id("item"), round(ms_of(self._total))
+        item_id, end = self._stage.new_id("item"), round(bytes_to_ms(self._total))
         self._stage.send(
             "input_audio_buffer.timeout_triggered",
             audio_start_ms=max(0, end - idle_ms),
@@ -142,10 +142,10 @@ class InputAudio:
 
     def _commit(self, item_id: str, end: int, *, detected: bool) -> None:
         stage = self._stage
-        item = Item(id=item_id, role="user", audio_ms=ms_of(end - self._start))
+        item = ConversationItem(id=item_id, role="user", audio_ms=bytes_to_ms(end - self._start))
         item.content.append({"type": "input_audio", "transcript": None})
         after = self._total - end
-        self.last_turn = bytes(self._kept[: len(self._kept) - after])
+        self.last_turn_audio = bytes(self._kept[: len(self._kept) - after])
         self._drop_before(end)
         previous = stage.conversation.last
         previous_id = previous.id if previous else None
@@ -163,7 +163,7 @@ class InputAudio:
         self._drop_before(self._total)
         self._speaking_item = None
         if self._vad is not None:
-            self._vad.forget_speech()
+            self._vad.reset_speech()
         self._stage.send("input_audio_buffer.cleared")
 
     @property
@@ -172,35 +172,35 @@ class InputAudio:
         return self._speaking_item is not None
 
 
-def decoded_audio(stage: Stage, event: Mapping[str, Any]) -> bytes | None:
+def decode_append(stage: SessionState, event: Mapping[str, Any]) -> bytes | None:
     """Give the audio of an append as PCM16; None when it was refused."""
     audio = event.get("audio")
     if audio is None:
-        stage.fail("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
+        stage.reject("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
         return None
-    pcm = decode(audio, updates.input_encoding(stage), "audio")
-    if isinstance(pcm, Fault):
-        stage.fail(pcm.code, pcm.message, pcm.param)
+    pcm = decode_audio(audio, updates.input_encoding(stage), "audio")
+    if isinstance(pcm, InvalidField):
+        stage.reject(pcm.code, pcm.message, pcm.param)
         return None
     return pcm
 
 
-def decode(audio: object, encoding: str, param: str) -> bytes | Fault:
+def decode_audio(audio: object, encoding: str, param: str) -> bytes | InvalidField:
     """Give base64 audio of this encoding as PCM16, or what is wrong with it."""
     try:
         raw = binascii.a2b_base64(audio, strict_mode=True)  # type: ignore[arg-type]  # a TypeError is an answer, too
     except (binascii.Error, TypeError, ValueError):
         message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
-        return Fault("invalid_value", message, param)
+        return InvalidField("invalid_value", message, param)
     if len(raw) > MAX_APPEND_BYTES:
         message = f"Invalid '{param}': at most {MAX_APPEND_BYTES} bytes of audio at once, got {len(raw)}."
-        return Fault("string_above_max_length", message, param)
+        return InvalidField("string_above_max_length", message, param)
     decoder = _DECODERS.get(encoding)
     if decoder is not None:
         return decoder(raw)
     if len(raw) % 2:
         message = f"Invalid '{param}'. PCM16 has two bytes a sample; this has an odd number."
-        return Fault("invalid_value", message, param)
+        return InvalidField("invalid_value", message, param)
     return raw
 
 
@@ -211,14 +211,14 @@ def _tuning(settings: Mapping[str, Any]) -> tuple[float, int, int]:
     return settings.get("threshold", 0.5), settings.get("prefix_padding_ms", 300), silence
 
 
-def creates_response(stage: Stage) -> bool:
+def creates_response(stage: SessionState) -> bool:
     """Whether the end of speech asks for a response by itself."""
     settings = updates.turn_detection(stage)
     wanted = settings is not None and bool(settings.get("create_response", True))
-    return wanted and stage.opening.kind is Kind.CONVERSATION
+    return wanted and stage.setup.kind is SessionKind.CONVERSATION
 
 
-def interrupts_response(stage: Stage) -> bool:
+def interrupts_response(stage: SessionState) -> bool:
     """Whether speech cancels the running response."""
     settings = updates.turn_detection(stage)
     return settings is not None and bool(settings.get("interrupt_response", True))

@@ -4,81 +4,81 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.audio.pcm import ms_of
+from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.schema.items import ITEM_SCHEMAS
-from bridge.protocol.schema.validators import Fault, Integer, check
-from bridge.simulator.session.conversation import Item
-from bridge.simulator.session.input_audio import decode
+from bridge.protocol.schema.validators import Integer, InvalidField, validate
+from bridge.simulator.session.conversation import ConversationItem
+from bridge.simulator.session.input_audio import decode_audio
 from bridge.simulator.session.updates import input_encoding, output_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bridge.simulator.session.state import Stage
+    from bridge.simulator.session.state import SessionState
 
-#: What `Item` holds in fields of its own; all else that a client gives is kept as it is.
+#: What `ConversationItem` holds in fields of its own; all else that a client gives is kept as it is.
 _ITEM_FIELDS = frozenset({"id", "object", "type", "status"})
 _MESSAGE_FIELDS = _ITEM_FIELDS | {"role", "content"}
 _POSITION = Integer(0)
 
 
-def announce(stage: Stage, item: Item, after: str | None = None) -> None:
+def add_item(stage: SessionState, item: ConversationItem, after: str | None = None) -> None:
     """Put a whole item into the conversation and say so: GA added then done, beta created (recorded)."""
     previous = stage.conversation.add(item, after)
-    shown = item.shown(beta=stage.beta)
-    if stage.beta:
+    shown = item.as_json(beta=stage.is_beta)
+    if stage.is_beta:
         stage.send("conversation.item.created", previous_item_id=previous, item=shown)
         return
     stage.send("conversation.item.added", previous_item_id=previous, item=shown)
     stage.send("conversation.item.done", previous_item_id=previous, item=shown)
 
 
-def create(stage: Stage, event: Mapping[str, Any]) -> None:
+def create(stage: SessionState, event: Mapping[str, Any]) -> None:
     """Take `conversation.item.create`."""
     given = event.get("item")
     if given is None:
-        return stage.fail("missing_required_parameter", "Missing required parameter: 'item'.", "item")
-    fault = check(given, ITEM_SCHEMAS[stage.opening.dialect], "item") or audio_fault(stage, given, "item")
+        return stage.reject("missing_required_parameter", "Missing required parameter: 'item'.", "item")
+    fault = validate(given, ITEM_SCHEMAS[stage.setup.dialect], "item") or find_audio_error(stage, given, "item")
     if fault is not None:
-        return stage.fail(fault.code, fault.message, fault.param)
+        return stage.reject(fault.code, fault.message, fault.param)
     after = event.get("previous_item_id")
     if after not in (None, "root") and stage.conversation.get(after) is None:
         message = f"Error creating item: the previous item with id '{after}' does not exist."
-        return stage.fail("item_create_invalid_previous_item_id", message, "previous_item_id")
+        return stage.reject("item_create_invalid_previous_item_id", message, "previous_item_id")
     if stage.conversation.get(given.get("id")) is not None:
         message = f"Error creating item: an item with id '{given['id']}' exists already."
-        return stage.fail("item_create_duplicate_item_id", message, "item.id")
+        return stage.reject("item_create_duplicate_item_id", message, "item.id")
     if given["type"] == "function_call_output" and not stage.conversation.has_call(given.get("call_id")):
         message = f"Tool call ID '{given.get('call_id')}' not found in conversation."
-        return stage.fail("invalid_tool_call_id", message, "item.call_id")
-    return announce(stage, item_from(stage, given), after)
+        return stage.reject("invalid_tool_call_id", message, "item.call_id")
+    return add_item(stage, build_item(stage, given), after)
 
 
-def _sounds(stage: Stage, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | Fault]:
+def _sounds(stage: SessionState, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | InvalidField]:
     """Decode the audio of an item's parts, which is coded as the session codes that side's audio."""
     encoding = output_encoding(stage) if given.get("role") == "assistant" else input_encoding(stage)
     for index, part in enumerate(given.get("content") or ()):
         if part.get("audio") is not None:
-            yield decode(part["audio"], encoding, f"{path}.content[{index}].audio")
+            yield decode_audio(part["audio"], encoding, f"{path}.content[{index}].audio")
 
 
-def audio_fault(stage: Stage, given: Mapping[str, Any], path: str) -> Fault | None:
+def find_audio_error(stage: SessionState, given: Mapping[str, Any], path: str) -> InvalidField | None:
     """Find audio in a well-formed item that is none."""
-    return next((sound for sound in _sounds(stage, given, path) if isinstance(sound, Fault)), None)
+    return next((sound for sound in _sounds(stage, given, path) if isinstance(sound, InvalidField)), None)
 
 
-def item_from(stage: Stage, given: Mapping[str, Any]) -> Item:
+def build_item(stage: SessionState, given: Mapping[str, Any]) -> ConversationItem:
     """Make an item of what a client wrote and `audio_fault` let pass; its audio is measured and forgotten."""
     message = given["type"] == "message"
     known = _MESSAGE_FIELDS if message else _ITEM_FIELDS
-    return Item(
+    return ConversationItem(
         id=str(given.get("id") or stage.new_id("item")),
         type=str(given["type"]),
         status=given.get("status", "completed"),
         role=given["role"] if message else None,
         content=[_ga_part(part) for part in given["content"]] if message else [],
         fields={key: value for key, value in given.items() if key not in known},
-        audio_ms=sum(ms_of(len(sound)) for sound in _sounds(stage, given) if isinstance(sound, bytes)),
+        audio_ms=sum(bytes_to_ms(len(sound)) for sound in _sounds(stage, given) if isinstance(sound, bytes)),
     )
 
 
@@ -89,7 +89,7 @@ def _ga_part(part: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def delete(stage: Stage, event: Mapping[str, Any]) -> None:
+def delete(stage: SessionState, event: Mapping[str, Any]) -> None:
     """Take `conversation.item.delete`."""
     item = _named(stage, event, "delete")
     if item is not None:
@@ -97,54 +97,54 @@ def delete(stage: Stage, event: Mapping[str, Any]) -> None:
         stage.send("conversation.item.deleted", item_id=item.id)
 
 
-def retrieve(stage: Stage, event: Mapping[str, Any]) -> None:
+def retrieve(stage: SessionState, event: Mapping[str, Any]) -> None:
     """Take `conversation.item.retrieve`. The audio of an item is not kept, so it is not given back."""
     item = _named(stage, event, "retrieve")
     if item is not None:
-        stage.send("conversation.item.retrieved", item=item.shown(beta=stage.beta))
+        stage.send("conversation.item.retrieved", item=item.as_json(beta=stage.is_beta))
 
 
-def truncate(stage: Stage, event: Mapping[str, Any]) -> None:
+def truncate(stage: SessionState, event: Mapping[str, Any]) -> None:
     """Take `conversation.item.truncate`: cut what the user did not hear, and its transcript with it."""
     item = _named(stage, event, "truncate")
     if item is None:
         return None
     fault = _cut_fault(item, event)
     if fault is not None:
-        return stage.fail(fault.code, fault.message, fault.param)
+        return stage.reject(fault.code, fault.message, fault.param)
     end, index = event["audio_end_ms"], event["content_index"]
     item.audio_ms, item.truncated = end, True
     item.content[index].pop("transcript", None)
     return stage.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
 
 
-def _cut_fault(item: Item, event: Mapping[str, Any]) -> Fault | None:
+def _cut_fault(item: ConversationItem, event: Mapping[str, Any]) -> InvalidField | None:
     """Find why this item cannot be cut there."""
     for name in ("content_index", "audio_end_ms"):
         if event.get(name) is None:
-            return Fault("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
-        fault = check(event[name], _POSITION, name)
+            return InvalidField("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
+        fault = validate(event[name], _POSITION, name)
         if fault is not None:
             return fault
     end, index = event["audio_end_ms"], event["content_index"]
     if item.role != "assistant" or not any(part["type"] == "output_audio" for part in item.content):
-        return Fault("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
+        return InvalidField("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
     if index >= len(item.content) or item.content[index]["type"] != "output_audio":
-        return Fault("invalid_value", f"The item has no audio content at index {index}.", "content_index")
+        return InvalidField("invalid_value", f"The item has no audio content at index {index}.", "content_index")
     if end > item.audio_ms:
         message = f"Audio content of {item.audio_ms:.0f}ms is already shorter than {end}ms"
-        return Fault("invalid_value", message, "audio_end_ms")
+        return InvalidField("invalid_value", message, "audio_end_ms")
     return None
 
 
-def _named(stage: Stage, event: Mapping[str, Any], verb: str) -> Item | None:
+def _named(stage: SessionState, event: Mapping[str, Any], verb: str) -> ConversationItem | None:
     """Find the item that an event names, or answer with the error of its family."""
     item_id = event.get("item_id")
     if not isinstance(item_id, str):
-        stage.fail("missing_required_parameter", "Missing required parameter: 'item_id'.", "item_id")
+        stage.reject("missing_required_parameter", "Missing required parameter: 'item_id'.", "item_id")
         return None
     item = stage.conversation.get(item_id)
     if item is None:
         message = f"Error with item {verb}: the item with id '{item_id}' does not exist."
-        stage.fail(f"item_{verb}_invalid_item_id", message, "item_id")
+        stage.reject(f"item_{verb}_invalid_item_id", message, "item_id")
     return item

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.simulator.session.conversation import Item
-    from bridge.simulator.session.state import Stage
+    from bridge.simulator.session.conversation import ConversationItem
+    from bridge.simulator.session.state import SessionState
 
 _CLOSING = "This is the simulator speaking; no model was asked."
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class TextReply:
     """Answer in words."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """Answer by calling a function."""
 
     name: str
@@ -31,7 +31,9 @@ class Call:
     """JSON, as the service sends it."""
 
 
-def answer_to(stage: Stage, settings: Mapping[str, Any], context: Sequence[Item]) -> Say | Call:
+def choose_reply(
+    stage: SessionState, settings: Mapping[str, Any], context: Sequence[ConversationItem]
+) -> TextReply | FunctionCall:
     """Decide on the answer to `context`, the items that the response reads: the conversation, or input of its own.
 
     `settings` is the session with the response's own settings over it.
@@ -40,16 +42,16 @@ def answer_to(stage: Stage, settings: Mapping[str, Any], context: Sequence[Item]
     if latest is None or latest.type != "function_call_output":
         tool = _tool_to_call(stage, settings, _asked(context))
         if tool is not None:
-            return Call(str(tool["name"]), json.dumps(_sample(tool.get("parameters") or {})))
-    return Say(stage.behaviour.answer or _sentence(latest))
+            return FunctionCall(str(tool["name"]), json.dumps(_sample(tool.get("parameters") or {})))
+    return TextReply(stage.behaviour.reply_text or _sentence(latest))
 
 
-def _asked(context: Sequence[Item]) -> str:
+def _asked(context: Sequence[ConversationItem]) -> str:
     """What the user last typed or said; empty when it is not known."""
     return next((item.text for item in reversed(context) if item.role == "user"), "")
 
 
-def _sentence(latest: Item | None) -> str:
+def _sentence(latest: ConversationItem | None) -> str:
     """Say what was heard or read last."""
     if latest is None:
         return f"Hello. {_CLOSING}"
@@ -62,7 +64,7 @@ def _sentence(latest: Item | None) -> str:
     return f"I am listening. {_CLOSING}"
 
 
-def _tool_to_call(stage: Stage, settings: Mapping[str, Any], asked: str) -> Mapping[str, Any] | None:
+def _tool_to_call(stage: SessionState, settings: Mapping[str, Any], asked: str) -> Mapping[str, Any] | None:
     """Pick the function to call: the forced one, any when required, else one whose name the user's words mention."""
     tools: list[Mapping[str, Any]] = [tool for tool in settings.get("tools") or () if tool.get("type") == "function"]
     choice = settings.get("tool_choice", "auto")

@@ -7,35 +7,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.dialects.detection import Kind
+from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.schema.requests import RESPONSE_SCHEMAS
-from bridge.protocol.schema.sessions import merge
-from bridge.protocol.schema.validators import check
+from bridge.protocol.schema.sessions import merge_update
+from bridge.protocol.schema.validators import validate
 from bridge.simulator.session import streaming
 from bridge.simulator.session.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
-from bridge.simulator.session.items import audio_fault, item_from
-from bridge.simulator.session.response_objects import Run, rate_limits
+from bridge.simulator.session.items import build_item, find_audio_error
+from bridge.simulator.session.response_objects import RunningResponse, rate_limits_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from bridge.protocol.schema.validators import Fault
-    from bridge.simulator.session.conversation import Item
-    from bridge.simulator.session.schedule import Due
-    from bridge.simulator.session.state import Stage
+    from bridge.protocol.schema.validators import InvalidField
+    from bridge.simulator.session.conversation import ConversationItem
+    from bridge.simulator.session.schedule import ScheduledCall
+    from bridge.simulator.session.state import SessionState
 
 #: What a `response.create` says about this response alone, beside the settings that it shares with the session.
 _NOT_SETTINGS = frozenset({"conversation", "input", "metadata"})
 
 
-class Responses:
+class SessionResponses:
     """One session's responses. `echo` gives the audio to answer with in a session that echoes."""
 
-    def __init__(self, stage: Stage, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
+    def __init__(self, stage: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
         self._stage = stage
         self._echo, self._on_idle = echo, on_idle
-        self.active: Run | None = None
-        self._running: dict[str, tuple[Run, Generator[float, None, None], Due | None]] = {}
+        self.active: RunningResponse | None = None
+        self._running: dict[str, tuple[RunningResponse, Generator[float, None, None], ScheduledCall | None]] = {}
         self._made = 0
 
     def create(self, event: Mapping[str, Any]) -> None:
@@ -43,23 +43,23 @@ class Responses:
         stage = self._stage
         given = event.get("response")
         given = {} if given is None else given
-        if stage.opening.kind is not Kind.CONVERSATION:
-            return stage.fail("invalid_value", "Responses are not available in transcription sessions.", "type")
-        fault = check(given, RESPONSE_SCHEMAS[stage.opening.dialect], "response") or self._input_fault(given)
+        if stage.setup.kind is not SessionKind.CONVERSATION:
+            return stage.reject("invalid_value", "Responses are not available in transcription sessions.", "type")
+        fault = validate(given, RESPONSE_SCHEMAS[stage.setup.dialect], "response") or self._input_fault(given)
         if fault is not None:
-            return stage.fail(fault.code, fault.message, fault.param)
+            return stage.reject(fault.code, fault.message, fault.param)
         in_conversation = given.get("conversation", "auto") != "none"
         if in_conversation and self.active is not None:
             message = (
                 f"Conversation already has an active response in progress: {self.active.id}. "
                 "Wait until the response is finished before creating a new one."
             )
-            return stage.fail("conversation_already_has_active_response", message)
+            return stage.reject("conversation_already_has_active_response", message)
         return self.start(given, in_conversation=in_conversation)
 
-    def _input_fault(self, given: Mapping[str, Any]) -> Fault | None:
+    def _input_fault(self, given: Mapping[str, Any]) -> InvalidField | None:
         faults = (
-            audio_fault(self._stage, item, f"response.input[{index}]")
+            find_audio_error(self._stage, item, f"response.input[{index}]")
             for index, item in enumerate(given.get("input") or ())
         )
         return next((fault for fault in faults if fault is not None), None)
@@ -74,17 +74,17 @@ class Responses:
             return
         context = self._context(given.get("input"))
         settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
-        settings = merge(stage.config, settings)
-        run = Run(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
+        settings = merge_update(stage.config, settings)
+        run = RunningResponse(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
         run.metadata = given.get("metadata")
-        run.spent.heard(context)
+        run.usage.count_input(context)
         if in_conversation:
             self.active = run
         steps = self._steps(run, context, fails=behaviour.reply == "fail" and failing)
         self._running[run.id] = (run, steps, None)
         self._next(run, stage.now)
 
-    def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[Item]:
+    def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[ConversationItem]:
         """Give what the response reads: its own input, which may be empty, and else the conversation (OpenAPI).
 
         A reference to an item that is gone counts as nothing.
@@ -93,12 +93,14 @@ class Responses:
         if given is None:
             return conversation.items
         found = (
-            conversation.get(one["id"]) if one["type"] == "item_reference" else item_from(self._stage, one)
+            conversation.get(one["id"]) if one["type"] == "item_reference" else build_item(self._stage, one)
             for one in given
         )
         return [item for item in found if item is not None]
 
-    def _steps(self, run: Run, context: list[Item], *, fails: bool) -> Generator[float, None, None]:
+    def _steps(
+        self, run: RunningResponse, context: list[ConversationItem], *, fails: bool
+    ) -> Generator[float, None, None]:
         """Run one response. Yields how long to wait (session seconds) before the next step."""
         stage = self._stage
         yield stage.paced(RESPONSE_CREATED_SECONDS)
@@ -109,18 +111,18 @@ class Responses:
             error = {"type": failure.type, "code": failure.code, "message": failure.message}
             self._finish(run, "failed", {"type": "failed", "error": error})
             return
-        yield from streaming.stream(stage, run, context, self._echo)
-        if run.cut_short:
+        yield from streaming.stream_response(stage, run, context, self._echo)
+        if run.hit_token_limit:
             self._finish(run, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
         else:
             self._finish(run, "completed", None)
 
-    def _announce(self, run: Run) -> None:
-        if not run.announced:
-            run.announced = True
-            self._stage.send("response.created", response=run.shown(self._stage))
+    def _announce(self, run: RunningResponse) -> None:
+        if not run.created_sent:
+            run.created_sent = True
+            self._stage.send("response.created", response=run.as_json(self._stage))
 
-    def _next(self, run: Run, due_at: float) -> None:
+    def _next(self, run: RunningResponse, due_at: float) -> None:
         """Take one step and ask to be woken for the one after it, counted from when this one was due."""
         if run.id not in self._running or self._stage.closed:
             return
@@ -128,7 +130,7 @@ class Responses:
         wait = next(steps, None)
         if wait is not None and run.id in self._running:
             next_at = due_at + wait
-            due = self._stage.schedule.at(next_at, lambda: self._next(run, next_at))
+            due = self._stage.schedule.call_at(next_at, lambda: self._next(run, next_at))
             self._running[run.id] = (run, steps, due)
 
     def cancel(self, event: Mapping[str, Any]) -> None:
@@ -137,7 +139,7 @@ class Responses:
         run = self.active if wanted is None else self._running.get(str(wanted), (None,))[0]
         if run is None:
             message = "Cancellation failed: no active response found"
-            return self._stage.fail("response_cancel_not_active", message)
+            return self._stage.reject("response_cancel_not_active", message)
         return self._stop(run, "client_cancelled")
 
     def interrupt(self) -> None:
@@ -145,17 +147,17 @@ class Responses:
         if self.active is not None:
             self._stop(self.active, "turn_detected")
 
-    def _stop(self, run: Run, reason: str) -> None:
+    def _stop(self, run: RunningResponse, reason: str) -> None:
         _, steps, due = self._running[run.id]
         if due is not None:
             due.cancel()
         steps.close()
         self._announce(run)
-        if run.close_open is not None:
-            run.close_open("incomplete")
+        if run.close_open_item is not None:
+            run.close_open_item("incomplete")
         self._finish(run, "cancelled", {"type": "cancelled", "reason": reason})
 
-    def _finish(self, run: Run, status: str, details: dict[str, Any] | None) -> None:
+    def _finish(self, run: RunningResponse, status: str, details: dict[str, Any] | None) -> None:
         stage = self._stage
         del self._running[run.id]
         if self.active is run:
@@ -163,9 +165,11 @@ class Responses:
         run.status, run.status_details = status, details
         where = stage.behaviour.rate_limits
         if where == "before":
-            stage.send("rate_limits.updated", rate_limits=rate_limits(run.spent))
-        stage.send("response.done", response=run.shown(stage, usage=True))
+            stage.send("rate_limits.updated", rate_limits=rate_limits_list(run.usage))
+        stage.send("response.done", response=run.as_json(stage, usage=True))
         if where == "after":
-            limits = rate_limits(run.spent)
-            stage.later(stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits))
+            limits = rate_limits_list(run.usage)
+            stage.call_later(
+                stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits)
+            )
         self._on_idle()

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
-from bridge.protocol.schema.validators import listed
+from bridge.protocol.schema.validators import quote_values
 from bridge.simulator.session import items, updates
-from bridge.simulator.session.behaviour import Behaviour, Ending
+from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
 from bridge.simulator.session.input_audio import InputAudio, creates_response, interrupts_response
-from bridge.simulator.session.responses import Responses
-from bridge.simulator.session.state import Close, Opening, Out, Send, Stage
-from bridge.simulator.session.transcripts import transcribe
+from bridge.simulator.session.responses import SessionResponses
+from bridge.simulator.session.state import ServerClose, ServerEvent, ServerOutput, SessionSetup, SessionState
+from bridge.simulator.session.transcripts import start_transcription
 from bridge.simulator.session.translation import Translation
 
 if TYPE_CHECKING:
-    from bridge.simulator.session.conversation import Item
-    from bridge.simulator.session.schedule import Due
+    from bridge.simulator.session.conversation import ConversationItem
+    from bridge.simulator.session.schedule import ScheduledCall
 
-__all__ = ["Close", "Opening", "Out", "Script", "Send"]
+__all__ = ["ServerClose", "ServerEvent", "ServerOutput", "SessionSetup", "SimulatedSession"]
 
 _MAX_EVENT_ID = 512
 #: Frames that may come before `session.created` (the official SDKs send right behind the 101): 20 s of speech.
@@ -45,38 +45,38 @@ _MAX_AT_ONCE = 1_000
 _EXPIRED = "Your session hit the maximum duration of {minutes} minutes."
 _DECODE = msgspec.json.Decoder().decode
 
-Handler = Callable[[Mapping[str, Any]], None]
+EventHandler = Callable[[Mapping[str, Any]], None]
 
 
-class Script:
+class SimulatedSession:
     """One session. `on_audio` is given every piece of audio that arrives, decoded to PCM16."""
 
     def __init__(
         self,
-        opening: Opening,
+        opening: SessionSetup,
         *,
-        behaviour: Behaviour | None = None,
+        behaviour: SessionBehaviour | None = None,
         seed: int = 0,
         now: float = 0.0,
         on_audio: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._stage = stage = Stage(opening, behaviour or Behaviour(), seed, now)
+        self._stage = stage = SessionState(opening, behaviour or SessionBehaviour(), seed, now)
         self._ready = False
-        self._expiry: Due | None = None
+        self._expiry: ScheduledCall | None = None
         self._storming = False
         self._early: list[str | bytes] | None = []
         self._early_bytes = 0
         self._audio = InputAudio(stage, on_speech=self._interrupt, on_turn=self._turn, on_audio=on_audio)
-        self._responses = Responses(stage, echo=lambda: self._audio.last_turn, on_idle=self._watch_silence)
+        self._responses = SessionResponses(stage, echo=lambda: self._audio.last_turn_audio, on_idle=self._watch_silence)
         self._idle_order = 0
         self._handlers = self._table(Translation(stage, on_audio))
 
-    def _table(self, translation: Translation) -> Mapping[str, Handler]:
+    def _table(self, translation: Translation) -> Mapping[str, EventHandler]:
         """What each client event does, in this session's dialect and kind."""
         stage, audio = self._stage, self._audio
-        if stage.opening.kind is Kind.TRANSLATION:
+        if stage.setup.kind is SessionKind.TRANSLATION:
             return {"session.update": self._update, **translation.handlers()}
-        handlers: dict[str, Handler] = {
+        handlers: dict[str, EventHandler] = {
             "session.update": self._update,
             "input_audio_buffer.append": audio.append,
             "input_audio_buffer.commit": audio.commit,
@@ -88,7 +88,7 @@ class Script:
             "response.create": self._responses.create,
             "response.cancel": self._responses.cancel,
         }
-        if stage.beta:
+        if stage.is_beta:
             return {**handlers, "transcription_session.update": self._update}
         # Both stand in the list of accepted types that the live service gives; what they do there is not recorded.
         return {
@@ -104,7 +104,7 @@ class Script:
         """The session's id, for logs and support."""
         return self._stage.session_id
 
-    def behave(self, change: Callable[[Behaviour], Behaviour]) -> None:
+    def change_behaviour(self, change: Callable[[SessionBehaviour], SessionBehaviour]) -> None:
         """Change how the session behaves from now on; its age and a storm of errors count at once."""
         self._stage.behaviour = change(self._stage.behaviour)
         if self._expiry is not None:
@@ -115,19 +115,19 @@ class Script:
     @property
     def next_wake(self) -> float | None:
         """When `wake` is wanted next; None when only a frame can move the session."""
-        return None if self._stage.closed else self._stage.schedule.next
+        return None if self._stage.closed else self._stage.schedule.next_time
 
-    def start(self, now: float) -> list[Out]:
+    def start(self, now: float) -> list[ServerOutput]:
         """Begin: usually with `session.created`, a few milliseconds after the 101 (recorded)."""
         stage, behaviour = self._stage, self._stage.behaviour
         stage.now = now
-        if behaviour.ending is not None:
-            stage.send_ending(behaviour.ending)
+        if behaviour.refusal is not None:
+            stage.send_error(behaviour.refusal)
         elif behaviour.create_seconds is not None:
-            stage.later(behaviour.create_seconds, self._created)
+            stage.call_later(behaviour.create_seconds, self._created)
         return self._taken()
 
-    def receive(self, frame: str | bytes, now: float) -> list[Out]:
+    def receive(self, frame: str | bytes, now: float) -> list[ServerOutput]:
         """Take one frame of the client: text is an event, binary is refused (recorded)."""
         self._run_due(now)
         if self._early is None:
@@ -142,7 +142,7 @@ class Script:
         if len(early) < _MAX_EARLY and self._early_bytes <= _MAX_EARLY_BYTES and not self._stage.closed:
             early.append(frame)
 
-    def wake(self, now: float) -> list[Out]:
+    def wake(self, now: float) -> list[ServerOutput]:
         """Do what is due by now."""
         self._run_due(now)
         return self._taken()
@@ -159,19 +159,19 @@ class Script:
             action()
         stage.now = now
 
-    def _taken(self) -> list[Out]:
-        outs, self._stage.outs = self._stage.outs, []
+    def _taken(self) -> list[ServerOutput]:
+        outs, self._stage.outputs = self._stage.outputs, []
         return outs
 
     # What happens inside.
 
     def _created(self) -> None:
-        stage, opening = self._stage, self._stage.opening
-        stage.config = updates.opening_config(stage)
-        self._audio.retune()
-        transcribing = stage.beta and opening.kind is Kind.TRANSCRIPTION
+        stage, opening = self._stage, self._stage.setup
+        stage.config = updates.initial_config(stage)
+        self._audio.configure_vad()
+        transcribing = stage.is_beta and opening.kind is SessionKind.TRANSCRIPTION
         stage.send("transcription_session.created" if transcribing else "session.created", session=dict(stage.config))
-        if stage.behaviour.conversation_created and opening.kind is Kind.CONVERSATION:
+        if stage.behaviour.conversation_created and opening.kind is SessionKind.CONVERSATION:
             conversation = {"id": stage.conversation_id, "object": "realtime.conversation"}
             stage.send("conversation.created", conversation=conversation)
         early, self._early = self._early or [], None
@@ -181,11 +181,13 @@ class Script:
 
     def _await_expiry(self) -> None:
         stage = self._stage
-        self._expiry = stage.schedule.at(max(stage.now, stage.began + stage.behaviour.session_seconds), self._expire)
+        self._expiry = stage.schedule.call_at(
+            max(stage.now, stage.started_at + stage.behaviour.session_seconds), self._expire
+        )
 
     def _expire(self) -> None:
-        sentence = _EXPIRED.format(minutes=self._stage.behaviour.session_minutes)
-        self._stage.send_ending(Ending(type="invalid_request_error", code="session_expired", message=sentence))
+        sentence = _EXPIRED.format(minutes=self._stage.behaviour.stated_minutes)
+        self._stage.send_error(ServiceError(type="invalid_request_error", code="session_expired", message=sentence))
         self._stage.close(1001, sentence)
 
     def _take(self, frame: str | bytes) -> None:
@@ -194,60 +196,60 @@ class Script:
             return
         stage.client_event_id = None
         if isinstance(frame, bytes):
-            stage.fail("invalid_event", "Expected a text WebSocket message.")
+            stage.reject("invalid_event", "Expected a text WebSocket message.")
             return
         try:
             event = _DECODE(frame)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            stage.fail("invalid_json", "The message could not be parsed as JSON.")
+            stage.reject("invalid_json", "The message could not be parsed as JSON.")
         else:
             self._handle(event)
 
     def _handle(self, event: object) -> None:
         stage = self._stage
         if not isinstance(event, dict):
-            return stage.fail("invalid_event", "The 'type' field is missing.")
+            return stage.reject("invalid_event", "The 'type' field is missing.")
         event_id = event.get("event_id")
         stage.client_event_id = event_id if isinstance(event_id, str) else None
         if isinstance(event_id, str) and len(event_id) > _MAX_EVENT_ID:
             stage.client_event_id = None
             message = f"Invalid 'event_id': string too long. Expected a string with maximum length {_MAX_EVENT_ID}."
-            return stage.fail("string_above_max_length", message, "event_id")
+            return stage.reject("string_above_max_length", message, "event_id")
         if not isinstance(event.get("type"), str):
-            return stage.fail("invalid_event", "The 'type' field is missing.")
+            return stage.reject("invalid_event", "The 'type' field is missing.")
         handler = self._handlers.get(event["type"])
         if handler is None:
-            return stage.fail("invalid_value", self._unknown(event["type"]), "type")
-        unknown = event.keys() - _fields_of(event["type"], stage.opening.dialect)
+            return stage.reject("invalid_value", self._unknown(event["type"]), "type")
+        unknown = event.keys() - _fields_of(event["type"], stage.setup.dialect)
         if unknown:
             name = next(name for name in event if name in unknown)[:200]
-            return stage.fail("unknown_parameter", f"Unknown parameter: '{name}'.", name)
+            return stage.reject("unknown_parameter", f"Unknown parameter: '{name}'.", name)
         return handler(event)
 
     def _unknown(self, event_type: str) -> str:
         """The live message lists every accepted type (recorded 2026-09-18)."""
-        known = OBSERVED_ACCEPTED_TYPES if self._stage.opening.dialect is Dialect.GA else tuple(self._handlers)
-        return f"Invalid value: '{event_type[:100]}'. Supported values are: {listed(known)}."
+        known = OBSERVED_ACCEPTED_TYPES if self._stage.setup.dialect is Dialect.GA else tuple(self._handlers)
+        return f"Invalid value: '{event_type[:100]}'. Supported values are: {quote_values(known)}."
 
     def _update(self, event: Mapping[str, Any]) -> None:
         before = self._stage.config
         updates.update_session(self._stage, event)
         if self._stage.config is not before:
             self._ready = True
-            self._audio.retune()
+            self._audio.configure_vad()
             self._begin_storm()
 
     def _begin_storm(self) -> None:
         rate = self._stage.behaviour.errors_per_second
         if self._ready and rate > 0 and not self._storming:
             self._storming = True
-            self._stage.later(max(1 / rate, _STORM_SECONDS), self._storm)
+            self._stage.call_later(max(1 / rate, _STORM_SECONDS), self._storm)
 
     def _storm(self) -> None:
         """Send a harmless error, again and again."""
         self._storming = False
         if self._stage.behaviour.errors_per_second > 0:
-            self._stage.fail("invalid_value", "Invalid value: this error is part of a storm.", "storm")
+            self._stage.reject("invalid_value", "Invalid value: this error is part of a storm.", "storm")
             self._begin_storm()
 
     def _interrupt(self) -> None:
@@ -255,11 +257,11 @@ class Script:
             self._responses.interrupt()
         self._idle_order += 1
 
-    def _turn(self, item: Item, *, detected: bool) -> None:
+    def _turn(self, item: ConversationItem, *, detected: bool) -> None:
         """Announce a committed turn, transcribe it, and answer it where turn detection ended it and answers."""
         stage = self._stage
-        items.announce(stage, item)
-        transcribe(stage, item)
+        items.add_item(stage, item)
+        start_transcription(stage, item)
         if detected and creates_response(stage) and self._responses.active is None:
             self._responses.start({})
 
@@ -269,7 +271,7 @@ class Script:
         if idle_ms and not self._audio.speaking:
             self._idle_order += 1
             order = self._idle_order
-            self._stage.later(idle_ms / 1000, lambda: self._idle(order, idle_ms))
+            self._stage.call_later(idle_ms / 1000, lambda: self._idle(order, idle_ms))
 
     def _idle_ms(self) -> int:
         """The configured `idle_timeout_ms`; 0 for none."""

@@ -11,10 +11,10 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bridge.protocol.dialects.detection import RENAMES, Dialect, Kind
-from bridge.simulator.session.behaviour import Behaviour, Ending
-from bridge.simulator.session.conversation import Conversation
-from bridge.simulator.session.schedule import Due, Schedule
+from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind
+from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
+from bridge.simulator.session.conversation import ConversationItems
+from bridge.simulator.session.schedule import Schedule, ScheduledCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class ServerEvent:
     """Send this server event."""
 
     type: str
@@ -31,22 +31,22 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class ServerClose:
     """Close the socket with this code and reason. Nothing is sent after it."""
 
     code: int
     reason: str
 
 
-Out = Send | Close
+ServerOutput = ServerEvent | ServerClose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class SessionSetup:
     """What is known of a session when it begins."""
 
     dialect: Dialect
-    kind: Kind
+    kind: SessionKind
     model: str
     unix_time: int
     """Seconds since 1970, for `expires_at`."""
@@ -54,22 +54,22 @@ class Opening:
     """The session that an ephemeral secret is bound to, in this dialect's shape."""
 
 
-class Stage:
+class SessionState:
     """One session's shared state."""
 
-    def __init__(self, opening: Opening, behaviour: Behaviour, seed: int, now: float) -> None:
-        self.opening = opening
+    def __init__(self, opening: SessionSetup, behaviour: SessionBehaviour, seed: int, now: float) -> None:
+        self.setup = opening
         self.behaviour = behaviour
         self.random = random.Random(seed)
         self.now = now
-        self.began = now
+        self.started_at = now
         self.schedule = Schedule()
-        self.outs: list[Out] = []
+        self.outputs: list[ServerOutput] = []
         self.closed = False
-        self.conversation = Conversation()
+        self.conversation = ConversationItems()
         self.config: dict[str, Any] = {}
         self.client_event_id: str | None = None
-        self.spoke = False
+        self.has_spoken = False
         """Whether the assistant has spoken: after that the voice is fixed."""
         self._stem = "".join(self.random.choices(_ALPHABET, k=14))
         self._made = 0
@@ -77,14 +77,14 @@ class Stage:
         self.conversation_id = self.new_id("conv")
 
     @property
-    def beta(self) -> bool:
+    def is_beta(self) -> bool:
         """Whether this session speaks the beta dialect."""
-        return self.opening.dialect is Dialect.BETA
+        return self.setup.dialect is Dialect.BETA
 
     @property
     def expires_at(self) -> int:
         """When the session ends, unix seconds."""
-        return self.opening.unix_time + round(self.behaviour.session_seconds)
+        return self.setup.unix_time + round(self.behaviour.session_seconds)
 
     def new_id(self, kind: str) -> str:
         """Make an id such as `item_Zk3…000012`: unique in the session, the same for the same seed."""
@@ -94,14 +94,14 @@ class Stage:
     def send(self, event_type: str, **fields: Any) -> None:
         """Send a server event, named here as in GA; a beta session renames it."""
         if not self.closed:
-            name = BETA_NAMES.get(event_type, event_type) if self.beta else event_type
-            self.outs.append(Send(name, {"type": name, "event_id": self.new_id("event"), **fields}))
+            name = BETA_NAMES.get(event_type, event_type) if self.is_beta else event_type
+            self.outputs.append(ServerEvent(name, {"type": name, "event_id": self.new_id("event"), **fields}))
 
-    def fail(self, code: str | None, message: str, param: str | None = None) -> None:
+    def reject(self, code: str | None, message: str, param: str | None = None) -> None:
         """Answer the client's event with an `error`; the session goes on."""
-        self.send_ending(Ending(type="invalid_request_error", code=code, message=message, param=param))
+        self.send_error(ServiceError(type="invalid_request_error", code=code, message=message, param=param))
 
-    def send_ending(self, ending: Ending) -> None:
+    def send_error(self, ending: ServiceError) -> None:
         """Send an `error` event and, where it ends the session, the close behind it."""
         error = {"type": ending.type, "code": ending.code, "message": ending.message, "param": ending.param}
         self.send("error", error={**error, "event_id": self.client_event_id})
@@ -111,12 +111,12 @@ class Stage:
     def close(self, code: int, reason: str) -> None:
         """End the session: nothing is sent or run after this."""
         if not self.closed:
-            self.outs.append(Close(code, reason))
+            self.outputs.append(ServerClose(code, reason))
             self.closed = True
 
-    def later(self, seconds: float, action: Callable[[], None]) -> Due:
+    def call_later(self, seconds: float, action: Callable[[], None]) -> ScheduledCall:
         """Run `action` after this many seconds of session time."""
-        return self.schedule.at(self.now + seconds, action)
+        return self.schedule.call_at(self.now + seconds, action)
 
     def paced(self, seconds: float) -> float:
         """How long a recorded duration takes at this behaviour's pace."""
@@ -125,7 +125,7 @@ class Stage:
 
 def _beta_names() -> dict[str, str]:
     """GA name -> beta name, for the events that only changed their name."""
-    return {ga[0]: beta for beta, ga in RENAMES.items() if beta.startswith("response.") and len(ga) == 1}
+    return {ga[0]: beta for beta, ga in BETA_TO_GA.items() if beta.startswith("response.") and len(ga) == 1}
 
 
 BETA_NAMES: Mapping[str, str] = _beta_names()

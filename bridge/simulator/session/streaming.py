@@ -13,35 +13,42 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.protocol.audio.g711 import pcm24k_to_alaw, pcm24k_to_ulaw
-from bridge.protocol.audio.pcm import BYTES_PER_MS, bytes_of
+from bridge.protocol.audio.pcm import BYTES_PER_MS, ms_to_bytes
 from bridge.simulator.session.behaviour import FIRST_DELTA_SECONDS
-from bridge.simulator.session.conversation import Item
-from bridge.simulator.session.reply_text import Call, Say, answer_to
-from bridge.simulator.session.response_objects import Run, padding, spoken_tokens, tokens_of
-from bridge.simulator.session.updates import output_encoding, voice_of
-from bridge.simulator.session.voice import speak, word_timings
+from bridge.simulator.session.conversation import ConversationItem
+from bridge.simulator.session.reply_text import FunctionCall, TextReply, choose_reply
+from bridge.simulator.session.response_objects import (
+    RunningResponse,
+    estimate_text_tokens,
+    obfuscation_field,
+    output_audio_tokens,
+)
+from bridge.simulator.session.updates import configured_voice, output_encoding
+from bridge.simulator.session.voice import synthesize, word_timings
 
 if TYPE_CHECKING:
-    from bridge.simulator.session.state import Stage
+    from bridge.simulator.session.state import SessionState
 
 #: How much audio one delta carries, and how far apart text deltas come (about 60 tokens a second).
 DELTA_MS = 100
 _TEXT_DELTA_SECONDS = 1 / 60
-Steps = Generator[float, None, None]
+StreamSteps = Generator[float, None, None]
 _ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"g711_ulaw": pcm24k_to_ulaw, "g711_alaw": pcm24k_to_alaw}
 
 
-def stream(stage: Stage, run: Run, context: list[Item], echo: Callable[[], bytes]) -> Steps:
+def stream_response(
+    stage: SessionState, run: RunningResponse, context: list[ConversationItem], echo: Callable[[], bytes]
+) -> StreamSteps:
     """Answer to these items: a function call, spoken words, or text."""
-    answer = answer_to(stage, run.settings, context)
+    answer = choose_reply(stage, run.settings, context)
     yield stage.paced(FIRST_DELTA_SECONDS)
     match answer:
-        case Call(name, arguments):
+        case FunctionCall(name, arguments):
             yield from _call(stage, run, name, arguments)
-        case Say(text) if run.speaks:
+        case TextReply(text) if run.has_audio:
             pcm = echo() if stage.behaviour.reply == "echo" else b""
             yield from _speech(stage, run, "(echo)" if pcm else text, pcm)
-        case Say(text):
+        case TextReply(text):
             yield from _text(stage, run, text)
 
 
@@ -67,9 +74,9 @@ class _Part:
 class _Message:
     """An assistant message while it streams: says what it adds, and closes itself."""
 
-    stage: Stage
-    run: Run
-    item: Item
+    stage: SessionState
+    run: RunningResponse
+    item: ConversationItem
     part: _Part
     holds: Literal["text", "transcript"]
     said: list[str] = field(default_factory=list)
@@ -77,14 +84,14 @@ class _Message:
     def add(self, text: str) -> None:
         """Send a delta of text or transcript."""
         name = "response.output_text.delta" if self.holds == "text" else "response.output_audio_transcript.delta"
-        self.stage.send(name, **self.part.at(), delta=text, **padding(self.stage, text))
+        self.stage.send(name, **self.part.at(), delta=text, **obfuscation_field(self.stage, text))
         self.said.append(text)
         if not self.item.truncated:
             self.item.content[0][self.holds] += text
 
     def close(self, status: str) -> None:
         """Send every `.done` that this message owes; a cancelled response gets them too (recorded)."""
-        self.run.close_open = None
+        self.run.close_open_item = None
         stage, place, said = self.stage, self.part.at(), "".join(self.said)
         if self.holds == "text":
             stage.send("response.output_text.done", **place, text=said)
@@ -96,62 +103,62 @@ class _Message:
         _end(stage, self.run, self.item, status)
 
 
-def _begin(stage: Stage, run: Run, item: Item) -> None:
+def _begin(stage: SessionState, run: RunningResponse, item: ConversationItem) -> None:
     """Open the output item, and with it the item of the conversation."""
     item.status = "in_progress"
     run.output.append(item)
-    shown = item.shown(beta=stage.beta)
+    shown = item.as_json(beta=stage.is_beta)
     stage.send("response.output_item.added", response_id=run.id, output_index=len(run.output) - 1, item=shown)
     if run.in_conversation:
-        run.previous = stage.conversation.add(item)
-        name = "conversation.item.created" if stage.beta else "conversation.item.added"
-        stage.send(name, previous_item_id=run.previous, item=shown)
+        run.previous_item_id = stage.conversation.add(item)
+        name = "conversation.item.created" if stage.is_beta else "conversation.item.added"
+        stage.send(name, previous_item_id=run.previous_item_id, item=shown)
 
 
-def _end(stage: Stage, run: Run, item: Item, status: str) -> None:
+def _end(stage: SessionState, run: RunningResponse, item: ConversationItem, status: str) -> None:
     """Close the output item."""
     item.status = status
-    shown = item.shown(beta=stage.beta)
+    shown = item.as_json(beta=stage.is_beta)
     deleted = stage.conversation.get(item.id) is not item
-    if run.in_conversation and not stage.beta and not deleted:
-        stage.send("conversation.item.done", previous_item_id=run.previous, item=shown)
+    if run.in_conversation and not stage.is_beta and not deleted:
+        stage.send("conversation.item.done", previous_item_id=run.previous_item_id, item=shown)
     stage.send("response.output_item.done", response_id=run.id, output_index=run.output.index(item), item=shown)
 
 
-def _open_message(stage: Stage, run: Run, holds: Literal["text", "transcript"]) -> _Message:
+def _open_message(stage: SessionState, run: RunningResponse, holds: Literal["text", "transcript"]) -> _Message:
     """Open an assistant message with one part, text or speech."""
-    item = Item(id=stage.new_id("item"), role="assistant")
+    item = ConversationItem(id=stage.new_id("item"), role="assistant")
     _begin(stage, run, item)
     item.content.append({"type": "output_text" if holds == "text" else "output_audio", holds: ""})
     message = _Message(stage, run, item, _Part(run.id, item.id, len(run.output) - 1), holds)
-    run.close_open = message.close
+    run.close_open_item = message.close
     shown = {"type": "text" if holds == "text" else "audio", holds: ""}
     stage.send("response.content_part.added", **message.part.at(), part=shown)
     return message
 
 
-def _text(stage: Stage, run: Run, text: str) -> Steps:
+def _text(stage: SessionState, run: RunningResponse, text: str) -> StreamSteps:
     message = _open_message(stage, run, "text")
     for word in _words(text):
-        if not run.affords(tokens_of(word)):
+        if not run.can_afford(estimate_text_tokens(word)):
             break
         message.add(word)
-        run.spent.output_text += tokens_of(word)
+        run.usage.output_text += estimate_text_tokens(word)
         yield stage.paced(_TEXT_DELTA_SECONDS)
     message.close(_status(run))
 
 
-def _speech(stage: Stage, run: Run, text: str, pcm: bytes) -> Steps:
+def _speech(stage: SessionState, run: RunningResponse, text: str, pcm: bytes) -> StreamSteps:
     """Send transcript and audio interleaved, each word no later than its sound."""
     words = deque(zip(_words(text), (start for _, start, _ in word_timings(text)), strict=True))
-    pcm = pcm or speak(text, str(voice_of(stage, run.settings)))
+    pcm = pcm or synthesize(text, str(configured_voice(stage, run.settings)))
     encoder = _ENCODERS.get(output_encoding(stage, run.settings), bytes)
     message = _open_message(stage, run, "transcript")
-    stage.spoke = True
-    size = bytes_of(DELTA_MS)
+    stage.has_spoken = True
+    size = ms_to_bytes(DELTA_MS)
     for start in range(0, len(pcm), size):
         ms = len(pcm[start : start + size]) / BYTES_PER_MS
-        if not run.affords(spoken_tokens(ms)):
+        if not run.can_afford(output_audio_tokens(ms)):
             words.clear()
             break
         while words and words[0][1] * BYTES_PER_MS <= start:
@@ -161,41 +168,41 @@ def _speech(stage: Stage, run: Run, text: str, pcm: bytes) -> Steps:
         stage.send("response.output_audio.delta", **message.part.at(), delta=sound)
         if not message.item.truncated:
             message.item.audio_ms += ms
-        run.spent.output_audio += spoken_tokens(ms)
+        run.usage.output_audio += output_audio_tokens(ms)
         yield stage.paced(ms / 1000)
     for word, _ in words:
         message.add(word)
     message.close(_status(run))
 
 
-def _call(stage: Stage, run: Run, name: str, arguments: str) -> Steps:
+def _call(stage: SessionState, run: RunningResponse, name: str, arguments: str) -> StreamSteps:
     """Call a function: the arguments come in pieces, then whole."""
     fields = {"call_id": stage.new_id("call"), "name": name, "arguments": ""}
-    item = Item(id=stage.new_id("item"), type="function_call", fields=fields)
+    item = ConversationItem(id=stage.new_id("item"), type="function_call", fields=fields)
     _begin(stage, run, item)
     index = len(run.output) - 1
     place = {"response_id": run.id, "item_id": item.id, "output_index": index, "call_id": fields["call_id"]}
 
     def close(status: str) -> None:
-        run.close_open = None
-        named = {} if stage.beta else {"name": name}
+        run.close_open_item = None
+        named = {} if stage.is_beta else {"name": name}
         stage.send("response.function_call_arguments.done", **place, **named, arguments=fields["arguments"])
         _end(stage, run, item, status)
 
-    run.close_open = close
+    run.close_open_item = close
     for piece in _pieces(arguments):
-        if not run.affords(tokens_of(piece)):
+        if not run.can_afford(estimate_text_tokens(piece)):
             break
-        run.spent.output_text += tokens_of(piece)
+        run.usage.output_text += estimate_text_tokens(piece)
         stage.send("response.function_call_arguments.delta", **place, delta=piece)
         fields["arguments"] += piece
         yield stage.paced(_TEXT_DELTA_SECONDS)
     close(_status(run))
 
 
-def _status(run: Run) -> str:
+def _status(run: RunningResponse) -> str:
     """How an item ends that nobody cancelled."""
-    return "incomplete" if run.cut_short else "completed"
+    return "incomplete" if run.hit_token_limit else "completed"
 
 
 def _words(text: str) -> list[str]:

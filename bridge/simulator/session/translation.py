@@ -6,13 +6,13 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness
-from bridge.simulator.session.input_audio import decoded_audio
-from bridge.simulator.session.voice import speak
+from bridge.simulator.session.input_audio import decode_append
+from bridge.simulator.session.voice import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.simulator.session.state import Stage
+    from bridge.simulator.session.state import SessionState
 
 
 #: The service works best in chunks of this size (guide); the simulator answers in them.
@@ -25,7 +25,7 @@ _CLIP = "Simulated translation, word for word. "
 class Translation:
     """The audio part of a translation session."""
 
-    def __init__(self, stage: Stage, on_audio: Callable[[bytes], None] | None) -> None:
+    def __init__(self, stage: SessionState, on_audio: Callable[[bytes], None] | None) -> None:
         self._stage, self._on_audio = stage, on_audio
         self._pending = bytearray()
         self._elapsed_ms = 0
@@ -37,7 +37,7 @@ class Translation:
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take `session.input_audio_buffer.append`: every 200 ms of speech are answered by 200 ms."""
-        pcm = decoded_audio(self._stage, event)
+        pcm = decode_append(self._stage, event)
         if pcm is None:
             return
         if self._on_audio is not None:
@@ -54,7 +54,7 @@ class Translation:
     def _say(self, size: int) -> None:
         words = _CLIP.split()
         word = words[self._spoken % len(words)] + " "
-        voice = speak(_CLIP, "alloy")
+        voice = synthesize(_CLIP, "alloy")
         start = self._spoken * size % max(1, len(voice) - size)
         self._spoken += 1
         elapsed = {"elapsed_ms": self._elapsed_ms}

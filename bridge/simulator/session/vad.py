@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from bridge.protocol.audio.pcm import BYTES_PER_MS, bytes_of, loudness
+from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness, ms_to_bytes
 
 #: Decisions are made on windows of this length, cut from the start of the audio, however it arrives.
 WINDOW_MS = 20
 #: So much in a row must be loud before it is speech: a click or a key stroke is shorter.
 ATTACK_WINDOWS = 2
-_WINDOW_BYTES = bytes_of(WINDOW_MS)
+_WINDOW_BYTES = ms_to_bytes(WINDOW_MS)
 
 #: Threshold 0 and 1 as mean amplitude (0..32768); between them the scale is geometric, as hearing is. 0.5 is then 400
 #: (-38 dB of full scale): noise of amplitude 100 measures 50, the recorded question of the probes 2,300 on average.
@@ -41,7 +41,7 @@ class SpeechStopped:
 SpeechEvent = SpeechStarted | SpeechStopped
 
 
-def level_of(threshold: float) -> float:
+def loudness_threshold(threshold: float) -> float:
     """Give the mean amplitude above which a window is loud. ValueError when the threshold is not in 0..1."""
     if not 0 <= threshold <= 1:
         raise ValueError(f"a VAD threshold is between 0 and 1, not {threshold}")
@@ -71,7 +71,7 @@ class EnergyVad:
         """Change the settings from the next window on; speech that is going on goes on. ValueError as `level_of`."""
         if prefix_padding_ms < 0 or silence_duration_ms < 0:
             raise ValueError("prefix padding and silence duration are milliseconds from 0 up")
-        self._level = level_of(threshold)
+        self._level = loudness_threshold(threshold)
         self._padding_ms = prefix_padding_ms
         self._silence_ms = silence_duration_ms
         self._patience = max(1, ceil(silence_duration_ms / WINDOW_MS))
@@ -81,7 +81,7 @@ class EnergyVad:
         """How much of the session's audio has been fed."""
         return self._position + len(self._pending) / BYTES_PER_MS
 
-    def forget_speech(self) -> None:
+    def reset_speech(self) -> None:
         """The input buffer was cleared: whatever was being said no longer counts. Positions run on."""
         self.speaking = False
         self._loud_run = self._quiet_run = 0

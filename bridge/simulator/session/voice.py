@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bridge.protocol.audio.pcm import SAMPLE_RATE, SAMPLES_PER_MS, from_samples, silence
+from bridge.protocol.audio.pcm import SAMPLE_RATE, SAMPLES_PER_MS, samples_to_pcm, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class _Syllable:
         return VOWEL_MS + (CONSONANT_MS if self.consonant else 0)
 
 
-def speak(text: str, voice: str = "alloy") -> bytes:
+def synthesize(text: str, voice: str = "alloy") -> bytes:
     """Say `text` as 24 kHz PCM16, `duration_ms(text)` long. The voice's name sets the pitch; any name will do."""
     pitch = _PITCHES_HZ[zlib.crc32(voice.encode()) % len(_PITCHES_HZ)]
     return b"".join(_pieces(text, pitch))
@@ -172,4 +172,4 @@ def _consonant(letter: str, pitch: int) -> bytes:
 
 def _pcm(wave: list[float]) -> bytes:
     """Samples, clipped to what 16 bits hold."""
-    return from_samples(array("h", [max(-32_768, min(32_767, round(value))) for value in wave]))
+    return samples_to_pcm(array("h", [max(-32_768, min(32_767, round(value))) for value in wave]))

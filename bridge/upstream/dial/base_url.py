@@ -46,7 +46,7 @@ def normalize_base_url(text: str, *, azure: bool | None = None, dialect: Dialect
     notes = (f"{parts.scheme}:// was read as {scheme}://",) if scheme != parts.scheme else ()
     if azure is None:
         azure = is_azure_host(parts.hostname or "")
-    own = has_own_path(parts.path.rstrip("/")) and not is_azure_host(parts.hostname or "")
+    own = has_gateway_path(parts.path.rstrip("/")) and not is_azure_host(parts.hostname or "")
     path, note = _azure_path(parts.path, dialect, own=own) if azure else _path(parts.path)
     url = urlunsplit((scheme, parts.netloc.lower(), path, "", ""))
     return BaseUrl(url, azure, (*notes, *note))
@@ -65,16 +65,16 @@ def _azure_path(path: str, dialect: Dialect, *, own: bool) -> tuple[str, tuple[s
     path = path.rstrip("/")
     if own:
         return path, (f"the path {path} was kept as the gateway's own, without Azure's /openai/v1",)
-    wanted = azure_root(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
+    wanted = strip_azure_path(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
     return wanted, () if wanted == path else (f"the path was made {wanted}",)
 
 
-def has_own_path(url_or_path: str) -> bool:
+def has_gateway_path(url_or_path: str) -> bool:
     """Whether a gateway in front of Azure has a whole path of its own: it ends in a version that is not Azure's."""
     return url_or_path.endswith("/v1") and not url_or_path.endswith("/openai/v1")
 
 
-def azure_root(url_or_path: str) -> str:
+def strip_azure_path(url_or_path: str) -> str:
     """Cut the tail that Azure's API adds, so that a full path can be put behind it."""
     for tail in _AZURE_TAILS:
         if url_or_path.endswith(tail):

@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from bridge.transport.sockets import peer_name
-from bridge.upstream.dial.errors import DialFailed, Phase, Reason, explain, is_wrong_host
-from bridge.upstream.dial.handshake import Upgraded, open_tunnel, upgrade
-from bridge.upstream.dial.url import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
+from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason, explain_exception, is_hostname_mismatch
+from bridge.upstream.dial.handshake import UpgradedConnection, open_tunnel, upgrade
+from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_proxy, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 __all__ = [
     "DialFailed",
-    "Endpoint",
-    "Opened",
-    "Phase",
+    "DialPhase",
+    "FailureReason",
+    "OpenedStream",
+    "ParsedUrl",
     "Proxy",
-    "Reason",
-    "TlsFacts",
-    "Upgraded",
-    "default_tls",
+    "TlsInfo",
+    "UpgradedConnection",
+    "default_tls_context",
     "dial",
+    "find_proxy",
     "open_stream",
     "parse_proxy",
     "parse_url",
-    "proxy_for",
     "resolve",
     "upgrade",
 ]
@@ -49,7 +49,7 @@ _NAMES_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFacts:
+class TlsInfo:
     """What the TLS handshake settled."""
 
     version: str
@@ -59,17 +59,17 @@ class TlsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedStream:
     """A stream that is ready for the upgrade. `seconds` has an entry for each phase that was gone through."""
 
     stream: trio.abc.Stream
     address: str
     """Who answered: the server's address and port, or the proxy's."""
-    tls: TlsFacts | None
-    seconds: Mapping[Phase, float]
+    tls: TlsInfo | None
+    seconds: Mapping[DialPhase, float]
 
 
-def default_tls() -> ssl.SSLContext:
+def default_tls_context() -> ssl.SSLContext:
     """Make a context that verifies chain and host name, speaks TLS 1.2 or newer, and offers HTTP/1.1 only."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -82,48 +82,52 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
     try:
         found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        reason, detail = explain(error) if isinstance(error, OSError) else (Reason.NAME_UNKNOWN, "not a host name")
-        raise DialFailed(Phase.NAME, reason, f"{host}: {detail}") from error
+        reason, detail = (
+            explain_exception(error) if isinstance(error, OSError) else (FailureReason.NAME_UNKNOWN, "not a host name")
+        )
+        raise DialFailed(DialPhase.NAME, reason, f"{host}: {detail}") from error
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def open_stream(
-    endpoint: Endpoint, *, proxy: Proxy | None = None, ssl_context: ssl.SSLContext | None = None
-) -> Opened:
+    endpoint: ParsedUrl, *, proxy: Proxy | None = None, ssl_context: ssl.SSLContext | None = None
+) -> OpenedStream:
     """Connect, through the proxy if there is one, and speak TLS where the scheme says so.
 
     Raises DialFailed. With a proxy, its own name lookup and connection count as Phase.PROXY, and there is no NAME or
     TCP. A certificate for another host costs a second connection, which reads the names it is for.
     """
-    seconds: dict[Phase, float] = {}
+    seconds: dict[DialPhase, float] = {}
     stream, address = await _connect(endpoint, proxy, seconds)
     if not endpoint.secure:
-        return Opened(stream=stream, address=address, tls=None, seconds=MappingProxyType(seconds))
-    context = ssl_context if ssl_context is not None else default_tls()
+        return OpenedStream(stream=stream, address=address, tls=None, seconds=MappingProxyType(seconds))
+    context = ssl_context if ssl_context is not None else default_tls_context()
     try:
-        with _timed(seconds, Phase.TLS):
+        with _timed(seconds, DialPhase.TLS):
             secured = await _handshake(stream, endpoint, context)
     except DialFailed as failed:
-        if not is_wrong_host(failed):
+        if not is_hostname_mismatch(failed):
             raise
         names = await _names_told(endpoint, proxy, context)
-        raise DialFailed(Phase.TLS, Reason.CERTIFICATE, failed.detail + names) from failed
-    return Opened(stream=secured, address=address, tls=_facts(secured), seconds=MappingProxyType(seconds))
+        raise DialFailed(DialPhase.TLS, FailureReason.CERTIFICATE, failed.detail + names) from failed
+    return OpenedStream(stream=secured, address=address, tls=_facts(secured), seconds=MappingProxyType(seconds))
 
 
-async def _connect(endpoint: Endpoint, proxy: Proxy | None, seconds: dict[Phase, float]) -> tuple[trio.abc.Stream, str]:
+async def _connect(
+    endpoint: ParsedUrl, proxy: Proxy | None, seconds: dict[DialPhase, float]
+) -> tuple[trio.abc.Stream, str]:
     if proxy is None:
-        with _timed(seconds, Phase.NAME):
+        with _timed(seconds, DialPhase.NAME):
             addresses = await resolve(endpoint.host, endpoint.port)
-        with _timed(seconds, Phase.TCP):
+        with _timed(seconds, DialPhase.TCP):
             stream = await _tcp(endpoint.host, endpoint.port, addresses)
         return stream, peer_name(stream)
-    with _timed(seconds, Phase.PROXY):
+    with _timed(seconds, DialPhase.PROXY):
         try:
             stream = await _tcp(proxy.host, proxy.port, await resolve(proxy.host, proxy.port))
         except DialFailed as failed:
-            detail = f"the proxy {proxy.address}: {explain(failed)[1]}"
-            raise DialFailed(Phase.PROXY, Reason.PROXY_UNREACHABLE, detail) from failed
+            detail = f"the proxy {proxy.address}: {explain_exception(failed)[1]}"
+            raise DialFailed(DialPhase.PROXY, FailureReason.PROXY_UNREACHABLE, detail) from failed
         async with _closed_on_failure(stream):
             await open_tunnel(stream, endpoint, proxy)
     return stream, proxy.address
@@ -134,12 +138,12 @@ async def _tcp(host: str, port: int, addresses: Sequence[str]) -> trio.SocketStr
     try:
         return await trio.open_tcp_stream(addresses[0] if len(addresses) == 1 else host, port)
     except OSError as error:
-        reason, detail = explain(error)
-        raise DialFailed(Phase.TCP, reason, f"{host}:{port}: {detail}") from error
+        reason, detail = explain_exception(error)
+        raise DialFailed(DialPhase.TCP, reason, f"{host}:{port}: {detail}") from error
 
 
 async def _handshake(
-    stream: trio.abc.Stream, endpoint: Endpoint, context: ssl.SSLContext
+    stream: trio.abc.Stream, endpoint: ParsedUrl, context: ssl.SSLContext
 ) -> trio.SSLStream[trio.abc.Stream]:
     """Speak TLS or close the stream. Raises DialFailed."""
     secured = trio.SSLStream(stream, context, server_hostname=endpoint.host, https_compatible=True)
@@ -147,19 +151,19 @@ async def _handshake(
         try:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:
-            reason, detail = explain(error)
-            raise DialFailed(Phase.TLS, reason, f"{endpoint.address}: {detail}") from error
+            reason, detail = explain_exception(error)
+            raise DialFailed(DialPhase.TLS, reason, f"{endpoint.address}: {detail}") from error
     return secured
 
 
-def _facts(stream: trio.SSLStream[trio.abc.Stream]) -> TlsFacts:
+def _facts(stream: trio.SSLStream[trio.abc.Stream]) -> TlsInfo:
     certificate = stream.getpeercert() or {}
     ends = certificate.get("notAfter")
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if isinstance(ends, str) else None
-    return TlsFacts(version=stream.version() or "TLS", expires=expires)
+    return TlsInfo(version=stream.version() or "TLS", expires=expires)
 
 
-async def _names_told(endpoint: Endpoint, proxy: Proxy | None, context: ssl.SSLContext) -> str:
+async def _names_told(endpoint: ParsedUrl, proxy: Proxy | None, context: ssl.SSLContext) -> str:
     """Connect once more to read which names the certificate is for: nothing is sent, and the chain still counts."""
     second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     second.check_hostname = False
@@ -179,7 +183,7 @@ async def _names_told(endpoint: Endpoint, proxy: Proxy | None, context: ssl.SSLC
 
 
 @contextmanager
-def _timed(seconds: dict[Phase, float], phase: Phase) -> Iterator[None]:
+def _timed(seconds: dict[DialPhase, float], phase: DialPhase) -> Iterator[None]:
     began = trio.current_time()
     yield
     seconds[phase] = trio.current_time() - began
@@ -201,7 +205,7 @@ async def dial(
     subprotocols: Sequence[str] = (),
     proxy: Proxy | None = None,
     ssl_context: ssl.SSLContext | None = None,
-) -> Upgraded:
+) -> UpgradedConnection:
     """Go all the way from a URL to an open WebSocket; `seconds` then has every phase.
 
     Raises ValueError for the URL, DialFailed for the way, HandshakeRefused for the server's answer.
@@ -209,7 +213,7 @@ async def dial(
     endpoint = parse_url(url)
     opened = await open_stream(endpoint, proxy=proxy, ssl_context=ssl_context)
     upgraded = await upgrade(opened.stream, endpoint, headers=headers, subprotocols=subprotocols)
-    return Upgraded(
+    return UpgradedConnection(
         link=upgraded.link,
         headers=upgraded.headers,
         subprotocol=upgraded.subprotocol,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DEPTH = 12
 
 
-class Phase(StrEnum):
+class DialPhase(StrEnum):
     """How far the way was gone."""
 
     NAME = "name"
@@ -28,7 +28,7 @@ class Phase(StrEnum):
     UPGRADE = "upgrade"
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """What stopped it."""
 
     NAME_UNKNOWN = "name-unknown"
@@ -50,7 +50,7 @@ class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
     `status` is what a proxy answered to CONNECT, where that was it.
     """
 
-    def __init__(self, phase: Phase, reason: Reason, detail: str, status: int | None = None) -> None:
+    def __init__(self, phase: DialPhase, reason: FailureReason, detail: str, status: int | None = None) -> None:
         super().__init__(phase, reason, detail)
         self.status = status
         self.phase = phase
@@ -61,22 +61,22 @@ class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
         return f"{self.detail} ({self.phase})"
 
 
-_ERRNOS: dict[int, tuple[Reason, str]] = {
-    errno.ECONNREFUSED: (Reason.REFUSED, "nothing listens there: connection refused"),
-    errno.ETIMEDOUT: (Reason.TIMED_OUT, "no answer: the connection timed out"),
-    errno.ENETUNREACH: (Reason.UNREACHABLE, "no route to that network"),
-    errno.EHOSTUNREACH: (Reason.UNREACHABLE, "no route to that host"),
-    errno.EADDRNOTAVAIL: (Reason.UNREACHABLE, "no usable local address for it"),
-    errno.EAFNOSUPPORT: (Reason.UNREACHABLE, "this machine does not speak that address family"),
-    errno.EACCES: (Reason.UNREACHABLE, "this machine does not permit the connection"),
-    errno.EPERM: (Reason.UNREACHABLE, "this machine does not permit the connection"),
-    errno.EHOSTDOWN: (Reason.UNREACHABLE, "that host is down"),
-    errno.ECONNRESET: (Reason.CLOSED_EARLY, "the other side reset the connection"),
-    errno.EPIPE: (Reason.CLOSED_EARLY, "the other side closed the connection"),
+_ERRNOS: dict[int, tuple[FailureReason, str]] = {
+    errno.ECONNREFUSED: (FailureReason.REFUSED, "nothing listens there: connection refused"),
+    errno.ETIMEDOUT: (FailureReason.TIMED_OUT, "no answer: the connection timed out"),
+    errno.ENETUNREACH: (FailureReason.UNREACHABLE, "no route to that network"),
+    errno.EHOSTUNREACH: (FailureReason.UNREACHABLE, "no route to that host"),
+    errno.EADDRNOTAVAIL: (FailureReason.UNREACHABLE, "no usable local address for it"),
+    errno.EAFNOSUPPORT: (FailureReason.UNREACHABLE, "this machine does not speak that address family"),
+    errno.EACCES: (FailureReason.UNREACHABLE, "this machine does not permit the connection"),
+    errno.EPERM: (FailureReason.UNREACHABLE, "this machine does not permit the connection"),
+    errno.EHOSTDOWN: (FailureReason.UNREACHABLE, "that host is down"),
+    errno.ECONNRESET: (FailureReason.CLOSED_EARLY, "the other side reset the connection"),
+    errno.EPIPE: (FailureReason.CLOSED_EARLY, "the other side closed the connection"),
 }
 
 #: Of several attempts (IPv6, IPv4) the first of these tells most.
-_TELLING = (Reason.REFUSED, Reason.TIMED_OUT, Reason.CLOSED_EARLY, Reason.UNREACHABLE)
+_TELLING = (FailureReason.REFUSED, FailureReason.TIMED_OUT, FailureReason.CLOSED_EARLY, FailureReason.UNREACHABLE)
 
 _LOOKUPS: dict[int, str] = {
     socket.EAI_AGAIN: "the name server did not answer",
@@ -100,7 +100,7 @@ _WRONG_HOST = frozenset({62, 64})
 _NOT_TLS_REASONS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
+def exception_chain(error: BaseException) -> Iterator[BaseException]:
     """Walk an exception, its causes and the members of groups, outermost first."""
     todo, seen = [error], 0
     while todo and seen < _DEPTH:
@@ -112,38 +112,39 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         todo.extend(linked for linked in (current.__cause__ or current.__context__,) if linked is not None)
 
 
-def explain_certificate(error: ssl.SSLCertVerificationError) -> str:
+def explain_certificate_error(error: ssl.SSLCertVerificationError) -> str:
     """Say what is wrong with a certificate in plain words."""
     return _VERIFY_CODES.get(error.verify_code, f"the certificate was not accepted: {error.verify_message}")
 
 
-def is_wrong_host(error: BaseException) -> bool:
+def is_hostname_mismatch(error: BaseException) -> bool:
     """Whether a certificate that names other hosts is behind this."""
     return any(
-        isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _WRONG_HOST for link in chain(error)
+        isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _WRONG_HOST
+        for link in exception_chain(error)
     )
 
 
-def explain(error: BaseException) -> tuple[Reason, str]:
+def explain_exception(error: BaseException) -> tuple[FailureReason, str]:
     """Turn what the system raised into a reason and plain words; CLOSED_EARLY when it says nothing we know."""
-    links = list(chain(error))
+    links = list(exception_chain(error))
     for link in links:
         if isinstance(link, ssl.SSLCertVerificationError):
-            return Reason.CERTIFICATE, explain_certificate(link)
+            return FailureReason.CERTIFICATE, explain_certificate_error(link)
         if isinstance(link, ssl.SSLError):
             return _explain_tls(link)
         if isinstance(link, socket.gaierror):
-            return Reason.NAME_UNKNOWN, _LOOKUPS.get(link.errno or 0, "no such host name")
+            return FailureReason.NAME_UNKNOWN, _LOOKUPS.get(link.errno or 0, "no such host name")
     found = [_ERRNOS[link.errno] for link in links if isinstance(link, OSError) and link.errno in _ERRNOS]
     found.sort(key=lambda pair: _TELLING.index(pair[0]))
-    return found[0] if found else (Reason.CLOSED_EARLY, "the other side closed the connection")
+    return found[0] if found else (FailureReason.CLOSED_EARLY, "the other side closed the connection")
 
 
-def _explain_tls(error: ssl.SSLError) -> tuple[Reason, str]:
+def _explain_tls(error: ssl.SSLError) -> tuple[FailureReason, str]:
     said = getattr(error, "reason", None) or str(error)  # made by hand, as by ssl.py itself, it has no reason
     if any(mark in said for mark in _NOT_TLS_REASONS):
-        return Reason.NOT_TLS, "the answer was not TLS: the port speaks plain text"
+        return FailureReason.NOT_TLS, "the answer was not TLS: the port speaks plain text"
     if isinstance(error, ssl.SSLEOFError) or "EOF" in said:
-        return Reason.CLOSED_EARLY, "the other side closed the connection during the TLS handshake"
+        return FailureReason.CLOSED_EARLY, "the other side closed the connection during the TLS handshake"
     words = said.replace("_", " ").lower()
-    return Reason.CLOSED_EARLY, f"the other side refused the TLS handshake ({words})"
+    return FailureReason.CLOSED_EARLY, f"the other side refused the TLS handshake ({words})"

@@ -19,15 +19,15 @@ from websockets.protocol import Side
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
-from bridge.transport.codec import SILENT
+from bridge.transport.codec import SILENT_LOGGER
 from bridge.transport.link import HandshakeRefused, Headers
 from bridge.transport.websocket import WebSocketLink
-from bridge.upstream.dial.errors import DialFailed, Phase, Reason
+from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bridge.upstream.dial.url import Endpoint, Proxy
+    from bridge.upstream.dial.url import ParsedUrl, Proxy
 
 #: The largest head of an answer that is read; content delivery networks send long ones.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -43,7 +43,7 @@ _TLS_ALERT = b"\x15\x03"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upgraded:
+class UpgradedConnection:
     """An open WebSocket. It proves little yet: the public service says no only after this."""
 
     link: WebSocketLink
@@ -51,16 +51,16 @@ class Upgraded:
     """Of the 101."""
     subprotocol: str | None
     """What the server chose of those offered."""
-    seconds: Mapping[Phase, float]
+    seconds: Mapping[DialPhase, float]
 
 
 async def upgrade(
     stream: trio.abc.Stream,
-    endpoint: Endpoint,
+    endpoint: ParsedUrl,
     *,
     headers: Sequence[tuple[str, str]] = (),
     subprotocols: Sequence[str] = (),
-) -> Upgraded:
+) -> UpgradedConnection:
     """Ask for a WebSocket on an open stream.
 
     Raises HandshakeRefused for any answer but 101, DialFailed (CLOSED_EARLY, NOT_WEBSOCKET, BAD_ACCEPT) when there was
@@ -76,70 +76,72 @@ async def upgrade(
 
 async def _upgrade(
     stream: trio.abc.Stream,
-    endpoint: Endpoint,
+    endpoint: ParsedUrl,
     headers: Sequence[tuple[str, str]],
     subprotocols: Sequence[str],
     began: float,
-) -> Upgraded:
+) -> UpgradedConnection:
     judge = _judge(endpoint, subprotocols)
     request = list(judge.connect().headers.raw_items())
     if not any(name.lower() == "user-agent" for name, _ in headers):
         request.append(("User-Agent", USER_AGENT))
-    answer = _Exchange(stream, Phase.UPGRADE, endpoint.address)
+    answer = _Exchange(stream, DialPhase.UPGRADE, endpoint.address)
     await answer.ask("GET", endpoint.target, [*request, *headers])
     head = await answer.head()
     lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
     if head.status_code != _SWITCHING:
         raise HandshakeRefused(head.status_code, lines, await answer.body())
     _check(judge, lines, endpoint)
-    link = WebSocketLink(stream, Side.CLIENT, early=answer.early, subprotocol=judge.subprotocol, peer=endpoint.address)
-    spent = MappingProxyType({Phase.UPGRADE: trio.current_time() - began})
-    return Upgraded(link=link, headers=lines, subprotocol=judge.subprotocol, seconds=spent)
+    link = WebSocketLink(
+        stream, Side.CLIENT, trailing_data=answer.early, subprotocol=judge.subprotocol, peer=endpoint.address
+    )
+    spent = MappingProxyType({DialPhase.UPGRADE: trio.current_time() - began})
+    return UpgradedConnection(link=link, headers=lines, subprotocol=judge.subprotocol, seconds=spent)
 
 
-def _judge(endpoint: Endpoint, subprotocols: Sequence[str]) -> ClientProtocol:
+def _judge(endpoint: ParsedUrl, subprotocols: Sequence[str]) -> ClientProtocol:
     path, _, query = endpoint.target.partition("?")
     uri = WebSocketURI(endpoint.secure, endpoint.host, endpoint.port, path, query)
     offered = [Subprotocol(name) for name in subprotocols] or None
-    return ClientProtocol(uri, subprotocols=offered, logger=SILENT)
+    return ClientProtocol(uri, subprotocols=offered, logger=SILENT_LOGGER)
 
 
-def _check(judge: ClientProtocol, lines: Headers, endpoint: Endpoint) -> None:
+def _check(judge: ClientProtocol, lines: Headers, endpoint: ParsedUrl) -> None:
     """Raise DialFailed unless the 101 is what RFC 6455 asks for."""
     where = endpoint.address
     try:
         judge.process_response(CodecResponse(_SWITCHING, "Switching Protocols", CodecHeaders(lines)))
     except InvalidUpgrade as error:
         detail = f"{where}: a 101 that does not switch to WebSocket ({error})"
-        raise DialFailed(Phase.UPGRADE, Reason.NOT_WEBSOCKET, detail) from error
+        raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, detail) from error
     except InvalidHeader as error:
         if error.name.lower() == "sec-websocket-accept":
             detail = f"{where}: the answer's Sec-WebSocket-Accept does not fit our key: something in between answers"
-            raise DialFailed(Phase.UPGRADE, Reason.BAD_ACCEPT, detail) from error
-        raise DialFailed(Phase.UPGRADE, Reason.NOT_WEBSOCKET, f"{where}: bad {error.name} header") from error
+            raise DialFailed(DialPhase.UPGRADE, FailureReason.BAD_ACCEPT, detail) from error
+        raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, f"{where}: bad {error.name} header") from error
     except InvalidHandshake as error:  # a subprotocol or extension that nobody asked for; it may quote our key
         detail = f"{where}: the server chose a subprotocol or an extension that was not offered"
-        raise DialFailed(Phase.UPGRADE, Reason.NOT_WEBSOCKET, detail) from error
+        raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, detail) from error
 
 
-async def open_tunnel(stream: trio.abc.Stream, endpoint: Endpoint, proxy: Proxy) -> None:
+async def open_tunnel(stream: trio.abc.Stream, endpoint: ParsedUrl, proxy: Proxy) -> None:
     """Have the proxy connect us to the endpoint (RFC 9110 9.3.6). Raises DialFailed (PROXY_REFUSED, ...)."""
     headers = [("Host", endpoint.address), ("User-Agent", USER_AGENT)]
     if proxy.authorization is not None:
         headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
-    answer = _Exchange(stream, Phase.PROXY, f"the proxy {proxy.address}")
+    answer = _Exchange(stream, DialPhase.PROXY, f"the proxy {proxy.address}")
     await answer.ask("CONNECT", endpoint.address, headers)
     head = await answer.head()
     if not 200 <= head.status_code < 300:  # noqa: PLR2004 - the class of success
         said = f"{head.status_code} {head.reason.decode('latin-1')}".strip()
         detail = f"the proxy {proxy.address} does not let us through to {endpoint.address}: {said}"
-        raise DialFailed(Phase.PROXY, Reason.PROXY_REFUSED, detail, head.status_code)
+        raise DialFailed(DialPhase.PROXY, FailureReason.PROXY_REFUSED, detail, head.status_code)
 
 
 class _Exchange:
     """One request and its answer over h11."""
 
-    def __init__(self, stream: trio.abc.Stream, phase: Phase, where: str) -> None:
+    def __init__(self, stream: trio.abc.Stream, phase: DialPhase, where: str) -> None:
         self._stream = stream
         self._phase = phase
         self._where = where
@@ -209,7 +211,9 @@ class _Exchange:
 
     def _not_http(self) -> DialFailed:
         hint = ": it speaks TLS, so use wss://" if self._start.startswith(_TLS_ALERT) else ""
-        return DialFailed(self._phase, Reason.NOT_WEBSOCKET, f"{self._where}: the answer is not HTTP{hint}")
+        return DialFailed(self._phase, FailureReason.NOT_WEBSOCKET, f"{self._where}: the answer is not HTTP{hint}")
 
     def _closed_early(self) -> DialFailed:
-        return DialFailed(self._phase, Reason.CLOSED_EARLY, f"{self._where}: closed the connection without an answer")
+        return DialFailed(
+            self._phase, FailureReason.CLOSED_EARLY, f"{self._where}: closed the connection without an answer"
+        )

@@ -21,7 +21,7 @@ _TARGET_SAFE = "/?:@!$&'()*+,;=-._~%[]"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ParsedUrl:
     """A URL taken apart. `host` has no brackets, `target` is what goes on the request line."""
 
     scheme: str
@@ -63,7 +63,7 @@ class Proxy:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_url(url: str) -> Endpoint:
+def parse_url(url: str) -> ParsedUrl:
     """Take a ws, wss, http or https URL apart. ValueError in plain words, which never repeat credentials."""
     parts = split_url(url)
     if parts.username is not None or parts.password is not None:
@@ -74,7 +74,7 @@ def parse_url(url: str) -> Endpoint:
     if parts.query:
         target = f"{target}?{quote(parts.query, safe=_TARGET_SAFE)}"
     host, port = _host_and_port(parts)
-    return Endpoint(parts.scheme, host, port if port is not None else _PORTS[parts.scheme], target)
+    return ParsedUrl(parts.scheme, host, port if port is not None else _PORTS[parts.scheme], target)
 
 
 def split_url(url: str) -> SplitResult:
@@ -105,10 +105,10 @@ def _no_scheme(url: str) -> str:
         return f"write {word}:// with two slashes"
     authority = url.lstrip("/").partition("/")[0].rpartition("@")[2]
     host = authority.partition("]")[0].lstrip("[") if authority.startswith("[") else authority.partition(":")[0]
-    return f"the URL has no scheme: put {'http' if is_near(host) else 'https'}:// in front of it"
+    return f"the URL has no scheme: put {'http' if is_private_host(host) else 'https'}:// in front of it"
 
 
-def is_near(host: str) -> bool:
+def is_private_host(host: str) -> bool:
     """Whether it is this machine or one of a private network, as far as its name or address tells."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
@@ -131,7 +131,7 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:
         raise ValueError("the URL's host is not a possible host name") from None
 
 
-def proxy_for(endpoint: Endpoint, environment: Mapping[str, str]) -> Proxy | None:
+def find_proxy(endpoint: ParsedUrl, environment: Mapping[str, str]) -> Proxy | None:
     """Find the proxy that the environment names for this endpoint; lower-case names win, NO_PROXY wins over all.
 
     HTTPS_PROXY serves wss and https, HTTP_PROXY ws and http, ALL_PROXY what is left. Loopback never goes by a proxy.
@@ -169,11 +169,11 @@ def parse_proxy(value: str) -> Proxy:
     return Proxy(host, port if port is not None else 80, Secret(f"Basic {b64encode(login).decode()}"))
 
 
-def _is_exempt(endpoint: Endpoint, no_proxy: str) -> bool:
+def _is_exempt(endpoint: ParsedUrl, no_proxy: str) -> bool:
     return any(_exempts(entry.strip().lower(), endpoint) for entry in no_proxy.split(",") if entry.strip())
 
 
-def _exempts(entry: str, endpoint: Endpoint) -> bool:
+def _exempts(entry: str, endpoint: ParsedUrl) -> bool:
     """Match `*`, a name and its subdomains, host:port, an address, a network."""
     if entry == "*" or entry in {endpoint.address, endpoint.host}:
         return True

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from probes.lint.rule import Rule, Shape
+from probes.lint.rule import Pattern, Rule
 from probes.lint.rules.patterns import (
     SCRIPT,
     Grammar,
     all_of,
-    both,
+    any_of,
+    assigned_to,
     call_of,
-    child,
-    deep,
     entry,
-    given_to,
-    in_file,
+    file_contains,
+    for_all_languages,
+    for_script,
+    has_child,
+    has_descendant,
+    has_parent,
     kind,
-    looks_like,
-    no,
-    one_of,
-    script,
-    text,
-    under,
+    matches_regex,
+    none_of,
+    string_matching,
 )
 from reports.model import Severity
 
@@ -28,19 +28,19 @@ KEY_IN_SOURCE = Rule(
     id="key-in-source",
     severity=Severity.FAIL,
     title="An API key is written into the source",
-    why="Whoever reads the code, its history or a bundle made of it can spend with the key.",
+    cause="Whoever reads the code, its history or a bundle made of it can spend with the key.",
     fix="Revoke the key, then read the new one from the environment or a secret store",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            text(
+            string_matching(
                 g, r"^[A-Za-z]{0,2}['\"`]{1,3}(?:Bearer )?sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}['\"`]{1,3}$"
             ),
             # What a person types as a stand-in has no figures, or no capitals among them.
-            *map(looks_like, ("sk-.*[0-9]", "sk-.*[A-Z]", "sk-.*[a-z]")),
-            no(looks_like(r"(?i)xxxx|your|example|placeholder|test|fake|dummy|1234567|abcdef")),
+            *map(matches_regex, ("sk-.*[0-9]", "sk-.*[A-Z]", "sk-.*[a-z]")),
+            none_of(matches_regex(r"(?i)xxxx|your|example|placeholder|test|fake|dummy|1234567|abcdef")),
         )
     ),
-    words=("sk-",),
+    keywords=("sk-",),
 )
 
 _BUNDLED = (
@@ -50,31 +50,31 @@ KEY_IN_BUNDLE = Rule(
     id="key-in-bundle",
     severity=Severity.FAIL,
     title="An API key is read from a variable that bundlers publish",
-    why="Variables with this prefix are copied into the code that every visitor downloads.",
+    cause="Variables with this prefix are copied into the code that every visitor downloads.",
     fix="Keep the key on a server, mint a client secret there (/v1/realtime/client_secrets) and hand out that",
-    looks=script(
+    patterns=for_script(
         all_of(
             {"kind": "member_expression"},
             {"has": {"field": "object", "regex": r"^(?:process\.env|import\.meta\.env)$"}},
             {"has": {"field": "property", "regex": f"^{_BUNDLED}$"}},
         )
     ),
-    words=("openai",),
+    keywords=("openai",),
 )
 
 KEY_IN_SUBPROTOCOL = Rule(
     id="key-in-subprotocol",
     severity=Severity.WARNING,
     title="An API key goes into the subprotocol that is meant for client secrets",
-    why="The form is made for browsers, where a lasting key can be read by anybody who looks.",
+    cause="The form is made for browsers, where a lasting key can be read by anybody who looks.",
     fix="Put a client secret there (ek_..., from /v1/realtime/client_secrets); on a server send Authorization: Bearer",
-    looks=both(
-        lambda g: text(
+    patterns=for_all_languages(
+        lambda g: string_matching(
             g,
             r"openai-insecure-api-key\.(?:sk-|\$?\{(?:[^}]*[.\[\"'])?(?:[A-Z_]*OPENAI_API_KEY|OPENAI_KEY)\b)",
         )
     ),
-    words=("openai-insecure-api-key.",),
+    keywords=("openai-insecure-api-key.",),
 )
 
 _SECRETS = r"(?i)ephemeral|\bek\b|ek_|client_?secret|secret|token"
@@ -82,15 +82,15 @@ BROWSER_KEY_ALLOWED = Rule(
     id="browser-key-allowed",
     severity=Severity.WARNING,
     title="The guard against keys in browsers is switched off",
-    why="The switch lets a lasting API key run in a page, where anybody who looks can read it.",
+    cause="The switch lets a lasting API key run in a page, where anybody who looks can read it.",
     fix="Mint a client secret on a server, hand out that, and pass it as the key",
-    looks=script(
+    patterns=for_script(
         all_of(
             entry(SCRIPT, "dangerouslyAllowBrowser|useInsecureApiKey|dangerouslyAllowAPIKeyInBrowser", kind("true")),
-            no(under(child(entry(SCRIPT, "apiKey", looks_like(_SECRETS))))),
+            none_of(has_parent(has_child(entry(SCRIPT, "apiKey", matches_regex(_SECRETS))))),
         )
     ),
-    words=("dangerouslyallow", "useinsecureapikey"),
+    keywords=("dangerouslyallow", "useinsecureapikey"),
 )
 
 _ENVIRONMENT_KEY = (
@@ -100,27 +100,29 @@ _ENVIRONMENT_KEY = (
 )
 
 
-def _logs_key(g: Grammar) -> Shape:
-    log = looks_like(r"^(?:console|logger|log|logging)\.(?:log|debug|info|warn|warning|error)$|^print$")
-    shown = all_of(kind("string"), deep(all_of(kind("interpolation"), child(looks_like(_ENVIRONMENT_KEY)))))
+def _logs_key(g: Grammar) -> Pattern:
+    log = matches_regex(r"^(?:console|logger|log|logging)\.(?:log|debug|info|warn|warning|error)$|^print$")
+    shown = all_of(
+        kind("string"), has_descendant(all_of(kind("interpolation"), has_child(matches_regex(_ENVIRONMENT_KEY))))
+    )
     arguments = "arguments" if g is SCRIPT else "argument_list"
-    held = child(one_of(looks_like(_ENVIRONMENT_KEY), *([_template_key()] if g is SCRIPT else [shown])))
-    return all_of(call_of(g, log), child(all_of(kind(arguments), held)))
+    held = has_child(any_of(matches_regex(_ENVIRONMENT_KEY), *([_template_key()] if g is SCRIPT else [shown])))
+    return all_of(call_of(g, log), has_child(all_of(kind(arguments), held)))
 
 
-def _template_key() -> Shape:
-    whole = all_of(kind("template_substitution"), child(looks_like(_ENVIRONMENT_KEY)))
-    return all_of(kind("template_string"), child(whole))
+def _template_key() -> Pattern:
+    whole = all_of(kind("template_substitution"), has_child(matches_regex(_ENVIRONMENT_KEY)))
+    return all_of(kind("template_string"), has_child(whole))
 
 
 KEY_LOGGED = Rule(
     id="key-logged",
     severity=Severity.FAIL,
     title="The API key is written to the log",
-    why="Logs are kept, copied and read by more people than may spend with the key.",
+    cause="Logs are kept, copied and read by more people than may spend with the key.",
     fix="Log whether the key is set, or its last four characters",
-    looks=both(_logs_key),
-    words=("openai_api_key",),
+    patterns=for_all_languages(_logs_key),
+    keywords=("openai_api_key",),
 )
 
 _TOKEN_NAMES = r"(?i)(?:^|[._])(?:token|auth_?token|bearer_?token|client_?secret|ephemeral_?(?:key|token)|secret)$"  # noqa: S105 - names, not a value
@@ -129,16 +131,16 @@ SESSION_ID_AS_TOKEN = Rule(
     id="session-id-as-token",
     severity=Severity.FAIL,
     title="A session's id is used as its token",
-    why="The id (sess_...) is a name and opens nothing: invalid_api_key, close 3000.",
+    cause="The id (sess_...) is a name and opens nothing: invalid_api_key, close 3000.",
     fix="Use the client secret that minting returned: value at the top (in the beta: client_secret.value)",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            looks_like(f"(?i){_SESSION_ID}"),
-            given_to(g, _TOKEN_NAMES),
-            in_file(text(g, r"/v1/realtime|/realtime/(?:client_secrets|sessions)|realtime\?model=")),
+            matches_regex(f"(?i){_SESSION_ID}"),
+            assigned_to(g, _TOKEN_NAMES),
+            file_contains(string_matching(g, r"/v1/realtime|/realtime/(?:client_secrets|sessions)|realtime\?model=")),
         )
     ),
-    words=("/realtime", "realtime?model="),
+    keywords=("/realtime", "realtime?model="),
 )
 
 _GA_MINT = "/realtime/client_secrets"
@@ -146,40 +148,40 @@ NESTED_SECRET = Rule(
     id="nested-client-secret",
     severity=Severity.FAIL,
     title="The client secret is read where the beta had it",
-    why="/v1/realtime/client_secrets returns the secret as value at the top; client_secret is not in its answer.",
+    cause="/v1/realtime/client_secrets returns the secret as value at the top; client_secret is not in its answer.",
     fix="Read value instead of client_secret.value",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            looks_like(r"""^[\w.?]+(?:\.client_secret\??\.value|\[["']client_secret["']\]\[["']value["']\])$"""),
+            matches_regex(r"""^[\w.?]+(?:\.client_secret\??\.value|\[["']client_secret["']\]\[["']value["']\])$"""),
             kind("member_expression") if g is SCRIPT else kind("attribute", "subscript"),
-            in_file(text(g, rf"{_GA_MINT}['\"`?]")),
-            no(in_file(text(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
-            no(under(g.passing)),
+            file_contains(string_matching(g, rf"{_GA_MINT}['\"`?]")),
+            none_of(file_contains(string_matching(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
+            none_of(has_parent(g.transparent)),
         )
     ),
-    words=(_GA_MINT,),
+    keywords=(_GA_MINT,),
 )
 
 
-def _mints_without_type(g: Grammar) -> Shape:
+def _mints_without_type(g: Grammar) -> Pattern:
     """A session without type in what is posted to be minted for, or handed to the SDK's own verb."""
     session = all_of(
         kind(g.object),
-        no(child(entry(g, "type"))),
-        no(child(kind("spread_element" if g is SCRIPT else "dictionary_splat"))),
+        none_of(has_child(entry(g, "type"))),
+        none_of(has_child(kind("spread_element" if g is SCRIPT else "dictionary_splat"))),
         {"inside": entry(g, "session")},
     )
-    posted = all_of(kind(g.call), deep(text(g, rf"{_GA_MINT}['\"`?]")))
-    verb = call_of(g, looks_like(r"(?i)\bclient_?secrets\.create$"))
-    return all_of(session, {"inside": {**one_of(posted, verb), "stopBy": "end"}})
+    posted = all_of(kind(g.call), has_descendant(string_matching(g, rf"{_GA_MINT}['\"`?]")))
+    verb = call_of(g, matches_regex(r"(?i)\bclient_?secrets\.create$"))
+    return all_of(session, {"inside": {**any_of(posted, verb), "stopBy": "end"}})
 
 
 MINT_WITHOUT_TYPE = Rule(
     id="mint-without-type",
     severity=Severity.FAIL,
     title="A client secret is minted for a session without a type",
-    why="session.type is required: missing_required_parameter, status 400.",
+    cause="session.type is required: missing_required_parameter, status 400.",
     fix='Say it: "type": "realtime", or "transcription"',
-    looks=both(_mints_without_type),
-    words=("client_secrets", "clientsecrets"),
+    patterns=for_all_languages(_mints_without_type),
+    keywords=("client_secrets", "clientsecrets"),
 )

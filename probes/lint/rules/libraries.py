@@ -5,40 +5,43 @@ Facts: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
 
 from __future__ import annotations
 
-from probes.lint.rule import Family, Rewrite, Rule, Shape
+from probes.lint.rule import LanguageFamily, Pattern, RewriteText, Rule
 from probes.lint.rules.patterns import (
     PYTHON,
     SCRIPT,
     Grammar,
     all_of,
-    both,
+    any_of,
     call_of,
-    child,
-    deep,
     entry,
-    in_file,
+    file_contains,
+    file_uses_realtime,
+    for_all_languages,
+    for_python,
+    for_script,
+    has_ancestor,
+    has_child,
+    has_descendant,
+    has_parent,
     kind,
-    literal,
-    looks_like,
-    method,
-    no,
-    one_of,
-    python,
+    matches_regex,
+    method_call,
+    none_of,
     quoted,
-    script,
-    speaks_realtime,
-    text,
-    under,
-    within,
+    string_literal,
+    string_matching,
 )
 from reports.model import Severity
 
 
-def _import(source: str, default: str = "") -> Shape:
+def _import(source: str, default: str = "") -> Pattern:
     """An import statement of ES modules, of a default name where one is given."""
-    parts: list[Shape] = [{"kind": "import_statement"}, {"has": {"field": "source", "regex": f"^['\"]{source}['\"]$"}}]
+    parts: list[Pattern] = [
+        {"kind": "import_statement"},
+        {"has": {"field": "source", "regex": f"^['\"]{source}['\"]$"}},
+    ]
     if default:
-        parts.append(child({"kind": "import_clause", "has": {"kind": "identifier", "regex": f"^{default}$"}}))
+        parts.append(has_child({"kind": "import_clause", "has": {"kind": "identifier", "regex": f"^{default}$"}}))
     return all_of(*parts)
 
 
@@ -47,72 +50,72 @@ SERVER_CONSTRUCTOR = Rule(
     id="websocket-server-constructor",
     severity=Severity.FAIL,
     title="A WebSocket server is made of a constructor that ES modules have not",
-    why="import WebSocket from 'ws' brings the client; WebSocket.Server is undefined there and exists only in what "
+    cause="import WebSocket from 'ws' brings the client; WebSocket.Server is undefined there and exists only in what "
     "require('ws') returns (TypeScript that is compiled to that gets away with it).",
     fix="import { WebSocketServer } from 'ws', then new WebSocketServer(...)",
-    looks=script(
+    patterns=for_script(
         all_of(
             kind("member_expression"),
-            looks_like(r"^WebSocket\.Server$"),
-            under(kind("new_expression")),
-            in_file(_WS_DEFAULT),
+            matches_regex(r"^WebSocket\.Server$"),
+            has_parent(kind("new_expression")),
+            file_contains(_WS_DEFAULT),
         )
     ),
-    words=("websocket.server",),
-    edits=(
-        Rewrite(r"^WebSocket\.Server$", "WebSocketServer"),
-        Rewrite(r"import WebSocket from", "import WebSocket, { WebSocketServer } from", where=_WS_DEFAULT),
-        Rewrite(
+    keywords=("websocket.server",),
+    autofix=(
+        RewriteText(r"^WebSocket\.Server$", "WebSocketServer"),
+        RewriteText(r"import WebSocket from", "import WebSocket, { WebSocketServer } from", where=_WS_DEFAULT),
+        RewriteText(
             r"\{(?!(?:.|\n)*\bWebSocketServer\b)\s*",
             "{ WebSocketServer, ",
-            where=all_of(_WS_DEFAULT, deep(kind("named_imports"))),
+            where=all_of(_WS_DEFAULT, has_descendant(kind("named_imports"))),
         ),
     ),
 )
 
-_BROWSER = one_of(
+_BROWSER = any_of(
     all_of(
         kind("member_expression"),
-        looks_like(r"^(?:navigator\.mediaDevices|window\.\w+|document\.\w+|globalThis\.document)$"),
+        matches_regex(r"^(?:navigator\.mediaDevices|window\.\w+|document\.\w+|globalThis\.document)$"),
     ),
-    all_of(kind("string"), looks_like(quoted("use client"))),
+    all_of(kind("string"), matches_regex(quoted("use client"))),
 )
 HEADERS_IN_BROWSER = Rule(
     id="headers-in-browser",
     severity=Severity.FAIL,
     title="A browser's WebSocket is given headers",
-    why="Browsers have no such argument: they throw, or take it for subprotocols. The key never leaves.",
+    cause="Browsers have no such argument: they throw, or take it for subprotocols. The key never leaves.",
     fix='Offer the subprotocols ["realtime", "openai-insecure-api-key." + clientSecret], or use WebRTC',
-    looks=script(
+    patterns=for_script(
         all_of(
             kind("new_expression"),
             {"has": {"field": "constructor", "regex": r"^(?:window\.)?WebSocket$"}},
             {"has": {"field": "arguments", "has": {"kind": "object", "has": entry(SCRIPT, "headers")}}},
-            in_file(_BROWSER),
-            no(in_file(all_of(kind("string"), looks_like(quoted("ws|react-native|isomorphic-ws"))))),
+            file_contains(_BROWSER),
+            none_of(file_contains(all_of(kind("string"), matches_regex(quoted("ws|react-native|isomorphic-ws"))))),
         )
     ),
-    words=("headers",),
+    keywords=("headers",),
 )
 
 
-def _listens_wrongly() -> Shape:
+def _listens_wrongly() -> Pattern:
     parameter = {
         "any": [
             {"kind": "identifier", "pattern": "$EVENT"},
             {"kind": "required_parameter", "has": {"pattern": "$EVENT"}},
         ]
     }
-    parameters: Shape = {"kind": "formal_parameters", "has": {"nthChild": 1, **parameter}}
-    single: Shape = {"has": {"field": "parameter", "pattern": "$EVENT"}}
+    parameters: Pattern = {"kind": "formal_parameters", "has": {"nthChild": 1, **parameter}}
+    single: Pattern = {"has": {"field": "parameter", "pattern": "$EVENT"}}
     reads = {
         "kind": "member_expression",
         "all": [{"has": {"field": "object", "pattern": "$EVENT"}}, {"has": {"field": "property", "regex": "^data$"}}],
     }
     return all_of(
         kind("arrow_function", "function_expression"),
-        one_of(child(parameters), single),
-        {"has": {"field": "body", **one_of(reads, deep(reads))}},
+        any_of(has_child(parameters), single),
+        {"has": {"field": "body", **any_of(reads, has_descendant(reads))}},
     )
 
 
@@ -120,126 +123,132 @@ MESSAGE_DATA = Rule(
     id="message-event-data",
     severity=Severity.FAIL,
     title="A listener takes what ws gives it for a browser's event",
-    why="on('message') of ws hands over the data itself and whether it was binary; its .data is undefined.",
+    cause="on('message') of ws hands over the data itself and whether it was binary; its .data is undefined.",
     fix="Take (data, isBinary) and use data; or listen by addEventListener('message', event => event.data)",
-    looks=script(
+    patterns=for_script(
         all_of(
-            method(SCRIPT, "on", r"(?i)(?:ws|socket|sock|client|connection|upstream)$"),
-            child(all_of(kind("arguments"), child(literal(SCRIPT, "message")), child(_listens_wrongly()))),
-            in_file(
-                one_of(
+            method_call(SCRIPT, "on", r"(?i)(?:ws|socket|sock|client|connection|upstream)$"),
+            has_child(
+                all_of(kind("arguments"), has_child(string_literal(SCRIPT, "message")), has_child(_listens_wrongly()))
+            ),
+            file_contains(
+                any_of(
                     _import("ws"),
-                    all_of(kind("call_expression"), looks_like(r"^require\(['\"]ws['\"]\)$")),
+                    all_of(kind("call_expression"), matches_regex(r"^require\(['\"]ws['\"]\)$")),
                     # A type that only this library has.
                     {"kind": "required_parameter", "regex": r":\s*WebSocket\.MessageEvent\b"},
                 )
             ),
         )
     ),
-    words=("message",),
+    keywords=("message",),
 )
 
-_IMPORTED = all_of(kind("import_statement", "import_from_statement"), looks_like(r"\bwebsockets\b"))
-_OLD = all_of(kind("import_statement", "import_from_statement"), looks_like(r"websockets\.legacy"))
+_IMPORTED = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
+_OLD = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"websockets\.legacy"))
 EXTRA_HEADERS = Rule(
     id="extra-headers",
     severity=Severity.FAIL,
     title="Headers are handed over under a name that websockets no longer knows",
-    why="connect(extra_headers=...) is of the old implementation; since websockets 14 it ends in a TypeError.",
+    cause="connect(extra_headers=...) is of the old implementation; since websockets 14 it ends in a TypeError.",
     fix="Call it additional_headers",
-    looks=python(
+    patterns=for_python(
         all_of(
             {"kind": "identifier", "regex": "^extra_headers$"},
-            under(
+            has_parent(
                 all_of(
                     kind("keyword_argument"),
-                    under(
+                    has_parent(
                         all_of(
                             kind("argument_list"),
-                            under(call_of(PYTHON, looks_like(r"^(?:websockets\.(?:\w+\.)*)?connect$"))),
+                            has_parent(call_of(PYTHON, matches_regex(r"^(?:websockets\.(?:\w+\.)*)?connect$"))),
                         )
                     ),
                 )
             ),
-            in_file(_IMPORTED),
-            no(in_file(_OLD)),
+            file_contains(_IMPORTED),
+            none_of(file_contains(_OLD)),
         )
     ),
-    words=("extra_headers",),
-    edits=(Rewrite("^extra_headers$", "additional_headers"),),
+    keywords=("extra_headers",),
+    autofix=(RewriteText("^extra_headers$", "additional_headers"),),
 )
 
 BETA_SDK_CALL = Rule(
     id="beta-sdk-call",
     severity=Severity.FAIL,
     title="The SDK's beta client is used",
-    why="It sends OpenAI-Beta: realtime=v1: the service refuses every connection with close 4000.",
+    cause="It sends OpenAI-Beta: realtime=v1: the service refuses every connection with close 4000.",
     fix="Use client.realtime; event names and the session's shape change with it",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             kind(g.member),
-            looks_like(r"\.beta\.realtime$"),
-            no(looks_like(r"\s")),
-            under(kind(g.member)),
+            matches_regex(r"\.beta\.realtime$"),
+            none_of(matches_regex(r"\s")),
+            has_parent(kind(g.member)),
         )
     ),
-    words=("beta.realtime",),
-    edits=(Rewrite(r"\.beta\.realtime$", ".realtime"),),
+    keywords=("beta.realtime",),
+    autofix=(RewriteText(r"\.beta\.realtime$", ".realtime"),),
 )
 
 BETA_SDK_IMPORT = Rule(
     id="beta-sdk-import",
     severity=Severity.FAIL,
     title="The SDK's beta classes are imported",
-    why="They speak the beta, which the service refuses since 2026-05-12, and later releases are without them.",
+    cause="They speak the beta, which the service refuses since 2026-05-12, and later releases are without them.",
     fix="Import them from openai/realtime (Python: openai.types.realtime); event names change with it",
-    looks={
-        Family.SCRIPT: one_of(
+    patterns={
+        LanguageFamily.SCRIPT: any_of(
             all_of(
-                text(SCRIPT, quoted(r"openai/beta/realtime(?:/\w+)?|@openai/realtime-api-beta")),
-                under(
-                    one_of(
+                string_matching(SCRIPT, quoted(r"openai/beta/realtime(?:/\w+)?|@openai/realtime-api-beta")),
+                has_parent(
+                    any_of(
                         kind("import_statement"),
-                        all_of(kind("arguments"), under(one_of(call_of(SCRIPT, looks_like("^(?:require|import)$"))))),
+                        all_of(
+                            kind("arguments"),
+                            has_parent(any_of(call_of(SCRIPT, matches_regex("^(?:require|import)$")))),
+                        ),
                     )
                 ),
             ),
         ),
-        Family.PYTHON: all_of(
+        LanguageFamily.PYTHON: all_of(
             kind("dotted_name"),
-            looks_like(r"^openai\.(?:types|resources)\.beta\.realtime(?:\.|$)"),
-            within(kind("import_from_statement", "import_statement")),
+            matches_regex(r"^openai\.(?:types|resources)\.beta\.realtime(?:\.|$)"),
+            has_ancestor(kind("import_from_statement", "import_statement")),
         ),
     },
-    words=("beta",),
-    edits=(
-        Rewrite("openai/beta/realtime", "openai/realtime"),
-        Rewrite(r"^openai\.(types|resources)\.beta\.realtime", r"openai.\1.realtime"),
+    keywords=("beta",),
+    autofix=(
+        RewriteText("openai/beta/realtime", "openai/realtime"),
+        RewriteText(r"^openai\.(types|resources)\.beta\.realtime", r"openai.\1.realtime"),
     ),
 )
 
 
-def _blocks(g: Grammar) -> Shape:
+def _blocks(g: Grammar) -> Pattern:
     """A call that waits without letting others go on, right in what reads the socket."""
     if g is SCRIPT:
         call = call_of(
-            g, looks_like(r"^(?:\w+\.)?(?:execSync|execFileSync|spawnSync|readFileSync|writeFileSync|appendFileSync)$")
+            g,
+            matches_regex(r"^(?:\w+\.)?(?:execSync|execFileSync|spawnSync|readFileSync|writeFileSync|appendFileSync)$"),
         )
-        listener = method(g, "on|addEventListener", r"(?i)(?:ws|socket|sock|openai\w*|upstream|connection)$")
-        named = child(all_of(kind("arguments"), child(literal(g, "message"))))
-        return all_of(call, within(all_of(listener, named)))
+        listener = method_call(g, "on|addEventListener", r"(?i)(?:ws|socket|sock|openai\w*|upstream|connection)$")
+        named = has_child(all_of(kind("arguments"), has_child(string_literal(g, "message"))))
+        return all_of(call, has_ancestor(all_of(listener, named)))
     call = call_of(
         g,
-        looks_like(
+        matches_regex(
             r"^(?:time\.sleep|requests\.(?:get|post|put|patch|delete|request)|subprocess\.(?:run|check_output|check_call|call)|os\.system|urllib\.request\.urlopen)$"
         ),
     )
-    reading = one_of(
-        all_of(kind("for_statement"), looks_like(r"^async\s+for\b")),
-        method(g, "recv|receive|receive_json|receive_text|receive_str"),
+    reading = any_of(
+        all_of(kind("for_statement"), matches_regex(r"^async\s+for\b")),
+        method_call(g, "recv|receive|receive_json|receive_text|receive_str"),
     )
     own = {"inside": {**kind("function_definition"), "stopBy": kind("function_definition", "lambda")}}
-    coroutine = all_of(kind("function_definition"), looks_like(r"^async\s"), deep(reading))
+    coroutine = all_of(kind("function_definition"), matches_regex(r"^async\s"), has_descendant(reading))
     return all_of(call, own, {"inside": {**coroutine, "stopBy": kind("function_definition", "lambda")}})
 
 
@@ -247,8 +256,8 @@ BLOCKING_CALL = Rule(
     id="blocking-call",
     severity=Severity.WARNING,
     title="What reads the socket is held up by a call that blocks",
-    why="While it waits, no audio is read and no ping is answered: the connection ends with 1011 or 1006.",
+    cause="While it waits, no audio is read and no ping is answered: the connection ends with 1011 or 1006.",
     fix="Await it (asyncio.sleep, an async HTTP client), or hand it to a thread: asyncio.to_thread(...)",
-    looks=both(lambda g: all_of(_blocks(g), speaks_realtime(g))),
-    words=("time.sleep", "requests.", "subprocess.", "os.system", "urlopen", "sync("),
+    patterns=for_all_languages(lambda g: all_of(_blocks(g), file_uses_realtime(g))),
+    keywords=("time.sleep", "requests.", "subprocess.", "os.system", "urlopen", "sync("),
 )

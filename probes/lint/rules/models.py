@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.models import DEFAULT_MODEL, MODELS, ModelStatus, Socket
-from probes.lint.rule import Rule, Shape, SwapWord
+from bridge.protocol.models import DEFAULT_MODEL, MODELS, ModelKind, ModelStatus
+from probes.lint.rule import Pattern, ReplaceKeyword, Rule
 from probes.lint.rules.patterns import (
     PYTHON,
     SCRIPT,
     Grammar,
     all_of,
-    both,
-    child,
-    given_to,
+    any_of,
+    any_word,
+    assigned_to,
+    file_uses_realtime,
+    for_all_languages,
+    has_child,
     kind,
-    looks_like,
-    method,
-    no,
-    one_of,
+    matches_regex,
+    method_call,
+    none_of,
     quoted,
-    speaks_realtime,
-    text,
-    words,
+    string_matching,
 )
 from reports.model import Severity
 
@@ -39,11 +39,11 @@ _USED, _KEPT = (
 
 def _named(status: ModelStatus) -> Mapping[str, str]:
     """Every model of this status, with what replaces it."""
-    gone = (model for model in MODELS.values() if model.status is status and model.socket is not Socket.NONE)
+    gone = (model for model in MODELS.values() if model.status is status and model.kind is not ModelKind.NONE)
     return {model.id: model.replacement or DEFAULT_MODEL for model in gone}
 
 
-RETIRED, RETIRING = _named(ModelStatus.RETIRED), _named(ModelStatus.DEPRECATED)
+RETIRED_MODELS, RETIRING_MODELS = _named(ModelStatus.RETIRED), _named(ModelStatus.DEPRECATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +52,29 @@ class _Uses:
 
     models: Mapping[str, str]
 
-    def __call__(self, g: Grammar) -> Shape:
-        names = words(*self.models)
+    def __call__(self, g: Grammar) -> Pattern:
+        names = any_word(*self.models)
         kept = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _KEPT}}}
         # Transcribers are used for files as well, where other replacements hold.
         meant = all_of(
-            text(g, quoted(names)), one_of(looks_like("realtime-"), looks_like("gpt-realtime"), speaks_realtime(g))
+            string_matching(g, quoted(names)),
+            any_of(matches_regex("realtime-"), matches_regex("gpt-realtime"), file_uses_realtime(g)),
         )
-        return one_of(
-            all_of(meant, given_to(g, _USED), no(kept)),
+        return any_of(
+            all_of(meant, assigned_to(g, _USED), none_of(kept)),
             all_of(meant, _fallback(g)),
-            text(g, rf"/realtime\?(?:[^\s'\"`]*&)?model=(?:{names})(?:[&'\"`]|$)"),
+            string_matching(g, rf"/realtime\?(?:[^\s'\"`]*&)?model=(?:{names})(?:[&'\"`]|$)"),
         )
 
 
 _DECLARATIONS = {SCRIPT.object: ("variable_declarator", "assignment_expression"), PYTHON.object: ("assignment",)}
 
 
-def _fallback(g: Grammar) -> Shape:
+def _fallback(g: Grammar) -> Pattern:
     """The second argument of what reads a setting: `os.getenv("MODEL", "...")`, `params.set("model", "...")`."""
-    named = child(all_of(kind(*g.texts), looks_like(r"(?i)model['\"]$")))
+    named = has_child(all_of(kind(*g.string_kinds), matches_regex(r"(?i)model['\"]$")))
     arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), named)
-    call = {"inside": method(g, "get|getenv|set|append|get_env")}
+    call = {"inside": method_call(g, "get|getenv|set|append|get_env")}
     return {"inside": all_of(arguments, call)}
 
 
@@ -81,20 +82,20 @@ RETIRED_MODEL = Rule(
     id="retired-model",
     severity=Severity.FAIL,
     title="A model that was retired",
-    why="It may still be minted for; the connection then ends with model_not_found and close 4004.",
+    cause="It may still be minted for; the connection then ends with model_not_found and close 4004.",
     fix=f"Take its replacement, then prove it: sherpa-probe access --model {DEFAULT_MODEL}",
-    looks=both(_Uses(RETIRED)),
-    words=tuple(RETIRED),
-    instead=RETIRED,
-    edits=(SwapWord(),),
+    patterns=for_all_languages(_Uses(RETIRED_MODELS)),
+    keywords=tuple(RETIRED_MODELS),
+    replacements=RETIRED_MODELS,
+    autofix=(ReplaceKeyword(),),
 )
 RETIRING_MODEL = Rule(
     id="retiring-model",
     severity=Severity.WARNING,
     title="A model whose last day is announced",
-    why="From that day on connections with it are refused with model_not_found: sherpa-probe models tells the day.",
+    cause="From that day on connections with it are refused with model_not_found: sherpa-probe models tells the day.",
     fix="Try its replacement while both work, then change the name everywhere",
-    looks=both(_Uses(RETIRING)),
-    words=tuple(RETIRING),
-    instead=RETIRING,
+    patterns=for_all_languages(_Uses(RETIRING_MODELS)),
+    keywords=tuple(RETIRING_MODELS),
+    replacements=RETIRING_MODELS,
 )

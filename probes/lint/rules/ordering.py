@@ -5,51 +5,51 @@ Most are warnings: a single file shows the shape of such a mistake, seldom the w
 
 from __future__ import annotations
 
-from probes.lint.rule import Family, Rule, Shape
+from probes.lint.rule import LanguageFamily, Pattern, Rule
 from probes.lint.rules.patterns import (
     PYTHON,
     SCRIPT,
     Grammar,
     all_of,
-    both,
+    any_of,
     call_of,
-    child,
-    deep,
-    in_file,
+    file_contains,
+    file_uses_realtime,
+    for_all_languages,
+    has_ancestor,
+    has_child,
+    has_descendant,
+    has_parent,
     kind,
-    literal,
-    looks_like,
+    matches_regex,
     message,
-    method,
-    no,
-    one_of,
-    speaks_realtime,
-    under,
-    within,
+    method_call,
+    none_of,
+    string_literal,
 )
 from reports.model import Severity
 
 _FUNCTIONS = kind("arrow_function", "function_expression")
 
 
-def _on_open() -> Shape:
+def _on_open() -> Pattern:
     """The function that a script runs when a socket opens."""
     listener = all_of(
-        method(SCRIPT, "on|once|addEventListener"),
-        child(all_of(kind("arguments"), child(literal(SCRIPT, "open")))),
+        method_call(SCRIPT, "on|once|addEventListener"),
+        has_child(all_of(kind("arguments"), has_child(string_literal(SCRIPT, "open")))),
     )
     assigned = {"kind": "assignment_expression", "has": {"field": "left", "regex": r"\.onopen$"}}
-    argument = under(all_of(kind("arguments"), under(listener)))
-    return all_of(_FUNCTIONS, one_of(argument, under(assigned)))
+    argument = has_parent(all_of(kind("arguments"), has_parent(listener)))
+    return all_of(_FUNCTIONS, any_of(argument, has_parent(assigned)))
 
 
-def _opening(g: Grammar) -> Shape:
+def _opening(g: Grammar) -> Pattern:
     if g is SCRIPT:
         return _on_open()
     return {"kind": "function_definition", "has": {"field": "name", "regex": "^_?on_open$"}}
 
 
-def _directly_in(function: Shape, functions: tuple[str, ...]) -> Shape:
+def _directly_in(function: Pattern, functions: tuple[str, ...]) -> Pattern:
     """Inside this function and in no other one inside it, such as a listener that it sets up."""
     return {"inside": {**function, "stopBy": kind(*functions)}}
 
@@ -58,18 +58,20 @@ AUDIO_ON_OPEN = Rule(
     id="audio-on-open",
     severity=Severity.WARNING,
     title="Audio is sent as soon as the socket is open",
-    why="An open socket proves nothing: key, model and credit are judged after it, and the configuration holds from "
+    cause="An open socket proves nothing: key, model and credit are judged after it, and the configuration holds from "
     "session.updated on. What is said before is lost, or heard with the wrong settings.",
     fix="Hold audio until session.updated came, then send what was held, in order",
-    looks=both(lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_opening(g), g.functions))),
-    words=("open",),
+    patterns=for_all_languages(
+        lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_opening(g), g.functions))
+    ),
+    keywords=("open",),
 )
 
 #: `ready`, `isReady`, `client.openaiReadyState`, `self.session_ready`, `readyRef.current`.
 _READY = r"(?i)(?:^|\.)_?(?:is_?)?(?:openai_?)?(?:session_?)?ready(?:_?state)?(?:ref\.current)?$"
 
 
-def _ready_is_set(g: Grammar) -> Shape:
+def _ready_is_set(g: Grammar) -> Pattern:
     name = "assignment_expression" if g is SCRIPT else "assignment"
     sides = [{"has": {"field": "left", "regex": _READY}}, {"has": {"field": "right", "regex": "^(?:true|True)$"}}]
     return {"kind": name, "all": sides}
@@ -79,40 +81,44 @@ OPEN_IS_NOT_READY = Rule(
     id="open-is-not-ready",
     severity=Severity.WARNING,
     title="An open socket is taken for a ready session",
-    why="The service accepts every upgrade and says no afterwards, in its first frame. Ready is who got "
+    cause="The service accepts every upgrade and says no afterwards, in its first frame. Ready is who got "
     "session.updated.",
     fix="Set it when session.updated arrives; treat an error before that as the refusal that it is",
-    looks=both(lambda g: all_of(_ready_is_set(g), _directly_in(_opening(g), g.functions), speaks_realtime(g))),
-    words=("ready",),
+    patterns=for_all_languages(
+        lambda g: all_of(_ready_is_set(g), _directly_in(_opening(g), g.functions), file_uses_realtime(g))
+    ),
+    keywords=("ready",),
 )
 
 _FLUSH = r"(?i)^(?:(?:this|self)\.)?_?(?:flush|drain|process|send)_?\w*(?:buffer|queue|pending|held)\w*$"
 
 
-def _flushing(g: Grammar) -> Shape:
-    return call_of(g, looks_like(_FLUSH))
+def _flushing(g: Grammar) -> Pattern:
+    return call_of(g, matches_regex(_FLUSH))
 
 
 READY_BEFORE_FLUSH = Rule(
     id="ready-before-flush",
     severity=Severity.WARNING,
     title="New audio may pass before what was held",
-    why="The session is called ready first and the held audio is sent then: with one await in between, live chunks "
+    cause="The session is called ready first and the held audio is sent then: with one await in between, live chunks "
     "overtake it, and words change places.",
     fix="Send what was held first, let new chunks queue behind it meanwhile, and set ready when the queue is empty",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             kind("expression_statement"),
-            child(_ready_is_set(g)),
+            has_child(_ready_is_set(g)),
             {
                 "precedes": {
-                    **all_of(kind("expression_statement"), one_of(deep(_flushing(g)), child(_flushing(g)))),
+                    **all_of(
+                        kind("expression_statement"), any_of(has_descendant(_flushing(g)), has_child(_flushing(g)))
+                    ),
                     "stopBy": "end",
                 }
             },
         )
     ),
-    words=("ready",),
+    keywords=("ready",),
 )
 
 
@@ -129,120 +135,124 @@ UNORDERED_FLUSH = Rule(
     id="unordered-flush",
     severity=Severity.WARNING,
     title="Held audio is sent all at once, in no order",
-    why="Each chunk is a task of its own: which is sent first is left to chance as soon as one has to wait.",
+    cause="Each chunk is a task of its own: which is sent first is left to chance as soon as one has to wait.",
     fix="Send one after the other: for (const chunk of held) await send(chunk)",
-    looks={
-        Family.SCRIPT: all_of(
-            call_of(SCRIPT, looks_like(r"^Promise\.(?:all|allSettled)$")),
-            child(
+    patterns={
+        LanguageFamily.SCRIPT: all_of(
+            call_of(SCRIPT, matches_regex(r"^Promise\.(?:all|allSettled)$")),
+            has_child(
                 all_of(
                     kind("arguments"),
-                    child(all_of(method(SCRIPT, "map", _AUDIO_QUEUE), looks_like(_UNORDERED_SEND))),
+                    has_child(all_of(method_call(SCRIPT, "map", _AUDIO_QUEUE), matches_regex(_UNORDERED_SEND))),
                 )
             ),
         ),
-        Family.PYTHON: all_of(
-            call_of(PYTHON, looks_like(r"^asyncio\.gather$")),
-            deep(
+        LanguageFamily.PYTHON: all_of(
+            call_of(PYTHON, matches_regex(r"^asyncio\.gather$")),
+            has_descendant(
                 all_of(
                     kind("list_comprehension", "generator_expression"),
-                    deep(all_of(kind("for_in_clause"), looks_like(_AUDIO_QUEUE))),
-                    looks_like(_UNORDERED_SEND),
+                    has_descendant(all_of(kind("for_in_clause"), matches_regex(_AUDIO_QUEUE))),
+                    matches_regex(_UNORDERED_SEND),
                 )
             ),
         ),
     },
-    words=("promise.all", "asyncio.gather"),
+    keywords=("promise.all", "asyncio.gather"),
 )
 
 
-def _grows(g: Grammar) -> Shape:
+def _grows(g: Grammar) -> Pattern:
     """A chunk is put behind the others where nobody looks how many there are, and none is ever taken off."""
     looks = (
         r"\.(?:length|shift|splice)\b|(?i:max|limit)" if g is SCRIPT else r"\blen\(|\.(?:pop|popleft)\(|(?i:max|limit)"
     )
     function = kind(*(name for name in g.functions if name != "lambda"))
-    careful = {"inside": {**all_of(function, looks_like(looks)), "stopBy": "end"}}
-    taken_off = in_file(method(g, "shift|splice|pop|popleft", _QUEUE_NAME))
-    bounded = in_file(call_of(g, looks_like(r"deque$|Ring|Bounded")))
-    put = method(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
-    return all_of(put, within(function), no(careful), no(taken_off), no(bounded), _audio_is_meant(g))
+    careful = {"inside": {**all_of(function, matches_regex(looks)), "stopBy": "end"}}
+    taken_off = file_contains(method_call(g, "shift|splice|pop|popleft", _QUEUE_NAME))
+    bounded = file_contains(call_of(g, matches_regex(r"deque$|Ring|Bounded")))
+    put = method_call(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
+    return all_of(
+        put, has_ancestor(function), none_of(careful), none_of(taken_off), none_of(bounded), _audio_is_meant(g)
+    )
 
 
-def _audio_is_meant(g: Grammar) -> Shape:
+def _audio_is_meant(g: Grammar) -> Pattern:
     """Wherever the file speaks the Realtime API, or to somebody who does."""
     named = kind("identifier", "property_identifier", "type_identifier") if g is SCRIPT else kind("identifier")
-    return one_of(speaks_realtime(g), in_file(all_of(named, looks_like("(?i)openai|realtime"))))
+    return any_of(file_uses_realtime(g), file_contains(all_of(named, matches_regex("(?i)openai|realtime"))))
 
 
-def _endless_queue() -> Shape:
+def _endless_queue() -> Pattern:
     """A queue for audio that is made without a size."""
-    made = call_of(PYTHON, looks_like(r"^(?:asyncio\.|queue\.)?(?:Queue|SimpleQueue)$"))
+    made = call_of(PYTHON, matches_regex(r"^(?:asyncio\.|queue\.)?(?:Queue|SimpleQueue)$"))
     empty = {"has": {"field": "arguments", "regex": r"^\(\s*\)$"}}
     infinite = all_of(
-        call_of(PYTHON, looks_like(r"^(?:trio\.|anyio\.)?(?:open_memory_channel|create_memory_object_stream)$")),
+        call_of(PYTHON, matches_regex(r"^(?:trio\.|anyio\.)?(?:open_memory_channel|create_memory_object_stream)$")),
         {"has": {"field": "arguments", "regex": r"^\(\s*(?:math\.inf|inf|float\(.inf.\))\s*\)$"}},
     )
     audio = {"inside": {"kind": "assignment", "has": {"field": "left", "regex": _AUDIO_QUEUE}}}
-    return all_of(one_of(all_of(made, empty), infinite), audio, _audio_is_meant(PYTHON))
+    return all_of(any_of(all_of(made, empty), infinite), audio, _audio_is_meant(PYTHON))
 
 
-UNBOUNDED_AUDIO = Rule(
+UNBOUNDED_AUDIO_QUEUE = Rule(
     id="unbounded-audio-queue",
     severity=Severity.WARNING,
     title="Held audio may grow without end",
-    why="Audio is 48 kB a second. While no session comes, the queue takes all memory, and what it holds is old news.",
+    cause="Audio is 48 kB a second. While no session comes, the queue takes all memory, and what it holds is old news.",
     fix="Bound it by milliseconds and by age, let the oldest go, and say how much was dropped",
-    looks={Family.SCRIPT: _grows(SCRIPT), Family.PYTHON: one_of(_grows(PYTHON), _endless_queue())},
-    words=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
+    patterns={LanguageFamily.SCRIPT: _grows(SCRIPT), LanguageFamily.PYTHON: any_of(_grows(PYTHON), _endless_queue())},
+    keywords=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
 )
 
 _SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*\w*error_?(?:time|at|sent)\w*\s*>=?"
 
 
-def _throttle(g: Grammar) -> Shape:
+def _throttle(g: Grammar) -> Pattern:
     """`if (now - lastError > window) send(...)` with nothing for the other case."""
     condition = {"has": {"field": "condition", "regex": _SINCE_ERROR}}
-    sends = looks_like(r"(?i)\b(?:send\w*|emit\w*|write|notify\w*)\(|\.send(?:_\w+)?\(")
+    sends = matches_regex(r"(?i)\b(?:send\w*|emit\w*|write|notify\w*)\(|\.send(?:_\w+)?\(")
     body = {"has": {"field": "consequence", **sends}}
-    other = child({"kind": "else_clause"}) if g is SCRIPT else child(kind("else_clause", "elif_clause"))
-    return all_of(kind("if_statement"), condition, body, no(other))
+    other = has_child({"kind": "else_clause"}) if g is SCRIPT else has_child(kind("else_clause", "elif_clause"))
+    return all_of(kind("if_statement"), condition, body, none_of(other))
 
 
 _TOOL_DONE = "response.function_call_arguments.done"
 
 
-def _tool_branch(g: Grammar) -> Shape:
+def _tool_branch(g: Grammar) -> Pattern:
     """What a program does when the arguments of a function call are whole."""
     if g is SCRIPT:
-        case = {"kind": "switch_case", "has": {"field": "value", **literal(g, _TOOL_DONE)}}
-        test = {"has": {"field": "condition", **deep(literal(g, _TOOL_DONE))}}
+        case = {"kind": "switch_case", "has": {"field": "value", **string_literal(g, _TOOL_DONE)}}
+        test = {"has": {"field": "condition", **has_descendant(string_literal(g, _TOOL_DONE))}}
         then = {"kind": "statement_block", "inside": {"kind": "if_statement", "field": "consequence", **test}}
-        return one_of(case, then)
-    case = {"kind": "case_clause", "has": all_of(kind("case_pattern"), deep(literal(g, _TOOL_DONE)))}
+        return any_of(case, then)
+    case = {"kind": "case_clause", "has": all_of(kind("case_pattern"), has_descendant(string_literal(g, _TOOL_DONE)))}
     clause = kind("if_statement", "elif_clause")
-    test = {"has": {"field": "condition", **deep(literal(g, _TOOL_DONE))}}
-    return one_of(case, {"kind": "block", "inside": {**all_of(clause, test), "field": "consequence"}})
+    test = {"has": {"field": "condition", **has_descendant(string_literal(g, _TOOL_DONE))}}
+    return any_of(case, {"kind": "block", "inside": {**all_of(clause, test), "field": "consequence"}})
 
 
 RESPONSE_TOO_EARLY = Rule(
     id="response-too-early",
     severity=Severity.WARNING,
     title="The next answer is asked for before this one is over",
-    why="When the arguments of a call are whole, the response that made it still runs: "
+    cause="When the arguments of a call are whole, the response that made it still runs: "
     "conversation_already_has_active_response, and the caller waits for nothing.",
     fix="Send the function's output at once, and response.create when response.done came",
-    looks=both(lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))),
-    words=(_TOOL_DONE,),
+    patterns=for_all_languages(
+        lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))
+    ),
+    keywords=(_TOOL_DONE,),
 )
 
-ERROR_SWALLOWED = Rule(
+ERROR_THROTTLE_DROPS = Rule(
     id="error-throttle-drops",
     severity=Severity.WARNING,
     title="Errors that come too soon are thrown away",
-    why="The throttle lets the first error through and forgets the next ones; the last, which says how it ended, may "
+    cause="The throttle lets the first error through and forgets the next ones; the last, which says how it ended, may "
     "be among them.",
     fix="Keep the worst of what is held back, send it when the window opens, and let what ends a session always pass",
-    looks=both(_throttle),
-    words=("lasterr", "last_err", "errortime", "error_time", "errorat", "error_at", "errorsent", "error_sent"),
+    patterns=for_all_languages(_throttle),
+    keywords=("lasterr", "last_err", "errortime", "error_time", "errorat", "error_at", "errorsent", "error_sent"),
 )

@@ -7,64 +7,68 @@ from __future__ import annotations
 
 import json
 
-from bridge.protocol.models import MODELS, Socket
-from bridge.protocol.schema.shapes import ASSISTANT_PARTS, FLAT_TO_NESTED, FORMATS
-from probes.lint.rule import Rewrite, Rule, Shape, SwapWord
+from bridge.protocol.models import MODELS, ModelKind
+from bridge.protocol.schema.shapes import AUDIO_FORMATS, FLAT_TO_NESTED, GA_ASSISTANT_PARTS
+from probes.lint.rule import Pattern, ReplaceKeyword, RewriteText, Rule
 from probes.lint.rules.patterns import (
     SCRIPT,
     Grammar,
     all_of,
-    both,
+    any_of,
+    any_word,
     call_of,
-    child,
-    elsewhere,
     entry,
-    in_file,
+    file_contains,
+    file_names_other_service,
+    for_all_languages,
+    has_ancestor,
+    has_child,
+    has_parent,
     kind,
-    literal,
-    looks_like,
+    matches_regex,
     message,
-    no,
+    none_of,
     object_with,
-    one_of,
-    under,
-    within,
-    words,
+    string_literal,
 )
 from reports.model import Severity
 
 _ONE_BAD = "One field that is refused makes the service drop the whole update: it goes on with its defaults."
 
 
-def _spread(g: Grammar) -> Shape:
+def _spread(g: Grammar) -> Pattern:
     return kind("spread_element") if g is SCRIPT else kind("dictionary_splat")
 
 
-def _session(g: Grammar) -> Shape:
+def _session(g: Grammar) -> Pattern:
     """The session object of an update or of minting, written out where it is sent."""
-    of_update = under(all_of(entry(g, "session"), under(message(g, "session.update"))))
-    of_call = within(call_of(g, looks_like(r"(?i)(?:\bsession\.update|\bclient_?secrets\.create)$")))
-    return all_of(kind(g.object), one_of(of_update, all_of(under(entry(g, "session")), of_call)))
+    of_update = has_parent(all_of(entry(g, "session"), has_parent(message(g, "session.update"))))
+    of_call = has_ancestor(call_of(g, matches_regex(r"(?i)(?:\bsession\.update|\bclient_?secrets\.create)$")))
+    return all_of(kind(g.object), any_of(of_update, all_of(has_parent(entry(g, "session")), of_call)))
 
 
 SESSION_TYPE_MISSING = Rule(
     id="session-type-missing",
     severity=Severity.FAIL,
     title="A session update does not say its type",
-    why=f"session.type is required: missing_required_parameter. {_ONE_BAD}",
+    cause=f"session.type is required: missing_required_parameter. {_ONE_BAD}",
     fix='Say it first: "type": "realtime", or "transcription"',
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             kind(g.object),
-            under(all_of(entry(g, "session"), under(message(g, "session.update")))),
-            child(entry(g, r"\w+")),
-            no(child(entry(g, "type"))),
-            no(child(_spread(g))),
+            has_parent(all_of(entry(g, "session"), has_parent(message(g, "session.update")))),
+            has_child(entry(g, r"\w+")),
+            none_of(has_child(entry(g, "type"))),
+            none_of(has_child(_spread(g))),
             # `type` alone, as in { type, ... }: it is there.
-            *([no(child(all_of(kind("shorthand_property_identifier"), looks_like("^type$"))))] if g is SCRIPT else []),
+            *(
+                [none_of(has_child(all_of(kind("shorthand_property_identifier"), matches_regex("^type$"))))]
+                if g is SCRIPT
+                else []
+            ),
         )
     ),
-    words=("session.update",),
+    keywords=("session.update",),
 )
 
 _MOVED = {flat: ".".join(path) for flat, path in FLAT_TO_NESTED.items() if path != (flat,)}
@@ -73,11 +77,11 @@ FLAT_SESSION_FIELD = Rule(
     id="flat-session-field",
     severity=Severity.FAIL,
     title="A session has a field of the beta's flat shape",
-    why=f"The field is in no session of today: unknown_parameter. {_ONE_BAD}",
+    cause=f"The field is in no session of today: unknown_parameter. {_ONE_BAD}",
     fix="Put it where it stands now; the row names the place",
-    looks=both(lambda g: all_of(entry(g, words(*_FLAT_FIELDS)), under(_session(g)))),
-    words=tuple(_FLAT_FIELDS),
-    instead=_FLAT_FIELDS,
+    patterns=for_all_languages(lambda g: all_of(entry(g, any_word(*_FLAT_FIELDS)), has_parent(_session(g)))),
+    keywords=tuple(_FLAT_FIELDS),
+    replacements=_FLAT_FIELDS,
 )
 
 _FLAT_IN_RESPONSE = {name: _FLAT_FIELDS[name] for name in ("modalities", "voice", "output_audio_format", "temperature")}
@@ -85,92 +89,105 @@ FLAT_RESPONSE_FIELD = Rule(
     id="flat-response-field",
     severity=Severity.FAIL,
     title="A response is asked for with a field of the beta's flat shape",
-    why="The field is in no response of today: unknown_parameter, and no answer comes.",
+    cause="The field is in no response of today: unknown_parameter, and no answer comes.",
     fix="Put it where it stands now; the row names the place",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            entry(g, words(*_FLAT_IN_RESPONSE)),
-            under(all_of(kind(g.object), under(all_of(entry(g, "response"), under(message(g, "response.create")))))),
+            entry(g, any_word(*_FLAT_IN_RESPONSE)),
+            has_parent(
+                all_of(
+                    kind(g.object), has_parent(all_of(entry(g, "response"), has_parent(message(g, "response.create"))))
+                )
+            ),
         )
     ),
-    words=tuple(_FLAT_IN_RESPONSE),
-    instead=_FLAT_IN_RESPONSE,
+    keywords=tuple(_FLAT_IN_RESPONSE),
+    replacements=_FLAT_IN_RESPONSE,
 )
 
 BOTH_MODALITIES = Rule(
     id="both-modalities",
     severity=Severity.FAIL,
     title="Both text and audio are asked for",
-    why="output_modalities holds one of them: invalid_value. Audio answers bring their transcript along.",
+    cause="output_modalities holds one of them: invalid_value. Audio answers bring their transcript along.",
     fix='Ask for ["audio"], or for ["text"] alone',
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             entry(
-                g, "output_modalities", all_of(kind(*g.lists), child(literal(g, "text")), child(literal(g, "audio")))
+                g,
+                "output_modalities",
+                all_of(
+                    kind(*g.list_kinds), has_child(string_literal(g, "text")), has_child(string_literal(g, "audio"))
+                ),
             ),
-            no(elsewhere(g)),
+            none_of(file_names_other_service(g)),
         )
     ),
-    words=("output_modalities",),
-    edits=(Rewrite(r"\[[^\]]*\]", '["audio"]'),),
+    keywords=("output_modalities",),
+    autofix=(RewriteText(r"\[[^\]]*\]", '["audio"]'),),
 )
 
-_FORMATS = {flat: json.dumps(nested) for flat, nested in FORMATS.items()}
+_FORMATS = {flat: json.dumps(nested) for flat, nested in AUDIO_FORMATS.items()}
 FLAT_FORMAT = Rule(
     id="flat-audio-format",
     severity=Severity.FAIL,
     title="An audio format is written as the beta's word",
-    why=f"audio.input.format and audio.output.format are objects now: invalid_type. {_ONE_BAD}",
+    cause=f"audio.input.format and audio.output.format are objects now: invalid_type. {_ONE_BAD}",
     fix="Write it as an object; the row says how",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            literal(g, *_FORMATS),
-            under(
+            string_literal(g, *_FORMATS),
+            has_parent(
                 all_of(
                     entry(g, "format"),
-                    under(all_of(kind(g.object), under(all_of(entry(g, "input|output"), within(entry(g, "audio")))))),
+                    has_parent(
+                        all_of(
+                            kind(g.object),
+                            has_parent(all_of(entry(g, "input|output"), has_ancestor(entry(g, "audio")))),
+                        )
+                    ),
                 )
             ),
         )
     ),
-    words=tuple(_FORMATS),
-    instead=_FORMATS,
-    edits=tuple(Rewrite(rf"^['\"]{flat}['\"]$", nested) for flat, nested in _FORMATS.items()),
+    keywords=tuple(_FORMATS),
+    replacements=_FORMATS,
+    autofix=tuple(RewriteText(rf"^['\"]{flat}['\"]$", nested) for flat, nested in _FORMATS.items()),
 )
 
 PCM_RATE = Rule(
     id="pcm-rate",
     severity=Severity.FAIL,
     title="PCM is declared at a rate that the service does not take",
-    why="audio/pcm is 24000 Hz and nothing else: integer_below_min_value. Audio is still taken, and no transcript "
+    cause="audio/pcm is 24000 Hz and nothing else: integer_below_min_value. Audio is still taken, and no transcript "
     "comes.",
     fix="Resample to 24000 Hz and declare that; audio of telephones goes up as audio/pcmu or audio/pcma",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            entry(g, "rate", all_of(kind("number" if g is SCRIPT else "integer"), no(looks_like("^24_?000$")))),
-            under(object_with(g, entry(g, "type", literal(g, "audio/pcm")))),
+            entry(g, "rate", all_of(kind("number" if g is SCRIPT else "integer"), none_of(matches_regex("^24_?000$")))),
+            has_parent(object_with(g, entry(g, "type", string_literal(g, "audio/pcm")))),
         )
     ),
-    words=("audio/pcm",),
+    keywords=("audio/pcm",),
 )
 
 _CAPTURE_RATE = r"^(?:8_?000|11_?025|16_?000|22_?050|32_?000|44_?100|48_?000)$"
 _OTHER_RATES = r"(?i)resampl|downsampl|upsampl|soxr|ratecv|g711|pcmu|pcma|24_?000"
 
 
-def _captures_otherwise(g: Grammar) -> Shape:
-    number = all_of(kind("number" if g is SCRIPT else "integer"), looks_like(_CAPTURE_RATE))
+def _captures_otherwise(g: Grammar) -> Pattern:
+    number = all_of(kind("number" if g is SCRIPT else "integer"), matches_regex(_CAPTURE_RATE))
     name = "sampleRate" if g is SCRIPT else "samplerate|sample_rate|rate|SAMPLE_RATE|RATE"
-    value = one_of(entry(g, name, number), *([] if g is SCRIPT else [_constant(name, number)]))
-    words_of_others = one_of(kind("identifier", "number" if g is SCRIPT else "integer", *g.texts))
+    value = any_of(entry(g, name, number), *([] if g is SCRIPT else [_constant(name, number)]))
+    words_of_others = any_of(kind("identifier", "number" if g is SCRIPT else "integer", *g.string_kinds))
     return all_of(
         value,
-        in_file(literal(g, "input_audio_buffer.append")),
-        no(in_file(all_of(words_of_others, looks_like(_OTHER_RATES)))),
+        file_contains(string_literal(g, "input_audio_buffer.append")),
+        none_of(file_contains(all_of(words_of_others, matches_regex(_OTHER_RATES)))),
     )
 
 
-def _constant(name: str, number: Shape) -> Shape:
+def _constant(name: str, number: Pattern) -> Pattern:
     sides = [{"has": {"field": "left", "regex": f"^(?:{name})$"}}, {"has": {"field": "right", **number}}]
     return {"kind": "assignment", "all": sides}
 
@@ -179,57 +196,61 @@ CAPTURE_RATE = Rule(
     id="capture-rate",
     severity=Severity.WARNING,
     title="Sound is captured at another rate than the service hears",
-    why="What goes up as PCM is heard at 24000 Hz, whatever it was captured at: other rates give garbled transcripts "
+    cause="What goes up as PCM is heard at 24000 Hz, whatever it was captured at: other rates give garbled transcripts "
     "or none. Nothing in this file resamples.",
     fix="Capture at 24000 Hz, or resample before it is sent",
-    looks=both(_captures_otherwise),
-    words=("input_audio_buffer.append",),
+    patterns=for_all_languages(_captures_otherwise),
+    keywords=("input_audio_buffer.append",),
 )
 
-_UNDETECTED = tuple(m.id for m in MODELS.values() if m.socket is Socket.TRANSCRIPTION and not m.voice_detection)
+_UNDETECTED = tuple(
+    m.id for m in MODELS.values() if m.kind is ModelKind.TRANSCRIPTION and not m.supports_turn_detection
+)
 VAD_UNSUPPORTED = Rule(
     id="vad-unsupported",
     severity=Severity.FAIL,
     title="Turn detection is set for a model that has none",
-    why="With this transcription model turn_detection must be null: invalid_value, at minting already (status 400).",
+    cause="With this transcription model turn_detection must be null: invalid_value, at minting already (status 400).",
     fix="Set turn_detection to null and commit by yourself, or take a model that detects turns",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             entry(g, "turn_detection", kind(g.object)),
-            under(
-                object_with(g, entry(g, "transcription", object_with(g, entry(g, "model", literal(g, *_UNDETECTED)))))
+            has_parent(
+                object_with(
+                    g, entry(g, "transcription", object_with(g, entry(g, "model", string_literal(g, *_UNDETECTED))))
+                )
             ),
         )
     ),
-    words=_UNDETECTED,
+    keywords=_UNDETECTED,
 )
 
 ASSISTANT_CONTENT = Rule(
     id="assistant-content-type",
     severity=Severity.FAIL,
     title="An assistant's words are given back under the beta's name",
-    why="A content part of an assistant is output_text or output_audio: invalid_value, and the item is not taken.",
+    cause="A content part of an assistant is output_text or output_audio: invalid_value, and the item is not taken.",
     fix="Call it output_text (output_audio for sound); a user's part stays input_text",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
-            literal(g, *ASSISTANT_PARTS),
-            under(
+            string_literal(g, *GA_ASSISTANT_PARTS),
+            has_parent(
                 all_of(
                     entry(g, "type"),
-                    within(
+                    has_ancestor(
                         all_of(
                             entry(g, "content"),
-                            under(object_with(g, entry(g, "role", literal(g, "assistant")))),
-                            within(message(g, "conversation.item.create")),
+                            has_parent(object_with(g, entry(g, "role", string_literal(g, "assistant")))),
+                            has_ancestor(message(g, "conversation.item.create")),
                         )
                     ),
                 )
             ),
         )
     ),
-    words=("conversation.item.create",),
-    instead=ASSISTANT_PARTS,
-    edits=(SwapWord(),),
+    keywords=("conversation.item.create",),
+    replacements=GA_ASSISTANT_PARTS,
+    autofix=(ReplaceKeyword(),),
 )
 
 _TURNS_DETECTED = ("server_vad", "semantic_vad")
@@ -237,14 +258,16 @@ COMMIT_WITH_VAD = Rule(
     id="commit-with-vad",
     severity=Severity.WARNING,
     title="Speech is committed by hand while the service detects turns",
-    why="The service has committed already when the turn ends: input_audio_buffer_commit_empty.",
+    cause="The service has committed already when the turn ends: input_audio_buffer_commit_empty.",
     fix="Leave the commit to the service, or set turn_detection to null",
-    looks=both(
+    patterns=for_all_languages(
         lambda g: all_of(
             message(g, "input_audio_buffer.commit"),
-            in_file(entry(g, "turn_detection", object_with(g, entry(g, "type", literal(g, *_TURNS_DETECTED))))),
-            no(in_file(entry(g, "turn_detection", kind("null" if g is SCRIPT else "none")))),
+            file_contains(
+                entry(g, "turn_detection", object_with(g, entry(g, "type", string_literal(g, *_TURNS_DETECTED))))
+            ),
+            none_of(file_contains(entry(g, "turn_detection", kind("null" if g is SCRIPT else "none")))),
         )
     ),
-    words=("input_audio_buffer.commit",),
+    keywords=("input_audio_buffer.commit",),
 )

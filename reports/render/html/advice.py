@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"https://[^\s<>\"'`,;()\[\]{}]*[^\s<>\"'`,;()\[\]{}.:!?]"
 _SEAM = " ;"
 
 
-class Part(StrEnum):
+class PieceKind(StrEnum):
     """What a piece of advice is."""
 
     TEXT = "text"
@@ -38,44 +38,44 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class AdvicePiece:
     """A piece of a line."""
 
-    part: Part
+    part: PieceKind
     text: str
 
 
 #: A line: either one command alone, or prose with addresses in it.
-Line = tuple[Piece, ...]
+AdviceLine = tuple[AdvicePiece, ...]
 
 
-def advice(text: str, limit: int) -> tuple[Line, ...]:
+def split_advice(text: str, limit: int) -> tuple[AdviceLine, ...]:
     """Take a fix apart into lines, commands on lines of their own."""
     return tuple(line for paragraph in paragraphs(text, limit) for line in _lines(paragraph))
 
 
-def prose(text: str, limit: int) -> tuple[Line, ...]:
+def split_prose(text: str, limit: int) -> tuple[AdviceLine, ...]:
     """Take a text apart that holds no commands to copy."""
     return tuple(tuple(_addresses(paragraph)) for paragraph in paragraphs(text, limit))
 
 
-def _lines(paragraph: str) -> Iterator[Line]:
+def _lines(paragraph: str) -> Iterator[AdviceLine]:
     done = 0
     for found in _COMMAND.finditer(paragraph):
         if before := paragraph[done : found.start(1)].removesuffix("$ ").strip(_SEAM):
             yield tuple(_addresses(before))
-        yield (Piece(Part.COMMAND, found[1]),)
+        yield (AdvicePiece(PieceKind.COMMAND, found[1]),)
         done = found.end(1)
     if after := paragraph[done:].strip(_SEAM):
         yield tuple(_addresses(after))
 
 
-def _addresses(text: str) -> Iterator[Piece]:
+def _addresses(text: str) -> Iterator[AdvicePiece]:
     done = 0
     for found in _ADDRESS.finditer(text):
         if before := text[done : found.start()]:
-            yield Piece(Part.TEXT, before)
-        yield Piece(Part.ADDRESS, found[0])
+            yield AdvicePiece(PieceKind.TEXT, before)
+        yield AdvicePiece(PieceKind.ADDRESS, found[0])
         done = found.end()
     if after := text[done:]:
-        yield Piece(Part.TEXT, after)
+        yield AdvicePiece(PieceKind.TEXT, after)

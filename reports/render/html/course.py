@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.wording import said
-from reports.render.numbers import duration
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.wording import one_line
+from reports.render.numbers import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ActionRow:
     """One thing that was done, or happened."""
 
     at: str
@@ -27,25 +27,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ActionTimeline:
     """One run."""
 
     name: str
-    steps: Some[Step]
+    steps: Truncated[ActionRow]
 
 
-def courses(timelines: Sequence[Timeline], limits: Limits) -> Some[Course]:
+def action_timelines(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[ActionTimeline]:
     """Lay out those timelines of a report that are no sessions."""
-    some = first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
-    return Some(tuple(_course(timeline, limits) for timeline in some.shown), some.left)
+    some = take_first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
+    return Truncated(tuple(_course(timeline, limits) for timeline in some.shown), some.left)
 
 
-def _course(timeline: Timeline, limits: Limits) -> Course:
-    some = first(timeline.moments, limits.moments)
+def _course(timeline: Timeline, limits: PageLimits) -> ActionTimeline:
+    some = take_first(timeline.moments, limits.moments)
     steps = tuple(_step(moment, limits.short) for moment in some.shown)
-    return Course(said(timeline.name, limits.short) or "run", Some(steps, some.left))
+    return ActionTimeline(one_line(timeline.name, limits.short) or "run", Truncated(steps, some.left))
 
 
-def _step(moment: Moment, limit: int) -> Step:
-    at = f"{moment.at:.1f} s" if abs(moment.at) < _MINUTE else duration(moment.at)
-    return Step(at, said(moment.what, limit) or "-", said(moment.detail, limit))
+def _step(moment: Moment, limit: int) -> ActionRow:
+    at = f"{moment.at:.1f} s" if abs(moment.at) < _MINUTE else format_duration(moment.at)
+    return ActionRow(at, one_line(moment.what, limit) or "-", one_line(moment.detail, limit))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.wording import said
-from reports.render.numbers import label, shown
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.wording import one_line
+from reports.render.numbers import format_value, metric_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model import Metric
+    from reports.model import ReportMetric
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricTile:
     """A metric: its label, its value with unit, and the name by which scripts know it."""
 
     label: str
@@ -25,28 +25,32 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class MetricGroup:
     """The metrics of one probe; its name is the first word of theirs."""
 
     name: str
-    figures: tuple[Figure, ...]
+    figures: tuple[MetricTile, ...]
 
 
 #: Whose, what, in which unit: a name with fewer seams does not say whose it is.
 _SEAMS = 2
 
 
-def figures(metrics: Sequence[Metric], limits: Limits) -> Some[Figures]:
+def metric_groups(metrics: Sequence[ReportMetric], limits: PageLimits) -> Truncated[MetricGroup]:
     """Lay out the metrics of a report, those of a probe together."""
-    some, groups = first(metrics, limits.figures), dict[str, list[Figure]]()
+    some, groups = take_first(metrics, limits.figures), dict[str, list[MetricTile]]()
     for metric in some.shown:
         whose, _, name = metric.name.partition("_") if metric.name.count("_") >= _SEAMS else ("", "", metric.name)
         groups.setdefault(whose, []).append(_figure(metric, name, limits.short))
-    return Some(tuple(Figures(said(name, limits.short), tuple(all_)) for name, all_ in groups.items()), some.left)
+    return Truncated(
+        tuple(MetricGroup(one_line(name, limits.short), tuple(all_)) for name, all_ in groups.items()), some.left
+    )
 
 
-def _figure(metric: Metric, name: str, limit: int) -> Figure:
-    words = said(label(name), limit) or "-"
-    return Figure(
-        words[:1].upper() + words[1:], said(shown(metric.name, metric.value), limit), said(metric.name, limit)
+def _figure(metric: ReportMetric, name: str, limit: int) -> MetricTile:
+    words = one_line(metric_label(name), limit) or "-"
+    return MetricTile(
+        words[:1].upper() + words[1:],
+        one_line(format_value(metric.name, metric.value), limit),
+        one_line(metric.name, limit),
     )

@@ -9,30 +9,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.model import Severity
-from reports.render.html.advice import advice, prose
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.wording import MARKS, paragraphs, said, source
-from reports.render.numbers import duration
-from reports.render.wording import OWN, PROBLEMS
-from reports.render.wording import told as told_of
+from reports.render.html.advice import split_advice, split_prose
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.wording import OUTCOME_MARKS, one_line, paragraphs, source_line
+from reports.render.numbers import format_duration
+from reports.render.wording import OWN_PROBES, PROBLEM_SEVERITIES
+from reports.render.wording import evidence_text as told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reports.model import Evidence, Finding, Place, Report
-    from reports.render.html.advice import Line
-    from reports.render.html.wording import Mark
+    from reports.render.html.advice import AdviceLine
+    from reports.render.html.wording import OutcomeMark
 
 #: Reasons that stand below the verdict.
 _REASONS = 3
 #: Names of checks beyond this many characters want a wider column.
 _SHORT_NAME = 18
 #: Findings alike, in the order in which they were found.
-Alike = tuple["Finding", ...]
+SimilarFindings = tuple["Finding", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EvidenceView:
     """One piece of evidence: its label and the lines of its value."""
 
     label: str
@@ -40,7 +40,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PlaceView:
     """A place in a file, its line of source in three pieces (the middle one is meant), and what was said there."""
 
     where: str
@@ -52,40 +52,40 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class ProblemCard:
     """A problem, explained."""
 
     anchor: str
-    mark: Mark
+    mark: OutcomeMark
     code: str
     whose: str
     """Probe and check."""
     title: str
-    seen: Some[Seen]
-    spots: Some[Spot]
-    cause: tuple[Line, ...]
-    fix: tuple[Line, ...]
-    link: tuple[Line, ...]
+    seen: Truncated[EvidenceView]
+    spots: Truncated[PlaceView]
+    cause: tuple[AdviceLine, ...]
+    fix: tuple[AdviceLine, ...]
+    link: tuple[AdviceLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class HtmlCheck:
     """A row of a table of checks. `anchor` is the card that explains it, empty where there is none."""
 
-    mark: Mark
+    mark: OutcomeMark
     name: str
     outcome: str
     anchor: str
-    seen: Some[Seen]
+    seen: Truncated[EvidenceView]
     took: str
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class HtmlCheckGroup:
     """The checks of one probe."""
 
     name: str
-    checks: Some[Check]
+    checks: Truncated[HtmlCheck]
 
     @property
     def has_times(self) -> bool:
@@ -99,32 +99,32 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FindingsView:
     """All that is said of a report's findings."""
 
-    cards: Some[Card]
-    reasons: Some[Card]
+    cards: Truncated[ProblemCard]
+    reasons: Truncated[ProblemCard]
     """The few that the verdict stands on: what failed, or what was warned of where nothing did."""
-    groups: tuple[Group, ...]
+    groups: tuple[HtmlCheckGroup, ...]
     groups_left: int
 
 
-def told(report: Report, limits: Limits) -> Told:
+def findings_view(report: Report, limits: PageLimits) -> FindingsView:
     """Lay out a report's findings."""
-    alike = gathered(report.findings)
-    problems = sorted((group for group in alike if group[0].severity in PROBLEMS), key=_gravity)
-    chosen = first(problems, limits.problems)
+    alike = group_similar(report.findings)
+    problems = sorted((group for group in alike if group[0].severity in PROBLEM_SEVERITIES), key=_gravity)
+    chosen = take_first(problems, limits.problems)
     anchors = {id(group): f"problem-{number}" for number, group in enumerate(chosen.shown, 1)}
     cards = tuple(_card(group, anchors[id(group)], limits) for group in chosen.shown)
     groups, groups_left = _groups(report, alike, anchors, limits)
-    return Told(Some(cards, chosen.left), _reasons(cards, problems), groups, groups_left)
+    return FindingsView(Truncated(cards, chosen.left), _reasons(cards, problems), groups, groups_left)
 
 
-def _gravity(group: Alike) -> int:
-    return list(MARKS).index(group[0].severity)
+def _gravity(group: SimilarFindings) -> int:
+    return list(OUTCOME_MARKS).index(group[0].severity)
 
 
-def gathered(findings: Iterable[Finding]) -> list[Alike]:
+def group_similar(findings: Iterable[Finding]) -> list[SimilarFindings]:
     """Put together what is said of several places; a finding without a place stays alone."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
@@ -133,60 +133,60 @@ def gathered(findings: Iterable[Finding]) -> list[Alike]:
     return [tuple(group) for group in groups.values()]
 
 
-def _reasons(cards: tuple[Card, ...], problems: list[Alike]) -> Some[Card]:
+def _reasons(cards: tuple[ProblemCard, ...], problems: list[SimilarFindings]) -> Truncated[ProblemCard]:
     warned = sum(group[0].severity is Severity.WARNING for group in problems)
     grave = (len(problems) - warned) or warned
-    return Some(cards[: min(_REASONS, grave)], max(0, grave - _REASONS))
+    return Truncated(cards[: min(_REASONS, grave)], max(0, grave - _REASONS))
 
 
-def _card(group: Alike, anchor: str, limits: Limits) -> Card:
+def _card(group: SimilarFindings, anchor: str, limits: PageLimits) -> ProblemCard:
     finding = group[0]
-    return Card(
+    return ProblemCard(
         anchor=anchor,
-        mark=MARKS[finding.severity],
-        code=said(finding.code, limits.short),
-        whose=said(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
-        title=said(finding.title, limits.short) or "(untitled)",
+        mark=OUTCOME_MARKS[finding.severity],
+        code=one_line(finding.code, limits.short),
+        whose=one_line(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
+        title=one_line(finding.title, limits.short) or "(untitled)",
         seen=_seen(_common(group), limits),
         spots=_spots(group, limits),
-        cause=prose(finding.cause, limits.long),
-        fix=advice(finding.fix, limits.long),
-        link=advice(finding.link, limits.short),
+        cause=split_prose(finding.cause, limits.long),
+        fix=split_advice(finding.fix, limits.long),
+        link=split_advice(finding.link, limits.short),
     )
 
 
-def _seen(evidence: tuple[Evidence, ...], limits: Limits) -> Some[Seen]:
-    some = first(evidence, limits.seen)
-    shown = tuple(Seen(said(item.label, limits.short), _value(item.value, limits)) for item in some.shown)
-    return Some(shown, some.left)
+def _seen(evidence: tuple[Evidence, ...], limits: PageLimits) -> Truncated[EvidenceView]:
+    some = take_first(evidence, limits.seen)
+    shown = tuple(EvidenceView(one_line(item.label, limits.short), _value(item.value, limits)) for item in some.shown)
+    return Truncated(shown, some.left)
 
 
-def _value(value: str, limits: Limits) -> tuple[str, ...]:
+def _value(value: str, limits: PageLimits) -> tuple[str, ...]:
     """Keep the lines of a longer text (a traceback) as they stand."""
     if len(value[: limits.long].strip().split("\n", 1)) > 1:
         return paragraphs(value, limits.long)
-    return (said(value, limits.short),)
+    return (one_line(value, limits.short),)
 
 
-def _spots(group: Alike, limits: Limits) -> Some[Spot]:
-    some = first([finding for finding in group if finding.place], limits.places)
+def _spots(group: SimilarFindings, limits: PageLimits) -> Truncated[PlaceView]:
+    some = take_first([finding for finding in group if finding.place], limits.places)
     common = _common(group)
-    return Some(tuple(_spot(finding, group[0].title, common, limits) for finding in some.shown), some.left)
+    return Truncated(tuple(_spot(finding, group[0].title, common, limits) for finding in some.shown), some.left)
 
 
-def _common(group: Alike) -> tuple[Evidence, ...]:
+def _common(group: SimilarFindings) -> tuple[Evidence, ...]:
     """Give the evidence that stands for all of them."""
     return group[0].evidence if all(finding.evidence == group[0].evidence for finding in group) else ()
 
 
-def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: Limits) -> Spot:
+def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: PageLimits) -> PlaceView:
     place = finding.place
     if place is None:
         raise AssertionError("only findings with a place are spots")
-    where = f"{source(place.path[-limits.short :])}:{place.line}:{place.column}"
+    where = f"{source_line(place.path[-limits.short :])}:{place.line}:{place.column}"
     own = [told_of(item) for item in finding.evidence[: limits.seen] if finding.evidence != common]
     words = [finding.title, *own] if finding.title != title else own
-    return Spot(where, *_source(place, limits.short), tuple(said(word, limits.short) for word in words))
+    return PlaceView(where, *_source(place, limits.short), tuple(one_line(word, limits.short) for word in words))
 
 
 def _source(place: Place, limit: int) -> tuple[str, str, str]:
@@ -198,34 +198,34 @@ def _source(place: Place, limit: int) -> tuple[str, str, str]:
     if begin > limit // 2:  # a minified file: show what is around it
         text, begin, end = text[begin - limit // 4 :], limit // 4, end - begin + limit // 4
     text, end = text[:limit], min(max(end, begin), limit)
-    return source(text[:begin]), source(text[begin:end]), source(text[end:])
+    return source_line(text[:begin]), source_line(text[begin:end]), source_line(text[end:])
 
 
 def _groups(
-    report: Report, alike: list[Alike], anchors: Mapping[int, str], limits: Limits
-) -> tuple[tuple[Group, ...], int]:
-    by_probe: dict[str, list[Alike]] = {}
+    report: Report, alike: list[SimilarFindings], anchors: Mapping[int, str], limits: PageLimits
+) -> tuple[tuple[HtmlCheckGroup, ...], int]:
+    by_probe: dict[str, list[SimilarFindings]] = {}
     for group in alike:
-        by_probe.setdefault(report.tool if group[0].probe in OWN else group[0].probe, []).append(group)
-    room, groups = limits.checks, list[Group]()
+        by_probe.setdefault(report.tool if group[0].probe in OWN_PROBES else group[0].probe, []).append(group)
+    room, groups = limits.checks, list[HtmlCheckGroup]()
     for name, rows in by_probe.items():
         if not room:
             break
-        some = first(rows, room)
+        some = take_first(rows, room)
         room -= len(some.shown)
         checks = tuple(_check(row, anchors.get(id(row), ""), limits) for row in some.shown)
-        groups.append(Group(said(name, limits.short), Some(checks, some.left)))
+        groups.append(HtmlCheckGroup(one_line(name, limits.short), Truncated(checks, some.left)))
     return tuple(groups), sum(map(len, list(by_probe.values())[len(groups) :]))
 
 
-def _check(group: Alike, anchor: str, limits: Limits) -> Check:
+def _check(group: SimilarFindings, anchor: str, limits: PageLimits) -> HtmlCheck:
     finding = group[0]
     places = f" ({len(group):,} places)" if len(group) > 1 else ""
-    return Check(
-        mark=MARKS[finding.severity],
-        name=said(finding.check, limits.short),
-        outcome=(said(finding.title, limits.short) or "-") + places,
+    return HtmlCheck(
+        mark=OUTCOME_MARKS[finding.severity],
+        name=one_line(finding.check, limits.short),
+        outcome=(one_line(finding.title, limits.short) or "-") + places,
         anchor=anchor,
-        seen=Some(()) if anchor else _seen(finding.evidence, limits),
-        took="" if finding.seconds is None else duration(finding.seconds),
+        seen=Truncated(()) if anchor else _seen(finding.evidence, limits),
+        took="" if finding.seconds is None else format_duration(finding.seconds),
     )

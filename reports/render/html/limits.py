@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: Bytes of a page. Mail gateways, chat uploads and CI artifact viewers show files below 1 MB without asking.
-LARGEST = 1_000_000
+MAX_PAGE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class PageLimits:
     """How many of each thing are shown; texts in characters."""
 
     problems: int
@@ -49,19 +49,19 @@ class Limits:
 
 
 LEVELS = (
-    Limits(
+    PageLimits(
         problems=100, places=20, seen=16, checks=400, timelines=10, moments=400,
         figures=120, tables=20, rows=200, columns=20, plots=20, lines=6, points=400, short=400, long=6000,
     ),
-    Limits(
+    PageLimits(
         problems=60, places=10, seen=10, checks=200, timelines=6, moments=240,
         figures=60, tables=10, rows=100, columns=16, plots=12, lines=6, points=300, short=240, long=2000,
     ),
-    Limits(
+    PageLimits(
         problems=30, places=5, seen=6, checks=80, timelines=3, moments=120,
         figures=40, tables=5, rows=40, columns=12, plots=6, lines=4, points=200, short=160, long=800,
     ),
-    Limits(
+    PageLimits(
         problems=10, places=3, seen=4, checks=30, timelines=2, moments=40,
         figures=20, tables=2, rows=20, columns=8, plots=3, lines=4, points=100, short=80, long=300,
     ),
@@ -69,13 +69,13 @@ LEVELS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Some(Generic[T]):
+class Truncated(Generic[T]):
     """The first of many, and how many were left out."""
 
     shown: tuple[T, ...]
     left: int = 0
 
 
-def first(items: Sequence[T], limit: int) -> Some[T]:
+def take_first(items: Sequence[T], limit: int) -> Truncated[T]:
     """Keep as many as the limit allows."""
-    return Some(tuple(items[:limit]), max(0, len(items) - limit))
+    return Truncated(tuple(items[:limit]), max(0, len(items) - limit))

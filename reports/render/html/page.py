@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.render.html.course import courses
-from reports.render.html.figures import figures
-from reports.render.html.findings import told
-from reports.render.html.limits import LARGEST, LEVELS, Limits
+from reports.render.html.course import action_timelines
+from reports.render.html.figures import metric_groups
+from reports.render.html.findings import findings_view
+from reports.render.html.limits import LEVELS, MAX_PAGE_BYTES, PageLimits
 from reports.render.html.plots import plots
-from reports.render.html.tables import tables
-from reports.render.html.timelines import diagrams
-from reports.render.html.wording import MARKS, moment_of, said, verdict
-from reports.render.numbers import duration
+from reports.render.html.tables import html_tables
+from reports.render.html.timelines import sequence_diagrams
+from reports.render.html.wording import OUTCOME_MARKS, format_started, one_line, page_verdict
+from reports.render.numbers import format_duration
 
 if TYPE_CHECKING:
     from reports.model import Report
@@ -35,33 +35,36 @@ def render(report: Report, exit_code: int) -> str:
     """Write the page: in full where that fits, otherwise with less of everything and a word about what was left out."""
     for limits in LEVELS:
         page = _page(report, exit_code, limits)
-        if len(page.encode()) < LARGEST:
+        if len(page.encode()) < MAX_PAGE_BYTES:
             return page
     raise AssertionError("the last level is made to fit; tests try the worst")
 
 
-def _page(report: Report, exit_code: int, limits: Limits) -> str:
+def _page(report: Report, exit_code: int, limits: PageLimits) -> str:
     return (
         _environment()
         .get_template("page.html")
         .render(
-            tool=said(report.tool, limits.short),
-            version=said(report.version, limits.short),
-            started=said(report.started, limits.short),
-            started_for_people=said(moment_of(report.started), limits.short),
-            took=duration(report.seconds),
+            tool=one_line(report.tool, limits.short),
+            version=one_line(report.version, limits.short),
+            started=one_line(report.started, limits.short),
+            started_for_people=one_line(format_started(report.started), limits.short),
+            took=format_duration(report.seconds),
             exit_code=exit_code,
-            verdict=verdict(report, exit_code),
-            counts=[(mark, report.count(severity)) for severity, mark in MARKS.items() if report.count(severity)],
+            verdict=page_verdict(report, exit_code),
+            counts=[
+                (mark, report.count(severity)) for severity, mark in OUTCOME_MARKS.items() if report.count(severity)
+            ],
             target=[
-                (said(item.label, limits.short), said(item.value, limits.short)) for item in report.target[:_TARGET]
+                (one_line(item.label, limits.short), one_line(item.value, limits.short))
+                for item in report.target[:_TARGET]
             ],
             target_left=max(0, len(report.target) - _TARGET),
-            told=told(report, limits),
-            diagrams=diagrams(report.timelines, limits),
-            courses=courses(report.timelines, limits),
-            tables=tables(report.tables, limits),
-            figures=figures(report.lone_metrics, limits),
+            told=findings_view(report, limits),
+            diagrams=sequence_diagrams(report.timelines, limits),
+            courses=action_timelines(report.timelines, limits),
+            tables=html_tables(report.tables, limits),
+            figures=metric_groups(report.standalone_metrics, limits),
             plots=plots(report.series, report.timelines, limits),
         )
     )

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.svg import Mark, Picture
-from reports.render.html.wording import said
-from reports.render.numbers import number
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.svg import PlotMark, SvgPlot
+from reports.render.html.wording import one_line
+from reports.render.numbers import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reports.model import Moment, Series, Timeline
-    from reports.render.html.svg import Point, Spot
+    from reports.render.html.svg import LinePoint, Point
 
 #: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
 _LARGEST = 1e12
@@ -36,7 +36,7 @@ _MARKS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """A line of a plot: its name, and what it says in words."""
 
     name: str
@@ -50,30 +50,30 @@ class Plot:
     name: str
     timeline: str
     unit: str
-    lines: tuple[Line, ...]
+    lines: tuple[PlotLine, ...]
     left: int
     """Lines that were left out."""
     picture: Markup
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PlotRange:
     """What all plots of one timeline have in common: from when until when, and what happened meanwhile."""
 
     begin: float = 0.0
     end: float = 1.0
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[PlotMark, ...] = ()
 
 
-def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: Limits) -> Some[Plot]:
+def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[Plot]:
     """Draw the series of a report; those of one timeline side by side in time."""
-    some = first(_together(series), limits.plots)
+    some = take_first(_together(series), limits.plots)
     marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
     stretches = _stretches([one for group in some.shown for one in group], marks)
     drawn = [plot(group, limits, stretches[group[0].timeline, group[0].across]) for group in some.shown]
     if len({one.timeline for one in series}) == 1:  # nobody asks whose they are
         drawn = [replace(one, timeline="") for one in drawn]
-    return Some(tuple(drawn), some.left)
+    return Truncated(tuple(drawn), some.left)
 
 
 def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
@@ -85,15 +85,15 @@ def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _marks(timeline: Timeline, limit: int) -> tuple[Mark, ...]:
+def _marks(timeline: Timeline, limit: int) -> tuple[PlotMark, ...]:
     """Mark what happened between a run's first and last moment; of one kind in a row, the second says its detail."""
-    marks: list[Mark] = []
+    marks: list[PlotMark] = []
     before = ""
     for moment in timeline.moments[1:-1][:_MARKS]:
         words = _words(moment, before)
         before = moment.what
         if _is_drawable(moment.at):
-            marks.append(Mark(round(moment.at, _FINEST), said(words, limit)))
+            marks.append(PlotMark(round(moment.at, _FINEST), one_line(words, limit)))
     return tuple(marks)
 
 
@@ -101,7 +101,7 @@ def _words(moment: Moment, before: str) -> str:
     return moment.detail if moment.what == before and moment.detail else moment.what
 
 
-def _stretches(series: Iterable[Series], marks: dict[str, tuple[Mark, ...]]) -> dict[tuple[str, str], Stretch]:
+def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]]) -> dict[tuple[str, str], PlotRange]:
     """Find what plots share: those over time by timeline, those over anything else among themselves."""
     xs: dict[tuple[str, str], list[float]] = {}
     for one in series:
@@ -110,46 +110,46 @@ def _stretches(series: Iterable[Series], marks: dict[str, tuple[Mark, ...]]) -> 
     for (timeline, across), at in xs.items():
         mine = marks.get(timeline, ()) if across == "s" else ()
         whole = [*at, *(mark.at for mark in mine)]
-        found[timeline, across] = Stretch(min(whole), max(whole), mine) if at else Stretch()
+        found[timeline, across] = PlotRange(min(whole), max(whole), mine) if at else PlotRange()
     return found
 
 
-def plot(series: Sequence[Series], limits: Limits, stretch: Stretch = Stretch()) -> Plot:
+def plot(series: Sequence[Series], limits: PageLimits, stretch: PlotRange = PlotRange()) -> Plot:
     """Draw series of one unit over a stretch of time, which holds all their points."""
-    leads, some = series[0], first(series, limits.lines)
-    unit, alone = said(leads.unit, limits.short), len(some.shown) == 1
+    leads, some = series[0], take_first(series, limits.lines)
+    unit, alone = one_line(leads.unit, limits.short), len(some.shown) == 1
     points = [_drawable(one.points) for one in some.shown]
-    picture = Picture(
+    picture = SvgPlot(
         lines=tuple(
             tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(some.shown, points, strict=True)
         ),
         unit=unit,
-        across=said(leads.across, limits.short),
+        across=one_line(leads.across, limits.short),
         begin=stretch.begin,
         end=stretch.end,
         marks=stretch.marks,
         middle=median(y for _, y in points[0]) if alone and points[0] else None,
     )
     lines = [
-        Line(said(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
+        PlotLine(one_line(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
         for one, found in zip(some.shown, points, strict=True)
     ]
     over = "" if leads.across == "s" else f", by {leads.across}"
     return Plot(
-        name=said(f"{leads.plot or leads.name}{over}", limits.short),
-        timeline=said(leads.timeline, limits.short),
+        name=one_line(f"{leads.plot or leads.name}{over}", limits.short),
+        timeline=one_line(leads.timeline, limits.short),
         unit=unit,
         lines=tuple(lines),
         left=some.left,
-        picture=picture.drawn() if any(points) else Markup(),
+        picture=picture.render() if any(points) else Markup(),
     )
 
 
-def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[Spot]:
+def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[LinePoint]:
     """Thin a line out, and break it where points are missing that should be there."""
     begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _MISSING])
     begin = next(begins, None)
-    for x, y in thinned(points, limit):
+    for x, y in downsample(points, limit):
         if begin is not None and x >= begin:
             yield x, None
             while begin is not None and begin <= x:
@@ -157,7 +157,7 @@ def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[S
         yield x, y
 
 
-def thinned(points: Sequence[Point], limit: int) -> list[Point]:
+def downsample(points: Sequence[Point], limit: int) -> list[Point]:
     """Keep at most `limit` points: of each stretch the lowest and the highest, so that no spike gets lost."""
     if len(points) <= limit:
         return list(points)
@@ -185,7 +185,7 @@ def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:
     if not points:
         return "No points."
     heights = [y for _, y in points]
-    lowest, middle, highest = (number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
+    lowest, middle, highest = (format_number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
     many = f"{len(points):,} points" if len(points) > 1 else "1 point"
     drawn = " (dashed)" if dashed else ""
     return f"{many}: lowest {lowest}, median {middle}{drawn}, highest {highest} {unit}".rstrip()

@@ -14,14 +14,14 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from reports.render.numbers import number
+from reports.render.numbers import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Point = tuple[float, float]
 #: A point, or a place where the line is broken.
-Spot = tuple[float, float | None]
+LinePoint = tuple[float, float | None]
 
 #: In units of the picture, which is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
@@ -42,7 +42,7 @@ _SERIES = re.compile(r"\bserie-(\d+)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PlotMark:
     """Something that happened at a moment: a line across the plot, with its words above it."""
 
     at: float
@@ -50,24 +50,24 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class SvgPlot:
     """What is drawn. All points and marks lie between `begin` and `end`."""
 
-    lines: tuple[tuple[Spot, ...], ...]
+    lines: tuple[tuple[LinePoint, ...], ...]
     unit: str
     across: str
     begin: float
     end: float
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[PlotMark, ...] = ()
     middle: float | None = None
     """Where a dashed line goes across: the median of a line that is alone."""
 
-    def drawn(self) -> Markup:
+    def render(self) -> Markup:
         """Give the SVG."""
         rows = self._rows()
         chart, roles = self._chart(_MARGIN + _HIGH * (1 + max(rows, default=-1))), list[str]()
 
-        def add(role: str, points: Sequence[Spot], *, dots: bool = False) -> None:
+        def add(role: str, points: Sequence[LinePoint], *, dots: bool = False) -> None:
             chart.add(role, points, show_dots=dots, allow_interruptions=True)
             roles.append(role)
 
@@ -131,8 +131,8 @@ class Picture:
             spacing=6,
             max_scale=8,
             style=Style(label_font_size=_TEXT, major_label_font_size=_TEXT, font_family="inherit"),
-            x_value_formatter=lambda x: f"{number(x)}{across}".rstrip(),
-            value_formatter=lambda y: f"{number(y)}{unit}".rstrip(),
+            x_value_formatter=lambda x: f"{format_number(x)}{across}".rstrip(),
+            value_formatter=lambda y: f"{format_number(y)}{unit}".rstrip(),
         )
 
     def _name_roles(self, root: ET.Element, roles: list[str], rows: list[int]) -> None:
@@ -148,7 +148,7 @@ class Picture:
                 _write(group, path, _words(self.marks[which]), rows[which])
 
 
-def _words(mark: Mark) -> str:
+def _words(mark: PlotMark) -> str:
     return mark.words if len(mark.words) <= _LONGEST else f"{mark.words[: _LONGEST - 1]}…"
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.wording import said
-from reports.render.numbers import cell, label
-from reports.render.terminal.tables import named
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.wording import one_line
+from reports.render.numbers import format_cell, metric_label
+from reports.render.terminal.tables import row_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model import Row, Table
+    from reports.model import Table, TableRow
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class HtmlCell:
     """What stands in a row, below one heading."""
 
     text: str
@@ -25,45 +25,45 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HtmlRow:
     """A row; `is_part` where it is about a part of the row above that is none."""
 
     name: str
     is_part: bool
-    cells: tuple[Cell, ...]
+    cells: tuple[HtmlCell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
+class HtmlTable:
     """A table, laid out."""
 
     name: str
     heading: str
     columns: tuple[str, ...]
-    lines: Some[Line]
+    lines: Truncated[HtmlRow]
 
 
-def tables(measured: Sequence[Table], limits: Limits) -> Some[Laid]:
+def html_tables(measured: Sequence[Table], limits: PageLimits) -> Truncated[HtmlTable]:
     """Lay out the tables of a report."""
-    some = first(measured, limits.tables)
-    return Some(tuple(_laid(table, limits) for table in some.shown), some.left)
+    some = take_first(measured, limits.tables)
+    return Truncated(tuple(_laid(table, limits) for table in some.shown), some.left)
 
 
-def _laid(table: Table, limits: Limits) -> Laid:
-    some = first(table.rows, limits.rows)
+def _laid(table: Table, limits: PageLimits) -> HtmlTable:
+    some = take_first(table.rows, limits.rows)
     columns = table.columns[: limits.columns]
-    return Laid(
-        name=said(table.name, limits.short) or "-",
-        heading=said(table.heading, limits.short),
-        columns=tuple(said(label(column), limits.short) for column in columns),
-        lines=Some(tuple(_line(row, columns, limits.short) for row in some.shown), some.left),
+    return HtmlTable(
+        name=one_line(table.name, limits.short) or "-",
+        heading=one_line(table.heading, limits.short),
+        columns=tuple(one_line(metric_label(column), limits.short) for column in columns),
+        lines=Truncated(tuple(_line(row, columns, limits.short) for row in some.shown), some.left),
     )
 
 
-def _line(row: Row, columns: Sequence[str], limit: int) -> Line:
+def _line(row: TableRow, columns: Sequence[str], limit: int) -> HtmlRow:
     found = (*row.cells, *[None] * len(columns))
     cells = tuple(
-        Cell(said(cell(name, value), limit), is_word=isinstance(value, str))
+        HtmlCell(one_line(format_cell(name, value), limit), is_word=isinstance(value, str))
         for name, value in zip(columns, found, strict=False)
     )
-    return Line(said(named(row).strip(), limit) or "-", bool(row.part), cells)
+    return HtmlRow(one_line(row_label(row).strip(), limit) or "-", bool(row.part), cells)

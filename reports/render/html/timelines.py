@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.model import ENDS
-from reports.render.html.limits import Limits, Some, first
-from reports.render.html.wording import said
-from reports.render.numbers import duration
-from reports.render.terminal.timeline import fold
+from reports.model import SESSION_SIDES
+from reports.render.html.limits import PageLimits, Truncated, take_first
+from reports.render.html.wording import one_line
+from reports.render.numbers import format_duration
+from reports.render.terminal.timeline import fold_moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ _BEGINNING = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrow:
+class SequenceRow:
     """A row of the diagram. `way` is `client` or `server` (who sent it), `remark` (the tool's own) or `pause`."""
 
     way: str
@@ -42,35 +42,35 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagram:
+class SequenceDiagram:
     """One session. Where rows were left out, they would stand between `began` and `ended`."""
 
     name: str
-    began: tuple[Arrow, ...]
+    began: tuple[SequenceRow, ...]
     left: int
-    ended: tuple[Arrow, ...]
+    ended: tuple[SequenceRow, ...]
     events: int
     """Of both ends, before folding; remarks are none."""
     lasted: str
 
 
-def diagrams(timelines: Sequence[Timeline], limits: Limits) -> Some[Diagram]:
+def sequence_diagrams(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[SequenceDiagram]:
     """Lay out the sessions of a report."""
-    some = first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
-    return Some(tuple(_diagram(timeline, limits) for timeline in some.shown), some.left)
+    some = take_first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
+    return Truncated(tuple(_diagram(timeline, limits) for timeline in some.shown), some.left)
 
 
-def _diagram(timeline: Timeline, limits: Limits) -> Diagram:
-    rows = fold(timeline.moments)
+def _diagram(timeline: Timeline, limits: PageLimits) -> SequenceDiagram:
+    rows = fold_moments(timeline.moments)
     began, left, ended = _kept(rows, limits.moments)
     lasted = max((_last(row) for row in rows), default=0.0)
-    return Diagram(
-        said(timeline.name, limits.short) or "session",
+    return SequenceDiagram(
+        one_line(timeline.name, limits.short) or "session",
         tuple(_arrows(began, limits.short)),
         left,
         tuple(_arrows(ended, limits.short)),
-        sum(row.count for row in rows if row.who in ENDS),
-        duration(lasted),
+        sum(row.count for row in rows if row.who in SESSION_SIDES),
+        format_duration(lasted),
     )
 
 
@@ -82,24 +82,24 @@ def _kept(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Momen
     return rows[:head], len(rows) - limit, rows[-tail:]
 
 
-def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[Arrow]:
+def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[SequenceRow]:
     before: Moment | None = None
     for row in rows:
         silent = row.at - _last(before) if before else 0.0
         if silent >= _SILENT:
-            yield Arrow(way="pause", at="", what=f"{duration(silent)} without an event")
+            yield SequenceRow(way="pause", at="", what=f"{format_duration(silent)} without an event")
         yield _arrow(row, limit)
         before = row if before is None or _last(row) >= _last(before) else before
 
 
-def _arrow(row: Moment, limit: int) -> Arrow:
-    return Arrow(
-        way=row.who if row.who in ENDS else "remark",
+def _arrow(row: Moment, limit: int) -> SequenceRow:
+    return SequenceRow(
+        way=row.who if row.who in SESSION_SIDES else "remark",
         at=f"{row.at:.3f}",
-        what=said(row.what, limit) or "-",
-        who=said(row.who, limit),
-        detail=said(row.detail, limit),
-        many=f"×{row.count:,} in {duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
+        what=one_line(row.what, limit) or "-",
+        who=one_line(row.who, limit),
+        detail=one_line(row.detail, limit),
+        many=f"×{row.count:,} in {format_duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
         wrong=row.what == "error" or row.what.endswith(".failed"),
     )
 

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reports.model import (
-    EXIT_COULD_NOT_LOOK,
+    EXIT_COULD_NOT_RUN,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
     Severity,
 )
-from reports.render.terminal_text import plain, shortened, visible
+from reports.render.terminal_text import escape_invisible, sanitize, shorten
 from reports.render.wording import is_strict
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class OutcomeMark:
     """How an outcome is told: by a word, a sign (an icon of the page) and a colour, never by the colour alone."""
 
     word: str
@@ -37,18 +37,18 @@ class Mark:
 
 #: The sign of each severity is also the name of its colours in the style sheet.
 #: Their order is that of the verdict's counts and of the cards.
-MARKS: Mapping[Severity, Mark] = {
-    Severity.FAIL: Mark("failed", "fail"),
-    Severity.ERROR: Mark("could not look", "error"),
-    Severity.WARNING: Mark("warning", "warning"),
-    Severity.PASS: Mark("passed", "pass"),
-    Severity.INFO: Mark("noted", "info"),
-    Severity.SKIPPED: Mark("skipped", "skipped"),
+OUTCOME_MARKS: Mapping[Severity, OutcomeMark] = {
+    Severity.FAIL: OutcomeMark("failed", "fail"),
+    Severity.ERROR: OutcomeMark("could not look", "error"),
+    Severity.WARNING: OutcomeMark("warning", "warning"),
+    Severity.PASS: OutcomeMark("passed", "pass"),
+    Severity.INFO: OutcomeMark("noted", "info"),
+    Severity.SKIPPED: OutcomeMark("skipped", "skipped"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PageVerdict:
     """The answer at a glance: a word, a sentence below it, and its sign."""
 
     word: str
@@ -57,46 +57,50 @@ class Verdict:
 
 
 #: Exit code -> word, sentence and sign, where nothing in the report says more.
-_VERDICTS: Mapping[int, Verdict] = {
-    EXIT_OK: Verdict("Passed", "Nothing here speaks against a deploy.", "pass"),
-    EXIT_FAILED: Verdict("Failed", "Do not deploy yet.", "fail"),
-    EXIT_USAGE: Verdict("Could not start", "The command or its settings are wrong; nothing was looked at.", "error"),
-    EXIT_COULD_NOT_LOOK: Verdict("Could not look", "Nothing is proven, neither good nor bad.", "error"),
-    EXIT_INTERRUPTED: Verdict("Interrupted", "Stopped before the end; what was seen by then stands below.", "skipped"),
+_VERDICTS: Mapping[int, PageVerdict] = {
+    EXIT_OK: PageVerdict("Passed", "Nothing here speaks against a deploy.", "pass"),
+    EXIT_FAILED: PageVerdict("Failed", "Do not deploy yet.", "fail"),
+    EXIT_USAGE: PageVerdict(
+        "Could not start", "The command or its settings are wrong; nothing was looked at.", "error"
+    ),
+    EXIT_COULD_NOT_RUN: PageVerdict("Could not look", "Nothing is proven, neither good nor bad.", "error"),
+    EXIT_INTERRUPTED: PageVerdict(
+        "Interrupted", "Stopped before the end; what was seen by then stands below.", "skipped"
+    ),
 }
 
 
-def verdict(report: Report, exit_code: int) -> Verdict:
+def page_verdict(report: Report, exit_code: int) -> PageVerdict:
     """Say whether to deploy, in the fewest words that are true."""
     known = _VERDICTS.get(exit_code, _VERDICTS[EXIT_FAILED])
     warned = report.count(Severity.WARNING)
     if exit_code == EXIT_OK and warned:
-        return Verdict("Passed, with warnings", "Nothing stops a deploy; read what was warned of first.", "warning")
+        return PageVerdict("Passed, with warnings", "Nothing stops a deploy; read what was warned of first.", "warning")
     if exit_code == EXIT_OK and not report.findings:
-        return Verdict("Nothing checked", "This run has no checks; what it recorded stands below.", "info")
+        return PageVerdict("Nothing checked", "This run has no checks; what it recorded stands below.", "info")
     if warned and is_strict(report, exit_code):
-        return Verdict(known.word, "Warnings count as failures in this run.", known.sign)
+        return PageVerdict(known.word, "Warnings count as failures in this run.", known.sign)
     return known
 
 
-def said(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
     """Put a text on one line of at most `limit` characters; what was cut is marked by an ellipsis."""
     some = text[: 2 * limit]
-    return shortened(" ".join((some if some.isprintable() else plain(some)).split()), limit)
+    return shorten(" ".join((some if some.isprintable() else sanitize(some)).split()), limit)
 
 
 def paragraphs(text: str, limit: int) -> tuple[str, ...]:
     """Keep the lines of a longer text, of at most `limit` characters together."""
-    kept = shortened(text, limit)
-    return tuple(source(line.rstrip()) for line in kept.splitlines() if line.strip())
+    kept = shorten(text, limit)
+    return tuple(source_line(line.rstrip()) for line in kept.splitlines() if line.strip())
 
 
-def source(text: str) -> str:
+def source_line(text: str) -> str:
     """Keep a line as it stands, a tab as four spaces."""
-    return text if text.isprintable() else visible(text.replace("\t", "    "))
+    return text if text.isprintable() else escape_invisible(text.replace("\t", "    "))
 
 
-def moment_of(started: str) -> str:
+def format_started(started: str) -> str:
     """Write the start for people: `21 November 2026, 03:55:43 UTC`. What is no date stays as it is."""
     try:
         at = datetime.fromisoformat(started).astimezone(UTC)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from reports.render.terminal.rows import PLACES, WORDS, hanging, seen
-from reports.render.terminal_text import columns, cut, padded, plain, wrapped
-from reports.render.wording import PROBLEMS, spot
+from reports.render.terminal.rows import MAX_PLACES, SEVERITY_WORDS, evidence_lines, labelled_lines
+from reports.render.terminal_text import display_width, pad, sanitize, truncate, wrap
+from reports.render.wording import PROBLEM_SEVERITIES, place_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +26,14 @@ _READABLE = 24
 _BEFORE = 10
 
 
-def blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
+def problem_blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
     """Draw the block of each problem, in the order in which they came."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
-        if finding.severity in PROBLEMS:
+        if finding.severity in PROBLEM_SEVERITIES:
             groups.setdefault(number if finding.place is None else _subject(finding), []).append(finding)
     for group in groups.values():
-        yield block(group[0], width) if group[0].place is None else _of_places(group, width, verbose=verbose)
+        yield problem_block(group[0], width) if group[0].place is None else _of_places(group, width, verbose=verbose)
 
 
 def _subject(finding: Finding) -> tuple[str, ...]:
@@ -41,14 +41,14 @@ def _subject(finding: Finding) -> tuple[str, ...]:
     return (finding.probe, finding.code, finding.severity, finding.title, finding.cause, finding.fix, finding.link)
 
 
-def block(finding: Finding, width: int) -> list[Text]:
+def problem_block(finding: Finding, width: int) -> list[Text]:
     """Explain one finding: what was seen, why, and what to do next."""
-    lines = seen(finding.evidence[1:], width, indent=2)  # the row shows the first
+    lines = evidence_lines(finding.evidence[1:], width, indent=2)  # the row shows the first
     return [*_head(finding, width), *(_labelled(line) for line in [*lines, *_advice(finding, width)])]
 
 
 def _of_places(group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
-    shown = group if verbose else group[:PLACES]
+    shown = group if verbose else group[:MAX_PLACES]
     lines = list(_places(shown, width))
     if len(group) > len(shown):
         lines.append(f"{' ' * _TEXT}and {len(group) - len(shown)} more (-v shows them)")
@@ -56,28 +56,28 @@ def _of_places(group: Sequence[Finding], width: int, *, verbose: bool) -> list[T
 
 
 def _head(finding: Finding, width: int) -> list[Text]:
-    code, title = plain(finding.code), plain(finding.title)
-    head = Text(cut(code, width), style=WORDS[finding.severity][1])
-    if columns(code) + 2 + columns(title) <= width:
+    code, title = sanitize(finding.code), sanitize(finding.title)
+    head = Text(truncate(code, width), style=SEVERITY_WORDS[finding.severity][1])
+    if display_width(code) + 2 + display_width(title) <= width:
         return [head.append(f"  {title}", style="bold")]
-    return [head, *(Text(line, style="bold") for line in wrapped(title, width, "  "))]
+    return [head, *(Text(line, style="bold") for line in wrap(title, width, "  "))]
 
 
 def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
     """List places, with their source lines beside them where there is room for all, else below."""
-    spots = [plain(spot(place)) for place in _all_places(findings)]
-    longest = max(map(columns, spots), default=0)
+    spots = [sanitize(place_text(place)) for place in _all_places(findings)]
+    longest = max(map(display_width, spots), default=0)
     beside = width - _TEXT - longest - 2
     lead = f"{'  at':<{_TEXT}}"
     for finding, place, where in zip(findings, _all_places(findings), spots, strict=True):
         source = _excerpt(place, beside if beside >= _READABLE else width - _TEXT - 2)
         if source and beside >= _READABLE:
-            yield f"{lead}{padded(where, longest)}  {source}"
+            yield f"{lead}{pad(where, longest)}  {source}"
         else:
             yield lead + where
             if source:
                 yield " " * (_TEXT + 2) + source
-        yield from seen(finding.evidence, width, _TEXT + 2)
+        yield from evidence_lines(finding.evidence, width, _TEXT + 2)
         lead = " " * _TEXT
 
 
@@ -88,7 +88,7 @@ def _excerpt(place: Place, room: int) -> str:
     start, end = (column - 1 - indent for column in (place.column, place.end_column))
     if start > _BEFORE and (end >= room or place.end_line > place.line):
         line = f"…{line[start - _BEFORE :]}"
-    return cut(plain(line), room)
+    return truncate(sanitize(line), room)
 
 
 def _all_places(findings: Iterable[Finding]) -> list[Place]:
@@ -97,7 +97,7 @@ def _all_places(findings: Iterable[Finding]) -> list[Place]:
 
 def _advice(finding: Finding, width: int) -> list[str]:
     words = (("cause", finding.cause), ("next", finding.fix), ("more", finding.link))
-    return [line for word, said in words for line in hanging(word, said, width)]
+    return [line for word, said in words for line in labelled_lines(word, said, width)]
 
 
 def _labelled(line: str) -> Text:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from reports.render.numbers import figure
+from reports.render.numbers import format_metric
 from reports.render.terminal import tables
-from reports.render.terminal.blocks import blocks
-from reports.render.terminal.rows import rows
-from reports.render.terminal.timeline import drawn
-from reports.render.terminal_text import columns, cut, padded, plain, wrapped
-from reports.render.wording import counted
+from reports.render.terminal.blocks import problem_blocks
+from reports.render.terminal.rows import finding_rows
+from reports.render.terminal.timeline import draw_timeline
+from reports.render.terminal_text import display_width, pad, sanitize, truncate, wrap
+from reports.render.wording import count_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.model import Metric, Report
+    from reports.model import Report, ReportMetric
 
 _NARROWEST, _WIDEST = 40, 100
 
@@ -45,54 +45,52 @@ def render(
     width = page_width(width)
     parts = [header(report, width)]
     if timelines:
-        parts += [list(drawn(timeline, width)) for timeline in report.timelines]
-    parts.append(list(rows(report.findings, width, verbose=verbose)))
-    parts += [list(tables.drawn(table, width, parts=verbose)) for table in report.tables]
-    if timelines and report.lone_metrics:
-        parts.append(list(measured(report.lone_metrics, width)))
-    parts += blocks(report.findings, width, verbose=verbose)
-    parts.append([verdict(report, exit_code, width)])
-    return on_page(parts, width, colour=colour)
+        parts += [list(draw_timeline(timeline, width)) for timeline in report.timelines]
+    parts.append(list(finding_rows(report.findings, width, verbose=verbose)))
+    parts += [list(tables.draw_table(table, width, parts=verbose)) for table in report.tables]
+    if timelines and report.standalone_metrics:
+        parts.append(list(metric_lines(report.standalone_metrics, width)))
+    parts += problem_blocks(report.findings, width, verbose=verbose)
+    parts.append([verdict_line(report, exit_code, width)])
+    return draw_page(parts, width, colour=colour)
 
 
 def header(report: Report, width: int) -> list[Text]:
     """Name the tool and its target, on as few lines as fit."""
-    tool, *others = wrapped(plain(report.tool), width, "", "  ") or [""]
+    tool, *others = wrap(sanitize(report.tool), width, "", "  ") or [""]
     lines = [tool, *others]
-    for part in (plain(evidence.value) for evidence in report.target):
+    for part in (sanitize(evidence.value) for evidence in report.target):
         joined = f"{lines[-1]}   {part}"
-        if columns(joined) <= width:
+        if display_width(joined) <= width:
             lines[-1] = joined
         else:
-            lines += wrapped(part, width, "  ")
+            lines += wrap(part, width, "  ")
     first, *others = lines
     return [Text(first, style="bold"), *map(Text, others)]
 
 
-def measured(metrics: Sequence[Metric], width: int) -> Iterator[Text]:
+def metric_lines(metrics: Sequence[ReportMetric], width: int) -> Iterator[Text]:
     """Draw what was measured: a name and a value a line, the values right aligned."""
-    figures = [figure(metric) for metric in metrics]
-    values = max(columns(one.value) for one in figures)
-    names = min(max(columns(plain(one.label)) for one in figures), width - 4 - values)
+    figures = [format_metric(metric) for metric in metrics]
+    values = max(display_width(one.value) for one in figures)
+    names = min(max(display_width(sanitize(one.label)) for one in figures), width - 4 - values)
     yield Text("measured", style="bold")
     for one in figures:
-        yield Text(f"  {padded(cut(plain(one.label), names), names)}  {one.value:>{values}}")
+        yield Text(f"  {pad(truncate(sanitize(one.label), names), names)}  {one.value:>{values}}")
 
 
-def verdict(report: Report, exit_code: int, width: int) -> Text:
+def verdict_line(report: Report, exit_code: int, width: int) -> Text:
     """Count everything in one line, with the time and the exit code at its right end."""
-    return closing(f"{counted(report)} in {report.seconds:.2f} s", exit_code, width)
+    return closing_line(f"{count_summary(report)} in {report.seconds:.2f} s", exit_code, width)
 
 
-def closing(said: str, exit_code: int, width: int) -> Text:
+def closing_line(said: str, exit_code: int, width: int) -> Text:
     """Draw a last line: what came out, with the exit code at its right end."""
-    *above, left = wrapped(said, width)
+    *above, left = wrap(said, width)
     right = f"exit {exit_code}"
-    if columns(left) + 2 + len(right) > width:
+    if display_width(left) + 2 + len(right) > width:
         above, left = [*above, left], ""
-    return Text(
-        "\n".join([*above, f"{padded(left, width - len(right))}{right}"]), style="red" if exit_code else "green"
-    )
+    return Text("\n".join([*above, f"{pad(left, width - len(right))}{right}"]), style="red" if exit_code else "green")
 
 
 def page_width(width: int) -> int:
@@ -100,7 +98,7 @@ def page_width(width: int) -> int:
     return max(_NARROWEST, min(width, _WIDEST))
 
 
-def on_page(parts: Iterable[Iterable[Text]], width: int, *, colour: bool) -> str:
+def draw_page(parts: Iterable[Iterable[Text]], width: int, *, colour: bool) -> str:
     """Put parts on a page, an empty line between them."""
     text = Text("\n\n").join([Text("\n").join(part) for part in parts])
     out = StringIO()

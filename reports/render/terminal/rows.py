@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from reports.model import Finding, Severity
-from reports.render.terminal_text import columns, cut, milliseconds, padded, plain, wrapped
-from reports.render.wording import OWN, PROBLEMS, by_probe, spot, told
+from reports.render.terminal_text import display_width, format_milliseconds, pad, sanitize, truncate, wrap
+from reports.render.wording import OWN_PROBES, PROBLEM_SEVERITIES, evidence_text, group_by_probe, place_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reports.model import Evidence
 
 #: Word and style of each severity.
-WORDS: Mapping[Severity, tuple[str, str]] = {
+SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     Severity.PASS: ("ok", "green"),
     Severity.INFO: ("info", "cyan"),
     Severity.WARNING: ("warn", "yellow"),
@@ -30,7 +30,7 @@ WORDS: Mapping[Severity, tuple[str, str]] = {
 }
 
 #: So many places of a code are shown; -v shows all.
-PLACES = 10
+MAX_PLACES = 10
 #: What comes before the name of a check.
 _LEAD = 8
 #: With fewer columns than this for what a row says, it stands below the row.
@@ -43,17 +43,17 @@ _LONGEST_NAME = 36
 _LABEL = 8
 
 
-def rows(findings: Sequence[Finding], width: int, *, verbose: bool) -> Iterator[Text]:
+def finding_rows(findings: Sequence[Finding], width: int, *, verbose: bool) -> Iterator[Text]:
     """Draw the rows of all findings."""
-    names = max((columns(plain(finding.check)) for finding in findings), default=0)
+    names = max((display_width(sanitize(finding.check)) for finding in findings), default=0)
     checks = min(names, _LONGEST_NAME, width - _LEAD - _TIME - 2) + 2
-    groups = by_probe(findings)
-    headed = len(groups.keys() - OWN) > 1
+    groups = group_by_probe(findings)
+    headed = len(groups.keys() - OWN_PROBES) > 1
     for number, (probe, group) in enumerate(groups.items() if headed else [("", list(findings))]):
         if headed and number:
             yield Text()
-        if headed and probe not in OWN:
-            yield Text(cut(plain(probe), width), style="bold")
+        if headed and probe not in OWN_PROBES:
+            yield Text(truncate(sanitize(probe), width), style="bold")
         yield from _group(group, width, checks, verbose=verbose)
 
 
@@ -62,36 +62,36 @@ def _group(findings: Iterable[Finding], width: int, checks: int, *, verbose: boo
     for finding in findings:
         kind = (finding.check, finding.code)
         placed[kind] += finding.place is not None
-        if placed[kind] <= PLACES or finding.place is None or verbose:
-            yield from row(finding, width, checks)
+        if placed[kind] <= MAX_PLACES or finding.place is None or verbose:
+            yield from finding_row(finding, width, checks)
             yield from _detail(finding, width, checks) if verbose else ()
     for (check, _), count in placed.items():
-        if count > PLACES and not verbose:
-            name = padded(cut(plain(check), checks - 2), checks)
-            yield Text(f"  ..    {name}and {count - PLACES} more", style="dim")
+        if count > MAX_PLACES and not verbose:
+            name = pad(truncate(sanitize(check), checks - 2), checks)
+            yield Text(f"  ..    {name}and {count - MAX_PLACES} more", style="dim")
 
 
 def _detail(finding: Finding, width: int, checks: int) -> Iterator[Text]:
     """Show what was seen by a check that has no block."""
-    if finding.severity not in PROBLEMS:
+    if finding.severity not in PROBLEM_SEVERITIES:
         indent = _LEAD + checks if _is_roomy(width, checks) else _LEAD
-        yield from (Text(line, style="dim") for line in seen(finding.evidence, width, indent))
+        yield from (Text(line, style="dim") for line in evidence_lines(finding.evidence, width, indent))
 
 
-def row(finding: Finding, width: int, checks: int) -> list[Text]:
+def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
     """Draw one check: word, name, what came out, how long it took. `checks` is the width of the names' column."""
-    word, style = WORDS[finding.severity]
-    took, said = milliseconds(finding.seconds), plain(_headline(finding))
+    word, style = SEVERITY_WORDS[finding.severity]
+    took, said = format_milliseconds(finding.seconds), sanitize(_headline(finding))
     room = width - _LEAD - checks - (_TIME if took or finding.place is None else 0)
-    if _is_roomy(width, checks) and (finding.place is None or columns(said) <= room):
-        first, *others = wrapped(said, room) or [""]
+    if _is_roomy(width, checks) and (finding.place is None or display_width(said) <= room):
+        first, *others = wrap(said, room) or [""]
         more = [" " * (_LEAD + checks) + rest for rest in others]
     else:
-        first, more = "", wrapped(said, width, " " * _LEAD)
-    name = padded(cut(plain(finding.check), checks - 2), checks)
+        first, more = "", wrap(said, width, " " * _LEAD)
+    name = pad(truncate(sanitize(finding.check), checks - 2), checks)
     line = Text().append(f"  {word:<4}", style=style)
-    line.append(f"  {name}", style="bold" if finding.severity in PROBLEMS else "not bold")
-    rest = f"{padded(first, room)}{took:>{_TIME}}".rstrip() if took else first
+    line.append(f"  {name}", style="bold" if finding.severity in PROBLEM_SEVERITIES else "not bold")
+    rest = f"{pad(first, room)}{took:>{_TIME}}".rstrip() if took else first
     line.append(rest, style="dim" if finding.severity is Severity.SKIPPED else "")
     line.rstrip()
     return [line, *map(Text, more)]
@@ -104,22 +104,22 @@ def _is_roomy(width: int, checks: int) -> bool:
 
 def _headline(finding: Finding) -> str:
     """Say in the row what was seen where something is wrong (the block below says what it means), else the outcome."""
-    is_problem = finding.severity in PROBLEMS
+    is_problem = finding.severity in PROBLEM_SEVERITIES
     if finding.place is not None:
-        return spot(finding.place) if is_problem else f"{spot(finding.place)}  {finding.title}"
-    return told(finding.evidence[0]) if is_problem and finding.evidence else finding.title
+        return place_text(finding.place) if is_problem else f"{place_text(finding.place)}  {finding.title}"
+    return evidence_text(finding.evidence[0]) if is_problem and finding.evidence else finding.title
 
 
-def seen(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
+def evidence_lines(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
     """Write what was seen, each with its word."""
     for item in evidence:
-        yield from hanging("seen", told(item), width, indent)
+        yield from labelled_lines("seen", evidence_text(item), width, indent)
 
 
-def hanging(word: str, said: str, width: int, indent: int = 2) -> list[str]:
+def labelled_lines(word: str, said: str, width: int, indent: int = 2) -> list[str]:
     """Write a labelled text; its own line breaks are kept, so that a command stands on a line of its own."""
     lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
     for paragraph in said.splitlines():
-        lines += wrapped(plain(paragraph), width, lead, " " * len(lead))
+        lines += wrap(sanitize(paragraph), width, lead, " " * len(lead))
         lead = " " * len(lead)
     return lines

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from reports.render.numbers import cell, label
-from reports.render.terminal_text import columns, cut, padded, plain, wrapped
+from reports.render.numbers import format_cell, metric_label
+from reports.render.terminal_text import display_width, pad, sanitize, truncate, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reports.model import Row, Table
+    from reports.model import Table, TableRow
 
 _INDENT, _GAP = "  ", "  "
 #: A longer name of a row, or a longer word in a cell, is cut.
@@ -24,14 +24,14 @@ _LONGEST_NAME, _LONGEST_CELL = 30, 16
 _HEADING = 9
 
 
-def drawn(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
+def draw_table(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
     """Draw a table under its name; `parts` also shows the parts of each whole."""
     rows = [row for row in table.rows if parts or not row.part]
-    names = [cut(named(row), _LONGEST_NAME) for row in rows]
-    heading = cut(plain(table.heading), _LONGEST_NAME)
-    first = max(columns(text) for text in [heading, *names])
+    names = [truncate(row_label(row), _LONGEST_NAME) for row in rows]
+    heading = truncate(sanitize(table.heading), _LONGEST_NAME)
+    first = max(display_width(text) for text in [heading, *names])
     figures = [_column(table, rows, number) for number in range(len(table.columns))]
-    yield Text(cut(plain(table.name), width), style="bold")
+    yield Text(truncate(sanitize(table.name), width), style="bold")
     for nth, block in enumerate(_blocks(figures, width - len(_INDENT) - first)):
         if nth:
             yield Text()
@@ -43,9 +43,9 @@ def drawn(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
             yield _line(name, first, [column.cell(number) for column in block])
 
 
-def named(row: Row) -> str:
+def row_label(row: TableRow) -> str:
     """Name a row as budgets do, in words: `first audio`, and `@storm` for a part of it."""
-    return f"  @{plain(row.part)}" if row.part else plain(row.name).replace("_", " ")
+    return f"  @{sanitize(row.part)}" if row.part else sanitize(row.name).replace("_", " ")
 
 
 class _Column:
@@ -53,10 +53,10 @@ class _Column:
 
     def __init__(self, name: str, cells: Sequence[str], *, words: bool) -> None:
         self.words = words
-        self._cells = [cut(plain(text), _LONGEST_CELL) for text in cells]
-        wide = max([_HEADING, *map(columns, self._cells)])
-        self.heading = wrapped(plain(label(name)), wide) or [""]
-        self.width = max(map(columns, [*self.heading, *self._cells]))
+        self._cells = [truncate(sanitize(text), _LONGEST_CELL) for text in cells]
+        wide = max([_HEADING, *map(display_width, self._cells)])
+        self.heading = wrap(sanitize(metric_label(name)), wide) or [""]
+        self.width = max(map(display_width, [*self.heading, *self._cells]))
 
     def head(self, line: int) -> str:
         """Give a line of the heading."""
@@ -67,13 +67,13 @@ class _Column:
         return self._set(self._cells[number])
 
     def _set(self, text: str) -> str:
-        return padded(text, self.width) if self.words else f"{' ' * (self.width - columns(text))}{text}"
+        return pad(text, self.width) if self.words else f"{' ' * (self.width - display_width(text))}{text}"
 
 
-def _column(table: Table, rows: Sequence[Row], number: int) -> _Column:
+def _column(table: Table, rows: Sequence[TableRow], number: int) -> _Column:
     name = table.columns[number]
     found = [row.cells[number] if number < len(row.cells) else None for row in rows]
-    return _Column(name, [cell(name, one) for one in found], words=any(isinstance(one, str) for one in found))
+    return _Column(name, [format_cell(name, one) for one in found], words=any(isinstance(one, str) for one in found))
 
 
 def _blocks(figures: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
@@ -91,4 +91,4 @@ def _blocks(figures: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
 
 
 def _line(name: str, first: int, cells: Sequence[str], style: str = "") -> Text:
-    return Text(f"{_INDENT}{padded(name, first)}{''.join(_GAP + text for text in cells)}".rstrip(), style=style)
+    return Text(f"{_INDENT}{pad(name, first)}{''.join(_GAP + text for text in cells)}".rstrip(), style=style)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from reports.render.numbers import duration
-from reports.render.terminal_text import columns, cut, padded, plain
+from reports.render.numbers import format_duration
+from reports.render.terminal_text import display_width, pad, sanitize, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
 
 
-class Folding:
+class StreamFolder:
     """Folds streams while they come: a hundred deltas, or appends, become one line that says so.
 
     Streams that run side by side (transcript and audio, appends and whatever comes meanwhile) fold into a line each;
@@ -46,23 +46,23 @@ class Folding:
     def add(self, moment: Moment) -> list[Moment]:
         """Take the next moment; give the lines that will not change any more."""
         if not moment.what.endswith(_STREAMS):
-            return [*self.rest(), moment]
+            return [*self.flush(), moment]
         stream = (moment.who, moment.what)
         known = self._growing.get(stream)
         self._growing[stream] = moment if known is None else _grown(known, moment)
         return []
 
-    def rest(self) -> list[Moment]:
+    def flush(self) -> list[Moment]:
         """Give the lines that were still growing; nothing follows."""
         growing, self._growing = list(self._growing.values()), {}
         return growing
 
 
-def fold(moments: Iterable[Moment]) -> list[Moment]:
+def fold_moments(moments: Iterable[Moment]) -> list[Moment]:
     """Fold a whole timeline."""
-    folding = Folding()
+    folding = StreamFolder()
     lines = [line for moment in moments for line in folding.add(moment)]
-    return [*lines, *folding.rest()]
+    return [*lines, *folding.flush()]
 
 
 def _grown(known: Moment, moment: Moment) -> Moment:
@@ -71,27 +71,29 @@ def _grown(known: Moment, moment: Moment) -> Moment:
     return replace(known, count=known.count + moment.count, until=until, detail=detail)
 
 
-def drawn(timeline: Timeline, width: int = 80) -> Iterator[Text]:
+def draw_timeline(timeline: Timeline, width: int = 80) -> Iterator[Text]:
     """Draw a whole timeline under its name."""
-    yield Text(cut(plain(timeline.name), width), style="bold")
-    moments = fold(timeline.moments)
-    longest = min(max((columns(plain(moment.what)) for moment in moments), default=0), _WHAT)
-    yield from (line(moment, width, longest) for moment in moments) if moments else [Text("  nothing", style="dim")]
+    yield Text(truncate(sanitize(timeline.name), width), style="bold")
+    moments = fold_moments(timeline.moments)
+    longest = min(max((display_width(sanitize(moment.what)) for moment in moments), default=0), _WHAT)
+    yield from (
+        (moment_line(moment, width, longest) for moment in moments) if moments else [Text("  nothing", style="dim")]
+    )
 
 
-def line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
+def moment_line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
     """Draw one moment: time, direction, event, how often, detail. `names` is the width of the events' column."""
     text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
-    text.append(padded(cut(plain(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
-    left = width - columns(text.plain) - 1
+    text.append(pad(truncate(sanitize(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
+    left = width - display_width(text.plain) - 1
     if moment.count > 1:
-        many = f" x{moment.count} in {duration((moment.until or moment.at) - moment.at)}"
+        many = f" x{moment.count} in {format_duration((moment.until or moment.at) - moment.at)}"
         text.append(many, style="dim")
         left -= len(many)
-    detail = plain(moment.detail.strip())
+    detail = sanitize(moment.detail.strip())
     between = ", " if moment.count > 1 else " "
     left -= len(between) - 1
-    if detail and left >= min(_READABLE, columns(detail)):
-        text.append(between + cut(detail, left), style="dim")
+    if detail and left >= min(_READABLE, display_width(detail)):
+        text.append(between + truncate(detail, left), style="dim")
     text.rstrip()
     return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from loadtests.callers.backoff import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Waits
+from loadtests.callers.backoff import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Backoff
 
 
 class Most(Random):
@@ -15,24 +15,24 @@ class Most(Random):
 
 
 def test_waits_double_up_to_the_last() -> None:
-    waits = Waits(Most())
-    assert [waits.next_seconds() for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, LAST_SECONDS]
+    waits = Backoff(Most())
+    assert [waits.next_delay() for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, LAST_SECONDS]
 
 
 def test_what_the_target_asks_for_is_the_least() -> None:
-    waits = Waits(Most())
-    assert waits.next_seconds(at_least=3.0) == 3.0
-    assert waits.next_seconds(at_least=0.1) == 1.0
+    waits = Backoff(Most())
+    assert waits.next_delay(at_least=3.0) == 3.0
+    assert waits.next_delay(at_least=0.1) == 1.0
 
 
 def test_callers_do_not_wait_in_step() -> None:
-    assert len({Waits(Random(seed)).next_seconds() for seed in range(50)}) == 50
+    assert len({Backoff(Random(seed)).next_delay() for seed in range(50)}) == 50
 
 
 def test_only_behind_a_good_session_waits_are_short_again() -> None:
-    waits = Waits(Most())
-    waits.next_seconds()
-    waits.held(GOOD_SECONDS - 0.1)
-    assert waits.next_seconds() == 2 * FIRST_SECONDS
-    waits.held(GOOD_SECONDS)
-    assert waits.next_seconds() == FIRST_SECONDS
+    waits = Backoff(Most())
+    waits.next_delay()
+    waits.session_lasted(GOOD_SECONDS - 0.1)
+    assert waits.next_delay() == 2 * FIRST_SECONDS
+    waits.session_lasted(GOOD_SECONDS)
+    assert waits.next_delay() == FIRST_SECONDS

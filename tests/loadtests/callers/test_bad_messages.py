@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from loadtests.callers.bad_messages import Rude
+from loadtests.callers.bad_messages import BadMessages
 
 
 def test_a_polite_caller_sends_none() -> None:
-    assert Rude(0.0).due(1e9) == ()
+    assert BadMessages(0.0).due(1e9) == ()
 
 
 def test_they_come_at_their_rate() -> None:
-    rude = Rude(20.0)
-    rude.begin(100.0)
+    rude = BadMessages(20.0)
+    rude.start(100.0)
     assert sum(len(rude.due(100.0 + step / 50)) for step in range(51)) == 21
 
 
 def test_whoever_was_held_up_catches_up_with_a_second_of_them() -> None:
-    rude = Rude(20.0)
-    rude.begin(100.0)
+    rude = BadMessages(20.0)
+    rude.start(100.0)
     assert 20 <= len(rude.due(160.0)) <= 21

@@ -7,13 +7,13 @@ import socket
 import gevent
 import pytest
 
-from loadtests.callers.connect_errors import REFUSED, UpgradeRefused, why
+from loadtests.callers.connect_errors import UPGRADE_REFUSED_TEXT, UpgradeRefused, describe_error
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (UpgradeRefused(403), f"{REFUSED} 403"),
+        (UpgradeRefused(403), f"{UPGRADE_REFUSED_TEXT} 403"),
         (ConnectionRefusedError(111, "Connection refused"), "connection refused: nothing listens there"),
         (socket.gaierror(-2, "Name or service not known"), "the name of the host is not known"),
         (TimeoutError(), "nothing came within 5 s"),
@@ -24,8 +24,8 @@ from loadtests.callers.connect_errors import REFUSED, UpgradeRefused, why
     ],
 )
 def test_it_is_said_plainly(error: BaseException, words: str) -> None:
-    assert why(error, 5.0) == words
+    assert describe_error(error, 5.0) == words
 
 
 def test_a_long_story_is_cut() -> None:
-    assert len(why(OSError("x" * 10_000), 5.0)) == 200
+    assert len(describe_error(OSError("x" * 10_000), 5.0)) == 200

@@ -7,9 +7,9 @@ import base64
 import pytest
 
 from bridge.protocol.audio.tracer import CELL_BYTES, TracerSource
-from loadtests.callers.echo import Echo, Echoed
-from loadtests.scenarios.behaviour import Behaviour, Door
-from tests.loadtests.session_harness import DONE, READY, SHORT, Desk, said
+from loadtests.callers.echo import EchoAudit, EchoResult
+from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
+from tests.loadtests.session_harness import DONE, READY, SHORT, SessionHarness, message
 
 CALLER = 7
 
@@ -18,22 +18,22 @@ class Speaker:
     """A caller and his account."""
 
     def __init__(self) -> None:
-        self.source, self.echo = TracerSource(CALLER), Echo(CALLER)
+        self.source, self.echo = TracerSource(CALLER), EchoAudit(CALLER)
 
     def says(self, ms: int) -> bytes:
         before = self.source.sent_ms
         pcm = self.source.speech(ms)
-        self.echo.said(before, self.source.sent_ms)
+        self.echo.sent(before, self.source.sent_ms)
         return pcm
 
-    def hears(self, *pieces: bytes) -> Echoed | None:
+    def hears(self, *pieces: bytes) -> EchoResult | None:
         for pcm in pieces:
-            self.echo.heard(pcm)
-        return self.echo.answered()
+            self.echo.received(pcm)
+        return self.echo.finish_answer()
 
 
-def echoed(heard: int, lost: int = 0, repeated: int = 0, reordered: int = 0) -> Echoed:
-    return Echoed(heard_ms=heard, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
+def echoed(heard: int, lost: int = 0, repeated: int = 0, reordered: int = 0) -> EchoResult:
+    return EchoResult(received_ms=heard, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
 
 
 def test_a_whole_echo_with_silence_around_it_lost_nothing() -> None:
@@ -53,7 +53,7 @@ def test_a_whole_echo_with_silence_around_it_lost_nothing() -> None:
     ],
     ids=["its first words", "its last", "all of it"],
 )
-def test_what_does_not_come_back_is_lost(cut: slice, found: Echoed | None) -> None:
+def test_what_does_not_come_back_is_lost(cut: slice, found: EchoResult | None) -> None:
     speaker = Speaker()
     assert speaker.hears(speaker.says(200)[cut]) == found
 
@@ -78,53 +78,53 @@ def test_an_answer_to_nothing_that_was_said_tells_nothing() -> None:
 def test_somebody_elses_words_in_an_answer_are_crosstalk() -> None:
     speaker = Speaker()
     found = speaker.hears(speaker.says(100), TracerSource(CALLER + 1).speech(60))
-    assert found == Echoed(heard_ms=100, lost_ms=0, repeated_ms=0, reordered_ms=0, foreign_ms=60)
+    assert found == EchoResult(received_ms=100, lost_ms=0, repeated_ms=0, reordered_ms=0, crosstalk_ms=60)
 
 
 def test_a_sentence_that_gets_no_answer_is_not_held_against_the_next() -> None:
     speaker = Speaker()
     speaker.says(100)
-    speaker.echo.dropped()
+    speaker.echo.discard()
     assert speaker.hears(speaker.says(60)) == echoed(60)
 
 
 def delta(pcm: bytes) -> str:
-    return said("response.output_audio.delta", delta=base64.b64encode(pcm).decode(), item_id="item")
+    return message("response.output_audio.delta", delta=base64.b64encode(pcm).decode(), item_id="item")
 
 
-@pytest.mark.parametrize("door", Door)
-def test_a_call_accounts_for_each_turn_by_its_answer(door: Door) -> None:
-    desk = Desk(Behaviour(door=door, chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
-    desk.hears(said("session.updated") if door is Door.NATIVE else READY)
-    desk.goes_on(0.3)
+@pytest.mark.parametrize("door", TargetEndpoint)
+def test_a_call_accounts_for_each_turn_by_its_answer(door: TargetEndpoint) -> None:
+    desk = SessionHarness(CallerBehaviour(endpoint=door, chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
+    desk.receive(message("session.updated") if door is TargetEndpoint.NATIVE else READY)
+    desk.run_for(0.3)
     spoken = TracerSource(7).speech(100)
-    desk.hears(delta(spoken[: 2 * CELL_BYTES]), delta(spoken[3 * CELL_BYTES :]), DONE)
+    desk.receive(delta(spoken[: 2 * CELL_BYTES]), delta(spoken[3 * CELL_BYTES :]), DONE)
     totals = {name: desk.total(name) for name in ("turns", "echoed_ms", "lost_ms", "repeated_ms", "reordered_ms")}
     assert totals == {"turns": 1, "echoed_ms": 80, "lost_ms": 20, "repeated_ms": 0, "reordered_ms": 0}
 
 
 def test_a_call_that_is_not_told_of_an_echo_looks_at_no_sound() -> None:
-    desk = Desk(SHORT)
-    desk.hears(READY)
-    desk.goes_on(0.3)
-    desk.hears(delta(TracerSource(7).speech(100)), DONE)
-    assert "echoed_ms" not in desk.meter.figures.names()
+    desk = SessionHarness(SHORT)
+    desk.receive(READY)
+    desk.run_for(0.3)
+    desk.receive(delta(TracerSource(7).speech(100)), DONE)
+    assert "echoed_ms" not in desk.recorder.measurements.measured_names()
 
 
 def test_an_answer_that_was_cut_in_upon_accounts_for_nothing() -> None:
-    desk = Desk(Behaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True, interrupts_after_ms=20))
-    desk.hears(READY)
-    desk.goes_on(0.3)
-    desk.hears(delta(TracerSource(7).speech(60)))
-    desk.goes_on(0.1)
-    desk.hears(said("response.done", response={"status": "cancelled"}))
+    desk = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True, interrupt_after_ms=20))
+    desk.receive(READY)
+    desk.run_for(0.3)
+    desk.receive(delta(TracerSource(7).speech(60)))
+    desk.run_for(0.1)
+    desk.receive(message("response.done", response={"status": "cancelled"}))
     assert desk.total("turns") == 1
-    assert "lost_ms" not in desk.meter.figures.names()
+    assert "lost_ms" not in desk.recorder.measurements.measured_names()
 
 
 def test_sound_that_is_no_base64_is_sound_all_the_same() -> None:
-    desk = Desk(Behaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
-    desk.hears(READY)
-    desk.goes_on(0.3)
-    desk.hears(said("response.output_audio.delta", delta="%%%%", item_id="item"), DONE)
+    desk = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
+    desk.receive(READY)
+    desk.run_for(0.3)
+    desk.receive(message("response.output_audio.delta", delta="%%%%", item_id="item"), DONE)
     assert desk.total("turns") == 1

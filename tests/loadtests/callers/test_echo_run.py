@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.run.locust_process import Spread
-from loadtests.run.run import Ground, one_run
+from loadtests.run.locust_process import Distribution
+from loadtests.run.run import RunEnvironment, run_once
 from loadtests.run.stack import open_stack
-from loadtests.scenarios.plan import Wish
+from loadtests.scenarios.plan import RunOptions
 from tests.loadtests.faulty_client import Defect
 from tests.loadtests.scenarios.test_table_run import broken, faulty_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 pytestmark = pytest.mark.slow
 #: An echo is as long as what it echoes: it is spoken four times as fast.
 ECHOES = ("--fault", "reply:how=echo", "--pace", "4")
 
 
-def run(door: str, defect: Defect | None, simulator: tuple[str, ...] = ECHOES) -> Kept:
+def run(door: str, defect: Defect | None, simulator: tuple[str, ...] = ECHOES) -> StoredReport:
     command = None if defect is None else faulty_command(defect)
     with open_stack(simulator=simulator, bridge_command=command) as stack:
-        wish = Wish(scenario="conversation", url=stack.url, users=4, duration="8s", echo=True, door=door)
-        return one_run(Ground(wish, {}, stack), Spread(), os.environ, lambda _: None)
+        wish = RunOptions(scenario="conversation", url=stack.url, users=4, duration="8s", echo=True, endpoint=door)
+        return run_once(RunEnvironment(wish, {}, stack), Distribution(), os.environ, lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def runs() -> Mapping[str, Kept]:
+def runs() -> Mapping[str, StoredReport]:
     cases = {
         "ours": ("client", None),
         "ours, native": ("native", None),
@@ -45,25 +45,25 @@ def runs() -> Mapping[str, Kept]:
         return {name: one.result(timeout=90) for name, one in begun.items()}
 
 
-def metrics(kept: Kept) -> dict[str, float]:
+def metrics(kept: StoredReport) -> dict[str, float]:
     return {metric.name: metric.value for metric in kept.report.metrics}
 
 
 @pytest.mark.parametrize("name", ["ours", "ours, native"])
-def test_a_bridge_that_loses_nothing_is_known_by_the_echo(name: str, runs: Mapping[str, Kept]) -> None:
+def test_a_bridge_that_loses_nothing_is_known_by_the_echo(name: str, runs: Mapping[str, StoredReport]) -> None:
     kept = runs[name]
     assert broken(kept) == []
     assert metrics(kept)["load_echoed_ms"] >= metrics(kept)["load_turns_total"] * 1000 - 4 * 1000
     assert metrics(kept)["load_lost_ms"] == 0
 
 
-def test_what_a_bridge_loses_does_not_come_back(runs: Mapping[str, Kept]) -> None:
+def test_what_a_bridge_loses_does_not_come_back(runs: Mapping[str, StoredReport]) -> None:
     kept = runs["loses"]
     assert [said for said in broken(kept) if said.startswith("lost_ms")]
     assert metrics(kept)["load_lost_ms"] >= 20
 
 
-def test_a_service_that_does_not_echo_proves_nothing(runs: Mapping[str, Kept]) -> None:
+def test_a_service_that_does_not_echo_proves_nothing(runs: Mapping[str, StoredReport]) -> None:
     kept = runs["no echo"]
     assert [said.partition(":")[0] for said in broken(kept)] == ["echo"]
     assert kept.exit_code == 3

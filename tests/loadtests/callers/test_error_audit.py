@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.callers.error_audit import ErrorsSeen
+from loadtests.callers.error_audit import ErrorAudit
 
 
-def seen(*stamps: float) -> ErrorsSeen:
-    errors = ErrorsSeen()
+def seen(*stamps: float) -> ErrorAudit:
+    errors = ErrorAudit()
     for at in stamps:
-        errors.note(at, "INVALID_MESSAGE")
+        errors.record(at, "INVALID_MESSAGE")
     return errors
 
 
@@ -27,16 +27,16 @@ def seen(*stamps: float) -> ErrorsSeen:
     ],
 )
 def test_two_errors_are_two_seconds_apart(stamps: tuple[float, ...], violations: int) -> None:
-    assert seen(*stamps).end(60.0) == violations
+    assert seen(*stamps).finish(60.0) == violations
 
 
 def test_the_last_error_before_the_bridge_closes_may_come_early() -> None:
-    assert seen(10.0, 10.5).end(10.6) == 0
-    assert seen(10.0, 10.2, 10.5).end(10.6) == 1
+    assert seen(10.0, 10.5).finish(10.6) == 0
+    assert seen(10.0, 10.2, 10.5).finish(10.6) == 1
 
 
 def test_an_early_error_is_not_excused_by_a_close_that_the_bridge_did_not_make() -> None:
-    assert seen(10.0, 10.5).end(10.6, by_bridge=False) == 1
+    assert seen(10.0, 10.5).finish(10.6, by_bridge=False) == 1
 
 
 @pytest.mark.parametrize(
@@ -52,38 +52,38 @@ def test_an_early_error_is_not_excused_by_a_close_that_the_bridge_did_not_make()
     ],
 )
 def test_a_close_needs_a_reason(code: int | None, over: str, error: str, *, explained: bool) -> None:
-    errors = ErrorsSeen()
+    errors = ErrorAudit()
     if error:
-        errors.note(10.0, error)
+        errors.record(10.0, error)
     assert errors.explains(code, over, 10.1) is explained
 
 
 def test_an_error_long_ago_explains_only_a_close_of_its_own_code() -> None:
-    errors = ErrorsSeen()
-    errors.note(10.0, "SLOW_CONSUMER")
+    errors = ErrorAudit()
+    errors.record(10.0, "SLOW_CONSUMER")
     assert errors.explains(1013, "", 30.0)
     assert not errors.explains(1011, "", 30.0)
-    errors.note(40.0, "INVALID_MESSAGE")
+    errors.record(40.0, "INVALID_MESSAGE")
     assert not errors.explains(1013, "", 60.0)
 
 
 def test_a_flood_is_one_whatever_its_stamps_say() -> None:
-    seen = ErrorsSeen()
+    seen = ErrorAudit()
     for step in range(20):
-        seen.note(1000.0 + 2.1 * step, arrived=1000.0 + 0.1 * step)
-    assert seen.end(1003.0, by_bridge=False) >= 14
+        seen.record(1000.0 + 2.1 * step, arrived=1000.0 + 0.1 * step)
+    assert seen.finish(1003.0, by_bridge=False) >= 14
 
 
 def test_errors_that_were_held_up_on_the_way_are_none() -> None:
-    seen = ErrorsSeen()
+    seen = ErrorAudit()
     for step in range(3):
-        seen.note(1000.0 + 2.1 * step, arrived=1006.0)
-    assert seen.end(1020.0) == 0
+        seen.record(1000.0 + 2.1 * step, arrived=1006.0)
+    assert seen.finish(1020.0) == 0
 
 
 def test_a_bridge_whose_clock_is_wrong_explains_its_close_all_the_same() -> None:
     for skew in (-60.0, 60.0):
-        seen = ErrorsSeen()
-        seen.note(1000.0 + skew, "SESSION_INITIALIZATION_FAILED", arrived=1000.0)
+        seen = ErrorAudit()
+        seen.record(1000.0 + skew, "SESSION_INITIALIZATION_FAILED", arrived=1000.0)
         assert seen.explains(1011, "", 1000.3)
         assert not seen.explains(1011, "", 1010.0)

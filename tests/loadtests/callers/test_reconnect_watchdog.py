@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.callers.reconnect_watchdog import Patience
+from loadtests.callers.reconnect_watchdog import ReconnectWatchdog
 
 
 def test_whoever_waits_for_nothing_is_never_out_of_patience() -> None:
-    patience = Patience()
-    assert not patience.is_over(1e9)
-    patience.wait(10.0)
-    patience.rest()
-    assert not patience.is_over(1e9)
+    patience = ReconnectWatchdog()
+    assert not patience.has_expired(1e9)
+    patience.start(10.0)
+    patience.stop()
+    assert not patience.has_expired(1e9)
 
 
 @pytest.mark.parametrize(("delay", "still", "over"), [(0.0, 22.4, 22.6), (8.0, 30.4, 30.6), (1e9, 52.4, 52.6)])
 def test_an_attempt_may_take_its_time_behind_its_delay(delay: float, still: float, over: float) -> None:
-    patience = Patience()
-    patience.wait(10.0, delay)
-    assert (patience.is_over(still), patience.is_over(over)) == (False, True)
+    patience = ReconnectWatchdog()
+    patience.start(10.0, delay)
+    assert (patience.has_expired(still), patience.has_expired(over)) == (False, True)
 
 
 def test_behind_an_attempt_that_began_the_longest_delay_is_waited_for_too() -> None:
-    patience = Patience()
-    patience.wait_for_the_next(10.0)
-    assert (patience.is_over(52.4), patience.is_over(52.6)) == (False, True)
+    patience = ReconnectWatchdog()
+    patience.extend(10.0)
+    assert (patience.has_expired(52.4), patience.has_expired(52.6)) == (False, True)
 
 
 def test_each_word_is_waited_for_anew() -> None:
-    patience = Patience()
-    patience.wait(10.0)
-    patience.wait(20.0)
-    assert not patience.is_over(30.0)
+    patience = ReconnectWatchdog()
+    patience.start(10.0)
+    patience.start(20.0)
+    assert not patience.has_expired(30.0)

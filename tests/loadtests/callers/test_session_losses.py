@@ -5,140 +5,140 @@ from __future__ import annotations
 import pytest
 
 from loadtests.callers.session import READY_SECONDS
-from loadtests.scenarios.behaviour import Behaviour, Door
-from tests.loadtests.session_harness import READY, START, Desk, ready, said
+from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
+from tests.loadtests.session_harness import READY, START, SessionHarness, message, ready_session
 
 
 def test_a_loss_lasts_until_the_next_session_is_ready_and_speech_goes_on_meanwhile() -> None:
-    desk = ready(Behaviour(chunk_ms=20, speech_ms=10_000))
-    desk.goes_on(0.1)
-    desk.hears(said("reconnecting", attempt=1))
-    assert not desk.talk.is_ready
+    desk = ready_session(CallerBehaviour(chunk_ms=20, speech_ms=10_000))
+    desk.run_for(0.1)
+    desk.receive(message("reconnecting", attempt=1))
+    assert not desk.session.is_ready
     before = len(desk.chunks)
-    desk.goes_on(0.5)
-    desk.hears(said("reconnecting", attempt=2))
-    desk.goes_on(0.5)
+    desk.run_for(0.5)
+    desk.receive(message("reconnecting", attempt=2))
+    desk.run_for(0.5)
     assert len(desk.chunks) - before == pytest.approx(50, abs=2)
-    desk.hears(said("reconnected", generation=2, resentMs=120))
+    desk.receive(message("reconnected", generation=2, resentMs=120))
     assert desk.ms("reconnect") == pytest.approx(1000, rel=0.01)
-    assert (desk.total("reconnections"), desk.total("resent_ms"), desk.talk.resent_ms) == (1, 120, 120)
+    assert (desk.total("reconnections"), desk.total("resent_ms"), desk.session.resent_ms) == (1, 120, 120)
     assert desk.total("ready") == 1
 
 
 def test_a_session_that_failed_is_asked_for_again_with_a_wait() -> None:
-    desk = Desk()
-    desk.hears(said("error", code="SESSION_INITIALIZATION_FAILED", retryable=True, detail={"retryAfterMs": 2000}))
-    desk.goes_on(1.9)
+    desk = SessionHarness()
+    desk.receive(message("error", code="SESSION_INITIALIZATION_FAILED", retryable=True, detail={"retryAfterMs": 2000}))
+    desk.run_for(1.9)
     assert desk.messages == ["create_session"]
-    desk.goes_on(0.2)
+    desk.run_for(0.2)
     assert desk.messages == ["create_session", "create_session"]
-    desk.hears(READY)
+    desk.receive(READY)
     assert desk.ms("ready") == pytest.approx(2100, rel=0.01)  # since the caller wanted it, not since he asked last
-    assert desk.meter.pulse.failed == 1
+    assert desk.recorder.attempts.failed == 1
     assert desk.total("failed_calls") == 0
 
 
 def test_a_session_that_is_given_up_later_is_asked_for_again_and_nothing_is_said_meanwhile() -> None:
-    desk = ready(Behaviour(chunk_ms=20, speech_ms=10_000))
-    desk.goes_on(0.1)
-    desk.hears(said("reconnecting", attempt=1))
-    desk.goes_on(1.0)
+    desk = ready_session(CallerBehaviour(chunk_ms=20, speech_ms=10_000))
+    desk.run_for(0.1)
+    desk.receive(message("reconnecting", attempt=1))
+    desk.run_for(1.0)
     before = len(desk.chunks)
-    desk.hears(said("error", code="CONNECTION_LOST", retryable=True, detail={"retryAfterMs": 1000}))
-    desk.goes_on(0.9)
+    desk.receive(message("error", code="CONNECTION_LOST", retryable=True, detail={"retryAfterMs": 1000}))
+    desk.run_for(0.9)
     assert len(desk.chunks) == before
     assert desk.total("passed_over_ms") == pytest.approx(900, abs=40)
-    desk.goes_on(0.2)
+    desk.run_for(0.2)
     assert desk.messages.count("create_session") == 2
-    desk.hears(said("session_ready", generation=9))
+    desk.receive(message("session_ready", generation=9))
     assert desk.ms("reconnect") == pytest.approx(2100, rel=0.01)
     assert desk.total("reconnections") == 0
 
 
 def test_what_cannot_get_better_is_not_asked_for_again() -> None:
-    desk = Desk()
-    desk.hears(said("error", code="QUOTA_EXHAUSTED", retryable=False))
-    desk.goes_on(20)
+    desk = SessionHarness()
+    desk.receive(message("error", code="QUOTA_EXHAUSTED", retryable=False))
+    desk.run_for(20)
     assert desk.messages == ["create_session"]
-    assert desk.talk.is_done
-    assert desk.talk.has_failed
-    assert not desk.talk.has_session
+    assert desk.session.is_done
+    assert desk.session.has_failed
+    assert not desk.session.has_session
     assert desk.total("failed_calls") == 1
 
 
 def test_an_error_that_ends_nothing_changes_nothing() -> None:
-    desk = ready()
-    desk.hears(said("error", code="INVALID_MESSAGE", retryable=False))
-    desk.goes_on(1.0)
+    desk = ready_session()
+    desk.receive(message("error", code="INVALID_MESSAGE", retryable=False))
+    desk.run_for(1.0)
     assert desk.messages == ["create_session"]
-    assert desk.talk.is_ready
+    assert desk.session.is_ready
     assert desk.total("errors") == 1
 
 
 def test_a_session_that_only_grew_too_old_is_asked_for_again_once() -> None:
-    desk = ready()
-    desk.hears(said("error", code="SESSION_EXPIRED", retryable=True), said("session_closed", reason="expired"))
-    desk.goes_on(9)
+    desk = ready_session()
+    desk.receive(message("error", code="SESSION_EXPIRED", retryable=True), message("session_closed", reason="expired"))
+    desk.run_for(9)
     assert desk.messages.count("create_session") == 2
-    assert desk.meter.pulse.failed == 1
+    assert desk.recorder.attempts.failed == 1
 
 
 def test_a_session_that_never_comes_is_a_failed_call() -> None:
-    desk = Desk(Behaviour(speaks_before_ready=True))
+    desk = SessionHarness(CallerBehaviour(speaks_before_ready=True))
     for attempt in range(4):
-        desk.hears(said("session_initializing", attempt=attempt))
-        desk.goes_on((READY_SECONDS - 1) / 4)
-    assert not desk.talk.is_done
-    desk.goes_on(2)
-    assert desk.talk.has_failed
+        desk.receive(message("session_initializing", attempt=attempt))
+        desk.run_for((READY_SECONDS - 1) / 4)
+    assert not desk.session.is_done
+    desk.run_for(2)
+    assert desk.session.has_failed
     assert (desk.total("failed_calls"), desk.total("stranded_calls")) == (1, 0)
 
 
 def test_nobody_speaks_to_a_bridge_that_is_going_down() -> None:
-    desk = ready()
-    desk.goes_on(0.1)
-    desk.hears(said("session_closed", reason="draining"))
+    desk = ready_session()
+    desk.run_for(0.1)
+    desk.receive(message("session_closed", reason="draining"))
     before = len(desk.chunks)
-    desk.goes_on(1)
+    desk.run_for(1)
     assert len(desk.chunks) == before
-    assert not desk.talk.has_session
+    assert not desk.session.has_session
 
 
 def test_who_comes_back_from_a_loss_measures_it_and_spoke_into_nothing_meanwhile() -> None:
-    desk = Desk(Behaviour(chunk_ms=20, speech_ms=10_000), lost_at=START - 1.0)
-    desk.goes_on(0.5)
-    desk.hears(READY)
+    desk = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=10_000), lost_at=START - 1.0)
+    desk.run_for(0.5)
+    desk.receive(READY)
     assert desk.ms("reconnect") == pytest.approx(1500, rel=0.01)
     assert desk.total("passed_over_ms") == pytest.approx(500, abs=40)
 
 
 def test_a_first_call_speaks_into_nothing_before_it_is_ready() -> None:
-    desk = Desk()
-    desk.goes_on(0.5)
+    desk = SessionHarness()
+    desk.run_for(0.5)
     assert desk.total("passed_over_ms") == 0
 
 
 def test_a_socket_that_breaks_is_a_loss_only_where_there_was_a_session() -> None:
-    never, once = Desk(), ready()
-    never.talk.broke(START + 1)
-    once.talk.broke(START + 1)
-    assert never.talk.lost_at is None
-    assert once.talk.lost_at == START + 1
+    never, once = SessionHarness(), ready_session()
+    never.session.session_lost(START + 1)
+    once.session.session_lost(START + 1)
+    assert never.session.lost_at is None
+    assert once.session.lost_at == START + 1
 
 
 def test_what_the_bridge_gives_up_and_what_comes_late_is_counted() -> None:
-    desk = ready()
-    desk.hears(said("audio_dropped", ms=420), said("audio_dropped", ms=80))
-    desk.hears(said("reconnected", generation=5), said("reconnecting", generation=4))
+    desk = ready_session()
+    desk.receive(message("audio_dropped", ms=420), message("audio_dropped", ms=80))
+    desk.receive(message("reconnected", generation=5), message("reconnecting", generation=4))
     assert (desk.total("dropped_ms"), desk.total("stale_events")) == (500, 1)
-    desk.talk.is_leaving = True
-    desk.hears(said("audio_dropped", ms=40))
+    desk.session.is_leaving = True
+    desk.receive(message("audio_dropped", ms=40))
     assert desk.total("dropped_ms") == 500
 
 
 def test_an_sdk_that_sees_the_session_updated_again_counts_a_reconnection() -> None:
-    desk = Desk(Behaviour(door=Door.NATIVE, chunk_ms=20, speech_ms=100))
-    desk.hears(said("session.created"), said("session.updated"))
+    desk = SessionHarness(CallerBehaviour(endpoint=TargetEndpoint.NATIVE, chunk_ms=20, speech_ms=100))
+    desk.receive(message("session.created"), message("session.updated"))
     assert desk.total("reconnections") == 0
-    desk.hears(said("session.updated"))
+    desk.receive(message("session.updated"))
     assert desk.total("reconnections") == 1

@@ -13,8 +13,8 @@ import pytest
 import trustme
 from gevent.server import StreamServer
 
-from loadtests.callers.websocket import BROKEN, Wire, WireClosed
-from tests.loadtests.gevent_bridge import Guest, Left, bridge
+from loadtests.callers.websocket import SOCKET_ERRORS, CallerSocket, SocketClosed
+from tests.loadtests.gevent_bridge import CallerLeft, ServedCaller, gevent_bridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,20 +23,22 @@ SIZES = [0, 1, 125, 126, 960, 65_535, 65_536, 200_000]
 
 
 @contextmanager
-def wired(script: Callable[[Guest], None], *, read_bytes: int = 0) -> Iterator[tuple[Wire, list[Guest]]]:
-    with gevent.Timeout(5), bridge(script) as running:
-        wire = Wire.opened(f"{running.url}/path?a=b", ("X-Own: 1",), read_bytes=read_bytes)
+def wired(
+    script: Callable[[ServedCaller], None], *, read_bytes: int = 0
+) -> Iterator[tuple[CallerSocket, list[ServedCaller]]]:
+    with gevent.Timeout(5), gevent_bridge(script) as running:
+        wire = CallerSocket.connect(f"{running.url}/path?a=b", ("X-Own: 1",), read_bytes=read_bytes)
         try:
-            yield wire, running.guests
+            yield wire, running.callers
         finally:
-            wire.cut()
+            wire.abort()
 
 
-def echo(guest: Guest) -> None:
+def echo(guest: ServedCaller) -> None:
     while True:
-        for frame in guest.hear():
+        for frame in guest.receive():
             if isinstance(frame, bytes):
-                guest.say_raw(frame)
+                guest.send_bytes(frame)
             else:
                 guest.protocol.send_text(frame.encode())
                 guest._flush()
@@ -56,35 +58,35 @@ def test_frames_of_every_size_arrive_whole_both_ways(size: int) -> None:
 
 
 def test_frames_that_come_together_are_told_apart() -> None:
-    def talkative(guest: Guest) -> None:
+    def talkative(guest: ServedCaller) -> None:
         for step in range(200):
             guest.protocol.send_text(b"x" * step)
         guest._flush()
-        guest.hear()
+        guest.receive()
 
     with wired(talkative) as (wire, _):
         assert [len(wire.receive()) for _ in range(200)] == list(range(200))
 
 
 def test_a_ping_is_answered_between_the_frames() -> None:
-    def pinging(guest: Guest) -> None:
+    def pinging(guest: ServedCaller) -> None:
         guest.ping()
-        guest.say("after")
-        guest.hear()
+        guest.send("after")
+        guest.receive()
 
     with wired(pinging) as (wire, guests):
         assert "after" in wire.receive()
         wire.send("done")
         gevent.sleep(0)
-        while not guests[0].heard:
+        while not guests[0].received:
             gevent.sleep(0.001)
         assert guests[0].pongs == 1
 
 
 def test_an_answer_to_a_ping_waits_until_a_frame_is_written_whole() -> None:
-    def pinging(guest: Guest) -> None:
+    def pinging(guest: ServedCaller) -> None:
         guest.ping()
-        guest.hear()
+        guest.receive()
 
     with wired(pinging) as (wire, guests):
         reader = gevent.spawn(wire.receive)
@@ -93,48 +95,48 @@ def test_an_answer_to_a_ping_waits_until_a_frame_is_written_whole() -> None:
             assert guests[0].pongs == 0
         while not guests[0].pongs:
             gevent.sleep(0.001)
-        wire.cut()
+        wire.abort()
         reader.join(timeout=1)
 
 
 def test_a_close_tells_its_code() -> None:
-    with wired(lambda guest: guest.close(1013)) as (wire, _), pytest.raises(WireClosed) as caught:
+    with wired(lambda guest: guest.close(1013)) as (wire, _), pytest.raises(SocketClosed) as caught:
         wire.receive()
     assert caught.value.code == 1013
 
 
 def test_an_end_without_a_close_is_told_from_one_with() -> None:
-    with wired(lambda _: None) as (wire, _), pytest.raises(BROKEN) as caught:
+    with wired(lambda _: None) as (wire, _), pytest.raises(SOCKET_ERRORS) as caught:
         wire.receive()
-    assert not isinstance(caught.value, WireClosed)
+    assert not isinstance(caught.value, SocketClosed)
 
 
 def test_cutting_wakes_who_reads_and_nothing_is_sent_any_more() -> None:
     with wired(echo) as (wire, guests):
         reader = gevent.spawn(wire.receive)
         gevent.sleep(0.01)
-        wire.cut()
-        wire.cut()
-        with pytest.raises(BROKEN):
+        wire.abort()
+        wire.abort()
+        with pytest.raises(SOCKET_ERRORS):
             reader.get(timeout=2)
-        with pytest.raises(BROKEN):
+        with pytest.raises(SOCKET_ERRORS):
             wire.send(b"late")
-        assert guests[0].closed_with is None
+        assert guests[0].close_code is None
 
 
 def test_a_goodbye_is_a_close_1000() -> None:
     with wired(echo) as (wire, guests):
-        wire.say_close()
-        with pytest.raises(WireClosed):
+        wire.send_close()
+        with pytest.raises(SocketClosed):
             wire.receive()
-        assert guests[0].closed_with == 1000
+        assert guests[0].close_code == 1000
 
 
 def test_sending_says_whether_the_target_held_us_up() -> None:
-    def deaf(guest: Guest) -> None:
+    def deaf(guest: ServedCaller) -> None:
         gevent.sleep(0.05)
         while True:
-            guest.hear()
+            guest.receive()
 
     with wired(deaf) as (wire, _):
         assert wire.send(bytes(960))
@@ -159,7 +161,7 @@ def test_a_refused_upgrade_is_named_by_its_status_and_nobody_is_sent_elsewhere(s
     server.start()
     try:
         with gevent.Timeout(5), pytest.raises(ConnectionError, match=rf"^the answer to the upgrade is {status}$"):
-            Wire.opened(f"ws://127.0.0.1:{server.server_port}/")
+            CallerSocket.connect(f"ws://127.0.0.1:{server.server_port}/")
     finally:
         server.stop(timeout=0.5)
 
@@ -171,9 +173,9 @@ def over_tls(authority: trustme.CA) -> Iterator[str]:
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
     def serve(stream: Any, _: object) -> None:
-        with stream, suppress(Left, OSError):
-            guest = Guest(stream)
-            guest.greet()
+        with stream, suppress(CallerLeft, OSError):
+            guest = ServedCaller(stream)
+            guest.accept()
             echo(guest)
 
     server = StreamServer(("127.0.0.1", 0), serve, ssl_context=context)
@@ -189,19 +191,19 @@ def test_tls_carries_frames_where_the_certificate_is_trusted(monkeypatch: pytest
     authority = trustme.CA()
     with authority.cert_pem.tempfile() as trusted, over_tls(authority) as address:
         monkeypatch.setenv("SSL_CERT_FILE", trusted)
-        wire = Wire.opened(address)
+        wire = CallerSocket.connect(address)
         wire.send(bytes(200_000))
         assert wire.receive() == bytes(200_000)
-        wire.cut()
+        wire.abort()
 
 
 def test_a_certificate_of_nobody_is_refused() -> None:
     with over_tls(trustme.CA()) as address, pytest.raises(ssl.SSLCertVerificationError):
-        Wire.opened(address)
+        CallerSocket.connect(address)
 
 
 def test_nobody_there_is_an_error_of_the_system() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         with gevent.Timeout(5), pytest.raises(OSError, match="refused"):
-            Wire.opened(f"ws://127.0.0.1:{held.getsockname()[1]}/")
+            CallerSocket.connect(f"ws://127.0.0.1:{held.getsockname()[1]}/")

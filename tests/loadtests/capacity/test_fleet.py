@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.capacity.fleet import Fleet, dials_per_second, last_for, peak
+from loadtests.capacity.fleet import Fleet, backoff_cap_for, dials_per_second, peak_dials
 
 
 def test_a_fleet_holds_everybody_when_a_zone_is_gone() -> None:
-    fleet = Fleet(callers=10_000, callers_per_core=200, cores=2, zones=3, spare=0.3)
+    fleet = Fleet(callers=10_000, callers_per_core=200, cores=2, zones=3, headroom=0.3)
     assert fleet.callers_per_instance == 280
     assert fleet.instances == 54
     assert (fleet.instances - fleet.instances // 3) * fleet.callers_per_instance >= 10_000
@@ -29,7 +29,7 @@ def test_a_fleet_holds_everybody_when_a_zone_is_gone() -> None:
 def test_whatever_the_figures_are_the_rest_is_enough_and_not_much_too_large(
     callers: int, per_core: float, cores: int, zones: int, spare: float
 ) -> None:
-    fleet = Fleet(callers=callers, callers_per_core=per_core, cores=cores, zones=zones, spare=spare)
+    fleet = Fleet(callers=callers, callers_per_core=per_core, cores=cores, zones=zones, headroom=spare)
     assert fleet.instances % zones == 0
     held = fleet.instances // zones * (zones - 1) * fleet.callers_per_instance
     assert held >= callers
@@ -74,13 +74,13 @@ def test_in_a_long_outage_a_longer_last_limit_means_fewer_dials() -> None:
     behind = [dials_per_second(10_000, seconds=60, outage=60, last=last)[50] for last in (4.0, 8.0, 30.0)]
     assert behind[0] > behind[1] > behind[2]
     assert behind[1] == pytest.approx(10_000 / 4, rel=0.05)
-    wanted = last_for(10_000, 500)
+    wanted = backoff_cap_for(10_000, 500)
     assert dials_per_second(10_000, seconds=300, outage=300, last=wanted)[290] == pytest.approx(500, rel=0.05)
 
 
 def test_the_first_second_is_the_worst_without_an_outage() -> None:
-    assert peak(1000) == pytest.approx(1000, rel=0.02)
-    assert peak(1000, first=4.0) == pytest.approx(250, rel=0.02)
+    assert peak_dials(1000) == pytest.approx(1000, rel=0.02)
+    assert peak_dials(1000, first=4.0) == pytest.approx(250, rel=0.02)
 
 
 @pytest.mark.parametrize("wrong", [{"sessions": -1}, {"seconds": 0}, {"first": 0.0}, {"first": 9.0}])
@@ -88,4 +88,4 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="sessions"):
         dials_per_second(**{"sessions": 1, "seconds": 1, **wrong})  # type: ignore[arg-type]  # that is what is tried
     with pytest.raises(ValueError, match="allowed"):
-        last_for(1, 0)
+        backoff_cap_for(1, 0)

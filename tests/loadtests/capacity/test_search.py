@@ -8,52 +8,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.capacity.search import Search, Stage
+from loadtests.capacity.search import CapacitySearch, SearchStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def searched(holds: Callable[[int, int], bool], start: int = 10, most: int = 5000) -> Search:
+def searched(holds: Callable[[int, int], bool], start: int = 10, most: int = 5000) -> CapacitySearch:
     """Search a made-up target: `holds(callers, number of the run)`."""
-    search = Search(start=start, most=most)
-    while search.stage is not Stage.DONE:
-        search.note(held=holds(search.next_callers, len(search.runs)))
+    search = CapacitySearch(start=start, maximum=most)
+    while search.stage is not SearchStage.DONE:
+        search.record(passed=holds(search.next_callers, len(search.runs)))
     return search
 
 
 @given(edge=st.integers(1, 4999), start=st.integers(1, 300))
 def test_an_edge_is_found_to_a_twentieth_and_what_is_reported_held_twice(edge: int, start: int) -> None:
     search = searched(lambda callers, _: callers <= edge, start)
-    assert edge * 0.94 - 1 <= search.found <= edge
-    assert search.runs.count((search.found, True)) == 2
+    assert edge * 0.94 - 1 <= search.result <= edge
+    assert search.runs.count((search.result, True)) == 2
     assert len(search.runs) <= 24
     assert search.is_confirmed
-    assert not search.reached_the_most
+    assert not search.reached_maximum
 
 
 def test_a_target_that_holds_nothing_ends_with_nought() -> None:
-    assert searched(lambda *_: False).found == 0
+    assert searched(lambda *_: False).result == 0
 
 
 def test_a_target_that_holds_all_ends_where_the_search_may_go() -> None:
     search = searched(lambda *_: True, start=10, most=300)
-    assert (search.found, search.reached_the_most) == (300, True)
+    assert (search.result, search.reached_maximum) == (300, True)
 
 
 def test_a_number_that_held_once_and_not_again_is_not_the_answer() -> None:
     failing_later = searched(lambda callers, run: callers <= 100 and not (callers > 90 and run > 6))
-    assert 0 < failing_later.found <= 90
+    assert 0 < failing_later.result <= 90
 
 
 @given(st.lists(st.booleans(), min_size=24, max_size=24), st.integers(1, 50))
 def test_it_ends_whatever_the_target_does(luck: list[bool], start: int) -> None:
     search = searched(lambda _, run: luck[run], start, most=64)
     assert len(search.runs) <= 24
-    assert search.found == 0 or any(held for callers, held in search.runs if callers >= search.found)
+    assert search.result == 0 or any(held for callers, held in search.runs if callers >= search.result)
 
 
 @pytest.mark.parametrize(("start", "most"), [(0, 10), (11, 10)])
 def test_a_search_without_a_range_is_refused(start: int, most: int) -> None:
     with pytest.raises(ValueError, match="a search begins between 1 and 10"):
-        Search(start=start, most=most)
+        CapacitySearch(start=start, maximum=most)

@@ -6,29 +6,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.capacity.search import Search
-from loadtests.capacity.search_runs import TOOL, Tries, find, searched, told, with_command
+from loadtests.capacity.search import CapacitySearch
+from loadtests.capacity.search_runs import (
+    TOOL,
+    SearchProgress,
+    find_capacity,
+    run_search,
+    search_report,
+    with_rerun_command,
+)
 from loadtests.results import problems
-from loadtests.results.report import noted, without_run
-from loadtests.run.run import Request
-from loadtests.scenarios.plan import PlanError, Wish
+from loadtests.results.report import brief_finding, report_without_run
+from loadtests.run.run import RunRequest
+from loadtests.scenarios.plan import PlanError, RunOptions
 from reports.model import Report
-from reports.store.reader import Kept
-from tests.loadtests.factories import planned
+from reports.store.reader import StoredReport
+from tests.loadtests.factories import make_test_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def outcome(callers: int, edge: int) -> Kept:
+def outcome(callers: int, edge: int) -> StoredReport:
     known = problems.BUDGET_KEPT if callers <= edge else problems.BUDGET_BROKEN
-    report = Report(tool="t", version="1", started="", seconds=1, findings=(noted(known, "x", "words"),))
-    return Kept(report, int(callers > edge))
+    report = Report(tool="t", version="1", started="", seconds=1, findings=(brief_finding(known, "x", "words"),))
+    return StoredReport(report, int(callers > edge))
 
 
 def test_it_finds_the_edge_and_keeps_every_try_on_the_timeline() -> None:
-    tries = Tries(planned(users=100), Search(start=10, most=100))
-    kept = searched(tries, lambda callers: outcome(callers, 33))
+    tries = SearchProgress(make_test_plan(users=100), CapacitySearch(start=10, maximum=100))
+    kept = run_search(tries, lambda callers: outcome(callers, 33))
     (found,) = kept.report.metrics
     assert 31 <= found.value <= 33
     assert kept.exit_code == 0
@@ -39,52 +46,52 @@ def test_it_finds_the_edge_and_keeps_every_try_on_the_timeline() -> None:
 
 
 def test_nobody_there_is_told_as_it_is() -> None:
-    tries = Tries(planned(), Search(start=1, most=10))
-    kept = searched(tries, lambda _: without_run(planned(), problems.TARGET_DOWN, "connection refused"))
+    tries = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=10))
+    kept = run_search(tries, lambda _: report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused"))
     assert [one.code for one in kept.report.findings] == ["LOAD-TARGET-DOWN"]
     assert (kept.exit_code, kept.report.tool) == (3, TOOL)
 
 
 def test_a_target_that_falls_over_later_only_holds_less() -> None:
-    down = without_run(planned(), problems.TARGET_DOWN, "gone")
-    tries = Tries(planned(), Search(start=10, most=100))
+    down = report_without_run(make_test_plan(), problems.TARGET_DOWN, "gone")
+    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
     fell = iter([True])
-    kept = searched(tries, lambda callers: down if callers > 20 and next(fell, False) else outcome(callers, 20))
+    kept = run_search(tries, lambda callers: down if callers > 20 and next(fell, False) else outcome(callers, 20))
     assert kept.report.metrics[0].value == 20
 
 
 def test_a_target_that_falls_over_and_stays_down_is_told_as_gone() -> None:
-    down = without_run(planned(), problems.TARGET_DOWN, "gone")
-    tries = Tries(planned(), Search(start=10, most=100))
-    kept = searched(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
+    down = report_without_run(make_test_plan(), problems.TARGET_DOWN, "gone")
+    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+    kept = run_search(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
     assert [one.code for one in kept.report.findings][:2] == ["LOAD-TARGET-DOWN", "LOAD-CAPACITY-UNDONE"]
     assert "the most that held: 20" in kept.report.findings[1].title
     assert kept.exit_code == 3
 
 
 def test_what_to_type_next_is_what_was_asked_for() -> None:
-    tries = Tries(planned(), Search(start=1, most=1))
-    kept = with_command(searched(tries, lambda callers: outcome(callers, 0)), "sherpa-load run soak --simulate")
+    tries = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=1))
+    kept = with_rerun_command(run_search(tries, lambda callers: outcome(callers, 0)), "sherpa-load run soak --simulate")
     assert "sherpa-load run soak --simulate" in kept.report.findings[0].fix
 
 
 def test_ctrl_c_shows_what_held_so_far() -> None:
-    tries = Tries(planned(), Search(start=10, most=100))
-    stopped = without_run(planned(), problems.INTERRUPTED, "")
-    kept = searched(tries, lambda callers: outcome(callers, 100) if callers <= 10 else stopped)
+    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+    stopped = report_without_run(make_test_plan(), problems.INTERRUPTED, "")
+    kept = run_search(tries, lambda callers: outcome(callers, 100) if callers <= 10 else stopped)
     assert [one.code for one in kept.report.findings] == ["LOAD-INTERRUPTED", "LOAD-CAPACITY-UNDONE"]
     assert kept.exit_code == 130
-    assert told(tries).exit_code == 130
+    assert search_report(tries).exit_code == 130
 
 
 @pytest.mark.parametrize(
     ("start", "most", "words"), [(20, 10, "--start: 20 callers are more than"), (1, 5000, "more than 1000")]
 )
 def test_a_range_that_cannot_be_searched_is_refused(start: int, most: int, words: str) -> None:
-    wish, nothing = Wish(scenario="conversation", url="ws://127.0.0.1:1"), dict[str, str]()
+    wish, nothing = RunOptions(scenario="conversation", url="ws://127.0.0.1:1"), dict[str, str]()
 
     def hears(_: Mapping[str, object]) -> None:
         raise AssertionError
 
     with pytest.raises(PlanError, match=words):
-        find(Request(wish=wish), nothing, hears, start=start, most=most)
+        find_capacity(RunRequest(options=wish), nothing, hears, start=start, maximum=most)

@@ -16,22 +16,22 @@ import websocket
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
-from loadtests.control.simulator import Control, ControlError, Heard, _both
+from loadtests.control.simulator import ControlClient, ControlError, ReceivedAudio, _both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
 
 @pytest.fixture
-def simulator() -> Iterator[Running]:
+def simulator() -> Iterator[RunningSimulator]:
     with simulator_in_thread(Settings(control=True)) as running:
         yield running
 
 
 @contextmanager
-def dialed(simulator: Running) -> Iterator[Any]:
+def dialed(simulator: RunningSimulator) -> Iterator[Any]:
     header = [f"Authorization: Bearer {simulator.api_key.reveal()}"]
     url = f"{simulator.websocket_url}?model=gpt-realtime-2.1"
     line: Any = websocket.create_connection(url, header=header, timeout=5)
@@ -45,27 +45,27 @@ def say(line: Any, kind: str, **more: object) -> None:
     line.send(json.dumps({"type": kind, **more}))
 
 
-def test_it_reads_what_arrived_and_lets_it_be_forgotten(simulator: Running) -> None:
-    control = Control(f"http://127.0.0.1:{simulator.port}")
+def test_it_reads_what_arrived_and_lets_it_be_forgotten(simulator: RunningSimulator) -> None:
+    control = ControlClient(f"http://127.0.0.1:{simulator.port}")
     with dialed(simulator) as line:
         say(line, "session.update", session={"type": "realtime"})
         say(line, "input_audio_buffer.append", audio=base64.b64encode(TracerSource(5).silence(200)).decode())
         while json.loads(line.recv())["type"] != "session.updated":
             pass
-        assert control.look().live == 1
+        assert control.snapshot().open_sockets == 1
         line.send_close()
     until = time.monotonic() + 5
-    while (seen := control.look()).live and time.monotonic() < until:
+    while (seen := control.snapshot()).open_sockets and time.monotonic() < until:
         pass
-    assert seen.heard == {5: Heard(received_ms=200, lost_ms=0, repeated_ms=0, reordered_ms=0)}
+    assert seen.received == {5: ReceivedAudio(received_ms=200, lost_ms=0, repeated_ms=0, reordered_ms=0)}
     assert sum(count for _, count in seen.dials) == 1
     assert all(abs(at - time.time()) < 30 for at, _ in seen.dials)
-    control.forget()
-    assert (control.look().heard, control.look().dials) == ({}, ())
+    control.reset()
+    assert (control.snapshot().received, control.snapshot().dials) == ({}, ())
 
 
-def test_it_cuts_and_it_makes_the_service_ill_and_well(simulator: Running) -> None:
-    control = Control(f"http://127.0.0.1:{simulator.port}/_sim/")
+def test_it_cuts_and_it_makes_the_service_ill_and_well(simulator: RunningSimulator) -> None:
+    control = ControlClient(f"http://127.0.0.1:{simulator.port}/_sim/")
     with dialed(simulator) as line:
         line.recv()
         assert control.cut("close") == 1
@@ -79,20 +79,20 @@ def test_it_cuts_and_it_makes_the_service_ill_and_well(simulator: Running) -> No
         assert "session.created" in line.recv()
 
 
-def test_a_wrong_call_is_told_with_the_simulators_own_words(simulator: Running) -> None:
-    control = Control(f"http://127.0.0.1:{simulator.port}")
+def test_a_wrong_call_is_told_with_the_simulators_own_words(simulator: RunningSimulator) -> None:
+    control = ControlClient(f"http://127.0.0.1:{simulator.port}")
     with pytest.raises(ControlError, match=r"answers 400 to /scenario: .*did you mean 'latency'"):
         control.set_faults(("latenzy",))
 
 
 def test_a_simulator_without_a_control_api_is_told() -> None:
     with simulator_in_thread() as running, pytest.raises(ControlError, match="answers 401 to /reset"):
-        Control(f"http://127.0.0.1:{running.port}").forget()
+        ControlClient(f"http://127.0.0.1:{running.port}").reset()
 
 
 def test_nobody_there_is_told_with_the_address() -> None:
     with pytest.raises(ControlError, match=r"no simulator's control API at http://127\.0\.0\.1:9/_sim"):
-        Control("http://127.0.0.1:9").look()
+        ControlClient("http://127.0.0.1:9").snapshot()
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -118,15 +118,17 @@ def test_another_server_is_told(said: bytes, told: str) -> None:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         with pytest.raises(ControlError, match=told):
-            Control(f"http://127.0.0.1:{server.server_port}").look()
+            ControlClient(f"http://127.0.0.1:{server.server_port}").snapshot()
         thread.join(timeout=5)
 
 
 def test_what_came_of_a_caller_under_two_keys_is_put_together() -> None:
-    def heard(received: int, lost: int, repeated: int = 0) -> Heard:
-        return Heard(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=20)
+    def heard(received: int, lost: int, repeated: int = 0) -> ReceivedAudio:
+        return ReceivedAudio(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=20)
 
-    assert _both(heard(400, 0), heard(600, 400)) == Heard(received_ms=1000, lost_ms=0, repeated_ms=0, reordered_ms=40)
-    assert _both(heard(400, 0), heard(500, 100, 40)) == Heard(
+    assert _both(heard(400, 0), heard(600, 400)) == ReceivedAudio(
+        received_ms=1000, lost_ms=0, repeated_ms=0, reordered_ms=40
+    )
+    assert _both(heard(400, 0), heard(500, 100, 40)) == ReceivedAudio(
         received_ms=600, lost_ms=0, repeated_ms=340, reordered_ms=40
     )

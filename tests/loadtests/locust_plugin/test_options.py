@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from loadtests.locust_plugin.options import add_options, wish_of
+from loadtests.locust_plugin.options import add_options, parse_options
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,24 +24,24 @@ def parsed(*words: str) -> argparse.Namespace:
 
 def test_options_become_a_wish() -> None:
     said = ["--scenario", "soak", "--budget", "turns > 1", "--budget", "errors == 0", "--door", "native"]
-    wish = wish_of(parsed(*said, "--chunk-ms", "100", "--memory-watched", "--i-may-load-this-target"))
+    wish = parse_options(parsed(*said, "--chunk-ms", "100", "--memory-watched", "--i-may-load-this-target"))
     assert (wish.scenario, wish.url, wish.users, wish.duration) == ("soak", "ws://127.0.0.1:1", 3, "90")
-    assert (wish.budgets, wish.door, wish.chunk_ms) == (("turns > 1", "errors == 0"), "native", 100)
-    assert wish.watches
+    assert (wish.budgets, wish.endpoint, wish.chunk_ms) == (("turns > 1", "errors == 0"), "native", 100)
+    assert wish.memory_known
     assert wish.permitted
     assert wish.default_budgets
 
 
 def test_a_tag_chooses_the_scenario_where_nothing_else_does() -> None:
     options = parsed()
-    assert wish_of(options).scenario == "conversation"
+    assert parse_options(options).scenario == "conversation"
     options.tags = ["other", "barge-in"]
-    assert wish_of(options).scenario == "barge-in"
+    assert parse_options(options).scenario == "barge-in"
     options.scenario = "soak"
-    assert wish_of(options).scenario == "soak"
+    assert parse_options(options).scenario == "soak"
 
 
 def test_a_budget_from_the_page_is_one_text() -> None:
     options = parsed()
     options.budget = "turns > 1"
-    assert wish_of(options).budgets == ("turns > 1",)
+    assert parse_options(options).budgets == ("turns > 1",)

@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loadtests.control.simulator import Heard, Upstream
-from loadtests.metrics.histograms import Figures
-from loadtests.metrics.recorder import Spoken
-from loadtests.results.audio_audit import Mark, account, by_phase, most_in_a_second, settle
+from loadtests.control.simulator import ReceivedAudio, UpstreamSnapshot
+from loadtests.metrics.histograms import RunMeasurements
+from loadtests.metrics.recorder import SentAudio
+from loadtests.results.audio_audit import PhaseStart, audit_audio, finish_audit, peak_per_second, split_by_phase
 
 
-def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0) -> Heard:
-    return Heard(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
+def heard(received: int, *, lost: int = 0, repeated: int = 0, reordered: int = 0) -> ReceivedAudio:
+    return ReceivedAudio(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=reordered)
 
 
-def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, dropped: float = 0) -> Spoken:
-    return Spoken(caller, sent, sent if whole else 0, resent, dropped)
+def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, dropped: float = 0) -> SentAudio:
+    return SentAudio(caller, sent, sent if whole else 0, resent, dropped)
 
 
 def test_speech_that_arrived_whole_is_no_loss() -> None:
-    found = account([row(1, 1000), row(2, 500)], {1: heard(1000), 2: heard(500)})
-    assert (found.callers, found.sent_ms, found.lost_ms, found.worst) == (2, 1500, 0, ())
+    found = audit_audio([row(1, 1000), row(2, 500)], {1: heard(1000), 2: heard(500)})
+    assert (found.callers, found.sent_ms, found.lost_ms, found.worst_callers) == (2, 1500, 0, ())
 
 
 @pytest.mark.parametrize(
@@ -49,59 +49,59 @@ def test_speech_that_arrived_whole_is_no_loss() -> None:
     ],
 )
 def test_what_is_missing_is_lost_unless_the_call_was_cut_behind_it(
-    said: Spoken, found: Heard | None, lost: float
+    said: SentAudio, found: ReceivedAudio | None, lost: float
 ) -> None:
-    speech = account([said], {} if found is None else {1: found})
+    speech = audit_audio([said], {} if found is None else {1: found})
     assert speech.lost_ms == lost
-    assert speech.worst == (((1, lost),) if lost else ())
+    assert speech.worst_callers == (((1, lost),) if lost else ())
 
 
 def test_the_end_of_a_good_call_must_have_arrived_though_one_behind_it_was_cut() -> None:
-    both = Spoken(1, 1000, 1000).and_then(Spoken(1, 1600, 1000, resent_ms=40, dropped_ms=20))
-    assert both == Spoken(1, 1600, 1000, 40, 20)
-    assert account([both], {1: heard(1000)}).lost_ms == 0
-    assert account([both], {1: heard(900)}).lost_ms == 100
+    both = SentAudio(1, 1000, 1000).merge(SentAudio(1, 1600, 1000, resent_ms=40, dropped_ms=20))
+    assert both == SentAudio(1, 1600, 1000, 40, 20)
+    assert audit_audio([both], {1: heard(1000)}).lost_ms == 0
+    assert audit_audio([both], {1: heard(900)}).lost_ms == 100
 
 
 def test_what_the_bridge_told_its_caller_that_it_drops_is_not_lost_in_silence() -> None:
     rows = [row(1, 1000, dropped=300), row(2, 1000, dropped=40), row(3, 1000)]
-    found = account(rows, {1: heard(800, lost=200), 2: heard(900, lost=100), 3: heard(1000)})
+    found = audit_audio(rows, {1: heard(800, lost=200), 2: heard(900, lost=100), 3: heard(1000)})
     assert found.lost_ms == 300
     assert found.silently_lost_ms == 60, "what was told to one caller explains nothing of another"
 
 
 def test_a_bridge_that_claims_more_than_there_was_is_not_believed() -> None:
     both = {1: heard(700, lost=300, repeated=100)}
-    found = account([row(1, 1000, dropped=10_000, resent=10_000)], both)
+    found = audit_audio([row(1, 1000, dropped=10_000, resent=10_000)], both)
     assert (found.silently_lost_ms, found.repeated_ms) == (300, 100)
 
 
 def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_caller() -> None:
     both = {1: heard(1000, repeated=200), 2: heard(1000, repeated=100)}
-    assert account([row(1, 1000, resent=300), row(2, 1000)], both).repeated_ms == 100
+    assert audit_audio([row(1, 1000, resent=300), row(2, 1000)], both).repeated_ms == 100
 
 
 def test_the_callers_that_lost_most_are_named_worst_first() -> None:
     rows = [row(caller, 1000) for caller in range(9)]
-    found = account(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
-    assert found.worst == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
+    found = audit_audio(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
+    assert found.worst_callers == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
     assert found.lost_ms == sum(20 * caller for caller in range(9))
 
 
 def test_callers_of_others_are_not_accounted_for() -> None:
-    found = account([row(1, 100)], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
+    found = audit_audio([row(1, 100)], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
     assert (found.lost_ms, found.reordered_ms) == (0, 20)
 
 
 def test_the_busiest_second_begins_anywhere() -> None:
-    assert most_in_a_second([(10.5, 3), (10.9, 4), (11.4, 5), (11.5, 9)]) == 18
-    assert most_in_a_second([(10.0, 3), (11.0, 4)]) == 4
-    assert most_in_a_second([]) == 0
+    assert peak_per_second([(10.5, 3), (10.9, 4), (11.4, 5), (11.5, 9)]) == 18
+    assert peak_per_second([(10.0, 3), (11.0, 4)]) == 4
+    assert peak_per_second([]) == 0
 
 
 def test_dials_belong_to_the_phase_in_which_they_were_made() -> None:
-    marks = [Mark("storm", 20.03), Mark("calm", 30.0)]
-    shared = by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], marks)
+    marks = [PhaseStart("storm", 20.03), PhaseStart("calm", 30.0)]
+    shared = split_by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], marks)
     assert shared == {"start": [(10.0, 1)], "storm": [(20.0, 2), (29.9, 3)], "calm": [(30.0, 4)]}
 
 
@@ -111,31 +111,31 @@ class FakeControl:
 
     live: int
     asked: int = 0
-    heard: dict[int, Heard] = field(default_factory=dict)
+    heard: dict[int, ReceivedAudio] = field(default_factory=dict)
     turned_away_ms: float = 0
 
-    def look(self) -> Upstream:
+    def snapshot(self) -> UpstreamSnapshot:
         self.asked += 1
         live, self.live = self.live, max(0, self.live - 1)
         dials = ((100.0, 3), (105.0, 2))
-        return Upstream(live=live, dials=dials, heard=self.heard, turned_away_ms=self.turned_away_ms)
+        return UpstreamSnapshot(open_sockets=live, dials=dials, received=self.heard, untracked_ms=self.turned_away_ms)
 
 
 def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None:
-    control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), Figures(), list[float]()
+    control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), RunMeasurements(), list[float]()
     control.turned_away_ms = 60
-    speech = settle(
+    speech = finish_audit(
         control,  # type: ignore[arg-type]  # as much of one as is used
         [row(1, 100)],
         figures,
-        began=99.0,
-        marks=[Mark("storm", 104.0)],
-        live_before=1,
+        started_at=99.0,
+        phase_starts=[PhaseStart("storm", 104.0)],
+        open_before=1,
         sleep=slept.append,
     )
     assert control.asked == 3
     assert slept == [0.2, 0.2]
-    assert (speech.lost_ms, speech.turned_away_ms) == (20, 60)
+    assert (speech.lost_ms, speech.untracked_ms) == (20, 60)
     totals = {
         name: figures.total(name) for name in ("lost_ms", "repeated_ms", "reordered_ms", "sessions_left", "dials")
     }
@@ -145,22 +145,22 @@ def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None
 
 
 def test_where_the_protocol_has_no_words_for_it_nothing_is_said_of_what_was_told() -> None:
-    figures = Figures()
-    settle(FakeControl(0), [row(1, 100)], figures, began=99.0, bridge_tells=False)  # type: ignore[arg-type]  # as above
+    figures = RunMeasurements()
+    finish_audit(FakeControl(0), [row(1, 100)], figures, started_at=99.0, bridge_reports_loss=False)  # type: ignore[arg-type]  # as above
     measured = {name: figures.total(name) for name in ("lost_ms", "silently_lost_ms", "repeated_ms")}
     assert measured == {"lost_ms": 100, "silently_lost_ms": None, "repeated_ms": None}
 
 
 def test_sockets_that_stay_open_are_counted() -> None:
-    control, figures = FakeControl(4), Figures()
-    settle(control, [], figures, began=99.0, live_before=4)  # type: ignore[arg-type]  # as much of one as is used
+    control, figures = FakeControl(4), RunMeasurements()
+    finish_audit(control, [], figures, started_at=99.0, open_before=4)  # type: ignore[arg-type]  # as much of one as is used
     assert figures.total("sessions_left") == 0
     stays = StaysOpen(2)
     now = iter(range(0, 1000, 2))
-    settle(stays, [], figures, began=99.0, sleep=lambda _: None, clock=lambda: next(now))  # type: ignore[arg-type]  # same
+    finish_audit(stays, [], figures, started_at=99.0, sleep=lambda _: None, clock=lambda: next(now))  # type: ignore[arg-type]  # same
     assert figures.total("sessions_left") == 2
 
 
 class StaysOpen(FakeControl):
-    def look(self) -> Upstream:
-        return Upstream(live=self.live, dials=(), heard={})
+    def snapshot(self) -> UpstreamSnapshot:
+        return UpstreamSnapshot(open_sockets=self.live, dials=(), received={})

@@ -8,23 +8,23 @@ import pytest
 
 from loadtests.callers.connect_errors import UpgradeRefused
 from loadtests.results import problems
-from loadtests.results.audio_audit import SpeechAccount
-from loadtests.results.report import Ran, exit_code_of, make_report, without_run
-from loadtests.scenarios.plan import Wish, make_plan
+from loadtests.results.audio_audit import AudioAudit
+from loadtests.results.report import FinishedRun, make_report, report_without_run, run_exit_code
+from loadtests.scenarios.plan import RunOptions, make_plan
 from reports.model import Severity
 from reports.render import json as as_json
 from reports.store.reader import read_report
-from tests.loadtests.factories import gathered, planned, told, wire
+from tests.loadtests.factories import aggregated, make_test_plan, worker_report, worker_report_of
 
 
-def codes(ran: Ran) -> list[tuple[str, Severity]]:
+def codes(ran: FinishedRun) -> list[tuple[str, Severity]]:
     return [(finding.code, finding.severity) for finding in make_report(ran).findings]
 
 
-def ran(*budgets: str, **measured: float) -> Ran:
-    gathering = gathered(wire(calls=2, ready=20), told(measured), budgets=budgets)
+def ran(*budgets: str, **measured: float) -> FinishedRun:
+    gathering = aggregated(worker_report(calls=2, ready=20), worker_report_of(measured), budgets=budgets)
     gathering.finish(10)
-    return Ran(gathering, 10.0)
+    return FinishedRun(gathering, 10.0)
 
 
 def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
@@ -35,47 +35,47 @@ def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
         ("LOAD-BUDGET-BROKEN", "p99(turn) < 100ms is broken: 150 ms"),
         ("LOAD-NOTHING-MEASURED", "p99(first_audio) < 1s was not measured: it never happened"),
     ]
-    assert exit_code_of(run.gathering, report) == 1
+    assert run_exit_code(run.aggregator, report) == 1
 
 
 def test_a_run_that_keeps_everything_passes() -> None:
     run = ran("errors == 0")
-    assert exit_code_of(run.gathering, make_report(run)) == 0
+    assert run_exit_code(run.aggregator, make_report(run)) == 0
 
 
 def test_lost_speech_names_who_lost_most() -> None:
     run = ran("lost_ms == 0", lost_ms=60)
-    run.gathering.speech = SpeechAccount(callers=2, lost_ms=60, worst=((7, 40.0), (8, 20.0)))
+    run.aggregator.audio_audit = AudioAudit(callers=2, lost_ms=60, worst_callers=((7, 40.0), (8, 20.0)))
     (broken,) = make_report(run).findings
     assert "caller 7: 40 ms, caller 8: 20 ms" in [one.value for one in broken.evidence]
 
 
 def test_a_target_that_never_answered_is_no_verdict_on_it() -> None:
-    gathering = gathered(wire(calls=2, failed_connects=9), budgets=("errors == 0",))
-    gathering.failed("failed_connects: connection refused", 9)
-    run = Ran(gathering, 10.0)
+    gathering = aggregated(worker_report(calls=2, failed_connects=9), budgets=("errors == 0",))
+    gathering.count_failure("failed_connects: connection refused", 9)
+    run = FinishedRun(gathering, 10.0)
     assert codes(run) == [("LOAD-TARGET-DOWN", Severity.ERROR), ("LOAD-BUDGET-SKIPPED", Severity.SKIPPED)]
     assert make_report(run).findings[0].evidence[0].value == "9 x failed_connects: connection refused"
-    assert exit_code_of(gathering, make_report(run)) == 3
+    assert run_exit_code(gathering, make_report(run)) == 3
 
 
 def test_a_target_that_refuses_everybody_has_failed() -> None:
-    gathering = gathered(wire(calls=2, failed_connects=9))
-    gathering.failed(f"failed_connects: {UpgradeRefused(401)}", 9)
-    assert codes(Ran(gathering, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
+    gathering = aggregated(worker_report(calls=2, failed_connects=9))
+    gathering.count_failure(f"failed_connects: {UpgradeRefused(401)}", 9)
+    assert codes(FinishedRun(gathering, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
 
 
 def test_a_target_that_went_down_has_failed() -> None:
     run = ran("errors == 0")
-    run.gathering.is_down = True
+    run.aggregator.is_down = True
     assert codes(run)[0] == ("LOAD-TARGET-WENT-DOWN", Severity.FAIL)
 
 
 def test_an_interrupted_run_shows_what_it_has_and_proves_nothing() -> None:
     run = ran("errors == 0")
-    run.gathering.interrupted = True
+    run.aggregator.interrupted = True
     assert codes(run) == [("LOAD-INTERRUPTED", Severity.ERROR), ("LOAD-BUDGET-KEPT", Severity.PASS)]
-    assert exit_code_of(run.gathering, make_report(run)) == 130
+    assert run_exit_code(run.aggregator, make_report(run)) == 130
 
 
 @pytest.mark.parametrize(("lag", "code"), [(19.0, "LOAD-GENERATOR-OK"), (25.0, "LOAD-GENERATOR-LATE")])
@@ -85,21 +85,21 @@ def test_a_generator_says_whether_it_kept_its_own_pace(lag: float, code: str) ->
 
 def test_what_could_not_be_done_is_told() -> None:
     run = ran("errors == 0")
-    run.gathering.troubles.append("storm: no simulator there")
+    run.aggregator.errors.append("storm: no simulator there")
     assert ("LOAD-INCOMPLETE", Severity.ERROR) in codes(run)
 
 
 def test_budgets_that_nobody_could_judge_are_skipped_with_the_reason() -> None:
-    gathering = gathered(wire(calls=2, ready=20), control=None, watches=False, default_budgets=True)
-    skipped = [one for one in make_report(Ran(gathering, 10.0)).findings if one.severity is Severity.SKIPPED]
+    gathering = aggregated(worker_report(calls=2, ready=20), control=None, watches=False, default_budgets=True)
+    skipped = [one for one in make_report(FinishedRun(gathering, 10.0)).findings if one.severity is Severity.SKIPPED]
     assert "lost_ms == 0" in [one.check for one in skipped]
     assert all("--control" in one.title for one in skipped)
 
 
 def test_the_timeline_is_in_order_of_time() -> None:
     run = ran()
-    run.gathering.say(4.0, "storm", "all sockets upstream cut")
-    run.gathering.say(1.0, "callers", "all 2 call")
+    run.aggregator.add_moment(4.0, "storm", "all sockets upstream cut")
+    run.aggregator.add_moment(1.0, "callers", "all 2 call")
     (timeline,) = make_report(run).timelines
     assert [moment.what for moment in timeline.moments] == ["begin", "callers", "storm", "end"]
 
@@ -113,10 +113,10 @@ def test_it_is_a_report_like_every_other_and_can_be_read_back() -> None:
 
 
 def test_a_run_that_did_not_take_place_is_a_report_as_well() -> None:
-    kept = without_run(planned(), problems.TARGET_DOWN, "connection refused")
+    kept = report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused")
     assert kept.exit_code == 3
     assert kept.report.findings[0].evidence[0].value == "connection refused"
-    assert without_run(planned(), problems.INTERRUPTED).exit_code == 130
+    assert report_without_run(make_test_plan(), problems.INTERRUPTED).exit_code == 130
 
 
 def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
@@ -127,9 +127,9 @@ def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
 
 
 def test_a_target_that_opens_its_door_and_gives_no_session_has_failed_with_what_it_says() -> None:
-    gathering = gathered(wire(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
-    gathering.complained("MODEL_NOT_AVAILABLE", 2)
-    found = make_report(Ran(gathering, 10.0)).findings[0]
+    gathering = aggregated(worker_report(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
+    gathering.count_error("MODEL_NOT_AVAILABLE", 2)
+    found = make_report(FinishedRun(gathering, 10.0)).findings[0]
     assert (found.code, found.severity) == ("LOAD-NO-SESSION", Severity.FAIL)
     assert found.evidence[0].value == "2 x error MODEL_NOT_AVAILABLE"
     assert found.fix.endswith("sherpa-probe bridge --url ws://127.0.0.1:8765")
@@ -137,8 +137,8 @@ def test_a_target_that_opens_its_door_and_gives_no_session_has_failed_with_what_
 
 def test_what_callers_were_told_stands_there_though_no_budget_is_about_it() -> None:
     run = ran("turns >= 0", turns=3)
-    run.gathering.complained("INVALID_MESSAGE", 80)
-    run.gathering.failed("failed_connects: connection refused", 2)
+    run.aggregator.count_error("INVALID_MESSAGE", 80)
+    run.aggregator.count_failure("failed_connects: connection refused", 2)
     found = make_report(run).findings[-1]
     assert (found.code, found.title) == (
         "LOAD-FAILURES", "2 x failed_connects: connection refused; 80 x error INVALID_MESSAGE",
@@ -146,15 +146,15 @@ def test_what_callers_were_told_stands_there_though_no_budget_is_about_it() -> N
 
 
 def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
-    gathering = gathered(
-        wire(calls=1, ready=20, turns=1),
+    gathering = aggregated(
+        worker_report(calls=1, ready=20, turns=1),
         scenario="reconnect-storm",
         duration="40s",
         budgets=("count(reconnect@storm) >= 2", "turns >= 9", "p99(first_audio) < 1s", "errors == 0"),
     )
     gathering.finish(3)
     gathering.interrupted = True
-    report = make_report(Ran(gathering, 3.0))
+    report = make_report(FinishedRun(gathering, 3.0))
     assert [(one.check, one.severity.value) for one in report.findings] == [
         ("run", "error"),
         ("count(reconnect@storm) >= 2", "skipped"),
@@ -166,8 +166,10 @@ def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
 
 
 def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
-    gathering = gathered(wire(calls=1, ready=20, turns=3), control=None, echo=True, budgets=("lost_ms == 0",))
-    report = make_report(Ran(gathering, 10.0))
+    gathering = aggregated(
+        worker_report(calls=1, ready=20, turns=3), control=None, echo=True, budgets=("lost_ms == 0",)
+    )
+    report = make_report(FinishedRun(gathering, 10.0))
     assert [(one.code, one.severity.value) for one in report.findings] == [
         ("LOAD-BUDGET-SKIPPED", "skipped"), ("LOAD-NO-ECHO", "error"),
     ]  # fmt: skip
@@ -175,12 +177,12 @@ def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
 
 
 def test_a_token_that_a_target_sends_back_is_not_shown() -> None:
-    plan = make_plan(Wish(scenario="conversation", url="ws://127.0.0.1:1", token_env="T"), {"T": "tok-123456789"})
-    kept = without_run(plan, problems.TARGET_REFUSED, "the first frame is an error: Bearer tok-123456789")
+    plan = make_plan(RunOptions(scenario="conversation", url="ws://127.0.0.1:1", token_env="T"), {"T": "tok-123456789"})
+    kept = report_without_run(plan, problems.TARGET_REFUSED, "the first frame is an error: Bearer tok-123456789")
     assert "tok-123456789" not in as_json.render(kept.report, kept.exit_code)
-    gathering = replace(gathered(wire(calls=1, ready=20)), plan=plan)
-    gathering.complained("tok-123456789", 3)
-    gathering.troubles.append("the deploy said sk-proj-abcdefghijklmnopqrstuvwx")
-    text = as_json.render(make_report(Ran(gathering, 10.0)), 1)
+    gathering = replace(aggregated(worker_report(calls=1, ready=20)), plan=plan)
+    gathering.count_error("tok-123456789", 3)
+    gathering.errors.append("the deploy said sk-proj-abcdefghijklmnopqrstuvwx")
+    text = as_json.render(make_report(FinishedRun(gathering, 10.0)), 1)
     assert "tok-123456789" not in text
     assert "abcdefghijklmnop" not in text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from loadtests.metrics.measures import MEASURES
 from loadtests.results.report_metrics import metrics, series, tables
-from reports.compare.compare import Direction, way_of
-from tests.loadtests.factories import gathered, wire
+from reports.compare.compare import Direction, metric_rule
+from tests.loadtests.factories import aggregated, worker_report
 
 
 def test_figures_have_names_that_end_in_their_unit() -> None:
-    gathering = gathered(
-        wire(calls=2, turn=150, lost_ms=40, errors=3, dials_per_second_max=9), wire(turn=50, memory_grown_mb=2.5)
+    gathering = aggregated(
+        worker_report(calls=2, turn=150, lost_ms=40, errors=3, dials_per_second_max=9),
+        worker_report(turn=50, memory_grown_mb=2.5),
     )
     found = {metric.name: metric.value for metric in metrics(gathering)}
     assert found["load_calls_total"] == 2
@@ -30,18 +31,18 @@ def test_of_what_a_bridge_should_not_do_less_is_better_in_every_comparison() -> 
     }  # fmt: skip
     assert bad <= set(MEASURES)
     for name in bad:
-        (metric,) = metrics(gathered(wire(**{name: 1})))
-        assert way_of(metric.name).direction is Direction.LOWER, metric.name
+        (metric,) = metrics(aggregated(worker_report(**{name: 1})))
+        assert metric_rule(metric.name).direction is Direction.LOWER, metric.name
     for name in ("calls", "turns", "chunks", "sent_ms", "unfinished_turns"):
-        (metric,) = metrics(gathered(wire(**{name: 1})))
-        assert way_of(metric.name).direction is not Direction.LOWER, metric.name
+        (metric,) = metrics(aggregated(worker_report(**{name: 1})))
+        assert metric_rule(metric.name).direction is not Direction.LOWER, metric.name
 
 
 def test_percentiles_stand_by_phase_where_there_are_several() -> None:
-    gathering = gathered(wire(turn=150), scenario="reconnect-storm", users=1, duration="40s")
-    gathering.figures.phase = "storm"
-    gathering.figures.duration("turn", 900.0, 20)
-    gathering.figures.duration("turn", 900.0, 21)
+    gathering = aggregated(worker_report(turn=150), scenario="reconnect-storm", users=1, duration="40s")
+    gathering.measurements.phase = "storm"
+    gathering.measurements.record_duration("turn", 900.0, 20)
+    gathering.measurements.record_duration("turn", 900.0, 21)
     (table,) = tables(gathering)
     rows = [(row.name, row.part, row.cells[0], round(float(row.cells[4] or 0), 2)) for row in table.rows]
     assert rows == [("turn", "", 3, 0.9), ("turn", "start", 1, 0.15), ("turn", "storm", 2, 0.9)]
@@ -49,27 +50,27 @@ def test_percentiles_stand_by_phase_where_there_are_several() -> None:
 
 
 def test_a_scenario_in_which_nothing_is_done_has_no_phases_to_tell_apart() -> None:
-    (table,) = tables(gathered(wire(turn=150, ready=10)))
+    (table,) = tables(aggregated(worker_report(turn=150, ready=10)))
     assert [(row.name, row.part) for row in table.rows] == [("ready", ""), ("turn", "")]
 
 
 def test_lines_of_one_plot_say_so() -> None:
-    gathering = gathered(wire(turn=150))
+    gathering = aggregated(worker_report(turn=150))
     gathering.resources = {name: {"cpu": [[1, 10], [2, 10]]} for name in ("bridge", "machine")}
     plots = {one.name: one.plot for one in series(gathering, "load")}
     assert plots == {"turn, p50": "turn", "turn, p99": "turn", "cpu, bridge": "cpu", "cpu, machine": "cpu"}
 
 
 def test_processes_show_what_they_use_when_everybody_calls() -> None:
-    gathering = gathered()
+    gathering = aggregated()
     gathering.resources = {"bridge": {"cpu": [[1, 0], [2, 10], [3, 50], [4, 70]], "memory": [[1, 40], [2, 44.5]]}}
     found = {metric.name: metric.value for metric in metrics(gathering)}
     assert found == {"load_bridge_cpu_percent": 60, "load_bridge_memory_bytes": 44_500_000}
 
 
 def test_points_belong_to_the_timeline_and_nothing_is_drawn_that_was_not_measured() -> None:
-    gathering = gathered(wire(turn=150, errors=2))
-    gathering.second(1.0, 2)
+    gathering = aggregated(worker_report(turn=150, errors=2))
+    gathering.tick(1.0, 2)
     drawn = {one.name: one for one in series(gathering, "load")}
     assert set(drawn) == {"callers", "turn, p50", "turn, p99", "errors"}
     assert {one.timeline for one in drawn.values()} == {"load"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.run.child import Child, ChildError, python_words
+from loadtests.run.child import ChildError, ChildProcess, python_command
 
 ROOT = Path(__file__).parents[3]
 #: Says its address, or the port it was given, and waits to be ended.
@@ -27,8 +27,8 @@ while True:
 WORDS = (sys.executable, "-c", _SERVES, "--port", "0")
 
 
-def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 10) -> Child:
-    return Child.started(words, dict(os.environ), tmp_path / "log", seconds)
+def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 10) -> ChildProcess:
+    return ChildProcess.start(words, dict(os.environ), tmp_path / "log", seconds)
 
 
 def test_it_is_there_once_it_said_its_address_and_gone_once_it_is_stopped(tmp_path: Path) -> None:
@@ -42,23 +42,23 @@ def test_it_is_there_once_it_said_its_address_and_gone_once_it_is_stopped(tmp_pa
 
 def test_one_that_does_not_listen_to_reason_is_ended_by_force(tmp_path: Path) -> None:
     child = started(tmp_path, (*WORDS, "--deaf"))
-    assert not child.ended_gently(0.1)
+    assert not child.terminate(0.1)
     assert child.process.returncode == -signal.SIGKILL
 
 
 def test_one_that_leaves_when_it_is_asked_was_ended_gently(tmp_path: Path) -> None:
     child = started(tmp_path)
-    assert child.ended_gently(5)
+    assert child.terminate(5)
     assert child.process.returncode == -signal.SIGTERM
 
 
 def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
     child = started(tmp_path)
     child.stop()
-    again = child.again(tmp_path / "second", 10)
+    again = child.restart(tmp_path / "second", 10)
     again.stop()
     assert again.address == child.address
-    assert again.words[-1] == "4711"
+    assert again.command[-1] == "4711"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_one_that_never_says_its_address_is_given_up_and_ended(tmp_path: Path) -
 
 
 def test_a_commands_words_run_its_main() -> None:
-    done = subprocess.run(python_words("bridge.simulator.cli", "list", "--json"), capture_output=True, check=True)
+    done = subprocess.run(python_command("bridge.simulator.cli", "list", "--json"), capture_output=True, check=True)
     assert b"scenarios" in done.stdout
 
 

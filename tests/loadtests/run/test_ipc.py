@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtests.run.ipc import WIRE, Away, Home, HomeError, wire_pair
+from loadtests.run.ipc import CHANNEL_FD_VARIABLE, ChannelError, ParentChannel, RunChannel, socket_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def ends(answers: Mapping[str, Callable[[], Any]], heard: list[Mapping[str, Any]]) -> tuple[Home, Away]:
-    ours, theirs = wire_pair()
+def ends(answers: Mapping[str, Callable[[], Any]], heard: list[Mapping[str, Any]]) -> tuple[RunChannel, ParentChannel]:
+    ours, theirs = socket_pair()
     theirs.settimeout(5)
-    return Home(theirs), Away(ours, answers, heard.append)
+    return RunChannel(theirs), ParentChannel(ours, answers, heard.append)
 
 
 def refuse() -> None:
-    raise HomeError("not today")
+    raise ChannelError("not today")
 
 
 def test_progress_arrives_in_order_and_whole() -> None:
     heard: list[Mapping[str, Any]] = []
     home, away = ends({}, heard)
     for number in range(100):
-        home.tell({"at": number})
+        home.send_progress({"at": number})
         if number % 10 == 9:
             assert away.read()
     assert [told["at"] for told in heard] == list(range(100))
-    away.wire.close()
-    home.wire.close()
+    away.connection.close()
+    home.connection.close()
 
 
 @pytest.mark.parametrize(("what", "words"), [("no", "not today"), ("unknown", "unknown")])
@@ -47,8 +47,8 @@ def asked(what: str) -> str:
 
     def ask() -> None:
         try:
-            said.append(str(home.ask(what)))
-        except HomeError as error:
+            said.append(str(home.request(what)))
+        except ChannelError as error:
             said.append(str(error))
 
     thread = threading.Thread(target=ask)
@@ -56,9 +56,9 @@ def asked(what: str) -> str:
     while not said:
         away.read()
         thread.join(timeout=0.05)
-        away.wire.setblocking(False)
-    away.wire.close()
-    home.wire.close()
+        away.connection.setblocking(False)
+    away.connection.close()
+    home.connection.close()
     return said[0]
 
 
@@ -68,20 +68,20 @@ def test_an_answer_comes_back() -> None:
 
 def test_a_command_that_is_gone_hears_nothing_and_refuses_everything() -> None:
     home, away = ends({}, [])
-    away.wire.close()
-    home.tell({"at": 1})
-    with pytest.raises(HomeError, match="does not answer"):
-        home.ask("resources")
-    home.wire.close()
+    away.connection.close()
+    home.send_progress({"at": 1})
+    with pytest.raises(ChannelError, match="does not answer"):
+        home.request("resources")
+    home.connection.close()
 
 
 def test_a_run_that_is_gone_is_noticed() -> None:
     home, away = ends({}, [])
-    home.wire.close()
+    home.connection.close()
     assert not away.read()
-    away.wire.close()
+    away.connection.close()
 
 
-@pytest.mark.parametrize("environment", [{}, {WIRE: ""}, {WIRE: "x"}])
+@pytest.mark.parametrize("environment", [{}, {CHANNEL_FD_VARIABLE: ""}, {CHANNEL_FD_VARIABLE: "x"}])
 def test_a_run_that_nobody_started_has_no_wire(environment: dict[str, str]) -> None:
-    assert Home.of(environment) is None
+    assert RunChannel.from_environment(environment) is None

@@ -13,46 +13,51 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from loadtests.run.locust_process import LocustRun, Spread, words_for, worker_words
-from loadtests.scenarios.plan import Wish
-from tests.loadtests.factories import planned
+from loadtests.run.locust_process import Distribution, LocustProcess, locust_command, worker_command
+from loadtests.scenarios.plan import RunOptions
+from tests.loadtests.factories import make_test_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def test_the_command_line_holds_all_that_was_planned_and_no_secret() -> None:
-    plan = planned(users=7)
-    wish = Wish(
-        scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", origin="https://a.test", watches=True
+    plan = make_test_plan(users=7)
+    wish = RunOptions(
+        scenario="conversation", budgets=("turns > 1",), token_env="TOKEN", origin="https://a.test", memory_known=True
     )
-    words = words_for(plan, wish, Spread(), Path("r.json"))
+    words = locust_command(plan, wish, Distribution(), Path("r.json"))
     pairs = dict(pairwise(words))
     assert (pairs["--users"], pairs["--run-time"], pairs["--budget"]) == ("7", "10", "turns > 1")
     assert (pairs["--token-env"], pairs["--report-json"], pairs["--host"]) == ("TOKEN", "r.json", "ws://127.0.0.1:8765")
     assert "--headless" in words
     assert (pairs["--origin"], "--memory-watched" in words) == ("https://a.test", True)
     assert "--no-default-budgets" not in words
-    assert "--no-default-budgets" in words_for(plan, replace(wish, default_budgets=False), Spread(), Path("r.json"))
+    assert "--no-default-budgets" in locust_command(
+        plan, replace(wish, default_budgets=False), Distribution(), Path("r.json")
+    )
 
 
 @pytest.mark.parametrize(
     ("spread", "words"),
     [
-        (Spread(), []),
+        (Distribution(), []),
         (
-            Spread(master=True, expect_workers=3),
+            Distribution(master=True, expect_workers=3),
             ["--master", "--expect-workers", "3", "--expect-workers-max-wait", "60"],
         ),
-        (Spread(worker=True, master_host="h", master_port=9), ["--worker", "--master-host", "h", "--master-port", "9"]),
+        (
+            Distribution(worker=True, master_host="h", master_port=9),
+            ["--worker", "--master-host", "h", "--master-port", "9"],
+        ),
     ],
 )
-def test_a_run_may_be_spread_over_machines(spread: Spread, words: list[str]) -> None:
-    assert spread.words() == words
+def test_a_run_may_be_spread_over_machines(spread: Distribution, words: list[str]) -> None:
+    assert spread.locust_options() == words
 
 
 def test_processes_of_one_machine_meet_on_a_port_of_their_own() -> None:
-    words = Spread(processes=2).words()
+    words = Distribution(processes=2).locust_options()
     pairs = dict(pairwise(words))
     assert pairs["--processes"] == "2"
     assert pairs["--master-bind-host"] == "127.0.0.1"
@@ -60,15 +65,15 @@ def test_processes_of_one_machine_meet_on_a_port_of_their_own() -> None:
 
 
 def test_a_worker_hears_everything_else_from_its_master() -> None:
-    assert worker_words(Spread(worker=True))[-1] == "--worker"
+    assert worker_command(Distribution(worker=True))[-1] == "--worker"
 
 
-def started(program: str, folder: Path, heard: list[Any]) -> LocustRun:
+def started(program: str, folder: Path, heard: list[Any]) -> LocustProcess:
     """Run a small program in Locust's place; it finds the wire as `home`."""
     begin = "import os, signal, sys, time\nfrom loadtests.run.ipc import Home\nhome = Home.of(os.environ)\n"
     environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     answers = {"resources": lambda: {"bridge": 1}}
-    return LocustRun.started(
+    return LocustProcess.start(
         [sys.executable, "-c", begin + program], environment, folder / "log", answers, heard.append
     )
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtests.results import problems
-from loadtests.run.preflight import KnockError, knock
-from tests.loadtests.factories import planned
+from loadtests.run.preflight import PreflightError, check_target
+from tests.loadtests.factories import make_test_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def text(payload: bytes) -> bytes:
 
 def test_a_target_that_lets_a_caller_in_is_fine() -> None:
     with door(upgraded(text(CONNECTED))) as url:
-        knock(planned(url=url))
+        check_target(make_test_plan(url=url))
 
 
 @pytest.mark.parametrize(("origin", "sent"), [(None, []), ("https://app.test", [b"Origin: https://app.test"])])
@@ -75,7 +75,7 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
         return upgraded(text(CONNECTED))(request)
 
     with door(answer) as url:
-        knock(planned(url=url, origin=origin))
+        check_target(make_test_plan(url=url, origin=origin))
     assert [line for line in requests[0].split(b"\r\n") if line.startswith(b"Origin")] == sent
 
 
@@ -105,14 +105,14 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
 def test_a_door_that_stays_shut_says_which_problem_it_is(
     answer: Callable[[bytes], bytes], known: problems.Problem, words: str
 ) -> None:
-    with door(answer) as url, pytest.raises(KnockError) as shut:
-        knock(planned(url=url), seconds=0.3)
-    assert shut.value.known is known
-    assert words in shut.value.seen
+    with door(answer) as url, pytest.raises(PreflightError) as shut:
+        check_target(make_test_plan(url=url), seconds=0.3)
+    assert shut.value.problem is known
+    assert words in shut.value.observed
 
 
 def test_nobody_there_is_said_in_plain_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(KnockError, match="connection refused: nothing listens there"):
-        knock(planned(url=url))
+    with pytest.raises(PreflightError, match="connection refused: nothing listens there"):
+        check_target(make_test_plan(url=url))

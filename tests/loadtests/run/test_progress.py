@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from loadtests.run.progress import bar, line, live
-from tests.loadtests.factories import gathered, wire
+from loadtests.run.progress import progress_bar, progress_lines, show_progress
+from tests.loadtests.factories import aggregated, worker_report
 
 
 def test_it_says_what_is_known_and_a_dash_for_the_rest() -> None:
-    gathering = gathered(wire(calls=2, turns=3, first_audio=420))
-    gathering.second(2.0, 2)
-    assert line({**gathering.progress(2.4), "act": "storm: all cut"}).splitlines() == [
+    gathering = aggregated(worker_report(calls=2, turns=3, first_audio=420))
+    gathering.tick(2.0, 2)
+    assert progress_lines({**gathering.progress(2.4), "act": "storm: all cut"}).splitlines() == [
         "━━━╌╌╌╌╌╌╌╌╌ 2 of 10 s   2 of 2 callers   storm: all cut",
         "  ready p99 -   first audio p99 420 ms   3 turns",
     ]
 
 
 def test_the_bar_is_never_longer_than_it_is() -> None:
-    assert [bar(share) for share in (-1.0, 0.0, 0.5, 1.0, 7.0)] == [
+    assert [progress_bar(share) for share in (-1.0, 0.0, 0.5, 1.0, 7.0)] == [
         "╌" * 12, "╌" * 12, "━" * 6 + "╌" * 6, "━" * 12, "━" * 12,
     ]  # fmt: skip
 
 
 def test_what_went_wrong_is_named_only_when_it_did() -> None:
-    gathering = gathered(wire(calls=2, errors=4, failed_calls=1, dropped_ms=80))
-    assert "4 errors   1 failed calls   80 ms dropped" in line(gathering.progress(1))
+    gathering = aggregated(worker_report(calls=2, errors=4, failed_calls=1, dropped_ms=80))
+    assert "4 errors   1 failed calls   80 ms dropped" in progress_lines(gathering.progress(1))
 
 
 def test_what_is_done_before_the_run_is_a_line_as_well() -> None:
-    assert line({"doing": "starting Locust"}) == "starting Locust"
+    assert progress_lines({"doing": "starting Locust"}) == "starting Locust"
 
 
 def test_nothing_is_written_where_there_is_no_terminal() -> None:
-    with live({"TERM": "xterm"}) as hears:
+    with show_progress({"TERM": "xterm"}) as hears:
         hears({})  # would break, were it written

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtests.results import problems
-from loadtests.results.report import without_run
-from loadtests.run.report_files import ReportsError, reserved
+from loadtests.results.report import report_without_run
+from loadtests.run.report_files import ReportFileError, reserve_report_files
 from reports.store.reader import read_report
-from tests.loadtests.factories import planned
+from tests.loadtests.factories import make_test_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEPT = without_run(planned(), problems.CRASHED)
+KEPT = report_without_run(make_test_plan(), problems.CRASHED)
 
 
 def test_every_format_is_written(tmp_path: Path) -> None:
-    with reserved([f"json={tmp_path / 'a.json'}", f"html={tmp_path / 'a.html'}"]) as write:
+    with reserve_report_files([f"json={tmp_path / 'a.json'}", f"html={tmp_path / 'a.html'}"]) as write:
         assert write(KEPT) == KEPT
     assert read_report((tmp_path / "a.json").read_bytes()).exit_code == KEPT.exit_code
     assert "LOAD-CRASHED" in (tmp_path / "a.html").read_text()
@@ -32,7 +32,7 @@ def test_every_format_is_written(tmp_path: Path) -> None:
      ("json=/no/such/folder/x", "cannot be written")],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> None:
-    with pytest.raises(ReportsError) as refused, reserved([text]):
+    with pytest.raises(ReportFileError) as refused, reserve_report_files([text]):
         raise AssertionError
     assert words in str(refused.value)
 
@@ -40,7 +40,7 @@ def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> 
 def test_one_that_is_lost_at_the_end_is_told_in_the_result(tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
-    with reserved([f"json={folder / 'a.json'}"]) as write:
+    with reserve_report_files([f"json={folder / 'a.json'}"]) as write:
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from loadtests.run.run_all import Done, broken, exit_code, main, run_all, table
+from loadtests.run.run_all import ScenarioResult, failed_budgets, main, results_table, run_all, worst_exit_code
 from loadtests.scenarios.table import SCENARIOS
-from reports.model import Finding, Metric, Report, Severity
-from reports.store.reader import Kept
+from reports.model import Finding, Report, ReportMetric, Severity
+from reports.store.reader import StoredReport
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtests.scenarios.table import Scenario
+    from loadtests.scenarios.table import LoadScenario
 
 
-def done(name: str, code: int = 0, *, lost: float | None = None) -> Done:
+def done(name: str, code: int = 0, *, lost: float | None = None) -> ScenarioResult:
     severity = Severity.PASS if code == 0 else Severity.FAIL
     finding = Finding(code="LOAD-X", severity=severity, check="lost_ms == 0", title="it is so")
     report = Report(
@@ -27,15 +27,18 @@ def done(name: str, code: int = 0, *, lost: float | None = None) -> Done:
         started="2026-11-21T00:00:00.000Z",
         seconds=1.0,
         findings=(finding,),
-        metrics=(Metric("load_ready_p99_seconds", 0.0123), *(() if lost is None else (Metric("load_lost_ms", lost),))),
+        metrics=(
+            ReportMetric("load_ready_p99_seconds", 0.0123),
+            *(() if lost is None else (ReportMetric("load_lost_ms", lost),)),
+        ),
     )
-    return Done(SCENARIOS[name], 40, Kept(report, code), 31.4)
+    return ScenarioResult(SCENARIOS[name], 40, StoredReport(report, code), 31.4)
 
 
 def test_each_gets_a_page_and_all_are_run_although_one_is_red(tmp_path: Path) -> None:
     codes = {"conversation": 0, "flapping": 1, "soak": 0}
 
-    def one(scenario: Scenario) -> Done:
+    def one(scenario: LoadScenario) -> ScenarioResult:
         return done(scenario.name, codes[scenario.name])
 
     results = run_all([SCENARIOS[name] for name in codes], tmp_path, one)
@@ -47,19 +50,19 @@ def test_each_gets_a_page_and_all_are_run_although_one_is_red(tmp_path: Path) ->
 def test_an_interrupt_ends_the_row(tmp_path: Path) -> None:
     results = run_all([SCENARIOS["conversation"], SCENARIOS["soak"]], tmp_path, lambda one: done(one.name, 130))
     assert len(results) == 1
-    assert exit_code(results) == 130
+    assert worst_exit_code(results) == 130
 
 
 @pytest.mark.parametrize(
     ("codes", "whole"), [([0, 0], 0), ([0, 1, 0], 1), ([1, 3], 3), ([2, 3], 2), ([0, 130, 1], 130), ([], 0)]
 )
 def test_the_whole_ends_with_the_worst(codes: list[int], whole: int) -> None:
-    assert exit_code([done("soak", code) for code in codes]) == whole
+    assert worst_exit_code([done("soak", code) for code in codes]) == whole
 
 
 def test_the_table_has_a_row_each_within_a_terminal() -> None:
     console = Console(width=80)
-    rows = table([done("thundering-herd", lost=0), done("conversation", 1, lost=1240)])
+    rows = results_table([done("thundering-herd", lost=0), done("conversation", 1, lost=1240)])
     with console.capture() as captured:
         console.print(rows)
     lines = captured.get().splitlines()
@@ -70,8 +73,8 @@ def test_the_table_has_a_row_each_within_a_terminal() -> None:
 
 
 def test_what_was_not_kept_is_named() -> None:
-    assert broken(done("soak", 1).kept.report) == ["lost_ms == 0"]
-    assert broken(done("soak", 0).kept.report) == []
+    assert failed_budgets(done("soak", 1).stored.report) == ["lost_ms == 0"]
+    assert failed_budgets(done("soak", 0).stored.report) == []
 
 
 def test_a_scenario_that_does_not_exist_is_told_with_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:

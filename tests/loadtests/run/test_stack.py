@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import websocket
 
-from loadtests.control.simulator import Control
+from loadtests.control.simulator import ControlClient
 from loadtests.run.stack import Stack, StackError, open_stack
 from tests.loadtests.run.test_child import is_running
 
@@ -35,14 +35,14 @@ def first_word(stack: Stack) -> str:
 def test_it_serves_is_deployed_by_a_command_and_leaves_nothing_behind() -> None:
     with open_stack(simulator=("--pace", "4")) as stack:
         assert '"connected"' in first_word(stack)
-        assert Control(stack.control).look().live == 0
+        assert ControlClient(stack.control).snapshot().open_sockets == 0
         before, url = stack.bridge.pid, stack.url
         done = subprocess.run(stack.deploy_command, capture_output=True, timeout=30, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         assert stack.bridge.pid != before
         assert stack.url == url
         assert '"connected"' in first_word(stack)
-        assert not stack.fallen
+        assert not stack.exited
         children = (before, stack.bridge.pid, stack.simulator.pid)
     assert not [pid for pid in children if is_running(pid)]
     assert not stack.folder.exists()
@@ -73,7 +73,7 @@ def test_what_fell_by_itself_is_named_and_its_log_stays() -> None:
     with open_stack(bridge_command=bridge_for_once) as stack:
         os.kill(stack.bridge.pid, signal.SIGKILL)
         stack.bridge.process.wait(timeout=5)
-        (fallen,) = stack.fallen
+        (fallen,) = stack.exited
     assert fallen == f"the bridge ended by itself; its log: {stack.folder / 'bridge.log'}"
     assert (stack.folder / "bridge.log").exists()
     forget(stack.folder)

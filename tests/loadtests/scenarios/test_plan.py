@@ -7,48 +7,53 @@ from itertools import islice
 
 import pytest
 
-from loadtests.scenarios.behaviour import Door
-from loadtests.scenarios.plan import PlanError, Wish, make_plan, seconds_in, turns_of
+from loadtests.scenarios.behaviour import TargetEndpoint
+from loadtests.scenarios.plan import PlanError, RunOptions, caller_groups, make_plan, parse_duration
 from loadtests.scenarios.table import SCENARIOS
 
-HERE = Wish(scenario="conversation", url="ws://127.0.0.1:8765")
-SIMULATED = replace(HERE, control="http://127.0.0.1:1/_sim", deploy_command="deploy", watches=True)
+HERE = RunOptions(scenario="conversation", url="ws://127.0.0.1:8765")
+SIMULATED = replace(HERE, control_url="http://127.0.0.1:1/_sim", deploy_command="deploy", memory_known=True)
 
 
 def test_what_is_left_out_the_scenario_says() -> None:
     plan, scenario = make_plan(SIMULATED, {}), SCENARIOS["conversation"]
     assert (plan.users, plan.seconds, plan.spawn_rate) == (scenario.users, scenario.seconds, scenario.spawn_rate)
     assert len(plan.budgets) == len(scenario.budgets)
-    assert plan.unjudged == ()
+    assert plan.skipped_budgets == ()
 
 
 def test_what_is_asked_for_wins() -> None:
-    wish = replace(HERE, users=3, spawn_rate=1.5, duration="1m", door="native", chunk_ms=100, budgets=("turns > 1",))
+    wish = replace(
+        HERE, users=3, spawn_rate=1.5, duration="1m", endpoint="native", chunk_ms=100, budgets=("turns > 1",)
+    )
     plan = make_plan(replace(wish, default_budgets=False), {})
     assert (plan.users, plan.spawn_rate, plan.seconds) == (3, 1.5, 60)
-    assert (plan.groups[0].behaviour.door, plan.groups[0].behaviour.chunk_ms) == (Door.NATIVE, 100)
+    assert (plan.groups[0].behaviour.endpoint, plan.groups[0].behaviour.chunk_ms) == (TargetEndpoint.NATIVE, 100)
     assert [budget.text for budget in plan.budgets] == ["turns > 1"]
 
 
 def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() -> None:
     plan = make_plan(HERE, {})
-    assert ("lost_ms == 0", "--control http://HOST:PORT/_sim, or --echo where the service echoes") in plan.unjudged
-    assert ("sessions_left == 0", "--control http://HOST:PORT/_sim") in plan.unjudged
-    assert "lost_ms" not in {budget.name for budget in plan.budgets}
+    assert (
+        "lost_ms == 0",
+        "--control http://HOST:PORT/_sim, or --echo where the service echoes",
+    ) in plan.skipped_budgets
+    assert ("sessions_left == 0", "--control http://HOST:PORT/_sim") in plan.skipped_budgets
+    assert "lost_ms" not in {budget.measure for budget in plan.budgets}
 
 
 def test_an_echo_tells_of_speech_and_of_nothing_else() -> None:
     plan = make_plan(replace(HERE, echo=True), {})
     assert plan.groups[0].behaviour.echo
-    assert {"lost_ms", "repeated_ms", "reordered_ms"} <= {budget.name for budget in plan.budgets}
-    assert [text for text, _ in plan.unjudged] == ["sessions_left == 0"]
+    assert {"lost_ms", "repeated_ms", "reordered_ms"} <= {budget.measure for budget in plan.budgets}
+    assert [text for text, _ in plan.skipped_budgets] == ["sessions_left == 0"]
     with pytest.raises(PlanError, match="two accounts of the same speech"):
         make_plan(replace(SIMULATED, echo=True), {})
 
 
 def test_what_only_the_client_protocol_has_words_for_is_not_judged_at_the_native_door() -> None:
-    plan = make_plan(replace(SIMULATED, door="native"), {})
-    assert plan.unjudged == (("repeated_ms == 0", "--door client"),)
+    plan = make_plan(replace(SIMULATED, endpoint="native"), {})
+    assert plan.skipped_budgets == (("repeated_ms == 0", "--door client"),)
 
 
 def test_a_budget_may_be_about_what_was_before_the_first_act() -> None:
@@ -66,7 +71,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
 
 def test_a_control_api_of_somebody_else_is_not_asked() -> None:
     with pytest.raises(PlanError, match=r"api\.openai\.com looks like a public host"):
-        make_plan(replace(SIMULATED, control="https://api.openai.com/_sim"), {})
+        make_plan(replace(SIMULATED, control_url="https://api.openai.com/_sim"), {})
 
 
 def test_a_budget_that_is_given_twice_is_judged_once() -> None:
@@ -84,13 +89,13 @@ def test_every_scenario_can_be_planned_where_everything_is_at_hand(name: str) ->
     ("text", "seconds"), [("90", 90), ("30s", 30), ("5m", 300), ("1h30m", 5400), (" 1.5S ", 1.5), ("1h2m3s", 3723)]
 )
 def test_spans_are_read_as_people_write_them(text: str, seconds: float) -> None:
-    assert seconds_in(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "s", "5 m", "-3s", "1d", "abc", "m5"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(PlanError, match="is no time: write for example 30s"):
-        seconds_in(text)
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         (replace(HERE, spawn_rate=0.0), "begin nothing"),
         (replace(HERE, spawn_rate=float("nan")), "begin nothing"),
         (replace(HERE, users=100, spawn_rate=1.0, duration="30s"), "begins when the run is over"),
-        (replace(HERE, door="back"), "there is no door 'back'"),
+        (replace(HERE, endpoint="back"), "there is no door 'back'"),
         (replace(HERE, chunk_ms=30), "30 is not one of 20, 100"),
         (replace(HERE, budgets=("p99(frist_audio) < 1s",)), "did you mean first_audio?"),
         (replace(HERE, budgets=("p99(ready@storm) < 1s",)), "conversation has no phase 'storm': it has none"),
@@ -122,7 +127,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         (replace(HERE, token_env="NO_SUCH"), "the variable NO_SUCH is not set"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_run_is_refused_in_plain_words(wish: Wish, words: str) -> None:
+def test_what_cannot_be_run_is_refused_in_plain_words(wish: RunOptions, words: str) -> None:
     with pytest.raises(PlanError) as refused:
         make_plan(wish, {})
     assert words in str(refused.value)
@@ -146,5 +151,5 @@ def test_permission_lifts_what_is_asked_about() -> None:
 def test_groups_take_turns_by_their_shares_from_the_first_caller_on() -> None:
     plan = make_plan(SIMULATED, {})
     many, few = (replace(plan.groups[0], name=name, share=share) for name, share in (("many", 3.0), ("few", 1.0)))
-    names = [group.name for group in islice(turns_of(replace(plan, groups=(many, few))), 12)]
+    names = [group.name for group in islice(caller_groups(replace(plan, groups=(many, few))), 12)]
     assert [names[:4].count("few"), names[:8].count("few"), names.count("few")] == [1, 2, 3]

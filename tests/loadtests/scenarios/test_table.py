@@ -9,21 +9,31 @@ import pytest
 from bridge.simulator.faults.registry import parse_fault
 from loadtests.metrics.budgets import parse_budget
 from loadtests.metrics.measures import MEASURES
-from loadtests.scenarios.table import MEASURED_BY, SCENARIOS, Act, Deploy, Group, Need, Scenario, SetFaults, needed_by
+from loadtests.scenarios.table import (
+    MEASURE_REQUIREMENTS,
+    SCENARIOS,
+    CallerGroup,
+    Deploy,
+    LoadScenario,
+    Requirement,
+    ScenarioPhase,
+    SetFaults,
+    budget_requirements,
+)
 
 ROOT = Path(__file__).parents[3]
 each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
 
 
 @each
-def test_its_budgets_can_be_read_for_any_number_of_callers(scenario: Scenario) -> None:
+def test_its_budgets_can_be_read_for_any_number_of_callers(scenario: LoadScenario) -> None:
     for callers in (1, 7, 1000):
         assert len({parse_budget(text).text for text in scenario.budgets_for(callers)}) == len(scenario.budgets)
 
 
 @each
-def test_its_budgets_name_phases_that_it_has(scenario: Scenario) -> None:
-    phases = [act.phase for act in scenario.acts]
+def test_its_budgets_name_phases_that_it_has(scenario: LoadScenario) -> None:
+    phases = [act.name for act in scenario.phases]
     assert len(set(phases)) == len(phases)
     asked = {parse_budget(text).phase for text in scenario.budgets_for(1)}
     assert asked - {None} <= {"start", *phases}
@@ -31,30 +41,30 @@ def test_its_budgets_name_phases_that_it_has(scenario: Scenario) -> None:
 
 
 @each
-def test_its_acts_are_in_order_and_leave_time_before_and_behind(scenario: Scenario) -> None:
-    times = [act.at for act in scenario.acts]
+def test_its_acts_are_in_order_and_leave_time_before_and_behind(scenario: LoadScenario) -> None:
+    times = [act.at for act in scenario.phases]
     assert times == sorted(times)
     assert all(0.2 <= at <= 0.8 for at in times)
-    assert scenario.least_seconds <= scenario.seconds
+    assert scenario.min_seconds <= scenario.seconds
 
 
 @each
-def test_what_the_simulator_is_asked_for_exists(scenario: Scenario) -> None:
-    imposed = [deed.faults for act in scenario.acts for deed in act.deeds if isinstance(deed, SetFaults)]
-    for text in (*scenario.service, *(text for faults in imposed for text in faults)):
+def test_what_the_simulator_is_asked_for_exists(scenario: LoadScenario) -> None:
+    imposed = [deed.faults for act in scenario.phases for deed in act.actions if isinstance(deed, SetFaults)]
+    for text in (*scenario.service_faults, *(text for faults in imposed for text in faults)):
         parse_fault(text)
     assert not imposed or imposed[-1] == (), "it leaves the service ill"
 
 
 @each
-def test_it_says_what_it_does_and_what_it_is_for(scenario: Scenario) -> None:
+def test_it_says_what_it_does_and_what_it_is_for(scenario: LoadScenario) -> None:
     assert scenario.summary.strip() == scenario.summary
     assert scenario.measures
-    assert not scenario.acts or all(act.said for act in scenario.acts)
+    assert not scenario.phases or all(act.description for act in scenario.phases)
 
 
 @each
-def test_its_page_tells_of_it(scenario: Scenario) -> None:
+def test_its_page_tells_of_it(scenario: LoadScenario) -> None:
     assert f"| `{scenario.name}` |" in (ROOT / "docs" / "load.md").read_text()
 
 
@@ -65,32 +75,32 @@ def test_all_of_them_together_take_less_than_ten_minutes() -> None:
 @pytest.mark.parametrize(
     ("budget", "needs"),
     [
-        ("lost_ms == 0", {Need.SPEECH}),
-        ("dials_per_second_max@storm <= 12", {Need.CONTROL}),
-        ("silently_lost_ms == 0", {Need.CONTROL, Need.WORDS}),
-        ("rate(repeated_ms) < 1", {Need.SPEECH, Need.WORDS}),
-        ("memory_grown_mb < 40", {Need.MEMORY}),
+        ("lost_ms == 0", {Requirement.AUDIO_AUDIT}),
+        ("dials_per_second_max@storm <= 12", {Requirement.CONTROL}),
+        ("silently_lost_ms == 0", {Requirement.CONTROL, Requirement.LOSS_REPORTS}),
+        ("rate(repeated_ms) < 1", {Requirement.AUDIO_AUDIT, Requirement.LOSS_REPORTS}),
+        ("memory_grown_mb < 40", {Requirement.MEMORY}),
         ("p99(reconnect@storm) < 3s", set()),
     ],
 )
-def test_what_no_caller_can_measure_needs_somebody_who_can(budget: str, needs: set[Need]) -> None:
-    assert needed_by(budget) == needs
-    assert set(MEASURED_BY) <= set(MEASURES)
+def test_what_no_caller_can_measure_needs_somebody_who_can(budget: str, needs: set[Requirement]) -> None:
+    assert budget_requirements(budget) == needs
+    assert set(MEASURE_REQUIREMENTS) <= set(MEASURES)
 
 
 def test_a_figure_for_each_caller_grows_with_the_callers() -> None:
-    group = Group(name="callers", behaviour=SCENARIOS["soak"].behaviour)
-    scenario = Scenario(name="x", summary="", measures="", groups=(group,), budgets=("turns >= 1.5 * callers",))
+    group = CallerGroup(name="callers", behaviour=SCENARIOS["soak"].behaviour)
+    scenario = LoadScenario(name="x", summary="", measures="", groups=(group,), budgets=("turns >= 1.5 * callers",))
     assert scenario.budgets_for(40) == ("turns >= 60",)
 
 
 def test_what_it_needs_is_read_from_its_acts() -> None:
-    assert SCENARIOS["conversation"].needs == frozenset()
-    assert SCENARIOS["reconnect-storm"].needs == {Need.CONTROL}
-    assert SCENARIOS["deploy"].needs == {Need.RESTART}
-    assert SCENARIOS["slow-create"].needs == SCENARIOS["expiry"].needs == {Need.CONTROL}
-    both = Act(0.5, "both", (SetFaults(), Deploy()))
+    assert SCENARIOS["conversation"].requirements == frozenset()
+    assert SCENARIOS["reconnect-storm"].requirements == {Requirement.CONTROL}
+    assert SCENARIOS["deploy"].requirements == {Requirement.RESTART}
+    assert SCENARIOS["slow-create"].requirements == SCENARIOS["expiry"].requirements == {Requirement.CONTROL}
+    both = ScenarioPhase(0.5, "both", (SetFaults(), Deploy()))
     group = SCENARIOS["soak"].groups
-    scenario = Scenario(name="x", summary="", measures="", groups=group, budgets=(), acts=(both,))
-    assert scenario.needs == {Need.CONTROL, Need.RESTART}
+    scenario = LoadScenario(name="x", summary="", measures="", groups=group, budgets=(), phases=(both,))
+    assert scenario.requirements == {Requirement.CONTROL, Requirement.RESTART}
     assert scenario.behaviour is group[0].behaviour

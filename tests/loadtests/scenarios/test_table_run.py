@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.results.resources import Process
-from loadtests.run.locust_process import Spread
-from loadtests.run.run import Ground, one_run
+from loadtests.results.resources import ProcessSource
+from loadtests.run.locust_process import Distribution
+from loadtests.run.run import RunEnvironment, run_once
 from loadtests.run.stack import open_stack
-from loadtests.scenarios.plan import Wish
+from loadtests.scenarios.plan import RunOptions
 from loadtests.scenarios.table import SCENARIOS
 from reports.model import Severity
 from tests.loadtests.faulty_client import Defect
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from loadtests.run.stack import BridgeCommand
-    from reports.store.reader import Kept
+    from reports.store.reader import StoredReport
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -105,21 +105,21 @@ def faulty_command(defect: Defect) -> BridgeCommand:
     return faulty
 
 
-def run(case: Case) -> Kept:
+def run(case: Case) -> StoredReport:
     scenario = SCENARIOS[case.scenario]
     command = None if case.defect is None else faulty_command(case.defect)
-    with open_stack(bridge=scenario.bridge, bridge_command=command) as stack:
-        wish = Wish(
+    with open_stack(bridge=scenario.bridge_settings, bridge_command=command) as stack:
+        wish = RunOptions(
             scenario=case.scenario,
             url=stack.url,
             users=CALLERS,
-            duration=f"{case.seconds or scenario.least_seconds:g}s",
-            control=stack.control,
+            duration=f"{case.seconds or scenario.min_seconds:g}s",
+            control_url=stack.control,
             deploy_command=shlex.join(stack.deploy_command),
-            watches=True,
+            memory_known=True,
         )
-        watched = {"bridge": Process(lambda: stack.bridge.pid)}
-        return one_run(Ground(wish, watched, stack), Spread(), os.environ, lambda _: None)
+        watched = {"bridge": ProcessSource(lambda: stack.bridge.pid)}
+        return run_once(RunEnvironment(wish, watched, stack), Distribution(), os.environ, lambda _: None)
 
 
 _FAULTY = """
@@ -131,7 +131,7 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Kept]]]:
+def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[StoredReport]]]:
     """Begin the runs of all cases that were selected."""
     own = [
         item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
@@ -139,11 +139,11 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Kept]]
     asked = [item.callspec.params["case"] for item in own if hasattr(item, "callspec")]
     cases = [case for case in asked if isinstance(case, Case)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-        longest_first = sorted(cases, key=lambda case: -(case.seconds or SCENARIOS[case.scenario].least_seconds))
+        longest_first = sorted(cases, key=lambda case: -(case.seconds or SCENARIOS[case.scenario].min_seconds))
         yield {case: threads.submit(run, case) for case in longest_first}
 
 
-def broken(kept: Kept) -> list[str]:
+def broken(kept: StoredReport) -> list[str]:
     """The budgets that were not kept, and whatever else failed."""
     bad = (Severity.FAIL, Severity.ERROR)
     return [f"{one.check}: {one.title}" for one in kept.report.findings if one.severity in bad]
@@ -152,7 +152,7 @@ def broken(kept: Kept) -> list[str]:
 @pytest.mark.parametrize(
     "case", [*GREEN, *GREEN_TOO, *(pytest.param(case, marks=pytest.mark.nightly) for case in GREEN_AT_NIGHT)], ids=str
 )
-def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Case, Future[Kept]]) -> None:
+def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
     kept = runs[case].result(timeout=120)
     assert broken(kept) == []
     assert kept.exit_code == 0
@@ -163,7 +163,7 @@ def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Cas
     [pytest.param(case, marks=[pytest.mark.nightly] if case.defect in SEEN_AT_NIGHT else []) for case in RED],
     ids=str,
 )
-def test_a_bridge_with_a_defect_is_red_where_it_has_it(case: Case, runs: Mapping[Case, Future[Kept]]) -> None:
+def test_a_bridge_with_a_defect_is_red_where_it_has_it(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
     kept = runs[case].result(timeout=120)
     assert [said for said in broken(kept) if said.startswith(case.broken)], broken(kept)
     assert kept.exit_code == 1

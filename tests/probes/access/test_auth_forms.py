@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.config.resolve import Flags
-from bridge.transport.http import Response
-from probes.access.auth_forms import FORMS, Means
+from bridge.transport.http import HttpResponse
+from probes.access.auth_forms import FORMS, AuthCredentials
 from probes.access.probe import access
-from probes.runner.command import Options, run_command
-from probes.targets.opening import service
+from probes.runner.command import ProbeOptions, run_command
+from probes.targets.opening import service_opener
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ Look = Callable[..., Awaitable[Any]]
 
 def try_all(folder: Path, scenario: str = "good", **flags: Any) -> Report:
     def look(target: Any) -> Any:
-        return access(target, every_form=True)
+        return access(target, all_auth_forms=True)
 
-    options = Options(flags=Flags(timeout=2, **flags), simulate=scenario)
-    return run_command("t", look, options, {}, opening=service(), folder=folder).report
+    options = ProbeOptions(flags=Flags(timeout=2, **flags), simulate=scenario)
+    return run_command("t", look, options, {}, opener=service_opener(), folder=folder).report
 
 
 def forms(report: Report) -> dict[str, Finding]:
@@ -86,7 +86,7 @@ async def test_without_a_connection_no_form_is_tried(at: At, look: Look) -> None
 
 
 async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: Any, nursery: trio.Nursery) -> None:
-    service = fake_service(answer=lambda request: Response(403, (), request.target.encode()))
+    service = fake_service(answer=lambda request: HttpResponse(403, (), request.target.encode()))
     seen = await look(at(await service.serve(nursery), timeout=0.3), every_form=True)
     assert any("api-key=" in request.target for request in service.requests)
     assert "0123456789abcdef" not in str(seen.report)
@@ -94,7 +94,7 @@ async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: An
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_form_that_needs_what_was_not_minted_is_left_out(form: Any) -> None:
-    attempt = form.make(Means(url="ws://h/v1/realtime?model=m", key="sk-1", secret=None, session_id=None))
+    attempt = form.make(AuthCredentials(url="ws://h/v1/realtime?model=m", key="sk-1", secret=None, session_id=None))
     needs_mint = {"bearer-secret", "session-id-token", "session-path"}
     assert (attempt is None) == (form.name in needs_mint)
 
@@ -104,7 +104,7 @@ async def test_a_form_is_not_mixed_with_headers_of_the_settings_that_are_forms_t
 ) -> None:
     settings = tmp_path / "sherpa.toml"
     settings.write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\nX-Team = "blue"\n')
-    service = fake_service(answer=lambda _: Response(403))
+    service = fake_service(answer=lambda _: HttpResponse(403))
     await look(at(await service.serve(nursery), timeout=0.3, config=settings), every_form=True)
     tries = [request for request in service.requests if request.header("upgrade")]
     assert [request.header("x-team") for request in tries] == ["blue"] * 9

@@ -9,23 +9,23 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from bridge.upstream.dial.dial import Opened
-from probes.access.context import Visit, inner_error, part, seconds_until
+from bridge.upstream.dial.dial import OpenedStream
+from probes.access.context import AccessContext, close_link, error_object, seconds_until
 
 At = Callable[..., Any]
 
 
-def opened() -> tuple[Opened, trio.abc.Stream]:
+def opened() -> tuple[OpenedStream, trio.abc.Stream]:
     ours, theirs = memory_stream_pair()
-    return Opened(stream=ours, address="x:1", tls=None, seconds={}), theirs
+    return OpenedStream(stream=ours, address="x:1", tls=None, seconds={}), theirs
 
 
 async def test_a_fresh_connection_is_handed_over_once(
     at: At,
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    visit, (connection, _) = Visit(at("http://localhost:1/v1")), opened()
-    visit.keep(connection)
+    visit, (connection, _) = AccessContext(at("http://localhost:1/v1")), opened()
+    visit.keep_connection(connection)
     await trio.sleep(1.9)
     assert await visit.take_connection() is connection
     assert await visit.take_connection() is None
@@ -50,7 +50,7 @@ async def test_a_server_that_answers_no_goodbye_is_hung_up_on(
 ) -> None:
     link = Stubborn()
     with trio.move_on_after(0.1):
-        await part(link)  # type: ignore[arg-type] # as much of a link as parting needs
+        await close_link(link)  # type: ignore[arg-type] # as much of a link as parting needs
     assert link.aborted
 
 
@@ -58,17 +58,17 @@ async def test_a_connection_that_waited_too_long_is_closed_instead(
     at: At,
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    visit, (connection, theirs) = Visit(at("http://localhost:1/v1")), opened()
-    visit.keep(connection)
+    visit, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
+    visit.keep_connection(connection)
     await trio.sleep(2.1)
     assert await visit.take_connection() is None
     assert await theirs.receive_some() == b""
 
 
 async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at: At) -> None:
-    visit, (connection, theirs) = Visit(at("http://localhost:1/v1")), opened()
-    visit.keep(connection)
-    client = visit.rest()
+    visit, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
+    visit.keep_connection(connection)
+    client = visit.rest_client()
     with trio.CancelScope() as scope:
         scope.cancel()
         await visit.aclose()
@@ -78,7 +78,7 @@ async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at
 
 def test_only_telling_headers_become_evidence(at: At) -> None:
     headers = (("CF-RAY", "8f"), ("date", "today"), ("Retry-After", "3"), ("set-cookie", "secret"))
-    telling = Visit(at("http://localhost:1/v1")).telling
+    telling = AccessContext(at("http://localhost:1/v1")).diagnostic_headers
     assert [(e.label, e.value) for e in telling(headers)] == [("cf-ray", "8f"), ("retry-after", "3")]
     assert len(telling([("via", "x" * 500)] * 500)) == 12
     assert {len(e.value) for e in telling([("via", "x" * 500)] * 500)} == {200}
@@ -86,29 +86,31 @@ def test_only_telling_headers_become_evidence(at: At) -> None:
 
 def test_an_answer_becomes_a_headline_and_its_words(at: At) -> None:
     error = {"code": "c", "message": "m" * 400, "param": "session.x"}
-    first, message, param = Visit(at("http://localhost:1/v1")).answered("GET /models", "HTTP 400", error)
+    first, message, param = AccessContext(at("http://localhost:1/v1")).response_evidence(
+        "GET /models", "HTTP 400", error
+    )
     assert (first.label, first.value) == ("GET /models", "HTTP 400 c")
     assert len(message.value) == 300
     assert param.value == "session.x"
 
 
 def test_a_body_that_is_no_error_object_is_named_by_its_kind(at: At) -> None:
-    answered = Visit(at("http://localhost:1/v1")).answered
+    answered = AccessContext(at("http://localhost:1/v1")).response_evidence
     assert answered("", "HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
     assert answered("", "HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
     assert answered("", "HTTP 502", {}, b"")[0].value == "HTTP 502"
-    assert inner_error([1]) == inner_error({"error": "text"}) == {}
+    assert error_object([1]) == error_object({"error": "text"}) == {}
 
 
 @pytest.mark.parametrize("before", [0, 30, 45, 110, 190, 270, 290])
 def test_a_key_at_the_border_of_a_cut_is_hidden_first(at: At, before: int) -> None:
     key = "9f86d081884c7d659a2feaa0c55ad015"
-    visit = Visit(at("http://localhost:1/v1", key=key))
+    visit = AccessContext(at("http://localhost:1/v1", key=key))
     text = "x" * before + " " + key
     shown = [
-        *visit.telling([("via", text)]),
-        *visit.answered("", "HTTP 401", {"code": text, "message": text, "param": text}),
-        *visit.answered("", "HTTP 401", {}, text.encode()),
+        *visit.diagnostic_headers([("via", text)]),
+        *visit.response_evidence("", "HTTP 401", {"code": text, "message": text, "param": text}),
+        *visit.response_evidence("", "HTTP 401", {}, text.encode()),
     ]
     assert len(shown) == 5
     assert key[:6] not in str(shown)

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from probes.access.model_judge import Asked, judge
-from probes.runner.findings import Row
+from probes.access.model_judge import ModelCandidate, judge_model
+from probes.runner.findings import CheckRow
 from reports.model import Finding, Severity
 
 DAY = date(2026, 11, 20)
@@ -21,7 +21,7 @@ LIST: dict[str, date | None] = {
 
 
 def judged(name: str, listed: dict[str, date | None] | None = None, day: date = DAY, **more: bool | str) -> Finding:
-    return judge(Asked(name=name, day=day, listed=listed, **more), Row("access", "model"))  # type: ignore[arg-type] # any field
+    return judge_model(ModelCandidate(name=name, today=day, listed=listed, **more), CheckRow("access", "model"))  # type: ignore[arg-type] # any field
 
 
 def test_a_current_model_that_is_listed_passes() -> None:

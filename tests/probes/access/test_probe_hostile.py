@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.config.resolve import Flags, read_config
-from bridge.transport.http import Request, Response, json_response
-from bridge.transport.http_server import Upgrade, serve_tcp
+from bridge.transport.http import HttpRequest, HttpResponse, json_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
 from probes.runner.redaction import Secrets
-from probes.targets.service import make_target
+from probes.targets.service import make_service_target
 from reports.model import Severity
 from reports.render import json as as_json
 from reports.render.terminal import page as terminal
@@ -58,18 +58,18 @@ def check_harmless(report: Report) -> None:
 class Hostile:
     """A server that answers each step as it is told, and well where nothing is told."""
 
-    models: Response = field(default_factory=lambda: json_response(200, LIST))
-    minted: Response = field(default_factory=lambda: json_response(200, MINTED))
-    upgrade: Response | None = None
+    models: HttpResponse = field(default_factory=lambda: json_response(200, LIST))
+    minted: HttpResponse = field(default_factory=lambda: json_response(200, MINTED))
+    upgrade: HttpResponse | None = None
     first: str | bytes = field(default_factory=lambda: written(CREATED).decode())
     then: str | bytes = ""
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         return self.models if request.method == "GET" else self.minted
 
-    async def socket(self, upgrade: Upgrade) -> None:
+    async def socket(self, upgrade: WebSocketUpgrade) -> None:
         if self.upgrade is not None:
-            await upgrade.refuse(self.upgrade)
+            await upgrade.reject(self.upgrade)
             return
         link = await upgrade.accept()
         for frame in (self.first, self.then):
@@ -129,7 +129,7 @@ HEADERS = st.lists(
     max_size=4,
 )
 RESPONSES = st.builds(
-    Response,
+    HttpResponse,
     st.sampled_from([200, 200, 200, 400, 401, 403, 404, 429, 500, 301]),
     HEADERS.map(tuple),
     BODIES,
@@ -140,9 +140,9 @@ FUZZED = settings(max_examples=30, deadline=None, suppress_health_check=list(Hea
 
 @FUZZED
 @given(step=st.sampled_from(["models", "minted", "upgrade"]), response=RESPONSES)
-@example(step="upgrade", response=Response(404, (), DEEP))
-@example(step="models", response=Response(200, (("openai-organization", "o" * 60_000),), written(LIST)))
-def test_any_http_answer_ends_in_findings(at: At, look: Look, step: str, response: Response) -> None:
+@example(step="upgrade", response=HttpResponse(404, (), DEEP))
+@example(step="models", response=HttpResponse(200, (("openai-organization", "o" * 60_000),), written(LIST)))
+def test_any_http_answer_ends_in_findings(at: At, look: Look, step: str, response: HttpResponse) -> None:
     trio.run(checked, at, look, Hostile(**{step: response}))  # type: ignore[arg-type] # one of the three
 
 
@@ -172,7 +172,7 @@ def codes(report: Report) -> list[str]:
 async def test_a_time_that_is_none_is_left_out(at: At, look: Look, expires: object) -> None:
     session = {**CREATED["session"], "expires_at": expires}
     service = Hostile(
-        minted=Response(200, (), written({**MINTED, "expires_at": expires})),
+        minted=HttpResponse(200, (), written({**MINTED, "expires_at": expires})),
         first=written({"type": "session.created", "session": session}).decode(),
     )
     report = await report_of(at, look, service)
@@ -197,7 +197,7 @@ async def test_a_secret_that_no_header_can_hold_is_a_finding_at_the_mint(at: At,
     ],
 )
 async def test_a_secret_in_an_answer_of_another_shape_is_hidden_by_its_own(
-    at: At, look: Look, response: Response
+    at: At, look: Look, response: HttpResponse
 ) -> None:
     report = await report_of(at, look, Hostile(minted=response))
     mint = next(f for f in report.findings if f.check == "mint")
@@ -235,7 +235,7 @@ async def test_a_refused_key_of_a_foreign_server_is_told_with_its_host_and_its_p
     async with trio.open_nursery() as nursery:
         _, port = await nursery.start(partial(serve_tcp, http=service.http, websocket=service.socket))
         config = read_config(Flags(base_url=f"http://localhost:{port}/v1", api_key_file=str(place)), {}, tmp_path)
-        seen = await look(make_target(config, {}, secrets=Secrets(config.secrets())))
+        seen = await look(make_service_target(config, {}, secrets=Secrets(config.secrets())))
         nursery.cancel_scope.cancel()
     fix = seen.only().fix
     assert seen.only().code == "ACCESS-KEY-REFUSED"

@@ -10,28 +10,33 @@ import pytest
 from bridge.config.resolve import Flags
 from bridge.simulator.faults.scenarios import SCENARIOS
 from probes.access.probe import access
-from probes.runner.command import Options, Outcome, run_command
-from probes.targets.opening import service
+from probes.runner.command import CommandResult, ProbeOptions, run_command
+from probes.targets.opening import service_opener
 from reports.model import Finding, Severity
-from tests.probes.expected_findings import EXPECTED, OUT_OF_SIGHT, SLOW
+from tests.probes.expected_findings import EXPECTED, NOT_VISIBLE, SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def look(folder: Path, scenario: str, **flags: str | float | bool) -> Outcome:
-    options = Options(flags=Flags(**flags), simulate=scenario)  # type: ignore[arg-type] # any of its fields
+def look(folder: Path, scenario: str, **flags: str | float | bool) -> CommandResult:
+    options = ProbeOptions(flags=Flags(**flags), simulate=scenario)  # type: ignore[arg-type] # any of its fields
     return run_command(
-        "sherpa-probe access", access, options, {"OPENAI_API_KEY": "not looked at"}, opening=service(), folder=folder
+        "sherpa-probe access",
+        access,
+        options,
+        {"OPENAI_API_KEY": "not looked at"},
+        opener=service_opener(),
+        folder=folder,
     )
 
 
-def named(outcome: Outcome, *severities: Severity) -> list[tuple[str, str]]:
+def named(outcome: CommandResult, *severities: Severity) -> list[tuple[str, str]]:
     return [(f.check, f.code) for f in outcome.report.findings if f.severity in severities]
 
 
-def skipped(outcome: Outcome) -> list[Finding]:
+def skipped(outcome: CommandResult) -> list[Finding]:
     return [finding for finding in outcome.report.findings if finding.severity is Severity.SKIPPED]
 
 
@@ -40,7 +45,7 @@ def test_each_scenario_leads_to_its_one_finding(
     tmp_path: Path, name: str, assert_is_complete: Callable[[Finding], None]
 ) -> None:
     expected = EXPECTED[name]
-    outcome = look(tmp_path, name, timeout=expected.patience)
+    outcome = look(tmp_path, name, timeout=expected.timeout)
     failed = [(expected.check, expected.code)] if expected.code else []
     assert named(outcome, Severity.FAIL, Severity.ERROR) == failed
     assert tuple(code for _, code in named(outcome, Severity.WARNING)) == expected.warnings
@@ -52,27 +57,27 @@ def test_each_scenario_leads_to_its_one_finding(
 
 
 def test_every_scenario_that_can_be_seen_here_is_expected_above() -> None:
-    assert set(EXPECTED) | OUT_OF_SIGHT == set(SCENARIOS)
-    assert {name for name, scenario in SCENARIOS.items() if scenario.later} == OUT_OF_SIGHT
+    assert set(EXPECTED) | NOT_VISIBLE == set(SCENARIOS)
+    assert {name for name, scenario in SCENARIOS.items() if scenario.takes_effect} == NOT_VISIBLE
 
 
-@pytest.mark.parametrize("name", sorted(OUT_OF_SIGHT))
+@pytest.mark.parametrize("name", sorted(NOT_VISIBLE))
 def test_what_shows_later_than_access_looks_is_said_beside_the_green_rows(tmp_path: Path, name: str) -> None:
     outcome = look(tmp_path, name, timeout=5.0)
     assert (outcome.exit_code, named(outcome, Severity.FAIL, Severity.ERROR)) == (0, [])
     (remark,) = [finding for finding in outcome.report.findings if finding.severity is Severity.INFO]
     assert remark.code == "ACCESS-SCENARIO-LATER"
-    assert remark.title == f"this scenario shows itself later than access looks: {SCENARIOS[name].later}"
+    assert remark.title == f"this scenario shows itself later than access looks: {SCENARIOS[name].takes_effect}"
 
 
 def test_what_wears_off_is_said_to_begin_anew_with_every_run(tmp_path: Path) -> None:
-    flaky = {name for name, scenario in SCENARIOS.items() if scenario.wears_off}
+    flaky = {name for name, scenario in SCENARIOS.items() if scenario.recovers}
     assert flaky == {name for name, scenario in SCENARIOS.items() if "then succeeds" in scenario.summary}
     for name in flaky:
         assert named(look(tmp_path, name), Severity.INFO) == [("scenario", "ACCESS-SCENARIO-AFRESH")]
 
 
-def failure(outcome: Outcome) -> Finding:
+def failure(outcome: CommandResult) -> Finding:
     (finding,) = [f for f in outcome.report.findings if f.severity is Severity.FAIL]
     return finding
 

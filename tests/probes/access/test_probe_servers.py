@@ -12,14 +12,14 @@ import pytest
 import trio
 import trustme
 
-from bridge.transport.http import Request, Response, json_response
+from bridge.transport.http import HttpRequest, HttpResponse, json_response
 from reports.model import Severity
 
 At = Callable[..., Any]
 Look = Callable[..., Awaitable[Any]]
 Listen = Callable[..., Awaitable[int]]
 
-PAGE = Response(200, (("content-type", "text/html"),), b"<!doctype html><title>It works</title>")
+PAGE = HttpResponse(200, (("content-type", "text/html"),), b"<!doctype html><title>It works</title>")
 
 
 class NoSuchName(trio.abc.HostnameResolver):
@@ -119,7 +119,7 @@ async def test_a_web_page_is_told_to_be_no_realtime_server(
 async def test_a_server_without_a_realtime_route_is_told_apart_by_its_status(
     at: At, look: Look, fake_service: Any, nursery: trio.Nursery, status: int, code: str
 ) -> None:
-    def answer(request: Request) -> Response:
+    def answer(request: HttpRequest) -> HttpResponse:
         return json_response(status if request.header("upgrade") else 404, {"detail": "Not Found"})
 
     seen = await look(at(await fake_service(answer=answer).serve(nursery)))
@@ -130,7 +130,7 @@ async def test_a_server_without_a_realtime_route_is_told_apart_by_its_status(
 async def test_a_redirect_is_not_followed_and_names_where_it_leads(
     at: At, look: Look, fake_service: Any, nursery: trio.Nursery, status: int
 ) -> None:
-    service = fake_service(answer=lambda _: Response(status, (("location", "https://eu.example.com/v1/models"),)))
+    service = fake_service(answer=lambda _: HttpResponse(status, (("location", "https://eu.example.com/v1/models"),)))
     seen = await look(at(await service.serve(nursery)))
     assert seen.bad() == [("key", "ACCESS-REDIRECTED")]
     assert "--base-url https://eu.example.com/v1" in seen.only().fix
@@ -242,7 +242,7 @@ async def test_a_key_that_is_repeated_by_the_server_is_never_shown(
 ) -> None:
     key = "sk-proj-repeatedByTheServer0123"
 
-    def answer(request: Request) -> Response:
+    def answer(request: HttpRequest) -> HttpResponse:
         message = f"Incorrect key: {request.header('authorization')}"
         return json_response(401, {"error": {"code": "invalid_api_key", "message": message}}, (("via", key),))
 
@@ -256,7 +256,7 @@ async def test_a_key_that_is_repeated_by_the_server_is_never_shown(
 async def test_a_key_that_may_not_list_models_goes_on_to_the_socket(
     at: At, look: Look, fake_service: Any, nursery: trio.Nursery, status: int
 ) -> None:
-    def answer(request: Request) -> Response:
+    def answer(request: HttpRequest) -> HttpResponse:
         if request.method == "GET":
             return json_response(status, {"error": {"message": "Missing scopes: api.model.read"}})
         return json_response(200, {"value": "ek_0123456789abcdefghijkl", "session": {}})
@@ -270,7 +270,7 @@ async def test_a_key_that_may_not_list_models_goes_on_to_the_socket(
 async def test_a_list_and_errors_of_the_wrong_types_break_nothing(
     at: At, look: Look, fake_service: Any, nursery: trio.Nursery
 ) -> None:
-    def answer(request: Request) -> Response:
+    def answer(request: HttpRequest) -> HttpResponse:
         if request.method == "GET":
             return json_response(200, {"data": [{"id": ["x"]}, {"id": {}}, 5, {"id": "gpt-realtime-2.1"}]})
         return json_response(403, {"error": {"code": ["unhashable"], "message": {}}})

@@ -16,10 +16,10 @@ import trio
 import trio.testing
 
 from bridge.config.resolve import Flags, read_config
-from bridge.transport.http import Request, Response, json_response, text_response
-from bridge.transport.http_server import Upgrade, serve_stream
+from bridge.transport.http import HttpRequest, HttpResponse, json_response, text_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.transport.link import LinkClosed
-from bridge.upstream.dial.dial import Opened
+from bridge.upstream.dial.dial import OpenedStream
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import BridgeTarget, make_bridge_target
 from tests.probes.conftest import NOWHERE
@@ -34,7 +34,7 @@ CHUNK = 4800
 #: How long a session takes to open: what is said at once comes before it is ready.
 OPENING_SECONDS = 0.4
 WINDOW_SECONDS = 2.0
-PAGE = Response(200, (("content-type", "text/html"),), b"<!doctype html><p>hello")
+PAGE = HttpResponse(200, (("content-type", "text/html"),), b"<!doctype html><p>hello")
 
 #: What the upgrade is answered with, by defect.
 ANSWERS = {
@@ -62,17 +62,17 @@ class FaultyBridge:
     """In place of session_ready."""
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        await serve_stream(stream, http=self.http, websocket=self.websocket)
+        await serve_connection(stream, http=self.http, websocket=self.websocket)
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         health, ready = PAGES.get(self.defect, (200, 200))
         status = health if request.path == "/healthz" else ready
         state = {"status": "upstream", "reason": "AUTHENTICATION_FAILED"} if status == 503 else {"status": "ok"}
         return json_response(status, state)
 
-    async def websocket(self, upgrade: Upgrade) -> None:
+    async def websocket(self, upgrade: WebSocketUpgrade) -> None:
         if self.defect in ANSWERS:
-            await upgrade.refuse(ANSWERS[self.defect])
+            await upgrade.reject(ANSWERS[self.defect])
             return
         link = await upgrade.accept()
         async with trio.open_nursery() as nursery:
@@ -324,7 +324,7 @@ class Pages(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
-        asked = Request(method=request.method, path=path, query={}, target=path)
+        asked = HttpRequest(method=request.method, path=path, query={}, target=path)
         answer = await self._bridge.http(asked)
         return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(answer.body))
 
@@ -345,10 +345,10 @@ def memory_target(
     """A target whose connections are served in memory: by anything with `serve_stream`-like `serve` and `http`."""
     target = make_bridge_target(url, token, config(timeout=timeout), secrets=Secrets(), environment={})
 
-    async def opener() -> Opened:
+    async def opener() -> OpenedStream:
         await trio.lowlevel.checkpoint()
         ours, theirs = trio.testing.memory_stream_pair()
         nursery.start_soon(served.serve, theirs)
-        return Opened(stream=ours, address="memory", tls=None, seconds={})
+        return OpenedStream(stream=ours, address="memory", tls=None, seconds={})
 
-    return replace(target, opener=opener, transport=Pages(served))
+    return replace(target, open_stream=opener, transport=Pages(served))

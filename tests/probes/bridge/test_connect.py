@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.upstream.dial.dial import DialFailed, Opened, Phase, Reason, TlsFacts
+from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason, OpenedStream, TlsInfo
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import make_bridge_target
 from reports.model import Severity
@@ -30,25 +30,25 @@ async def failing(failed: DialFailed, url: str = "wss://voice.example.com", prox
     environment = {"HTTPS_PROXY": proxy} if proxy else {}
     target = make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment)
 
-    async def opener() -> Opened:
+    async def opener() -> OpenedStream:
         await trio.lowlevel.checkpoint()
         raise failed
 
-    return await look(replace(target, opener=opener))
+    return await look(replace(target, open_stream=opener))
 
 
 @pytest.mark.parametrize(
     ("reason", "code"),
     [
-        (Reason.REFUSED, "BRIDGE-NOTHING-LISTENING"),
-        (Reason.UNREACHABLE, "BRIDGE-UNREACHABLE"),
-        (Reason.CERTIFICATE, "BRIDGE-CERTIFICATE-REFUSED"),
-        (Reason.NOT_TLS, "BRIDGE-NOT-TLS"),
-        (Reason.PROXY_UNREACHABLE, "BRIDGE-PROXY-UNREACHABLE"),
+        (FailureReason.REFUSED, "BRIDGE-NOTHING-LISTENING"),
+        (FailureReason.UNREACHABLE, "BRIDGE-UNREACHABLE"),
+        (FailureReason.CERTIFICATE, "BRIDGE-CERTIFICATE-REFUSED"),
+        (FailureReason.NOT_TLS, "BRIDGE-NOT-TLS"),
+        (FailureReason.PROXY_UNREACHABLE, "BRIDGE-PROXY-UNREACHABLE"),
     ],
 )
-async def test_each_way_not_to_arrive_has_its_code(reason: Reason, code: str) -> None:
-    report = await failing(DialFailed(Phase.TCP, reason, "no way"), proxy="http://proxy.example:3128")
+async def test_each_way_not_to_arrive_has_its_code(reason: FailureReason, code: str) -> None:
+    report = await failing(DialFailed(DialPhase.TCP, reason, "no way"), proxy="http://proxy.example:3128")
     assert bad(report) == [("tcp, tls", code)]
     finding = at_row(report, "tcp, tls")
     assert ("proxy", "proxy.example:3128 of HTTPS_PROXY") in [(e.label, e.value) for e in finding.evidence]
@@ -78,7 +78,7 @@ async def test_a_name_that_nobody_knows_is_the_bridge_s_or_the_proxy_s() -> None
 
 async def test_a_bridge_that_never_accepts_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     target = make_bridge_target("wss://voice.example.com", None, config(), secrets=Secrets(), environment={})
-    report = await look(replace(target, opener=trio.sleep_forever))
+    report = await look(replace(target, open_stream=trio.sleep_forever))
     assert bad(report) == [("tcp, tls", "BRIDGE-NO-ANSWER")]
 
 
@@ -96,14 +96,14 @@ async def test_what_protects_the_way_is_told(
 ) -> None:
     async with trio.open_nursery() as nursery:
         target = memory_target(nursery, FaultyBridge(), f"{'ws' if days is None else 'wss'}://{host}")
-        usual = target.opener
+        usual = target.open_stream
         assert usual is not None
 
-        async def opener() -> Opened:
+        async def opener() -> OpenedStream:
             ends = None if days is None else datetime.now(UTC) + timedelta(days=days, hours=1)
-            return replace(await usual(), tls=None if ends is None else TlsFacts("TLSv1.3", ends))
+            return replace(await usual(), tls=None if ends is None else TlsInfo("TLSv1.3", ends))
 
-        report = await look(replace(target, opener=opener))
+        report = await look(replace(target, open_stream=opener))
         nursery.cancel_scope.cancel()
     assert bad(report) == ([("tcp, tls", code)] if code else [])
 

@@ -15,14 +15,14 @@ import trio
 import trio.testing
 
 from bridge.simulator.faults.scenarios import SCENARIOS
-from bridge.transport.http import Request, Response, text_response
-from bridge.transport.http_server import Upgrade, serve_stream
+from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.transport.link import LinkClosed
-from probes.bridge.probe import ROWS
-from probes.targets.bridge import Door
+from probes.bridge.probe import CHECKS
+from probes.targets.bridge import EndpointKind
 from reports.model import Report, Severity
 from reports.redaction import Secret
-from tests.driver.harness import simulated
+from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
 from tests.probes.bridge.test_probe import at_row, bad, look
 
@@ -54,12 +54,12 @@ class Doorman:
     answers: dict[str, tuple[Any, ...]]
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        await serve_stream(stream, http=self.http, websocket=self.websocket)
+        await serve_connection(stream, http=self.http, websocket=self.websocket)
 
-    async def http(self, _request: Request) -> Response:
+    async def http(self, _request: HttpRequest) -> HttpResponse:
         return text_response(404, "no pages")
 
-    async def websocket(self, upgrade: Upgrade) -> None:
+    async def websocket(self, upgrade: WebSocketUpgrade) -> None:
         link = await upgrade.accept()
         heard = "first"
         while True:
@@ -84,7 +84,7 @@ async def look_at(answers: dict[str, tuple[Any, ...]]) -> Report:
 async def test_a_door_that_says_the_least_passes(autojump_clock: trio.testing.MockClock) -> None:
     report = await look_at(GOOD)
     assert bad(report) == []
-    assert [f.check for f in report.findings] == [check.name for check in ROWS[Door.NATIVE]]
+    assert [f.check for f in report.findings] == [check.name for check in CHECKS[EndpointKind.NATIVE]]
     assert at_row(report, "tracer").code == "BRIDGE-TRACER-UNSEEN"
     assert at_row(report, "early speech").code == "BRIDGE-EARLY-SPEECH-UNSEEN"
 
@@ -148,7 +148,7 @@ class Service:
     async def serve(self, stream: trio.abc.Stream) -> None:
         await self.simulator.serve_stream(stream)
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         return await self.simulator.http(request)
 
 
@@ -166,9 +166,9 @@ async def test_the_service_itself_is_looked_at_with_its_key_for_a_token(
     scenario: str, expected: list[tuple[str, str]], autojump_clock: trio.testing.MockClock
 ) -> None:
     key = Secret(SCENARIOS[scenario].key)
-    async with simulated(key=key) as (simulator, _), trio.open_nursery() as nursery:
+    async with simulated_upstream(key=key) as (simulator, _), trio.open_nursery() as nursery:
         target = memory_target(nursery, Service(simulator), URL, token=key)
-        report = await look(replace(target, account=partial(simulator.arrivals.tracer, key.reveal())))
+        report = await look(replace(target, upstream_tracer=partial(simulator.journal.tracer_account, key.reveal())))
         nursery.cancel_scope.cancel()
     assert bad(report) == expected
     if not expected:

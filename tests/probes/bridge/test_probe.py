@@ -13,11 +13,11 @@ import trio
 import trio.testing
 
 from bridge.protocol.refusals.lookup import ClientCode
-from probes.bridge.probe import ROWS, bridge
+from probes.bridge.probe import CHECKS, bridge
 from probes.explain import explain
-from probes.problems.bridge_codes import CODES
-from probes.runner.runner import Run
-from probes.targets.bridge import Door
+from probes.problems.bridge_codes import BY_CLIENT_CODE
+from probes.runner.runner import ProbeRun
+from probes.targets.bridge import EndpointKind
 from reports.model import Finding, Report, Severity
 from reports.redaction import Secret
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
@@ -79,9 +79,11 @@ DEFECTS: dict[str, tuple[str, str]] = {
 
 
 async def look(target: BridgeTarget) -> Report:
-    run = Run(tool="t", look=bridge, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=True)
+    run = ProbeRun(
+        tool="t", probe=bridge, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=True
+    )
     with trio.fail_after(600):
-        await run.go()
+        await run.run()
     crashed = [f.evidence for f in run.findings if f.code == "PROBE-CRASHED"]
     assert not crashed, crashed[0][-1].value
     return run.report()
@@ -105,7 +107,7 @@ async def look_in_memory(defect: str = "", url: str = "ws://localhost:1", **more
 async def test_a_good_bridge_passes_every_row_and_nothing_is_lost(autojump_clock: trio.testing.MockClock) -> None:
     report = await look_in_memory()
     assert {(f.check, f.severity) for f in report.findings} == {
-        (check.name, Severity.PASS) for check in ROWS[Door.CLIENT]
+        (check.name, Severity.PASS) for check in CHECKS[EndpointKind.CLIENT]
     }
     measured = {metric.name: metric.value for metric in report.metrics}
     assert (measured["bridge_lost_ms"], measured["bridge_repeated_ms"], measured["bridge_reordered_ms"]) == (0, 0, 0)
@@ -132,7 +134,7 @@ async def test_each_defect_leads_to_its_one_finding(defect: str, autojump_clock:
 async def test_what_stands_behind_a_failed_row_is_skipped_and_names_it(autojump_clock: trio.testing.MockClock) -> None:
     report = await look_in_memory("404")
     skipped = [f for f in report.findings if f.severity is Severity.SKIPPED]
-    assert [f.check for f in skipped] == [check.name for check in ROWS[Door.CLIENT][4:]]
+    assert [f.check for f in skipped] == [check.name for check in CHECKS[EndpointKind.CLIENT][4:]]
     assert {f.title for f in skipped} == {"skipped: no upgrade"}
 
 
@@ -163,7 +165,7 @@ async def test_a_bridge_without_pages_and_one_that_owns_every_session_are_fine(
     ]
 
 
-@pytest.mark.parametrize("code", list(CODES))
+@pytest.mark.parametrize("code", list(BY_CLIENT_CODE))
 async def test_an_error_in_place_of_the_session_is_the_true_cause(
     code: ClientCode, autojump_clock: trio.testing.MockClock
 ) -> None:

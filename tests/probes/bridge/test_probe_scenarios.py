@@ -20,19 +20,19 @@ from probes.runner.redaction import Secrets
 from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Severity
 from reports.redaction import Secret
-from tests.driver.harness import simulated
+from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import config, memory_target
 from tests.probes.bridge.test_probe import at_row, bad, look
-from tests.server.harness import NATIVE, TOKEN, front, settings
+from tests.server.harness import NATIVE_URL, TOKEN, make_settings, running_bridge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.server.app import Bridge
-    from bridge.transport.http import Request, Response
+    from bridge.transport.http import HttpRequest, HttpResponse
     from probes.targets.bridge import BridgeTarget
 
-NATIVE_URL = f"ws://localhost:1{NATIVE}"
+NATIVE_URL = f"ws://localhost:1{NATIVE_URL}"
 URLS = pytest.mark.parametrize("url", ["ws://localhost:1", NATIVE_URL], ids=["client", "native"])
 
 #: A row of a healthy bridge fits into one line of 80 columns.
@@ -128,7 +128,7 @@ class Served:
     async def serve(self, stream: trio.abc.Stream) -> None:
         await self.bridge.serve_stream(stream)
 
-    async def http(self, request: Request) -> Response:
+    async def http(self, request: HttpRequest) -> HttpResponse:
         return await self.bridge.http(request)
 
 
@@ -139,12 +139,12 @@ async def reference(
     """The reference bridge before the simulator, in memory."""
     key = Secret(SCENARIOS[scenario].key)
     async with (
-        simulated(key=key) as (simulator, connector),
-        front(settings(rules), connector=connector) as house,
+        simulated_upstream(key=key) as (simulator, connector),
+        running_bridge(make_settings(rules), connector=connector) as house,
         trio.open_nursery() as nursery,
     ):
         target = memory_target(nursery, Served(house.bridge), url, token=token)
-        yield replace(target, account=partial(simulator.arrivals.tracer, key.reveal()))
+        yield replace(target, upstream_tracer=partial(simulator.journal.tracer_account, key.reveal()))
         nursery.cancel_scope.cancel()
 
 
@@ -236,14 +236,18 @@ async def test_a_bridge_that_owns_the_session_is_spoken_to_in_its_own_way(
     rules = ClientRules(locked=frozenset({"instructions", "turnDetection"}))
     async with reference(scenario, rules=rules) as target:
         report = await look(target)
-        unaccounted = await look(replace(target, account=None))
+        unaccounted = await look(replace(target, upstream_tracer=None))
     assert bad(report) == bad(unaccounted) == []
     assert at_row(report, "tracer").severity is Severity.PASS
     assert at_row(unaccounted, "tracer").severity is Severity.INFO  # an echo is cut as the turns are
 
 
 async def test_a_bridge_that_goes_down_says_so_before_and_at_the_door(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated() as (_, connector), front(connector=connector) as house, trio.open_nursery() as nursery:
+    async with (
+        simulated_upstream() as (_, connector),
+        running_bridge(connector=connector) as house,
+        trio.open_nursery() as nursery,
+    ):
         house.bridge.drain()
         report = await look(memory_target(nursery, Served(house.bridge)))
         nursery.cancel_scope.cancel()

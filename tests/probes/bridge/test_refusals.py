@@ -8,14 +8,14 @@ import pytest
 
 from bridge.protocol.refusals.lookup import ClientCode
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from probes.bridge.refusals import error_told, hung_up, stopped, upgrade_refused
-from probes.problems.bridge_codes import CODES
-from probes.runner.findings import Row
+from probes.bridge.refusals import bridge_error_finding, connection_closed, session_stopped, upgrade_refused
+from probes.problems.bridge_codes import BY_CLIENT_CODE
+from probes.runner.findings import CheckRow
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import BridgeTarget, make_bridge_target
 from tests.probes.bridge.faulty_bridge import config
 
-ROW = Row("bridge", "session")
+ROW = CheckRow("bridge", "session")
 
 
 def target() -> BridgeTarget:
@@ -42,7 +42,7 @@ def test_where_nothing_is_known_under_a_path_the_other_door_is_named(tried: str,
 
 
 def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade() -> None:
-    assert set(ClientCode) - CODES.keys() == {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED}
+    assert set(ClientCode) - BY_CLIENT_CODE.keys() == {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade() -> N
     ],
 )
 def test_what_the_service_said_is_found_in_the_detail(detail: Any, service: str) -> None:
-    finding = error_told(ROW, target(), {"type": "error", "code": "UPSTREAM_ERROR", "detail": detail})
+    finding = bridge_error_finding(ROW, target(), {"type": "error", "code": "UPSTREAM_ERROR", "detail": detail})
     shown = {e.label: e.value for e in finding.evidence}
     assert finding.code == "BRIDGE-UPSTREAM-ERROR"
     assert shown.get("service", "").endswith(f"explain {service})" if service else "")
@@ -78,7 +78,7 @@ def test_what_the_service_said_is_found_in_the_detail(detail: Any, service: str)
     ],
 )
 def test_an_error_is_named_by_what_is_behind_it(error: dict[str, Any], code: str) -> None:
-    assert error_told(ROW, target(), {"type": "error", **error}).code == code
+    assert bridge_error_finding(ROW, target(), {"type": "error", **error}).code == code
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_error_is_named_by_what_is_behind_it(error: dict[str, Any], code: str
     ],
 )
 def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: bool, code: str) -> None:
-    assert stopped(ROW, target(), message, ready=ready).code == code
+    assert session_stopped(ROW, target(), message, ready=ready).code == code
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: boo
     ],
 )
 def test_an_end_is_told_by_its_code(closed: LinkClosed, code: str, shown: str) -> None:
-    finding = hung_up(ROW, target(), closed)
+    finding = connection_closed(ROW, target(), closed)
     assert (finding.code, finding.evidence[0].value) == (code, shown)
     assert "CODE" not in finding.fix
 

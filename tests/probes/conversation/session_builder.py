@@ -15,32 +15,32 @@ from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.service.server import Simulator
 from bridge.upstream.dial.dial import upgrade
 from bridge.upstream.dial.url import parse_url
-from probes.conversation.run import converse, told_of
-from probes.conversation.wording import plain_words
-from probes.events.probe import talk_with
-from probes.recording.capture import Capture, Entry, Finished, Header
+from probes.conversation.run import report_items, run_script
+from probes.conversation.wording import offline_wording
+from probes.events.probe import service_script_run
+from probes.recording.capture import Capture, CaptureEntry, CaptureHeader, FinishedEnding
 from probes.runner.redaction import Secrets
-from probes.targets.service import make_target
-from reports.model import Finding, Metric, Series, Severity, Timeline
+from probes.targets.service import make_service_target
+from reports.model import Finding, ReportMetric, Series, Severity, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
     from trio.testing import MockClock
 
-    from bridge.protocol.dialects.detection import Kind
+    from bridge.protocol.dialects.detection import SessionKind
     from bridge.simulator.settings import Settings
-    from bridge.upstream.dial.dial import Upgraded
-    from probes.recording.capture import Ending
-    from probes.runner.registry import Told
-    from probes.targets.service import Target
+    from bridge.upstream.dial.dial import UpgradedConnection
+    from probes.recording.capture import CaptureEnding
+    from probes.runner.registry import ProbeItem
+    from probes.targets.service import ServiceTarget
 
 NOWHERE = Path("/nonexistent")
-FINE = (Severity.PASS, Severity.SKIPPED)
+GOOD_SEVERITIES = (Severity.PASS, Severity.SKIPPED)
 
 
 @dataclass
-class Heard:
+class ReportItems:
     """Everything that a probe told, sorted."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -49,66 +49,66 @@ class Heard:
     series: list[Series] = field(default_factory=list)
     virtual_seconds: float = 0.0
 
-    def take(self, told: Told) -> None:
+    def add(self, told: ProbeItem) -> None:
         match told:
             case Finding():
                 self.findings.append(told)
             case Timeline():
                 self.timelines.append(told)
-            case Metric():
+            case ReportMetric():
                 self.metrics[told.name] = told.value
             case Series():
                 self.series.append(told)
 
-    def bad(self) -> list[tuple[str, str, str]]:
-        return [(f.check, f.code, f.severity.value) for f in self.findings if f.severity not in FINE]
+    def bad_outcomes(self) -> list[tuple[str, str, str]]:
+        return [(f.check, f.code, f.severity.value) for f in self.findings if f.severity not in GOOD_SEVERITIES]
 
-    def verdicts(self) -> list[tuple[str, str, str]]:
+    def outcomes(self) -> list[tuple[str, str, str]]:
         return [(f.check, f.code, f.severity.value) for f in self.findings]
 
     def row(self, name: str) -> Finding:
         return next(f for f in self.findings if f.check == name)
 
 
-async def gathered(told: AsyncGenerator[Told, None]) -> Heard:
-    heard = Heard()
+async def collect(told: AsyncGenerator[ProbeItem, None]) -> ReportItems:
+    heard = ReportItems()
     async for one in told:
-        heard.take(one)
+        heard.add(one)
     return heard
 
 
 def target_for(
     scenario: str = "good", *, timeout: float = 10.0, headers: tuple[tuple[str, str], ...] = (), **flags: Any
-) -> Target:
+) -> ServiceTarget:
     """Give a target that asks for a scenario; its address leads nowhere."""
     flags.setdefault("base_url", "http://127.0.0.1:1/v1")
     environment = {"OPENAI_API_KEY": SCENARIOS[scenario].key}
     config = read_config(Flags(timeout=timeout, **flags), environment, NOWHERE)
     config = replace(config, headers=Setting(headers, "sherpa.toml"))
-    return make_target(config, {}, secrets=Secrets(config.secrets()))
+    return make_service_target(config, {}, secrets=Secrets(config.secrets()))
 
 
-async def played(
+async def play_in_memory(
     clock: MockClock,
     script: str,
     scenario: str = "good",
     *,
     settings: Settings | None = None,
-    target: Target | None = None,
+    target: ServiceTarget | None = None,
     **options: Any,
-) -> Heard:
+) -> ReportItems:
     """Play a script on a simulator in memory, in virtual time."""
     simulator = Simulator(settings)
     target, began = target or target_for(scenario), clock.current_time()
     async with trio.open_nursery() as nursery:
 
-        async def connect(kind: Kind) -> Upgraded:
+        async def connect(kind: SessionKind) -> UpgradedConnection:
             ours, theirs = memory_stream_pair()
             nursery.start_soon(simulator.serve_stream, theirs)
             url = target.upstream.socket_url(target.model, kind)
             return await upgrade(ours, parse_url(url), headers=target.upstream.socket_headers())
 
-        heard = await gathered(converse(talk_with(target, connect, script, **options)))
+        heard = await collect(run_script(service_script_run(target, connect, script, **options)))
         heard.virtual_seconds = clock.current_time() - began
         nursery.cancel_scope.cancel()
     return heard
@@ -117,10 +117,10 @@ async def played(
 # A session made up by hand
 
 
-def header(script: str = "text", **changes: Any) -> Header:
+def header(script: str = "text", **changes: Any) -> CaptureHeader:
     kind = "transcription" if script == "transcription" else "conversation"
     known = {"tool": "t", "started": "2026-11-21T00:00:00.000Z", "via": "service", "redaction": "content and secrets"}
-    return Header(
+    return CaptureHeader(
         **{**known, "script": script, "kind": kind, "dialect": "ga", "timeout": 10, "connected_at": 0, **changes}
     )
 
@@ -135,43 +135,48 @@ SESSION: dict[str, Any] = {
 
 
 @dataclass
-class Making:
+class SessionBuilder:
     """Makes the entries of a session, each event with an id of its own, a tenth of a second apart."""
 
     session: dict[str, Any] = field(default_factory=lambda: dict(SESSION))
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[CaptureEntry] = field(default_factory=list)
 
-    def server(self, name: str, /, **fields: Any) -> Making:
+    def server(self, name: str, /, **fields: Any) -> SessionBuilder:
         event = {"type": name, "event_id": f"event_{len(self.entries)}", **fields}
-        return self.add(Entry(at=len(self.entries) / 10, who="server", event=event))
+        return self.add(CaptureEntry(at=len(self.entries) / 10, who="server", event=event))
 
-    def delta(self, like: Entry, at: dict[str, Any]) -> Making:
+    def delta(self, like: CaptureEntry, at: dict[str, Any]) -> SessionBuilder:
         event = {"event_id": f"event_{len(self.entries)}", "delta": "xxxx", **at, **like.event}
         return self.add(structs.replace(like, at=len(self.entries) / 10, who="server", event=event))
 
-    def bridge(self, name: str, **fields: Any) -> Making:
-        return self.add(Entry(at=len(self.entries) / 10, who="bridge", event={"type": name, **fields}))
+    def bridge(self, name: str, **fields: Any) -> SessionBuilder:
+        return self.add(CaptureEntry(at=len(self.entries) / 10, who="bridge", event={"type": name, **fields}))
 
-    def remark(self) -> Making:
-        return self.add(Entry(at=len(self.entries) / 10, who="probe", event={"type": "turn over"}))
+    def turn_ended(self) -> SessionBuilder:
+        return self.add(CaptureEntry(at=len(self.entries) / 10, who="probe", event={"type": "turn over"}))
 
-    def add(self, *entries: Entry) -> Making:
+    def add(self, *entries: CaptureEntry) -> SessionBuilder:
         self.entries += entries
         return self
 
-    def ready(self) -> Making:
+    def ready(self) -> SessionBuilder:
         self.server("session.created", session=self.session)
         return self.server("session.updated", session=self.session)
 
-    def question(self, item: str = "item_u") -> Making:
+    def question(self, item: str = "item_u") -> SessionBuilder:
         user = {"id": item, "type": "message", "role": "user", "status": "completed", "content": []}
         self.server("conversation.item.added", item=user, previous_item_id=None)
         self.server("conversation.item.done", item=user, previous_item_id=None)
-        return self.remark()
+        return self.turn_ended()
 
-    def answer(
-        self, name: str = "resp_1", deltas: Iterable[Entry] | None = None, *, status: str = "completed", **done: Any
-    ) -> Making:
+    def response(
+        self,
+        name: str = "resp_1",
+        deltas: Iterable[CaptureEntry] | None = None,
+        *,
+        status: str = "completed",
+        **done: Any,
+    ) -> SessionBuilder:
         """Make a whole answer in text, or one whose deltas are given (their place is filled in)."""
         item = {"id": f"item_{name}", "type": "message", "role": "assistant", "content": []}
         at: dict[str, Any] = {"response_id": name, "item_id": item["id"], "output_index": 0, "content_index": 0}
@@ -183,7 +188,9 @@ class Making:
         )
         self.server("conversation.item.added", item={**item, "status": "in_progress"}, previous_item_id=None)
         self.server("response.content_part.added", **at, part=part)
-        for delta in [Entry(at=0, who="", event={"type": "response.output_text.delta"})] if deltas is None else deltas:
+        for delta in (
+            [CaptureEntry(at=0, who="", event={"type": "response.output_text.delta"})] if deltas is None else deltas
+        ):
             self.delta(delta, at)
         for ended in ("audio", "audio_transcript") if sound else ("text",):
             final: dict[str, Any] = {"audio_transcript": {"transcript": "xxxx"}, "text": {"text": "xxxx"}}.get(
@@ -195,19 +202,21 @@ class Making:
         self.server("response.output_item.done", response_id=name, output_index=0, item={**item, "status": status})
         return self.server("response.done", response={"id": name, "status": status, **done})
 
-    def judged(self, script: str = "text", ending: Ending | None = None, **changes: Any) -> Heard:
+    def judge(self, script: str = "text", ending: CaptureEnding | None = None, **changes: Any) -> ReportItems:
         """Judge what was made."""
         capture = Capture(
-            header=header(script, **changes), entries=self.entries, ending=ending or Finished(at=len(self.entries) / 10)
+            header=header(script, **changes),
+            entries=self.entries,
+            ending=ending or FinishedEnding(at=len(self.entries) / 10),
         )
-        heard = Heard()
-        for told in told_of(capture, plain_words(), Secrets()):
-            heard.take(told)
+        heard = ReportItems()
+        for told in report_items(capture, offline_wording(), Secrets()):
+            heard.add(told)
         return heard
 
 
-def audio_deltas(count: int = 10, *, ms: float = 100.0, silent: bool = False) -> list[Entry]:
+def audio_deltas(count: int = 10, *, ms: float = 100.0, silent: bool = False) -> list[CaptureEntry]:
     """Give deltas of sound, and one of the words that go with them."""
-    words = Entry(at=0, who="", event={"type": "response.output_audio_transcript.delta"})
-    sound = Entry(at=0, who="", event={"type": "response.output_audio.delta"}, audio_ms=ms, silent=silent)
+    words = CaptureEntry(at=0, who="", event={"type": "response.output_audio_transcript.delta"})
+    sound = CaptureEntry(at=0, who="", event={"type": "response.output_audio.delta"}, audio_ms=ms, silent=silent)
     return [words, *[sound] * count]

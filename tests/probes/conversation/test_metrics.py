@@ -3,10 +3,19 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect
-from probes.conversation.facts import Account
-from probes.conversation.metrics import ahead, gaps, holes, jitter, metrics, moment, series, timeline
-from probes.recording.capture import Entry
-from tests.probes.conversation.session_builder import SESSION, Making, audio_deltas, header
+from probes.conversation.facts import SessionFacts
+from probes.conversation.metrics import (
+    arrival_gaps,
+    audio_series,
+    build_timeline,
+    jitter,
+    playback_gaps,
+    playback_lead,
+    session_metrics,
+    timeline_moment,
+)
+from probes.recording.capture import CaptureEntry
+from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas, header
 
 STEADY = [(1.0 + 0.1 * n, 100.0) for n in range(10)]
 BURST = [(1.0 + 0.001 * n, 100.0) for n in range(10)]
@@ -14,25 +23,25 @@ LATE = [(1.0, 100.0), (1.1, 100.0), (2.2, 100.0), (2.25, 100.0)]
 
 
 def test_a_hole_is_what_a_listener_hears() -> None:
-    assert holes(STEADY) == pytest.approx([0.0] * len(holes(STEADY)), abs=1e-9)
-    assert holes(BURST) == []
-    assert holes(LATE) == pytest.approx([1.0])
-    assert holes([]) == []
+    assert playback_gaps(STEADY) == pytest.approx([0.0] * len(playback_gaps(STEADY)), abs=1e-9)
+    assert playback_gaps(BURST) == []
+    assert playback_gaps(LATE) == pytest.approx([1.0])
+    assert playback_gaps([]) == []
 
 
 def test_a_player_that_waited_once_is_not_charged_for_it_again() -> None:
-    assert holes([(0.0, 100.0), (1.0, 100.0), (1.1, 100.0), (1.2, 100.0)]) == pytest.approx([0.9])
+    assert playback_gaps([(0.0, 100.0), (1.0, 100.0), (1.1, 100.0), (1.2, 100.0)]) == pytest.approx([0.9])
 
 
 def test_gaps_are_between_arrivals() -> None:
-    assert gaps(LATE) == pytest.approx([0.1, 1.1, 0.05])
-    assert gaps([(1.0, 100.0)]) == []
+    assert arrival_gaps(LATE) == pytest.approx([0.1, 1.1, 0.05])
+    assert arrival_gaps([(1.0, 100.0)]) == []
 
 
 def test_audio_that_comes_faster_than_it_is_played_piles_up() -> None:
-    assert [round(y) for _, y in ahead(BURST)][-1] == 991
-    assert [round(y) for _, y in ahead(STEADY)] == [100] * 10
-    assert min(y for _, y in ahead(LATE)) == pytest.approx(-900)
+    assert [round(y) for _, y in playback_lead(BURST)][-1] == 991
+    assert [round(y) for _, y in playback_lead(STEADY)] == [100] * 10
+    assert min(y for _, y in playback_lead(LATE)) == pytest.approx(-900)
 
 
 def test_jitter_is_that_of_rfc_3550() -> None:
@@ -41,12 +50,17 @@ def test_jitter_is_that_of_rfc_3550() -> None:
     assert jitter([]) == 0
 
 
-def spoken() -> Making:
-    return Making(session={**SESSION, "output_modalities": ["audio"]}).ready().question().answer(deltas=audio_deltas())
+def spoken() -> SessionBuilder:
+    return (
+        SessionBuilder(session={**SESSION, "output_modalities": ["audio"]})
+        .ready()
+        .question()
+        .response(deltas=audio_deltas())
+    )
 
 
 def test_a_session_is_measured() -> None:
-    measured = spoken().judged().metrics
+    measured = spoken().judge().metrics
     assert measured["events_connect_seconds"] == 0
     assert measured["events_ready_seconds"] == pytest.approx(0.1)
     assert measured["events_first_text_seconds"] == pytest.approx(0.5)
@@ -58,7 +72,7 @@ def test_a_session_is_measured() -> None:
 
 
 def test_what_did_not_happen_has_no_figure() -> None:
-    names = {metric.name for metric in metrics(header(), Account(Dialect.GA), 3.0)}
+    names = {metric.name for metric in session_metrics(header(), SessionFacts(Dialect.GA), 3.0)}
     assert names == {
         "events_connect_seconds",
         "events_total",
@@ -67,16 +81,16 @@ def test_what_did_not_happen_has_no_figure() -> None:
 
 
 def test_the_series_belong_to_the_timeline() -> None:
-    heard = spoken().judged()
+    heard = spoken().judge()
     (line,) = heard.timelines
     assert line.name == "events: text"
     assert {one.timeline for one in heard.series} == {line.name}
     assert [len(one.points) for one in heard.series] == [10, 9]
-    assert list(series("none", Account(Dialect.GA))) == []
+    assert list(audio_series("none", SessionFacts(Dialect.GA))) == []
 
 
 def test_streams_are_one_line_each_and_end_with_the_next_event() -> None:
-    moments = spoken().judged().timelines[0].moments
+    moments = spoken().judge().timelines[0].moments
     sound = next(m for m in moments if m.what == "response.output_audio.delta")
     assert (sound.count, sound.detail) == (10, "1000 ms of audio")
     assert sound.until == pytest.approx(sound.at + 0.9)
@@ -87,11 +101,11 @@ def test_streams_are_one_line_each_and_end_with_the_next_event() -> None:
 
 def test_content_is_shown_only_when_that_was_asked_for() -> None:
     entries = [
-        Entry(at=0.1 * n, who="server", event={"type": "response.output_text.delta", "delta": word})
+        CaptureEntry(at=0.1 * n, who="server", event={"type": "response.output_text.delta", "delta": word})
         for n, word in enumerate(("Good ", "day"))
     ]
-    assert timeline("t", entries).moments[0].detail == "8 characters"
-    assert timeline("t", entries, show_content=True).moments[0].detail == "Good day"
+    assert build_timeline("t", entries).moments[0].detail == "8 characters"
+    assert build_timeline("t", entries, show_content=True).moments[0].detail == "Good day"
 
 
 @pytest.mark.parametrize(
@@ -108,15 +122,20 @@ def test_content_is_shown_only_when_that_was_asked_for() -> None:
     ],
 )
 def test_a_moment_says_what_is_worth_reading(event: dict[str, object], detail: str) -> None:
-    assert moment(Entry(at=1, who="server", event=event)).detail == detail
+    assert timeline_moment(CaptureEntry(at=1, who="server", event=event)).detail == detail
 
 
 def test_a_frame_that_is_no_event_stands_in_the_timeline_too() -> None:
-    assert moment(Entry(at=1, who="server", event={}, unreadable="a binary frame")).what == "(a binary frame)"
+    assert (
+        timeline_moment(CaptureEntry(at=1, who="server", event={}, unreadable="a binary frame")).what
+        == "(a binary frame)"
+    )
 
 
 def test_what_a_client_says_is_told_by_its_length() -> None:
-    entry = Entry(at=1, who="client", event={"type": "conversation.item.create", "text": "xxxx"}, detail="4 characters")
-    assert moment(entry).detail == "4 characters"
-    appends = [Entry(at=n, who="client", event={"type": "audio"}, detail="20 ms") for n in range(3)]
-    assert timeline("t", appends).moments[0].detail == "20 ms each"
+    entry = CaptureEntry(
+        at=1, who="client", event={"type": "conversation.item.create", "text": "xxxx"}, detail="4 characters"
+    )
+    assert timeline_moment(entry).detail == "4 characters"
+    appends = [CaptureEntry(at=n, who="client", event={"type": "audio"}, detail="20 ms") for n in range(3)]
+    assert build_timeline("t", appends).moments[0].detail == "20 ms each"

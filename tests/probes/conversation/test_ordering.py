@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.protocol.dialects.detection import Dialect
-from probes.conversation.ordering import Order
+from probes.conversation.ordering import EventOrder
 
 GA = {"type": "session.created", "event_id": "e1", "session": {"type": "realtime"}}
 BETA = {"type": "session.created", "event_id": "e1", "session": {"modalities": ["text"]}}
@@ -13,18 +13,18 @@ def item(name: str, event_id: str = "e2") -> dict[str, Any]:
     return {"type": f"conversation.item.{name}", "event_id": event_id, "item": {"id": "i", "role": "user"}}
 
 
-def rules(order: Order, *events: dict[str, Any]) -> list[str]:
+def rules(order: EventOrder, *events: dict[str, Any]) -> list[str]:
     return [rule for event in events for rule, _ in order.feed(event)]
 
 
 def test_the_dialect_is_that_of_the_first_event_whatever_was_asked_for() -> None:
-    assert rules(Order(Dialect.GA), BETA, item("created")) == []
-    assert rules(Order(Dialect.BETA), GA, item("added"), item("done", "e3")) == []
-    assert "event-of-other-dialect" in rules(Order(Dialect.GA), BETA, item("added"))
+    assert rules(EventOrder(Dialect.GA), BETA, item("created")) == []
+    assert rules(EventOrder(Dialect.BETA), GA, item("added"), item("done", "e3")) == []
+    assert "event-of-other-dialect" in rules(EventOrder(Dialect.GA), BETA, item("added"))
 
 
 def test_what_comes_before_the_session_is_judged_when_that_has_come() -> None:
-    order = Order(Dialect.GA)
+    order = EventOrder(Dialect.GA)
     early = {"type": "response.created", "event_id": "e0", "response": {"id": "r"}}
     assert rules(order, early) == []
     assert "event-before-session-created" in rules(order, GA)
@@ -32,20 +32,20 @@ def test_what_comes_before_the_session_is_judged_when_that_has_come() -> None:
 
 def test_a_session_that_never_opens_is_judged_all_the_same_after_a_while() -> None:
     events = [{**item("added", f"e{n}"), "item": {"id": f"i{n}", "role": "user"}} for n in range(9)]
-    assert "event-before-session-created" in rules(Order(Dialect.GA), *events)
+    assert "event-before-session-created" in rules(EventOrder(Dialect.GA), *events)
 
 
 def test_the_same_event_again_is_a_repetition_and_another_one_under_its_id_is_not() -> None:
-    order = Order(Dialect.GA)
-    assert not order.repeats(GA)
-    assert order.repeats(dict(GA))
-    assert not order.repeats({**item("added"), "event_id": "e1"})
-    assert not order.repeats({"type": "x"})
-    assert not order.repeats({"type": "x"}), "without an id nobody can tell"
+    order = EventOrder(Dialect.GA)
+    assert not order.is_repeat(GA)
+    assert order.is_repeat(dict(GA))
+    assert not order.is_repeat({**item("added"), "event_id": "e1"})
+    assert not order.is_repeat({"type": "x"})
+    assert not order.is_repeat({"type": "x"}), "without an id nobody can tell"
 
 
 def test_a_fresh_session_begins_anew_and_nothing_of_the_former_one_is_left_open() -> None:
-    order = Order(Dialect.GA)
+    order = EventOrder(Dialect.GA)
     assert rules(order, GA, item("added")) == []
     assert [rule for rule, _ in order.finish()] == ["item-not-done"]
     order.restart()

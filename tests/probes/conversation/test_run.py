@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.conversation.run import Talk, converse, script_named, told_of
+from probes.conversation.run import ScriptRun, find_script, report_items, run_script
 from probes.conversation.scripts import SCRIPTS
-from probes.conversation.wording import plain_words
-from probes.events.probe import talk_with
-from probes.recording.capture import Capture, CaptureError, Finished, read_capture
+from probes.conversation.wording import offline_wording
+from probes.events.probe import service_script_run
+from probes.recording.capture import Capture, CaptureError, FinishedEnding, read_capture
 from probes.runner.redaction import Secrets
 from probes.runner.usage import UsageError
 from reports.model import Severity
-from tests.probes.conversation.session_builder import gathered, header, played, target_for
+from tests.probes.conversation.session_builder import collect, header, play_in_memory, target_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from bridge.protocol.dialects.detection import Kind
-    from bridge.upstream.dial.dial import Upgraded
+    from bridge.protocol.dialects.detection import SessionKind
+    from bridge.upstream.dial.dial import UpgradedConnection
 
 
 def left_in(folder: Path) -> list[str]:
@@ -32,17 +32,17 @@ def left_in(folder: Path) -> list[str]:
 
 def test_a_script_that_there_is_not_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="there is no script 'telepathy'; there are: text, audio"):
-        script_named("telepathy")
+        find_script("telepathy")
 
 
 async def test_a_run_keeps_what_it_heard_and_says_what_it_is(tmp_path: Path, autojump_clock: MockClock) -> None:
     path = tmp_path / "kept.ndjson"
-    heard = await played(autojump_clock, "audio", capture=path)
+    heard = await play_in_memory(autojump_clock, "audio", capture=path)
     kept = read_capture(path)
-    assert heard.bad() == []
+    assert heard.bad_outcomes() == []
     assert (kept.header.script, kept.header.via, kept.header.dialect) == ("audio", "service", "ga")
     assert kept.header.redaction == "content and secrets"
-    assert isinstance(kept.ending, Finished)
+    assert isinstance(kept.ending, FinishedEnding)
     assert sum(m.count for m in heard.timelines[0].moments) == len(kept.entries)
     assert left_in(tmp_path) == ["kept.ndjson"]
 
@@ -51,8 +51,8 @@ async def test_a_capture_holds_neither_words_nor_sound_unless_asked_for(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     quiet, loud = tmp_path / "quiet", tmp_path / "loud"
-    await played(autojump_clock, "audio", capture=quiet)
-    shown = await played(autojump_clock, "audio", capture=loud, show_content=True)
+    await play_in_memory(autojump_clock, "audio", capture=quiet)
+    shown = await play_in_memory(autojump_clock, "audio", capture=loud, show_content=True)
     assert "simulator" not in quiet.read_text().casefold()
     assert "sk-" not in quiet.read_text() + loud.read_text()
     assert quiet.stat().st_size < 100_000 < loud.stat().st_size
@@ -62,19 +62,19 @@ async def test_a_capture_holds_neither_words_nor_sound_unless_asked_for(
 
 async def test_what_is_told_holds_no_words_either(autojump_clock: MockClock) -> None:
     for script in SCRIPTS:
-        heard = await played(autojump_clock, script)
+        heard = await play_in_memory(autojump_clock, script)
         told = str(heard.findings) + str(heard.timelines)
         assert "simulator" not in told.casefold()
         assert "read this" not in told
 
 
 async def test_a_capture_that_cannot_be_written_is_wrong_usage_before_anything_is_sent(tmp_path: Path) -> None:
-    async def connect(_kind: Kind) -> Upgraded:
+    async def connect(_kind: SessionKind) -> UpgradedConnection:
         raise AssertionError("nothing is to be sent")
 
-    talk = talk_with(target_for(), connect, "text", capture=tmp_path / "no" / "folder")
+    talk = service_script_run(target_for(), connect, "text", capture=tmp_path / "no" / "folder")
     with pytest.raises(UsageError, match=r"--capture: .*no such file or directory"):
-        await gathered(converse(talk))
+        await collect(run_script(talk))
 
 
 async def test_without_a_session_there_is_nothing_to_keep_and_what_was_there_stays(
@@ -82,8 +82,8 @@ async def test_without_a_session_there_is_nothing_to_keep_and_what_was_there_sta
 ) -> None:
     path = tmp_path / "kept"
     path.write_text("of last week")
-    heard = await played(autojump_clock, "text", "handshake-403", capture=path)
-    assert heard.bad() == [
+    heard = await play_in_memory(autojump_clock, "text", "handshake-403", capture=path)
+    assert heard.bad_outcomes() == [
         ("connect", "EVENTS-UPGRADE-FORBIDDEN", "fail"),
         ("connect", "EVENTS-NOTHING-KEPT", "info"),
     ]
@@ -105,14 +105,14 @@ async def test_a_place_that_went_away_meanwhile_is_a_finding(tmp_path: Path, aut
 
 
 async def talk_on(clock: MockClock, path: Path, doing: Callable[[str], None]) -> list[tuple[str, str, str]]:
-    target = replace(target_for(), doing=doing)
-    return (await played(clock, "text", target=target, capture=path)).bad()
+    target = replace(target_for(), on_progress=doing)
+    return (await play_in_memory(clock, "text", target=target, capture=path)).bad_outcomes()
 
 
 async def test_cancelling_leaves_nothing_behind(tmp_path: Path, autojump_clock: MockClock) -> None:
     path = tmp_path / "kept"
     with trio.move_on_after(2) as scope:
-        await played(autojump_clock, "audio", capture=path)
+        await play_in_memory(autojump_clock, "audio", capture=path)
     assert scope.cancelled_caught
     assert left_in(tmp_path) == []
     assert autojump_clock.current_time() < 4
@@ -121,12 +121,12 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path, autojump_clock: 
 async def test_stopping_in_the_middle_of_what_is_told_leaves_nothing_behind_either(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async def connect(_kind: Kind) -> Upgraded:
+    async def connect(_kind: SessionKind) -> UpgradedConnection:
         await trio.sleep_forever()
         raise AssertionError
 
-    talk: Talk = talk_with(target_for(), connect, "text", capture=tmp_path / "kept")
-    told = converse(talk)
+    talk: ScriptRun = service_script_run(target_for(), connect, "text", capture=tmp_path / "kept")
+    told = run_script(talk)
     first = await anext(told)
     await told.aclose()
     assert first is not None
@@ -135,7 +135,7 @@ async def test_stopping_in_the_middle_of_what_is_told_leaves_nothing_behind_eith
 
 
 async def test_no_socket_within_the_time_out_skips_every_row_behind_it(autojump_clock: MockClock) -> None:
-    heard = await played(autojump_clock, "text", "no-101")
+    heard = await play_in_memory(autojump_clock, "text", "no-101")
     first, *others = heard.findings
     assert (first.code, first.severity) == ("EVENTS-UPGRADE-NO-ANSWER", Severity.ERROR)
     assert {f.severity for f in others} == {Severity.SKIPPED}
@@ -145,6 +145,6 @@ async def test_no_socket_within_the_time_out_skips_every_row_behind_it(autojump_
 
 @pytest.mark.parametrize("changes", [{"script": "telepathy"}, {"dialect": "klingon"}, {"kind": "seance"}])
 def test_a_capture_of_something_unknown_is_refused(changes: dict[str, str]) -> None:
-    capture = Capture(header=header(**{"script": "text", **changes}), entries=[], ending=Finished(at=0.0))
+    capture = Capture(header=header(**{"script": "text", **changes}), entries=[], ending=FinishedEnding(at=0.0))
     with pytest.raises(CaptureError, match="nothing that is known here"):
-        list(told_of(capture, plain_words(), Secrets()))
+        list(report_items(capture, offline_wording(), Secrets()))

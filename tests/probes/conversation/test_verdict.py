@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.simulator.faults.scenarios import SCENARIOS
-from bridge.simulator.faults.session_faults import Reply
+from bridge.simulator.faults.session_faults import ReplyFault
 from bridge.simulator.settings import Settings
 from probes.conversation.verdict import CHECKS
 from probes.explain import explain
 from probes.problems.catalogue import PROBLEMS
-from probes.recording.capture import Closed, Entry, Refused, Silent, Stopped, TooMuch
+from probes.recording.capture import CaptureEntry, ClosedEnding, LimitEnding, RefusedEnding, SilentEnding, StoppedEnding
 from reports.model import Severity
-from tests.probes.conversation.session_builder import SESSION, Making, audio_deltas, played, target_for
+from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas, play_in_memory, target_for
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -125,8 +125,8 @@ def test_every_scenario_has_its_expectation() -> None:
 @pytest.mark.parametrize("scenario", EXPECTED)
 async def test_a_scenario_leads_to_its_one_finding(scenario: str, autojump_clock: MockClock) -> None:
     expected = EXPECTED[scenario]
-    heard = await played(autojump_clock, expected.script, scenario)
-    assert heard.bad() == expected.found()
+    heard = await play_in_memory(autojump_clock, expected.script, scenario)
+    assert heard.bad_outcomes() == expected.found()
     for finding in heard.findings:
         complete(finding)
     skipped = [f for f in heard.findings if f.severity is Severity.SKIPPED]
@@ -139,21 +139,21 @@ async def test_every_script_is_fine_on_a_healthy_service_of_either_dialect(
     script: str, dialect: str, autojump_clock: MockClock
 ) -> None:
     settings = Settings(dialect="both" if dialect == "beta" else "ga")
-    heard = await played(autojump_clock, script, settings=settings, target=target_for(dialect=dialect))
-    assert heard.bad() == []
+    heard = await play_in_memory(autojump_clock, script, settings=settings, target=target_for(dialect=dialect))
+    assert heard.bad_outcomes() == []
     assert {f.severity for f in heard.findings} == {Severity.PASS}
     assert heard.row("session").title.split(", ")[1] == {"ga": "GA", "beta": "beta"}[dialect]
 
 
 async def test_azures_address_and_header_are_fine_too(autojump_clock: MockClock) -> None:
     target = target_for(base_url="http://127.0.0.1:1/openai/v1", azure=True)
-    assert (await played(autojump_clock, "text", target=target)).bad() == []
+    assert (await play_in_memory(autojump_clock, "text", target=target)).bad_outcomes() == []
 
 
 async def test_the_same_session_in_the_wrong_dialect_is_one_warning_that_lists_what_was_renamed(
     autojump_clock: MockClock,
 ) -> None:
-    heard = await played(autojump_clock, "text", "beta-server")
+    heard = await play_in_memory(autojump_clock, "text", "beta-server")
     (warning,) = [f for f in heard.findings if f.severity is Severity.WARNING]
     told = {item.label: item.value for item in warning.evidence}
     assert "response.text.delta (response.output_text.delta)" in told["renamed"]
@@ -163,76 +163,76 @@ async def test_the_same_session_in_the_wrong_dialect_is_one_warning_that_lists_w
 
 
 async def test_a_server_that_lost_the_beta_says_how_to_ask_for_what_it_speaks(autojump_clock: MockClock) -> None:
-    heard = await played(autojump_clock, "text", target=target_for(dialect="beta"))
-    assert heard.bad() == [("session", "EVENTS-BETA-DISABLED", "fail")]
+    heard = await play_in_memory(autojump_clock, "text", target=target_for(dialect="beta"))
+    assert heard.bad_outcomes() == [("session", "EVENTS-BETA-DISABLED", "fail")]
     assert heard.row("session").fix == "sherpa-probe events --dialect ga"
 
 
 async def test_a_header_of_the_settings_that_asks_for_the_beta_is_named(autojump_clock: MockClock) -> None:
     target = target_for(headers=(("OpenAI-Beta", "realtime=v1"),))
-    heard = await played(autojump_clock, "text", target=target)
+    heard = await play_in_memory(autojump_clock, "text", target=target)
     assert heard.row("session").fix.startswith("Remove OpenAI-Beta from")
 
 
 def test_a_function_that_is_not_called_is_noticed() -> None:
-    made = Making().ready().question().answer("resp_1").answer("resp_2")
-    assert ("answer", "EVENTS-NO-CALL", "fail") in made.judged("function").bad()
+    made = SessionBuilder().ready().question().response("resp_1").response("resp_2")
+    assert ("answer", "EVENTS-NO-CALL", "fail") in made.judge("function").bad_outcomes()
 
 
 async def test_a_reply_in_words_where_everything_fails_later_is_told_by_the_later_one(
     autojump_clock: MockClock,
 ) -> None:
-    heard = await played(autojump_clock, "function", settings=Settings(faults=(Reply("fail", after=1),)))
-    assert heard.bad() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
+    heard = await play_in_memory(autojump_clock, "function", settings=Settings(faults=(ReplyFault("fail", after=1),)))
+    assert heard.bad_outcomes() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
 
 
 # Sessions made up by hand: what no scenario does
 
 
-def whole(**session: object) -> Making:
-    return Making(session={**SESSION, **session}).ready().question().answer()
+def whole(**session: object) -> SessionBuilder:
+    return SessionBuilder(session={**SESSION, **session}).ready().question().response()
 
 
 def test_a_whole_session_is_fine_and_every_row_says_so() -> None:
-    heard = whole().judged()
+    heard = whole().judge()
     assert [(f.check, f.severity) for f in heard.findings] == [
         (name, Severity.PASS) for name in CHECKS if name not in ("transcript", "audio")
     ]
 
 
 def test_what_went_wrong_first_is_the_cause_and_the_rest_waits_for_it() -> None:
-    made = Making().ready().question()
+    made = SessionBuilder().ready().question()
     made.server(
         "response.output_text.delta", response_id="resp_0", item_id="i", output_index=0, content_index=0, delta="x"
     )
-    heard = made.judged(ending=Silent(at=20, owed="answer", seconds=10))
-    assert heard.bad() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
+    heard = made.judge(ending=SilentEnding(at=20, owed="answer", seconds=10))
+    assert heard.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
     told = {item.label: item.value for item in heard.row("order").evidence}
     assert told["rule"] == "Events of a response come after its response.created."
     assert heard.row("answer").evidence[0].value == "order"
 
 
 def test_another_kind_of_session_is_named() -> None:
-    made = Making(session={**SESSION, "type": "transcription"}).ready()
-    heard = made.judged(ending=Refused(at=1, error={}, native=True))
-    assert heard.bad() == [("session", "EVENTS-WRONG-SESSION", "fail")]
+    made = SessionBuilder(session={**SESSION, "type": "transcription"}).ready()
+    heard = made.judge(ending=RefusedEnding(at=1, error={}, native=True))
+    assert heard.bad_outcomes() == [("session", "EVENTS-WRONG-SESSION", "fail")]
 
 
 def test_a_session_of_no_known_dialect_is_a_warning() -> None:
-    heard = Making(session={"id": "sess_1"}).ready().question().answer().judged()
-    assert ("session", "EVENTS-UNKNOWN-DIALECT", "warning") in heard.bad()
+    heard = SessionBuilder(session={"id": "sess_1"}).ready().question().response().judge()
+    assert ("session", "EVENTS-UNKNOWN-DIALECT", "warning") in heard.bad_outcomes()
 
 
 @pytest.mark.parametrize(
     ("made", "code"),
     [
-        (Making().server("ping"), "NOT-REALTIME"),
-        (Making(), "NO-FIRST-FRAME"),
+        (SessionBuilder().server("ping"), "NOT-REALTIME"),
+        (SessionBuilder(), "NO-FIRST-FRAME"),
     ],
 )
-def test_a_server_that_never_opens_a_session_is_named(made: Making, code: str) -> None:
-    heard = made.judged(ending=Silent(at=10, owed="session", seconds=10))
-    assert heard.bad() == [("session", f"EVENTS-{code}", "fail")]
+def test_a_server_that_never_opens_a_session_is_named(made: SessionBuilder, code: str) -> None:
+    heard = made.judge(ending=SilentEnding(at=10, owed="session", seconds=10))
+    assert heard.bad_outcomes() == [("session", f"EVENTS-{code}", "fail")]
 
 
 @pytest.mark.parametrize(
@@ -245,87 +245,94 @@ def test_a_server_that_never_opens_a_session_is_named(made: Making, code: str) -
 def test_where_no_frame_can_be_read_it_is_another_server_unless_they_are_events_cut_off(
     why: str, found: tuple[str, str, str]
 ) -> None:
-    made = Making().add(Entry(at=0.1, who="server", event={}, unreadable=why))
-    assert made.judged(ending=Silent(at=10, owed="session", seconds=10)).bad() == [found]
+    made = SessionBuilder().add(CaptureEntry(at=0.1, who="server", event={}, unreadable=why))
+    assert made.judge(ending=SilentEnding(at=10, owed="session", seconds=10)).bad_outcomes() == [found]
 
 
 def test_a_line_that_broke_is_not_told_by_a_code_that_nobody_sent() -> None:
-    heard = Making().ready().judged(ending=Closed(at=1, code=1006, reason="", by_peer=True))
+    heard = SessionBuilder().ready().judge(ending=ClosedEnding(at=1, code=1006, reason="", by_peer=True))
     assert heard.row("end").evidence[0].value == "closed behind session.updated: without a close frame"
 
 
 async def test_a_line_that_dies_before_speech_is_noticed_is_silence_not_a_lost_transcript(
     autojump_clock: MockClock,
 ) -> None:
-    heard = await played(autojump_clock, "transcription", "half-open")
-    assert heard.bad() == [("transcript", "EVENTS-SILENT", "fail")]
+    heard = await play_in_memory(autojump_clock, "transcription", "half-open")
+    assert heard.bad_outcomes() == [("transcript", "EVENTS-SILENT", "fail")]
 
 
 def test_no_answer_to_the_upgrade_is_a_matter_of_the_connection() -> None:
-    heard = Making().judged(ending=Silent(at=10, owed="connection", seconds=10), connected_at=None)
-    assert heard.bad() == [("connect", "EVENTS-UPGRADE-NO-ANSWER", "error")]
+    heard = SessionBuilder().judge(ending=SilentEnding(at=10, owed="connection", seconds=10), connected_at=None)
+    assert heard.bad_outcomes() == [("connect", "EVENTS-UPGRADE-NO-ANSWER", "error")]
 
 
 def test_a_script_without_end_is_stopped_at_its_bound() -> None:
-    heard = whole().judged(ending=TooMuch(at=60, bound="60 s for the whole script"))
-    assert heard.bad() == [("end", "EVENTS-TOO-MUCH", "fail")]
+    heard = whole().judge(ending=LimitEnding(at=60, bound="60 s for the whole script"))
+    assert heard.bad_outcomes() == [("end", "EVENTS-TOO-MUCH", "fail")]
     assert "60 s" in heard.row("end").evidence[0].value
 
 
 def test_a_broken_frame_of_the_peer_is_no_close_of_his() -> None:
-    ending = Closed(at=1, code=1007, reason="invalid utf-8", by_peer=False)
-    heard = Making().ready().judged(ending=ending)
-    assert heard.bad() == [("end", "EVENTS-PROTOCOL-BROKEN", "fail")]
+    ending = ClosedEnding(at=1, code=1007, reason="invalid utf-8", by_peer=False)
+    heard = SessionBuilder().ready().judge(ending=ending)
+    assert heard.bad_outcomes() == [("end", "EVENTS-PROTOCOL-BROKEN", "fail")]
 
 
 def test_a_close_explains_itself_by_its_reason() -> None:
-    ending = Closed(at=1, code=1013, reason="insufficient_quota.insufficient_quota", by_peer=True)
-    assert Making().ready().judged(ending=ending).bad() == [("end", "EVENTS-NO-QUOTA", "fail")]
+    ending = ClosedEnding(at=1, code=1013, reason="insufficient_quota.insufficient_quota", by_peer=True)
+    assert SessionBuilder().ready().judge(ending=ending).bad_outcomes() == [("end", "EVENTS-NO-QUOTA", "fail")]
 
 
 def test_a_failed_update_that_ends_a_session_is_told_as_a_refusal() -> None:
-    made = Making().server("session.created", session=SESSION)
+    made = SessionBuilder().server("session.created", session=SESSION)
     made.server("error", error={"type": "invalid_request_error", "code": "session_expired", "message": "over"})
-    heard = made.judged(ending=Refused(at=1, error={}, native=True, code=1001))
-    assert heard.bad() == [("ready", "EVENTS-SESSION-EXPIRED", "fail")]
+    heard = made.judge(ending=RefusedEnding(at=1, error={}, native=True, code=1001))
+    assert heard.bad_outcomes() == [("ready", "EVENTS-SESSION-EXPIRED", "fail")]
     assert ("close", "1001") in [(e.label, e.value) for e in heard.row("ready").evidence]
 
 
 def test_a_bridge_that_reconnects_is_a_warning_where_the_script_came_to_its_end() -> None:
-    made = Making().ready().bridge("reconnecting", attempt=1, reason="lost")
-    made.ready().question().answer()
-    assert made.judged().bad() == [("end", "EVENTS-RECONNECTED", "warning")]
+    made = SessionBuilder().ready().bridge("reconnecting", attempt=1, reason="lost")
+    made.ready().question().response()
+    assert made.judge().bad_outcomes() == [("end", "EVENTS-RECONNECTED", "warning")]
 
 
 def test_and_the_cause_of_everything_where_it_did_not() -> None:
-    made = Making().ready().question().bridge("reconnecting", attempt=1, reason="lost").ready()
-    heard = made.judged(ending=Silent(at=20, owed="answer", seconds=10))
-    assert heard.bad() == [("end", "EVENTS-RECONNECTED", "fail")]
+    made = SessionBuilder().ready().question().bridge("reconnecting", attempt=1, reason="lost").ready()
+    heard = made.judge(ending=SilentEnding(at=20, owed="answer", seconds=10))
+    assert heard.bad_outcomes() == [("end", "EVENTS-RECONNECTED", "fail")]
 
 
 def test_a_bridges_error_in_its_own_words_is_named_by_its_code() -> None:
-    made = Making().bridge("connected", clientId="c").bridge("error", code="QUOTA_EXHAUSTED", message="no credit")
-    heard = made.judged(ending=Refused(at=1, error={}, native=False), via="client")
-    assert heard.bad() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+    made = (
+        SessionBuilder().bridge("connected", clientId="c").bridge("error", code="QUOTA_EXHAUSTED", message="no credit")
+    )
+    heard = made.judge(ending=RefusedEnding(at=1, error={}, native=False), via="client")
+    assert heard.bad_outcomes() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 def test_so_is_one_at_the_native_door_behind_what_it_gives_up() -> None:
-    made = Making().server("session.created", session=SESSION)
+    made = SessionBuilder().server("session.created", session=SESSION)
     for code in ("audio_dropped", "quota_exhausted"):
         made.server("error", error={"type": "bridge_error", "code": code, "message": "m"})
-    heard = made.judged(ending=Refused(at=1, error={}, native=True), via="native")
-    assert heard.bad() == [("ready", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+    heard = made.judge(ending=RefusedEnding(at=1, error={}, native=True), via="native")
+    assert heard.bad_outcomes() == [("ready", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 def test_a_script_that_stopped_says_nothing_more_of_its_end() -> None:
-    heard = Making().ready().question().answer(status="failed").judged(ending=Stopped(at=3))
-    assert heard.bad() == [("answer", "EVENTS-UNKNOWN-ERROR", "fail")]
+    heard = SessionBuilder().ready().question().response(status="failed").judge(ending=StoppedEnding(at=3))
+    assert heard.bad_outcomes() == [("answer", "EVENTS-UNKNOWN-ERROR", "fail")]
     assert heard.row("end").severity is Severity.SKIPPED
 
 
 def test_sound_that_nobody_asked_for_is_judged_as_sound() -> None:
-    made = Making(session={**SESSION, "output_modalities": ["audio"]}).ready().question().answer(deltas=audio_deltas())
-    assert made.judged().row("audio").title == "1.0 s of audio, no hole in it"
+    made = (
+        SessionBuilder(session={**SESSION, "output_modalities": ["audio"]})
+        .ready()
+        .question()
+        .response(deltas=audio_deltas())
+    )
+    assert made.judge().row("audio").title == "1.0 s of audio, no hole in it"
 
 
 def test_every_problem_of_events_is_one_that_explain_knows() -> None:

@@ -6,24 +6,24 @@ import pytest
 import trio
 
 from bridge.config.resolve import Flags, read_config
-from probes.conversation.run import converse
-from probes.events.bridge import events_bridge, talk_through
+from probes.conversation.run import run_script
+from probes.events.bridge import bridge_script_run, events_bridge
 from probes.explain import explain
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH
 from probes.targets.simulated_bridge import open_simulated_bridge
-from tests.probes.conversation.session_builder import NOWHERE, Heard, gathered
+from tests.probes.conversation.session_builder import NOWHERE, ReportItems, collect
 
 DOORS = pytest.mark.parametrize("door", ["client", "native"])
 
 
-async def through(door: str, script: str, scenario: str = "good") -> Heard:
+async def through(door: str, script: str, scenario: str = "good") -> ReportItems:
     """Play a script through the embedded bridge, ten times as fast as speech."""
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     path = f"{NATIVE_PATH}?model=gpt-realtime-2.1" if door == "native" else CLIENT_PATH
     async with open_simulated_bridge(scenario, config, secrets=Secrets(), path=path) as target:
-        assert target.door == door
-        return await gathered(converse(talk_through(target, script, pace=10)))
+        assert target.endpoint_kind == door
+        return await collect(run_script(bridge_script_run(target, script, speed=10)))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ async def through(door: str, script: str, scenario: str = "good") -> Heard:
 async def test_a_script_passes_through_the_reference_bridge(door: str, script: str) -> None:
     with trio.fail_after(20):
         heard = await through(door, script)
-    assert heard.bad() == []
+    assert heard.bad_outcomes() == []
     assert heard.metrics["events_ready_seconds"] > 0
 
 
@@ -53,7 +53,7 @@ async def test_what_goes_wrong_behind_a_bridge_is_named_once(
 ) -> None:
     with trio.fail_after(20):
         heard = await through(door, "text", scenario)
-    assert heard.bad() == [found]
+    assert heard.bad_outcomes() == [found]
     assert explain(found[1])
     assert {f.probe for f in heard.findings} == {"events"}
 
@@ -62,5 +62,5 @@ async def test_nothing_listening_is_told_of_the_bridge() -> None:
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     async with open_simulated_bridge("good", config, secrets=Secrets()) as target:
         pass
-    heard = await gathered(events_bridge(target, script="text"))
-    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "BRIDGE-NOTHING-LISTENING")]
+    heard = await collect(events_bridge(target, script="text"))
+    assert [(check, code) for check, code, _ in heard.bad_outcomes()] == [("connect", "BRIDGE-NOTHING-LISTENING")]

@@ -11,28 +11,28 @@ from bridge.config.resolve import Flags, read_config
 from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.dial.dial import dial
-from probes.conversation.run import converse
-from probes.events.probe import events, talk_with
+from probes.conversation.run import run_script
+from probes.events.probe import events, service_script_run
 from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
 from probes.targets.simulator import open_simulated_target
 from reports.model import Severity
-from tests.probes.conversation.session_builder import NOWHERE, gathered, target_for
+from tests.probes.conversation.session_builder import NOWHERE, collect, target_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from bridge.protocol.dialects.detection import Kind
-    from bridge.upstream.dial.dial import Upgraded
-    from tests.probes.conversation.session_builder import Heard
+    from bridge.protocol.dialects.detection import SessionKind
+    from bridge.upstream.dial.dial import UpgradedConnection
+    from tests.probes.conversation.session_builder import ReportItems
 
 
-async def looked(scenario: str, *, azure: bool = False, timeout: float = 5.0, script: str = "text") -> Heard:
+async def looked(scenario: str, *, azure: bool = False, timeout: float = 5.0, script: str = "text") -> ReportItems:
     config = read_config(Flags(timeout=timeout, azure=azure or None), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     with trio.fail_after(20):
         async with open_simulated_target(scenario, config, secrets=Secrets()) as target:
-            return await gathered(events(target, script=script))
+            return await collect(events(target, script=script))
 
 
 def left_in(folder: Path) -> list[str]:
@@ -40,13 +40,13 @@ def left_in(folder: Path) -> list[str]:
 
 
 def test_it_is_one_of_the_probes() -> None:
-    assert PROBES["events"].look is events
+    assert PROBES["events"].function is events
 
 
 @pytest.mark.parametrize("azure", [False, True])
 async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
     heard = await looked("good", azure=azure)
-    assert heard.bad() == []
+    assert heard.bad_outcomes() == []
     assert {f.severity for f in heard.findings} == {Severity.PASS}
     assert heard.metrics["events_connect_seconds"] > 0
     assert heard.timelines[0].name == "events: text"
@@ -63,31 +63,31 @@ async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
 )
 async def test_what_goes_wrong_is_named_once(scenario: str, code: str) -> None:
     heard = await looked(scenario)
-    assert [found for _, found, _ in heard.bad()] == [f"EVENTS-{code}"]
+    assert [found for _, found, _ in heard.bad_outcomes()] == [f"EVENTS-{code}"]
 
 
 async def test_azure_says_no_before_the_upgrade() -> None:
     heard = await looked("invalid-key", azure=True)
-    assert heard.bad() == [("connect", "EVENTS-AZURE-KEY-REFUSED", "fail")]
+    assert heard.bad_outcomes() == [("connect", "EVENTS-AZURE-KEY-REFUSED", "fail")]
 
 
 async def test_a_spoken_turn_over_a_real_socket() -> None:
     async with open_simulator(Settings(pace=20)) as simulator:
         target = target_for(base_url=simulator.base_url)
 
-        async def connect(kind: Kind) -> Upgraded:
+        async def connect(kind: SessionKind) -> UpgradedConnection:
             upstream = target.upstream
             return await dial(upstream.socket_url(target.model, kind), headers=upstream.socket_headers())
 
         with trio.fail_after(20):
-            heard = await gathered(converse(talk_with(target, connect, "audio", pace=20)))
-        assert heard.bad() == []
-        assert simulator.arrivals.sessions()[0].counts["input_audio_buffer.append"] > 100
+            heard = await collect(run_script(service_script_run(target, connect, "audio", speed=20)))
+        assert heard.bad_outcomes() == []
+        assert simulator.journal.sessions()[0].counts["input_audio_buffer.append"] > 100
 
 
 async def test_nothing_listening_is_no_fault_of_the_service() -> None:
-    heard = await gathered(events(target_for(base_url="http://127.0.0.1:9/v1"), script="text"))
-    assert [(check, code) for check, code, _ in heard.bad()] == [("connect", "EVENTS-NOTHING-LISTENING")]
+    heard = await collect(events(target_for(base_url="http://127.0.0.1:9/v1"), script="text"))
+    assert [(check, code) for check, code, _ in heard.bad_outcomes()] == [("connect", "EVENTS-NOTHING-LISTENING")]
     assert heard.row("connect").severity is Severity.ERROR
 
 
@@ -100,8 +100,8 @@ async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
 
     target = target_for(base_url=f"http://127.0.0.1:{await listen(rude)}/v1")
     with trio.fail_after(10):
-        heard = await gathered(events(target, script="text"))
-    assert heard.bad() == [("connect", "EVENTS-HTTP-ERROR", "fail")]
+        heard = await collect(events(target, script="text"))
+    assert heard.bad_outcomes() == [("connect", "EVENTS-HTTP-ERROR", "fail")]
     assert ("cf-ray", "abc") in [(e.label, e.value) for e in heard.row("connect").evidence]
 
 
@@ -115,8 +115,8 @@ async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
     }
     address = await fake_service(frames=(error,)).serve(nursery)
     with trio.fail_after(10):
-        heard = await gathered(events(target_for(base_url=address), script="text"))
-    assert heard.bad() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+        heard = await collect(events(target_for(base_url=address), script="text"))
+    assert heard.bad_outcomes() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 async def test_cancelling_closes_the_socket_within_a_bounded_time(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_cancelling_closes_the_socket_within_a_bounded_time(tmp_path: Path
         target = target_for(base_url=simulator.base_url)
         with trio.fail_after(5):
             with trio.move_on_after(0.5):
-                await gathered(events(target, script="audio", capture=tmp_path / "kept"))
-            while simulator.simulator.live:
+                await collect(events(target, script="audio", capture=tmp_path / "kept"))
+            while simulator.simulator.connections:
                 await trio.testing.wait_all_tasks_blocked()
     assert left_in(tmp_path) == []

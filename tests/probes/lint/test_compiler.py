@@ -2,41 +2,43 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.compiler import looks
+from probes.lint.compiler import compile_rule
 from probes.lint.rule import Language
-from probes.lint.rules.patterns import IN_FILE
+from probes.lint.rules.patterns import FILE_CONTAINS
 from probes.lint.rules.registry import RULES
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_no_question_about_the_file_is_left_in_a_shape(rule: str) -> None:
     for language in Language:
-        for look in looks(rule, language):
-            assert IN_FILE not in repr(look)
+        for look in compile_rule(rule, language):
+            assert FILE_CONTAINS not in repr(look)
 
 
 def test_alternatives_keep_their_own_questions() -> None:
     (delta,) = [
-        look for look in looks("beta-event", Language.PYTHON) if "response\\\\.text\\\\.delta" in repr(look.config)
+        look
+        for look in compile_rule("beta-event", Language.PYTHON)
+        if "response\\\\.text\\\\.delta" in repr(look.config)
     ]
-    assert not delta.needs
+    assert not delta.requires
     assert any("output_text\\\\.delta" in question.key for question in delta.unless)
     assert not any("output_audio\\\\.delta" in question.key for question in delta.unless)
 
 
 def test_a_rule_for_other_languages_says_nothing() -> None:
-    assert looks("extra-headers", Language.TSX) == ()
-    assert looks("key-in-bundle", Language.PYTHON) == ()
+    assert compile_rule("extra-headers", Language.TSX) == ()
+    assert compile_rule("key-in-bundle", Language.PYTHON) == ()
 
 
 def test_javascript_has_no_kinds_of_typescript() -> None:
-    assert "required_parameter" in repr(looks("message-event-data", Language.TYPESCRIPT))
-    assert "as_expression" in repr(looks("retired-model", Language.TSX))
-    assert "as_expression" not in repr(looks("retired-model", Language.JAVASCRIPT))
+    assert "required_parameter" in repr(compile_rule("message-event-data", Language.TYPESCRIPT))
+    assert "as_expression" in repr(compile_rule("retired-model", Language.TSX))
+    assert "as_expression" not in repr(compile_rule("retired-model", Language.JAVASCRIPT))
 
 
 def test_letters_are_ascii_in_and_outside_of_classes() -> None:
-    text = "".join(repr(look) for rule in RULES for language in Language for look in looks(rule, language))
+    text = "".join(repr(look) for rule in RULES for language in Language for look in compile_rule(rule, language))
     assert "\\\\w" not in text
     assert "\\\\s" not in text
     assert "0-9A-Za-z_" in text

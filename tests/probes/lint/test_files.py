@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.lint.files import LARGEST_BYTES, LONGEST_LINE, NotRead, Source, Unread, Wanted, read, wanted
+from probes.lint.files import (
+    MAX_LINE_LENGTH,
+    MAX_SOURCE_BYTES,
+    LintTarget,
+    SourceFile,
+    UnreadableFile,
+    UnreadableReason,
+    find_targets,
+    read_source,
+)
 from probes.lint.rule import Language
 from probes.runner.usage import UsageError
 
@@ -20,7 +29,7 @@ def write(path: Path, text: str = "x = 1\n") -> Path:
 
 
 def found(*paths: Path) -> list[str]:
-    return [file.path.name for file in wanted(paths)]
+    return [file.path.name for file in find_targets(paths)]
 
 
 def test_a_folder_gives_its_sources_in_order(tmp_path: Path) -> None:
@@ -58,7 +67,7 @@ def test_what_is_named_is_looked_at_wherever_it_is(tmp_path: Path) -> None:
 def test_a_file_is_looked_at_once_and_being_named_counts(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py")
     (tmp_path / "link.py").symlink_to(file)
-    assert list(wanted([tmp_path, file, tmp_path])) == [Wanted(file, named=True)]
+    assert list(find_targets([tmp_path, file, tmp_path])) == [LintTarget(file, named=True)]
 
 
 def test_a_circle_of_links_has_an_end(tmp_path: Path) -> None:
@@ -71,45 +80,45 @@ def test_a_circle_of_links_has_an_end(tmp_path: Path) -> None:
 def test_a_path_without_source_is_wrong_usage(tmp_path: Path, name: str) -> None:
     write(tmp_path / "notes.md")
     with pytest.raises(UsageError, match=name):
-        list(wanted([tmp_path / name]))
+        list(find_targets([tmp_path / name]))
 
 
 def test_a_folder_without_source_is_wrong_usage(tmp_path: Path) -> None:
     write(tmp_path / "node_modules" / "a.js")
     with pytest.raises(UsageError, match="holds no TypeScript"):
-        list(wanted([tmp_path]))
+        list(find_targets([tmp_path]))
 
 
 def test_a_source_keeps_its_line_ends_and_its_mark(tmp_path: Path) -> None:
     data = b"\xef\xbb\xbfx = 1\r\ny = '\xc3\xa4'\r\n"
     file = tmp_path / "a.py"
     file.write_bytes(data)
-    source = read(Wanted(file, named=True))
-    assert source == Source(path=file, language=Language.PYTHON, text="x = 1\r\ny = 'ä'\r\n", marked=True)
-    assert source.encoded(source.text) == data
+    source = read_source(LintTarget(file, named=True))
+    assert source == SourceFile(path=file, language=Language.PYTHON, text="x = 1\r\ny = 'ä'\r\n", has_bom=True)
+    assert source.encode(source.text) == data
 
 
-def why(path: Path, *, named: bool = False) -> Unread | None:
-    result = read(Wanted(path, named=named))
-    return result.why if isinstance(result, NotRead) else None
+def why(path: Path, *, named: bool = False) -> UnreadableReason | None:
+    result = read_source(LintTarget(path, named=named))
+    return result.reason if isinstance(result, UnreadableFile) else None
 
 
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "huge.js"
     with file.open("wb") as opened:
         opened.truncate(200_000_000)
-    assert why(file, named=True) is Unread.TOO_LARGE
-    assert why(file) is Unread.TOO_LARGE
+    assert why(file, named=True) is UnreadableReason.TOO_LARGE
+    assert why(file) is UnreadableReason.TOO_LARGE
 
 
 def test_the_largest_file_is_read(tmp_path: Path) -> None:
     line = "x = 1\n"
-    assert why(write(tmp_path / "a.py", line * (LARGEST_BYTES // len(line)))) is None
+    assert why(write(tmp_path / "a.py", line * (MAX_SOURCE_BYTES // len(line)))) is None
 
 
 def test_a_line_that_no_hand_wrote_is_skipped_unless_named(tmp_path: Path) -> None:
-    file = write(tmp_path / "bundle.js", f"// {'x' * LONGEST_LINE}\n")
-    assert why(file) is Unread.TOO_LARGE
+    file = write(tmp_path / "bundle.js", f"// {'x' * MAX_LINE_LENGTH}\n")
+    assert why(file) is UnreadableReason.TOO_LARGE
     assert why(file, named=True) is None
 
 
@@ -117,11 +126,11 @@ def test_a_line_that_no_hand_wrote_is_skipped_unless_named(tmp_path: Path) -> No
 def test_what_is_no_text_is_told(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "a.py"
     file.write_bytes(data)
-    assert why(file) is Unread.NOT_TEXT
+    assert why(file) is UnreadableReason.NOT_TEXT
 
 
 def test_what_cannot_be_read_is_told_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
-    assert [why(file.path) for file in wanted([tmp_path])] == [Unread.MISSING, Unread.MISSING]
-    assert [file.named for file in wanted([tmp_path / "gone.py"])] == [True]
+    assert [why(file.path) for file in find_targets([tmp_path])] == [UnreadableReason.MISSING, UnreadableReason.MISSING]
+    assert [file.named for file in find_targets([tmp_path / "gone.py"])] == [True]

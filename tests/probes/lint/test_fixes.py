@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.fixes import Change, changes, mended
-from probes.lint.matcher import hits, parse
+from probes.lint.fixes import TextEdit, apply_edits, edits_for
+from probes.lint.matcher import find_matches, parse
 from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
 
 
 def fixed(code: str, language: Language = Language.TYPESCRIPT) -> str:
     root = parse(code, language)
-    found = hits(root, code, language, RULES.values())
-    return mended(code, [changes(hit, root, code) for hit in found])[0]
+    found = find_matches(root, code, language, RULES.values())
+    return apply_edits(code, [edits_for(hit, root, code) for hit in found])[0]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_an_import_that_has_the_server_already_stays() -> None:
 
 
 def test_changes_that_touch_wait() -> None:
-    first, inner, apart = Change(0, 4, "x"), Change(2, 6, "y"), Change(6, 7, "z")
-    assert mended("abcdefg", [(first,), (inner,), (apart,), ()]) == ("xefz", [True, False, True, False])
+    first, inner, apart = TextEdit(0, 4, "x"), TextEdit(2, 6, "y"), TextEdit(6, 7, "z")
+    assert apply_edits("abcdefg", [(first,), (inner,), (apart,), ()]) == ("xefz", [True, False, True, False])
 
 
 def test_a_group_of_changes_is_made_whole_or_not_at_all() -> None:
-    assert mended("abcdefg", [(Change(0, 4, "x"),), (Change(2, 3, "y"), Change(6, 7, "z"))]) == (
+    assert apply_edits("abcdefg", [(TextEdit(0, 4, "x"),), (TextEdit(2, 3, "y"), TextEdit(6, 7, "z"))]) == (
         "xefg",
         [True, False],
     )

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from probes.lint.compiler import looks
-from probes.lint.matcher import broken_at, hits, parse
+from probes.lint.compiler import compile_rule
+from probes.lint.matcher import find_matches, first_syntax_error, parse
 from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_what_is_no_syntax_is_seen(code: str, language: Language) -> None:
-    assert broken_at(parse(code, language)) is not None
+    assert first_syntax_error(parse(code, language)) is not None
 
 
 @pytest.mark.parametrize(
@@ -39,26 +39,26 @@ def test_what_is_no_syntax_is_seen(code: str, language: Language) -> None:
     ],
 )
 def test_what_is_empty_is_whole(code: str, language: Language) -> None:
-    assert broken_at(parse(code, language)) is None
+    assert first_syntax_error(parse(code, language)) is None
 
 
 def test_hits_come_by_place() -> None:
     code = "h = {'OpenAI-Beta': 'realtime=v1'}\nmodel = 'gpt-4o-realtime-preview'\n"
-    found = hits(parse(code, Language.PYTHON), code, Language.PYTHON, reversed(list(RULES.values())))
+    found = find_matches(parse(code, Language.PYTHON), code, Language.PYTHON, reversed(list(RULES.values())))
     assert [(hit.rule.id, hit.range.start.line) for hit in found] == [("beta-header", 0), ("retired-model", 1)]
 
 
 def test_a_file_that_is_broken_in_one_place_is_searched_in_the_others() -> None:
     code = "h = {'OpenAI-Beta': 'realtime=v1'}\n\ndef f(:\n    pass\n"
-    assert [hit.rule.id for hit in hits(parse(code, Language.PYTHON), code, Language.PYTHON, RULES.values())] == [
-        "beta-header"
-    ]
+    assert [
+        hit.rule.id for hit in find_matches(parse(code, Language.PYTHON), code, Language.PYTHON, RULES.values())
+    ] == ["beta-header"]
 
 
 @pytest.mark.parametrize("language", [Language.JAVASCRIPT, Language.TYPESCRIPT, Language.TSX])
 def test_a_rule_with_kinds_of_typescript_works_in_javascript(language: Language) -> None:
     code = "const model = (flag || 'gpt-4o-realtime-preview');"
-    assert len(hits(parse(code, language), code, language, RULES.values())) == 1
+    assert len(find_matches(parse(code, language), code, language, RULES.values())) == 1
 
 
 class Counting:
@@ -75,7 +75,7 @@ class Counting:
 
 def searches(code: str) -> list[str]:
     counting = Counting(parse(code, Language.TYPESCRIPT))
-    hits(cast("SgNode", counting), code, Language.TYPESCRIPT, RULES.values())
+    find_matches(cast("SgNode", counting), code, Language.TYPESCRIPT, RULES.values())
     return counting.searches
 
 
@@ -87,6 +87,6 @@ def test_a_large_file_is_searched_no_more_often_than_a_small_one() -> None:
 
 
 def test_what_several_rules_ask_of_a_file_is_asked_once() -> None:
-    (speaks_realtime,) = looks("open-is-not-ready", Language.TYPESCRIPT)[0].needs
-    assert speaks_realtime in looks("unbounded-audio-queue", Language.TYPESCRIPT)[0].needs
+    (speaks_realtime,) = compile_rule("open-is-not-ready", Language.TYPESCRIPT)[0].requires
+    assert speaks_realtime in compile_rule("unbounded-audio-queue", Language.TYPESCRIPT)[0].requires
     assert searches(LINE).count(speaks_realtime.key) == 1

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from probes.lint.matcher import hits, parse
+from probes.lint.matcher import find_matches, parse
 from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
-from probes.lint.suppressions import not_suppressed, suppressions
+from probes.lint.suppressions import apply_suppressions, find_suppressions
 
 HEADER = "h = {'OpenAI-Beta': 'realtime=v1'}"
 IGNORE = "sherpa-lint: ignore[beta-header] our own server"
@@ -14,8 +14,8 @@ IGNORE = "sherpa-lint: ignore[beta-header] our own server"
 def left(code: str, language: Language = Language.PYTHON) -> tuple[int, list[str]]:
     """How many hits are left, and the rules of suppressions that did nothing."""
     root = parse(code, language)
-    silencers = suppressions(root, code)
-    hits_left = not_suppressed(hits(root, code, language, RULES.values()), silencers)
+    silencers = find_suppressions(root, code)
+    hits_left = apply_suppressions(find_matches(root, code, language, RULES.values()), silencers)
     return len(hits_left), [silencer.rule for silencer in silencers if not silencer.used]
 
 
@@ -68,4 +68,4 @@ def test_elsewhere_it_silences_nothing_and_that_is_known(code: str, unused: list
 
 
 def test_a_file_without_suppressions_has_none() -> None:
-    assert suppressions(parse(HEADER, Language.PYTHON), HEADER) == []
+    assert find_suppressions(parse(HEADER, Language.PYTHON), HEADER) == []

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from probes.lint.files import Source, Wanted, read
-from probes.lint.writer import write
+from probes.lint.files import LintTarget, SourceFile, read_source
+from probes.lint.writer import write_source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def source(path: Path) -> Source:
-    found = read(Wanted(path, named=True))
-    assert isinstance(found, Source)
+def source(path: Path) -> SourceFile:
+    found = read_source(LintTarget(path, named=True))
+    assert isinstance(found, SourceFile)
     return found
 
 
@@ -23,7 +23,7 @@ def test_mark_line_ends_and_permissions_stay(tmp_path: Path) -> None:
     path.write_bytes("\ufeffone\r\n".encode())
     path.chmod(0o751)
     before = source(path)
-    assert write(before, replace(before, text="two\r\n")) == ""
+    assert write_source(before, replace(before, text="two\r\n")) == ""
     assert path.read_bytes() == "\ufefftwo\r\n".encode()
     assert path.stat().st_mode & 0o777 == 0o751
 
@@ -33,8 +33,8 @@ def test_what_somebody_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
     path.write_text("one\n")
     before = source(path)
     path.write_text("one\nand more\n")
-    assert write(before, replace(before, text="two\n")) == "it was changed since it was read"
+    assert write_source(before, replace(before, text="two\n")) == "it was changed since it was read"
     assert path.read_text() == "one\nand more\n"
     path.unlink()
-    assert write(before, replace(before, text="two\n")) == "No such file or directory"
+    assert write_source(before, replace(before, text="two\n")) == "No such file or directory"
     assert list(tmp_path.iterdir()) == []

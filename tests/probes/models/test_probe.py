@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from bridge.transport.http import Response, json_response
+from bridge.transport.http import HttpResponse, json_response
 from probes.models.probe import models
 from probes.runner.redaction import Secrets
-from probes.runner.runner import Run
+from probes.runner.runner import ProbeRun
 from probes.targets.simulator import open_simulated_target
 from reports.model import Finding, Report, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
 
 DAY = date(2026, 11, 10)
 At = Any
@@ -35,15 +35,15 @@ FAILING = {
 }
 
 
-async def look(target: Target, **more: Any) -> Report:
-    run = Run(
+async def look(target: ServiceTarget, **more: Any) -> Report:
+    run = ProbeRun(
         tool="t",
-        look=partial(models, today=DAY, **more),
+        probe=partial(models, today=DAY, **more),
         open_subject=lambda: nullcontext(target),
         secrets=target.secrets,
     )
     with trio.fail_after(20):
-        await run.go()
+        await run.run()
     return run.report()
 
 
@@ -134,7 +134,7 @@ async def test_nobody_listening_is_an_error_and_no_failure(at: At) -> None:
 async def test_an_answer_that_is_no_list_breaks_nothing(
     at: At, fake_service: Any, nursery: trio.Nursery, body: bytes
 ) -> None:
-    service = fake_service(answer=lambda _: Response(200, (), body))
+    service = fake_service(answer=lambda _: HttpResponse(200, (), body))
     report = await look(at(await service.serve(nursery)))
     assert not [finding for finding in report.findings if finding.code == "PROBE-CRASHED"]
     assert "PASS" not in {finding.severity.name for finding in report.findings[1:]}

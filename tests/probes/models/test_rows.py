@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.access.model_judge import Asked
+from probes.access.model_judge import ModelCandidate
 from probes.explain import explain
-from probes.models.rows import Question, rows, rows_without_key
-from reports.model import Finding, Metric, Severity
+from probes.models.rows import ModelRequirements, model_rows, skipped_rows
+from reports.model import Finding, ReportMetric, Severity
 
 DAY = date(2026, 11, 10)
 LIST: dict[str, date | None] = {
@@ -23,11 +23,11 @@ LIST: dict[str, date | None] = {
     "gpt-live-transcribe": None,
     "gpt-5.2": None,
 }
-ASKED = Asked(name="gpt-realtime-2.1", day=DAY, listed=LIST)
+ASKED = ModelCandidate(name="gpt-realtime-2.1", today=DAY, listed=LIST)
 
 
-def told(asked: Asked = ASKED, *require: str, warn_days: int = 60) -> list[Finding]:
-    return [one for one in rows(asked, Question(require, warn_days)) if isinstance(one, Finding)]
+def told(asked: ModelCandidate = ASKED, *require: str, warn_days: int = 60) -> list[Finding]:
+    return [one for one in model_rows(asked, ModelRequirements(require, warn_days)) if isinstance(one, Finding)]
 
 
 def row(findings: list[Finding], check: str) -> Finding:
@@ -102,20 +102,24 @@ def test_a_required_model_is_not_told_twice_where_it_is_the_configured_one() -> 
 
 
 def test_a_server_with_names_of_its_own_is_believed() -> None:
-    own = replace(ASKED, name="my-voice", listed={"my-voice": None}, public=False)
+    own = replace(ASKED, name="my-voice", listed={"my-voice": None}, public_api=False)
     findings = told(own, "my-voice", "another")
     assert row(findings, "realtime").code == "MODELS-NO-NAMES-KNOWN"
     assert [f.severity for f in findings if f.check == "require"] == [Severity.PASS, Severity.FAIL]
 
 
 def test_what_cannot_be_told_is_no_pass() -> None:
-    findings = told(replace(ASKED, listed=None, unlisted="this server lists no models"), "my-voice")
+    findings = told(replace(ASKED, listed=None, no_list_reason="this server lists no models"), "my-voice")
     assert row(findings, "realtime").severity is Severity.SKIPPED
     assert row(findings, "require").code == "MODELS-REQUIRED-UNTOLD"
 
 
 def test_the_configured_model_s_remaining_days_are_measured() -> None:
-    measured = [one for one in rows(replace(ASKED, name="gpt-realtime"), Question()) if isinstance(one, Metric)]
+    measured = [
+        one
+        for one in model_rows(replace(ASKED, name="gpt-realtime"), ModelRequirements())
+        if isinstance(one, ReportMetric)
+    ]
     assert {one.name: one.value for one in measured} == {
         "models_realtime_total": 2,
         "models_transcription_total": 1,
@@ -148,11 +152,11 @@ def test_what_was_found_is_explained() -> None:
 def test_no_list_and_no_name_breaks_it(
     listed: dict[str, date | None], name: str, require: list[str], public: bool
 ) -> None:
-    asked = replace(ASKED, name=name, listed=listed, public=public)
+    asked = replace(ASKED, name=name, listed=listed, public_api=public)
     assert {finding.probe for finding in told(asked, *require)} == {"models"}
 
 
 def test_behind_a_refused_key_every_row_waits_for_it() -> None:
-    waiting = [one for one in rows_without_key(Question(("x",))) if isinstance(one, Finding)]
+    waiting = [one for one in skipped_rows(ModelRequirements(("x",))) if isinstance(one, Finding)]
     assert [finding.check for finding in waiting] == ["realtime", "transcription", "model", "require"]
     assert {finding.evidence[0].value for finding in waiting} == {"key"}

@@ -11,46 +11,46 @@ from hypothesis import strategies as st
 from probes.recording import capture as module
 from probes.recording.capture import (
     Capture,
+    CaptureEnding,
+    CaptureEntry,
     CaptureError,
-    Closed,
-    Ending,
-    Entry,
-    Finished,
-    Refused,
-    Silent,
-    Stopped,
-    TooMuch,
+    ClosedEnding,
+    FinishedEnding,
+    LimitEnding,
+    RefusedEnding,
+    SilentEnding,
+    StoppedEnding,
+    format_capture,
     read_capture,
-    written,
 )
 from probes.runner.usage import UsageError
 from tests.probes.conversation.session_builder import header
 
-ENDINGS: tuple[Ending, ...] = (
-    Finished(at=1.5),
-    Stopped(at=2.0),
-    Silent(at=12.0, owed="answer", seconds=10.0),
-    Closed(at=1.0, code=None, reason="", by_peer=True),
-    Refused(at=0.1, error={"code": "invalid_api_key"}, native=True, code=3000),
-    TooMuch(at=60.0, bound="60 s"),
+ENDINGS: tuple[CaptureEnding, ...] = (
+    FinishedEnding(at=1.5),
+    StoppedEnding(at=2.0),
+    SilentEnding(at=12.0, owed="answer", seconds=10.0),
+    ClosedEnding(at=1.0, code=None, reason="", by_peer=True),
+    RefusedEnding(at=0.1, error={"code": "invalid_api_key"}, native=True, code=3000),
+    LimitEnding(at=60.0, bound="60 s"),
 )
 ENTRIES = [
-    Entry(at=0.1, who="server", event={"type": "session.created", "session": {"id": "sess_1"}}, frame_bytes=200),
-    Entry(
+    CaptureEntry(at=0.1, who="server", event={"type": "session.created", "session": {"id": "sess_1"}}, frame_bytes=200),
+    CaptureEntry(
         at=0.2, who="client", event={"type": "input_audio_buffer.append"}, audio_ms=20.0, silent=True, detail="20 ms"
     ),
-    Entry(at=0.3, who="server", event={}, unreadable="a binary frame"),
-    Entry(at=0.4, who="server", event={"type": "x"}, differs=True),
+    CaptureEntry(at=0.3, who="server", event={}, unreadable="a binary frame"),
+    CaptureEntry(at=0.4, who="server", event={"type": "x"}, differs=True),
 ]
 
 
-def kept(path: Path, ending: Ending = ENDINGS[0]) -> Path:
-    path.write_text(written(Capture(header=header(), entries=ENTRIES, ending=ending)))
+def kept(path: Path, ending: CaptureEnding = ENDINGS[0]) -> Path:
+    path.write_text(format_capture(Capture(header=header(), entries=ENTRIES, ending=ending)))
     return path
 
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: type(ending).__name__)
-def test_what_was_written_is_read_back_as_it_was(tmp_path: Path, ending: Ending) -> None:
+def test_what_was_written_is_read_back_as_it_was(tmp_path: Path, ending: CaptureEnding) -> None:
     path = kept(tmp_path / "a.ndjson", ending)
     assert read_capture(path) == Capture(header=header(), entries=ENTRIES, ending=ending)
 
@@ -68,7 +68,7 @@ def test_every_line_is_one_json_object_and_defaults_take_no_room(tmp_path: Path)
     assert "audio_ms" not in msgspec.json.decode(lines[1])
 
 
-LINES = written(Capture(header=header(), entries=ENTRIES, ending=Finished(at=1.0))).splitlines()
+LINES = format_capture(Capture(header=header(), entries=ENTRIES, ending=FinishedEnding(at=1.0))).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.protocol.audio.pcm import silence, tone
-from probes.recording.content import AUDIO, audio_ms, is_silent, with_content, without_content
+from probes.recording.content import AUDIO_PLACEHOLDER, audio_ms, is_silent, keep_content, strip_content
 from probes.runner.redaction import Secrets
 from reports.redaction import Secret
 
@@ -35,9 +35,9 @@ NONE = Secrets()
     ],
 )
 def test_nothing_that_was_said_stays(event: dict[str, Any]) -> None:
-    assert WORDS not in str(without_content(event, NONE))
-    assert without_content(event, NONE)["type"] == event["type"]
-    assert with_content(event, NONE) == event
+    assert WORDS not in str(strip_content(event, NONE))
+    assert strip_content(event, NONE)["type"] == event["type"]
+    assert keep_content(event, NONE) == event
 
 
 def test_what_a_verdict_needs_stays() -> None:
@@ -52,22 +52,22 @@ def test_what_a_verdict_needs_stays() -> None:
             "usage": {"total_tokens": 12},
         },
     }
-    assert without_content(event, NONE) == event
+    assert strip_content(event, NONE) == event
 
 
 def test_texts_keep_their_length_so_that_deltas_still_add_up() -> None:
-    pieces = [without_content({"delta": piece}, NONE)["delta"] for piece in ("Où ", "est-il?", "")]
-    assert "".join(pieces) == without_content({"text": "Où est-il?"}, NONE)["text"]
+    pieces = [strip_content({"delta": piece}, NONE)["delta"] for piece in ("Où ", "est-il?", "")]
+    assert "".join(pieces) == strip_content({"text": "Où est-il?"}, NONE)["text"]
 
 
 def test_a_secret_is_hidden_whether_content_is_shown_or_not() -> None:
     secrets = Secrets([Secret(KEY)])
     event = {"type": "error", "error": {"code": "invalid_api_key", "message": f"Incorrect API key: {KEY}"}}
-    for kept in (without_content(event, secrets), with_content(event, secrets)):
+    for kept in (strip_content(event, secrets), keep_content(event, secrets)):
         assert KEY not in str(kept)
         assert kept["error"]["code"] == "invalid_api_key"
         assert kept["error"]["message"].startswith("Incorrect API key")
-    assert KEY not in str(with_content({"type": "text", "text": [KEY]}, secrets))
+    assert KEY not in str(keep_content({"type": "text", "text": [KEY]}, secrets))
 
 
 def test_words_of_the_protocol_are_no_secret_even_where_a_key_has_them() -> None:
@@ -76,13 +76,13 @@ def test_words_of_the_protocol_are_no_secret_even_where_a_key_has_them() -> None
         "type": "conversation.item.input_audio_transcription.failed",
         "error": {"code": "organization_spend_limit_exceeded", "type": "transcription_error"},
     }
-    assert without_content(event, secrets) == event
-    assert with_content(event, secrets) == event
+    assert strip_content(event, secrets) == event
+    assert keep_content(event, secrets) == event
 
 
 def test_audio_is_a_mark() -> None:
-    assert without_content({"audio": "AAAA"}, NONE) == {"audio": AUDIO}
-    assert without_content({"audio": ""}, NONE) == {"audio": ""}
+    assert strip_content({"audio": "AAAA"}, NONE) == {"audio": AUDIO_PLACEHOLDER}
+    assert strip_content({"audio": ""}, NONE) == {"audio": ""}
 
 
 def test_silence_is_told_from_sound() -> None:
@@ -106,7 +106,7 @@ def test_length_counts_whole_samples() -> None:
     )
 )
 def test_the_shape_of_whatever_comes_stays_and_no_unknown_text_does(value: Any) -> None:
-    kept = without_content({"unheard_of": value}, NONE)["unheard_of"]
+    kept = strip_content({"unheard_of": value}, NONE)["unheard_of"]
     assert type(kept) is type(value) or isinstance(value, tuple)
     if isinstance(value, str):
         assert set(kept) <= {"x"} or kept == value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from probes.runner.checks import Check, run_checks
-from probes.runner.findings import Row
+from probes.runner.findings import CheckRow
 from reports.model import Finding, Severity
 from reports.problem import Problem
 
@@ -22,20 +22,20 @@ def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) 
     async def passing(ran: list[str]) -> Finding:
         ran.append(name)
         await trio.sleep(0.25)
-        return Row("p", name).passed(f"{name} is fine")
+        return CheckRow("p", name).passed(f"{name} is fine")
 
     def late(_: list[str]) -> Finding:
-        return Row("p", name).problem(Problem("LATE", "nothing came", "c", "F", severity=Severity.ERROR))
+        return CheckRow("p", name).problem(Problem("LATE", "nothing came", "c", "F", severity=Severity.ERROR))
 
-    return Check(name=name, look=look or passing, late=late, without=f"no {name}", needs=needs, timed=timed)
+    return Check(name=name, run=look or passing, on_timeout=late, skip_reason=f"no {name}", needs=needs, timed=timed)
 
 
 async def failing(_: list[str]) -> Finding:
-    return Row("p", "b").problem(Problem("BROKEN", "b is broken", "c", "F"))
+    return CheckRow("p", "b").problem(Problem("BROKEN", "b is broken", "c", "F"))
 
 
 async def declining(_: list[str]) -> Finding:
-    return Row("p", "b").skipped("there is none here")
+    return CheckRow("p", "b").skipped("there is none here")
 
 
 async def outcome(*checks: Check[list[str]]) -> tuple[list[Finding], list[str]]:
@@ -93,6 +93,6 @@ async def test_the_caller_hears_what_is_being_looked_at(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     heard: list[str] = []
-    async for _ in run_checks("p", [check("a"), check("b", "a")], [], timeout=2, doing=heard.append):
+    async for _ in run_checks("p", [check("a"), check("b", "a")], [], timeout=2, on_progress=heard.append):
         pass
     assert heard == ["a", "b"]

@@ -13,9 +13,17 @@ import pytest
 from bridge.config.resolve import ConfigError, Flags
 from probes.access.probe import access
 from probes.problems.tool import USAGE_ERROR
-from probes.runner.command import Options, Outcome, UsageError, parse_report, reserve_all, run_command, wrong_usage
-from probes.runner.findings import Row
-from probes.targets.opening import service
+from probes.runner.command import (
+    CommandResult,
+    ProbeOptions,
+    UsageError,
+    parse_report,
+    reserve_reports,
+    run_command,
+    usage_error_result,
+)
+from probes.runner.findings import CheckRow
+from probes.targets.opening import service_opener
 from reports.model import Severity
 
 if TYPE_CHECKING:
@@ -31,8 +39,10 @@ async def untouched(_: Any) -> AsyncGenerator[Finding, None]:
     yield  # makes it a generator
 
 
-def command(folder: Path, look: Any = untouched, **said: Any) -> Outcome:
-    return run_command("sherpa-probe access", look, Options(**said), ENVIRONMENT, opening=service(), folder=folder)
+def command(folder: Path, look: Any = untouched, **said: Any) -> CommandResult:
+    return run_command(
+        "sherpa-probe access", look, ProbeOptions(**said), ENVIRONMENT, opener=service_opener(), folder=folder
+    )
 
 
 def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
@@ -73,7 +83,7 @@ def test_a_report_that_can_not_be_written_is_told_before_the_probe_runs(tmp_path
 
 def test_the_same_report_twice_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="named twice"):
-        reserve_all((f"json={tmp_path}/a", f"json={tmp_path}/../{tmp_path.name}/a"))
+        reserve_reports((f"json={tmp_path}/a", f"json={tmp_path}/../{tmp_path.name}/a"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,19 +104,21 @@ def test_wrong_configuration_is_told_before_the_probe_runs_and_leaves_no_file(tm
 
 def test_the_simulator_needs_no_key_no_address_and_no_proxy(tmp_path: Path) -> None:
     environment = {"HTTP_PROXY": "http://127.0.0.1:9", "OPENAI_BASE_URL": "https://nowhere.invalid/v1"}
-    outcome = run_command("t", access, Options(simulate="good"), environment, opening=service(), folder=tmp_path)
+    outcome = run_command(
+        "t", access, ProbeOptions(simulate="good"), environment, opener=service_opener(), folder=tmp_path
+    )
     assert outcome.exit_code == 0
     assert outcome.report.target[-1].value == "simulated: good"
 
 
 def test_wrong_usage_is_a_report_of_its_own() -> None:
-    outcome = wrong_usage("t", USAGE_ERROR, "no", "t --help")
+    outcome = usage_error_result("t", USAGE_ERROR, "no", "t --help")
     (finding,) = outcome.report.findings
     assert (outcome.exit_code, finding.title, finding.code) == (2, "no", "USAGE-ERROR")
 
 
 async def passing_and_taking_the_folder_away(folder: Path, _: Any) -> AsyncGenerator[Finding, None]:
-    yield Row("access", "key").passed("fine")
+    yield CheckRow("access", "key").passed("fine")
     rmtree(folder)
 
 

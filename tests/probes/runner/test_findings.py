@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bridge.protocol.refusals.lookup import ERROR_CODES
-from probes.runner.findings import Row, seen
+from probes.runner.findings import CheckRow, evidence_of
 from reports.model import Severity
 from reports.problem import Problem
 
-ROW = Row("access", "tcp, tls")
+ROW = CheckRow("access", "tcp, tls")
 
 
 def test_codes_carry_the_probe_s_name() -> None:
@@ -33,7 +33,7 @@ def test_each_verb_has_its_severity() -> None:
 
 def test_a_refusal_brings_its_words_unless_the_place_knows_better() -> None:
     refusal = ERROR_CODES["invalid_api_key"]
-    finding = ROW.refused(refusal, seen("a", "b"))
+    finding = ROW.refused(refusal, evidence_of("a", "b"))
     assert (finding.code, finding.title, finding.fix) == ("ACCESS-KEY-REFUSED", refusal.title, refusal.fix)
     assert finding.link == "sherpa-probe explain ACCESS-KEY-REFUSED"
     assert ROW.refused(refusal, fix="other").fix == "other"
@@ -48,4 +48,4 @@ def test_a_problem_brings_its_words_too_and_where_to_read_more() -> None:
 
 
 def test_nothing_seen_is_shown_as_a_dash() -> None:
-    assert seen("server", "").value == "-"
+    assert evidence_of("server", "").value == "-"

@@ -29,11 +29,11 @@ def press() -> None:
 def test_one_that_comes_while_held_is_remembered_and_then_forgotten(interrupts: Interrupts) -> None:
     with interrupts.holding():
         press()
-        assert interrupts.came
+        assert interrupts.received
         with interrupts.holding():
             pass
-        assert interrupts.came
-    assert not interrupts.came
+        assert interrupts.received
+    assert not interrupts.received
 
 
 def test_being_told_to_end_is_an_interrupt(interrupts: Interrupts) -> None:
@@ -41,16 +41,16 @@ def test_being_told_to_end_is_an_interrupt(interrupts: Interrupts) -> None:
     with interrupts.holding():
         with pytest.raises(KeyboardInterrupt), interrupts.raising():
             signal.raise_signal(signal.SIGTERM)
-        assert interrupts.came
+        assert interrupts.received
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_one_that_came_between_beginning_and_holding_is_kept(interrupts: Interrupts) -> None:
-    interrupts.begin()
+    interrupts.hold()
     press()
-    interrupts.end()
+    interrupts.release()
     with interrupts.holding():
-        assert interrupts.came
+        assert interrupts.received
 
 
 def test_one_that_comes_where_it_may_is_raised_once(interrupts: Interrupts) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from probes.runner.logs import logs
+from probes.runner.logs import redirect_logs
 from probes.runner.redaction import Secrets
 from reports.redaction import Secret
 
@@ -23,13 +23,13 @@ def complain_loudly() -> None:
 
 
 def test_nothing_is_shown_as_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
-    with logs(Secrets(), shown=False):
+    with redirect_logs(Secrets(), show=False):
         complain_loudly()
     assert capsys.readouterr().err == ""
 
 
 def test_everything_is_shown_when_asked_for_but_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    with logs(Secrets([Secret(KEY)]), shown=True):
+    with redirect_logs(Secrets([Secret(KEY)]), show=True):
         complain_loudly()
         logging.getLogger("some.library").info("a word")
     shown = capsys.readouterr().err
@@ -40,7 +40,7 @@ def test_everything_is_shown_when_asked_for_but_no_secret(capsys: pytest.Capture
 
 
 def test_a_rest_call_is_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with logs(Secrets(), shown=True):
+    with redirect_logs(Secrets(), show=True):
         args = ("GET", "http://h/v1/models", "HTTP/1.1", 200, "OK")
         logging.getLogger("httpx").info('HTTP Request: %s %s "%s %d %s"', *args)
     assert capsys.readouterr().err == "GET http://h/v1/models -> 200 OK\n"
@@ -49,7 +49,7 @@ def test_a_rest_call_is_one_short_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_what_a_server_puts_into_its_status_line_does_not_move_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with logs(Secrets(), shown=True):
+    with redirect_logs(Secrets(), show=True):
         args = ("GET", "http://h/v1/models", "HTTP/1.1", 401, "\x1b[31mNo")
         logging.getLogger("httpx").info('HTTP Request: %s %s "%s %d %s"', *args)
         logging.getLogger("some.library").info("two\nlines\x07")
@@ -61,6 +61,6 @@ def test_what_a_server_puts_into_its_status_line_does_not_move_the_terminal(
 def test_afterwards_everything_is_as_before() -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
-    with logs(Secrets(), shown=True):
+    with redirect_logs(Secrets(), show=True):
         assert root.handlers != before[1]
     assert (root.level, root.handlers) == before

@@ -7,18 +7,24 @@ import ssl
 
 import pytest
 
-from bridge.upstream.dial.errors import Reason
-from bridge.upstream.dial.errors import explain as why
-from probes.runner.findings import Row
-from probes.runner.network_findings import TROUBLES, trouble
+from bridge.upstream.dial.errors import FailureReason
+from bridge.upstream.dial.errors import explain_exception as why
+from probes.runner.findings import CheckRow
+from probes.runner.network_findings import PROBLEM_BY_REASON, connection_failure
 from reports.model import Severity
 
-NOBODY_ASKED = {Reason.NAME_UNKNOWN, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMED_OUT, Reason.PROXY_UNREACHABLE}
+NOBODY_ASKED = {
+    FailureReason.NAME_UNKNOWN,
+    FailureReason.REFUSED,
+    FailureReason.UNREACHABLE,
+    FailureReason.TIMED_OUT,
+    FailureReason.PROXY_UNREACHABLE,
+}
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_each_reason_is_explained(reason: Reason) -> None:
-    finding = trouble(Row("access", "tcp, tls"), reason, "what was seen", host="h.example.com")
+@pytest.mark.parametrize("reason", FailureReason)
+def test_each_reason_is_explained(reason: FailureReason) -> None:
+    finding = connection_failure(CheckRow("access", "tcp, tls"), reason, "what was seen", host="h.example.com")
     assert finding.title
     assert finding.cause.endswith(".")
     assert finding.fix
@@ -26,21 +32,21 @@ def test_each_reason_is_explained(reason: Reason) -> None:
     assert finding.evidence[0].value == "what was seen"
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_could_not_look_is_told_from_was_answered_wrongly(reason: Reason) -> None:
-    assert (TROUBLES[reason].severity is Severity.ERROR) == (reason in NOBODY_ASKED)
+@pytest.mark.parametrize("reason", FailureReason)
+def test_could_not_look_is_told_from_was_answered_wrongly(reason: FailureReason) -> None:
+    assert (PROBLEM_BY_REASON[reason].severity is Severity.ERROR) == (reason in NOBODY_ASKED)
 
 
 def test_an_alert_of_tls_is_no_connection_that_just_ended() -> None:
     alert = ssl.SSLError(1, "alert")
     alert.reason = "TLSV1_ALERT_PROTOCOL_VERSION"
-    finding = trouble(Row("access", "tcp, tls"), *why(alert), host="h.example.com")
+    finding = connection_failure(CheckRow("access", "tcp, tls"), *why(alert), host="h.example.com")
     assert finding.code == "ACCESS-TLS-REFUSED"
     assert "under the name h.example.com" in finding.fix
 
 
 def test_no_two_reasons_share_a_code() -> None:
-    assert len({known.slug for known in TROUBLES.values()}) == len(Reason)
+    assert len({known.slug for known in PROBLEM_BY_REASON.values()}) == len(FailureReason)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +61,10 @@ def test_no_two_reasons_share_a_code() -> None:
     ],
 )
 def test_what_a_proxy_answers_tells_whether_it_is_one(status: int | None, code: str) -> None:
-    row = Row("access", "tcp, tls")
-    finding = trouble(row, Reason.PROXY_REFUSED, "d", host="h", variable="ALL_PROXY", status=status)
+    row = CheckRow("access", "tcp, tls")
+    finding = connection_failure(
+        row, FailureReason.PROXY_REFUSED, "d", host="h", proxy_variable="ALL_PROXY", status=status
+    )
     assert finding.code == code
     if code == "ACCESS-NOT-A-PROXY":
         assert str(status) in finding.cause

@@ -11,19 +11,19 @@ import trio
 import trio.testing
 
 from probes.explain import explain
-from probes.runner.findings import Row
-from probes.runner.parallel import Part, check_needs, together
+from probes.runner.findings import CheckRow
+from probes.runner.parallel import ParallelProbe, check_needs, run_parallel
 from probes.runner.registry import PROBES
-from probes.runner.usage import UsageError, usage_error_in
-from reports.model import Finding, Metric, Severity
+from probes.runner.usage import UsageError, find_usage_error
+from reports.model import Finding, ReportMetric, Severity
 from reports.problem import Problem
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
-    from probes.runner.registry import Told
+    from probes.runner.registry import ProbeItem
 
-Look = Callable[[], AsyncGenerator["Told", None]]
+Look = Callable[[], AsyncGenerator["ProbeItem", None]]
 BROKEN = Problem("BROKEN", "it is broken", "c", "F")
 UNSEEN = Problem("UNSEEN", "nothing was seen", "c", "F", severity=Severity.ERROR)
 
@@ -33,17 +33,17 @@ def looking(
 ) -> Look:
     """A look with these rows, each after some time; behind a failed one the others are skipped."""
 
-    async def look() -> AsyncGenerator[Told, None]:
+    async def look() -> AsyncGenerator[ProbeItem, None]:
         blocked = ""
         try:
             for check in rows:
                 if blocked:
-                    yield Row(name, check).skipped(f"no {blocked}")
+                    yield CheckRow(name, check).skipped(f"no {blocked}")
                     continue
                 await trio.sleep(seconds)
                 blocked = check if check in (fails, errs) else ""
                 problem = BROKEN if check == fails else UNSEEN
-                yield Row(name, check).problem(problem) if blocked else Row(name, check).passed("fine")
+                yield CheckRow(name, check).problem(problem) if blocked else CheckRow(name, check).passed("fine")
         finally:
             if ran is not None:
                 ran.append(name)
@@ -51,14 +51,14 @@ def looking(
     return look
 
 
-def part(name: str, look: Look, *needs: str) -> Part:
-    return Part(name=name, look=look, needs=needs)
+def part(name: str, look: Look, *needs: str) -> ParallelProbe:
+    return ParallelProbe(name=name, run=look, needs=needs)
 
 
-async def outcome(clock: MockClock, *parts: Part) -> list[str]:
+async def outcome(clock: MockClock, *parts: ParallelProbe) -> list[str]:
     """What was told, as `time probe check severity`; virtual time begins at 0."""
     told = []
-    async with aclosing(together(parts)) as items:
+    async with aclosing(run_parallel(parts)) as items:
         async for item in items:
             assert isinstance(item, Finding)
             told.append(f"{clock.current_time():g} {item.probe} {item.check} {item.severity}")
@@ -95,7 +95,7 @@ async def test_what_needs_a_failed_row_is_skipped_once_and_names_it(
         part("a", looking("a", "key", "y", **{how: "key"})),  # type: ignore[arg-type] # one of its texts
         part("b", looking("b", "x", "y", "z"), "a:key"),
     )
-    async with aclosing(together(parts)) as items:
+    async with aclosing(run_parallel(parts)) as items:
         skipped = [one async for one in items if isinstance(one, Finding) and one.probe == "b"]
     assert [finding.title for finding in skipped] == ["skipped: a failed at key"]
     assert skipped[0].severity is Severity.SKIPPED
@@ -117,15 +117,15 @@ async def test_the_root_is_named_and_not_what_lies_between(
         part("b", looking("b", "x"), "a:last"),
         part("a", looking("a", "key", "last", fails="key")),
     )
-    async with aclosing(together(parts)) as items:
+    async with aclosing(run_parallel(parts)) as items:
         skipped = {one.probe: one async for one in items if isinstance(one, Finding) and one.probe != "a"}
     assert {finding.title for finding in skipped.values()} == {"skipped: a failed at key"}
     assert set(skipped) == {"b", "c"}
 
 
 async def test_a_row_that_skips_itself_takes_nobody_with_it(autojump_clock: MockClock) -> None:
-    async def look() -> AsyncGenerator[Told, None]:
-        yield Row("a", "key").skipped("nothing to look at here")
+    async def look() -> AsyncGenerator[ProbeItem, None]:
+        yield CheckRow("a", "key").skipped("nothing to look at here")
         await trio.sleep(1)
 
     assert await outcome(autojump_clock, part("a", look), part("b", looking("b", "x"), "a:key")) == [
@@ -140,8 +140,8 @@ async def test_a_row_that_is_never_told_is_no_pass(autojump_clock: MockClock) ->
 
 
 async def test_a_part_that_breaks_is_a_finding_and_the_others_go_on(autojump_clock: MockClock) -> None:
-    async def breaking() -> AsyncGenerator[Told, None]:
-        yield Row("a", "key").passed("fine")
+    async def breaking() -> AsyncGenerator[ProbeItem, None]:
+        yield CheckRow("a", "key").passed("fine")
         await trio.sleep(1)
         raise RuntimeError("no way")
 
@@ -156,15 +156,15 @@ async def test_a_part_that_breaks_is_a_finding_and_the_others_go_on(autojump_clo
 
 
 async def test_wrong_usage_ends_all_of_it(autojump_clock: MockClock) -> None:
-    async def wrong() -> AsyncGenerator[Told, None]:
+    async def wrong() -> AsyncGenerator[ProbeItem, None]:
         await trio.sleep(1)
         raise UsageError("no such file")
-        yield Row("a", "x").passed("")  # makes it a generator
+        yield CheckRow("a", "x").passed("")  # makes it a generator
 
     ran: list[str] = []
     with pytest.raises(ExceptionGroup) as raised:
         await outcome(autojump_clock, part("a", wrong), part("b", looking("b", "x", seconds=9, ran=ran)))
-    assert str(usage_error_in(raised.value)) == "no such file"
+    assert str(find_usage_error(raised.value)) == "no such file"
     assert ran == ["b"]
 
 
@@ -180,7 +180,7 @@ async def test_cancelling_closes_every_part(autojump_clock: MockClock) -> None:
 async def test_closing_it_at_any_item_closes_every_part(autojump_clock: MockClock) -> None:
     ran: list[str] = []
     parts = [part("a", looking("a", "x", "y", ran=ran)), part("b", looking("b", "x", seconds=9, ran=ran))]
-    async with aclosing(together(parts)) as items:
+    async with aclosing(run_parallel(parts)) as items:
         await anext(items)
     assert sorted(ran) == ["a", "b"]
     assert autojump_clock.current_time() == 1
@@ -190,7 +190,7 @@ async def test_a_part_whose_item_nobody_takes_any_more_is_closed_as_well(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     ran: list[str] = []
-    async with aclosing(together([part("a", looking("a", "x", "y", "z", seconds=0, ran=ran))])) as items:
+    async with aclosing(run_parallel([part("a", looking("a", "x", "y", "z", seconds=0, ran=ran))])) as items:
         await anext(items)
         await trio.testing.wait_all_tasks_blocked()
         assert ran == []
@@ -200,11 +200,11 @@ async def test_a_part_whose_item_nobody_takes_any_more_is_closed_as_well(
 async def test_what_is_measured_passes_through(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    async def measuring() -> AsyncGenerator[Told, None]:
-        yield Metric("a_total", 3)
+    async def measuring() -> AsyncGenerator[ProbeItem, None]:
+        yield ReportMetric("a_total", 3)
 
-    async with aclosing(together([part("a", measuring)])) as items:
-        assert [item async for item in items] == [Metric("a_total", 3)]
+    async with aclosing(run_parallel([part("a", measuring)])) as items:
+        assert [item async for item in items] == [ReportMetric("a_total", 3)]
 
 
 async def test_nothing_to_run_ends_at_once(autojump_clock: MockClock) -> None:

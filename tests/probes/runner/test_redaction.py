@@ -31,7 +31,7 @@ def full_of(secret: str) -> Report:
 
 def test_no_field_of_a_report_keeps_a_known_secret() -> None:
     assert str(full_of(KEY)).count(KEY) == 10
-    hidden = Secrets([Secret(KEY)]).hide_in_report(full_of(KEY))
+    hidden = Secrets([Secret(KEY)]).redact_report(full_of(KEY))
     assert KEY not in str(hidden)
     assert str(hidden).count("sk-…w3Qd") == 10
 
@@ -40,30 +40,30 @@ def test_every_text_field_of_a_finding_is_looked_over() -> None:
     """A new field of text must not be forgotten."""
     ours: dict[str, Any] = {"code": "C", "check": "c", "probe": "p", "evidence": (), "place": None}
     values: dict[str, Any] = {f.name: KEY for f in fields(Finding)} | ours
-    hidden = Secrets([Secret(KEY)]).hide_in_finding(Finding(**values))
+    hidden = Secrets([Secret(KEY)]).redact_finding(Finding(**values))
     kept = {f.name for f in fields(Finding) if getattr(hidden, f.name) == KEY}
     assert kept == {"severity", "seconds"}
 
 
 def test_a_secret_is_also_found_percent_encoded() -> None:
     secrets = Secrets([Secret(KEY)])
-    assert "0123456789" not in secrets.hide("?authorization=Bearer%20sk-proj-0123456789%2Babcdefghij%2Fw3Qd")
+    assert "0123456789" not in secrets.redact("?authorization=Bearer%20sk-proj-0123456789%2Babcdefghij%2Fw3Qd")
 
 
 def test_a_secret_learnt_later_is_hidden_as_well() -> None:
     secrets = Secrets()
-    assert secrets.hide("it is 0123456789abcdefghij") == "it is 0123456789abcdefghij"
-    secrets.learn(Secret("0123456789abcdefghij"))
-    assert secrets.hide("it is 0123456789abcdefghij") == "it is …ghij"
+    assert secrets.redact("it is 0123456789abcdefghij") == "it is 0123456789abcdefghij"
+    secrets.add(Secret("0123456789abcdefghij"))
+    assert secrets.redact("it is 0123456789abcdefghij") == "it is …ghij"
 
 
 def test_a_longer_secret_is_replaced_before_one_inside_it() -> None:
     secrets = Secrets([Secret(KEY), Secret(f"Bearer {KEY}")])
-    assert secrets.hide(f"Bearer {KEY}") == "…w3Qd"
+    assert secrets.redact(f"Bearer {KEY}") == "…w3Qd"
 
 
 def test_a_word_that_somebody_uses_as_a_key_does_not_garble_the_report() -> None:
-    assert Secrets([Secret("test"), Secret("")]).hide("a test") == "a test"
+    assert Secrets([Secret("test"), Secret("")]).redact("a test") == "a test"
 
 
 AZURE_KEY = "9f86d081884c7d659a2feaa0c55ad015"
@@ -71,40 +71,40 @@ AZURE_KEY = "9f86d081884c7d659a2feaa0c55ad015"
 
 @pytest.mark.parametrize("form", [str.upper, str.lower, str.swapcase])
 def test_a_secret_is_found_in_any_case(form: Any) -> None:
-    assert Secrets([Secret(AZURE_KEY)]).hide(f"key {form(AZURE_KEY)}!") == "key …d015!"
+    assert Secrets([Secret(AZURE_KEY)]).redact(f"key {form(AZURE_KEY)}!") == "key …d015!"
 
 
 @pytest.mark.parametrize("escaped", [r"\/w3Qd", r"\u002fw3Qd", r"\x2Fw3Qd", "%2fw3Qd"])
 def test_a_secret_is_found_escaped(escaped: str) -> None:
-    text = Secrets([Secret("pass/0123+word/w3Qd")]).hide(f"x pass/0123+word{escaped} y")
+    text = Secrets([Secret("pass/0123+word/w3Qd")]).redact(f"x pass/0123+word{escaped} y")
     assert text == "x … y"
 
 
 @pytest.mark.parametrize("length", [12, 13, 20, 27])
 @pytest.mark.parametrize("behind", ["", "…", ".", " and more", '"'])
 def test_a_secret_that_was_cut_by_whoever_repeats_it_is_hidden_too(length: int, behind: str) -> None:
-    assert Secrets([Secret(AZURE_KEY)]).hide(f"no {AZURE_KEY[:length]}{behind}") == f"no …d015{behind}"
+    assert Secrets([Secret(AZURE_KEY)]).redact(f"no {AZURE_KEY[:length]}{behind}") == f"no …d015{behind}"
 
 
 def test_two_in_a_row_are_both_hidden() -> None:
-    assert Secrets([Secret(AZURE_KEY)]).hide(AZURE_KEY * 2) == "…d015…d015"
+    assert Secrets([Secret(AZURE_KEY)]).redact(AZURE_KEY * 2) == "…d015…d015"
 
 
 @given(before=st.text(max_size=30), at=st.integers(0, 20), length=st.integers(12, 32), behind=st.text(max_size=30))
 def test_no_piece_of_twelve_characters_survives(before: str, at: int, length: int, behind: str) -> None:
-    hidden = Secrets([Secret(AZURE_KEY)]).hide(before + AZURE_KEY[at : at + length] + behind)
+    hidden = Secrets([Secret(AZURE_KEY)]).redact(before + AZURE_KEY[at : at + length] + behind)
     assert not any(AZURE_KEY[i : i + 12] in hidden for i in range(len(AZURE_KEY) - 11))
 
 
 @pytest.mark.parametrize("limit", [20, 60, 200, 300])
 def test_a_text_is_cut_only_after_it_was_looked_over(limit: int) -> None:
     for before in range(limit - 40, limit + 2):
-        shown = Secrets([Secret(AZURE_KEY)]).shown("x" * before + AZURE_KEY + "y" * 400, limit)
+        shown = Secrets([Secret(AZURE_KEY)]).excerpt("x" * before + AZURE_KEY + "y" * 400, limit)
         assert len(shown) == limit
         assert AZURE_KEY[:4] not in shown
 
 
 def test_no_text_of_a_report_is_endless() -> None:
-    hidden = Secrets().hide_in_report(full_of("x" * 500_000))
+    hidden = Secrets().redact_report(full_of("x" * 500_000))
     assert len(hidden.findings[0].title) == len(hidden.findings[0].evidence[0].value) == LONGEST_VALUE
     assert len(hidden.findings[0].fix) == LONGEST_TEXT

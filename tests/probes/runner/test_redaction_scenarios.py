@@ -10,16 +10,16 @@ import pytest
 from bridge.config.resolve import Flags
 from bridge.simulator.faults.scenarios import SCENARIOS
 from probes.access.probe import access
-from probes.runner.command import Options, run_command
-from probes.runner.output import show
+from probes.runner.command import ProbeOptions, run_command
+from probes.runner.output import show_result
 from probes.runner.redaction import Secrets
-from probes.targets.opening import service
+from probes.targets.opening import service_opener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
     from reports.model import Finding
     from reports.redaction import Secret
 
@@ -31,12 +31,12 @@ class Noting(Secrets):
         self.inner, self.met = inner, met
         super().__init__()
 
-    def learn(self, secret: Secret) -> None:
+    def add(self, secret: Secret) -> None:
         self.met.append(secret.reveal())
-        self.inner.learn(secret)
+        self.inner.add(secret)
 
-    def hide(self, text: str) -> str:
-        return self.inner.hide(text)
+    def redact(self, text: str) -> str:
+        return self.inner.redact(text)
 
 
 def pieces(secret: str, scenario: str) -> set[str]:
@@ -51,18 +51,18 @@ def test_no_scenario_gets_a_piece_of_a_secret_shown(
 ) -> None:
     met: list[str] = []
 
-    async def look(target: Target) -> AsyncGenerator[Finding, None]:
+    async def look(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
         met.append(target.upstream.api_key.reveal())
         noting = replace(target, secrets=Noting(target.secrets, met))
-        async for finding in access(noting, every_form=True):
+        async for finding in access(noting, all_auth_forms=True):
             yield finding
 
-    options = Options(
+    options = ProbeOptions(
         flags=Flags(timeout=0.3), simulate=scenario, verbose=True, reports=(f"json={tmp_path / 'report.json'}",)
     )
-    outcome = run_command("sherpa-probe access", look, options, {}, opening=service(), folder=tmp_path)
+    outcome = run_command("sherpa-probe access", look, options, {}, opener=service_opener(), folder=tmp_path)
     for json, verbose in ((False, False), (False, True), (True, False)):
-        show(outcome, json=json, verbose=verbose, environment={})
+        show_result(outcome, json=json, verbose=verbose, environment={})
     out, err = capsys.readouterr()
     everything = (out + err + (tmp_path / "report.json").read_text()).lower()
     assert "PROBE-CRASHED" not in out

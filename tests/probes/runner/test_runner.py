@@ -9,39 +9,41 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from probes.runner.findings import Row
-from probes.runner.runner import Run, crashed, report_of
+from probes.runner.findings import CheckRow
+from probes.runner.runner import ProbeRun, crash_finding, single_finding_report
 from reports.model import Finding, Severity
-from reports.provenance import now
+from reports.provenance import current_time
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
 
 At = Callable[..., Any]
-ROW = Row("t", "row")
+ROW = CheckRow("t", "row")
 
 
-async def fine(_: Target) -> AsyncGenerator[Finding, None]:
+async def fine(_: ServiceTarget) -> AsyncGenerator[Finding, None]:
     yield ROW.passed("one")
     await trio.lowlevel.checkpoint()
     yield ROW.passed("two")
 
 
-async def broken(target: Target) -> AsyncGenerator[Finding, None]:
+async def broken(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
     yield ROW.passed("one")
     raise RuntimeError(f"no way: {target.upstream.api_key.reveal()}\nsecond line")
 
 
-def run(target: Target, look: Any, *, verbose: bool = False) -> Run[Target]:
-    return Run(tool="t", look=look, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose)
+def run(target: ServiceTarget, look: Any, *, verbose: bool = False) -> ProbeRun[ServiceTarget]:
+    return ProbeRun(
+        tool="t", probe=look, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose
+    )
 
 
 async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> None:
     heard: list[str] = []
     done = run(at("http://localhost:1/v1"), fine)
     done.on_finding = lambda finding: heard.append(finding.title)
-    await done.go()
+    await done.run()
     report = done.report()
     assert heard == [finding.title for finding in report.findings] == ["one", "two"]
     assert [e.label for e in report.target] == ["base URL", "model", "key"]
@@ -50,7 +52,7 @@ async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> Non
 
 async def test_a_crash_is_a_finding_beside_what_was_found_before(at: At) -> None:
     done = run(at("http://localhost:1/v1", key="sk-proj-notToBeShownAnywhere"), broken)
-    await done.go()
+    await done.run()
     one, crash = done.report().findings
     assert one.title == "one"
     assert (crash.code, crash.severity) == ("PROBE-CRASHED", Severity.ERROR)
@@ -62,7 +64,7 @@ async def test_a_crash_is_a_finding_beside_what_was_found_before(at: At) -> None
 
 async def test_the_traceback_is_shown_when_asked_for_and_hides_the_key(at: At) -> None:
     done = run(at("http://localhost:1/v1", key="sk-proj-notToBeShownAnywhere"), broken, verbose=True)
-    await done.go()
+    await done.run()
     text = str(done.report())
     assert "Traceback" in text
     assert "notToBeShown" not in text
@@ -70,59 +72,59 @@ async def test_the_traceback_is_shown_when_asked_for_and_hides_the_key(at: At) -
 
 async def test_a_target_that_can_not_be_opened_is_a_crash_without_the_group_around_it() -> None:
     @asynccontextmanager
-    async def failing() -> AsyncGenerator[Target, None]:
+    async def failing() -> AsyncGenerator[ServiceTarget, None]:
         async with trio.open_nursery():
             raise KeyError("nothing")
         yield  # makes it a generator
 
-    def open_subject() -> AbstractAsyncContextManager[Target]:
+    def open_subject() -> AbstractAsyncContextManager[ServiceTarget]:
         return failing()
 
-    done = Run(tool="t", look=fine, open_subject=open_subject)
-    await done.go()
+    done = ProbeRun(tool="t", probe=fine, open_subject=open_subject)
+    await done.run()
     assert done.findings[0].evidence[0].value == "KeyError: 'nothing'"
 
 
 async def test_being_cancelled_keeps_what_was_found(at: At) -> None:
-    async def endless(_: Target) -> AsyncGenerator[Finding, None]:
+    async def endless(_: ServiceTarget) -> AsyncGenerator[Finding, None]:
         yield ROW.passed("one")
         await trio.sleep_forever()
 
     done = run(at("http://localhost:1/v1"), endless)
     with trio.move_on_after(0.05) as scope:
-        await done.go()
+        await done.run()
     assert scope.cancelled_caught
     assert [finding.title for finding in done.report().findings] == ["one"]
 
 
 async def test_a_suspicious_key_is_warned_about_first(at: At) -> None:
     done = run(at("http://localhost:1/v1", key="$OPENAI_API_KEY"), fine)
-    await done.go()
+    await done.run()
     first = done.report().findings[0]
     assert (first.code, first.severity) == ("CONFIG-KEY-SUSPECT", Severity.WARNING)
     assert "variable that nothing replaced" in first.title
 
 
 async def test_a_secret_learnt_late_is_hidden_in_what_was_found_early(at: At) -> None:
-    async def minting(target: Target) -> AsyncGenerator[Finding, None]:
+    async def minting(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
         yield ROW.passed("token ek_0123456789abcdefghijkl")
-        target.secrets.learn(Secret("ek_0123456789abcdefghijkl"))
+        target.secrets.add(Secret("ek_0123456789abcdefghijkl"))
 
     done = run(at("http://localhost:1/v1"), minting)
-    await done.go()
+    await done.run()
     assert "0123456789" not in str(done.report())
 
 
 def test_a_report_can_be_made_of_one_finding_alone() -> None:
-    report = report_of("tool", crashed(ValueError(""), verbose=False))
+    report = single_finding_report("tool", crash_finding(ValueError(""), verbose=False))
     assert report.findings[0].evidence[0].value == "ValueError: "
     assert report.exit_code() == 3
 
 
 def test_times_are_iso_8601_in_utc_with_milliseconds() -> None:
-    assert now()[10] == "T"
-    assert now().endswith("Z")
-    assert len(now()) == len("2026-11-20T10:00:00.000Z")
+    assert current_time()[10] == "T"
+    assert current_time().endswith("Z")
+    assert len(current_time()) == len("2026-11-20T10:00:00.000Z")
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -130,4 +132,4 @@ def test_groups_of_one_are_unwrapped(depth: int) -> None:
     error: Exception = ValueError("inner")
     for _ in range(depth):
         error = ExceptionGroup("outer", [error])
-    assert crashed(error, verbose=False).evidence[0].value == "ValueError: inner"
+    assert crash_finding(error, verbose=False).evidence[0].value == "ValueError: inner"

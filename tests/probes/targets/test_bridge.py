@@ -6,7 +6,7 @@ import pytest
 
 from bridge.config.resolve import ConfigError
 from probes.runner.redaction import Secrets
-from probes.targets.bridge import BridgeTarget, Door, make_bridge_target
+from probes.targets.bridge import BridgeTarget, EndpointKind, make_bridge_target
 from reports.redaction import Secret
 from tests.probes.bridge.faulty_bridge import config
 
@@ -21,23 +21,27 @@ def made(url: str, token: str | None = None, environment: dict[str, str] | None 
 @pytest.mark.parametrize(
     ("typed", "url", "door"),
     [
-        ("localhost:8765", "ws://localhost:8765/api/openai/realtime", Door.CLIENT),
-        ("10.0.0.7", "ws://10.0.0.7/api/openai/realtime", Door.CLIENT),
-        ("[::1]:8765", "ws://[::1]:8765/api/openai/realtime", Door.CLIENT),
-        ("voice.example.com", "wss://voice.example.com/api/openai/realtime", Door.CLIENT),
-        ("http://localhost:8765/", "ws://localhost:8765/api/openai/realtime", Door.CLIENT),
-        ("https://voice.example.com/voice", "wss://voice.example.com/voice", Door.CLIENT),
-        (" wss://h.example/api/openai/realtime?model=x ", "wss://h.example/api/openai/realtime?model=x", Door.CLIENT),
-        ("http://localhost:8765/v1", f"ws://localhost:8765/v1/realtime?{MODEL}", Door.NATIVE),
-        ("localhost:8765/v1/realtime", f"ws://localhost:8765/v1/realtime?{MODEL}", Door.NATIVE),
-        ("ws://h/realtime?model=mine", "ws://h/realtime?model=mine", Door.NATIVE),
-        ("ws://h/v1/realtime?intent=transcription", "ws://h/v1/realtime?intent=transcription", Door.NATIVE),
-        ("ws://h/realtime", "ws://h/realtime", Door.CLIENT),
+        ("localhost:8765", "ws://localhost:8765/api/openai/realtime", EndpointKind.CLIENT),
+        ("10.0.0.7", "ws://10.0.0.7/api/openai/realtime", EndpointKind.CLIENT),
+        ("[::1]:8765", "ws://[::1]:8765/api/openai/realtime", EndpointKind.CLIENT),
+        ("voice.example.com", "wss://voice.example.com/api/openai/realtime", EndpointKind.CLIENT),
+        ("http://localhost:8765/", "ws://localhost:8765/api/openai/realtime", EndpointKind.CLIENT),
+        ("https://voice.example.com/voice", "wss://voice.example.com/voice", EndpointKind.CLIENT),
+        (
+            " wss://h.example/api/openai/realtime?model=x ",
+            "wss://h.example/api/openai/realtime?model=x",
+            EndpointKind.CLIENT,
+        ),
+        ("http://localhost:8765/v1", f"ws://localhost:8765/v1/realtime?{MODEL}", EndpointKind.NATIVE),
+        ("localhost:8765/v1/realtime", f"ws://localhost:8765/v1/realtime?{MODEL}", EndpointKind.NATIVE),
+        ("ws://h/realtime?model=mine", "ws://h/realtime?model=mine", EndpointKind.NATIVE),
+        ("ws://h/v1/realtime?intent=transcription", "ws://h/v1/realtime?intent=transcription", EndpointKind.NATIVE),
+        ("ws://h/realtime", "ws://h/realtime", EndpointKind.CLIENT),
     ],
 )
-def test_an_address_is_completed_and_its_door_told(typed: str, url: str, door: Door) -> None:
+def test_an_address_is_completed_and_its_door_told(typed: str, url: str, door: EndpointKind) -> None:
     target = made(typed)
-    assert (target.url, target.door) == (url, door)
+    assert (target.url, target.endpoint_kind) == (url, door)
 
 
 @pytest.mark.parametrize(
@@ -73,17 +77,17 @@ def test_the_pages_stand_beside_the_doors() -> None:
 def test_the_token_goes_as_bearer_and_is_shown_as_a_hint_only() -> None:
     target = made("localhost:1", "a-token-for-the-tests-0123456789")
     assert target.headers() == (("Authorization", "Bearer a-token-for-the-tests-0123456789"),)
-    assert [e.value for e in target.described()][:2] == ["ws://localhost:1/api/openai/realtime", "client protocol"]
-    assert "a-token" not in str(target.described())
+    assert [e.value for e in target.describe()][:2] == ["ws://localhost:1/api/openai/realtime", "client protocol"]
+    assert "a-token" not in str(target.describe())
     assert made("localhost:1").headers() == ()
     assert target.warnings == ()
 
 
 def test_a_secret_in_the_address_is_hidden_wherever_it_stands() -> None:
     target = made("ws://localhost:1/api/openai/realtime?ticket=0123456789abcdef&page=2")
-    (url, *_) = target.described()
+    (url, *_) = target.describe()
     assert "0123456789abcdef" not in url.value
-    assert target.secrets.hide("it says 0123456789abcdef") != "it says 0123456789abcdef"
+    assert target.secrets.redact("it says 0123456789abcdef") != "it says 0123456789abcdef"
     assert target.endpoint.target.endswith("?ticket=0123456789abcdef&page=2")
 
 
@@ -94,7 +98,7 @@ def test_the_environment_names_the_proxy_but_not_for_this_machine() -> None:
     assert target.proxy is not None
     assert target.proxy.authorization is not None
     login = target.proxy.authorization.reveal().removeprefix("Basic ")
-    assert login not in target.secrets.hide(f"it says {login}")
+    assert login not in target.secrets.redact(f"it says {login}")
     assert made("localhost:1", environment={"HTTP_PROXY": "http://proxy:1"}).proxy is None
     with pytest.raises(ConfigError, match="socks"):
         made("wss://voice.example.com", environment={"ALL_PROXY": "socks5://proxy:1"})

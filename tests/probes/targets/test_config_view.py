@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.config.resolve import Flags
-from probes.targets.config_view import as_json, render, rows, settings
+from probes.targets.config_view import as_json, read_settings, render, setting_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ KEY = "sk-a-secret-that-must-not-be-seen-1234"
 
 
 def shown(folder: Path, environment: dict[str, str]) -> tuple[str, str]:
-    found = rows(*settings(Flags(), environment, folder))
+    found = setting_rows(*read_settings(Flags(), environment, folder))
     return render(found), as_json(found)
 
 
@@ -48,24 +48,24 @@ def test_keys_and_credentials_in_headers_are_hidden(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_that_holds_a_secret_is_shown_without_it(tmp_path: Path, address: str, shown_as: str) -> None:
-    found = rows(*settings(Flags(), {"OPENAI_BASE_URL": address}, tmp_path))
+    found = setting_rows(*read_settings(Flags(), {"OPENAI_BASE_URL": address}, tmp_path))
     assert {name: value for name, value, _ in found}["base_url"] == shown_as
 
 
 def test_with_a_scenario_address_and_key_are_the_simulators(tmp_path: Path) -> None:
     environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://proxy.example/v1"}
-    found = rows(*settings(Flags(), environment, tmp_path, "no-quota"))
+    found = setting_rows(*read_settings(Flags(), environment, tmp_path, "no-quota"))
     shown = {name: (value, source) for name, value, source in found}
     assert shown["base_url"] == ("http://127.0.0.1:<free port>/v1", "--simulate no-quota")
     assert shown["api_key"][1] == "--simulate no-quota"
     assert KEY not in str(found)
-    azure = {name: value for name, value, _ in rows(*settings(Flags(azure=True), {}, tmp_path, "good"))}
+    azure = {name: value for name, value, _ in setting_rows(*read_settings(Flags(azure=True), {}, tmp_path, "good"))}
     assert azure["base_url"].endswith("/openai/v1")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_sources_are_wrapped_within_the_page(tmp_path: Path, width: int) -> None:
-    text = render(rows(*settings(Flags(), {}, tmp_path)), width)
+    text = render(setting_rows(*read_settings(Flags(), {}, tmp_path)), width)
     assert max(len(line) for line in text.splitlines() if "https://" not in line) <= width
     assert "the environment variable" in " ".join(text.split())
 

@@ -11,7 +11,7 @@ import pytest
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.protocol.dialects.detection import Dialect
 from probes.runner.redaction import Secrets
-from probes.targets.service import make_target
+from probes.targets.service import make_service_target
 
 At = Callable[..., Any]
 
@@ -49,13 +49,13 @@ def test_the_head_names_address_model_and_key_without_showing_it(at: At) -> None
 def test_azure_is_reached_where_its_resource_or_a_gateway_is_named(base_url: str) -> None:
     flags, environment = Flags(azure=True, base_url=base_url), {"OPENAI_API_KEY": "sk-x"}
     config = read_config(flags, environment, Path(), with_key=True)
-    assert make_target(config, environment, secrets=Secrets()).upstream.azure
+    assert make_service_target(config, environment, secrets=Secrets()).upstream.azure
 
 
 def test_azures_key_never_goes_to_the_public_api_for_want_of_an_address() -> None:
     config = read_config(Flags(azure=True), {"OPENAI_API_KEY": "sk-x"}, Path(), with_key=True)
     with pytest.raises(ConfigError, match=r"^--azure: .* --base-url https://RESOURCE\.openai\.azure\.com$"):
-        make_target(config, {}, secrets=Secrets())
+        make_service_target(config, {}, secrets=Secrets())
 
 
 def test_a_dialect_that_was_asked_for_is_named(at: At) -> None:

@@ -11,10 +11,10 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.protocol.dialects.detection import Kind
+from bridge.protocol.dialects.detection import SessionKind
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from probes.voice.bridge_client import SpeakingClient, creation, read_frame
-from probes.voice.voice_client import Heard, NotReady, Wish
+from probes.voice.bridge_client import BridgeVoiceClient, create_session_message, parse_frame
+from probes.voice.voice_client import NotReady, ReceivedFrame, VoiceOptions
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
 from tests.probes.bridge.test_probe_scenarios import reference
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 SPEECH = b"\1\2" * 480
 
 
-async def heard_until(speaker: SpeakingClient, kind: str) -> Heard:
+async def heard_until(speaker: BridgeVoiceClient, kind: str) -> ReceivedFrame:
     with trio.fail_after(60):
-        while (heard := await speaker.hear()).event.get("type") != kind:
+        while (heard := await speaker.receive()).event.get("type") != kind:
             pass
     return heard
 
@@ -35,23 +35,23 @@ async def test_a_turn_goes_up_and_the_answer_comes_down(autojump_clock: trio.tes
     said: list[tuple[str, str]] = []
     kinds: list[tuple[str, bool]] = []
     async with reference("good") as target:
-        speaker = SpeakingClient(target)
-        speaker.on_said = lambda event, detail: said.append((str(event["type"]), detail))
-        await speaker.start(Wish(turn_detection=None), lambda h: kinds.append((str(h.event["type"]), h.native)))
+        speaker = BridgeVoiceClient(target)
+        speaker.on_sent = lambda event, detail: said.append((str(event["type"]), detail))
+        await speaker.start(VoiceOptions(turn_detection=None), lambda h: kinds.append((str(h.event["type"]), h.native)))
         assert speaker.connected_at is not None
         for _ in range(20):
-            await speaker.speak(SPEECH)
+            await speaker.send_audio(SPEECH)
         await speaker.commit()
         assert (await heard_until(speaker, "response.output_audio.delta")).native
         await speaker.interrupt("item_1", 100)
         done = await heard_until(speaker, "response.done")
         assert done.event["response"]["status"] == "cancelled"
-        await speaker.type_text("hello")
+        await speaker.send_text("hello")
         await heard_until(speaker, "response.done")
-        await speaker.say({"type": "input_audio_buffer.clear"})
+        await speaker.send_event({"type": "input_audio_buffer.clear"})
         await heard_until(speaker, "input_audio_buffer.cleared")
-        await speaker.end()
-        await speaker.end()
+        await speaker.close()
+        await speaker.close()
     assert kinds == [
         ("connected", False),
         ("session_initializing", False),
@@ -71,50 +71,50 @@ async def test_a_turn_goes_up_and_the_answer_comes_down(autojump_clock: trio.tes
 
 async def test_an_answer_in_writing_is_asked_for_in_native_words(autojump_clock: trio.testing.MockClock) -> None:
     async with reference("good") as target:
-        speaker = SpeakingClient(target)
-        await speaker.start(Wish(spoken=False), lambda _: None)
-        await speaker.type_text("hello")
+        speaker = BridgeVoiceClient(target)
+        await speaker.start(VoiceOptions(audio_output=False), lambda _: None)
+        await speaker.send_text("hello")
         await heard_until(speaker, "response.output_text.delta")
-        await speaker.answer_tool("call_1", "{}")
-        await speaker.end()
+        await speaker.send_tool_output("call_1", "{}")
+        await speaker.close()
 
 
 async def test_a_session_that_the_bridge_cannot_have_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
     async with reference("invalid-key") as target:
-        speaker = SpeakingClient(target)
+        speaker = BridgeVoiceClient(target)
         with pytest.raises(NotReady) as refused:
-            await speaker.start(Wish(), lambda _: None)
+            await speaker.start(VoiceOptions(), lambda _: None)
         assert refused.value.error["code"] == "AUTHENTICATION_FAILED"
         assert not refused.value.native
-        await speaker.end()
+        await speaker.close()
 
 
 async def test_a_closed_door_and_a_speaker_that_never_started(autojump_clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
-        speaker = SpeakingClient(memory_target(nursery, FaultyBridge("404")))
+        speaker = BridgeVoiceClient(memory_target(nursery, FaultyBridge("404")))
         with pytest.raises(HandshakeRefused):
-            await speaker.start(Wish(), lambda _: None)
-        await speaker.end()
+            await speaker.start(VoiceOptions(), lambda _: None)
+        await speaker.close()
         with pytest.raises(LinkClosed):
-            await speaker.hear()
+            await speaker.receive()
         nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
     ("wish", "model", "expected"),
     [
-        (Wish(), "", {"turnDetection": "server_vad"}),
-        (Wish(turn_detection=None), "m", {"turnDetection": "none", "model": "m"}),
-        (Wish(kind=Kind.TRANSCRIPTION), "", {"turnDetection": "server_vad", "kind": "transcription"}),
+        (VoiceOptions(), "", {"turnDetection": "server_vad"}),
+        (VoiceOptions(turn_detection=None), "m", {"turnDetection": "none", "model": "m"}),
+        (VoiceOptions(kind=SessionKind.TRANSCRIPTION), "", {"turnDetection": "server_vad", "kind": "transcription"}),
         (
-            Wish(instructions="Be brief.", tools=({"name": "t"},)),
+            VoiceOptions(instructions="Be brief.", tools=({"name": "t"},)),
             "",
             {"turnDetection": "server_vad", "instructions": "Be brief.", "tools": [{"name": "t"}]},
         ),
     ],
 )
-def test_a_wish_says_only_what_is_wished(wish: Wish, model: str, expected: Mapping[str, Any]) -> None:
-    assert creation(wish, model) == {"type": "create_session", **expected}
+def test_a_wish_says_only_what_is_wished(wish: VoiceOptions, model: str, expected: Mapping[str, Any]) -> None:
+    assert create_session_message(wish, model) == {"type": "create_session", **expected}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_a_wish_says_only_what_is_wished(wish: Wish, model: str, expected: Mappi
     ],
 )
 async def test_a_frame_that_is_no_message_is_told_without_what_it_holds(frame: str | bytes, unreadable: str) -> None:
-    heard = read_frame(frame)
+    heard = parse_frame(frame)
     assert (heard.unreadable, heard.native) == (unreadable, False)
     assert heard.frame_bytes == len(frame)

@@ -15,7 +15,7 @@ import pytest
 from bridge.config.resolve import ConfigError, Flags
 from probes.runner.usage import UsageError
 from probes.watch.command import WatchOptions, run_watch
-from probes.watch.output import ReaderGoneError
+from probes.watch.output import OutputClosedError
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}
@@ -24,7 +24,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}
 def watched(folder: Path, **said: Any) -> tuple[int, list[str], list[str]]:
     lines, remarks = list[str](), list[str]()
     options = WatchOptions(**{"simulate": "good", "count": 1, **said})
-    code = run_watch(options, ENVIRONMENT, say=lines.append, remark=remarks.append, folder=folder)
+    code = run_watch(options, ENVIRONMENT, write_line=lines.append, write_note=remarks.append, folder=folder)
     return code, lines, remarks
 
 
@@ -87,7 +87,7 @@ def test_wrong_usage_is_told_before_anything_runs(tmp_path: Path, said: dict[str
 
 def test_a_missing_key_is_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no key"):
-        run_watch(WatchOptions(count=1), {}, say=lambda _: None, folder=tmp_path)
+        run_watch(WatchOptions(count=1), {}, write_line=lambda _: None, folder=tmp_path)
 
 
 def test_an_address_that_cannot_be_had_is_wrong_usage(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_an_address_that_cannot_be_had_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_a_reader_that_is_gone_ends_it_quietly(tmp_path: Path) -> None:
     def gone(_: str) -> None:
-        raise ReaderGoneError
+        raise OutputClosedError
 
-    assert run_watch(WatchOptions(simulate="good"), ENVIRONMENT, say=gone, folder=tmp_path) == 0
+    assert run_watch(WatchOptions(simulate="good"), ENVIRONMENT, write_line=gone, folder=tmp_path) == 0
 
 
 def test_a_line_that_cannot_be_said_comes_out_as_it_is(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_line_that_cannot_be_said_comes_out_as_it_is(tmp_path: Path) -> None:
         raise OSError(28, "no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        run_watch(WatchOptions(simulate="good"), ENVIRONMENT, say=full, folder=tmp_path)
+        run_watch(WatchOptions(simulate="good"), ENVIRONMENT, write_line=full, folder=tmp_path)
 
 
 PROGRAM = """

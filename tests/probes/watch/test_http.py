@@ -11,21 +11,21 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.transport.http import Request, Response, split_target
+from bridge.transport.http import HttpRequest, HttpResponse, split_target
 from probes.problems.tool import KEY_SUSPECT
-from probes.runner.findings import Row
-from probes.runner.runner import Run
+from probes.runner.findings import CheckRow
+from probes.runner.runner import ProbeRun
 from probes.runner.usage import UsageError
-from probes.watch.http import Desk, Listen, parse_listen
-from probes.watch.loop import Round, Tally
+from probes.watch.http import ListenAddress, WatchServer, parse_listen
+from probes.watch.loop import WatchResult, WatchTally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from trio.testing import MockClock
 
-    from probes.runner.registry import Told
-    from probes.targets.service import Target
+    from probes.runner.registry import ProbeItem
+    from probes.targets.service import ServiceTarget
 
 At = Any
 
@@ -38,32 +38,34 @@ class Looking:
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     closed: int = 0
 
-    def run(self, target: Target, modules: Sequence[str]) -> Run[Target]:
+    def run(self, target: ServiceTarget, modules: Sequence[str]) -> ProbeRun[ServiceTarget]:
         self.asked.append((target.upstream.base_url, tuple(modules)))
-        return Run(tool="t", look=self._look, open_subject=lambda: nullcontext(target), secrets=target.secrets)
+        return ProbeRun(tool="t", probe=self._look, open_subject=lambda: nullcontext(target), secrets=target.secrets)
 
-    async def _look(self, _: Target) -> AsyncGenerator[Told, None]:
+    async def _look(self, _: ServiceTarget) -> AsyncGenerator[ProbeItem, None]:
         try:
-            yield Row("access", "key").passed("fine")
+            yield CheckRow("access", "key").passed("fine")
             await trio.sleep(self.seconds)
-            yield Row("access", "model").passed("fine")
+            yield CheckRow("access", "model").passed("fine")
         finally:
             self.closed += 1
 
 
-def desk(at: At, looking: Looking, **more: Any) -> Desk:
+def desk(at: At, looking: Looking, **more: Any) -> WatchServer:
     targets = {"default": at("https://one.example.com/v1"), "staging": at("https://two.example.com/v1")}
     modules = ("access", "models")
-    return Desk(targets=targets, modules=modules, make_run=looking.run, tally=Tally(), interval=60, began=0, **more)
+    return WatchServer(
+        targets=targets, modules=modules, make_run=looking.run, tally=WatchTally(), interval=60, began=0, **more
+    )
 
 
-async def get(at_desk: Desk, target: str, method: str = "GET", **headers: str) -> Response:
+async def get(at_desk: WatchServer, target: str, method: str = "GET", **headers: str) -> HttpResponse:
     path, query = split_target(target)
     lines = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return await at_desk.http(Request(method=method, path=path, query=query, target=target, headers=lines))
+    return await at_desk.http(HttpRequest(method=method, path=path, query=query, target=target, headers=lines))
 
 
-def figures(response: Response) -> dict[str, float]:
+def figures(response: HttpResponse) -> dict[str, float]:
     families = text_string_to_metric_families(response.body.decode())
     return {sample.name: sample.value for family in families for sample in family.samples}
 
@@ -158,8 +160,8 @@ async def test_the_loop_s_figures_are_told_and_asking_for_them_runs_nothing(at: 
     looking = Looking()
     at_desk = desk(at, looking)
     run = looking.run(at_desk.targets["default"], ("access",))
-    await run.go()
-    at_desk.tally.note(Round(number=1, report=run.report(), exit_code=0))
+    await run.run()
+    at_desk.tally.add(WatchResult(number=1, report=run.report(), exit_code=0))
     response = await get(at_desk, "/metrics")
     assert figures(response)["sherpa_probe_success"] == 1
     assert dict(response.headers)["content-type"].startswith("text/plain; version=0.0.4")
@@ -168,11 +170,11 @@ async def test_the_loop_s_figures_are_told_and_asking_for_them_runs_nothing(at: 
 
 
 async def test_strict_makes_warnings_fail_here_too(at: At) -> None:
-    async def warning(_: Target) -> AsyncGenerator[Told, None]:
-        yield Row("config", "key").problem(KEY_SUSPECT)
+    async def warning(_: ServiceTarget) -> AsyncGenerator[ProbeItem, None]:
+        yield CheckRow("config", "key").problem(KEY_SUSPECT)
 
-    def run(target: Target, _: Sequence[str]) -> Run[Target]:
-        return Run(tool="t", look=warning, open_subject=lambda: nullcontext(target))
+    def run(target: ServiceTarget, _: Sequence[str]) -> ProbeRun[ServiceTarget]:
+        return ProbeRun(tool="t", probe=warning, open_subject=lambda: nullcontext(target))
 
     for strict in (True, False):
         at_desk = desk(at, Looking(), strict=strict)
@@ -212,7 +214,7 @@ async def test_web_pages_of_others_can_start_no_runs(at: At) -> None:
 
 
 async def test_it_listens_and_a_websocket_is_refused(at: At, nursery: trio.Nursery) -> None:
-    host, port = await nursery.start(desk(at, Looking()).serve, Listen("127.0.0.1", 0))
+    host, port = await nursery.start(desk(at, Looking()).serve, ListenAddress("127.0.0.1", 0))
     with trio.fail_after(5):
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
             assert (await client.get("/healthz")).text == "ok\n"
@@ -224,7 +226,7 @@ async def test_it_listens_and_a_websocket_is_refused(at: At, nursery: trio.Nurse
 
 async def test_connections_beyond_the_bound_are_closed_at_once(at: At, nursery: trio.Nursery) -> None:
     at_desk = desk(at, Looking())
-    host, port = await nursery.start(at_desk.serve, Listen("127.0.0.1", 0))
+    host, port = await nursery.start(at_desk.serve, ListenAddress("127.0.0.1", 0))
     with trio.fail_after(5):
         kept = [await trio.open_tcp_stream(host, port) for _ in range(64)]
         while at_desk._connections < 64:
@@ -237,9 +239,9 @@ async def test_connections_beyond_the_bound_are_closed_at_once(at: At, nursery: 
 
 
 async def test_an_address_that_cannot_be_had_is_wrong_usage(at: At, nursery: trio.Nursery) -> None:
-    _, port = await nursery.start(desk(at, Looking()).serve, Listen("127.0.0.1", 0))
+    _, port = await nursery.start(desk(at, Looking()).serve, ListenAddress("127.0.0.1", 0))
     with pytest.raises(UsageError, match="cannot be had: address already in use"):
-        await desk(at, Looking()).serve(Listen("127.0.0.1", port))
+        await desk(at, Looking()).serve(ListenAddress("127.0.0.1", port))
 
 
 @pytest.mark.parametrize(

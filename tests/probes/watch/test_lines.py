@@ -8,22 +8,22 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.runner.findings import Row
+from probes.runner.findings import CheckRow
 from probes.watch.lines import end_document, end_line, run_document, run_line
-from probes.watch.loop import Round, Tally
-from reports.model import Finding, Metric, Report
+from probes.watch.loop import WatchResult, WatchTally
+from reports.model import Finding, Report, ReportMetric
 from reports.problem import Problem
 
 REPORT = Report(tool="t", version="1", started="2026-11-21T04:00:35.123Z", seconds=0.4821)
-BAD = Row("access", "session").problem(Problem("NO-QUOTA", "no credit left", "billing", "Pay"))
+BAD = CheckRow("access", "session").problem(Problem("NO-QUOTA", "no credit left", "billing", "Pay"))
 
 
-def done(*findings: Finding, exit_code: int = 0, missed: int = 0) -> Round:
-    return Round(number=7, report=replace(REPORT, findings=findings), exit_code=exit_code, missed=missed)
+def done(*findings: Finding, exit_code: int = 0, missed: int = 0) -> WatchResult:
+    return WatchResult(number=7, report=replace(REPORT, findings=findings), exit_code=exit_code, missed=missed)
 
 
 def test_a_good_run_is_a_short_line() -> None:
-    assert run_line(done(Row("access", "key").passed("fine"))) == "2026-11-21T04:00:35.123Z  ok      482 ms"
+    assert run_line(done(CheckRow("access", "key").passed("fine"))) == "2026-11-21T04:00:35.123Z  ok      482 ms"
 
 
 def test_a_failed_run_names_its_codes_once_each() -> None:
@@ -42,7 +42,9 @@ def test_times_that_passed_by_are_told() -> None:
 
 def test_the_document_holds_what_a_script_needs() -> None:
     round_ = done(BAD, exit_code=1)
-    told = json.loads(run_document(replace(round_, report=replace(round_.report, metrics=(Metric("a_seconds", 1.5),)))))
+    told = json.loads(
+        run_document(replace(round_, report=replace(round_.report, metrics=(ReportMetric("a_seconds", 1.5),))))
+    )
     assert told["schema_version"] == 1
     assert (told["kind"], told["run"], told["verdict"], told["exit_code"]) == ("run", 7, "fail", 1)
     assert (told["seconds"], told["missed"], told["metrics"]) == (0.4821, 0, {"a_seconds": 1.5})
@@ -50,9 +52,9 @@ def test_the_document_holds_what_a_script_needs() -> None:
 
 
 def test_the_last_line_counts_all_runs() -> None:
-    tally = Tally()
+    tally = WatchTally()
     for exit_code in (0, 0, 1, 3):
-        tally.note(done(exit_code=exit_code, missed=exit_code))
+        tally.add(done(exit_code=exit_code, missed=exit_code))
     assert end_line(tally, "T") == "T  end   4 runs: 2 passed, 1 failed, 1 could not look; 4 times missed"
     told = json.loads(end_document(tally, "T"))
     assert told["runs"] == {"pass": 2, "warning": 0, "fail": 1, "error": 1}
@@ -60,7 +62,7 @@ def test_the_last_line_counts_all_runs() -> None:
 
 
 def test_an_end_before_the_first_run_is_told_as_well() -> None:
-    assert end_line(Tally(), "T") == "T  end   0 runs"
+    assert end_line(WatchTally(), "T") == "T  end   0 runs"
 
 
 @given(st.text(), st.text())

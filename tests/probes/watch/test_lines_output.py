@@ -7,8 +7,8 @@ from io import TextIOWrapper
 
 import pytest
 
-from probes.watch.output import ReaderGoneError, line_writer
-from reports.console import CannotShowError
+from probes.watch.output import OutputClosedError, line_writer
+from reports.console import OutputError
 
 
 def test_a_line_is_out_before_the_next_is_written() -> None:
@@ -22,17 +22,17 @@ def test_a_line_is_out_before_the_next_is_written() -> None:
 def test_a_reader_that_is_gone_is_told_and_python_s_own_last_flush_is_quiet() -> None:
     read, write = os.pipe()
     os.close(read)
-    with os.fdopen(write, "w") as stream, pytest.raises(ReaderGoneError):
+    with os.fdopen(write, "w") as stream, pytest.raises(OutputClosedError):
         line_writer(stream)("one")
 
 
 def test_a_place_that_is_full_is_told() -> None:
-    with open("/dev/full", "w", encoding="utf-8") as stream, pytest.raises(CannotShowError, match="no space left"):  # noqa: PTH123 - a device
+    with open("/dev/full", "w", encoding="utf-8") as stream, pytest.raises(OutputError, match="no space left"):  # noqa: PTH123 - a device
         line_writer(stream)("one")
 
 
 def test_a_closed_stdout_is_told() -> None:
-    with pytest.raises(CannotShowError, match="stdout is closed"):
+    with pytest.raises(OutputError, match="stdout is closed"):
         line_writer(None)("one")
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from probes.runner.findings import Row
-from probes.runner.runner import Run
-from probes.runner.subject import Files
-from probes.watch.loop import Round, Tally, watch
+from probes.runner.findings import CheckRow
+from probes.runner.runner import ProbeRun
+from probes.runner.subject import FileSubject
+from probes.watch.loop import WatchResult, WatchTally, watch
 from reports.model import Finding, Report, Severity
 from reports.problem import Problem
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-ROW = Row("p", "row")
+ROW = CheckRow("p", "row")
 BAD = {
     severity: ROW.problem(Problem("BAD", "bad", "c", "F"), severity=severity)
     for severity in (Severity.FAIL, Severity.ERROR, Severity.WARNING)
@@ -37,19 +37,21 @@ class Runs:
         self._seconds = iter(seconds)
         self._found = iter(found)
 
-    def make(self) -> Run[Files]:
-        return Run(tool="t", look=self._look, open_subject=lambda: nullcontext(Files()))
+    def make(self) -> ProbeRun[FileSubject]:
+        return ProbeRun(tool="t", probe=self._look, open_subject=lambda: nullcontext(FileSubject()))
 
-    async def _look(self, _: Files) -> AsyncGenerator[Finding, None]:
+    async def _look(self, _: FileSubject) -> AsyncGenerator[Finding, None]:
         began = trio.current_time()
         await trio.sleep(next(self._seconds))
         self.times.append((began, trio.current_time()))
         yield next(self._found, GOOD)
 
 
-async def watched(runs: Runs, *, count: int, interval: float = 60, strict: bool = False) -> tuple[Tally, list[Round]]:
-    tally, rounds = Tally(), list[Round]()
-    await watch(runs.make, interval=interval, tally=tally, on_round=rounds.append, count=count, strict=strict)
+async def watched(
+    runs: Runs, *, count: int, interval: float = 60, strict: bool = False
+) -> tuple[WatchTally, list[WatchResult]]:
+    tally, rounds = WatchTally(), list[WatchResult]()
+    await watch(runs.make, interval=interval, tally=tally, on_result=rounds.append, count=count, strict=strict)
     return tally, rounds
 
 
@@ -84,9 +86,9 @@ async def test_a_thousand_runs_do_not_drift(
 async def test_it_goes_on_until_it_is_cancelled_and_leaves_no_round_of_the_run_that_was_cut(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    rounds: list[Round] = []
+    rounds: list[WatchResult] = []
     with trio.move_on_after(150):
-        await watch(Runs([1, 1, 99]).make, interval=60, tally=Tally(), on_round=rounds.append)
+        await watch(Runs([1, 1, 99]).make, interval=60, tally=WatchTally(), on_result=rounds.append)
     assert [done.number for done in rounds] == [1, 2]
 
 
@@ -113,30 +115,32 @@ async def test_the_exit_code_is_that_of_the_worst_run(
     assert tally.exit_code == exit_code
 
 
-def ended(number: int, exit_code: int) -> Round:
+def ended(number: int, exit_code: int) -> WatchResult:
     started = f"2026-11-21T04:00:{number:02}.000Z"
-    return Round(number=number, exit_code=exit_code, report=Report(tool="t", version="1", started=started, seconds=0.5))
+    return WatchResult(
+        number=number, exit_code=exit_code, report=Report(tool="t", version="1", started=started, seconds=0.5)
+    )
 
 
 def test_the_tally_knows_the_last_success_and_how_often_it_failed_since() -> None:
-    tally = Tally()
+    tally = WatchTally()
     for number, exit_code in enumerate((0, 0, 1, 3)):
-        tally.note(ended(number, exit_code))
+        tally.add(ended(number, exit_code))
     assert tally.last_success == 1795233601.5
-    assert (tally.in_a_row, tally.runs.total()) == (2, 4)
-    tally.note(ended(5, 0))
-    assert tally.in_a_row == 0
+    assert (tally.consecutive_failures, tally.runs.total()) == (2, 4)
+    tally.add(ended(5, 0))
+    assert tally.consecutive_failures == 0
 
 
 def test_what_is_kept_does_not_grow() -> None:
-    tally = Tally()
+    tally = WatchTally()
 
     def size() -> int:
         return sys.getsizeof(tally.runs) + sum(sys.getsizeof(getattr(tally, name)) for name in ("missed", "last"))
 
     for number in range(4):
-        tally.note(ended(number, number))
+        tally.add(ended(number, number))
     before = size()
     for number in range(10_000):
-        tally.note(ended(number % 60, number % 4))
+        tally.add(ended(number % 60, number % 4))
     assert size() == before

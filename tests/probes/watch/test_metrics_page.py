@@ -6,23 +6,23 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from probes.runner.findings import Row
-from probes.watch.loop import Round, Tally
-from probes.watch.metrics_page import metrics, page
-from reports.model import Metric, Report
+from probes.runner.findings import CheckRow
+from probes.watch.loop import WatchResult, WatchTally
+from probes.watch.metrics_page import index_page, metrics_text
+from reports.model import Report, ReportMetric
 
 REPORT = Report(
     tool="t",
     version="1",
     started="2026-11-21T04:00:00.000Z",
     seconds=0.5,
-    findings=(Row("access", "key").passed("fine"),),
-    metrics=(Metric("models_realtime_total", 9),),
+    findings=(CheckRow("access", "key").passed("fine"),),
+    metrics=(ReportMetric("models_realtime_total", 9),),
 )
 
 
-def samples(tally: Tally) -> dict[str, float]:
-    text = metrics(tally, interval=60, began=1000)
+def samples(tally: WatchTally) -> dict[str, float]:
+    text = metrics_text(tally, interval=60, began=1000)
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families)
     return {
@@ -33,7 +33,7 @@ def samples(tally: Tally) -> dict[str, float]:
 
 
 def test_before_the_first_run_there_are_the_counters_alone() -> None:
-    seen = samples(Tally())
+    seen = samples(WatchTally())
     assert seen["sherpa_watch_runs_total['pass']"] == 0
     assert seen["sherpa_watch_interval_seconds"] == 60
     assert "sherpa_probe_success" not in seen
@@ -41,9 +41,9 @@ def test_before_the_first_run_there_are_the_counters_alone() -> None:
 
 
 def test_behind_it_stand_the_figures_of_the_last_run_too() -> None:
-    tally = Tally()
+    tally = WatchTally()
     for exit_code in (0, 1):
-        tally.note(Round(number=1, report=REPORT, exit_code=exit_code, missed=2))
+        tally.add(WatchResult(number=1, report=REPORT, exit_code=exit_code, missed=2))
     seen = samples(tally)
     assert seen["sherpa_watch_runs_total['pass']"] == seen["sherpa_watch_runs_total['fail']"] == 1
     assert seen["sherpa_watch_missed_total"] == 4
@@ -53,9 +53,9 @@ def test_behind_it_stand_the_figures_of_the_last_run_too() -> None:
 
 
 def test_the_page_names_every_address_and_breaks_on_nothing() -> None:
-    tally = Tally()
-    tally.note(Round(number=1, report=replace(REPORT), exit_code=0))
-    text = page(tally, ["default", "staging"], ["access"], "<script>ok</script>")
+    tally = WatchTally()
+    tally.add(WatchResult(number=1, report=replace(REPORT), exit_code=0))
+    text = index_page(tally, ["default", "staging"], ["access"], "<script>ok</script>")
     assert "1 run so far" in text
     assert 'href="/probe?target=staging&amp;module=access"' in text
     assert "<script>" not in text

@@ -12,12 +12,12 @@ from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
 from probes.runner.usage import UsageError
 from probes.targets.simulator import open_simulated_target
-from probes.watch.modules import MODULES, Wanted, afresh, check_modules, named_targets, probes_of
+from probes.watch.modules import MODULES, ModuleSettings, check_modules, named_targets, probes_of, with_fresh_secrets
 from reports.model import Severity
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
-    from probes.targets.service import Target
+    from probes.targets.service import ServiceTarget
 
 At = Any
 KEY = "sk-proj-0123456789abcdefghijKLMN"
@@ -37,16 +37,16 @@ def test_a_module_that_there_is_not_is_refused_with_those_that_are() -> None:
 async def test_a_run_looks_at_all_modules_and_the_needs_among_them_hold(at: At) -> None:
     config = at("http://localhost/v1").config
     async with open_simulated_target("invalid-key", config, secrets=Secrets()) as target:
-        run = Wanted().run(target, ("access", "models"))
+        run = ModuleSettings().make_run(target, ("access", "models"))
         with trio.fail_after(10):
-            await run.go()
+            await run.run()
         found = [(f.probe, f.check, f.severity) for f in run.findings]
         assert ("access", "key", Severity.FAIL) in found
         assert ("models", "all", Severity.SKIPPED) in found
 
-        alone = Wanted(require=("no-such",)).run(target, ("models",))
+        alone = ModuleSettings(require=("no-such",)).make_run(target, ("models",))
         with trio.fail_after(10):
-            await alone.go()
+            await alone.run()
         assert [f.code for f in alone.findings if f.severity is Severity.FAIL] == ["MODELS-KEY-REFUSED"]
 
 
@@ -54,9 +54,9 @@ async def test_what_a_run_learns_is_forgotten_with_it(at: At) -> None:
     config = at("http://localhost/v1").config
     async with open_simulated_target("good", config, secrets=Secrets()) as target:
         for _ in range(3):
-            run = Wanted().run(target, ("access",))
+            run = ModuleSettings().make_run(target, ("access",))
             with trio.fail_after(10):
-                await run.go()
+                await run.run()
             assert len(run.secrets._known) == 2  # the key, and the client secret of this run
         assert len(target.secrets._known) == 0
 
@@ -64,13 +64,15 @@ async def test_what_a_run_learns_is_forgotten_with_it(at: At) -> None:
 def test_a_fresh_target_still_hides_key_and_proxy(at: At) -> None:
     target = at("https://api.example.com/v1", environment={"HTTPS_PROXY": "http://user:longSecretWord9@proxy:1"})
     target.secrets.learn(Secret("ek_minted_long_before_0123456789"))
-    hidden = afresh(target).secrets.hide(f"{KEY} {target.proxy.authorization.reveal()} and minted_long_before")
+    hidden = with_fresh_secrets(target).secrets.redact(
+        f"{KEY} {target.proxy.authorization.reveal()} and minted_long_before"
+    )
     assert KEY not in hidden
     assert target.proxy.authorization.reveal() not in hidden
     assert "minted_long_before" in hidden
 
 
-def named(at: At, *said: str) -> dict[str, Target]:
+def named(at: At, *said: str) -> dict[str, ServiceTarget]:
     return named_targets(said, at("https://api.example.com/v1").config, {})
 
 

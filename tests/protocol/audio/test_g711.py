@@ -22,7 +22,7 @@ EVERY_CODE = bytes(range(256))
     [(0xFF, 0), (0x7F, 0), (0xFE, 8), (0x80, 32_124), (0x00, -32_124), (0xF0, 120), (0xEF, 132), (0x90, 15_996)],
 )
 def test_mu_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> None:
-    assert list(pcm.samples(ulaw_to_pcm24k(bytes([code])))) == [value] * 3
+    assert list(pcm.pcm_to_samples(ulaw_to_pcm24k(bytes([code])))) == [value] * 3
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_mu_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> 
     [(0xD5, 8), (0x55, -8), (0xAA, 32_256), (0x2A, -32_256), (0xDA, 248), (0xC5, 264), (0xF5, 528), (0x80, 5_504)],
 )
 def test_a_law_decodes_to_the_values_of_the_standard(code: int, value: int) -> None:
-    assert list(pcm.samples(alaw_to_pcm24k(bytes([code])))) == [value] * 3
+    assert list(pcm.pcm_to_samples(alaw_to_pcm24k(bytes([code])))) == [value] * 3
 
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)
@@ -40,9 +40,9 @@ def test_every_code_comes_back_to_its_value(encode: Coder, decode: Coder) -> Non
 
 @pytest.mark.parametrize(("encode", "decode"), LAWS)
 def test_a_sample_becomes_the_nearest_value_there_is(encode: Coder, decode: Coder) -> None:
-    values = sorted({pcm.samples(decode(bytes([code])))[0] for code in range(256)})
+    values = sorted({pcm.pcm_to_samples(decode(bytes([code])))[0] for code in range(256)})
     for sample in range(-32_768, 32_768, 97):
-        chosen = pcm.samples(decode(encode(sample.to_bytes(2, "little", signed=True) * 3)))[0]
+        chosen = pcm.pcm_to_samples(decode(encode(sample.to_bytes(2, "little", signed=True) * 3)))[0]
         assert abs(chosen - sample) == min(abs(value - sample) for value in values)
 
 

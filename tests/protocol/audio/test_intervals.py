@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.audio.intervals import Intervals
+from bridge.protocol.audio.intervals import IntervalSet
 
 NUMBERS = st.lists(st.integers(0, 60), max_size=60)
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda pair: (pair[0], sum(pair))), max_size=20)
 
 
-def numbers_in(ranges: Intervals) -> set[int]:
+def numbers_in(ranges: IntervalSet) -> set[int]:
     return {number for first, end in ranges for number in range(first, end)}
 
 
-def assert_tidy(ranges: Intervals) -> None:
+def assert_tidy(ranges: IntervalSet) -> None:
     """Sorted, disjoint, not touching, none empty."""
     flat = [edge for both in ranges for edge in both]
     assert flat == sorted(set(flat))
@@ -22,7 +22,7 @@ def assert_tidy(ranges: Intervals) -> None:
 
 @given(NUMBERS)
 def test_it_holds_what_a_set_would_hold(numbers: list[int]) -> None:
-    ours = Intervals()
+    ours = IntervalSet()
     model: set[int] = set()
     for number in numbers:
         assert ours.add(number) is (number not in model)
@@ -36,7 +36,7 @@ def test_it_holds_what_a_set_would_hold(numbers: list[int]) -> None:
 
 @given(RANGES)
 def test_adding_ranges_says_how_many_numbers_were_new(ranges: list[tuple[int, int]]) -> None:
-    ours = Intervals()
+    ours = IntervalSet()
     model: set[int] = set()
     for first, end in ranges:
         assert ours.add_range(first, end) == len(set(range(first, end)) - model)
@@ -48,7 +48,7 @@ def test_adding_ranges_says_how_many_numbers_were_new(ranges: list[tuple[int, in
 
 @given(RANGES, RANGES)
 def test_update_is_union_and_counts_what_is_new(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
-    ours, theirs = Intervals(one), Intervals(two)
+    ours, theirs = IntervalSet(one), IntervalSet(two)
     expected = numbers_in(ours) | numbers_in(theirs)
     before = len(ours)
     assert ours.update(theirs) == len(expected) - before
@@ -57,20 +57,20 @@ def test_update_is_union_and_counts_what_is_new(one: list[tuple[int, int]], two:
 
 @given(RANGES, st.integers(0, 90))
 def test_gaps_and_ranges_together_are_everything(ranges: list[tuple[int, int]], end: int) -> None:
-    ours = Intervals(ranges)
+    ours = IntervalSet(ranges)
     missing = [number for first, after in ours.gaps(end) for number in range(first, after)]
     assert missing == [number for number in range(end) if number not in ours]
 
 
 def test_numbers_in_a_row_are_one_range_whatever_their_count() -> None:
-    ours = Intervals()
+    ours = IntervalSet()
     assert all(ours.add(number) for number in range(10_000))
     assert list(ours) == [(0, 10_000)]
 
 
 @given(NUMBERS)
 def test_the_order_of_adding_does_not_matter(numbers: list[int]) -> None:
-    forward, backward = Intervals(), Intervals()
+    forward, backward = IntervalSet(), IntervalSet()
     for number in numbers:
         forward.add(number)
     for number in reversed(numbers):
@@ -79,12 +79,12 @@ def test_the_order_of_adding_does_not_matter(numbers: list[int]) -> None:
 
 
 def test_sets_with_different_numbers_differ() -> None:
-    assert Intervals([(0, 3)]) != Intervals([(0, 4)])
-    assert Intervals([(0, 3)]) != [(0, 3)]
-    assert repr(Intervals([(0, 3), (5, 6)])) == "Intervals([(0, 3), (5, 6)])"
+    assert IntervalSet([(0, 3)]) != IntervalSet([(0, 4)])
+    assert IntervalSet([(0, 3)]) != [(0, 3)]
+    assert repr(IntervalSet([(0, 3), (5, 6)])) == "Intervals([(0, 3), (5, 6)])"
 
 
 @pytest.mark.parametrize("bad", [(-1, 3), (5, 4)])
 def test_what_is_no_range_is_refused(bad: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="not a range"):
-        Intervals([bad])
+        IntervalSet([bad])

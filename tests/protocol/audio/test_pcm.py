@@ -15,26 +15,26 @@ WHOLE_PCM = st.binary(max_size=2_000).map(lambda data: data[: len(data) // 2 * 2
 @given(st.integers(0, 10**9))
 def test_whole_samples_survive_the_way_through_milliseconds(count: int) -> None:
     n_bytes = count * 2
-    assert audio.bytes_of(audio.ms_of(n_bytes)) == n_bytes
+    assert audio.ms_to_bytes(audio.bytes_to_ms(n_bytes)) == n_bytes
 
 
 def test_a_millisecond_is_48_bytes() -> None:
-    assert audio.bytes_of(1) == 48
-    assert audio.ms_of(960) == 20.0
-    assert audio.bytes_of(0.5) == 24
+    assert audio.ms_to_bytes(1) == 48
+    assert audio.bytes_to_ms(960) == 20.0
+    assert audio.ms_to_bytes(0.5) == 24
 
 
 def test_a_fraction_of_a_sample_rounds_to_whole_samples() -> None:
-    assert audio.bytes_of(0.06) == 2
-    assert audio.bytes_of(0.07) == 4
-    assert all(audio.bytes_of(ms / 7) % 2 == 0 for ms in range(100))
+    assert audio.ms_to_bytes(0.06) == 2
+    assert audio.ms_to_bytes(0.07) == 4
+    assert all(audio.ms_to_bytes(ms / 7) % 2 == 0 for ms in range(100))
 
 
 @given(WHOLE_PCM, st.floats(0.05, 50))
 def test_chunks_of_any_size_join_to_the_audio_they_were_cut_from(pcm: bytes, ms: float) -> None:
     pieces = list(audio.chunks(pcm, ms))
     assert b"".join(pieces) == pcm
-    assert {len(piece) for piece in pieces[:-1]} <= {audio.bytes_of(ms)}
+    assert {len(piece) for piece in pieces[:-1]} <= {audio.ms_to_bytes(ms)}
     assert all(pieces)
 
 
@@ -43,7 +43,9 @@ def test_a_chunk_shorter_than_a_sample_is_refused_before_the_first_piece() -> No
         audio.chunks(bytes(96), 0)
 
 
-@pytest.mark.parametrize("use", [audio.samples, audio.loudness, lambda pcm: audio.chunks(pcm, 20), audio.whole_samples])
+@pytest.mark.parametrize(
+    "use", [audio.pcm_to_samples, audio.loudness, lambda pcm: audio.chunks(pcm, 20), audio.check_whole_samples]
+)
 def test_half_a_sample_is_refused_in_plain_words(use: object) -> None:
     assert callable(use)
     with pytest.raises(ValueError, match="3 bytes are not whole 16-bit samples"):
@@ -51,14 +53,14 @@ def test_half_a_sample_is_refused_in_plain_words(use: object) -> None:
 
 
 def test_samples_are_little_endian_and_signed() -> None:
-    assert list(audio.samples(b"\x01\x00\xff\xff\x00\x80")) == [1, -1, -32_768]
+    assert list(audio.pcm_to_samples(b"\x01\x00\xff\xff\x00\x80")) == [1, -1, -32_768]
 
 
 @given(WHOLE_PCM)
 def test_samples_turn_back_into_the_same_bytes(pcm: bytes) -> None:
-    numbers = audio.samples(pcm)
+    numbers = audio.pcm_to_samples(pcm)
     before = list(numbers)
-    assert audio.from_samples(numbers) == pcm
+    assert audio.samples_to_pcm(numbers) == pcm
     assert list(numbers) == before
 
 
@@ -68,7 +70,7 @@ def test_silence_is_silent_and_as_long_as_asked() -> None:
 
 
 def test_a_tone_has_its_length_amplitude_and_frequency() -> None:
-    numbers = audio.samples(audio.tone(400, 100, 5_000))
+    numbers = audio.pcm_to_samples(audio.tone(400, 100, 5_000))
     assert len(numbers) == 2_400
     assert max(numbers) == 5_000
     assert min(numbers) == -5_000
@@ -83,7 +85,7 @@ def test_an_amplitude_that_does_not_fit_is_refused(amplitude: int) -> None:
 
 
 def test_loudness_is_the_mean_amplitude_of_every_fourth_sample() -> None:
-    pcm = audio.from_samples(array("h", [100, 9, 9, 9, -300, 9, 9, 9]))
+    pcm = audio.samples_to_pcm(array("h", [100, 9, 9, 9, -300, 9, 9, 9]))
     assert audio.loudness(pcm) == 200.0
     assert audio.loudness(pcm, stride=1) == 454 / 8
 

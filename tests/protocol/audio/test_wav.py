@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.protocol.audio import wav
-from bridge.protocol.audio.pcm import loudness, samples, tone
-from bridge.protocol.audio.wav import Wav, WavError, read_wav, write_wav
+from bridge.protocol.audio.pcm import loudness, pcm_to_samples, tone
+from bridge.protocol.audio.wav import Wav, WavError, encode_wav, read_wav
 
 ROOT = Path(__file__).parents[3]
 QUESTION = ROOT / "probes/data/question.wav"
@@ -50,7 +50,7 @@ def test_24_khz_mono_comes_out_byte_for_byte() -> None:
 
 
 def test_the_standard_library_reads_what_is_written() -> None:
-    with wave.open(io.BytesIO(write_wav(TONE)), "rb") as reader:
+    with wave.open(io.BytesIO(encode_wav(TONE)), "rb") as reader:
         assert reader.getparams()[:3] == (1, 2, 24_000)
         assert reader.readframes(10**6) == TONE
 
@@ -58,7 +58,7 @@ def test_the_standard_library_reads_what_is_written() -> None:
 def test_the_recorded_question_is_short_ready_to_send_and_small() -> None:
     question = read_wav(QUESTION)
     assert not question.resampled
-    assert 2_500 <= question.ms <= 3_500
+    assert 2_500 <= question.duration_ms <= 3_500
     assert loudness(question.pcm) > 1_000
     assert QUESTION.stat().st_size < 200_000
     assert loudness(question.pcm[:3_840]) < 100, "no lead-in"
@@ -69,9 +69,9 @@ def test_another_rate_is_resampled_and_says_so() -> None:
     original, other = read_wav(str(QUESTION)), read_wav(QUESTION_16K_STEREO)
     assert other.resampled
     assert other.source_rate == 16_000
-    assert other.ms == pytest.approx(original.ms, abs=1)
+    assert other.duration_ms == pytest.approx(original.duration_ms, abs=1)
     # The same sound at the same place: what 16 kHz can't hold is all that may differ.
-    pairs = list(zip(samples(original.pcm)[::7], samples(other.pcm)[::7], strict=False))
+    pairs = list(zip(pcm_to_samples(original.pcm)[::7], pcm_to_samples(other.pcm)[::7], strict=False))
     apart = sum(abs(ours - theirs) for ours, theirs in pairs) / len(pairs)
     assert apart < loudness(original.pcm) / 10
 
@@ -84,7 +84,7 @@ def test_without_the_resampler_it_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_stereo_is_mixed_down_to_the_mean() -> None:
     frames = struct.pack("<6h", 100, 300, -100, -300, 32_767, 32_767)
-    assert list(samples(read_wav(file_of(frames, channels=2)).pcm)) == [200, -200, 32_767]
+    assert list(pcm_to_samples(read_wav(file_of(frames, channels=2)).pcm)) == [200, -200, 32_767]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_stereo_is_mixed_down_to_the_mean() -> None:
     ],
 )
 def test_other_widths_become_16_bits(width: int, body: bytes, expected: list[int]) -> None:
-    assert list(samples(read_wav(file_of(body, width=width)).pcm)) == expected
+    assert list(pcm_to_samples(read_wav(file_of(body, width=width)).pcm)) == expected
 
 
 def test_an_extensible_format_is_read_by_its_sub_format() -> None:
@@ -153,14 +153,14 @@ def test_a_file_that_is_not_there_is_a_wav_error_too(tmp_path: Path) -> None:
 def test_a_file_too_large_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.wav"
     with path.open("wb") as sparse:
-        sparse.truncate(wav.MAX_BYTES + 1)
+        sparse.truncate(wav.MAX_WAV_BYTES + 1)
     with pytest.raises(WavError, match="larger than 120 MB"):
         read_wav(path)
 
 
 @given(st.binary(max_size=80), st.integers(0, 60))
 def test_damage_raises_nothing_but_wav_errors(noise: bytes, at: int) -> None:
-    whole = write_wav(TONE[:96])
+    whole = encode_wav(TONE[:96])
     damaged = whole[:at] + noise + whole[at + len(noise) :]
     with suppress(WavError):
         assert len(read_wav(damaged).pcm) % 2 == 0
@@ -168,4 +168,4 @@ def test_damage_raises_nothing_but_wav_errors(noise: bytes, at: int) -> None:
 
 def test_half_a_sample_is_not_written() -> None:
     with pytest.raises(ValueError, match="not whole 16-bit samples"):
-        write_wav(b"abc")
+        encode_wav(b"abc")

@@ -8,37 +8,37 @@ from hypothesis import strategies as st
 
 from bridge.protocol.dialects.detection import (
     BETA_HEADER,
+    BETA_TO_GA,
     DIALECTS,
-    RENAMES,
-    Detected,
+    DetectedDialect,
     Dialect,
-    Kind,
+    SessionKind,
     browser_subprotocols,
     detect_dialect,
-    events_of,
-    expiry_in,
-    in_dialect,
-    secret_in,
+    event_dialect,
+    find_client_secret,
+    find_secret_expiry,
     socket_query,
+    translate_event_type,
 )
 from bridge.protocol.events.fields import CLIENT_EVENTS, SERVER_EVENTS
 
 NAMES = {dialect: CLIENT_EVENTS[dialect].keys() | SERVER_EVENTS[dialect].keys() for dialect in Dialect}
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMES.items())
+@pytest.mark.parametrize(("old", "new"), BETA_TO_GA.items())
 def test_a_rename_leads_from_a_beta_event_to_ga_events(old: str, new: tuple[str, ...]) -> None:
     assert old in NAMES[Dialect.BETA]
     assert set(new) <= NAMES[Dialect.GA]
-    assert in_dialect(old, Dialect.GA) == new
+    assert translate_event_type(old, Dialect.GA) == new
 
 
 def test_every_beta_name_has_a_ga_name_that_exists() -> None:
-    assert {new for old in NAMES[Dialect.BETA] for new in in_dialect(old, Dialect.GA)} <= NAMES[Dialect.GA]
+    assert {new for old in NAMES[Dialect.BETA] for new in translate_event_type(old, Dialect.GA)} <= NAMES[Dialect.GA]
 
 
 def test_a_ga_name_has_a_beta_name_that_exists_or_none() -> None:
-    back = {name: in_dialect(name, Dialect.BETA) for name in NAMES[Dialect.GA]}
+    back = {name: translate_event_type(name, Dialect.BETA) for name in NAMES[Dialect.GA]}
     assert {old for olds in back.values() for old in olds} <= NAMES[Dialect.BETA]
     assert {name for name, olds in back.items() if not olds} == {
         "conversation.item.done",
@@ -58,40 +58,42 @@ def test_a_ga_name_has_a_beta_name_that_exists_or_none() -> None:
 
 def test_deltas_go_there_and_back() -> None:
     for old in ("response.text.delta", "response.audio.done", "response.audio_transcript.delta"):
-        (new,) = in_dialect(old, Dialect.GA)
+        (new,) = translate_event_type(old, Dialect.GA)
         assert new != old
-        assert in_dialect(new, Dialect.BETA) == (old,)
+        assert translate_event_type(new, Dialect.BETA) == (old,)
 
 
 def test_an_item_is_told_once_in_the_beta() -> None:
-    assert in_dialect("conversation.item.added", Dialect.BETA) == ("conversation.item.created",)
-    assert in_dialect("conversation.item.done", Dialect.BETA) == ()
+    assert translate_event_type("conversation.item.added", Dialect.BETA) == ("conversation.item.created",)
+    assert translate_event_type("conversation.item.done", Dialect.BETA) == ()
 
 
 def test_the_beta_names_a_transcription_session_apart() -> None:
-    assert in_dialect("session.created", Dialect.BETA) == ("session.created",)
+    assert translate_event_type("session.created", Dialect.BETA) == ("session.created",)
     for name in ("created", "updated", "update"):
-        assert in_dialect(f"session.{name}", Dialect.BETA, Kind.TRANSCRIPTION) == (f"transcription_session.{name}",)
+        assert translate_event_type(f"session.{name}", Dialect.BETA, SessionKind.TRANSCRIPTION) == (
+            f"transcription_session.{name}",
+        )
 
 
 def test_translation_is_a_family_of_its_own() -> None:
     for name in NAMES[Dialect.TRANSLATION]:
-        assert in_dialect(name, Dialect.TRANSLATION) == (name,)
-    assert in_dialect("response.create", Dialect.TRANSLATION) == ()
-    assert in_dialect("session.output_audio.delta", Dialect.GA) == ()
+        assert translate_event_type(name, Dialect.TRANSLATION) == (name,)
+    assert translate_event_type("response.create", Dialect.TRANSLATION) == ()
+    assert translate_event_type("session.output_audio.delta", Dialect.GA) == ()
 
 
 def test_a_name_no_dialect_knows_is_left_alone() -> None:
-    assert in_dialect("vendor.extra", Dialect.GA) == ("vendor.extra",)
-    assert in_dialect("vendor.extra", Dialect.BETA) == ("vendor.extra",)
+    assert translate_event_type("vendor.extra", Dialect.GA) == ("vendor.extra",)
+    assert translate_event_type("vendor.extra", Dialect.BETA) == ("vendor.extra",)
 
 
 def test_first_events_are_events_of_the_family_that_the_session_speaks() -> None:
     for dialect, facts in DIALECTS.items():
         for kind, told in facts.kinds.items():
-            assert told.first_event in SERVER_EVENTS[events_of(dialect, kind)]
-    assert DIALECTS[Dialect.BETA].kinds[Kind.TRANSCRIPTION].first_event == "transcription_session.created"
-    assert DIALECTS[Dialect.GA].kinds[Kind.TRANSCRIPTION].first_event == "session.created"
+            assert told.first_event in SERVER_EVENTS[event_dialect(dialect, kind)]
+    assert DIALECTS[Dialect.BETA].kinds[SessionKind.TRANSCRIPTION].first_event == "transcription_session.created"
+    assert DIALECTS[Dialect.GA].kinds[SessionKind.TRANSCRIPTION].first_event == "session.created"
 
 
 def test_only_the_beta_has_a_header_and_is_refused() -> None:
@@ -115,9 +117,9 @@ def test_mint_addresses() -> None:
 
 
 def test_secrets_live_a_minute_in_the_beta_and_ten_in_ga() -> None:
-    beta, ga = DIALECTS[Dialect.BETA].lifetime, DIALECTS[Dialect.GA].lifetime
-    assert (beta.default_seconds, beta.most_seconds) == (60, 60)
-    assert (ga.default_seconds, ga.least_seconds, ga.most_seconds) == (600, 10, 7200)
+    beta, ga = DIALECTS[Dialect.BETA].secret_lifetime, DIALECTS[Dialect.GA].secret_lifetime
+    assert (beta.default_seconds, beta.max_seconds) == (60, 60)
+    assert (ga.default_seconds, ga.min_seconds, ga.max_seconds) == (600, 10, 7200)
 
 
 def test_azure_takes_an_api_version_only_in_the_beta() -> None:
@@ -129,9 +131,9 @@ def test_azure_takes_an_api_version_only_in_the_beta() -> None:
 
 
 def test_a_url_names_a_model_or_an_intent_and_never_both() -> None:
-    assert socket_query(Dialect.GA, Kind.CONVERSATION, "m") == (("model", "m"),)
-    assert socket_query(Dialect.GA, Kind.TRANSCRIPTION, "m") == (("intent", "transcription"),)
-    assert socket_query(Dialect.TRANSLATION, Kind.TRANSLATION, "m") == (("model", "m"),)
+    assert socket_query(Dialect.GA, SessionKind.CONVERSATION, "m") == (("model", "m"),)
+    assert socket_query(Dialect.GA, SessionKind.TRANSCRIPTION, "m") == (("intent", "transcription"),)
+    assert socket_query(Dialect.TRANSLATION, SessionKind.TRANSLATION, "m") == (("model", "m"),)
 
 
 def test_a_browser_offers_a_third_subprotocol_only_in_the_beta() -> None:
@@ -156,31 +158,36 @@ def test_a_browser_offers_a_third_subprotocol_only_in_the_beta() -> None:
     ],
 )
 def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: str | None, expiry: int | None) -> None:
-    assert secret_in(answer) == secret
-    assert expiry_in(answer) == expiry
+    assert find_client_secret(answer) == secret
+    assert find_secret_expiry(answer) == expiry
 
 
 @pytest.mark.parametrize(
     ("frame", "dialect", "kind", "why"),
     [
-        ({"type": "session.created", "session": {"type": "realtime"}}, Dialect.GA, Kind.CONVERSATION, "session.type"),
+        (
+            {"type": "session.created", "session": {"type": "realtime"}},
+            Dialect.GA,
+            SessionKind.CONVERSATION,
+            "session.type",
+        ),
         (
             {"type": "session.created", "session": {"type": "transcription", "object": "x"}},
             Dialect.GA,
-            Kind.TRANSCRIPTION,
+            SessionKind.TRANSCRIPTION,
             "session.type",
         ),
         (
             {"type": "session.created", "session": {"type": "translation", "audio": {}}},
             Dialect.TRANSLATION,
-            Kind.TRANSLATION,
+            SessionKind.TRANSLATION,
             "translation",
         ),
-        ({"type": "session.created", "session": {"audio": {}}}, Dialect.GA, Kind.CONVERSATION, "session.audio"),
+        ({"type": "session.created", "session": {"audio": {}}}, Dialect.GA, SessionKind.CONVERSATION, "session.audio"),
         (
             {"type": "session.created", "session": {"modalities": ["text"], "voice": "alloy"}},
             Dialect.BETA,
-            Kind.CONVERSATION,
+            SessionKind.CONVERSATION,
             "session.modalities",
         ),
         (
@@ -189,15 +196,15 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
                 "session": {"object": "realtime.transcription_session", "input_audio_format": "pcm16"},
             },
             Dialect.BETA,
-            Kind.TRANSCRIPTION,
+            SessionKind.TRANSCRIPTION,
             "input_audio_format",
         ),
-        ({"type": "transcription_session.created"}, Dialect.BETA, Kind.TRANSCRIPTION, "beta dialect only"),
-        ({"type": "conversation.created", "conversation": {}}, None, Kind.CONVERSATION, "xAI-like"),
+        ({"type": "transcription_session.created"}, Dialect.BETA, SessionKind.TRANSCRIPTION, "beta dialect only"),
+        ({"type": "conversation.created", "conversation": {}}, None, SessionKind.CONVERSATION, "xAI-like"),
         ({"type": "session.created", "session": {"id": "sess_1", "model": "m"}}, None, None, "vLLM-like"),
         ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type holds what no"),
         ({"type": "session.created"}, None, None, "vLLM-like"),
-        ({"type": "transcription.delta"}, None, Kind.TRANSCRIPTION, "vLLM-like"),
+        ({"type": "transcription.delta"}, None, SessionKind.TRANSCRIPTION, "vLLM-like"),
         ({"type": "ping"}, None, None, "Inworld-like"),
         ({"type": "session.started"}, None, None, "Live API"),
         ({"type": "error", "error": {"code": "beta_api_shape_disabled"}}, Dialect.GA, None, "speaks GA"),
@@ -209,11 +216,11 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
     ],
 )
 def test_the_first_frame_gives_the_dialect_away(
-    frame: dict[str, object], dialect: Dialect | None, kind: Kind | None, why: str
+    frame: dict[str, object], dialect: Dialect | None, kind: SessionKind | None, why: str
 ) -> None:
     found = detect_dialect(frame)
     assert (found.dialect, found.kind) == (dialect, kind)
-    assert why in found.why
+    assert why in found.reason
 
 
 @pytest.mark.parametrize(
@@ -255,8 +262,8 @@ _JSON = st.recursive(
 )
 def test_no_frame_is_too_odd_to_look_at(frame: dict[str, object]) -> None:
     found = detect_dialect(frame)
-    assert isinstance(found, Detected)
-    assert found.why
+    assert isinstance(found, DetectedDialect)
+    assert found.reason
 
 
 @pytest.mark.parametrize(
@@ -275,7 +282,7 @@ def test_no_frame_is_too_odd_to_look_at(frame: dict[str, object]) -> None:
 def test_a_session_whose_fields_do_not_fit_is_of_no_dialect(session: dict[str, object]) -> None:
     detected = detect_dialect({"type": "session.created", "session": session})
     assert (detected.dialect, detected.kind) == (None, None)
-    assert "holds what no dialect puts there" in detected.why
+    assert "holds what no dialect puts there" in detected.reason
 
 
 def test_null_fits_everywhere() -> None:

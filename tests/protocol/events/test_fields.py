@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from bridge.protocol.dialects.detection import RENAMES, Dialect
+from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect
 from bridge.protocol.events import tables
 from bridge.protocol.events.fields import (
     CLIENT_EVENTS,
     OBSERVED_ACCEPTED_TYPES,
     SERVER_EVENTS,
-    EventType,
+    EventFields,
     missing_fields,
 )
 
@@ -48,7 +48,7 @@ def fields_of(member: Any) -> tuple[str, tuple[frozenset[str], frozenset[str]]]:
     return name, (required, frozenset(fields) - required)
 
 
-def plain(events: Mapping[str, EventType]) -> Fields:
+def plain(events: Mapping[str, EventFields]) -> Fields:
     return {name: (event.required, event.optional) for name, event in events.items()}
 
 
@@ -117,7 +117,7 @@ def test_there_is_no_such_event(name: str) -> None:
 
 
 def test_no_old_name_of_a_delta_is_left_in_ga() -> None:
-    old = {name for name in RENAMES if name.startswith(("response.", "transcription_session."))}
+    old = {name for name in BETA_TO_GA if name.startswith(("response.", "transcription_session."))}
     assert not old & (SERVER_EVENTS[Dialect.GA].keys() | CLIENT_EVENTS[Dialect.GA].keys())
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from bridge.protocol.dialects.detection import RENAMES
+from bridge.protocol.dialects.detection import BETA_TO_GA
 from bridge.protocol.events.fields import SERVER_EVENTS
 
 Events: TypeAlias = list[dict[str, Any]]
 Mutation: TypeAlias = Callable[[Events], list[Events]]
 
-GA = {old: new[0] for old, new in RENAMES.items() if old.startswith("response.")}
+GA = {old: new[0] for old, new in BETA_TO_GA.items() if old.startswith("response.")}
 OTHER_DIALECT = {**GA, **{new: old for old, new in GA.items()}, "session.output_audio.delta": "response.audio.delta"}
 
 TEXTS = ("response.output_text", "response.output_audio_transcript", "response.function_call_arguments")

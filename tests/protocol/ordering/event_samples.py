@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.protocol.dialects.detection import RENAMES
+from bridge.protocol.dialects.detection import BETA_TO_GA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,7 +146,7 @@ def transcribed(item_id: str, *words: str) -> list[Event]:
 LIMITS = event("rate_limits.updated", rate_limits=[])
 UPDATED = event("session.updated", session={"type": "realtime"})
 
-_BETA_NAMES = {new[0]: old for old, new in RENAMES.items() if old.startswith(("response.", "conversation."))}
+_BETA_NAMES = {new[0]: old for old, new in BETA_TO_GA.items() if old.startswith(("response.", "conversation."))}
 
 
 def in_beta(events: Iterable[Event]) -> list[Event]:

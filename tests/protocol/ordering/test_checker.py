@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.protocol.ordering.checker import RULES, OrderChecker, Violation
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.ordering.checker import ORDER_RULES, OrderChecker, Violation
 from tests.protocol.ordering.event_samples import (
     Event,
     added,
@@ -21,37 +21,39 @@ from tests.protocol.ordering.event_samples import (
     written,
 )
 from tests.protocol.ordering.mutations import MUTATIONS
-from tests.protocol.ordering.valid_sequences import HEALTHY, Healthy
+from tests.protocol.ordering.valid_sequences import VALID_SEQUENCES, ValidSequence
 
 
-def violations(sequence: Healthy) -> list[Violation]:
+def violations(sequence: ValidSequence) -> list[Violation]:
     checker = OrderChecker(sequence.dialect, sequence.kind)
     found = [violation for entry in sequence.events for violation in checker.feed(entry)]
     return found + checker.finish()
 
 
-def ga(*events: Event) -> Healthy:
-    return Healthy(Dialect.GA, Kind.CONVERSATION, numbered([session_created(), *events]))
+def ga(*events: Event) -> ValidSequence:
+    return ValidSequence(Dialect.GA, SessionKind.CONVERSATION, numbered([session_created(), *events]))
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", VALID_SEQUENCES)
 def test_a_healthy_session_breaks_no_rule(name: str) -> None:
-    assert violations(HEALTHY[name]) == []
+    assert violations(VALID_SEQUENCES[name]) == []
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ORDER_RULES)
 def test_every_way_to_break_a_rule_is_noticed(rule: str) -> None:
     ways = 0
-    for name, healthy in HEALTHY.items():
+    for name, healthy in VALID_SEQUENCES.items():
         for broken in MUTATIONS[rule](list(healthy.events)):
-            found = {violation.rule for violation in violations(Healthy(healthy.dialect, healthy.kind, tuple(broken)))}
+            found = {
+                violation.rule for violation in violations(ValidSequence(healthy.dialect, healthy.kind, tuple(broken)))
+            }
             assert rule in found, (name, broken)
             ways += 1
     assert ways > 0
 
 
 def test_every_rule_has_its_mutation_and_the_other_way_round() -> None:
-    assert MUTATIONS.keys() == RULES.keys()
+    assert MUTATIONS.keys() == ORDER_RULES.keys()
 
 
 def test_a_violation_says_where_what_and_which_ids() -> None:
@@ -119,7 +121,9 @@ def test_a_first_error_ends_the_session_and_nothing_is_missed_afterwards() -> No
 
 
 def test_a_session_that_never_opened_is_reported_once() -> None:
-    found = violations(Healthy(Dialect.GA, Kind.CONVERSATION, numbered([*added(item("i1")), *added(item("i2"))])))
+    found = violations(
+        ValidSequence(Dialect.GA, SessionKind.CONVERSATION, numbered([*added(item("i1")), *added(item("i2"))]))
+    )
     assert [v.rule for v in found] == ["event-before-session-created", "session-not-created"]
 
 
@@ -152,7 +156,7 @@ def test_malformed_events_are_reported_and_never_raise(frame: Event) -> None:
 
 
 def test_beta_transcription_opens_with_its_own_event() -> None:
-    sequence = Healthy(Dialect.BETA, Kind.TRANSCRIPTION, numbered([event("session.created", session={})]))
+    sequence = ValidSequence(Dialect.BETA, SessionKind.TRANSCRIPTION, numbered([event("session.created", session={})]))
     assert "event-before-session-created" in {violation.rule for violation in violations(sequence)}
 
 
@@ -161,7 +165,7 @@ def test_older_beta_servers_may_leave_out_the_usage_of_a_transcription() -> None
     ended = transcribed("item_1", "a")[-1]
     del ended["usage"]
     told = [opening, event("conversation.item.created", item=item("item_1")), ended]
-    assert violations(Healthy(Dialect.BETA, Kind.CONVERSATION, numbered(told))) == []
+    assert violations(ValidSequence(Dialect.BETA, SessionKind.CONVERSATION, numbered(told))) == []
 
 
 def test_turning_turn_detection_off_lets_an_unfinished_turn_go() -> None:
@@ -195,6 +199,6 @@ def test_hours_of_turns_cost_bounded_memory_and_no_false_alarm() -> None:
 
 
 def test_every_rule_is_a_sentence_under_a_kebab_case_name() -> None:
-    for name, sentence in RULES.items():
+    for name, sentence in ORDER_RULES.items():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+", name)
         assert sentence.endswith(".")

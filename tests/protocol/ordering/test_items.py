@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.ordering.items import Items, Life
+from bridge.protocol.ordering.items import ItemOrder, ItemState
 from tests.protocol.ordering.event_samples import Event, event, item
 
 
-def rules(items: Items, *events: Event) -> list[str]:
+def rules(items: ItemOrder, *events: Event) -> list[str]:
     return [rule for entry in events for rule, _ in items.feed(entry["type"], entry)]
 
 
@@ -28,74 +28,81 @@ def told(what: str, item_id: str, role: str = "user", status: str = "completed")
 
 
 def test_an_item_lives_from_speech_to_its_deletion() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     lives = []
     deleted = event("conversation.item.deleted", item_id="i")
     for entry in (started("i"), stopped("i"), committed("i"), told("added", "i"), told("done", "i"), deleted):
         assert rules(items, entry) == []
-        lives.append(items.life("i"))
-    assert lives == [Life.SPEAKING, Life.STOPPED, Life.COMMITTED, Life.ADDED, Life.DONE, Life.DELETED]
+        lives.append(items.state("i"))
+    assert lives == [
+        ItemState.SPEAKING,
+        ItemState.STOPPED,
+        ItemState.COMMITTED,
+        ItemState.ADDED,
+        ItemState.DONE,
+        ItemState.DELETED,
+    ]
 
 
 def test_in_the_beta_an_item_is_told_once() -> None:
-    items = Items(Dialect.BETA)
+    items = ItemOrder(Dialect.BETA)
     assert rules(items, committed("i"), told("created", "i")) == []
-    assert items.life("i") is Life.DONE
+    assert items.state("i") is ItemState.DONE
     assert rules(items, told("created", "i")) == ["item-added-twice"]
 
 
 @pytest.mark.parametrize("what", ["added", "created"])
 def test_a_ga_server_may_send_created_before_or_after_added(what: str) -> None:
     other = "created" if what == "added" else "added"
-    assert rules(Items(Dialect.GA), told(what, "i"), told(other, "i"), told("done", "i")) == []
+    assert rules(ItemOrder(Dialect.GA), told(what, "i"), told(other, "i"), told("done", "i")) == []
 
 
 @pytest.mark.parametrize("step", ["added", "created"])
 @pytest.mark.parametrize("speech", [1, 2])
 def test_an_announced_item_waits_for_its_commit(step: str, speech: int) -> None:
     before = [started("i"), stopped("i")][:speech]
-    assert rules(Items(Dialect.GA), *before, told(step, "i")) == ["item-before-commit"]
+    assert rules(ItemOrder(Dialect.GA), *before, told(step, "i")) == ["item-before-commit"]
 
 
 def test_after_a_violation_an_item_does_not_fall_back() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     assert rules(items, told("added", "i"), told("done", "i"), told("added", "i")) == ["item-added-twice"]
-    assert items.life("i") is Life.DONE
+    assert items.state("i") is ItemState.DONE
     assert list(items.finish()) == []
 
 
 def test_an_unfinished_item_of_a_cancelled_response_may_be_done_later_or_never() -> None:
-    items = Items(Dialect.GA)
-    items.planned("i", outside=False)
+    items = ItemOrder(Dialect.GA)
+    items.announce("i", out_of_band=False)
     rules(items, told("added", "i", "assistant", "in_progress"))
-    items.abandoned("i")
+    items.abandon("i")
     assert list(items.finish()) == []
     assert rules(items, told("done", "i", "assistant")) == []
 
 
 def test_an_items_that_the_model_writes_is_announced_first_but_the_clients_are_not() -> None:
-    assert rules(Items(Dialect.GA), told("added", "i", "assistant")) == []
-    assert rules(Items(Dialect.GA), told("added", "i", "assistant", "in_progress")) == ["item-before-output-item"]
+    assert rules(ItemOrder(Dialect.GA), told("added", "i", "assistant")) == []
+    assert rules(ItemOrder(Dialect.GA), told("added", "i", "assistant", "in_progress")) == ["item-before-output-item"]
 
 
 def test_a_cleared_buffer_lets_the_turn_go() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     assert (
         rules(items, started("i"), event("input_audio_buffer.cleared"), started("j"), stopped("j"), committed("j"))
         == []
     )
-    assert items.life("i") is Life.DROPPED
+    assert items.state("i") is ItemState.DISCARDED
 
 
 def test_what_precedes_may_not_be_the_item_itself_or_a_stranger() -> None:
     for previous in ("i", "stranger"):
         entry = {**told("added", "i"), "previous_item_id": previous}
-        assert rules(Items(Dialect.GA), entry) == ["previous-item-unknown"]
-    assert rules(Items(Dialect.GA), {**told("added", "i"), "previous_item_id": "root"}) == []
+        assert rules(ItemOrder(Dialect.GA), entry) == ["previous-item-unknown"]
+    assert rules(ItemOrder(Dialect.GA), {**told("added", "i"), "previous_item_id": "root"}) == []
 
 
 def test_a_deleted_item_is_gone_but_may_still_be_named_as_previous() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     deleted = event("conversation.item.deleted", item_id="i")
     assert rules(items, told("added", "i"), told("done", "i"), deleted) == []
     assert rules(items, {**told("added", "j"), "previous_item_id": "i"}) == []
@@ -104,14 +111,14 @@ def test_a_deleted_item_is_gone_but_may_still_be_named_as_previous() -> None:
 
 def walk(steps: str, dialect: Dialect) -> list[str]:
     """Lead one item through steps, by name, and tell the rules that it broke."""
-    items = Items(dialect)
+    items = ItemOrder(dialect)
     broken: list[str] = []
     for step in steps.split():
         match step:
             case "planned" | "outside":
-                items.planned("i", outside=step == "outside")
+                items.announce("i", out_of_band=step == "outside")
             case "abandoned":
-                items.abandoned("i")
+                items.abandon("i")
             case "cleared":
                 broken += rules(items, event("input_audio_buffer.cleared"))
             case "speech_started" | "speech_stopped" | "committed" | "timeout_triggered":
@@ -180,13 +187,13 @@ def test_lives_that_break_a_rule(steps: str, rule: str) -> None:
 
 
 def test_a_committed_item_is_added_before_the_next_commit() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     found = [found for entry in (committed("i"), committed("j")) for found in items.feed(entry["type"], entry)]
     assert found == [("committed-item-missing", "j is committed before i was added")]
 
 
 def test_an_unknown_item_is_called_unknown_and_a_known_one_by_its_state() -> None:
-    items = Items(Dialect.GA)
+    items = ItemOrder(Dialect.GA)
     [(_, unknown)] = items.feed("conversation.item.deleted", event("conversation.item.deleted", item_id="i"))
     rules(items, told("added", "j"))
     [(_, known)] = items.feed("conversation.item.added", told("added", "j"))

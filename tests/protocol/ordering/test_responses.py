@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.ordering.items import Items, Life
-from bridge.protocol.ordering.responses import Responses
+from bridge.protocol.ordering.items import ItemOrder, ItemState
+from bridge.protocol.ordering.responses import ResponseOrder
 from tests.protocol.ordering.event_samples import Event, called, created, done, event, spoken, written
 
 
-def found(responses: Responses, *events: Event) -> list[tuple[str, str]]:
+def found(responses: ResponseOrder, *events: Event) -> list[tuple[str, str]]:
     return [found for entry in events for found in responses.feed(entry["type"], entry)]
 
 
-def fresh() -> Responses:
-    return Responses(Items(Dialect.GA))
+def fresh() -> ResponseOrder:
+    return ResponseOrder(ItemOrder(Dialect.GA))
 
 
 def test_a_response_without_a_conversation_runs_beside_another() -> None:
@@ -48,10 +48,10 @@ def test_text_is_forgotten_when_its_response_is_done() -> None:
 
 
 def test_items_of_a_response_are_announced_to_the_conversation() -> None:
-    items = Items(Dialect.GA)
-    responses = Responses(items)
+    items = ItemOrder(Dialect.GA)
+    responses = ResponseOrder(items)
     found(responses, created("r1"), *written("r1", "i1", []), created("r2", None), *written("r2", "i2", []))
-    assert (items.life("i1"), items.life("i2")) == (Life.PLANNED, Life.OUTSIDE)
+    assert (items.state("i1"), items.state("i2")) == (ItemState.ANNOUNCED, ItemState.OUT_OF_BAND)
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
@@ -119,8 +119,8 @@ def test_neither_an_item_nor_an_index_is_added_twice(change: Event) -> None:
 
 
 def test_a_response_completes_after_its_items_are_done_in_the_conversation() -> None:
-    items = Items(Dialect.GA)
-    responses = Responses(items)
+    items = ItemOrder(Dialect.GA)
+    responses = ResponseOrder(items)
     events = [created("r1"), *written("r1", "i1", ["Hi"])]
     told = [entry for entry in events if entry["type"] != "conversation.item.done"]
     for entry in told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from tests.protocol.ordering.event_samples import (
     LIMITS,
     UPDATED,
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Healthy:
+class ValidSequence:
     """A sequence that no rule may object to."""
 
     dialect: Dialect
-    kind: Kind
+    kind: SessionKind
     events: tuple[Event, ...]
 
 
@@ -193,37 +193,37 @@ def _expired() -> list[Event]:
     return [*_text_turn(), expired]
 
 
-def _healthy(dialect: Dialect, kind: Kind, make: Callable[[], list[Event]]) -> Healthy:
-    return Healthy(dialect, kind, numbered(make()))
+def _healthy(dialect: Dialect, kind: SessionKind, make: Callable[[], list[Event]]) -> ValidSequence:
+    return ValidSequence(dialect, kind, numbered(make()))
 
 
-HEALTHY: Mapping[str, Healthy] = {
-    "text turn": _healthy(Dialect.GA, Kind.CONVERSATION, _text_turn),
-    "two turns by voice": _healthy(Dialect.GA, Kind.CONVERSATION, _vad_turn),
-    "barge-in": _healthy(Dialect.GA, Kind.CONVERSATION, _barge_in),
+VALID_SEQUENCES: Mapping[str, ValidSequence] = {
+    "text turn": _healthy(Dialect.GA, SessionKind.CONVERSATION, _text_turn),
+    "two turns by voice": _healthy(Dialect.GA, SessionKind.CONVERSATION, _vad_turn),
+    "barge-in": _healthy(Dialect.GA, SessionKind.CONVERSATION, _barge_in),
     "manual commit": _healthy(
-        Dialect.GA, Kind.CONVERSATION, lambda: [session_created(), *committed("item_u1"), *committed("item_u2")]
+        Dialect.GA, SessionKind.CONVERSATION, lambda: [session_created(), *committed("item_u1"), *committed("item_u2")]
     ),
-    "cancelled": _healthy(Dialect.GA, Kind.CONVERSATION, _cancel),
-    "function call": _healthy(Dialect.GA, Kind.CONVERSATION, _function_call),
-    "out of band": _healthy(Dialect.GA, Kind.CONVERSATION, _out_of_band),
-    "everything optional": _healthy(Dialect.GA, Kind.CONVERSATION, _everything_optional),
-    "refused": _healthy(Dialect.GA, Kind.CONVERSATION, _refused),
-    "expired": _healthy(Dialect.GA, Kind.CONVERSATION, _expired),
+    "cancelled": _healthy(Dialect.GA, SessionKind.CONVERSATION, _cancel),
+    "function call": _healthy(Dialect.GA, SessionKind.CONVERSATION, _function_call),
+    "out of band": _healthy(Dialect.GA, SessionKind.CONVERSATION, _out_of_band),
+    "everything optional": _healthy(Dialect.GA, SessionKind.CONVERSATION, _everything_optional),
+    "refused": _healthy(Dialect.GA, SessionKind.CONVERSATION, _refused),
+    "expired": _healthy(Dialect.GA, SessionKind.CONVERSATION, _expired),
     "transcription": _healthy(
         Dialect.GA,
-        Kind.TRANSCRIPTION,
+        SessionKind.TRANSCRIPTION,
         lambda: _transcription(
             session_created("transcription"), event("session.updated", session={"type": "transcription"})
         ),
     ),
-    "translation": _healthy(Dialect.TRANSLATION, Kind.TRANSLATION, _translation),
-    "beta text turn": _healthy(Dialect.BETA, Kind.CONVERSATION, lambda: in_beta(_text_turn())),
-    "beta turns by voice": _healthy(Dialect.BETA, Kind.CONVERSATION, lambda: in_beta(_vad_turn())),
-    "beta function call": _healthy(Dialect.BETA, Kind.CONVERSATION, lambda: in_beta(_function_call())),
+    "translation": _healthy(Dialect.TRANSLATION, SessionKind.TRANSLATION, _translation),
+    "beta text turn": _healthy(Dialect.BETA, SessionKind.CONVERSATION, lambda: in_beta(_text_turn())),
+    "beta turns by voice": _healthy(Dialect.BETA, SessionKind.CONVERSATION, lambda: in_beta(_vad_turn())),
+    "beta function call": _healthy(Dialect.BETA, SessionKind.CONVERSATION, lambda: in_beta(_function_call())),
     "beta transcription": _healthy(
         Dialect.BETA,
-        Kind.TRANSCRIPTION,
+        SessionKind.TRANSCRIPTION,
         lambda: in_beta(
             _transcription(
                 event("transcription_session.created", session={}), event("transcription_session.updated", session={})

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tests.protocol.refusals.provoke import SpeakTls, Talk
-from tests.protocol.refusals.simulated_case import Row
+from tests.protocol.refusals.provoke import SessionProvocation, TlsProvocation
+from tests.protocol.refusals.simulated_case import SimulatedCase
 
 
-def _bare(code: int) -> Talk:
-    return Talk(faults=(f"close:at=connect,code={code}",))
+def _bare(code: int) -> SessionProvocation:
+    return SessionProvocation(faults=(f"close:at=connect,code={code}",))
 
 
-def _saying(code: int, reason: str) -> Talk:
-    return Talk(faults=(f"close:at=connect,code={code},reason={reason}",))
+def _saying(code: int, reason: str) -> SessionProvocation:
+    return SessionProvocation(faults=(f"close:at=connect,code={code},reason={reason}",))
 
 
 #: Without a reason, or with one that explains nothing.
@@ -33,21 +33,23 @@ _BARE: dict[int, str] = {
     4004: "MODEL-NOT-FOUND",
 }
 
-CLOSE_ROWS: tuple[Row, ...] = (
-    *(Row(code, slug, _bare(code), "bare") for code, slug in _BARE.items()),
-    Row(1006, "DROPPED", Talk(scenario="dropped"), "TCP ends"),
-    Row(1006, "DROPPED", Talk(scenario="reset"), "TCP is reset"),
-    Row(1015, "TLS-FAILED", SpeakTls(), "TLS at a plain port"),
-    Row(1001, "SESSION-EXPIRED", Talk(scenario="session-expired"), "age"),
-    Row(1011, "PINGS-UNANSWERED", _saying(1011, "keepalive ping timeout"), "ping time-out"),
-    Row(1011, "INTERNAL-FAULT", _saying(1011, "internal error"), "of a proxy"),
-    Row(1013, "NO-QUOTA", Talk(scenario="no-quota"), "billing"),
-    Row(1013, "CREDIT-EXHAUSTED", Talk(scenario="credit-exhausted"), "finer billing"),
-    Row(3000, "KEY-REFUSED", Talk(scenario="invalid-key"), "key"),
-    Row(3000, "NO-KEY", Talk(key=""), "no key"),
-    Row(4000, "BETA-DISABLED", Talk(headers=(("OpenAI-Beta", "realtime=v1"),)), "beta"),
-    Row(4000, "INVALID-MODEL", Talk(query="model=gpt-live-1"), "model"),
-    Row(4000, "MISSING-MODEL", Talk(query=""), "no model"),
-    Row(4000, "INVALID-INTENT", Talk(query="intent=singing"), "intent"),
-    Row(4004, "MODEL-NOT-FOUND", Talk(query="model=gpt-4o-mini-realtime-preview"), "removed model"),
+CLOSE_CASES: tuple[SimulatedCase, ...] = (
+    *(SimulatedCase(code, slug, _bare(code), "bare") for code, slug in _BARE.items()),
+    SimulatedCase(1006, "DROPPED", SessionProvocation(scenario="dropped"), "TCP ends"),
+    SimulatedCase(1006, "DROPPED", SessionProvocation(scenario="reset"), "TCP is reset"),
+    SimulatedCase(1015, "TLS-FAILED", TlsProvocation(), "TLS at a plain port"),
+    SimulatedCase(1001, "SESSION-EXPIRED", SessionProvocation(scenario="session-expired"), "age"),
+    SimulatedCase(1011, "PINGS-UNANSWERED", _saying(1011, "keepalive ping timeout"), "ping time-out"),
+    SimulatedCase(1011, "INTERNAL-FAULT", _saying(1011, "internal error"), "of a proxy"),
+    SimulatedCase(1013, "NO-QUOTA", SessionProvocation(scenario="no-quota"), "billing"),
+    SimulatedCase(1013, "CREDIT-EXHAUSTED", SessionProvocation(scenario="credit-exhausted"), "finer billing"),
+    SimulatedCase(3000, "KEY-REFUSED", SessionProvocation(scenario="invalid-key"), "key"),
+    SimulatedCase(3000, "NO-KEY", SessionProvocation(key=""), "no key"),
+    SimulatedCase(4000, "BETA-DISABLED", SessionProvocation(headers=(("OpenAI-Beta", "realtime=v1"),)), "beta"),
+    SimulatedCase(4000, "INVALID-MODEL", SessionProvocation(query="model=gpt-live-1"), "model"),
+    SimulatedCase(4000, "MISSING-MODEL", SessionProvocation(query=""), "no model"),
+    SimulatedCase(4000, "INVALID-INTENT", SessionProvocation(query="intent=singing"), "intent"),
+    SimulatedCase(
+        4004, "MODEL-NOT-FOUND", SessionProvocation(query="model=gpt-4o-mini-realtime-preview"), "removed model"
+    ),
 )

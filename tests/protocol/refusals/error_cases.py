@@ -6,9 +6,9 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.pcm import tone
-from bridge.protocol.refusals.lookup import Where
-from tests.protocol.refusals.provoke import KEY, MODEL, Fetch, Knock, Talk, Until
-from tests.protocol.refusals.simulated_case import Row
+from bridge.protocol.refusals.lookup import HttpExchange
+from tests.protocol.refusals.provoke import KEY, MODEL, RestProvocation, SessionProvocation, Until, UpgradeProvocation
+from tests.protocol.refusals.simulated_case import SimulatedCase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +39,11 @@ def _truncate_far(events: Sequence[Event]) -> Event:
     return {"type": "conversation.item.truncate", **cut}
 
 
-def _say(*steps: Step) -> Talk:
-    return Talk(steps=steps)
+def _say(*steps: Step) -> SessionProvocation:
+    return SessionProvocation(steps=steps)
 
 
-def _item(verb: str, **more: int) -> Talk:
+def _item(verb: str, **more: int) -> SessionProvocation:
     return _say({"type": f"conversation.item.{verb}", "item_id": "item_of_another_session", **more})
 
 
@@ -52,31 +52,64 @@ _VAD_WITHOUT = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detecti
 _UNHEARING = {"type": "session.update", "session": {"type": "transcription", "audio": {"input": _VAD_WITHOUT}}}
 _CREATE = {"type": "response.create"}
 
-_REFUSED_AT_THE_DOOR: tuple[Row, ...] = (
-    Row("invalid_api_key", "KEY-REFUSED", Talk(key="sk-invalid-0000"), "by scenario"),
-    Row("invalid_api_key", "KEY-REFUSED", Talk(key="[object Object]"), "a placeholder"),
-    Row("invalid_api_key", "KEY-REFUSED", Talk(key="ek_of_yesterday"), "a secret that has expired"),
-    Row(None, "NO-KEY", Talk(key=""), "no credential"),
-    Row("beta_api_shape_disabled", "BETA-DISABLED", Talk(headers=(("OpenAI-Beta", "realtime=v1"),)), "header"),
-    Row("beta_api_shape_disabled", "BETA-DISABLED", Talk(scenario="beta-refused"), "header added on the way"),
-    Row("beta_api_shape_disabled", "BETA-DISABLED", Fetch(path="/v1/realtime", body=b"v=0"), "old SDP address"),
-    Row("missing_model", "MISSING-MODEL", Talk(query="")),
-    Row("invalid_model", "INVALID-MODEL", Talk(query="model=gpt-live-1"), "of another API"),
-    Row("invalid_model", "MODEL-WITH-INTENT", Talk(query=f"intent=transcription&model={MODEL}"), "with intent"),
-    Row("invalid_model", "TRANSCRIPTION-MODEL", Talk(query="model=whisper-1"), "for transcription"),
-    Row("model_not_found", "MODEL-NOT-FOUND", Talk(query="model=gpt-4o-realtime-preview"), "removed"),
-    Row("model_not_found", "MODEL-NOT-FOUND", Talk(scenario="model-gone"), "minted and then refused"),
-    Row("model_not_found", "MODEL-NOT-FOUND", Fetch(method="GET", path="/v1/models/gpt-nothing"), "over REST"),
-    Row("invalid_intent", "INVALID-INTENT", Talk(query="intent=singing"), "unknown"),
-    Row("invalid_intent", "INVALID-INTENT", Talk(query=f"intent=&model={MODEL}"), "empty"),
-    Row("insufficient_quota", "NO-QUOTA", Talk(scenario="no-quota"), "behind the 101"),
-    Row("insufficient_quota", "NO-QUOTA", Fetch(scenario="mint-quota"), "while minting"),
-    Row("credit_balance_exhausted", "CREDIT-EXHAUSTED", Talk(scenario="credit-exhausted")),
-    Row("project_spend_limit_exceeded", "PROJECT-SPEND-LIMIT", Talk(scenario="project-limit")),
-    Row("organization_spend_limit_exceeded", "ORGANIZATION-SPEND-LIMIT", Talk(scenario="organization-limit")),
-    Row("organization_usage_limit_exceeded", "ORGANIZATION-USAGE-LIMIT", Talk(scenario="usage-limit")),
+_REFUSED_AT_THE_DOOR: tuple[SimulatedCase, ...] = (
+    SimulatedCase("invalid_api_key", "KEY-REFUSED", SessionProvocation(key="sk-invalid-0000"), "by scenario"),
+    SimulatedCase("invalid_api_key", "KEY-REFUSED", SessionProvocation(key="[object Object]"), "a placeholder"),
+    SimulatedCase(
+        "invalid_api_key", "KEY-REFUSED", SessionProvocation(key="ek_of_yesterday"), "a secret that has expired"
+    ),
+    SimulatedCase(None, "NO-KEY", SessionProvocation(key=""), "no credential"),
+    SimulatedCase(
+        "beta_api_shape_disabled",
+        "BETA-DISABLED",
+        SessionProvocation(headers=(("OpenAI-Beta", "realtime=v1"),)),
+        "header",
+    ),
+    SimulatedCase(
+        "beta_api_shape_disabled",
+        "BETA-DISABLED",
+        SessionProvocation(scenario="beta-refused"),
+        "header added on the way",
+    ),
+    SimulatedCase(
+        "beta_api_shape_disabled", "BETA-DISABLED", RestProvocation(path="/v1/realtime", body=b"v=0"), "old SDP address"
+    ),
+    SimulatedCase("missing_model", "MISSING-MODEL", SessionProvocation(query="")),
+    SimulatedCase("invalid_model", "INVALID-MODEL", SessionProvocation(query="model=gpt-live-1"), "of another API"),
+    SimulatedCase(
+        "invalid_model",
+        "MODEL-WITH-INTENT",
+        SessionProvocation(query=f"intent=transcription&model={MODEL}"),
+        "with intent",
+    ),
+    SimulatedCase(
+        "invalid_model", "TRANSCRIPTION-MODEL", SessionProvocation(query="model=whisper-1"), "for transcription"
+    ),
+    SimulatedCase(
+        "model_not_found", "MODEL-NOT-FOUND", SessionProvocation(query="model=gpt-4o-realtime-preview"), "removed"
+    ),
+    SimulatedCase(
+        "model_not_found", "MODEL-NOT-FOUND", SessionProvocation(scenario="model-gone"), "minted and then refused"
+    ),
+    SimulatedCase(
+        "model_not_found", "MODEL-NOT-FOUND", RestProvocation(method="GET", path="/v1/models/gpt-nothing"), "over REST"
+    ),
+    SimulatedCase("invalid_intent", "INVALID-INTENT", SessionProvocation(query="intent=singing"), "unknown"),
+    SimulatedCase("invalid_intent", "INVALID-INTENT", SessionProvocation(query=f"intent=&model={MODEL}"), "empty"),
+    SimulatedCase("insufficient_quota", "NO-QUOTA", SessionProvocation(scenario="no-quota"), "behind the 101"),
+    SimulatedCase("insufficient_quota", "NO-QUOTA", RestProvocation(scenario="mint-quota"), "while minting"),
+    SimulatedCase("credit_balance_exhausted", "CREDIT-EXHAUSTED", SessionProvocation(scenario="credit-exhausted")),
+    SimulatedCase("project_spend_limit_exceeded", "PROJECT-SPEND-LIMIT", SessionProvocation(scenario="project-limit")),
+    SimulatedCase(
+        "organization_spend_limit_exceeded",
+        "ORGANIZATION-SPEND-LIMIT",
+        SessionProvocation(scenario="organization-limit"),
+    ),
+    SimulatedCase(
+        "organization_usage_limit_exceeded", "ORGANIZATION-USAGE-LIMIT", SessionProvocation(scenario="usage-limit")
+    ),
     *(
-        Row(code, slug, Fetch(faults=(f"refuse:code={code},on=mint",)), "while minting")
+        SimulatedCase(code, slug, RestProvocation(faults=(f"refuse:code={code},on=mint",)), "while minting")
         for code, slug in (
             ("credit_balance_exhausted", "CREDIT-EXHAUSTED"),
             ("project_spend_limit_exceeded", "PROJECT-SPEND-LIMIT"),
@@ -84,79 +117,105 @@ _REFUSED_AT_THE_DOOR: tuple[Row, ...] = (
             ("organization_usage_limit_exceeded", "ORGANIZATION-USAGE-LIMIT"),
         )
     ),
-    Row("session_expired", "SESSION-EXPIRED", Talk(scenario="session-expired")),
-    Row("rate_limit_exceeded", "RATE-LIMITED", Talk(scenario="session-limited"), "behind the 101"),
-    Row("rate_limit_exceeded", "RATE-LIMITED", Talk(scenario="rate-limited", steps=(_CREATE,)), "in a response"),
-    Row("rate_limit_exceeded", "RATE-LIMITED", Fetch(scenario="rate-limited"), "while minting"),
-    Row("server_error", "SERVER-ERROR", Talk(scenario="failed-response", steps=(_CREATE,)), "in a failed response"),
-    Row("server_error", "SERVER-ERROR", Talk(scenario="server-error"), "behind the 101"),
+    SimulatedCase("session_expired", "SESSION-EXPIRED", SessionProvocation(scenario="session-expired")),
+    SimulatedCase(
+        "rate_limit_exceeded", "RATE-LIMITED", SessionProvocation(scenario="session-limited"), "behind the 101"
+    ),
+    SimulatedCase(
+        "rate_limit_exceeded",
+        "RATE-LIMITED",
+        SessionProvocation(scenario="rate-limited", steps=(_CREATE,)),
+        "in a response",
+    ),
+    SimulatedCase("rate_limit_exceeded", "RATE-LIMITED", RestProvocation(scenario="rate-limited"), "while minting"),
+    SimulatedCase(
+        "server_error",
+        "SERVER-ERROR",
+        SessionProvocation(scenario="failed-response", steps=(_CREATE,)),
+        "in a failed response",
+    ),
+    SimulatedCase("server_error", "SERVER-ERROR", SessionProvocation(scenario="server-error"), "behind the 101"),
 )
 
-_REFUSED_IN_A_SESSION: tuple[Row, ...] = (
-    Row("invalid_value", "UNKNOWN-EVENT", _say({"type": "transcription_session.create"}), "unknown event"),
-    Row("invalid_value", "UNKNOWN-EVENT", _say({"type": "ping"}), "ping"),
-    Row("invalid_value", "INVALID-VALUE", _say(_update(output_modalities=["smell"])), "not in the list"),
-    Row("invalid_value", "INVALID-VALUE", _say(_CREATE, Until("response.done"), _truncate_far), "past the end"),
-    Row("invalid_value", "INVALID-VALUE", Talk(query="intent=transcription", steps=(_UNHEARING,)), "VAD without"),
-    Row("invalid_type", "INVALID-TYPE", _say(_update(instructions=5))),
-    Row("unknown_parameter", "UNKNOWN-PARAMETER", _say(_update(colour="blue")), "of no dialect"),
-    Row("unknown_parameter", "MIXED-SHAPES", _say(_update(modalities=["text"])), "of the other dialect"),
-    Row("missing_required_parameter", "MIXED-SHAPES", _say({"type": "session.update", "session": {}}), "no type"),
-    Row("missing_required_parameter", "MISSING-PARAMETER", _say({"type": "conversation.item.create"}), "no item"),
-    Row("invalid_parameter", "SESSION-TYPE-MISMATCH", _say(_update(type="transcription"))),
-    Row("integer_below_min_value", "VALUE-TOO-SMALL",
+_REFUSED_IN_A_SESSION: tuple[SimulatedCase, ...] = (
+    SimulatedCase("invalid_value", "UNKNOWN-EVENT", _say({"type": "transcription_session.create"}), "unknown event"),
+    SimulatedCase("invalid_value", "UNKNOWN-EVENT", _say({"type": "ping"}), "ping"),
+    SimulatedCase("invalid_value", "INVALID-VALUE", _say(_update(output_modalities=["smell"])), "not in the list"),
+    SimulatedCase("invalid_value", "INVALID-VALUE", _say(_CREATE, Until("response.done"), _truncate_far),
+        "past the end"),
+    SimulatedCase("invalid_value", "INVALID-VALUE", SessionProvocation(query="intent=transcription",
+        steps=(_UNHEARING,)), "VAD without"),
+    SimulatedCase("invalid_type", "INVALID-TYPE", _say(_update(instructions=5))),
+    SimulatedCase("unknown_parameter", "UNKNOWN-PARAMETER", _say(_update(colour="blue")), "of no dialect"),
+    SimulatedCase("unknown_parameter", "MIXED-SHAPES", _say(_update(modalities=["text"])), "of the other dialect"),
+    SimulatedCase("missing_required_parameter", "MIXED-SHAPES", _say({"type": "session.update", "session": {}}),
+        "no type"),
+    SimulatedCase("missing_required_parameter", "MISSING-PARAMETER", _say({"type": "conversation.item.create"}),
+        "no item"),
+    SimulatedCase("invalid_parameter", "SESSION-TYPE-MISMATCH", _say(_update(type="transcription"))),
+    SimulatedCase("integer_below_min_value", "VALUE-TOO-SMALL",
         _say(_update(audio={"input": {"format": {"type": "audio/pcm", "rate": 16_000}}}))),
-    Row("decimal_below_min_value", "VALUE-TOO-SMALL", _say(_speaking(speed=0.01))),
-    Row("integer_above_max_value", "VALUE-TOO-LARGE", _say(_update(max_output_tokens=5000))),
-    Row("decimal_above_max_value", "VALUE-TOO-LARGE", _say(_speaking(speed=9.5))),
-    Row("string_above_max_length", "TEXT-TOO-LONG",
+    SimulatedCase("decimal_below_min_value", "VALUE-TOO-SMALL", _say(_speaking(speed=0.01))),
+    SimulatedCase("integer_above_max_value", "VALUE-TOO-LARGE", _say(_update(max_output_tokens=5000))),
+    SimulatedCase("decimal_above_max_value", "VALUE-TOO-LARGE", _say(_speaking(speed=9.5))),
+    SimulatedCase("string_above_max_length", "TEXT-TOO-LONG",
         _say(_update(tools=[{"type": "function", "name": "look", "description": _LONG}]))),
-    Row("invalid_json", "INVALID-JSON", _say("{'single': 'quotes'}")),
-    Row("invalid_event", "INVALID-EVENT", _say(b"\x00\x01" * 480), "binary"),
-    Row("invalid_event", "INVALID-EVENT", _say({"event_id": "a"}), "no type"),
-    Row("input_audio_buffer_commit_empty", "COMMIT-EMPTY", _say({"type": "input_audio_buffer.commit"}), "empty"),
-    Row("input_audio_buffer_commit_empty", "COMMIT-EMPTY",
+    SimulatedCase("invalid_json", "INVALID-JSON", _say("{'single': 'quotes'}")),
+    SimulatedCase("invalid_event", "INVALID-EVENT", _say(b"\x00\x01" * 480), "binary"),
+    SimulatedCase("invalid_event", "INVALID-EVENT", _say({"event_id": "a"}), "no type"),
+    SimulatedCase("input_audio_buffer_commit_empty", "COMMIT-EMPTY", _say({"type": "input_audio_buffer.commit"}),
+        "empty"),
+    SimulatedCase("input_audio_buffer_commit_empty", "COMMIT-EMPTY",
         _say(_append(90), {"type": "input_audio_buffer.commit"}), "90 ms"),
-    Row("conversation_already_has_active_response", "RESPONSE-ACTIVE", _say(_CREATE, _CREATE)),
-    Row("response_cancel_not_active", "NOTHING-TO-CANCEL", _say({"type": "response.cancel"})),
-    Row("cannot_update_voice", "VOICE-FIXED", _say(_CREATE, Until("response.done"), _speaking(voice="marin"))),
-    Row("item_retrieve_invalid_item_id", "UNKNOWN-ITEM", _item("retrieve")),
-    Row("item_delete_invalid_item_id", "UNKNOWN-ITEM", _item("delete")),
-    Row("item_truncate_invalid_item_id", "UNKNOWN-ITEM", _item("truncate", content_index=0, audio_end_ms=1)),
-    Row("audio_unintelligible", "AUDIO-UNINTELLIGIBLE",
-        Talk(scenario="failed-transcription", steps=(_LISTEN, _append(200), {"type": "input_audio_buffer.commit"}))),
+    SimulatedCase("conversation_already_has_active_response", "RESPONSE-ACTIVE", _say(_CREATE, _CREATE)),
+    SimulatedCase("response_cancel_not_active", "NOTHING-TO-CANCEL", _say({"type": "response.cancel"})),
+    SimulatedCase("cannot_update_voice", "VOICE-FIXED", _say(_CREATE, Until("response.done"),
+        _speaking(voice="marin"))),
+    SimulatedCase("item_retrieve_invalid_item_id", "UNKNOWN-ITEM", _item("retrieve")),
+    SimulatedCase("item_delete_invalid_item_id", "UNKNOWN-ITEM", _item("delete")),
+    SimulatedCase("item_truncate_invalid_item_id", "UNKNOWN-ITEM", _item("truncate", content_index=0, audio_end_ms=1)),
+    SimulatedCase("audio_unintelligible", "AUDIO-UNINTELLIGIBLE",
+        SessionProvocation(scenario="failed-transcription", steps=(_LISTEN, _append(200),
+            {"type": "input_audio_buffer.commit"}))),
 )  # fmt: skip
 
 
-def _azure(scenario: str = "good", query: str = "model=my-deployment") -> Knock:
-    return Knock(path=_AZURE, query=query, headers=_AZURE_KEY, where=Where.AZURE_HANDSHAKE, scenario=scenario)
+def _azure(scenario: str = "good", query: str = "model=my-deployment") -> UpgradeProvocation:
+    return UpgradeProvocation(
+        path=_AZURE, query=query, headers=_AZURE_KEY, where=HttpExchange.AZURE_HANDSHAKE, scenario=scenario
+    )
 
 
 def _saying(status: int, code: str) -> Provocation:
     fault = f"http:status={status},says={code}"
-    return Knock(path=_AZURE, headers=_AZURE_KEY, where=Where.AZURE_HANDSHAKE, faults=(fault,))
+    return UpgradeProvocation(path=_AZURE, headers=_AZURE_KEY, where=HttpExchange.AZURE_HANDSHAKE, faults=(fault,))
 
 
-_REFUSED_OVER_HTTP: tuple[Row, ...] = (
-    Row("unsupported_country_region_territory", "COUNTRY-REFUSED", Fetch(scenario="wrong-country"), "mint"),
-    Row("unsupported_country_region_territory", "COUNTRY-REFUSED", Knock(scenario="wrong-country"), "upgrade"),
-    Row("server_is_overloaded", "OVERLOADED", Fetch(scenario="mint-503")),
-    Row("slow_down", "OVERLOADED", Fetch(scenario="slow-down")),
-    Row("OpperationNotSupported", "TRANSCRIPTION-MODEL", _azure(query="model=gpt-4o-transcribe")),
-    Row("OperationNotSupported", "TRANSCRIPTION-MODEL", _saying(400, "OperationNotSupported")),
-    Row("DeploymentNotFound", "AZURE-NO-DEPLOYMENT", _azure("no-model"), "by code"),
-    Row("DeploymentNotFound", "AZURE-NO-DEPLOYMENT", _azure("handshake-404"), "by status"),
-    Row(None, "KEY-RESTRICTED", Fetch(faults=("http:status=403,on=mint,says=key_restricted",)), "restricted key"),
-    Row(None, "NO-KEY", Fetch(key=""), "no credential over REST"),
-    Row("invalid_value", "INVALID-VALUE", Fetch(
+_REFUSED_OVER_HTTP: tuple[SimulatedCase, ...] = (
+    SimulatedCase("unsupported_country_region_territory", "COUNTRY-REFUSED", RestProvocation(scenario="wrong-country"),
+        "mint"),
+    SimulatedCase("unsupported_country_region_territory", "COUNTRY-REFUSED",
+        UpgradeProvocation(scenario="wrong-country"), "upgrade"),
+    SimulatedCase("server_is_overloaded", "OVERLOADED", RestProvocation(scenario="mint-503")),
+    SimulatedCase("slow_down", "OVERLOADED", RestProvocation(scenario="slow-down")),
+    SimulatedCase("OpperationNotSupported", "TRANSCRIPTION-MODEL", _azure(query="model=gpt-4o-transcribe")),
+    SimulatedCase("OperationNotSupported", "TRANSCRIPTION-MODEL", _saying(400, "OperationNotSupported")),
+    SimulatedCase("DeploymentNotFound", "AZURE-NO-DEPLOYMENT", _azure("no-model"), "by code"),
+    SimulatedCase("DeploymentNotFound", "AZURE-NO-DEPLOYMENT", _azure("handshake-404"), "by status"),
+    SimulatedCase(None, "KEY-RESTRICTED", RestProvocation(faults=("http:status=403,on=mint,says=key_restricted",)),
+        "restricted key"),
+    SimulatedCase(None, "NO-KEY", RestProvocation(key=""), "no credential over REST"),
+    SimulatedCase("invalid_value", "INVALID-VALUE", RestProvocation(
         body=b'{"session":{"type":"transcription","audio":{"input":{"transcription":{"model":"gpt-live-transcribe"},'
              b'"turn_detection":{"type":"server_vad"}}}}}'), "while minting"),
-    Row("unknown_parameter", "MIXED-SHAPES", Fetch(
+    SimulatedCase("unknown_parameter", "MIXED-SHAPES", RestProvocation(
         body=b'{"session":{"type":"realtime","modalities":["text"]}}'), "mixed dialects while minting"),
-    Row("invalid_api_key", "KEY-REFUSED", Fetch(path="/v1/realtime/calls", body=b"v=0", key="ek_old", where=Where.SDP),
+    SimulatedCase("invalid_api_key", "KEY-REFUSED", RestProvocation(path="/v1/realtime/calls", body=b"v=0",
+        key="ek_old", where=HttpExchange.SDP),
         "bad secret with an SDP offer"),
-    Row("insufficient_quota", "NO-QUOTA", Fetch(path="/v1/realtime/calls", body=b"v=0", key=KEY, where=Where.SDP,
+    SimulatedCase("insufficient_quota", "NO-QUOTA", RestProvocation(path="/v1/realtime/calls", body=b"v=0", key=KEY,
+        where=HttpExchange.SDP,
         scenario="mint-quota"), "no credit with an SDP offer"),
 )  # fmt: skip
 
-ERROR_ROWS: tuple[Row, ...] = (*_REFUSED_AT_THE_DOOR, *_REFUSED_IN_A_SESSION, *_REFUSED_OVER_HTTP)
+ERROR_CASES: tuple[SimulatedCase, ...] = (*_REFUSED_AT_THE_DOOR, *_REFUSED_IN_A_SESSION, *_REFUSED_OVER_HTTP)

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 import httpx
 import trio
 
-from bridge.protocol.refusals.lookup import Where
-from bridge.simulator.embedded import Running, open_simulator
+from bridge.protocol.refusals.lookup import HttpExchange
+from bridge.simulator.embedded import RunningSimulator, open_simulator
 from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import dial
-from bridge.upstream.dial.errors import DialFailed, Phase
+from bridge.upstream.dial.errors import DialFailed, DialPhase
 
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 #: A test that waits longer than this for one answer on loopback has failed.
-PATIENCE_SECONDS = 8.0
+TIMEOUT_SECONDS = 8.0
 MODEL = "gpt-realtime-2.1"
 KEY = "sk-simulated-key"
 
@@ -53,7 +53,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk(Setup):
+class SessionProvocation(Setup):
     """Open a socket and do these steps; ends with the first error, or with the close."""
 
     path: str = "/v1/realtime"
@@ -64,17 +64,17 @@ class Talk(Setup):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knock(Setup):
+class UpgradeProvocation(Setup):
     """Ask for a WebSocket and be answered with something else."""
 
     path: str = "/v1/realtime"
     query: str = f"model={MODEL}"
     headers: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {KEY}"),)
-    where: Where = Where.HANDSHAKE
+    where: HttpExchange = HttpExchange.HANDSHAKE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch(Setup):
+class RestProvocation(Setup):
     """Make a REST call."""
 
     method: str = "POST"
@@ -82,19 +82,19 @@ class Fetch(Setup):
     body: bytes = b"{}"
     key: str = KEY
     headers: tuple[tuple[str, str], ...] = ()
-    where: Where = Where.REST
+    where: HttpExchange = HttpExchange.REST
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakTls:
+class TlsProvocation:
     """Begin a TLS handshake where plain HTTP is spoken: libraries report 1015, which is never on the wire."""
 
 
-Provocation: TypeAlias = Talk | Knock | Fetch | SpeakTls
+Provocation: TypeAlias = SessionProvocation | UpgradeProvocation | RestProvocation | TlsProvocation
 
 
 @dataclass(frozen=True, slots=True)
-class Talked:
+class SessionObservation:
     """What a socket gave: the first error if there was one, and the close if there was one."""
 
     error: Mapping[str, Any] | None
@@ -103,10 +103,10 @@ class Talked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class HttpObservation:
     """What HTTP gave."""
 
-    where: Where
+    where: HttpExchange
     status: int
     body: bytes
     headers: Mapping[str, str]
@@ -121,33 +121,33 @@ class Answered:
         return found if isinstance(found, dict) else {}
 
 
-Observation: TypeAlias = Talked | Answered
+Observation: TypeAlias = SessionObservation | HttpObservation
 
 
 async def observe(how: Provocation) -> Observation:
     """Carry a provocation out. Raises TooSlowError when nothing comes, AssertionError when no refusal comes."""
     setup = how if isinstance(how, Setup) else Setup()
     faults = tuple(parse_fault(text) for text in setup.faults)
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(TIMEOUT_SECONDS):
         async with open_simulator(Settings(scenario=setup.scenario, faults=faults, pace=50.0)) as running:
             match how:
-                case Talk():
+                case SessionProvocation():
                     return await _talk(running, how)
-                case Knock():
+                case UpgradeProvocation():
                     return await _knock(running, how)
-                case Fetch():
+                case RestProvocation():
                     return await _fetch(running, how)
-                case SpeakTls():
+                case TlsProvocation():
                     return await _speak_tls(running)
                 case _:
                     assert_never(how)
 
 
-def _url(running: Running, path: str, query: str, scheme: str = "ws") -> str:
+def _url(running: RunningSimulator, path: str, query: str, scheme: str = "ws") -> str:
     return f"{scheme}://{running.host}:{running.port}{path}" + (f"?{query}" if query else "")
 
 
-async def _talk(running: Running, how: Talk) -> Talked:
+async def _talk(running: RunningSimulator, how: SessionProvocation) -> SessionObservation:
     headers = (*how.headers, *((("authorization", f"Bearer {how.key}"),) if how.key else ()))
     upgraded = await dial(_url(running, how.path, how.query), headers=headers)
     talking = _Talking(upgraded.link)
@@ -158,8 +158,8 @@ async def _talk(running: Running, how: Talk) -> Talked:
             while talking.error is None:
                 await talking.read()
         except LinkClosed as end:
-            return Talked(talking.error, (end.code, end.reason))
-        return Talked(talking.error, await talking.how_it_ends())
+            return SessionObservation(talking.error, (end.code, end.reason))
+        return SessionObservation(talking.error, await talking.how_it_ends())
 
 
 class _Talking:
@@ -210,26 +210,26 @@ def _error_in(event: Event) -> Mapping[str, Any] | None:
     return found
 
 
-async def _knock(running: Running, how: Knock) -> Answered:
+async def _knock(running: RunningSimulator, how: UpgradeProvocation) -> HttpObservation:
     try:
         upgraded = await dial(_url(running, how.path, how.query), headers=how.headers)
     except HandshakeRefused as refused:
-        return Answered(how.where, refused.status, refused.body, dict(refused.headers))
+        return HttpObservation(how.where, refused.status, refused.body, dict(refused.headers))
     await upgraded.link.abort()
     raise AssertionError("the upgrade was not refused")
 
 
-async def _fetch(running: Running, how: Fetch) -> Answered:
+async def _fetch(running: RunningSimulator, how: RestProvocation) -> HttpObservation:
     url = _url(running, how.path, "", "http")
     headers = [*how.headers, *([("authorization", f"Bearer {how.key}")] if how.key else [])]
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(how.method, url, headers=headers, content=how.body)
-    return Answered(how.where, answer.status_code, answer.content, dict(answer.headers))
+    return HttpObservation(how.where, answer.status_code, answer.content, dict(answer.headers))
 
 
-async def _speak_tls(running: Running) -> Talked:
+async def _speak_tls(running: RunningSimulator) -> SessionObservation:
     try:
         await dial(_url(running, "/v1/realtime", f"model={MODEL}", "wss"))
     except DialFailed as failed:
-        return Talked(None, (1015 if failed.phase is Phase.TLS else 1006, ""))
+        return SessionObservation(None, (1015 if failed.phase is DialPhase.TLS else 1006, ""))
     raise AssertionError("TLS was spoken")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.protocol.refusals.lookup import Where
+from bridge.protocol.refusals.lookup import HttpExchange
 
 REQUEST = "invalid_request_error"
 
@@ -107,53 +107,58 @@ CLOSES: list[tuple[int | None, str, str]] = [
 ]
 
 #: Every status that is on record, by place, with no body to tell more.
-BARE_STATUSES: list[tuple[Where, int, str]] = [
-    (Where.HANDSHAKE, 403, "UPGRADE-FORBIDDEN"),
-    (Where.HANDSHAKE, 500, "UPGRADE-SERVER-ERROR"),
-    (Where.HANDSHAKE, 401, "UPGRADE-UNAUTHORIZED"),
-    (Where.HANDSHAKE, 404, "NO-REALTIME-ROUTE"),
-    (Where.HANDSHAKE, 400, "UPGRADE-BAD-REQUEST"),
-    (Where.HANDSHAKE, 429, "RATE-LIMITED"),
-    (Where.HANDSHAKE, 503, "OVERLOADED"),
-    (Where.HANDSHAKE, 200, "NOT-A-WEBSOCKET"),
-    (Where.HANDSHAKE, 426, "NOT-A-WEBSOCKET"),
-    (Where.HANDSHAKE, 301, "REDIRECTED"),
-    (Where.HANDSHAKE, 502, "GATEWAY-FAILED"),
-    (Where.AZURE_HANDSHAKE, 401, "AZURE-KEY-REFUSED"),
-    (Where.AZURE_HANDSHAKE, 429, "AZURE-CAPACITY"),
-    (Where.AZURE_HANDSHAKE, 400, "AZURE-BAD-REQUEST"),
-    (Where.AZURE_HANDSHAKE, 404, "AZURE-NO-DEPLOYMENT"),
-    (Where.AZURE_HANDSHAKE, 503, "OVERLOADED"),
-    (Where.REST, 400, "BAD-REQUEST"),
-    (Where.REST, 401, "KEY-REFUSED"),
-    (Where.REST, 403, "COUNTRY-REFUSED"),
-    (Where.REST, 404, "NO-SUCH-URL"),
-    (Where.REST, 429, "RATE-LIMITED"),
-    (Where.REST, 500, "SERVER-ERROR"),
-    (Where.REST, 503, "OVERLOADED"),
-    (Where.REST, 302, "REDIRECTED"),
-    (Where.REST, 522, "GATEWAY-FAILED"),
-    (Where.REST, 418, "HTTP-ERROR"),
-    (Where.SDP, 400, "SDP-REFUSED"),
-    (Where.SDP, 401, "KEY-REFUSED"),
-    (Where.SDP, 429, "RATE-LIMITED"),
+BARE_STATUSES: list[tuple[HttpExchange, int, str]] = [
+    (HttpExchange.HANDSHAKE, 403, "UPGRADE-FORBIDDEN"),
+    (HttpExchange.HANDSHAKE, 500, "UPGRADE-SERVER-ERROR"),
+    (HttpExchange.HANDSHAKE, 401, "UPGRADE-UNAUTHORIZED"),
+    (HttpExchange.HANDSHAKE, 404, "NO-REALTIME-ROUTE"),
+    (HttpExchange.HANDSHAKE, 400, "UPGRADE-BAD-REQUEST"),
+    (HttpExchange.HANDSHAKE, 429, "RATE-LIMITED"),
+    (HttpExchange.HANDSHAKE, 503, "OVERLOADED"),
+    (HttpExchange.HANDSHAKE, 200, "NOT-A-WEBSOCKET"),
+    (HttpExchange.HANDSHAKE, 426, "NOT-A-WEBSOCKET"),
+    (HttpExchange.HANDSHAKE, 301, "REDIRECTED"),
+    (HttpExchange.HANDSHAKE, 502, "GATEWAY-FAILED"),
+    (HttpExchange.AZURE_HANDSHAKE, 401, "AZURE-KEY-REFUSED"),
+    (HttpExchange.AZURE_HANDSHAKE, 429, "AZURE-CAPACITY"),
+    (HttpExchange.AZURE_HANDSHAKE, 400, "AZURE-BAD-REQUEST"),
+    (HttpExchange.AZURE_HANDSHAKE, 404, "AZURE-NO-DEPLOYMENT"),
+    (HttpExchange.AZURE_HANDSHAKE, 503, "OVERLOADED"),
+    (HttpExchange.REST, 400, "BAD-REQUEST"),
+    (HttpExchange.REST, 401, "KEY-REFUSED"),
+    (HttpExchange.REST, 403, "COUNTRY-REFUSED"),
+    (HttpExchange.REST, 404, "NO-SUCH-URL"),
+    (HttpExchange.REST, 429, "RATE-LIMITED"),
+    (HttpExchange.REST, 500, "SERVER-ERROR"),
+    (HttpExchange.REST, 503, "OVERLOADED"),
+    (HttpExchange.REST, 302, "REDIRECTED"),
+    (HttpExchange.REST, 522, "GATEWAY-FAILED"),
+    (HttpExchange.REST, 418, "HTTP-ERROR"),
+    (HttpExchange.SDP, 400, "SDP-REFUSED"),
+    (HttpExchange.SDP, 401, "KEY-REFUSED"),
+    (HttpExchange.SDP, 429, "RATE-LIMITED"),
 ]
 
 #: Statuses whose body names another cause than the number does.
-TOLD_STATUSES: list[tuple[Where, int, dict[str, object], str]] = [
-    (Where.REST, 429, {"code": "insufficient_quota", "type": "insufficient_quota"}, "NO-QUOTA"),
-    (Where.REST, 429, {"code": "project_spend_limit_exceeded", "type": "insufficient_quota"}, "PROJECT-SPEND-LIMIT"),
-    (Where.REST, 400, {"code": "invalid_value", "param": "session.audio.input.turn_detection"}, "INVALID-VALUE"),
-    (Where.REST, 400, {"code": "unknown_parameter", "param": "session.modalities"}, "MIXED-SHAPES"),
-    (Where.REST, 400, {"code": "beta_api_shape_disabled"}, "BETA-DISABLED"),
-    (Where.REST, 401, {"message": "Missing bearer or basic authentication in header"}, "NO-KEY"),
-    (Where.REST, 403, {"message": "You have insufficient permissions for this operation."}, "KEY-RESTRICTED"),
-    (Where.REST, 404, {"code": "model_not_found"}, "MODEL-NOT-FOUND"),
-    (Where.REST, 503, {"code": "slow_down"}, "OVERLOADED"),
-    (Where.AZURE_HANDSHAKE, 400, {"code": "OpperationNotSupported"}, "TRANSCRIPTION-MODEL"),
-    (Where.AZURE_HANDSHAKE, 404, {"code": "DeploymentNotFound"}, "AZURE-NO-DEPLOYMENT"),
-    (Where.AZURE_HANDSHAKE, 401, {"code": "401", "message": "Access denied"}, "AZURE-KEY-REFUSED"),
-    (Where.SDP, 429, {"code": "insufficient_quota"}, "NO-QUOTA"),
-    (Where.SDP, 401, {"code": "invalid_api_key"}, "KEY-REFUSED"),
-    (Where.REST, 401, {"code": 401}, "KEY-REFUSED"),
+TOLD_STATUSES: list[tuple[HttpExchange, int, dict[str, object], str]] = [
+    (HttpExchange.REST, 429, {"code": "insufficient_quota", "type": "insufficient_quota"}, "NO-QUOTA"),
+    (
+        HttpExchange.REST,
+        429,
+        {"code": "project_spend_limit_exceeded", "type": "insufficient_quota"},
+        "PROJECT-SPEND-LIMIT",
+    ),
+    (HttpExchange.REST, 400, {"code": "invalid_value", "param": "session.audio.input.turn_detection"}, "INVALID-VALUE"),
+    (HttpExchange.REST, 400, {"code": "unknown_parameter", "param": "session.modalities"}, "MIXED-SHAPES"),
+    (HttpExchange.REST, 400, {"code": "beta_api_shape_disabled"}, "BETA-DISABLED"),
+    (HttpExchange.REST, 401, {"message": "Missing bearer or basic authentication in header"}, "NO-KEY"),
+    (HttpExchange.REST, 403, {"message": "You have insufficient permissions for this operation."}, "KEY-RESTRICTED"),
+    (HttpExchange.REST, 404, {"code": "model_not_found"}, "MODEL-NOT-FOUND"),
+    (HttpExchange.REST, 503, {"code": "slow_down"}, "OVERLOADED"),
+    (HttpExchange.AZURE_HANDSHAKE, 400, {"code": "OpperationNotSupported"}, "TRANSCRIPTION-MODEL"),
+    (HttpExchange.AZURE_HANDSHAKE, 404, {"code": "DeploymentNotFound"}, "AZURE-NO-DEPLOYMENT"),
+    (HttpExchange.AZURE_HANDSHAKE, 401, {"code": "401", "message": "Access denied"}, "AZURE-KEY-REFUSED"),
+    (HttpExchange.SDP, 429, {"code": "insufficient_quota"}, "NO-QUOTA"),
+    (HttpExchange.SDP, 401, {"code": "invalid_api_key"}, "KEY-REFUSED"),
+    (HttpExchange.REST, 401, {"code": 401}, "KEY-REFUSED"),
 ]

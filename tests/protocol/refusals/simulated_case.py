@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.protocol.refusals.lookup import ClientCode, Where
+from bridge.protocol.refusals.lookup import ClientCode, HttpExchange
 
 if TYPE_CHECKING:
     from tests.protocol.refusals.provoke import Provocation
 
-Key: TypeAlias = str | int | tuple[Where, int] | None
+Key: TypeAlias = str | int | tuple[HttpExchange, int] | None
 """An error code (None: the error has none), a close code, or a status and where."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SimulatedCase:
     """What is expected of one refusal. `about` tells rows of one key apart."""
 
     key: Key
@@ -52,7 +52,7 @@ _KEY_SLUGS = ("KEY-REFUSED", "NO-KEY", "UPGRADE-UNAUTHORIZED", "AZURE-KEY-REFUSE
 _WAIT_SLUGS = ("SERVER-ERROR", "OVERLOADED", "UPGRADE-SERVER-ERROR", "TRY-LATER", "GATEWAY-FAILED", "TLS-FAILED")
 
 #: What a bridge's client is to be told for each, and whether to try again unchanged: by the client protocol.
-TOLD: dict[str, tuple[ClientCode, bool]] = {
+CLIENT_ERRORS: dict[str, tuple[ClientCode, bool]] = {
     **dict.fromkeys(_KEY_SLUGS, (ClientCode.AUTHENTICATION_FAILED, False)),
     **dict.fromkeys(("COUNTRY-REFUSED", "UPGRADE-FORBIDDEN", "KEY-RESTRICTED"), (ClientCode.ACCESS_DENIED, False)),
     **dict.fromkeys(_BILLING_SLUGS, (ClientCode.QUOTA_EXHAUSTED, False)),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.protocol.refusals.lookup import Where
-from tests.protocol.refusals.provoke import KEY, Fetch, Knock
-from tests.protocol.refusals.simulated_case import Row
+from bridge.protocol.refusals.lookup import HttpExchange
+from tests.protocol.refusals.provoke import KEY, RestProvocation, UpgradeProvocation
+from tests.protocol.refusals.simulated_case import SimulatedCase
 
 _AZURE = "/openai/v1/realtime"
 _AZURE_KEY = (("api-key", "0123456789abcdef"),)
@@ -50,54 +50,69 @@ def _page(status: int, on: str) -> tuple[str, ...]:
     return (f"http:status={status},on={on},says=page",)
 
 
-def _azure(query: str = _AZURE_MODEL, *, faults: tuple[str, ...] = (), scenario: str = "good", key: str = "") -> Knock:
+def _azure(
+    query: str = _AZURE_MODEL, *, faults: tuple[str, ...] = (), scenario: str = "good", key: str = ""
+) -> UpgradeProvocation:
     headers = (("api-key", key),) if key else _AZURE_KEY
-    where = Where.AZURE_HANDSHAKE
-    return Knock(path=_AZURE, query=query, headers=headers, where=where, faults=faults, scenario=scenario)
+    where = HttpExchange.AZURE_HANDSHAKE
+    return UpgradeProvocation(path=_AZURE, query=query, headers=headers, where=where, faults=faults, scenario=scenario)
 
 
-def _offer(faults: tuple[str, ...] = (), body: bytes = b"v=0") -> Fetch:
-    return Fetch(path="/v1/realtime/calls", body=body, where=Where.SDP, faults=faults)
+def _offer(faults: tuple[str, ...] = (), body: bytes = b"v=0") -> RestProvocation:
+    return RestProvocation(path="/v1/realtime/calls", body=body, where=HttpExchange.SDP, faults=faults)
 
 
-_BARE: tuple[Row, ...] = (
-    *(Row((Where.REST, status), slug, Fetch(faults=_page(status, "mint")), "bare") for status, slug in _REST.items()),
+_BARE: tuple[SimulatedCase, ...] = (
     *(
-        Row((Where.HANDSHAKE, status), slug, Knock(faults=_page(status, "socket")), "bare")
+        SimulatedCase((HttpExchange.REST, status), slug, RestProvocation(faults=_page(status, "mint")), "bare")
+        for status, slug in _REST.items()
+    ),
+    *(
+        SimulatedCase(
+            (HttpExchange.HANDSHAKE, status), slug, UpgradeProvocation(faults=_page(status, "socket")), "bare"
+        )
         for status, slug in _HANDSHAKE.items()
     ),
     *(
-        Row((Where.AZURE_HANDSHAKE, status), slug, _azure(faults=_page(status, "socket")), "bare")
+        SimulatedCase((HttpExchange.AZURE_HANDSHAKE, status), slug, _azure(faults=_page(status, "socket")), "bare")
         for status, slug in _AZURE_HANDSHAKE.items()
     ),
-    *(Row((Where.SDP, status), slug, _offer(_page(status, "mint")), "bare") for status, slug in _SDP.items()),
+    *(
+        SimulatedCase((HttpExchange.SDP, status), slug, _offer(_page(status, "mint")), "bare")
+        for status, slug in _SDP.items()
+    ),
 )
 
 #: The same as the service itself says it.
-_SAID: tuple[Row, ...] = (
-    Row((Where.REST, 400), "BAD-REQUEST", Fetch(body=b"not json"), "body"),
-    Row((Where.REST, 401), "KEY-REFUSED", Fetch(key="sk-invalid-0000"), "key"),
-    Row((Where.REST, 404), "NO-SUCH-URL", Fetch(path="/realtime/client_secrets"), "no v1"),
-    Row((Where.REST, 429), "RATE-LIMITED", Fetch(scenario="rate-limited"), "rate"),
-    Row((Where.REST, 429), "NO-QUOTA", Fetch(scenario="mint-quota"), "billing"),
-    Row((Where.REST, 500), "SERVER-ERROR", Fetch(scenario="mint-500"), "fault"),
-    Row((Where.REST, 503), "OVERLOADED", Fetch(scenario="slow-down"), "slow down"),
-    Row((Where.HANDSHAKE, 403), "UPGRADE-FORBIDDEN", Knock(scenario="no-access"), "no access"),
-    Row((Where.HANDSHAKE, 404), "NO-REALTIME-ROUTE", Knock(path="/realtime"), "no v1"),
-    Row((Where.HANDSHAKE, 503), "OVERLOADED", Knock(scenario="handshake-503"), "overloaded"),
-    Row((Where.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED", _azure(key="short"), "key"),
-    Row((Where.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
-        Knock(path=_AZURE, headers=(), where=Where.AZURE_HANDSHAKE), "no key"),
-    Row((Where.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
+_SAID: tuple[SimulatedCase, ...] = (
+    SimulatedCase((HttpExchange.REST, 400), "BAD-REQUEST", RestProvocation(body=b"not json"), "body"),
+    SimulatedCase((HttpExchange.REST, 401), "KEY-REFUSED", RestProvocation(key="sk-invalid-0000"), "key"),
+    SimulatedCase((HttpExchange.REST, 404), "NO-SUCH-URL", RestProvocation(path="/realtime/client_secrets"), "no v1"),
+    SimulatedCase((HttpExchange.REST, 429), "RATE-LIMITED", RestProvocation(scenario="rate-limited"), "rate"),
+    SimulatedCase((HttpExchange.REST, 429), "NO-QUOTA", RestProvocation(scenario="mint-quota"), "billing"),
+    SimulatedCase((HttpExchange.REST, 500), "SERVER-ERROR", RestProvocation(scenario="mint-500"), "fault"),
+    SimulatedCase((HttpExchange.REST, 503), "OVERLOADED", RestProvocation(scenario="slow-down"), "slow down"),
+    SimulatedCase((HttpExchange.HANDSHAKE, 403), "UPGRADE-FORBIDDEN", UpgradeProvocation(scenario="no-access"),
+        "no access"),
+    SimulatedCase((HttpExchange.HANDSHAKE, 404), "NO-REALTIME-ROUTE", UpgradeProvocation(path="/realtime"), "no v1"),
+    SimulatedCase((HttpExchange.HANDSHAKE, 503), "OVERLOADED", UpgradeProvocation(scenario="handshake-503"),
+        "overloaded"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED", _azure(key="short"), "key"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
+        UpgradeProvocation(path=_AZURE, headers=(), where=HttpExchange.AZURE_HANDSHAKE), "no key"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
         _azure("api-version=2025-04-01-preview&model=my-deployment"), "api-version on a GA URL"),
-    Row((Where.AZURE_HANDSHAKE, 429), "AZURE-CAPACITY", _azure(scenario="session-limited"), "capacity"),
-    Row((Where.AZURE_HANDSHAKE, 400), "TRANSCRIPTION-MODEL", _azure("model=gpt-4o-transcribe"), "transcription model"),
-    Row((Where.AZURE_HANDSHAKE, 404), "AZURE-NO-DEPLOYMENT", _azure(scenario="model-gone"), "deployment"),
-    Row((Where.SDP, 400), "SDP-REFUSED", _offer(body=b"no offer"), "no offer"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 429), "AZURE-CAPACITY", _azure(scenario="session-limited"),
+        "capacity"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 400), "TRANSCRIPTION-MODEL", _azure("model=gpt-4o-transcribe"),
+        "transcription model"),
+    SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 404), "AZURE-NO-DEPLOYMENT", _azure(scenario="model-gone"),
+        "deployment"),
+    SimulatedCase((HttpExchange.SDP, 400), "SDP-REFUSED", _offer(body=b"no offer"), "no offer"),
 )  # fmt: skip
 
-STATUS_ROWS: tuple[Row, ...] = (*_BARE, *_SAID)
+STATUS_CASES: tuple[SimulatedCase, ...] = (*_BARE, *_SAID)
 
 #: What is no refusal, as a check on the rows above.
-MINTED = Fetch(body=b'{"session":{"type":"realtime","model":"gpt-realtime-2.1"}}', key=KEY)
+MINTED = RestProvocation(body=b'{"session":{"type":"realtime","model":"gpt-realtime-2.1"}}', key=KEY)
 OFFERED = _offer()

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
-    STATUSES,
+    HTTP_STATUSES,
     ClientCode,
+    HttpExchange,
     Refusal,
-    Where,
-    every_refusal,
+    all_refusals,
     refusal_for_close,
     refusal_for_error,
     refusal_for_status,
@@ -33,13 +33,13 @@ def test_a_close_is_explained(code: int | None, reason: str, slug: str) -> None:
 
 
 @pytest.mark.parametrize(("where", "status", "slug"), BARE_STATUSES)
-def test_a_bare_status_is_explained_by_place(where: Where, status: int, slug: str) -> None:
+def test_a_bare_status_is_explained_by_place(where: HttpExchange, status: int, slug: str) -> None:
     assert refusal_for_status(where, status, None).slug == slug
     assert refusal_for_status(where, status, b"<html>nothing to read</html>").slug == slug
 
 
 @pytest.mark.parametrize(("where", "status", "error", "slug"), TOLD_STATUSES)
-def test_what_the_body_says_wins(where: Where, status: int, error: dict[str, object], slug: str) -> None:
+def test_what_the_body_says_wins(where: HttpExchange, status: int, error: dict[str, object], slug: str) -> None:
     assert refusal_for_status(where, status, json.dumps({"error": error}).encode()).slug == slug
 
 
@@ -55,7 +55,7 @@ def test_the_rows_above_cover_every_table() -> None:
     }
     assert {code for code, *_ in CLOSES} >= CLOSE_CODES.keys()
     families = {(where, status // 100) for where, status, _ in BARE_STATUSES}
-    assert {(where, status // 100) for where, status in STATUSES} <= families
+    assert {(where, status // 100) for where, status in HTTP_STATUSES} <= families
 
 
 def test_the_same_cause_is_the_same_refusal_however_it_was_said() -> None:
@@ -63,25 +63,27 @@ def test_the_same_cause_is_the_same_refusal_however_it_was_said() -> None:
         refusal_for_error({"code": "invalid_api_key"})
         is refusal_for_close(3000, "")
         is refusal_for_close(3000, "invalid_request_error.invalid_api_key")
-        is refusal_for_status(Where.REST, 401, None)
-        is refusal_for_status(Where.SDP, 401, None)
+        is refusal_for_status(HttpExchange.REST, 401, None)
+        is refusal_for_status(HttpExchange.SDP, 401, None)
     )
     assert refusal_for_error({"code": "model_not_found"}) is refusal_for_close(4004, "")
-    assert refusal_for_error({"type": "server_error"}) is refusal_for_status(Where.REST, 500, None)
-    assert refusal_for_error({"code": "slow_down"}) is refusal_for_status(Where.REST, 503, None)
+    assert refusal_for_error({"type": "server_error"}) is refusal_for_status(HttpExchange.REST, 500, None)
+    assert refusal_for_error({"code": "slow_down"}) is refusal_for_status(HttpExchange.REST, 503, None)
     assert refusal_for_close(None, "") is refusal_for_close(1006, "") is refusal_for_close(1005, "")
 
 
 def test_one_status_means_different_things_in_different_places() -> None:
     for status in (401, 403, 404, 500):
-        assert refusal_for_status(Where.REST, status, None) is not refusal_for_status(Where.HANDSHAKE, status, None)
+        assert refusal_for_status(HttpExchange.REST, status, None) is not refusal_for_status(
+            HttpExchange.HANDSHAKE, status, None
+        )
     for status in (400, 401, 404, 429):
-        azure = refusal_for_status(Where.AZURE_HANDSHAKE, status, None)
-        assert azure is not refusal_for_status(Where.HANDSHAKE, status, None)
+        azure = refusal_for_status(HttpExchange.AZURE_HANDSHAKE, status, None)
+        assert azure is not refusal_for_status(HttpExchange.HANDSHAKE, status, None)
 
 
 def test_billing_is_never_worth_a_retry() -> None:
-    billing = [refusal for refusal in every_refusal() if refusal.client_code is ClientCode.QUOTA_EXHAUSTED]
+    billing = [refusal for refusal in all_refusals() if refusal.client_code is ClientCode.QUOTA_EXHAUSTED]
     assert len(billing) == 5
     assert not any(refusal.retryable for refusal in billing)
     assert all("Stop retrying" in refusal.fix for refusal in billing)
@@ -136,20 +138,20 @@ def test_the_session_ends_or_goes_on_as_recorded(code: str, *, fatal: bool) -> N
 @pytest.mark.parametrize(
     ("refusal", "client_code"),
     [
-        (refusal_for_status(Where.REST, 401, None), ClientCode.AUTHENTICATION_FAILED),
+        (refusal_for_status(HttpExchange.REST, 401, None), ClientCode.AUTHENTICATION_FAILED),
         (refusal_for_close(3000, ""), ClientCode.AUTHENTICATION_FAILED),
-        (refusal_for_status(Where.REST, 403, None), ClientCode.ACCESS_DENIED),
-        (refusal_for_status(Where.HANDSHAKE, 403, None), ClientCode.ACCESS_DENIED),
-        (refusal_for_status(Where.REST, 404, None), ClientCode.SESSION_NOT_FOUND),
+        (refusal_for_status(HttpExchange.REST, 403, None), ClientCode.ACCESS_DENIED),
+        (refusal_for_status(HttpExchange.HANDSHAKE, 403, None), ClientCode.ACCESS_DENIED),
+        (refusal_for_status(HttpExchange.REST, 404, None), ClientCode.SESSION_NOT_FOUND),
         (refusal_for_error({"code": "model_not_found"}), ClientCode.MODEL_NOT_AVAILABLE),
         (refusal_for_error({"code": "invalid_model"}), ClientCode.MODEL_NOT_AVAILABLE),
         (refusal_for_close(4004, ""), ClientCode.MODEL_NOT_AVAILABLE),
         (refusal_for_error({"code": "beta_api_shape_disabled"}), ClientCode.DIALECT_REFUSED),
         (refusal_for_close(4000, ""), ClientCode.DIALECT_REFUSED),
         (refusal_for_error({"code": "unknown_parameter", "param": "session.audio"}), ClientCode.DIALECT_REFUSED),
-        (refusal_for_status(Where.REST, 429, None), ClientCode.RATE_LIMITED),
-        (refusal_for_status(Where.REST, 500, None), ClientCode.UPSTREAM_UNAVAILABLE),
-        (refusal_for_status(Where.HANDSHAKE, 503, None), ClientCode.UPSTREAM_UNAVAILABLE),
+        (refusal_for_status(HttpExchange.REST, 429, None), ClientCode.RATE_LIMITED),
+        (refusal_for_status(HttpExchange.REST, 500, None), ClientCode.UPSTREAM_UNAVAILABLE),
+        (refusal_for_status(HttpExchange.HANDSHAKE, 503, None), ClientCode.UPSTREAM_UNAVAILABLE),
         (refusal_for_close(1013, ""), ClientCode.UPSTREAM_UNAVAILABLE),
         (refusal_for_error({"code": "invalid_value"}), ClientCode.UPSTREAM_ERROR),
         (refusal_for_error({}), ClientCode.UPSTREAM_ERROR),
@@ -168,20 +170,20 @@ def test_there_are_twenty_two_codes_for_clients() -> None:
 
 
 def test_every_refusal_has_a_slug_of_its_own() -> None:
-    slugs = [refusal.slug for refusal in every_refusal()]
+    slugs = [refusal.slug for refusal in all_refusals()]
     assert len(slugs) == len(set(slugs))
     assert slugs == sorted(slugs)
-    reachable = {id(refusal) for table in (ERROR_CODES, CLOSE_CODES, STATUSES) for refusal in table.values()}
-    assert reachable <= {id(refusal) for refusal in every_refusal()}
+    reachable = {id(refusal) for table in (ERROR_CODES, CLOSE_CODES, HTTP_STATUSES) for refusal in table.values()}
+    assert reachable <= {id(refusal) for refusal in all_refusals()}
 
 
 def test_no_refusal_is_out_of_reach() -> None:
     reached = {slug for *_, slug in (*ERRORS, *CLOSES, *BARE_STATUSES, *TOLD_STATUSES)}
     reached |= {refusal.slug for refusal in ERROR_CODES.values()}
-    assert {refusal.slug for refusal in every_refusal()} == reached
+    assert {refusal.slug for refusal in all_refusals()} == reached
 
 
-@pytest.mark.parametrize("refusal", every_refusal(), ids=lambda refusal: refusal.slug)
+@pytest.mark.parametrize("refusal", all_refusals(), ids=lambda refusal: refusal.slug)
 def test_a_refusal_reads_well_at_night(refusal: Refusal) -> None:
     assert re.fullmatch(r"[A-Z0-9]+(-[A-Z0-9]+)*", refusal.slug)
     assert not refusal.title.endswith(".")
@@ -213,16 +215,16 @@ def test_no_close_is_too_odd_to_explain(code: int | None, reason: str) -> None:
 
 
 @given(
-    st.sampled_from(Where),
+    st.sampled_from(HttpExchange),
     st.integers(100, 999),
     st.none()
     | st.binary(max_size=30)
     | _JSON.map(lambda value: json.dumps(value).encode())
     | _JSON.map(lambda value: json.dumps({"error": value}).encode()),
 )
-def test_no_status_is_too_odd_to_explain(where: Where, status: int, body: bytes | None) -> None:
+def test_no_status_is_too_odd_to_explain(where: HttpExchange, status: int, body: bytes | None) -> None:
     assert isinstance(refusal_for_status(where, status, body), Refusal)
 
 
 def test_a_body_nested_without_end_is_no_fault() -> None:
-    assert refusal_for_status(Where.REST, 400, b"[" * 100_000).slug == "BAD-REQUEST"
+    assert refusal_for_status(HttpExchange.REST, 400, b"[" * 100_000).slug == "BAD-REQUEST"

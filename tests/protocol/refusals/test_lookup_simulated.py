@@ -8,25 +8,32 @@ import trio
 from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
-    STATUSES,
+    HTTP_STATUSES,
+    HttpExchange,
     Refusal,
-    Where,
-    every_refusal,
+    all_refusals,
     refusal_for_close,
     refusal_for_error,
     refusal_for_status,
 )
 from bridge.simulator.embedded import open_simulator
 from bridge.upstream.dial.dial import dial
-from probes.runner.findings import Row as FindingRow
+from probes.runner.findings import CheckRow as FindingRow
 from reports.model import Severity
-from tests.protocol.refusals.close_cases import CLOSE_ROWS
-from tests.protocol.refusals.error_cases import ERROR_ROWS
-from tests.protocol.refusals.provoke import MODEL, PATIENCE_SECONDS, Answered, Talk, Talked, observe
-from tests.protocol.refusals.simulated_case import TOLD, Row
-from tests.protocol.refusals.status_cases import MINTED, OFFERED, STATUS_ROWS
+from tests.protocol.refusals.close_cases import CLOSE_CASES
+from tests.protocol.refusals.error_cases import ERROR_CASES
+from tests.protocol.refusals.provoke import (
+    MODEL,
+    TIMEOUT_SECONDS,
+    HttpObservation,
+    SessionObservation,
+    SessionProvocation,
+    observe,
+)
+from tests.protocol.refusals.simulated_case import CLIENT_ERRORS, SimulatedCase
+from tests.protocol.refusals.status_cases import MINTED, OFFERED, STATUS_CASES
 
-ALL_ROWS = (*ERROR_ROWS, *CLOSE_ROWS, *STATUS_ROWS)
+ALL_ROWS = (*ERROR_CASES, *CLOSE_CASES, *STATUS_CASES)
 #: On the wire this one is a type, its code being null.
 CODES_SEEN_AS_TYPE = frozenset({"server_error"})
 #: Refusals that cannot be provoked: they are for what no table knows.
@@ -35,25 +42,25 @@ GENERAL = frozenset({"UNKNOWN-ERROR", "CLOSED", "HTTP-ERROR"})
 END_UNRECORDED = frozenset({"RATE-LIMITED", "SERVER-ERROR"})
 
 
-def rows(*chosen: Row) -> pytest.MarkDecorator:
+def rows(*chosen: SimulatedCase) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", chosen, ids=lambda row: row.name)
 
 
-@rows(*ERROR_ROWS)
-async def test_a_provoked_error_is_explained(row: Row) -> None:
+@rows(*ERROR_CASES)
+async def test_a_provoked_error_is_explained(row: SimulatedCase) -> None:
     observed = await observe(row.how)
     error = observed.error
     assert error
     assert row.key in (error["type"] if row.key in CODES_SEEN_AS_TYPE else error["code"], error["code"])
     assert refusal_for_error(error).slug == row.slug
-    if isinstance(observed, Answered):
+    if isinstance(observed, HttpObservation):
         assert refusal_for_status(observed.where, observed.status, observed.body).slug == row.slug
 
 
-@rows(*(row for row in ERROR_ROWS if isinstance(row.how, Talk)))
-async def test_a_close_follows_an_error_exactly_where_the_table_says_fatal(row: Row) -> None:
+@rows(*(row for row in ERROR_CASES if isinstance(row.how, SessionProvocation)))
+async def test_a_close_follows_an_error_exactly_where_the_table_says_fatal(row: SimulatedCase) -> None:
     observed = await observe(row.how)
-    assert isinstance(observed, Talked)
+    assert isinstance(observed, SessionObservation)
     assert observed.error
     refusal = refusal_for_error(observed.error)
     if refusal.slug not in END_UNRECORDED:
@@ -62,10 +69,10 @@ async def test_a_close_follows_an_error_exactly_where_the_table_says_fatal(row: 
         assert refusal_for_close(*observed.closed).slug == row.slug
 
 
-@rows(*CLOSE_ROWS)
-async def test_a_provoked_close_is_explained(row: Row) -> None:
+@rows(*CLOSE_CASES)
+async def test_a_provoked_close_is_explained(row: SimulatedCase) -> None:
     observed = await observe(row.how)
-    assert isinstance(observed, Talked)
+    assert isinstance(observed, SessionObservation)
     assert observed.closed is not None
     code, reason = observed.closed
     assert code == row.key
@@ -73,16 +80,16 @@ async def test_a_provoked_close_is_explained(row: Row) -> None:
     assert refusal_for_close(code, reason).fatal
 
 
-@rows(*STATUS_ROWS)
-async def test_a_provoked_status_is_explained_by_its_place(row: Row) -> None:
+@rows(*STATUS_CASES)
+async def test_a_provoked_status_is_explained_by_its_place(row: SimulatedCase) -> None:
     observed = await observe(row.how)
-    assert isinstance(observed, Answered)
+    assert isinstance(observed, HttpObservation)
     assert (observed.where, observed.status) == row.key
     assert refusal_for_status(observed.where, observed.status, observed.body).slug == row.slug
 
 
 async def test_the_service_echoes_a_close_that_the_client_asked_for() -> None:
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(TIMEOUT_SECONDS):
         async with open_simulator() as running:
             headers = [("authorization", f"Bearer {running.api_key.reveal()}")]
             link = (await dial(f"{running.websocket_url}?model={MODEL}", headers=headers)).link
@@ -93,49 +100,49 @@ async def test_the_service_echoes_a_close_that_the_client_asked_for() -> None:
 
 
 async def test_a_redirect_says_where_to() -> None:
-    redirected = next(row for row in STATUS_ROWS if row.slug == "REDIRECTED")
+    redirected = next(row for row in STATUS_CASES if row.slug == "REDIRECTED")
     observed = await observe(redirected.how)
-    assert isinstance(observed, Answered)
+    assert isinstance(observed, HttpObservation)
     assert observed.headers["location"].startswith("https://")
 
 
 async def test_what_is_no_refusal_is_answered_with_a_secret_and_an_sdp_answer() -> None:
     minted, offered = await observe(MINTED), await observe(OFFERED)
-    assert isinstance(minted, Answered)
-    assert isinstance(offered, Answered)
+    assert isinstance(minted, HttpObservation)
+    assert isinstance(offered, HttpObservation)
     assert (minted.status, offered.status) == (200, 201)
     assert b'"value":"ek_' in minted.body
     assert offered.headers["location"].startswith("/v1/realtime/calls/")
 
 
 def test_every_key_of_the_three_tables_has_a_row() -> None:
-    assert {row.key for row in ERROR_ROWS} - {None} == set(ERROR_CODES)
-    assert {row.key for row in CLOSE_ROWS} == set(CLOSE_CODES)
-    assert {row.key for row in STATUS_ROWS} == set(STATUSES)
+    assert {row.key for row in ERROR_CASES} - {None} == set(ERROR_CODES)
+    assert {row.key for row in CLOSE_CASES} == set(CLOSE_CODES)
+    assert {row.key for row in STATUS_CASES} == set(HTTP_STATUSES)
 
 
 def test_every_refusal_but_the_general_ones_is_provoked() -> None:
-    assert {row.slug for row in ALL_ROWS} == {refusal.slug for refusal in every_refusal()} - GENERAL
+    assert {row.slug for row in ALL_ROWS} == {refusal.slug for refusal in all_refusals()} - GENERAL
 
 
 def test_no_two_rows_have_the_same_name() -> None:
-    for table in (ERROR_ROWS, CLOSE_ROWS, STATUS_ROWS):
+    for table in (ERROR_CASES, CLOSE_CASES, STATUS_CASES):
         names = [row.name for row in table]
         assert len(set(names)) == len(names)
 
 
 def by_slug() -> dict[str, Refusal]:
-    return {refusal.slug: refusal for refusal in every_refusal() if refusal.slug not in GENERAL}
+    return {refusal.slug: refusal for refusal in all_refusals() if refusal.slug not in GENERAL}
 
 
-@pytest.mark.parametrize("slug", sorted(TOLD))
+@pytest.mark.parametrize("slug", sorted(CLIENT_ERRORS))
 def test_a_client_is_told_what_its_protocol_wants(slug: str) -> None:
     refusal = by_slug()[slug]
-    assert (refusal.client_code, refusal.retryable) == TOLD[slug]
+    assert (refusal.client_code, refusal.retryable) == CLIENT_ERRORS[slug]
 
 
 def test_what_clients_are_told_is_settled_for_every_row() -> None:
-    assert {row.slug for row in ALL_ROWS} == set(TOLD)
+    assert {row.slug for row in ALL_ROWS} == set(CLIENT_ERRORS)
 
 
 def test_where_causes_differ_title_cause_and_fix_differ() -> None:
@@ -149,7 +156,7 @@ def test_where_causes_differ_title_cause_and_fix_differ() -> None:
         assert len(set(said)) == len(said)
 
 
-@pytest.mark.parametrize("slug", sorted(TOLD))
+@pytest.mark.parametrize("slug", sorted(CLIENT_ERRORS))
 def test_a_finding_can_be_made_of_every_refusal(slug: str) -> None:
     refusal = by_slug()[slug]
     finding = FindingRow("access", "session").refused(refusal)
@@ -160,4 +167,4 @@ def test_a_finding_can_be_made_of_every_refusal(slug: str) -> None:
 
 
 def test_the_places_of_the_rows_are_all_there_are() -> None:
-    assert {row.key[0] for row in STATUS_ROWS if isinstance(row.key, tuple)} == set(Where)
+    assert {row.key[0] for row in STATUS_CASES if isinstance(row.key, tuple)} == set(HttpExchange)

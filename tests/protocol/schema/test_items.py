@@ -6,7 +6,7 @@ import pytest
 
 from bridge.protocol.dialects.detection import Dialect
 from bridge.protocol.schema.items import INPUT_SCHEMAS, ITEM_SCHEMAS
-from bridge.protocol.schema.validators import check
+from bridge.protocol.schema.validators import validate
 
 
 def message(role: str, *parts: dict[str, Any]) -> dict[str, Any]:
@@ -28,8 +28,8 @@ BOTH = [
 @pytest.mark.parametrize("dialect", [Dialect.GA, Dialect.BETA])
 @pytest.mark.parametrize("item", BOTH)
 def test_most_items_are_the_same_in_both_dialects(item: dict[str, Any], dialect: Dialect) -> None:
-    assert check(item, ITEM_SCHEMAS[dialect], "item") is None
-    assert check(item, INPUT_SCHEMAS[dialect], "item") is None
+    assert validate(item, ITEM_SCHEMAS[dialect], "item") is None
+    assert validate(item, INPUT_SCHEMAS[dialect], "item") is None
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_most_items_are_the_same_in_both_dialects(item: dict[str, Any], dialect:
     [(Dialect.GA, "output_text", "text"), (Dialect.BETA, "text", "output_text")],
 )
 def test_what_an_assistant_said_is_named_differently(dialect: Dialect, right: str, wrong: str) -> None:
-    assert check(message("assistant", text(right)), ITEM_SCHEMAS[dialect], "item") is None
-    fault = check(message("assistant", text(wrong)), ITEM_SCHEMAS[dialect], "item")
+    assert validate(message("assistant", text(right)), ITEM_SCHEMAS[dialect], "item") is None
+    fault = validate(message("assistant", text(wrong)), ITEM_SCHEMAS[dialect], "item")
     assert fault is not None
     assert (fault.code, fault.param) == ("invalid_value", "item.content[0].type")
 
@@ -60,16 +60,16 @@ def test_what_an_assistant_said_is_named_differently(dialect: Dialect, right: st
     ],
 )
 def test_a_faulty_item_is_refused_by_code_and_path(item: dict[str, Any], code: str, param: str) -> None:
-    fault = check(item, ITEM_SCHEMAS[Dialect.GA], "item")
+    fault = validate(item, ITEM_SCHEMAS[Dialect.GA], "item")
     assert fault is not None
     assert (fault.code, fault.param) == (code, param)
 
 
 def test_a_picture_is_for_ga_only() -> None:
     item = message("user", {"type": "input_image", "image_url": "data:,", "detail": "low"})
-    assert check(item, ITEM_SCHEMAS[Dialect.GA], "item") is None
-    assert check(item, ITEM_SCHEMAS[Dialect.BETA], "item") is not None
+    assert validate(item, ITEM_SCHEMAS[Dialect.GA], "item") is None
+    assert validate(item, ITEM_SCHEMAS[Dialect.BETA], "item") is not None
 
 
 def test_a_reference_stands_only_in_the_input_of_a_response() -> None:
-    assert check({"type": "item_reference", "id": "item_1"}, INPUT_SCHEMAS[Dialect.BETA], "input[0]") is None
+    assert validate({"type": "item_reference", "id": "item_1"}, INPUT_SCHEMAS[Dialect.BETA], "input[0]") is None

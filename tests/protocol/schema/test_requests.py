@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.requests import (
     MINT_SCHEMAS,
     NO_VAD_MODELS,
@@ -12,15 +12,15 @@ from bridge.protocol.schema.requests import (
     SESSION_SCHEMAS,
     TRANSCRIPTION_MODELS,
     VOICES,
-    Fault,
-    check,
+    InvalidField,
+    validate,
 )
-from bridge.protocol.schema.shapes import to_nested
+from bridge.protocol.schema.shapes import session_to_nested
 
-GA = SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]
-GA_TRANSCRIPTION = SESSION_SCHEMAS[Dialect.GA, Kind.TRANSCRIPTION]
-BETA = SESSION_SCHEMAS[Dialect.BETA, Kind.CONVERSATION]
-TRANSLATION = SESSION_SCHEMAS[Dialect.TRANSLATION, Kind.TRANSLATION]
+GA = SESSION_SCHEMAS[Dialect.GA, SessionKind.CONVERSATION]
+GA_TRANSCRIPTION = SESSION_SCHEMAS[Dialect.GA, SessionKind.TRANSCRIPTION]
+BETA = SESSION_SCHEMAS[Dialect.BETA, SessionKind.CONVERSATION]
+TRANSLATION = SESSION_SCHEMAS[Dialect.TRANSLATION, SessionKind.TRANSLATION]
 
 FULL_GA: dict[str, Any] = {
     "type": "realtime",
@@ -69,8 +69,8 @@ FULL_BETA: dict[str, Any] = {
 }
 
 
-def fault(session: object, schema: Any, path: str = "session") -> Fault:
-    found = check(session, schema, path)
+def fault(session: object, schema: Any, path: str = "session") -> InvalidField:
+    found = validate(session, schema, path)
     assert found is not None
     return found
 
@@ -89,13 +89,16 @@ def with_input(**fields: object) -> dict[str, Any]:
         ({"type": "transcription", "audio": FULL_GA["audio"] | {}} | {"audio": {"input": {}}}, GA_TRANSCRIPTION),
         (FULL_BETA, BETA),
         ({}, BETA),
-        ({"input_audio_format": "pcm16", "turn_detection": None}, SESSION_SCHEMAS[Dialect.BETA, Kind.TRANSCRIPTION]),
+        (
+            {"input_audio_format": "pcm16", "turn_detection": None},
+            SESSION_SCHEMAS[Dialect.BETA, SessionKind.TRANSCRIPTION],
+        ),
         ({"audio": {"output": {"language": "es"}}}, TRANSLATION),
         ({"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}}, TRANSLATION),
     ],
 )
 def test_a_session_within_the_rules_has_no_fault(session: object, schema: Any) -> None:
-    assert check(session, schema) is None
+    assert validate(session, schema) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_a_session_within_the_rules_has_no_fault(session: object, schema: Any) -
 )
 def test_a_beta_field_in_a_ga_session_is_an_unknown_parameter(name: str) -> None:
     if name == "tracing":
-        assert check({"type": "realtime", "tracing": "auto"}, GA) is None
+        assert validate({"type": "realtime", "tracing": "auto"}, GA) is None
         return
     found = fault({"type": "realtime", name: FULL_BETA[name]}, GA)
     assert (found.code, found.param) == ("unknown_parameter", f"session.{name}")
@@ -201,20 +204,20 @@ def test_an_update_of_the_other_session_type_is_told_in_so_many_words() -> None:
 
 
 def test_a_translation_must_name_its_model_when_it_is_minted_and_not_later() -> None:
-    key = (Dialect.TRANSLATION, Kind.TRANSLATION)
+    key = (Dialect.TRANSLATION, SessionKind.TRANSLATION)
     assert fault({}, MINT_SCHEMAS[key]).code == "missing_required_parameter"
     assert fault({"model": "gpt-realtime-translate"}, SESSION_SCHEMAS[key]).code == "unknown_parameter"
-    assert check({"model": "gpt-realtime-translate"}, MINT_SCHEMAS[key]) is None
+    assert validate({"model": "gpt-realtime-translate"}, MINT_SCHEMAS[key]) is None
 
 
 def test_what_the_beta_accepts_ga_accepts_after_translation() -> None:
-    assert check(to_nested(FULL_BETA).session, GA) is None
+    assert validate(session_to_nested(FULL_BETA).fields, GA) is None
 
 
 def test_every_voice_is_taken_by_both_dialects() -> None:
     for voice in VOICES:
-        assert check({"voice": voice}, BETA) is None
-        assert check({"type": "realtime", "audio": {"output": {"voice": voice}}}, GA) is None
+        assert validate({"voice": voice}, BETA) is None
+        assert validate({"type": "realtime", "audio": {"output": {"voice": voice}}}, GA) is None
 
 
 def test_models_without_turn_detection_are_transcription_models() -> None:
@@ -236,7 +239,7 @@ def test_models_without_turn_detection_are_transcription_models() -> None:
     ],
 )
 def test_a_response_within_the_rules_has_no_fault(response: object, dialect: Dialect) -> None:
-    assert check(response, RESPONSE_SCHEMAS[dialect], "response") is None
+    assert validate(response, RESPONSE_SCHEMAS[dialect], "response") is None
 
 
 @pytest.mark.parametrize(
@@ -263,4 +266,4 @@ def test_a_fault_in_a_response_names_its_path(response: object, dialect: Dialect
 def test_a_pause_may_be_as_short_as_nothing_and_as_long_as_a_session(number: int) -> None:
     turns = {"type": "server_vad", "silence_duration_ms": number, "prefix_padding_ms": number}
     session = {"type": "realtime", "audio": {"input": {"turn_detection": turns}}}
-    assert check(session, SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]) is None
+    assert validate(session, SESSION_SCHEMAS[Dialect.GA, SessionKind.CONVERSATION]) is None

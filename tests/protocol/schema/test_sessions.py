@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind, detect_dialect
-from bridge.protocol.schema.requests import NO_VAD_MODELS, SESSION_SCHEMAS, check
-from bridge.protocol.schema.sessions import conflict, defaults, merge
-from bridge.protocol.schema.shapes import to_flat, to_nested
+from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
+from bridge.protocol.schema.requests import NO_VAD_MODELS, SESSION_SCHEMAS, validate
+from bridge.protocol.schema.sessions import default_session, find_conflict, merge_update
+from bridge.protocol.schema.shapes import session_to_flat, session_to_nested
 
 MODEL = "gpt-realtime-2.1"
-GA = (Dialect.GA, Kind.CONVERSATION)
-TRANSCRIPTION = (Dialect.GA, Kind.TRANSCRIPTION)
-BETA = (Dialect.BETA, Kind.CONVERSATION)
+GA = (Dialect.GA, SessionKind.CONVERSATION)
+TRANSCRIPTION = (Dialect.GA, SessionKind.TRANSCRIPTION)
+BETA = (Dialect.BETA, SessionKind.CONVERSATION)
 #: Fields that the server shows and a client may not send.
 SHOWN_ONLY = {"object", "id", "expires_at"}
 
@@ -23,19 +23,19 @@ def heard(session: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("key", [key for key in SESSION_SCHEMAS if key[0] is not Dialect.TRANSLATION])
-def test_a_default_session_is_one_that_a_client_could_have_asked_for(key: tuple[Dialect, Kind]) -> None:
-    session = {name: value for name, value in defaults(*key, MODEL).items() if name not in SHOWN_ONLY}
-    assert check(session, SESSION_SCHEMAS[key]) is None
+def test_a_default_session_is_one_that_a_client_could_have_asked_for(key: tuple[Dialect, SessionKind]) -> None:
+    session = {name: value for name, value in default_session(*key, MODEL).items() if name not in SHOWN_ONLY}
+    assert validate(session, SESSION_SCHEMAS[key]) is None
 
 
 @pytest.mark.parametrize("key", SESSION_SCHEMAS)
-def test_a_default_session_gives_its_dialect_and_kind_away(key: tuple[Dialect, Kind]) -> None:
-    found = detect_dialect({"type": "session.created", "session": defaults(*key, MODEL)})
+def test_a_default_session_gives_its_dialect_and_kind_away(key: tuple[Dialect, SessionKind]) -> None:
+    found = detect_dialect({"type": "session.created", "session": default_session(*key, MODEL)})
     assert (found.dialect, found.kind) == key
 
 
 def test_defaults_are_those_that_were_recorded() -> None:
-    session = defaults(*GA, MODEL)
+    session = default_session(*GA, MODEL)
     assert session["model"] == MODEL
     assert session["output_modalities"] == ["audio"]
     assert (session["max_output_tokens"], session["truncation"]) == ("inf", "auto")
@@ -53,34 +53,34 @@ def test_defaults_are_those_that_were_recorded() -> None:
 
 
 def test_a_transcription_session_neither_answers_nor_has_a_model() -> None:
-    session = defaults(*TRANSCRIPTION, None)
+    session = default_session(*TRANSCRIPTION, None)
     assert "model" not in session
     assert heard(session)["transcription"] is None
     assert set(heard(session)["turn_detection"]) == {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
 
 
 def test_defaults_of_both_dialects_say_the_same() -> None:
-    nested, flat = defaults(*GA, MODEL), defaults(*BETA, MODEL)
-    assert to_flat(nested).session == {name: value for name, value in flat.items() if name != "temperature"}
-    translated = to_nested(flat).session
+    nested, flat = default_session(*GA, MODEL), default_session(*BETA, MODEL)
+    assert session_to_flat(nested).fields == {name: value for name, value in flat.items() if name != "temperature"}
+    translated = session_to_nested(flat).fields
     del nested["truncation"], heard(nested)["turn_detection"]["idle_timeout_ms"]
     assert translated == nested
 
 
 def test_defaults_are_nobody_elses() -> None:
-    heard(defaults(*GA, MODEL))["turn_detection"]["threshold"] = 0.9
-    assert heard(defaults(*GA, MODEL))["turn_detection"]["threshold"] == 0.5
+    heard(default_session(*GA, MODEL))["turn_detection"]["threshold"] = 0.9
+    assert heard(default_session(*GA, MODEL))["turn_detection"]["threshold"] == 0.5
 
 
 def test_a_dialect_without_the_kind_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        defaults(Dialect.TRANSLATION, Kind.CONVERSATION, None)
+        default_session(Dialect.TRANSLATION, SessionKind.CONVERSATION, None)
 
 
 def test_an_update_changes_what_it_names_and_nothing_else() -> None:
-    session = defaults(*GA, MODEL)
+    session = default_session(*GA, MODEL)
     before = copy.deepcopy(session)
-    merged = merge(session, {"type": "realtime", "audio": {"output": {"voice": "cedar"}}, "instructions": "Hi"})
+    merged = merge_update(session, {"type": "realtime", "audio": {"output": {"voice": "cedar"}}, "instructions": "Hi"})
     assert session == before
     assert merged["audio"]["output"] == {**before["audio"]["output"], "voice": "cedar"}
     assert merged["instructions"] == "Hi"
@@ -88,70 +88,75 @@ def test_an_update_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_an_empty_update_changes_nothing() -> None:
-    session = defaults(*GA, MODEL)
-    assert merge(session, {"type": "realtime"}) == session
+    session = default_session(*GA, MODEL)
+    assert merge_update(session, {"type": "realtime"}) == session
 
 
 def test_lists_are_replaced() -> None:
-    once = merge(defaults(*GA, MODEL), {"tools": [{"type": "function", "name": "a"}]})
-    assert merge(once, {"tools": [{"type": "function", "name": "b"}]})["tools"] == [{"type": "function", "name": "b"}]
+    once = merge_update(default_session(*GA, MODEL), {"tools": [{"type": "function", "name": "a"}]})
+    assert merge_update(once, {"tools": [{"type": "function", "name": "b"}]})["tools"] == [
+        {"type": "function", "name": "b"}
+    ]
 
 
 def test_noise_reduction_keeps_the_strength_that_an_update_leaves_out() -> None:
-    once = merge(
-        defaults(*GA, MODEL), {"audio": {"input": {"noise_reduction": {"type": "near_field", "strength": 0.3}}}}
+    once = merge_update(
+        default_session(*GA, MODEL), {"audio": {"input": {"noise_reduction": {"type": "near_field", "strength": 0.3}}}}
     )
-    again = merge(once, {"audio": {"input": {"noise_reduction": {"type": "far_field"}}}})
+    again = merge_update(once, {"audio": {"input": {"noise_reduction": {"type": "far_field"}}}})
     assert heard(again)["noise_reduction"] == {"type": "far_field", "strength": 0.3}
 
 
 def test_turn_detection_is_replaced_and_completed_with_its_defaults() -> None:
-    once = merge(defaults(*GA, MODEL), {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}})
+    once = merge_update(default_session(*GA, MODEL), {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}})
     assert heard(once)["turn_detection"] == {
         "type": "semantic_vad",
         "eagerness": "auto",
         "create_response": True,
         "interrupt_response": True,
     }
-    back = merge(once, {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.7}}}})
-    assert heard(back)["turn_detection"] == {**heard(defaults(*GA, MODEL))["turn_detection"], "threshold": 0.7}
+    back = merge_update(once, {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.7}}}})
+    assert heard(back)["turn_detection"] == {**heard(default_session(*GA, MODEL))["turn_detection"], "threshold": 0.7}
 
 
 @pytest.mark.parametrize("key", [GA, TRANSCRIPTION])
-def test_turn_detection_comes_back_as_it_was_after_being_off(key: tuple[Dialect, Kind]) -> None:
-    session = defaults(*key, MODEL)
-    off = merge(session, {"audio": {"input": {"turn_detection": None}}})
+def test_turn_detection_comes_back_as_it_was_after_being_off(key: tuple[Dialect, SessionKind]) -> None:
+    session = default_session(*key, MODEL)
+    off = merge_update(session, {"audio": {"input": {"turn_detection": None}}})
     assert heard(off)["turn_detection"] is None
-    assert merge(off, {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}) == session
+    assert merge_update(off, {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}) == session
 
 
 def test_the_beta_has_no_idle_timeout_to_complete() -> None:
-    session = defaults(*BETA, MODEL)
-    assert merge(merge(session, {"turn_detection": None}), {"turn_detection": {"type": "server_vad"}}) == session
+    session = default_session(*BETA, MODEL)
+    assert (
+        merge_update(merge_update(session, {"turn_detection": None}), {"turn_detection": {"type": "server_vad"}})
+        == session
+    )
 
 
 def test_a_format_is_completed_with_its_rate_and_loses_it_again() -> None:
-    session = defaults(*GA, MODEL)
-    ulaw = merge(session, {"audio": {"input": {"format": {"type": "audio/pcmu"}}}})
+    session = default_session(*GA, MODEL)
+    ulaw = merge_update(session, {"audio": {"input": {"format": {"type": "audio/pcmu"}}}})
     assert heard(ulaw)["format"] == {"type": "audio/pcmu"}
-    assert merge(ulaw, {"audio": {"input": {"format": {"type": "audio/pcm"}}}}) == session
+    assert merge_update(ulaw, {"audio": {"input": {"format": {"type": "audio/pcm"}}}}) == session
 
 
 @pytest.mark.parametrize("model", sorted(NO_VAD_MODELS))
 def test_a_model_without_turn_detection_turns_it_off_and_refuses_it(model: str) -> None:
-    session = defaults(*TRANSCRIPTION, None)
+    session = default_session(*TRANSCRIPTION, None)
     chosen: dict[str, Any] = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
-    assert conflict(session, chosen) is None
-    assert heard(merge(session, chosen))["turn_detection"] is None
+    assert find_conflict(session, chosen) is None
+    assert heard(merge_update(session, chosen))["turn_detection"] is None
     chosen["audio"]["input"]["turn_detection"] = {"type": "server_vad"}
-    fault = conflict(session, chosen)
+    fault = find_conflict(session, chosen)
     assert fault is not None
     assert (fault.code, fault.param) == ("invalid_value", "session.audio.input.turn_detection")
 
 
 def test_other_models_and_conversations_take_turn_detection() -> None:
     asked = {"transcription": {"model": "gpt-4o-transcribe"}, "turn_detection": {"type": "server_vad"}}
-    assert conflict(defaults(*TRANSCRIPTION, None), {"audio": {"input": asked}}) is None
+    assert find_conflict(default_session(*TRANSCRIPTION, None), {"audio": {"input": asked}}) is None
     live = {**asked, "transcription": {"model": "gpt-live-transcribe"}}
-    assert conflict(defaults(*GA, MODEL), {"audio": {"input": live}}) is None
-    assert conflict(defaults(*BETA, MODEL), {"turn_detection": {"type": "server_vad"}}) is None
+    assert find_conflict(default_session(*GA, MODEL), {"audio": {"input": live}}) is None
+    assert find_conflict(default_session(*BETA, MODEL), {"turn_detection": {"type": "server_vad"}}) is None

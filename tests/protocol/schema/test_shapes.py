@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS, check
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS, validate
 from bridge.protocol.schema.shapes import (
+    AUDIO_FORMATS,
     FLAT_TO_NESTED,
-    FORMATS,
     item_to_flat,
     item_to_nested,
     response_to_flat,
     response_to_nested,
-    to_flat,
-    to_nested,
+    session_to_flat,
+    session_to_nested,
 )
 
 VAD = st.none() | st.fixed_dictionaries(
@@ -44,15 +44,15 @@ FLAT = st.fixed_dictionaries(
         "modalities": st.sampled_from([["text"], ["audio", "text"]]),
         "voice": st.sampled_from(["alloy", "cedar"]),
         "speed": st.floats(0.25, 1.5),
-        "input_audio_format": st.sampled_from(sorted(FORMATS)),
-        "output_audio_format": st.sampled_from(sorted(FORMATS)),
+        "input_audio_format": st.sampled_from(sorted(AUDIO_FORMATS)),
+        "output_audio_format": st.sampled_from(sorted(AUDIO_FORMATS)),
         "input_audio_transcription": TRANSCRIPTION,
         "input_audio_noise_reduction": NOISE,
         "turn_detection": VAD,
         "max_response_output_tokens": TOKENS,
     },
 )
-FORMAT = st.sampled_from([dict(nested) for nested in FORMATS.values()])
+FORMAT = st.sampled_from([dict(nested) for nested in AUDIO_FORMATS.values()])
 INPUT = {"format": FORMAT, "transcription": TRANSCRIPTION, "noise_reduction": NOISE, "turn_detection": VAD}
 OUTPUT = {"format": FORMAT, "voice": st.sampled_from(["alloy", "cedar"]), "speed": st.floats(0.25, 1.5)}
 
@@ -75,22 +75,22 @@ NESTED = st.fixed_dictionaries(
 
 @given(FLAT)
 def test_flat_to_nested_and_back_loses_nothing(flat: dict[str, Any]) -> None:
-    there = to_nested(flat)
-    back = to_flat(there.session)
-    assert (back.session, there.lost, back.lost) == (flat, (), ())
+    there = session_to_nested(flat)
+    back = session_to_flat(there.fields)
+    assert (back.fields, there.untranslated, back.untranslated) == (flat, (), ())
 
 
 @given(NESTED)
 def test_nested_to_flat_and_back_loses_nothing(nested: dict[str, Any]) -> None:
-    there = to_flat(nested)
-    back = to_nested(there.session)
-    assert (back.session, there.lost, back.lost) == (nested, (), ())
+    there = session_to_flat(nested)
+    back = session_to_nested(there.fields)
+    assert (back.fields, there.untranslated, back.untranslated) == (nested, (), ())
 
 
 @given(FLAT)
 def test_a_legal_flat_session_becomes_a_legal_nested_one(flat: dict[str, Any]) -> None:
-    assert check(flat, SESSION_SCHEMAS[Dialect.BETA, Kind.CONVERSATION]) is None
-    assert check(to_nested(flat).session, SESSION_SCHEMAS[Dialect.GA, Kind.CONVERSATION]) is None
+    assert validate(flat, SESSION_SCHEMAS[Dialect.BETA, SessionKind.CONVERSATION]) is None
+    assert validate(session_to_nested(flat).fields, SESSION_SCHEMAS[Dialect.GA, SessionKind.CONVERSATION]) is None
 
 
 def test_the_table_reads_as_the_migration_does() -> None:
@@ -103,7 +103,7 @@ def test_the_table_reads_as_the_migration_does() -> None:
         "input_audio_transcription": {"model": "whisper-1"},
         "max_response_output_tokens": 100,
     }
-    assert to_nested(flat).session == {
+    assert session_to_nested(flat).fields == {
         "type": "realtime",
         "output_modalities": ["audio"],
         "audio": {
@@ -124,17 +124,17 @@ def test_a_transcription_session_says_so_and_keeps_its_input() -> None:
         "include": ["item.input_audio_transcription.logprobs"],
         "turn_detection": None,
     }
-    there = to_nested(flat, Kind.TRANSCRIPTION)
-    assert there.session["type"] == "transcription"
-    assert check(there.session, SESSION_SCHEMAS[Dialect.GA, Kind.TRANSCRIPTION]) is None
-    assert to_flat(there.session).session == flat
+    there = session_to_nested(flat, SessionKind.TRANSCRIPTION)
+    assert there.fields["type"] == "transcription"
+    assert validate(there.fields, SESSION_SCHEMAS[Dialect.GA, SessionKind.TRANSCRIPTION]) is None
+    assert session_to_flat(there.fields).fields == flat
 
 
 @pytest.mark.parametrize("name", ["temperature", "client_secret", "nonsense"])
 def test_what_ga_does_not_have_is_lost_by_name(name: str) -> None:
-    there = to_nested({name: 1, "voice": "ash"})
-    assert there.lost == (name,)
-    assert there.session == {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
+    there = session_to_nested({name: 1, "voice": "ash"})
+    assert there.untranslated == (name,)
+    assert there.fields == {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_what_ga_does_not_have_is_lost_by_name(name: str) -> None:
 def test_what_the_beta_does_not_have_is_lost_by_path(
     nested: dict[str, Any], flat: dict[str, Any], lost: tuple[str, ...]
 ) -> None:
-    there = to_flat({"type": "realtime", **nested})
-    assert (there.session, there.lost) == (flat, lost)
+    there = session_to_flat({"type": "realtime", **nested})
+    assert (there.fields, there.untranslated) == (flat, lost)
 
 
 def test_values_that_mean_nothing_are_carried_along_unjudged() -> None:
     odd = {"modalities": "audio", "input_audio_format": 7, "tools": None, "turn_detection": "off"}
-    there = to_nested(odd)
-    assert to_flat(there.session).session == odd
+    there = session_to_nested(odd)
+    assert session_to_flat(there.fields).fields == odd
 
 
 def test_no_two_flat_fields_go_to_the_same_place() -> None:
@@ -203,11 +203,11 @@ def test_a_response_goes_both_ways_with_its_items() -> None:
         "input": [said],
     }
     there = response_to_nested(flat)
-    assert "type" not in there.session
-    assert there.session["input"][0]["content"] == [{"type": "output_text", "text": "Hi"}]
-    assert check(there.session, RESPONSE_SCHEMAS[Dialect.GA], "response") is None
-    assert response_to_flat(there.session).session == flat
-    assert response_to_nested({"temperature": 0.8}).lost == ("temperature",)
+    assert "type" not in there.fields
+    assert there.fields["input"][0]["content"] == [{"type": "output_text", "text": "Hi"}]
+    assert validate(there.fields, RESPONSE_SCHEMAS[Dialect.GA], "response") is None
+    assert response_to_flat(there.fields).fields == flat
+    assert response_to_nested({"temperature": 0.8}).untranslated == ("temperature",)
 
 
 @pytest.mark.parametrize(("flat", "nested"), [("text", "output_text"), ("audio", "output_audio")])

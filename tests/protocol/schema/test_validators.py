@@ -6,63 +6,63 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS
 from bridge.protocol.schema.validators import (
+    AnyOf,
+    AnyValue,
+    Array,
+    Boolean,
     Choice,
     Combination,
     Const,
-    Either,
-    Flag,
     Integer,
-    ListOf,
-    Maybe,
-    Node,
+    Nullable,
     Number,
     Object,
     OneOf,
-    Open,
-    Text,
-    check,
-    listed,
+    Schema,
+    String,
+    quote_values,
+    validate,
 )
 
-POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Maybe(Text(3))}, required=("type", "x"))
-SHAPE = OneOf({"point": POINT, "blob": Open()})
+POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Nullable(String(3))}, required=("type", "x"))
+SHAPE = OneOf({"point": POINT, "blob": AnyValue()})
 
 
 @pytest.mark.parametrize(
     ("value", "node"),
     [
-        ("four", Text(4)),
+        ("four", String(4)),
         ("a", Choice(("a", "b"))),
         ("a", Const("a")),
         (1, Integer(1, 1)),
         (1, Number(0.5, 1)),
         (0.5, Number(0.5, 1)),
-        (False, Flag()),
-        (None, Maybe(Flag())),
-        (True, Maybe(Flag())),
-        ([], ListOf(Flag())),
-        ([True, False], ListOf(Flag())),
+        (False, Boolean()),
+        (None, Nullable(Boolean())),
+        (True, Nullable(Boolean())),
+        ([], Array(Boolean())),
+        ([True, False], Array(Boolean())),
         (["text", "audio"], Combination("modalities", (("audio", "text"),))),
-        ("inf", Either((Integer(), Const("inf")))),
-        (7, Either((Integer(), Const("inf")))),
+        ("inf", AnyOf((Integer(), Const("inf")))),
+        (7, AnyOf((Integer(), Const("inf")))),
         ({"type": "point", "x": 0}, SHAPE),
         ({"type": "point", "x": 9, "label": None}, SHAPE),
         ({"type": "blob", "anything": [1]}, SHAPE),
-        ({"a": 1}, Open("an object")),
-        (None, Open()),
+        ({"a": 1}, AnyValue("an object")),
+        (None, AnyValue()),
     ],
 )
-def test_what_fits_has_no_fault(value: object, node: Node) -> None:
-    assert check(value, node) is None
+def test_what_fits_has_no_fault(value: object, node: Schema) -> None:
+    assert validate(value, node) is None
 
 
 @pytest.mark.parametrize(
     ("value", "node", "code", "message"),
     [
-        (7, Text(), "invalid_type", "Invalid type for 's': expected a string, but got an integer instead."),
+        (7, String(), "invalid_type", "Invalid type for 's': expected a string, but got an integer instead."),
         (True, Integer(), "invalid_type", "Invalid type for 's': expected an integer, but got a boolean instead."),
         (
             1.5,
@@ -71,15 +71,20 @@ def test_what_fits_has_no_fault(value: object, node: Node) -> None:
             "Invalid type for 's': expected an integer, but got a decimal number instead.",
         ),
         ("1", Number(), "invalid_type", "Invalid type for 's': expected a decimal number, but got a string instead."),
-        (1, Flag(), "invalid_type", "Invalid type for 's': expected a boolean, but got an integer instead."),
-        (None, Text(), "invalid_type", "Invalid type for 's': expected a string, but got null instead."),
-        ({}, ListOf(Text()), "invalid_type", "Invalid type for 's': expected an array, but got an object instead."),
+        (1, Boolean(), "invalid_type", "Invalid type for 's': expected a boolean, but got an integer instead."),
+        (None, String(), "invalid_type", "Invalid type for 's': expected a string, but got null instead."),
+        ({}, Array(String()), "invalid_type", "Invalid type for 's': expected an array, but got an object instead."),
         ([], POINT, "invalid_type", "Invalid type for 's': expected an object, but got an array instead."),
         ("x", SHAPE, "invalid_type", "Invalid type for 's': expected an object, but got a string instead."),
-        ("x", Open("an object"), "invalid_type", "Invalid type for 's': expected an object, but got a string instead."),
+        (
+            "x",
+            AnyValue("an object"),
+            "invalid_type",
+            "Invalid type for 's': expected an object, but got a string instead.",
+        ),
         (
             [],
-            Either((Integer(), Const("inf"))),
+            AnyOf((Integer(), Const("inf"))),
             "invalid_type",
             "Invalid type for 's': expected one of an integer or a string, but got an array instead.",
         ),
@@ -111,7 +116,7 @@ def test_what_fits_has_no_fault(value: object, node: Node) -> None:
         ),
         (
             "four",
-            Text(3),
+            String(3),
             "string_above_max_length",
             (
                 "Invalid 's': string too long. "
@@ -126,8 +131,8 @@ def test_what_fits_has_no_fault(value: object, node: Node) -> None:
         ),
     ],
 )
-def test_each_fault_has_its_code_and_its_words(value: object, node: Node, code: str, message: str) -> None:
-    fault = check(value, node, "s")
+def test_each_fault_has_its_code_and_its_words(value: object, node: Schema, code: str, message: str) -> None:
+    fault = validate(value, node, "s")
     assert fault is not None
     assert (fault.code, fault.message, fault.param) == (code, message, "s")
 
@@ -144,46 +149,46 @@ def test_each_fault_has_its_code_and_its_words(value: object, node: Node, code: 
     ],
 )
 def test_a_fault_inside_names_its_path(value: object, code: str, param: str) -> None:
-    fault = check(value, SHAPE, "s")
+    fault = validate(value, SHAPE, "s")
     assert fault is not None
     assert (fault.code, fault.param) == (code, param)
 
 
 def test_a_fault_in_a_list_names_the_index() -> None:
-    fault = check([{"type": "blob"}, {"type": "point", "x": 10}], ListOf(SHAPE), "tools")
+    fault = validate([{"type": "blob"}, {"type": "point", "x": 10}], Array(SHAPE), "tools")
     assert fault is not None
     assert fault.param == "tools[1].x"
 
 
 def test_an_empty_path_leaves_field_names_bare() -> None:
-    fault = check({"z": 1}, Object({}), "")
+    fault = validate({"z": 1}, Object({}), "")
     assert fault is not None
     assert fault.message == "Unknown parameter: 'z'."
 
 
 def test_a_missing_field_is_told_before_an_unknown_one_and_the_type_before_both_values() -> None:
-    assert check({"bad": 1}, POINT, "s") == check({}, POINT, "s")
-    fault = check({"x": 99, "type": "line"}, POINT, "s")
+    assert validate({"bad": 1}, POINT, "s") == validate({}, POINT, "s")
+    fault = validate({"x": 99, "type": "line"}, POINT, "s")
     assert fault is not None
     assert fault.param == "s.type"
 
 
 def test_fields_are_looked_at_in_the_order_they_were_sent() -> None:
-    node = Object({"a": Flag(), "b": Flag()})
-    first, second = check({"b": 1, "a": 1}, node, "s"), check({"a": 1, "b": 1}, node, "s")
+    node = Object({"a": Boolean(), "b": Boolean()})
+    first, second = validate({"b": 1, "a": 1}, node, "s"), validate({"a": 1, "b": 1}, node, "s")
     assert first is not None
     assert second is not None
     assert (first.param, second.param) == ("s.b", "s.a")
 
 
 def test_a_constant_can_refuse_a_value_in_its_own_words() -> None:
-    fault = check("b", Const("a", refusals={"b": ("invalid_parameter", "Not here.")}), "s")
+    fault = validate("b", Const("a", rejections={"b": ("invalid_parameter", "Not here.")}), "s")
     assert fault is not None
     assert (fault.code, fault.message) == ("invalid_parameter", "Not here.")
 
 
 def test_lists_are_spelled_like_the_service_does() -> None:
-    assert [listed("a"), listed("ab"), listed("abc")] == ["'a'", "'a' and 'b'", "'a', 'b', and 'c'"]
+    assert [quote_values("a"), quote_values("ab"), quote_values("abc")] == ["'a'", "'a' and 'b'", "'a', 'b', and 'c'"]
 
 
 JSON = st.recursive(
@@ -200,6 +205,6 @@ JSON = st.recursive(
 def test_no_json_value_makes_a_check_raise(value: object) -> None:
     decoded = json.loads(json.dumps(value))
     for node in (*SESSION_SCHEMAS.values(), *RESPONSE_SCHEMAS.values()):
-        fault = check(decoded, node)
+        fault = validate(decoded, node)
         assert fault is None or fault.message
-    assert check({}, SESSION_SCHEMAS[Dialect.BETA, Kind.CONVERSATION]) is None
+    assert validate({}, SESSION_SCHEMAS[Dialect.BETA, SessionKind.CONVERSATION]) is None

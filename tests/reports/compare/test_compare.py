@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.compare import render as compared
-from reports.compare.compare import Change, Comparison, Direction, compare, judged, way_of
-from reports.model import Evidence, Finding, Metric, Severity
-from reports.render.terminal_text import columns
-from reports.store.reader import Kept
+from reports.compare.compare import ChangeKind, Comparison, Direction, compare, compare_metric, metric_rule
+from reports.model import Evidence, Finding, ReportMetric, Severity
+from reports.render.terminal_text import display_width
+from reports.store.reader import StoredReport
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 
 def comparing(before: tuple[Finding, ...], after: tuple[Finding, ...], **more: Any) -> Comparison:
-    return compare(Kept(report(*before), 0), Kept(report(*after), 1), **more)
+    return compare(StoredReport(report(*before), 0), StoredReport(report(*after), 1), **more)
 
 
 def changes(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> list[tuple[str, str]]:
@@ -73,7 +73,7 @@ def test_a_problem_in_a_file_is_known_again_on_another_line_and_not_in_another_f
 
 def test_more_of_the_same_in_a_file_is_worse() -> None:
     (one,) = comparing((placed(),), (placed(), placed(line=9))).findings
-    assert (one.change, one.count_before, one.count_after) == (Change.WORSE, 1, 2)
+    assert (one.change, one.count_before, one.count_after) == (ChangeKind.WORSE, 1, 2)
     assert changes((placed(), placed(line=9)), (placed(),)) == [("better", "LINT-PING")]
 
 
@@ -81,49 +81,49 @@ def test_more_of_the_same_in_a_file_is_worse() -> None:
     ("name", "was", "now", "change"),
     [
         ("events_first_audio_seconds", 0.4, 0.47, None),
-        ("events_first_audio_seconds", 0.4, 0.49, Change.WORSE),
-        ("events_first_audio_seconds", 0.4, 0.31, Change.BETTER),
+        ("events_first_audio_seconds", 0.4, 0.49, ChangeKind.WORSE),
+        ("events_first_audio_seconds", 0.4, 0.31, ChangeKind.BETTER),
         ("events_ready_seconds", 0.001, 0.004, None),  # a few milliseconds are noise
-        ("bridge_lost_ms", 0, 20, Change.WORSE),
-        ("bridge_lost_ms", 20, 0, Change.BETTER),
-        ("events_gaps_total", 0, 1, Change.WORSE),
-        ("load_sessions_per_second", 100, 70, Change.WORSE),
-        ("models_configured_left_days", 100, 20, Change.WORSE),
-        ("events_deltas_total", 10, 30, Change.MOVED),
-        ("bridge_spoken_seconds", 10, 30, Change.MOVED),
+        ("bridge_lost_ms", 0, 20, ChangeKind.WORSE),
+        ("bridge_lost_ms", 20, 0, ChangeKind.BETTER),
+        ("events_gaps_total", 0, 1, ChangeKind.WORSE),
+        ("load_sessions_per_second", 100, 70, ChangeKind.WORSE),
+        ("models_configured_left_days", 100, 20, ChangeKind.WORSE),
+        ("events_deltas_total", 10, 30, ChangeKind.MOVED),
+        ("bridge_spoken_seconds", 10, 30, ChangeKind.MOVED),
         ("x_seconds", nan, 1, None),
     ],
 )
-def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, change: Change | None) -> None:
-    assert judged(name, was, now, 0.2) is change
+def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, change: ChangeKind | None) -> None:
+    assert compare_metric(name, was, now, 0.2) is change
 
 
 def test_what_a_name_means_is_read_from_whole_words() -> None:
-    assert way_of("plates_total").direction is Direction.NEITHER
-    assert way_of("lost").direction is Direction.LOWER
-    assert way_of("load_capacity_callers_total").direction is Direction.HIGHER
-    assert way_of("load_unanswered_turns_total").direction is Direction.LOWER
-    assert way_of("load_turns_total").direction is Direction.HIGHER
+    assert metric_rule("plates_total").direction is Direction.NEITHER
+    assert metric_rule("lost").direction is Direction.LOWER
+    assert metric_rule("load_capacity_callers_total").direction is Direction.HIGHER
+    assert metric_rule("load_unanswered_turns_total").direction is Direction.LOWER
+    assert metric_rule("load_turns_total").direction is Direction.HIGHER
 
 
 def test_a_figure_that_is_no_more_measured_is_told_and_a_new_one_is_not() -> None:
-    before, after = (report(metrics=(Metric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
-    comparison = compare(Kept(before, 0), Kept(after, 0))
-    assert [(one.name, one.change) for one in comparison.figures] == [("old_seconds", Change.UNSEEN)]
+    before, after = (report(metrics=(ReportMetric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
+    comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
+    assert [(one.name, one.change) for one in comparison.figures] == [("old_seconds", ChangeKind.UNSEEN)]
     assert comparison.verdict == "same"
 
 
 def test_what_makes_the_two_hard_to_compare_is_said() -> None:
     other = report(tool="sherpa-probe lint", target=(Evidence("paths", "src"),))
-    remarks = compare(Kept(report(), 0), Kept(other, 130)).remarks
+    remarks = compare(StoredReport(report(), 0), StoredReport(other, 130)).remarks
     assert [remark.split()[0] for remark in remarks] == ["before", "they", "after"]
-    assert compare(Kept(report(), 0), Kept(report(), 0)).remarks == ()
+    assert compare(StoredReport(report(), 0), StoredReport(report(), 0)).remarks == ()
 
 
 def test_the_page_shows_the_worst_first_and_a_verdict() -> None:
     before = (PASSED, finding(check="model", code="ACCESS-X"), placed())
     after = (finding(), finding(Severity.PASS, check="model", code="ACCESS-OK"), placed(), placed(line=8))
-    page = compared.on_terminal(comparing(before, after), 1).splitlines()
+    page = compared.render_terminal(comparing(before, after), 1).splitlines()
     assert page[4:12] == [
         "  new     ACCESS-KEY-REFUSED",
         "          access, key: The key was refused",
@@ -139,15 +139,15 @@ def test_the_page_shows_the_worst_first_and_a_verdict() -> None:
 
 
 def test_figures_stand_in_columns_with_what_they_moved_by() -> None:
-    before = report(metrics=(Metric("events_first_audio_seconds", 0.4), Metric("events_gaps_total", 0)))
-    after = report(metrics=(Metric("events_first_audio_seconds", 0.6), Metric("events_gaps_total", 2)))
-    page = compared.on_terminal(compare(Kept(before, 0), Kept(after, 0)), 0)
+    before = report(metrics=(ReportMetric("events_first_audio_seconds", 0.4), ReportMetric("events_gaps_total", 0)))
+    after = report(metrics=(ReportMetric("events_first_audio_seconds", 0.6), ReportMetric("events_gaps_total", 2)))
+    page = compared.render_terminal(compare(StoredReport(before, 0), StoredReport(after, 0)), 0)
     assert "  worse   events first audio  400 ms -> 600 ms (+50 %)\n" in page
     assert "  worse   events gaps         0 -> 2\n" in page
 
 
 def test_json_has_all_of_it() -> None:
-    document = json.loads(compared.as_json(comparing((PASSED,), (placed(),)), 1))
+    document = json.loads(compared.render_json(comparing((PASSED,), (placed(),)), 1))
     assert list(document) == [
         "schema_version", "tool", "verdict", "exit_code", "counts", "before", "after", "remarks", "findings", "figures",
     ]  # fmt: skip
@@ -161,8 +161,11 @@ def test_json_has_all_of_it() -> None:
 
 
 def test_markdown_has_a_table_of_problems_and_one_of_figures() -> None:
-    before, after = report(metrics=(Metric("a_ms", 100),)), report(finding(), metrics=(Metric("a_ms", 900),))
-    text = compared.as_markdown(compare(Kept(before, 0), Kept(after, 1)), 0)
+    before, after = (
+        report(metrics=(ReportMetric("a_ms", 100),)),
+        report(finding(), metrics=(ReportMetric("a_ms", 900),)),
+    )
+    text = compared.render_markdown(compare(StoredReport(before, 0), StoredReport(after, 1)), 0)
     assert text.startswith("### ❌ worse: 1 new, 1 worse (exit 0)\n")
     assert "| --- | --- | --- | --- | --- |\n| ❌ new | <code>ACCESS-KEY-REFUSED</code> |" in text
     assert "| --- | --- | --- |\n| ❌ worse | a | 100 ms -&#62; 900 ms" in text
@@ -170,15 +173,15 @@ def test_markdown_has_a_table_of_problems_and_one_of_figures() -> None:
 
 @given(foreign_reports, foreign_reports, exit_codes, st.integers(40, 100))
 def test_any_two_reports_can_be_compared_and_shown(before: Any, after: Any, code: int, width: int) -> None:
-    comparison = compare(Kept(before, 0), Kept(after, code))
-    page = compared.on_terminal(comparison, code, width=width)
+    comparison = compare(StoredReport(before, 0), StoredReport(after, code))
+    page = compared.render_terminal(comparison, code, width=width)
     assert page.splitlines()[-1].endswith(f"exit {code}")
-    assert json.loads(compared.as_json(comparison, code))["verdict"] == comparison.verdict
-    compared.as_markdown(comparison, code).encode()
-    assert compare(Kept(after, code), Kept(after, code)).verdict == "same"
+    assert json.loads(compared.render_json(comparison, code))["verdict"] == comparison.verdict
+    compared.render_markdown(comparison, code).encode()
+    assert compare(StoredReport(after, code), StoredReport(after, code)).verdict == "same"
 
 
 def test_wide_names_keep_their_columns() -> None:
-    before, after = (report(metrics=(Metric("東京" * 20 + "_ms", value),)) for value in (100, 900))
-    page = compared.on_terminal(compare(Kept(before, 0), Kept(after, 0)), 0, width=60)
-    assert max(map(columns, page.splitlines())) <= 60
+    before, after = (report(metrics=(ReportMetric("東京" * 20 + "_ms", value),)) for value in (100, 900))
+    page = compared.render_terminal(compare(StoredReport(before, 0), StoredReport(after, 0)), 0, width=60)
+    assert max(map(display_width, page.splitlines())) <= 60

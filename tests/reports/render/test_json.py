@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
+from reports.model import (
+    Evidence,
+    Finding,
+    Moment,
+    Place,
+    Report,
+    ReportMetric,
+    Series,
+    Severity,
+    Table,
+    TableRow,
+    Timeline,
+)
 from reports.render import json as as_json
 
 
@@ -58,7 +70,10 @@ def test_a_place_is_written_whole() -> None:
 
 
 def test_a_table_is_written_whole_and_what_is_no_number_is_null() -> None:
-    rows = (Row(name="ready", cells=(0.25, "held")), Row(name="ready", part="storm", cells=(float("nan"), None)))
+    rows = (
+        TableRow(name="ready", cells=(0.25, "held")),
+        TableRow(name="ready", part="storm", cells=(float("nan"), None)),
+    )
     table = Table(name="t", heading="h", columns=("p99_seconds", "outcome"), rows=rows, metric="load")
     (found,) = json.loads(as_json.render(replace(report(), tables=(table,)), 0))["tables"]
     assert found == {
@@ -85,7 +100,7 @@ def test_timelines_metrics_and_series_are_kept() -> None:
     whole = Report(
         tool="t", version="1", started="s", seconds=1, target=(Evidence("model", "m"),),
         timelines=(Timeline("events: text", (Moment(at=0.5, who="server", what="session.created"),)),),
-        metrics=(Metric("connect_seconds", 0.2),),
+        metrics=(ReportMetric("connect_seconds", 0.2),),
         series=(Series(name="gaps", unit="ms", timeline="events: text", points=((0.5, 20.0),)),),
     )  # fmt: skip
     document = as_json.as_document(whole, 0)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from reports.model import Evidence, Metric, Moment, Report, Severity, Timeline
+from reports.model import Evidence, Moment, Report, ReportMetric, Severity, Timeline
 from reports.render.markdown import LARGEST, render
-from reports.render.markdown_text import code, escaped, fenced
+from reports.render.markdown_text import code_block, escape, inline_code
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report, texts
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def test_findings_of_one_code_are_explained_once_with_all_their_places() -> None
 
 def test_figures_are_a_table_and_timelines_are_folded() -> None:
     moments = tuple(Moment(at=at / 10, who="server", what="response.output_audio.delta") for at in range(5))
-    whole = report(metrics=(Metric("events_ready_seconds", 0.41),), timelines=(Timeline("events: audio", moments),))
+    whole = report(
+        metrics=(ReportMetric("events_ready_seconds", 0.41),), timelines=(Timeline("events: audio", moments),)
+    )
     text = render(whole, 0)
     assert "| events ready | 410 ms |" in text
     assert "<details><summary>events: audio: 5 events</summary>\n\n```text\n" in text
@@ -69,7 +71,7 @@ def test_figures_are_a_table_and_timelines_are_folded() -> None:
 
 @given(texts)
 def test_a_foreign_text_is_shown_as_it_is(text: str) -> None:
-    for line in (f"x {escaped(text)}", f"x {code(text)}"):
+    for line in (f"x {escape(text)}", f"x {inline_code(text)}"):
         assert {token.type for token in tokens(line)} <= {
             "paragraph_open", "paragraph_close", "inline", "text", "html_inline", "softbreak",
         }  # fmt: skip
@@ -78,12 +80,12 @@ def test_a_foreign_text_is_shown_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("text", ["@somebody", "#12", "GH-3", "https://evil.example", "www.evil.example"])
 def test_nobody_is_mentioned_and_nothing_is_linked(text: str) -> None:
     """GitHub looks for these in what is shown; a comment between parts them."""
-    assert "<!-- -->" in escaped(text)
-    assert shown(f"x {escaped(text)}") == f"x {text}"
+    assert "<!-- -->" in escape(text)
+    assert shown(f"x {escape(text)}") == f"x {text}"
 
 
 def test_a_fence_is_longer_than_any_in_the_text() -> None:
-    assert fenced("a\n````\nb").splitlines() == ["`````", "a", "````", "b", "`````"]
+    assert code_block("a\n````\nb").splitlines() == ["`````", "a", "````", "b", "`````"]
 
 
 def test_a_huge_report_stays_below_the_limit_and_says_what_is_left_out() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.model import Metric
-from reports.render.numbers import Figure, duration, figure, number
+from reports.model import ReportMetric
+from reports.render.numbers import FormattedMetric, format_duration, format_metric, format_number
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from reports.render.numbers import Figure, duration, figure, number
     ],
 )
 def test_a_name_s_ending_is_its_unit(name: str, value: float, label: str, shown: str) -> None:
-    assert figure(Metric(name, value)) == Figure(label, shown)
+    assert format_metric(ReportMetric(name, value)) == FormattedMetric(label, shown)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_a_name_s_ending_is_its_unit(name: str, value: float, label: str, shown:
     ],
 )  # fmt: skip
 def test_durations_are_short(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_number_is_short(value: float) -> None:
-    assert len(number(value)) < 25
-    assert len(duration(value)) < 40
+    assert len(format_number(value)) < 25
+    assert len(format_duration(value)) < 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
-from reports.model import Metric, Report, Severity
+from reports.model import Report, ReportMetric, Severity
 from reports.render.prometheus import render
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
@@ -59,7 +59,11 @@ def test_labels_hold_any_text() -> None:
 
 
 def test_what_was_measured_is_there_under_its_name() -> None:
-    figures = (Metric("events_ready_seconds", 0.0012), Metric("odd name!", 3), Metric("probe_success", 7))
+    figures = (
+        ReportMetric("events_ready_seconds", 0.0012),
+        ReportMetric("odd name!", 3),
+        ReportMetric("probe_success", 7),
+    )
     text = render(report(metrics=figures), 0)
     assert value(text, "sherpa_events_ready_seconds") == 0.0012
     assert value(text, "sherpa_odd_name_") == 3

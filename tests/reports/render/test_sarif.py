@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from reports.model import Evidence, Place, Report, Severity
 from reports.render.sarif import render
-from reports.render.sarif_places import artifact, physical
+from reports.render.sarif_places import artifact_location, physical_location
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 SCHEMA = Draft202012Validator(
@@ -101,12 +101,12 @@ def test_the_invocation_tells_how_the_run_ended() -> None:
     ],
 )
 def test_a_path_becomes_an_address(path: str, uri: str, base: bool) -> None:
-    assert artifact(path) == {"uri": uri, **({"uriBaseId": "%SRCROOT%"} if base else {})}
+    assert artifact_location(path) == {"uri": uri, **({"uriBaseId": "%SRCROOT%"} if base else {})}
 
 
 @given(st.text(max_size=20), st.integers(1, 25), st.integers(1, 25))
 def test_columns_count_utf_16_units(text: str, start: int, end: int) -> None:
-    region = physical(Place(path="a", line=1, column=start, end_line=1, end_column=end, text=text))["region"]
+    region = physical_location(Place(path="a", line=1, column=start, end_line=1, end_column=end, text=text))["region"]
     before = text[: start - 1]
     assert region["startColumn"] == start + len(before.encode("utf-16-le", "surrogatepass")) // 2 - len(before)
     assert region["endColumn"] >= region["startColumn"]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from reports.model import Metric, Moment, Row, Series, Severity, Table, Timeline
-from reports.store.merge import merged
-from reports.store.reader import Kept
+from reports.model import Moment, ReportMetric, Series, Severity, Table, TableRow, Timeline
+from reports.store.merge import merge_reports
+from reports.store.reader import StoredReport
 from tests.reports.factories import finding, report
 
 TIMELINE = Timeline("events: audio", (Moment(at=0, who="client", what="x"),))
 
 
 def test_one_run_stays_as_it_is() -> None:
-    run = Kept(report(finding()), 1)
-    assert merged([run]) is run
+    run = StoredReport(report(finding()), 1)
+    assert merge_reports([run]) is run
 
 
 def test_runs_of_several_tools_become_one() -> None:
-    access = Kept(report(finding(), started="2026-11-21T10:00:01.000Z"), 1)
-    models = Kept(report(finding(Severity.PASS, probe="models"), tool="sherpa-probe models"), 0)
-    whole = merged([access, models])
+    access = StoredReport(report(finding(), started="2026-11-21T10:00:01.000Z"), 1)
+    models = StoredReport(report(finding(Severity.PASS, probe="models"), tool="sherpa-probe models"), 0)
+    whole = merge_reports([access, models])
     assert (whole.report.tool, whole.exit_code) == ("sherpa-probe access, models", 1)
     assert whole.report.started == "2026-11-21T10:00:00.000Z"
     assert whole.report.seconds == pytest.approx(0.96)
@@ -30,24 +30,27 @@ def test_runs_of_several_tools_become_one() -> None:
 
 def test_the_same_probe_and_the_same_session_of_another_run_have_other_names() -> None:
     series = Series(name="gaps", unit="ms", timeline="events: audio", points=((0.0, 1.0),))
-    one = Kept(report(finding(), finding(probe="probe"), timelines=(TIMELINE,), series=(series,)), 1)
-    whole = merged([one, one]).report
+    one = StoredReport(report(finding(), finding(probe="probe"), timelines=(TIMELINE,), series=(series,)), 1)
+    whole = merge_reports([one, one]).report
     assert [finding.probe for finding in whole.findings] == ["access", "probe", "access (2)", "probe"]
     assert [timeline.name for timeline in whole.timelines] == ["events: audio", "events: audio (2)"]
     assert [found.timeline for found in whole.series] == ["events: audio", "events: audio (2)"]
 
 
 def test_the_same_table_of_another_run_has_another_name() -> None:
-    table = Table(name="how long things took", heading="", columns=("p99_seconds",), rows=(Row(name="ready"),))
-    one = Kept(report(tables=(table,)), 0)
-    assert [table.name for table in merged([one, one]).report.tables] == [
+    table = Table(name="how long things took", heading="", columns=("p99_seconds",), rows=(TableRow(name="ready"),))
+    one = StoredReport(report(tables=(table,)), 0)
+    assert [table.name for table in merge_reports([one, one]).report.tables] == [
         "how long things took", "how long things took (2)",
     ]  # fmt: skip
 
 
 def test_of_a_figure_that_both_have_the_last_is_kept() -> None:
-    first, second = (Kept(report(metrics=(Metric("a_ms", value), Metric(f"b{value:.0f}", 1))), 0) for value in (1, 2))
-    assert {metric.name: metric.value for metric in merged([first, second]).report.metrics} == {
+    first, second = (
+        StoredReport(report(metrics=(ReportMetric("a_ms", value), ReportMetric(f"b{value:.0f}", 1))), 0)
+        for value in (1, 2)
+    )
+    assert {metric.name: metric.value for metric in merge_reports([first, second]).report.metrics} == {
         "a_ms": 2, "b1": 1, "b2": 1,
     }  # fmt: skip
 
@@ -56,4 +59,4 @@ def test_of_a_figure_that_both_have_the_last_is_kept() -> None:
     ("codes", "worst"), [((0, 0), 0), ((0, 1), 1), ((3, 0), 3), ((130, 3), 3), ((2, 3), 2), ((7, 0), 7), ((1, 130), 1)]
 )
 def test_the_exit_code_is_the_worst(codes: tuple[int, ...], worst: int) -> None:
-    assert merged([Kept(report(), code) for code in codes]).exit_code == worst
+    assert merge_reports([StoredReport(report(), code) for code in codes]).exit_code == worst

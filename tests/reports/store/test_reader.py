@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reports.render import json as as_json
-from reports.store.reader import LARGEST, Kept, NotAReportError, read_report
+from reports.store.reader import MAX_BYTES, InvalidReportError, StoredReport, read_report
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_what_was_written_is_read_back(whole: Report, code: int) -> None:
 
 @given(foreign_reports.filter(lambda whole: "\\ud" not in ascii(whole)))
 def test_a_report_without_half_characters_comes_back_as_it_was(whole: Report) -> None:
-    assert read_report(as_json.render(whole, 0)) == Kept(kept(whole), 0)
+    assert read_report(as_json.render(whole, 0)) == StoredReport(kept(whole), 0)
 
 
 def test_a_report_of_a_later_version_of_the_same_schema_is_read() -> None:
@@ -64,7 +64,7 @@ def test_a_report_of_a_later_version_of_the_same_schema_is_read() -> None:
     for part in (document, *document["findings"], document["findings"][1]["place"]):
         part["new"] = {"a": 1}
     JUDGE.validate(document)
-    assert read_report(json.dumps(document)) == Kept(kept(report(finding(), placed())), 1)
+    assert read_report(json.dumps(document)) == StoredReport(kept(report(finding(), placed())), 1)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_a_report_of_a_later_version_of_the_same_schema_is_read() -> None:
         (json.dumps({**GOOD, "findings": [{**FINDING, "severity": "bad"}]}).encode(), r"\.severity: invalid enum"),
         (json.dumps({**GOOD, "metrics": {"a": "fast"}}).encode(), "expected float, got str"),
         (json.dumps({**GOOD, "seconds": 10**400}).encode(), "it is not"),
-        (b"x" * (LARGEST + 1), "it is larger than 64 MB"),
+        (b"x" * (MAX_BYTES + 1), "it is larger than 64 MB"),
     ],
     ids=range(17),
 )
 def test_what_is_no_report_is_refused_in_one_line(text: bytes, said: str) -> None:
-    with pytest.raises(NotAReportError, match=said) as refused:
+    with pytest.raises(InvalidReportError, match=said) as refused:
         read_report(text)
     assert len(str(refused.value).splitlines()) == 1
     assert len(str(refused.value)) < 300
@@ -106,7 +106,7 @@ def test_a_byte_order_mark_is_no_obstacle() -> None:
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(GOOD)), inner, max_size=7),
 )))  # fmt: skip
 def test_nothing_that_is_read_ends_in_another_exception(text: str | bytes) -> None:
-    with suppress(NotAReportError):
+    with suppress(InvalidReportError):
         read_report(text)
 
 

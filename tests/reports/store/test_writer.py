@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.store.writer import CannotWriteError, reserve
+from reports.store.writer import CannotWriteError, reserve_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +18,14 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_file_stands_there_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
-    reserve(tmp_path / "report.json").write("{}\n")
+    reserve_file(tmp_path / "report.json").write("{}\n")
     assert names(tmp_path) == ["report.json"]
     assert (tmp_path / "report.json").read_text() == "{}\n"
 
 
 def test_until_it_is_written_the_old_one_stands(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("old")
-    place = reserve(tmp_path / "report.json")
+    place = reserve_file(tmp_path / "report.json")
     assert (tmp_path / "report.json").read_text() == "old"
     place.discard()
     assert names(tmp_path) == ["report.json"]
@@ -35,17 +35,17 @@ def test_until_it_is_written_the_old_one_stands(tmp_path: Path) -> None:
 def test_a_report_is_readable_like_any_new_file_and_keeps_the_mode_of_an_old_one(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
-    reserve(tmp_path / "new").write("x")
+    reserve_file(tmp_path / "new").write("x")
     assert (tmp_path / "new").stat().st_mode == plain.stat().st_mode
     plain.chmod(0o600)
-    reserve(plain).write("x")
+    reserve_file(plain).write("x")
     assert plain.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    reserve(tmp_path / "link").write("new")
+    reserve_file(tmp_path / "link").write("new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "new"
 
@@ -56,7 +56,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        place = reserve(pipe)
+        place = reserve_file(pipe)
         place.write("x")
         place.discard()
         assert os.read(reader, 10) == b"x"
@@ -69,14 +69,14 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "words"), [("no/report.json", "no such file"), ("", "is a directory")])
 def test_a_place_that_can_not_be_written_is_refused_beforehand(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(CannotWriteError, match=words):
-        reserve(tmp_path / name)
+        reserve_file(tmp_path / name)
     assert names(tmp_path) == []
 
 
 def test_a_folder_that_goes_away_leaves_no_half_file(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    place = reserve(folder / "report.json")
+    place = reserve_file(folder / "report.json")
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()

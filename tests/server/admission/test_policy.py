@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.server.admission.policy import Admission, No
-from bridge.server.admission.session_counts import Present
-from bridge.server.admission.tickets import MemoryUsed, make_ticket
+from bridge.server.admission.policy import AdmissionPolicy, Rejection
+from bridge.server.admission.session_counts import ActiveSessions
+from bridge.server.admission.tickets import InMemoryUsedTickets, make_ticket
 from bridge.server.config.settings import ClientRules
-from bridge.transport.http import Request
+from bridge.transport.http import HttpRequest
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ GUARDED = ClientRules(token=Secret(TOKEN))
 BOTH = ClientRules(origins=(PAGE,), token=Secret(TOKEN))
 
 
-def admission(rules: ClientRules, present: Present | None = None) -> Admission:
-    return Admission(rules, present or Present(), MemoryUsed(), unix_now=lambda: NOW)
+def admission(rules: ClientRules, present: ActiveSessions | None = None) -> AdmissionPolicy:
+    return AdmissionPolicy(rules, present or ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: NOW)
 
 
-def asking(headers: Mapping[str, str], query: Mapping[str, str] | None = None, peer: str = PEER) -> Request:
-    return Request(method="GET", path="/", query=query or {}, target="/", headers=tuple(headers.items()), peer=peer)
+def asking(headers: Mapping[str, str], query: Mapping[str, str] | None = None, peer: str = PEER) -> HttpRequest:
+    return HttpRequest(method="GET", path="/", query=query or {}, target="/", headers=tuple(headers.items()), peer=peer)
 
 
-def request(query: Mapping[str, str] | None = None, *, peer: str = PEER, **headers: str) -> Request:
+def request(query: Mapping[str, str] | None = None, *, peer: str = PEER, **headers: str) -> HttpRequest:
     return asking(headers, query, peer)
 
 
-def code(no: No | None) -> tuple[int, str] | None:
+def code(no: Rejection | None) -> tuple[int, str] | None:
     return None if no is None else (no.status, no.code)
 
 
@@ -76,28 +76,28 @@ BUSY = (503, "SERVER_BUSY")
     ],
 )
 def test_a_page_is_allowed_letter_for_letter(rules: ClientRules, origin: str, outcome: tuple[int, str] | None) -> None:
-    assert code(admission(rules).refusal(request(origin=origin))) == outcome
+    assert code(admission(rules).check(request(origin=origin))) == outcome
 
 
 def test_two_origins_are_one_too_many() -> None:
-    twice = Request(
+    twice = HttpRequest(
         method="GET", path="/", query={}, target="/", headers=(("origin", PAGE), ("origin", PAGE)), peer="h:1"
     )
-    assert code(admission(LISTED).refusal(twice)) == FORBIDDEN
+    assert code(admission(LISTED).check(twice)) == FORBIDDEN
 
 
 def test_who_names_no_page_is_no_browser_and_needs_a_token_where_pages_are_listed() -> None:
-    assert code(admission(OPEN).refusal(request())) is None
-    assert code(admission(LISTED).refusal(request())) == FORBIDDEN
-    assert code(admission(BOTH).refusal(request())) == UNKNOWN
-    assert code(admission(BOTH).refusal(request(authorization=f"Bearer {TOKEN}"))) is None
+    assert code(admission(OPEN).check(request())) is None
+    assert code(admission(LISTED).check(request())) == FORBIDDEN
+    assert code(admission(BOTH).check(request())) == UNKNOWN
+    assert code(admission(BOTH).check(request(authorization=f"Bearer {TOKEN}"))) is None
 
 
 def test_a_page_that_is_allowed_still_needs_a_token() -> None:
-    assert code(admission(BOTH).refusal(request(origin=PAGE))) == UNKNOWN
-    assert code(admission(BOTH).refusal(request(origin=PAGE), (f"openai-insecure-api-key.{TOKEN}",))) is None
+    assert code(admission(BOTH).check(request(origin=PAGE))) == UNKNOWN
+    assert code(admission(BOTH).check(request(origin=PAGE), (f"openai-insecure-api-key.{TOKEN}",))) is None
     foreign = request(origin="https://evil.test", authorization=f"Bearer {TOKEN}")
-    assert code(admission(BOTH).refusal(foreign)) == FORBIDDEN
+    assert code(admission(BOTH).check(foreign)) == FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_page_that_is_allowed_still_needs_a_token() -> None:
 def test_the_token_is_shown_as_a_bearer_or_as_a_subprotocol(
     headers: dict[str, str], subprotocols: tuple[str, ...], outcome: tuple[int, str] | None
 ) -> None:
-    assert code(admission(GUARDED).refusal(asking(headers), subprotocols)) == outcome
+    assert code(admission(GUARDED).check(asking(headers), subprotocols)) == outcome
 
 
 @pytest.mark.parametrize("way", ["query", "bearer", "subprotocol"])
@@ -128,13 +128,13 @@ def test_a_ticket_opens_once_whichever_way_it_comes(way: str) -> None:
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
     guard = admission(GUARDED)
 
-    def ask() -> No | None:
+    def ask() -> Rejection | None:
         match way:
             case "query":
-                return guard.refusal(request({"ticket": ticket}))
+                return guard.check(request({"ticket": ticket}))
             case "bearer":
-                return guard.refusal(request(authorization=f"Bearer {ticket}"))
-        return guard.refusal(request(), (f"openai-insecure-api-key.{ticket}",))
+                return guard.check(request(authorization=f"Bearer {ticket}"))
+        return guard.check(request(), (f"openai-insecure-api-key.{ticket}",))
 
     assert ask() is None
     again = ask()
@@ -143,7 +143,7 @@ def test_a_ticket_opens_once_whichever_way_it_comes(way: str) -> None:
 
 
 def test_a_token_in_the_query_is_refused_even_when_it_is_the_right_one() -> None:
-    no = admission(GUARDED).refusal(request({"ticket": TOKEN}))
+    no = admission(GUARDED).check(request({"ticket": TOKEN}))
     assert no is not None
     assert "Authorization" in no.message
     assert TOKEN not in no.message
@@ -151,47 +151,47 @@ def test_a_token_in_the_query_is_refused_even_when_it_is_the_right_one() -> None
 
 def test_an_expired_ticket_is_called_so() -> None:
     old = make_ticket(Secret(TOKEN), NOW - 200).reveal()
-    no = admission(GUARDED).refusal(request({"ticket": old}))
+    no = admission(GUARDED).check(request({"ticket": old}))
     assert no is not None
     assert "expired" in no.message
 
 
 def test_the_room_is_counted_exactly() -> None:
-    present = Present()
+    present = ActiveSessions()
     guard = admission(ClientRules(max_sessions=2), present)
     for _ in range(2):
-        assert guard.refusal(request()) is None
-        present.enter("203.0.113.7")
-    assert code(guard.refusal(request())) == BUSY
-    present.leave("203.0.113.7")
-    assert guard.refusal(request()) is None
+        assert guard.check(request()) is None
+        present.add("203.0.113.7")
+    assert code(guard.check(request())) == BUSY
+    present.remove("203.0.113.7")
+    assert guard.check(request()) is None
 
 
 def test_one_address_may_not_take_all_the_room() -> None:
-    present = Present()
+    present = ActiveSessions()
     guard = admission(ClientRules(sessions_per_ip=1), present)
-    present.enter("203.0.113.7")
-    present.enter("127.0.0.1")
-    assert code(guard.refusal(request())) == BUSY
-    assert guard.refusal(request(peer="203.0.113.8:1")) is None
-    assert guard.refusal(request(peer="127.0.0.1:1")) is None, "a proxy on this machine speaks for many"
-    assert admission(ClientRules(sessions_per_ip=0), present).refusal(request()) is None
+    present.add("203.0.113.7")
+    present.add("127.0.0.1")
+    assert code(guard.check(request())) == BUSY
+    assert guard.check(request(peer="203.0.113.8:1")) is None
+    assert guard.check(request(peer="127.0.0.1:1")) is None, "a proxy on this machine speaks for many"
+    assert admission(ClientRules(sessions_per_ip=0), present).check(request()) is None
 
 
 def test_a_ticket_is_not_used_up_where_there_is_no_room() -> None:
-    present = Present()
+    present = ActiveSessions()
     guard = admission(ClientRules(token=Secret(TOKEN), max_sessions=1), present)
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
-    present.enter("x")
-    assert code(guard.refusal(request({"ticket": ticket}))) == BUSY
-    present.leave("x")
-    assert guard.refusal(request({"ticket": ticket})) is None
+    present.add("x")
+    assert code(guard.check(request({"ticket": ticket}))) == BUSY
+    present.remove("x")
+    assert guard.check(request({"ticket": ticket})) is None
 
 
 def test_while_draining_nobody_is_let_in() -> None:
     guard = admission(OPEN)
     guard.draining = True
-    assert code(guard.refusal(request())) == BUSY
+    assert code(guard.check(request())) == BUSY
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_while_draining_nobody_is_let_in() -> None:
 def test_only_a_trusted_proxy_is_believed(peer: str, said: str | None, address: str) -> None:
     guard = admission(ClientRules(trusted_proxies=("10.0.0.1", "10.0.0.2")))
     headers = {} if said is None else {"x-forwarded-for": said}
-    assert guard.address_of(asking(headers, peer=peer)) == address
+    assert guard.client_address(asking(headers, peer=peer)) == address

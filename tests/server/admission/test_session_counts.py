@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import os
 
-from bridge.server.admission.session_counts import Present, SharedSlots
+from bridge.server.admission.session_counts import ActiveSessions, SharedWorkerCounts
 
 
 def test_who_left_is_not_counted() -> None:
-    present = Present()
+    present = ActiveSessions()
     for address in ("a", "a", "b"):
-        present.enter(address)
-    present.leave("a")
-    assert (present.here, present.everywhere()) == (2, 2)
+        present.add(address)
+    present.remove("a")
+    assert (present.in_process, present.across_workers()) == (2, 2)
     assert (present.from_address("a"), present.from_address("b"), present.from_address("c")) == (1, 1, 0)
-    present.leave("a")
-    present.leave("b")
-    assert present.here == present.everywhere() == 0
+    present.remove("a")
+    present.remove("b")
+    assert present.in_process == present.across_workers() == 0
 
 
 def test_processes_see_one_anothers_counts() -> None:
-    slots = SharedSlots(2)
+    slots = SharedWorkerCounts(2)
     child = os.fork()
     if child == 0:
-        slots.own(1)
-        there = Present(slots)
-        there.enter("x")
-        there.enter("x")
+        slots.claim(1)
+        there = ActiveSessions(slots)
+        there.add("x")
+        there.add("x")
         os._exit(0)
     os.waitpid(child, 0)
-    slots.own(0)
-    present = Present(slots)
-    present.enter("x")
-    assert present.everywhere() == 3
+    slots.claim(0)
+    present = ActiveSessions(slots)
+    present.add("x")
+    assert present.across_workers() == 3
     assert present.from_address("x") == 1
     slots.clear(1)
-    assert present.everywhere() == 1
+    assert present.across_workers() == 1
 
 
 def test_a_worker_that_takes_over_a_slot_begins_at_nothing() -> None:
-    slots = SharedSlots(1)
-    slots.own(0)
-    Present(slots).enter("x")
-    slots.own(0)
+    slots = SharedWorkerCounts(1)
+    slots.claim(0)
+    ActiveSessions(slots).add("x")
+    slots.claim(0)
     assert slots.total() == 0

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.server.admission.tickets import (
-    FolderUsed,
-    MemoryUsed,
-    Used,
-    Verdict,
+    FolderUsedTickets,
+    InMemoryUsedTickets,
+    TicketStatus,
+    UsedTickets,
     check_ticket,
     looks_like_ticket,
     make_ticket,
@@ -25,42 +25,46 @@ NOW = 1_800_000_000.0
 
 
 @pytest.fixture(params=["memory", "folder"])
-def used(request: pytest.FixtureRequest, tmp_path: Path) -> Used:
-    return MemoryUsed() if request.param == "memory" else FolderUsed(tmp_path)
+def used(request: pytest.FixtureRequest, tmp_path: Path) -> UsedTickets:
+    return InMemoryUsedTickets() if request.param == "memory" else FolderUsedTickets(tmp_path)
 
 
-def test_a_ticket_is_good_once(used: Used) -> None:
+def test_a_ticket_is_good_once(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
     assert looks_like_ticket(ticket)
-    assert check_ticket(ticket, TOKEN, NOW + 1, used) is Verdict.GOOD
-    assert check_ticket(ticket, TOKEN, NOW + 1, used) is Verdict.USED
-    assert check_ticket(make_ticket(TOKEN, NOW).reveal(), TOKEN, NOW + 1, used) is Verdict.GOOD
+    assert check_ticket(ticket, TOKEN, NOW + 1, used) is TicketStatus.GOOD
+    assert check_ticket(ticket, TOKEN, NOW + 1, used) is TicketStatus.USED
+    assert check_ticket(make_ticket(TOKEN, NOW).reveal(), TOKEN, NOW + 1, used) is TicketStatus.GOOD
 
 
-@pytest.mark.parametrize(("after", "verdict"), [(59, Verdict.GOOD), (64, Verdict.GOOD), (70, Verdict.EXPIRED)])
-def test_a_ticket_is_good_for_its_time_and_a_little_for_the_clocks(after: float, verdict: Verdict, used: Used) -> None:
+@pytest.mark.parametrize(
+    ("after", "verdict"), [(59, TicketStatus.GOOD), (64, TicketStatus.GOOD), (70, TicketStatus.EXPIRED)]
+)
+def test_a_ticket_is_good_for_its_time_and_a_little_for_the_clocks(
+    after: float, verdict: TicketStatus, used: UsedTickets
+) -> None:
     assert check_ticket(make_ticket(TOKEN, NOW, 60).reveal(), TOKEN, NOW + after, used) is verdict
 
 
-def test_a_ticket_from_the_far_future_is_no_good(used: Used) -> None:
+def test_a_ticket_from_the_far_future_is_no_good(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW + 10_000).reveal()
-    assert check_ticket(ticket, TOKEN, NOW, used) is Verdict.EXPIRED
+    assert check_ticket(ticket, TOKEN, NOW, used) is TicketStatus.EXPIRED
 
 
-def test_any_change_spoils_a_ticket(used: Used) -> None:
+def test_any_change_spoils_a_ticket(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
     for at in range(len(ticket)):
         other = "A" if ticket[at] != "A" else "B"
         changed = f"{ticket[:at]}{other}{ticket[at + 1 :]}"
-        assert check_ticket(changed, TOKEN, NOW, used) is Verdict.NOT_OURS, at
-    assert check_ticket(ticket, Secret("another-token-0123456789abcdefgh"), NOW, used) is Verdict.NOT_OURS
+        assert check_ticket(changed, TOKEN, NOW, used) is TicketStatus.INVALID, at
+    assert check_ticket(ticket, Secret("another-token-0123456789abcdefgh"), NOW, used) is TicketStatus.INVALID
 
 
 @pytest.mark.parametrize(
     "text", ["", "t1", "t1...", "t1.1.2.3", "t1.²³.a.b", "t1.-1.a.b", "t1." + "9" * 5000, "t1.1.2.3.4"]
 )
-def test_nonsense_is_none_of_ours(text: str, used: Used) -> None:
-    assert check_ticket(text, TOKEN, NOW, used) is Verdict.NOT_OURS
+def test_nonsense_is_none_of_ours(text: str, used: UsedTickets) -> None:
+    assert check_ticket(text, TOKEN, NOW, used) is TicketStatus.INVALID
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 601])
@@ -75,7 +79,7 @@ def test_a_ticket_does_not_show_itself_in_a_text() -> None:
 
 
 def test_used_tickets_are_forgotten_once_they_are_expired(tmp_path: Path) -> None:
-    memory, folder = MemoryUsed(), FolderUsed(tmp_path)
+    memory, folder = InMemoryUsedTickets(), FolderUsedTickets(tmp_path)
     for n in range(1002):
         for kind in (memory, folder):
             assert kind.first_use(str(n), int(NOW), NOW + n)
@@ -85,6 +89,6 @@ def test_used_tickets_are_forgotten_once_they_are_expired(tmp_path: Path) -> Non
 
 def test_two_workers_share_what_was_used(tmp_path: Path) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
-    assert check_ticket(ticket, TOKEN, NOW, FolderUsed(tmp_path)) is Verdict.GOOD
-    assert check_ticket(ticket, TOKEN, NOW, FolderUsed(tmp_path)) is Verdict.USED
+    assert check_ticket(ticket, TOKEN, NOW, FolderUsedTickets(tmp_path)) is TicketStatus.GOOD
+    assert check_ticket(ticket, TOKEN, NOW, FolderUsedTickets(tmp_path)) is TicketStatus.USED
     assert ticket not in str(list(tmp_path.iterdir()))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.core.commands import Forward, Tell
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, ClientAudio, CreateSession, Ping
-from bridge.driver.client import FaceClosed, Frame
-from bridge.server.clients.frame_reader import Reader
-from bridge.server.clients.json_client import SherpaFace, stamp
+from bridge.driver.client import ClientDisconnected, Frame
+from bridge.server.clients.frame_reader import ClientFrameReader
+from bridge.server.clients.json_client import JsonClient, format_timestamp
 from bridge.server.clients.rate_limit import RateLimits
-from bridge.transport.keepalive import Pinged
+from bridge.transport.keepalive import Pingable
 from bridge.transport.memory import memory_link_pair
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ STAMP = "2026-11-21T01:02:03.045Z"
 DELTA = json.dumps({"type": "response.output_audio.delta", "delta": b64encode(b"\1\2").decode()}).encode()
 
 
-def pair() -> tuple[WebSocketLink, SherpaFace]:
+def pair() -> tuple[WebSocketLink, JsonClient]:
     client, server = memory_link_pair()
-    reader = Reader(server, max_bytes=1000, limits=RateLimits())
-    return client, SherpaFace(server, reader, client_id="c-1", clock=lambda: NOW)
+    reader = ClientFrameReader(server, max_bytes=1000, limits=RateLimits())
+    return client, JsonClient(server, reader, client_id="c-1", clock=lambda: NOW)
 
 
 def told(frames: list[Frame]) -> dict[str, Any]:
@@ -40,14 +40,14 @@ def told(frames: list[Frame]) -> dict[str, Any]:
 
 
 def test_times_are_written_in_utc_with_milliseconds() -> None:
-    assert stamp(NOW) == STAMP
-    assert stamp(NOW.astimezone(timezone(timedelta(hours=3)))) == STAMP
-    assert stamp(NOW.replace(microsecond=0)) == "2026-11-21T01:02:03.000Z"
+    assert format_timestamp(NOW) == STAMP
+    assert format_timestamp(NOW.astimezone(timezone(timedelta(hours=3)))) == STAMP
+    assert format_timestamp(NOW.replace(microsecond=0)) == "2026-11-21T01:02:03.000Z"
 
 
 async def test_the_greeting_names_the_client_and_the_protocol() -> None:
     _, face = pair()
-    assert told(face.greeting()) == {"type": "connected", "clientId": "c-1", "protocol": 1, "timestamp": STAMP}
+    assert told(face.initial_frames()) == {"type": "connected", "clientId": "c-1", "protocol": 1, "timestamp": STAMP}
 
 
 async def test_messages_and_binary_speech_come_in_order() -> None:
@@ -66,14 +66,14 @@ async def test_messages_and_binary_speech_come_in_order() -> None:
 async def test_the_bridges_words_get_a_time_and_native_events_stay_as_they_are() -> None:
     _, face = pair()
     message = {"type": "pong", "id": 3}
-    assert told(face.render(Tell(message))) == {**message, "timestamp": STAMP}
+    assert told(face.render(SendMessage(message))) == {**message, "timestamp": STAMP}
     assert face.render(Forward("response.done", b'{ "type": "response.done" }')) == [
         Frame(b'{ "type": "response.done" }')
     ]
     assert face.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
 
 
-async def ask(client: WebSocketLink, face: SherpaFace, audio_out: str) -> None:
+async def ask(client: WebSocketLink, face: JsonClient, audio_out: str) -> None:
     await client.send_text(json.dumps({"type": "create_session", "audioOut": audio_out}))
     assert isinstance(await face.receive(), CreateSession)
 
@@ -82,7 +82,7 @@ async def ask(client: WebSocketLink, face: SherpaFace, audio_out: str) -> None:
 async def test_speech_comes_as_bytes_where_it_was_asked_for(kind: str) -> None:
     client, face = pair()
     await ask(client, face, "binary")
-    face.render(Tell({"type": "session_initializing", "attempt": 1}))
+    face.render(SendMessage({"type": "session_initializing", "attempt": 1}))
     assert face.render(Forward(kind, DELTA)) == [Frame(b"\1\2", binary=True)]
     assert face.render(Forward(kind, b'{"delta":""}')) == []
     assert face.render(Forward(kind, b'{"nothing":1}')) == [Frame(b'{"nothing":1}')]
@@ -93,9 +93,9 @@ async def test_speech_comes_as_bytes_where_it_was_asked_for(kind: str) -> None:
 async def test_a_wish_that_comes_while_there_is_a_session_changes_nothing() -> None:
     client, face = pair()
     await ask(client, face, "base64")
-    face.render(Tell({"type": "session_initializing", "attempt": 1}))
+    face.render(SendMessage({"type": "session_initializing", "attempt": 1}))
     await ask(client, face, "binary")
-    face.render(Tell({"type": "session_initializing", "attempt": 2}))
+    face.render(SendMessage({"type": "session_initializing", "attempt": 2}))
     assert face.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
 
 
@@ -110,20 +110,20 @@ async def test_text_and_speech_go_out_as_what_they_are() -> None:
 async def test_a_client_that_is_gone_ends_everything() -> None:
     client, face = pair()
     await client.abort()
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.receive()
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.send(Frame(b"{}"))
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.send(Frame(b"\0\0", binary=True))
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.ping()
     await face.close(1000, "")
 
 
 async def test_the_driver_can_ask_for_a_sign_of_life() -> None:
     client, face = pair()
-    assert isinstance(face, Pinged)
+    assert isinstance(face, Pingable)
     await face.ping()
     assert face.pings_outstanding == 1
     await client.send_text('{"type":"ping"}')

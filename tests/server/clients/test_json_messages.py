@@ -22,7 +22,7 @@ from bridge.core.events import (
     Ping,
     RestartSession,
 )
-from bridge.server.clients.json_messages import MESSAGES, client_event
+from bridge.server.clients.json_messages import CLIENT_MESSAGES, parse_client_frame
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
@@ -31,11 +31,11 @@ FREE = frozenset[str]()
 
 
 def read(message: dict[str, Any], locked: frozenset[str] = FREE) -> Event:
-    return client_event(json.dumps(message), locked)
+    return parse_client_frame(json.dumps(message), locked)
 
 
 def refusal(frame: str, locked: frozenset[str] = FREE) -> str:
-    event = client_event(frame, locked)
+    event = parse_client_frame(frame, locked)
     assert isinstance(event, BadMessage)
     assert event.code == "INVALID_MESSAGE"
     return event.message
@@ -65,7 +65,7 @@ def test_each_message_becomes_its_event(message: dict[str, Any], event: Event) -
 
 def test_every_message_of_the_table_can_be_read() -> None:
     values = {"audio": "AAA=", "text": "t", "callId": "c", "output": "o"}
-    for kind, fields in MESSAGES.items():
+    for kind, fields in CLIENT_MESSAGES.items():
         needed = {name: values[name] for name, field in fields.items() if field.required}
         assert not isinstance(read({"type": kind, **needed}), BadMessage), kind
 
@@ -171,7 +171,7 @@ def test_a_locked_field_is_refused_by_name_and_the_others_are_free(name: str) ->
     st.text(max_size=40) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps)
 )
 def test_no_frame_at_all_raises(frame: str) -> None:
-    client_event(frame, FREE)
+    parse_client_frame(frame, FREE)
 
 
 _JSON = st.recursive(
@@ -181,8 +181,8 @@ _JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(MESSAGES)), st.data())
+@given(st.sampled_from(sorted(CLIENT_MESSAGES)), st.data())
 def test_no_value_in_a_field_raises(kind: str, data: st.DataObject) -> None:
-    names = sorted(MESSAGES[kind]) or ["x"]
+    names = sorted(CLIENT_MESSAGES[kind]) or ["x"]
     message = {"type": kind} | data.draw(st.dictionaries(st.sampled_from(names), _JSON))
-    client_event(json.dumps(message), frozenset({"model"}))
+    parse_client_frame(json.dumps(message), frozenset({"model"}))

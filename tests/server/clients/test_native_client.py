@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.core.commands import Forward, Tell
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, ClientAudio, CreateSession
-from bridge.driver.client import FaceClosed, Frame
-from bridge.server.clients.frame_reader import Reader
-from bridge.server.clients.native_client import ClosingFrame, NativeFace, wish_from_query
+from bridge.driver.client import ClientDisconnected, Frame
+from bridge.server.clients.frame_reader import ClientFrameReader
+from bridge.server.clients.native_client import ClosingFrame, NativeClient, session_options_from_query
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 CREATED = Forward("session.created", b'{"type":"session.created"}')
 UPDATED = Forward("session.updated", b'{"type":"session.updated"}')
-READY = Tell({"type": "session_ready"})
+READY = SendMessage({"type": "session_ready"})
 
 
-def pair(locked: frozenset[str] = frozenset()) -> tuple[WebSocketLink, NativeFace]:
+def pair(locked: frozenset[str] = frozenset()) -> tuple[WebSocketLink, NativeClient]:
     client, server = memory_link_pair()
-    reader = Reader(server, max_bytes=1000, limits=RateLimits())
-    return client, NativeFace(server, reader, client_id="c", wish={"model": "m"}, locked=locked)
+    reader = ClientFrameReader(server, max_bytes=1000, limits=RateLimits())
+    return client, NativeClient(server, reader, client_id="c", session_options={"model": "m"}, locked=locked)
 
 
 def error(frame: Frame) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def error(frame: Frame) -> dict[str, Any]:
 async def test_connecting_is_the_wish_for_a_session() -> None:
     client, face = pair()
     await client.send_text('{"type":"input_audio_buffer.append","audio":"AQI="}')
-    assert face.greeting() == []
+    assert face.initial_frames() == []
     assert await face.receive() == CreateSession({"model": "m"})
     assert await face.receive() == ClientAudio(b"\1\2")
 
@@ -66,7 +66,7 @@ async def test_connecting_is_the_wish_for_a_session() -> None:
 def test_only_model_and_intent_are_read_out_of_the_query(
     query: dict[str, str], locked: tuple[str, ...], wish: dict[str, str]
 ) -> None:
-    assert wish_from_query(query, frozenset(locked)) == wish
+    assert session_options_from_query(query, frozenset(locked)) == wish
 
 
 async def test_binary_frames_and_locked_fields_are_refused() -> None:
@@ -93,7 +93,12 @@ async def test_a_reconnection_shows_as_one_more_session_updated() -> None:
     for command in (CREATED, UPDATED, READY):
         face.render(command)
     seen: list[Frame] = []
-    for command in (Tell({"type": "reconnecting"}), CREATED, UPDATED, Tell({"type": "reconnected", "lost": []})):
+    for command in (
+        SendMessage({"type": "reconnecting"}),
+        CREATED,
+        UPDATED,
+        SendMessage({"type": "reconnected", "lost": []}),
+    ):
         seen += face.render(command)
     assert seen == [Frame(UPDATED.frame)]
 
@@ -108,13 +113,13 @@ async def test_a_second_attempt_of_the_first_session_shows_no_second_session() -
 @pytest.mark.parametrize("kind", ["connected", "session_initializing", "session_expiring", "pong", "session_ready"])
 async def test_the_bridges_own_words_are_not_for_an_sdk(kind: str) -> None:
     _, face = pair()
-    assert face.render(Tell({"type": kind})) == []
+    assert face.render(SendMessage({"type": kind})) == []
 
 
 async def test_an_error_comes_as_a_native_one() -> None:
     _, face = pair()
     message = {"type": "error", "code": "RATE_LIMITED", "message": "Slow.", "detail": {"retryAfterMs": 5}}
-    [frame] = face.render(Tell(message))
+    [frame] = face.render(SendMessage(message))
     assert error(frame) == {
         "type": "bridge_error",
         "code": "rate_limited",
@@ -129,14 +134,14 @@ async def test_an_error_names_the_event_and_the_field_that_the_upstream_named() 
     _, face = pair()
     upstream = {"code": "item_delete_invalid_item_id", "param": "item_id", "event_id": "mine-7"}
     message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": {"upstream": upstream}}
-    [frame] = face.render(Tell(message))
+    [frame] = face.render(SendMessage(message))
     assert (error(frame)["param"], error(frame)["event_id"]) == ("item_id", "mine-7")
 
 
 async def test_a_refusal_of_ours_names_the_event_too() -> None:
     _, face = pair()
     message = {"type": "error", "code": "INVALID_MESSAGE", "message": "No.", "detail": {"eventId": "mine-7"}}
-    [frame] = face.render(Tell(message))
+    [frame] = face.render(SendMessage(message))
     assert (error(frame)["param"], error(frame)["event_id"]) == (None, "mine-7")
 
 
@@ -156,7 +161,7 @@ async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
 ) -> None:
     client, face = pair()
     message = {"type": "error", "code": code, "message": "No.", "detail": {"attempts": 3}}
-    frames = face.render(Tell(message))
+    frames = face.render(SendMessage(message))
     assert error(frames[0])["code"] == code.lower()
     for frame in frames:
         await face.send(frame)
@@ -169,27 +174,27 @@ async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
 async def test_what_was_dropped_and_what_did_not_come_back_is_told() -> None:
     _, face = pair()
     dropped = {"type": "audio_dropped", "chunks": 2, "ms": 40, "messages": 1, "reason": "too_old"}
-    [frame] = face.render(Tell(dropped))
+    [frame] = face.render(SendMessage(dropped))
     assert error(frame)["code"] == "audio_dropped"
     assert "40 ms of audio and 1 other" in error(frame)["message"]
-    [frame] = face.render(Tell({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
+    [frame] = face.render(SendMessage({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
     assert error(frame)["code"] == "session_not_restored"
     assert "a half-spoken answer, 2 turns" in error(frame)["message"]
 
 
 async def test_a_session_that_reached_its_age_closes_as_the_service_does() -> None:
     _, face = pair()
-    assert face.render(Tell({"type": "session_closed", "reason": "expired"})) == [
+    assert face.render(SendMessage({"type": "session_closed", "reason": "expired"})) == [
         ClosingFrame(b"session_expired", code=1001)
     ]
-    assert face.render(Tell({"type": "session_closed", "reason": "draining"})) == []
+    assert face.render(SendMessage({"type": "session_closed", "reason": "draining"})) == []
 
 
 async def test_a_client_that_is_gone_ends_everything() -> None:
     client, face = pair()
     await face.receive()
     await client.abort()
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.receive()
-    with pytest.raises(FaceClosed):
+    with pytest.raises(ClientDisconnected):
         await face.send(Frame(b"{}"))

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from bridge.core.events import BadMessage, ClientAudio, ClientNative
-from bridge.server.clients.native_messages import LOCKABLE, native_door_event
+from bridge.server.clients.native_messages import LOCKABLE_FIELDS, parse_native_frame
 
 FREE = frozenset[str]()
 
 
 def refusal(message: object, locked: frozenset[str]) -> str:
-    event = native_door_event(message if isinstance(message, str) else json.dumps(message), locked)
+    event = parse_native_frame(message if isinstance(message, str) else json.dumps(message), locked)
     assert isinstance(event, BadMessage), event
     assert event.code == "INVALID_MESSAGE"
     return event.message
@@ -22,19 +22,19 @@ def refusal(message: object, locked: frozenset[str]) -> str:
 
 def test_an_event_goes_up_as_it_was_written() -> None:
     frame = '{ "type":  "response.cancel", "event_id": "e1" }'
-    event = native_door_event(frame, FREE)
+    event = parse_native_frame(frame, FREE)
     assert event == ClientNative("response.cancel", frame.encode(), {"type": "response.cancel", "event_id": "e1"})
 
 
 def test_events_that_nobody_knows_go_up_too() -> None:
-    event = native_door_event('{"type":"future.event"}', FREE)
+    event = parse_native_frame('{"type":"future.event"}', FREE)
     assert isinstance(event, ClientNative)
     assert event.type == "future.event"
 
 
 def test_an_append_becomes_audio() -> None:
     frame = '{"event_id":"e","type":"input_audio_buffer.append","audio":"AQIDBA=="}'
-    assert native_door_event(frame, FREE) == ClientAudio(b"\1\2\3\4", "e")
+    assert parse_native_frame(frame, FREE) == ClientAudio(b"\1\2\3\4", "e")
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_an_append_becomes_audio() -> None:
 def test_an_append_keeps_the_name_that_its_author_gave_it(told: str, event_id: str | None) -> None:
     for audio in ("AQI=", ""):
         frame = f'{{"type":"input_audio_buffer.append","audio":"{audio}","event_id":{told}}}'
-        event = native_door_event(frame, FREE)
+        event = parse_native_frame(frame, FREE)
         assert isinstance(event, ClientAudio)
         assert event.event_id == event_id
 
 
 def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
     frame = {"type": "input_audio_buffer.append", "audio": "AQI=", "event_id": "x" * 513}
-    event = native_door_event(json.dumps(frame), FREE)
+    event = parse_native_frame(json.dumps(frame), FREE)
     assert event == BadMessage("INVALID_MESSAGE", "input_audio_buffer.append: 'event_id' may have 512 characters.")
 
 
@@ -66,14 +66,14 @@ def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
     ids=str,
 )
 def test_a_refusal_names_the_event_that_is_refused(message: dict[str, Any]) -> None:
-    event = native_door_event(json.dumps({**message, "event_id": "mine"}), FREE)
+    event = parse_native_frame(json.dumps({**message, "event_id": "mine"}), FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {"eventId": "mine"}
 
 
 @pytest.mark.parametrize("frame", ['{"event_id":"mine"', '{"event_id":5}', '[{"event_id":"mine"}]', '{"type":3}'])
 def test_a_refusal_of_what_has_no_readable_name_names_nothing(frame: str) -> None:
-    event = native_door_event(frame, FREE)
+    event = parse_native_frame(frame, FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {}
 
@@ -98,18 +98,18 @@ _EVENTS = [("session.update", "session"), ("transcription_session.update", "sess
 
 @pytest.mark.parametrize(("kind", "holder"), _EVENTS)
 @pytest.mark.parametrize(
-    ("name", "path"), [(name, path) for name, paths in LOCKABLE.items() for path in paths], ids=str
+    ("name", "path"), [(name, path) for name, paths in LOCKABLE_FIELDS.items() for path in paths], ids=str
 )
 def test_a_locked_field_is_refused_wherever_it_stands(name: str, path: tuple[str, ...], kind: str, holder: str) -> None:
     event = {"type": kind, holder: _nested(path, None)}
     assert f"{name} is set by the server" in refusal(event, frozenset({name}))
-    others = frozenset(LOCKABLE) - {name}
-    assert isinstance(native_door_event(json.dumps(event), others), ClientNative)
+    others = frozenset(LOCKABLE_FIELDS) - {name}
+    assert isinstance(parse_native_frame(json.dumps(event), others), ClientNative)
 
 
 def test_what_was_looked_at_is_what_goes_up() -> None:
     frame = '{"type":"session.update","session":{"voice":"x"},"session":{"temperature":1}}'
-    event = native_door_event(frame, frozenset({"voice"}))
+    event = parse_native_frame(frame, frozenset({"voice"}))
     assert isinstance(event, ClientNative)
     assert json.loads(event.frame) == {"type": "session.update", "session": {"temperature": 1}}
     assert event.frame.count(b"session") == 2

@@ -23,7 +23,7 @@ TOKEN = "a-token-for-the-tests-0123456789"
 def read(folder: Path, toml: str = "", environment: dict[str, str] | None = None, **given: Any) -> BridgeSettings:
     if toml:
         (folder / "sherpa.toml").write_text(toml)
-    flags = BridgeFlags(given=given, simulate="good")
+    flags = BridgeFlags(options=given, simulate="good")
     return read_bridge_settings(flags, environment or {}, folder)
 
 
@@ -37,7 +37,7 @@ def test_with_nothing_said_the_bridge_listens_on_loopback_only(tmp_path: Path) -
     assert settings.clients.token is None
     assert settings.clients.origins == ()
     assert settings.clients.max_sessions == 1000
-    assert settings.clients.rates.frames_at_once == 2000
+    assert settings.clients.rates.burst_frames == 2000
     assert settings.log_format is None
 
 
@@ -73,12 +73,12 @@ log_format = "json"
 log_level = "debug"
 """
     settings = read(tmp_path, toml, {"TOKEN": TOKEN})
-    rules, house = settings.clients, settings.house
+    rules, house = settings.clients, settings.session_defaults
     assert rules.origins == ("https://app.example.com", "http://localhost:3000")
     assert rules.token is not None
     assert rules.token.reveal() == TOKEN
     assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, ("10.0.0.1",), 100_000)
-    assert (rules.rates.bytes_at_once, rules.rates.frames_at_once) == (800_000, 400)
+    assert (rules.rates.burst_bytes, rules.rates.burst_frames) == (800_000, 400)
     assert (house.mint, house.rollover, house.voice, house.turn_detection) == (True, False, "marin", "semantic_vad")
     assert (settings.drain_seconds, settings.log_format, settings.log_level) == (2.5, "json", "debug")
     assert settings.upstream.model.value == "m"
@@ -92,15 +92,15 @@ def test_variables_hold_lists_and_flags_too(tmp_path: Path) -> None:
     }
     settings = read(tmp_path, environment=environment)
     assert settings.clients.origins == ("https://a.test", "https://b.test")
-    assert settings.house.mint
+    assert settings.session_defaults.mint
     assert settings.drain_seconds == 0
 
 
 def test_without_simulation_a_key_is_needed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no key: the environment variable OPENAI_API_KEY"):
-        read_bridge_settings(BridgeFlags(given={}), {}, tmp_path)
+        read_bridge_settings(BridgeFlags(options={}), {}, tmp_path)
     found = read_bridge_settings(
-        BridgeFlags(given={}, upstream=Flags(base_url="https://eu.api.openai.com/v1")),
+        BridgeFlags(options={}, upstream=Flags(base_url="https://eu.api.openai.com/v1")),
         {"OPENAI_API_KEY": KEY},
         tmp_path,
     )

@@ -4,25 +4,27 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.simulator.errors.http_errors import PAGE, SAYINGS, in_azure_words, page, said_with
-from bridge.simulator.errors.service_errors import ENDINGS, REST_STATUS
-from bridge.simulator.faults.base import HttpAnswer, Place, Visit
+from bridge.simulator.errors.http_errors import GATEWAY_PAGE, HTTP_ERRORS, azure_error, error_for_status, gateway_page
+from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
+from bridge.simulator.faults.base import ApiEndpoint, ClientAttempt, HttpRefusal
 from bridge.simulator.faults.registry import FaultError, parse_fault
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 
 
-def answer(fault: str, place: Place = Place.SOCKET, *, azure: bool = False, attempt: int = 1) -> HttpAnswer | None:
-    answered = parse_fault(fault).admit(Visit(place=place, attempt=attempt, azure=azure))
-    assert answered is None or isinstance(answered, HttpAnswer)
+def answer(
+    fault: str, place: ApiEndpoint = ApiEndpoint.SOCKET, *, azure: bool = False, attempt: int = 1
+) -> HttpRefusal | None:
+    answered = parse_fault(fault).refuse(ClientAttempt(endpoint=place, number=attempt, is_azure=azure))
+    assert answered is None or isinstance(answered, HttpRefusal)
     return answered
 
 
-@pytest.mark.parametrize("saying", SAYINGS)
+@pytest.mark.parametrize("saying", HTTP_ERRORS)
 def test_every_saying_can_be_asked_for_with_any_status(saying: str) -> None:
     answered = answer(f"http:status=418,says={saying}")
     assert answered is not None
-    assert (answered.status, answered.ending) == (418, SAYINGS[saying])
+    assert (answered.status, answered.error) == (418, HTTP_ERRORS[saying])
 
 
 def test_a_saying_that_does_not_exist_is_refused_naming_those_that_do() -> None:
@@ -31,14 +33,14 @@ def test_a_saying_that_does_not_exist_is_refused_naming_those_that_do() -> None:
 
 
 def test_a_status_that_the_service_does_not_give_comes_from_a_gateway() -> None:
-    assert said_with(502, "") is None
-    assert said_with(401, PAGE) is None
-    assert said_with(401, "") == ENDINGS["invalid_api_key"]
+    assert error_for_status(502, "") is None
+    assert error_for_status(401, GATEWAY_PAGE) is None
+    assert error_for_status(401, "") == SERVICE_ERRORS["invalid_api_key"]
 
 
 @pytest.mark.parametrize(("status", "phrase"), [(502, b"502 Bad Gateway"), (525, b"525 Unknown Error")])
 def test_a_page_is_html_and_holds_no_error_object(status: int, phrase: bytes) -> None:
-    headers, body = page(status)
+    headers, body = gateway_page(status)
     assert dict(headers)["content-type"] == "text/html"
     assert phrase in body
     assert b"{" not in body
@@ -46,7 +48,7 @@ def test_a_page_is_html_and_holds_no_error_object(status: int, phrase: bytes) ->
 
 @pytest.mark.parametrize(("status", "leads"), [(299, False), (302, True), (308, True), (400, False)])
 def test_only_a_redirect_leads_elsewhere(status: int, *, leads: bool) -> None:
-    assert ("location" in dict(page(status)[0])) is leads
+    assert ("location" in dict(gateway_page(status)[0])) is leads
 
 
 @pytest.mark.parametrize(
@@ -61,30 +63,30 @@ def test_only_a_redirect_leads_elsewhere(status: int, *, leads: bool) -> None:
     ],
 )
 def test_azure_has_words_of_its_own_for_some_refusals(code: str, azure_code: str) -> None:
-    assert in_azure_words(REST_STATUS[code], ENDINGS[code]).code == azure_code
+    assert azure_error(REST_STATUS[code], SERVICE_ERRORS[code]).code == azure_code
     answered = answer(f"refuse:code={code}", azure=True)
     assert answered is not None
-    assert answered.ending is not None
-    assert (answered.status, answered.ending.code) == (REST_STATUS[code], azure_code)
+    assert answered.error is not None
+    assert (answered.status, answered.error.code) == (REST_STATUS[code], azure_code)
 
 
 def test_what_is_asked_for_by_name_is_said_on_azure_too() -> None:
     answered = answer("http:status=401,says=invalid_api_key", azure=True)
     assert answered is not None
-    assert answered.ending == ENDINGS["invalid_api_key"]
+    assert answered.error == SERVICE_ERRORS["invalid_api_key"]
 
 
 @pytest.mark.parametrize("name", ["http", "refuse"])
-@pytest.mark.parametrize("place", Place)
-def test_all_means_every_place(name: str, place: Place) -> None:
+@pytest.mark.parametrize("place", ApiEndpoint)
+def test_all_means_every_place(name: str, place: ApiEndpoint) -> None:
     assert answer(f"{name}:on=all", place, azure=True) is not None
-    others = "+".join(other for other in Place if other is not place)
+    others = "+".join(other for other in ApiEndpoint if other is not place)
     assert answer(f"{name}:on={others}", place, azure=True) is None
 
 
 @pytest.mark.parametrize("name", ["http", "refuse"])
 def test_so_many_times_and_then_success(name: str) -> None:
-    attempts = [answer(f"{name}:on=mint,times=3", Place.MINT, attempt=number) for number in range(1, 6)]
+    attempts = [answer(f"{name}:on=mint,times=3", ApiEndpoint.MINT, attempt=number) for number in range(1, 6)]
     assert [found is not None for found in attempts] == [True, True, True, False, False]
 
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.simulator.faults.registry import FAULTS, FaultError, describe, parse_fault
-from bridge.simulator.faults.session_faults import Create, Http, Refuse, Storm
-from bridge.simulator.faults.wire_faults import CloseAt, DropAt, Latency
+from bridge.simulator.faults.registry import FAULTS, FaultError, describe_fault, parse_fault
+from bridge.simulator.faults.session_faults import CreateFault, HttpFault, RefuseFault, StormFault
+from bridge.simulator.faults.wire_faults import CloseFault, DropFault, LatencyFault
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_describes_a_fault_reads_back_as_that_fault(name: str) -> None:
     kind = FAULTS[name]
-    assert parse_fault(describe(kind)) == kind() == parse_fault(name)
+    assert parse_fault(describe_fault(kind)) == kind() == parse_fault(name)
     assert kind.summary
     assert kind.__doc__
 
 
 def test_settings_are_read_with_their_kinds() -> None:
-    assert parse_fault("close:at=audio,nth=5,code=4000,reason=bye") == CloseAt("audio", 5, 4000, "bye")
-    assert parse_fault(" latency:ms=180,jitter=60.5 ") == Latency(180.0, 60.5)
-    assert parse_fault("http:status=429,on=mint+socket,retry-after=7") == Http(429, "mint+socket", 7.0)
-    assert parse_fault("refuse:on=all,times=2") == Refuse(on="all", times=2)
-    assert parse_fault("storm:per-second=5") == Storm(5)
-    assert parse_fault("create:seconds=-1") == Create(-1)
-    assert parse_fault("drop:nth=" + "9" * 400) == DropAt(nth=int("9" * 400))
+    assert parse_fault("close:at=audio,nth=5,code=4000,reason=bye") == CloseFault("audio", 5, 4000, "bye")
+    assert parse_fault(" latency:ms=180,jitter=60.5 ") == LatencyFault(180.0, 60.5)
+    assert parse_fault("http:status=429,on=mint+socket,retry-after=7") == HttpFault(429, "mint+socket", 7.0)
+    assert parse_fault("refuse:on=all,times=2") == RefuseFault(on="all", times=2)
+    assert parse_fault("storm:per-second=5") == StormFault(5)
+    assert parse_fault("create:seconds=-1") == CreateFault(-1)
+    assert parse_fault("drop:nth=" + "9" * 400) == DropFault(nth=int("9" * 400))
 
 
 @pytest.mark.parametrize(

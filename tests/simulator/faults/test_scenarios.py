@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.simulator.faults.base import Place, Visit, behaviour_under
-from bridge.simulator.faults.scenarios import KEYS, SCENARIOS, scenario_for_key
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player
+from bridge.simulator.faults.base import ApiEndpoint, ClientAttempt, apply_faults
+from bridge.simulator.faults.scenarios import SCENARIOS, SHORT_KEYS, scenario_for_key
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness
 
 if TYPE_CHECKING:
-    from bridge.simulator.faults.pipeline import Act
+    from bridge.simulator.faults.pipeline import WireAction
 
 
-def played(name: str) -> tuple[Player, list[tuple[float, Act]]]:
+def played(name: str) -> tuple[SimulatorHarness, list[tuple[float, WireAction]]]:
     """One update and one spoken turn, with the faults of a scenario."""
     scenario = SCENARIOS[name]
-    player = Player(dialect=Dialect(scenario.dialect or "ga"), faults=scenario.faults)
+    player = SimulatorHarness(dialect=Dialect(scenario.dialect or "ga"), faults=scenario.faults)
     beta = scenario.dialect == "beta"
     player.send("session.update", session={} if beta else {"type": "realtime"})
     player.say()
     player.wait(20)
-    return player, player.acts()
+    return player, player.take_actions()
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -40,7 +40,11 @@ def test_every_scenario_is_found_by_its_key_and_by_longer_ones(name: str) -> Non
 def test_every_scenario_can_be_played_and_differs_from_good_where_it_should(name: str) -> None:
     scenario = SCENARIOS[name]
     _, acts = played(name)
-    refuses = [fault.admit(Visit(place=place, attempt=1)) is not None for fault in scenario.faults for place in Place]
+    refuses = [
+        fault.refuse(ClientAttempt(endpoint=place, number=1)) is not None
+        for fault in scenario.faults
+        for place in ApiEndpoint
+    ]
     quiet = scenario.dialect is None and scenario.realtime_models
     same = acts == played("good")[1]
     unseen_here = {"fails-later", "failed-transcription", "dropped-mid-append"}
@@ -48,10 +52,10 @@ def test_every_scenario_can_be_played_and_differs_from_good_where_it_should(name
 
 
 def _behaves(name: str) -> bool:
-    return behaviour_under(SCENARIOS[name].faults, Behaviour()) != Behaviour()
+    return apply_faults(SCENARIOS[name].faults, SessionBehaviour()) != SessionBehaviour()
 
 
-@pytest.mark.parametrize(("key", "name"), KEYS.items())
+@pytest.mark.parametrize(("key", "name"), SHORT_KEYS.items())
 def test_short_keys_stand_for_the_usual_refusals(key: str, name: str) -> None:
     for asked in (key, f"{key}-1234"):
         found = scenario_for_key(asked)
@@ -79,7 +83,7 @@ def test_what_summaries_say_of_close_codes_is_so() -> None:
     checked = 0
     for name, scenario in told.items():
         code = scenario.summary.rpartition("(")[2].rstrip(")")
-        ending = behaviour_under(scenario.faults, Behaviour()).ending
+        ending = apply_faults(scenario.faults, SessionBehaviour()).refusal
         if ending is not None and len(code) == 4:
             assert str(ending.close_code) == code, name
             checked += 1

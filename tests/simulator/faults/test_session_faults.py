@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.dialects.detection import Kind
-from bridge.simulator.errors.service_errors import ENDINGS, REST_STATUS
-from bridge.simulator.faults.base import BadHandshake, Fault, HttpAnswer, Place, Visit, behaviour_under
+from bridge.protocol.dialects.detection import SessionKind
+from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
+from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, ClientAttempt, Fault, HttpRefusal, apply_faults
 from bridge.simulator.faults.session_faults import (
-    Confirm,
-    Create,
-    Described,
-    Expire,
-    Handshake,
-    Http,
-    Refuse,
-    Reply,
-    Say,
-    Storm,
-    Transcription,
+    ConfirmFault,
+    CreateFault,
+    DescribedFault,
+    ExpireFault,
+    HandshakeFault,
+    HttpFault,
+    RefuseFault,
+    ReplyFault,
+    SayFault,
+    StormFault,
+    TranscriptionFault,
 )
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,150 +31,154 @@ if TYPE_CHECKING:
 
 def refused(fault: Fault, *, attempts: Iterable[int] = (1,), azure: bool = False) -> set[tuple[str, int]]:
     """Where, and at which attempts, a visit is not let in."""
-    visits = [Visit(place=place, attempt=attempt, azure=azure) for place in Place for attempt in attempts]
-    return {(visit.place.value, visit.attempt) for visit in visits if fault.admit(visit) is not None}
+    visits = [
+        ClientAttempt(endpoint=place, number=attempt, is_azure=azure) for place in ApiEndpoint for attempt in attempts
+    ]
+    return {(visit.endpoint.value, visit.number) for visit in visits if fault.refuse(visit) is not None}
 
 
 def test_the_fault_that_does_nothing_does_nothing() -> None:
     assert refused(Fault(), attempts=(1, 2)) == set()
-    assert behaviour_under([Fault()], Behaviour()) == Behaviour()
+    assert apply_faults([Fault()], SessionBehaviour()) == SessionBehaviour()
 
 
-@pytest.mark.parametrize("code", ENDINGS)
+@pytest.mark.parametrize("code", SERVICE_ERRORS)
 def test_a_refusal_at_the_socket_comes_behind_the_handshake(code: str) -> None:
-    fault = Refuse(code)
+    fault = RefuseFault(code)
     assert refused(fault) == set()
-    assert fault.behave(Behaviour(), 1).ending == ENDINGS[code]
+    assert fault.change_behaviour(SessionBehaviour(), 1).refusal == SERVICE_ERRORS[code]
 
 
 @pytest.mark.parametrize("code", REST_STATUS)
 def test_a_refusal_elsewhere_is_an_http_answer(code: str) -> None:
-    fault = Refuse(code, on="mint", retry_after=20)
-    answer = fault.admit(Visit(place=Place.MINT, attempt=1))
-    assert answer == HttpAnswer(status=REST_STATUS[code], ending=ENDINGS[code], headers=(("retry-after", "20"),))
+    fault = RefuseFault(code, on="mint", retry_after=20)
+    answer = fault.refuse(ClientAttempt(endpoint=ApiEndpoint.MINT, number=1))
+    assert answer == HttpRefusal(status=REST_STATUS[code], error=SERVICE_ERRORS[code], headers=(("retry-after", "20"),))
     assert refused(fault) == {("mint", 1)}
-    assert fault.behave(Behaviour(), 1).ending is None
+    assert fault.change_behaviour(SessionBehaviour(), 1).refusal is None
 
 
 def test_azure_refuses_the_socket_over_http() -> None:
-    answer = Refuse("invalid_api_key").admit(Visit(place=Place.SOCKET, attempt=1, azure=True))
-    assert isinstance(answer, HttpAnswer)
+    answer = RefuseFault("invalid_api_key").refuse(ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=1, is_azure=True))
+    assert isinstance(answer, HttpRefusal)
     assert answer.status == 401
 
 
 def test_a_refusal_can_be_everywhere_or_at_some_places() -> None:
-    assert refused(Refuse(on="all")) == {("models", 1), ("mint", 1), ("elsewhere", 1)}
-    assert refused(Refuse(on="mint+models"), attempts=(1, 2)) == {
+    assert refused(RefuseFault(on="all")) == {("models", 1), ("mint", 1), ("elsewhere", 1)}
+    assert refused(RefuseFault(on="mint+models"), attempts=(1, 2)) == {
         (place, n) for place in ("models", "mint") for n in (1, 2)
     }
-    assert Refuse(on="all").behave(Behaviour(), 1).ending is not None
+    assert RefuseFault(on="all").change_behaviour(SessionBehaviour(), 1).refusal is not None
 
 
 def test_a_refusal_can_end_after_some_times() -> None:
-    fault = Refuse("server_error", on="all", times=2)
+    fault = RefuseFault("server_error", on="all", times=2)
     everywhere = ("models", "mint", "elsewhere")
     assert refused(fault, attempts=(1, 2, 3)) == {(place, n) for place in everywhere for n in (1, 2)}
-    assert [fault.behave(Behaviour(), n).ending is None for n in (1, 2, 3)] == [False, False, True]
+    assert [fault.change_behaviour(SessionBehaviour(), n).refusal is None for n in (1, 2, 3)] == [False, False, True]
 
 
 def test_an_http_status_is_answered_where_and_as_often_as_told() -> None:
-    assert refused(Http(503, on="mint+socket", times=2), attempts=(2, 3)) == {("mint", 2), ("socket", 2)}
-    assert refused(Http(on="all")) == {(place.value, 1) for place in Place}
-    answer = Http(503, retry_after=5).admit(Visit(place=Place.SOCKET, attempt=99))
-    assert isinstance(answer, HttpAnswer)
+    assert refused(HttpFault(503, on="mint+socket", times=2), attempts=(2, 3)) == {("mint", 2), ("socket", 2)}
+    assert refused(HttpFault(on="all")) == {(place.value, 1) for place in ApiEndpoint}
+    answer = HttpFault(503, retry_after=5).refuse(ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=99))
+    assert isinstance(answer, HttpRefusal)
     assert (answer.status, answer.headers) == (503, (("retry-after", "5"),))
-    assert answer.ending is not None
-    assert answer.ending.code == "server_is_overloaded"
+    assert answer.error is not None
+    assert answer.error.code == "server_is_overloaded"
 
 
 def test_a_status_that_the_service_never_gave_comes_with_a_page() -> None:
-    answer = Http(418).admit(Visit(place=Place.SOCKET, attempt=1))
-    assert answer == HttpAnswer(status=418, ending=None)
+    answer = HttpFault(418).refuse(ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=1))
+    assert answer == HttpRefusal(status=418, error=None)
 
 
 @pytest.mark.parametrize("how", list(BadHandshake))
 def test_only_the_handshake_of_a_socket_is_spoilt(how: BadHandshake) -> None:
-    fault = Handshake(how.value, times=1)
-    assert fault.admit(Visit(place=Place.SOCKET, attempt=1)) is how
+    fault = HandshakeFault(how.value, times=1)
+    assert fault.refuse(ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=1)) is how
     assert refused(fault, attempts=(1, 2)) == {("socket", 1)}
 
 
 @pytest.mark.parametrize(("seconds", "at"), [(3.0, 3.0), (0.0, 0.0)])
 def test_a_session_is_created_late(seconds: float, at: float) -> None:
-    player = Player(faults=[Create(seconds)], open_session=False)
-    player.rest()
+    player = SimulatorHarness(faults=[CreateFault(seconds)], open_session=False)
+    player.run_until_idle()
     assert player.at("session.created") == at
 
 
 def test_a_session_is_created_never() -> None:
-    player = Player(faults=[Create(-1)])
+    player = SimulatorHarness(faults=[CreateFault(-1)])
     assert player.wait(4_000) == []
 
 
 @pytest.mark.parametrize(("how", "answer"), [("never", []), ("refuse", ["error"])])
 def test_an_update_is_not_confirmed(how: str, answer: list[str]) -> None:
-    events = Player(faults=[Confirm(how)]).send("session.update", session={"type": "realtime"})
+    events = SimulatorHarness(faults=[ConfirmFault(how)]).send("session.update", session={"type": "realtime"})
     assert [event["type"] for event in events] == answer
 
 
 @pytest.mark.parametrize(
     ("fault", "statuses"),
     [
-        (Reply("fail"), ["failed", "failed"]),
-        (Reply("fail", after=1), ["completed", "failed"]),
-        (Reply("silence"), []),
-        (Reply("echo"), ["completed", "completed"]),
+        (ReplyFault("fail"), ["failed", "failed"]),
+        (ReplyFault("fail", after=1), ["completed", "failed"]),
+        (ReplyFault("silence"), []),
+        (ReplyFault("echo"), ["completed", "completed"]),
     ],
 )
 def test_responses_end_as_told(fault: Fault, statuses: list[str]) -> None:
-    player = Player(faults=[fault])
+    player = SimulatorHarness(faults=[fault])
     for _ in range(2):
         player.send("response.create")
-        player.rest()
+        player.run_until_idle()
     assert [event["response"]["status"] for event in player.all("response.done")] == statuses
     assert player.all("error") == []
 
 
 def test_a_failed_response_carries_the_error_that_was_asked_for() -> None:
-    player = Player(faults=[Reply("fail", code="rate_limit_exceeded")])
+    player = SimulatorHarness(faults=[ReplyFault("fail", code="rate_limit_exceeded")])
     player.send("response.create")
     assert player.until("response.done")["response"]["status_details"]["error"]["code"] == "rate_limit_exceeded"
 
 
 def test_a_reply_can_be_a_function_call() -> None:
-    player = Player(faults=[Reply("function")])
+    player = SimulatorHarness(faults=[ReplyFault("function")])
     player.send("response.create", response={"tools": [{"type": "function", "name": "f"}]})
     assert player.until("response.output_item.done")["item"]["name"] == "f"
 
 
 @pytest.mark.parametrize(("how", "end"), [("fail", ["failed"]), ("never", [])])
 def test_transcriptions_end_as_told(how: str, end: list[str]) -> None:
-    player = Player(Kind.TRANSCRIPTION, faults=[Transcription(how)])
+    player = SimulatorHarness(SessionKind.TRANSCRIPTION, faults=[TranscriptionFault(how)])
     audio = {"input": {"transcription": {"model": "whisper-1"}}}
     player.send("session.update", session={"type": "transcription", "audio": audio})
     player.say()
-    assert [event["type"].rpartition(".")[2] for event in player.rest()] == end
+    assert [event["type"].rpartition(".")[2] for event in player.run_until_idle()] == end
 
 
 def test_a_storm_blows_at_its_rate() -> None:
-    player = Player(faults=[Storm(20)])
+    player = SimulatorHarness(faults=[StormFault(20)])
     player.send("session.update", session={"type": "realtime"})
     assert len(player.wait(2.001)) == 40
 
 
 def test_a_session_expires_at_its_age() -> None:
-    player = Player(faults=[Expire(5)])
-    player.rest()
+    player = SimulatorHarness(faults=[ExpireFault(5)])
+    player.run_until_idle()
     assert (player.closed_at, player.types[-1]) == (5, "error")
 
 
 def test_faults_compose() -> None:
-    behaviour = behaviour_under([Create(1), Expire(9), Refuse(times=1), Create(2)], Behaviour(), attempt=2)
-    assert (behaviour.create_seconds, behaviour.session_seconds, behaviour.ending) == (2, 9, None)
+    behaviour = apply_faults(
+        [CreateFault(1), ExpireFault(9), RefuseFault(times=1), CreateFault(2)], SessionBehaviour(), attempt=2
+    )
+    assert (behaviour.create_seconds, behaviour.session_seconds, behaviour.refusal) == (2, 9, None)
 
 
 def test_an_answer_can_be_of_ones_own_words() -> None:
-    player = Player(faults=[Say("It is nine o'clock.")])
+    player = SimulatorHarness(faults=[SayFault("It is nine o'clock.")])
     player.type("What time is it?")
     player.send("response.create", response={"output_modalities": ["text"]})
     assert player.until("response.output_text.done")["text"] == "It is nine o'clock."
@@ -182,10 +186,10 @@ def test_an_answer_can_be_of_ones_own_words() -> None:
 
 @pytest.mark.parametrize(("where", "after"), [("before", False), ("after", True), ("never", None)])
 def test_what_is_described_and_not_recorded_can_be_had(where: str, *, after: bool | None) -> None:
-    player = Player(faults=[Described(rate_limits=where)])
+    player = SimulatorHarness(faults=[DescribedFault(rate_limits=where)])
     player.type("Hi")
     player.send("response.create", response={"output_modalities": ["text"]})
-    player.rest()
+    player.run_until_idle()
     assert player.types[1] == "conversation.created"
     assert not any("obfuscation" in event for event in player.events)
     if after is None:

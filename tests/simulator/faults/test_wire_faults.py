@@ -7,55 +7,55 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, Raw, Reset, Text
+from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.wire_faults import (
-    Bandwidth,
-    CloseAt,
-    DropAt,
-    Duplicate,
-    Garbage,
-    HalfOpen,
-    InvalidUtf8,
-    Latency,
-    ResetAt,
-    Stall,
-    Truncate,
+    BandwidthFault,
+    CloseFault,
+    DropFault,
+    DuplicateFault,
+    GarbageFault,
+    HalfOpenFault,
+    InvalidUtf8Fault,
+    LatencyFault,
+    ResetFault,
+    StallFault,
+    TruncateFault,
 )
-from tests.simulator.session_harness import Player
+from tests.simulator.session_harness import SimulatorHarness
 
 if TYPE_CHECKING:
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import Act
+    from bridge.simulator.faults.pipeline import WireAction
 
 
-def played(*faults: Fault, seed: int = 1) -> list[tuple[float, Act]]:
+def played(*faults: Fault, seed: int = 1) -> list[tuple[float, WireAction]]:
     """A session with one spoken answer."""
-    player = Player(faults=faults, seed=seed)
+    player = SimulatorHarness(faults=faults, seed=seed)
     player.send("session.update", session={"type": "realtime"})
     player.send("response.create")
-    player.rest()
-    return player.acts()
+    player.run_until_idle()
+    return player.take_actions()
 
 
 HEALTHY = played()
 
 
-def names(acts: list[tuple[float, Act]]) -> list[str]:
-    return [act.type if isinstance(act, Text) else type(act).__name__ for _, act in acts]
+def names(acts: list[tuple[float, WireAction]]) -> list[str]:
+    return [act.type if isinstance(act, TextFrame) else type(act).__name__ for _, act in acts]
 
 
 @pytest.mark.parametrize(
     ("fault", "act"),
     [
-        (CloseAt(code=4000, reason="over"), CloseFrame(4000, "over")),
-        (DropAt(), Drop()),
-        (ResetAt(), Reset()),
-        (HalfOpen(), Freeze()),
-        (Garbage(), Text("garbage", b"<html>502 Bad Gateway</html>")),
-        (InvalidUtf8(), Raw(b"\x81\x04\xc3\x28\xff\xfe")),
+        (CloseFault(code=4000, reason="over"), CloseFrame(4000, "over")),
+        (DropFault(), Drop()),
+        (ResetFault(), Reset()),
+        (HalfOpenFault(), Freeze()),
+        (GarbageFault(), TextFrame("garbage", b"<html>502 Bad Gateway</html>")),
+        (InvalidUtf8Fault(), RawBytes(b"\x81\x04\xc3\x28\xff\xfe")),
     ],
 )
-def test_a_fault_of_a_moment_acts_once_right_behind_it(fault: Fault, act: Act) -> None:
+def test_a_fault_of_a_moment_acts_once_right_behind_it(fault: Fault, act: WireAction) -> None:
     acts = played(fault)
     at = names(acts).index("session.updated")
     assert acts[at + 1] == (acts[at][0], act)
@@ -63,29 +63,29 @@ def test_a_fault_of_a_moment_acts_once_right_behind_it(fault: Fault, act: Act) -
 
 
 def test_a_fault_acts_at_the_nth_moment_or_at_each() -> None:
-    fifth = names(played(DropAt("audio", nth=5)))
+    fifth = names(played(DropFault("audio", nth=5)))
     assert fifth[: fifth.index("Drop")].count("response.output_audio.delta") == 5
     assert fifth.count("Drop") == 1
-    each = names(played(Garbage("audio", nth=0)))
+    each = names(played(GarbageFault("audio", nth=0)))
     assert each.count("garbage") == each.count("response.output_audio.delta") > 5
 
 
 def test_the_bytes_of_the_broken_frame_are_a_text_frame_and_no_utf_8() -> None:
-    ((_, act),) = [entry for entry in played(InvalidUtf8()) if isinstance(entry[1], Raw)]
-    assert isinstance(act, Raw)
+    ((_, act),) = [entry for entry in played(InvalidUtf8Fault()) if isinstance(entry[1], RawBytes)]
+    assert isinstance(act, RawBytes)
     assert (act.data[0], act.data[1], len(act.data)) == (0x81, 4, 6)
     with pytest.raises(UnicodeDecodeError):
         act.data[2:].decode()
 
 
 def test_latency_delays_everything_by_the_same() -> None:
-    acts = played(Latency(180))
+    acts = played(LatencyFault(180))
     assert [act for _, act in acts] == [act for _, act in HEALTHY]
     assert [at for at, _ in acts] == pytest.approx([at + 0.18 for at, _ in HEALTHY])
 
 
 def test_jitter_stays_within_its_bounds_and_keeps_the_order() -> None:
-    acts = played(Latency(100, jitter=60))
+    acts = played(LatencyFault(100, jitter=60))
     waits = [late - at for (late, _), (at, _) in zip(acts, HEALTHY, strict=True)]
     assert names(acts) == names(HEALTHY)
     assert all(0.04 <= wait <= 0.1601 for wait in waits)
@@ -94,55 +94,55 @@ def test_jitter_stays_within_its_bounds_and_keeps_the_order() -> None:
 
 
 def test_jitter_beyond_the_latency_never_sends_early() -> None:
-    assert all(late >= at for (late, _), (at, _) in zip(played(Latency(1, 100)), HEALTHY, strict=True))
+    assert all(late >= at for (late, _), (at, _) in zip(played(LatencyFault(1, 100)), HEALTHY, strict=True))
 
 
 def test_a_narrow_band_takes_its_time_for_each_byte() -> None:
-    acts = played(Bandwidth(1_000))
-    sizes = [len(act.data) for _, act in acts if isinstance(act, Text)]
+    acts = played(BandwidthFault(1_000))
+    sizes = [len(act.data) for _, act in acts if isinstance(act, TextFrame)]
     assert acts[-1][0] == pytest.approx(HEALTHY[0][0] + sum(sizes) / 1_000, rel=0.01)
     assert acts[0][0] == pytest.approx(HEALTHY[0][0] + sizes[0] / 1_000)
 
 
 def test_a_wide_band_delays_next_to_nothing() -> None:
-    waits = [late - at for (late, _), (at, _) in zip(played(Bandwidth(1e9)), HEALTHY, strict=True)]
+    waits = [late - at for (late, _), (at, _) in zip(played(BandwidthFault(1e9)), HEALTHY, strict=True)]
     assert 0 < max(waits) < 0.001
 
 
 def test_a_stall_holds_everything_back_from_its_moment_on_and_then_lets_it_go() -> None:
-    acts = played(Stall("audio", seconds=2, nth=3))
-    begun = [at for at, act in HEALTHY if isinstance(act, Text) and act.type == "response.output_audio.delta"][2]
+    acts = played(StallFault("audio", seconds=2, nth=3))
+    begun = [at for at, act in HEALTHY if isinstance(act, TextFrame) and act.type == "response.output_audio.delta"][2]
     held = [(at, act) for at, act in HEALTHY if begun <= at < begun + 2]
     assert names(acts) == names(HEALTHY)
     assert [late for late, act in acts if (late, act) not in HEALTHY] == [pytest.approx(begun + 2)] * len(held)
 
 
 def test_a_stall_can_begin_at_an_event_of_the_client() -> None:
-    player = Player(faults=[Stall("create", seconds=3)])
+    player = SimulatorHarness(faults=[StallFault("create", seconds=3)])
     asked = player.now
     player.send("response.create")
     player.wait(1)
-    held = [at for at, _ in player.acts()[1:]]
+    held = [at for at, _ in player.take_actions()[1:]]
     assert held == [pytest.approx(asked + 3)] * len(held)
     assert len(held) > 5
 
 
 def test_a_rate_of_one_hits_every_frame_and_a_rate_of_zero_none() -> None:
-    assert played(Duplicate(1)) == [entry for entry in HEALTHY for _ in range(2)]
-    assert played(Duplicate(0)) == played(Truncate(0)) == HEALTHY
-    assert set(names(played(Truncate(1)))) == {"truncated"}
+    assert played(DuplicateFault(1)) == [entry for entry in HEALTHY for _ in range(2)]
+    assert played(DuplicateFault(0)) == played(TruncateFault(0)) == HEALTHY
+    assert set(names(played(TruncateFault(1)))) == {"truncated"}
 
 
 def test_a_cut_frame_is_the_first_half_and_no_json() -> None:
-    for (_, whole), (_, cut) in zip(HEALTHY, played(Truncate(1)), strict=True):
-        assert isinstance(whole, Text)
-        assert isinstance(cut, Text)
+    for (_, whole), (_, cut) in zip(HEALTHY, played(TruncateFault(1)), strict=True):
+        assert isinstance(whole, TextFrame)
+        assert isinstance(cut, TextFrame)
         assert cut.data == whole.data[: len(whole.data) // 2]
         with pytest.raises(json.JSONDecodeError):
             json.loads(cut.data)
 
 
-@pytest.mark.parametrize("fault", [Duplicate(0.3), Truncate(0.3), Latency(100, 50)])
+@pytest.mark.parametrize("fault", [DuplicateFault(0.3), TruncateFault(0.3), LatencyFault(100, 50)])
 def test_chance_repeats_with_the_seed_and_not_with_another(fault: Fault) -> None:
     def plan(seed: int) -> list[tuple[float, str]]:
         acts = played(fault, seed=seed)
@@ -152,7 +152,7 @@ def test_chance_repeats_with_the_seed_and_not_with_another(fault: Fault) -> None
 
 
 def test_two_faults_of_a_kind_draw_lots_of_their_own() -> None:
-    one, two = played(Duplicate(0.5)), played(Duplicate(0.5), Duplicate(0.5))
+    one, two = played(DuplicateFault(0.5)), played(DuplicateFault(0.5), DuplicateFault(0.5))
     counts = {two.count(entry) for entry in HEALTHY}
     assert {one.count(entry) for entry in HEALTHY} == {1, 2}
     assert 3 in counts

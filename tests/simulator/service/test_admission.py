@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.service.admission import admit, wish_of
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.service.admission import admit, parse_upgrade
 from bridge.simulator.service.models import OTHER_MODELS
-from bridge.simulator.service.secrets import Minted
-from bridge.simulator.session.behaviour import Ending
-from bridge.simulator.session.state import Opening
-from bridge.transport.http import Request, split_target
+from bridge.simulator.service.secrets import SecretRecord
+from bridge.simulator.session.behaviour import ServiceError
+from bridge.simulator.session.state import SessionSetup
+from bridge.transport.http import HttpRequest, split_target
 
 if TYPE_CHECKING:
     from bridge.simulator.settings import DialectMode
@@ -30,11 +30,13 @@ def asked(
     *headers: tuple[str, str],
     subprotocols: tuple[str, ...] = (),
     mode: DialectMode = "ga",
-    minted: Minted | None = None,
+    minted: SecretRecord | None = None,
     unix_time: float = NOVEMBER,
-) -> Opening | Ending:
+) -> SessionSetup | ServiceError:
     path, query = split_target(target)
-    wish = wish_of(Request(method="GET", path=path, query=query, target=target, headers=headers), subprotocols)
+    wish = parse_upgrade(
+        HttpRequest(method="GET", path=path, query=query, target=target, headers=headers), subprotocols
+    )
     assert wish is not None
     return admit(wish, mode, minted, unix_time)
 
@@ -68,55 +70,61 @@ def test_what_is_refused_and_how(
     target: str, headers: tuple[tuple[str, str], ...], code: str | None, close: int
 ) -> None:
     ending = asked(target, *headers)
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, ServiceError)
     assert (ending.code, ending.close_code) == (code, close)
 
 
 @pytest.mark.parametrize(
     ("target", "headers", "mode", "dialect", "kind"),
     [
-        (GA, (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
-        ("/v1/realtime/?model=gpt-realtime-2.1", (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
-        ("/v1/realtime?intent=transcription", (BEARER,), "ga", Dialect.GA, Kind.TRANSCRIPTION),
-        ("/v1/realtime?intent=realtime&model=gpt-realtime", (BEARER,), "ga", Dialect.GA, Kind.CONVERSATION),
-        (GA, (BEARER, BETA), "both", Dialect.BETA, Kind.CONVERSATION),
-        (GA, (BEARER,), "both", Dialect.GA, Kind.CONVERSATION),
-        (GA, (BEARER,), "beta", Dialect.BETA, Kind.CONVERSATION),
+        (GA, (BEARER,), "ga", Dialect.GA, SessionKind.CONVERSATION),
+        ("/v1/realtime/?model=gpt-realtime-2.1", (BEARER,), "ga", Dialect.GA, SessionKind.CONVERSATION),
+        ("/v1/realtime?intent=transcription", (BEARER,), "ga", Dialect.GA, SessionKind.TRANSCRIPTION),
+        ("/v1/realtime?intent=realtime&model=gpt-realtime", (BEARER,), "ga", Dialect.GA, SessionKind.CONVERSATION),
+        (GA, (BEARER, BETA), "both", Dialect.BETA, SessionKind.CONVERSATION),
+        (GA, (BEARER,), "both", Dialect.GA, SessionKind.CONVERSATION),
+        (GA, (BEARER,), "beta", Dialect.BETA, SessionKind.CONVERSATION),
         (
             "/v1/realtime/translations?model=gpt-realtime-translate",
             (BEARER,),
             "ga",
             Dialect.TRANSLATION,
-            Kind.TRANSLATION,
+            SessionKind.TRANSLATION,
         ),
-        ("/openai/v1/realtime?model=my-voice", (("api-key", "0123456789abcdef"),), "ga", Dialect.GA, Kind.CONVERSATION),
-        ("/openai/v1/realtime?model=my-voice&api-key=0123456789abcdef", (), "ga", Dialect.GA, Kind.CONVERSATION),
-        ("/openai/realtime?api-version=x&deployment=d", (BEARER,), "ga", Dialect.BETA, Kind.CONVERSATION),
+        (
+            "/openai/v1/realtime?model=my-voice",
+            (("api-key", "0123456789abcdef"),),
+            "ga",
+            Dialect.GA,
+            SessionKind.CONVERSATION,
+        ),
+        ("/openai/v1/realtime?model=my-voice&api-key=0123456789abcdef", (), "ga", Dialect.GA, SessionKind.CONVERSATION),
+        ("/openai/realtime?api-version=x&deployment=d", (BEARER,), "ga", Dialect.BETA, SessionKind.CONVERSATION),
     ],
 )
-def test_what_is_opened(target: str, headers: Sent, mode: DialectMode, dialect: Dialect, kind: Kind) -> None:
+def test_what_is_opened(target: str, headers: Sent, mode: DialectMode, dialect: Dialect, kind: SessionKind) -> None:
     opening = asked(target, *headers, mode=mode)
-    assert isinstance(opening, Opening)
+    assert isinstance(opening, SessionSetup)
     assert (opening.dialect, opening.kind) == (dialect, kind)
 
 
 def test_a_browser_carries_its_secret_in_the_subprotocol_and_may_ask_for_the_beta_there() -> None:
     key = "openai-insecure-api-key.sk-good"
-    assert isinstance(asked(GA, subprotocols=("realtime", key)), Opening)
+    assert isinstance(asked(GA, subprotocols=("realtime", key)), SessionSetup)
     beta = asked(GA, subprotocols=("realtime", key, "openai-beta.realtime-v1"))
-    assert isinstance(beta, Ending)
+    assert isinstance(beta, ServiceError)
     assert beta.code == "beta_api_shape_disabled"
 
 
 def test_a_model_is_refused_from_the_day_of_its_shutdown_on() -> None:
     target = "/v1/realtime?model=gpt-realtime"
     day = datetime(2027, 1, 20, tzinfo=UTC).timestamp()
-    assert isinstance(asked(target, BEARER, unix_time=day - 86_400), Opening)
-    assert isinstance(asked(target, BEARER, unix_time=day + 86_400), Ending)
+    assert isinstance(asked(target, BEARER, unix_time=day - 86_400), SessionSetup)
+    assert isinstance(asked(target, BEARER, unix_time=day + 86_400), ServiceError)
 
 
 def test_a_secret_brings_its_session_and_its_model_along() -> None:
-    minted = Minted(
+    minted = SecretRecord(
         key="sk-good",
         dialect="ga",
         kind="conversation",
@@ -125,25 +133,27 @@ def test_a_secret_brings_its_session_and_its_model_along() -> None:
         expires_at=NOVEMBER + 60,
     )
     opening = asked("/v1/realtime", ("authorization", "Bearer ek_1"), minted=minted)
-    assert isinstance(opening, Opening)
+    assert isinstance(opening, SessionSetup)
     assert opening.model == "gpt-realtime-2.1-mini"
     assert opening.config == {"instructions": "hum"}
 
 
 def test_another_path_is_no_socket() -> None:
-    assert wish_of(Request(method="GET", path="/v1/chat", query={}, target="/v1/chat")) is None
+    assert parse_upgrade(HttpRequest(method="GET", path="/v1/chat", query={}, target="/v1/chat")) is None
 
 
-def secret(kind: Kind = Kind.CONVERSATION, dialect: Dialect = Dialect.GA, **config: Any) -> Minted:
+def secret(kind: SessionKind = SessionKind.CONVERSATION, dialect: Dialect = Dialect.GA, **config: Any) -> SecretRecord:
     """What a client secret stands for."""
-    default = None if kind is Kind.TRANSCRIPTION else config.get("model", "gpt-realtime-2.1")
-    return Minted(key="sk-good", dialect=dialect, kind=kind, model=default, config=config, expires_at=NOVEMBER + 60)
+    default = None if kind is SessionKind.TRANSCRIPTION else config.get("model", "gpt-realtime-2.1")
+    return SecretRecord(
+        key="sk-good", dialect=dialect, kind=kind, model=default, config=config, expires_at=NOVEMBER + 60
+    )
 
 
 EK = ("authorization", "Bearer ek_1")
 MINI = secret(type="realtime", model="gpt-realtime-mini")
-HEARD = secret(Kind.TRANSCRIPTION, type="transcription")
-TRANSLATED = secret(Kind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
+HEARD = secret(SessionKind.TRANSCRIPTION, type="transcription")
+TRANSLATED = secret(SessionKind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
 
 
 @pytest.mark.parametrize(
@@ -158,29 +168,29 @@ TRANSLATED = secret(Kind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-t
         (TRANSLATED, "/v1/realtime?intent=transcription", "invalid_model"),
     ],
 )
-def test_a_secret_opens_nothing_but_what_it_was_minted_for(minted: Minted, target: str, code: str) -> None:
+def test_a_secret_opens_nothing_but_what_it_was_minted_for(minted: SecretRecord, target: str, code: str) -> None:
     ending = asked(target, EK, minted=minted)
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, ServiceError)
     assert (ending.code, ending.close_code) == (code, 4000)
 
 
 @pytest.mark.parametrize(
     ("minted", "target", "kind", "model"),
     [
-        (MINI, "/v1/realtime", Kind.CONVERSATION, "gpt-realtime-mini"),
-        (MINI, "/v1/realtime?model=gpt-realtime-mini", Kind.CONVERSATION, "gpt-realtime-mini"),
-        (secret(type="realtime"), "/v1/realtime?model=gpt-realtime", Kind.CONVERSATION, "gpt-realtime"),
-        (secret(type="realtime"), "/v1/realtime", Kind.CONVERSATION, "gpt-realtime-2.1"),
-        (HEARD, "/v1/realtime", Kind.TRANSCRIPTION, ""),
-        (HEARD, "/v1/realtime?intent=transcription", Kind.TRANSCRIPTION, ""),
-        (TRANSLATED, "/v1/realtime/translations", Kind.TRANSLATION, "gpt-realtime-translate"),
+        (MINI, "/v1/realtime", SessionKind.CONVERSATION, "gpt-realtime-mini"),
+        (MINI, "/v1/realtime?model=gpt-realtime-mini", SessionKind.CONVERSATION, "gpt-realtime-mini"),
+        (secret(type="realtime"), "/v1/realtime?model=gpt-realtime", SessionKind.CONVERSATION, "gpt-realtime"),
+        (secret(type="realtime"), "/v1/realtime", SessionKind.CONVERSATION, "gpt-realtime-2.1"),
+        (HEARD, "/v1/realtime", SessionKind.TRANSCRIPTION, ""),
+        (HEARD, "/v1/realtime?intent=transcription", SessionKind.TRANSCRIPTION, ""),
+        (TRANSLATED, "/v1/realtime/translations", SessionKind.TRANSLATION, "gpt-realtime-translate"),
     ],
 )
 def test_a_secret_opens_its_kind_of_session_with_what_it_was_minted_with(
-    minted: Minted, target: str, kind: Kind, model: str
+    minted: SecretRecord, target: str, kind: SessionKind, model: str
 ) -> None:
     opening = asked(target, EK, minted=minted)
-    assert isinstance(opening, Opening)
+    assert isinstance(opening, SessionSetup)
     assert (opening.kind, opening.model, opening.config) == (kind, model, minted.config)
 
 
@@ -188,10 +198,10 @@ def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
     flat: dict[str, Any] = {"instructions": "hum", "voice": "sage", "modalities": ["text"], "temperature": 0.7}
     nested: dict[str, Any] = {"type": "realtime", "instructions": "hum", "output_modalities": ["text"]}
     opened = asked(GA, EK, minted=secret(dialect=Dialect.BETA, **flat))
-    assert isinstance(opened, Opening)
+    assert isinstance(opened, SessionSetup)
     assert opened.config == {**nested, "audio": {"output": {"voice": "sage"}}}
     opened = asked(GA, EK, minted=secret(**nested), mode="beta")
-    assert isinstance(opened, Opening)
+    assert isinstance(opened, SessionSetup)
     assert opened.config == {"instructions": "hum", "modalities": ["text"]}
 
 
@@ -205,5 +215,5 @@ def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
 )
 def test_a_call_is_not_here_and_takes_nothing_beside_its_id(query: str, code: str) -> None:
     ending = asked(f"/v1/realtime?{query}", BEARER)
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, ServiceError)
     assert (ending.code, ending.close_code) == (code, 4000)

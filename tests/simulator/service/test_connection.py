@@ -11,16 +11,16 @@ import trio.testing
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.faults.base import behaviour_under
-from bridge.simulator.faults.pipeline import Wire
-from bridge.simulator.faults.session_faults import Storm
-from bridge.simulator.faults.wire_faults import HalfOpen, Truncate
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.faults.base import apply_faults
+from bridge.simulator.faults.pipeline import FaultPipeline
+from bridge.simulator.faults.session_faults import StormFault
+from bridge.simulator.faults.wire_faults import HalfOpenFault, TruncateFault
 from bridge.simulator.service.connection import Connection
 from bridge.simulator.service.journal import SessionRecord
 from bridge.simulator.service.server import Simulator
-from bridge.simulator.session.behaviour import PING_SECONDS, Behaviour
-from bridge.simulator.session.session import Opening, Script
+from bridge.simulator.session.behaviour import PING_SECONDS, SessionBehaviour
+from bridge.simulator.session.session import SessionSetup, SimulatedSession
 from bridge.simulator.settings import Settings
 from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import WebSocketLink
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
 
     from bridge.simulator.faults.base import Fault
 
-OPENING = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
+OPENING = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
 UPDATE = '{"type":"session.update","session":{"type":"realtime"}}'
 
 
-def a_connection(*faults: Fault, ping_seconds: float | None = None, behaviour: Behaviour | None = None) -> Connection:
+def a_connection(
+    *faults: Fault, ping_seconds: float | None = None, behaviour: SessionBehaviour | None = None
+) -> Connection:
     record = SessionRecord(
         session_id="sess_1", key="sk-1", scenario="good", dialect="ga", kind="conversation", model="m", opened_at=0.0
     )
-    behaviour = behaviour_under(faults, behaviour or Behaviour())
-    script = Script(OPENING, behaviour=behaviour, seed=1, now=trio.current_time())
-    return Connection(script, Wire(faults, 1), record, ping_seconds)
+    behaviour = apply_faults(faults, behaviour or SessionBehaviour())
+    script = SimulatedSession(OPENING, behaviour=behaviour, seed=1, now=trio.current_time())
+    return Connection(script, FaultPipeline(faults, 1), record, ping_seconds)
 
 
 @asynccontextmanager
@@ -81,8 +83,8 @@ async def test_pings_come_as_often_as_set_up(autojump_clock: trio.testing.MockCl
 
 async def test_a_half_open_session_neither_pings_nor_speaks_nor_ends(autojump_clock: trio.testing.MockClock) -> None:
     assert autojump_clock.autojump_threshold == 0
-    assert await pings_in(100, a_connection(HalfOpen("created"))) == []
-    connection = a_connection(HalfOpen("ready"))
+    assert await pings_in(100, a_connection(HalfOpenFault("created"))) == []
+    connection = a_connection(HalfOpenFault("ready"))
     async with running(connection) as client:
         assert "session.created" in str(await client.receive())
         await client.send_text(UPDATE)
@@ -94,7 +96,7 @@ async def test_a_half_open_session_neither_pings_nor_speaks_nor_ends(autojump_cl
     assert not connection.record.closed
 
 
-class _Behind(Script):
+class _Behind(SimulatedSession):
     """A session for which something was due long ago, always."""
 
     @property
@@ -104,7 +106,7 @@ class _Behind(Script):
 
 async def test_a_session_that_is_always_behind_still_hears_its_client() -> None:
     connection = a_connection()
-    connection.script = _Behind(OPENING, now=trio.current_time())
+    connection.session = _Behind(OPENING, now=trio.current_time())
     with trio.fail_after(10):
         async with running(connection) as client:
             assert "session.created" in str(await client.receive())
@@ -114,7 +116,7 @@ async def test_a_session_that_is_always_behind_still_hears_its_client() -> None:
 
 @pytest.mark.parametrize("rate", [1e300, 1_000])
 async def test_a_storm_leaves_time_for_the_client(rate: float) -> None:
-    connection = a_connection(Storm(rate))
+    connection = a_connection(StormFault(rate))
     with trio.fail_after(20):
         async with running(connection) as client:
             for text in (UPDATE, '{"type":"input_audio_buffer.clear"}'):
@@ -125,7 +127,7 @@ async def test_a_storm_leaves_time_for_the_client(rate: float) -> None:
 
 async def heard_from(seed: int) -> list[str]:
     """What a simulator of this seed sends: all of it, ids and damage included."""
-    settings = Settings(seed=seed, faults=(Truncate(0.3),), unix_time=lambda: 0.0)
+    settings = Settings(seed=seed, faults=(TruncateFault(0.3),), unix_time=lambda: 0.0)
     simulator, frames = Simulator(settings), []
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:

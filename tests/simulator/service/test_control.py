@@ -9,7 +9,7 @@ import trio
 
 from bridge.protocol.audio.pcm import chunks
 from bridge.protocol.audio.tracer import TracerSource
-from bridge.simulator.embedded import Running, open_simulator
+from bridge.simulator.embedded import RunningSimulator, open_simulator
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
@@ -18,21 +18,21 @@ from bridge.upstream.dial.dial import dial
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bridge.upstream.dial.handshake import Upgraded
+    from bridge.upstream.dial.handshake import UpgradedConnection
 
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[Running]:
+async def simulator() -> AsyncIterator[RunningSimulator]:
     async with open_simulator(Settings(control=True, pace=50)) as running:
         yield running
 
 
-async def call(simulator: Running, method: str, path: str, body: object = None) -> httpx.Response:
+async def call(simulator: RunningSimulator, method: str, path: str, body: object = None) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False) as client:
         return await client.request(method, f"http://127.0.0.1:{simulator.port}{path}", json=body)
 
 
-async def connect(simulator: Running, key: str = "sk-test") -> Upgraded:
+async def connect(simulator: RunningSimulator, key: str = "sk-test") -> UpgradedConnection:
     url = f"{simulator.websocket_url}?model=gpt-realtime-2.1"
     return await dial(url, headers=[("authorization", f"Bearer {key}")])
 
@@ -43,7 +43,7 @@ async def test_it_is_off_unless_asked_for() -> None:
     assert answer.status_code == 401
 
 
-async def test_a_scenario_is_chosen_for_one_key_and_for_every_key(simulator: Running) -> None:
+async def test_a_scenario_is_chosen_for_one_key_and_for_every_key(simulator: RunningSimulator) -> None:
     answer = await call(simulator, "POST", "/_sim/scenario", {"key": "sk-a", "scenario": "server-error"})
     assert answer.status_code == 200
     chosen, other = await connect(simulator, "sk-a"), await connect(simulator, "sk-b")
@@ -58,11 +58,11 @@ async def test_a_scenario_is_chosen_for_one_key_and_for_every_key(simulator: Run
     assert closed.value.code == 1012
 
 
-async def test_a_running_session_gets_a_fault(simulator: Running) -> None:
+async def test_a_running_session_gets_a_fault(simulator: RunningSimulator) -> None:
     connected = await connect(simulator)
     async with connected.link as link:
         await link.receive()
-        (record,) = simulator.arrivals.sessions()
+        (record,) = simulator.journal.sessions()
         body = {"session": record.session_id, "faults": ["close:at=ready,code=1013,reason=enough"]}
         assert (await call(simulator, "POST", "/_sim/scenario", body)).status_code == 200
         await link.send_text(b'{"type":"session.update","session":{"type":"realtime"}}')
@@ -74,7 +74,7 @@ async def test_a_running_session_gets_a_fault(simulator: Running) -> None:
 
 @pytest.mark.parametrize(("how", "code"), [("close", 1001), ("drop", 1006), ("reset", 1006)])
 async def test_sessions_are_cut_at_once_and_only_those_of_the_named_key(
-    simulator: Running, how: str, code: int
+    simulator: RunningSimulator, how: str, code: int
 ) -> None:
     cut, spared = await connect(simulator, "sk-cut"), await connect(simulator, "sk-spared")
     async with cut.link, spared.link:
@@ -89,7 +89,7 @@ async def test_sessions_are_cut_at_once_and_only_those_of_the_named_key(
         assert "session.updated" in str(await spared.link.receive())
 
 
-async def test_what_arrived_is_read_back_tracer_audio_included(simulator: Running) -> None:
+async def test_what_arrived_is_read_back_tracer_audio_included(simulator: RunningSimulator) -> None:
     connected = await connect(simulator, "sk-caller")
     async with connected.link as link:
         with trio.fail_after(20):
@@ -112,7 +112,7 @@ async def test_what_arrived_is_read_back_tracer_audio_included(simulator: Runnin
     assert (await call(simulator, "GET", "/_sim/arrivals")).json()["sessions"] == []
 
 
-async def test_a_load_run_is_summed_up_without_its_sessions(simulator: Running) -> None:
+async def test_a_load_run_is_summed_up_without_its_sessions(simulator: RunningSimulator) -> None:
     await call(simulator, "POST", "/_sim/scenario", {"key": "sk-refused", "faults": ["http:status=503"]})
     with pytest.raises(HandshakeRefused):
         await connect(simulator, "sk-refused")
@@ -136,7 +136,7 @@ async def test_a_load_run_is_summed_up_without_its_sessions(simulator: Running) 
     assert (await call(simulator, "GET", "/_sim/account")).json()["turned_away_ms"] == 0
 
 
-async def test_scenarios_are_listed(simulator: Running) -> None:
+async def test_scenarios_are_listed(simulator: RunningSimulator) -> None:
     rows = (await call(simulator, "GET", "/_sim/scenarios")).json()["scenarios"]
     assert [row["name"] for row in rows] == list(SCENARIOS)
     assert rows[0]["key"] == "sk-scenario-good"
@@ -155,7 +155,7 @@ async def test_scenarios_are_listed(simulator: Running) -> None:
     ],
 )
 async def test_a_wrong_call_is_answered_in_plain_words(
-    simulator: Running, method: str, path: str, body: object, status: int, says: str
+    simulator: RunningSimulator, method: str, path: str, body: object, status: int, says: str
 ) -> None:
     answer = await call(simulator, method, path, body)
     assert answer.status_code == status

@@ -10,7 +10,7 @@ import pytest
 from bridge.simulator.service.models import OTHER_MODELS
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
-from bridge.transport.http import Request
+from bridge.transport.http import HttpRequest
 
 NOVEMBER = 1_795_219_200
 SECRETS = "/v1/realtime/client_secrets"
@@ -21,7 +21,7 @@ async def ask(path: str, body: bytes | None = None, key: str = "sk-1", simulator
     simulator = simulator or Simulator(Settings(unix_time=lambda: NOVEMBER))
     headers = (("authorization", f"Bearer {key}"),)
     method = "GET" if body is None else "POST"
-    request = Request(method=method, path=path, query={}, target=path, headers=headers, body=body or b"")
+    request = HttpRequest(method=method, path=path, query={}, target=path, headers=headers, body=body or b"")
     answer = await simulator.http(request)
     return answer.status, json.loads(answer.body)
 

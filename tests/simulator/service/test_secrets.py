@@ -5,27 +5,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.service.secrets import MAX_SECRETS, FolderSecrets, MemorySecrets, Minted, SecretStore
+from bridge.simulator.service.secrets import (
+    MAX_SECRETS,
+    FolderSecretStore,
+    MemorySecretStore,
+    SecretRecord,
+    SecretStore,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def minted(expires_at: float = 100.0) -> Minted:
-    return Minted(
+def minted(expires_at: float = 100.0) -> SecretRecord:
+    return SecretRecord(
         key="sk-1", dialect="ga", kind="conversation", model="m", config={"type": "realtime"}, expires_at=expires_at
     )
 
 
 @pytest.fixture(params=["memory", "folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
-    return MemorySecrets() if request.param == "memory" else FolderSecrets(tmp_path)
+    return MemorySecretStore() if request.param == "memory" else FolderSecretStore(tmp_path)
 
 
 def test_a_shared_secret_can_be_read_by_its_user_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        FolderSecrets(tmp_path).add(minted())
+        FolderSecretStore(tmp_path).add(minted())
     finally:
         os.umask(before)
     (file,) = tmp_path.iterdir()
@@ -49,13 +55,13 @@ def test_secrets_differ_and_unknown_ones_open_nothing(store: SecretStore) -> Non
 
 
 def test_a_secret_of_one_process_opens_in_another(tmp_path: Path) -> None:
-    secret = FolderSecrets(tmp_path).add(minted())
-    assert FolderSecrets(tmp_path).find(secret, 1.0) == minted()
+    secret = FolderSecretStore(tmp_path).add(minted())
+    assert FolderSecretStore(tmp_path).find(secret, 1.0) == minted()
     assert secret not in "".join(path.name for path in tmp_path.iterdir())
 
 
 def test_memory_is_bounded_by_forgetting_the_oldest() -> None:
-    store = MemorySecrets()
+    store = MemorySecretStore()
     oldest = store.add(minted())
     for _ in range(MAX_SECRETS):
         newest = store.add(minted())

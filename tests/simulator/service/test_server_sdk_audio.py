@@ -30,16 +30,16 @@ from openai.types.realtime import (
 from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness, silence
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
-from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, Talk, question, say, talking
+from tests.simulator.sdk_client import SDK_DEPRECATION_FILTER, SdkSession, connect_sdk, question, send_audio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 #: The recorded order of a spoken turn under turn detection, runs of one event told once, deltas left out.
 SPOKEN_TURN = [
@@ -64,7 +64,7 @@ SPOKEN_TURN = [
 
 
 @pytest.fixture
-def unhurried() -> Iterator[Running]:
+def unhurried() -> Iterator[RunningSimulator]:
     """A simulator that speaks slowly enough to be interrupted."""
     with simulator_in_thread(Settings(pace=5.0)) as running:
         yield running
@@ -74,7 +74,7 @@ def commit_by_hand(connection: RealtimeConnection) -> None:
     connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
 
 
-def until_it_speaks(talk: Talk[RealtimeConnection]) -> ResponseAudioDeltaEvent:
+def until_it_speaks(talk: SdkSession[RealtimeConnection]) -> ResponseAudioDeltaEvent:
     """Ask for a long answer and wait for its first sound."""
     part: Any = {"type": "input_text", "text": "Tell me everything about savings accounts. " * 4}
     talk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
@@ -82,9 +82,9 @@ def until_it_speaks(talk: Talk[RealtimeConnection]) -> ResponseAudioDeltaEvent:
     return talk.until(ResponseAudioDeltaEvent)
 
 
-def test_speech_is_found_committed_and_answered_with_sound(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
-        say(talk.connection, question())
+def test_speech_is_found_committed_and_answered_with_sound(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
+        send_audio(talk.connection, question())
         done = talk.until(ResponseDoneEvent)
         talk.until(RateLimitsUpdatedEvent)
 
@@ -102,10 +102,10 @@ def test_speech_is_found_committed_and_answered_with_sound(realtime_simulator: R
     assert done.response.status == "completed"
 
 
-def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         commit_by_hand(talk.connection)
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         talk.connection.input_audio_buffer.commit()
         # The answer to an item that is not there comes behind everything that the commit causes at once.
         talk.connection.conversation.item.retrieve(item_id="nothing")
@@ -126,13 +126,15 @@ def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: Running
     assert done.status == "completed"
 
 
-def test_a_commit_of_less_than_100_ms_is_refused_and_a_cleared_buffer_is_empty(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_a_commit_of_less_than_100_ms_is_refused_and_a_cleared_buffer_is_empty(
+    realtime_simulator: RunningSimulator,
+) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         commit_by_hand(talk.connection)
-        say(talk.connection, silence(400))
+        send_audio(talk.connection, silence(400))
         talk.connection.input_audio_buffer.clear()
         talk.until(InputAudioBufferClearedEvent)
-        say(talk.connection, silence(80))
+        send_audio(talk.connection, silence(80))
         talk.connection.input_audio_buffer.commit(event_id="too-soon")
         error = talk.until(RealtimeErrorEvent).error
 
@@ -141,8 +143,8 @@ def test_a_commit_of_less_than_100_ms_is_refused_and_a_cleared_buffer_is_empty(r
     assert "80.00ms" in error.message
 
 
-def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: Running) -> None:
-    with talking(unhurried) as talk:
+def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: RunningSimulator) -> None:
+    with connect_sdk(unhurried) as talk:
         until_it_speaks(talk)
         talk.connection.response.cancel()
         response = talk.until(ResponseDoneEvent).response
@@ -163,10 +165,10 @@ def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: R
     assert (late.code, late.event_id) == ("response_cancel_not_active", "late")
 
 
-def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(unhurried: Running) -> None:
-    with talking(unhurried) as talk:
+def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(unhurried: RunningSimulator) -> None:
+    with connect_sdk(unhurried) as talk:
         until_it_speaks(talk)
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         interrupted = talk.until(ResponseDoneEvent).response
         heard = talk.types.index("input_audio_buffer.speech_started")
         again = talk.until(ResponseCreatedEvent).response
@@ -179,11 +181,11 @@ def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(unhurried: R
 
 
 def test_speech_does_not_interrupt_where_the_session_says_so() -> None:
-    with simulator_in_thread(Settings(pace=40.0)) as running, talking(running) as talk:
+    with simulator_in_thread(Settings(pace=40.0)) as running, connect_sdk(running) as talk:
         detection: Any = {"type": "server_vad", "interrupt_response": False, "create_response": False}
         talk.connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
         until_it_speaks(talk)
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         response = talk.until(ResponseDoneEvent).response
 
     assert response.status == "completed"
@@ -192,8 +194,8 @@ def test_speech_does_not_interrupt_where_the_session_says_so() -> None:
     assert talk.counts["response.created"] == 1
 
 
-def test_an_answer_is_truncated_while_it_streams_but_not_behind_its_end(unhurried: Running) -> None:
-    with talking(unhurried) as talk:
+def test_an_answer_is_truncated_while_it_streams_but_not_behind_its_end(unhurried: RunningSimulator) -> None:
+    with connect_sdk(unhurried) as talk:
         sound = until_it_speaks(talk)
         item = talk.connection.conversation.item
         item.truncate(item_id=sound.item_id, content_index=0, audio_end_ms=50)
@@ -206,8 +208,8 @@ def test_an_answer_is_truncated_while_it_streams_but_not_behind_its_end(unhurrie
     assert error.param == "audio_end_ms"
 
 
-def test_the_voice_is_fixed_once_it_has_spoken(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_the_voice_is_fixed_once_it_has_spoken(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         until_it_speaks(talk)
         voice: Any = {"output": {"voice": "marin"}}
         talk.connection.session.update(session={"type": "realtime", "audio": voice, "instructions": "Other."})
@@ -216,11 +218,11 @@ def test_the_voice_is_fixed_once_it_has_spoken(realtime_simulator: Running) -> N
     assert (error.code, error.param) == ("cannot_update_voice", "session.audio.output.voice")
 
 
-def test_speech_in_a_conversation_is_transcribed_beside_the_answer(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_speech_in_a_conversation_is_transcribed_beside_the_answer(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         heard: Any = {"input": {"transcription": {"model": "whisper-1"}}}
         talk.connection.session.update(session={"type": "realtime", "audio": heard})
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
     deltas = talk.of(ConversationItemInputAudioTranscriptionDeltaEvent)
@@ -228,12 +230,12 @@ def test_speech_in_a_conversation_is_transcribed_beside_the_answer(realtime_simu
     assert completed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
 
 
-def test_a_transcription_session_gives_deltas_and_then_the_whole(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
+def test_a_transcription_session_gives_deltas_and_then_the_whole(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
         heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe", "language": "en"}}}
         talk.connection.session.update(session={"type": "transcription", "audio": heard})
         updated = cast("Any", talk.until(SessionUpdatedEvent).session)
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
     created = cast("Any", talk.of(SessionCreatedEvent)[0].session)
@@ -248,12 +250,12 @@ def test_a_transcription_session_gives_deltas_and_then_the_whole(realtime_simula
     assert talk.counts["response.created"] == talk.counts["rate_limits.updated"] == 0
 
 
-def test_a_failed_transcription_says_why_and_the_session_lives(realtime_simulator: Running) -> None:
+def test_a_failed_transcription_says_why_and_the_session_lives(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.key_for("failed-transcription")
-    with talking(realtime_simulator, key=key, model=None, query={"intent": "transcription"}) as talk:
+    with connect_sdk(realtime_simulator, key=key, model=None, query={"intent": "transcription"}) as talk:
         heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
         talk.connection.session.update(session={"type": "transcription", "audio": heard})
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         failed = talk.until(ConversationItemInputAudioTranscriptionFailedEvent)
         talk.connection.session.update(session={"type": "transcription"})
         talk.until(SessionUpdatedEvent)
@@ -262,8 +264,8 @@ def test_a_failed_transcription_says_why_and_the_session_lives(realtime_simulato
     assert failed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
 
 
-def test_an_answer_in_a_transcription_session_is_refused(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
+def test_an_answer_in_a_transcription_session_is_refused(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
         talk.connection.response.create(event_id="why")
         error = talk.until(RealtimeErrorEvent).error
 

@@ -13,16 +13,16 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from bridge.protocol.models import DEFAULT_MODEL
-from tests.simulator.sdk_client import PATIENCE_SECONDS, SDK_CONNECTS_THE_OLD_WAY, Closed, client_of, watched
+from tests.simulator.sdk_client import PATIENCE_SECONDS, SDK_DEPRECATION_FILTER, Closed, close_on_timeout, sdk_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from websockets.sync.client import ClientConnection
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 AZURE_KEY = "0123456789abcdef0123456789abcdef"
 BROWSER_KEY = "openai-insecure-api-key."
@@ -30,7 +30,7 @@ BROWSER_KEY = "openai-insecure-api-key."
 
 @contextmanager
 def dialled(
-    running: Running, target: str, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = ()
+    running: RunningSimulator, target: str, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = ()
 ) -> Iterator[ClientConnection]:
     address = f"ws://{running.host}:{running.port}{target}"
     offered = [Subprotocol(name) for name in subprotocols] or None
@@ -44,7 +44,7 @@ def frame_of(socket: ClientConnection) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(socket.recv(timeout=PATIENCE_SECONDS)))
 
 
-def refused_over_http(running: Running, target: str, headers: Mapping[str, str]) -> tuple[int, str | None]:
+def refused_over_http(running: RunningSimulator, target: str, headers: Mapping[str, str]) -> tuple[int, str | None]:
     """Dial and give status and error code of the refusal."""
     with pytest.raises(InvalidStatus) as caught, dialled(running, target, headers):
         pass
@@ -59,7 +59,9 @@ def refused_over_http(running: Running, target: str, headers: Mapping[str, str])
 @pytest.mark.parametrize(
     "headers", [{"api-key": AZURE_KEY}, {"Authorization": "Bearer eyJ0eXAiOiJKV1QifQ.e30.c2ln"}], ids=["key", "entra"]
 )
-def test_an_azure_address_takes_a_deployment_of_any_name(realtime_simulator: Running, headers: dict[str, str]) -> None:
+def test_an_azure_address_takes_a_deployment_of_any_name(
+    realtime_simulator: RunningSimulator, headers: dict[str, str]
+) -> None:
     with dialled(realtime_simulator, "/openai/v1/realtime?model=our-voice", headers) as socket:
         created = frame_of(socket)
 
@@ -68,17 +70,17 @@ def test_an_azure_address_takes_a_deployment_of_any_name(realtime_simulator: Run
     assert created["session"]["model"] == "our-voice"
 
 
-def test_an_azure_address_takes_the_key_in_the_query(realtime_simulator: Running) -> None:
+def test_an_azure_address_takes_the_key_in_the_query(realtime_simulator: RunningSimulator) -> None:
     with dialled(realtime_simulator, f"/openai/v1/realtime?model=our-voice&api-key={AZURE_KEY}") as socket:
         assert frame_of(socket)["type"] == "session.created"
 
 
-def test_an_azure_transcription_is_asked_for_by_intent(realtime_simulator: Running) -> None:
+def test_an_azure_transcription_is_asked_for_by_intent(realtime_simulator: RunningSimulator) -> None:
     with dialled(realtime_simulator, "/openai/v1/realtime?intent=transcription", {"api-key": AZURE_KEY}) as socket:
         assert frame_of(socket)["session"]["type"] == "transcription"
 
 
-def test_an_azure_session_lasts_half_an_hour(realtime_simulator: Running) -> None:
+def test_an_azure_session_lasts_half_an_hour(realtime_simulator: RunningSimulator) -> None:
     started = realtime_simulator.simulator.settings.unix_time()
     with dialled(realtime_simulator, "/openai/v1/realtime?model=our-voice", {"api-key": AZURE_KEY}) as socket:
         session = frame_of(socket)["session"]
@@ -105,12 +107,12 @@ def test_an_azure_session_lasts_half_an_hour(realtime_simulator: Running) -> Non
     ],
 )
 def test_azure_refuses_over_http_before_the_upgrade(
-    realtime_simulator: Running, target: str, headers: dict[str, str], status: int, code: str | None
+    realtime_simulator: RunningSimulator, target: str, headers: dict[str, str], status: int, code: str | None
 ) -> None:
     assert refused_over_http(realtime_simulator, target, headers) == (status, code)
 
 
-def test_a_secret_minted_at_azures_address_opens_azures_socket(realtime_simulator: Running) -> None:
+def test_a_secret_minted_at_azures_address_opens_azures_socket(realtime_simulator: RunningSimulator) -> None:
     with OpenAI(base_url=realtime_simulator.azure_url, api_key=AZURE_KEY, max_retries=0) as client:
         minted = client.realtime.client_secrets.create(session={"type": "realtime", "instructions": "Speak Dutch."})
     bearer = {"Authorization": f"Bearer {minted.value}"}
@@ -121,7 +123,7 @@ def test_a_secret_minted_at_azures_address_opens_azures_socket(realtime_simulato
 
 
 def test_the_sdks_azure_client_still_knocks_at_the_preview_and_gets_the_beta_dialect(
-    realtime_simulator: Running,
+    realtime_simulator: RunningSimulator,
 ) -> None:
     running = realtime_simulator
     with (
@@ -133,20 +135,22 @@ def test_the_sdks_azure_client_still_knocks_at_the_preview_and_gets_the_beta_dia
             max_retries=0,
         ) as client,
         client.realtime.connect(model="our-voice") as connection,
-        watched(connection),
+        close_on_timeout(connection),
     ):
         created = json.loads(connection.recv_bytes())
 
     assert "modalities" in created["session"]
-    assert running.arrivals.requests["GET /openai/realtime websocket"] == 1
+    assert running.journal.requests["GET /openai/realtime websocket"] == 1
 
 
 # Browsers
 
 
 @pytest.mark.parametrize("more", [(), ("openai-agents-sdk.0.1.0",)], ids=["plain", "agents-sdk"])
-def test_a_browser_brings_its_secret_as_a_subprotocol(realtime_simulator: Running, more: tuple[str, ...]) -> None:
-    with client_of(realtime_simulator) as client:
+def test_a_browser_brings_its_secret_as_a_subprotocol(
+    realtime_simulator: RunningSimulator, more: tuple[str, ...]
+) -> None:
+    with sdk_client(realtime_simulator) as client:
         minted = client.realtime.client_secrets.create(session={"type": "realtime", "instructions": "From a page."})
     offered = ("realtime", f"{BROWSER_KEY}{minted.value}", *more)
     with dialled(realtime_simulator, f"/v1/realtime?model={DEFAULT_MODEL}", subprotocols=offered) as socket:
@@ -156,7 +160,7 @@ def test_a_browser_brings_its_secret_as_a_subprotocol(realtime_simulator: Runnin
     assert created["session"]["instructions"] == "From a page."
 
 
-def test_the_browsers_beta_triple_is_refused(realtime_simulator: Running) -> None:
+def test_the_browsers_beta_triple_is_refused(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.api_key.reveal()
     offered = ("realtime", f"{BROWSER_KEY}{key}", "openai-beta.realtime-v1")
     with dialled(realtime_simulator, f"/v1/realtime?model={DEFAULT_MODEL}", subprotocols=offered) as socket:
@@ -165,7 +169,7 @@ def test_the_browsers_beta_triple_is_refused(realtime_simulator: Running) -> Non
     assert refusal == ("beta_api_shape_disabled", Closed(4000, "invalid_request_error.beta_api_shape_disabled"))
 
 
-def test_a_browser_with_a_bad_secret_is_told_behind_the_101(realtime_simulator: Running) -> None:
+def test_a_browser_with_a_bad_secret_is_told_behind_the_101(realtime_simulator: RunningSimulator) -> None:
     offered = ("realtime", f"{BROWSER_KEY}ek_unknown")
     with dialled(realtime_simulator, f"/v1/realtime?model={DEFAULT_MODEL}", subprotocols=offered) as socket:
         refusal = _watch(socket)

@@ -23,43 +23,45 @@ from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
 from tests.simulator.sdk_client import (
     PATIENCE_SECONDS,
-    SDK_CONNECTS_THE_OLD_WAY,
-    client_of,
+    SDK_DEPRECATION_FILTER,
+    connect_sdk,
+    connect_sdk_beta,
     question,
-    say,
-    talking,
-    talking_beta,
+    sdk_client,
+    send_audio,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
 #: A day on which the model that the SDK's beta types know was still served (2026-11-21).
 THEN = 1_795_219_200.0
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 BETA = {"OpenAI-Beta": "realtime=v1"}
 
 
 @pytest.fixture
-def until_may() -> Iterator[Running]:
+def until_may() -> Iterator[RunningSimulator]:
     """The service as it was until May 2026: the header decides the dialect."""
     with simulator_in_thread(Settings(pace=50.0, dialect="both", unix_time=lambda: THEN)) as running:
         yield running
 
 
-def first_frame(running: Running, query: str, key: str = "", headers: Mapping[str, str] = BETA) -> dict[str, Any]:
+def first_frame(
+    running: RunningSimulator, query: str, key: str = "", headers: Mapping[str, str] = BETA
+) -> dict[str, Any]:
     credential = key or running.api_key.reveal()
     sent = {"Authorization": f"Bearer {credential}", **headers}
     with connect(f"{running.websocket_url}{query}", additional_headers=sent, open_timeout=PATIENCE_SECONDS) as socket:
         return cast("dict[str, Any]", json.loads(socket.recv(timeout=PATIENCE_SECONDS)))
 
 
-def test_a_text_turn_has_the_old_names_and_none_of_the_new(until_may: Running) -> None:
-    with talking_beta(until_may) as talk:
+def test_a_text_turn_has_the_old_names_and_none_of_the_new(until_may: RunningSimulator) -> None:
+    with connect_sdk_beta(until_may) as talk:
         talk.connection.session.update(session={"modalities": ["text"]})
         part: Any = {"type": "input_text", "text": "Hello."}
         talk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
@@ -85,8 +87,8 @@ def test_a_text_turn_has_the_old_names_and_none_of_the_new(until_may: Running) -
     assert [part.type for part in answer.content] == ["text"]
 
 
-def test_the_session_is_flat(until_may: Running) -> None:
-    with talking_beta(until_may) as talk:
+def test_the_session_is_flat(until_may: RunningSimulator) -> None:
+    with connect_sdk_beta(until_may) as talk:
         created = talk.until(SessionCreatedEvent).session
         talk.connection.session.update(session={"voice": "coral", "input_audio_format": "g711_ulaw"})
         updated = talk.until(SessionUpdatedEvent).session
@@ -99,9 +101,9 @@ def test_the_session_is_flat(until_may: Running) -> None:
     assert (error.code, error.param) == ("unknown_parameter", "session.type")
 
 
-def test_a_spoken_turn_is_answered_with_the_old_audio_events(until_may: Running) -> None:
-    with talking_beta(until_may) as talk:
-        say(talk.connection, question())
+def test_a_spoken_turn_is_answered_with_the_old_audio_events(until_may: RunningSimulator) -> None:
+    with connect_sdk_beta(until_may) as talk:
+        send_audio(talk.connection, question())
         talk.until(ResponseDoneEvent)
 
     assert talk.counts["response.audio.delta"] > 5
@@ -111,14 +113,14 @@ def test_a_spoken_turn_is_answered_with_the_old_audio_events(until_may: Running)
     assert not [name for name in talk.types if "output_audio" in name or name == "conversation.item.added"]
 
 
-def test_without_the_header_it_is_ga(until_may: Running) -> None:
+def test_without_the_header_it_is_ga(until_may: RunningSimulator) -> None:
     created = first_frame(until_may, f"?model={DEFAULT_MODEL}", headers={})
 
     assert created["session"]["type"] == "realtime"
     assert "audio" in created["session"]
 
 
-def test_a_beta_server_answers_flat_without_any_header(realtime_simulator: Running) -> None:
+def test_a_beta_server_answers_flat_without_any_header(realtime_simulator: RunningSimulator) -> None:
     query = f"?model={DEFAULT_MODEL}"
     created = first_frame(realtime_simulator, query, realtime_simulator.key_for("beta-server"), headers={})
 
@@ -126,7 +128,7 @@ def test_a_beta_server_answers_flat_without_any_header(realtime_simulator: Runni
     assert "output_modalities" not in created["session"]
 
 
-def test_a_transcription_session_begins_with_its_own_event(until_may: Running) -> None:
+def test_a_transcription_session_begins_with_its_own_event(until_may: RunningSimulator) -> None:
     created = first_frame(until_may, "?intent=transcription")
 
     assert created["type"] == "transcription_session.created"
@@ -137,7 +139,7 @@ def test_a_transcription_session_begins_with_its_own_event(until_may: Running) -
 def test_a_transcription_session_is_updated_by_its_own_event() -> None:
     sent: Any = {"input_audio_transcription": {"model": "gpt-4o-transcribe"}}
     settings = Settings(pace=50.0, dialect="both", unix_time=lambda: THEN)
-    with simulator_in_thread(settings) as running, client_of(running) as client:
+    with simulator_in_thread(settings) as running, sdk_client(running) as client:
         minted = client.beta.realtime.transcription_sessions.create()
         address = f"{running.websocket_url}?intent=transcription"
         headers = {"Authorization": f"Bearer {minted.client_secret.value}", **BETA}
@@ -152,27 +154,27 @@ def test_a_transcription_session_is_updated_by_its_own_event() -> None:
     assert updated.session.input_audio_transcription.model == "gpt-4o-transcribe"
 
 
-def test_speech_is_transcribed_in_the_old_dialect(until_may: Running) -> None:
-    with talking_beta(until_may) as talk:
+def test_speech_is_transcribed_in_the_old_dialect(until_may: RunningSimulator) -> None:
+    with connect_sdk_beta(until_may) as talk:
         talk.connection.session.update(session={"input_audio_transcription": {"model": "whisper-1"}})
-        say(talk.connection, question())
+        send_audio(talk.connection, question())
         completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
     assert completed.transcript.startswith("Simulated transcript")
 
 
-def test_an_old_secret_opens_an_old_session_bound_to_what_it_was_minted_for(until_may: Running) -> None:
-    with client_of(until_may) as client:
+def test_an_old_secret_opens_an_old_session_bound_to_what_it_was_minted_for(until_may: RunningSimulator) -> None:
+    with sdk_client(until_may) as client:
         minted = client.beta.realtime.sessions.create(model="gpt-realtime", instructions="As in 2024.")
-    with talking_beta(until_may, key=minted.client_secret.value) as talk:
+    with connect_sdk_beta(until_may, key=minted.client_secret.value) as talk:
         created = talk.until(SessionCreatedEvent).session
 
     assert created.instructions == "As in 2024."
 
 
-def test_the_old_event_for_transcription_is_unknown_to_ga(realtime_simulator: Running) -> None:
+def test_the_old_event_for_transcription_is_unknown_to_ga(realtime_simulator: RunningSimulator) -> None:
     """`transcription_session.update` went with the beta; GA answers with the types that it takes."""
-    with talking(realtime_simulator) as talk:
+    with connect_sdk(realtime_simulator) as talk:
         talk.connection.send(cast("Any", {"type": "transcription_session.update", "session": {}}))
         talk.next()
         error = cast("Any", talk.next()).error

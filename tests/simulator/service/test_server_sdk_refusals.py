@@ -11,16 +11,23 @@ from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.settings import Settings
-from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, Closed, Refused, client_of, talking, talking_beta
+from tests.simulator.sdk_client import (
+    SDK_DEPRECATION_FILTER,
+    Closed,
+    Refused,
+    connect_sdk,
+    connect_sdk_beta,
+    sdk_client,
+)
 
 if TYPE_CHECKING:
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 
-def refused(running: Running, **how: Any) -> Refused:
-    with talking(running, **how) as talk:
+def refused(running: RunningSimulator, **how: Any) -> Refused:
+    with connect_sdk(running, **how) as talk:
         return talk.refused()
 
 
@@ -39,7 +46,7 @@ def refused(running: Running, **how: Any) -> Refused:
     ],
 )
 def test_a_key_is_refused_with_its_code_and_the_close_names_it(
-    realtime_simulator: Running, key: str, error_type: str, code: str, close: int
+    realtime_simulator: RunningSimulator, key: str, error_type: str, code: str, close: int
 ) -> None:
     refusal = refused(realtime_simulator, key=key)
 
@@ -47,7 +54,7 @@ def test_a_key_is_refused_with_its_code_and_the_close_names_it(
     assert refusal.close == Closed(close, f"{error_type}.{code}")
 
 
-def test_no_credential_at_all_has_no_code_and_its_type_as_reason(realtime_simulator: Running) -> None:
+def test_no_credential_at_all_has_no_code_and_its_type_as_reason(realtime_simulator: RunningSimulator) -> None:
     refusal = refused(realtime_simulator, headers={"Authorization": ""})
 
     assert refusal.code is None
@@ -68,7 +75,7 @@ def test_no_credential_at_all_has_no_code_and_its_type_as_reason(realtime_simula
     ],
 )
 def test_a_wrong_question_in_the_address_is_refused(
-    realtime_simulator: Running, model: str | None, query: dict[str, str], code: str, close: int
+    realtime_simulator: RunningSimulator, model: str | None, query: dict[str, str], code: str, close: int
 ) -> None:
     refusal = refused(realtime_simulator, model=model, query=query)
 
@@ -76,22 +83,22 @@ def test_a_wrong_question_in_the_address_is_refused(
     assert refusal.close == Closed(close, f"invalid_request_error.{code}")
 
 
-def test_the_beta_header_is_fatal(realtime_simulator: Running) -> None:
+def test_the_beta_header_is_fatal(realtime_simulator: RunningSimulator) -> None:
     refusal = refused(realtime_simulator, headers={"OpenAI-Beta": "realtime=v1"})
 
     assert refusal.code == "beta_api_shape_disabled"
     assert refusal.close == Closed(4000, "invalid_request_error.beta_api_shape_disabled")
 
 
-def test_the_old_path_of_the_sdk_cannot_connect_any_more(realtime_simulator: Running) -> None:
-    with talking_beta(realtime_simulator) as talk:
+def test_the_old_path_of_the_sdk_cannot_connect_any_more(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk_beta(realtime_simulator) as talk:
         refusal = talk.refused()
 
     assert refusal.code == "beta_api_shape_disabled"
     assert refusal.close == Closed(4000, "invalid_request_error.beta_api_shape_disabled")
 
 
-def test_the_credential_is_judged_before_the_dialect_and_the_model(realtime_simulator: Running) -> None:
+def test_the_credential_is_judged_before_the_dialect_and_the_model(realtime_simulator: RunningSimulator) -> None:
     refusal = refused(realtime_simulator, key="sk-invalid", model=None, headers={"OpenAI-Beta": "realtime=v1"})
 
     assert refusal.code == "invalid_api_key"
@@ -100,7 +107,7 @@ def test_the_credential_is_judged_before_the_dialect_and_the_model(realtime_simu
 def test_a_session_ends_at_its_maximum_duration() -> None:
     with (
         simulator_in_thread(Settings(faults=(parse_fault("expire:seconds=0.3"),))) as running,
-        talking(running) as talk,
+        connect_sdk(running) as talk,
     ):
         close = talk.rest()
 
@@ -112,7 +119,7 @@ def test_a_session_ends_at_its_maximum_duration() -> None:
 
 
 def test_a_session_ages_by_the_time_scale() -> None:
-    with simulator_in_thread(Settings(time_scale=10_000.0)) as running, talking(running) as talk:
+    with simulator_in_thread(Settings(time_scale=10_000.0)) as running, connect_sdk(running) as talk:
         close = talk.rest()
 
     assert talk.of(RealtimeErrorEvent)[0].error.code == "session_expired"
@@ -121,24 +128,24 @@ def test_a_session_ages_by_the_time_scale() -> None:
 
 def test_the_sdk_takes_an_expired_session_for_a_clean_end() -> None:
     with simulator_in_thread(Settings(faults=(parse_fault("expire:seconds=0.1"),))) as running:
-        with client_of(running) as client, client.realtime.connect(model=DEFAULT_MODEL) as connection:
+        with sdk_client(running) as client, client.realtime.connect(model=DEFAULT_MODEL) as connection:
             seen = [event.type for event in connection]
-        record = running.arrivals.sessions()[0]
+        record = running.journal.sessions()[0]
 
     assert seen == ["session.created", "error"]
     assert (record.close_code, record.closed_by_client) == (1001, False)
 
 
-def test_a_refusal_that_passes_lets_the_third_attempt_in(realtime_simulator: Running) -> None:
+def test_a_refusal_that_passes_lets_the_third_attempt_in(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.key_for("flaky-session")
     closes = [refused(realtime_simulator, key=key).close.code for _ in range(2)]
-    with talking(realtime_simulator, key=key) as talk:
+    with connect_sdk(realtime_simulator, key=key) as talk:
         talk.until(SessionCreatedEvent)
 
     assert closes == [1011, 1011]
 
 
-def test_a_key_that_asks_for_an_unknown_scenario_is_told_so(realtime_simulator: Running) -> None:
+def test_a_key_that_asks_for_an_unknown_scenario_is_told_so(realtime_simulator: RunningSimulator) -> None:
     refusal = refused(realtime_simulator, key="sk-scenario-nonsense")
 
     assert refusal.code == "invalid_api_key"

@@ -11,20 +11,20 @@ from openai.types.realtime import RealtimeErrorEvent, SessionCreatedEvent
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
-from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, client_of, talking
+from tests.simulator.sdk_client import SDK_DEPRECATION_FILTER, connect_sdk, sdk_client
 
 if TYPE_CHECKING:
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 #: 2026-11-20, and inside every announced shutdown but those of May 2026.
 NOW = 1_795_132_800.0
 
 
-def mint(running: Running, key: str | None = None, session: Any = None, **more: Any) -> Any:
+def mint(running: RunningSimulator, key: str | None = None, session: Any = None, **more: Any) -> Any:
     wanted: Any = session or {"type": "realtime"}
-    with client_of(running, key) as client:
+    with sdk_client(running, key) as client:
         return client.realtime.client_secrets.create(session=wanted, **more)
 
 
@@ -41,7 +41,7 @@ def mint(running: Running, key: str | None = None, session: Any = None, **more: 
     ],
 )
 def test_a_refused_mint_raises_with_status_code_and_request_id(
-    realtime_simulator: Running,
+    realtime_simulator: RunningSimulator,
     scenario: str,
     raised: type[openai.APIStatusError],
     status: int,
@@ -58,14 +58,14 @@ def test_a_refused_mint_raises_with_status_code_and_request_id(
     assert error.message.startswith(f"Error code: {status} - ")
 
 
-def test_a_key_that_is_none_is_refused_over_rest(realtime_simulator: Running) -> None:
+def test_a_key_that_is_none_is_refused_over_rest(realtime_simulator: RunningSimulator) -> None:
     with pytest.raises(openai.AuthenticationError) as caught:
         mint(realtime_simulator, "wrong")
 
     assert caught.value.code == "invalid_api_key"
 
 
-def test_a_missing_key_is_refused_over_rest(realtime_simulator: Running) -> None:
+def test_a_missing_key_is_refused_over_rest(realtime_simulator: RunningSimulator) -> None:
     with pytest.raises(openai.AuthenticationError, match="Missing bearer") as caught:
         mint(realtime_simulator, extra_headers={"Authorization": openai.omit})
 
@@ -81,7 +81,7 @@ def test_a_missing_key_is_refused_over_rest(realtime_simulator: Running) -> None
     ],
 )
 def test_a_wrong_session_is_refused_when_it_is_minted(
-    realtime_simulator: Running, session: Any, code: str, param: str
+    realtime_simulator: RunningSimulator, session: Any, code: str, param: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         mint(realtime_simulator, session=session)
@@ -89,7 +89,9 @@ def test_a_wrong_session_is_refused_when_it_is_minted(
     assert (caught.value.code, caught.value.param) == (code, param)
 
 
-def test_turn_detection_for_a_model_without_it_is_refused_when_it_is_minted(realtime_simulator: Running) -> None:
+def test_turn_detection_for_a_model_without_it_is_refused_when_it_is_minted(
+    realtime_simulator: RunningSimulator,
+) -> None:
     heard = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
     with pytest.raises(openai.BadRequestError) as caught:
         mint(realtime_simulator, session={"type": "transcription", "audio": {"input": heard}})
@@ -97,15 +99,15 @@ def test_turn_detection_for_a_model_without_it_is_refused_when_it_is_minted(real
     assert (caught.value.code, caught.value.param) == ("invalid_value", "session.audio.input.turn_detection")
 
 
-def test_a_lifetime_outside_the_limits_is_refused(realtime_simulator: Running) -> None:
+def test_a_lifetime_outside_the_limits_is_refused(realtime_simulator: RunningSimulator) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         mint(realtime_simulator, expires_after={"anchor": "created_at", "seconds": 5})
 
     assert caught.value.param == "expires_after.seconds"
 
 
-def test_models_are_listed_with_their_shutdown(realtime_simulator: Running) -> None:
-    with client_of(realtime_simulator) as client:
+def test_models_are_listed_with_their_shutdown(realtime_simulator: RunningSimulator) -> None:
+    with sdk_client(realtime_simulator) as client:
         models = {model.id: cast("Any", model) for model in client.models.list()}
         one = client.models.retrieve(DEFAULT_MODEL)
 
@@ -115,8 +117,8 @@ def test_models_are_listed_with_their_shutdown(realtime_simulator: Running) -> N
     assert "gpt-4o-realtime-preview" not in models
 
 
-def test_a_project_without_realtime_models_lists_none_and_finds_none(realtime_simulator: Running) -> None:
-    with client_of(realtime_simulator, realtime_simulator.key_for("no-model")) as client:
+def test_a_project_without_realtime_models_lists_none_and_finds_none(realtime_simulator: RunningSimulator) -> None:
+    with sdk_client(realtime_simulator, realtime_simulator.key_for("no-model")) as client:
         ids = [model.id for model in client.models.list()]
         with pytest.raises(openai.NotFoundError) as caught:
             client.models.retrieve(DEFAULT_MODEL)
@@ -126,12 +128,12 @@ def test_a_project_without_realtime_models_lists_none_and_finds_none(realtime_si
     assert caught.value.code == "model_not_found"
 
 
-def test_an_unknown_address_is_404(realtime_simulator: Running) -> None:
-    with client_of(realtime_simulator) as client, pytest.raises(openai.NotFoundError, match="Invalid URL"):
+def test_an_unknown_address_is_404(realtime_simulator: RunningSimulator) -> None:
+    with sdk_client(realtime_simulator) as client, pytest.raises(openai.NotFoundError, match="Invalid URL"):
         client.chat.completions.create(model="gpt-5.2", messages=[])
 
 
-def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: Running) -> None:
+def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: RunningSimulator) -> None:
     tool = {"type": "function", "name": "get_balance", "description": "Look it up.", "parameters": {"type": "object"}}
     minted = mint(
         realtime_simulator,
@@ -139,7 +141,7 @@ def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: 
     )
     opened = []
     for _ in range(2):
-        with talking(realtime_simulator, key=minted.value) as talk:
+        with connect_sdk(realtime_simulator, key=minted.value) as talk:
             opened.append(cast("Any", talk.until(SessionCreatedEvent).session))
 
     assert [session.instructions for session in opened] == ["Speak of money."] * 2
@@ -148,22 +150,22 @@ def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: 
     assert opened[0].id != opened[1].id
 
 
-def test_a_secret_brings_its_model_and_its_scenario(realtime_simulator: Running) -> None:
+def test_a_secret_brings_its_model_and_its_scenario(realtime_simulator: RunningSimulator) -> None:
     with_model = mint(realtime_simulator, session={"type": "realtime", "model": "gpt-realtime-2.1-mini"})
-    with talking(realtime_simulator, key=with_model.value, model=None) as talk:
+    with connect_sdk(realtime_simulator, key=with_model.value, model=None) as talk:
         created = cast("Any", talk.until(SessionCreatedEvent).session)
     without_credit = mint(realtime_simulator, realtime_simulator.key_for("no-quota"))
-    with talking(realtime_simulator, key=without_credit.value) as talk:
+    with connect_sdk(realtime_simulator, key=without_credit.value) as talk:
         refusal = talk.refused()
 
     assert created.model == "gpt-realtime-2.1-mini"
     assert refusal.code == "insufficient_quota"
 
 
-def test_a_transcription_secret_opens_a_transcription_session(realtime_simulator: Running) -> None:
+def test_a_transcription_secret_opens_a_transcription_session(realtime_simulator: RunningSimulator) -> None:
     heard = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": None}
     minted = mint(realtime_simulator, session={"type": "transcription", "audio": {"input": heard}})
-    with talking(realtime_simulator, key=minted.value, model=None) as talk:
+    with connect_sdk(realtime_simulator, key=minted.value, model=None) as talk:
         created = cast("Any", talk.until(SessionCreatedEvent).session)
 
     assert minted.session.type == created.type == "transcription"
@@ -177,12 +179,12 @@ def test_a_secret_expires_and_a_running_session_outlives_it() -> None:
         minted = mint(running, expires_after={"anchor": "created_at", "seconds": 30})
         usual = mint(running)
         clock[0] = NOW + 29
-        with talking(running, key=minted.value) as talk:
+        with connect_sdk(running, key=minted.value) as talk:
             talk.until(SessionCreatedEvent)
             clock[0] = NOW + 30
             talk.connection.session.update(session={"type": "realtime"})
             alive = talk.next()
-        with talking(running, key=minted.value) as talk:
+        with connect_sdk(running, key=minted.value) as talk:
             refusal = talk.refused()
 
     assert cast("Any", alive).type == "session.updated"
@@ -190,9 +192,9 @@ def test_a_secret_expires_and_a_running_session_outlives_it() -> None:
     assert (refusal.code, refusal.close.code) == ("invalid_api_key", 3000)
 
 
-def test_minting_proves_nothing_about_the_model(realtime_simulator: Running) -> None:
+def test_minting_proves_nothing_about_the_model(realtime_simulator: RunningSimulator) -> None:
     minted = mint(realtime_simulator, session={"type": "realtime", "model": "gpt-4o-realtime-preview"})
-    with talking(realtime_simulator, key=minted.value, model=None) as talk:
+    with connect_sdk(realtime_simulator, key=minted.value, model=None) as talk:
         refusal = talk.refused()
 
     assert minted.value.startswith("ek_")
@@ -201,7 +203,7 @@ def test_minting_proves_nothing_about_the_model(realtime_simulator: Running) -> 
 
 
 def test_the_sdks_old_minting_gives_a_nested_secret_that_lasts_a_minute() -> None:
-    with simulator_in_thread(Settings(dialect="both", unix_time=lambda: NOW)) as running, client_of(running) as client:
+    with simulator_in_thread(Settings(dialect="both", unix_time=lambda: NOW)) as running, sdk_client(running) as client:
         session = client.beta.realtime.sessions.create(model="gpt-realtime", instructions="As in 2024.")
         transcription = client.beta.realtime.transcription_sessions.create(input_audio_format="pcm16")
 

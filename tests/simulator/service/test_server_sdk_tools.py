@@ -16,14 +16,14 @@ from openai.types.realtime import (
 )
 
 from bridge.simulator.embedded import simulator_in_thread
-from tests.simulator.sdk_client import SDK_CONNECTS_THE_OLD_WAY, Talk, talking
+from tests.simulator.sdk_client import SDK_DEPRECATION_FILTER, SdkSession, connect_sdk
 
 if TYPE_CHECKING:
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 BALANCE: Any = {
     "type": "function",
@@ -45,15 +45,15 @@ def ask(connection: RealtimeConnection, text: str, **session: Any) -> None:
     connection.response.create()
 
 
-def called(talk: Talk[RealtimeConnection]) -> ResponseFunctionCallArgumentsDoneEvent:
+def called(talk: SdkSession[RealtimeConnection]) -> ResponseFunctionCallArgumentsDoneEvent:
     """Wait for the call and the end of its response."""
     call = talk.until(ResponseFunctionCallArgumentsDoneEvent)
     talk.until(ResponseDoneEvent)
     return call
 
 
-def test_a_function_is_called_and_its_output_answered(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_a_function_is_called_and_its_output_answered(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "What is my balance?")
         call = called(talk)
         talk.connection.conversation.item.create(
@@ -74,8 +74,8 @@ def test_a_function_is_called_and_its_output_answered(realtime_simulator: Runnin
     assert items == ["message", "function_call", "function_call_output", "message"]
 
 
-def test_the_events_of_a_call_come_in_order(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_the_events_of_a_call_come_in_order(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "What is my balance?")
         called(talk)
 
@@ -91,14 +91,14 @@ def test_the_events_of_a_call_come_in_order(realtime_simulator: Running) -> None
     ]
 
 
-def test_a_forced_function_is_called_whatever_was_said(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_a_forced_function_is_called_whatever_was_said(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "Hello.", tool_choice={"type": "function", "name": "get_balance"})
         assert called(talk).name == "get_balance"
 
 
-def test_no_function_is_called_where_none_may_be(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_no_function_is_called_where_none_may_be(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "What is my balance?", tool_choice="none")
         output: list[Any] = talk.until(ResponseDoneEvent).response.output or []
 
@@ -106,7 +106,7 @@ def test_no_function_is_called_where_none_may_be(realtime_simulator: Running) ->
 
 
 def test_asking_for_the_next_answer_before_the_call_is_done_is_refused() -> None:
-    with simulator_in_thread() as unhurried, talking(unhurried) as talk:
+    with simulator_in_thread() as unhurried, connect_sdk(unhurried) as talk:
         ask(talk.connection, "What is my balance?")
         talk.until(ResponseCreatedEvent)
         talk.connection.response.create()
@@ -116,8 +116,8 @@ def test_asking_for_the_next_answer_before_the_call_is_done_is_refused() -> None
     assert error.code == "conversation_already_has_active_response"
 
 
-def test_the_output_of_a_call_that_was_never_made_is_refused(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_the_output_of_a_call_that_was_never_made_is_refused(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "What is my balance?")
         called(talk)
         before = talk.counts["conversation.item.added"]

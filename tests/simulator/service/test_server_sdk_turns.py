@@ -26,20 +26,20 @@ from bridge.simulator.embedded import simulator_in_thread
 from tests.simulator.sdk_client import (
     GA_EVENTS,
     PATIENCE_SECONDS,
-    SDK_CONNECTS_THE_OLD_WAY,
-    client_of,
-    losses,
-    talking,
-    watched,
+    SDK_DEPRECATION_FILTER,
+    close_on_timeout,
+    connect_sdk,
+    parse_losses,
+    sdk_client,
 )
 
 if TYPE_CHECKING:
     import pydantic
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.embedded import Running
+    from bridge.simulator.embedded import RunningSimulator
 
-pytestmark = SDK_CONNECTS_THE_OLD_WAY
+pytestmark = SDK_DEPRECATION_FILTER
 
 #: The recorded order of a typed turn, runs of one event told once.
 TEXT_TURN = [
@@ -73,8 +73,8 @@ def ask(connection: RealtimeConnection, text: str) -> None:
     connection.response.create()
 
 
-def test_a_text_turn_comes_in_the_recorded_order(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_a_text_turn_comes_in_the_recorded_order(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "How are you?")
         done = talk.until(ResponseDoneEvent)
         talk.until(RateLimitsUpdatedEvent)
@@ -86,8 +86,8 @@ def test_a_text_turn_comes_in_the_recorded_order(realtime_simulator: Running) ->
     assert "How are you?" in whole
 
 
-def test_usage_is_counted_and_the_answer_stands_in_response_done(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_usage_is_counted_and_the_answer_stands_in_response_done(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "How are you?")
         response = talk.until(ResponseDoneEvent).response
 
@@ -100,12 +100,12 @@ def test_usage_is_counted_and_the_answer_stands_in_response_done(realtime_simula
     ]
 
 
-def test_a_minted_secret_opens_the_session_that_it_was_minted_for(realtime_simulator: Running) -> None:
-    with client_of(realtime_simulator) as client:
+def test_a_minted_secret_opens_the_session_that_it_was_minted_for(realtime_simulator: RunningSimulator) -> None:
+    with sdk_client(realtime_simulator) as client:
         minted = client.realtime.client_secrets.create(
             session={"type": "realtime", "model": DEFAULT_MODEL, "instructions": "Answer in Latin."}
         )
-    with talking(realtime_simulator, key=minted.value) as talk:
+    with connect_sdk(realtime_simulator, key=minted.value) as talk:
         created = cast("Any", talk.until(SessionCreatedEvent).session)
 
     assert minted.value.startswith("ek_")
@@ -113,11 +113,13 @@ def test_a_minted_secret_opens_the_session_that_it_was_minted_for(realtime_simul
     assert created.model == DEFAULT_MODEL
 
 
-def test_events_queued_before_the_socket_opens_are_answered_after_session_created(realtime_simulator: Running) -> None:
-    with client_of(realtime_simulator) as client:
+def test_events_queued_before_the_socket_opens_are_answered_after_session_created(
+    realtime_simulator: RunningSimulator,
+) -> None:
+    with sdk_client(realtime_simulator) as client:
         manager = client.realtime.connect(model=DEFAULT_MODEL)
         manager.send({"type": "session.update", "session": {"type": "realtime", "instructions": "Be brief."}})
-        with manager as connection, watched(connection):
+        with manager as connection, close_on_timeout(connection):
             first, second = connection.recv(), connection.recv()
 
     assert [first.type, second.type] == ["session.created", "session.updated"]
@@ -125,9 +127,9 @@ def test_events_queued_before_the_socket_opens_are_answered_after_session_create
 
 
 def test_a_response_out_of_band_runs_beside_the_active_one_and_belongs_to_no_conversation(
-    realtime_simulator: Running,
+    realtime_simulator: RunningSimulator,
 ) -> None:
-    with talking(realtime_simulator) as talk:
+    with connect_sdk(realtime_simulator) as talk:
         ask(talk.connection, "Tell me a story.")
         talk.until(ResponseCreatedEvent)
         part: Any = {"type": "input_text", "text": "Is this a story?"}
@@ -147,7 +149,7 @@ def test_a_response_out_of_band_runs_beside_the_active_one_and_belongs_to_no_con
 
 
 def test_a_second_response_while_one_is_active_is_refused_and_the_first_goes_on() -> None:
-    with simulator_in_thread() as unhurried, talking(unhurried) as talk:
+    with simulator_in_thread() as unhurried, connect_sdk(unhurried) as talk:
         ask(talk.connection, "Hello.")
         first = talk.until(ResponseCreatedEvent).response
         talk.connection.response.create(event_id="again")
@@ -159,8 +161,10 @@ def test_a_second_response_while_one_is_active_is_refused_and_the_first_goes_on(
     assert (done.id, done.status) == (first.id, "completed")
 
 
-def test_a_failed_response_has_its_error_in_status_details_and_no_error_event(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator, key=realtime_simulator.key_for("failed-response")) as talk:
+def test_a_failed_response_has_its_error_in_status_details_and_no_error_event(
+    realtime_simulator: RunningSimulator,
+) -> None:
+    with connect_sdk(realtime_simulator, key=realtime_simulator.key_for("failed-response")) as talk:
         ask(talk.connection, "Hello.")
         response = talk.until(ResponseDoneEvent).response
 
@@ -171,8 +175,8 @@ def test_a_failed_response_has_its_error_in_status_details_and_no_error_event(re
     assert talk.of(RealtimeErrorEvent) == []
 
 
-def test_items_are_given_back_and_deleted(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_items_are_given_back_and_deleted(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         type_in(talk.connection, "Remember this.")
         item_id = str(talk.until(ConversationItemAdded).item.id)
         talk.connection.conversation.item.retrieve(item_id=item_id)
@@ -187,8 +191,8 @@ def test_items_are_given_back_and_deleted(realtime_simulator: Running) -> None:
     assert gone.code == "item_retrieve_invalid_item_id"
 
 
-def test_one_bad_field_discards_the_whole_update_and_the_session_lives(realtime_simulator: Running) -> None:
-    with talking(realtime_simulator) as talk:
+def test_one_bad_field_discards_the_whole_update_and_the_session_lives(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as talk:
         mixed: Any = {"type": "realtime", "instructions": "Be rude.", "modalities": ["text"]}
         talk.connection.session.update(session=mixed, event_id="mixed-1")
         refused = talk.until(RealtimeErrorEvent).error
@@ -200,7 +204,7 @@ def test_one_bad_field_discards_the_whole_update_and_the_session_lives(realtime_
     assert session.instructions == cast("Any", talk.of(SessionCreatedEvent)[0].session).instructions
 
 
-def test_the_asynchronous_client_gets_the_same_turn(realtime_simulator: Running) -> None:
+def test_the_asynchronous_client_gets_the_same_turn(realtime_simulator: RunningSimulator) -> None:
     running = realtime_simulator
 
     async def turn() -> list[str]:
@@ -217,7 +221,7 @@ def test_the_asynchronous_client_gets_the_same_turn(realtime_simulator: Running)
             while "rate_limits.updated" not in steps:
                 frame = await connection.recv_bytes()
                 event = connection.parse_event(frame)
-                assert losses(frame, event) == []
+                assert parse_losses(frame, event) == []
                 steps += [event.type] if event.type not in steps[-1:] else []
         return steps
 
@@ -229,7 +233,7 @@ def test_what_the_sdk_does_not_understand_is_found() -> None:
     place = {"output_index": 0, "content_index": 0}
 
     def found(raw: dict[str, object], kind: type[pydantic.BaseModel] = ResponseTextDeltaEvent) -> str:
-        return "\n".join(losses(json.dumps(raw).encode(), kind.model_construct(None, **cast("Any", raw))))
+        return "\n".join(parse_losses(json.dumps(raw).encode(), kind.model_construct(None, **cast("Any", raw))))
 
     assert ResponseTextDeltaEvent in GA_EVENTS
     assert found({**delta, **place, "obfuscation": "abc"}) == ""

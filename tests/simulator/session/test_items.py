@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect
-from tests.simulator.session_harness import Player, base64, refusal, speech
+from tests.simulator.session_harness import SimulatorHarness, base64, error_of, speech
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
 
 
-def create(player: Player, item: Any, **fields: Any) -> list[dict[str, Any]]:
+def create(player: SimulatorHarness, item: Any, **fields: Any) -> list[dict[str, Any]]:
     return player.send("conversation.item.create", item=item, **fields)
 
 
-def speaking(player: Player) -> str:
+def speaking(player: SimulatorHarness) -> str:
     """Let the assistant speak; gives the id of its message, three deltas in."""
     player.type("Hello")
     player.send("response.create")
@@ -26,7 +26,7 @@ def speaking(player: Player) -> str:
 
 
 def test_a_created_item_is_added_and_done() -> None:
-    added, done = create(Player(), MESSAGE)
+    added, done = create(SimulatorHarness(), MESSAGE)
     assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
     assert added["item"] == done["item"]
     assert added["item"] == {"id": added["item"]["id"], "object": "realtime.item", "status": "completed", **MESSAGE}
@@ -35,13 +35,15 @@ def test_a_created_item_is_added_and_done() -> None:
 
 def test_a_created_item_is_told_once_in_the_beta_dialect() -> None:
     part = {"type": "text", "text": "Hi"}
-    (created,) = create(Player(dialect=Dialect.BETA), {"type": "message", "role": "assistant", "content": [part]})
+    (created,) = create(
+        SimulatorHarness(dialect=Dialect.BETA), {"type": "message", "role": "assistant", "content": [part]}
+    )
     assert created["type"] == "conversation.item.created"
     assert created["item"]["content"] == [part]
 
 
 def test_an_item_goes_last_first_or_behind_another() -> None:
-    player = Player()
+    player = SimulatorHarness()
     for name, after in (("a", None), ("b", None), ("c", "root"), ("d", "a")):
         create(player, {**MESSAGE, "id": name}, previous_item_id=after)
     create(player, {**MESSAGE, "id": "e"})
@@ -51,36 +53,36 @@ def test_an_item_goes_last_first_or_behind_another() -> None:
 
 def test_the_sound_of_an_item_is_not_given_back() -> None:
     part = {"type": "input_audio", "audio": base64(speech(20)), "transcript": "Hello"}
-    added, _ = create(Player(), {"type": "message", "role": "user", "content": [part]})
+    added, _ = create(SimulatorHarness(), {"type": "message", "role": "user", "content": [part]})
     assert added["item"]["content"] == [{"type": "input_audio", "transcript": "Hello"}]
 
 
 def test_the_sound_of_an_item_is_measured_and_answered() -> None:
-    player = Player()
+    player = SimulatorHarness()
     part = {"type": "input_audio", "audio": base64(speech(1_200))}
     create(player, {"type": "message", "role": "user", "content": [part, part]})
     player.send("response.create", response={"output_modalities": ["text"]})
     assert player.until("response.output_text.done")["text"].startswith("I heard 2.4 seconds of speech.")
-    player.rest()
+    player.run_until_idle()
     assert player.one("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 24
 
 
 def test_speech_that_a_client_remembers_of_the_assistant_can_be_truncated_up_to_its_length() -> None:
-    player = Player()
+    player = SimulatorHarness()
     part = {"type": "output_audio", "audio": base64(speech(200)), "transcript": "Hello"}
     create(player, {"type": "message", "id": "old", "role": "assistant", "content": [part]})
-    assert refusal(truncate(player, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
+    assert error_of(truncate(player, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
     assert truncate(player, "old", audio_end_ms=200)[0]["type"] == "conversation.item.truncated"
 
 
 @pytest.mark.parametrize("audio", ["%", "AAA", "AA==", "é"])
 def test_sound_that_is_none_is_refused_wherever_an_item_may_stand(audio: str) -> None:
-    player = Player()
+    player = SimulatorHarness()
     parts = [{"type": "input_text", "text": "Hi"}, {"type": "input_audio", "audio": audio}]
     item = {"type": "message", "role": "user", "content": parts}
-    assert refusal(create(player, item)) == ("invalid_value", "item.content[1].audio")
+    assert error_of(create(player, item)) == ("invalid_value", "item.content[1].audio")
     answer = player.send("response.create", response={"input": [{**item, "content": parts[:1]}, item]})
-    assert refusal(answer) == ("invalid_value", "response.input[1].content[1].audio")
+    assert error_of(answer) == ("invalid_value", "response.input[1].content[1].audio")
 
 
 MCP_CALL = {"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "arguments": "{}"}
@@ -96,7 +98,7 @@ MCP_ITEMS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("item", MCP_ITEMS)
 def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
-    added, _ = create(Player(), item)
+    added, _ = create(SimulatorHarness(), item)
     assert {**added["item"], **item} == added["item"]
     assert added["item"]["status"] == item.get("status", "completed")
 
@@ -111,14 +113,14 @@ def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
     ],
 )
 def test_items_of_mcp_are_checked(change: dict[str, Any], code: str, param: str) -> None:
-    assert refusal(create(Player(), {**MCP_CALL, **change})) == (code, param)
+    assert error_of(create(SimulatorHarness(), {**MCP_CALL, **change})) == (code, param)
 
 
 def test_an_item_that_is_deleted_while_it_streams_is_not_done_afterwards() -> None:
-    player = Player()
+    player = SimulatorHarness()
     item_id = speaking(player)
     player.send("conversation.item.delete", item_id=item_id)
-    player.rest()
+    player.run_until_idle()
     assert item_id not in [event["item"]["id"] for event in player.all("conversation.item.done")]
     assert player.one("response.output_item.done")["item"]["id"] == item_id
     assert player.one("response.done")["response"]["status"] == "completed"
@@ -144,47 +146,47 @@ CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("fields", "code", "param"), CREATE_REFUSED)
 def test_a_bad_item_is_refused_and_not_added(fields: dict[str, Any], code: str, param: str) -> None:
-    player = Player()
+    player = SimulatorHarness()
     create(player, {**MESSAGE, "id": "known"})
     answer = player.send("conversation.item.create", event_id="mine", **fields)
-    assert refusal(answer) == (code, param)
+    assert error_of(answer) == (code, param)
     assert answer[0]["error"]["event_id"] == "mine"
     added, _ = create(player, MESSAGE)
     assert added["previous_item_id"] == "known"
 
 
 def test_an_item_is_retrieved_as_it_is_now() -> None:
-    player = Player()
+    player = SimulatorHarness()
     added, _ = create(player, {**MESSAGE, "id": "known"})
     (retrieved,) = player.send("conversation.item.retrieve", item_id="known")
     assert (retrieved["type"], retrieved["item"]) == ("conversation.item.retrieved", added["item"])
 
 
 def test_a_deleted_item_is_gone() -> None:
-    player = Player()
+    player = SimulatorHarness()
     create(player, {**MESSAGE, "id": "known"})
     (deleted,) = player.send("conversation.item.delete", item_id="known")
     assert (deleted["type"], deleted["item_id"]) == ("conversation.item.deleted", "known")
-    assert refusal(player.send("conversation.item.retrieve", item_id="known"))[0] == "item_retrieve_invalid_item_id"
+    assert error_of(player.send("conversation.item.retrieve", item_id="known"))[0] == "item_retrieve_invalid_item_id"
     assert create(player, MESSAGE)[0]["previous_item_id"] is None
 
 
 @pytest.mark.parametrize("verb", ["delete", "retrieve", "truncate"])
 def test_an_item_that_nobody_knows_is_an_error_of_its_family(verb: str) -> None:
-    player = Player()
+    player = SimulatorHarness()
     where = {"content_index": 0, "audio_end_ms": 0} if verb == "truncate" else {}
     answer = player.send(f"conversation.item.{verb}", item_id="gone", **where)
-    assert refusal(answer) == (f"item_{verb}_invalid_item_id", "item_id")
-    assert refusal(player.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
+    assert error_of(answer) == (f"item_{verb}_invalid_item_id", "item_id")
+    assert error_of(player.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
 
 
-def truncate(player: Player, item_id: str, **fields: Any) -> list[dict[str, Any]]:
+def truncate(player: SimulatorHarness, item_id: str, **fields: Any) -> list[dict[str, Any]]:
     event = {"item_id": item_id, "content_index": 0, "audio_end_ms": 200, **fields}
     return player.send("conversation.item.truncate", **{key: value for key, value in event.items() if value != "none"})
 
 
 def test_speech_is_truncated_while_it_streams_and_its_transcript_is_gone() -> None:
-    player = Player()
+    player = SimulatorHarness()
     item_id = speaking(player)
     (truncated,) = truncate(player, item_id)
     assert truncated["type"] == "conversation.item.truncated"
@@ -194,13 +196,13 @@ def test_speech_is_truncated_while_it_streams_and_its_transcript_is_gone() -> No
 
 
 def test_a_response_goes_on_in_step_after_its_item_was_truncated() -> None:
-    whole, cut = Player(), Player()
+    whole, cut = SimulatorHarness(), SimulatorHarness()
     truncate(cut, speaking(cut))
     speaking(whole)
     for player in (whole, cut):
         player.until("response.done")
     audio = "response.output_audio_transcript.delta"
-    times = [[heard.at for heard in player.heard if heard.type == audio] for player in (whole, cut)]
+    times = [[heard.at for heard in player.timed_events if heard.type == audio] for player in (whole, cut)]
     assert times[0] == times[1]
     assert cut.one("response.output_audio_transcript.done") == whole.one("response.output_audio_transcript.done") | {
         "event_id": cut.one("response.output_audio_transcript.done")["event_id"]
@@ -209,17 +211,17 @@ def test_a_response_goes_on_in_step_after_its_item_was_truncated() -> None:
 
 
 def test_speech_cannot_be_cut_behind_its_end() -> None:
-    player = Player()
+    player = SimulatorHarness()
     item_id = speaking(player)
     answer = truncate(player, item_id, audio_end_ms=401)
-    assert refusal(answer) == ("invalid_value", "audio_end_ms")
+    assert error_of(answer) == ("invalid_value", "audio_end_ms")
     assert answer[0]["error"]["message"] == "Audio content of 400ms is already shorter than 401ms"
     assert truncate(player, item_id, audio_end_ms=400)[0]["type"] == "conversation.item.truncated"
-    assert refusal(truncate(player, item_id, audio_end_ms=401)) == ("invalid_value", "audio_end_ms")
+    assert error_of(truncate(player, item_id, audio_end_ms=401)) == ("invalid_value", "audio_end_ms")
 
 
 def test_what_was_cut_to_nothing_stays_so() -> None:
-    player = Player()
+    player = SimulatorHarness()
     item_id = speaking(player)
     truncate(player, item_id, audio_end_ms=0)
     player.until("response.done")
@@ -239,21 +241,21 @@ def test_what_was_cut_to_nothing_stays_so() -> None:
     ],
 )
 def test_a_cut_that_names_no_place_is_refused(fields: dict[str, Any], code: str, param: str) -> None:
-    player = Player()
-    assert refusal(truncate(player, speaking(player), **fields)) == (code, param)
+    player = SimulatorHarness()
+    assert error_of(truncate(player, speaking(player), **fields)) == (code, param)
 
 
 def test_only_what_the_assistant_said_can_be_cut() -> None:
-    player = Player()
+    player = SimulatorHarness()
     create(player, {**MESSAGE, "id": "known"})
-    assert refusal(truncate(player, "known")) == ("invalid_value", "item_id")
+    assert error_of(truncate(player, "known")) == ("invalid_value", "item_id")
     player.send("response.create", response={"output_modalities": ["text"]})
     written = player.until("response.output_item.done")["item"]["id"]
-    assert refusal(truncate(player, written)) == ("invalid_value", "item_id")
+    assert error_of(truncate(player, written)) == ("invalid_value", "item_id")
 
 
 def test_an_item_that_is_deleted_while_it_streams_does_not_stop_its_response() -> None:
-    player = Player()
+    player = SimulatorHarness()
     item_id = speaking(player)
     player.send("conversation.item.delete", item_id=item_id)
     assert player.until("response.done")["response"]["status"] == "completed"

@@ -7,49 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.session.behaviour import Behaviour
-from bridge.simulator.session.conversation import Item
-from bridge.simulator.session.reply_text import Call, Say, answer_to
-from bridge.simulator.session.state import Opening, Stage
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.conversation import ConversationItem
+from bridge.simulator.session.reply_text import FunctionCall, TextReply, choose_reply
+from bridge.simulator.session.state import SessionSetup, SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OPENING = Opening(dialect=Dialect.GA, kind=Kind.CONVERSATION, model="gpt-realtime", unix_time=0)
+OPENING = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime", unix_time=0)
 
 
-def stage(*items: Item, **behaviour: Any) -> Stage:
-    made = Stage(OPENING, Behaviour(**behaviour), seed=1, now=0.0)
+def stage(*items: ConversationItem, **behaviour: Any) -> SessionState:
+    made = SessionState(OPENING, SessionBehaviour(**behaviour), seed=1, now=0.0)
     for item in items:
         made.conversation.add(item)
     return made
 
 
-def user(text: str, audio_ms: float = 0.0) -> Item:
-    return Item(id=text, role="user", content=[{"type": "input_text", "text": text}], audio_ms=audio_ms)
+def user(text: str, audio_ms: float = 0.0) -> ConversationItem:
+    return ConversationItem(id=text, role="user", content=[{"type": "input_text", "text": text}], audio_ms=audio_ms)
 
 
 def tools(*names: str, parameters: Any = None) -> dict[str, Any]:
     return {"tools": [{"type": "function", "name": name, "parameters": parameters} for name in names]}
 
 
-def answer(made: Stage, settings: dict[str, Any], context: Sequence[Item] | None = None) -> Say | Call:
-    return answer_to(made, settings, made.conversation.items if context is None else context)
+def answer(
+    made: SessionState, settings: dict[str, Any], context: Sequence[ConversationItem] | None = None
+) -> TextReply | FunctionCall:
+    return choose_reply(made, settings, made.conversation.items if context is None else context)
 
 
-def said(answer: Say | Call) -> str:
-    assert isinstance(answer, Say)
+def said(answer: TextReply | FunctionCall) -> str:
+    assert isinstance(answer, TextReply)
     return answer.text
 
 
-def called(answer: Say | Call) -> str:
-    assert isinstance(answer, Call)
+def called(answer: TextReply | FunctionCall) -> str:
+    assert isinstance(answer, FunctionCall)
     return answer.name
 
 
 def test_the_answer_tells_what_arrived() -> None:
-    output = Item(id="o", type="function_call_output", fields={"call_id": "c", "output": "sunny"})
+    output = ConversationItem(id="o", type="function_call_output", fields={"call_id": "c", "output": "sunny"})
     assert said(answer(stage(), {})).startswith("Hello.")
     assert said(answer(stage(user("Ahoy")), {})).startswith("You said: Ahoy.")
     assert said(answer(stage(user("", 2_340)), {})).startswith("I heard 2.3 seconds of speech.")
@@ -77,7 +79,7 @@ def test_the_input_of_the_response_counts_before_the_conversation() -> None:
 def test_a_function_is_called_when_the_words_mention_it() -> None:
     settings = tools("set_timer", "get_weather")
     assert called(answer(stage(user("How is the Weather?")), settings)) == "get_weather"
-    assert isinstance(answer(stage(user("get it, set it")), settings), Say)
+    assert isinstance(answer(stage(user("get it, set it")), settings), TextReply)
 
 
 @pytest.mark.parametrize(
@@ -90,15 +92,15 @@ def test_a_function_is_called_when_it_must_be(choice: object, name: str) -> None
 
 def test_no_function_is_called_when_none_may_be() -> None:
     weather = stage(user("weather"))
-    assert isinstance(answer(weather, {**tools("get_weather"), "tool_choice": "none"}), Say)
-    assert isinstance(answer(weather, {"tools": [{"type": "mcp", "server_label": "weather"}]}), Say)
-    assert isinstance(answer(weather, {**tools("a"), "tool_choice": {"type": "function", "name": "gone"}}), Say)
+    assert isinstance(answer(weather, {**tools("get_weather"), "tool_choice": "none"}), TextReply)
+    assert isinstance(answer(weather, {"tools": [{"type": "mcp", "server_label": "weather"}]}), TextReply)
+    assert isinstance(answer(weather, {**tools("a"), "tool_choice": {"type": "function", "name": "gone"}}), TextReply)
 
 
 def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() -> None:
-    output = Item(id="o", type="function_call_output", fields={"call_id": "c", "output": "1"})
+    output = ConversationItem(id="o", type="function_call_output", fields={"call_id": "c", "output": "1"})
     assert called(answer(stage(user("Hi"), reply="function"), tools("f"))) == "f"
-    assert isinstance(answer(stage(output, reply="function"), tools("f")), Say)
+    assert isinstance(answer(stage(output, reply="function"), tools("f")), TextReply)
 
 
 @pytest.mark.parametrize(
@@ -118,5 +120,5 @@ def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() ->
 )
 def test_arguments_fit_the_parameters_however_odd_these_are(parameters: object, arguments: object) -> None:
     given = answer(stage(), {**tools("f", parameters=parameters), "tool_choice": "required"})
-    assert isinstance(given, Call)
+    assert isinstance(given, FunctionCall)
     assert json.loads(given.arguments) == arguments

@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.errors.service_errors import ENDINGS
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player, refusal, speech
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness, error_of, speech
 
 TEXT = {"output_modalities": ["text"]}
 
 
-def answering(**settings: Any) -> Player:
-    player = Player(**settings)
+def answering(**settings: Any) -> SimulatorHarness:
+    player = SimulatorHarness(**settings)
     player.type("Hello")
     player.send("response.create")
     return player
@@ -46,9 +46,9 @@ def test_the_recorded_times_of_a_response_are_kept() -> None:
 
 
 def test_a_faster_session_does_the_same_in_less_time() -> None:
-    slow, fast = answering(), answering(behaviour=Behaviour(pace=10))
+    slow, fast = answering(), answering(behaviour=SessionBehaviour(pace=10))
     for player in (slow, fast):
-        player.rest()
+        player.run_until_idle()
     assert slow.types == fast.types
     assert slow.at("response.done") - 0.005 == pytest.approx(10 * (fast.at("response.done") - 0.005))
 
@@ -56,8 +56,8 @@ def test_a_faster_session_does_the_same_in_less_time() -> None:
 def test_rate_limits_come_after_before_or_never() -> None:
     ends = {}
     for where in ("after", "before", "never"):
-        player = answering(behaviour=replace(Behaviour(), rate_limits=where))
-        player.rest()
+        player = answering(behaviour=replace(SessionBehaviour(), rate_limits=where))
+        player.run_until_idle()
         ends[where] = [name for name in player.types[-2:] if name in {"response.done", "rate_limits.updated"}]
     assert ends == {
         "after": ["response.done", "rate_limits.updated"],
@@ -77,7 +77,7 @@ def test_a_second_response_on_the_conversation_is_refused_and_names_the_first() 
     player = answering()
     first = player.until("response.created")["response"]["id"]
     answer = player.send("response.create", event_id="mine")
-    assert refusal(answer) == ("conversation_already_has_active_response", None)
+    assert error_of(answer) == ("conversation_already_has_active_response", None)
     assert first in answer[0]["error"]["message"]
     assert answer[0]["error"]["event_id"] == "mine"
     player.until("response.done")
@@ -86,7 +86,7 @@ def test_a_second_response_on_the_conversation_is_refused_and_names_the_first() 
 
 
 def test_a_second_response_is_refused_before_the_first_was_announced() -> None:
-    assert refusal(answering().send("response.create"))[0] == "conversation_already_has_active_response"
+    assert error_of(answering().send("response.create"))[0] == "conversation_already_has_active_response"
 
 
 def test_cancelling_before_anything_was_said_announces_the_response_and_ends_it() -> None:
@@ -110,12 +110,12 @@ def test_cancelling_in_the_middle_ends_what_is_open_as_incomplete() -> None:
         "response.done",
     ]
     assert {event["item"]["status"] for event in events if "item" in event} == {"incomplete"}
-    assert [event["type"] for event in player.rest()] == ["rate_limits.updated"]
+    assert [event["type"] for event in player.run_until_idle()] == ["rate_limits.updated"]
 
 
 def test_cancelling_a_function_call_ends_its_arguments() -> None:
     tool = {"type": "function", "name": "f", "parameters": {"properties": {"city": {"type": "string"}}}}
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create", response={"tools": [tool], "tool_choice": "required"})
     piece = player.until("response.function_call_arguments.delta")["delta"]
     events = player.send("response.cancel")
@@ -124,12 +124,12 @@ def test_cancelling_a_function_call_ends_its_arguments() -> None:
 
 
 def test_there_is_nothing_to_cancel_in_a_silent_session() -> None:
-    player = Player()
+    player = SimulatorHarness()
     answer = player.send("response.cancel", event_id="mine")
-    assert refusal(answer) == ("response_cancel_not_active", None)
+    assert error_of(answer) == ("response_cancel_not_active", None)
     assert answer[0]["error"]["message"] == "Cancellation failed: no active response found"
     assert answer[0]["error"]["event_id"] == "mine"
-    assert refusal(player.send("response.cancel", response_id="resp_gone"))[0] == "response_cancel_not_active"
+    assert error_of(player.send("response.cancel", response_id="resp_gone"))[0] == "response_cancel_not_active"
 
 
 def test_speech_interrupts_the_response() -> None:
@@ -141,14 +141,14 @@ def test_speech_interrupts_the_response() -> None:
 
 
 def test_speech_that_may_not_interrupt_lets_the_response_end() -> None:
-    player = Player()
+    player = SimulatorHarness()
     detection = {"type": "server_vad", "interrupt_response": False}
     player.send("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
     player.send("response.create")
     player.until("response.output_audio.delta")
     player.say()
     assert player.until("response.done")["response"]["status"] == "completed"
-    player.rest()
+    player.run_until_idle()
     assert len(player.all("response.created")) == 1
 
 
@@ -157,7 +157,7 @@ def test_a_response_out_of_band_runs_beside_the_other_and_leaves_no_item() -> No
     player.until("response.output_audio.delta")
     asked = {"conversation": "none", "metadata": {"topic": "aside"}, **TEXT}
     assert player.send("response.create", response=asked) == []
-    player.rest()
+    player.run_until_idle()
     aside, main = sorted((event["response"] for event in player.all("response.done")), key=lambda r: r["id"])[::-1]
     assert (aside["conversation_id"], aside["metadata"]) == (None, {"topic": "aside"})
     assert (main["conversation_id"] is None, main["status"]) == (False, "completed")
@@ -167,16 +167,16 @@ def test_a_response_out_of_band_runs_beside_the_other_and_leaves_no_item() -> No
 
 
 def test_a_response_out_of_band_is_cancelled_by_its_id() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create", response={"conversation": "none"})
     name = player.until("response.created")["response"]["id"]
-    assert refusal(player.send("response.cancel"))[0] == "response_cancel_not_active"
+    assert error_of(player.send("response.cancel"))[0] == "response_cancel_not_active"
     (done,) = player.send("response.cancel", response_id=name)
     assert (done["response"]["id"], done["response"]["status"]) == (name, "cancelled")
 
 
 def test_a_response_answers_its_own_input() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.type("Hello")
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Ahoy"}]}
     gone = {"type": "item_reference", "id": "gone"}
@@ -185,7 +185,7 @@ def test_a_response_answers_its_own_input() -> None:
 
 
 def test_a_response_speaks_with_its_own_voice_and_format() -> None:
-    player = Player()
+    player = SimulatorHarness()
     output = {"voice": "cedar", "format": {"type": "audio/pcmu"}}
     player.send("response.create", response={"audio": {"output": output}})
     assert player.until("response.created")["response"]["audio"]["output"] == output
@@ -206,20 +206,20 @@ def test_a_response_speaks_with_its_own_voice_and_format() -> None:
     ],
 )
 def test_bad_settings_are_refused_and_begin_nothing(response: object, code: str, param: str) -> None:
-    player = Player()
-    assert refusal(player.send("response.create", response=response)) == (code, param)
-    assert player.rest() == []
+    player = SimulatorHarness()
+    assert error_of(player.send("response.create", response=response)) == (code, param)
+    assert player.run_until_idle() == []
 
 
 def test_a_transcription_session_has_no_responses() -> None:
-    assert refusal(Player(Kind.TRANSCRIPTION).send("response.create")) == ("invalid_value", "type")
+    assert error_of(SimulatorHarness(SessionKind.TRANSCRIPTION).send("response.create")) == ("invalid_value", "type")
 
 
 @pytest.mark.parametrize("code", ["server_error", "rate_limit_exceeded"])
 def test_a_failed_response_says_so_without_an_error_event(code: str) -> None:
-    player = answering(behaviour=Behaviour(reply="fail", failure=ENDINGS[code]))
+    player = answering(behaviour=SessionBehaviour(reply="fail", failure=SERVICE_ERRORS[code]))
     done = player.until("response.done")["response"]
-    ending = ENDINGS[code]
+    ending = SERVICE_ERRORS[code]
     error = {"type": ending.type, "code": ending.code, "message": ending.message}
     assert (done["status"], done["status_details"]) == ("failed", {"type": "failed", "error": error})
     assert player.all("error") == []
@@ -228,10 +228,10 @@ def test_a_failed_response_says_so_without_an_error_event(code: str) -> None:
 
 @pytest.mark.parametrize(("reply", "good"), [("fail", 2), ("silence", 1), ("silence", 0)])
 def test_responses_go_wrong_only_after_so_many_good_ones(reply: Literal["fail", "silence"], good: int) -> None:
-    player = Player(behaviour=Behaviour(reply=reply, fail_after=good))
+    player = SimulatorHarness(behaviour=SessionBehaviour(reply=reply, fail_after=good))
     for _ in range(good + 1):
         player.send("response.create")
-        player.rest()
+        player.run_until_idle()
     ends = [event["response"]["status"] for event in player.all("response.done")]
     assert ends == ["completed"] * good + (["failed"] if reply == "fail" else [])
     assert player.all("error") == []
@@ -261,16 +261,16 @@ def test_the_beta_dialect_has_its_own_names_and_shapes() -> None:
 
 
 def test_a_response_with_no_input_of_its_own_reads_nothing_of_the_conversation() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.type("Please call the weather")
     player.send("response.create", response={**TEXT, "conversation": "none", "input": []})
     assert player.until("response.output_text.done")["text"].startswith("Hello.")
-    player.rest()
+    player.run_until_idle()
     assert player.one("response.done")["response"]["usage"]["input_tokens"] == 0
 
 
 def test_usage_counts_the_whole_conversation() -> None:
-    player = Player()
+    player = SimulatorHarness()
     for text in ("x" * 40, "y" * 80):
         player.type(text)
     player.send("response.create", response=TEXT)
@@ -293,7 +293,7 @@ ASKED: list[tuple[Dialect, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("dialect", "asked"), ASKED)
 def test_a_response_ends_incomplete_at_its_most_tokens(dialect: Dialect, asked: dict[str, Any]) -> None:
-    player = Player(dialect=dialect)
+    player = SimulatorHarness(dialect=dialect)
     player.type("Tell me a story")
     player.send("response.create", response=asked)
     done = player.until("response.done")["response"]
@@ -307,7 +307,7 @@ def test_a_response_ends_incomplete_at_its_most_tokens(dialect: Dialect, asked: 
 
 
 def test_the_limit_of_the_session_holds_for_its_responses_and_inf_is_none() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session={"type": "realtime", **TEXT, "max_output_tokens": 1})
     player.type("Hello")
     player.send("response.create")

@@ -19,50 +19,50 @@ def run(schedule: Schedule, now: float) -> list[float]:
 
 def test_what_is_due_runs_in_the_order_of_its_time_and_no_earlier() -> None:
     schedule, done = Schedule(), list[str]()
-    schedule.at(2, lambda: done.append("late"))
-    schedule.at(1, lambda: done.append("early"))
-    assert schedule.next == 1
+    schedule.call_at(2, lambda: done.append("late"))
+    schedule.call_at(1, lambda: done.append("early"))
+    assert schedule.next_time == 1
     assert run(schedule, 1.5) == [1]
-    assert schedule.next == 2
+    assert schedule.next_time == 2
     assert run(schedule, 2) == [2]
     assert done == ["early", "late"]
-    assert schedule.next is None
+    assert schedule.next_time is None
 
 
 def test_what_is_due_at_the_same_time_keeps_its_order() -> None:
     schedule, done = Schedule(), list[int]()
     for number in range(20):
-        schedule.at(1, lambda number=number: done.append(number))  # type: ignore[misc] # mypy infers no type for it
+        schedule.call_at(1, lambda number=number: done.append(number))  # type: ignore[misc] # mypy infers no type for it
     run(schedule, 1)
     assert done == list(range(20))
 
 
 def test_what_was_cancelled_is_neither_waited_for_nor_run() -> None:
     schedule, done = Schedule(), list[str]()
-    first = schedule.at(1, lambda: done.append("first"))
-    schedule.at(2, lambda: done.append("second"))
+    first = schedule.call_at(1, lambda: done.append("first"))
+    schedule.call_at(2, lambda: done.append("second"))
     first.cancel()
     first.cancel()
-    assert schedule.next == 2
+    assert schedule.next_time == 2
     run(schedule, 5)
     assert done == ["second"]
 
 
 def test_cancelling_what_has_run_is_fine() -> None:
     schedule, done = Schedule(), list[str]()
-    due = schedule.at(1, lambda: done.append("ran"))
+    due = schedule.call_at(1, lambda: done.append("ran"))
     run(schedule, 1)
     due.cancel()
-    assert (done, schedule.next) == (["ran"], None)
+    assert (done, schedule.next_time) == (["ran"], None)
 
 
 def test_an_action_may_ask_for_another_at_once() -> None:
     schedule, done = Schedule(), list[str]()
 
     def again() -> None:
-        schedule.at(1, lambda: done.append("inner"))
+        schedule.call_at(1, lambda: done.append("inner"))
 
-    schedule.at(1, again)
+    schedule.call_at(1, again)
     run(schedule, 1)
     assert done == ["inner"]
 
@@ -70,9 +70,9 @@ def test_an_action_may_ask_for_another_at_once() -> None:
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans())), st.floats(0, 100))
 def test_everything_due_by_now_runs_once_unless_cancelled(plan: list[tuple[float, bool]], now: float) -> None:
     schedule = Schedule()
-    dues = [(at, cancelled, schedule.at(at, lambda: None)) for at, cancelled in plan]
+    dues = [(at, cancelled, schedule.call_at(at, lambda: None)) for at, cancelled in plan]
     for _, cancelled, due in dues:
         if cancelled:
             due.cancel()
     assert run(schedule, now) == sorted(at for at, cancelled in plan if at <= now and not cancelled)
-    assert schedule.next == min((at for at, cancelled in plan if at > now and not cancelled), default=None)
+    assert schedule.next_time == min((at for at, cancelled in plan if at > now and not cancelled), default=None)

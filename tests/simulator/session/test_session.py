@@ -6,52 +6,54 @@ import json
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
+from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.fields import OBSERVED_ACCEPTED_TYPES
-from bridge.simulator.errors.service_errors import ENDINGS
-from bridge.simulator.faults.session_faults import Expire, Storm
-from bridge.simulator.session.behaviour import Behaviour
-from bridge.simulator.session.session import Close
-from tests.simulator.session_harness import UNIX_TIME, Player, refusal, speech
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.faults.session_faults import ExpireFault, StormFault
+from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.session import ServerClose
+from tests.simulator.session_harness import UNIX_TIME, SimulatorHarness, error_of, speech
 
 OPENINGS = [
-    (Dialect.GA, Kind.CONVERSATION, "session.created", "realtime"),
-    (Dialect.GA, Kind.TRANSCRIPTION, "session.created", "transcription"),
-    (Dialect.BETA, Kind.CONVERSATION, "session.created", None),
-    (Dialect.BETA, Kind.TRANSCRIPTION, "transcription_session.created", None),
-    (Dialect.TRANSLATION, Kind.TRANSLATION, "session.created", "translation"),
+    (Dialect.GA, SessionKind.CONVERSATION, "session.created", "realtime"),
+    (Dialect.GA, SessionKind.TRANSCRIPTION, "session.created", "transcription"),
+    (Dialect.BETA, SessionKind.CONVERSATION, "session.created", None),
+    (Dialect.BETA, SessionKind.TRANSCRIPTION, "transcription_session.created", None),
+    (Dialect.TRANSLATION, SessionKind.TRANSLATION, "session.created", "translation"),
 ]
 
 
 @pytest.mark.parametrize(("dialect", "kind", "first", "session_type"), OPENINGS)
 def test_a_session_opens_with_one_event_and_then_waits(
-    dialect: Dialect, kind: Kind, first: str, session_type: str | None
+    dialect: Dialect, kind: SessionKind, first: str, session_type: str | None
 ) -> None:
-    player = Player(kind, dialect)
+    player = SimulatorHarness(kind, dialect)
     player.wait(600)
     assert player.types == [first]
     assert player.events[0]["session"].get("type") == session_type
-    assert player.events[0]["session"]["id"] == player.script.session_id
+    assert player.events[0]["session"]["id"] == player.session.session_id
     assert player.events[0]["session"]["expires_at"] == UNIX_TIME + 3600
 
 
 def test_the_session_is_created_five_milliseconds_after_the_handshake() -> None:
-    assert Player().at("session.created") == pytest.approx(0.005)
+    assert SimulatorHarness().at("session.created") == pytest.approx(0.005)
 
 
 def test_the_conversation_is_announced_only_where_the_behaviour_says_so() -> None:
-    player = Player(behaviour=Behaviour(conversation_created=True))
+    player = SimulatorHarness(behaviour=SessionBehaviour(conversation_created=True))
     assert player.types == ["session.created", "conversation.created"]
     assert player.one("conversation.created")["conversation"]["id"].startswith("conv_")
-    assert Player(Kind.TRANSCRIPTION, behaviour=Behaviour(conversation_created=True)).types == ["session.created"]
+    assert SimulatorHarness(SessionKind.TRANSCRIPTION, behaviour=SessionBehaviour(conversation_created=True)).types == [
+        "session.created"
+    ]
 
 
 def test_events_that_come_before_the_session_was_created_are_answered_after_it_in_their_order() -> None:
-    player = Player(open_session=False)
+    player = SimulatorHarness(open_session=False)
     assert player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]}) == []
     assert player.type("Hello") == []
     assert player.send("response.create") == []
-    player.rest()
+    player.run_until_idle()
     assert player.types[:5] == [
         "session.created",
         "session.updated",
@@ -63,16 +65,16 @@ def test_events_that_come_before_the_session_was_created_are_answered_after_it_i
 
 
 def test_a_session_that_is_never_created_says_nothing() -> None:
-    player = Player(behaviour=Behaviour(create_seconds=None))
+    player = SimulatorHarness(behaviour=SessionBehaviour(create_seconds=None))
     player.type("Hello")
-    assert player.rest() == []
+    assert player.run_until_idle() == []
     assert player.close is None
 
 
-@pytest.mark.parametrize("code", [code for code in ENDINGS if code != "session_expired"])
+@pytest.mark.parametrize("code", [code for code in SERVICE_ERRORS if code != "session_expired"])
 def test_a_refused_session_says_why_and_is_closed_in_the_same_moment(code: str) -> None:
-    ending = ENDINGS[code]
-    player = Player(behaviour=Behaviour(ending=ending), open_session=False)
+    ending = SERVICE_ERRORS[code]
+    player = SimulatorHarness(behaviour=SessionBehaviour(refusal=ending), open_session=False)
     error = player.one("error")["error"]
     assert error == {
         "type": ending.type,
@@ -82,77 +84,77 @@ def test_a_refused_session_says_why_and_is_closed_in_the_same_moment(code: str) 
         "event_id": None,
     }
     assert ending.close_code is not None
-    assert player.close == Close(ending.close_code, ending.close_reason)
-    assert player.script.next_wake is None
+    assert player.close == ServerClose(ending.close_code, ending.close_reason)
+    assert player.session.next_wake is None
 
 
 def test_the_close_reason_is_the_type_and_the_code_of_the_error() -> None:
-    assert ENDINGS["insufficient_quota"].close_reason == "insufficient_quota.insufficient_quota"
-    assert ENDINGS["invalid_api_key"].close_reason == "invalid_request_error.invalid_api_key"
-    assert ENDINGS["no_credential"].close_reason == "invalid_request_error"
+    assert SERVICE_ERRORS["insufficient_quota"].close_reason == "insufficient_quota.insufficient_quota"
+    assert SERVICE_ERRORS["invalid_api_key"].close_reason == "invalid_request_error.invalid_api_key"
+    assert SERVICE_ERRORS["no_credential"].close_reason == "invalid_request_error"
 
 
 def test_nothing_is_answered_after_the_close() -> None:
-    player = Player(behaviour=Behaviour(ending=ENDINGS["invalid_api_key"]), open_session=False)
+    player = SimulatorHarness(behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False)
     assert player.type("Hello") == []
-    assert player.rest() == []
+    assert player.run_until_idle() == []
 
 
 def test_a_session_expires_after_sixty_minutes() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.wait(3599.9)
     assert player.close is None
     player.wait(0.2)
     sentence = "Your session hit the maximum duration of 60 minutes."
-    assert refusal(player.events[1:]) == ("session_expired", None)
+    assert error_of(player.events[1:]) == ("session_expired", None)
     assert player.events[1]["error"]["message"] == sentence
-    assert player.close == Close(1001, sentence)
+    assert player.close == ServerClose(1001, sentence)
     assert player.closed_at == pytest.approx(3600)
 
 
 def test_a_session_that_lives_faster_still_speaks_of_sixty_minutes() -> None:
-    player = Player(behaviour=Behaviour(session_seconds=60))
-    player.rest()
+    player = SimulatorHarness(behaviour=SessionBehaviour(session_seconds=60))
+    player.run_until_idle()
     assert player.closed_at == pytest.approx(60)
-    assert player.close == Close(1001, "Your session hit the maximum duration of 60 minutes.")
+    assert player.close == ServerClose(1001, "Your session hit the maximum duration of 60 minutes.")
 
 
 def test_an_azure_session_speaks_of_thirty_minutes() -> None:
-    player = Player(behaviour=Behaviour(session_seconds=18, session_minutes=30))
-    player.rest()
-    assert player.close == Close(1001, "Your session hit the maximum duration of 30 minutes.")
+    player = SimulatorHarness(behaviour=SessionBehaviour(session_seconds=18, stated_minutes=30))
+    player.run_until_idle()
+    assert player.close == ServerClose(1001, "Your session hit the maximum duration of 30 minutes.")
 
 
 def test_expiry_cuts_a_response_that_is_under_way() -> None:
-    player = Player(behaviour=Behaviour(session_seconds=1))
+    player = SimulatorHarness(behaviour=SessionBehaviour(session_seconds=1))
     player.type("Hello")
     player.send("response.create")
-    player.rest()
+    player.run_until_idle()
     assert "response.output_audio.delta" in player.types
     assert player.types[-1] == "error"
     assert player.all("response.done") == []
 
 
 def test_an_expiry_imposed_on_a_running_session_ends_it_at_that_age() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.wait(10)
-    player.script.behave(lambda behaviour: Expire(12).behave(behaviour, 1))
-    player.rest()
+    player.session.change_behaviour(lambda behaviour: ExpireFault(12).change_behaviour(behaviour, 1))
+    player.run_until_idle()
     assert player.closed_at == pytest.approx(12)
 
 
 def test_an_expiry_that_is_over_already_ends_a_running_session_at_once() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.wait(10)
-    player.script.behave(lambda behaviour: Expire(5).behave(behaviour, 1))
-    player.rest()
+    player.session.change_behaviour(lambda behaviour: ExpireFault(5).change_behaviour(behaviour, 1))
+    player.run_until_idle()
     assert player.closed_at == pytest.approx(10.005)
 
 
 def test_an_error_storm_begins_once_the_session_is_configured() -> None:
-    player = Player(behaviour=Behaviour(errors_per_second=50))
+    player = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=50))
     assert player.wait(1) == []
-    assert refusal(player.send("session.update", session={}, event_id="mine")) == (
+    assert error_of(player.send("session.update", session={}, event_id="mine")) == (
         "missing_required_parameter",
         "session.type",
     )
@@ -167,42 +169,42 @@ def test_an_error_storm_begins_once_the_session_is_configured() -> None:
 
 
 def test_an_error_storm_can_be_imposed_on_a_configured_session_and_ended_again() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session={"type": "realtime"})
-    player.script.behave(lambda behaviour: Storm(10).behave(behaviour, 1))
+    player.session.change_behaviour(lambda behaviour: StormFault(10).change_behaviour(behaviour, 1))
     assert len(player.wait(1.001)) == 10
-    player.script.behave(lambda behaviour: Storm(0).behave(behaviour, 1))
+    player.session.change_behaviour(lambda behaviour: StormFault(0).change_behaviour(behaviour, 1))
     player.wait(1)
     assert player.wait(10) == []
 
 
 @pytest.mark.parametrize("text", ["{", "", "<html>", "[" * 100_000, '{"type": "session.update",}', '"\ud800"'])
 def test_text_that_is_not_json_is_an_error_that_ends_nothing(text: str) -> None:
-    player = Player()
-    assert refusal(player.frame(text)) == ("invalid_json", None)
+    player = SimulatorHarness()
+    assert error_of(player.frame(text)) == ("invalid_json", None)
     assert len(player.type("Hello")) == 2
 
 
 def test_a_binary_frame_is_an_error_that_ends_nothing() -> None:
-    player = Player()
+    player = SimulatorHarness()
     answer = player.frame(b'{"type": "response.create"}')
-    assert refusal(answer) == ("invalid_event", None)
+    assert error_of(answer) == ("invalid_event", None)
     assert "text WebSocket message" in answer[0]["error"]["message"]
     assert len(player.type("Hello")) == 2
 
 
 @pytest.mark.parametrize("text", ["1", "[]", "null", "{}", '{"type": 5}', '{"event_id": "mine", "type": null}'])
 def test_an_event_without_a_type_says_so(text: str) -> None:
-    answer = Player().frame(text)
-    assert refusal(answer) == ("invalid_event", None)
+    answer = SimulatorHarness().frame(text)
+    assert error_of(answer) == ("invalid_event", None)
     assert answer[0]["error"]["message"] == "The 'type' field is missing."
     assert answer[0]["error"]["event_id"] == ("mine" if "mine" in text else None)
 
 
 @pytest.mark.parametrize("name", ["ping", "transcription_session.update", "output_audio_buffer.clear", "x" * 5_000])
 def test_an_unknown_type_is_answered_with_the_twelve_types_that_are_known(name: str) -> None:
-    (event,) = answer = Player().send(name, event_id="mine")
-    assert refusal(answer) == ("invalid_value", "type")
+    (event,) = answer = SimulatorHarness().send(name, event_id="mine")
+    assert error_of(answer) == ("invalid_value", "type")
     quoted = [f"'{known}'" for known in OBSERVED_ACCEPTED_TYPES]
     assert len(quoted) == 12
     assert event["error"]["event_id"] == "mine"
@@ -211,42 +213,42 @@ def test_an_unknown_type_is_answered_with_the_twelve_types_that_are_known(name: 
 
 
 def test_an_unknown_type_in_the_beta_dialect_is_not_in_the_list_that_answers_it() -> None:
-    (event,) = Player(dialect=Dialect.BETA).send("output_audio_buffer.clear")
+    (event,) = SimulatorHarness(dialect=Dialect.BETA).send("output_audio_buffer.clear")
     known = event["error"]["message"].partition("Supported values are: ")[2]
     assert "'transcription_session.update'" in known
     assert "output_audio_buffer.clear" not in known
 
 
 def test_an_event_id_is_echoed_and_may_have_512_characters() -> None:
-    player = Player()
+    player = SimulatorHarness()
     (event,) = player.send("response.cancel", event_id="e" * 512)
     assert event["error"]["event_id"] == "e" * 512
     answer = player.send("response.cancel", event_id="e" * 513)
-    assert refusal(answer) == ("string_above_max_length", "event_id")
+    assert error_of(answer) == ("string_above_max_length", "event_id")
     assert answer[0]["error"]["event_id"] is None
 
 
 def test_errors_that_no_client_event_caused_echo_nothing() -> None:
-    player = Player(behaviour=Behaviour(session_seconds=1))
+    player = SimulatorHarness(behaviour=SessionBehaviour(session_seconds=1))
     player.send("response.cancel", event_id="mine")
-    player.rest()
+    player.run_until_idle()
     assert player.all("error")[-1]["error"]["event_id"] is None
 
 
 def test_session_close_ends_a_conversation_with_1000() -> None:
-    player = Player()
+    player = SimulatorHarness()
     assert player.send("session.close") == []
-    assert player.close == Close(1000, "")
+    assert player.close == ServerClose(1000, "")
 
 
 def test_ids_and_padding_are_the_same_for_the_same_seed_and_others_for_another() -> None:
     def session(seed: int) -> str:
-        player = Player(seed=seed)
+        player = SimulatorHarness(seed=seed)
         player.say()
-        player.rest()
+        player.run_until_idle()
         player.type("Hello")
         player.send("response.create", response={"output_modalities": ["text"]})
-        player.rest()
+        player.run_until_idle()
         return json.dumps(player.events)
 
     assert session(1) == session(1)
@@ -257,14 +259,14 @@ def test_ids_and_padding_are_the_same_for_the_same_seed_and_others_for_another()
 
 
 def test_audio_is_handed_on_as_it_came() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.append(speech(40))
     player.append(speech(20))
-    assert player.sound == [speech(40), speech(20)]
+    assert player.received_audio == [speech(40), speech(20)]
 
 
 def test_due_events_come_before_the_answer_to_a_later_frame() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.type("Hello")
     player.send("response.create")
     player.now += 0.5

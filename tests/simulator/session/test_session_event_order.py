@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bridge.protocol.events.fields import missing_fields
 from bridge.protocol.ordering.checker import OrderChecker, Violation
-from bridge.simulator.faults.pipeline import Text
+from bridge.simulator.faults.pipeline import TextFrame
 from tests.protocol.ordering.mutations import MUTATIONS
-from tests.simulator.client_strategies import BREAKING, ORDERLY, Session, healthy_sessions, play, sessions
+from tests.simulator.client_strategies import BREAKING, ORDERLY, SessionPlan, healthy_sessions, run_plan, sessions
 
 if TYPE_CHECKING:
-    from tests.simulator.session_harness import Player
+    from tests.simulator.session_harness import SimulatorHarness
 
 #: Mutants of each rule that are tried on one session.
 MUTANTS = 2
@@ -25,24 +25,24 @@ UNSEEN = frozenset({"committed-other-item", "speech-started-twice"})
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def emitted(player: Player) -> tuple[list[dict[str, Any]], bool]:
+def emitted(player: SimulatorHarness) -> tuple[list[dict[str, Any]], bool]:
     """Give what reaches the client, and whether the session ended whole: nothing was cut by a fault or a close."""
     events: list[dict[str, Any]] = []
-    for _, act in player.acts():
-        if not isinstance(act, Text):
+    for _, act in player.take_actions():
+        if not isinstance(act, TextFrame):
             return events, False
         events.append(msgspec.json.decode(act.data))
     return events, bool(events)
 
 
-def judged(session: Session, events: list[dict[str, Any]], *, whole: bool) -> list[Violation]:
+def judged(session: SessionPlan, events: list[dict[str, Any]], *, whole: bool) -> list[Violation]:
     checker = OrderChecker(session.dialect, session.kind)
     found = [violation for entry in events for violation in checker.feed(entry)]
     return found + (checker.finish() if whole else [])
 
 
-def in_order(session: Session) -> None:
-    events, whole = emitted(play(session))
+def in_order(session: SessionPlan) -> None:
+    events, whole = emitted(run_plan(session))
     for entry in events:
         event(entry["type"])
         assert missing_fields(entry, session.dialect, from_server=True) == frozenset()
@@ -50,8 +50,8 @@ def in_order(session: Session) -> None:
     assert [found for found in judged(session, events, whole=whole) if found.rule not in unseen] == []
 
 
-def mutants_rejected(session: Session, chance: Any) -> None:
-    events, whole = emitted(play(session))
+def mutants_rejected(session: SessionPlan, chance: Any) -> None:
+    events, whole = emitted(run_plan(session))
     if not whole:
         return
     for rule, mutate in MUTATIONS.items():
@@ -67,25 +67,25 @@ def test_the_scenarios_that_are_left_out_are_those_that_break_order_on_purpose()
 
 @given(sessions)
 @settings(max_examples=6 * settings().max_examples)
-def test_every_session_is_in_order_and_every_event_complete(session: Session) -> None:
+def test_every_session_is_in_order_and_every_event_complete(session: SessionPlan) -> None:
     in_order(session)
 
 
 @given(healthy_sessions, st.randoms(use_true_random=False))
 @settings(max_examples=settings().max_examples // 3)
-def test_every_mutation_of_a_session_is_rejected(session: Session, chance: Any) -> None:
+def test_every_mutation_of_a_session_is_rejected(session: SessionPlan, chance: Any) -> None:
     mutants_rejected(session, chance)
 
 
 @pytest.mark.nightly
 @given(sessions)
 @settings(max_examples=10_000, suppress_health_check=UNHURRIED)
-def test_ten_thousand_sessions_are_in_order(session: Session) -> None:
+def test_ten_thousand_sessions_are_in_order(session: SessionPlan) -> None:
     in_order(session)
 
 
 @pytest.mark.nightly
 @given(healthy_sessions, st.randoms(use_true_random=False))
 @settings(max_examples=500, suppress_health_check=UNHURRIED)
-def test_mutations_of_five_hundred_sessions_are_rejected(session: Session, chance: Any) -> None:
+def test_mutations_of_five_hundred_sessions_are_rejected(session: SessionPlan, chance: Any) -> None:
     mutants_rejected(session, chance)

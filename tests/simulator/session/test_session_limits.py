@@ -8,33 +8,33 @@ import tracemalloc
 
 import pytest
 
-from bridge.simulator.errors.service_errors import ENDINGS
-from bridge.simulator.session.behaviour import Behaviour
-from bridge.simulator.session.session import Send
-from tests.simulator.session_harness import Event, Player, refusal
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.session import ServerEvent
+from tests.simulator.session_harness import Event, SimulatorHarness, error_of
 
 
 @pytest.mark.parametrize("rate", [1e300, math.inf])
 def test_a_storm_without_measure_still_ends_in_every_moment(rate: float) -> None:
-    player = Player(behaviour=Behaviour(errors_per_second=rate))
+    player = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=rate))
     player.send("session.update", session={"type": "realtime"})
     assert len(player.wait(0.1)) == pytest.approx(100, abs=1)
 
 
 def test_what_is_very_late_comes_in_portions_and_the_client_is_heard_between_them() -> None:
-    player = Player(behaviour=Behaviour(errors_per_second=1_000))
+    player = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=1_000))
     player.send("session.update", session={"type": "realtime"})
     late = player.now + 3_000
-    assert len(player.script.wake(late)) == 1_000
-    answer = player.script.receive('{"type":"input_audio_buffer.clear"}', late)[-1]
-    assert isinstance(answer, Send)
+    assert len(player.session.wake(late)) == 1_000
+    answer = player.session.receive('{"type":"input_audio_buffer.clear"}', late)[-1]
+    assert isinstance(answer, ServerEvent)
     assert answer.type == "input_audio_buffer.cleared"
-    assert player.script.next_wake is not None
-    assert player.script.next_wake < late
+    assert player.session.next_wake is not None
+    assert player.session.next_wake < late
 
 
 def test_frames_that_come_early_are_held_up_to_what_one_may_have_and_then_no_more() -> None:
-    player = Player(open_session=False)
+    player = SimulatorHarness(open_session=False)
     audio = "A" * (20 * 2**20)
     for _ in range(3):
         player.send("input_audio_buffer.append", audio=audio)
@@ -48,7 +48,7 @@ def test_frames_that_come_early_are_held_up_to_what_one_may_have_and_then_no_mor
 
 
 def test_a_refused_session_holds_no_frames() -> None:
-    player = Player(behaviour=Behaviour(ending=ENDINGS["invalid_api_key"]), open_session=False)
+    player = SimulatorHarness(behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False)
     tracemalloc.start()
     try:
         for _ in range(20):
@@ -69,9 +69,9 @@ def test_a_refused_session_holds_no_frames() -> None:
     ],
 )
 def test_a_field_that_an_event_does_not_have_is_refused_and_the_event_with_it(event: Event, param: str) -> None:
-    player = Player()
+    player = SimulatorHarness()
     answer = player.frame(json.dumps(event))
-    assert refusal(answer) == ("unknown_parameter", param)
+    assert error_of(answer) == ("unknown_parameter", param)
     assert answer[0]["error"]["message"] == f"Unknown parameter: '{param}'."
     assert player.close is None
 
@@ -83,7 +83,7 @@ def deep(levels: int) -> str:
 
 @pytest.mark.parametrize("levels", [40, 330, 400, 20_000])
 def test_parameters_nested_without_end_are_refused_and_fewer_levels_are_sampled(levels: int) -> None:
-    player = Player()
+    player = SimulatorHarness()
     tools = '"tools":[{"type":"function","name":"f","parameters":' + deep(levels) + "}]}}"
     updated = player.frame('{"type":"session.update","session":{"type":"realtime",' + tools)
     created = player.frame('{"type":"response.create","response":{"tool_choice":"required",' + tools)
@@ -91,19 +91,19 @@ def test_parameters_nested_without_end_are_refused_and_fewer_levels_are_sampled(
         assert updated[0]["type"] == "session.updated"
         assert player.until("response.function_call_arguments.done")["arguments"].count('"a"') == 40
     elif levels < 1_000:
-        assert refusal(updated) == ("invalid_value", "session.tools[0].parameters")
-        assert refusal(created) == ("invalid_value", "response.tools[0].parameters")
+        assert error_of(updated) == ("invalid_value", "session.tools[0].parameters")
+        assert error_of(created) == ("invalid_value", "response.tools[0].parameters")
     else:
-        assert refusal(updated) == refusal(created) == ("invalid_json", None)
+        assert error_of(updated) == error_of(created) == ("invalid_json", None)
 
 
 def test_a_pause_longer_than_any_session_is_refused() -> None:
-    player = Player()
+    player = SimulatorHarness()
     for number in (int("9" * 400), 3_600_001):
         turns = {"type": "server_vad", "silence_duration_ms": number}
         answer = player.send(
             "session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": turns}}}
         )
         path = "session.audio.input.turn_detection.silence_duration_ms"
-        assert refusal(answer) == ("integer_above_max_value", path)
+        assert error_of(answer) == ("integer_above_max_value", path)
         assert len(answer[0]["error"]["message"]) < 500

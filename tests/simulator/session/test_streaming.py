@@ -9,27 +9,27 @@ import pytest
 
 from bridge.protocol.audio.g711 import pcm24k_to_alaw
 from bridge.protocol.dialects.detection import Dialect
-from bridge.simulator.session.behaviour import Behaviour
-from bridge.simulator.session.voice import speak, word_timings
-from tests.simulator.session_harness import Player
+from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.voice import synthesize, word_timings
+from tests.simulator.session_harness import SimulatorHarness
 
 TEXT = {"type": "realtime", "output_modalities": ["text"]}
 TOOL = {"type": "function", "name": "get_weather", "parameters": {"properties": {"city": {"type": "string"}}}}
 ITEM = ["conversation.item.added", "conversation.item.done"]
 
 
-def sound_of(player: Player) -> bytes:
+def sound_of(player: SimulatorHarness) -> bytes:
     return b"".join(
         binascii.a2b_base64(event["delta"]) for event in player.events if event["type"].endswith("audio.delta")
     )
 
 
 def test_a_text_turn_has_the_recorded_order() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session=TEXT)
     player.type("Hello")
     player.send("response.create")
-    player.rest()
+    player.run_until_idle()
     assert player.types == [
         "session.created",
         "session.updated",
@@ -49,11 +49,11 @@ def test_a_text_turn_has_the_recorded_order() -> None:
 
 
 def test_the_parts_of_a_text_turn_fit_together() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session=TEXT)
     player.type("Hello")
     player.send("response.create")
-    player.rest()
+    player.run_until_idle()
     text = "".join(event["delta"] for event in player.all("response.output_text.delta"))
     assert text == player.one("response.output_text.done")["text"]
     assert player.one("response.content_part.added")["part"] == {"type": "text", "text": ""}
@@ -67,9 +67,9 @@ def test_the_parts_of_a_text_turn_fit_together() -> None:
 
 
 def test_a_spoken_answer_has_the_recorded_order() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create")
-    player.rest()
+    player.run_until_idle()
     deltas = {"response.output_audio.delta", "response.output_audio_transcript.delta"}
     assert player.types[1:7] == [
         "response.created",
@@ -91,44 +91,44 @@ def test_a_spoken_answer_has_the_recorded_order() -> None:
 
 
 def test_each_word_comes_no_later_than_its_sound() -> None:
-    player = Player(behaviour=Behaviour(answer="One two three, four and five."))
+    player = SimulatorHarness(behaviour=SessionBehaviour(reply_text="One two three, four and five."))
     player.send("response.create")
     player.until("response.done")
     begun = player.at("response.output_audio.delta")
-    words = [heard for heard in player.heard if heard.type == "response.output_audio_transcript.delta"]
+    words = [heard for heard in player.timed_events if heard.type == "response.output_audio_transcript.delta"]
     for heard, (word, start, _) in zip(words, word_timings("One two three, four and five."), strict=True):
         assert heard.event["delta"].strip() == word
         assert heard.at - begun == pytest.approx(start / 1000, abs=0.1001)
 
 
 def test_speech_comes_in_real_time_and_is_the_voice_saying_the_transcript() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create")
     player.until("response.done")
     transcript = player.one("response.output_audio_transcript.done")["transcript"]
     sound = sound_of(player)
-    assert sound == speak(transcript, "alloy")
+    assert sound == synthesize(transcript, "alloy")
     assert player.now - player.at("response.output_audio.delta") == pytest.approx(len(sound) / 48_000)
 
 
 def test_the_coding_of_a_response_does_not_change_while_it_streams() -> None:
-    player = Player(dialect=Dialect.BETA)
+    player = SimulatorHarness(dialect=Dialect.BETA)
     player.send("session.update", session={"output_audio_format": "g711_alaw"})
     player.send("response.create")
     player.until("response.audio.delta")
     player.send("session.update", session={"output_audio_format": "pcm16"})
     player.until("response.done")
     transcript = player.one("response.audio_transcript.done")["transcript"]
-    pcm = speak(transcript, "alloy")
+    pcm = synthesize(transcript, "alloy")
     assert sound_of(player) == b"".join(pcm24k_to_alaw(pcm[at : at + 4_800]) for at in range(0, len(pcm), 4_800))
 
 
 def test_a_function_call_has_the_recorded_order_and_its_output_is_answered() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session={**TEXT, "tools": [TOOL]})
     player.type("What is the weather?")
     player.send("response.create")
-    player.rest()
+    player.run_until_idle()
     assert player.types[4:] == [
         "response.created",
         "response.output_item.added",
@@ -153,7 +153,7 @@ def test_a_function_call_has_the_recorded_order_and_its_output_is_answered() -> 
 
 
 def test_a_function_call_is_one_item_from_its_beginning_to_its_end() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
     player.until("response.done")
     begun, ended = player.one("response.output_item.added")["item"], player.one("response.output_item.done")["item"]
@@ -163,13 +163,13 @@ def test_a_function_call_is_one_item_from_its_beginning_to_its_end() -> None:
 
 
 def test_the_name_of_a_function_is_not_in_the_beta_arguments() -> None:
-    player = Player(dialect=Dialect.BETA)
+    player = SimulatorHarness(dialect=Dialect.BETA)
     player.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
     assert "name" not in player.until("response.function_call_arguments.done")
 
 
 def deltas_of(dialect: Dialect, **behaviour: Any) -> list[dict[str, Any]]:
-    player = Player(dialect=dialect, behaviour=Behaviour(**behaviour))
+    player = SimulatorHarness(dialect=dialect, behaviour=SessionBehaviour(**behaviour))
     player.send("response.create")
     player.until("response.done")
     return [event for event in player.events if event["type"].endswith("transcript.delta")]
@@ -183,6 +183,6 @@ def test_text_deltas_are_padded_in_ga_only_and_only_where_wanted() -> None:
 
 @pytest.mark.parametrize("answer", ["   ", "…", "line one\nline two\tand\u2003three"])
 def test_any_text_can_be_spoken(answer: str) -> None:
-    player = Player(behaviour=Behaviour(answer=answer))
+    player = SimulatorHarness(behaviour=SessionBehaviour(reply_text=answer))
     player.send("response.create")
     assert player.until("response.output_audio_transcript.done")["transcript"] == answer.lstrip()

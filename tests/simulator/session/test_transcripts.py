@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from bridge.protocol.audio.pcm import silence
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player, refusal
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness, error_of
 
 NAME = "conversation.item.input_audio_transcription"
 
 
-def transcribing(model: str = "gpt-4o-transcribe", **settings: Any) -> Player:
+def transcribing(model: str = "gpt-4o-transcribe", **settings: Any) -> SimulatorHarness:
     """A transcription session with a turn of one second committed by hand."""
-    player = Player(Kind.TRANSCRIPTION, **settings)
+    player = SimulatorHarness(SessionKind.TRANSCRIPTION, **settings)
     audio = {"transcription": {"model": model}, "turn_detection": None}
     (updated,) = player.send("session.update", session={"type": "transcription", "audio": {"input": audio}})
     assert updated["type"] == "session.updated"
@@ -27,7 +27,7 @@ def transcribing(model: str = "gpt-4o-transcribe", **settings: Any) -> Player:
 
 def test_a_transcription_has_the_recorded_order_and_no_rate_limits() -> None:
     player = transcribing()
-    player.rest()
+    player.run_until_idle()
     assert player.types == [
         "session.created",
         "session.updated",
@@ -41,7 +41,7 @@ def test_a_transcription_has_the_recorded_order_and_no_rate_limits() -> None:
 
 def test_the_deltas_make_the_transcript() -> None:
     player = transcribing()
-    player.rest()
+    player.run_until_idle()
     done = player.one(f"{NAME}.completed")
     deltas = player.all(f"{NAME}.delta")
     assert done["transcript"] == "".join(event["delta"] for event in deltas)
@@ -54,26 +54,26 @@ def test_the_deltas_make_the_transcript() -> None:
 def test_the_recorded_times_are_kept() -> None:
     player = transcribing()
     committed = player.now
-    player.rest()
+    player.run_until_idle()
     assert player.at(f"{NAME}.delta") == pytest.approx(committed + 0.9)
     assert player.at(f"{NAME}.completed") == pytest.approx(committed + 1.1)
 
 
 def test_whisper_sends_its_text_in_one_delta() -> None:
     player = transcribing("whisper-1")
-    player.rest()
+    player.run_until_idle()
     assert player.one(f"{NAME}.delta")["delta"] == player.one(f"{NAME}.completed")["transcript"]
 
 
 def test_deltas_are_padded_as_recorded_unless_told_otherwise() -> None:
-    padded, plain = transcribing(), transcribing(behaviour=Behaviour(obfuscation=False))
+    padded, plain = transcribing(), transcribing(behaviour=SessionBehaviour(obfuscation=False))
     assert padded.until(f"{NAME}.delta")["obfuscation"].isalpha()
     assert "obfuscation" not in plain.until(f"{NAME}.delta")
 
 
 def test_a_failed_transcription_says_why_and_ends_nothing() -> None:
-    player = transcribing(behaviour=Behaviour(transcription="fail"))
-    player.rest()
+    player = transcribing(behaviour=SessionBehaviour(transcription="fail"))
+    player.run_until_idle()
     failed = player.one(f"{NAME}.failed")
     assert (failed["error"]["code"], failed["error"]["type"]) == ("audio_unintelligible", "transcription_error")
     assert player.types[-1] == f"{NAME}.failed"
@@ -83,29 +83,29 @@ def test_a_failed_transcription_says_why_and_ends_nothing() -> None:
 
 
 def test_a_transcription_may_never_come() -> None:
-    player = transcribing(behaviour=Behaviour(transcription="never"))
-    assert player.rest() == []
+    player = transcribing(behaviour=SessionBehaviour(transcription="never"))
+    assert player.run_until_idle() == []
 
 
 def test_nothing_is_transcribed_where_the_update_that_asks_for_it_was_refused() -> None:
-    player = Player(Kind.TRANSCRIPTION)
+    player = SimulatorHarness(SessionKind.TRANSCRIPTION)
     audio = {"transcription": {"model": "whisper-1"}, "format": {"type": "audio/pcm", "rate": 16_000}}
     answer = player.send("session.update", session={"type": "transcription", "audio": {"input": audio}})
-    assert refusal(answer) == ("integer_below_min_value", "session.audio.input.format.rate")
+    assert error_of(answer) == ("integer_below_min_value", "session.audio.input.format.rate")
     player.say()
-    player.rest()
+    player.run_until_idle()
     assert [name for name in player.types if name.startswith(NAME)] == []
 
 
 @pytest.mark.parametrize("dialect", [Dialect.GA, Dialect.BETA])
 def test_a_conversation_is_transcribed_beside_its_responses(dialect: Dialect) -> None:
-    player = Player(dialect=dialect)
+    player = SimulatorHarness(dialect=dialect)
     transcription = {"model": "whisper-1"}
     nested = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
     flat = {"input_audio_transcription": transcription}
     player.send("session.update", session=nested if dialect is Dialect.GA else flat)
     player.say()
-    player.rest()
+    player.run_until_idle()
     assert player.types.index("response.created") < player.types.index(f"{NAME}.completed")
     assert player.types.index(f"{NAME}.completed") < player.types.index("response.done")
     item_id = player.one(f"{NAME}.completed")["item_id"]

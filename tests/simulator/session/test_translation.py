@@ -5,18 +5,18 @@ from __future__ import annotations
 import binascii
 
 from bridge.protocol.audio.pcm import loudness, silence
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.session.session import Close
-from tests.simulator.session_harness import Event, Player, base64, refusal, speech
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.session.session import ServerClose
+from tests.simulator.session_harness import Event, SimulatorHarness, base64, error_of, speech
 
 CHUNK = ["session.input_transcript.delta", "session.output_transcript.delta", "session.output_audio.delta"]
 
 
-def translating() -> Player:
-    return Player(Kind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
+def translating() -> SimulatorHarness:
+    return SimulatorHarness(SessionKind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
 
 
-def append(player: Player, pcm: bytes) -> list[Event]:
+def append(player: SimulatorHarness, pcm: bytes) -> list[Event]:
     return player.send("session.input_audio_buffer.append", audio=base64(pcm))
 
 
@@ -45,15 +45,15 @@ def test_the_language_can_be_set_and_is_confirmed() -> None:
 
 def test_bad_audio_is_refused() -> None:
     player = translating()
-    assert refusal(player.send("session.input_audio_buffer.append", audio="%")) == ("invalid_value", "audio")
-    assert refusal(append(player, b"\0")) == ("invalid_value", "audio")
+    assert error_of(player.send("session.input_audio_buffer.append", audio="%")) == ("invalid_value", "audio")
+    assert error_of(append(player, b"\0")) == ("invalid_value", "audio")
     answer = player.send("session.input_audio_buffer.append")
-    assert refusal(answer) == ("missing_required_parameter", "audio")
+    assert error_of(answer) == ("missing_required_parameter", "audio")
 
 
 def test_events_of_a_conversation_are_unknown_here() -> None:
     (event,) = answer = translating().send("response.create")
-    assert refusal(answer) == ("invalid_value", "type")
+    assert error_of(answer) == ("invalid_value", "type")
     known = "'session.update', 'session.input_audio_buffer.append', and 'session.close'"
     assert event["error"]["message"] == f"Invalid value: 'response.create'. Supported values are: {known}."
 
@@ -62,4 +62,4 @@ def test_it_is_closed_gracefully() -> None:
     player = translating()
     (closed,) = player.send("session.close")
     assert closed["type"] == "session.closed"
-    assert player.close == Close(1000, "")
+    assert player.close == ServerClose(1000, "")

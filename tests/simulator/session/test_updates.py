@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.dialects.detection import Dialect, Kind
-from bridge.simulator.session.behaviour import Behaviour
-from tests.simulator.session_harness import Player, refusal
+from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.session.behaviour import SessionBehaviour
+from tests.simulator.session_harness import SimulatorHarness, error_of
 
 
 def nested(**audio_input: Any) -> dict[str, Any]:
@@ -45,22 +45,22 @@ REFUSED = [
 
 @pytest.mark.parametrize(("session", "code", "param"), REFUSED)
 def test_a_bad_update_is_refused_with_its_path_and_the_clients_event_id(session: Any, code: str, param: str) -> None:
-    answer = Player().send("session.update", session=session, event_id="mine")
-    assert refusal(answer) == (code, param)
+    answer = SimulatorHarness().send("session.update", session=session, event_id="mine")
+    assert error_of(answer) == (code, param)
     assert answer[0]["error"]["event_id"] == "mine"
 
 
 def test_one_bad_field_discards_the_whole_update() -> None:
-    player = Player()
+    player = SimulatorHarness()
     bad = {"type": "realtime", "instructions": "Be brief.", "temperature": 1}
-    assert refusal(player.send("session.update", session=bad)) == ("unknown_parameter", "session.temperature")
+    assert error_of(player.send("session.update", session=bad)) == ("unknown_parameter", "session.temperature")
     (updated,) = player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
     created = player.events[0]["session"]
     assert updated["session"] == {**created, "output_modalities": ["text"]}
 
 
 def test_an_update_keeps_what_it_does_not_name() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
     (updated,) = player.send("session.update", session=nested(transcription={"model": "whisper-1"}))
     assert updated["session"]["instructions"] == "Be brief."
@@ -69,14 +69,14 @@ def test_an_update_keeps_what_it_does_not_name() -> None:
 
 
 def test_what_was_said_about_a_session_does_not_change_afterwards() -> None:
-    player = Player()
+    player = SimulatorHarness()
     before = player.events[0]["session"]["instructions"]
     player.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
     assert player.events[0]["session"]["instructions"] == before != "Be brief."
 
 
-def spoken_to(dialect: Dialect = Dialect.GA) -> Player:
-    player = Player(dialect=dialect)
+def spoken_to(dialect: Dialect = Dialect.GA) -> SimulatorHarness:
+    player = SimulatorHarness(dialect=dialect)
     player.type("Hello")
     player.send("response.create")
     player.until("response.done")
@@ -87,13 +87,13 @@ def test_the_voice_is_fixed_once_the_assistant_has_spoken() -> None:
     player = spoken_to()
     update = {"type": "realtime", "instructions": "Be brief.", "audio": {"output": {"voice": "cedar"}}}
     answer = player.send("session.update", session=update)
-    assert refusal(answer) == ("cannot_update_voice", "session.audio.output.voice")
+    assert error_of(answer) == ("cannot_update_voice", "session.audio.output.voice")
     (updated,) = player.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "alloy"}}})
     assert updated["session"]["instructions"] != "Be brief."
 
 
 def test_the_voice_is_free_after_an_answer_in_text() -> None:
-    player = Player()
+    player = SimulatorHarness()
     player.send("response.create", response={"output_modalities": ["text"]})
     player.until("response.done")
     (updated,) = player.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "cedar"}}})
@@ -101,7 +101,7 @@ def test_the_voice_is_free_after_an_answer_in_text() -> None:
 
 
 def test_a_custom_voice_may_be_named_again_after_it_has_spoken() -> None:
-    player = Player()
+    player = SimulatorHarness()
     update = {"type": "realtime", "audio": {"output": {"voice": {"id": "voice_1"}}}}
     player.send("session.update", session=update)
     player.send("response.create")
@@ -112,18 +112,21 @@ def test_a_custom_voice_may_be_named_again_after_it_has_spoken() -> None:
 
 def test_the_beta_dialect_fixes_its_flat_voice() -> None:
     answer = spoken_to(Dialect.BETA).send("session.update", session={"voice": "verse"})
-    assert refusal(answer) == ("cannot_update_voice", "session.voice")
+    assert error_of(answer) == ("cannot_update_voice", "session.voice")
 
 
 def test_a_beta_session_refuses_the_nested_shape() -> None:
-    player = Player(dialect=Dialect.BETA)
-    assert refusal(player.send("session.update", session={"type": "realtime"})) == ("unknown_parameter", "session.type")
+    player = SimulatorHarness(dialect=Dialect.BETA)
+    assert error_of(player.send("session.update", session={"type": "realtime"})) == (
+        "unknown_parameter",
+        "session.type",
+    )
     (updated,) = player.send("session.update", session={"modalities": ["text"], "temperature": 0.7})
     assert (updated["session"]["modalities"], updated["session"]["temperature"]) == (["text"], 0.7)
 
 
 def test_a_beta_transcription_session_confirms_under_its_own_name() -> None:
-    player = Player(Kind.TRANSCRIPTION, Dialect.BETA)
+    player = SimulatorHarness(SessionKind.TRANSCRIPTION, Dialect.BETA)
     transcription = {"model": "whisper-1"}
     (updated,) = player.send("transcription_session.update", session={"input_audio_transcription": transcription})
     assert updated["type"] == "transcription_session.updated"
@@ -131,34 +134,34 @@ def test_a_beta_transcription_session_confirms_under_its_own_name() -> None:
 
 
 def test_a_transcription_session_refuses_the_other_type() -> None:
-    answer = Player(Kind.TRANSCRIPTION).send("session.update", session={"type": "realtime"})
-    assert refusal(answer) == ("invalid_parameter", "session.type")
+    answer = SimulatorHarness(SessionKind.TRANSCRIPTION).send("session.update", session={"type": "realtime"})
+    assert error_of(answer) == ("invalid_parameter", "session.type")
 
 
 def test_turn_detection_is_refused_for_a_model_that_has_none() -> None:
-    player = Player(Kind.TRANSCRIPTION)
+    player = SimulatorHarness(SessionKind.TRANSCRIPTION)
     audio = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
     answer = player.send("session.update", session={"type": "transcription", "audio": {"input": audio}})
-    assert refusal(answer) == ("invalid_value", "session.audio.input.turn_detection")
+    assert error_of(answer) == ("invalid_value", "session.audio.input.turn_detection")
 
 
 def test_updates_may_never_be_confirmed_and_still_count() -> None:
-    player = Player(behaviour=Behaviour(confirm="never"))
+    player = SimulatorHarness(behaviour=SessionBehaviour(confirm="never"))
     assert player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]}) == []
     player.send("response.create")
     assert player.until("response.done")["response"]["output_modalities"] == ["text"]
 
 
 def test_updates_may_be_refused_whatever_they_say() -> None:
-    player = Player(behaviour=Behaviour(confirm="refuse"))
+    player = SimulatorHarness(behaviour=SessionBehaviour(confirm="refuse"))
     answer = player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
-    assert refusal(answer) == ("unknown_parameter", "session.modalities")
+    assert error_of(answer) == ("unknown_parameter", "session.modalities")
     player.send("response.create")
     assert player.until("response.done")["response"]["output_modalities"] == ["audio"]
 
 
 def test_a_secret_brings_its_session_along() -> None:
-    player = Player(config={"type": "realtime", "instructions": "Be brief.", "output_modalities": ["text"]})
+    player = SimulatorHarness(config={"type": "realtime", "instructions": "Be brief.", "output_modalities": ["text"]})
     session = player.one("session.created")["session"]
     assert (session["instructions"], session["output_modalities"]) == ("Be brief.", ["text"])
-    assert session["id"] == player.script.session_id
+    assert session["id"] == player.session.session_id

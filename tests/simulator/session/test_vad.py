@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.protocol.audio.pcm import chunks, silence, tone
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.audio.wav import read_wav
-from bridge.simulator.session.vad import EnergyVad, SpeechEvent, SpeechStarted, SpeechStopped, level_of
+from bridge.simulator.session.vad import EnergyVad, SpeechEvent, SpeechStarted, SpeechStopped, loudness_threshold
 
 QUESTION = read_wav(Path(__file__).parents[3] / "probes/data/question.wav").pcm
 LOUD = tone(400, 20, 6_000)
@@ -83,7 +83,7 @@ def test_a_higher_threshold_takes_louder_speech() -> None:
     murmur = tone(400, 20, 1_500) * 20
     assert EnergyVad(threshold=0.5).feed(murmur) == [SpeechStarted(0)]
     assert EnergyVad(threshold=0.8).feed(murmur) == []
-    assert level_of(0.2) < level_of(0.5) < level_of(0.8)
+    assert loudness_threshold(0.2) < loudness_threshold(0.5) < loudness_threshold(0.8)
 
 
 @settings(max_examples=40, deadline=None)
@@ -119,7 +119,7 @@ def test_positions_count_from_the_start_of_the_session_not_of_the_detector() -> 
 def test_forgotten_speech_ends_without_an_event_and_may_begin_anew() -> None:
     vad = EnergyVad(prefix_padding_ms=0)
     vad.feed(speech(100))
-    vad.forget_speech()
+    vad.reset_speech()
     assert vad.feed(silence(500)) == []
     assert vad.feed(speech(100)) == [SpeechStarted(600)]
 
@@ -127,7 +127,7 @@ def test_forgotten_speech_ends_without_an_event_and_may_begin_anew() -> None:
 def test_speech_that_goes_on_after_it_was_forgotten_begins_there() -> None:
     vad = EnergyVad(prefix_padding_ms=0)
     vad.feed(speech(100))
-    vad.forget_speech()
+    vad.reset_speech()
     assert vad.feed(speech(20)) == []
     assert vad.feed(speech(20)) == [SpeechStarted(100)]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.protocol.audio.pcm import bytes_of, loudness, samples, silence
-from bridge.simulator.session.vad import EnergyVad, SpeechStarted, SpeechStopped, level_of
-from bridge.simulator.session.voice import duration_ms, speak, word_timings
+from bridge.protocol.audio.pcm import loudness, ms_to_bytes, pcm_to_samples, silence
+from bridge.simulator.session.vad import EnergyVad, SpeechStarted, SpeechStopped, loudness_threshold
+from bridge.simulator.session.voice import duration_ms, synthesize, word_timings
 
 TEXT = (
     "Your savings account pays two point four percent a year, and the rate is paid out every month. "
@@ -23,13 +23,13 @@ def test_the_pace_is_that_of_calm_speech() -> None:
 
 
 def test_it_is_as_loud_as_speech_and_never_clips() -> None:
-    pcm = speak(TEXT)
-    assert loudness(pcm) > level_of(0.5)
-    assert 5_000 < max(map(abs, samples(pcm))) < 20_000
+    pcm = synthesize(TEXT)
+    assert loudness(pcm) > loudness_threshold(0.5)
+    assert 5_000 < max(map(abs, pcm_to_samples(pcm))) < 20_000
 
 
 def test_a_detector_hears_a_sentence_as_one_turn() -> None:
-    events = EnergyVad(silence_duration_ms=500).feed(speak("The rate is paid out every month.") + silence(700))
+    events = EnergyVad(silence_duration_ms=500).feed(synthesize("The rate is paid out every month.") + silence(700))
     assert [type(event) for event in events] == [SpeechStarted, SpeechStopped]
 
 
@@ -46,14 +46,14 @@ def test_the_same_text_sounds_the_same_in_another_process() -> None:
 
 
 def test_different_words_sound_different() -> None:
-    assert speak("money") != speak("honey")
-    assert speak("sit") != speak("sat")
+    assert synthesize("money") != synthesize("honey")
+    assert synthesize("sit") != synthesize("sat")
 
 
 def test_voices_differ_in_pitch_and_not_in_time() -> None:
-    voices = {speak("hello", name) for name in ("alloy", "ash", "cedar", "coral", "marin", "sage", "verse")}
+    voices = {synthesize("hello", name) for name in ("alloy", "ash", "cedar", "coral", "marin", "sage", "verse")}
     assert len(voices) > 2
-    assert {len(pcm) for pcm in voices} == {bytes_of(duration_ms("hello"))}
+    assert {len(pcm) for pcm in voices} == {ms_to_bytes(duration_ms("hello"))}
 
 
 @settings(max_examples=30, deadline=None)
@@ -63,17 +63,17 @@ def test_sound_and_timings_agree_for_any_text(text: str) -> None:
     assert [word for word, _, _ in timings] == text.split()
     edges = [edge for _, start, end in timings for edge in (start, end)]
     assert edges == sorted(edges)
-    assert len(speak(text)) == bytes_of(duration_ms(text))
+    assert len(synthesize(text)) == ms_to_bytes(duration_ms(text))
     assert duration_ms(text) >= (edges[-1] if edges else 0)
 
 
 def test_each_word_sounds_within_its_time_and_rests_after_it() -> None:
     text = "The rate, paid monthly."
-    pcm = speak(text)
+    pcm = synthesize(text)
     timings = word_timings(text)
     for (_, start, end), following in zip(timings, [*(start for _, start, _ in timings[1:]), None], strict=True):
-        assert loudness(pcm[bytes_of(start) : bytes_of(end)]) > level_of(0.5)
-        rest = pcm[bytes_of(end) : None if following is None else bytes_of(following)]
+        assert loudness(pcm[ms_to_bytes(start) : ms_to_bytes(end)]) > loudness_threshold(0.5)
+        rest = pcm[ms_to_bytes(end) : None if following is None else ms_to_bytes(following)]
         assert rest == bytes(len(rest))
         assert rest
 
@@ -87,16 +87,16 @@ def test_punctuation_makes_a_pause(word: str, longer: str) -> None:
 def test_what_is_not_english_is_spoken_too(word: str) -> None:
     (_, start, end) = word_timings(word)[0]
     assert end > start
-    assert loudness(speak(word)) > level_of(0.5)
+    assert loudness(synthesize(word)) > loudness_threshold(0.5)
 
 
 def test_punctuation_alone_is_a_pause() -> None:
     assert word_timings("-") == [("-", 0, 0)]
-    assert speak("-") == bytes(bytes_of(duration_ms("-")))
+    assert synthesize("-") == bytes(ms_to_bytes(duration_ms("-")))
 
 
 def test_nothing_is_said_of_nothing() -> None:
-    assert speak("") == b""
+    assert synthesize("") == b""
     assert word_timings("  ") == []
 
 

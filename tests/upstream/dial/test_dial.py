@@ -13,15 +13,15 @@ import pytest
 import trio
 import trustme
 
-from bridge.transport.http import Request, Response, text_response
-from bridge.transport.http_server import Upgrade, serve_tcp
+from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import (
     DialFailed,
-    Phase,
+    DialPhase,
+    FailureReason,
     Proxy,
-    Reason,
-    default_tls,
+    default_tls_context,
     dial,
     open_stream,
     parse_url,
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 
-async def no_page(_: Request) -> Response:
+async def no_page(_: HttpRequest) -> HttpResponse:
     return text_response(404, "no page")
 
 
-async def echo(upgrade: Upgrade) -> None:
+async def echo(upgrade: WebSocketUpgrade) -> None:
     link = await upgrade.accept()
     while True:
         await link.send_text(await link.receive())
@@ -74,14 +74,14 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = default_tls()
+    context = default_tls_context()
     authority.configure_trust(context)
     return context
 
 
 async def failure(
     url: str, *, proxy: Proxy | None = None, ssl_context: ssl.SSLContext | None = None
-) -> tuple[Phase, Reason, str]:
+) -> tuple[DialPhase, FailureReason, str]:
     with pytest.raises(DialFailed) as caught:
         await dial(url, proxy=proxy, ssl_context=ssl_context)
     return caught.value.phase, caught.value.reason, caught.value.detail
@@ -98,7 +98,7 @@ async def test_a_dialled_link_carries_messages_and_every_phase_is_timed() -> Non
         upgraded = await dial(f"ws://127.0.0.1:{port}/x")
         await upgraded.link.send_text("hi")
         assert await upgraded.link.receive() == "hi"
-        assert list(upgraded.seconds) == [Phase.NAME, Phase.TCP, Phase.UPGRADE]
+        assert list(upgraded.seconds) == [DialPhase.NAME, DialPhase.TCP, DialPhase.UPGRADE]
         assert all(0 <= seconds < 5 for seconds in upgraded.seconds.values())
         await upgraded.link.close()
 
@@ -113,7 +113,7 @@ async def test_over_tls_version_and_expiry_are_told(authority: trustme.CA, trust
         assert opened.tls.expires is not None
         assert abs(opened.tls.expires - expires) < timedelta(seconds=2)
         assert opened.address == f"127.0.0.1:{port}"
-        assert list(opened.seconds) == [Phase.NAME, Phase.TCP, Phase.TLS]
+        assert list(opened.seconds) == [DialPhase.NAME, DialPhase.TCP, DialPhase.TLS]
         await opened.stream.aclose()
         upgraded = await dial(f"wss://127.0.0.1:{port}/", ssl_context=trusting)
         await upgraded.link.send_text("hi")
@@ -122,8 +122,8 @@ async def test_over_tls_version_and_expiry_are_told(authority: trustme.CA, trust
 
 
 async def test_a_refused_upgrade_is_the_servers_answer() -> None:
-    async def refuse(upgrade: Upgrade) -> None:
-        await upgrade.refuse(text_response(403, "not you"))
+    async def refuse(upgrade: WebSocketUpgrade) -> None:
+        await upgrade.reject(text_response(403, "not you"))
 
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
@@ -143,14 +143,14 @@ async def test_names_are_looked_up_once_each() -> None:
 async def test_an_unknown_name_is_told(host: str) -> None:
     with trio.fail_after(20), pytest.raises(DialFailed) as caught:
         await resolve(host, 443)
-    assert (caught.value.phase, caught.value.reason) == (Phase.NAME, Reason.NAME_UNKNOWN)
+    assert (caught.value.phase, caught.value.reason) == (DialPhase.NAME, FailureReason.NAME_UNKNOWN)
     assert host in caught.value.detail
 
 
 async def test_nothing_listening_is_refused() -> None:
     with trio.fail_after(10):
         phase, reason, detail = await failure(f"ws://127.0.0.1:{unused_port()}/")
-    assert (phase, reason) == (Phase.TCP, Reason.REFUSED)
+    assert (phase, reason) == (DialPhase.TCP, FailureReason.REFUSED)
     assert "nothing listens there" in detail
 
 
@@ -192,26 +192,29 @@ async def test_a_bad_certificate_is_told_in_plain_words(
     context, says = bad_certificate(name, authority)
     async with echo_server(context) as port:
         phase, reason, detail = await failure(f"wss://127.0.0.1:{port}/", ssl_context=trusting)
-    assert (phase, reason) == (Phase.TLS, Reason.CERTIFICATE)
+    assert (phase, reason) == (DialPhase.TLS, FailureReason.CERTIFICATE)
     assert says in detail
     assert ("namely api.example, www.api.example" in detail) == (name == "wrong host")
 
 
 async def test_the_usual_trust_does_not_take_a_private_authority(authority: trustme.CA) -> None:
     async with echo_server(server_context(authority.issue_cert("127.0.0.1"))) as port:
-        assert (await failure(f"wss://127.0.0.1:{port}/"))[1] is Reason.CERTIFICATE
+        assert (await failure(f"wss://127.0.0.1:{port}/"))[1] is FailureReason.CERTIFICATE
 
 
 async def test_plain_http_on_a_tls_port_is_told() -> None:
     async with echo_server() as port:
         phase, reason, _ = await failure(f"wss://127.0.0.1:{port}/")
-    assert (phase, reason) == (Phase.TLS, Reason.NOT_TLS)
+    assert (phase, reason) == (DialPhase.TLS, FailureReason.NOT_TLS)
 
 
 async def test_tls_on_a_plain_url_is_told(authority: trustme.CA) -> None:
     async with echo_server(server_context(authority.issue_cert("127.0.0.1"))) as port:
         phase, reason, detail = await failure(f"ws://127.0.0.1:{port}/")
-    assert (phase, reason) in {(Phase.UPGRADE, Reason.NOT_WEBSOCKET), (Phase.UPGRADE, Reason.CLOSED_EARLY)}
+    assert (phase, reason) in {
+        (DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET),
+        (DialPhase.UPGRADE, FailureReason.CLOSED_EARLY),
+    }
     assert str(port) in detail
 
 
@@ -222,7 +225,7 @@ async def test_a_server_that_hangs_up_in_the_tls_handshake_is_told() -> None:
 
     async with tcp_server(hang_up) as port:
         phase, reason, _ = await failure(f"wss://127.0.0.1:{port}/")
-    assert (phase, reason) == (Phase.TLS, Reason.CLOSED_EARLY)
+    assert (phase, reason) == (DialPhase.TLS, FailureReason.CLOSED_EARLY)
 
 
 async def test_a_server_that_never_answers_is_left_when_the_caller_says_so() -> None:
@@ -285,7 +288,7 @@ async def test_a_proxys_tunnel_carries_the_socket(
         upgraded = await dial(url, proxy=Proxy("127.0.0.1", proxy_port), ssl_context=trusting)
         await upgraded.link.send_text("through")
         assert await upgraded.link.receive() == "through"
-        assert list(upgraded.seconds) == [Phase.PROXY, *([Phase.TLS] if secure else []), Phase.UPGRADE]
+        assert list(upgraded.seconds) == [DialPhase.PROXY, *([DialPhase.TLS] if secure else []), DialPhase.UPGRADE]
         await upgraded.link.close()
     assert tunnel.asked.startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n".encode())
 
@@ -294,12 +297,12 @@ async def test_a_proxy_that_is_not_there_is_the_proxys_fault() -> None:
     with trio.fail_after(10):
         found = await failure("ws://service.invalid/", proxy=Proxy("127.0.0.1", unused_port()))
         lost = await failure("ws://service.invalid/", proxy=Proxy("proxy.invalid", 1))
-    assert found[:2] == lost[:2] == (Phase.PROXY, Reason.PROXY_UNREACHABLE)
+    assert found[:2] == lost[:2] == (DialPhase.PROXY, FailureReason.PROXY_UNREACHABLE)
     assert "proxy.invalid:1" in lost[2]
 
 
 async def test_a_proxy_that_refuses_is_told_with_its_words() -> None:
     async with tcp_server(TunnelProxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").serve) as port:
         phase, reason, detail = await failure("ws://service.invalid/", proxy=Proxy("127.0.0.1", port))
-    assert (phase, reason) == (Phase.PROXY, Reason.PROXY_REFUSED)
+    assert (phase, reason) == (DialPhase.PROXY, FailureReason.PROXY_REFUSED)
     assert "407 Proxy Authentication Required" in detail

@@ -14,7 +14,7 @@ import trio.testing
 from trio_websocket import WebSocketRequest, wrap_server_stream
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial.dial import DialFailed, Phase, Proxy, Reason, Upgraded, parse_url
+from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason, Proxy, UpgradedConnection, parse_url
 from bridge.upstream.dial.handshake import BODY_SECONDS, MAX_BODY_BYTES, open_tunnel, upgrade
 from reports.redaction import Secret
 
@@ -57,7 +57,7 @@ class Server:
 
     async def meet(
         self, headers: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
-    ) -> Upgraded | BaseException:
+    ) -> UpgradedConnection | BaseException:
         """Let our client ask; give its result or what it raised. A failure must close the stream."""
         ours, theirs = trio.testing.memory_stream_pair()
         async with trio.open_nursery() as nursery:
@@ -74,7 +74,7 @@ class Server:
 async def fails(answer: bytes, *, ends: bool = True, subprotocols: Sequence[str] = ()) -> DialFailed:
     failed = await Server(answer, ends).meet(subprotocols=subprotocols)
     assert isinstance(failed, DialFailed)
-    assert failed.phase is Phase.UPGRADE
+    assert failed.phase is DialPhase.UPGRADE
     return failed
 
 
@@ -90,10 +90,10 @@ GOOD = f"{SWITCH}Sec-WebSocket-Accept: {{accept}}\r\nCF-RAY: ray\r\n\r\n".encode
 async def test_a_proper_101_opens_the_link() -> None:
     server = Server(GOOD + b"\x81\x02hi", ends=False)
     upgraded = await server.meet(headers=[("Authorization", "Bearer k")])
-    assert isinstance(upgraded, Upgraded)
+    assert isinstance(upgraded, UpgradedConnection)
     assert ("cf-ray", "ray") in upgraded.headers
     assert upgraded.subprotocol is None
-    assert upgraded.seconds[Phase.UPGRADE] >= 0
+    assert upgraded.seconds[DialPhase.UPGRADE] >= 0
     assert await upgraded.link.receive() == "hi"  # it came in the segment of the handshake
     assert upgraded.link.peer == "service.example:80"
 
@@ -119,21 +119,21 @@ async def test_the_request_is_as_the_rfc_wants_it() -> None:
 async def test_the_servers_choice_of_subprotocol_is_given() -> None:
     chosen = GOOD.replace(b"CF-RAY: ray", b"Sec-WebSocket-Protocol: realtime")
     upgraded = await Server(chosen).meet(subprotocols=["realtime"])
-    assert isinstance(upgraded, Upgraded)
+    assert isinstance(upgraded, UpgradedConnection)
     assert upgraded.subprotocol == upgraded.link.subprotocol == "realtime"
 
 
 async def test_early_hints_are_passed_over() -> None:
     upgraded = await Server(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + GOOD).meet()
-    assert isinstance(upgraded, Upgraded)
+    assert isinstance(upgraded, UpgradedConnection)
 
 
 async def test_an_end_before_the_answer_is_closed_early() -> None:
-    assert (await fails(b"")).reason is Reason.CLOSED_EARLY
+    assert (await fails(b"")).reason is FailureReason.CLOSED_EARLY
 
 
 async def test_an_end_within_the_head_is_closed_early() -> None:
-    assert (await fails(SWITCH.encode())).reason is Reason.CLOSED_EARLY
+    assert (await fails(SWITCH.encode())).reason is FailureReason.CLOSED_EARLY
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ async def test_an_end_within_the_head_is_closed_early() -> None:
 async def test_what_is_no_http_is_seen_at_once(answer: bytes, ends: bool) -> None:
     with trio.fail_after(5):
         assert (await fails(answer, ends=ends)).reason in {
-            Reason.NOT_WEBSOCKET,
-            *([Reason.CLOSED_EARLY] if ends else []),
+            FailureReason.NOT_WEBSOCKET,
+            *([FailureReason.CLOSED_EARLY] if ends else []),
         }
 
 
@@ -155,7 +155,7 @@ async def test_tls_on_a_plain_socket_is_named() -> None:
 @pytest.mark.parametrize("accept", ["", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"])
 async def test_a_wrong_accept_key_is_named(accept: str) -> None:
     failed = await fails(f"{SWITCH}{accept}\r\n".encode(), ends=False)
-    assert failed.reason is Reason.BAD_ACCEPT
+    assert failed.reason is FailureReason.BAD_ACCEPT
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_a_wrong_accept_key_is_named(accept: str) -> None:
 )
 async def test_a_101_to_something_else_is_no_websocket(answer: bytes) -> None:
     failed = await fails(answer, ends=False, subprotocols=["realtime", "openai-insecure-api-key.sk-1"])
-    assert failed.reason is Reason.NOT_WEBSOCKET
+    assert failed.reason is FailureReason.NOT_WEBSOCKET
     assert "sk-1" not in failed.detail
 
 
@@ -220,7 +220,7 @@ async def test_cancelling_closes_the_stream_at_once() -> None:
 
 async def test_a_head_without_end_is_given_up() -> None:
     failed = await fails(b"HTTP/1.1 101 X\r\nX: " + b"x" * 200_000, ends=False)
-    assert failed.reason is Reason.NOT_WEBSOCKET
+    assert failed.reason is FailureReason.NOT_WEBSOCKET
 
 
 @pytest.mark.parametrize("header", [("X", "a\r\nb"), ("Bad Name", "x"), ("Host", "again"), ("X", "ключ")])
@@ -309,15 +309,19 @@ async def test_a_tunnel_is_asked_for_by_connect() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason", "says"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Reason.PROXY_REFUSED, "407 Proxy Authentication"),
-        (b"HTTP/1.0 403 Forbidden\r\n\r\n", Reason.PROXY_REFUSED, "403"),
-        (b"", Reason.CLOSED_EARLY, "proxy.example:3128"),
-        (b"SSH-2.0\r\n", Reason.NOT_WEBSOCKET, "not HTTP"),
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            FailureReason.PROXY_REFUSED,
+            "407 Proxy Authentication",
+        ),
+        (b"HTTP/1.0 403 Forbidden\r\n\r\n", FailureReason.PROXY_REFUSED, "403"),
+        (b"", FailureReason.CLOSED_EARLY, "proxy.example:3128"),
+        (b"SSH-2.0\r\n", FailureReason.NOT_WEBSOCKET, "not HTTP"),
     ],
 )
-async def test_a_proxy_that_does_not_help_is_named(answer: bytes, reason: Reason, says: str) -> None:
+async def test_a_proxy_that_does_not_help_is_named(answer: bytes, reason: FailureReason, says: str) -> None:
     failed = await tunnel(Server(answer))
     assert failed is not None
-    assert (failed.phase, failed.reason) == (Phase.PROXY, reason)
+    assert (failed.phase, failed.reason) == (DialPhase.PROXY, reason)
     assert says in failed.detail
     assert "dXNlcjpodW50ZXIy" not in failed.detail

@@ -6,21 +6,21 @@ from base64 import b64encode
 
 import pytest
 
-from bridge.upstream.dial.url import Endpoint, Proxy, parse_proxy, parse_url, proxy_for
+from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_proxy, parse_url
 
 
 @pytest.mark.parametrize(
     ("url", "endpoint"),
     [
-        ("wss://api.openai.com/v1/realtime?model=m", Endpoint("wss", "api.openai.com", 443, "/v1/realtime?model=m")),
-        (" https://API.openai.com/v1\n", Endpoint("https", "api.openai.com", 443, "/v1")),
-        ("WS://localhost:8766", Endpoint("ws", "localhost", 8766, "/")),
-        ("http://[::1]:80/a b".replace(" ", "%20"), Endpoint("http", "::1", 80, "/a%20b")),
-        ("http://h/ü?q=ü", Endpoint("http", "h", 80, "/%C3%BC?q=%C3%BC")),
-        ("wss://bücher.example", Endpoint("wss", "xn--bcher-kva.example", 443, "/")),
+        ("wss://api.openai.com/v1/realtime?model=m", ParsedUrl("wss", "api.openai.com", 443, "/v1/realtime?model=m")),
+        (" https://API.openai.com/v1\n", ParsedUrl("https", "api.openai.com", 443, "/v1")),
+        ("WS://localhost:8766", ParsedUrl("ws", "localhost", 8766, "/")),
+        ("http://[::1]:80/a b".replace(" ", "%20"), ParsedUrl("http", "::1", 80, "/a%20b")),
+        ("http://h/ü?q=ü", ParsedUrl("http", "h", 80, "/%C3%BC?q=%C3%BC")),
+        ("wss://bücher.example", ParsedUrl("wss", "xn--bcher-kva.example", 443, "/")),
     ],
 )
-def test_a_url_is_taken_apart(url: str, endpoint: Endpoint) -> None:
+def test_a_url_is_taken_apart(url: str, endpoint: ParsedUrl) -> None:
     assert parse_url(url) == endpoint
 
 
@@ -89,8 +89,8 @@ PLAIN = parse_url("ws://api.openai.com/")
         (REMOTE, {"HTTPS_PROXY": " "}, None),
     ],
 )
-def test_the_environment_names_the_proxy(endpoint: Endpoint, environment: dict[str, str], proxy: Proxy | None) -> None:
-    assert proxy_for(endpoint, environment) == proxy
+def test_the_environment_names_the_proxy(endpoint: ParsedUrl, environment: dict[str, str], proxy: Proxy | None) -> None:
+    assert find_proxy(endpoint, environment) == proxy
 
 
 def test_a_proxys_login_is_kept_secret() -> None:

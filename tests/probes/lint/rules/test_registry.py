@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from bridge.protocol.dialects.detection import RENAMES
-from bridge.protocol.models import MODELS, ModelStatus, Socket
-from probes.lint.matcher import hits, parse
-from probes.lint.rule import Family, Language, Rule
+from bridge.protocol.dialects.detection import BETA_TO_GA
+from bridge.protocol.models import MODELS, ModelKind, ModelStatus
+from probes.lint.matcher import find_matches, parse
+from probes.lint.rule import Language, LanguageFamily, Rule
 from probes.lint.rules.registry import RULES
 from probes.problems.catalogue import PROBLEMS
 from reports.model import Severity
 
 
 def found(code: str, language: Language = Language.PYTHON) -> list[str]:
-    return [hit.rule.id for hit in hits(parse(code, language), code, language, RULES.values())]
+    return [hit.rule.id for hit in find_matches(parse(code, language), code, language, RULES.values())]
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -23,20 +23,20 @@ def test_a_rule_says_what_is_wrong_why_and_what_to_do(rule: Rule) -> None:
     assert rule.severity in {Severity.FAIL, Severity.WARNING}
     assert not rule.title.endswith(".")
     assert rule.title[0].isupper()
-    assert rule.why
+    assert rule.cause
     assert rule.fix
-    assert rule.words == tuple(word.lower() for word in rule.words)
+    assert rule.keywords == tuple(word.lower() for word in rule.keywords)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_rule_can_be_tried_in_each_grammar_of_its_families(rule: Rule) -> None:
     for language in Language:
-        if language.family in rule.looks:
-            assert hits(parse("x", language), " ".join(rule.words), language, [rule]) == []
+        if language.family in rule.patterns:
+            assert find_matches(parse("x", language), " ".join(rule.keywords), language, [rule]) == []
 
 
 def test_there_is_a_rule_for_each_family_of_languages() -> None:
-    assert {family for rule in RULES.values() for family in rule.looks} == set(Family)
+    assert {family for rule in RULES.values() for family in rule.patterns} == set(LanguageFamily)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -44,7 +44,7 @@ def test_the_finding_of_a_rule_is_explained(rule: Rule) -> None:
     assert PROBLEMS[f"LINT-{rule.slug}"].title == rule.title
 
 
-@pytest.mark.parametrize("old", RENAMES)
+@pytest.mark.parametrize("old", BETA_TO_GA)
 def test_every_renamed_event_is_known(old: str) -> None:
     assert found(f'send({{"type": "{old}"}})')
 
@@ -53,7 +53,7 @@ def test_every_renamed_event_is_known(old: str) -> None:
 def test_models_are_judged_by_the_catalogue(model: object) -> None:
     model_ = next(one for one in MODELS.values() if one is model)
     told = found(f'url = "wss://api.openai.com/v1/realtime"\nconnect(model="{model_.id}")')
-    if model_.socket is Socket.NONE:
+    if model_.kind is ModelKind.NONE:
         return
     expected = {ModelStatus.RETIRED: ["retired-model"], ModelStatus.DEPRECATED: ["retiring-model"]}
     assert told == expected.get(model_.status, [])
@@ -82,8 +82,8 @@ def test_a_name_that_only_begins_like_a_retired_model_is_left_alone(code: str) -
     ],
 )
 def test_a_word_is_found_whole(text: str, word: str) -> None:
-    assert RULES["retiring-model"].word_in(text) == word
+    assert RULES["retiring-model"].replaced_word_in(text) == word
 
 
 def test_a_rule_without_words_finds_none() -> None:
-    assert RULES["key-in-url"].word_in("gpt-realtime") == ""
+    assert RULES["key-in-url"].replaced_word_in("gpt-realtime") == ""

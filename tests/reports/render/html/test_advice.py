@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.render.html.advice import Part, advice, prose
+from reports.render.html.advice import PieceKind, split_advice, split_prose
 
 
 def parts(text: str) -> list[list[tuple[str, str]]]:
-    return [[(piece.part.value, piece.text) for piece in line] for line in advice(text, 1000)]
+    return [[(piece.part.value, piece.text) for piece in line] for line in split_advice(text, 1000)]
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_an_address_can_be_followed_and_the_full_stop_is_not_part_of_it() -> Non
 
 def test_no_other_scheme_can_be_followed() -> None:
     assert all(
-        piece.part is Part.TEXT
-        for line in advice("javascript:alert(1) http://x.example file:///etc", 99)
+        piece.part is PieceKind.TEXT
+        for line in split_advice("javascript:alert(1) http://x.example file:///etc", 99)
         for piece in line
     )
 
 
 def test_prose_holds_no_commands() -> None:
-    ((piece,),) = prose("It runs: sherpa-probe access", 99)
-    assert piece.part is Part.TEXT
+    ((piece,),) = split_prose("It runs: sherpa-probe access", 99)
+    assert piece.part is PieceKind.TEXT
 
 
 @given(st.text(alphabet=" :;$.\nahsr-pobetl/", max_size=60))
 def test_nothing_of_a_text_is_lost_but_space_and_seams(text: str) -> None:
-    kept = "".join(piece.text for line in advice(text, 1000) for piece in line)
+    kept = "".join(piece.text for line in split_advice(text, 1000) for piece in line)
     assert "".join(c for c in kept if c not in " ;$\n") == "".join(c for c in text if c not in " ;$\n")

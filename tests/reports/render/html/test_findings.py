@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.model import Evidence, Finding, Place, Report, Severity
-from reports.render.html.findings import gathered, told
+from reports.render.html.findings import findings_view, group_similar
 from reports.render.html.limits import LEVELS
 
 WIDE = LEVELS[0]
@@ -28,54 +28,54 @@ def report(*findings: Finding) -> Report:
 
 
 def test_problems_are_cards_worst_first_and_the_rest_is_none() -> None:
-    found = told(report(*(finding(severity, severity.name) for severity in Severity)), WIDE)
+    found = findings_view(report(*(finding(severity, severity.name) for severity in Severity)), WIDE)
     assert [card.code for card in found.cards.shown] == ["FAIL", "ERROR", "WARNING"]
     assert [card.anchor for card in found.cards.shown] == ["problem-1", "problem-2", "problem-3"]
 
 
 def test_the_verdict_stands_on_what_failed_not_on_warnings_beside_it() -> None:
-    found = told(report(finding(Severity.WARNING, "W"), *(finding(code=f"F{n}") for n in range(5))), WIDE)
+    found = findings_view(report(finding(Severity.WARNING, "W"), *(finding(code=f"F{n}") for n in range(5))), WIDE)
     assert [card.code for card in found.reasons.shown] == ["F0", "F1", "F2"]
     assert found.reasons.left == 2
 
 
 def test_the_verdict_stands_on_warnings_where_nothing_failed() -> None:
-    found = told(report(finding(Severity.WARNING, "W"), finding(Severity.PASS)), WIDE)
+    found = findings_view(report(finding(Severity.WARNING, "W"), finding(Severity.PASS)), WIDE)
     assert [card.code for card in found.reasons.shown] == ["W"]
 
 
 def test_the_same_said_of_many_places_is_one_card_and_one_row() -> None:
-    found = told(report(placed(1), placed(2), finding(), placed(3)), WIDE)
+    found = findings_view(report(placed(1), placed(2), finding(), placed(3)), WIDE)
     assert [len(card.spots.shown) for card in found.cards.shown] == [3, 0]
     assert [[check.outcome for check in group.checks.shown] for group in found.groups] == [["no (3 places)"], ["no"]]
 
 
 def test_what_is_said_differently_of_a_place_stands_at_it() -> None:
-    (card,) = told(report(placed(1), placed(2, title="another")), WIDE).cards.shown
+    (card,) = findings_view(report(placed(1), placed(2, title="another")), WIDE).cards.shown
     assert [spot.said for spot in card.spots.shown] == [(), ("another",)]
 
 
 def test_what_was_seen_at_every_place_stands_once_and_what_differs_stands_at_the_place() -> None:
     same, other = (Evidence("found", "a"),), (Evidence("found", "b"),)
-    (card,) = told(report(placed(1, evidence=same), placed(2, evidence=same)), WIDE).cards.shown
+    (card,) = findings_view(report(placed(1, evidence=same), placed(2, evidence=same)), WIDE).cards.shown
     assert ([seen.lines for seen in card.seen.shown], card.spots.shown[1].said) == ([("a",)], ())
-    (card,) = told(report(placed(1, evidence=same), placed(2, evidence=other)), WIDE).cards.shown
+    (card,) = findings_view(report(placed(1, evidence=same), placed(2, evidence=other)), WIDE).cards.shown
     assert card.seen.shown == ()
     assert [spot.said for spot in card.spots.shown] == [("found: a",), ("found: b",)]
 
 
 def test_findings_without_a_place_stay_alone_however_alike() -> None:
-    assert len(gathered([finding(), finding()])) == 2
+    assert len(group_similar([finding(), finding()])) == 2
 
 
 def test_a_problem_s_row_leads_to_its_card_and_does_not_repeat_what_was_seen() -> None:
-    (group,) = told(report(finding(evidence=(Evidence("a", "b"),))), WIDE).groups
+    (group,) = findings_view(report(finding(evidence=(Evidence("a", "b"),))), WIDE).groups
     (check,) = group.checks.shown
     assert (check.anchor, check.seen.shown) == ("problem-1", ())
 
 
 def test_checks_stand_by_probe_in_order_of_appearance_and_the_command_s_own_under_its_name() -> None:
-    found = told(report(finding(probe="access"), finding(probe=""), finding(probe="models"), finding()), WIDE)
+    found = findings_view(report(finding(probe="access"), finding(probe=""), finding(probe="models"), finding()), WIDE)
     assert [(group.name, len(group.checks.shown)) for group in found.groups] == [
         ("access", 2),
         ("sherpa-probe smoke", 1),
@@ -85,7 +85,7 @@ def test_checks_stand_by_probe_in_order_of_appearance_and_the_command_s_own_unde
 
 def test_rows_are_bounded_over_all_tables_and_what_is_left_out_is_counted() -> None:
     rows = [finding(Severity.PASS, probe=f"p{n // 3}") for n in range(12)]
-    found = told(report(*rows), replace(WIDE, checks=5))
+    found = findings_view(report(*rows), replace(WIDE, checks=5))
     assert [(len(group.checks.shown), group.checks.left) for group in found.groups] == [(3, 0), (2, 1)]
     assert found.groups_left == 6
 
@@ -105,7 +105,7 @@ def test_rows_are_bounded_over_all_tables_and_what_is_left_out_is_counted() -> N
 def test_a_line_of_source_loses_its_indentation_and_what_is_meant_is_marked(
     text: str, column: int, end: int, pieces: tuple[str, str, str]
 ) -> None:
-    (card,) = told(report(placed(7, text, column, end)), WIDE).cards.shown
+    (card,) = findings_view(report(placed(7, text, column, end)), WIDE).cards.shown
     (spot,) = card.spots.shown
     assert (spot.before, spot.meant, spot.after) == pieces
     assert spot.where == f"a.ts:7:{column}"
@@ -113,7 +113,7 @@ def test_a_line_of_source_loses_its_indentation_and_what_is_meant_is_marked(
 
 def test_of_a_very_long_line_the_part_around_the_mistake_is_shown() -> None:
     text = "x" * 5000 + "WRONG" + "y" * 5000
-    (card,) = told(report(placed(1, text, 5001, 5006)), WIDE).cards.shown
+    (card,) = findings_view(report(placed(1, text, 5001, 5006)), WIDE).cards.shown
     (spot,) = card.spots.shown
     assert spot.meant == "WRONG"
     assert len(spot.before + spot.meant + spot.after) == WIDE.short
@@ -121,11 +121,13 @@ def test_of_a_very_long_line_the_part_around_the_mistake_is_shown() -> None:
 
 def test_a_mistake_over_several_lines_is_marked_to_the_end_of_its_first() -> None:
     place = Place(path="a.ts", line=1, column=3, end_line=4, end_column=1, text="f(a,")
-    (card,) = told(report(finding(place=place)), WIDE).cards.shown
+    (card,) = findings_view(report(finding(place=place)), WIDE).cards.shown
     assert card.spots.shown[0].meant == "a,"
 
 
 def test_the_lines_of_a_traceback_are_kept() -> None:
     value = "Traceback:\n  File a\n    x = 1"
-    (card,) = told(report(finding(evidence=(Evidence("traceback", value), Evidence("error", "one")))), WIDE).cards.shown
+    (card,) = findings_view(
+        report(finding(evidence=(Evidence("traceback", value), Evidence("error", "one")))), WIDE
+    ).cards.shown
     assert [seen.lines for seen in card.seen.shown] == [("Traceback:", "  File a", "    x = 1"), ("one",)]

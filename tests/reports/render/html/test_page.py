@@ -13,21 +13,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.model import Evidence, Finding, Metric, Moment, Place, Report, Row, Series, Severity, Table, Timeline
-from reports.render.html.limits import LARGEST
+from reports.model import (
+    Evidence,
+    Finding,
+    Moment,
+    Place,
+    Report,
+    ReportMetric,
+    Series,
+    Severity,
+    Table,
+    TableRow,
+    Timeline,
+)
+from reports.render.html.limits import MAX_PAGE_BYTES
 from reports.render.html.page import render
-from tests.reports.html_parser import Page
+from tests.reports.html_parser import ParsedPage
 from tests.reports.html_samples import EVENTS, FAILED, HEALTHY, LINT, SAMPLES
 
 #: What pages are made of: no text may add to it.
-ELEMENTS = {tag for sample in SAMPLES.values() for tag, _ in Page(render(*sample)).elements}
-ATTRIBUTES = {name for sample in SAMPLES.values() for _, a in Page(render(*sample)).elements for name in a}
+ELEMENTS = {tag for sample in SAMPLES.values() for tag, _ in ParsedPage(render(*sample)).elements}
+ATTRIBUTES = {name for sample in SAMPLES.values() for _, a in ParsedPage(render(*sample)).elements for name in a}
 BARE = Report(tool="sherpa-probe access", version="1", started="2026-11-21T04:02:28.075Z", seconds=0.1)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_page_is_well_formed_and_all_it_refers_to_is_in_it(name: str) -> None:
-    page = Page(render(*SAMPLES[name]))
+    page = ParsedPage(render(*SAMPLES[name]))
     assert len(page.ids()) == len(set(page.ids()))
     assert page.named() <= set(page.ids())
     assert len(page.all("script")) == len(page.all("style")) == len(page.all("h1")) == len(page.all("main")) == 1
@@ -37,7 +49,7 @@ def test_a_page_is_well_formed_and_all_it_refers_to_is_in_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_headings_go_down_by_one(name: str) -> None:
-    levels = [int(tag[1]) for tag, _ in Page(render(*SAMPLES[name])).elements if re.fullmatch("h[1-6]", tag)]
+    levels = [int(tag[1]) for tag, _ in ParsedPage(render(*SAMPLES[name])).elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
@@ -45,7 +57,7 @@ def test_headings_go_down_by_one(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_nothing_is_fetched_and_a_policy_forbids_it(name: str) -> None:
     source = render(*SAMPLES[name])
-    page = Page(source)
+    page = ParsedPage(source)
     assert page.loaded() == ["data:,"]
     assert not re.search(r"url\(|@import|@font-face|xmlns", source)
     (policy,) = (m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
@@ -63,13 +75,13 @@ def test_nothing_is_fetched_and_a_policy_forbids_it(name: str) -> None:
     [(0, "Passed"), (1, "Failed"), (2, "Could not start"), (3, "Could not look"), (130, "Interrupted"), (77, "Failed")],
 )
 def test_the_verdict_comes_first_in_a_word(exit_code: int, word: str) -> None:
-    page = Page(render(HEALTHY, exit_code))
+    page = ParsedPage(render(HEALTHY, exit_code))
     assert page.inside["h1"] == [word]
     assert page.inside["title"] == [f"{word}: sherpa-probe access, 21 November 2026, 04:02:28 UTC"]
 
 
 def test_a_page_says_what_failed_why_and_what_to_type_next() -> None:
-    text = Page(render(FAILED, 1)).text
+    text = ParsedPage(render(FAILED, 1)).text
     order = [
         "sherpa-probe access",
         "Failed",
@@ -99,7 +111,7 @@ def test_a_page_says_what_failed_why_and_what_to_type_next() -> None:
 
 
 def test_a_session_reads_in_order_as_a_table() -> None:
-    text = Page(render(EVENTS, 1)).text
+    text = ParsedPage(render(EVENTS, 1)).text
     assert "events: audio 230 events both ways in 6.98 s." in text
     assert "0.243 client to server: session.update server_vad" in text
     assert "0.300 client to server: input_audio_buffer.append ×32 in 620 ms" in text  # noqa: RUF001 - the sign for times
@@ -108,14 +120,14 @@ def test_a_session_reads_in_order_as_a_table() -> None:
 
 
 def test_figures_and_plots_come_last() -> None:
-    page = Page(render(EVENTS, 1))
+    page = ParsedPage(render(EVENTS, 1))
     assert "First audio 486 ms events_first_audio_seconds" in page.text
     assert "28 points: lowest 38, median 42 (dashed), highest 679 ms" in page.text
     assert len([a for a in page.all("svg") if a.get("class") == "pygal-chart"]) == 2
 
 
 def test_a_mistake_in_ten_places_is_one_card_with_its_lines_of_source() -> None:
-    page = Page(render(LINT, 1))
+    page = ParsedPage(render(LINT, 1))
     assert len(page.all("article")) == 3
     assert "src/voice/session-0/openSocket.ts:12:13" in page.text
     assert "7 more places" in page.text
@@ -123,7 +135,7 @@ def test_a_mistake_in_ten_places_is_one_card_with_its_lines_of_source() -> None:
 
 
 def test_an_empty_report_is_a_page_too() -> None:
-    page = Page(render(BARE, 0))
+    page = ParsedPage(render(BARE, 0))
     assert page.inside["h1"] == ["Nothing checked"]
     assert page.named() <= set(page.ids())
 
@@ -196,7 +208,7 @@ REPORT = st.builds(
     target=st.lists(EVIDENCE, max_size=FEW).map(tuple),
     findings=st.lists(FINDING, max_size=FEW).map(tuple),
     timelines=st.lists(st.builds(Timeline, TEXT, st.lists(MOMENT, max_size=5).map(tuple)), max_size=2).map(tuple),
-    metrics=st.lists(st.builds(Metric, TEXT, NUMBER), max_size=FEW).map(tuple),
+    metrics=st.lists(st.builds(ReportMetric, TEXT, NUMBER), max_size=FEW).map(tuple),
     series=st.lists(
         st.builds(
             Series,
@@ -218,8 +230,8 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 @given(REPORT, st.sampled_from([0, 1, 2, 3, 130]))
 def test_no_text_can_leave_its_place(report: Report, exit_code: int) -> None:
     source = render(report, exit_code)
-    page = Page(source)
-    assert len(source.encode()) < LARGEST
+    page = ParsedPage(source)
+    assert len(source.encode()) < MAX_PAGE_BYTES
     assert {c for c in source if unicodedata.category(c) in INVISIBLE} <= {"\n"}
     assert {tag for tag, _ in page.elements} <= ELEMENTS
     assert len(page.all("script")) == 1
@@ -251,7 +263,7 @@ def huge(text: str) -> Report:
     points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(5_000))
     steps = tuple(Moment(at=n * 1.5, who="load", what=text[:50] + str(n), detail=text[:500]) for n in range(2_000))
     columns = tuple(f"{text[:100]}_{n}_seconds" for n in range(40))
-    row = Row(name=text, part=text, cells=(text, *(n * 1.1 for n in range(39))))
+    row = TableRow(name=text, part=text, cells=(text, *(n * 1.1 for n in range(39))))
     return Report(
         tool=text,
         version=text,
@@ -260,7 +272,7 @@ def huge(text: str) -> Report:
         target=(Evidence(text, text),) * 100,
         findings=findings,
         timelines=(Timeline(text, moments), *(Timeline(text, moments[:500]), Timeline("run", steps)) * 30),
-        metrics=tuple(Metric(f"{text[:100]}_{n}_seconds", n * 1e9) for n in range(2000)),
+        metrics=tuple(ReportMetric(f"{text[:100]}_{n}_seconds", n * 1e9) for n in range(2000)),
         series=(
             *(Series(name=text, unit=text, timeline="run", points=points, plot=f"{n % 15}") for n in range(300)),
             *(Series(name=text, unit=text, timeline=str(n), points=points) for n in range(15)),
@@ -275,8 +287,8 @@ PLACED = Place(path="a.ts", line=1, column=1, end_line=1, end_column=9)
 @pytest.mark.parametrize("text", ["'\"" * 5000, "\U0001f600" * 5000], ids=["escaped", "four bytes"])
 def test_a_page_stays_below_a_megabyte_and_says_what_it_left_out(text: str) -> None:
     source = render(huge(text), 1)
-    assert len(source.encode()) < LARGEST
-    said = Page(source).text
+    assert len(source.encode()) < MAX_PAGE_BYTES
+    said = ParsedPage(source).text
     assert re.search(r"[\d,]+ more problems are left out here; the JSON report has everything", said)
     assert re.search(r"[\d,]+ rows left out here; the JSON report has everything", said)
     assert re.search(r"[\d,]+ more checks are left out here", said)
@@ -290,7 +302,7 @@ def test_a_page_stays_below_a_megabyte_and_says_what_it_left_out(text: str) -> N
 
 def test_what_left_out_and_shown_are_together_is_what_was_found() -> None:
     findings = tuple(replace(FAILED.findings[6], code=f"C-{n}") for n in range(250))
-    page = Page(render(replace(BARE, findings=findings), 1))
+    page = ParsedPage(render(replace(BARE, findings=findings), 1))
     shown = len(page.all("article"))
     assert f"{250 - shown} more problems are left out here" in page.text
     assert f"and {250 - 3} more" in page.text

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reports.model import Moment, Series, Timeline
 from reports.render.html.limits import LEVELS
-from reports.render.html.plots import Plot, Stretch, plot, plots, thinned
+from reports.render.html.plots import Plot, PlotRange, downsample, plot, plots
 
 WIDE = LEVELS[0]
 
@@ -24,7 +24,7 @@ def series(*points: tuple[float, float], unit: str = "ms", timeline: str = "t") 
 
 
 def drawn(*points: tuple[float, float], unit: str = "ms") -> Plot:
-    return plot((series(*points, unit=unit),), WIDE, Stretch(0, 4))
+    return plot((series(*points, unit=unit),), WIDE, PlotRange(0, 4))
 
 
 def tree(found: Plot) -> ET.Element:
@@ -168,7 +168,7 @@ def test_a_unit_is_text() -> None:
 
 def test_a_single_spike_among_thousands_is_kept() -> None:
     points = [(float(n), 900.0 if n == 7777 else n % 3 / 3) for n in range(10_000)]
-    kept = thinned(points, 100)
+    kept = downsample(points, 100)
     assert (7777.0, 900.0) in kept
     assert len(kept) <= 100
 
@@ -176,7 +176,7 @@ def test_a_single_spike_among_thousands_is_kept() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(-1e3, 1e3)), max_size=60), st.integers(2, 20))
 def test_thinning_keeps_order_lowest_and_highest(points: list[tuple[float, float]], limit: int) -> None:
     points.sort()
-    kept = thinned(points, limit)
+    kept = downsample(points, limit)
     assert len(kept) <= limit or len(kept) == len(points)
     assert kept == sorted(kept)
     assert set(kept) <= set(points)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.model import Metric
-from reports.render.html.figures import figures
+from reports.model import ReportMetric
+from reports.render.html.figures import metric_groups
 from reports.render.html.limits import LEVELS
 
 
@@ -23,12 +23,12 @@ from reports.render.html.limits import LEVELS
     ],
 )
 def test_a_metric_is_written_for_people(name: str, value: float, whose: str, label: str, text: str) -> None:
-    (group,) = figures([Metric(name, value)], LEVELS[0]).shown
+    (group,) = metric_groups([ReportMetric(name, value)], LEVELS[0]).shown
     (figure,) = group.figures
     assert (group.name, figure.label, figure.value, figure.name) == (whose, label, text, name)
 
 
 def test_the_metrics_of_a_probe_stand_together() -> None:
     names = ["events_a_seconds", "bridge_a_seconds", "events_b_seconds"]
-    groups = figures([Metric(name, 1.0) for name in names], LEVELS[0]).shown
+    groups = metric_groups([ReportMetric(name, 1.0) for name in names], LEVELS[0]).shown
     assert [(group.name, len(group.figures)) for group in groups] == [("events", 2), ("bridge", 1)]

@@ -8,7 +8,7 @@ import pytest
 
 from reports.model import Moment, Timeline
 from reports.render.html.limits import LEVELS
-from reports.render.html.timelines import Diagram, diagrams
+from reports.render.html.timelines import SequenceDiagram, sequence_diagrams
 
 WIDE = LEVELS[0]
 
@@ -17,8 +17,8 @@ def moment(at: float, what: str, who: str = "server", **more: object) -> Moment:
     return Moment(at=at, who=who, what=what, **more)  # type: ignore[arg-type] # any field
 
 
-def drawn(*moments: Moment, rows: int = 400) -> Diagram:
-    (diagram,) = diagrams([Timeline("events: text", moments)], replace(WIDE, moments=rows)).shown
+def drawn(*moments: Moment, rows: int = 400) -> SequenceDiagram:
+    (diagram,) = sequence_diagrams([Timeline("events: text", moments)], replace(WIDE, moments=rows)).shown
     return diagram
 
 

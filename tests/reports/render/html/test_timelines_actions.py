@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reports.model import Moment, Timeline
-from reports.render.html.course import courses
+from reports.render.html.course import action_timelines
 from reports.render.html.limits import LEVELS
-from reports.render.html.timelines import diagrams
+from reports.render.html.timelines import sequence_diagrams
 
 RUN = Timeline(
     "load",
@@ -21,7 +21,7 @@ SESSION = Timeline("events: audio", (Moment(at=0, who="client", what="session.up
 
 
 def test_a_step_has_its_time_in_words() -> None:
-    (course,) = courses([RUN], LEVELS[0]).shown
+    (course,) = action_timelines([RUN], LEVELS[0]).shown
     assert [(step.at, step.what, step.detail) for step in course.steps.shown] == [
         ("0.0 s", "begin", ""),
         ("8.8 s", "storm", "all sockets upstream cut"),
@@ -30,10 +30,10 @@ def test_a_step_has_its_time_in_words() -> None:
 
 
 def test_sessions_are_diagrams_and_runs_are_lists() -> None:
-    assert [course.name for course in courses([RUN, SESSION], LEVELS[0]).shown] == ["load"]
-    assert [diagram.name for diagram in diagrams([RUN, SESSION], LEVELS[0]).shown] == ["events: audio"]
+    assert [course.name for course in action_timelines([RUN, SESSION], LEVELS[0]).shown] == ["load"]
+    assert [diagram.name for diagram in sequence_diagrams([RUN, SESSION], LEVELS[0]).shown] == ["events: audio"]
 
 
 def test_steps_that_are_left_out_are_counted() -> None:
-    (course,) = courses([RUN], replace(LEVELS[0], moments=2)).shown
+    (course,) = action_timelines([RUN], replace(LEVELS[0], moments=2)).shown
     assert course.steps.left == 1

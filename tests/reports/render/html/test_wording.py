@@ -7,29 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.model import Finding, Report, Severity
-from reports.render.html.wording import moment_of, paragraphs, said, source, verdict
+from reports.render.html.wording import format_started, one_line, page_verdict, paragraphs, source_line
 
 
 def test_a_start_is_a_date_for_people() -> None:
-    assert moment_of("2026-11-21T04:02:28.075Z") == "21 November 2026, 04:02:28 UTC"
+    assert format_started("2026-11-21T04:02:28.075Z") == "21 November 2026, 04:02:28 UTC"
 
 
 @pytest.mark.parametrize("started", ["", "yesterday", "2026-11-21", "0001-01-01T00:00:00+14:00"])
 def test_what_is_no_utc_date_stays_as_it_is(started: str) -> None:
-    assert moment_of(started) == started
+    assert format_started(started) == started
 
 
 def test_what_can_not_be_seen_is_written_as_its_number() -> None:
-    assert source("a\x1b[2J\u202eb\tc\ud800") == "a\\x1b[2J\\u202eb    c\\ud800"
+    assert source_line("a\x1b[2J\u202eb\tc\ud800") == "a\\x1b[2J\\u202eb    c\\ud800"
 
 
 def test_letters_of_every_script_stay() -> None:
-    assert source("zażółć 東京 עברית 🎧") == "zażółć 東京 עברית 🎧"
+    assert source_line("zażółć 東京 עברית 🎧") == "zażółć 東京 עברית 🎧"
 
 
 def test_a_text_is_put_on_one_line_and_cut() -> None:
-    assert said("  one\n two\tthree ", 80) == "one two three"
-    assert said("x" * 50, 10) == "xxxxxxxxx…"
+    assert one_line("  one\n two\tthree ", 80) == "one two three"
+    assert one_line("x" * 50, 10) == "xxxxxxxxx…"
 
 
 def test_a_longer_text_keeps_its_lines() -> None:
@@ -38,8 +38,8 @@ def test_a_longer_text_keeps_its_lines() -> None:
 
 @given(st.text(st.characters()), st.integers(2, 30))
 def test_no_text_is_longer_than_allowed_and_all_of_it_can_be_seen(text: str, limit: int) -> None:
-    assert len(said(text, limit)) <= limit
-    shown = said(text, limit) + "".join(paragraphs(text, limit))
+    assert len(one_line(text, limit)) <= limit
+    shown = one_line(text, limit) + "".join(paragraphs(text, limit))
     assert not [c for c in shown if not c.isprintable() and not c.isspace()]
     shown.encode()
 
@@ -61,10 +61,10 @@ def with_(*severities: Severity) -> Report:
     ],
 )
 def test_the_verdict_is_a_word_and_a_sign(report: Report, exit_code: int, word: str, sign: str) -> None:
-    found = verdict(report, exit_code)
+    found = page_verdict(report, exit_code)
     assert (found.word, found.sign) == (word, sign)
 
 
 def test_warnings_that_count_as_failures_are_said_to() -> None:
-    assert verdict(with_(Severity.WARNING), 1).sentence == "Warnings count as failures in this run."
-    assert verdict(with_(Severity.FAIL, Severity.WARNING), 1).sentence == "Do not deploy yet."
+    assert page_verdict(with_(Severity.WARNING), 1).sentence == "Warnings count as failures in this run."
+    assert page_verdict(with_(Severity.FAIL, Severity.WARNING), 1).sentence == "Do not deploy yet."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reports.model import Evidence, Place, Report, Severity
 from reports.render.terminal import page as terminal
-from reports.render.terminal_text import columns
+from reports.render.terminal_text import display_width
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 
@@ -91,4 +91,4 @@ def test_no_row_is_wider_than_the_page_but_for_a_word(width: int, said: list[tup
     found = [finding(Severity.PASS, title=title, check=check[:30]) for title, check in said]
     longest = max((len(word) for title, _ in said for word in title.split()), default=0)
     text = terminal.render(report(*found), 0, width=width)
-    assert longest > 20 or max(columns(line) for line in text.splitlines()) <= width
+    assert longest > 20 or max(display_width(line) for line in text.splitlines()) <= width

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reports.model import Evidence, Finding, Metric, Moment, Report, Severity, Timeline
+from reports.model import Evidence, Finding, Moment, Report, ReportMetric, Severity, Timeline
 from reports.render.terminal import page as terminal
 
 LONG = "the quick brown fox jumps over the lazy dog " * 5
@@ -138,7 +138,7 @@ def test_a_report_without_findings_is_still_a_page() -> None:
 
 def test_timelines_and_figures_are_shown_when_asked_for() -> None:
     moments = (Moment(at=0.1, who="client", what="session.update"),)
-    figures = (Metric("events_first_audio_seconds", 0.412), Metric("events_gaps_total", 12_000))
+    figures = (ReportMetric("events_first_audio_seconds", 0.412), ReportMetric("events_gaps_total", 12_000))
     whole = Report(
         tool="t", version="1", started="s", seconds=1, findings=(finding(Severity.PASS),),
         timelines=(Timeline("events: audio", moments),), metrics=figures,

@@ -8,7 +8,7 @@ import pytest
 
 from reports.model import Evidence, Report, Severity
 from reports.render.terminal import page as terminal
-from reports.render.terminal_text import columns
+from reports.render.terminal_text import display_width
 from tests.reports.factories import finding, placed, report
 
 
@@ -84,13 +84,13 @@ def test_wide_characters_keep_the_columns(width: int) -> None:
         finding(evidence=(Evidence("返事", "\N{WOMAN}" * 60), Evidence("b", "é" * 30)), cause="東京" * 60),
     )
     page = lines(whole, width=width)
-    assert max(map(columns, page)) <= width
-    times = [columns(line) for line in page if line.endswith("123 ms")]
+    assert max(map(display_width, page)) <= width
+    times = [display_width(line) for line in page if line.endswith("123 ms")]
     assert times == [width] * 3
     assert "".join(page).count("東") == 9 + 60
 
 
 def test_a_check_with_an_endless_name_leaves_room_for_what_it_says() -> None:
     page = lines(report(finding(Severity.PASS, check="x" * 200), finding(Severity.PASS)), width=80)
-    assert max(map(columns, page)) <= 80
+    assert max(map(display_width, page)) <= 80
     assert sum(bool(re.match(r"  ok    x{35}…  The key was refused +123 ms$", line)) for line in page) == 1
