@@ -25,7 +25,7 @@ from probes.cli_options import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.opening import ServiceAndBridge
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from probes.runner.command import CommandResult, ProbeOptions
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.runner.subject import FileSubject, S, SubjectOpener
 
 PROGRAM = "sherpa-probe"

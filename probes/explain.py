@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from probes.runner.check_names import ALL_CHECKS, CHECK_NAMES
 from probes.runner.registry import PROBES
 from reports.render.json import SCHEMA_VERSION, format_document

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from probes.runner.checks import Check
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.bridge import BridgeTarget
 
 #: Names, TCP and the like answer within one time-out or not at all.

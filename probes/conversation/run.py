@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from probes.conversation.scripts import ConversationScript
     from probes.conversation.wording import Wording
+    from probes.runner.findings import ProbeItem
     from probes.runner.redaction import Secrets
-    from probes.runner.registry import ProbeItem
     from probes.voice.voice_client import VoiceClient
     from reports.model import Finding
     from reports.store.writer import ReservedFile

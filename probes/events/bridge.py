@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.upstream.dial.dial import UpgradedConnection
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.bridge import BridgeTarget
     from probes.voice.voice_client import VoiceClient
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 
 async def events_offline(path: Path, *, show_content: bool = False) -> AsyncGenerator[ProbeItem, None]:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
     from bridge.upstream.dial.dial import UpgradedConnection
     from bridge.upstream.dial.errors import DialFailed
-    from probes.runner.findings import CheckRow
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import CheckRow, ProbeItem
     from probes.targets.service import ServiceTarget
     from reports.model import Evidence, Finding
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from probes.lint.files import LintTarget
     from probes.lint.matcher import RuleMatch
     from probes.lint.rule import Rule
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from reports.problem import Problem
 
 #: So often a file is mended and looked at again; edits that touched one another need a second time.

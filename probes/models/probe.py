@@ -21,7 +21,7 @@ from reports.model import Severity
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.service import ServiceTarget
     from reports.model import Finding
 

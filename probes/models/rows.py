@@ -22,7 +22,7 @@ from reports.render.terminal_text import shorten
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 REALTIME, MODEL, REQUIRE, RETIRING = (CheckRow("models", name) for name in ("realtime", "model", "require", "retiring"))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.runner.runner import ProbeRun
     from reports.problem import Problem
 

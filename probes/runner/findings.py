@@ -9,7 +9,11 @@ from reports.model import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
+    from reports.model import ReportMetric, Series, Timeline
     from reports.problem import Problem
+
+    #: What a probe yields: findings, and what it measured on the way.
+    ProbeItem = Finding | Timeline | ReportMetric | Series
 
 
 def explain_command(code: str) -> str:

@@ -22,7 +22,7 @@ from reports.model import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from probes.targets.service import ServiceTarget
-    from reports.model import Finding, ReportMetric, Series, Timeline
-
-    #: What a probe may tell: what it found, and what it measured on the way.
-    ProbeItem = Finding | Timeline | ReportMetric | Series
+    from probes.runner.findings import ProbeItem
 
 
 class ProbeFunction(Protocol):
@@ -26,7 +22,7 @@ class ProbeFunction(Protocol):
     Whatever it raises becomes a finding `PROBE-CRASHED`. Cancelling it closes what it holds open.
     """
 
-    def __call__(self, target: ServiceTarget, /) -> AsyncGenerator[ProbeItem, None]:
+    def __call__(self, target: Any, /) -> AsyncGenerator[ProbeItem, None]:
         """Look at the target."""
         ...
 

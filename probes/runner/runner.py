@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 
 #: What is said about the run itself.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from bridge.config.resolve import Config
+    from probes.runner.findings import ProbeItem
     from probes.runner.redaction import Secrets
-    from probes.runner.registry import ProbeItem
     from reports.model import Evidence
 
 

@@ -20,7 +20,7 @@ from reports.model import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.bridge import BridgeTarget
     from probes.targets.service import ServiceTarget
 

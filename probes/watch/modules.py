@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bridge.config.resolve import Config
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 #: What each module runs. Their order is the order in which they stand on each other.
 MODULES: Mapping[str, tuple[str, ...]] = {

@@ -17,7 +17,7 @@ from probes.access.probe import LAYERS
 from probes.bridge.probe import CHECKS
 from probes.cli import cli
 from probes.explain import explain, known_codes, render_text, suggest
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from probes.runner.check_names import CHECK_NAMES
 from probes.runner.findings import slug_of
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 #: The service works, only not always as fast.
 HEALTHY = ("good", "echo", "far-away", "slow-created")

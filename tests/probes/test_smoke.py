@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 FAILING = {name: expected for name, expected in EXPECTED.items() if expected.code}
 

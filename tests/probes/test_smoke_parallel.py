@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 
 #: How long each row takes; the rows of access are those that the needs of the others name, and some behind them.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from reports.cli import cli, main
 from reports.model import Moment, ReportMetric, Severity, Timeline
 from reports.render import json as as_json

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bridge.simulator.settings import Settings
     from bridge.upstream.dial.dial import UpgradedConnection
     from probes.recording.capture import CaptureEnding
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
     from probes.targets.service import ServiceTarget
 
 NOWHERE = Path("/nonexistent")

@@ -12,7 +12,7 @@ from bridge.simulator.faults.session_faults import ReplyFault
 from bridge.simulator.settings import Settings
 from probes.conversation.verdict import CHECKS
 from probes.explain import explain
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from probes.recording.capture import CaptureEntry, ClosedEnding, LimitEnding, RefusedEnding, SilentEnding, StoppedEnding
 from reports.model import Severity
 from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas, play_in_memory, target_for

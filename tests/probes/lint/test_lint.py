@@ -8,7 +8,7 @@ import trio
 
 from probes.lint.lint import lint
 from probes.lint.rules.registry import RULES
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from probes.runner.usage import UsageError
 from reports.model import Finding, Severity
 

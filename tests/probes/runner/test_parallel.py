@@ -21,7 +21,7 @@ from reports.problem import Problem
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
-    from probes.runner.registry import ProbeItem
+    from probes.runner.findings import ProbeItem
 
 Look = Callable[[], AsyncGenerator["ProbeItem", None]]
 BROKEN = Problem("BROKEN", "it is broken", "c", "F")

@@ -9,7 +9,7 @@ from bridge.protocol.models import MODELS, ModelKind, ModelStatus
 from probes.lint.matcher import find_matches, parse
 from probes.lint.rule import Language, LanguageFamily, Rule
 from probes.lint.rules.registry import RULES
-from probes.problems.catalogue import PROBLEMS
+from probes.problem_catalogue import PROBLEMS
 from reports.model import Severity
 
 
