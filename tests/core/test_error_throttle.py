@@ -12,12 +12,12 @@ ERRORS = st.builds(
     code=st.sampled_from("ABC"),
     message=st.just("x"),
     retryable=st.booleans(),
-    ending=st.booleans(),
+    terminal=st.booleans(),
 )
 
 
-def error(code: str, *, retryable: bool = True, ending: bool = False) -> ErrorMessage:
-    return ErrorMessage(code=code, message=code, retryable=retryable, terminal=ending)
+def error(code: str, *, retryable: bool = True, terminal: bool = False) -> ErrorMessage:
+    return ErrorMessage(code=code, message=code, retryable=retryable, terminal=terminal)
 
 
 def codes(throttle: ErrorThrottle, *times: float) -> list[str | None]:
@@ -47,7 +47,7 @@ def test_the_window_begins_anew_with_everything_that_goes_out() -> None:
 def test_the_worst_is_the_end_then_the_hopeless_then_the_latest() -> None:
     throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
-    for one in (error("hopeless", retryable=False), error("end", ending=True), error("late")):
+    for one in (error("hopeless", retryable=False), error("end", terminal=True), error("late")):
         throttle.offer(one, 0.5)
     released = throttle.pop_due(2.0)
     assert released is not None
@@ -58,7 +58,7 @@ def test_ends_of_one_code_stand_for_each_other_and_those_of_others_wait() -> Non
     throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
     for code in ("A", "B", "A"):
-        throttle.offer(error(code, ending=True), 0.5)
+        throttle.offer(error(code, terminal=True), 0.5)
     assert codes(throttle, 2.0, 3.9, 4.0, 6.0) == ["A", None, "B", None]
 
 
@@ -66,7 +66,7 @@ def test_the_flush_before_a_close_empties_it() -> None:
     throttle = ErrorThrottle()
     assert throttle.flush(0.0) is None
     throttle.offer(error("first"), 0.0)
-    for one in (error("A", ending=True), error("B", retryable=False, ending=True), error("c")):
+    for one in (error("A", terminal=True), error("B", retryable=False, terminal=True), error("c")):
         throttle.offer(one, 0.5)
     released = throttle.flush(0.6)
     assert released is not None

@@ -41,7 +41,7 @@ from tests.core.playbook import Playbook, log_event_like, message_like
 
 
 def test_restarts_without_end_are_an_end() -> None:
-    session = ready_session(reconnects_per_life=2)
+    session = ready_session(max_reconnects=2)
     for generation in (2, 3):
         play(session, RestartSession(), created(generation), configured_with_vad(generation))
     commands = play(session, RestartSession())
@@ -50,7 +50,7 @@ def test_restarts_without_end_are_an_end() -> None:
 
 
 def test_restarts_now_and_then_are_none() -> None:
-    session = ready_session(reconnects_per_life=2)
+    session = ready_session(max_reconnects=2)
     for generation in range(2, 9):
         now = 30.0 * generation
         play(session, RestartSession(), now=now)

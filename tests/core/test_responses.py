@@ -11,11 +11,11 @@ def test_what_makes_a_session_busy_and_when_it_ends() -> None:
     assert not turns.busy
     turns.request_sent(CREATE, 1.0)
     assert turns.busy
-    turns.began("r", 0, 2.0)
-    assert (turns.asked, turns.active_ask, turns.owed_since) == (None, CREATE, 2.0)
-    assert turns.ended("another") is False
+    turns.response_created("r", 0, 2.0)
+    assert (turns.pending_request, turns.active_request, turns.owed_since) == (None, CREATE, 2.0)
+    assert turns.response_done("another") is False
     assert turns.busy
-    assert turns.ended("r") is True
+    assert turns.response_done("r") is True
     assert not turns.busy
 
 
@@ -27,7 +27,7 @@ def test_a_turn_is_expected_to_be_answered_where_turn_detection_does_so() -> Non
     assert turns.auto_response_expected
     turns.response_created("r", 0, 2.0)
     assert not turns.auto_response_expected
-    turns.turn_committed(3.0, answers_itself=True)
+    turns.turn_committed(3.0, auto_response=True)
     assert not turns.auto_response_expected
 
 

@@ -70,7 +70,7 @@ def test_a_hundred_other_messages_are_held_and_the_oldest_goes_but_no_speech() -
 
 
 def test_speech_past_the_bound_never_costs_another_message() -> None:
-    session = new_session(held=InputBufferLimits(audio_ms=100))
+    session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     play(session, CreateSession(SESSION_OPTIONS), ClientText("first"), audio(100), audio(100))
     assert session.statistics().buffered_messages == 1
 
@@ -107,7 +107,7 @@ def test_all_that_is_held_goes_when_every_attempt_has_failed_or_the_session_is_e
 
 
 def test_at_most_one_notice_a_second_with_sums() -> None:
-    session = new_session(held=InputBufferLimits(audio_ms=100))
+    session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     assert (
         Playbook(session)
         >> CreateSession(SESSION_OPTIONS)
@@ -122,7 +122,7 @@ def test_at_most_one_notice_a_second_with_sums() -> None:
 
 
 def test_two_reasons_are_two_notices_a_second_apart() -> None:
-    session = new_session(held=InputBufferLimits(audio_ms=100))
+    session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     play(session, CreateSession(SESSION_OPTIONS), audio(100), now=0.0)
     play(session, audio(60), now=0.1)
     play(session, audio(60), ClientText("a"), now=0.2)
@@ -133,7 +133,7 @@ def test_two_reasons_are_two_notices_a_second_apart() -> None:
 
 
 def test_notices_keep_their_distance_even_when_the_session_gets_ready() -> None:
-    session = new_session(held=InputBufferLimits(audio_ms=100))
+    session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     play(session, CreateSession(SESSION_OPTIONS), audio(100), audio(60), created())
     play(session, audio(60), now=0.2)
     assert messages(play(session, configured_with_vad(), now=0.3), "audio_dropped") == []
@@ -178,7 +178,7 @@ def test_a_commit_that_was_held_is_answered_once() -> None:
 
 
 def test_a_chunk_that_alone_is_past_the_bound_is_given_up_and_told() -> None:
-    session = new_session(held=InputBufferLimits(audio_ms=100))
+    session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     assert (
         Playbook(session)
         >> CreateSession(SESSION_OPTIONS)

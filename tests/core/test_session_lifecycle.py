@@ -247,7 +247,7 @@ def test_an_end_in_the_past_is_a_wrong_clock_and_no_reason_to_roll_over_for_ever
 
 
 def test_rollovers_of_a_long_life_are_no_reason_to_give_up() -> None:
-    session = ready_session(expires_at=100.0, reconnects_per_life=2)
+    session = ready_session(expires_at=100.0, max_reconnects=2)
     for generation in range(2, 7):
         now = 100.0 * (generation - 1)
         play(session, Tick(), now=now)

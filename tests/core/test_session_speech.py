@@ -191,7 +191,7 @@ def test_speech_that_the_client_took_back_is_not_sent_again() -> None:
 
 
 def test_speech_past_the_bound_is_named() -> None:
-    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    session = ready_session(MANUAL, vad=False, replay_ms=1000)
     play(session, audio(800, 1), audio(800, 2))
     commands = reconnect(session, vad=False)
     [reconnected] = messages(commands, "reconnected")
@@ -199,14 +199,14 @@ def test_speech_past_the_bound_is_named() -> None:
 
 
 def test_speech_past_the_bound_is_dropped_when_its_session_is_lost_and_not_before() -> None:
-    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    session = ready_session(MANUAL, vad=False, replay_ms=1000)
     assert messages(play(session, audio(800, 1), audio(800, 2), Tick(), now=5.0), "audio_dropped") == []
     [dropped] = messages(play(session, lost(), now=6.0), "audio_dropped")
     assert (dropped["ms"], dropped["chunks"], dropped["messages"], dropped["reason"]) == (600, 1, 0, "buffer_full")
 
 
 def test_speech_past_the_bound_that_was_answered_is_not_dropped() -> None:
-    session = ready_session(MANUAL, vad=False, resend_ms=1000)
+    session = ready_session(MANUAL, vad=False, replay_ms=1000)
     play(
         session,
         audio(800, 1),
@@ -220,7 +220,7 @@ def test_speech_past_the_bound_that_was_answered_is_not_dropped() -> None:
 
 
 def test_speech_past_the_bound_is_dropped_when_the_session_expires_too() -> None:
-    session = ready_session(MANUAL, vad=False, resend_ms=1000, rollover=False)
+    session = ready_session(MANUAL, vad=False, replay_ms=1000, rollover=False)
     play(session, audio(800, 1), audio(800, 2))
     dropped = messages(play(session, lost(1, EXPIRED), Tick(), now=6.0), "audio_dropped")
     dropped += messages(play(session, Tick(), now=7.0), "audio_dropped")
@@ -308,7 +308,7 @@ def test_an_answer_that_was_cut_is_named_and_not_asked_for_again() -> None:
 
 
 def test_a_detected_turn_whose_speech_is_not_kept_is_asked_for_again() -> None:
-    session = ready_session(resend_ms=0)
+    session = ready_session(replay_ms=0)
     play(session, native(COMMITTED, item_id="i1"), text_item_done("i1", "hi"), response_created())
     assert of_type(SendEvent, reconnect(session))[-1] == SendEvent(2, CREATE)
 
