@@ -167,20 +167,20 @@ async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
     assert autojump_clock.current_time() < CLOSE_SECONDS
 
 
-@pytest.mark.parametrize("opcode", [Opcode.PONG, Opcode.TEXT], ids=["others", "messages"])
-async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
+@pytest.mark.parametrize("opcode", [Opcode.PONG, Opcode.TEXT], ids=["control frames", "messages"])
+async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
     opcode: Opcode, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, wire = link_and_peer(Side.SERVER)
     decoded, taken = 0, 0
-    feed = Codec.receive_data
+    receive_data = Codec.receive_data
 
-    def counted(codec: Codec, data: bytes) -> None:
+    def counting(codec: Codec, data: bytes) -> None:
         nonlocal decoded
         decoded += len(data)
-        feed(codec, data)
+        receive_data(codec, data)
 
-    monkeypatch.setattr(Codec, "feed", counted)
+    monkeypatch.setattr(Codec, "receive_data", counting)
     pieces = peer_frame(Side.SERVER, opcode) * 1000
 
     async def peer() -> None:
@@ -196,7 +196,7 @@ async def test_of_a_peer_that_goes_on_behind_our_close_little_is_decoded(
         nursery.start_soon(peer)
         await link.close(1008)
     assert 8 * len(pieces) < decoded < 12 * len(pieces)
-    assert taken == 50 * len(pieces), "and yet it was all read: nobody's Close is taken from the wire by a reset"
+    assert taken == 50 * len(pieces), "all of it was read, so that no reset discards our Close frame"
     assert autojump_clock.current_time() == CLOSE_SECONDS
 
 
