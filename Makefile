@@ -1,14 +1,18 @@
 # Two commands do everything: `make demo` and `make test`. They need Python 3.11+, its venv module and make.
 PYTHON ?= python3
 VENV := .venv
+COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test check format pages golden load nightly mutants simulate autobahn bench clean
+.PHONY: help demo test coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests"
+	@echo "make coverage  branch coverage of the fast tests, with its gates"
+	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
+	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make pages     look at the HTML reports in Chromium, which must be installed"
 	@echo "make golden    keep what reports look like now; then look at the difference"
@@ -44,6 +48,24 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto --dist loadscope -m "not nightly and not browser and not alone"
 	$(BIN)/python -m pytest -q -m "alone and not nightly"
+
+# Branch coverage of the fast half. What decides without I/O, and the seam below it, is covered whole.
+WHOLE := bridge/core/*,bridge/protocol/*,bridge/client_protocol/*,bridge/transport/*
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n auto --cov --cov-report= -m "not nightly and not browser and not alone"
+	$(BIN)/coverage report --include='$(WHOLE)' --fail-under=100
+	$(BIN)/coverage report --fail-under=$(COVERAGE)
+
+# The oldest versions that pyproject.toml allows, in an environment of their own. Needs uv.
+test-lowest:
+	uv venv --quiet --python $(PYTHON) .venv-lowest
+	uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[dev]'
+	.venv-lowest/bin/python -m pytest -q -n auto -m "not nightly and not browser and not alone"
+
+# Pins for development: `uv pip sync requirements-dev.lock`. Needs uv.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" -o requirements-dev.lock pyproject.toml
 
 pages: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m browser
