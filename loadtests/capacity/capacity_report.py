@@ -110,17 +110,16 @@ def _found(search: CapacitySearch, tries: Sequence[Trial]) -> Finding:
 
 def _knee(tries: Sequence[Trial]) -> Iterator[Finding]:
     """Say where the median of first audio leaves the ground, if it does so within what was tried."""
-    waits: dict[int, list[float]] = {}
+    first_audio: dict[int, list[float]] = {}
     for one in tries:
         if _FIRST_AUDIO in one.metrics:
-            waits.setdefault(one.callers, []).append(one.metrics[_FIRST_AUDIO])
-    points = [(callers, max(all_)) for callers, all_ in sorted(waits.items())]
+            first_audio.setdefault(one.callers, []).append(one.metrics[_FIRST_AUDIO])
+    points = [(callers, max(all_)) for callers, all_ in sorted(first_audio.items())]
     ground = min((seconds for _, seconds in points), default=0.0)
     for (callers, below), (more, above) in pairwise(points):
         if above > ground * _LEFT_THE_GROUND:
-            words = f"at {callers} callers half of all answers begin within {format_duration(below)}, at {more} "
-            f"{format_duration(above)}"
-            yield brief_finding(problems.CAPACITY_KNEE, "knee", words)
+            waits = f"{format_duration(below)} with {callers} callers, {format_duration(above)} with {more}"
+            yield brief_finding(problems.CAPACITY_KNEE, "knee", f"median first audio: {waits}")
             return
 
 

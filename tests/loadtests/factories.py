@@ -21,9 +21,9 @@ def make_test_plan(**changed: Any) -> RunPlan:
         "url": "ws://127.0.0.1:8765",
         "users": 2,
         "duration": "10s",
-        "control": "http://127.0.0.1:1/_sim",
+        "control_url": "http://127.0.0.1:1/_sim",
         "deploy_command": "deploy",
-        "watches": True,
+        "memory_known": True,
         "default_budgets": False,
     }
     return make_plan(RunOptions(**{**given, **changed}), {})

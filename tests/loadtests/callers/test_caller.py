@@ -70,7 +70,7 @@ class FakeCall:
     life: Life
     talk: CallerSession
     which: int
-    is_whole: bool = False
+    is_complete: bool = False
 
     def run(self, _: Callable[[], bool]) -> CallOutcome:
         life = self.life
@@ -82,7 +82,7 @@ class FakeCall:
         life.now += seconds
         if fate in (CallOutcome.LOST, CallOutcome.CUT):
             self.talk.session_lost(life.now)
-        self.is_whole = fate is CallOutcome.COMPLETED
+        self.is_complete = fate is CallOutcome.COMPLETED
         return fate
 
 

@@ -67,7 +67,7 @@ def test_the_native_door_names_the_model_in_its_address() -> None:
 
 def test_a_client_asks_for_its_session_and_for_binary_answers_where_it_wants_them() -> None:
     (plain,) = client().create_session()
-    (binary,) = client(binary_answers=True).create_session()
+    (binary,) = client(binary_audio_out=True).create_session()
     assert json.loads(plain) == {"type": "create_session"}
     assert json.loads(binary)["audioOut"] == "binary"
 

@@ -114,7 +114,7 @@ def test_the_knee_is_where_half_of_all_answers_begin_to_wait() -> None:
     found = {
         one.code: one.title for one in search_findings(search, waiting(0.26, 0.25, 0.3, 0.6, 2.0), interrupted=False)
     }
-    assert found["LOAD-CAPACITY-KNEE"] == "at 30 callers half of all answers begin within 300 ms, at 40 600 ms"
+    assert found["LOAD-CAPACITY-KNEE"] == "median first audio: 300 ms with 30 callers, 600 ms with 40"
 
 
 def test_answers_that_never_begin_to_wait_have_no_knee() -> None:

@@ -90,7 +90,7 @@ def test_what_could_not_be_done_is_told() -> None:
 
 
 def test_budgets_that_nobody_could_judge_are_skipped_with_the_reason() -> None:
-    gathering = aggregated(worker_report(calls=2, ready=20), control=None, watches=False, default_budgets=True)
+    gathering = aggregated(worker_report(calls=2, ready=20), control_url=None, memory_known=False, default_budgets=True)
     skipped = [one for one in make_report(FinishedRun(gathering, 10.0)).findings if one.severity is Severity.SKIPPED]
     assert "lost_ms == 0" in [one.check for one in skipped]
     assert all("--control" in one.title for one in skipped)
@@ -167,7 +167,7 @@ def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
 
 def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
     gathering = aggregated(
-        worker_report(calls=1, ready=20, turns=3), control=None, echo=True, budgets=("lost_ms == 0",)
+        worker_report(calls=1, ready=20, turns=3), control_url=None, echo=True, budgets=("lost_ms == 0",)
     )
     report = make_report(FinishedRun(gathering, 10.0))
     assert [(one.code, one.severity.value) for one in report.findings] == [

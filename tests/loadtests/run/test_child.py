@@ -86,8 +86,8 @@ def test_a_commands_words_run_its_main() -> None:
 _PARENT = """
 import sys, time
 from pathlib import Path
-from loadtests.run.child import Child
-child = Child.started(tuple(sys.argv[2:]), {}, Path(sys.argv[1]), 10)
+from loadtests.run.child import ChildProcess
+child = ChildProcess.start(tuple(sys.argv[2:]), {}, Path(sys.argv[1]), 10)
 print(child.pid, flush=True)
 time.sleep(60)
 """

@@ -69,8 +69,9 @@ def test_a_worker_hears_everything_else_from_its_master() -> None:
 
 
 def started(program: str, folder: Path, heard: list[Any]) -> LocustProcess:
-    """Run a small program in Locust's place; it finds the wire as `home`."""
-    begin = "import os, signal, sys, time\nfrom loadtests.run.ipc import Home\nhome = Home.of(os.environ)\n"
+    """Run a small program in Locust's place; it finds the connection as `channel`."""
+    imports = "import os, signal, sys, time\nfrom loadtests.run.ipc import RunChannel\n"
+    begin = f"{imports}channel = RunChannel.from_environment(os.environ)\n"
     environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     answers = {"resources": lambda: {"bridge": 1}}
     return LocustProcess.start(
@@ -80,14 +81,18 @@ def started(program: str, folder: Path, heard: list[Any]) -> LocustProcess:
 
 def test_it_is_heard_and_answered_until_it_ends(tmp_path: Path) -> None:
     heard: list[Any] = []
-    run = started("home.tell({'at': 1})\nprint(home.ask('resources'), flush=True)\nsys.exit(7)", tmp_path, heard)
+    run = started(
+        "channel.send_progress({'at': 1})\nprint(channel.request('resources'), flush=True)\nsys.exit(7)",
+        tmp_path,
+        heard,
+    )
     assert run.wait(lambda: None, longest=20) == 7
     assert heard == [{"at": 1}]
     assert (tmp_path / "log").read_text() == "{'bridge': 1}\n"
 
 
 def test_ctrl_c_is_handed_on_once_and_it_may_end_in_good_order(tmp_path: Path) -> None:
-    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))\nhome.tell({})\ntime.sleep(60)"
+    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))\nchannel.send_progress({})\ntime.sleep(60)"
     heard: list[Any] = []
     run = started(program, tmp_path, heard)
 
@@ -100,14 +105,14 @@ def test_ctrl_c_is_handed_on_once_and_it_may_end_in_good_order(tmp_path: Path) -
 
 
 def test_one_that_tells_a_lot_is_given_its_whole_time(tmp_path: Path) -> None:
-    program = "for at in range(150):\n    home.tell({'at': at})\n    time.sleep(0.01)\nsys.exit(7)"
+    program = "for at in range(150):\n    channel.send_progress({'at': at})\n    time.sleep(0.01)\nsys.exit(7)"
     heard: list[Any] = []
     assert started(program, tmp_path, heard).wait(lambda: None, longest=20) == 7
     assert len(heard) == 150
 
 
 def test_one_that_takes_too_long_is_told_to_end(tmp_path: Path) -> None:
-    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\nhome.tell({})\ntime.sleep(60)"
+    program = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\nchannel.send_progress({})\ntime.sleep(60)"
     run = started(program, tmp_path, [])
     assert run.wait(lambda: None, longest=1) == 9
     assert run.overdue
@@ -115,7 +120,8 @@ def test_one_that_takes_too_long_is_told_to_end(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_end_is_killed_with_all_it_forked(tmp_path: Path) -> None:
-    program = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\npid = os.fork()\nhome.tell({'pid': pid})\ntime.sleep(60)"
+    program = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\npid = os.fork()\n"
+    program += "channel.send_progress({'pid': pid})\ntime.sleep(60)"
     heard: list[Any] = []
     run = started(program, tmp_path, heard)
 
