@@ -249,7 +249,7 @@ def test_every_probe_has_its_command_and_answers_a_question(sherpa: Any) -> None
     assert set(PROBES) <= set(cli.commands)
     for name, probe in PROBES.items():
         assert probe.question.endswith("?")
-        assert probe.look.__name__ == name  # type: ignore[attr-defined] # it is a function
+        assert probe.function.__name__ == name  # type: ignore[attr-defined] # it is a function
         code, out, _ = sherpa(name, "--help")
         assert code == 0
         assert {"--base-url", "--api-key-env", "--api-key-file", "--simulate", "--report", "--json", "--strict"} <= set(

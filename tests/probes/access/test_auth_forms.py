@@ -94,7 +94,7 @@ async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: An
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_form_that_needs_what_was_not_minted_is_left_out(form: Any) -> None:
-    attempt = form.make(AuthCredentials(url="ws://h/v1/realtime?model=m", key="sk-1", secret=None, session_id=None))
+    attempt = form.build(AuthCredentials(url="ws://h/v1/realtime?model=m", key="sk-1", secret=None, session_id=None))
     needs_mint = {"bearer-secret", "session-id-token", "session-path"}
     assert (attempt is None) == (form.name in needs_mint)
 

@@ -62,7 +62,9 @@ def test_a_retired_model_fails_and_names_its_replacement(listed: dict[str, date 
 
 
 def test_elsewhere_a_retired_name_may_live_on() -> None:
-    assert judged("gpt-4o-realtime-preview", {"gpt-4o-realtime-preview": None}, public=False).severity is Severity.PASS
+    assert (
+        judged("gpt-4o-realtime-preview", {"gpt-4o-realtime-preview": None}, public_api=False).severity is Severity.PASS
+    )
     assert judged("gpt-4o-realtime-preview", None, beta=True).severity is Severity.SKIPPED
 
 
@@ -109,10 +111,10 @@ def test_a_name_of_its_own_on_a_server_without_realtime_names_goes_on() -> None:
 
 
 def test_without_a_list_nobody_said_that_it_exists_and_the_row_is_skipped() -> None:
-    finding = judged("gpt-realtime-2.1", None, unlisted="why")
+    finding = judged("gpt-realtime-2.1", None, no_list_reason="why")
     assert (finding.severity, finding.title) == (Severity.SKIPPED, "skipped: why; the catalogue knows the name")
-    assert judged("gpt-realtime", None, date(2026, 12, 20), unlisted="why").code == "ACCESS-MODEL-RETIRES-SOON"
-    finding = judged("my-pipeline", None, unlisted="this server lists no models")
+    assert judged("gpt-realtime", None, date(2026, 12, 20), no_list_reason="why").code == "ACCESS-MODEL-RETIRES-SOON"
+    finding = judged("my-pipeline", None, no_list_reason="this server lists no models")
     assert finding.severity is Severity.SKIPPED
     assert "this server lists no models" in finding.title
 

@@ -41,7 +41,7 @@ def test_an_address_that_is_none_is_refused_in_plain_words(at: At, base_url: str
 
 
 def test_the_head_names_address_model_and_key_without_showing_it(at: At) -> None:
-    described = [e.value for e in at("https://api.openai.com/v1/").described()]
+    described = [e.value for e in at("https://api.openai.com/v1/").describe()]
     assert described == ["https://api.openai.com/v1", "gpt-realtime-2.1", "key sk-…KLMN (OPENAI_API_KEY)"]
 
 
@@ -61,7 +61,7 @@ def test_azures_key_never_goes_to_the_public_api_for_want_of_an_address() -> Non
 def test_a_dialect_that_was_asked_for_is_named(at: At) -> None:
     target = at("https://api.openai.com/v1", dialect="beta")
     assert target.dialect is Dialect.BETA
-    assert "dialect beta" in [e.value for e in target.described()]
+    assert "dialect beta" in [e.value for e in target.describe()]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_proxy_that_can_not_be_used_is_refused_by_its_variable(at: At) -> None
 
 def test_a_proxy_s_credentials_are_known_as_a_secret(at: At) -> None:
     target = at("https://api.openai.com/v1", environment={"HTTPS_PROXY": "http://me:pass-word@p:3128"})
-    assert target.proxy.authorization.reveal() not in target.secrets.hide(target.proxy.authorization.reveal())
+    assert target.proxy.authorization.reveal() not in target.secrets.redact(target.proxy.authorization.reveal())
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def test_a_line_that_cannot_be_said_comes_out_as_it_is(tmp_path: Path) -> None:
 PROGRAM = """
 import os, sys
 from probes.watch.command import WatchOptions, run_watch
-def say(line): print(line, flush=True)
-sys.exit(run_watch(WatchOptions(simulate="good", listen="127.0.0.1:0", json=True), os.environ, say=say))
+def write_line(line): print(line, flush=True)
+sys.exit(run_watch(WatchOptions(simulate="good", listen="127.0.0.1:0", json=True), os.environ, write_line=write_line))
 """
 
 

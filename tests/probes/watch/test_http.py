@@ -209,7 +209,7 @@ async def test_web_pages_of_others_can_start_no_runs(at: At) -> None:
     assert looking.asked == []
     for host in ("127.0.0.1:9115", "localhost:9115", "[::1]:9115", "prometheus"):
         assert (await get(at_desk, "/probe?target=default", host=host)).status == 200
-    open_desk = desk(at, looking, guarded=False)
+    open_desk = desk(at, looking, local_only=False)
     assert (await get(open_desk, "/metrics", host="watch.example.com")).status == 200
 
 

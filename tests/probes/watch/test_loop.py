@@ -136,7 +136,9 @@ def test_what_is_kept_does_not_grow() -> None:
     tally = WatchTally()
 
     def size() -> int:
-        return sys.getsizeof(tally.runs) + sum(sys.getsizeof(getattr(tally, name)) for name in ("missed", "last"))
+        return sys.getsizeof(tally.runs) + sum(
+            sys.getsizeof(getattr(tally, name)) for name in ("missed", "last_result")
+        )
 
     for number in range(4):
         tally.add(ended(number, number))

@@ -63,7 +63,7 @@ async def test_what_a_run_learns_is_forgotten_with_it(at: At) -> None:
 
 def test_a_fresh_target_still_hides_key_and_proxy(at: At) -> None:
     target = at("https://api.example.com/v1", environment={"HTTPS_PROXY": "http://user:longSecretWord9@proxy:1"})
-    target.secrets.learn(Secret("ek_minted_long_before_0123456789"))
+    target.secrets.add(Secret("ek_minted_long_before_0123456789"))
     hidden = with_fresh_secrets(target).secrets.redact(
         f"{KEY} {target.proxy.authorization.reveal()} and minted_long_before"
     )
