@@ -41,7 +41,7 @@ def test_it_answers(realtime_simulator):
 
 def test_each_test_has_its_own(realtime_simulator):
     assert realtime_simulator is not seen[0]
-    assert sum(realtime_simulator.arrivals.requests.values()) == 0
+    assert sum(realtime_simulator.journal.requests.values()) == 0
 """
 
 
@@ -61,6 +61,8 @@ def test_the_fixture_is_there_without_an_import(tmp_path: Path) -> None:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:randomly",
         "--rootdir",
         str(tmp_path),
         str(tmp_path),
@@ -85,6 +87,8 @@ def test_a_project_with_a_package_called_bridge_keeps_its_tests(tmp_path: Path) 
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:randomly",
         "--rootdir",
         str(tmp_path),
         str(tmp_path),

@@ -3,25 +3,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
-import socket
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from bridge.simulator.cli import cli
 from bridge.simulator.faults.registry import FAULTS
 from bridge.simulator.faults.scenarios import SCENARIOS
-from bridge.simulator.serve import serve_many
-from bridge.simulator.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,14 +48,14 @@ def first_frame(port: int, key: str = "sk-test") -> dict[str, object]:
         return json.loads(socket.recv(timeout=10))  # type: ignore[no-any-return]
 
 
-@pytest.mark.slow
-def test_help_is_instant() -> None:
-    took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run([COMMAND, "serve", "--help"], check=True, capture_output=True)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.2
+def test_help_imports_nothing_that_only_serving_needs() -> None:
+    call = (
+        "import atexit, sys; atexit.register(lambda: print(*sorted({'trio', 'h11', 'msgspec'} & set(sys.modules))));"
+        "from bridge.simulator.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", call, "serve", "--help"], check=True, capture_output=True, text=True)
+    assert "Usage:" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
 
 
 def test_the_list_names_every_scenario_and_fault() -> None:
@@ -117,25 +115,17 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(child) for child in found.split()]
 
 
-def is_alive(process_id: int) -> bool:
-    try:
-        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed() -> None:
-    with serving("--workers", "2") as (_, process):
-        workers = workers_of(process)
-        assert len(workers) == 2
+    with serving("--workers", "2") as (_, process), ExitStack() as stack:
+        ends = [os.pidfd_open(worker) for worker in workers_of(process)]
+        for end in ends:
+            stack.callback(os.close, end)
+        assert len(ends) == 2
         process.kill()
         process.wait(10)
-        until = time.monotonic() + 10
-        while any(map(is_alive, workers)) and time.monotonic() < until:
-            time.sleep(0.02)
-        assert not any(map(is_alive, workers))
+        for end in ends:
+            assert select.select([end], [], [], 30)[0], "a worker outlives its parent"
 
 
 @pytest.mark.slow
@@ -148,12 +138,17 @@ def test_a_worker_that_dies_ends_the_command_with_1_and_says_so() -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_raises_says_what_and_does_not_end_with_0(capfd: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.close()  # what a worker cannot listen on
-        code = serve_many(Settings(), listening, 1, lambda: None)
-    assert code == 1
-    assert "Traceback" in capfd.readouterr().err
+def test_a_worker_that_raises_prints_its_traceback_and_the_command_exits_with_1() -> None:
+    closed_listener = (
+        "import socket, sys; from bridge.simulator.serve import serve_many; "
+        "from bridge.simulator.settings import Settings; "
+        "listening = socket.create_server(('127.0.0.1', 0)); listening.close(); "
+        "sys.exit(serve_many(Settings(), listening, 1, lambda: None))"
+    )
+    command = [sys.executable, "-c", closed_listener]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
 
 
 @pytest.mark.slow
@@ -182,12 +177,13 @@ def test_scenario_and_faults_of_the_command_line_are_served() -> None:
 def test_an_hour_passes_in_seconds() -> None:
     with serving("--time-scale", "7200") as (port, _):
         url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
-        began = time.perf_counter()
+        frames = []
         with connect(url, additional_headers=KEY, proxy=None) as socket:
-            frames = [json.loads(frame) for frame in socket]
+            with suppress(ConnectionClosed):
+                while True:
+                    frames.append(json.loads(socket.recv(timeout=30)))
             assert socket.close_code == 1001
             assert socket.close_reason == "Your session hit the maximum duration of 60 minutes."
-        assert 0.3 < time.perf_counter() - began < 3
     assert frames[-1]["error"]["code"] == "session_expired"
 
 

@@ -64,7 +64,7 @@ def test_a_long_text_is_not_repeated_in_full() -> None:
 
 
 def test_a_configured_answer_is_given_whatever_arrived() -> None:
-    assert said(answer(stage(user("Ahoy"), answer="Fine."), {})) == "Fine."
+    assert said(answer(stage(user("Ahoy"), reply_text="Fine."), {})) == "Fine."
 
 
 def test_what_the_response_does_not_read_is_not_answered() -> None:

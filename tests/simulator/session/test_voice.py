@@ -35,8 +35,8 @@ def test_a_detector_hears_a_sentence_as_one_turn() -> None:
 
 def test_the_same_text_sounds_the_same_in_another_process() -> None:
     script = (
-        "import sys, zlib; from bridge.simulator.session.voice import speak; "
-        "print(zlib.crc32(speak(sys.argv[1], 'marin')))"
+        "import sys, zlib; from bridge.simulator.session.voice import synthesize; "
+        "print(zlib.crc32(synthesize(sys.argv[1], 'marin')))"
     )
     runs = {
         subprocess.run([sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True).stdout
