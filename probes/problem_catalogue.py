@@ -1,25 +1,24 @@
-"""Every problem by its code: what `explain` reads. A probe imports only its own; this costs all of them."""
+"""Every problem by its code, for `sherpa-probe explain`. A probe imports only its own problems, this all of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loadtests.results.problems import PROBLEMS as LOAD_PROBLEMS
 from probes.lint import problems as lint
-from probes.problems import bridge, bridge_codes, events, load, models, network, reports, service, tool, watch
+from probes.problems import bridge, bridge_codes, events, models, network, service, tool
 from reports.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
-def _all() -> tuple[Problem, ...]:
-    modules = (
-        lint.BY_RULE,
-        load.BY_CODE,
-        *map(vars, (tool, network, service, bridge, bridge_codes, events, lint, models, reports, watch)),
-    )
-    return tuple(value for names in modules for value in names.values() if isinstance(value, Problem))
+def _all() -> Iterator[Problem]:
+    modules = (tool, network, service, bridge, bridge_codes, events, models, lint)
+    for names in (*map(vars, modules), lint.BY_RULE):
+        yield from (value for value in names.values() if isinstance(value, Problem))
+    yield from LOAD_PROBLEMS
 
 
-#: Every problem, by the code that its first finder gives it.
+#: Every problem by its code.
 PROBLEMS: Mapping[str, Problem] = {problem.code: problem for problem in _all()}

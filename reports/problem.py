@@ -1,33 +1,38 @@
-"""What a problem is: a way to fail that this toolkit names itself, told apart from what a service says in its refusals.
+"""What a problem is: an entry in the catalogue of findings that this toolkit defines itself.
 
-Only the shape. The values stand in `problems_way.py`, `problems_service.py` and `problems.py`, the module that knows
-them all.
+Refusals of the service are not among them: those stand in `bridge/protocol/refusals/`. The values are in
+`probes/problems/`, `probes/lint/problems.py` and `loadtests/results/problems.py`; `probes/problems/catalogue.py`
+collects them for `sherpa-probe explain`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reports.model import Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that a probe can find. The texts hold in general; where one is met they may say more of it."""
+    """One kind of finding. Title, cause and fix are general; a finding may replace them with something more precise."""
 
-    slug: str
-    """Stable name, upper case with dashes; behind a probe's name it is a finding's code."""
+    code: str
+    """`<PROBE>-<SLUG>`, upper case with dashes. Stable: users look it up and filter by it."""
     title: str
     """One plain sentence without a full stop."""
     cause: str
+    """Why it happens, in whole sentences."""
     fix: str
-    """What to do next. Each line is a whole command, or a sentence that begins with a capital."""
-    severity: Severity = field(default=Severity.FAIL, kw_only=True)
-    """FAIL: somebody answered, and wrongly. ERROR: nobody could be asked. INFO: neither good nor bad."""
-    probe: str = field(default="access", kw_only=True)
-    """Who met it first; other probes share it under their own name."""
+    """What to do next. Each line is a command, or a sentence with a capital and without a full stop."""
+    severity: Severity = Severity.FAIL
+    """FAIL: the target answered wrongly. ERROR: it could not be checked. INFO: neither good nor bad."""
 
     @property
-    def code(self) -> str:
-        """The finding's code."""
-        return f"{self.probe.upper()}-{self.slug}"
+    def probe(self) -> str:
+        """The probe that defines the code, in lower case. Other probes share its problems under their own name."""
+        return self.code.partition("-")[0].lower()
+
+    @property
+    def slug(self) -> str:
+        """The code without the probe's name."""
+        return self.code.partition("-")[2]

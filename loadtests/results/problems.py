@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reports.model import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that a run or a search can find."""
-
-    code: str
-    title: str
-    cause: str
-    fix: str
-    severity: Severity = Severity.FAIL
-
+from reports.problem import Problem
 
 BUDGET_KEPT = Problem(
     "LOAD-BUDGET-KEPT",

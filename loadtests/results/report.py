@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from loadtests.metrics.budgets import Budget, BudgetResult
     from loadtests.results.aggregator import RunAggregator
-    from loadtests.results.problems import Problem
     from loadtests.scenarios.plan import RunPlan
+    from reports.problem import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
 #: A generator that is later than this with one chunk in a hundred measures itself.

@@ -19,8 +19,8 @@ from loadtests.callers.protocols import protocol_for
 from loadtests.results import problems
 
 if TYPE_CHECKING:
-    from loadtests.results.problems import Problem
     from loadtests.scenarios.plan import RunPlan
+    from reports.problem import Problem
 
 PREFLIGHT_SECONDS = 5.0
 _CLOSE = 8

@@ -1,4 +1,4 @@
-"""Problems of `lint`: one for each rule, and what there is to say about files. Values only; see `problems.py`."""
+"""Problems of `lint`: one for each rule, and those about the files themselves. Values only."""
 
 from __future__ import annotations
 
@@ -11,79 +11,73 @@ from reports.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-def _about_files(slug: str, title: str, cause: str, fix: str, severity: Severity) -> Problem:
-    return Problem(slug, title, cause, fix, severity=severity, probe="lint")
-
-
-OK = _about_files(
-    "OK",
+OK = Problem(
+    "LINT-OK",
     "No known mistake was found",
-    "Every file was read and parsed whole, and no rule found anything in them. Only known mistakes are known.",
-    "Nothing is to be done; see what is looked for: sherpa-probe lint --list",
+    "Every file was read and parsed completely, and no rule matched. Lint finds known mistakes only.",
+    "Nothing to do; to list what is checked: sherpa-probe lint --list",
     Severity.INFO,
 )
-FIXED = _about_files(
-    "FIXED",
-    "A mistake was mended in the file",
-    "--fix changes what needs no thought, and only in files that parse before and after.",
-    "Read the change, then run your tests",
+FIXED = Problem(
+    "LINT-FIXED",
+    "A mistake was fixed in the file",
+    "--fix makes changes that need no decision, and only in files that parse before and after.",
+    "Review the change, then run your tests",
     Severity.INFO,
 )
-UNUSED_SUPPRESSION = _about_files(
-    "UNUSED-SUPPRESSION",
+UNUSED_SUPPRESSION = Problem(
+    "LINT-UNUSED-SUPPRESSION",
     "A suppression suppresses nothing",
-    "What it was written for is gone, it stands in another line, or the rule has another name.",
-    "Take it away, or write it as: sherpa-lint: ignore[rule-id] reason",
+    "The mistake has been fixed, the comment is on another line, or the rule has another name.",
+    "Remove the comment, or correct it: sherpa-lint: ignore[rule-id] reason",
     Severity.INFO,
 )
-SKIPPED_FILE = _about_files(
-    "FILE-SKIPPED",
-    "A file was not looked at: it was made by a tool",
+SKIPPED_FILE = Problem(
+    "LINT-FILE-SKIPPED",
+    "A file was skipped because it looks generated",
     "It is larger than 2 MB or has a line of more than 20000 characters: a bundle, or data.",
-    "Nothing, if so; else name it: sherpa-probe lint FILE",
+    "Nothing to do if it is generated; otherwise name it: sherpa-probe lint FILE",
     Severity.INFO,
 )
-TOO_LARGE = _about_files(
-    "TOO-LARGE",
-    "The file is too large to be looked at",
-    "More than 2 MB is no source that somebody wrote; it was not read.",
-    "Look at what it was made from",
+TOO_LARGE = Problem(
+    "LINT-TOO-LARGE",
+    "The file is too large to be checked",
+    "Files over 2 MB are not read: they are generated, not written by hand.",
+    "Check the source that it is generated from",
     Severity.ERROR,
 )
-UNREADABLE = _about_files(
-    "UNREADABLE",
+UNREADABLE = Problem(
+    "LINT-UNREADABLE",
     "The file can't be read",
-    "Its permissions forbid it, it is a link to nothing, or it is no regular file.",
+    "You lack permission, it is a broken symbolic link, or it isn't a regular file.",
     "Make it readable, or name other files",
     Severity.ERROR,
 )
-NOT_TEXT = _about_files(
-    "NOT-TEXT",
-    "The file is not UTF-8 text",
-    "It is in another encoding, or it holds something else than its name says.",
+NOT_TEXT = Problem(
+    "LINT-NOT-TEXT",
+    "The file isn't UTF-8 text",
+    "It has another encoding, or its contents don't match its name.",
     "Save it as UTF-8",
     Severity.ERROR,
 )
-NOT_PARSED = _about_files(
-    "NOT-PARSED",
-    "A part of the file is no syntax of its language",
-    "Something is unfinished there, the ending names another language, or the grammar does not know it yet. The rest "
-    "was looked at all the same.",
-    "Mend the place that is named",
+NOT_PARSED = Problem(
+    "LINT-NOT-PARSED",
+    "A part of the file has a syntax error",
+    "The code is unfinished, the file name belongs to another language, or the grammar doesn't know this syntax yet. "
+    "The rest of the file was checked.",
+    "Correct the syntax at this place",
     Severity.ERROR,
 )
-NOT_WRITTEN = _about_files(
-    "NOT-WRITTEN",
-    "The mended file could not be written",
-    "It is read-only, its folder can't be written to, somebody changed it meanwhile, or the disk is full."
-    " The file is as it was.",
+NOT_WRITTEN = Problem(
+    "LINT-NOT-WRITTEN",
+    "The fixed file couldn't be written",
+    "It is read-only, its folder isn't writable, it was changed in the meantime, or the disk is full. The file is "
+    "unchanged.",
     "Make it writable, then run it again",
     Severity.ERROR,
 )
 
-#: Every rule's problem, by the rule's id.
+#: The problem of each rule, by the rule's id.
 BY_RULE: Mapping[str, Problem] = {
-    rule.id: Problem(rule.slug, rule.title, rule.cause, rule.fix, severity=rule.severity, probe="lint")
-    for rule in RULES.values()
+    rule.id: Problem(f"LINT-{rule.slug}", rule.title, rule.cause, rule.fix, rule.severity) for rule in RULES.values()
 }

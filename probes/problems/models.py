@@ -1,4 +1,4 @@
-"""Problems with the models that a key may use. Values only; see `problems.py`."""
+"""Problems with the models that a key may use. Values only."""
 
 from __future__ import annotations
 
@@ -6,42 +6,38 @@ from reports.model import Severity
 from reports.problem import Problem
 
 LIST_NO_ANSWER = Problem(
-    "LIST-NO-ANSWER",
-    "The list of models does not come",
-    "Nothing answers at the address within the time-out: the way there is shut, or the server hangs.",
-    "See how far one comes: sherpa-probe access",
-    severity=Severity.ERROR,
-    probe="models",
+    "MODELS-LIST-NO-ANSWER",
+    "The request for the model list gets no response",
+    "Nothing responds at the address within the timeout: it is unreachable, or the server hangs.",
+    "Find out where the connection fails: sherpa-probe access",
+    Severity.ERROR,
 )
 NO_TRANSCRIPTION_MODELS = Problem(
-    "NO-TRANSCRIPTION-MODELS",
-    "This key may use no transcription model",
-    "A session can listen and answer all the same; it cannot write down what the user said.",
-    "Where transcripts are wanted, allow one under Limits in the project's settings",
-    severity=Severity.INFO,
-    probe="models",
+    "MODELS-NO-TRANSCRIPTION-MODELS",
+    "This key may not use any transcription model",
+    "A session can listen and respond, but it can't transcribe what the user says.",
+    "If you need transcripts, allow a transcription model under Limits in the project's settings",
+    Severity.INFO,
 )
 NO_NAMES_KNOWN = Problem(
-    "NO-NAMES-KNOWN",
-    "The server's list holds no name of a realtime model",
-    "A compatible server or a gateway with names of its own; only the socket can tell what each can do.",
-    "Ask for one of them by its name: sherpa-probe access --model NAME",
-    severity=Severity.INFO,
-    probe="models",
+    "MODELS-NO-NAMES-KNOWN",
+    "The server's model list contains no known realtime model",
+    "A compatible server or a gateway with model names of its own; only a connection can tell what each one supports.",
+    "Try one of them by name: sherpa-probe access --model NAME",
+    Severity.INFO,
 )
 RETIRING = Problem(
-    "RETIRING",
-    "Models that this key may use were retired, or retire soon",
-    "They are listed until their last day, and sometimes beyond it. Nobody here knows whether your code uses one.",
+    "MODELS-RETIRING",
+    "Models that this key may use are retired, or retire soon",
+    "They stay in the list until their last day, and sometimes longer. This probe can't know whether your code uses "
+    "them.",
     "Search your code and settings for these names\nsherpa-probe models --require NAME",
-    severity=Severity.INFO,
-    probe="models",
+    Severity.INFO,
 )
 REQUIRED_UNTOLD = Problem(
-    "REQUIRED-UNTOLD",
-    "Whether the required model can be used cannot be told from here",
-    "There is no list of models to look at: Azure names deployments, some servers list nothing, some keys may not ask.",
-    "Ask the socket itself: sherpa-probe access --model NAME",
-    severity=Severity.ERROR,
-    probe="models",
+    "MODELS-REQUIRED-UNTOLD",
+    "Can't determine from here whether the required model is available",
+    "There is no model list to check: Azure lists deployments, some servers list nothing, some keys may not ask.",
+    "Try the model itself: sherpa-probe access --model NAME",
+    Severity.ERROR,
 )

@@ -1,6 +1,7 @@
-"""Problems on the way to a server: names, connections, TLS, proxies. Values only; `problems.py` knows them all.
+"""Problems on the way to a server: names, connections, TLS, proxies. Values only.
 
-In a fix, HOST stands for the target's host and VARIABLE for the one that names the proxy.
+In a cause or fix, HOST stands for the target's host and VARIABLE for the environment variable that names the proxy;
+`probes/runner/network_findings.py` fills them in.
 """
 
 from __future__ import annotations
@@ -9,119 +10,120 @@ from reports.model import Severity
 from reports.problem import Problem
 
 HOST_UNKNOWN = Problem(
-    "HOST-UNKNOWN",
-    "The host's name is not known here",
-    "The name is mistyped, this machine has no network, or its name server does not know it (VPN, split DNS).",
-    "Compare the host in the base URL letter by letter, then ask the name server: nslookup HOST",
-    severity=Severity.ERROR,
+    "ACCESS-HOST-UNKNOWN",
+    "The host name can't be resolved",
+    "The name is misspelled, this machine is offline, or its DNS server doesn't know the name (VPN, split DNS).",
+    "Check the spelling of the host in the base URL, then query DNS: nslookup HOST",
+    Severity.ERROR,
 )
 NAME_NO_ANSWER = Problem(
-    "NAME-NO-ANSWER",
-    "The name server does not answer",
-    "This machine has no network, or its name server is down or out of reach.",
-    "Check the network, then ask the name server: nslookup HOST",
-    severity=Severity.ERROR,
+    "ACCESS-NAME-NO-ANSWER",
+    "The DNS server doesn't respond",
+    "This machine is offline, or its DNS server is down or unreachable.",
+    "Check the network, then query DNS: nslookup HOST",
+    Severity.ERROR,
 )
 NOTHING_LISTENING = Problem(
-    "NOTHING-LISTENING",
+    "ACCESS-NOTHING-LISTENING",
     "Nothing listens at this address",
-    "The host answers, but no server runs on this port; or a firewall refuses in its place.",
+    "The host is up, but no server runs on this port, or a firewall rejects the connection.",
     "Start the server, or correct host and port of the base URL",
-    severity=Severity.ERROR,
+    Severity.ERROR,
 )
 UNREACHABLE = Problem(
-    "UNREACHABLE",
-    "There is no way to this address",
-    "No network, no route, or only IPv6 addresses where there is no IPv6.",
-    "Check the network of this machine; behind a company proxy set HTTPS_PROXY",
-    severity=Severity.ERROR,
+    "ACCESS-UNREACHABLE",
+    "The address is unreachable",
+    "No network, no route, or the host has only IPv6 addresses and this machine has no IPv6.",
+    "Check this machine's network; behind a company proxy set HTTPS_PROXY",
+    Severity.ERROR,
 )
 NO_ANSWER = Problem(
-    "NO-ANSWER",
-    "The address does not answer",
-    "A firewall drops the packets in silence, the host is down, or the way is too slow for the time-out.",
-    "Try from another network, with HTTPS_PROXY where one is needed, or with a longer --timeout",
-    severity=Severity.ERROR,
+    "ACCESS-NO-ANSWER",
+    "The address doesn't respond",
+    "A firewall drops the packets, the host is down, or the network is too slow for the timeout.",
+    "Try from another network, with HTTPS_PROXY if one is needed, or with a longer --timeout",
+    Severity.ERROR,
 )
 CERTIFICATE_REFUSED = Problem(
-    "CERTIFICATE-REFUSED",
-    "The server's certificate is not to be trusted",
-    "It has expired, belongs to another host, or was signed by somebody unknown here, such as a company's proxy.",
-    "Renew it or correct the host; for a company's own authority: export SSL_CERT_FILE=/path/to/its-ca.pem",
+    "ACCESS-CERTIFICATE-REFUSED",
+    "The server's certificate can't be verified",
+    "It has expired, belongs to another host, or was signed by an authority that this machine doesn't trust, such as "
+    "a company proxy's.",
+    "Renew it or correct the host; to trust a company's own authority: export SSL_CERT_FILE=/path/to/its-ca.pem",
 )
 CERTIFICATE_ENDS_SOON = Problem(
-    "CERTIFICATE-ENDS-SOON",
-    "The server's certificate ends within days",
-    "Whoever runs this server has not renewed it; from that day on every connection fails.",
-    "Tell whoever runs HOST, or renew it",
-    severity=Severity.WARNING,
+    "ACCESS-CERTIFICATE-ENDS-SOON",
+    "The server's certificate expires within days",
+    "It hasn't been renewed yet. Once it has expired, every connection fails.",
+    "Renew it, or tell the operator of HOST",
+    Severity.WARNING,
 )
 NOT_TLS = Problem(
-    "NOT-TLS",
-    "The server does not speak TLS on this port",
-    "A plain HTTP server or something else answers where https was expected.",
-    "Use the port that speaks TLS, or for a local server a base URL that begins with http://",
+    "ACCESS-NOT-TLS",
+    "The server doesn't speak TLS on this port",
+    "A plain HTTP server, or something else, answers where https was expected.",
+    "Use the TLS port, or for a local server a base URL that starts with http://",
 )
 TLS_REFUSED = Problem(
-    "TLS-REFUSED",
-    "The server refuses the TLS handshake",
-    "It speaks only an old version of TLS, wants a client certificate, or knows nothing of this host's name.",
-    "Let the server or the gateway before it take TLS 1.2 or 1.3 under the name HOST, without a client certificate",
+    "ACCESS-TLS-REFUSED",
+    "The server rejects the TLS handshake",
+    "It speaks only an old TLS version, requires a client certificate, or doesn't serve this host name.",
+    "Configure the server or its gateway for TLS 1.2 or 1.3 under the name HOST, without a client certificate",
 )
 NO_TLS = Problem(
-    "NO-TLS",
-    "The key travels unencrypted",
-    "The base URL begins with http:// and leads to another machine: everybody on the way can read the key.",
+    "ACCESS-NO-TLS",
+    "The key is sent unencrypted",
+    "The base URL starts with http:// and points to another machine: anyone on the network path can read the key.",
     "Use https://HOST",
-    severity=Severity.WARNING,
+    Severity.WARNING,
 )
 PROXY_UNKNOWN = Problem(
-    "PROXY-UNKNOWN",
-    "The proxy's name is not known here",
-    "The proxy stands in the environment, in VARIABLE, and no name server here knows its host.",
-    "Correct VARIABLE, or leave the proxy out for this host: export NO_PROXY=HOST",
-    severity=Severity.ERROR,
+    "ACCESS-PROXY-UNKNOWN",
+    "The proxy's host name can't be resolved",
+    "The environment variable VARIABLE names this proxy, and DNS doesn't know its host.",
+    "Correct VARIABLE, or bypass the proxy for this host: export NO_PROXY=HOST",
+    Severity.ERROR,
 )
 PROXY_UNREACHABLE = Problem(
-    "PROXY-UNREACHABLE",
-    "The proxy cannot be reached",
-    "The environment names a proxy, in VARIABLE, that does not answer.",
-    "Correct VARIABLE, or leave the proxy out for this host: export NO_PROXY=HOST",
-    severity=Severity.ERROR,
+    "ACCESS-PROXY-UNREACHABLE",
+    "The proxy can't be reached",
+    "The environment variable VARIABLE names a proxy that doesn't respond.",
+    "Correct VARIABLE, or bypass the proxy for this host: export NO_PROXY=HOST",
+    Severity.ERROR,
 )
 PROXY_REFUSED = Problem(
-    "PROXY-REFUSED",
+    "ACCESS-PROXY-REFUSED",
     "The proxy refuses to connect",
-    "It wants credentials (407), or its rules do not allow this host or port (401, 403).",
-    "Ask whoever runs the proxy to allow HOST, or put credentials in: VARIABLE=http://USER:PASSWORD@PROXY:PORT",
+    "It requires credentials (407), or its rules block this host or port (401, 403).",
+    "Ask the proxy's operator to allow HOST, or add credentials: VARIABLE=http://USER:PASSWORD@PROXY:PORT",
 )
 PROXY_FAILED = Problem(
-    "PROXY-FAILED",
-    "The proxy gets no connection to the host",
-    "A 5xx answer to CONNECT: the proxy let us in, and could not reach the host itself.",
-    "Correct the host of the base URL, or ask whoever runs the proxy whether it can reach HOST",
+    "ACCESS-PROXY-FAILED",
+    "The proxy can't connect to the host",
+    "It accepted the request, then answered CONNECT with a 5xx status: it couldn't reach the host itself.",
+    "Correct the host in the base URL, or ask the proxy's operator whether it can reach HOST",
 )
 NOT_A_PROXY = Problem(
-    "NOT-A-PROXY",
-    "What should be the proxy is probably none",
-    "It does not know CONNECT, by which every proxy opens https connections: an ordinary web server listens there.",
-    "Correct VARIABLE, or leave the proxy out for this host: export NO_PROXY=HOST",
+    "ACCESS-NOT-A-PROXY",
+    "The configured proxy probably isn't a proxy",
+    "It doesn't support CONNECT, which every proxy uses for https connections: an ordinary web server listens there.",
+    "Correct VARIABLE, or bypass the proxy for this host: export NO_PROXY=HOST",
 )
 CLOSED_EARLY = Problem(
-    "CLOSED-EARLY",
-    "The connection was closed instead of an answer",
-    "The server or a proxy in between crashed, is overloaded, or wants TLS where plain HTTP was sent.",
-    "Try again; then check scheme (http or https) and port of the base URL, and the proxy's log",
+    "ACCESS-CLOSED-EARLY",
+    "The connection was closed before a response",
+    "The server or a proxy on the way crashed, is overloaded, or expects TLS and got plain HTTP.",
+    "Try again; then check the scheme (http or https) and port of the base URL, and the proxy's log",
 )
 NOT_HTTP = Problem(
-    "NOT-HTTP",
-    "What answers there does not speak HTTP",
-    "Another kind of server listens on this port, or TLS was met with plain bytes.",
+    "ACCESS-NOT-HTTP",
+    "The server at this address doesn't speak HTTP",
+    "Another kind of server listens on this port, or it expects TLS and got plain HTTP.",
     "Check scheme (http or https), host and port of the base URL",
 )
 BAD_ACCEPT = Problem(
-    "BAD-ACCEPT",
-    "The upgrade's answer was not made for this request",
-    "Its Sec-WebSocket-Accept is wrong: a cache or a proxy gave the answer of somebody else, or made one up.",
-    "Take the proxy or cache in between out of the way, or make it pass 'Upgrade: websocket' through untouched",
+    "ACCESS-BAD-ACCEPT",
+    "The upgrade response doesn't belong to this request",
+    "Its Sec-WebSocket-Accept is wrong: a cache or proxy replayed the response of another request, or made one up.",
+    "Remove the proxy or cache, or make it forward 'Upgrade: websocket' unchanged",
 )

@@ -1,6 +1,6 @@
-"""Problems that have to do with the tool itself, and not with what it looks at. Values only.
+"""Problems of the tools themselves, not of what they examine: crashes, wrong usage, lost reports, skipped probes.
 
-The others stand in `problems_*.py`, by what they are about; `problem_table.py` knows them all.
+Values only. The problems of a target are the other modules of this package; `catalogue.py` collects them all.
 """
 
 from __future__ import annotations
@@ -9,71 +9,94 @@ from reports.model import Severity
 from reports.problem import Problem
 
 CRASHED = Problem(
-    "CRASHED",
-    "The probe itself broke; this says nothing about the target",
-    "A mistake in sherpa-probe, or an answer that it was not made for.",
-    "Run it again with -v and report what it shows (keys are hidden in it)",
-    severity=Severity.ERROR,
-    probe="probe",
+    "PROBE-CRASHED",
+    "The probe crashed; this says nothing about the target",
+    "A bug in sherpa-probe, or a response that it doesn't expect.",
+    "Run it again with -v and report the traceback (keys are hidden in it)",
+    Severity.ERROR,
 )
 INTERRUPTED = Problem(
-    "INTERRUPTED",
-    "Interrupted before it was done",
-    "Somebody pressed Ctrl-C; what was finished before is shown.",
+    "PROBE-INTERRUPTED",
+    "Interrupted before the end",
+    "Ctrl-C was pressed. Checks that finished before are shown.",
     "Run it again",
-    severity=Severity.ERROR,
-    probe="probe",
+    Severity.ERROR,
 )
 REPORT_LOST = Problem(
-    "REPORT-LOST",
-    "A report that was asked for could not be written",
-    "Its place could be written when the run began and no longer at its end: the disk is full, or the folder is gone.",
-    "Make room or name another place with --report, then run it again",
-    severity=Severity.ERROR,
-    probe="probe",
+    "PROBE-REPORT-LOST",
+    "A requested report couldn't be written",
+    "The file was writable when the run began but not at its end: the disk is full, or the folder was removed.",
+    "Free some space or choose another path with --report, then run it again",
+    Severity.ERROR,
+)
+SCRAPE_TIMEOUT = Problem(
+    "PROBE-SCRAPE-TIMEOUT",
+    "The probe was stopped at the scrape timeout",
+    "The scrape came with a timeout, and the probe needs longer: it is a long one, or the service is slow.",
+    "Raise scrape_timeout in Prometheus, or scrape a shorter module such as access",
+    Severity.ERROR,
 )
 USAGE_ERROR = Problem(
-    "ERROR",
-    "The command was called wrongly",
-    "An option or a word that the command does not know, or a value that it cannot take.",
-    "Look at what there is: sherpa-probe --help",
-    severity=Severity.ERROR,
-    probe="usage",
+    "USAGE-ERROR",
+    "Invalid command line",
+    "An unknown option or argument, or an invalid value.",
+    "List the options: sherpa-probe --help",
+    Severity.ERROR,
 )
 CONFIG_ERROR = Problem(
-    "ERROR",
-    "A setting is wrong or missing",
-    "An option, a variable or a line of sherpa.toml holds what cannot be used; the message names the place.",
-    "Look at all settings and where they come from: sherpa-probe config",
-    severity=Severity.ERROR,
-    probe="config",
+    "CONFIG-ERROR",
+    "Invalid or missing setting",
+    "An option, an environment variable or a line of sherpa.toml has a value that can't be used; the message names it.",
+    "Show all settings and where they come from: sherpa-probe config",
+    Severity.ERROR,
 )
 KEY_SUSPECT = Problem(
-    "KEY-SUSPECT",
-    "What stands where the key should stand looks like something else",
-    "It is sent all the same; if the key is refused, this is the likely reason.",
-    "Put the key itself there, alone and without quotes",
-    severity=Severity.WARNING,
-    probe="config",
+    "CONFIG-KEY-SUSPECT",
+    "The API key doesn't look like an API key",
+    "It is sent anyway. If the service refuses it, this is the likely reason.",
+    "Set the key alone, without quotes or spaces",
+    Severity.WARNING,
 )
 BASE_URL_READ = Problem(
-    "BASE-URL-READ",
-    "The base URL was read as something slightly different",
-    "It was not written as it is needed, and what was meant is clear.",
+    "ACCESS-BASE-URL-READ",
+    "The base URL was corrected before use",
+    "It isn't in the expected form, but its meaning is clear.",
     "Write it as the row shows it, so that other programs understand it too",
-    severity=Severity.INFO,
+    Severity.INFO,
 )
 SCENARIO_LATER = Problem(
-    "SCENARIO-LATER",
-    "This scenario shows itself later than access looks",
-    "Access ends with a configured session; what this scenario does comes behind it, so green rows prove nothing.",
-    "Let your own program meet it: sherpa-sim serve --scenario NAME",
-    severity=Severity.INFO,
+    "ACCESS-SCENARIO-LATER",
+    "This scenario takes effect after the access probe ends",
+    "The access probe ends once the session is configured, and the scenario's fault comes later. Passed checks prove "
+    "nothing about it.",
+    "Run your own program against it: sherpa-sim serve --scenario NAME",
+    Severity.INFO,
 )
 SCENARIO_AFRESH = Problem(
-    "SCENARIO-AFRESH",
-    "This scenario gets better with time, and each run here begins anew",
-    "Every run starts a simulator of its own, so the first failures are all that a single look can meet.",
-    "Keep one simulator running and look at it again and again: sherpa-sim serve --scenario NAME",
-    severity=Severity.INFO,
+    "ACCESS-SCENARIO-AFRESH",
+    "This scenario recovers over time, but every run starts it from the beginning",
+    "Each run starts a simulator of its own, so a single run sees only the first failures.",
+    "Keep one simulator running and probe it repeatedly: sherpa-sim serve --scenario NAME",
+    Severity.INFO,
+)
+ALL_SKIPPED = Problem(
+    "ACCESS-ALL-SKIPPED",
+    "The probe was skipped because a check that it depends on failed",
+    "The row names the failed check. The probe would fail for the same reason, so it was not run.",
+    "Fix the failed check, then run it again",
+    Severity.INFO,
+)
+REPORT_UNREADABLE = Problem(
+    "REPORT-UNREADABLE",
+    "The file isn't a report of this toolkit, or can't be read",
+    "The file is missing, truncated, of another kind, or has another schema_version.",
+    "Write a report: sherpa-probe access --report json=FILE",
+    Severity.ERROR,
+)
+REPORT_CRASHED = Problem(
+    "REPORT-CRASHED",
+    "Rendering the report failed; this says nothing about its findings",
+    "A bug in sherpa-report, or a report with unexpected contents.",
+    "Open the JSON itself, and report the error message",
+    Severity.ERROR,
 )

@@ -18,7 +18,7 @@ from bridge.transport.http import HttpResponse, text_response
 from bridge.transport.http_server import HttpLimits, WebSocketUpgrade, serve_connection
 from bridge.transport.sockets import reset_stream
 from bridge.upstream.dial.url import is_private_host
-from probes.problems.watch import SCRAPE_TIMEOUT
+from probes.problems.tool import SCRAPE_TIMEOUT
 from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.usage import UsageError
 from probes.watch.lines import run_line

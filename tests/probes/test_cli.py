@@ -349,7 +349,7 @@ def test_an_interrupt_at_any_moment_ends_with_130_and_one_document(moment: float
 def test_an_interrupt_without_json_is_told_in_plain_words(moment: float) -> None:
     code, out, err = interrupted(moment, "access", "--simulate", "never-created", "--timeout", "60")
     assert code == 130
-    assert "Interrupted before it was done" in out + err
+    assert "Interrupted before the end" in out + err
     assert "Traceback" not in out + err
 
 

@@ -40,7 +40,7 @@ def part(name: str, fails: str = "") -> ParallelProbe:
                 continue
             await trio.sleep(seconds)
             failed = check if check == fails else ""
-            broken = Problem("BROKEN", "broken", "c", "F")
+            broken = Problem("P-BROKEN", "broken", "c", "F")
             yield CheckRow(name, check).problem(broken) if failed else CheckRow(name, check).passed("fine")
 
     needs = {"models": ("access:model",), "events": ("access",)}
@@ -89,7 +89,7 @@ async def heard(told: Sequence[ProbeItem]) -> list[ProbeItem]:
 
 
 def finding(probe: str, severity: Severity, slug: str = "SHORT") -> Finding:
-    return CheckRow(probe, "row").problem(Problem(slug, "it is short", "c", "F"), severity=severity)
+    return CheckRow(probe, "row").problem(Problem(f"P-{slug}", "it is short", "c", "F"), severity=severity)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ async def test_only_what_is_the_same_thing_is_an_echo() -> None:
         finding("access", Severity.FAIL),
         finding("models", Severity.FAIL, "OTHER"),
         finding("bridge", Severity.FAIL),
-        CheckRow("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
-        CheckRow("probe", "probe").problem(Problem("CRASHED", "broke", "c", "F", probe="probe")),
+        CheckRow("probe", "probe").problem(Problem("PROBE-CRASHED", "broke", "c", "F")),
+        CheckRow("probe", "probe").problem(Problem("PROBE-CRASHED", "broke", "c", "F")),
         ReportMetric("a_total", 1),
     ]
     assert await heard(told) == told

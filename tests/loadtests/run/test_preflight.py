@@ -18,6 +18,8 @@ from tests.loadtests.factories import make_test_plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reports.problem import Problem
+
 CONNECTED = b'{"type":"connected","protocol":1}'
 ERROR = b'{"type":"error","code":"CLIENT_AUTH_FAILED","message":"no"}'
 
@@ -103,7 +105,7 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
     ],
 )
 def test_a_door_that_stays_shut_says_which_problem_it_is(
-    answer: Callable[[bytes], bytes], known: problems.Problem, words: str
+    answer: Callable[[bytes], bytes], known: Problem, words: str
 ) -> None:
     with door(answer) as url, pytest.raises(PreflightError) as shut:
         check_target(make_test_plan(url=url), seconds=0.3)

@@ -25,13 +25,13 @@ def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) 
         return CheckRow("p", name).passed(f"{name} is fine")
 
     def late(_: list[str]) -> Finding:
-        return CheckRow("p", name).problem(Problem("LATE", "nothing came", "c", "F", severity=Severity.ERROR))
+        return CheckRow("p", name).problem(Problem("P-LATE", "nothing came", "c", "F", severity=Severity.ERROR))
 
     return Check(name=name, run=look or passing, on_timeout=late, skip_reason=f"no {name}", needs=needs, timed=timed)
 
 
 async def failing(_: list[str]) -> Finding:
-    return CheckRow("p", "b").problem(Problem("BROKEN", "b is broken", "c", "F"))
+    return CheckRow("p", "b").problem(Problem("P-BROKEN", "b is broken", "c", "F"))
 
 
 async def declining(_: list[str]) -> Finding:

@@ -22,9 +22,9 @@ def test_each_verb_has_its_severity() -> None:
         ROW.passed("t"),
         ROW.noted("S", "t"),
         ROW.skipped("w"),
-        ROW.problem(Problem("S", "t", "c", "F", severity=Severity.WARNING)),
-        ROW.problem(Problem("S", "t", "c", "F")),
-        ROW.problem(Problem("S", "t", "c", "F"), severity=Severity.ERROR),
+        ROW.problem(Problem("P-S", "t", "c", "F", severity=Severity.WARNING)),
+        ROW.problem(Problem("P-S", "t", "c", "F")),
+        ROW.problem(Problem("P-S", "t", "c", "F"), severity=Severity.ERROR),
     ]
     assert [finding.severity for finding in made] == [
         Severity.PASS, Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.FAIL, Severity.ERROR,
@@ -40,7 +40,7 @@ def test_a_refusal_brings_its_words_unless_the_place_knows_better() -> None:
 
 
 def test_a_problem_brings_its_words_too_and_where_to_read_more() -> None:
-    known = Problem("S", "title", "cause", "Fix")
+    known = Problem("P-S", "title", "cause", "Fix")
     finding = ROW.problem(known)
     assert (finding.code, finding.title, finding.cause, finding.fix) == ("ACCESS-S", "title", "cause", "Fix")
     assert finding.link == "sherpa-probe explain ACCESS-S"

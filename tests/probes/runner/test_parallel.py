@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from probes.runner.findings import ProbeItem
 
 Look = Callable[[], AsyncGenerator["ProbeItem", None]]
-BROKEN = Problem("BROKEN", "it is broken", "c", "F")
-UNSEEN = Problem("UNSEEN", "nothing was seen", "c", "F", severity=Severity.ERROR)
+BROKEN = Problem("P-BROKEN", "it is broken", "c", "F")
+UNSEEN = Problem("P-UNSEEN", "nothing was seen", "c", "F", severity=Severity.ERROR)
 
 
 def looking(

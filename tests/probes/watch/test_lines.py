@@ -15,7 +15,7 @@ from reports.model import Finding, Report, ReportMetric
 from reports.problem import Problem
 
 REPORT = Report(tool="t", version="1", started="2026-11-21T04:00:35.123Z", seconds=0.4821)
-BAD = CheckRow("access", "session").problem(Problem("NO-QUOTA", "no credit left", "billing", "Pay"))
+BAD = CheckRow("access", "session").problem(Problem("ACCESS-NO-QUOTA", "no credit left", "billing", "Pay"))
 
 
 def done(*findings: Finding, exit_code: int = 0, missed: int = 0) -> WatchResult:

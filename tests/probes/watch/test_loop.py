@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROW = CheckRow("p", "row")
 BAD = {
-    severity: ROW.problem(Problem("BAD", "bad", "c", "F"), severity=severity)
+    severity: ROW.problem(Problem("ACCESS-BAD", "bad", "c", "F"), severity=severity)
     for severity in (Severity.FAIL, Severity.ERROR, Severity.WARNING)
 }
 GOOD = ROW.passed("fine")
