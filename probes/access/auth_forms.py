@@ -25,7 +25,7 @@ from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import DialFailed, dial
 from probes.access.context import close_link
 from probes.problems.service import AUTH_NONE, AUTH_USE
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -235,7 +235,7 @@ def _conclusion(answers: dict[str, AuthResult]) -> Finding:
     row = CheckRow("access", "auth")
     working = [form for form in FORMS if form.name in answers and answers[form.name].works]
     if not working:
-        return row.problem(AUTH_NONE, evidence_of("", f"{len(answers)} forms tried, none works"))
+        return row.problem(AUTH_NONE, headline(f"{len(answers)} forms tried, none works"))
     sound = [form for form in working if not form.caveat]
     browser = next((form for form in sound if form.name.startswith("subprotocols")), None)
     if not sound:

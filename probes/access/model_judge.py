@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bridge.protocol.models import DEFAULT_MODEL, Model, ModelKind, ModelStatus, find_model
 from probes.access.model_names import best_first, closest_name, is_realtime, socket_of
 from probes.problems import service
-from probes.runner.findings import evidence_of
+from probes.runner.findings import evidence_of, headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ def _retired(asked: ModelCandidate, row: CheckRow) -> Finding:
     on = f" {asked.shutdown_date}" if asked.shutdown_date else ""
     return row.problem(
         service.MODEL_RETIRED,
-        evidence_of("", f"{asked.name} retired{on}; replaced by {asked.replacement}"),
+        headline(f"{asked.name} retired{on}; replaced by {asked.replacement}"),
         *_usable(asked),
         title=f"{asked.name} was retired{f' on{on}' if on else ''}",
         fix=f"Change the name everywhere, then: {asked.command} {asked.replacement}",
@@ -135,7 +135,7 @@ def _wrong_socket(asked: ModelCandidate, socket: ModelKind, row: CheckRow) -> Fi
     purpose, fix = _PURPOSES[socket]
     return row.problem(
         service.MODEL_WRONG_SOCKET,
-        evidence_of("", f"{asked.name} {purpose}: no model for a conversation"),
+        headline(f"{asked.name} {purpose}: no model for a conversation"),
         *_usable(asked),
         title=f"{asked.name} {purpose}",
         fix=f"{fix.replace('MODEL', asked.name)}\n{asked.command} {DEFAULT_MODEL}",
@@ -150,12 +150,12 @@ def _not_listed(asked: ModelCandidate, model: Model | None, row: CheckRow) -> Fi
             service.MODEL_UNKNOWN.slug, "not in the server's list, which names no realtime model; going on"
         )
     if not others:
-        told = evidence_of("", f"{len(listed)} models listed, none of them realtime")
+        told = headline(f"{len(listed)} models listed, none of them realtime")
         return row.problem(service.NO_REALTIME_MODELS, told)
     other = f"{asked.command} {quote(closest_name(asked.name, others))}"
     return row.problem(
         service.MODEL_NOT_LISTED,
-        evidence_of("", f"not listed; there are {first_names(others)}"),
+        headline(f"not listed; there are {first_names(others)}"),
         *_usable(asked),
         title=f"{asked.name} is not among this project's models",
         cause="" if model is None else "The name is right; the key's project may not use this model.",
@@ -189,7 +189,7 @@ def _retires_soon(asked: ModelCandidate, leaves: str, row: CheckRow) -> Finding:
     where = "listed for this project" if asked.listed is not None else f"not asked: {asked.no_list_reason}"
     return row.problem(
         service.MODEL_RETIRES_SOON,
-        evidence_of("", f"{where}{leaves}"),
+        headline(f"{where}{leaves}"),
         *_usable(asked),
         title=f"{asked.name} retires on {asked.shutdown_date}",
         fix=f"Try its successor now: {asked.command} {asked.replacement}",

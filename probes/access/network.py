@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bridge.upstream.dial.dial import DialFailed, FailureReason, open_stream, resolve
 from bridge.upstream.dial.url import is_private_host
 from probes.problems import network as way
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from probes.runner.network_findings import connection_failure, host_problem
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ async def resolve_name(visit: AccessContext) -> Finding:
 
 def name_timed_out(visit: AccessContext) -> Finding:
     """The name server does not answer."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     return host_problem(NAME, way.NAME_NO_ANSWER, late, *visit.proxy_evidence(), host=visit.next_hop[0])
 
 
 def _nameless(visit: AccessContext, failed: DialFailed) -> Finding:
     """Nobody knows the name: of the host, or of the proxy, which stands in another place."""
-    target, evidence = visit.target, (evidence_of("", failed.detail), *visit.proxy_evidence())
+    target, evidence = visit.target, (headline(failed.detail), *visit.proxy_evidence())
     if target.proxy is None or failed.reason is not FailureReason.NAME_UNKNOWN:
         return connection_failure(NAME, failed.reason, failed.detail, *visit.proxy_evidence(), host=visit.next_hop[0])
     return host_problem(NAME, way.PROXY_UNKNOWN, *evidence, host=target.host, proxy_variable=target.proxy_variable)
@@ -69,7 +69,7 @@ async def connect(visit: AccessContext) -> Finding:
     days = _days_left(opened)
     told = "" if days is None else f", certificate valid for {days} days"
     if days is not None and days < _FEW_DAYS:
-        ends = evidence_of("", f"{opened.tls.version}{told}")
+        ends = headline(f"{opened.tls.version}{told}")
         return host_problem(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=visit.target.host)
     return TCP.passed(f"{opened.tls.version}{told}{via}", *evidence)
 
@@ -77,7 +77,7 @@ async def connect(visit: AccessContext) -> Finding:
 def connect_timed_out(visit: AccessContext) -> Finding:
     """Packets disappear, or TLS never ends."""
     host, port = visit.next_hop
-    late = evidence_of("", f"no connection to {host}:{port} within {visit.target.timeout:g} s")
+    late = headline(f"no connection to {host}:{port} within {visit.target.timeout:g} s")
     return TCP.problem(way.NO_ANSWER, late, *visit.proxy_evidence())
 
 
@@ -89,7 +89,7 @@ async def open_connection(visit: AccessContext) -> OpenedStream:
 def _without_tls(host: str, via: str, *evidence: Evidence) -> Finding:
     if is_private_host(host):
         return TCP.passed(f"connected{via}; plain HTTP, no TLS", *evidence)
-    return host_problem(TCP, way.NO_TLS, evidence_of("", f"plain HTTP to {host}"), *evidence, host=host)
+    return host_problem(TCP, way.NO_TLS, headline(f"plain HTTP to {host}"), *evidence, host=host)
 
 
 def _days_left(opened: OpenedStream) -> int | None:

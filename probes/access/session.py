@@ -17,7 +17,7 @@ from bridge.transport.link import LinkClosed
 from probes.access.advice import advise, with_support_hint
 from probes.access.context import error_object, seconds_until
 from probes.problems import service
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Severity
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def session_timed_out(visit: AccessContext) -> Finding:
     proxy = f"without {visit.target.proxy_name} and " if visit.target.proxy else ""
     return SESSION.problem(
         service.NO_FIRST_FRAME,
-        evidence_of("", f"no frame within {visit.target.timeout:g} s"),
+        headline(f"no frame within {visit.target.timeout:g} s"),
         *_upgrade_headers(visit),
         *visit.proxy_evidence(),
         fix=with_support_hint(f"Try once {proxy}with a longer --timeout", visit.clues(_headers(visit))),
@@ -105,7 +105,7 @@ async def _expired_at_once(visit: AccessContext) -> Finding | None:
 
 def confirm_timed_out(visit: AccessContext) -> Finding:
     """The update disappears."""
-    late = evidence_of("", f"session.update sent, no session.updated within {visit.target.timeout:g} s")
+    late = headline(f"session.update sent, no session.updated within {visit.target.timeout:g} s")
     return CONFIRM.problem(service.NOT_CONFIRMED, late)
 
 
@@ -180,10 +180,10 @@ def _upgrade_headers(visit: AccessContext) -> tuple[Evidence, ...]:
 def _closed(row: CheckRow, visit: AccessContext, closed: LinkClosed, when: str) -> Finding:
     told = f"{when}: {closed.code or 1006} {closed.reason}".rstrip()
     if not closed.by_peer:
-        broken = evidence_of("", f"broken frame, closed with {closed.code} {closed.reason}".rstrip())
+        broken = headline(f"broken frame, closed with {closed.code} {closed.reason}".rstrip())
         return row.problem(service.PROTOCOL_BROKEN, broken, *visit.proxy_evidence())
     refusal = refusal_for_close(closed.code, closed.reason)
-    evidence = (evidence_of("", told), *_upgrade_headers(visit), *visit.proxy_evidence(), *visit.header_evidence())
+    evidence = (headline(told), *_upgrade_headers(visit), *visit.proxy_evidence(), *visit.header_evidence())
     return _refused(row, visit, refusal, *evidence)
 
 
@@ -231,7 +231,7 @@ def _seconds_left(visit: AccessContext) -> int | None:
 def _short(left: int, *evidence: Evidence) -> Finding:
     return SESSION.problem(
         service.SESSION_SHORT,
-        evidence_of("", f"session.created, but expires_at is {f'in {left} s' if left > 0 else 'now'}"),
+        headline(f"session.created, but expires_at is {f'in {left} s' if left > 0 else 'now'}"),
         *evidence,
         title=f"The session ends {f'in {left} s' if left > 0 else 'as soon as it begins'}",
     )

@@ -14,7 +14,7 @@ from probes.access.advice import advise
 from probes.access.context import error_object
 from probes.access.network import open_connection
 from probes.problems.service import UPGRADE_NO_ANSWER
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, headline
 
 if TYPE_CHECKING:
     from bridge.upstream.rest import UpstreamService
@@ -43,7 +43,7 @@ async def open_websocket(visit: AccessContext) -> Finding:
 
 def upgrade_timed_out(visit: AccessContext) -> Finding:
     """REST answers, the upgrade does not."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *visit.proxy_evidence())
 
 

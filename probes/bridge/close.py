@@ -8,7 +8,7 @@ import trio
 
 from probes.bridge.session import wait_until_ready
 from probes.problems import bridge
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from probes.targets.bridge import EndpointKind
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ async def end_session(visit: BridgeContext) -> Finding:
 
 def end_timed_out(visit: BridgeContext) -> Finding:
     """No confirmation."""
-    return END.problem(
-        bridge.NO_SESSION_CLOSED, evidence_of("", f"no session_closed within {visit.target.timeout:g} s")
-    )
+    return END.problem(bridge.NO_SESSION_CLOSED, headline(f"no session_closed within {visit.target.timeout:g} s"))
 
 
 async def create_second_session(visit: BridgeContext) -> Finding:
@@ -53,14 +51,14 @@ async def create_second_session(visit: BridgeContext) -> Finding:
         generation = evidence_of("generation", visit.audit.generation)
         return AGAIN.passed("a second session, with binary speech", generation)
     if visit.json_audio > json_before:
-        return AGAIN.problem(bridge.BINARY_IGNORED, evidence_of("", "audio deltas came instead"))
-    return AGAIN.problem(bridge.NO_SPEECH_OUT, evidence_of("", "an answer without audio, in the second session"))
+        return AGAIN.problem(bridge.BINARY_IGNORED, headline("audio deltas came instead"))
+    return AGAIN.problem(bridge.NO_SPEECH_OUT, headline("an answer without audio, in the second session"))
 
 
 def second_session_timed_out(visit: BridgeContext) -> Finding:
     """Not ready a second time, or no answer."""
     told = f"no session, or no answer in it, within {visit.target.timeout:g} s"
-    return AGAIN.problem(bridge.NO_SECOND_SESSION, evidence_of("", told))
+    return AGAIN.problem(bridge.NO_SECOND_SESSION, headline(told))
 
 
 async def close_socket(visit: BridgeContext) -> Finding:
@@ -73,11 +71,11 @@ async def close_socket(visit: BridgeContext) -> Finding:
     code = getattr(link, "close_code", None)
     visit.add_moment("server", "closed", str(code or "without a close frame"))
     if code in (None, 1006) and not rested:
-        return CLOSE.problem(bridge.CLOSE_UNSEEN, evidence_of("", "messages came to the end"))
+        return CLOSE.problem(bridge.CLOSE_UNSEEN, headline("messages came to the end"))
     if code in (None, 1006):
-        return CLOSE.problem(bridge.NO_CLOSE, evidence_of("", "no Close frame came back"))
+        return CLOSE.problem(bridge.NO_CLOSE, headline("no Close frame came back"))
     if code != _GOOD_CLOSE:
-        return CLOSE.problem(bridge.CLOSE_CODE, evidence_of("", f"closed with {code}"))
+        return CLOSE.problem(bridge.CLOSE_CODE, headline(f"closed with {code}"))
     return CLOSE.passed(f"close {code}, answered")
 
 
@@ -96,7 +94,7 @@ async def _come_to_rest(visit: BridgeContext) -> bool:
 def close_timed_out(visit: BridgeContext) -> Finding:
     """The link gives up by itself after two seconds; this is for shorter time-outs."""
     visit.closed = True
-    return CLOSE.problem(bridge.NO_CLOSE, evidence_of("", f"no Close frame within {visit.target.timeout:g} s"))
+    return CLOSE.problem(bridge.NO_CLOSE, headline(f"no Close frame within {visit.target.timeout:g} s"))
 
 
 # Paper work: judged when everything has been said
@@ -106,9 +104,7 @@ async def check_timestamps(visit: BridgeContext) -> Finding:
     """Look at the time on each message."""
     await trio.lowlevel.checkpoint()
     if visit.audit.without_timestamp:
-        return TIMESTAMPS.problem(
-            bridge.UNSTAMPED, evidence_of("", f"on {_listed(visit, visit.audit.without_timestamp)}")
-        )
+        return TIMESTAMPS.problem(bridge.UNSTAMPED, headline(f"on {_listed(visit, visit.audit.without_timestamp)}"))
     return TIMESTAMPS.passed(f"ISO 8601, UTC, ms on all {visit.audit.messages} messages")
 
 
@@ -116,7 +112,7 @@ async def check_fields(visit: BridgeContext) -> Finding:
     """Look at the fields that each message must have."""
     await trio.lowlevel.checkpoint()
     if visit.audit.bad_fields:
-        return FIELDS.problem(bridge.FIELDS_MISSING, evidence_of("", _listed(visit, visit.audit.bad_fields)))
+        return FIELDS.problem(bridge.FIELDS_MISSING, headline(_listed(visit, visit.audit.bad_fields)))
     return FIELDS.passed("all that the protocol promises")
 
 

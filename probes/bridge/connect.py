@@ -18,7 +18,7 @@ from probes.bridge.refusals import bridge_connection_failure, proxy_evidence, up
 from probes.problems import bridge
 from probes.problems import network as way
 from probes.problems.service import UPGRADE_NO_ANSWER
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from probes.runner.network_findings import host_problem
 from reports.model import Severity
 
@@ -52,7 +52,7 @@ async def resolve_name(visit: BridgeContext) -> Finding:
     except DialFailed as failed:
         if target.proxy is None:
             return bridge_connection_failure(NAME, target, failed)
-        told = (evidence_of("", failed.detail), *proxy_evidence(target))
+        told = (headline(failed.detail), *proxy_evidence(target))
         return host_problem(NAME, way.PROXY_UNKNOWN, *told, host=target.host, proxy_variable=target.proxy_variable)
     who = f"the proxy {target.proxy_name}" if target.proxy else hop.host
     if addresses == (hop.host,):
@@ -63,7 +63,7 @@ async def resolve_name(visit: BridgeContext) -> Finding:
 
 def name_timed_out(visit: BridgeContext) -> Finding:
     """The name server does not answer."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     return host_problem(NAME, way.NAME_NO_ANSWER, late, *proxy_evidence(visit.target), host=visit.target.host)
 
 
@@ -79,12 +79,12 @@ async def connect(visit: BridgeContext) -> Finding:
     if opened.tls is None:
         if is_private_host(target.host):
             return TCP.passed("connected; plain, no TLS", *evidence)
-        told = host_problem(TCP, way.NO_TLS, evidence_of("", f"plain, to {target.host}"), *evidence, host=target.host)
+        told = host_problem(TCP, way.NO_TLS, headline(f"plain, to {target.host}"), *evidence, host=target.host)
         return with_bridge_wording(told)
     days = _days_left(opened)
     told_days = "" if days is None else f", certificate valid for {days} days"
     if days is not None and days < _FEW_DAYS:
-        ends = evidence_of("", f"{opened.tls.version}{told_days}")
+        ends = headline(f"{opened.tls.version}{told_days}")
         return host_problem(TCP, way.CERTIFICATE_ENDS_SOON, ends, *evidence, host=target.host)
     return TCP.passed(f"{opened.tls.version}{told_days}", *evidence)
 
@@ -92,7 +92,7 @@ async def connect(visit: BridgeContext) -> Finding:
 def connect_timed_out(visit: BridgeContext) -> Finding:
     """Packets disappear, or TLS never ends."""
     target = visit.target
-    late = evidence_of("", f"no connection to {target.endpoint.address} within {target.timeout:g} s")
+    late = headline(f"no connection to {target.endpoint.address} within {target.timeout:g} s")
     return with_bridge_wording(TCP.problem(way.NO_ANSWER, late, *proxy_evidence(target)))
 
 
@@ -113,16 +113,16 @@ async def check_health(visit: BridgeContext) -> Finding:
         return HEALTH.noted(
             bridge.HEALTH_UNASKED.slug,
             "the pages about its health cannot be read",
-            evidence_of("", type(error).__name__),
+            headline(type(error).__name__),
         )
     visit.http_answered = True
     told = ", ".join(f"{page} {status}" for page, (status, _) in answers.items())
     ready, state = answers["/readyz"]
     if ready == _NOT_READY:
-        return HEALTH.problem(bridge.NOT_READY, evidence_of("", visit.excerpt(f"/readyz 503 {state}".strip(), 120)))
+        return HEALTH.problem(bridge.NOT_READY, headline(visit.excerpt(f"/readyz 503 {state}".strip(), 120)))
     failed = [page for page, (status, _) in answers.items() if status >= 500]  # noqa: PLR2004 - the class of faults
     if failed:
-        return HEALTH.problem(bridge.UNHEALTHY, evidence_of("", told))
+        return HEALTH.problem(bridge.UNHEALTHY, headline(told))
     offered = [f"{page} {state or status}" for page, (status, state) in answers.items() if status == _OK]
     if not offered:
         return HEALTH.noted(bridge.HEALTH_NOT_OFFERED.slug, f"no pages about its health ({told})")
@@ -131,7 +131,7 @@ async def check_health(visit: BridgeContext) -> Finding:
 
 def health_timed_out(visit: BridgeContext) -> Finding:
     """The pages hang."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     return HEALTH.problem(bridge.UNHEALTHY, late, cause="GET /healthz or /readyz is never answered.")
 
 
@@ -201,7 +201,7 @@ async def _fresh(visit: BridgeContext) -> OpenedStream:
 
 def upgrade_timed_out(visit: BridgeContext) -> Finding:
     """TCP is there, and nobody answers: to nothing, or to the upgrade alone."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     if visit.http_answered:
         return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *proxy_evidence(visit.target))
     return UPGRADE.problem(

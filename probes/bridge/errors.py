@@ -14,7 +14,7 @@ from bridge.transport.link import LinkClosed
 from probes.bridge.context import SessionStopped
 from probes.bridge.session import send_ping
 from probes.problems import bridge
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ async def send_bad_messages(visit: BridgeContext) -> Finding:
 def closed_by_error(visit: BridgeContext, closed: LinkClosed) -> Finding:
     """The socket ended in answer to a bad message."""
     visit.closed = True
-    return ERRORS.problem(bridge.ERROR_FATAL, evidence_of("", visit.excerpt(f"the socket was closed: {closed}", 200)))
+    return ERRORS.problem(bridge.ERROR_FATAL, headline(visit.excerpt(f"the socket was closed: {closed}", 200)))
 
 
 async def _provoke(visit: BridgeContext) -> Finding:
@@ -68,11 +68,11 @@ async def _provoke(visit: BridgeContext) -> Finding:
     first = await _first_error(visit)
     wrong = _malformed(first)
     if wrong:
-        return ERRORS.problem(bridge.ERROR_MALFORMED, evidence_of("", visit.excerpt(wrong, 200)))
+        return ERRORS.problem(bridge.ERROR_MALFORMED, headline(visit.excerpt(wrong, 200)))
     others = await _errors_for(visit, WINDOW_SECONDS - _SLACK_SECONDS)
     if others:
         told = f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"
-        return ERRORS.problem(bridge.ERROR_FLOOD, evidence_of("", told))
+        return ERRORS.problem(bridge.ERROR_FLOOD, headline(told))
     return await _the_rest(visit, first, before)
 
 
@@ -90,12 +90,12 @@ async def _the_rest(visit: BridgeContext, first: Mapping[str, Any], generation: 
     later = await _errors_for(visit, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
     told = sum(1 + _suppressed(error) for error in later)
     if told < due:
-        shown = evidence_of("", f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
+        shown = headline(f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
         return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
     if visit.answers_pings:
         await send_ping(visit)
     if visit.audit.generation != generation:
-        return ERRORS.problem(bridge.ERROR_FATAL, evidence_of("", "the session was opened anew"))
+        return ERRORS.problem(bridge.ERROR_FATAL, headline("the session was opened anew"))
     return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
 
 
@@ -129,5 +129,5 @@ def _suppressed(error: Mapping[str, Any]) -> int:
 
 def errors_timed_out(visit: BridgeContext) -> Finding:
     """No error, or no pong behind it."""
-    late = evidence_of("", f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {visit.target.timeout:g} s")
     return ERRORS.problem(bridge.ERROR_SWALLOWED, late)

@@ -15,7 +15,7 @@ from probes.bridge.errors import ERRORS, closed_by_error
 from probes.bridge.refusals import bridge_error_finding
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +73,9 @@ def session_update(dialect: Dialect) -> dict[str, Any]:
 def session_timed_out(visit: BridgeContext) -> Finding:
     """Nothing came, or the update was not confirmed."""
     if any(visit.native_events[kind] for kind in CREATED):
-        told = evidence_of("", "session.update was sent, session.updated never came")
+        told = headline("session.update was sent, session.updated never came")
         return SESSION.problem(bridge.NO_SESSION_READY, told, title="The configuration is never confirmed")
-    told = evidence_of("", "neither session.created nor an error came")
+    told = headline("neither session.created nor an error came")
     return SESSION.problem(bridge.NO_SESSION_READY, told, title="The connection leads to no session")
 
 
@@ -94,7 +94,7 @@ async def _provoke(visit: BridgeContext) -> Finding:
     held = error if isinstance(error, dict) else {}
     missing = [name for name in _ERROR_FIELDS if not isinstance(held.get(name), str)]
     if missing:
-        return ERRORS.problem(bridge.ERROR_MALFORMED, evidence_of("", f"error.{', error.'.join(missing)} is missing"))
+        return ERRORS.problem(bridge.ERROR_MALFORMED, headline(f"error.{', error.'.join(missing)} is missing"))
     await visit.send(session_update(visit.dialect))
     await visit.wait_for(*UPDATED)
     told = visit.excerpt(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
@@ -103,4 +103,4 @@ async def _provoke(visit: BridgeContext) -> Finding:
 
 def errors_timed_out(visit: BridgeContext) -> Finding:
     """No error, or a session that says nothing any more."""
-    return ERRORS.problem(bridge.ERROR_SWALLOWED, evidence_of("", f"no answer within {visit.target.timeout:g} s"))
+    return ERRORS.problem(bridge.ERROR_SWALLOWED, headline(f"no answer within {visit.target.timeout:g} s"))

@@ -22,7 +22,7 @@ from bridge.protocol.refusals.lookup import (
 )
 from probes.problems import bridge
 from probes.problems import bridge_codes as codes
-from probes.runner.findings import evidence_of
+from probes.runner.findings import evidence_of, headline
 from probes.runner.network_findings import connection_failure
 from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH, EndpointKind
 
@@ -100,7 +100,7 @@ def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefus
     code = str((error or {}).get("code") or "")
     words = str((error or {}).get("detail") or (error or {}).get("message") or "")
     start = code or ("" if words else _start(refused.body))
-    evidence = [evidence_of("", target.secrets.excerpt(f"HTTP {refused.status} {start}".strip(), 120))]
+    evidence = [headline(target.secrets.excerpt(f"HTTP {refused.status} {start}".strip(), 120))]
     evidence += [evidence_of("message", target.secrets.excerpt(words, 300))] if words else []
     lower = [(name.lower(), value) for name, value in refused.headers]
     evidence += [evidence_of(name, target.secrets.excerpt(value, 200)) for name, value in lower if name in _TELLING][:6]
@@ -127,11 +127,11 @@ def connection_closed(row: CheckRow, target: BridgeTarget, closed: LinkClosed) -
     """Make the finding for a socket that ended where it should not."""
     if not closed.by_peer and closed.code in _VIOLATIONS:
         told = f"closed with {closed.code} for what came: {closed.reason}"
-        return row.problem(bridge.BROKEN_FRAMES, evidence_of("", target.secrets.excerpt(told, 200)))
+        return row.problem(bridge.BROKEN_FRAMES, headline(target.secrets.excerpt(told, 200)))
     told = "the connection ended without a close frame" if closed.code in (None, 1006) else f"close {closed.code}"
     shown = target.secrets.excerpt(f"{told} {closed.reason}".strip(), 200)
     meaning = CLOSE_CODES.get(closed.code or 1006)
-    evidence = (evidence_of("", shown), *((evidence_of("means", meaning.title),) if meaning else ()))
+    evidence = (headline(shown), *((evidence_of("means", meaning.title),) if meaning else ()))
     return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
 
 
@@ -139,15 +139,15 @@ def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, A
     """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
     error = message.get("error")
     if ready and isinstance(error, dict) and str(error.get("code")) in _LOST_IN_NATIVE_WORDS:
-        return row.problem(bridge.UPSTREAM_LOST, evidence_of("", target.secrets.excerpt(f"error {error['code']}", 120)))
+        return row.problem(bridge.UPSTREAM_LOST, headline(target.secrets.excerpt(f"error {error['code']}", 120)))
     match message.get("type"):
         case "reconnecting" | "reconnected":
             told = target.secrets.excerpt(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
-            return row.problem(bridge.UPSTREAM_LOST, evidence_of("", told))
+            return row.problem(bridge.UPSTREAM_LOST, headline(told))
         case "session_closed":
             reason = str(message.get("reason"))
             known = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(reason, bridge.UPSTREAM_LOST)
-            return row.problem(known, evidence_of("", target.secrets.excerpt(f"session_closed: {reason}", 120)))
+            return row.problem(known, headline(target.secrets.excerpt(f"session_closed: {reason}", 120)))
     return bridge_error_finding(row, target, message)
 
 
@@ -176,7 +176,7 @@ def _client_code(text: str) -> ClientCode | None:
 def _evidence(
     target: BridgeTarget, lead: str, error: Mapping[str, Any], detail: Mapping[str, Any] | None
 ) -> tuple[Evidence, ...]:
-    parts = [evidence_of("", target.secrets.excerpt(lead, 120))]
+    parts = [headline(target.secrets.excerpt(lead, 120))]
     if error.get("message"):
         parts.append(evidence_of("message", target.secrets.excerpt(str(error["message"]), 300)))
     told = [f"{name} {value}" for name, value in (detail or {}).items() if isinstance(value, str | int | float)]

@@ -12,7 +12,7 @@ import trio
 from bridge.protocol.audio.tracer import CELL_BYTES
 from probes.bridge.context import CREATED, UPDATED, SessionStopped
 from probes.problems import bridge
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,16 +50,14 @@ async def await_greeting(visit: BridgeContext) -> Finding:
 
 def greeting_timed_out(visit: BridgeContext) -> Finding:
     """101, and then silence."""
-    return CONNECTED.problem(bridge.NO_GREETING, evidence_of("", f"nothing came within {visit.target.timeout:g} s"))
+    return CONNECTED.problem(bridge.NO_GREETING, headline(f"nothing came within {visit.target.timeout:g} s"))
 
 
 async def check_ping(visit: BridgeContext) -> Finding:
     """Ask the bridge itself for a sign of life."""
     pong = await send_ping(visit)
     if pong.get("id") != _PING_ID:
-        return PING.problem(
-            bridge.NO_PONG, evidence_of("", f"pong came with id {pong.get('id')!r:.40}, not the ping's own")
-        )
+        return PING.problem(bridge.NO_PONG, headline(f"pong came with id {pong.get('id')!r:.40}, not the ping's own"))
     visit.answers_pings = True
     return PING.passed("pong, with the same id")
 
@@ -72,7 +70,7 @@ async def send_ping(visit: BridgeContext) -> Mapping[str, Any]:
 
 def pong_timed_out(visit: BridgeContext) -> Finding:
     """Nothing came back."""
-    return PING.problem(bridge.NO_PONG, evidence_of("", f"no pong within {visit.target.timeout:g} s"))
+    return PING.problem(bridge.NO_PONG, headline(f"no pong within {visit.target.timeout:g} s"))
 
 
 async def create_session(visit: BridgeContext) -> Finding:
@@ -124,7 +122,7 @@ async def _confirmed_before(visit: BridgeContext) -> Finding | None:
         return None
     with trio.move_on_after(_STRAGGLERS_SECONDS):
         await visit.wait_for(*(CREATED if "session.created" in missing else UPDATED), stop_types=frozenset())
-        told = evidence_of("", f"{missing[0]} came after session_ready")
+        told = headline(f"{missing[0]} came after session_ready")
         return SESSION.problem(bridge.READY_TOO_EARLY, told)
     visit.missing_init_events = _missing(visit)
     return None
@@ -147,7 +145,7 @@ def session_timed_out(visit: BridgeContext) -> Finding:
     """Neither ready nor an error."""
     heard = ", ".join(dict.fromkeys(m.what for m in visit.moments if m.who == "server")) or "nothing"
     return SESSION.problem(
-        bridge.NO_SESSION_READY, evidence_of("", "no session_ready and no error"), evidence_of("heard", heard[:200])
+        bridge.NO_SESSION_READY, headline("no session_ready and no error"), evidence_of("heard", heard[:200])
     )
 
 

@@ -21,7 +21,7 @@ from probes.bridge.context import AUDIO_DELTAS
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
 from probes.problems.bridge_codes import UPSTREAM_ERROR
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ def _question() -> bytes:
 
 def speech_in_timed_out(visit: BridgeContext) -> Finding:
     """Nothing tells that the turn was taken."""
-    late = evidence_of("", f"no sign of a turn within {visit.target.timeout:g} s")
+    late = headline(f"no sign of a turn within {visit.target.timeout:g} s")
     return SPEECH_IN.problem(bridge.SPEECH_NOT_TAKEN if visit.native_events else bridge.NOTHING_FORWARDED, late)
 
 
@@ -118,7 +118,7 @@ async def receive_speech(visit: BridgeContext) -> Finding:
         return _failed(visit, held)
     if not visit.answer_ms:
         return SPEECH_OUT.problem(
-            bridge.NO_SPEECH_OUT, evidence_of("", f"response.done, {held.get('status')!s:.20}, without audio")
+            bridge.NO_SPEECH_OUT, headline(f"response.done, {held.get('status')!s:.20}, without audio")
         )
     first = visit.seconds_between("spoken", "audio")
     when = "" if first is None else f", the first after {max(first, 0):.2f} s"
@@ -139,12 +139,12 @@ def _failed(visit: BridgeContext, response: Mapping[str, Any]) -> Finding:
     known = error if isinstance(error, dict) else {}
     refusal = refusal_for_error(known)
     told = visit.excerpt(f"response failed: {known.get('code') or known.get('type') or 'no reason'}", 120)
-    return SPEECH_OUT.problem(UPSTREAM_ERROR, evidence_of("", told), evidence_of("service", refusal.title))
+    return SPEECH_OUT.problem(UPSTREAM_ERROR, headline(told), evidence_of("service", refusal.title))
 
 
 def speech_out_timed_out(visit: BridgeContext) -> Finding:
     """No answer, or half of one."""
-    late = evidence_of("", f"nothing more within {visit.target.timeout:g} s, {visit.answer_ms:.0f} ms of audio heard")
+    late = headline(f"nothing more within {visit.target.timeout:g} s, {visit.answer_ms:.0f} ms of audio heard")
     return SPEECH_OUT.problem(bridge.ANSWER_UNFINISHED if visit.answer_ms else bridge.NO_SPEECH_OUT, late)
 
 
@@ -159,9 +159,7 @@ async def check_early_speech(visit: BridgeContext) -> Finding:
         lost = _lost_within(count, EARLY_MS)
         if lost:
             known = bridge.SPEECH_DROPPED if visit.dropped_ms else bridge.EARLY_SPEECH_LOST
-            return EARLY_SPEECH.problem(
-                known, evidence_of("", f"{lost} of {EARLY_MS} ms never arrived"), *_notice(visit)
-            )
+            return EARLY_SPEECH.problem(known, headline(f"{lost} of {EARLY_MS} ms never arrived"), *_notice(visit))
         return EARLY_SPEECH.passed(f"all {EARLY_MS} ms said before ready arrived")
     if visit.dropped_ms:
         return EARLY_SPEECH.problem(bridge.SPEECH_DROPPED, *_notice(visit))
@@ -177,9 +175,7 @@ def _by_word(visit: BridgeContext) -> Finding:
             f"{EARLY_MS} ms said before ready were held", evidence_of("bufferedMs", f"{known:g}")
         )
     waited = visit.seconds_between("create", "ready") or 0.0
-    told = evidence_of(
-        "", f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready"
-    )
+    told = headline(f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready")
     if "bufferedMs" in visit.ready and waited > _TOO_SOON_SECONDS:
         return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_LOST, told)
     return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_UNSEEN, told)
@@ -194,10 +190,10 @@ async def check_tracer(visit: BridgeContext) -> Finding:
     await trio.lowlevel.checkpoint()
     count = visit.tracer_count()
     if count is None:
-        return TRACER.problem(bridge.TRACER_UNSEEN, evidence_of("", "no echo of it in the answer"))
+        return TRACER.problem(bridge.TRACER_UNSEEN, headline("no echo of it in the answer"))
     lost = count.lost_ms - _lost_within(count, EARLY_MS)
     sums = f"{lost} ms lost, {count.repeated_ms} repeated, {count.reordered_ms} reordered"
-    told = evidence_of("", f"of {visit.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
+    told = headline(f"of {visit.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
     known = _trouble(count, lost)
     if known is None:
         return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", evidence_of("sums", sums))
@@ -228,11 +224,11 @@ async def check_events(visit: BridgeContext) -> Finding:
     await trio.lowlevel.checkpoint()
     if visit.missing_init_events:
         return EVENTS.problem(
-            bridge.INIT_NOT_FORWARDED, evidence_of("", f"never came: {', '.join(visit.missing_init_events)}")
+            bridge.INIT_NOT_FORWARDED, headline(f"never came: {', '.join(visit.missing_init_events)}")
         )
     beta = sorted(_BETA_NAMES & visit.native_events.keys())
     if beta:
-        return EVENTS.problem(bridge.BETA_EVENTS, evidence_of("", ", ".join(beta[:6])))
+        return EVENTS.problem(bridge.BETA_EVENTS, headline(", ".join(beta[:6])))
     return EVENTS.passed(f"{visit.native_events.total()} events of {len(visit.native_events)} kinds passed on")
 
 

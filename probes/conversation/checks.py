@@ -20,7 +20,7 @@ from probes.conversation.ordering import TEXT_RULE
 from probes.conversation.scripts import AUDIO_RESPONSE_EVENTS, TEXT_RESPONSE_EVENTS
 from probes.problems import events as problems
 from probes.recording.capture import FinishedEnding, SilentEnding
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Severity
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _unreadable(facts: ConversationResult) -> list[SessionCheckResult]:
     if not found:
         return []
     index, why = found[0]
-    evidence = (evidence_of("", f"{_of(len(found), 'frame')}: {why}"), evidence_of("first", facts.time_of(index)))
+    evidence = (headline(f"{_of(len(found), 'frame')}: {why}"), evidence_of("first", facts.time_of(index)))
     return [SessionCheckResult(EVENTS.problem(problems.UNREADABLE, *evidence), index)]
 
 
@@ -141,7 +141,7 @@ def _repeated(facts: ConversationResult) -> list[SessionCheckResult]:
     if not found:
         return []
     told = f"{_of(len(found), 'event')} came again, with the same event_id"
-    return [SessionCheckResult(EVENTS.problem(problems.REPEATED, evidence_of("", told)), found[0])]
+    return [SessionCheckResult(EVENTS.problem(problems.REPEATED, headline(told)), found[0])]
 
 
 def _errors(facts: ConversationResult, errors: list[ReceivedError]) -> list[SessionCheckResult]:
@@ -152,7 +152,7 @@ def _errors(facts: ConversationResult, errors: list[ReceivedError]) -> list[Sess
     if count >= _STORM:
         codes = Counter(facts.shown(error.error.get("code") or error.error.get("type"), 60) for error in errors)
         told = ", ".join(f"{code} x{count}" for code, count in codes.most_common(3))
-        storm = EVENTS.problem(problems.ERROR_STORM, evidence_of("", f"{count} errors: {told}"))
+        storm = EVENTS.problem(problems.ERROR_STORM, headline(f"{count} errors: {told}"))
         return [SessionCheckResult(storm, first.index)]
     return [SessionCheckResult(error_finding(EVENTS, facts, first), first.index)]
 
@@ -179,7 +179,7 @@ def error_finding(
 def error_evidence(result: ConversationResult, lead: str, error: Mapping[str, object]) -> tuple[Evidence, ...]:
     """Put an error into a headline and, apart from it, what it says in words."""
     name = result.shown(error.get("code") or error.get("type") or "without a code", 80)
-    told = [evidence_of("", f"{lead} {name}")]
+    told = [headline(f"{lead} {name}")]
     return (*told, *(evidence_of(key, result.shown(error[key], 300)) for key in ("message", "param") if error.get(key)))
 
 
@@ -198,7 +198,7 @@ def _missing(facts: ConversationResult) -> list[SessionCheckResult]:
     names = [name for one in wanted for name in (translate_event_type(one, Dialect.BETA) if beta else (one,))]
     left = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     evidence = (
-        evidence_of("", f"missing: {', '.join(names[:_MOST_NAMED])}{left}"),
+        headline(f"missing: {', '.join(names[:_MOST_NAMED])}{left}"),
         evidence_of("came", _listed(account.wire_event_counts)),
     )
     return [SessionCheckResult(EVENTS.problem(problems.MISSING, *evidence), math.inf)]
@@ -230,7 +230,7 @@ def check_order(result: ConversationResult) -> SessionCheckResult:
     words = "the final text is not what its deltas add up to" if rule == TEXT_RULE else result.shown(message, 300)
     others = ", ".join(f"{name} x{count}" for name, count in rules.items())
     evidence = (
-        evidence_of("", words),
+        headline(words),
         evidence_of("rule", ORDER_RULES[rule]),
         evidence_of("broken", others),
         evidence_of("first", result.time_of(index)),
@@ -254,7 +254,7 @@ def check_answer(result: ConversationResult) -> SessionCheckResult | None:
         return SessionCheckResult(ANSWER.skipped("the session ended before"), math.inf)
     if result.script.calls_function and not any(answer.function_calls for answer in done):
         return SessionCheckResult(
-            ANSWER.problem(problems.NO_CALL, evidence_of("", "response.done without a function call")), result.end_index
+            ANSWER.problem(problems.NO_CALL, headline("response.done without a function call")), result.end_index
         )
     mute = next(
         (a for a in done if a.status == COMPLETED and not a.function_calls and not a.characters and not a.audio_chunks),
@@ -262,7 +262,7 @@ def check_answer(result: ConversationResult) -> SessionCheckResult | None:
     )
     if mute is not None:
         return SessionCheckResult(
-            ANSWER.problem(problems.ANSWER_EMPTY, evidence_of("", "completed, without text or audio")), mute.done_index
+            ANSWER.problem(problems.ANSWER_EMPTY, headline("completed, without text or audio")), mute.done_index
         )
     calls = [name for answer in done for _, name in answer.function_calls]
     called = f", {_of(len(calls), 'function')} called" if calls else ""
@@ -280,18 +280,18 @@ def _failed(facts: ConversationResult, answer: ResponseFacts) -> Finding:
             return facts.wording.refused(ANSWER, refusal, *evidence)
         case "cancelled":
             return ANSWER.problem(
-                problems.ANSWER_CANCELLED, evidence_of("", lead), evidence_of("reason", facts.shown(answer.reason))
+                problems.ANSWER_CANCELLED, headline(lead), evidence_of("reason", facts.shown(answer.reason))
             )
         case _:
             return ANSWER.problem(
-                problems.ANSWER_INCOMPLETE, evidence_of("", lead), evidence_of("reason", facts.shown(answer.reason))
+                problems.ANSWER_INCOMPLETE, headline(lead), evidence_of("reason", facts.shown(answer.reason))
             )
 
 
 def _silence(facts: ConversationResult) -> tuple[Evidence, ...]:
     seconds = facts.ending.seconds if isinstance(facts.ending, SilentEnding) else 0.0
     last = next(reversed(facts.facts.wire_event_counts), "nothing")
-    return evidence_of("", f"no event for {seconds:.3g} s"), evidence_of("last event", facts.shown(last, 80))
+    return headline(f"no event for {seconds:.3g} s"), evidence_of("last event", facts.shown(last, 80))
 
 
 def check_transcript(result: ConversationResult) -> SessionCheckResult | None:
@@ -321,13 +321,13 @@ def check_audio(result: ConversationResult) -> SessionCheckResult | None:
     dumb = next((answer for answer in spoken if not answer.audio_chunks), None)
     if dumb is not None:
         return SessionCheckResult(
-            AUDIO.problem(problems.NO_AUDIO, evidence_of("", "completed, without audio")), dumb.done_index
+            AUDIO.problem(problems.NO_AUDIO, headline("completed, without audio")), dumb.done_index
         )
     heard = [answer for answer in result.facts.responses.values() if answer.audio_chunks]
     quiet = next((answer for answer in heard if answer.status and not answer.audible), None)
     if quiet is not None:
         told = f"{quiet.audio_ms / 1000:.1f} s of silence"
-        return SessionCheckResult(AUDIO.problem(problems.SILENT_AUDIO, evidence_of("", told)), quiet.done_index)
+        return SessionCheckResult(AUDIO.problem(problems.SILENT_AUDIO, headline(told)), quiet.done_index)
     return _whole(result, heard)
 
 
@@ -335,12 +335,12 @@ def _whole(facts: ConversationResult, heard: list[ResponseFacts]) -> SessionChec
     longest = max((hole for answer in heard for hole in playback_gaps(answer.audio_chunks)), default=0.0)
     ms = sum(answer.audio_ms for answer in heard)
     if longest >= _HOLE_SECONDS:
-        told = evidence_of("", f"a hole of {longest:.1f} s in {ms / 1000:.1f} s of audio")
+        told = headline(f"a hole of {longest:.1f} s in {ms / 1000:.1f} s of audio")
         long = longest >= _LONG_HOLE_SECONDS
         stalls = AUDIO.problem(problems.AUDIO_STALLS, told, severity=None if long else Severity.WARNING)
         return SessionCheckResult(stalls, facts.end_index if long else None)
     if not heard:
-        return SessionCheckResult(AUDIO.problem(problems.NO_AUDIO, evidence_of("", "no audio came")), math.inf)
+        return SessionCheckResult(AUDIO.problem(problems.NO_AUDIO, headline("no audio came")), math.inf)
     return SessionCheckResult(AUDIO.passed(f"{ms / 1000:.1f} s of audio, no hole in it"))
 
 

@@ -19,7 +19,7 @@ from probes.conversation.scripts import SCRIPTS
 from probes.conversation.verdict import CONNECT, END, judge_session
 from probes.problems import events as problems
 from probes.recording.capture import Capture, CaptureError, CaptureHeader, format_capture
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, headline
 from probes.runner.usage import UsageError
 from reports.model import Evidence
 from reports.provenance import current_time, installed_version
@@ -158,7 +158,7 @@ def _kept(place: ReservedFile, capture: Capture) -> Finding | None:
     try:
         place.write(format_capture(capture))
     except CannotWriteError as error:
-        return END.problem(problems.CAPTURE_LOST, evidence_of("", str(error)))
+        return END.problem(problems.CAPTURE_LOST, headline(str(error)))
     return None
 
 

@@ -33,7 +33,7 @@ from probes.recording.capture import (
     SilentEnding,
     StoppedEnding,
 )
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Evidence, Severity
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _spoken(facts: ConversationResult, name: str) -> Finding:
     )
     return SESSION.problem(
         service.OTHER_DIALECT,
-        evidence_of("", f"session.created in the {other} dialect, asked for {asked}"),
+        headline(f"session.created in the {other} dialect, asked for {asked}"),
         *evidence,
         evidence_of("renamed", _renamed(facts, spoken)),
         evidence_of("fields", _FIELDS),
@@ -153,7 +153,7 @@ def _not_opened(facts: ConversationResult) -> SessionCheckResult:
         return SessionCheckResult(
             SESSION.problem(service.NOT_REALTIME, evidence_of("first frame", first)), facts.end_index
         )
-    told = evidence_of("", f"no session.created within {facts.header.timeout:g} s")
+    told = headline(f"no session.created within {facts.header.timeout:g} s")
     return SessionCheckResult(SESSION.problem(service.NO_FIRST_FRAME, told), facts.end_index)
 
 
@@ -171,7 +171,7 @@ def check_ready(facts: ConversationResult) -> SessionCheckResult:
         return SessionCheckResult(
             _closed(READY, facts, facts.ending, "closed while the configuration was on its way"), facts.end_index
         )
-    told = evidence_of("", f"no session.updated within {facts.header.timeout:g} s")
+    told = headline(f"no session.updated within {facts.header.timeout:g} s")
     return SessionCheckResult(READY.problem(service.NOT_CONFIRMED, told), facts.end_index)
 
 
@@ -186,7 +186,7 @@ def _update_refused(facts: ConversationResult, failure: ReceivedError) -> Findin
         return _refused(READY, facts, failure, "session.update: error")
     code, message = (facts.shown(failure.error.get(name) or "-", 300) for name in ("code", "message"))
     told = (
-        evidence_of("", f"session.update: error {code}"),
+        headline(f"session.update: error {code}"),
         evidence_of("message", message),
         evidence_of("means", refusal.title),
     )
@@ -203,10 +203,10 @@ def _closed(row: CheckRow, facts: ConversationResult, closed: ClosedEnding, when
     reason = facts.shown(closed.reason, 120)
     if not closed.by_peer:
         told = f"broken frame, closed with {closed.code} {reason}".rstrip()
-        return row.problem(service.PROTOCOL_BROKEN, evidence_of("", told))
+        return row.problem(service.PROTOCOL_BROKEN, headline(told))
     refusal = refusal_for_close(closed.code, closed.reason)
     told = f"{when}: {'without a close frame' if closed.code in (None, 1006) else closed.code} {reason}".rstrip()
-    return facts.wording.refused(row, refusal, evidence_of("", told))
+    return facts.wording.refused(row, refusal, headline(told))
 
 
 def check_end(facts: ConversationResult) -> SessionCheckResult:
@@ -219,7 +219,7 @@ def check_end(facts: ConversationResult) -> SessionCheckResult:
             return SessionCheckResult(_closed(END, facts, closed, f"closed behind {last}"), facts.end_index)
         case LimitEnding(bound=bound):
             return SessionCheckResult(
-                END.problem(problems.TOO_MUCH, evidence_of("", f"the bound is {bound}")), facts.end_index
+                END.problem(problems.TOO_MUCH, headline(f"the bound is {bound}")), facts.end_index
             )
         case FinishedEnding(at=at):
             return SessionCheckResult(END.passed(f"closed by the script after {at:.1f} s"))
@@ -232,7 +232,7 @@ def check_end(facts: ConversationResult) -> SessionCheckResult:
 def _lost(facts: ConversationResult) -> SessionCheckResult:
     """A bridge lost its session: a warning where the script came to its end all the same, else the cause of it all."""
     (index, why), count = facts.facts.upstream_losses[0], len(facts.facts.upstream_losses)
-    told = (evidence_of("", f"lost {facts.time_of(index)}, {count} in all"), evidence_of("reason", facts.shown(why)))
+    told = (headline(f"lost {facts.time_of(index)}, {count} in all"), evidence_of("reason", facts.shown(why)))
     if isinstance(facts.ending, FinishedEnding):
         return SessionCheckResult(END.problem(problems.RECONNECTED, *told))
     return SessionCheckResult(END.problem(problems.RECONNECTED, *told, severity=Severity.FAIL), index)

@@ -10,7 +10,7 @@ from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.url import parse_url
 from probes.bridge.refusals import bridge_connection_failure, bridge_error_finding, proxy_evidence, upgrade_refused
 from probes.problems.service import UPGRADE_NO_ANSWER
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, headline
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import BridgeTarget, EndpointKind
 from reports.model import Severity
@@ -74,7 +74,7 @@ def no_answer_finding(row: CheckRow, seconds: float, *evidence: Evidence, fix: s
     """There was no answer at all, so nothing was judged: whether only the upgrade is met by silence is not known."""
     return row.problem(
         UPGRADE_NO_ANSWER,
-        evidence_of("", f"no socket within {seconds:g} s"),
+        headline(f"no socket within {seconds:g} s"),
         *evidence,
         cause="What listens there hangs, a firewall drops the packets, or a proxy or gateway in between takes the"
         " request and does not know what to do with 'Upgrade: websocket'.",

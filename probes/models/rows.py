@@ -15,7 +15,7 @@ from probes.access.model_judge import ModelCandidate, first_names, judge_model
 from probes.access.model_names import best_first, socket_of
 from probes.problems import models as own
 from probes.problems import service
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Evidence, Finding, ReportMetric, Severity
 from reports.render.terminal_text import shorten
 
@@ -105,7 +105,7 @@ def _realtime(asked: ModelCandidate, names: tuple[str, ...]) -> Finding:
     if names:
         return _named(REALTIME, asked, names)
     if _has_none(asked):
-        told = evidence_of("", f"{len(asked.listed)} models listed, none of them realtime")
+        told = headline(f"{len(asked.listed)} models listed, none of them realtime")
         return REALTIME.problem(service.NO_REALTIME_MODELS, told)
     return REALTIME.noted(own.NO_NAMES_KNOWN.slug, "the server's list holds no name of a realtime model; going on")
 
@@ -129,9 +129,9 @@ def _cut(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _each(asked: ModelCandidate, names: tuple[str, ...]) -> tuple[Evidence, ...]:
     """Tell of each model when it goes; of a list that is far too long only the first ones."""
-    told = [evidence_of("", f"{shorten(name, _LONGEST_NAME)}: {_fate(asked, name)}") for name in names[:_MOST_NAMES]]
+    told = [headline(f"{shorten(name, _LONGEST_NAME)}: {_fate(asked, name)}") for name in names[:_MOST_NAMES]]
     more = len(names) - _MOST_NAMES
-    return (*told, *((evidence_of("", f"and {more} more"),) if more > 0 else ()))
+    return (*told, *((headline(f"and {more} more"),) if more > 0 else ()))
 
 
 def _fate(asked: ModelCandidate, name: str) -> str:
@@ -171,9 +171,9 @@ def _required(asked: ModelCandidate) -> Finding:
         case Severity.SKIPPED:
             why = _ON_AZURE if asked.azure else asked.no_list_reason
             fix = f"sherpa-probe access {'--azure ' if asked.azure else ''}--model {quote(asked.name)}"
-            return REQUIRE.problem(own.REQUIRED_UNTOLD, evidence_of("", f"{asked.name}: {why}"), fix=fix)
+            return REQUIRE.problem(own.REQUIRED_UNTOLD, headline(f"{asked.name}: {why}"), fix=fix)
         case Severity.INFO:
-            told = evidence_of("", f"{asked.name}: not among the {len(asked.listed or ())} names that the server lists")
+            told = headline(f"{asked.name}: not among the {len(asked.listed or ())} names that the server lists")
             return REQUIRE.problem(
                 service.MODEL_NOT_LISTED, told, title=f"{asked.name} is not among the server's models"
             )

@@ -14,7 +14,7 @@ from bridge.config.api_key import keys_in_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.toml_file import did_you_mean
 from probes.problems.tool import CONFIG_ERROR, REPORT_LOST, USAGE_ERROR
-from probes.runner.findings import CheckRow, evidence_of, explain_command
+from probes.runner.findings import CheckRow, explain_command, headline
 from probes.runner.interrupts import INTERRUPTS
 from probes.runner.logs import redirect_logs
 from probes.runner.redaction import LONGEST_VALUE, Secrets
@@ -237,7 +237,7 @@ def _written(files: Sequence[ReportFile], outcome: CommandResult, secrets: Secre
             file.reserved.write(get_renderer(file.format)(outcome.report, outcome.exit_code))
         except CannotWriteError as error:
             # It could be written a moment ago: the disk is full, or somebody took the folder away.
-            lost = secrets.redact_finding(CheckRow("probe", "report").problem(REPORT_LOST, evidence_of("", str(error))))
+            lost = secrets.redact_finding(CheckRow("probe", "report").problem(REPORT_LOST, headline(str(error))))
             report = replace(outcome.report, findings=(*outcome.report.findings, lost))
             outcome = CommandResult(report, EXIT_INTERRUPTED if outcome.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
     return outcome

@@ -22,8 +22,13 @@ def explain_command(code: str) -> str:
 
 
 def evidence_of(label: str, value: object) -> Evidence:
-    """Note something that was seen; `-` where it is empty."""
+    """Make a piece of evidence from any value, shown as `label: value`; an empty value becomes `-`."""
     return Evidence(label, str(value) or "-")
+
+
+def headline(value: object) -> Evidence:
+    """Make the evidence without a label that the row of a failed check shows; an empty value becomes `-`."""
+    return evidence_of("", value)
 
 
 @dataclass(frozen=True, slots=True)

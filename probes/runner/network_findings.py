@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.upstream.dial.errors import FailureReason
 from probes.problems import network as way
-from probes.runner.findings import evidence_of
+from probes.runner.findings import headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,9 +61,7 @@ def connection_failure(
     if reason is FailureReason.PROXY_REFUSED and status is not None:
         known = _PROXY_STATUSES.get(status, way.NOT_A_PROXY)
     told = f"{known.cause} It said {status}." if known is way.NOT_A_PROXY else known.cause
-    return host_problem(
-        row, known, evidence_of("", detail), *evidence, host=host, proxy_variable=proxy_variable, cause=told
-    )
+    return host_problem(row, known, headline(detail), *evidence, host=host, proxy_variable=proxy_variable, cause=told)
 
 
 def host_problem(

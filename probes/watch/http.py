@@ -19,7 +19,7 @@ from bridge.transport.http_server import HttpLimits, WebSocketUpgrade, serve_con
 from bridge.transport.sockets import reset_stream
 from bridge.upstream.dial.url import is_private_host
 from probes.problems.tool import SCRAPE_TIMEOUT
-from probes.runner.findings import CheckRow, evidence_of
+from probes.runner.findings import CheckRow, headline
 from probes.runner.usage import UsageError
 from probes.watch.lines import run_line
 from probes.watch.metrics_page import index_page, metrics_text
@@ -116,9 +116,7 @@ class WatchServer:
         with trio.move_on_after(seconds) as scope:
             await run.run()
         if scope.cancelled_caught:
-            run.add(
-                CheckRow("probe", "scrape").problem(SCRAPE_TIMEOUT, evidence_of("", f"stopped after {seconds:g} s"))
-            )
+            run.add(CheckRow("probe", "scrape").problem(SCRAPE_TIMEOUT, headline(f"stopped after {seconds:g} s")))
         report = run.report()
         return as_prom.render(report, report.exit_code(strict=self.strict))
 
