@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
+from bridge.upstream.client_codes import client_code
 from probes.problem_catalogue import PROBLEMS
 from probes.runner.check_names import ALL_CHECKS, CHECK_NAMES
 from probes.runner.registry import PROBES
@@ -117,8 +118,7 @@ def _is_named(problem: Problem, code: str) -> bool:
 
 
 def _of_refusal(refusal: Refusal) -> Meaning:
-    known = {name: value for name, value in asdict(refusal).items() if name != "client_code"}
-    return Meaning(seen_as=tuple(_seen_as(refusal)), client_code=str(refusal.client_code), **known)
+    return Meaning(seen_as=tuple(_seen_as(refusal)), client_code=str(client_code(refusal)), **asdict(refusal))
 
 
 def _of_problem(problem: Problem) -> Meaning:

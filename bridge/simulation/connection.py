@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.tracer import CELL_MS, TracerSource
+from bridge.protocol.events.groups import SESSION_CREATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +41,7 @@ _STANDING: Mapping[str, ReportedSessionState] = {
     "session_closed": ReportedSessionState.ENDED,
 }
 #: To an SDK a session is ready when it is there; that it was lost is not told.
-_NATIVE_STANDING: Mapping[str, ReportedSessionState] = {
-    "session.created": ReportedSessionState.READY,
-    "transcription_session.created": ReportedSessionState.READY,
-}
+_NATIVE_STANDING: Mapping[str, ReportedSessionState] = dict.fromkeys(SESSION_CREATED, ReportedSessionState.READY)
 
 
 @dataclass(frozen=True, slots=True)

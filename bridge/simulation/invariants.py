@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from bridge.protocol.events.groups import SESSION_CREATED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -165,7 +167,7 @@ def _only_native(visit: ConnectionRecord) -> Iterator[str]:
 
 #: What the bridge's own native errors are read as, and what an SDK may hear first.
 _NATIVE_ERRORS = frozenset({"error", "audio_dropped", "session_not_restored"})
-_NATIVE_FIRST = frozenset({*_NATIVE_ERRORS, "session.created", "transcription_session.created"})
+_NATIVE_FIRST = _NATIVE_ERRORS | SESSION_CREATED
 
 
 def clients_recover(world: SimulationRun, visit: ConnectionRecord) -> Iterator[str]:

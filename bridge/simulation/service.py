@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import httpx
 import trio
 
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATE, SESSION_UPDATED
 from bridge.simulation.network import LinkConditions, MemoryLink
 from bridge.simulator.faults.base import Fault
 from bridge.simulator.faults.pipeline import CloseFrame, TextFrame
@@ -37,9 +38,6 @@ START_UNIX_TIME = 1_789_689_600
 _EVENT_ID = re.compile(rb'"event_id":"(event_(\w{14})\d+)"')
 #: Answers are short and fast: what matters is their order.
 PACE = 2.0
-_CONFIGURING = frozenset({"session.update", "transcription_session.update"})
-_CONFIRMED = ("session.updated", "transcription_session.updated")
-_ABOUT_SESSION = frozenset({*_CONFIRMED, "session.created", "transcription_session.created"})
 #: Faults that would never leave a session by themselves.
 _LASTING = (ReplyFault, StormFault, TranscriptionFault, TruncateFault, DuplicateFault)
 
@@ -80,7 +78,7 @@ class TrafficRecorder(Fault):
                 self.truncated.add(found[0])
             else:
                 self.sent.setdefault(found[1], []).append(found[0])
-                if act.type in _ABOUT_SESSION:
+                if act.type in (SESSION_CREATED | SESSION_UPDATED):
                     self.session_events.add(found[0])
         return (timed,)
 
@@ -176,7 +174,7 @@ class SimulatedService:
     def on_client_event(self, record: SessionRecord, event_type: str) -> None:
         """Take note of a client event that reached a session."""
         self._trace.note(self._name, f"< {event_type}")
-        if event_type not in _CONFIGURING and not any(record.sent[name] for name in _CONFIRMED):
+        if event_type not in SESSION_UPDATE and not any(record.sent[name] for name in SESSION_UPDATED):
             self.early_events.append(event_type)
 
     def open_stream(self) -> trio.abc.Stream:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from codecs import IncrementalDecoder
     from collections.abc import Generator
 
-#: The largest message taken: 15 MiB of audio, the most one append may carry, are 20 MiB of base64, and JSON around it.
-MAX_MESSAGE_BYTES: Final = 24 * 2**20
 #: The most frames one message may come in. Without a bound, empty fragments cost memory for ever.
 MAX_FRAGMENTS: Final = 4096
 #: What a Close frame may carry as a reason, in UTF-8 (RFC 6455 5.5: 125 bytes, two of them the code).

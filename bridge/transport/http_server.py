@@ -18,10 +18,11 @@ import trio
 from websockets.protocol import Side
 from websockets.utils import accept_key
 
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.transport.http import HttpRequest, HttpResponse, text_response
 from bridge.transport.http1 import Disconnected, HttpConnection, HttpLimits, RequestRejected
 from bridge.transport.link import Headers, LinkClosed
-from bridge.transport.websocket import MAX_FRAGMENTS, MAX_MESSAGE_BYTES, WebSocketLink
+from bridge.transport.websocket import MAX_FRAGMENTS, WebSocketLink
 
 if TYPE_CHECKING:
     import ssl

@@ -5,7 +5,8 @@ from __future__ import annotations
 import trio.testing
 from websockets.protocol import Side
 
-from bridge.transport.websocket import MAX_MESSAGE_BYTES, WebSocketLink
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
+from bridge.transport.websocket import WebSocketLink
 
 
 def memory_link_pair(

@@ -14,10 +14,10 @@ import trio
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.transport.codec import (
     ABNORMAL_CLOSURE,
     MAX_FRAGMENTS,
-    MAX_MESSAGE_BYTES,
     NO_STATUS_RCVD,
     Codec,
     is_sendable_close_code,

@@ -15,6 +15,7 @@ from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError,
 from bridge.core.responses import PARSED_EVENTS
 from bridge.core.to_client import UNREADABLE_FRAME
 from bridge.protocol.dialects.detection import Dialect, detect_dialect
+from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED, SESSION_UPDATED
 from bridge.protocol.events.peek import peek
 from bridge.protocol.refusals.lookup import refusal_for_error
 from bridge.upstream.failures import (
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
 #: What a link gives the core.
 DecodedEvent = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
 
-_CREATED = frozenset({"session.created", "transcription_session.created"})
-_UPDATED = frozenset({"session.updated", "transcription_session.updated"})
-_READ = PARSED_EVENTS | _CREATED | _UPDATED | {"error"}
+_READ = PARSED_EVENTS | SESSION_CREATED | SESSION_UPDATED | {"error"}
 
 #: Errors of a running session that the client need not see, and why.
 HARMLESS_ERRORS: Mapping[str, str] = {
@@ -48,7 +47,6 @@ HARMLESS_ERRORS: Mapping[str, str] = {
 }
 
 #: Flat objects, most of them base64, which has no brace in it: such a frame is whole when it ends with one.
-_AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
@@ -100,7 +98,7 @@ class EventDecoder:
             return self._unreadable()
         data = frame.encode() if isinstance(frame, str) else frame
         if event_type not in _READ:
-            whole = _ends(data) if event_type in _AUDIO else _is_json(data)
+            whole = _ends(data) if event_type in AUDIO_DELTAS else _is_json(data)
             return UpstreamEvent(self.generation, event_type, data) if whole else self._unreadable()
         try:
             body = _decode(data)
@@ -108,9 +106,9 @@ class EventDecoder:
             return self._unreadable()
         if event_type == "error":
             return self._error(body)
-        if event_type in _CREATED and not self._created:
+        if event_type in SESSION_CREATED and not self._created:
             return self._session_created(event_type, data, body, now)
-        if event_type in _UPDATED and self.configure_sent and not self.configured:
+        if event_type in SESSION_UPDATED and self.configure_sent and not self.configured:
             self.configured = True
             return SessionConfigured(self.generation, data, body, event_type)
         return UpstreamEvent(self.generation, event_type, data, body)

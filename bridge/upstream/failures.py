@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.events import Failure
 from bridge.protocol.refusals.lookup import HttpExchange, refusal_for_close, refusal_for_error, refusal_for_status
+from bridge.upstream.client_codes import client_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,7 +161,7 @@ def _failure(refusal: Refusal, quoted: str, *, detail: Mapping[str, Any], retry_
         retry_after = min(retry_after, _DAY_SECONDS)
         known["retryAfterMs"] = round(retry_after * 1000)
     return Failure(
-        code=str(refusal.client_code),
+        code=str(client_code(refusal)),
         message=f"{refusal.title}. {quoted}".rstrip(),
         retryable=refusal.retryable,
         retry_after_seconds=retry_after,

@@ -15,7 +15,7 @@ from bridge.protocol.models import DEFAULT_MODEL
 from bridge.protocol.schema.requests import NO_VAD_MODELS
 from bridge.protocol.schema.shapes import (
     AUDIO_FORMATS,
-    FLAT_TO_NESTED,
+    FLAT_ONLY_FIELDS,
     SESSION_TYPES,
     session_to_flat,
     session_to_nested,
@@ -38,8 +38,6 @@ _DETECTION: Mapping[str, Mapping[str, Any] | None] = {
     "semantic_vad": {"type": "semantic_vad"},
     "none": None,
 }
-#: Names of the flat shape that stand elsewhere in the nested one: an object that has one of them is flat.
-_FLAT_ONLY = frozenset(name for name, path in FLAT_TO_NESTED.items() if path != (name,)) | {"temperature"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +147,7 @@ def _knowing_the_customer(session: dict[str, Any], wish: Mapping[str, Any], kind
 
 def _in_shape(session: Mapping[str, Any], kind: SessionKind, *, flat: bool) -> dict[str, Any]:
     """Bring a session, or a part of one, into the wanted shape."""
-    is_flat = any(name in _FLAT_ONLY for name in session)
+    is_flat = any(name in FLAT_ONLY_FIELDS for name in session)
     if flat and not is_flat:
         return session_to_flat(session).fields
     if not flat and is_flat:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 
 from bridge.protocol.audio.pcm import bytes_to_ms
+from bridge.protocol.events.groups import AUDIO_DELTAS, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from bridge.protocol.events.peek import peek
 from loadtests.callers.client_events import (
     AnswerAudioEvent,
@@ -38,15 +39,7 @@ if TYPE_CHECKING:
 CLIENT_PATH, NATIVE_PATH = "/api/openai/realtime", "/v1/realtime"
 #: Base64 writes three bytes as four characters.
 _BYTES_PER_CHARACTER = 0.75
-_WORDS = frozenset(
-    {
-        "response.output_text.delta",
-        "response.output_audio_transcript.delta",
-        "response.text.delta",
-        "response.audio_transcript.delta",
-    }
-)
-_SOUND = frozenset({"response.output_audio.delta", "response.audio.delta"})
+_WRITTEN_DELTAS = TEXT_DELTAS | TRANSCRIPT_DELTAS
 
 #: Client protocol, "Errors": the session is over, the socket stays open, and `create_session` is a fresh try.
 _ENDS_SESSION = frozenset(
@@ -180,9 +173,9 @@ class ClientEndpointProtocol:
         if isinstance(frame, bytes):
             return AnswerAudioEvent(bytes_to_ms(len(frame)), pcm=frame if self._behaviour.echo else b"")
         kind = peek(frame)
-        if kind in _SOUND:
+        if kind in AUDIO_DELTAS:
             return _sound(frame, whole=self._behaviour.echo)
-        if kind in _WORDS:
+        if kind in _WRITTEN_DELTAS:
             return AnswerTextEvent()
         meaning = self._meanings.get(kind or "")
         if meaning is None:
@@ -248,9 +241,9 @@ class NativeEndpointProtocol:
     def decode(self, frame: str | bytes) -> ClientEvent | None:
         """Say what it means."""
         kind = peek(frame)
-        if kind in _SOUND:
+        if kind in AUDIO_DELTAS:
             return _sound(frame, whole=self._behaviour.echo)
-        if kind in _WORDS:
+        if kind in _WRITTEN_DELTAS:
             return AnswerTextEvent()
         meaning = self._meanings.get(kind or "")
         return None if meaning is None else meaning(msgspec.json.decode(frame))

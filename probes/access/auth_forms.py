@@ -20,6 +20,7 @@ from bridge.protocol.dialects.detection import (
     GA_SUBPROTOCOL,
     KEY_SUBPROTOCOL_PREFIX,
 )
+from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.protocol.refusals.lookup import refusal_for_close, refusal_for_error
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import DialFailed, dial
@@ -212,7 +213,7 @@ def _judged(visit: AccessContext, frame: str | bytes) -> AuthResult:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
     kind = event.get("type") if isinstance(event, dict) else None
-    if kind in ("session.created", "transcription_session.created", "conversation.created"):
+    if kind in SESSION_CREATED | {"conversation.created"}:
         return AuthResult(works=True, reason="")
     error = event.get("error") if isinstance(event, dict) else None
     if kind == "error" and isinstance(error, dict):

@@ -12,6 +12,7 @@ import trio
 
 from bridge.config.resolve import DialectChoice
 from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
+from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.protocol.refusals.lookup import Refusal, refusal_for_close, refusal_for_error
 from bridge.transport.link import LinkClosed
 from probes.access.advice import advise, with_support_hint
@@ -198,7 +199,7 @@ def _judged(visit: AccessContext, event: Mapping[str, Any]) -> Finding:
     detected = detect_dialect(event)
     kind = event.get("type")
     evidence = (evidence_of("first frame", visit.excerpt(str(kind), 80)), evidence_of("dialect", detected.reason))
-    if kind not in ("session.created", "transcription_session.created", "conversation.created"):
+    if kind not in SESSION_CREATED | {"conversation.created"}:
         return SESSION.problem(service.NOT_REALTIME, *evidence)
     if detected.kind not in (SessionKind.CONVERSATION, None):
         title = f"The server opened a {detected.kind} session where a conversation was asked for"

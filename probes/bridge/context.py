@@ -19,6 +19,7 @@ import trio
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.audio.tracer import TracerReceiver, TracerSource
 from bridge.protocol.dialects.detection import Dialect
+from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.transport.link import LinkClosed
 from probes.access.context import close_link
 from probes.bridge.message_audit import MessageAudit
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 #: Kinds of message that end a wait for another one: they tell why that will not come.
 STOP_TYPES = frozenset({"error", "reconnecting", "session_closed"})
-AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
-CREATED = frozenset({"session.created", "transcription_session.created"})
-UPDATED = frozenset({"session.updated", "transcription_session.updated"})
 #: Lines of the timeline that are kept: a visit has some hundreds, a bridge that floods has no end.
 _MOST_MOMENTS = 2_000
 #: Kinds of native events that are counted by name; nobody sends more by accident.

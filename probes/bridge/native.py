@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.protocol.dialects.detection import Dialect, detect_dialect
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.protocol.schema.shapes import session_to_flat
 from bridge.transport.link import LinkClosed
-from probes.bridge.context import CREATED, UPDATED
 from probes.bridge.errors import ERRORS, closed_by_error
 from probes.bridge.refusals import bridge_error_finding
 from probes.bridge.session import EARLY_MS, chunks_of
@@ -39,12 +39,12 @@ async def open_session(visit: BridgeContext) -> Finding:
     first = await _first_word(visit)
     if first.get("type") == "error":
         return bridge_error_finding(SESSION, visit.target, first)
-    if first.get("type") not in CREATED:
+    if first.get("type") not in SESSION_CREATED:
         told = evidence_of("first message", visit.excerpt(str(first.get("type") or "no event"), 80))
         return SESSION.problem(bridge.OTHER_ENDPOINT if first.get("type") == "connected" else bridge.NOT_A_BRIDGE, told)
     visit.dialect = detect_dialect(first).dialect or Dialect.GA
     await visit.send(session_update(visit.dialect))
-    await visit.wait_for(*UPDATED, timeouts=_FIRST_WORD)
+    await visit.wait_for(*SESSION_UPDATED, timeouts=_FIRST_WORD)
     visit.mark("ready")
     session = first.get("session")
     held = session if isinstance(session, dict) else {}
@@ -72,7 +72,7 @@ def session_update(dialect: Dialect) -> dict[str, Any]:
 
 def session_timed_out(visit: BridgeContext) -> Finding:
     """Nothing came, or the update was not confirmed."""
-    if any(visit.native_events[kind] for kind in CREATED):
+    if any(visit.native_events[kind] for kind in SESSION_CREATED):
         told = headline("session.update was sent, session.updated never came")
         return SESSION.problem(bridge.NO_SESSION_READY, told, title="The configuration is never confirmed")
     told = headline("neither session.created nor an error came")
@@ -96,7 +96,7 @@ async def _provoke(visit: BridgeContext) -> Finding:
     if missing:
         return ERRORS.problem(bridge.ERROR_MALFORMED, headline(f"error.{', error.'.join(missing)} is missing"))
     await visit.send(session_update(visit.dialect))
-    await visit.wait_for(*UPDATED)
+    await visit.wait_for(*SESSION_UPDATED)
     told = visit.excerpt(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
     return ERRORS.passed("answered, and the session goes on", evidence_of("with", told))
 

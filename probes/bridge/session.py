@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.protocol.audio.tracer import CELL_BYTES
-from probes.bridge.context import CREATED, UPDATED, SessionStopped
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
+from probes.bridge.context import SessionStopped
 from probes.problems import bridge
 from probes.runner.findings import CheckRow, evidence_of, headline
 
@@ -121,7 +122,9 @@ async def _confirmed_before(visit: BridgeContext) -> Finding | None:
     if not missing:
         return None
     with trio.move_on_after(_STRAGGLERS_SECONDS):
-        await visit.wait_for(*(CREATED if "session.created" in missing else UPDATED), stop_types=frozenset())
+        await visit.wait_for(
+            *(SESSION_CREATED if "session.created" in missing else SESSION_UPDATED), stop_types=frozenset()
+        )
         told = headline(f"{missing[0]} came after session_ready")
         return SESSION.problem(bridge.READY_TOO_EARLY, told)
     visit.missing_init_events = _missing(visit)
@@ -129,7 +132,7 @@ async def _confirmed_before(visit: BridgeContext) -> Finding | None:
 
 
 def _missing(visit: BridgeContext) -> tuple[str, ...]:
-    known = {"session.created": CREATED, "session.updated": UPDATED}
+    known = {"session.created": SESSION_CREATED, "session.updated": SESSION_UPDATED}
     return tuple(name for name, kinds in known.items() if not any(visit.native_events[kind] for kind in kinds))
 
 

@@ -16,8 +16,8 @@ from bridge.protocol.audio.pcm import ms_to_bytes, silence
 from bridge.protocol.audio.tracer import CELL_MS
 from bridge.protocol.audio.wav import read_wav
 from bridge.protocol.dialects.detection import BETA_TO_GA
+from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.refusals.lookup import refusal_for_error
-from probes.bridge.context import AUDIO_DELTAS
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
 from probes.problems.bridge_codes import UPSTREAM_ERROR

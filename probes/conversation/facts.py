@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind, detect_dialect
-from probes.conversation.ordering import OPENING_EVENTS, TEXT_RULE, EventOrder
+from bridge.protocol.events.groups import SESSION_CREATED, TEXT_DELTAS, TRANSCRIPT_DELTAS
+from probes.conversation.ordering import TEXT_RULE, EventOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,6 @@ TURN_ENDED = "turn over"
 HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
 COMPLETED = "completed"
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
-_TEXTS = frozenset({"response.output_text.delta", "response.output_audio_transcript.delta"})
 #: A bridge's own messages that say that the upstream session is another one from here on.
 _AFRESH = frozenset({"reconnecting", "session_initializing"})
 #: A bridge's word at its native door that the session was lost and opened again; it is no fault of its own.
@@ -230,7 +230,7 @@ def _ga_name(name: str) -> str:
 def _opened(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     account.session = _inner(entry.event, "session")
     account.session_id = str(account.session.get("id") or "")
-    if account.detected_dialect is None and entry.type in OPENING_EVENTS:
+    if account.detected_dialect is None and entry.type in SESSION_CREATED:
         account.detected_dialect, account.opened_at = detect_dialect(entry.event), entry.at
 
 
@@ -308,5 +308,5 @@ _TAKERS: Mapping[str, Callable[[SessionFacts, CaptureEntry, int], None]] = {
     "response.output_item.added": _output,
     "response.output_item.done": _output_done,
     "response.output_audio.delta": _audio,
-    **dict.fromkeys(_TEXTS, _text),
+    **dict.fromkeys(TEXT_DELTAS | TRANSCRIPT_DELTAS, _text),
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
+from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.protocol.ordering.checker import OrderChecker
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 #: A rule and what was seen, as the checker words it.
 OrderViolation = tuple[str, str]
 
-OPENING_EVENTS = frozenset({"session.created", "transcription_session.created"})
 #: The only rule that looks at words.
 TEXT_RULE = "text-differs-from-deltas"
 #: A frame is repeated at once or not at all.
@@ -55,7 +55,7 @@ class EventOrder:
         """Say which rules this event breaks; those of events before the opening one come with that one."""
         if self._checker is None:
             self._early.append(event)
-            if event.get("type") not in OPENING_EVENTS and len(self._early) < _PATIENCE:
+            if event.get("type") not in SESSION_CREATED and len(self._early) < _PATIENCE:
                 return []
             return self._begin(event)
         return _told(self._checker, event)

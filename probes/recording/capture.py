@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ CAPTURE_FORMAT: Final = "sherpa-probe events"
 #: Larger ones are refused: a script talks for minutes, and a minute of events is about a megabyte.
 MAX_FILE_BYTES: Final = 200 * 10**6
 #: A line holds one event. The largest there is are audio that somebody chose to keep: 15 MiB in base64, and some.
-MAX_LINE_BYTES: Final = 24 * 2**20
+MAX_LINE_BYTES: Final = MAX_MESSAGE_BYTES
 
 
 class CaptureError(UsageError):

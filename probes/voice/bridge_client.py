@@ -13,6 +13,7 @@ import trio
 
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.events.groups import SESSION_UPDATED
 from bridge.protocol.schema.shapes import session_to_flat
 from bridge.transport.link import LinkClosed
 from probes.access.context import close_link
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 #: With these the bridge says that there is a session.
 _READY = frozenset({"session_ready", "reconnected"})
-_UPDATED = frozenset({"session.updated", "transcription_session.updated"})
 
 
 class BridgeVoiceClient:
@@ -51,7 +51,7 @@ class BridgeVoiceClient:
         ready = await self._heard_until(_READY, on_frame)
         if not options.audio_output and options.kind is SessionKind.CONVERSATION:
             await self._send(_written_answers(Dialect.BETA if ready.get("dialect") == "beta" else Dialect.GA))
-            await self._heard_until(_UPDATED, on_frame)
+            await self._heard_until(SESSION_UPDATED, on_frame)
 
     async def _heard_until(self, kinds: frozenset[str], on_heard: OnFrame) -> Mapping[str, Any]:
         while True:

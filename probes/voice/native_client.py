@@ -14,11 +14,11 @@ import trio
 
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.protocol.schema.shapes import response_to_flat
 from bridge.transport.link import LinkClosed
 from bridge.upstream.session_config import SessionConfig
 from probes.access.context import close_link, error_object
-from probes.conversation.ordering import OPENING_EVENTS
 from probes.voice.voice_client import NotReady, ReceivedFrame
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 #: Behind an error that ends a session the close follows in the same millisecond; this long it is waited for.
 _CLOSE_SECONDS = 0.5
-_UPDATED = frozenset({"session.updated", "transcription_session.updated"})
 _EVENT_ID = "event_sherpa_events"
 
 
@@ -62,7 +61,7 @@ class NativeVoiceClient:
         await self._send(session_update(self.dialect, options), "")
         while True:
             heard = await self._told(on_frame)
-            if heard.event.get("type") in _UPDATED:
+            if heard.event.get("type") in SESSION_UPDATED:
                 return
             error = error_object(heard.event)
             if heard.event.get("type") == "error" and error.get("event_id") in (None, _EVENT_ID):
@@ -74,7 +73,7 @@ class NativeVoiceClient:
             heard = await self._told(on_heard)
             if heard.event.get("type") == "error":
                 raise NotReady(error_object(heard.event), native=True, code=await self._close_code(on_heard))
-            if heard.event.get("type") in OPENING_EVENTS:
+            if heard.event.get("type") in SESSION_CREATED:
                 detected = detect_dialect(heard.event)
                 self.dialect = detected.dialect or self._asked
                 if detected.kind not in (self.kind, None):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind
 from bridge.protocol.events.fields import SERVER_EVENTS, missing_fields
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.protocol.ordering.items import ItemOrder
 from bridge.protocol.ordering.responses import ResponseOrder
 from bridge.protocol.ordering.rules import (
@@ -42,8 +43,6 @@ class _Stage(Enum):
     CLOSED = auto()
 
 
-_OPENINGS: frozenset[str] = frozenset({"session.created", "transcription_session.created"})
-_UPDATES: frozenset[str] = frozenset({"session.updated", "transcription_session.updated"})
 #: The event that opens a session; everything but the beta's transcription session says session.created.
 _OPENING: Mapping[tuple[Dialect, SessionKind], str] = {
     (Dialect.BETA, SessionKind.TRANSCRIPTION): "transcription_session.created"
@@ -149,7 +148,7 @@ class OrderChecker:
             case _Stage.NEW, _ if event_type != "conversation.created":  # which xAI's server sends first
                 self._stage = _Stage.ASSUMED
                 yield "event-before-session-created", f"{event_type} came before {self._opening()}"
-            case _Stage.OPEN, _ if event_type in _OPENINGS:
+            case _Stage.OPEN, _ if event_type in SESSION_CREATED:
                 yield "session-created-twice", f"{event_type} came in a session that was open"
             case _Stage.OPEN, "error" if str(get_object(event, "error").get("code")) in _FATAL_CODES:
                 self._stage = _Stage.REFUSED
@@ -157,7 +156,7 @@ class OrderChecker:
                 self._stage = _Stage.CLOSED
 
     def _session_rules(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        if event_type in _OPENINGS | _UPDATES:
+        if event_type in SESSION_CREATED | SESSION_UPDATED:
             yield from self._session_shown(get_object(event, "session"))
         elif event_type == "conversation.created":
             yield from self._conversation_created()

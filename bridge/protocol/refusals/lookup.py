@@ -1,7 +1,8 @@
-"""Why the service said no: the one place that knows what each status, close code and error code means.
+"""What each HTTP status, close code and error code of the service means. This is the module to import.
 
-The same cause gives the same `Refusal`, however it was said. Pure tables and look-ups: they never raise, and what no
-table knows gets a general answer. An `error` event alone ends nothing; `Refusal.fatal` tells which a close follows.
+The same cause gives the same `Refusal`, whether it came as a status, a close or an error event. The lookups never
+raise: a code that is in no table gets a general refusal. An `error` event alone does not end a session; `Refusal.fatal`
+says after which errors a close follows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from bridge.protocol.refusals import access, connections, requests
 from bridge.protocol.refusals.model import ClientCode, HttpExchange, Refusal
+from bridge.protocol.schema.shapes import FLAT_ONLY_FIELDS, NESTED_ONLY_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +78,7 @@ ERROR_CODES: Mapping[str, Refusal] = MappingProxyType(
     }
 )
 
-#: Types that say enough when the code is null or new.
+#: Error types that are specific enough when the code is null or unknown.
 _ERROR_TYPES: Mapping[str, Refusal] = {
     "insufficient_quota": access.NO_QUOTA,
     "server_error": connections.SERVER_ERROR,
@@ -105,10 +107,10 @@ CLOSE_CODES: Mapping[int, Refusal] = MappingProxyType(
     }
 )
 
-#: Whole reasons that mean something else than their number: "no credential" was recorded as 3000 with the type alone.
+#: Close reasons that change the meaning of the code: a missing credential was recorded as 3000 with this reason.
 _CLOSE_REASONS: Mapping[tuple[int, str], Refusal] = {(3000, "invalid_request_error"): access.NO_KEY}
 
-#: Gateways and the edge in front of the public service (Cloudflare) answer with these.
+#: Statuses of gateways, and of the CDN in front of the public service (Cloudflare).
 _GATEWAY_STATUSES = (502, 504, 520, 521, 522, 523, 524, 525, 526)
 
 HTTP_STATUSES: Mapping[tuple[HttpExchange, int], Refusal] = MappingProxyType(
@@ -137,94 +139,83 @@ HTTP_STATUSES: Mapping[tuple[HttpExchange, int], Refusal] = MappingProxyType(
         **{(HttpExchange.HANDSHAKE, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
         **{(HttpExchange.REST, status): requests.REDIRECTED for status in (301, 302, 303, 307, 308)},
         **{
-            (where, status): connections.GATEWAY
-            for where in (HttpExchange.REST, HttpExchange.HANDSHAKE)
+            (exchange, status): connections.GATEWAY
+            for exchange in (HttpExchange.REST, HttpExchange.HANDSHAKE)
             for status in _GATEWAY_STATUSES
         },
     }
 )
 
-#: Where to look when a place says nothing of its own about a status.
-_WIDER: Mapping[HttpExchange, HttpExchange] = {
+#: Where to look up a status that the table does not list for an exchange.
+_FALLBACKS: Mapping[HttpExchange, HttpExchange] = {
     HttpExchange.AZURE_HANDSHAKE: HttpExchange.HANDSHAKE,
     HttpExchange.SDP: HttpExchange.REST,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Narrower:
-    """A code that has several causes, told apart by its parameter or by words of its message."""
+class _SpecificCause:
+    """One cause of an error code that has several, recognized by the error's `param` or its message."""
 
     code: str | None
-    """None: whatever the code, as long as the table does not know it."""
+    """None: any code that is not in ERROR_CODES."""
     refusal: Refusal
     param: frozenset[str] = frozenset()
-    says: str = ""
+    """The error's `param` must be one of these; empty means any."""
+    message: str = ""
+    """The error's message must contain this text, in lower case."""
 
 
-_FLAT_FIELDS = (
-    "modalities",
-    "voice",
-    "input_audio_format",
-    "output_audio_format",
-    "input_audio_transcription",
-    "input_audio_noise_reduction",
-    "turn_detection",
-    "max_response_output_tokens",
-    "temperature",
-)
-_NESTED_FIELDS = ("type", "audio", "output_modalities", "max_output_tokens")
-
-_NARROWER: tuple[_Narrower, ...] = (
-    _Narrower(code="invalid_value", param=frozenset({"type"}), refusal=requests.UNKNOWN_EVENT),
-    _Narrower(code="invalid_model", says="must not provide a model", refusal=access.MODEL_WITH_INTENT),
-    _Narrower(code="invalid_model", says="is a transcription model", refusal=access.TRANSCRIPTION_MODEL),
-    _Narrower(
+_SPECIFIC_CAUSES: tuple[_SpecificCause, ...] = (
+    _SpecificCause(code="invalid_value", param=frozenset({"type"}), refusal=requests.UNKNOWN_EVENT),
+    _SpecificCause(code="invalid_model", message="must not provide a model", refusal=access.MODEL_WITH_INTENT),
+    _SpecificCause(code="invalid_model", message="is a transcription model", refusal=access.TRANSCRIPTION_MODEL),
+    _SpecificCause(
         code="unknown_parameter",
-        param=frozenset(f"session.{field}" for field in (*_FLAT_FIELDS, *_NESTED_FIELDS)),
+        param=frozenset(f"session.{field}" for field in FLAT_ONLY_FIELDS | NESTED_ONLY_FIELDS),
         refusal=requests.MIXED_SHAPES,
     ),
-    _Narrower(code="missing_required_parameter", param=frozenset({"session.type"}), refusal=requests.MIXED_SHAPES),
-    _Narrower(code=None, says="missing bearer or basic authentication", refusal=access.NO_KEY),
-    _Narrower(code=None, says="incorrect api key", refusal=access.KEY_REFUSED),
-    _Narrower(code=None, says="insufficient permissions", refusal=access.KEY_RESTRICTED),
-    _Narrower(code=None, says="rate limit reached", refusal=access.RATE_LIMITED),
-    _Narrower(code=None, says="hit the maximum duration", refusal=connections.SESSION_EXPIRED),
-    _Narrower(code=None, says="keepalive ping timeout", refusal=connections.PINGS_UNANSWERED),
+    _SpecificCause(code="missing_required_parameter", param=frozenset({"session.type"}), refusal=requests.MIXED_SHAPES),
+    _SpecificCause(code=None, message="missing bearer or basic authentication", refusal=access.NO_KEY),
+    _SpecificCause(code=None, message="incorrect api key", refusal=access.KEY_REFUSED),
+    _SpecificCause(code=None, message="insufficient permissions", refusal=access.KEY_RESTRICTED),
+    _SpecificCause(code=None, message="rate limit reached", refusal=access.RATE_LIMITED),
+    _SpecificCause(code=None, message="hit the maximum duration", refusal=connections.SESSION_EXPIRED),
+    _SpecificCause(code=None, message="keepalive ping timeout", refusal=connections.PINGS_UNANSWERED),
 )
 
 
 def refusal_for_error(error: Mapping[str, object]) -> Refusal:
-    """Explain an error object: of an `error` event, of a REST body, or of a failed response's `status_details`."""
-    return _known(error) or connections.UNKNOWN_ERROR
+    """Return what an error object means: of an `error` event, a REST body, or a failed response's `status_details`."""
+    return _find(error) or connections.UNKNOWN_ERROR
 
 
 def refusal_for_close(code: int | None, reason: str) -> Refusal:
-    """Explain how a socket closed; code None means without a close frame.
+    """Return why a WebSocket closed; `code` None means without a Close frame.
 
-    A reason `type.code`, or a sentence that says why, wins over the number. A close is the end even where the reason
-    names an error that by itself would not be fatal.
+    A reason of the form `type.code`, or one with a known sentence, wins over the code. A close is always final, even if
+    the reason names an error that is not fatal by itself.
     """
-    kind, _, name = reason.partition(".")
-    if said := _known({"type": kind, "code": name or kind, "message": reason}):
-        return said
+    error_type, _, name = reason.partition(".")
+    if refusal := _find({"type": error_type, "code": name or error_type, "message": reason}):
+        return refusal
     number = 1006 if code is None else code
     return _CLOSE_REASONS.get((number, reason)) or CLOSE_CODES.get(number) or connections.CLOSED
 
 
 def refusal_for_status(exchange: HttpExchange, status: int, body: bytes | None) -> Refusal:
-    """Explain an HTTP status. The error object in the body wins where it says something known."""
-    if said := _known(_error_in(body)):
-        return said
+    """Return what an HTTP status means. A known error object in the body wins over the status."""
+    if refusal := _find(_error_in(body)):
+        return refusal
     return (
         HTTP_STATUSES.get((exchange, status))
-        or HTTP_STATUSES.get((_WIDER.get(exchange, exchange), status))
+        or HTTP_STATUSES.get((_FALLBACKS.get(exchange, exchange), status))
         or connections.HTTP_ERROR
     )
 
 
 def all_refusals() -> tuple[Refusal, ...]:
-    """List each refusal once, by slug, for whoever explains them all."""
+    """Return every refusal once, sorted by slug."""
     found = [
         value
         for module in (access, requests, connections)
@@ -234,20 +225,20 @@ def all_refusals() -> tuple[Refusal, ...]:
     return tuple(sorted(found, key=lambda refusal: refusal.slug))
 
 
-def _known(error: Mapping[str, object]) -> Refusal | None:
-    code, kind = _text(error, "code"), _text(error, "type")
-    for narrower in _NARROWER:
-        if _narrows(narrower, error, code):
-            return narrower.refusal
-    return ERROR_CODES.get(code) or _ERROR_TYPES.get(kind)
+def _find(error: Mapping[str, object]) -> Refusal | None:
+    code = _text(error, "code")
+    for cause in _SPECIFIC_CAUSES:
+        if _matches(cause, error, code):
+            return cause.refusal
+    return ERROR_CODES.get(code) or _ERROR_TYPES.get(_text(error, "type"))
 
 
-def _narrows(narrower: _Narrower, error: Mapping[str, object], code: str) -> bool:
-    applies = code not in ERROR_CODES if narrower.code is None else code == narrower.code
+def _matches(cause: _SpecificCause, error: Mapping[str, object], code: str) -> bool:
+    applies = code not in ERROR_CODES if cause.code is None else code == cause.code
     return (
         applies
-        and (not narrower.param or _text(error, "param") in narrower.param)
-        and narrower.says in _text(error, "message").lower()
+        and (not cause.param or _text(error, "param") in cause.param)
+        and cause.message in _text(error, "message").lower()
     )
 
 
@@ -258,8 +249,8 @@ def _text(error: Mapping[str, object], name: str) -> str:
 
 def _error_in(body: bytes | None) -> Mapping[str, object]:
     try:
-        answer = msgspec.json.decode(body or b"null")
+        decoded = msgspec.json.decode(body or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = decoded.get("error") if isinstance(decoded, dict) else None
     return error if isinstance(error, dict) else {}

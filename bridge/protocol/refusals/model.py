@@ -1,7 +1,6 @@
-"""What a refusal is: one cause, one way to mend it, however it was said.
+"""The type of a refusal: one cause and one fix, whichever status, close code or error code reported it.
 
-Only the shape. The values stand in `refused_access.py`, `refused_requests.py` and `refused_connections.py`; the tables
-that lead from a status, a close code or an error code to one of them are in `refusals.py`, the module to import.
+The values are in `access.py`, `requests.py` and `connections.py`. `lookup.py` maps what the service sent to them.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class ClientCode(StrEnum):
 
 
 class HttpExchange(StrEnum):
-    """Which HTTP exchange a status came from: the same number means different things in each."""
+    """The HTTP exchange that a status belongs to. The same status means different things in each."""
 
     REST = "rest"
     HANDSHAKE = "handshake"
@@ -48,19 +47,18 @@ class HttpExchange(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the service said no, in words for whoever has to mend it."""
+    """Why the service refused a connection, a request or an event, and how to fix it."""
 
     slug: str
-    """Stable name, upper case with dashes; behind a probe's name it is a finding's code."""
+    """Stable name in upper case with dashes. Prefixed with a probe's name, it is the code of a finding."""
     title: str
-    """One plain sentence without a full stop."""
+    """One sentence without a full stop, at most 80 characters."""
     cause: str
     fix: str
-    """The exact next thing to do or type."""
+    """The next thing to do, with the exact command to type."""
     retryable: bool
-    """The same attempt, unchanged, can succeed later."""
+    """Whether the same attempt can succeed later, unchanged."""
     fatal: bool
-    """An `error` that says so ends the session or keeps it from beginning; False when the service carries on."""
-    client_code: ClientCode
+    """Whether an `error` event with this meaning ends the session or prevents it; False if the session continues."""
     source: str
-    """Where the meaning is known from."""
+    """Where this meaning is documented or was recorded."""

@@ -42,6 +42,14 @@ FLAT_TO_NESTED: Mapping[str, Path] = {
 }
 _NESTED_TO_FLAT: Mapping[Path, str] = {path: name for name, path in FLAT_TO_NESTED.items()}
 
+#: Top-level names that only a flat session has, and those that only a nested one has. GA has no `temperature`.
+FLAT_ONLY_FIELDS: frozenset[str] = frozenset(
+    {name for name, path in FLAT_TO_NESTED.items() if path != (name,)} | {"temperature"}
+)
+NESTED_ONLY_FIELDS: frozenset[str] = frozenset(
+    {path[0] for name, path in FLAT_TO_NESTED.items() if path != (name,)} | {"type"}
+)
+
 #: Nested objects that only group fields.
 _GROUPS: frozenset[Path] = frozenset({("audio",), ("audio", "input"), ("audio", "output")})
 

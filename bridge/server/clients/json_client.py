@@ -11,6 +11,7 @@ import msgspec
 from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
+from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.json_messages import parse_client_frame
 from bridge.server.clients.native_messages import InvalidMessageError, audio_event
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 PROTOCOL_VERSION = 1
-
-_AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
 
 class _Delta(msgspec.Struct):
@@ -81,7 +80,7 @@ class JsonClient(ClientSocket):
         """Add the time to the bridge's words; pass native events as they are, speech as bytes where asked for."""
         match command:
             case Forward(kind, frame):
-                if self._audio_out == "binary" and kind in _AUDIO_DELTAS:
+                if self._audio_out == "binary" and kind in AUDIO_DELTAS:
                     return _as_speech(frame)
                 return [Frame(frame)]
             case SendMessage(message):

@@ -15,6 +15,7 @@ import msgspec
 from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.native_messages import parse_native_frame
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from bridge.server.clients.native_messages import LockedFields
     from bridge.transport.websocket import WebSocketLink
 
-_CREATED = frozenset({"session.created", "transcription_session.created"})
-_UPDATED = frozenset({"session.updated", "transcription_session.updated"})
 
 #: How a socket ends whose session cannot be had; the codes that the service itself uses. Others: 1011.
 _CLOSE_CODES: Mapping[str, int] = {
@@ -112,10 +111,10 @@ class NativeClient(ClientSocket):
 
     def _wanted(self, kind: str) -> bool:
         """Whether the SDK shall see it: one session, and no answer to a configuration that it did not send."""
-        if kind in _CREATED:
+        if kind in SESSION_CREATED:
             first, self._created_seen = not self._created_seen, True
             return first
-        return self._first_ready or kind not in _UPDATED
+        return self._first_ready or kind not in SESSION_UPDATED
 
     def _told(self, message: Mapping[str, Any]) -> list[Frame]:
         match message["type"]:

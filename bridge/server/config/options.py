@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from bridge.config.toml_file import ConfigError, did_you_mean
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.telemetry.log import LEVELS, LogFormat
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ OPTIONS: Mapping[str, Option] = {
     "instructions": Option(),
     "turn_detection": Option(choices=("server_vad", "semantic_vad", "none")),
     "locked": _TEXTS,
-    "max_message_bytes": _whole(4 * 2**20, 64 * 1024, 24 * 2**20),
+    "max_message_bytes": _whole(4 * 2**20, 64 * 1024, MAX_MESSAGE_BYTES),
     "bytes_per_second": Option(type=OptionType.NUMBER, default=1_000_000.0, minimum=64_000),
     "frames_per_second": Option(type=OptionType.NUMBER, default=500.0, minimum=50),
     "drain_seconds": Option(type=OptionType.NUMBER, default=10.0, maximum=3600),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED, SESSION_UPDATE, SESSION_UPDATED, TEXT_DELTAS
 from bridge.simulator.session.state import ServerClose, ServerEvent, ServerOutput
 
 if TYPE_CHECKING:
@@ -82,17 +83,17 @@ class FaultState:
 
 #: Moments of a session that a fault can be tied to: which side's events, which types.
 SERVER_MOMENTS = {
-    "created": frozenset({"session.created", "transcription_session.created"}),
-    "ready": frozenset({"session.updated", "transcription_session.updated"}),
+    "created": SESSION_CREATED,
+    "ready": SESSION_UPDATED,
     "speech": frozenset({"input_audio_buffer.speech_started"}),
     "committed": frozenset({"input_audio_buffer.committed"}),
     "response": frozenset({"response.created"}),
-    "text": frozenset({"response.output_text.delta", "response.text.delta"}),
-    "audio": frozenset({"response.output_audio.delta", "response.audio.delta", "session.output_audio.delta"}),
+    "text": TEXT_DELTAS,
+    "audio": AUDIO_DELTAS | {"session.output_audio.delta"},
     "done": frozenset({"response.done"}),
 }
 CLIENT_MOMENTS = {
-    "update": frozenset({"session.update", "transcription_session.update"}),
+    "update": SESSION_UPDATE,
     "append": frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"}),
     "commit": frozenset({"input_audio_buffer.commit"}),
     "create": frozenset({"response.create"}),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 import trio
 
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, Dialect, SessionKind
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.simulator.errors.http_errors import azure_error
 from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
 from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, ClientAttempt, Fault, HttpRefusal, apply_faults
@@ -49,7 +50,6 @@ _MINT_PATHS = frozenset(
     }
 )
 #: A message may be this long: 15 MiB of audio in base64 and what stands around it.
-_MAX_MESSAGE = 24 * 2**20
 
 
 class Simulator:
@@ -229,7 +229,7 @@ class Simulator:
         self.journal.add_session(record)
         connection = Connection(script, FaultPipeline(faults, seed), record, self.settings.ping_seconds)
         subprotocol = GA_SUBPROTOCOL if GA_SUBPROTOCOL in upgrade.subprotocols else None
-        link = await upgrade.accept(subprotocol, _proxy_headers(seed), max_size=_MAX_MESSAGE)
+        link = await upgrade.accept(subprotocol, _proxy_headers(seed), max_size=MAX_MESSAGE_BYTES)
         self.connections[script.session_id] = connection
         try:
             await connection.run(link)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bridge.protocol.audio.g711 import alaw_to_pcm24k, ulaw_to_pcm24k
 from bridge.protocol.audio.pcm import bytes_to_ms, ms_to_bytes
 from bridge.protocol.dialects.detection import SessionKind
+from bridge.protocol.events.limits import MAX_APPEND_BYTES
 from bridge.protocol.schema.validators import InvalidField
 from bridge.simulator.session import updates
 from bridge.simulator.session.conversation import ConversationItem
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from bridge.simulator.session.state import SessionState
 
 #: What one append may carry (OpenAPI).
-MAX_APPEND_BYTES = 15 * 1024 * 1024
 #: A commit of less than this is refused (reports; the message names both figures).
 MIN_COMMIT_MS = 100.0
 #: How much audio a session that echoes keeps: a minute.

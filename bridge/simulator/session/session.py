@@ -18,6 +18,7 @@ import msgspec
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
+from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.protocol.schema.validators import quote_values
 from bridge.simulator.session import items, updates
 from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
@@ -37,7 +38,7 @@ _MAX_EVENT_ID = 512
 #: Frames that may come before `session.created` (the official SDKs send right behind the 101): 20 s of speech.
 _MAX_EARLY = 1_000
 #: Nor more than one frame may hold: an append of 15 MiB of audio in base64, and some. What comes beyond is lost.
-_MAX_EARLY_BYTES = 24 * 2**20
+_MAX_EARLY_BYTES = MAX_MESSAGE_BYTES
 #: An error storm is no denser than this, whatever rate was asked for: a wait of nothing would never end.
 _STORM_SECONDS = 0.001
 #: Actions done in one go. Who drives the script sends in between, so what is late cannot pile up without end.

@@ -182,13 +182,13 @@ _REFUSED_IN_A_SESSION: tuple[SimulatedCase, ...] = (
 
 def _azure(scenario: str = "good", query: str = "model=my-deployment") -> UpgradeProvocation:
     return UpgradeProvocation(
-        path=_AZURE, query=query, headers=_AZURE_KEY, where=HttpExchange.AZURE_HANDSHAKE, scenario=scenario
+        path=_AZURE, query=query, headers=_AZURE_KEY, exchange=HttpExchange.AZURE_HANDSHAKE, scenario=scenario
     )
 
 
 def _saying(status: int, code: str) -> Provocation:
     fault = f"http:status={status},says={code}"
-    return UpgradeProvocation(path=_AZURE, headers=_AZURE_KEY, where=HttpExchange.AZURE_HANDSHAKE, faults=(fault,))
+    return UpgradeProvocation(path=_AZURE, headers=_AZURE_KEY, exchange=HttpExchange.AZURE_HANDSHAKE, faults=(fault,))
 
 
 _REFUSED_OVER_HTTP: tuple[SimulatedCase, ...] = (
@@ -211,10 +211,10 @@ _REFUSED_OVER_HTTP: tuple[SimulatedCase, ...] = (
     SimulatedCase("unknown_parameter", "MIXED-SHAPES", RestProvocation(
         body=b'{"session":{"type":"realtime","modalities":["text"]}}'), "mixed dialects while minting"),
     SimulatedCase("invalid_api_key", "KEY-REFUSED", RestProvocation(path="/v1/realtime/calls", body=b"v=0",
-        key="ek_old", where=HttpExchange.SDP),
+        key="ek_old", exchange=HttpExchange.SDP),
         "bad secret with an SDP offer"),
     SimulatedCase("insufficient_quota", "NO-QUOTA", RestProvocation(path="/v1/realtime/calls", body=b"v=0", key=KEY,
-        where=HttpExchange.SDP,
+        exchange=HttpExchange.SDP,
         scenario="mint-quota"), "no credit with an SDP offer"),
 )  # fmt: skip
 

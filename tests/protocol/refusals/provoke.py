@@ -70,7 +70,7 @@ class UpgradeProvocation(Setup):
     path: str = "/v1/realtime"
     query: str = f"model={MODEL}"
     headers: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {KEY}"),)
-    where: HttpExchange = HttpExchange.HANDSHAKE
+    exchange: HttpExchange = HttpExchange.HANDSHAKE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class RestProvocation(Setup):
     body: bytes = b"{}"
     key: str = KEY
     headers: tuple[tuple[str, str], ...] = ()
-    where: HttpExchange = HttpExchange.REST
+    exchange: HttpExchange = HttpExchange.REST
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class SessionObservation:
 class HttpObservation:
     """What HTTP gave."""
 
-    where: HttpExchange
+    exchange: HttpExchange
     status: int
     body: bytes
     headers: Mapping[str, str]
@@ -214,7 +214,7 @@ async def _knock(running: RunningSimulator, how: UpgradeProvocation) -> HttpObse
     try:
         upgraded = await dial(_url(running, how.path, how.query), headers=how.headers)
     except HandshakeRefused as refused:
-        return HttpObservation(how.where, refused.status, refused.body, dict(refused.headers))
+        return HttpObservation(how.exchange, refused.status, refused.body, dict(refused.headers))
     await upgraded.link.abort()
     raise AssertionError("the upgrade was not refused")
 
@@ -224,7 +224,7 @@ async def _fetch(running: RunningSimulator, how: RestProvocation) -> HttpObserva
     headers = [*how.headers, *([("authorization", f"Bearer {how.key}")] if how.key else [])]
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(how.method, url, headers=headers, content=how.body)
-    return HttpObservation(how.where, answer.status_code, answer.content, dict(answer.headers))
+    return HttpObservation(how.exchange, answer.status_code, answer.content, dict(answer.headers))
 
 
 async def _speak_tls(running: RunningSimulator) -> SessionObservation:

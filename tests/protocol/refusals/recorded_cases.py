@@ -140,7 +140,7 @@ BARE_STATUSES: list[tuple[HttpExchange, int, str]] = [
 ]
 
 #: Statuses whose body names another cause than the number does.
-TOLD_STATUSES: list[tuple[HttpExchange, int, dict[str, object], str]] = [
+STATUSES_WITH_ERROR: list[tuple[HttpExchange, int, dict[str, object], str]] = [
     (HttpExchange.REST, 429, {"code": "insufficient_quota", "type": "insufficient_quota"}, "NO-QUOTA"),
     (
         HttpExchange.REST,

@@ -55,11 +55,13 @@ def _azure(
 ) -> UpgradeProvocation:
     headers = (("api-key", key),) if key else _AZURE_KEY
     where = HttpExchange.AZURE_HANDSHAKE
-    return UpgradeProvocation(path=_AZURE, query=query, headers=headers, where=where, faults=faults, scenario=scenario)
+    return UpgradeProvocation(
+        path=_AZURE, query=query, headers=headers, exchange=where, faults=faults, scenario=scenario
+    )
 
 
 def _offer(faults: tuple[str, ...] = (), body: bytes = b"v=0") -> RestProvocation:
-    return RestProvocation(path="/v1/realtime/calls", body=body, where=HttpExchange.SDP, faults=faults)
+    return RestProvocation(path="/v1/realtime/calls", body=body, exchange=HttpExchange.SDP, faults=faults)
 
 
 _BARE: tuple[SimulatedCase, ...] = (
@@ -99,7 +101,7 @@ _SAID: tuple[SimulatedCase, ...] = (
         "overloaded"),
     SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED", _azure(key="short"), "key"),
     SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
-        UpgradeProvocation(path=_AZURE, headers=(), where=HttpExchange.AZURE_HANDSHAKE), "no key"),
+        UpgradeProvocation(path=_AZURE, headers=(), exchange=HttpExchange.AZURE_HANDSHAKE), "no key"),
     SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 401), "AZURE-KEY-REFUSED",
         _azure("api-version=2025-04-01-preview&model=my-deployment"), "api-version on a GA URL"),
     SimulatedCase((HttpExchange.AZURE_HANDSHAKE, 429), "AZURE-CAPACITY", _azure(scenario="session-limited"),

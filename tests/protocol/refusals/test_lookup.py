@@ -1,3 +1,5 @@
+"""Statuses, close codes and error codes lead to the right refusal, and nothing raises."""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +13,6 @@ from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
     HTTP_STATUSES,
-    ClientCode,
     HttpExchange,
     Refusal,
     all_refusals,
@@ -19,7 +20,7 @@ from bridge.protocol.refusals.lookup import (
     refusal_for_error,
     refusal_for_status,
 )
-from tests.protocol.refusals.recorded_cases import BARE_STATUSES, CLOSES, ERRORS, TOLD_STATUSES
+from tests.protocol.refusals.recorded_cases import BARE_STATUSES, CLOSES, ERRORS, STATUSES_WITH_ERROR
 
 
 @pytest.mark.parametrize(("code", "kind", "more", "slug"), ERRORS)
@@ -32,18 +33,22 @@ def test_a_close_is_explained(code: int | None, reason: str, slug: str) -> None:
     assert refusal_for_close(code, reason).slug == slug
 
 
-@pytest.mark.parametrize(("where", "status", "slug"), BARE_STATUSES)
-def test_a_bare_status_is_explained_by_place(where: HttpExchange, status: int, slug: str) -> None:
-    assert refusal_for_status(where, status, None).slug == slug
-    assert refusal_for_status(where, status, b"<html>nothing to read</html>").slug == slug
+@pytest.mark.parametrize(("exchange", "status", "slug"), BARE_STATUSES)
+def test_a_status_without_an_error_object_is_explained_by_its_exchange(
+    exchange: HttpExchange, status: int, slug: str
+) -> None:
+    assert refusal_for_status(exchange, status, None).slug == slug
+    assert refusal_for_status(exchange, status, b"<html>nothing to read</html>").slug == slug
 
 
-@pytest.mark.parametrize(("where", "status", "error", "slug"), TOLD_STATUSES)
-def test_what_the_body_says_wins(where: HttpExchange, status: int, error: dict[str, object], slug: str) -> None:
-    assert refusal_for_status(where, status, json.dumps({"error": error}).encode()).slug == slug
+@pytest.mark.parametrize(("exchange", "status", "error", "slug"), STATUSES_WITH_ERROR)
+def test_an_error_object_in_the_body_wins_over_the_status(
+    exchange: HttpExchange, status: int, error: dict[str, object], slug: str
+) -> None:
+    assert refusal_for_status(exchange, status, json.dumps({"error": error}).encode()).slug == slug
 
 
-def test_the_rows_above_cover_every_table() -> None:
+def test_the_recorded_cases_cover_every_table() -> None:
     assert {code for code, *_ in ERRORS if code} >= ERROR_CODES.keys() - {
         "unsupported_country_region_territory",
         "OperationNotSupported",
@@ -54,11 +59,11 @@ def test_the_rows_above_cover_every_table() -> None:
         "server_error",
     }
     assert {code for code, *_ in CLOSES} >= CLOSE_CODES.keys()
-    families = {(where, status // 100) for where, status, _ in BARE_STATUSES}
-    assert {(where, status // 100) for where, status in HTTP_STATUSES} <= families
+    families = {(exchange, status // 100) for exchange, status, _ in BARE_STATUSES}
+    assert {(exchange, status // 100) for exchange, status in HTTP_STATUSES} <= families
 
 
-def test_the_same_cause_is_the_same_refusal_however_it_was_said() -> None:
+def test_the_same_cause_is_the_same_refusal_in_every_form() -> None:
     assert (
         refusal_for_error({"code": "invalid_api_key"})
         is refusal_for_close(3000, "")
@@ -72,7 +77,7 @@ def test_the_same_cause_is_the_same_refusal_however_it_was_said() -> None:
     assert refusal_for_close(None, "") is refusal_for_close(1006, "") is refusal_for_close(1005, "")
 
 
-def test_one_status_means_different_things_in_different_places() -> None:
+def test_one_status_means_different_things_in_different_exchanges() -> None:
     for status in (401, 403, 404, 500):
         assert refusal_for_status(HttpExchange.REST, status, None) is not refusal_for_status(
             HttpExchange.HANDSHAKE, status, None
@@ -80,13 +85,6 @@ def test_one_status_means_different_things_in_different_places() -> None:
     for status in (400, 401, 404, 429):
         azure = refusal_for_status(HttpExchange.AZURE_HANDSHAKE, status, None)
         assert azure is not refusal_for_status(HttpExchange.HANDSHAKE, status, None)
-
-
-def test_billing_is_never_worth_a_retry() -> None:
-    billing = [refusal for refusal in all_refusals() if refusal.client_code is ClientCode.QUOTA_EXHAUSTED]
-    assert len(billing) == 5
-    assert not any(refusal.retryable for refusal in billing)
-    assert all("Stop retrying" in refusal.fix for refusal in billing)
 
 
 def test_close_1013_is_a_retry_only_without_the_billing_reason() -> None:
@@ -135,40 +133,6 @@ def test_the_session_ends_or_goes_on_as_recorded(code: str, *, fatal: bool) -> N
     assert refusal_for_error({"code": code}).fatal is fatal
 
 
-@pytest.mark.parametrize(
-    ("refusal", "client_code"),
-    [
-        (refusal_for_status(HttpExchange.REST, 401, None), ClientCode.AUTHENTICATION_FAILED),
-        (refusal_for_close(3000, ""), ClientCode.AUTHENTICATION_FAILED),
-        (refusal_for_status(HttpExchange.REST, 403, None), ClientCode.ACCESS_DENIED),
-        (refusal_for_status(HttpExchange.HANDSHAKE, 403, None), ClientCode.ACCESS_DENIED),
-        (refusal_for_status(HttpExchange.REST, 404, None), ClientCode.SESSION_NOT_FOUND),
-        (refusal_for_error({"code": "model_not_found"}), ClientCode.MODEL_NOT_AVAILABLE),
-        (refusal_for_error({"code": "invalid_model"}), ClientCode.MODEL_NOT_AVAILABLE),
-        (refusal_for_close(4004, ""), ClientCode.MODEL_NOT_AVAILABLE),
-        (refusal_for_error({"code": "beta_api_shape_disabled"}), ClientCode.DIALECT_REFUSED),
-        (refusal_for_close(4000, ""), ClientCode.DIALECT_REFUSED),
-        (refusal_for_error({"code": "unknown_parameter", "param": "session.audio"}), ClientCode.DIALECT_REFUSED),
-        (refusal_for_status(HttpExchange.REST, 429, None), ClientCode.RATE_LIMITED),
-        (refusal_for_status(HttpExchange.REST, 500, None), ClientCode.UPSTREAM_UNAVAILABLE),
-        (refusal_for_status(HttpExchange.HANDSHAKE, 503, None), ClientCode.UPSTREAM_UNAVAILABLE),
-        (refusal_for_close(1013, ""), ClientCode.UPSTREAM_UNAVAILABLE),
-        (refusal_for_error({"code": "invalid_value"}), ClientCode.UPSTREAM_ERROR),
-        (refusal_for_error({}), ClientCode.UPSTREAM_ERROR),
-        (refusal_for_error({"code": "session_expired"}), ClientCode.SESSION_EXPIRED),
-        (refusal_for_close(1006, ""), ClientCode.CONNECTION_LOST),
-        (refusal_for_close(1009, ""), ClientCode.MESSAGE_TOO_LARGE),
-    ],
-)
-def test_a_client_is_told_the_code_of_its_protocol(refusal: Refusal, client_code: ClientCode) -> None:
-    assert refusal.client_code is client_code
-
-
-def test_there_are_twenty_two_codes_for_clients() -> None:
-    assert len(ClientCode) == 22
-    assert all(code.value == code.name for code in ClientCode)
-
-
 def test_every_refusal_has_a_slug_of_its_own() -> None:
     slugs = [refusal.slug for refusal in all_refusals()]
     assert len(slugs) == len(set(slugs))
@@ -177,14 +141,14 @@ def test_every_refusal_has_a_slug_of_its_own() -> None:
     assert reachable <= {id(refusal) for refusal in all_refusals()}
 
 
-def test_no_refusal_is_out_of_reach() -> None:
-    reached = {slug for *_, slug in (*ERRORS, *CLOSES, *BARE_STATUSES, *TOLD_STATUSES)}
+def test_every_refusal_can_be_reached() -> None:
+    reached = {slug for *_, slug in (*ERRORS, *CLOSES, *BARE_STATUSES, *STATUSES_WITH_ERROR)}
     reached |= {refusal.slug for refusal in ERROR_CODES.values()}
     assert {refusal.slug for refusal in all_refusals()} == reached
 
 
 @pytest.mark.parametrize("refusal", all_refusals(), ids=lambda refusal: refusal.slug)
-def test_a_refusal_reads_well_at_night(refusal: Refusal) -> None:
+def test_a_refusal_has_a_short_title_a_cause_and_a_fix(refusal: Refusal) -> None:
     assert re.fullmatch(r"[A-Z0-9]+(-[A-Z0-9]+)*", refusal.slug)
     assert not refusal.title.endswith(".")
     assert len(refusal.title) <= 80
@@ -205,12 +169,12 @@ _JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["type", "code", "message", "param"]), _JSON))
-def test_no_error_is_too_odd_to_explain(error: dict[str, object]) -> None:
+def test_any_error_object_is_explained(error: dict[str, object]) -> None:
     assert isinstance(refusal_for_error(error), Refusal)
 
 
 @given(st.none() | st.integers(-1, 70_000), st.text(max_size=30))
-def test_no_close_is_too_odd_to_explain(code: int | None, reason: str) -> None:
+def test_any_close_is_explained(code: int | None, reason: str) -> None:
     assert isinstance(refusal_for_close(code, reason), Refusal)
 
 
@@ -222,9 +186,9 @@ def test_no_close_is_too_odd_to_explain(code: int | None, reason: str) -> None:
     | _JSON.map(lambda value: json.dumps(value).encode())
     | _JSON.map(lambda value: json.dumps({"error": value}).encode()),
 )
-def test_no_status_is_too_odd_to_explain(where: HttpExchange, status: int, body: bytes | None) -> None:
-    assert isinstance(refusal_for_status(where, status, body), Refusal)
+def test_any_status_is_explained(exchange: HttpExchange, status: int, body: bytes | None) -> None:
+    assert isinstance(refusal_for_status(exchange, status, body), Refusal)
 
 
-def test_a_body_nested_without_end_is_no_fault() -> None:
+def test_a_deeply_nested_body_does_not_raise() -> None:
     assert refusal_for_status(HttpExchange.REST, 400, b"[" * 100_000).slug == "BAD-REQUEST"

@@ -17,6 +17,7 @@ from bridge.protocol.refusals.lookup import (
     refusal_for_status,
 )
 from bridge.simulator.embedded import open_simulator
+from bridge.upstream.client_codes import client_code
 from bridge.upstream.dial.dial import dial
 from probes.runner.findings import CheckRow as FindingRow
 from reports.model import Severity
@@ -33,7 +34,7 @@ from tests.protocol.refusals.provoke import (
 from tests.protocol.refusals.simulated_case import CLIENT_ERRORS, SimulatedCase
 from tests.protocol.refusals.status_cases import MINTED, OFFERED, STATUS_CASES
 
-ALL_ROWS = (*ERROR_CASES, *CLOSE_CASES, *STATUS_CASES)
+ALL_CASES = (*ERROR_CASES, *CLOSE_CASES, *STATUS_CASES)
 #: On the wire this one is a type, its code being null.
 CODES_SEEN_AS_TYPE = frozenset({"server_error"})
 #: Refusals that cannot be provoked: they are for what no table knows.
@@ -42,50 +43,50 @@ GENERAL = frozenset({"UNKNOWN-ERROR", "CLOSED", "HTTP-ERROR"})
 END_UNRECORDED = frozenset({"RATE-LIMITED", "SERVER-ERROR"})
 
 
-def rows(*chosen: SimulatedCase) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", chosen, ids=lambda row: row.name)
+def cases(*chosen: SimulatedCase) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", chosen, ids=lambda case: case.name)
 
 
-@rows(*ERROR_CASES)
-async def test_a_provoked_error_is_explained(row: SimulatedCase) -> None:
-    observed = await observe(row.how)
+@cases(*ERROR_CASES)
+async def test_a_provoked_error_is_explained(case: SimulatedCase) -> None:
+    observed = await observe(case.how)
     error = observed.error
     assert error
-    assert row.key in (error["type"] if row.key in CODES_SEEN_AS_TYPE else error["code"], error["code"])
-    assert refusal_for_error(error).slug == row.slug
+    assert case.key in (error["type"] if case.key in CODES_SEEN_AS_TYPE else error["code"], error["code"])
+    assert refusal_for_error(error).slug == case.slug
     if isinstance(observed, HttpObservation):
-        assert refusal_for_status(observed.where, observed.status, observed.body).slug == row.slug
+        assert refusal_for_status(observed.exchange, observed.status, observed.body).slug == case.slug
 
 
-@rows(*(row for row in ERROR_CASES if isinstance(row.how, SessionProvocation)))
-async def test_a_close_follows_an_error_exactly_where_the_table_says_fatal(row: SimulatedCase) -> None:
-    observed = await observe(row.how)
+@cases(*(case for case in ERROR_CASES if isinstance(case.how, SessionProvocation)))
+async def test_a_close_follows_an_error_exactly_where_the_table_says_fatal(case: SimulatedCase) -> None:
+    observed = await observe(case.how)
     assert isinstance(observed, SessionObservation)
     assert observed.error
     refusal = refusal_for_error(observed.error)
     if refusal.slug not in END_UNRECORDED:
         assert (observed.closed is not None) is refusal.fatal
     if observed.closed is not None and refusal.slug not in ("TRANSCRIPTION-MODEL", "MODEL-WITH-INTENT"):
-        assert refusal_for_close(*observed.closed).slug == row.slug
+        assert refusal_for_close(*observed.closed).slug == case.slug
 
 
-@rows(*CLOSE_CASES)
-async def test_a_provoked_close_is_explained(row: SimulatedCase) -> None:
-    observed = await observe(row.how)
+@cases(*CLOSE_CASES)
+async def test_a_provoked_close_is_explained(case: SimulatedCase) -> None:
+    observed = await observe(case.how)
     assert isinstance(observed, SessionObservation)
     assert observed.closed is not None
     code, reason = observed.closed
-    assert code == row.key
-    assert refusal_for_close(code, reason).slug == row.slug
+    assert code == case.key
+    assert refusal_for_close(code, reason).slug == case.slug
     assert refusal_for_close(code, reason).fatal
 
 
-@rows(*STATUS_CASES)
-async def test_a_provoked_status_is_explained_by_its_place(row: SimulatedCase) -> None:
-    observed = await observe(row.how)
+@cases(*STATUS_CASES)
+async def test_a_provoked_status_is_explained_by_its_exchange(case: SimulatedCase) -> None:
+    observed = await observe(case.how)
     assert isinstance(observed, HttpObservation)
-    assert (observed.where, observed.status) == row.key
-    assert refusal_for_status(observed.where, observed.status, observed.body).slug == row.slug
+    assert (observed.exchange, observed.status) == case.key
+    assert refusal_for_status(observed.exchange, observed.status, observed.body).slug == case.slug
 
 
 async def test_the_service_echoes_a_close_that_the_client_asked_for() -> None:
@@ -100,7 +101,7 @@ async def test_the_service_echoes_a_close_that_the_client_asked_for() -> None:
 
 
 async def test_a_redirect_says_where_to() -> None:
-    redirected = next(row for row in STATUS_CASES if row.slug == "REDIRECTED")
+    redirected = next(case for case in STATUS_CASES if case.slug == "REDIRECTED")
     observed = await observe(redirected.how)
     assert isinstance(observed, HttpObservation)
     assert observed.headers["location"].startswith("https://")
@@ -115,19 +116,19 @@ async def test_what_is_no_refusal_is_answered_with_a_secret_and_an_sdp_answer() 
     assert offered.headers["location"].startswith("/v1/realtime/calls/")
 
 
-def test_every_key_of_the_three_tables_has_a_row() -> None:
-    assert {row.key for row in ERROR_CASES} - {None} == set(ERROR_CODES)
-    assert {row.key for row in CLOSE_CASES} == set(CLOSE_CODES)
-    assert {row.key for row in STATUS_CASES} == set(HTTP_STATUSES)
+def test_every_key_of_the_three_tables_has_a_case() -> None:
+    assert {case.key for case in ERROR_CASES} - {None} == set(ERROR_CODES)
+    assert {case.key for case in CLOSE_CASES} == set(CLOSE_CODES)
+    assert {case.key for case in STATUS_CASES} == set(HTTP_STATUSES)
 
 
 def test_every_refusal_but_the_general_ones_is_provoked() -> None:
-    assert {row.slug for row in ALL_ROWS} == {refusal.slug for refusal in all_refusals()} - GENERAL
+    assert {case.slug for case in ALL_CASES} == {refusal.slug for refusal in all_refusals()} - GENERAL
 
 
-def test_no_two_rows_have_the_same_name() -> None:
+def test_no_two_cases_have_the_same_name() -> None:
     for table in (ERROR_CASES, CLOSE_CASES, STATUS_CASES):
-        names = [row.name for row in table]
+        names = [case.name for case in table]
         assert len(set(names)) == len(names)
 
 
@@ -136,24 +137,24 @@ def by_slug() -> dict[str, Refusal]:
 
 
 @pytest.mark.parametrize("slug", sorted(CLIENT_ERRORS))
-def test_a_client_is_told_what_its_protocol_wants(slug: str) -> None:
+def test_a_client_gets_the_right_code_and_retryability(slug: str) -> None:
     refusal = by_slug()[slug]
-    assert (refusal.client_code, refusal.retryable) == CLIENT_ERRORS[slug]
+    assert (client_code(refusal), refusal.retryable) == CLIENT_ERRORS[slug]
 
 
-def test_what_clients_are_told_is_settled_for_every_row() -> None:
-    assert {row.slug for row in ALL_ROWS} == set(CLIENT_ERRORS)
+def test_every_case_has_a_client_code() -> None:
+    assert {case.slug for case in ALL_CASES} == set(CLIENT_ERRORS)
 
 
 def test_where_causes_differ_title_cause_and_fix_differ() -> None:
     explained = by_slug().values()
-    for said in (
+    for texts in (
         [refusal.title for refusal in explained],
         [refusal.cause for refusal in explained],
         [refusal.fix for refusal in explained],
     ):
-        assert all(said)
-        assert len(set(said)) == len(said)
+        assert all(texts)
+        assert len(set(texts)) == len(texts)
 
 
 @pytest.mark.parametrize("slug", sorted(CLIENT_ERRORS))
@@ -166,5 +167,5 @@ def test_a_finding_can_be_made_of_every_refusal(slug: str) -> None:
     assert finding.link == f"sherpa-probe explain ACCESS-{slug}"
 
 
-def test_the_places_of_the_rows_are_all_there_are() -> None:
-    assert {row.key[0] for row in STATUS_CASES if isinstance(row.key, tuple)} == set(HttpExchange)
+def test_every_kind_of_http_exchange_has_a_case() -> None:
+    assert {case.key[0] for case in STATUS_CASES if isinstance(case.key, tuple)} == set(HttpExchange)

@@ -9,8 +9,9 @@ import pytest
 from bridge.protocol.audio.g711 import pcm24k_to_ulaw
 from bridge.protocol.audio.pcm import silence
 from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.events.limits import MAX_APPEND_BYTES
 from bridge.simulator.session.behaviour import SessionBehaviour
-from bridge.simulator.session.input_audio import MAX_APPEND_BYTES, MAX_ECHO_BYTES
+from bridge.simulator.session.input_audio import MAX_ECHO_BYTES
 from tests.simulator.session_harness import SimulatorHarness, base64, error_of, speech
 
 ITEM = ["conversation.item.added", "conversation.item.done"]
