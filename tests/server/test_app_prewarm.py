@@ -42,7 +42,7 @@ async def bridging(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[
     async def upstream() -> AsyncGenerator[UpstreamService, None]:
         yield make_upstream(simulator.base_url, simulator.api_key)
 
-    made = make_settings(house=SessionDefaults(prewarm=prewarm))
+    made = make_settings(session_defaults=SessionDefaults(prewarm=prewarm))
     log = make_log(made, terminal=False)
     with listen("127.0.0.1", 0) as listening:
         async with trio.open_nursery() as nursery:
@@ -83,14 +83,14 @@ def test_nothing_is_opened_ahead_unless_asked_for() -> None:
     connector = RealtimeConnector(make_upstream("http://127.0.0.1:9/v1", Secret("sk-unused")))
     log = Log(io.StringIO())
     assert make_pool(make_settings(), connector, log) is None
-    assert make_pool(make_settings(house=SessionDefaults(prewarm=3)), connector, log) is not None
+    assert make_pool(make_settings(session_defaults=SessionDefaults(prewarm=3)), connector, log) is not None
 
 
 async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock: trio.testing.MockClock) -> None:
     text = io.StringIO()
     log = Log(text)
     async with simulated_upstream(settings=Settings(scenario="invalid-key")) as (_, connector):
-        pool = make_pool(make_settings(house=SessionDefaults(prewarm=1)), connector, log)
+        pool = make_pool(make_settings(session_defaults=SessionDefaults(prewarm=1)), connector, log)
         assert pool is not None
         async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
             pool.start(nursery)
@@ -104,7 +104,7 @@ async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock:
 
 async def test_sessions_that_wait_are_counted(autojump_clock: trio.testing.MockClock) -> None:
     async with simulated_upstream() as (_, connector):
-        pool = make_pool(make_settings(house=SessionDefaults(prewarm=2)), connector, Log(io.StringIO()))
+        pool = make_pool(make_settings(session_defaults=SessionDefaults(prewarm=2)), connector, Log(io.StringIO()))
         assert pool is not None
         async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
             pool.start(nursery)

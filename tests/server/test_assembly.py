@@ -18,8 +18,8 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 
 
 def test_what_is_locked_is_owned_and_the_rest_is_a_default() -> None:
-    house = SessionDefaults(voice="marin", instructions="Be kind.", turn_detection="none")
-    made = make_settings(ClientRules(locked=frozenset({"voice", "tools"})), house=house)
+    defaults = SessionDefaults(voice="marin", instructions="Be kind.", turn_detection="none")
+    made = make_settings(ClientRules(locked=frozenset({"voice", "tools"})), session_defaults=defaults)
     asking = make_session_config(made)
     assert asking.enforced == {"voice": "marin"}
     assert asking.defaults == {"instructions": "Be kind.", "turnDetection": "none"}

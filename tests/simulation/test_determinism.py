@@ -33,8 +33,8 @@ def test_other_seeds_are_other_runs() -> None:
 @pytest.mark.slow
 def test_another_process_with_another_hash_seed_makes_the_same_runs() -> None:
     code = (
-        "from bridge.simulation.plan import draw_plan; from bridge.simulation.runner import live_through\n"
-        f"print(*(live_through(draw_plan(seed)).digest for seed in {_SEEDS}))"
+        "from bridge.simulation.plan import draw_plan; from bridge.simulation.runner import simulate\n"
+        f"print(*(simulate(draw_plan(seed)).digest for seed in {_SEEDS}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
