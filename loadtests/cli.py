@@ -1,7 +1,7 @@
-"""The command `sherpa-load`: scenarios with budgets against a bridge, and the search for its limit.
+"""The command `sherpa-load`: runs scenarios against a bridge, checks budgets, and searches for the bridge's limit.
 
-Exit codes: 0 every budget kept, 1 one was not or the target refused, 2 wrong usage, 3 nobody could be called,
-130 interrupted.
+Exit codes: 0 every budget passed, 1 a budget failed or the target refuses callers, 2 invalid usage, 3 the target could
+not be reached or part of the run failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reports.store.reader import StoredReport
 
 NAME = "sherpa-load"
-#: What ends a run in good order, as Ctrl-C does.
+#: Signals that end a run gracefully, as Ctrl-C does.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PERMISSION = "--i-may-load-this-target"
 
@@ -44,36 +44,37 @@ def _scenarios() -> Iterable[str]:
 
 
 def _watched(_: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Read `NAME=PID`."""
+    """Parse the `NAME=PID` values. Raises click.BadParameter."""
     pairs = [text.partition("=") for text in said]
     for text, (name, _equals, pid) in zip(said, pairs, strict=True):
         if not name or not pid.isdecimal():
-            raise click.BadParameter(f"{text!r} is not NAME=PID: write for example bridge=4711", param=parameter)
+            raise click.BadParameter(f"{text!r} is not NAME=PID; for example: bridge=4711", param=parameter)
     return tuple((name, int(pid)) for name, _equals, pid in pairs)
 
 
-#: What both commands take; `_request` turns it into a `Request`.
+#: Options of both commands; `_request` turns them into a `RunRequest`.
 _TARGET: tuple[Callable[[Any], Any], ...] = (
-    click.option("--target", metavar="URL", default="", help="The bridge to call: ws://HOST:PORT."),
-    click.option("--simulate", is_flag=True, help="Start a bridge and a simulator of our own and call those."),
-    click.option("--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Processes of it."),
-    click.option("--door", metavar="client|native", help="The protocol that callers speak [default client]."),
-    click.option("--chunk-ms", metavar="20|100", type=int, help="The length of a chunk of speech."),
-    click.option("--model", metavar="NAME", help="The model that callers ask for."),
-    click.option("--spawn-rate", metavar="R", type=float, help="Callers that begin in a second."),
-    click.option("--duration", metavar="SPAN", help="How long: 30s, 5m, 1h30m."),
-    click.option("--budget", "budgets", metavar="TEXT", multiple=True, help="What must hold, e.g. 'lost_ms == 0'."),
-    click.option("--no-default-budgets", is_flag=True, help="Judge only the budgets that are given."),
-    click.option("--processes", metavar="N", type=click.IntRange(1, 256), help="Spread callers over processes."),
-    click.option("--client-token-env", metavar="NAME", help="The variable with the token that the bridge wants."),
-    click.option("--origin", metavar="URL", help="The page that callers claim to come from [default none]."),
-    click.option("--control", metavar="URL", help="The control API of the simulator behind the target."),
-    click.option("--echo", is_flag=True, help="The service echoes: account for speech by its answers."),
-    click.option("--watch", metavar="NAME=PID", multiple=True, callback=_watched, help="A process to look at."),
+    click.option("--target", metavar="URL", default="", help="The bridge to test: ws://HOST:PORT."),
+    click.option("--simulate", is_flag=True, help="Start a bridge and a simulator, and test those."),
+    click.option("--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Its worker processes."),
+    click.option("--endpoint", metavar="client|native", help="WebSocket endpoint of the bridge [default client]."),
+    click.option("--door", "former_endpoint", hidden=True),  # the former name of --endpoint
+    click.option("--chunk-ms", metavar="20|100", type=int, help="Length of a chunk of audio in ms."),
+    click.option("--model", metavar="NAME", help="The model that callers request."),
+    click.option("--spawn-rate", metavar="R", type=float, help="New callers per second."),
+    click.option("--duration", metavar="SPAN", help="Length of the run: 30s, 5m, 1h30m."),
+    click.option("--budget", "budgets", metavar="TEXT", multiple=True, help="A limit to check: 'lost_ms == 0'."),
+    click.option("--no-default-budgets", is_flag=True, help="Check only the budgets from --budget."),
+    click.option("--processes", metavar="N", type=click.IntRange(1, 256), help="Spread the callers over processes."),
+    click.option("--client-token-env", metavar="NAME", help="Variable with the bridge's client token."),
+    click.option("--origin", metavar="URL", help="Origin header to send [default none]."),
+    click.option("--control", metavar="URL", help="Control API of the simulator behind the target."),
+    click.option("--echo", is_flag=True, help="The service echoes: measure lost audio by its answers."),
+    click.option("--watch", metavar="NAME=PID", multiple=True, callback=_watched, help="A process to monitor."),
     click.option("--report", "reports", metavar="FORMAT=PATH", multiple=True, help="Also write a report: html, ..."),
-    click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else."),
-    click.option(_PERMISSION, "permitted", is_flag=True, help="Load a public host, or with many, or for long."),
-    click.option("-v", "--verbose", is_flag=True, help="Show what happened when, and what Locust says."),
+    click.option("--json", "json_", is_flag=True, help="Print one JSON document on stdout."),
+    click.option(_PERMISSION, "permitted", is_flag=True, help="Allow public hosts, many callers, long runs."),
+    click.option("-v", "--verbose", is_flag=True, help="Show the actions with their times, and Locust's log."),
 )
 
 
@@ -91,7 +92,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Call a voice bridge with many callers, do to it what networks do, and hold it to budgets."""
+    """Load-test a voice bridge with many callers and disrupted connections, and check budgets."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
@@ -99,9 +100,9 @@ def cli(context: click.Context) -> None:
 
 @cli.command("list")
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=_completing(_scenarios))
-@click.option("--measures", "of_measures", is_flag=True, help="Show the names that budgets are made of, instead.")
+@click.option("--measures", "of_measures", is_flag=True, help="Show the measurements that budgets can use instead.")
 def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
-    """Show the scenarios: what each does, and what turns it red; those that are named with their acts and budgets."""
+    """Show the scenarios: what each does and what makes it fail. With SCENARIO, show its phases and budgets."""
     from loadtests.scenarios.listing import measures_page, scenarios_page
     from reports.console import terminal_width, wants_colour, write_text
 
@@ -110,18 +111,18 @@ def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
     write_text(sys.stdout, page)
 
 
-@cli.command("run", short_help="Run a scenario and judge its budgets.")
+@cli.command("run", short_help="Run a scenario and check its budgets.")
 @click.argument("scenario", shell_complete=_completing(_scenarios))
-@click.option("--users", metavar="N", type=int, help="How many callers.")
-@click.option("--deploy-command", metavar="CMD", help="What deploys the target anew, for the scenario `deploy`.")
-@click.option("--master", is_flag=True, help="Lead workers on other machines.")
-@click.option("--worker", is_flag=True, help="Be such a worker.")
-@click.option("--master-host", metavar="HOST", help="Where the master is, or listens.")
+@click.option("--users", metavar="N", type=int, help="Number of callers.")
+@click.option("--deploy-command", metavar="CMD", help="Command that redeploys the target (scenario `deploy`).")
+@click.option("--master", is_flag=True, help="Coordinate workers on other machines.")
+@click.option("--worker", is_flag=True, help="Run as a worker.")
+@click.option("--master-host", metavar="HOST", help="Address of the master, or to listen on.")
 @click.option("--master-port", metavar="PORT", type=click.IntRange(1, 65535), help="[default 5557]")
-@click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Begin when so many are there.")
+@click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Workers to wait for.")
 @_with_options
 def run_(**said: Any) -> None:
-    """Run SCENARIO and judge its budgets.
+    """Run SCENARIO and check its budgets.
 
     \b
     sherpa-load run conversation --simulate --users 5 --duration 10s
@@ -140,16 +141,17 @@ def run_(**said: Any) -> None:
     _leave(kept, said)
 
 
-@cli.command(short_help="Find how many callers a target can hold.")
+@cli.command(short_help="Find how many callers a target can handle.")
 @click.option("--scenario", default="conversation", show_default=True, shell_complete=_completing(_scenarios))
-@click.option("--start", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="The first try.")
-@click.option("--most", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Never more.")
+@click.option("--start", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="First trial.")
+@click.option("--most", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Upper limit.")
 @click.option("--confirmations", metavar="N", type=click.IntRange(0, 9), default=1, show_default=True, hidden=True)
 @_with_options
 def capacity(**said: Any) -> None:
-    """Find the largest number of callers that the target holds inside the budgets: ramp up, bisect, confirm.
+    """Find the largest number of callers that the target handles within the budgets.
 
-    Each try is a run of its own; its length is --duration. The report says where the knee is and what ran out.
+    The search doubles the callers, bisects and confirms. Each trial lasts for --duration. The report shows where
+    answers start to take longer, and what ran out.
 
     \b
     sherpa-load capacity --simulate --duration 20s
@@ -173,7 +175,7 @@ def capacity(**said: Any) -> None:
 
 
 def _request(said: dict[str, Any], scenario: str, users: int | None) -> RunRequest:
-    """Sort what click heard."""
+    """Turn click's values into a request."""
     from loadtests.run.locust_process import Distribution
     from loadtests.run.run import RunRequest
     from loadtests.scenarios.plan import RunOptions
@@ -186,7 +188,7 @@ def _request(said: dict[str, Any], scenario: str, users: int | None) -> RunReque
         duration=said["duration"],
         budgets=said["budgets"],
         default_budgets=not said["no_default_budgets"],
-        endpoint=said["door"],
+        endpoint=said["endpoint"] or said["former_endpoint"],
         chunk_ms=said["chunk_ms"],
         token_env=said["client_token_env"],
         origin=said["origin"],
@@ -215,7 +217,7 @@ def _files(wanted: Sequence[str]) -> Any:
 
 
 def _leave(kept: StoredReport, said: dict[str, Any]) -> NoReturn:
-    """Show a result and end with its exit code."""
+    """Print a result and exit with its exit code."""
     from reports.console import write_text
     from reports.dispatch import TERMINAL, TerminalOptions, render_report
 
@@ -225,7 +227,7 @@ def _leave(kept: StoredReport, said: dict[str, Any]) -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
+    """Run the command line and exit. With `--json`, errors are printed as a JSON document, too."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     from reports.console import OutputError, print_error
 
@@ -238,12 +240,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Run the command line and give its exit code. Raises CannotShowError."""
+    """Run the command line and return its exit code. Raises OutputError."""
     from reports.console import OutputError, discard_output, output_error
     from reports.usage_errors import CommandFailure
 
     tool = _tool(words)
-    for number in _ENDINGS:  # a pipeline that gives up wants the report as well
+    for number in _ENDINGS:  # a CI job that is cancelled wants the report as well
         signal.signal(number, signal.default_int_handler)
     try:
         code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
@@ -253,7 +255,7 @@ def _run(words: Sequence[str]) -> int:
         complaint = CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
     except click.ClickException as error:
         complaint = _usage(tool, error.format_message())
-    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
+    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a message
         if isinstance(error, OSError) and error.errno == ENOSPC:
             discard_output(sys.stdout)
             raise output_error(error) from None
@@ -264,7 +266,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _explained(tool: str, error: Exception) -> Any:
-    """Tell wrong usage from a mistake of ours."""
+    """Tell invalid usage from a crash."""
     from reports.usage_errors import CommandFailure
 
     if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
@@ -276,7 +278,7 @@ def _explained(tool: str, error: Exception) -> Any:
     if isinstance(error, PlanError | ReportFileError):
         return _usage(tool, str(error))
     line = (str(error).splitlines() or [""])[0][:300]
-    message = f"it broke, which says nothing about the target: {type(error).__name__}: {line}"
+    message = f"internal error, which says nothing about the target: {type(error).__name__}: {line}"
     return CommandFailure(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)
 
 

@@ -7,7 +7,7 @@ import ssl
 from typing import Any
 
 #: Begins what is said of a target that answers the upgrade with something else.
-UPGRADE_REFUSED_TEXT = "the answer to the upgrade is"
+UPGRADE_REFUSED_TEXT = "the WebSocket upgrade was answered with status"
 _LONGEST = 200
 _SWITCHING = 101
 
@@ -31,13 +31,13 @@ def describe_error(error: BaseException, patience: float) -> str:
     if isinstance(error, UpgradeRefused):
         return str(error)
     if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):
-        return f"nothing came within {patience:.0f} s"
+        return f"no response within {patience:.0f} s"
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens there"
+        return "connection refused: nothing listens at this address"
     if isinstance(error, socket.gaierror):
-        return "the name of the host is not known"
+        return "unknown host name"
     if isinstance(error, ssl.SSLError) and "WRONG_VERSION" in str(error):
-        return "it speaks no TLS: name it with ws:// or http://"
+        return "it doesn't use TLS: use ws:// or http://"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     return (str(error) or type(error).__name__).splitlines()[0][:_LONGEST]

@@ -90,7 +90,7 @@ def search_findings(search: CapacitySearch, tries: Sequence[Trial], *, interrupt
         yield make_finding(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].failure) for _ in tries[:1]))
     elif tries:
         yield brief_finding(
-            problems.CAPACITY_UNDONE, CHECK, f"no answer yet; the most that held: {search.highest_passed}"
+            problems.CAPACITY_UNDONE, CHECK, f"no result yet; the most callers that passed: {search.highest_passed}"
         )
     yield from _knee(tries)
     edge = _edge(search, tries)
@@ -100,11 +100,9 @@ def search_findings(search: CapacitySearch, tries: Sequence[Trial], *, interrupt
 
 def _found(search: CapacitySearch, tries: Sequence[Trial]) -> Finding:
     if search.reached_maximum:
-        return brief_finding(
-            problems.CAPACITY_MOST, CHECK, f"{search.result} callers hold, and more were not tried: --most"
-        )
+        return brief_finding(problems.CAPACITY_MOST, CHECK, f"{search.result} callers passed; --most allowed no more")
     why = next((one.failure for one in tries if not one.passed and one.callers == search.lowest_failed), "")
-    title = f"{search.result} callers hold; {search.lowest_failed} do not: {why}"
+    title = f"{search.result} callers passed, {search.lowest_failed} failed: {why}"
     return brief_finding(problems.CAPACITY_FOUND, CHECK, title)
 
 
@@ -135,22 +133,22 @@ def _limits(edge: Trial) -> Iterator[Finding]:
     """Say what ran out at the edge."""
     full = dict(saturated_resources(edge.metrics, os.cpu_count() or 1))
     if edge.generator_was_late or "generator" in full:
-        seen = f"at {edge.callers} callers: {full.get('generator', 'chunks were late')}"
+        seen = f"with {edge.callers} callers: {full.get('generator', 'chunks were late')}"
         yield make_finding(problems.CAPACITY_GENERATOR, "generator", Evidence("", seen))
     if "simulator" in full:
-        seen = f"at {edge.callers} callers: {full['simulator']}"
+        seen = f"with {edge.callers} callers: {full['simulator']}"
         yield make_finding(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
     if "others" in full:
         yield make_finding(
-            problems.CAPACITY_BUSY, "machine", Evidence("", f"at {edge.callers} callers: {full['others']}")
+            problems.CAPACITY_BUSY, "machine", Evidence("", f"with {edge.callers} callers: {full['others']}")
         )
     if edge.passed:
         return
     known = [words for name, words in full.items() if name in ("machine", "bridge")]
     title = (
-        "; ".join(known) if known else "nothing that was watched ran out: look behind the target, and at the network"
+        "; ".join(known) if known else "nothing monitored ran out: check the service behind the target, and the network"
     )
-    yield brief_finding(problems.CAPACITY_LIMIT, "what ran out", f"at {edge.callers} callers: {title}")
+    yield brief_finding(problems.CAPACITY_LIMIT, "limit", f"with {edge.callers} callers: {title}")
 
 
 def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
@@ -158,12 +156,12 @@ def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tu
     shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
     busy = max(figures.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
     if busy >= SATURATED_PERCENT * cores:
-        yield "machine", f"this machine's CPU: {busy:.0f} % of {cores} cores"
+        yield "machine", f"CPU of this machine: {busy:.0f} % of {cores} cores"
     if busy - sum(shares.values()) >= OTHER_PROGRAMS_PERCENT * cores:
-        yield "others", f"{busy - sum(shares.values()):.0f} % of a core went to others"
+        yield "others", f"other programs used {busy - sum(shares.values()):.0f} % of a core"
     for name, share in shares.items():
         if share >= SATURATED_PERCENT:
-            yield name, f"the {name}'s CPU: {share:.0f} % of a core"
+            yield name, f"CPU of the {name}: {share:.0f} % of a core"
 
 
 def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
@@ -172,11 +170,14 @@ def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
     rows = tuple(
         TableRow(
             name=str(one.callers),
-            cells=("held" if one.passed else "broke", *(one.metrics.get(f"{METRIC_PREFIX}_{name}") for name in names)),
+            cells=(
+                "passed" if one.passed else "failed",
+                *(one.metrics.get(f"{METRIC_PREFIX}_{name}") for name in names),
+            ),
         )
         for one in sorted(tries, key=lambda one: one.callers)
     )
-    return (Table(name="the tries", heading="callers", columns=("outcome", *names), rows=rows),) if rows else ()
+    return (Table(name="trials", heading="callers", columns=("outcome", *names), rows=rows),) if rows else ()
 
 
 def trials_series(tries: Sequence[Trial], timeline: str) -> tuple[Series, ...]:

@@ -29,7 +29,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         if min(self.callers, self.callers_per_core, self.cores, self.zones) <= 0 or not 0 <= self.headroom < 1:
-            raise ValueError("a fleet has callers, cores and zones, and a share to spare below 1")
+            raise ValueError("callers, callers_per_core, cores and zones must be positive, and 0 <= headroom < 1")
 
     @property
     def callers_per_instance(self) -> int:
@@ -58,7 +58,7 @@ def dials_per_second(
     grid of hundredths of a second.
     """
     if sessions < 0 or seconds < 1 or not 0 < first <= last:
-        raise ValueError("there are sessions, whole seconds to look at, and a first limit below the last")
+        raise ValueError("sessions must not be negative, seconds at least 1, and 0 < first <= last")
     steps = round(seconds / _STEP)
     dialled = [0.0] * steps
     waiting, limit = [float(sessions)], first
@@ -101,5 +101,5 @@ def backoff_cap_for(sessions: int, allowed: float) -> float:
     In a long outage everybody tries once in half a limit on average: `sessions / (limit / 2)` dials a second.
     """
     if allowed <= 0:
-        raise ValueError("some dials a second must be allowed")
+        raise ValueError("allowed must be positive")
     return max(FIRST_SECONDS, 2 * sessions / allowed)

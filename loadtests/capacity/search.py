@@ -46,7 +46,7 @@ class CapacitySearch:
 
     def __post_init__(self) -> None:
         if not 1 <= self.start <= self.maximum:
-            raise ValueError(f"a search begins between 1 and {self.maximum} callers, not at {self.start}")
+            raise ValueError(f"the search must start between 1 and {self.maximum} callers, not at {self.start}")
         self.lowest_failed = self.maximum + 1
 
     @property

@@ -52,7 +52,7 @@ class SearchProgress:
         """Take one run's report."""
         one = Trial(callers=callers, stored=kept)
         self.trials.append(one)
-        words = "held" if one.passed else f"not held: {one.failure}"
+        words = "held" if one.passed else f"failed: {one.failure}"
         at = monotonic() - self.started_monotonic
         self.moments.append(Moment(at=at, who="capacity", what=f"{callers} callers", detail=words))
         self.search.record(passed=one.passed)
@@ -94,7 +94,7 @@ def _found(request: RunRequest, environment: Mapping[str, str], hears: Hears, tr
 
 def _checked(request: RunRequest, environment: Mapping[str, str], start: int, most: int) -> tuple[RunPlan, RunRequest]:
     if start > most:
-        raise PlanError(f"--start: {start} callers are more than the {most} of --most")
+        raise PlanError(f"--start: {start} callers are more than --most {most}")
     wish = replace(request.options, duration=request.options.duration or f"{TRIAL_SECONDS}s", users=most)
     request = replace(request, options=wish)
     return check_request(request, environment), request
@@ -156,7 +156,7 @@ def search_report(tries: SearchProgress) -> StoredReport:
         findings = [*tries.unreachable.report.findings, *findings]
     if tries.interrupted:
         findings.insert(
-            0, make_finding(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.trials)} runs"))
+            0, make_finding(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.trials)} trials"))
         )
     found = tries.search.result
     report = Report(

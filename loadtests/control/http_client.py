@@ -58,9 +58,9 @@ def _read(answer: Any, until: float, most: int) -> bytes:
     while piece := answer.read1(_PIECE):
         body += piece
         if len(body) > most:
-            raise FetchError(f"more than {most} bytes")
+            raise FetchError(f"the response is larger than {most} bytes")
         if time.monotonic() > until:
-            raise FetchError("it does not come to an end")
+            raise FetchError("the response doesn't end")
     return bytes(body)
 
 

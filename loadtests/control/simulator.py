@@ -83,7 +83,7 @@ class ControlClient:
         try:
             return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
         except (KeyError, TypeError, ValueError):
-            raise ControlError(f"the simulator at {self.url} does not say what it cut") from None
+            raise ControlError(f"the simulator at {self.url} did not report how many sessions it cut") from None
 
     def snapshot(self) -> UpstreamSnapshot:
         """Sum up what arrived since `forget`."""
@@ -92,7 +92,7 @@ class ControlClient:
             answer = msgspec.convert(self._ask("/account"), _Answer)
             heard = _by_caller(answer)
         except (msgspec.ValidationError, ValueError) as error:
-            raise ControlError(f"the simulator at {self.url} says something unknown: {error}") from None
+            raise ControlError(f"the simulator at {self.url} sent an unexpected response: {error}") from None
         ahead = answer.now - asked
         dials = tuple((at - ahead, count) for at, count in answer.dials)
         return UpstreamSnapshot(
@@ -110,7 +110,7 @@ class ControlClient:
         except FetchError as error:
             if error.status:
                 raise ControlError(
-                    f"the simulator at {self.url} answers {error.status} to {path}: {error.reason}"
+                    f"the simulator at {self.url} responded {error.status} to {path}: {error.reason}"
                 ) from None
             raise ControlError(f"no simulator's control API at {self.url}: {error.reason}") from None
         except (ValueError, RecursionError) as error:

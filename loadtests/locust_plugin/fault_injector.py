@@ -84,7 +84,7 @@ class FaultInjector:
                 self.executor.execute(deed)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and the report tells
                 self.errors.append(f"{act.name}: {error}")
-                self._say(began, act.name, "could not be done")
+                self._say(began, act.name, "failed")
             self.current_phase = ""
         if any(isinstance(deed, Deploy) for deed in act.actions):
             self._say(began, act.name, "is up again")
@@ -126,12 +126,12 @@ class RunExecutor:
 
     def _simulator(self) -> ControlClient:
         if self.control is None:
-            raise ActionError("there is no simulator to ask: give its control API with --control")
+            raise ActionError("no simulator to control: pass the URL of its control API with --control")
         return self.control
 
     def _deploy(self) -> None:
         if not self.deploy_command:
-            raise ActionError("there is no way to deploy: give one with --deploy-command")
+            raise ActionError("no deploy command: pass one with --deploy-command")
         try:
             deploy = subprocess.Popen(  # noqa: S603 - the user's own command
                 self.deploy_command,
@@ -142,18 +142,20 @@ class RunExecutor:
                 cwd=os.environ.get(WORKING_DIRECTORY_VARIABLE),
             )
         except OSError as error:
-            raise ActionError(f"the deploy failed: {error}") from None
+            raise ActionError(f"the deploy command can't be run: {error}") from None
         try:
             _, said = deploy.communicate(timeout=_DEPLOY_SECONDS)
         except subprocess.TimeoutExpired:
-            raise ActionError(f"the deploy was not done within {_DEPLOY_SECONDS:.0f} s") from None
+            raise ActionError(f"the deploy command did not finish within {_DEPLOY_SECONDS:.0f} s") from None
         finally:
             if deploy.returncode is None:  # what it began is not left behind
                 os.killpg(deploy.pid, signal.SIGKILL)
                 deploy.wait()
         if deploy.returncode:
             lines = hide_credentials(said.decode(errors="replace")).strip().splitlines()
-            raise ActionError(f"the deploy ended with {deploy.returncode}: {lines[-1] if lines else 'no word'}")
+            raise ActionError(
+                f"the deploy command exited with code {deploy.returncode}: {lines[-1] if lines else 'no output'}"
+            )
 
 
 class _Caller(Protocol):

@@ -73,9 +73,7 @@ def _settle(gathering: RunAggregator, control: ControlClient, marks: Sequence[Ph
         gathering.errors.append(str(error))
         return
     if gathering.audio_audit.untracked_ms:
-        gathering.errors.append(
-            "more callers than the simulator keeps accounts of: some speech that arrived counts as lost"
-        )
+        gathering.errors.append("more callers than the simulator can track: some audio that arrived is counted as lost")
 
 
 def _leave_well(gathering: RunAggregator, control: ControlClient) -> None:

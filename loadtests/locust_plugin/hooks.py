@@ -194,7 +194,7 @@ class LoadPlugin:
 
     def _end_calls(self) -> None:
         if self.fault_injector is not None and self.fault_injector.current_phase and self.aggregator is not None:
-            self.aggregator.errors.append(f"{self.fault_injector.current_phase}: not done when the run ended")
+            self.aggregator.errors.append(f"{self.fault_injector.current_phase}: not finished when the run ended")
         gevent.killall(self._greenlets)
         if isinstance(self.runner, MasterRunner):
             self._hang_up_there()
@@ -218,7 +218,7 @@ class LoadPlugin:
             self._final_came.wait(timeout=0.5)
         if self._finals < workers and self.aggregator is not None:
             self.aggregator.errors.append(
-                f"{workers - self._finals} of {workers} workers never told their last figures"
+                f"{workers - self._finals} of {workers} workers did not report their last measurements"
             )
 
     def _hang_up_here(self, **_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import TYPE_CHECKING, Any
 
 from loadtests.scenarios.behaviour import TargetEndpoint
@@ -16,23 +17,24 @@ DEFAULT_SCENARIO = "conversation"
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--scenario",
-        {"metavar": "NAME", "choices": list(SCENARIOS), "help": f"What callers do [default {DEFAULT_SCENARIO}]."},
+        {"metavar": "NAME", "choices": list(SCENARIOS), "help": f"The scenario to run [default {DEFAULT_SCENARIO}]."},
     ),
-    ("--budget", {"action": "append", "metavar": "TEXT", "help": "What must hold: 'p99(first_audio) < 800ms'."}),
-    ("--no-default-budgets", {"action": "store_true", "help": "Judge only the budgets that are given."}),
-    ("--door", {"choices": list(TargetEndpoint), "help": "The protocol that callers speak."}),
-    ("--chunk-ms", {"type": int, "choices": CHUNK_LENGTHS_MS, "help": "The length of a chunk of speech."}),
-    ("--voice-model", {"metavar": "NAME", "default": DEFAULT_MODEL, "help": "The model that callers ask for."}),
-    ("--token-env", {"metavar": "NAME", "help": "The variable that holds the token the bridge wants of its clients."}),
-    ("--origin", {"metavar": "URL", "help": "The page that callers claim to come from; by default none."}),
-    ("--control", {"metavar": "URL", "help": "The control API of the simulator behind the target."}),
-    ("--echo", {"action": "store_true", "help": "The service answers with what it heard: account for that."}),
-    ("--deploy-command", {"metavar": "CMD", "help": "What deploys the target anew."}),
-    ("--report-json", {"metavar": "FILE", "help": "Where the report is written."}),
-    (PERMISSION_OPTION, {"action": "store_true", "help": "Load a public host, or with many callers, or for long."}),
+    ("--budget", {"action": "append", "metavar": "TEXT", "help": "A limit to check: 'p99(first_audio) < 800ms'."}),
+    ("--no-default-budgets", {"action": "store_true", "help": "Check only the budgets from --budget."}),
+    ("--endpoint", {"choices": list(TargetEndpoint), "help": "WebSocket endpoint of the bridge."}),
+    ("--door", {"choices": list(TargetEndpoint), "dest": "endpoint", "help": SUPPRESS}),  # its former name
+    ("--chunk-ms", {"type": int, "choices": CHUNK_LENGTHS_MS, "help": "Length of a chunk of audio in ms."}),
+    ("--voice-model", {"metavar": "NAME", "default": DEFAULT_MODEL, "help": "The model that callers request."}),
+    ("--token-env", {"metavar": "NAME", "help": "Variable that holds the bridge's client token."}),
+    ("--origin", {"metavar": "URL", "help": "Origin header to send; none by default."}),
+    ("--control", {"metavar": "URL", "help": "Control API of the simulator behind the target."}),
+    ("--echo", {"action": "store_true", "help": "The service echoes: measure lost audio by its answers."}),
+    ("--deploy-command", {"metavar": "CMD", "help": "Command that redeploys the target."}),
+    ("--report-json", {"metavar": "FILE", "help": "Where to write the report."}),
+    (PERMISSION_OPTION, {"action": "store_true", "help": "Allow public hosts, many callers and long runs."}),
     (
         "--memory-watched",
-        {"action": "store_true", "help": "Whoever started this knows how much memory the target takes."},
+        {"action": "store_true", "help": "The command that starts this run monitors the target's memory."},
     ),
 )
 
@@ -40,7 +42,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 def add_options(parser: Any) -> None:
     """Add them to Locust's parser."""
     for name, more in _OPTIONS:
-        parser.add_argument(name, include_in_web_ui=name in ("--scenario", "--door", "--budget"), **more)
+        parser.add_argument(name, include_in_web_ui=name in ("--scenario", "--endpoint", "--budget"), **more)
 
 
 def parse_options(options: Any) -> RunOptions:
@@ -54,7 +56,7 @@ def parse_options(options: Any) -> RunOptions:
         duration=str(options.run_time) if options.run_time else None,
         budgets=(budgets,) if isinstance(budgets, str) else tuple(budgets),
         default_budgets=not options.no_default_budgets,
-        endpoint=options.door,
+        endpoint=options.endpoint,
         chunk_ms=options.chunk_ms,
         model=options.voice_model,
         token_env=options.token_env,

@@ -41,7 +41,7 @@ _OF_DURATIONS = ("max", "mean", "min", "count", "rate")
 _OF_COUNTS = ("total", "rate")
 _MS_PER_S = 1000.0
 _US_PER_MS = 1000.0
-_EXAMPLE = "write for example 'p99(first_audio) < 800ms' or 'lost_ms == 0'"
+_EXAMPLE = "for example 'p99(first_audio) < 800ms' or 'lost_ms == 0'"
 
 
 class BudgetError(ValueError):
@@ -86,9 +86,9 @@ class BudgetResult:
     def value_text(self) -> str:
         """Say what was measured, with its unit."""
         if self.measured is None:
-            return "never happened"
+            return "no data"
         if self.budget.statistic == "rate":
-            return f"{self.measured:.3g} a second"
+            return f"{self.measured:.3g} per second"
         is_time = MEASURES[self.budget.measure].kind is MeasureKind.DURATION and self.budget.statistic != "count"
         if is_time or self.budget.measure.endswith("_ms"):
             return format_duration(self.measured / _MS_PER_S)
@@ -99,17 +99,17 @@ def parse_budget(text: str) -> Budget:
     """Read one. Raises BudgetError."""
     found = _BUDGET.fullmatch(text)
     if found is None:
-        raise BudgetError(f"the budget {text!r} cannot be read: {_EXAMPLE}")
+        raise BudgetError(f"invalid budget {text!r}; {_EXAMPLE}")
     if not math.isfinite(float(found["limit"])):
-        raise BudgetError(f"the budget {text[:60]!r}... has a limit beyond all numbers")
+        raise BudgetError(f"invalid budget {text[:60]!r}...: the limit is too large")
     name = (found["inner"] or found["bare"]).lower()
     if name not in MEASURES:
-        raise BudgetError(f"the budget {text!r} names {name!r}, which is not measured{_near(name)}")
+        raise BudgetError(f"invalid budget {text!r}: unknown measurement {name!r}{_near(name)}")
     how = (found["how"] or "total").lower()
     _check_how(text, name, how)
     phase = found["phase"] or found["at"]
     if how == "rate" and phase is not None:
-        raise BudgetError(f"the budget {text!r} asks for the rate of a phase: rates are of the whole run")
+        raise BudgetError(f"invalid budget {text!r}: a rate covers the whole run, not a phase")
     return Budget(
         text=" ".join(text.split()),
         measure=name,
@@ -156,13 +156,15 @@ def _measured(budget: Budget, figures: RunMeasurements, seconds: float) -> float
 def _check_how(text: str, name: str, how: str) -> None:
     if MEASURES[name].kind is MeasureKind.COUNT:
         if how not in _OF_COUNTS:
-            raise BudgetError(f"the budget {text!r} asks for {how} of a sum: write '{name} == 0' or 'rate({name}) < 1'")
+            raise BudgetError(
+                f"invalid budget {text!r}: {name} is a count and has no {how}; use '{name} == 0' or 'rate({name}) < 1'"
+            )
         return
     if how == "total":
-        raise BudgetError(f"the budget {text!r} does not say which of many durations: write 'p99({name}) < 800ms'")
+        raise BudgetError(f"invalid budget {text!r}: {name} is a duration; use for example 'p99({name}) < 800ms'")
     if how not in _OF_DURATIONS and _PERCENTILE.fullmatch(how) is None:
         raise BudgetError(
-            f"the budget {text!r} asks for {how!r}; there are p50 to p99.9, max, mean, min, count and rate"
+            f"invalid budget {text!r}: unknown statistic {how!r}; use p50 to p99.9, max, mean, min, count or rate"
         )
 
 
@@ -170,15 +172,15 @@ def _limit(text: str, name: str, how: str, limit: float, unit: str) -> float:
     is_time = MEASURES[name].kind is MeasureKind.DURATION and how not in ("count", "rate")
     if is_time:
         if unit not in ("ms", "s"):
-            raise BudgetError(f"the budget {text!r} has no unit of time: write {limit:g}ms or {limit:g}s")
+            raise BudgetError(f"invalid budget {text!r}: the limit needs a unit; use {limit:g}ms or {limit:g}s")
         return limit * (_MS_PER_S if unit == "s" else 1.0)
     if name.endswith("_ms") and unit in ("ms", "s"):
         return limit * (_MS_PER_S if unit == "s" else 1.0)
     if unit and not (how == "rate" and unit == "/s"):
-        raise BudgetError(f"the budget {text!r} is about a number: it has no unit")
+        raise BudgetError(f"invalid budget {text!r}: the limit is a number without a unit")
     return limit
 
 
 def _near(name: str) -> str:
     close = get_close_matches(name, MEASURES, n=1)
-    return f": did you mean {close[0]}?" if close else f"; there are: {', '.join(MEASURES)}"
+    return f": did you mean {close[0]}?" if close else f"; available: {', '.join(MEASURES)}"

@@ -78,13 +78,13 @@ class RunAggregator:
         """Go on by a second. Where it is meant that the target fails, its failures are not held against it."""
         self.callers.append((at, float(callers)))
         if callers >= self.plan.users and all(moment.what != "callers" for moment in self.moments):
-            self.add_moment(at, "callers", f"all {self.plan.users} call")
+            self.add_moment(at, "callers", f"all {self.plan.users} active")
         self.measurements.compact(at)
         if failures_expected:
             self.health.reset()
         if not self.is_down and self.health.is_down(at):
             self.is_down = True
-            self.add_moment(at, "target", "is down: the run ends here")
+            self.add_moment(at, "target", "is down; the run ends here")
 
     def add_moment(self, at: float, what: str, detail: str) -> None:
         """Put something on the timeline."""

@@ -92,12 +92,12 @@ def run_exit_code(gathering: RunAggregator, report: Report) -> int:
 
 def describe_target(plan: RunPlan, callers: str = "") -> tuple[Evidence, ...]:
     """Say what was loaded, and how; `callers` in other words than the plan's own."""
-    doors = dict.fromkeys(group.behaviour.endpoint.value for group in plan.groups)
+    endpoints = dict.fromkeys(group.behaviour.endpoint.value for group in plan.groups)
     return (
         Evidence("scenario", plan.scenario.name),
         Evidence("target", plan.url.partition("?")[0]),
         Evidence("callers", callers or f"{plan.users} callers for {plan.seconds:g} s"),
-        Evidence("door", f"{' and '.join(doors)} door"),
+        Evidence("endpoint", f"{' and '.join(endpoints)} endpoint"),
     )
 
 
@@ -127,9 +127,9 @@ def _why_not(budget: Budget, ran: FinishedRun) -> str:
     """Say why a budget cannot be judged; nothing where it can."""
     gathering = ran.aggregator
     if not ran.had_sessions:
-        return "nobody got a session"
+        return "no caller got a session"
     if Requirement.AUDIO_AUDIT in budget_requirements(budget.text) and _lacks_its_echo(gathering):
-        return "no echo came"
+        return "no echo was received"
     if gathering.interrupted or gathering.is_down:
         judged = evaluate(budget, gathering.measurements, ran.seconds)
         is_short = judged.verdict is not BudgetVerdict.PASSED and budget.comparison in (">", ">=")
@@ -138,7 +138,7 @@ def _why_not(budget: Budget, ran: FinishedRun) -> str:
             or is_short
             or (budget.phase or FIRST_PHASE) not in gathering.started_phases
         ):
-            return "the run did not come that far"
+            return "the run ended before this phase"
     return ""
 
 
@@ -174,7 +174,7 @@ def _told(gathering: RunAggregator) -> Iterator[Finding]:
     """Say what callers were told, whether or not a budget is about it."""
     seen = (*_failures(gathering), *_complaints(gathering))
     if seen:
-        yield brief_finding(problems.FAILURES, "callers were told", "; ".join(one.value for one in seen))
+        yield brief_finding(problems.FAILURES, "errors received", "; ".join(one.value for one in seen))
 
 
 def _judged(budget: Budget, ran: FinishedRun) -> Finding:
@@ -182,9 +182,9 @@ def _judged(budget: Budget, ran: FinishedRun) -> Finding:
     if judged.verdict is BudgetVerdict.PASSED:
         return brief_finding(problems.BUDGET_KEPT, budget.text, judged.value_text)
     if judged.verdict is BudgetVerdict.NOT_MEASURED:
-        known, title = problems.NOTHING_MEASURED, f"{budget.text} was not measured: it never happened"
+        known, title = problems.NOTHING_MEASURED, f"no data for {budget.text}"
     else:
-        known, title = problems.BUDGET_BROKEN, f"{budget.text} is broken: {judged.value_text}"
+        known, title = problems.BUDGET_BROKEN, f"{budget.text} exceeded: {judged.value_text}"
     return replace(make_finding(known, budget.text, *_seen(judged, ran.aggregator)), title=title)
 
 
@@ -207,7 +207,7 @@ def _lateness(gathering: RunAggregator) -> Iterator[Finding]:
     late = gathering.measurements.percentile("pace_lag", 99)
     if late is None:
         return
-    words = f"1 chunk in 100 was more than {late:.1f} ms late"
+    words = f"1 % of the chunks were more than {late:.1f} ms late"
     if late <= LATE_MS:
         yield brief_finding(problems.GENERATOR_OK, "generator", words)
         return

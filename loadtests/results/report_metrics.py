@@ -48,7 +48,7 @@ def tables(gathering: RunAggregator) -> tuple[Table, ...]:
         if (cells := _percentiles(figures, name, phase))
     ]
     columns = ("count_total", *(f"{short}_seconds" for _, short in _SHOWN))
-    return (Table(name="how long things took", heading="", columns=columns, rows=tuple(rows), metric=METRIC_PREFIX),)
+    return (Table(name="durations", heading="", columns=columns, rows=tuple(rows), metric=METRIC_PREFIX),)
 
 
 def _percentiles(figures: RunMeasurements, name: str, phase: str | None) -> tuple[float, ...]:
@@ -113,7 +113,7 @@ def _series(gathering: RunAggregator, timeline: str) -> Iterator[Series]:
         counted = figures.counts_by_second(name)
         last = max(counted, default=0), *(int(at) for at, _ in gathering.callers[-1:])
         points = tuple((at + _MIDDLE, counted.get(at, 0.0)) for at in range(max(last) + 1))
-        unit = "ms" if name.endswith("_ms") else "a second"
+        unit = "ms" if name.endswith("_ms") else "per second"
         if any(counted.values()):
             yield Series(name=_said(name.removesuffix("_ms")), unit=unit, timeline=timeline, points=points)
     for kind, unit in (("cpu", "%"), ("memory", "MB")):

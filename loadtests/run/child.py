@@ -126,4 +126,4 @@ def _await_address(child: ChildProcess, seconds: float) -> str:
             return found[1]
         time.sleep(0.02)
     said = child.log.read_text(errors="replace").strip().splitlines()
-    raise ChildError(f"it did not start: {said[-1] if said else 'no word'}; its log: {child.log}")
+    raise ChildError(f"it did not start: {said[-1] if said else 'no output'}; log: {child.log}")

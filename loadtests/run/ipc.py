@@ -60,7 +60,7 @@ class RunChannel:
             self._send({"ask": what})
             said = _received(self.connection, self._rest)
         except (OSError, ValueError) as error:
-            raise ChannelError(f"the command that started the run does not answer: {error}") from None
+            raise ChannelError(f"the command that started the run doesn't respond: {error}") from None
         if "error" in said:
             raise ChannelError(str(said["error"]))
         return said.get("answer")
@@ -122,7 +122,7 @@ def _lines(rest: bytearray) -> Iterator[bytes]:
         del rest[: end + 1]
         yield line
     if len(rest) > _LONGEST:
-        raise ValueError("a line without end")
+        raise ValueError("a line is too long")
 
 
 def _received(wire: socket.socket, rest: bytearray) -> dict[str, Any]:
@@ -132,5 +132,5 @@ def _received(wire: socket.socket, rest: bytearray) -> dict[str, Any]:
             return found
         piece = wire.recv(65536)
         if not piece:
-            raise ConnectionError("it is gone")
+            raise ConnectionError("the other process has exited")
         rest += piece

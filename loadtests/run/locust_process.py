@@ -75,7 +75,7 @@ def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report
         "--users": str(plan.users),
         "--spawn-rate": f"{plan.spawn_rate:g}",
         "--run-time": str(math.ceil(plan.seconds)),
-        "--door": behaviour.endpoint.value,
+        "--endpoint": behaviour.endpoint.value,
         "--chunk-ms": str(behaviour.chunk_ms),
         "--voice-model": plan.model,
         "--token-env": wish.token_env,

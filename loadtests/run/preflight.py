@@ -53,7 +53,7 @@ def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
         elsewhere = upgrade_refusal(link)
         if elsewhere is not None:
             raise PreflightError(problems.TARGET_REFUSED, str(elsewhere)) from None
-        opened = "the socket opens, and then: " if link.connected else ""
+        opened = "after the socket opened: " if link.connected else ""
         said = (
             describe_error(TimeoutError(), 2 * seconds) if until.finished.is_set() else describe_error(error, seconds)
         )
@@ -62,10 +62,10 @@ def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
         until.cancel()
         link.shutdown()
     if opcode == _CLOSE:
-        raise PreflightError(problems.TARGET_REFUSED, f"the socket opens and is closed at once, {_code(data)}")
+        raise PreflightError(problems.TARGET_REFUSED, f"the socket was closed right after it opened, {_code(data)}")
     signal = line.decode(data.decode(errors="replace"))
     if isinstance(signal, ErrorEvent):
-        raise PreflightError(problems.TARGET_REFUSED, f"the first frame is an error: {signal.code[:100]}")
+        raise PreflightError(problems.TARGET_REFUSED, f"the first message is an error: {signal.code[:100]}")
 
 
 def _dialled(address: str, seconds: float) -> socket.socket:
@@ -92,4 +92,4 @@ def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
 
 
 def _code(data: bytes) -> str:
-    return str(int.from_bytes(data[:2], "big")) if len(data) > 1 else "without a code"
+    return str(int.from_bytes(data[:2], "big")) if len(data) > 1 else "without a close code"

@@ -59,9 +59,9 @@ def _written(kept: StoredReport, places: Sequence[tuple[str, ReservedFile]]) -> 
 def _split(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or not path:
-        raise ReportFileError(f"--report: {text!r} is not FORMAT=PATH; write for example --report html=load.html")
+        raise ReportFileError(f"--report: {text!r} is not FORMAT=PATH; for example: --report html=load.html")
     if name not in FORMATS:
         close = get_close_matches(name, FORMATS, n=1)
-        said = f": did you mean {close[0]}?" if close else f"; there are: {', '.join(FORMATS)}"
-        raise ReportFileError(f"--report: there is no format {name!r}{said}")
+        said = f": did you mean {close[0]}?" if close else f"; available: {', '.join(FORMATS)}"
+        raise ReportFileError(f"--report: unknown format {name!r}{said}")
     return name, Path(path)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Beside the run itself: Locust's start, callers that hang up, speech that is accounted for.
 _SPARE_SECONDS = 90.0
 #: How the bridge and the simulator of `--simulate` are called, whatever their ports.
-_OWN_STACK = "our own bridge and simulator"
+_OWN_STACK = "the simulated bridge and simulator"
 #: Stand where the stack's own will be: wrong usage is told before anything is started.
 _PLACEHOLDER = "ws://127.0.0.1:1"
 _CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
@@ -80,24 +80,24 @@ def check_request(request: RunRequest, environment: Mapping[str, str]) -> RunPla
 def _check_wishes(request: RunRequest) -> None:
     """Refuse wishes that do not go together."""
     if request.simulate and request.options.url:
-        raise PlanError("--target and --simulate are two different wishes: name one")
+        raise PlanError("--target and --simulate exclude each other")
     if request.simulate and request.options.control_url:
-        raise PlanError("--control and --simulate are two different wishes: the stack's own simulator is asked")
+        raise PlanError("--control and --simulate exclude each other: --simulate uses its own simulator")
     if request.simulate and request.options.echo:
-        raise PlanError("--echo and --simulate are two different wishes: the stack's own simulator is asked")
+        raise PlanError("--echo and --simulate exclude each other: --simulate uses its own simulator")
     if request.distribution.worker and request.simulate:
-        raise PlanError("--worker and --simulate are two different wishes: the master says what is called")
+        raise PlanError("--worker and --simulate exclude each other: the master chooses the target")
     if request.distribution.master and request.distribution.worker:
-        raise PlanError("--master and --worker are two different wishes: one leads, the others call")
+        raise PlanError("--master and --worker exclude each other")
     if request.distribution.processes is not None and (request.distribution.master or request.distribution.worker):
-        raise PlanError("--processes is one machine's: leave it out beside --master and --worker")
+        raise PlanError("--processes can't be combined with --master or --worker")
     if request.distribution.expect_workers > 1 and not request.distribution.master:
-        raise PlanError("--expect-workers is for --master")
+        raise PlanError("--expect-workers requires --master")
     for name, pid in request.watch:
         from psutil import pid_exists  # noqa: PLC0415 - only what is used is paid for
 
         if not pid_exists(pid):
-            raise PlanError(f"--watch {name}={pid}: there is no such process")
+            raise PlanError(f"--watch {name}={pid}: no process has this ID")
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def run_once(
 ) -> StoredReport:
     """Do one run and give its report, whatever became of it. Raises PlanError; Ctrl-C shows in the report."""
     plan = make_plan(on.options, environment)
-    hears({"doing": f"knocking at {plan.url.partition('?')[0]}"})
+    hears({"doing": f"connecting to {plan.url.partition('?')[0]}"})
     try:
         check_target(plan)
         if plan.control_url is not None:
@@ -145,7 +145,7 @@ def run_once(
     except ControlError as silent:
         return report_without_run(plan, problems.CONTROL_DOWN, str(silent))
     except KeyboardInterrupt:
-        return report_without_run(plan, problems.INTERRUPTED, "before it began")
+        return report_without_run(plan, problems.INTERRUPTED, "before it started")
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-run-"))
     try:
         return _locust(plan, on, spread, environment, hears, folder, verbose=verbose)
@@ -184,7 +184,7 @@ def _locust(
 def _waiting(spread: Distribution) -> str:
     if not spread.master:
         return "starting Locust"
-    return f"waiting for {spread.expect_workers} workers at port {spread.master_port or DEFAULT_PORT}"
+    return f"waiting for {spread.expect_workers} workers on port {spread.master_port or DEFAULT_PORT}"
 
 
 @dataclass(slots=True)
@@ -215,7 +215,7 @@ def _said(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess)
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         waited = any("waiting for workers" in line for line in lines)
         known = problems.NO_WORKERS if waited else problems.CRASHED
-        return report_without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust ended with {code}"]))
+        return report_without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust exited with code {code}"]))
 
 
 def run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
@@ -235,7 +235,7 @@ def _run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> S
     except StackError as error:
         return report_without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
-        return report_without_run(plan, problems.INTERRUPTED, "before it began")
+        return report_without_run(plan, problems.INTERRUPTED, "before it started")
 
 
 def with_stack_name(kept: StoredReport, request: RunRequest) -> StoredReport:

@@ -39,7 +39,7 @@ _WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK
 _SHOWN = (
     ("load_ready_p99_seconds", "ready ms", 1000.0),
     ("load_first_audio_p99_seconds", "audio ms", 1000.0),
-    ("load_reconnect_p99_seconds", "back ms", 1000.0),
+    ("load_reconnect_p99_seconds", "reconnect ms", 1000.0),
     ("load_lost_ms", "lost ms", 1.0),
     ("load_dials_peak_total", "dials/s", 1.0),
 )
@@ -113,12 +113,12 @@ def worst_exit_code(done: Sequence[ScenarioResult]) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     """Run what was asked for, by default everything."""
     parser = argparse.ArgumentParser(
-        prog="python -m loadtests.run.run_all", description="Run the scenarios of the load tests."
+        prog="python -m loadtests.run.run_all", description="Run the load test scenarios in sequence."
     )
-    parser.add_argument("scenario", nargs="*", help="by default all of them")
-    parser.add_argument("--folder", type=Path, default=Path(".load"), help="for the reports [.load]")
-    parser.add_argument("--quick", action="store_true", help="a short look, with a handful of callers")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the bridge [1]")
+    parser.add_argument("scenario", nargs="*", help="default: all of them")
+    parser.add_argument("--folder", type=Path, default=Path(".load"), help="folder for the reports [.load]")
+    parser.add_argument("--quick", action="store_true", help="short runs with a few callers")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes of the bridge [1]")
     given = parser.parse_args(words)
     try:
         chosen = [find_scenario(name) for name in given.scenario or SCENARIOS]
@@ -132,7 +132,8 @@ def main(words: Sequence[str] | None = None) -> int:
         for said in failed_budgets(one.stored.report):
             console.print(f"{one.scenario.name}: {said}", style="red", highlight=False)
     console.print(
-        f"times: 99 in 100 were no longer; back: from a loss to ready again; reports: {given.folder}", highlight=False
+        f"times are p99; reconnect: from the loss of a session until the next is ready; reports: {given.folder}",
+        highlight=False,
     )
     return worst_exit_code(done)
 

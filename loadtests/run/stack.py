@@ -72,19 +72,19 @@ class Stack:
     def exited(self) -> tuple[str, ...]:
         """Name what ended by itself; its log says why."""
         named = (("simulator", self.simulator), ("bridge", self.bridge))
-        return tuple(f"the {name} ended by itself; its log: {one.log}" for name, one in named if not one.is_alive)
+        return tuple(f"the {name} exited unexpectedly; log: {one.log}" for name, one in named if not one.is_alive)
 
     def restart_bridge(self) -> None:
         """Drain the bridge and start it anew on its port. Raises StackError when it does not end or come back."""
         with self._lock:
             old = self.bridge
             if not old.terminate(_DRAIN_SECONDS):
-                raise StackError(f"the bridge did not drain within {_DRAIN_SECONDS:.0f} s; its log: {old.log}")
+                raise StackError(f"the bridge did not drain within {_DRAIN_SECONDS:.0f} s; log: {old.log}")
             self._deploys += 1
             try:
                 self.bridge = old.restart(old.log.with_name(f"bridge-{self._deploys + 1}.log"), _START_SECONDS)
             except ChildError as error:
-                raise StackError(f"the bridge does not come back: {error}") from None
+                raise StackError(f"the bridge did not restart: {error}") from None
             _await_health(self.bridge)
 
 
@@ -206,4 +206,4 @@ def _await_health(bridge: ChildProcess) -> None:
             time.sleep(0.05)
         else:
             return
-    raise StackError(f"the bridge did not get ready; its log: {bridge.log}")
+    raise StackError(f"the bridge did not become ready; log: {bridge.log}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: What a budget asks of each kind of measure.
 _FORMS = {
     MeasureKind.DURATION: "durations: p50(NAME) to p99.9, max, mean, min, count, rate",
-    MeasureKind.COUNT: "sums: NAME, rate(NAME)",
+    MeasureKind.COUNT: "counts: NAME, rate(NAME)",
 }
 
 
@@ -46,8 +46,8 @@ def measures_page(width: int, *, colour: bool) -> str:
 def _rows(scenario: LoadScenario, width: int) -> Iterator[Text]:
     size = f"{scenario.users} callers, {scenario.seconds:g} s"
     needs = ", ".join(sorted(scenario.requirements))
-    yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   needs {needs}" if needs else "")
-    for text in (scenario.summary, f"looks at {scenario.measures}"):
+    yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   requires {needs}" if needs else "")
+    for text in (scenario.summary, f"tests {scenario.measures}"):
         yield from map(Text, wrap(text, width, "  "))
 
 

@@ -98,9 +98,7 @@ def make_plan(wish: RunOptions, environment: Mapping[str, str]) -> RunPlan:
         if refused is not None:
             raise PlanError(refused)
     if wish.echo and wish.control_url:
-        raise PlanError(
-            "--echo and --control are two accounts of the same speech: --control tells more, leave --echo out"
-        )
+        raise PlanError("--echo and --control exclude each other: --control measures more")
     _check_command(wish.deploy_command)
     at_hand = _at_hand(wish)
     _check_needs(scenario, at_hand)
@@ -136,28 +134,28 @@ def caller_groups(plan: RunPlan) -> Iterator[CallerGroup]:
 def find_scenario(name: str) -> LoadScenario:
     """Find a scenario. Raises PlanError, naming a near one."""
     if name not in SCENARIOS:
-        raise PlanError(f"there is no scenario {name!r}{suggestion(name, SCENARIOS)}")
+        raise PlanError(f"unknown scenario {name!r}{suggestion(name, SCENARIOS)}")
     return SCENARIOS[name]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Say what may have been meant, or what there is."""
     close = get_close_matches(name, list(known), n=1)
-    return f": did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+    return f": did you mean {close[0]}?" if close else f"; available: {', '.join(known)}"
 
 
 def parse_duration(text: str) -> float:
     """Read `90`, `30s`, `5m`, `1h30m`. Raises PlanError."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
-        raise PlanError(f"--duration: {text!r} is no time: write for example 30s, 5m or 1h30m")
+        raise PlanError(f"--duration: {text!r} is not a duration; for example: 30s, 5m or 1h30m")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
 def _checked_url(url: str) -> str:
     if not url:
-        raise PlanError("nobody is named to call: give --target URL, or --simulate")
+        raise PlanError("no target: pass --target URL or --simulate")
     whole = url if "://" in url else f"ws://{url}"
     try:
         parts = urlsplit(whole)
@@ -165,9 +163,9 @@ def _checked_url(url: str) -> str:
     except ValueError:
         named = False
     if not named:
-        raise PlanError(f"--target: {_shown(url)!r} is no address of a bridge: write for example ws://127.0.0.1:8765")
+        raise PlanError(f"--target: {_shown(url)!r} is not the address of a bridge; for example: ws://127.0.0.1:8765")
     if parts.username or parts.password:
-        raise PlanError("--target: it holds a password; name the variable that holds a token with --client-token-env")
+        raise PlanError("--target: the URL contains a password; pass the token in a variable: --client-token-env NAME")
     return whole
 
 
@@ -178,7 +176,7 @@ def _shown(url: str) -> str:
 
 def _at_least_one(users: int) -> int:
     if users < 1:
-        raise PlanError(f"--users: {users} callers are nobody: 1 is the least")
+        raise PlanError(f"--users: {users} is too small; the minimum is 1")
     return users
 
 
@@ -187,11 +185,9 @@ def _checked_seconds(wish: RunOptions, scenario: LoadScenario) -> float:
         return scenario.seconds
     seconds = parse_duration(wish.duration)
     if seconds < 1:
-        raise PlanError(f"--duration: {wish.duration} is no time to call: 1 s is the least")
+        raise PlanError(f"--duration: {wish.duration} is too short; the minimum is 1 s")
     if scenario.phases and seconds < scenario.min_seconds:
-        raise PlanError(
-            f"--duration: {scenario.name} needs {scenario.min_seconds:.0f} s at least for what is done meanwhile"
-        )
+        raise PlanError(f"--duration: {scenario.name} needs at least {scenario.min_seconds:.0f} s for its phases")
     return seconds
 
 
@@ -201,9 +197,9 @@ def _checked_rate(wish: RunOptions, scenario: LoadScenario, users: int, seconds:
         return max(scenario.spawn_rate, 4 * users / seconds)
     rate = wish.spawn_rate
     if not (math.isfinite(rate) and rate > 0):
-        raise PlanError(f"--spawn-rate: {rate:g} callers a second begin nothing")
+        raise PlanError(f"--spawn-rate: {rate:g} callers per second is not a valid rate")
     if users / rate >= seconds:
-        raise PlanError(f"--spawn-rate: at {rate:g} a second, the last of {users} callers begins when the run is over")
+        raise PlanError(f"--spawn-rate: at {rate:g} per second, the last of {users} callers would start after the run")
     return rate
 
 
@@ -220,21 +216,21 @@ def _at_hand(wish: RunOptions) -> frozenset[Requirement]:
 
 #: What to say where a scenario cannot do its acts, or a budget cannot be judged.
 _MISSING: Mapping[Requirement, tuple[str, str]] = {
-    Requirement.CONTROL: ("the simulator behind the target, and its control API", "--control http://HOST:PORT/_sim"),
-    Requirement.RESTART: ("a way to deploy the target", "--deploy-command CMD"),
-    Requirement.MEMORY: ("a look at the target's memory", "--watch bridge=PID"),
+    Requirement.CONTROL: ("the control API of the simulator behind the target", "--control http://HOST:PORT/_sim"),
+    Requirement.RESTART: ("a command that redeploys the target", "--deploy-command CMD"),
+    Requirement.MEMORY: ("the target's memory usage", "--watch bridge=PID"),
     Requirement.AUDIO_AUDIT: (
-        "an account of speech",
-        "--control http://HOST:PORT/_sim, or --echo where the service echoes",
+        "audio tracking at the far end",
+        "--control http://HOST:PORT/_sim, or --echo if the service echoes",
     ),
-    Requirement.LOSS_REPORTS: ("callers who are told what is dropped", "--door client"),
+    Requirement.LOSS_REPORTS: ("reports of dropped audio", "--endpoint client"),
 }
 
 
 def _check_needs(scenario: LoadScenario, at_hand: frozenset[Requirement]) -> None:
     for need in sorted(scenario.requirements - at_hand):
         what, option = _MISSING[need]
-        raise PlanError(f"{scenario.name} needs {what}: give {option}; or --simulate, which has it")
+        raise PlanError(f"{scenario.name} needs {what}: pass {option}, or --simulate, which includes it")
 
 
 def _wanted(missing: frozenset[Requirement]) -> str:
@@ -245,7 +241,7 @@ def _check_command(command: str | None) -> None:
     try:
         words = shlex.split(command) if command is not None else ["none"]
     except ValueError as error:
-        raise PlanError(f"--deploy-command: it cannot be read: {str(error).lower()}") from None
+        raise PlanError(f"--deploy-command: it can't be parsed: {str(error).lower()}") from None
     if not words:
         raise PlanError("--deploy-command: it is empty")
 
@@ -255,7 +251,7 @@ def _changed(group: CallerGroup, wish: RunOptions) -> CallerGroup:
     if wish.endpoint is not None:
         if wish.endpoint not in list(TargetEndpoint):
             raise PlanError(
-                f"--door: there is no door {wish.endpoint!r}{suggestion(wish.endpoint, list(TargetEndpoint))}"
+                f"--endpoint: unknown endpoint {wish.endpoint!r}{suggestion(wish.endpoint, list(TargetEndpoint))}"
             )
         behaviour = replace(behaviour, endpoint=TargetEndpoint(wish.endpoint))
     if wish.chunk_ms is not None:
@@ -271,7 +267,7 @@ def _budgets(texts: Iterable[str], scenario: LoadScenario) -> tuple[Budget, ...]
     phases = [FIRST_PHASE, *(act.name for act in scenario.phases)] if scenario.phases else []
     for budget in budgets.values():
         if budget.phase is not None and budget.phase not in phases:
-            known = suggestion(budget.phase, phases) if phases else ": it has none"
+            known = suggestion(budget.phase, phases) if phases else ": it has no phases"
             raise PlanError(f"--budget {budget.text!r}: {scenario.name} has no phase {budget.phase!r}{known}")
     return tuple(budgets.values())
 
@@ -287,7 +283,7 @@ def _origin(origin: str | None) -> tuple[str, ...]:
     if origin is None:
         return ()
     if not _ORIGIN.fullmatch(origin):
-        raise PlanError(f"--origin: {origin[:100]!r} is no origin: write for example https://app.example.com")
+        raise PlanError(f"--origin: {origin[:100]!r} is not an origin; for example: https://app.example.com")
     return (f"Origin: {origin}",)
 
 
@@ -298,5 +294,5 @@ def _token(token_env: str | None, environment: Mapping[str, str]) -> tuple[str, 
     if not token:
         raise PlanError(f"--client-token-env: the variable {token_env[:60]} is not set")
     if not token.isprintable() or not token.isascii():
-        raise PlanError(f"--client-token-env: what {token_env[:60]} holds is no token: it has characters none has")
+        raise PlanError(f"--client-token-env: {token_env[:60]} is not a token: it contains invalid characters")
     return (f"Authorization: Bearer {token}",)

@@ -33,16 +33,16 @@ _DOWN_ATTEMPTS = 5
 def refusal_reason(url: str, callers: int, seconds: float, *, permitted: bool) -> str | None:
     """Say in one plain line why this must not be loaded; None where it may."""
     if seconds > ABSOLUTE_MAX_SECONDS:
-        return f"a run ends after {ABSOLUTE_MAX_SECONDS / 3600:.0f} hours at the latest; ask for less with --duration"
+        return f"a run can last {ABSOLUTE_MAX_SECONDS / 3600:.0f} hours at most; use a shorter --duration"
     if permitted:
         return None
     host = urlsplit(url).hostname or ""
     if not is_private(host):
-        return f"{host} looks like a public host: if it is yours to load, say {PERMISSION_OPTION}"
+        return f"{host} looks like a public host; if you may load it, pass {PERMISSION_OPTION}"
     if callers > MAX_CALLERS:
-        return f"{callers} callers are more than {MAX_CALLERS}: if that is meant, say {PERMISSION_OPTION}"
+        return f"{callers} callers are more than {MAX_CALLERS}; to allow this, pass {PERMISSION_OPTION}"
     if seconds > MAX_SECONDS:
-        return f"{seconds:.0f} s are more than an hour: if that is meant, say {PERMISSION_OPTION}"
+        return f"{seconds:.0f} s is longer than an hour; to allow this, pass {PERMISSION_OPTION}"
     return None
 
 

@@ -75,8 +75,8 @@ _COARSE = CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400)
 _ALL = (
     LoadScenario(
         name="conversation",
-        summary="callers talk, turn by turn, and nothing is done to them",
-        measures="the latency of a turn, and whether every millisecond of speech arrives once and in order",
+        summary="callers take turns, without disruption",
+        measures="the latency of a turn, and whether all audio arrives exactly once and in order",
         groups=_callers(_TALK),
         budgets=(
             "p99(ready) < 2s",
@@ -94,8 +94,8 @@ _ALL = (
     ),
     LoadScenario(
         name="early-audio",
-        summary="callers speak as soon as their socket is open, long before there is a session",
-        measures="whether the first words of each call arrive: a bridge must hold them",
+        summary="callers speak as soon as their socket is open, before there is a session",
+        measures="whether the first words of each call arrive: the bridge must buffer them",
         groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
         budgets=(
             "p99(ready) < 3s",
@@ -110,12 +110,12 @@ _ALL = (
     ),
     LoadScenario(
         name="reconnect-storm",
-        summary="all sockets upstream are cut in one moment, later those of all callers",
-        measures="how soon everybody is back, how many dials a second that costs, and whether a word is lost",
+        summary="all upstream sockets are cut at once, later all client sockets",
+        measures="how fast callers reconnect, how many dials per second that takes, and whether audio is lost",
         groups=_callers(_COARSE),
         phases=(
-            ScenarioPhase(0.35, "storm", (CutUpstream(),), "all sockets upstream cut"),
-            ScenarioPhase(0.7, "callers-cut", (CutClients(),), "all callers cut"),
+            ScenarioPhase(0.35, "storm", (CutUpstream(),), "all upstream sockets cut"),
+            ScenarioPhase(0.7, "callers-cut", (CutClients(),), "all client sockets cut"),
         ),
         budgets=(
             "count(reconnect@storm) >= 1 * callers",
@@ -134,14 +134,14 @@ _ALL = (
     ),
     LoadScenario(
         name="flapping",
-        summary="all sockets upstream are cut again and again, each time in another way",
-        measures="whether speech survives one loss behind the other, and no event of a dead session comes through",
+        summary="all upstream sockets are cut four times, each time in another way",
+        measures="whether audio survives repeated losses, and no event of a previous session arrives",
         groups=_callers(_COARSE),
         phases=(
-            ScenarioPhase(0.2, "drop", (CutUpstream("drop"),), "all sockets upstream dropped"),
-            ScenarioPhase(0.3, "close", (CutUpstream("close"),), "all sockets upstream closed, 1012"),
-            ScenarioPhase(0.4, "reset", (CutUpstream("reset"),), "all sockets upstream reset"),
-            ScenarioPhase(0.5, "again", (CutUpstream("drop"),), "all sockets upstream dropped"),
+            ScenarioPhase(0.2, "drop", (CutUpstream("drop"),), "all upstream sockets dropped"),
+            ScenarioPhase(0.3, "close", (CutUpstream("close"),), "all upstream sockets closed with 1012"),
+            ScenarioPhase(0.4, "reset", (CutUpstream("reset"),), "all upstream sockets reset"),
+            ScenarioPhase(0.5, "again", (CutUpstream("drop"),), "all upstream sockets dropped"),
         ),
         budgets=(
             "reconnections >= 3 * callers",
@@ -156,8 +156,8 @@ _ALL = (
     ),
     LoadScenario(
         name="error-flood",
-        summary="callers send messages that nobody understands, and the service fails in every way at once",
-        measures="whether errors stay at one in two seconds for each caller, and none that ends a call vanishes",
+        summary="callers send invalid messages, and the service fails in several ways at once",
+        measures="whether each caller gets at most one error in 2 s, and no final error is suppressed",
         groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
         phases=(
             ScenarioPhase(
@@ -166,16 +166,16 @@ _ALL = (
                 (SetFaults(("storm:per-second=50", "reply:how=fail")), CutUpstream("close")),
                 "service fails",
             ),
-            ScenarioPhase(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses everybody"),
-            ScenarioPhase(0.6, "well", (_WELL,), "service is well again"),
+            ScenarioPhase(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses every connection"),
+            ScenarioPhase(0.6, "well", (_WELL,), "service works again"),
         ),
         budgets=("errors >= 1 * callers", "silently_lost_ms == 0", "dropped_ms@start == 0", *_GOOD_MANNERS),
         service_faults=_LIVELY,
     ),
     LoadScenario(
         name="slow-create",
-        summary="the service takes three seconds to create a session, and callers do not wait for it",
-        measures="whether ready means ready, and what is said meanwhile is held",
+        summary="the service takes 3 s to create a session, and callers don't wait for it",
+        measures="whether session_ready is sent at the right time, and early audio is buffered",
         groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
         budgets=(
             "min(ready) >= 3s",
@@ -192,8 +192,8 @@ _ALL = (
     ),
     LoadScenario(
         name="slow-reader",
-        summary="every other caller hardly reads what it is sent, and answers are long",
-        measures="whether the bridge bounds what waits for one caller, and the others notice nothing",
+        summary="half of the callers hardly read their long answers",
+        measures="whether the bridge limits what it buffers for one caller, and other callers are unaffected",
         groups=(
             CallerGroup(name="readers", behaviour=_COARSE),
             CallerGroup(
@@ -218,8 +218,8 @@ _ALL = (
     ),
     LoadScenario(
         name="expiry",
-        summary="sessions live for eight seconds instead of an hour",
-        measures="whether the bridge rolls over to a fresh session in time, and nobody notices",
+        summary="sessions expire after 8 s instead of an hour",
+        measures="whether the bridge rolls over to a new session in time, unnoticed by callers",
         groups=_callers(_COARSE),
         budgets=(
             "dials >= 1.5 * callers",
@@ -236,8 +236,8 @@ _ALL = (
     ),
     LoadScenario(
         name="barge-in",
-        summary="callers cut into each answer and speak on at once",
-        measures="whether answers stop and no race of it shows as an error",
+        summary="callers interrupt each answer and continue speaking",
+        measures="whether answers stop, and no race condition shows up as an error",
         groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=800, pause_ms=100, interrupt_after_ms=300)),
         budgets=(
             "turns >= 1 * callers",
@@ -251,10 +251,10 @@ _ALL = (
     ),
     LoadScenario(
         name="deploy",
-        summary="the bridge is drained and started anew while everybody talks",
-        measures="whether calls end with a reason, callers get in again soon, and nobody is left behind",
+        summary="the bridge is drained and restarted during calls",
+        measures="whether calls end with a reason, and every caller reconnects soon",
         groups=_callers(_COARSE),
-        phases=(ScenarioPhase(0.3, "deploy", (Deploy(),), "bridge drained and started anew"),),
+        phases=(ScenarioPhase(0.3, "deploy", (Deploy(),), "bridge drained and restarted"),),
         budgets=(
             "count(reconnect@deploy) >= 1 * callers",
             "p99(reconnect@deploy) < 20s",
@@ -271,14 +271,17 @@ _ALL = (
     ),
     LoadScenario(
         name="thundering-herd",
-        summary="everybody calls in one moment, and later comes back in one, while the service refuses for a while",
-        measures="whether back-off keeps the dials within bounds, and everybody gets in at last",
+        summary="everyone calls at once, and reconnects at once while the service refuses connections",
+        measures="whether back-off limits the dials, and every caller reconnects in the end",
         groups=_callers(_COARSE),
         phases=(
             ScenarioPhase(
-                0.25, "outage", (_OUTAGE, CutUpstream("close"), CutClients()), "all cut, service refuses everybody"
+                0.25,
+                "outage",
+                (_OUTAGE, CutUpstream("close"), CutClients()),
+                "all sockets cut, service refuses everyone",
             ),
-            ScenarioPhase(0.4, "well", (_WELL,), "service is well again"),
+            ScenarioPhase(0.4, "well", (_WELL,), "service works again"),
         ),
         budgets=(
             "dials_per_second_max@outage <= 4 * callers",
@@ -299,8 +302,8 @@ _ALL = (
     ),
     LoadScenario(
         name="soak",
-        summary="callers come, talk for two turns, go, and come again; give it hours with --duration",
-        measures="whether anything is left behind by each call: sessions, memory, time",
+        summary="callers come, take two turns, leave and call again; run it for hours with --duration",
+        measures="whether calls leak sessions or memory, or become slower",
         groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
         budgets=(
             "calls >= 1.5 * callers",

@@ -31,18 +31,20 @@ def called(*words: str) -> int:
     ("words", "said"),
     [
         (["run", "convrsation", *HERE], "did you mean conversation?"),
-        (["run", "conversation"], "nobody is named to call: give --target URL, or --simulate"),
-        (["run", "conversation", *HERE, "--simulate"], "--target and --simulate are two different wishes"),
+        (["run", "conversation"], "no target: pass --target URL or --simulate"),
+        (["run", "conversation", *HERE, "--simulate"], "--target and --simulate exclude each other"),
         (["run", "conversation", "--simulate", "--control", "http://127.0.0.1:1"], "--control and --simulate"),
-        (["run", "conversation", *HERE, "--users", "0"], "0 callers are nobody"),
+        (["run", "conversation", *HERE, "--users", "0"], "--users: 0 is too small"),
         (["run", "conversation", *HERE, "--users", "many"], "'many' is not a valid integer"),
-        (["run", "conversation", *HERE, "--duration", "0"], "0 is no time to call"),
+        (["run", "conversation", *HERE, "--duration", "0"], "0 is too short"),
         (["run", "conversation", *HERE, "--budget", "p99(frist_audio) < 1s"], "did you mean first_audio?"),
         (["run", "conversation", *HERE, "--report", "htm=x"], "did you mean html?"),
+        (["run", "conversation", *HERE, "--endpoint", "nativ"], "unknown endpoint 'nativ': did you mean native?"),
+        (["run", "conversation", *HERE, "--door", "nativ"], "--endpoint: unknown endpoint 'nativ'"),
         (["run", "conversation", *HERE, "--watch", "bridge"], "is not NAME=PID"),
         (["run", "conversation", *HERE, "--client-token-env", "NO_SUCH"], "the variable NO_SUCH is not set"),
         (["run", "conversation", "--target", "wss://voice.example.com"], "looks like a public host"),
-        (["capacity", *HERE, "--start", "20", "--most", "10"], "20 callers are more than the 10"),
+        (["capacity", *HERE, "--start", "20", "--most", "10"], "20 callers are more than --most 10"),
         (["fly"], "No such command 'fly'"),
     ],
 )  # fmt: skip
@@ -72,7 +74,7 @@ def test_a_report_is_written_of_a_target_that_is_not_there(tmp_path: Path, capsy
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
     assert called("run", "conversation", "--target", url, "--report", f"junit={tmp_path / 'j.xml'}") == 3
-    assert "connection refused: nothing listens there" in capsys.readouterr().out
+    assert "connection refused: nothing listens at this address" in capsys.readouterr().out
     assert "LOAD-TARGET-DOWN" in (tmp_path / "j.xml").read_text()
 
 

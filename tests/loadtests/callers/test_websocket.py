@@ -160,7 +160,10 @@ def test_a_refused_upgrade_is_named_by_its_status_and_nobody_is_sent_elsewhere(s
     server = StreamServer(("127.0.0.1", 0), refuse)
     server.start()
     try:
-        with gevent.Timeout(5), pytest.raises(ConnectionError, match=rf"^the answer to the upgrade is {status}$"):
+        with (
+            gevent.Timeout(5),
+            pytest.raises(ConnectionError, match=rf"^the WebSocket upgrade was answered with status {status}$"),
+        ):
             CallerSocket.connect(f"ws://127.0.0.1:{server.server_port}/")
     finally:
         server.stop(timeout=0.5)

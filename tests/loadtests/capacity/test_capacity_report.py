@@ -17,7 +17,7 @@ from reports.store.reader import StoredReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-BROKEN = "p99(first_audio) < 1s is broken: 3000 ms"
+BROKEN = "p99(first_audio) < 1s exceeded: 3000 ms"
 
 
 def tried(callers: int, metrics: Mapping[str, float] | None = None, *, passed: bool, late: bool = False) -> Trial:
@@ -52,7 +52,7 @@ def said(search: CapacitySearch, tries: list[Trial]) -> dict[str, str]:
 
 def test_an_edge_is_told_with_what_breaks_behind_it() -> None:
     found = said(*searched(lambda callers: callers <= 40))
-    assert found["LOAD-CAPACITY-FOUND"] == f"40 callers hold; 42 do not: {BROKEN}"
+    assert found["LOAD-CAPACITY-FOUND"] == f"40 callers passed, 42 failed: {BROKEN}"
     assert "LOAD-CAPACITY-UNCONFIRMED" not in found
 
 
@@ -64,21 +64,23 @@ def test_a_target_that_holds_nobody_has_failed() -> None:
 
 
 def test_where_the_search_had_to_stop_it_says_so() -> None:
-    assert said(*searched(lambda _: True, most=40))["LOAD-CAPACITY-MOST"].startswith("40 callers hold, and more were")
+    assert said(*searched(lambda _: True, most=40))["LOAD-CAPACITY-MOST"].startswith(
+        "40 callers passed; --most allowed no more"
+    )
 
 
 def test_an_interrupted_search_tells_what_held_so_far() -> None:
     search = CapacitySearch(start=10, maximum=100)
     search.record(passed=True)
     (only,) = search_findings(search, [tried(10, passed=True)], interrupted=True)
-    assert (only.code, only.title) == ("LOAD-CAPACITY-UNDONE", "no answer yet; the most that held: 10")
+    assert (only.code, only.title) == ("LOAD-CAPACITY-UNDONE", "no result yet; the most callers that passed: 10")
 
 
 @pytest.mark.parametrize(
     ("metrics", "code", "words"),
     [
-        ({"bridge_cpu_percent": 97}, "LOAD-CAPACITY-LIMIT", "the bridge's CPU: 97 % of a core"),
-        ({"bridge_cpu_percent": 20}, "LOAD-CAPACITY-LIMIT", "nothing that was watched ran out"),
+        ({"bridge_cpu_percent": 97}, "LOAD-CAPACITY-LIMIT", "CPU of the bridge: 97 % of a core"),
+        ({"bridge_cpu_percent": 20}, "LOAD-CAPACITY-LIMIT", "nothing monitored ran out"),
         ({"generator_cpu_percent": 99}, "LOAD-CAPACITY-GENERATOR", ""),
         ({"simulator_cpu_percent": 90}, "LOAD-CAPACITY-SIMULATOR", ""),
     ],
@@ -96,7 +98,7 @@ def test_a_generator_that_was_late_at_the_edge_is_warned_of() -> None:
 
 def test_a_whole_machine_can_run_out_before_any_process() -> None:
     figures = {f"load_{name}_cpu_percent": 60.0 for name in ("bridge", "simulator", "generator")}
-    assert dict(saturated_resources(figures, cores=2)) == {"machine": "this machine's CPU: 180 % of 2 cores"}
+    assert dict(saturated_resources(figures, cores=2)) == {"machine": "CPU of this machine: 180 % of 2 cores"}
     assert dict(saturated_resources(figures, cores=4)) == {}
 
 
@@ -126,7 +128,7 @@ def test_every_try_is_a_row_the_fewest_callers_first() -> None:
     tries = [tried(20, {"ready_p99_seconds": 0.2}, passed=False), tried(10, {"ready_p99_seconds": 0.1}, passed=True)]
     (table,) = trials_table(tries)
     assert table.columns == ("outcome", "ready_p99_seconds")
-    assert [(row.name, row.cells) for row in table.rows] == [("10", ("held", 0.1)), ("20", ("broke", 0.2))]
+    assert [(row.name, row.cells) for row in table.rows] == [("10", ("passed", 0.1)), ("20", ("failed", 0.2))]
     assert trials_table([]) == ()
 
 

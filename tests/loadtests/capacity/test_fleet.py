@@ -38,7 +38,7 @@ def test_whatever_the_figures_are_the_rest_is_enough_and_not_much_too_large(
 
 @pytest.mark.parametrize("wrong", [{"callers": 0}, {"headroom": 1.0}, {"zones": 0}])
 def test_a_fleet_of_nothing_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="a fleet has callers"):
+    with pytest.raises(ValueError, match="must be positive, and 0 <= headroom < 1"):
         Fleet(**{"callers": 1, "callers_per_core": 1, **wrong})  # type: ignore[arg-type]  # that is what is tried
 
 

@@ -55,5 +55,5 @@ def test_it_ends_whatever_the_target_does(luck: list[bool], start: int) -> None:
 
 @pytest.mark.parametrize(("start", "most"), [(0, 10), (11, 10)])
 def test_a_search_without_a_range_is_refused(start: int, most: int) -> None:
-    with pytest.raises(ValueError, match="a search begins between 1 and 10"):
+    with pytest.raises(ValueError, match="the search must start between 1 and 10 callers"):
         CapacitySearch(start=start, maximum=most)

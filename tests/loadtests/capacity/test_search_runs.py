@@ -41,7 +41,7 @@ def test_it_finds_the_edge_and_keeps_every_try_on_the_timeline() -> None:
     assert kept.exit_code == 0
     (timeline,) = kept.report.timelines
     assert [moment.what for moment in timeline.moments[:3]] == ["10 callers", "20 callers", "40 callers"]
-    assert timeline.moments[2].detail == "not held: words"
+    assert timeline.moments[2].detail == "failed: words"
     assert kept.report.tool == TOOL
 
 
@@ -65,7 +65,7 @@ def test_a_target_that_falls_over_and_stays_down_is_told_as_gone() -> None:
     tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
     kept = run_search(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
     assert [one.code for one in kept.report.findings][:2] == ["LOAD-TARGET-DOWN", "LOAD-CAPACITY-UNDONE"]
-    assert "the most that held: 20" in kept.report.findings[1].title
+    assert "the most callers that passed: 20" in kept.report.findings[1].title
     assert kept.exit_code == 3
 
 

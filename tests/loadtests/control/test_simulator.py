@@ -81,12 +81,12 @@ def test_it_cuts_and_it_makes_the_service_ill_and_well(simulator: RunningSimulat
 
 def test_a_wrong_call_is_told_with_the_simulators_own_words(simulator: RunningSimulator) -> None:
     control = ControlClient(f"http://127.0.0.1:{simulator.port}")
-    with pytest.raises(ControlError, match=r"answers 400 to /scenario: .*did you mean 'latency'"):
+    with pytest.raises(ControlError, match=r"responded 400 to /scenario: .*did you mean 'latency'"):
         control.set_faults(("latenzy",))
 
 
 def test_a_simulator_without_a_control_api_is_told() -> None:
-    with simulator_in_thread() as running, pytest.raises(ControlError, match="answers 401 to /reset"):
+    with simulator_in_thread() as running, pytest.raises(ControlError, match="responded 401 to /reset"):
         ControlClient(f"http://127.0.0.1:{running.port}").reset()
 
 
@@ -110,7 +110,7 @@ class Stranger(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [(b"<html>", "no simulator's control API"), (b'{"live": "two"}', "says something unknown")]
+    ("said", "told"), [(b"<html>", "no simulator's control API"), (b'{"live": "two"}', "sent an unexpected response")]
 )
 def test_another_server_is_told(said: bytes, told: str) -> None:
     stranger = type("Stranger", (Stranger,), {"said": said})

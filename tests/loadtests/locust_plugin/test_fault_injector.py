@@ -91,7 +91,7 @@ def test_what_cannot_be_done_is_said_and_the_rest_goes_on(error: Exception) -> N
     stage = FakeExecutor(Clock(), fails_with=error)
     director = directed((STORM, CALM), stage)
     assert director.errors == [f"storm: {error}"] * 2 + [f"calm: {error}"]
-    assert "could not be done" in [moment.detail for moment in director.moments]
+    assert "failed" in [moment.detail for moment in director.moments]
     assert [mark.phase for mark in director.phase_starts] == ["storm", "calm"]
 
 
@@ -177,9 +177,9 @@ def words(code: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (words("import sys; sys.exit('no room\\nno bridge')"), "the deploy ended with 1: no bridge"),
-        (words("import sys; sys.exit(3)"), "the deploy ended with 3: no word"),
-        (("/no/such/command",), "the deploy failed: .*No such file"),
+        (words("import sys; sys.exit('no room\\nno bridge')"), "the deploy command exited with code 1: no bridge"),
+        (words("import sys; sys.exit(3)"), "the deploy command exited with code 3: no output"),
+        (("/no/such/command",), "the deploy command can't be run: .*No such file"),
     ],
 )
 def test_a_deploy_that_fails_says_how(command: tuple[str, ...], said: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import pytest
+
 from loadtests.locust_plugin.options import add_options, parse_options
 
 
@@ -22,14 +24,29 @@ def parsed(*words: str) -> argparse.Namespace:
     return parser.parse_args(words, argparse.Namespace(**locusts))
 
 
-def test_options_become_a_wish() -> None:
-    said = ["--scenario", "soak", "--budget", "turns > 1", "--budget", "errors == 0", "--door", "native"]
-    wish = parse_options(parsed(*said, "--chunk-ms", "100", "--memory-watched", "--i-may-load-this-target"))
-    assert (wish.scenario, wish.url, wish.users, wish.duration) == ("soak", "ws://127.0.0.1:1", 3, "90")
-    assert (wish.budgets, wish.endpoint, wish.chunk_ms) == (("turns > 1", "errors == 0"), "native", 100)
-    assert wish.memory_known
-    assert wish.permitted
-    assert wish.default_budgets
+def test_options_become_run_options() -> None:
+    words = ["--scenario", "soak", "--budget", "turns > 1", "--budget", "errors == 0", "--endpoint", "native"]
+    run_options = parse_options(parsed(*words, "--chunk-ms", "100", "--memory-watched", "--i-may-load-this-target"))
+    assert (run_options.scenario, run_options.url, run_options.users, run_options.duration) == (
+        "soak",
+        "ws://127.0.0.1:1",
+        3,
+        "90",
+    )
+    assert (run_options.budgets, run_options.endpoint, run_options.chunk_ms) == (
+        ("turns > 1", "errors == 0"),
+        "native",
+        100,
+    )
+    assert run_options.memory_known
+    assert run_options.permitted
+    assert run_options.default_budgets
+
+
+@pytest.mark.parametrize("option", ["--endpoint", "--door"])
+def test_the_endpoint_has_its_name_and_its_former_one(option: str) -> None:
+    assert parse_options(parsed(option, "native")).endpoint == "native"
+    assert parse_options(parsed()).endpoint is None
 
 
 def test_a_tag_chooses_the_scenario_where_nothing_else_does() -> None:

@@ -34,7 +34,9 @@ def test_the_moment_when_everybody_calls_is_told_once() -> None:
     gathering = aggregated()
     for second, callers in enumerate([1, 2, 1, 2]):
         gathering.tick(float(second), callers)
-    assert [(moment.at, moment.what, moment.detail) for moment in gathering.moments] == [(1.0, "callers", "all 2 call")]
+    assert [(moment.at, moment.what, moment.detail) for moment in gathering.moments] == [
+        (1.0, "callers", "all 2 active")
+    ]
     assert gathering.callers == [(0.0, 1.0), (1.0, 2.0), (2.0, 1.0), (3.0, 2.0)]
 
 
@@ -44,7 +46,7 @@ def test_a_target_that_is_clearly_down_ends_the_run() -> None:
         gathering.merge(worker_report(failed=2), float(second))
         gathering.tick(float(second), 2)
     assert gathering.is_down
-    assert gathering.moments[-1].detail == "is down: the run ends here"
+    assert gathering.moments[-1].detail == "is down; the run ends here"
 
 
 def test_progress_says_what_is_known_so_far() -> None:

@@ -32,8 +32,8 @@ def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
     report = make_report(run)
     assert [(one.code, one.title) for one in report.findings] == [
         ("LOAD-BUDGET-KEPT", "0"),
-        ("LOAD-BUDGET-BROKEN", "p99(turn) < 100ms is broken: 150 ms"),
-        ("LOAD-NOTHING-MEASURED", "p99(first_audio) < 1s was not measured: it never happened"),
+        ("LOAD-BUDGET-BROKEN", "p99(turn) < 100ms exceeded: 150 ms"),
+        ("LOAD-NOTHING-MEASURED", "no data for p99(first_audio) < 1s"),
     ]
     assert run_exit_code(run.aggregator, report) == 1
 
@@ -98,8 +98,8 @@ def test_budgets_that_nobody_could_judge_are_skipped_with_the_reason() -> None:
 
 def test_the_timeline_is_in_order_of_time() -> None:
     run = ran()
-    run.aggregator.add_moment(4.0, "storm", "all sockets upstream cut")
-    run.aggregator.add_moment(1.0, "callers", "all 2 call")
+    run.aggregator.add_moment(4.0, "storm", "all upstream sockets cut")
+    run.aggregator.add_moment(1.0, "callers", "all 2 active")
     (timeline,) = make_report(run).timelines
     assert [moment.what for moment in timeline.moments] == ["begin", "callers", "storm", "end"]
 
@@ -178,7 +178,7 @@ def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
 
 def test_a_token_that_a_target_sends_back_is_not_shown() -> None:
     plan = make_plan(RunOptions(scenario="conversation", url="ws://127.0.0.1:1", token_env="T"), {"T": "tok-123456789"})
-    kept = report_without_run(plan, problems.TARGET_REFUSED, "the first frame is an error: Bearer tok-123456789")
+    kept = report_without_run(plan, problems.TARGET_REFUSED, "the first message is an error: Bearer tok-123456789")
     assert "tok-123456789" not in as_json.render(kept.report, kept.exit_code)
     gathering = replace(aggregated(worker_report(calls=1, ready=20)), plan=plan)
     gathering.count_error("tok-123456789", 3)

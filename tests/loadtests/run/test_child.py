@@ -64,8 +64,8 @@ def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("import sys; sys.exit('the port is taken')", "it did not start: the port is taken; its log: "),
-        ("pass", "it did not start: no word; its log: "),
+        ("import sys; sys.exit('the port is taken')", "it did not start: the port is taken; log: "),
+        ("pass", "it did not start: no output; log: "),
     ],
 )
 def test_one_that_ends_before_it_serves_is_told_with_its_last_words(tmp_path: Path, code: str, said: str) -> None:
@@ -74,7 +74,7 @@ def test_one_that_ends_before_it_serves_is_told_with_its_last_words(tmp_path: Pa
 
 
 def test_one_that_never_says_its_address_is_given_up_and_ended(tmp_path: Path) -> None:
-    with pytest.raises(ChildError, match="it did not start: hello; its log"):
+    with pytest.raises(ChildError, match="it did not start: hello; log"):
         started(tmp_path, (sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"), 0.7)
 
 

@@ -70,7 +70,7 @@ def test_a_command_that_is_gone_hears_nothing_and_refuses_everything() -> None:
     home, away = ends({}, [])
     away.connection.close()
     home.send_progress({"at": 1})
-    with pytest.raises(ChannelError, match="does not answer"):
+    with pytest.raises(ChannelError, match="doesn't respond"):
         home.request("resources")
     home.connection.close()
 

@@ -84,14 +84,14 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
 @pytest.mark.parametrize(
     ("answer", "known", "words"),
     [
-        (lambda _: b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 404"),
-        (lambda _: b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "the upgrade is 401"),
-        (lambda _: _AWAY, problems.TARGET_REFUSED, "the upgrade is 301"),
+        (lambda _: b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "answered with status 404"),
+        (lambda _: b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "answered with status 401"),
+        (lambda _: _AWAY, problems.TARGET_REFUSED, "answered with status 301"),
         (lambda _: b"220 smtp.example ESMTP\r\n", problems.TARGET_DOWN, ""),
-        (lambda _: b"", problems.TARGET_DOWN, "nothing came within"),
-        (upgraded(), problems.TARGET_DOWN, "the socket opens, and then: nothing came within"),
-        (upgraded(b"\x88\x02\x0b\xb8"), problems.TARGET_REFUSED, "closed at once, 3000"),
-        (upgraded(text(ERROR)), problems.TARGET_REFUSED, "the first frame is an error: CLIENT_AUTH_FAILED"),
+        (lambda _: b"", problems.TARGET_DOWN, "no response within"),
+        (upgraded(), problems.TARGET_DOWN, "after the socket opened: no response within"),
+        (upgraded(b"\x88\x02\x0b\xb8"), problems.TARGET_REFUSED, "closed right after it opened, 3000"),
+        (upgraded(text(ERROR)), problems.TARGET_REFUSED, "the first message is an error: CLIENT_AUTH_FAILED"),
     ],
     ids=[
         "wrong path",
@@ -116,5 +116,5 @@ def test_a_door_that_stays_shut_says_which_problem_it_is(
 def test_nobody_there_is_said_in_plain_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(PreflightError, match="connection refused: nothing listens there"):
+    with pytest.raises(PreflightError, match="connection refused: nothing listens at this address"):
         check_target(make_test_plan(url=url))

@@ -28,7 +28,7 @@ def test_every_format_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("htm=x", "did you mean html?"), ("xyz=x", "there are: json"), ("json", "is not FORMAT=PATH"),
+    [("htm=x", "did you mean html?"), ("xyz=x", "available: json"), ("json", "is not FORMAT=PATH"),
      ("json=/no/such/folder/x", "cannot be written")],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> None:

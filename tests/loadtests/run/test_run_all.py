@@ -81,4 +81,4 @@ def test_a_scenario_that_does_not_exist_is_told_with_a_near_one(capsys: pytest.C
     with pytest.raises(SystemExit) as left:
         main(["soaked"])
     assert left.value.code == 2
-    assert "there is no scenario 'soaked': did you mean soak?" in capsys.readouterr().err
+    assert "unknown scenario 'soaked': did you mean soak?" in capsys.readouterr().err

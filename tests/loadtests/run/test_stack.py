@@ -50,11 +50,11 @@ def test_it_serves_is_deployed_by_a_command_and_leaves_nothing_behind() -> None:
 
 def test_a_bridge_that_does_not_start_is_told_with_its_log_and_the_simulator_is_ended() -> None:
     with (
-        pytest.raises(StackError, match=r"it did not start: .*no such option.*; its log: ") as failed,
+        pytest.raises(StackError, match=r"it did not start: .*no such option.*; log: ") as failed,
         open_stack(bridge_command=lambda _: (sys.executable, "-c", "import sys; sys.exit('there is no such option')")),
     ):
         pass
-    log = Path(str(failed.value).rpartition("its log: ")[2])
+    log = Path(str(failed.value).rpartition("log: ")[2])
     assert "no such option" in log.read_text()
     assert {file.name for file in log.parent.iterdir()} == {"bridge.log", "simulator.log"}
     forget(log.parent)
@@ -65,7 +65,7 @@ def test_a_bridge_that_does_not_come_back_is_told_by_the_command() -> None:
         stack.keep_logs = True
         done = subprocess.run(stack.deploy_command, capture_output=True, timeout=30, check=False)
     assert done.returncode == 1
-    assert b"the bridge does not come back: it did not start: once is enough" in done.stderr
+    assert b"the bridge did not restart: it did not start: once is enough" in done.stderr
     forget(stack.folder)
 
 
@@ -74,7 +74,7 @@ def test_what_fell_by_itself_is_named_and_its_log_stays() -> None:
         os.kill(stack.bridge.pid, signal.SIGKILL)
         stack.bridge.process.wait(timeout=5)
         (fallen,) = stack.exited
-    assert fallen == f"the bridge ended by itself; its log: {stack.folder / 'bridge.log'}"
+    assert fallen == f"the bridge exited unexpectedly; log: {stack.folder / 'bridge.log'}"
     assert (stack.folder / "bridge.log").exists()
     forget(stack.folder)
 

@@ -13,13 +13,13 @@ from loadtests.scenarios.table import SCENARIOS
 def test_every_scenario_stands_there_with_what_it_needs() -> None:
     page = scenarios_page(80, colour=False)
     assert all(f"{name}   " in page for name in SCENARIOS)
-    assert "deploy   40 callers, 45 s   needs restart" in page
+    assert "deploy   40 callers, 45 s   requires restart" in page
     assert max(map(len, page.splitlines())) <= 80
 
 
 def test_one_that_is_named_is_shown_with_its_acts_and_its_budgets() -> None:
     page = scenarios_page(80, colour=False, names=["reconnect-storm"])
-    assert "at 14.0 s  @storm: all sockets upstream cut" in page
+    assert "at 14.0 s  @storm: all upstream sockets cut" in page
     assert "    dials_per_second_max@storm <= 120\n" in page
     assert "conversation" not in page
     with pytest.raises(PlanError, match="did you mean soak"):

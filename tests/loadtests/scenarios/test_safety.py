@@ -31,7 +31,7 @@ def test_public_hosts_many_callers_and_long_runs_are_asked_about() -> None:
         refusal_reason("wss://api.openai.com/v1", 1, 10, permitted=False)
     )
     assert "1001 callers" in str(refusal_reason("ws://127.0.0.1:1", 1001, 10, permitted=False))
-    assert "more than an hour" in str(refusal_reason("ws://127.0.0.1:1", 1, 3601, permitted=False))
+    assert "longer than an hour" in str(refusal_reason("ws://127.0.0.1:1", 1, 3601, permitted=False))
     assert refusal_reason("ws://127.0.0.1:1", 1000, 3600, permitted=False) is None
     assert refusal_reason("wss://api.openai.com/v1", 5000, 7200, permitted=True) is None
 
