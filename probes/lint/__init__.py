@@ -1,1 +1,1 @@
-"""Known mistakes in source code that speaks the Realtime API: rules, and what finds and mends them."""
+"""`sherpa-probe lint`: rules about known mistakes in code that uses the Realtime API, matching and fixing them."""

@@ -1,7 +1,11 @@
-"""A rule made ready for one grammar: what to look for, and what to ask of the file as a whole before.
+"""Compiling a rule for one grammar: what to search for, and what must hold of the file as a whole.
 
-Questions about the file (`shapes.in_file`) are taken out of the shapes, so that each is asked once and not once for
-every place that might be a mistake: in a large file that is the difference between a moment and an hour.
+An ast-grep rule is evaluated node by node. A condition about the whole file (`patterns.file_contains`), left inside the
+rule, would be evaluated again for every candidate node, which takes hours on a large generated file. So conditions
+about the file are lifted out: a rule becomes a list of alternatives, each with a node pattern that ast-grep searches
+for, and with queries that are answered once per file. `any`, `all` and `not` around a condition are multiplied out:
+
+    all(A, any(B, fileContains(Q)))   becomes   all(A, B)   or   A, if the file contains Q
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileQuery:
-    """Does the file hold this anywhere? Equal questions have one answer."""
+    """A pattern that is searched for once in the whole file. Queries with the same pattern are equal."""
 
     key: str
     config: Config = field(compare=False)
@@ -34,7 +38,7 @@ class FileQuery:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPattern:
-    """One way that a mistake looks."""
+    """One alternative of a rule: a node pattern, the queries that must match in the file, and those that must not."""
 
     config: Config
     requires: tuple[FileQuery, ...]
@@ -43,85 +47,87 @@ class CompiledPattern:
 
 @cache
 def compile_rule(rule_id: str, language: Language) -> tuple[CompiledPattern, ...]:
-    """Make a rule ready; empty where it says nothing about the language."""
-    shape = RULES[rule_id].patterns.get(language.family)
-    return () if shape is None else tuple(part.ready(language) for part in _parts(shape))
+    """Return the alternatives of a rule; empty if it has no pattern for the language."""
+    pattern = RULES[rule_id].patterns.get(language.family)
+    return () if pattern is None else tuple(each.compile(language) for each in _alternatives(pattern))
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """An alternative, with the questions taken out."""
+class _Alternative:
+    """An alternative with its conditions about the file lifted out. Adding two means that both must hold."""
 
-    shapes: tuple[Pattern, ...] = ()
-    needs: tuple[Pattern, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    requires: tuple[Pattern, ...] = ()
     unless: tuple[Pattern, ...] = ()
 
-    def ready(self, language: Language) -> CompiledPattern:
+    def compile(self, language: Language) -> CompiledPattern:
         return CompiledPattern(
-            _config({"all": list(self.shapes)}, language),
-            tuple(_question(shape, language) for shape in self.needs),
-            tuple(_question(shape, language) for shape in self.unless),
+            _config({"all": list(self.patterns)}, language),
+            tuple(_query(pattern, language) for pattern in self.requires),
+            tuple(_query(pattern, language) for pattern in self.unless),
         )
 
-    def __add__(self, other: _Part) -> _Part:
-        return _Part(self.shapes + other.shapes, self.needs + other.needs, self.unless + other.unless)
+    def __add__(self, other: _Alternative) -> _Alternative:
+        return _Alternative(self.patterns + other.patterns, self.requires + other.requires, self.unless + other.unless)
 
 
-def _parts(shape: Pattern) -> Iterator[_Part]:
-    """Turn alternatives with questions in them inside out: `any` of `all`, each with its own questions."""
-    if not _asks(shape):
-        yield _Part((shape,))
-    elif FILE_CONTAINS in shape:
-        yield _Part(needs=(shape[FILE_CONTAINS],))
-    elif "not" in shape:
-        yield _Part(unless=(shape["not"][FILE_CONTAINS],))
-    elif "any" in shape:
-        for alternative in shape["any"]:
-            yield from _parts(alternative)
+def _alternatives(pattern: Pattern) -> Iterator[_Alternative]:
+    """Multiply out `any`, `all` and `not` as far as they contain conditions about the file."""
+    if not _has_file_condition(pattern):
+        yield _Alternative((pattern,))
+    elif FILE_CONTAINS in pattern:
+        yield _Alternative(requires=(pattern[FILE_CONTAINS],))
+    elif "not" in pattern:
+        yield _Alternative(unless=(pattern["not"][FILE_CONTAINS],))
+    elif "any" in pattern:
+        for alternative in pattern["any"]:
+            yield from _alternatives(alternative)
     else:
-        for combination in product(*(tuple(_parts(part)) for part in shape["all"])):
-            yield sum(combination, _Part())
+        for combination in product(*(tuple(_alternatives(part)) for part in pattern["all"])):
+            yield sum(combination, _Alternative())
 
 
-def _asks(shape: Any) -> bool:
-    if isinstance(shape, dict):
-        return FILE_CONTAINS in shape or any(map(_asks, shape.values()))
-    return isinstance(shape, list) and any(map(_asks, shape))
+def _has_file_condition(pattern: Any) -> bool:
+    if isinstance(pattern, dict):
+        return FILE_CONTAINS in pattern or any(map(_has_file_condition, pattern.values()))
+    return isinstance(pattern, list) and any(map(_has_file_condition, pattern))
 
 
-def _question(shape: Pattern, language: Language) -> FileQuery:
-    config = _config(shape, language)
+def _query(pattern: Pattern, language: Language) -> FileQuery:
+    config = _config(pattern, language)
     return FileQuery(repr(config), config)
 
 
-def _config(shape: Pattern, language: Language) -> Config:
-    return cast("Config", {"rule": _adapted(shape, language)})
+def _config(pattern: Pattern, language: Language) -> Config:
+    return cast("Config", {"rule": _adapt(pattern, language)})
 
 
-def _adapted(shape: Any, language: Language) -> Any:
-    """Leave out the alternatives that speak of kinds which the grammar has not."""
-    if isinstance(shape, dict):
-        return {name: _plain(part) if name == "regex" else _adapted(part, language) for name, part in shape.items()}
-    if isinstance(shape, list):
-        return [_adapted(part, language) for part in shape if not _foreign(part, language)]
-    return shape
+def _adapt(pattern: Any, language: Language) -> Any:
+    """Drop alternatives with node kinds that the grammar doesn't have, and restrict regexes to ASCII."""
+    if isinstance(pattern, dict):
+        return {name: _ascii(part) if name == "regex" else _adapt(part, language) for name, part in pattern.items()}
+    if isinstance(pattern, list):
+        return [_adapt(part, language) for part in pattern if not _is_unsupported(part, language)]
+    return pattern
 
 
-def _foreign(shape: Any, language: Language) -> bool:
-    return language is Language.JAVASCRIPT and isinstance(shape, dict) and shape.get("kind") in TYPESCRIPT_KINDS
+def _is_unsupported(pattern: Any, language: Language) -> bool:
+    return language is Language.JAVASCRIPT and isinstance(pattern, dict) and pattern.get("kind") in TYPESCRIPT_KINDS
 
 
-#: A class of characters, or an escape outside of one.
+#: A character class, or an escape outside of one.
 _CLASS_OR_ESCAPE = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.")
-_PLAIN = {r"\w": "0-9A-Za-z_", r"\d": "0-9", r"\s": r" \t\r\n"}
+_ASCII_CLASSES = {r"\w": "0-9A-Za-z_", r"\d": "0-9", r"\s": r" \t\r\n"}
 
 
-def _plain(regex: str) -> str:
-    r"""Let `\w` and its like mean ASCII: over all of Unicode it takes ten times as long to compile, for every file."""
-    return _CLASS_OR_ESCAPE.sub(lambda found: _plain_part(found.group()), regex)
+def _ascii(regex: str) -> str:
+    r"""Restrict `\w` and its like to ASCII: with all of Unicode a regex takes ten times as long to compile per file."""
+    return _CLASS_OR_ESCAPE.sub(lambda found: _ascii_part(found.group()), regex)
 
 
-def _plain_part(part: str) -> str:
+def _ascii_part(part: str) -> str:
     if part.startswith("["):
-        return re.sub(r"\\[wds]", lambda found: _PLAIN[found.group()], part)
-    return {r"\S": r"[^ \t\r\n]", r"\b": r"(?-u:\b)"}.get(part) or (f"[{_PLAIN[part]}]" if part in _PLAIN else part)
+        return re.sub(r"\\[wds]", lambda found: _ASCII_CLASSES[found.group()], part)
+    if part in _ASCII_CLASSES:
+        return f"[{_ASCII_CLASSES[part]}]"
+    return {r"\S": r"[^ \t\r\n]", r"\b": r"(?-u:\b)"}.get(part, part)

@@ -1,6 +1,6 @@
-"""The examples of each rule: code that it finds and code that it leaves alone. They stand in `examples/*.md`.
+"""The examples of each rule, in `examples/*.md`: code that it matches, code that it doesn't, and fixed code.
 
-They are the rules' tests, and what the documentation shows.
+They document the rules, and they are the rules' tests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LANGUAGES = {
     "py": Language.PYTHON,
 }
 _PART = re.compile(
-    r"^## (?P<rule>[\w-]+)$|^```(?P<language>\w+) (?P<verdict>wrong|right|mended)\n(?P<code>.*?)^```$",
+    r"^## (?P<rule>[\w-]+)$|^```(?P<language>\w+) (?P<kind>wrong|right|fixed)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -28,16 +28,16 @@ class ExampleKind(StrEnum):
     """What an example shows."""
 
     WRONG = "wrong"
-    """The rule finds it."""
+    """The rule matches it."""
     RIGHT = "right"
-    """No rule finds anything."""
-    FIXED = "mended"
-    """What the fix makes of the wrong one before."""
+    """No rule matches."""
+    FIXED = "fixed"
+    """What `--fix` makes of the wrong example before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A few lines of code."""
+    """A few lines of code, under the rule that they belong to."""
 
     rule: str
     language: Language
@@ -46,7 +46,7 @@ class Example:
 
 
 def read_examples() -> tuple[Example, ...]:
-    """Read all examples, in the order of their pages."""
+    """Read all examples, page by page."""
     pages = sorted((page for page in files("probes.lint").joinpath("examples").iterdir()), key=lambda page: page.name)
     return tuple(example for page in pages for example in _of_page(page.read_text(encoding="utf-8")))
 
@@ -55,6 +55,6 @@ def _of_page(page: str) -> list[Example]:
     found, rule = [], ""
     for part in _PART.finditer(page):
         rule = part["rule"] or rule
-        if part["verdict"]:
-            found.append(Example(rule, _LANGUAGES[part["language"]], ExampleKind(part["verdict"]), part["code"]))
+        if part["kind"]:
+            found.append(Example(rule, _LANGUAGES[part["language"]], ExampleKind(part["kind"]), part["code"]))
     return found

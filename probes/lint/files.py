@@ -1,6 +1,6 @@
-"""Which files are looked at, and reading one: bounded, and never changed by being read.
+"""Which files are checked, and reading one of them, up to a size limit.
 
-What somebody names is looked at, whatever it is called; of a folder only what people write by hand.
+A file that the user names is always checked; in a folder only code that looks written by hand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from probes.runner.usage import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: The languages, by the ending of a file's name.
+#: The language of a file by its suffix.
 LANGUAGE_BY_SUFFIX = {
     ".js": Language.JAVASCRIPT,
     ".jsx": Language.JAVASCRIPT,
@@ -31,22 +31,22 @@ LANGUAGE_BY_SUFFIX = {
     ".py": Language.PYTHON,
     ".pyi": Language.PYTHON,
 }
-#: Folders that hold what others wrote, or what a tool made.
+#: Folders with third-party or generated code.
 SKIPPED_FOLDERS = frozenset(
     {"node_modules", "bower_components", "jspm_packages", "site-packages", "vendor", "vendored", "_vendor"}
     | {"third_party", "dist", "build", "out", "coverage", "venv", "env", "__pycache__", "__pypackages__"}
 )
-#: Endings of what was made small for browsers.
+#: Suffixes of code that is minified or bundled for browsers.
 _MINIFIED = (".min.js", ".min.mjs", ".min.cjs", ".bundle.js")
-#: A file of source is far smaller. One of 2 MB is parsed in half a second; what is larger was made by a tool.
+#: Source files are far smaller. Parsing 2 MB takes half a second; a larger file is generated.
 MAX_SOURCE_BYTES = 2_000_000
-#: No hand writes such a line; a bundler does.
+#: Longer lines are written by bundlers, not by hand.
 MAX_LINE_LENGTH = 20_000
 _BOM = "\ufeff"
 
 
 class UnreadableReason(Enum):
-    """Why a file's text could not be had."""
+    """Why a file could not be read."""
 
     MISSING = auto()
     TOO_LARGE = auto()
@@ -55,17 +55,17 @@ class UnreadableReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One file's text, as it is parsed."""
+    """The text of a file, as it is parsed."""
 
     path: Path
     language: Language
     text: str
-    """Without its byte order mark; line ends as they are."""
+    """Without the byte order mark, with the original line endings."""
     has_bom: bool
-    """It began with a byte order mark."""
+    """Whether the file starts with a byte order mark."""
 
     def encode(self, text: str) -> bytes:
-        """Make the file's bytes of another text."""
+        """Return another text as the bytes of this file, with its byte order mark."""
         return f"{_BOM if self.has_bom else ''}{text}".encode()
 
 
@@ -80,24 +80,24 @@ class UnreadableFile:
 
 @dataclass(frozen=True, slots=True)
 class LintTarget:
-    """A file to look at."""
+    """A file to check."""
 
     path: Path
     named: bool
-    """Somebody named it; else it was found in a folder."""
+    """Whether the user named it; otherwise it was found in a folder."""
 
 
 def find_targets(paths: Sequence[Path]) -> Iterator[LintTarget]:
-    """Find the files to look at, each once, by path. Raises UsageError where a path has nothing to look at."""
+    """Yield the files to check, each once, sorted by path. Raises UsageError for a path with nothing to check."""
     found: dict[Path, LintTarget] = {}
     for path in paths:
         if path.is_dir():
-            below = [LintTarget(file, named=False) for file in _in_folder(path)]
-            if not below:
-                raise UsageError(f"{path} holds no TypeScript, JavaScript or Python")
+            targets = [LintTarget(file, named=False) for file in _in_folder(path)]
+            if not targets:
+                raise UsageError(f"no TypeScript, JavaScript or Python files in {path}")
         else:
-            below = [LintTarget(_checked(path), named=True)]
-        for file in below:
+            targets = [LintTarget(_checked(path), named=True)]
+        for file in targets:
             real = file.path.resolve()
             found[real] = file if file.named or real not in found else found[real]
     yield from sorted(found.values(), key=lambda file: file.path.as_posix())
@@ -105,15 +105,15 @@ def find_targets(paths: Sequence[Path]) -> Iterator[LintTarget]:
 
 def _checked(path: Path) -> Path:
     if not path.exists() and not path.is_symlink():
-        raise UsageError(f"there is no {path}")
+        raise UsageError(f"{path} doesn't exist")
     if path.suffix.lower() not in LANGUAGE_BY_SUFFIX:
         suffixes = " ".join(LANGUAGE_BY_SUFFIX)
-        raise UsageError(f"{path} is neither TypeScript, JavaScript nor Python: its name ends in none of {suffixes}")
+        raise UsageError(f"{path} isn't TypeScript, JavaScript or Python: the suffix must be one of {suffixes}")
     return path
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    """Walk a folder. Links to folders are not followed, so that a circle of them has no end to reach."""
+    """Walk a folder. Links to folders are not followed, since they may form a loop."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and not name.startswith("."))
         for name in sorted(names):
@@ -122,7 +122,7 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def read_source(file: LintTarget) -> SourceFile | UnreadableFile:
-    """Read a file whose language its name tells: no more than the bound, and nothing of pipes and devices."""
+    """Read a regular file with a known suffix, up to MAX_SOURCE_BYTES. Never raises for a file that can't be read."""
     try:
         found = file.path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -142,10 +142,10 @@ def _decoded(file: LintTarget, data: bytes) -> SourceFile | UnreadableFile:
     except UnicodeDecodeError as error:
         return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, f"byte {error.start} is not UTF-8")
     if "\0" in text:
-        return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, "it holds NUL bytes")
+        return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, "it contains NUL bytes")
     longest = max(map(len, text.split("\n")))
     if longest > MAX_LINE_LENGTH and not file.named:
         return UnreadableFile(file.path, UnreadableReason.TOO_LARGE, f"a line of {longest} characters")
-    marked = text.startswith(_BOM)
+    has_bom = text.startswith(_BOM)
     language = LANGUAGE_BY_SUFFIX[file.path.suffix.lower()]
-    return SourceFile(path=file.path, language=language, text=text.removeprefix(_BOM), has_bom=marked)
+    return SourceFile(path=file.path, language=language, text=text.removeprefix(_BOM), has_bom=has_bom)

@@ -1,7 +1,7 @@
-"""Mending what can be mended without thought: edits of a text, from the hits of rules that know how.
+"""Autofixes: the text edits that fix a match, for rules whose fix needs no decision.
 
-Pure: texts in, texts out. Edits that touch one another wait for the next round, so each is made on what it was meant
-for.
+Pure functions on texts. Overlapping edits are left for the next round, so that each is computed on the text that it
+changes.
 """
 
 from __future__ import annotations
@@ -23,97 +23,101 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TextEdit:
-    """A piece of the text and what takes its place."""
+    """A range of the text, as character offsets, and its replacement."""
 
     start: int
     end: int
     text: str
 
     def overlaps(self, other: TextEdit) -> bool:
-        """Say whether the two can't be made at once."""
+        """Whether the two can't both be applied. Equal edits can: they are applied once."""
         return self != other and self.start < other.end and other.start < self.end
 
 
-def edits_for(hit: RuleMatch, root: SgNode, text: str) -> tuple[TextEdit, ...]:
-    """Say what mends a hit; empty where nothing does without thought."""
-    here: list[TextEdit] = []
-    for edit in hit.rule.autofix:
-        here = list(_changes_by(edit, hit, root, text, here))
-    return tuple(change for change in here if text[change.start : change.end] != change.text)
+def edits_for(match: RuleMatch, root: SgNode, text: str) -> tuple[TextEdit, ...]:
+    """Return the edits that fix a match; empty if its rule has no autofix, or none that changes anything here."""
+    edits: list[TextEdit] = []
+    for step in match.rule.autofix:
+        edits = list(_after_step(step, match, root, text, edits))
+    return tuple(edit for edit in edits if text[edit.start : edit.end] != edit.text)
 
 
-def apply_edits(text: str, all_changes: list[tuple[TextEdit, ...]]) -> tuple[str, list[bool]]:
-    """Make the changes; each group whole or not at all. Gives the new text, and which groups were made."""
-    taken: set[TextEdit] = set()
-    made = []
-    for group in all_changes:
-        free = bool(group) and not any(change.overlaps(other) for change in group for other in taken)
-        made.append(free)
-        if free:
-            taken.update(group)
-    for change in sorted(taken, reverse=True):
-        text = text[: change.start] + change.text + text[change.end :]
-    return text, made
+def apply_edits(text: str, groups: list[tuple[TextEdit, ...]]) -> tuple[str, list[bool]]:
+    """Apply groups of edits, each group completely or not at all.
+
+    Returns the new text, and for each group whether it was applied. An empty group, or one that overlaps an earlier
+    one, is not.
+    """
+    accepted: set[TextEdit] = set()
+    applied = []
+    for group in groups:
+        is_free = bool(group) and not any(edit.overlaps(other) for edit in group for other in accepted)
+        applied.append(is_free)
+        if is_free:
+            accepted.update(group)
+    for edit in sorted(accepted, reverse=True):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text, applied
 
 
-def _changes_by(
-    edit: AutofixStep, hit: RuleMatch, root: SgNode, text: str, before: list[TextEdit]
+def _after_step(
+    step: AutofixStep, found: RuleMatch, root: SgNode, text: str, edits: list[TextEdit]
 ) -> Iterator[TextEdit]:
-    """Add what this edit does to what the ones before it did; edits of the same piece build on one another."""
-    match edit:
+    """Yield the edits after one more step. A rewrite of a range that an earlier step edits builds on that edit."""
+    match step:
         case ReplaceKeyword():
-            yield from _swapped(hit)
+            yield from _replacing(found)
         case RemoveElement():
-            yield from _without(hit, text)
+            yield from _removing(found, text)
         case RewriteText():
-            yield from _rewritten(edit, hit, root, before)
+            yield from _rewriting(step, found, root, edits)
         case _:
-            assert_never(edit)
+            assert_never(step)
 
 
-def _swapped(hit: RuleMatch) -> Iterator[TextEdit]:
-    word = hit.rule.replaced_word_in(hit.node.text())
+def _replacing(match: RuleMatch) -> Iterator[TextEdit]:
+    word = match.rule.replaced_word_in(match.node.text())
     if word:
-        start, end = _place(hit.node)
-        yield TextEdit(start, end, hit.node.text().replace(word, hit.rule.replacements[word]))
+        start, end = _offsets(match.node)
+        yield TextEdit(start, end, match.node.text().replace(word, match.rule.replacements[word]))
 
 
-def _rewritten(edit: RewriteText, hit: RuleMatch, root: SgNode, before: list[TextEdit]) -> Iterator[TextEdit]:
-    node = hit.node if edit.where is None else root.find(cast("Config", {"rule": edit.where}))
+def _rewriting(step: RewriteText, match: RuleMatch, root: SgNode, edits: list[TextEdit]) -> Iterator[TextEdit]:
+    node = match.node if step.where is None else root.find(cast("Config", {"rule": step.where}))
     if node is None:
-        yield from before
+        yield from edits
         return
-    start, end = _place(node)
-    same = [change for change in before if (change.start, change.end) == (start, end)]
-    yield from (change for change in before if change not in same)
-    yield TextEdit(start, end, re.sub(edit.old, edit.new, same[0].text if same else node.text(), count=1))
+    start, end = _offsets(node)
+    same_range = [edit for edit in edits if (edit.start, edit.end) == (start, end)]
+    yield from (edit for edit in edits if edit not in same_range)
+    yield TextEdit(start, end, re.sub(step.old, step.new, same_range[0].text if same_range else node.text(), count=1))
 
 
-def _place(node: SgNode) -> tuple[int, int]:
+def _offsets(node: SgNode) -> tuple[int, int]:
     place = node.range()
     return place.start.index, place.end.index
 
 
-#: What an element can be taken out of. A tuple is none: with one element less it may be something else.
-_HOLDERS = frozenset({"object", "array", "dictionary", "list", "set"})
+#: Kinds of nodes from which an element can be removed. A tuple is none of them: its length has a meaning.
+_CONTAINERS = frozenset({"object", "array", "dictionary", "list", "set"})
 
 
-def _without(hit: RuleMatch, text: str) -> Iterator[TextEdit]:
-    """Take an element out with the comma behind it, or with the one before it where it is the last; then its line."""
-    holder = hit.node.parent()
-    if holder is None or holder.kind() not in _HOLDERS:
+def _removing(match: RuleMatch, text: str) -> Iterator[TextEdit]:
+    """Remove an element with the comma after it, or with the one before it if it is the last; then its empty line."""
+    container = match.node.parent()
+    if container is None or container.kind() not in _CONTAINERS:
         return
-    start, end = _place(hit.node)
-    behind = re.compile(r"[^\S\n]*,").match(text, end)
-    before = re.compile(r",\s*$").search(text, 0, start)
-    if behind:
-        yield TextEdit(*_with_its_line(text, start, behind.end()), "")
+    start, end = _offsets(match.node)
+    comma_after = re.compile(r"[^\S\n]*,").match(text, end)
+    comma_before = re.compile(r",\s*$").search(text, 0, start)
+    if comma_after:
+        yield TextEdit(*_with_whitespace(text, start, comma_after.end()), "")
         return
-    yield TextEdit(before.start() if before else start, end, "")
+    yield TextEdit(comma_before.start() if comma_before else start, end, "")
 
 
-def _with_its_line(text: str, start: int, end: int) -> tuple[int, int]:
-    """Take the white space along: the whole line where nothing else is on it, else the space behind."""
+def _with_whitespace(text: str, start: int, end: int) -> tuple[int, int]:
+    """Extend the range to its whole line if nothing else is on it, otherwise over the spaces after it."""
     line = text.rfind("\n", 0, start) + 1
     rest = re.compile(r"[^\S\n]*\n").match(text, end)
     if not text[line:start].strip() and rest:

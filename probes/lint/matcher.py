@@ -1,4 +1,4 @@
-"""Applying rules to one text, parsed once however many rules there are. Knows neither files nor reports."""
+"""Applying rules to one text, which is parsed once however many rules there are. Knows neither files nor reports."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """A mistake, found."""
+    """A syntax node that a rule matches."""
 
     rule: Rule
     node: SgNode
 
     @property
     def range(self) -> Range:
-        """Where it stands."""
+        """The place of the node, with lines and columns from 0."""
         return self.node.range()
 
 
 def parse(text: str, language: Language) -> SgNode:
-    """Parse a text. Never fails: what is no syntax shows in `broken_at`."""
+    """Parse a text and return the root node. Never fails: see `first_syntax_error`."""
     return SgRoot(text, language.value).root()
 
 
 def first_syntax_error(root: SgNode) -> SgNode | None:
-    """Find the first place that the grammar can't read: an ERROR, or something that should be there and is not."""
-    found = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
-    return next((node for node in found if node.parent() is not None or node.kind() == "ERROR"), None)
+    """Return the first node that the grammar can't parse: an ERROR node, or an empty one for missing syntax."""
+    errors = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
+    return next((node for node in errors if node.parent() is not None or node.kind() == "ERROR"), None)
 
 
 def find_matches(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[RuleMatch]:
-    """Find every mistake that the rules know, by line and column."""
-    folded, file = text.lower(), _File(root)
+    """Return every match of the rules, ordered by position and rule id. `text` is the text of `root`."""
+    lowered, file = text.lower(), _ParsedFile(root)
     found = [
         (node.range().start.index, rule.id, RuleMatch(rule, node))
         for rule in rules
-        if any(word in folded for word in rule.keywords)
-        for node in file.nodes(compile_rule(rule.id, language))
+        if any(word in lowered for word in rule.keywords)
+        for node in file.find(compile_rule(rule.id, language))
     ]
-    return [hit for *_, hit in sorted(found, key=lambda one: one[:2])]
+    return [match for *_, match in sorted(found, key=lambda each: each[:2])]
 
 
-class _File:
-    """One parsed file, which is asked the same only once."""
+class _ParsedFile:
+    """One parsed file, which answers each query once."""
 
     __slots__ = ("_answers", "_root")
 
@@ -64,26 +64,26 @@ class _File:
         self._root = root
         self._answers: dict[FileQuery, frozenset[str] | None] = {}
 
-    def nodes(self, all_looks: Iterable[CompiledPattern]) -> Iterable[SgNode]:
-        """Find what looks so in one way or another, each place once."""
-        found = (node for look in all_looks for node in self._found(look))
+    def find(self, alternatives: Iterable[CompiledPattern]) -> Iterable[SgNode]:
+        """Return the nodes that match an alternative, each range once."""
+        found = (node for pattern in alternatives for node in self._matching(pattern))
         return {(node.range().start.index, node.range().end.index): node for node in found}.values()
 
-    def _found(self, look: CompiledPattern) -> Iterator[SgNode]:
-        if any(self._answer(question) is not None for question in look.unless):
+    def _matching(self, pattern: CompiledPattern) -> Iterator[SgNode]:
+        if any(self._answer(query) is not None for query in pattern.unless):
             return
-        names = [self._answer(question) for question in look.requires]
-        if None in names:
+        answers = [self._answer(query) for query in pattern.requires]
+        if None in answers:
             return
-        for node in self._root.find_all(look.config):
+        for node in self._root.find_all(pattern.config):
             same = node.get_match(SAME)
-            if same is None or any(same.text() in held for held in names if held):
+            if same is None or any(same.text() in names for names in answers if names):
                 yield node
 
-    def _answer(self, question: FileQuery) -> frozenset[str] | None:
-        """None where the file does not hold it; else the names that it was found with."""
-        if question not in self._answers:
-            found = self._root.find_all(question.config)
+    def _answer(self, query: FileQuery) -> frozenset[str] | None:
+        """Return the texts that `$SAME` matched in the file; None if the file doesn't contain the pattern."""
+        if query not in self._answers:
+            found = self._root.find_all(query.config)
             names = (node.get_match(SAME) for node in found)
-            self._answers[question] = frozenset(name.text() for name in names if name) if found else None
-        return self._answers[question]
+            self._answers[query] = frozenset(name.text() for name in names if name) if found else None
+        return self._answers[query]

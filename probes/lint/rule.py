@@ -1,6 +1,6 @@
-"""What a rule is: a mistake that can be told from source code alone, as data.
+"""The type of a lint rule: a mistake that is visible in source code, as data.
 
-Only the shape. The rules stand in `rules_*.py`, `rules.py` knows them all, `matching.py` is what applies them.
+The rules themselves are in `rules/`, `rules/registry.py` collects them, and `matcher.py` applies them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from reports.model import Severity
 
-#: An ast-grep rule object: what a piece of syntax must look like.
+#: An ast-grep rule object, which describes syntax nodes; see https://ast-grep.github.io/reference/rule.html.
 Pattern: TypeAlias = Mapping[str, Any]
 
 
 class Language(StrEnum):
-    """A grammar, by the name that ast-grep gives it."""
+    """A grammar, by its name in ast-grep."""
 
     JAVASCRIPT = "javascript"
     TYPESCRIPT = "typescript"
@@ -28,12 +28,12 @@ class Language(StrEnum):
 
     @property
     def family(self) -> LanguageFamily:
-        """The languages that share their rules with this one."""
+        """The languages that share the patterns of this one."""
         return LanguageFamily.PYTHON if self is Language.PYTHON else LanguageFamily.SCRIPT
 
 
 class LanguageFamily(StrEnum):
-    """Languages that a rule treats alike."""
+    """Languages that share a pattern."""
 
     SCRIPT = "TypeScript, JavaScript"
     PYTHON = "Python"
@@ -41,23 +41,23 @@ class LanguageFamily(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReplaceKeyword:
-    """Put in place of a word what `Rule.instead` names for it."""
+    """Replace the word that was found with its entry in `Rule.replacements`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveElement:
-    """Take the hit out of its list or object, with one comma."""
+    """Remove the matched node from its list or object, with one comma."""
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteText:
-    """Replace what a regular expression finds in the hit's text, or in that of another place of the same file."""
+    """Replace the first match of a regular expression in the matched node, or in another node of the same file."""
 
     old: str
     new: str
-    """With `\\1` for groups."""
+    """May contain `\\1` for groups."""
     where: Pattern | None = None
-    """The other place: the first that looks so. None is the hit itself."""
+    """The first node that matches this pattern is rewritten; None is the matched node itself."""
 
 
 AutofixStep: TypeAlias = ReplaceKeyword | RemoveElement | RewriteText
@@ -68,33 +68,33 @@ class Rule:
     """One known mistake."""
 
     id: str
-    """Stable, small letters with dashes; suppressions and `--select` name it, and its finding's code is made of it."""
+    """Stable, lower case with dashes. Used in suppressions, in `--select`, and in the code of its finding."""
     severity: Severity
-    """FAIL: it breaks. WARNING: it may break, or what is seen here is not the whole of it."""
+    """FAIL: the code breaks. WARNING: it may break, or one file shows only a part of it."""
     title: str
     """One plain sentence without a full stop."""
     cause: str
     fix: str
     patterns: Mapping[LanguageFamily, Pattern]
     keywords: tuple[str, ...]
-    """A file that holds none of these, whatever the case, is not searched. Written small; they only spare time."""
+    """Lower-case words. A file that contains none of them, in any case, is not searched, which saves time."""
     replacements: Mapping[str, str] = field(default_factory=dict)
-    """What belongs in place of a word, for rules that know many."""
+    """The correct text for each wrong word, for rules about many words."""
     autofix: tuple[AutofixStep, ...] = ()
-    """What mends it with no thought; empty where thought is needed."""
+    """The steps of `--fix`; empty if the fix needs a decision."""
 
     @property
     def slug(self) -> str:
-        """The second part of its finding's code."""
+        """The finding's code without `LINT-`."""
         return self.id.upper()
 
     def replaced_word_in(self, text: str) -> str:
-        """Find which of the words in `instead` stands in a text; empty when none does."""
+        """Return the word of `replacements` that the text contains; empty if it contains none."""
         found = _word_of(tuple(self.replacements)).search(text) if self.replacements else None
         return found.group() if found else ""
 
 
 def _word_of(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Match the longest of the words, whole: `gpt-4o` is none in `gpt-4o-mini`."""
+    """Return a regex for the longest of the words, as a whole word: `gpt-4o` doesn't match in `gpt-4o-mini`."""
     longest_first = sorted(words, key=len, reverse=True)
     return re.compile(rf"(?<![\w.\-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w.\-])")

@@ -1,6 +1,6 @@
-"""What a file's comments say about the rules: `sherpa-lint: ignore[rule-id] reason`, on the line or the one above.
+"""Suppression comments: `sherpa-lint: ignore[rule-id] reason`, on the line of a finding or on the one above.
 
-`sherpa-lint: ignore-file[rule-id] reason` before the first code holds for the whole file. Only comments count.
+`sherpa-lint: ignore-file[rule-id] reason` before the first code applies to the whole file. Only comments count.
 """
 
 from __future__ import annotations
@@ -16,71 +16,72 @@ if TYPE_CHECKING:
 
     from probes.lint.matcher import RuleMatch
 
-_SAID = re.compile(r"sherpa-lint:\s*(?P<verb>ignore-file|ignore)\s*\[(?P<rules>[^\]]*)\]")
-_MEANT = "sherpa-lint:"
-#: What may stand before the first code: directives and docstrings are none.
-_NO_CODE = frozenset({"comment", "hash_bang_line", "expression_statement"})
+_DIRECTIVE = re.compile(r"sherpa-lint:\s*(?P<verb>ignore-file|ignore)\s*\[(?P<rules>[^\]]*)\]")
+_MARKER = "sherpa-lint:"
+#: Kinds of nodes that may precede the first code: comments, directives such as "use strict", docstrings.
+_NOT_CODE = frozenset({"comment", "hash_bang_line", "expression_statement"})
 
 
 @dataclass(slots=True)
 class Suppression:
-    """One rule, silenced in one place."""
+    """One rule, suppressed on some lines."""
 
     node: SgNode
     """The comment."""
     rule: str
-    """Empty where the comment could not be understood."""
+    """Empty if the comment isn't a valid suppression."""
     lines: range
-    """The lines that it holds for, from 0."""
+    """The lines that it applies to, from 0."""
     used: bool = False
+    """Whether it has suppressed a match."""
 
-    def covers(self, hit: RuleMatch) -> bool:
-        """Say whether it silences this hit."""
-        return hit.rule.id == self.rule and hit.range.start.line in self.lines
+    def covers(self, match: RuleMatch) -> bool:
+        """Whether it suppresses this match."""
+        return match.rule.id == self.rule and match.range.start.line in self.lines
 
 
 def find_suppressions(root: SgNode, text: str) -> list[Suppression]:
-    """Find them all."""
-    if _MEANT not in text:
+    """Return the suppressions in all comments, one for each rule that a comment names."""
+    if _MARKER not in text:
         return []
     comments = root.find_all(kind="comment")
-    page = _Page(text.split("\n"), _first_code(root))
-    page.bare.update(line for comment in comments for line in page.lines_alone(comment))
-    return [found for node in comments if _MEANT in node.text() for found in _in_comment(node, page)]
+    lines = _FileLines(text.split("\n"), _first_code_line(root))
+    lines.comment_only.update(line for comment in comments for line in lines.own_lines(comment))
+    return [found for node in comments if _MARKER in node.text() for found in _in_comment(node, lines)]
 
 
-def apply_suppressions(found: list[RuleMatch], silencers: list[Suppression]) -> list[RuleMatch]:
-    """Leave out what is silenced, and note which suppressions did something."""
-    left = []
-    for hit in found:
-        covering = [silencer for silencer in silencers if silencer.covers(hit)]
-        for silencer in covering:
-            silencer.used = True
+def apply_suppressions(matches: list[RuleMatch], suppressions: list[Suppression]) -> list[RuleMatch]:
+    """Return the matches that are not suppressed, and mark the suppressions that were used."""
+    kept = []
+    for match in matches:
+        covering = [suppression for suppression in suppressions if suppression.covers(match)]
+        for suppression in covering:
+            suppression.used = True
         if not covering:
-            left.append(hit)
-    return left
+            kept.append(match)
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """A file's lines, and what of them is code."""
+class _FileLines:
+    """The lines of a file, and which of them hold code."""
 
     lines: list[str]
     first_code: int
-    bare: set[int] = field(default_factory=set)
-    """The lines that hold nothing but comments."""
+    comment_only: set[int] = field(default_factory=set)
+    """The lines that hold only comments."""
 
     def before(self, comment: SgNode) -> str:
-        """What stands before a comment in its line; a bracket that only holds it is nothing."""
+        """Return what precedes a comment on its line; the brace of a JSX comment doesn't count."""
         start = comment.range().start
         text = self.lines[start.line][: start.column].strip()
         return "" if text == "{" else text
 
-    def lines_alone(self, comment: SgNode) -> range:
-        """Give the lines that a comment has for itself."""
+    def own_lines(self, comment: SgNode) -> range:
+        """Return the lines of a comment that shares none of them with code; otherwise none."""
         place = comment.range()
-        behind = self.lines[place.end.line][place.end.column :].strip()
-        return range(0) if self.before(comment) or behind not in {"", "}"} else _lines_of(comment)
+        after = self.lines[place.end.line][place.end.column :].strip()
+        return range(0) if self.before(comment) or after not in {"", "}"} else _lines_of(comment)
 
 
 def _lines_of(node: SgNode) -> range:
@@ -88,31 +89,31 @@ def _lines_of(node: SgNode) -> range:
     return range(place.start.line, place.end.line + 1)
 
 
-def _first_code(root: SgNode) -> int:
-    first = next((child for child in root.children() if child.kind() not in _NO_CODE), None)
+def _first_code_line(root: SgNode) -> int:
+    first = next((child for child in root.children() if child.kind() not in _NOT_CODE), None)
     return root.range().end.line + 1 if first is None else first.range().start.line
 
 
-def _in_comment(node: SgNode, page: _Page) -> Iterator[Suppression]:
-    said = list(_SAID.finditer(node.text()))
-    if not said:
+def _in_comment(node: SgNode, lines: _FileLines) -> Iterator[Suppression]:
+    directives = list(_DIRECTIVE.finditer(node.text()))
+    if not directives:
         yield Suppression(node, "", range(0))
-    for part in said:
-        held = _held_lines(node, page) if part["verb"] == "ignore" else _whole_file(node, page)
-        rules = [rule.strip() for rule in part["rules"].split(",") if rule.strip()]
-        yield from (Suppression(node, rule, held) for rule in rules or [""])
+    for directive in directives:
+        covered = _lines_below(node, lines) if directive["verb"] == "ignore" else _whole_file(node, lines)
+        rules = [rule.strip() for rule in directive["rules"].split(",") if rule.strip()]
+        yield from (Suppression(node, rule, covered) for rule in rules or [""])
 
 
-def _held_lines(node: SgNode, page: _Page) -> range:
-    """Behind code: its line. Alone on its line: the next line that is more than a comment."""
+def _lines_below(node: SgNode, lines: _FileLines) -> range:
+    """Return the comment's line if it follows code; otherwise up to the next line that isn't only a comment."""
     own = _lines_of(node)
-    if page.before(node):
+    if lines.before(node):
         return own
     below = own.stop
-    while below in page.bare:
+    while below in lines.comment_only:
         below += 1
     return range(own.start, below + 1)
 
 
-def _whole_file(node: SgNode, page: _Page) -> range:
-    return range(len(page.lines)) if _lines_of(node).start < page.first_code else range(0)
+def _whole_file(node: SgNode, lines: _FileLines) -> range:
+    return range(len(lines.lines)) if _lines_of(node).start < lines.first_code else range(0)

@@ -1,4 +1,4 @@
-"""Writing a mended file back: in one step, as it was but for the text, and never over somebody else's work."""
+"""Writing a fixed file back: atomically, with nothing changed but the text, and never over a change by someone else."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from reports.store.writer import CannotWriteError, reserve_file
 if TYPE_CHECKING:
     from probes.lint.files import SourceFile
 
-#: Whoever took all of these away wants the file to stay as it is, even where a new one could take its place.
+#: A file without any of these is meant to stay as it is, even if its folder would allow replacing it.
 _WRITABLE = 0o222
 
 
 def write_source(before: SourceFile, after: SourceFile) -> str:
-    """Put the new text in the file's place; permissions, links and the byte order mark stay. Gives why not, or nothing.
+    """Replace the file's text; permissions, links and the byte order mark stay. Return why not, or an empty text.
 
-    `before` is the file as it was read: where it is another one by now, it is left as it is.
+    `before` is the file as it was read: if it has changed since, it is left alone.
     """
     try:
         if not before.path.stat().st_mode & _WRITABLE or not os.access(before.path, os.W_OK):
             return "it is read-only"
         if before.path.read_bytes() != before.encode(before.text):
             return "it was changed since it was read"
-        place = reserve_file(before.path)
+        reserved = reserve_file(before.path)
     except CannotWriteError as error:
         return str(error)
     except OSError as error:
         return error.strerror or type(error).__name__
     try:
-        if place.draft is None:
+        if reserved.draft is None:
             return "not a regular file"
-        place.draft.write_bytes(after.encode(after.text))
-        place.draft.replace(place.path.resolve())
+        reserved.draft.write_bytes(after.encode(after.text))
+        reserved.draft.replace(reserved.path.resolve())
     except OSError as error:
         return error.strerror or type(error).__name__
     finally:
-        place.discard()
+        reserved.discard()
     return ""

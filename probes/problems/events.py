@@ -16,8 +16,7 @@ REPEATED = Problem(
     "EVENTS-REPEATED",
     "Events arrived twice",
     "The same event with the same event_id was delivered again: something on the way resends.",
-    "Look for a retry or a second subscription in the proxy, gateway or bridge; drop events whose event_id you have "
-    "seen",
+    "Look for a retry or a second subscription in the proxy, gateway or bridge; drop repeated event_ids",
 )
 OUT_OF_ORDER = Problem(
     "EVENTS-OUT-OF-ORDER",

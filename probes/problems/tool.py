@@ -1,6 +1,6 @@
 """Problems of the tools themselves, not of what they examine: crashes, wrong usage, lost reports, skipped probes.
 
-Values only. The problems of a target are the other modules of this package; `catalogue.py` collects them all.
+Values only. Problems of a target are in the other modules of this package; `probes/problem_catalogue.py` collects all.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The lint rules, one module per topic."""
+"""The lint rules, one module per topic, and the patterns that they are built from."""

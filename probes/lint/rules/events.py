@@ -1,6 +1,6 @@
-"""Rules about events: names that nobody knows any more, and forms that are refused. Values only; see `rules.py`.
+"""Rules about events: names that no longer exist, and forms that are refused. Values only.
 
-Names come from the protocol's own tables; what the service answers to strangers was recorded in 2026-09.
+Names come from `bridge/protocol/dialects/`; the answers of the service to unknown events were recorded in 2026-09.
 """
 
 from __future__ import annotations
@@ -35,48 +35,51 @@ from probes.lint.rules.patterns import (
 )
 from reports.model import Severity
 
-#: A beta client event; the other renamed ones come from the server.
-_SENT = "transcription_session.update"
-#: One event became two: which of them is meant only the reader knows.
-_TWO = {old: new for old, new in BETA_TO_GA.items() if len(new) > 1}
-_ONE = {old: new[0] for old, new in BETA_TO_GA.items() if len(new) == 1 and old != _SENT}
+#: The only renamed client event; the others are sent by the server.
+_BETA_CLIENT_EVENT = "transcription_session.update"
+#: Events that were split in two: which of them the code needs is a decision.
+_SPLIT_EVENTS = {old: new for old, new in BETA_TO_GA.items() if len(new) > 1}
+_RENAMED_EVENTS = {old: new[0] for old, new in BETA_TO_GA.items() if len(new) == 1 and old != _BETA_CLIENT_EVENT}
 
-#: What a socket to the service is called; a socket to one's own bridge is called otherwise.
+#: Usual names of a socket to the service, as opposed to one to the user's own bridge.
 UPSTREAM_NAME_REGEX = r"(?i)(?:openai|upstream|\boai)\w*$"
 
 
-def _only_old(g: Grammar, old: str, new: tuple[str, ...]) -> Pattern:
-    """The old name in a file that does not know the new one: who knows both speaks both dialects."""
+def _old_name_only(g: Grammar, old: str, new: tuple[str, ...]) -> Pattern:
+    """Match the old name in a file without the new one. A file with both supports both dialects."""
     responses = file_contains(call_of(g, matches_regex(r"\bresponses\.(?:create|stream)$")))
     known = (none_of(file_contains(string_literal(g, name))) for name in new)
-    # The Responses API has events of its own under some of these names.
+    # The Responses API uses some of these names for events of its own.
     return all_of(string_literal(g, old), *known, none_of(responses), none_of(file_names_other_service(g)))
 
 
 BETA_EVENT = Rule(
     id="beta-event",
     severity=Severity.FAIL,
-    title="An event has the name that it had in the beta",
-    cause="The service sends it under another name. Who waits for the old one gets no text and no sound, and no error.",
-    fix="Listen to the name of today",
-    patterns=for_all_languages(lambda g: any_of(*(_only_old(g, old, (new,)) for old, new in _ONE.items()))),
-    keywords=tuple(_ONE),
-    replacements=_ONE,
+    title="An event has its beta name",
+    cause="The service sends it under another name. Code that waits for the old name gets no text, no audio and "
+    "no error.",
+    fix="Use the current name",
+    patterns=for_all_languages(
+        lambda g: any_of(*(_old_name_only(g, old, (new,)) for old, new in _RENAMED_EVENTS.items()))
+    ),
+    keywords=tuple(_RENAMED_EVENTS),
+    replacements=_RENAMED_EVENTS,
     autofix=(ReplaceKeyword(),),
 )
 BETA_ITEM_EVENT = Rule(
     id="beta-item-event",
     severity=Severity.FAIL,
-    title="Conversation items are awaited under their name in the beta",
-    cause="The service tells of an item twice now, when it begins and when it is whole, and under the old name never.",
-    fix="Listen to conversation.item.added, or to conversation.item.done for the whole item",
-    patterns=for_all_languages(lambda g: any_of(*(_only_old(g, old, new) for old, new in _TWO.items()))),
-    keywords=tuple(_TWO),
+    title="Conversation items are expected under their beta event name",
+    cause="The service now reports an item twice, when it is added and when it is done, and never under the old name.",
+    fix="Handle conversation.item.added, or conversation.item.done for the complete item",
+    patterns=for_all_languages(lambda g: any_of(*(_old_name_only(g, old, new) for old, new in _SPLIT_EVENTS.items()))),
+    keywords=tuple(_SPLIT_EVENTS),
 )
 
 
-def _sent_at_all(g: Grammar, name: str) -> Pattern:
-    """The event, made as a message or named to a function that sends."""
+def _event_in_use(g: Grammar, name: str) -> Pattern:
+    """Match the event in a message literal, or as the argument of a function that sends."""
     arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), has_child(string_literal(g, name)))
     sending = call_of(g, matches_regex(r"(?i)(?:send|emit)\w*$"))
     return all_of(any_of(message(g, name), all_of(sending, has_child(arguments))), none_of(file_names_other_service(g)))
@@ -85,18 +88,18 @@ def _sent_at_all(g: Grammar, name: str) -> Pattern:
 BETA_EVENT_SENT = Rule(
     id="beta-event-sent",
     severity=Severity.FAIL,
-    title="A transcription session is configured by the beta's event",
-    cause="The event is gone: error invalid_value, and the session goes on with its defaults.",
-    fix='Send session.update with "type": "transcription" in its session, and the nested fields',
-    patterns=for_all_languages(lambda g: _sent_at_all(g, _SENT)),
-    keywords=(_SENT,),
+    title="A transcription session is configured with the beta's event",
+    cause="The event no longer exists: error invalid_value, and the session keeps its defaults.",
+    fix='Send session.update with "type": "transcription" in the session, and the nested fields',
+    patterns=for_all_languages(lambda g: _event_in_use(g, _BETA_CLIENT_EVENT)),
+    keywords=(_BETA_CLIENT_EVENT,),
 )
 
-_KNOWN = sorted({*OBSERVED_ACCEPTED_TYPES, *(name for events in CLIENT_EVENTS.values() for name in events)})
+_KNOWN_EVENTS = sorted({*OBSERVED_ACCEPTED_TYPES, *(name for events in CLIENT_EVENTS.values() for name in events)})
 
 
-def _encoded(g: Grammar, type_: Pattern) -> Pattern:
-    """A message with such a type, turned into JSON on the spot."""
+def _json_encoded(g: Grammar, type_: Pattern) -> Pattern:
+    """Match a message literal with such a type that is passed to the JSON encoder."""
     json = matches_regex(r"^(?:JSON\.stringify|json\.dumps)$")
     arguments = all_of(
         kind("arguments" if g is SCRIPT else "argument_list"), has_child(object_with(g, entry(g, "type", type_)))
@@ -105,36 +108,36 @@ def _encoded(g: Grammar, type_: Pattern) -> Pattern:
 
 
 def _sent_upstream(g: Grammar, value: Pattern) -> Pattern:
-    """A call that sends this to a socket with the service's name, or to one that this file opened to the service."""
+    """Match a call that sends this on a socket named after the service, or on one that this file opened to it."""
     arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), has_child(value))
     named = method_call(g, "send|sendMessage|send_text|send_str", UPSTREAM_NAME_REGEX)
-    return all_of(any_of(named, _opened_here(g, "send|send_text|send_str")), has_child(arguments))
+    return all_of(any_of(named, _on_socket_opened_here(g, "send|send_text|send_str")), has_child(arguments))
 
 
-_SERVICE = r"wss://api\.openai\.com/v1/realtime"
+_SERVICE_URL = r"wss://api\.openai\.com/v1/realtime"
 
 
-def _of_a_named_address(g: Grammar) -> Pattern:
-    """The arguments of a call whose first one is a name that this file gives to the service's address."""
+def _url_by_variable(g: Grammar) -> Pattern:
+    """Match arguments that start with a variable to which this file assigns the URL of the service."""
     kept, name, value = ("variable_declarator", "name", "value") if g is SCRIPT else ("assignment", "left", "right")
-    address = {"has": {"field": value, **all_of(kind(*g.string_kinds), matches_regex(_SERVICE))}}
+    address = {"has": {"field": value, **all_of(kind(*g.string_kinds), matches_regex(_SERVICE_URL))}}
     named = {"kind": kept, "all": [{"has": {"field": name, "pattern": "$ADDRESS"}}, address]}
     first = {"has": {"nthChild": 1, "kind": "identifier", "pattern": "$ADDRESS"}}
-    # No in_file: this stands within one, for few calls, and the name must be the call's own.
+    # Not `file_contains`, which can't be nested: this is inside one already, and the variable must be the same.
     whole = {"inside": {**all_of(kind("program" if g is SCRIPT else "module"), has_descendant(named)), "stopBy": "end"}}
     return all_of(kind("arguments" if g is SCRIPT else "argument_list"), first, whole)
 
 
-def _opened_here(g: Grammar, verbs: str) -> Pattern:
-    """A call on a variable that holds a socket to the public service."""
+def _on_socket_opened_here(g: Grammar, verbs: str) -> Pattern:
+    """Match a call of a method on a variable that holds a socket to the public service."""
     if g is SCRIPT:
-        plain = {"kind": "new_expression", "regex": _SERVICE}
-        by_name = all_of(kind("new_expression"), has_child(_of_a_named_address(g)))
+        plain = {"kind": "new_expression", "regex": _SERVICE_URL}
+        by_name = all_of(kind("new_expression"), has_child(_url_by_variable(g)))
         socket = {"has": {"field": "value", **any_of(plain, by_name)}}
         made = {"kind": "variable_declarator", "all": [{"has": {"field": "name", "pattern": "$SAME"}}, socket]}
     else:
-        plain = {"regex": rf"connect\(\s*f?[\"']{_SERVICE}"}
-        connect = all_of(call_of(g, matches_regex(r"(?:^|\.)connect$")), has_child(_of_a_named_address(g)))
+        plain = {"regex": rf"connect\(\s*f?[\"']{_SERVICE_URL}"}
+        connect = all_of(call_of(g, matches_regex(r"(?:^|\.)connect$")), has_child(_url_by_variable(g)))
         url = any_of(plain, has_child(connect))
         made = {
             "kind": "as_pattern",
@@ -150,13 +153,13 @@ def _opened_here(g: Grammar, verbs: str) -> Pattern:
     return all_of(call_of(g, member), file_contains(made))
 
 
-def _held_then_sent(g: Grammar, type_: Pattern) -> Pattern:
-    """A message that is encoded into a variable, and sent upstream under that name in the same block."""
+def _encoded_then_sent(g: Grammar, type_: Pattern) -> Pattern:
+    """Match a message that is encoded into a variable which the same block sends upstream."""
     if g is not SCRIPT:
-        sides = [{"has": {"field": "left", "pattern": "$HELD"}}, {"has": {"field": "right", **_encoded(g, type_)}}]
+        sides = [{"has": {"field": "left", "pattern": "$HELD"}}, {"has": {"field": "right", **_json_encoded(g, type_)}}]
         held = {"kind": "assignment", "all": sides}
     else:
-        sides = [{"has": {"field": "name", "pattern": "$HELD"}}, {"has": {"field": "value", **_encoded(g, type_)}}]
+        sides = [{"has": {"field": "name", "pattern": "$HELD"}}, {"has": {"field": "value", **_json_encoded(g, type_)}}]
         held = {"kind": "variable_declarator", "all": sides}
     sent = all_of(method_call(g, "send|send_text|send_str", UPSTREAM_NAME_REGEX), has_descendant({"pattern": "$HELD"}))
     block = kind("statement_block", "program") if g is SCRIPT else kind("block", "module")
@@ -164,55 +167,57 @@ def _held_then_sent(g: Grammar, type_: Pattern) -> Pattern:
 
 
 def _unknown_event(g: Grammar) -> Pattern:
-    strange = all_of(
-        string_matching(g, quoted(r"[a-z_]+(?:\.[a-z_]+)+")), none_of(matches_regex(quoted(any_word(*_KNOWN))))
+    unknown = all_of(
+        string_matching(g, quoted(r"[a-z_]+(?:\.[a-z_]+)+")), none_of(matches_regex(quoted(any_word(*_KNOWN_EVENTS))))
     )
     ping = string_literal(g, "ping")
     return any_of(
-        _sent_at_all(g, "transcription_session.create"),
-        _sent_upstream(g, _encoded(g, any_of(strange, ping))),
-        _held_then_sent(g, ping),
+        _event_in_use(g, "transcription_session.create"),
+        _sent_upstream(g, _json_encoded(g, any_of(unknown, ping))),
+        _encoded_then_sent(g, ping),
     )
 
 
 UNKNOWN_EVENT = Rule(
     id="unknown-event",
     severity=Severity.FAIL,
-    title="An event is sent that the service does not know",
-    cause="It answers with error invalid_value and does nothing. There is no ping (WebSocket pings keep the line), and "
-    "no event that creates a session: the connection does.",
-    fix="Send one of its events: session.update configures; for a sign of life trust the WebSocket's own pings",
+    title="An event is sent that the service doesn't know",
+    cause="The service answers with the error invalid_value and does nothing. There is no ping event (use "
+    "WebSocket pings), and no event that creates a session: connecting does.",
+    fix="Send one of its events: session.update to configure; for keepalive rely on WebSocket pings",
     patterns=for_all_languages(_unknown_event),
     keywords=("openai", "upstream", "oai", "transcription_session.create"),
 )
 
-_RAW = r"(?i)^(?:\w+\.)*\w*(?:chunk|pcm|audio_?(?:data|buffer|bytes)|audio)(?:16)?(?:\.buffer)?$"
+_RAW_AUDIO_NAME = r"(?i)^(?:\w+\.)*\w*(?:chunk|pcm|audio_?(?:data|buffer|bytes)|audio)(?:16)?(?:\.buffer)?$"
 
 
-def _binary(g: Grammar) -> Pattern:
-    raw = any_of(all_of(kind("identifier", g.member), matches_regex(_RAW)), *_surely_binary(g))
+def _sends_binary(g: Grammar) -> Pattern:
+    raw = any_of(all_of(kind("identifier", g.member), matches_regex(_RAW_AUDIO_NAME)), *_bytes_expressions(g))
     first: Pattern = {"has": {"nthChild": 1, **raw}}
-    among = any_of(first, {"has": _declared_binary()}) if g is SCRIPT else first
-    arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), among)
+    sent = any_of(first, {"has": _bytes_parameter()}) if g is SCRIPT else first
+    arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), sent)
     verbs = "send" if g is SCRIPT else "send|send_bytes|send_binary"
-    return all_of(any_of(method_call(g, verbs, UPSTREAM_NAME_REGEX), _opened_here(g, verbs)), has_child(arguments))
+    return all_of(
+        any_of(method_call(g, verbs, UPSTREAM_NAME_REGEX), _on_socket_opened_here(g, verbs)), has_child(arguments)
+    )
 
 
-#: What no node is: it stays where a grammar knows none of the alternatives.
-_NOTHING: Pattern = {"regex": r"^\b$"}
+#: Matches no node. It remains if a grammar supports none of the other alternatives.
+_MATCHES_NOTHING: Pattern = {"regex": r"^\b$"}
 
 
-def _declared_binary() -> Pattern:
-    """A parameter of TypeScript that is bytes, passed on as it came: alone, for with { binary: false } it is text."""
+def _bytes_parameter() -> Pattern:
+    """Match a TypeScript parameter of a bytes type that is the only argument: with { binary: false } it is text."""
     type_ = {"has": {"field": "type", "regex": r"^:\s*(?:Buffer|ArrayBuffer|Uint8Array|Int16Array)$"}}
     parameter = {"kind": "required_parameter", "all": [{"has": {"field": "pattern", "pattern": "$BYTES"}}, type_]}
-    taking = {"has": {"field": "parameters", **has_child(any_of(parameter, _NOTHING))}}
+    taking = {"has": {"field": "parameters", **has_child(any_of(parameter, _MATCHES_NOTHING))}}
     function = {"inside": {**all_of(kind(*SCRIPT.functions), taking), "stopBy": kind(*SCRIPT.functions)}}
     alone = [{"nthChild": 1}, {"nthChild": {"position": 1, "reverse": True}}]
     return {"kind": "identifier", "all": [*alone, {"pattern": "$BYTES"}, function]}
 
 
-def _surely_binary(g: Grammar) -> tuple[Pattern, ...]:
+def _bytes_expressions(g: Grammar) -> tuple[Pattern, ...]:
     if g is not SCRIPT:
         return (call_of(g, matches_regex(r"^(?:bytes|bytearray|base64\.b64decode|b64decode)$")),)
     typed = {
@@ -225,39 +230,39 @@ def _surely_binary(g: Grammar) -> tuple[Pattern, ...]:
 BINARY_AUDIO = Rule(
     id="binary-audio",
     severity=Severity.FAIL,
-    title="Audio goes to the service as a binary frame",
-    cause="The service reads text frames only: error invalid_event, and the speech is lost.",
+    title="Audio is sent to the service as a binary frame",
+    cause="The service accepts only text frames: error invalid_event, and the speech is lost.",
     fix='Send {"type": "input_audio_buffer.append", "audio": <base64 of PCM16>}',
-    patterns=for_all_languages(_binary),
+    patterns=for_all_languages(_sends_binary),
     keywords=("openai", "upstream", "oai"),
 )
 
 
-def _no_base64(g: Grammar) -> Pattern:
+def _not_base64(g: Grammar) -> Pattern:
     if g is not SCRIPT:
         encoded = call_of(g, matches_regex(r"^(?:base64\.)?b64encode$"))
         shown = all_of(kind("call"), matches_regex(r"^(?:str|repr)\((?:base64\.)?b64encode\([^()]*\)\)$"))
         return any_of(encoded, shown, call_of(g, matches_regex("^(?:bytes|bytearray|list)$")))
     raw = call_of(g, matches_regex(r"^(?:Buffer\.(?:from|concat)|Array\.from)$"))
     return any_of(
-        raw, *_surely_binary(g), all_of(kind("member_expression"), matches_regex(r"\.buffer$")), kind("array")
+        raw, *_bytes_expressions(g), all_of(kind("member_expression"), matches_regex(r"\.buffer$")), kind("array")
     )
 
 
 AUDIO_NOT_BASE64 = Rule(
     id="audio-not-base64",
     severity=Severity.FAIL,
-    title="Audio is put into a message without being made base64 text",
-    cause="The field takes base64 text. Bytes do not fit into JSON, and what becomes of them there is no audio.",
+    title="Audio is put into a message without base64 encoding",
+    cause="The field takes base64 text. Bytes can't be written as JSON, and what they are converted to is not audio.",
     fix='Encode it: Buffer.from(pcm).toString("base64"), base64.b64encode(pcm).decode()',
     patterns=for_all_languages(
-        lambda g: all_of(entry(g, "audio", _no_base64(g)), has_parent(message(g, "input_audio_buffer.append")))
+        lambda g: all_of(entry(g, "audio", _not_base64(g)), has_parent(message(g, "input_audio_buffer.append")))
     ),
     keywords=("input_audio_buffer.append",),
 )
 
 
-def _sound_by_exception() -> Pattern:
+def _audio_by_exception() -> Pattern:
     size = {
         "kind": "member_expression",
         "all": [
@@ -272,9 +277,9 @@ def _sound_by_exception() -> Pattern:
 AUDIO_BY_EXCEPTION = Rule(
     id="sound-by-exception",
     severity=Severity.WARNING,
-    title="What does not parse as JSON is taken for sound",
-    cause="Every mistake made while a message is handled ends up there as well, and is never seen.",
-    fix="Look at the kind of frame first: typeof event.data === 'string' is JSON, anything else is sound",
-    patterns=for_script(_sound_by_exception()),
+    title="Frames that fail to parse as JSON are treated as audio",
+    cause="Every error in the message handler ends up there as well and is never seen.",
+    fix="Check the kind of frame first: typeof event.data === 'string' is JSON, anything else is audio",
+    patterns=for_script(_audio_by_exception()),
     keywords=("json.parse",),
 )

@@ -1,4 +1,4 @@
-"""Rules about keys and secrets: where they must not stand, and what is none. Values only; see `rules.py`."""
+"""Rules about keys and secrets: where they must not appear, and what is mistaken for one. Values only."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from reports.model import Severity
 KEY_IN_SOURCE = Rule(
     id="key-in-source",
     severity=Severity.FAIL,
-    title="An API key is written into the source",
-    cause="Whoever reads the code, its history or a bundle made of it can spend with the key.",
+    title="The source contains an API key",
+    cause="Anyone who reads the code, its history or a bundle made from it can use the key at your expense.",
     fix="Revoke the key, then read the new one from the environment or a secret store",
     patterns=for_all_languages(
         lambda g: all_of(
             string_matching(
                 g, r"^[A-Za-z]{0,2}['\"`]{1,3}(?:Bearer )?sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}['\"`]{1,3}$"
             ),
-            # What a person types as a stand-in has no figures, or no capitals among them.
+            # Placeholders typed by hand lack digits, or capitals among them.
             *map(matches_regex, ("sk-.*[0-9]", "sk-.*[A-Z]", "sk-.*[a-z]")),
             none_of(matches_regex(r"(?i)xxxx|your|example|placeholder|test|fake|dummy|1234567|abcdef")),
         )
@@ -43,20 +43,21 @@ KEY_IN_SOURCE = Rule(
     keywords=("sk-",),
 )
 
-_BUNDLED = (
+_PUBLISHED_VARIABLE = (
     r"(?:VITE|NEXT_PUBLIC|REACT_APP|EXPO_PUBLIC|NUXT_PUBLIC|GATSBY|VUE_APP|PUBLIC)_\w*OPENAI\w*(?:KEY|SECRET|TOKEN)"
 )
 KEY_IN_BUNDLE = Rule(
     id="key-in-bundle",
     severity=Severity.FAIL,
     title="An API key is read from a variable that bundlers publish",
-    cause="Variables with this prefix are copied into the code that every visitor downloads.",
-    fix="Keep the key on a server, mint a client secret there (/v1/realtime/client_secrets) and hand out that",
+    cause="Bundlers copy variables with this prefix into the code that every visitor downloads.",
+    fix="Keep the key on a server, create a client secret there (/v1/realtime/client_secrets) and pass that to "
+    "the browser",
     patterns=for_script(
         all_of(
             {"kind": "member_expression"},
             {"has": {"field": "object", "regex": r"^(?:process\.env|import\.meta\.env)$"}},
-            {"has": {"field": "property", "regex": f"^{_BUNDLED}$"}},
+            {"has": {"field": "property", "regex": f"^{_PUBLISHED_VARIABLE}$"}},
         )
     ),
     keywords=("openai",),
@@ -65,9 +66,9 @@ KEY_IN_BUNDLE = Rule(
 KEY_IN_SUBPROTOCOL = Rule(
     id="key-in-subprotocol",
     severity=Severity.WARNING,
-    title="An API key goes into the subprotocol that is meant for client secrets",
-    cause="The form is made for browsers, where a lasting key can be read by anybody who looks.",
-    fix="Put a client secret there (ek_..., from /v1/realtime/client_secrets); on a server send Authorization: Bearer",
+    title="An API key is sent in the subprotocol meant for client secrets",
+    cause="The subprotocol is made for browsers, where anyone can read a permanent key.",
+    fix="Send a client secret there (ek_..., from /v1/realtime/client_secrets); on a server send Authorization: Bearer",
     patterns=for_all_languages(
         lambda g: string_matching(
             g,
@@ -77,23 +78,23 @@ KEY_IN_SUBPROTOCOL = Rule(
     keywords=("openai-insecure-api-key.",),
 )
 
-_SECRETS = r"(?i)ephemeral|\bek\b|ek_|client_?secret|secret|token"
+_SECRET_NAMES = r"(?i)ephemeral|\bek\b|ek_|client_?secret|secret|token"  # noqa: S105 - names, not a value
 BROWSER_KEY_ALLOWED = Rule(
     id="browser-key-allowed",
     severity=Severity.WARNING,
-    title="The guard against keys in browsers is switched off",
-    cause="The switch lets a lasting API key run in a page, where anybody who looks can read it.",
-    fix="Mint a client secret on a server, hand out that, and pass it as the key",
+    title="The protection against API keys in browsers is switched off",
+    cause="With this option a permanent API key runs in a web page, where anyone can read it.",
+    fix="Create a client secret on a server, pass it to the browser and use it as the key",
     patterns=for_script(
         all_of(
             entry(SCRIPT, "dangerouslyAllowBrowser|useInsecureApiKey|dangerouslyAllowAPIKeyInBrowser", kind("true")),
-            none_of(has_parent(has_child(entry(SCRIPT, "apiKey", matches_regex(_SECRETS))))),
+            none_of(has_parent(has_child(entry(SCRIPT, "apiKey", matches_regex(_SECRET_NAMES))))),
         )
     ),
     keywords=("dangerouslyallow", "useinsecureapikey"),
 )
 
-_ENVIRONMENT_KEY = (
+_KEY_FROM_ENVIRONMENT = (
     r"^(?:process\.env\.OPENAI_API_KEY|process\.env\[['\"]OPENAI_API_KEY['\"]\]"
     r"|os\.environ\[['\"]OPENAI_API_KEY['\"]\]|os\.environ\.get\(['\"]OPENAI_API_KEY['\"]\)"
     r"|os\.getenv\(['\"]OPENAI_API_KEY['\"]\)|OPENAI_API_KEY)$"
@@ -103,23 +104,23 @@ _ENVIRONMENT_KEY = (
 def _logs_key(g: Grammar) -> Pattern:
     log = matches_regex(r"^(?:console|logger|log|logging)\.(?:log|debug|info|warn|warning|error)$|^print$")
     shown = all_of(
-        kind("string"), has_descendant(all_of(kind("interpolation"), has_child(matches_regex(_ENVIRONMENT_KEY))))
+        kind("string"), has_descendant(all_of(kind("interpolation"), has_child(matches_regex(_KEY_FROM_ENVIRONMENT))))
     )
     arguments = "arguments" if g is SCRIPT else "argument_list"
-    held = has_child(any_of(matches_regex(_ENVIRONMENT_KEY), *([_template_key()] if g is SCRIPT else [shown])))
+    held = has_child(any_of(matches_regex(_KEY_FROM_ENVIRONMENT), *([_template_key()] if g is SCRIPT else [shown])))
     return all_of(call_of(g, log), has_child(all_of(kind(arguments), held)))
 
 
 def _template_key() -> Pattern:
-    whole = all_of(kind("template_substitution"), has_child(matches_regex(_ENVIRONMENT_KEY)))
+    whole = all_of(kind("template_substitution"), has_child(matches_regex(_KEY_FROM_ENVIRONMENT)))
     return all_of(kind("template_string"), has_child(whole))
 
 
 KEY_LOGGED = Rule(
     id="key-logged",
     severity=Severity.FAIL,
-    title="The API key is written to the log",
-    cause="Logs are kept, copied and read by more people than may spend with the key.",
+    title="The API key is logged",
+    cause="Logs are stored, copied and read by more people than are allowed to use the key.",
     fix="Log whether the key is set, or its last four characters",
     patterns=for_all_languages(_logs_key),
     keywords=("openai_api_key",),
@@ -130,9 +131,9 @@ _SESSION_ID = r"^(?:this\.|self\.)?(?:session_?id|(?:\w+\.)*\w*session\w*(?:\?)?
 SESSION_ID_AS_TOKEN = Rule(
     id="session-id-as-token",
     severity=Severity.FAIL,
-    title="A session's id is used as its token",
-    cause="The id (sess_...) is a name and opens nothing: invalid_api_key, close 3000.",
-    fix="Use the client secret that minting returned: value at the top (in the beta: client_secret.value)",
+    title="A session id is used as a token",
+    cause="The id (sess_...) is only a name and grants no access: invalid_api_key, close 3000.",
+    fix="Use the client secret: the top-level field value (in the beta: client_secret.value)",
     patterns=for_all_languages(
         lambda g: all_of(
             matches_regex(f"(?i){_SESSION_ID}"),
@@ -143,35 +144,36 @@ SESSION_ID_AS_TOKEN = Rule(
     keywords=("/realtime", "realtime?model="),
 )
 
-_GA_MINT = "/realtime/client_secrets"
+_GA_MINT_PATH = "/realtime/client_secrets"
 NESTED_SECRET = Rule(
     id="nested-client-secret",
     severity=Severity.FAIL,
-    title="The client secret is read where the beta had it",
-    cause="/v1/realtime/client_secrets returns the secret as value at the top; client_secret is not in its answer.",
+    title="The client secret is read from the beta's field",
+    cause="/v1/realtime/client_secrets returns the secret in the top-level field value; there is no client_secret "
+    "in its answer.",
     fix="Read value instead of client_secret.value",
     patterns=for_all_languages(
         lambda g: all_of(
             matches_regex(r"""^[\w.?]+(?:\.client_secret\??\.value|\[["']client_secret["']\]\[["']value["']\])$"""),
             kind("member_expression") if g is SCRIPT else kind("attribute", "subscript"),
-            file_contains(string_matching(g, rf"{_GA_MINT}['\"`?]")),
+            file_contains(string_matching(g, rf"{_GA_MINT_PATH}['\"`?]")),
             none_of(file_contains(string_matching(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
             none_of(has_parent(g.transparent)),
         )
     ),
-    keywords=(_GA_MINT,),
+    keywords=(_GA_MINT_PATH,),
 )
 
 
 def _mints_without_type(g: Grammar) -> Pattern:
-    """A session without type in what is posted to be minted for, or handed to the SDK's own verb."""
+    """Match a session without a type in a request for a client secret, or in the SDK's call for one."""
     session = all_of(
         kind(g.object),
         none_of(has_child(entry(g, "type"))),
         none_of(has_child(kind("spread_element" if g is SCRIPT else "dictionary_splat"))),
         {"inside": entry(g, "session")},
     )
-    posted = all_of(kind(g.call), has_descendant(string_matching(g, rf"{_GA_MINT}['\"`?]")))
+    posted = all_of(kind(g.call), has_descendant(string_matching(g, rf"{_GA_MINT_PATH}['\"`?]")))
     verb = call_of(g, matches_regex(r"(?i)\bclient_?secrets\.create$"))
     return all_of(session, {"inside": {**any_of(posted, verb), "stopBy": "end"}})
 
@@ -179,9 +181,9 @@ def _mints_without_type(g: Grammar) -> Pattern:
 MINT_WITHOUT_TYPE = Rule(
     id="mint-without-type",
     severity=Severity.FAIL,
-    title="A client secret is minted for a session without a type",
+    title="A client secret is requested for a session without a type",
     cause="session.type is required: missing_required_parameter, status 400.",
-    fix='Say it: "type": "realtime", or "transcription"',
+    fix='Add "type": "realtime" or "type": "transcription"',
     patterns=for_all_languages(_mints_without_type),
     keywords=("client_secrets", "clientsecrets"),
 )

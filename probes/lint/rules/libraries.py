@@ -1,6 +1,6 @@
-"""Rules about libraries: calls that are gone, or do something else than they seem to. Values only; see `rules.py`.
+"""Rules about libraries: calls that no longer exist, or that do something else than expected. Values only.
 
-Facts: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
+Sources: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from reports.model import Severity
 
 
 def _import(source: str, default: str = "") -> Pattern:
-    """An import statement of ES modules, of a default name where one is given."""
+    """Match an ES module import from `source`, with this default import if one is given."""
     parts: list[Pattern] = [
         {"kind": "import_statement"},
         {"has": {"field": "source", "regex": f"^['\"]{source}['\"]$"}},
@@ -49,9 +49,9 @@ _WS_DEFAULT = _import("ws", "WebSocket")
 SERVER_CONSTRUCTOR = Rule(
     id="websocket-server-constructor",
     severity=Severity.FAIL,
-    title="A WebSocket server is made of a constructor that ES modules have not",
-    cause="import WebSocket from 'ws' brings the client; WebSocket.Server is undefined there and exists only in what "
-    "require('ws') returns (TypeScript that is compiled to that gets away with it).",
+    title="WebSocket.Server doesn't exist in ES modules",
+    cause="import WebSocket from 'ws' imports the client; WebSocket.Server is undefined there and exists only on "
+    "what require('ws') returns (it works in TypeScript that is compiled to CommonJS).",
     fix="import { WebSocketServer } from 'ws', then new WebSocketServer(...)",
     patterns=for_script(
         all_of(
@@ -73,7 +73,7 @@ SERVER_CONSTRUCTOR = Rule(
     ),
 )
 
-_BROWSER = any_of(
+_BROWSER_CODE = any_of(
     all_of(
         kind("member_expression"),
         matches_regex(r"^(?:navigator\.mediaDevices|window\.\w+|document\.\w+|globalThis\.document)$"),
@@ -83,15 +83,15 @@ _BROWSER = any_of(
 HEADERS_IN_BROWSER = Rule(
     id="headers-in-browser",
     severity=Severity.FAIL,
-    title="A browser's WebSocket is given headers",
-    cause="Browsers have no such argument: they throw, or take it for subprotocols. The key never leaves.",
+    title="A browser WebSocket is given headers",
+    cause="Browsers have no such argument: they throw, or treat it as subprotocols. The key is never sent.",
     fix='Offer the subprotocols ["realtime", "openai-insecure-api-key." + clientSecret], or use WebRTC',
     patterns=for_script(
         all_of(
             kind("new_expression"),
             {"has": {"field": "constructor", "regex": r"^(?:window\.)?WebSocket$"}},
             {"has": {"field": "arguments", "has": {"kind": "object", "has": entry(SCRIPT, "headers")}}},
-            file_contains(_BROWSER),
+            file_contains(_BROWSER_CODE),
             none_of(file_contains(all_of(kind("string"), matches_regex(quoted("ws|react-native|isomorphic-ws"))))),
         )
     ),
@@ -99,7 +99,7 @@ HEADERS_IN_BROWSER = Rule(
 )
 
 
-def _listens_wrongly() -> Pattern:
+def _reads_event_data() -> Pattern:
     parameter = {
         "any": [
             {"kind": "identifier", "pattern": "$EVENT"},
@@ -122,20 +122,20 @@ def _listens_wrongly() -> Pattern:
 MESSAGE_DATA = Rule(
     id="message-event-data",
     severity=Severity.FAIL,
-    title="A listener takes what ws gives it for a browser's event",
-    cause="on('message') of ws hands over the data itself and whether it was binary; its .data is undefined.",
-    fix="Take (data, isBinary) and use data; or listen by addEventListener('message', event => event.data)",
+    title="A ws listener treats its argument as a browser event",
+    cause="on('message') of ws passes the data itself and whether it is binary; its .data is undefined.",
+    fix="Take (data, isBinary) and use data; or use addEventListener('message', event => event.data)",
     patterns=for_script(
         all_of(
             method_call(SCRIPT, "on", r"(?i)(?:ws|socket|sock|client|connection|upstream)$"),
             has_child(
-                all_of(kind("arguments"), has_child(string_literal(SCRIPT, "message")), has_child(_listens_wrongly()))
+                all_of(kind("arguments"), has_child(string_literal(SCRIPT, "message")), has_child(_reads_event_data()))
             ),
             file_contains(
                 any_of(
                     _import("ws"),
                     all_of(kind("call_expression"), matches_regex(r"^require\(['\"]ws['\"]\)$")),
-                    # A type that only this library has.
+                    # A type that only ws has.
                     {"kind": "required_parameter", "regex": r":\s*WebSocket\.MessageEvent\b"},
                 )
             ),
@@ -144,14 +144,14 @@ MESSAGE_DATA = Rule(
     keywords=("message",),
 )
 
-_IMPORTED = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
-_OLD = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"websockets\.legacy"))
+_WEBSOCKETS_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
+_LEGACY_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"websockets\.legacy"))
 EXTRA_HEADERS = Rule(
     id="extra-headers",
     severity=Severity.FAIL,
-    title="Headers are handed over under a name that websockets no longer knows",
-    cause="connect(extra_headers=...) is of the old implementation; since websockets 14 it ends in a TypeError.",
-    fix="Call it additional_headers",
+    title="Headers are passed under a name that websockets no longer accepts",
+    cause="connect(extra_headers=...) belongs to the legacy implementation; since websockets 14 it raises TypeError.",
+    fix="Rename it to additional_headers",
     patterns=for_python(
         all_of(
             {"kind": "identifier", "regex": "^extra_headers$"},
@@ -166,8 +166,8 @@ EXTRA_HEADERS = Rule(
                     ),
                 )
             ),
-            file_contains(_IMPORTED),
-            none_of(file_contains(_OLD)),
+            file_contains(_WEBSOCKETS_IMPORT),
+            none_of(file_contains(_LEGACY_IMPORT)),
         )
     ),
     keywords=("extra_headers",),
@@ -178,8 +178,8 @@ BETA_SDK_CALL = Rule(
     id="beta-sdk-call",
     severity=Severity.FAIL,
     title="The SDK's beta client is used",
-    cause="It sends OpenAI-Beta: realtime=v1: the service refuses every connection with close 4000.",
-    fix="Use client.realtime; event names and the session's shape change with it",
+    cause="It sends OpenAI-Beta: realtime=v1, and the service refuses every such connection with close 4000.",
+    fix="Use client.realtime; event names and session fields change with it",
     patterns=for_all_languages(
         lambda g: all_of(
             kind(g.member),
@@ -196,7 +196,8 @@ BETA_SDK_IMPORT = Rule(
     id="beta-sdk-import",
     severity=Severity.FAIL,
     title="The SDK's beta classes are imported",
-    cause="They speak the beta, which the service refuses since 2026-05-12, and later releases are without them.",
+    cause="They speak the beta dialect, which the service has refused since 2026-05-12, and newer releases no "
+    "longer have them.",
     fix="Import them from openai/realtime (Python: openai.types.realtime); event names change with it",
     patterns={
         LanguageFamily.SCRIPT: any_of(
@@ -228,7 +229,7 @@ BETA_SDK_IMPORT = Rule(
 
 
 def _blocks(g: Grammar) -> Pattern:
-    """A call that waits without letting others go on, right in what reads the socket."""
+    """Match a blocking call directly in the function that reads the socket."""
     if g is SCRIPT:
         call = call_of(
             g,
@@ -255,9 +256,9 @@ def _blocks(g: Grammar) -> Pattern:
 BLOCKING_CALL = Rule(
     id="blocking-call",
     severity=Severity.WARNING,
-    title="What reads the socket is held up by a call that blocks",
-    cause="While it waits, no audio is read and no ping is answered: the connection ends with 1011 or 1006.",
-    fix="Await it (asyncio.sleep, an async HTTP client), or hand it to a thread: asyncio.to_thread(...)",
+    title="A blocking call holds up the code that reads the socket",
+    cause="While it blocks, no audio is read and no ping is answered: the connection ends with 1011 or 1006.",
+    fix="Await an async version (asyncio.sleep, an async HTTP client), or run it in a thread: asyncio.to_thread(...)",
     patterns=for_all_languages(lambda g: all_of(_blocks(g), file_uses_realtime(g))),
     keywords=("time.sleep", "requests.", "subprocess.", "os.system", "urlopen", "sync("),
 )

@@ -1,4 +1,4 @@
-"""Rules about names of models that are gone or about to go, made from the catalogue. Values only; see `rules.py`."""
+"""Rules about retired and retiring models, made from `bridge/protocol/models.py`. Values only."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ from reports.model import Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Names under which a program keeps the model that it uses, and such under which it keeps others.
-_USED, _KEPT = (
+#: Names of variables and fields for the model in use, and of those for other models, such as price lists.
+_CURRENT_NAMES, _OTHER_NAMES = (
     r"(?i)model(?:_?(?:name|id))?['\"]?\]?$",
     r"(?i)old|retired|deprecated|legacy|former|gone|removed|price|cost",
 )
 
 
-def _named(status: ModelStatus) -> Mapping[str, str]:
-    """Every model of this status, with what replaces it."""
+def _models_with(status: ModelStatus) -> Mapping[str, str]:
+    """Return the models with this status, with their replacements."""
     gone = (model for model in MODELS.values() if model.status is status and model.kind is not ModelKind.NONE)
     return {model.id: model.replacement or DEFAULT_MODEL for model in gone}
 
 
-RETIRED_MODELS, RETIRING_MODELS = _named(ModelStatus.RETIRED), _named(ModelStatus.DEPRECATED)
+RETIRED_MODELS, RETIRING_MODELS = _models_with(ModelStatus.RETIRED), _models_with(ModelStatus.DEPRECATED)
 
 
 @dataclass(frozen=True, slots=True)
-class _Uses:
-    """Where one of some models is used: given to a name such as `model`, or written into an address."""
+class _ModelUse:
+    """Matches the use of one of the models: assigned to a name such as `model`, or written into a URL."""
 
     models: Mapping[str, str]
 
     def __call__(self, g: Grammar) -> Pattern:
         names = any_word(*self.models)
-        kept = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _KEPT}}}
-        # Transcribers are used for files as well, where other replacements hold.
+        kept = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _OTHER_NAMES}}}
+        # Transcription models are also used for files, where other replacements apply.
         meant = all_of(
             string_matching(g, quoted(names)),
             any_of(matches_regex("realtime-"), matches_regex("gpt-realtime"), file_uses_realtime(g)),
         )
         return any_of(
-            all_of(meant, assigned_to(g, _USED), none_of(kept)),
-            all_of(meant, _fallback(g)),
+            all_of(meant, assigned_to(g, _CURRENT_NAMES), none_of(kept)),
+            all_of(meant, _default_value(g)),
             string_matching(g, rf"/realtime\?(?:[^\s'\"`]*&)?model=(?:{names})(?:[&'\"`]|$)"),
         )
 
@@ -70,8 +70,8 @@ class _Uses:
 _DECLARATIONS = {SCRIPT.object: ("variable_declarator", "assignment_expression"), PYTHON.object: ("assignment",)}
 
 
-def _fallback(g: Grammar) -> Pattern:
-    """The second argument of what reads a setting: `os.getenv("MODEL", "...")`, `params.set("model", "...")`."""
+def _default_value(g: Grammar) -> Pattern:
+    """Match the second argument of `os.getenv("MODEL", "...")`, `params.set("model", "...")` and the like."""
     named = has_child(all_of(kind(*g.string_kinds), matches_regex(r"(?i)model['\"]$")))
     arguments = all_of(kind("arguments" if g is SCRIPT else "argument_list"), named)
     call = {"inside": method_call(g, "get|getenv|set|append|get_env")}
@@ -81,10 +81,10 @@ def _fallback(g: Grammar) -> Pattern:
 RETIRED_MODEL = Rule(
     id="retired-model",
     severity=Severity.FAIL,
-    title="A model that was retired",
-    cause="It may still be minted for; the connection then ends with model_not_found and close 4004.",
-    fix=f"Take its replacement, then prove it: sherpa-probe access --model {DEFAULT_MODEL}",
-    patterns=for_all_languages(_Uses(RETIRED_MODELS)),
+    title="A retired model is used",
+    cause="A client secret may still be issued for it, but the connection ends with model_not_found and close 4004.",
+    fix=f"Use its replacement, then test it: sherpa-probe access --model {DEFAULT_MODEL}",
+    patterns=for_all_languages(_ModelUse(RETIRED_MODELS)),
     keywords=tuple(RETIRED_MODELS),
     replacements=RETIRED_MODELS,
     autofix=(ReplaceKeyword(),),
@@ -92,10 +92,10 @@ RETIRED_MODEL = Rule(
 RETIRING_MODEL = Rule(
     id="retiring-model",
     severity=Severity.WARNING,
-    title="A model whose last day is announced",
-    cause="From that day on connections with it are refused with model_not_found: sherpa-probe models tells the day.",
-    fix="Try its replacement while both work, then change the name everywhere",
-    patterns=for_all_languages(_Uses(RETIRING_MODELS)),
+    title="A model that will be retired is used",
+    cause="After its retirement connections are refused with model_not_found; sherpa-probe models shows the date.",
+    fix="Test the replacement while both work, then change the name everywhere",
+    patterns=for_all_languages(_ModelUse(RETIRING_MODELS)),
     keywords=tuple(RETIRING_MODELS),
     replacements=RETIRING_MODELS,
 )

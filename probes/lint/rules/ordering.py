@@ -1,6 +1,6 @@
-"""Rules about what comes before what: readiness, held audio, answers. Values only; see `rules.py`.
+"""Rules about the order of events: readiness, buffered audio, responses, errors. Values only.
 
-Most are warnings: a single file shows the shape of such a mistake, seldom the whole of it.
+Most are warnings: a single file shows signs of such a mistake, seldom the whole of it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FUNCTIONS = kind("arrow_function", "function_expression")
 
 
 def _on_open() -> Pattern:
-    """The function that a script runs when a socket opens."""
+    """Match the function that runs when a socket opens."""
     listener = all_of(
         method_call(SCRIPT, "on|once|addEventListener"),
         has_child(all_of(kind("arguments"), has_child(string_literal(SCRIPT, "open")))),
@@ -43,67 +43,67 @@ def _on_open() -> Pattern:
     return all_of(_FUNCTIONS, any_of(argument, has_parent(assigned)))
 
 
-def _opening(g: Grammar) -> Pattern:
+def _open_handler(g: Grammar) -> Pattern:
     if g is SCRIPT:
         return _on_open()
     return {"kind": "function_definition", "has": {"field": "name", "regex": "^_?on_open$"}}
 
 
 def _directly_in(function: Pattern, functions: tuple[str, ...]) -> Pattern:
-    """Inside this function and in no other one inside it, such as a listener that it sets up."""
+    """Match a node in this function, but not in a function inside it, such as a listener that it registers."""
     return {"inside": {**function, "stopBy": kind(*functions)}}
 
 
 AUDIO_ON_OPEN = Rule(
     id="audio-on-open",
     severity=Severity.WARNING,
-    title="Audio is sent as soon as the socket is open",
-    cause="An open socket proves nothing: key, model and credit are judged after it, and the configuration holds from "
-    "session.updated on. What is said before is lost, or heard with the wrong settings.",
-    fix="Hold audio until session.updated came, then send what was held, in order",
+    title="Audio is sent as soon as the socket opens",
+    cause="An open socket proves nothing: key, model and credit are checked afterwards, and the configuration is "
+    "in effect only from session.updated on. Earlier audio is lost, or processed with the wrong settings.",
+    fix="Buffer audio until session.updated arrives, then send the buffered audio in order",
     patterns=for_all_languages(
-        lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_opening(g), g.functions))
+        lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_open_handler(g), g.functions))
     ),
     keywords=("open",),
 )
 
 #: `ready`, `isReady`, `client.openaiReadyState`, `self.session_ready`, `readyRef.current`.
-_READY = r"(?i)(?:^|\.)_?(?:is_?)?(?:openai_?)?(?:session_?)?ready(?:_?state)?(?:ref\.current)?$"
+_READY_NAME = r"(?i)(?:^|\.)_?(?:is_?)?(?:openai_?)?(?:session_?)?ready(?:_?state)?(?:ref\.current)?$"
 
 
 def _ready_is_set(g: Grammar) -> Pattern:
     name = "assignment_expression" if g is SCRIPT else "assignment"
-    sides = [{"has": {"field": "left", "regex": _READY}}, {"has": {"field": "right", "regex": "^(?:true|True)$"}}]
+    sides = [{"has": {"field": "left", "regex": _READY_NAME}}, {"has": {"field": "right", "regex": "^(?:true|True)$"}}]
     return {"kind": name, "all": sides}
 
 
 OPEN_IS_NOT_READY = Rule(
     id="open-is-not-ready",
     severity=Severity.WARNING,
-    title="An open socket is taken for a ready session",
-    cause="The service accepts every upgrade and says no afterwards, in its first frame. Ready is who got "
-    "session.updated.",
-    fix="Set it when session.updated arrives; treat an error before that as the refusal that it is",
+    title="An open socket is treated as a ready session",
+    cause="The service accepts every upgrade and refuses afterwards, in its first frame. A session is ready when "
+    "session.updated has arrived.",
+    fix="Set the flag when session.updated arrives; treat an error before that as a refusal",
     patterns=for_all_languages(
-        lambda g: all_of(_ready_is_set(g), _directly_in(_opening(g), g.functions), file_uses_realtime(g))
+        lambda g: all_of(_ready_is_set(g), _directly_in(_open_handler(g), g.functions), file_uses_realtime(g))
     ),
     keywords=("ready",),
 )
 
-_FLUSH = r"(?i)^(?:(?:this|self)\.)?_?(?:flush|drain|process|send)_?\w*(?:buffer|queue|pending|held)\w*$"
+_FLUSH_NAME = r"(?i)^(?:(?:this|self)\.)?_?(?:flush|drain|process|send)_?\w*(?:buffer|queue|pending|held)\w*$"
 
 
-def _flushing(g: Grammar) -> Pattern:
-    return call_of(g, matches_regex(_FLUSH))
+def _flush_call(g: Grammar) -> Pattern:
+    return call_of(g, matches_regex(_FLUSH_NAME))
 
 
 READY_BEFORE_FLUSH = Rule(
     id="ready-before-flush",
     severity=Severity.WARNING,
-    title="New audio may pass before what was held",
-    cause="The session is called ready first and the held audio is sent then: with one await in between, live chunks "
-    "overtake it, and words change places.",
-    fix="Send what was held first, let new chunks queue behind it meanwhile, and set ready when the queue is empty",
+    title="New audio may overtake buffered audio",
+    cause="The session is marked ready first, and the buffered audio is sent afterwards: with one await in "
+    "between, live chunks overtake it and words change places.",
+    fix="Send the buffered audio first, queue new chunks behind it, and set ready when the queue is empty",
     patterns=for_all_languages(
         lambda g: all_of(
             kind("expression_statement"),
@@ -111,7 +111,7 @@ READY_BEFORE_FLUSH = Rule(
             {
                 "precedes": {
                     **all_of(
-                        kind("expression_statement"), any_of(has_descendant(_flushing(g)), has_child(_flushing(g)))
+                        kind("expression_statement"), any_of(has_descendant(_flush_call(g)), has_child(_flush_call(g)))
                     ),
                     "stopBy": "end",
                 }
@@ -122,7 +122,7 @@ READY_BEFORE_FLUSH = Rule(
 )
 
 
-#: `pendingAudioChunks`, `buffered_audio`, `micQueue`: what waits to go up. An `audioQueue` alone may wait to be played.
+#: `pendingAudioChunks`, `buffered_audio`, `micQueue`: queues of audio to send. An `audioQueue` may be for playback.
 _AUDIO_QUEUE = (
     r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm)"
     r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
@@ -134,9 +134,9 @@ _UNORDERED_SEND = r"(?i)send|forward|append|push|write"
 UNORDERED_FLUSH = Rule(
     id="unordered-flush",
     severity=Severity.WARNING,
-    title="Held audio is sent all at once, in no order",
-    cause="Each chunk is a task of its own: which is sent first is left to chance as soon as one has to wait.",
-    fix="Send one after the other: for (const chunk of held) await send(chunk)",
+    title="Buffered audio is sent concurrently, in no order",
+    cause="Each chunk is a task of its own, so their order is left to chance as soon as one of them waits.",
+    fix="Send the chunks one after the other: for (const chunk of held) await send(chunk)",
     patterns={
         LanguageFamily.SCRIPT: all_of(
             call_of(SCRIPT, matches_regex(r"^Promise\.(?:all|allSettled)$")),
@@ -162,29 +162,29 @@ UNORDERED_FLUSH = Rule(
 )
 
 
-def _grows(g: Grammar) -> Pattern:
-    """A chunk is put behind the others where nobody looks how many there are, and none is ever taken off."""
-    looks = (
+def _grows_unbounded(g: Grammar) -> Pattern:
+    """Match a chunk that is appended to a queue whose length is never checked and from which nothing is removed."""
+    limits = (
         r"\.(?:length|shift|splice)\b|(?i:max|limit)" if g is SCRIPT else r"\blen\(|\.(?:pop|popleft)\(|(?i:max|limit)"
     )
     function = kind(*(name for name in g.functions if name != "lambda"))
-    careful = {"inside": {**all_of(function, matches_regex(looks)), "stopBy": "end"}}
-    taken_off = file_contains(method_call(g, "shift|splice|pop|popleft", _QUEUE_NAME))
+    limited = {"inside": {**all_of(function, matches_regex(limits)), "stopBy": "end"}}
+    removes = file_contains(method_call(g, "shift|splice|pop|popleft", _QUEUE_NAME))
     bounded = file_contains(call_of(g, matches_regex(r"deque$|Ring|Bounded")))
     put = method_call(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
     return all_of(
-        put, has_ancestor(function), none_of(careful), none_of(taken_off), none_of(bounded), _audio_is_meant(g)
+        put, has_ancestor(function), none_of(limited), none_of(removes), none_of(bounded), _file_mentions_realtime(g)
     )
 
 
-def _audio_is_meant(g: Grammar) -> Pattern:
-    """Wherever the file speaks the Realtime API, or to somebody who does."""
+def _file_mentions_realtime(g: Grammar) -> Pattern:
+    """Match if the file uses the Realtime API or names it."""
     named = kind("identifier", "property_identifier", "type_identifier") if g is SCRIPT else kind("identifier")
     return any_of(file_uses_realtime(g), file_contains(all_of(named, matches_regex("(?i)openai|realtime"))))
 
 
-def _endless_queue() -> Pattern:
-    """A queue for audio that is made without a size."""
+def _queue_without_limit() -> Pattern:
+    """Match the creation of an audio queue without a size limit."""
     made = call_of(PYTHON, matches_regex(r"^(?:asyncio\.|queue\.)?(?:Queue|SimpleQueue)$"))
     empty = {"has": {"field": "arguments", "regex": r"^\(\s*\)$"}}
     infinite = all_of(
@@ -192,24 +192,27 @@ def _endless_queue() -> Pattern:
         {"has": {"field": "arguments", "regex": r"^\(\s*(?:math\.inf|inf|float\(.inf.\))\s*\)$"}},
     )
     audio = {"inside": {"kind": "assignment", "has": {"field": "left", "regex": _AUDIO_QUEUE}}}
-    return all_of(any_of(all_of(made, empty), infinite), audio, _audio_is_meant(PYTHON))
+    return all_of(any_of(all_of(made, empty), infinite), audio, _file_mentions_realtime(PYTHON))
 
 
 UNBOUNDED_AUDIO_QUEUE = Rule(
     id="unbounded-audio-queue",
     severity=Severity.WARNING,
-    title="Held audio may grow without end",
-    cause="Audio is 48 kB a second. While no session comes, the queue takes all memory, and what it holds is old news.",
-    fix="Bound it by milliseconds and by age, let the oldest go, and say how much was dropped",
-    patterns={LanguageFamily.SCRIPT: _grows(SCRIPT), LanguageFamily.PYTHON: any_of(_grows(PYTHON), _endless_queue())},
+    title="The queue of buffered audio has no limit",
+    cause="Audio takes 48 kB/s. While no session opens, the queue fills the memory with outdated audio.",
+    fix="Limit it by duration and age, drop the oldest, and report how much was dropped",
+    patterns={
+        LanguageFamily.SCRIPT: _grows_unbounded(SCRIPT),
+        LanguageFamily.PYTHON: any_of(_grows_unbounded(PYTHON), _queue_without_limit()),
+    },
     keywords=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
 )
 
 _SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*\w*error_?(?:time|at|sent)\w*\s*>=?"
 
 
-def _throttle(g: Grammar) -> Pattern:
-    """`if (now - lastError > window) send(...)` with nothing for the other case."""
+def _dropping_throttle(g: Grammar) -> Pattern:
+    """Match `if (now - lastError > window) send(...)` without an else."""
     condition = {"has": {"field": "condition", "regex": _SINCE_ERROR}}
     sends = matches_regex(r"(?i)\b(?:send\w*|emit\w*|write|notify\w*)\(|\.send(?:_\w+)?\(")
     body = {"has": {"field": "consequence", **sends}}
@@ -221,7 +224,7 @@ _TOOL_DONE = "response.function_call_arguments.done"
 
 
 def _tool_branch(g: Grammar) -> Pattern:
-    """What a program does when the arguments of a function call are whole."""
+    """Match the code that runs when the arguments of a function call are complete."""
     if g is SCRIPT:
         case = {"kind": "switch_case", "has": {"field": "value", **string_literal(g, _TOOL_DONE)}}
         test = {"has": {"field": "condition", **has_descendant(string_literal(g, _TOOL_DONE))}}
@@ -236,10 +239,10 @@ def _tool_branch(g: Grammar) -> Pattern:
 RESPONSE_TOO_EARLY = Rule(
     id="response-too-early",
     severity=Severity.WARNING,
-    title="The next answer is asked for before this one is over",
-    cause="When the arguments of a call are whole, the response that made it still runs: "
-    "conversation_already_has_active_response, and the caller waits for nothing.",
-    fix="Send the function's output at once, and response.create when response.done came",
+    title="The next response is requested before the current one has ended",
+    cause="When the arguments of a call are complete, the response that made it is still running: "
+    "conversation_already_has_active_response, and the caller waits in vain.",
+    fix="Send the function's output at once, and response.create after response.done",
     patterns=for_all_languages(
         lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))
     ),
@@ -249,10 +252,10 @@ RESPONSE_TOO_EARLY = Rule(
 ERROR_THROTTLE_DROPS = Rule(
     id="error-throttle-drops",
     severity=Severity.WARNING,
-    title="Errors that come too soon are thrown away",
-    cause="The throttle lets the first error through and forgets the next ones; the last, which says how it ended, may "
-    "be among them.",
-    fix="Keep the worst of what is held back, send it when the window opens, and let what ends a session always pass",
-    patterns=for_all_languages(_throttle),
+    title="The error throttle drops errors",
+    cause="It lets the first error through and discards the following ones. The last one, which says how the "
+    "session ended, may be among them.",
+    fix="Keep the worst error that is held back, send it when the window opens, and always let fatal errors through",
+    patterns=for_all_languages(_dropping_throttle),
     keywords=("lasterr", "last_err", "errortime", "error_time", "errorat", "error_at", "errorsent", "error_sent"),
 )

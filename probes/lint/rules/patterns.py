@@ -1,6 +1,7 @@
-"""Building blocks of rules: how a text, an entry, a message or a call looks in each family of languages.
+"""Building blocks of rules: patterns for strings, entries, messages and calls in each language family.
 
-Plain functions from names to ast-grep rule objects; nothing here knows a particular mistake.
+Functions that return ast-grep rule objects; the mistakes themselves are in the other modules. `g` is always the grammar
+that the pattern is for.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
-    """What the things that all languages have are called in one of them."""
+    """The names of node kinds and fields in the grammar of one language family."""
 
     string_kinds: tuple[str, ...]
     object: str
     list_kinds: tuple[str, ...]
     call: str
     function: str
-    """The field of a call that names what is called."""
+    """The field of a call that holds the called function."""
     member: str
     name: str
-    """The field of a member that names it."""
+    """The field of a member expression that holds the member's name."""
     binary_operation: str
-    """What has two sides and gives neither to the other."""
+    """An operation with two operands, which passes on neither of them."""
     functions: tuple[str, ...]
     transparent: Pattern
-    """What a value goes through unchanged: fallbacks, brackets, casts."""
+    """Expressions that pass a value on unchanged: fallbacks, parentheses, casts."""
     assignments: tuple[tuple[str, str], ...]
-    """What gives a value to a name: fields of the name and of the value."""
+    """Fields of the name and of the value in everything that assigns a value to a name."""
     entries: tuple[tuple[str, str, str], ...]
-    """Kinds of `key: value`, with their fields."""
+    """Kinds of `key: value` nodes, with the fields of key and value."""
 
 
 SCRIPT = Grammar(
@@ -77,77 +78,77 @@ PYTHON = Grammar(
     entries=(("pair", "key", "value"), ("keyword_argument", "name", "value")),
 )
 
-#: What `in_file` is called in a shape: a word of our own, which `compiled.py` takes out.
+#: The key of `file_contains` in a pattern. It is not part of ast-grep: `compiler.py` removes it.
 FILE_CONTAINS = "inFile"
-#: The name of what a shape and the file's answer have in common.
+#: The meta variable that must match the same text in a node and in the file; see `file_contains`.
 SAME = "SAME"
 
-#: Kinds that only some of the script grammars have; elsewhere an alternative with one of them is left out.
+#: Node kinds that the JavaScript grammar doesn't have; an alternative with one of them is dropped there.
 TYPESCRIPT_KINDS = frozenset({"as_expression", "required_parameter", "type_identifier"})
 
 
 def for_all_languages(build: Callable[[Grammar], Pattern]) -> Mapping[LanguageFamily, Pattern]:
-    """Say the same thing in all languages."""
+    """Build a pattern for every language family."""
     return {LanguageFamily.SCRIPT: build(SCRIPT), LanguageFamily.PYTHON: build(PYTHON)}
 
 
-def for_script(shape: Pattern) -> Mapping[LanguageFamily, Pattern]:
-    """Say it for TypeScript and JavaScript alone."""
-    return {LanguageFamily.SCRIPT: shape}
+def for_script(pattern: Pattern) -> Mapping[LanguageFamily, Pattern]:
+    """Use a pattern for TypeScript and JavaScript only."""
+    return {LanguageFamily.SCRIPT: pattern}
 
 
-def for_python(shape: Pattern) -> Mapping[LanguageFamily, Pattern]:
-    """Say it for Python alone."""
-    return {LanguageFamily.PYTHON: shape}
+def for_python(pattern: Pattern) -> Mapping[LanguageFamily, Pattern]:
+    """Use a pattern for Python only."""
+    return {LanguageFamily.PYTHON: pattern}
 
 
-def any_of(*shapes: Pattern) -> Pattern:
-    """Any of these."""
-    return {"any": list(shapes)}
+def any_of(*patterns: Pattern) -> Pattern:
+    """Match a node that matches at least one of the patterns."""
+    return {"any": list(patterns)}
 
 
-def all_of(*shapes: Pattern) -> Pattern:
-    """All of these at once."""
-    return {"all": list(shapes)}
+def all_of(*patterns: Pattern) -> Pattern:
+    """Match a node that matches all of the patterns."""
+    return {"all": list(patterns)}
 
 
-def none_of(shape: Pattern) -> Pattern:
-    """Anything else."""
-    return {"not": shape}
+def none_of(pattern: Pattern) -> Pattern:
+    """Match a node that doesn't match the pattern."""
+    return {"not": pattern}
 
 
 def kind(*names: str) -> Pattern:
-    """A node of one of these kinds."""
+    """Match a node of one of these kinds."""
     return {"kind": names[0]} if len(names) == 1 else any_of(*({"kind": name} for name in names))
 
 
 def matches_regex(regex: str) -> Pattern:
-    """Whatever has a text that the expression finds something in."""
+    """Match a node whose source text contains a match of the regex."""
     return {"regex": regex}
 
 
 def any_word(*of: str) -> str:
-    """Make a regular expression of any of these words."""
+    """Return a regex that matches one of the words."""
     return "|".join(map(re.escape, of))
 
 
 def quoted(regex: str) -> str:
-    """Match a whole literal, whatever its quotes and prefix."""
+    """Return a regex that matches a whole string literal with this content, with any quotes and prefix."""
     return rf"^[A-Za-z]{{0,2}}['\"`]{{1,3}}(?:{regex})['\"`]{{1,3}}$"
 
 
 def string_matching(g: Grammar, regex: str) -> Pattern:
-    """A text in code whose source the expression finds something in: no comment, no docstring, no directive."""
+    """Match a string whose source contains a match of the regex; docstrings and directives are not matched."""
     return all_of(kind(*g.string_kinds), matches_regex(regex), none_of({"inside": {"kind": "expression_statement"}}))
 
 
 def string_literal(g: Grammar, *values: str) -> Pattern:
-    """A text that is exactly one of these."""
+    """Match a string with one of these values."""
     return string_matching(g, quoted(any_word(*values)))
 
 
 def entry(g: Grammar, name: str, value: Pattern | None = None) -> Pattern:
-    """`name: value`, or `name=value` in a call; `name` is a regular expression for the whole of it."""
+    """Match `name: value`, or `name=value` in a call; `name` is a regex for the whole name."""
     return any_of(
         *(
             all_of(
@@ -160,59 +161,59 @@ def entry(g: Grammar, name: str, value: Pattern | None = None) -> Pattern:
     )
 
 
-def has_child(shape: Pattern) -> Pattern:
-    """Something with this directly in it."""
-    return {"has": shape}
+def has_child(pattern: Pattern) -> Pattern:
+    """Match a node with such a child."""
+    return {"has": pattern}
 
 
-def has_descendant(shape: Pattern) -> Pattern:
-    """Something with this anywhere in it."""
-    return {"has": {**shape, "stopBy": "end"}}
+def has_descendant(pattern: Pattern) -> Pattern:
+    """Match a node with such a descendant."""
+    return {"has": {**pattern, "stopBy": "end"}}
 
 
-def has_ancestor(shape: Pattern) -> Pattern:
-    """Something anywhere in this."""
-    return {"inside": {**shape, "stopBy": "end"}}
+def has_ancestor(pattern: Pattern) -> Pattern:
+    """Match a node with such an ancestor."""
+    return {"inside": {**pattern, "stopBy": "end"}}
 
 
-def has_parent(shape: Pattern) -> Pattern:
-    """Something directly in this."""
-    return {"inside": shape}
+def has_parent(pattern: Pattern) -> Pattern:
+    """Match a node with such a parent."""
+    return {"inside": pattern}
 
 
 def object_with(g: Grammar, *entries: Pattern) -> Pattern:
-    """An object or dict that has all these entries itself."""
+    """Match an object or dict that has all of these entries itself."""
     return all_of({"kind": g.object}, *map(has_child, entries))
 
 
 def message(g: Grammar, *types: str) -> Pattern:
-    """A message of one of these types, written out."""
+    """Match an object literal that is a message of one of these types."""
     return object_with(g, entry(g, "type", string_literal(g, *types)))
 
 
 def call_of(g: Grammar, function: Pattern) -> Pattern:
-    """A call of what looks so."""
+    """Match a call whose function matches the pattern."""
     return all_of({"kind": g.call}, {"has": {"field": g.function, **function}})
 
 
 def method_call(g: Grammar, name: str, of: str = "") -> Pattern:
-    """A call of a method; `name` is the whole name, `of` is searched in what it is called on."""
+    """Match a method call; `name` is a regex for the whole name, `of` one that is searched in the object."""
     member: list[Pattern] = [{"kind": g.member}, {"has": {"field": g.name, "regex": f"^(?:{name})$"}}]
     if of:
         member.append({"has": {"field": "object", "regex": of}})
     return call_of(g, all_of(*member))
 
 
-def file_contains(shape: Pattern) -> Pattern:
-    """Wherever the same file holds this as well. It stands in `all_of`, `one_of` and `no`, never deeper.
+def file_contains(pattern: Pattern) -> Pattern:
+    """Match if the file contains a node that matches the pattern. Only directly in `all_of`, `any_of` and `none_of`.
 
-    Where both sides name something `$SAME`, it is the same name.
+    If both the pattern and the node around it use `$SAME`, it has to match the same text in both.
     """
-    return {FILE_CONTAINS: shape}
+    return {FILE_CONTAINS: pattern}
 
 
 def assigned_to(g: Grammar, name: str) -> Pattern:
-    """A value, or a fallback for one, of whatever has a name that the expression finds something in."""
+    """Match a value, or a fallback of it, that is assigned to a name which contains a match of the regex."""
     holders = ({"has": {"field": key, "regex": name}} for key, _ in g.assignments)
     return {
         "inside": {
@@ -223,19 +224,19 @@ def assigned_to(g: Grammar, name: str) -> Pattern:
 
 
 def file_uses_realtime(g: Grammar) -> Pattern:
-    """Wherever the file names the service's address or its events in code."""
+    """Match if a string in the file contains the URL of the Realtime API or one of its events."""
     return file_contains(string_matching(g, REALTIME_REGEX))
 
 
 def file_names_other_service(g: Grammar) -> Pattern:
-    """Wherever the file names a service that is not OpenAI's and keeps to what this one has given up."""
+    """Match if the file names another service, which still uses what OpenAI's no longer accepts."""
     return file_contains(string_matching(g, OTHER_SERVICES_REGEX))
 
 
-#: Together AI and Azure's Voice Live speak the beta; Inworld and xAI something of their own.
+#: Together AI and Azure's Voice Live speak the beta dialect; Inworld and xAI dialects of their own.
 OTHER_SERVICES_REGEX = r"(?i)\bapi\.together\.|/voice-live/|\binworld\.ai|\bapi\.x\.ai"
 
-#: In a text of code, what shows that a file speaks the Realtime API.
+#: Strings that show that a file uses the Realtime API.
 REALTIME_REGEX = (
     r"/v1/realtime|/openai/realtime|realtime\?|input_audio_buffer\."
     r"|\bresponse\.(?:create|done|created|output_|audio)|\bsession\.(?:updated?|created)\b|transcription_session\."

@@ -1,4 +1,4 @@
-"""Every rule, by id. The rules themselves stand in the other modules of this folder, one per topic."""
+"""All rules by id. The other modules of this folder define them, one module per topic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MODULES = (address, models, keys, session, events, ordering, closing, libraries)
 
-#: In the order of the pages that show them: from the way in to the end.
+#: From connecting to closing, as in the documentation.
 RULES: Mapping[str, Rule] = {
     value.id: value for module in _MODULES for value in vars(module).values() if isinstance(value, Rule)
 }

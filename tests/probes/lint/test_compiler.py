@@ -9,36 +9,36 @@ from probes.lint.rules.registry import RULES
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_no_question_about_the_file_is_left_in_a_shape(rule: str) -> None:
+def test_no_condition_about_the_file_is_left_in_a_pattern(rule: str) -> None:
     for language in Language:
-        for look in compile_rule(rule, language):
-            assert FILE_CONTAINS not in repr(look)
+        for pattern in compile_rule(rule, language):
+            assert FILE_CONTAINS not in repr(pattern)
 
 
-def test_alternatives_keep_their_own_questions() -> None:
+def test_alternatives_keep_their_own_queries() -> None:
     (delta,) = [
-        look
-        for look in compile_rule("beta-event", Language.PYTHON)
-        if "response\\\\.text\\\\.delta" in repr(look.config)
+        pattern
+        for pattern in compile_rule("beta-event", Language.PYTHON)
+        if "response\\\\.text\\\\.delta" in repr(pattern.config)
     ]
     assert not delta.requires
-    assert any("output_text\\\\.delta" in question.key for question in delta.unless)
-    assert not any("output_audio\\\\.delta" in question.key for question in delta.unless)
+    assert any("output_text\\\\.delta" in query.key for query in delta.unless)
+    assert not any("output_audio\\\\.delta" in query.key for query in delta.unless)
 
 
-def test_a_rule_for_other_languages_says_nothing() -> None:
+def test_a_rule_for_other_languages_has_no_patterns() -> None:
     assert compile_rule("extra-headers", Language.TSX) == ()
     assert compile_rule("key-in-bundle", Language.PYTHON) == ()
 
 
-def test_javascript_has_no_kinds_of_typescript() -> None:
+def test_patterns_for_javascript_have_no_node_kinds_of_typescript() -> None:
     assert "required_parameter" in repr(compile_rule("message-event-data", Language.TYPESCRIPT))
     assert "as_expression" in repr(compile_rule("retired-model", Language.TSX))
     assert "as_expression" not in repr(compile_rule("retired-model", Language.JAVASCRIPT))
 
 
-def test_letters_are_ascii_in_and_outside_of_classes() -> None:
-    text = "".join(repr(look) for rule in RULES for language in Language for look in compile_rule(rule, language))
+def test_regexes_are_ascii_in_and_outside_of_classes() -> None:
+    text = "".join(repr(pattern) for rule in RULES for language in Language for pattern in compile_rule(rule, language))
     assert "\\\\w" not in text
     assert "\\\\s" not in text
     assert "0-9A-Za-z_" in text

@@ -32,7 +32,7 @@ def found(*paths: Path) -> list[str]:
     return [file.path.name for file in find_targets(paths)]
 
 
-def test_a_folder_gives_its_sources_in_order(tmp_path: Path) -> None:
+def test_the_sources_of_a_folder_come_in_order(tmp_path: Path) -> None:
     for name in ("b/two.ts", "a.py", "b/one.tsx", "c.md", "d.css", "b/c/d.mjs", "e.cts", "F.JS"):
         write(tmp_path / name)
     assert found(tmp_path) == ["F.JS", "a.py", "d.mjs", "one.tsx", "two.ts", "e.cts"]
@@ -50,13 +50,13 @@ def test_a_folder_gives_its_sources_in_order(tmp_path: Path) -> None:
         "jquery.min.js",
     ],
 )
-def test_what_others_wrote_is_left_out(tmp_path: Path, name: str) -> None:
+def test_third_party_and_generated_code_is_skipped(tmp_path: Path, name: str) -> None:
     write(tmp_path / name)
     write(tmp_path / "mine.py")
     assert found(tmp_path) == ["mine.py"]
 
 
-def test_what_is_named_is_looked_at_wherever_it_is(tmp_path: Path) -> None:
+def test_a_named_file_is_checked_wherever_it_is(tmp_path: Path) -> None:
     assert found(write(tmp_path / "dist" / "app.min.js")) == ["app.min.js"]
     assert found(tmp_path / "dist" / "app.min.js", write(tmp_path / "node_modules" / "x" / "y.js").parent) == [
         "app.min.js",
@@ -64,13 +64,13 @@ def test_what_is_named_is_looked_at_wherever_it_is(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_is_looked_at_once_and_being_named_counts(tmp_path: Path) -> None:
+def test_a_file_is_checked_once_and_being_named_counts(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py")
     (tmp_path / "link.py").symlink_to(file)
     assert list(find_targets([tmp_path, file, tmp_path])) == [LintTarget(file, named=True)]
 
 
-def test_a_circle_of_links_has_an_end(tmp_path: Path) -> None:
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     write(tmp_path / "src" / "a.py")
     (tmp_path / "src" / "round").symlink_to(tmp_path)
     assert found(tmp_path) == ["a.py"]
@@ -85,11 +85,11 @@ def test_a_path_without_source_is_wrong_usage(tmp_path: Path, name: str) -> None
 
 def test_a_folder_without_source_is_wrong_usage(tmp_path: Path) -> None:
     write(tmp_path / "node_modules" / "a.js")
-    with pytest.raises(UsageError, match="holds no TypeScript"):
+    with pytest.raises(UsageError, match="no TypeScript, JavaScript or Python"):
         list(find_targets([tmp_path]))
 
 
-def test_a_source_keeps_its_line_ends_and_its_mark(tmp_path: Path) -> None:
+def test_a_source_keeps_its_line_endings_and_byte_order_mark(tmp_path: Path) -> None:
     data = b"\xef\xbb\xbfx = 1\r\ny = '\xc3\xa4'\r\n"
     file = tmp_path / "a.py"
     file.write_bytes(data)
@@ -98,7 +98,7 @@ def test_a_source_keeps_its_line_ends_and_its_mark(tmp_path: Path) -> None:
     assert source.encode(source.text) == data
 
 
-def why(path: Path, *, named: bool = False) -> UnreadableReason | None:
+def unreadable_reason(path: Path, *, named: bool = False) -> UnreadableReason | None:
     result = read_source(LintTarget(path, named=named))
     return result.reason if isinstance(result, UnreadableFile) else None
 
@@ -107,30 +107,33 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "huge.js"
     with file.open("wb") as opened:
         opened.truncate(200_000_000)
-    assert why(file, named=True) is UnreadableReason.TOO_LARGE
-    assert why(file) is UnreadableReason.TOO_LARGE
+    assert unreadable_reason(file, named=True) is UnreadableReason.TOO_LARGE
+    assert unreadable_reason(file) is UnreadableReason.TOO_LARGE
 
 
 def test_the_largest_file_is_read(tmp_path: Path) -> None:
     line = "x = 1\n"
-    assert why(write(tmp_path / "a.py", line * (MAX_SOURCE_BYTES // len(line)))) is None
+    assert unreadable_reason(write(tmp_path / "a.py", line * (MAX_SOURCE_BYTES // len(line)))) is None
 
 
-def test_a_line_that_no_hand_wrote_is_skipped_unless_named(tmp_path: Path) -> None:
+def test_a_file_with_a_very_long_line_is_skipped_unless_named(tmp_path: Path) -> None:
     file = write(tmp_path / "bundle.js", f"// {'x' * MAX_LINE_LENGTH}\n")
-    assert why(file) is UnreadableReason.TOO_LARGE
-    assert why(file, named=True) is None
+    assert unreadable_reason(file) is UnreadableReason.TOO_LARGE
+    assert unreadable_reason(file, named=True) is None
 
 
 @pytest.mark.parametrize("data", [b"x = '\xe4'\n", "x = 1\n".encode("utf-16"), b"x = 1\0\n"])
-def test_what_is_no_text_is_told(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "a.py"
     file.write_bytes(data)
-    assert why(file) is UnreadableReason.NOT_TEXT
+    assert unreadable_reason(file) is UnreadableReason.NOT_TEXT
 
 
-def test_what_cannot_be_read_is_told_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
-    assert [why(file.path) for file in find_targets([tmp_path])] == [UnreadableReason.MISSING, UnreadableReason.MISSING]
+    assert [unreadable_reason(file.path) for file in find_targets([tmp_path])] == [
+        UnreadableReason.MISSING,
+        UnreadableReason.MISSING,
+    ]
     assert [file.named for file in find_targets([tmp_path / "gone.py"])] == [True]

@@ -10,8 +10,8 @@ from probes.lint.rules.registry import RULES
 
 def fixed(code: str, language: Language = Language.TYPESCRIPT) -> str:
     root = parse(code, language)
-    found = find_matches(root, code, language, RULES.values())
-    return apply_edits(code, [edits_for(hit, root, code) for hit in found])[0]
+    matches = find_matches(root, code, language, RULES.values())
+    return apply_edits(code, [edits_for(match, root, code) for match in matches])[0]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def fixed(code: str, language: Language = Language.TYPESCRIPT) -> str:
         ("const h = { a, // why\n  'OpenAI-Beta': 'realtime=v1' };", "const h = { a, // why\n   };"),
     ],
 )
-def test_an_element_goes_with_one_comma_and_its_line(before: str, after: str) -> None:
+def test_an_element_is_removed_with_one_comma_and_its_line(before: str, after: str) -> None:
     assert fixed(before) == after
 
 
@@ -40,7 +40,7 @@ def test_an_element_goes_with_one_comma_and_its_line(before: str, after: str) ->
         "const { RealtimeClient } = require('@openai/realtime-api-beta');",
     ],
 )
-def test_what_needs_thought_is_left(code: str) -> None:
+def test_what_needs_a_decision_is_left(code: str) -> None:
     assert fixed(code) == code
 
 
@@ -50,7 +50,7 @@ def test_text_beyond_ascii_does_not_move_an_edit() -> None:
     )
 
 
-def test_two_servers_of_one_file_share_the_change_of_their_import() -> None:
+def test_two_servers_in_one_file_share_the_edit_of_their_import() -> None:
     code = "import WebSocket from 'ws';\nconst a = new WebSocket.Server(x);\nconst b = new WebSocket.Server(y);\n"
     assert fixed(code) == (
         "import WebSocket, { WebSocketServer } from 'ws';\n"
@@ -63,12 +63,12 @@ def test_an_import_that_has_the_server_already_stays() -> None:
     assert fixed(code) == "import WebSocket, { WebSocketServer } from 'ws';\nconst a = new WebSocketServer(x);\n"
 
 
-def test_changes_that_touch_wait() -> None:
+def test_overlapping_edits_wait() -> None:
     first, inner, apart = TextEdit(0, 4, "x"), TextEdit(2, 6, "y"), TextEdit(6, 7, "z")
     assert apply_edits("abcdefg", [(first,), (inner,), (apart,), ()]) == ("xefz", [True, False, True, False])
 
 
-def test_a_group_of_changes_is_made_whole_or_not_at_all() -> None:
+def test_a_group_of_edits_is_applied_completely_or_not_at_all() -> None:
     assert apply_edits("abcdefg", [(TextEdit(0, 4, "x"),), (TextEdit(2, 3, "y"), TextEdit(6, 7, "z"))]) == (
         "xefg",
         [True, False],

@@ -20,7 +20,7 @@ HEADER = "h = {'OpenAI-Beta': 'realtime=v1'}\n"
 MODEL = "const model = 'gpt-4o-realtime-preview';\n"
 
 
-async def told(
+async def findings_in(
     *paths: Path, select: Sequence[str] = (), ignore: Sequence[str] = (), fix: bool = False
 ) -> list[Finding]:
     found = [one async for one in lint(paths, select=select, ignore=ignore, fix=fix)]
@@ -43,9 +43,9 @@ def codes(findings: list[Finding]) -> list[str]:
     return [finding.code for finding in findings]
 
 
-async def test_a_finding_names_its_rule_its_place_and_the_way_out(tmp_path: Path) -> None:
+async def test_a_finding_names_its_rule_its_place_and_the_fix(tmp_path: Path) -> None:
     write(tmp_path / "a.ts", f"\n  {MODEL}")
-    [finding] = await told(tmp_path)
+    [finding] = await findings_in(tmp_path)
     assert (finding.code, finding.check, finding.severity) == (
         "LINT-RETIRED-MODEL",
         "retired-model",
@@ -67,19 +67,19 @@ async def test_a_finding_names_its_rule_its_place_and_the_way_out(tmp_path: Path
 async def test_findings_come_by_path_and_line(tmp_path: Path) -> None:
     write(tmp_path / "b.py", HEADER)
     write(tmp_path / "a.py", f"x = 1\nmodel = 'gpt-4o-realtime-preview'\n{HEADER}")
-    found = [(Path(one.place.path).name, one.place.line) for one in await told(tmp_path) if one.place]
+    found = [(Path(one.place.path).name, one.place.line) for one in await findings_in(tmp_path) if one.place]
     assert found == [("a.py", 2), ("a.py", 3), ("b.py", 1)]
 
 
-async def test_what_is_clean_passes_with_what_was_looked_at(tmp_path: Path) -> None:
-    [finding] = await told(write(tmp_path / "a.py", "x = 1\n"))
+async def test_clean_code_passes_with_the_number_of_files_and_rules(tmp_path: Path) -> None:
+    [finding] = await findings_in(write(tmp_path / "a.py", "x = 1\n"))
     assert (finding.code, finding.severity) == ("LINT-OK", Severity.PASS)
     assert finding.title == f"1 file, {len(RULES)} rules"
 
 
 async def test_no_key_is_shown(tmp_path: Path) -> None:
     key = "sk-proj-" + "aB3dE5gH7jK9" * 4
-    [finding] = await told(write(tmp_path / "a.py", f"client = OpenAI(api_key='{key}')\n"))
+    [finding] = await findings_in(write(tmp_path / "a.py", f"client = OpenAI(api_key='{key}')\n"))
     assert finding.code == "LINT-KEY-IN-SOURCE"
     assert key[8:20] not in repr(finding)
     assert finding.place is not None
@@ -87,7 +87,7 @@ async def test_no_key_is_shown(tmp_path: Path) -> None:
 
 
 async def test_columns_are_counted_in_characters(tmp_path: Path) -> None:
-    [finding] = await told(write(tmp_path / "a.py", "ü = '🎤'; " + HEADER))
+    [finding] = await findings_in(write(tmp_path / "a.py", "ü = '🎤'; " + HEADER))
     assert finding.place is not None
     assert finding.place.column == ("ü = '🎤'; " + HEADER).index("'OpenAI") + 1
 
@@ -102,30 +102,28 @@ async def test_columns_are_counted_in_characters(tmp_path: Path) -> None:
 )
 async def test_rules_can_be_chosen(tmp_path: Path, select: list[str], ignore: list[str], expected: list[str]) -> None:
     file = write(tmp_path / "a.py", f"{HEADER}model = 'gpt-4o-realtime-preview'\n")
-    assert codes(await told(file, select=select, ignore=ignore)) == expected
+    assert codes(await findings_in(file, select=select, ignore=ignore)) == expected
 
 
 @pytest.mark.parametrize(
     ("select", "ignore", "says"),
     [
         (["beta-headr"], [], "did you mean beta-header"),
-        ([], ["nonsense-at-all"], "there is no rule nonsense-at-all"),
-        (["beta-header"], ["beta-header"], "no rule is left"),
+        ([], ["nonsense-at-all"], "unknown rule nonsense-at-all"),
+        (["beta-header"], ["beta-header"], "leave no rule"),
     ],
 )
-async def test_a_rule_that_is_not_there_is_wrong_usage(
-    tmp_path: Path, select: list[str], ignore: list[str], says: str
-) -> None:
+async def test_an_unknown_rule_is_wrong_usage(tmp_path: Path, select: list[str], ignore: list[str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        await told(write(tmp_path / "a.py", HEADER), select=select, ignore=ignore)
+        await findings_in(write(tmp_path / "a.py", HEADER), select=select, ignore=ignore)
 
 
-async def test_a_suppression_that_does_nothing_is_told_and_a_used_one_is_not(tmp_path: Path) -> None:
+async def test_an_unused_suppression_is_reported_and_a_used_one_is_not(tmp_path: Path) -> None:
     ignore = "# sherpa-lint: ignore[beta-header] ours\n"
     write(
         tmp_path / "a.py", f"{ignore}{HEADER}{ignore}x = 1\n# sherpa-lint: ignore[no-such-rule]\n# sherpa-lint: off\n"
     )
-    found = await told(tmp_path)
+    found = await findings_in(tmp_path)
     assert [(one.code, one.place and one.place.line, one.evidence[:1] and one.evidence[0].value) for one in found] == [
         ("LINT-UNUSED-SUPPRESSION", 3, "beta-header"),
         ("LINT-UNUSED-SUPPRESSION", 5, "no-such-rule"),
@@ -134,14 +132,14 @@ async def test_a_suppression_that_does_nothing_is_told_and_a_used_one_is_not(tmp
     ]
 
 
-async def test_a_suppression_of_a_rule_that_was_not_looked_for_is_left_in_peace(tmp_path: Path) -> None:
+async def test_an_unused_suppression_of_a_rule_that_was_not_selected_is_not_reported(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", f"# sherpa-lint: ignore[beta-header] ours\n{HEADER}")
-    assert codes(await told(file, ignore=["beta-header"])) == ["LINT-OK"]
+    assert codes(await findings_in(file, ignore=["beta-header"])) == ["LINT-OK"]
 
 
-async def test_a_broken_file_is_an_error_and_its_rest_is_searched(tmp_path: Path) -> None:
+async def test_a_syntax_error_is_an_error_and_the_rest_of_the_file_is_checked(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", f"{HEADER}\ndef f(:\n    pass\n")
-    found = await told(file, fix=True)
+    found = await findings_in(file, fix=True)
     assert [(one.code, one.severity) for one in found] == [
         ("LINT-BETA-HEADER", Severity.FAIL),
         ("LINT-NOT-PARSED", Severity.ERROR),
@@ -149,31 +147,31 @@ async def test_a_broken_file_is_an_error_and_its_rest_is_searched(tmp_path: Path
     assert file.read_text().startswith(HEADER)
 
 
-async def test_files_that_cannot_be_looked_at_are_errors(tmp_path: Path) -> None:
+async def test_files_that_cannot_be_checked_are_errors(tmp_path: Path) -> None:
     (tmp_path / "a.py").symlink_to(tmp_path / "nowhere")
     (tmp_path / "b.py").write_bytes(b"\xff\xfe")
     large = write(tmp_path / "c.py", "x = 1\n" * 400_000)
-    found = await told(tmp_path, large)
+    found = await findings_in(tmp_path, large)
     assert codes(found) == ["LINT-UNREADABLE", "LINT-NOT-TEXT", "LINT-TOO-LARGE"]
     assert {one.severity for one in found} == {Severity.ERROR}
 
 
-async def test_a_large_file_of_a_folder_is_skipped_and_told(tmp_path: Path) -> None:
+async def test_a_large_file_in_a_folder_is_skipped_and_reported(tmp_path: Path) -> None:
     write(tmp_path / "bundle.js", f"let x = '{'y' * 30_000}';\n")
-    assert [(one.code, one.severity) for one in await told(tmp_path)] == [
+    assert [(one.code, one.severity) for one in await findings_in(tmp_path)] == [
         ("LINT-FILE-SKIPPED", Severity.INFO),
         ("LINT-OK", Severity.PASS),
     ]
 
 
-async def test_fixing_keeps_everything_else_and_is_done_at_once(tmp_path: Path) -> None:
+async def test_fixing_changes_nothing_else_and_is_atomic(tmp_path: Path) -> None:
     gone, model = "  'OpenAI-Beta': 'realtime=v1',\r\n", "  model: 'gpt-4o-realtime-preview',\r\n"
     before = f"\ufeffconst ws = connect({{\r\n{gone}{model}}});\r\n"
     file = write(tmp_path / "a.ts", before)
     file.chmod(0o640)
     link = tmp_path / "link.ts"
     link.symlink_to(file)
-    found = await told(link, fix=True)
+    found = await findings_in(link, fix=True)
     assert codes(found) == ["LINT-FIXED", "LINT-FIXED", "LINT-OK"]
     assert [(one.check, one.place and one.place.line) for one in found[:2]] == [
         ("beta-header", 2),
@@ -183,62 +181,62 @@ async def test_fixing_keeps_everything_else_and_is_done_at_once(tmp_path: Path) 
     assert file.stat().st_mode & 0o777 == 0o640
     assert link.is_symlink()
     assert sorted(names_in(tmp_path)) == ["a.ts", "link.ts"]
-    assert codes(await told(link, fix=True)) == ["LINT-OK"]
+    assert codes(await findings_in(link, fix=True)) == ["LINT-OK"]
 
 
-async def test_a_file_that_is_read_only_stays_as_it_is_and_that_is_told(tmp_path: Path) -> None:
+async def test_a_read_only_file_stays_as_it_is_and_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.js", MODEL)
     path.chmod(0o444)
-    findings = await told(path, fix=True)
+    findings = await findings_in(path, fix=True)
     assert codes(findings) == ["LINT-NOT-WRITTEN", "LINT-RETIRED-MODEL"]
     assert findings[0].evidence[0].value == "it is read-only"
     assert path.read_text() == MODEL
     assert names_in(tmp_path) == ["a.js"]
 
 
-async def test_what_cannot_be_mended_is_told_beside_what_was(tmp_path: Path) -> None:
+async def test_what_cannot_be_fixed_is_reported_beside_what_was(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", f"{HEADER}headers['OpenAI-Beta'] = 'realtime=v1'\n")
-    assert codes(await told(file, fix=True)) == ["LINT-FIXED", "LINT-BETA-HEADER"]
+    assert codes(await findings_in(file, fix=True)) == ["LINT-FIXED", "LINT-BETA-HEADER"]
     assert file.read_text() == "h = {}\nheaders['OpenAI-Beta'] = 'realtime=v1'\n"
 
 
-async def test_what_is_suppressed_is_not_mended(tmp_path: Path) -> None:
+async def test_a_suppressed_match_is_not_fixed(tmp_path: Path) -> None:
     text = f"# sherpa-lint: ignore[beta-header] ours\n{HEADER}"
     file = write(tmp_path / "a.py", text)
-    assert codes(await told(file, fix=True)) == ["LINT-OK"]
+    assert codes(await findings_in(file, fix=True)) == ["LINT-OK"]
     assert file.read_text() == text
 
 
-async def test_edits_that_touch_are_made_one_after_the_other(tmp_path: Path) -> None:
+async def test_overlapping_edits_are_applied_one_after_the_other(tmp_path: Path) -> None:
     file = write(
         tmp_path / "a.ts",
         "const p = ['realtime', 'openai-beta.realtime-v1', 'openai-beta.realtime-v1'];\nnew WebSocket(u, p);\n",
     )
-    await told(file, fix=True)
+    await findings_in(file, fix=True)
     assert file.read_text().startswith("const p = ['realtime'];")
 
 
 async def test_without_fix_nothing_is_written(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", HEADER)
     before = file.stat()
-    assert codes(await told(file)) == ["LINT-BETA-HEADER"]
+    assert codes(await findings_in(file)) == ["LINT-BETA-HEADER"]
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
 async def test_a_run_can_be_stopped_between_two_files(tmp_path: Path) -> None:
     for number in range(20):
         write(tmp_path / f"{number:02}.py", HEADER)
-    seen = []
+    findings = []
     with trio.CancelScope() as scope:
         async for one in lint([tmp_path]):
-            seen.append(one)
+            findings.append(one)
             scope.cancel()
     assert scope.cancelled_caught
-    assert len(seen) == 1
+    assert len(findings) == 1
 
 
 async def test_our_own_code_makes_none_of_the_mistakes() -> None:
-    # The simulation says wrong things on purpose. Which models retire comes with the catalogue, and with the date.
+    # The simulation makes mistakes on purpose. Which models retire comes with the catalogue, and with the date.
     ours = [ROOT / "bridge" / name for name in ("core", "protocol", "server", "simulator", "upstream")]
-    found = await told(*ours, ROOT / "probes", ignore=["retiring-model"])
+    found = await findings_in(*ours, ROOT / "probes", ignore=["retiring-model"])
     assert [(one.code, one.place) for one in found] == [("LINT-OK", None)]

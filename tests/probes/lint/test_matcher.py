@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ("let x: number = 1;\n", Language.JAVASCRIPT),
     ],
 )
-def test_what_is_no_syntax_is_seen(code: str, language: Language) -> None:
+def test_a_syntax_error_is_found(code: str, language: Language) -> None:
     assert first_syntax_error(parse(code, language)) is not None
 
 
@@ -38,20 +38,20 @@ def test_what_is_no_syntax_is_seen(code: str, language: Language) -> None:
         ("const a = <></>", Language.TSX),
     ],
 )
-def test_what_is_empty_is_whole(code: str, language: Language) -> None:
+def test_empty_code_has_no_syntax_error(code: str, language: Language) -> None:
     assert first_syntax_error(parse(code, language)) is None
 
 
-def test_hits_come_by_place() -> None:
+def test_matches_come_by_position() -> None:
     code = "h = {'OpenAI-Beta': 'realtime=v1'}\nmodel = 'gpt-4o-realtime-preview'\n"
     found = find_matches(parse(code, Language.PYTHON), code, Language.PYTHON, reversed(list(RULES.values())))
-    assert [(hit.rule.id, hit.range.start.line) for hit in found] == [("beta-header", 0), ("retired-model", 1)]
+    assert [(match.rule.id, match.range.start.line) for match in found] == [("beta-header", 0), ("retired-model", 1)]
 
 
-def test_a_file_that_is_broken_in_one_place_is_searched_in_the_others() -> None:
+def test_a_file_with_a_syntax_error_is_searched_elsewhere() -> None:
     code = "h = {'OpenAI-Beta': 'realtime=v1'}\n\ndef f(:\n    pass\n"
     assert [
-        hit.rule.id for hit in find_matches(parse(code, Language.PYTHON), code, Language.PYTHON, RULES.values())
+        match.rule.id for match in find_matches(parse(code, Language.PYTHON), code, Language.PYTHON, RULES.values())
     ] == ["beta-header"]
 
 
@@ -61,8 +61,8 @@ def test_a_rule_with_kinds_of_typescript_works_in_javascript(language: Language)
     assert len(find_matches(parse(code, language), code, language, RULES.values())) == 1
 
 
-class Counting:
-    """A parsed file that notes what it is searched for."""
+class CountingNode:
+    """A root node that records what it is searched for."""
 
     def __init__(self, root: SgNode) -> None:
         self.root = root
@@ -74,7 +74,7 @@ class Counting:
 
 
 def searches(code: str) -> list[str]:
-    counting = Counting(parse(code, Language.TYPESCRIPT))
+    counting = CountingNode(parse(code, Language.TYPESCRIPT))
     find_matches(cast("SgNode", counting), code, Language.TYPESCRIPT, RULES.values())
     return counting.searches
 
@@ -86,7 +86,7 @@ def test_a_large_file_is_searched_no_more_often_than_a_small_one() -> None:
     assert searches(LINE * 200) == searches(LINE)
 
 
-def test_what_several_rules_ask_of_a_file_is_asked_once() -> None:
-    (speaks_realtime,) = compile_rule("open-is-not-ready", Language.TYPESCRIPT)[0].requires
-    assert speaks_realtime in compile_rule("unbounded-audio-queue", Language.TYPESCRIPT)[0].requires
-    assert searches(LINE).count(speaks_realtime.key) == 1
+def test_a_query_that_several_rules_share_is_evaluated_once() -> None:
+    (uses_realtime,) = compile_rule("open-is-not-ready", Language.TYPESCRIPT)[0].requires
+    assert uses_realtime in compile_rule("unbounded-audio-queue", Language.TYPESCRIPT)[0].requires
+    assert searches(LINE).count(uses_realtime.key) == 1

@@ -18,6 +18,6 @@ def test_the_documentation_shows_the_rules_as_they_are() -> None:
     assert f"-->\n\n{rules_table()}\n<!-- end of rules -->" in DOCS.read_text(encoding="utf-8")
 
 
-def test_the_documentation_says_what_its_commands_are_called() -> None:
+def test_the_documentation_names_the_options() -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert all(word in text for word in ("--fix", "--select", "--ignore", "--list", "sherpa-lint: ignore-file["))

@@ -11,12 +11,12 @@ HEADER = "h = {'OpenAI-Beta': 'realtime=v1'}"
 IGNORE = "sherpa-lint: ignore[beta-header] our own server"
 
 
-def left(code: str, language: Language = Language.PYTHON) -> tuple[int, list[str]]:
-    """How many hits are left, and the rules of suppressions that did nothing."""
+def check(code: str, language: Language = Language.PYTHON) -> tuple[int, list[str]]:
+    """Return the number of matches that are not suppressed, and the rules of unused suppressions."""
     root = parse(code, language)
-    silencers = find_suppressions(root, code)
-    hits_left = apply_suppressions(find_matches(root, code, language, RULES.values()), silencers)
-    return len(hits_left), [silencer.rule for silencer in silencers if not silencer.used]
+    found = find_suppressions(root, code)
+    kept = apply_suppressions(find_matches(root, code, language, RULES.values()), found)
+    return len(kept), [suppression.rule for suppression in found if not suppression.used]
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def left(code: str, language: Language = Language.PYTHON) -> tuple[int, list[str
         f'"""A docstring."""\n# sherpa-lint: ignore-file[beta-header] reason\nimport os\n{HEADER}\n{HEADER}',
     ],
 )
-def test_a_comment_silences_its_line_the_next_or_the_file(code: str) -> None:
-    assert left(code) == (0, [])
+def test_a_comment_suppresses_on_its_line_the_next_or_in_the_file(code: str) -> None:
+    assert check(code) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_comment_silences_its_line_the_next_or_the_file(code: str) -> None:
         "const a = (\n  <div>\n    {/* IGNORE */}\n    {call({ 'OpenAI-Beta': 'realtime=v1' })}\n  </div>\n);",
     ],
 )
-def test_any_comment_of_a_script_does(code: str) -> None:
-    assert left(code.replace("IGNORE", IGNORE), Language.TSX) == (0, [])
+def test_every_kind_of_script_comment_counts(code: str) -> None:
+    assert check(code.replace("IGNORE", IGNORE), Language.TSX) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_any_comment_of_a_script_does(code: str) -> None:
         (f"x = '{IGNORE}'; {HEADER}", []),
     ],
 )
-def test_elsewhere_it_silences_nothing_and_that_is_known(code: str, unused: list[str]) -> None:
-    assert left(code) == (1, unused)
+def test_elsewhere_it_suppresses_nothing_and_stays_unused(code: str, unused: list[str]) -> None:
+    assert check(code) == (1, unused)
 
 
 def test_a_file_without_suppressions_has_none() -> None:

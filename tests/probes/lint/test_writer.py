@@ -1,4 +1,4 @@
-"""A mended file is written back whole, or left as it is with the reason told."""
+"""A fixed file is written back completely, or left alone with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def source(path: Path) -> SourceFile:
     return found
 
 
-def test_mark_line_ends_and_permissions_stay(tmp_path: Path) -> None:
+def test_byte_order_mark_line_endings_and_permissions_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.ts"
     path.write_bytes("\ufeffone\r\n".encode())
     path.chmod(0o751)
@@ -28,7 +28,7 @@ def test_mark_line_ends_and_permissions_stay(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o751
 
 
-def test_what_somebody_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
+def test_a_change_in_the_meantime_is_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("one\n")
     before = source(path)

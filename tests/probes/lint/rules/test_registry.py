@@ -14,11 +14,11 @@ from reports.model import Severity
 
 
 def found(code: str, language: Language = Language.PYTHON) -> list[str]:
-    return [hit.rule.id for hit in find_matches(parse(code, language), code, language, RULES.values())]
+    return [match.rule.id for match in find_matches(parse(code, language), code, language, RULES.values())]
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_rule_says_what_is_wrong_why_and_what_to_do(rule: Rule) -> None:
+def test_a_rule_has_a_title_a_cause_and_a_fix(rule: Rule) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", rule.id)
     assert rule.severity in {Severity.FAIL, Severity.WARNING}
     assert not rule.title.endswith(".")
@@ -29,7 +29,7 @@ def test_a_rule_says_what_is_wrong_why_and_what_to_do(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_rule_can_be_tried_in_each_grammar_of_its_families(rule: Rule) -> None:
+def test_a_rule_compiles_in_each_grammar_of_its_families(rule: Rule) -> None:
     for language in Language:
         if language.family in rule.patterns:
             assert find_matches(parse("x", language), " ".join(rule.keywords), language, [rule]) == []
@@ -45,18 +45,18 @@ def test_the_finding_of_a_rule_is_explained(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("old", BETA_TO_GA)
-def test_every_renamed_event_is_known(old: str) -> None:
+def test_every_renamed_event_is_matched(old: str) -> None:
     assert found(f'send({{"type": "{old}"}})')
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_models_are_judged_by_the_catalogue(model: object) -> None:
     model_ = next(one for one in MODELS.values() if one is model)
-    told = found(f'url = "wss://api.openai.com/v1/realtime"\nconnect(model="{model_.id}")')
+    rules = found(f'url = "wss://api.openai.com/v1/realtime"\nconnect(model="{model_.id}")')
     if model_.kind is ModelKind.NONE:
         return
     expected = {ModelStatus.RETIRED: ["retired-model"], ModelStatus.DEPRECATED: ["retiring-model"]}
-    assert told == expected.get(model_.status, [])
+    assert rules == expected.get(model_.status, [])
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_name_that_only_begins_like_a_retired_model_is_left_alone(code: str) -
         ("'my-gpt-realtime'", ""),
     ],
 )
-def test_a_word_is_found_whole(text: str, word: str) -> None:
+def test_a_replaced_word_is_found_as_a_whole_word(text: str, word: str) -> None:
     assert RULES["retiring-model"].replaced_word_in(text) == word
 
 
-def test_a_rule_without_words_finds_none() -> None:
+def test_a_rule_without_replacements_finds_no_word() -> None:
     assert RULES["key-in-url"].replaced_word_in("gpt-realtime") == ""
