@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from bridge.client_protocol.endpoints import (
+    CLIENT_PATH,
+    FALLBACK_PATH,
+    HEALTH_PATH,
+    METRICS_PATH,
+    NATIVE_PATH,
+    READY_PATH,
+)
 from bridge.driver.client import ClientDisconnected
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
@@ -41,10 +49,6 @@ if TYPE_CHECKING:
     from bridge.transport.http import HttpRequest, HttpResponse
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector
-
-CLIENT_PATH: Final = "/api/openai/realtime"
-NATIVE_PATH: Final = "/v1/realtime"
-FALLBACK_PATH: Final = f"{CLIENT_PATH}/sessions"
 
 _DOORS: Final = (CLIENT_PATH, NATIVE_PATH)
 _API: Final = "/v1/"
@@ -172,7 +176,7 @@ class Bridge:
         snapshot.outcomes = self._parts.health.outcomes
         return snapshot
 
-    _pages: Final = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
+    _pages: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics}
 
     # The doors
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from bridge.server.app import CLIENT_PATH, NATIVE_PATH
+from bridge.client_protocol.endpoints import CLIENT_PATH, METRICS_PATH, NATIVE_PATH, READY_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
     yield _row("  for SDKs", f"OPENAI_BASE_URL={base}{NATIVE_PATH.removesuffix('/realtime')} OPENAI_API_KEY={key}")
     if token:
         yield _row("  who may", "whoever shows the client token, or a ticket: sherpa-bridge ticket")
-    yield _row("  how it is", f"{base}/readyz   {base}/metrics")
+    yield _row("  how it is", f"{base}{READY_PATH}   {base}{METRICS_PATH}")
     yield _row("  try it", f"sherpa-probe bridge --url {base}")
     yield f"  stop with Ctrl-C: whoever talks gets {settings.drain_seconds:g} s; a second one stops at once"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bridge.protocol.refusals.model import ClientCode
+from bridge.client_protocol.errors import ClientCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bridge.client_protocol.errors import ClientCode
 from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
-    ClientCode,
     HttpExchange,
     all_refusals,
     refusal_for_error,

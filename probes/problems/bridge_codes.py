@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.protocol.refusals.lookup import ClientCode
+from bridge.client_protocol.errors import ClientCode
 from reports.problem import Problem
 
 if TYPE_CHECKING:

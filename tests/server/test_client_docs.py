@@ -9,42 +9,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.protocol.refusals.model import ClientCode
-from bridge.server.clients.json_messages import CLIENT_MESSAGES
+from bridge.client_protocol.errors import CLOSE_CODES, ClientCode
+from bridge.client_protocol.messages import BRIDGE_MESSAGES, CLIENT_MESSAGES
 from tests.server.test_cli import ROOT, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from bridge.client_protocol.fields import MessageType
 
 PAGE = (ROOT / "docs" / "client.md").read_text()
 NAMED = set(re.findall(r"`([^`\s]+)`", PAGE))
-HEARD = {
-    "connected": "clientId protocol",
-    "session_initializing": "generation attempt maxAttempts",
-    "session_ready": "message sessionId model dialect bufferedChunks bufferedMs",
-    "reconnecting": "attempt maxAttempts delayMs reason",
-    "reconnected": "message sessionId heldMs resentMs restored lost",
-    "session_expiring": "expiresAt",
-    "audio_dropped": "chunks ms messages reason",
-    "session_closed": "reason",
-    "error": "code message retryable suppressed detail",
-    "pong": "id",
-}
+
+
+def words_of(known: Mapping[str, MessageType]) -> set[str]:
+    """Give the types of messages, their fields and the choices of their fields."""
+    fields = [field for message in known.values() for field in message.fields.values()]
+    return {*known, *(field.name for field in fields), *(choice for field in fields for choice in field.choices)}
 
 
 def test_the_page_names_every_message_its_fields_and_its_choices() -> None:
-    fields = [field for known in CLIENT_MESSAGES.values() for field in known.items()]
-    words = {
-        *CLIENT_MESSAGES,
-        *(name for name, _ in fields),
-        *(choice for _, field in fields for choice in field.choices),
-    }
+    words = words_of(CLIENT_MESSAGES) | words_of(BRIDGE_MESSAGES) - {"1"}
     assert words - NAMED == set()
 
 
-def test_the_page_names_every_message_of_the_bridge_and_every_code() -> None:
-    words = {*HEARD, *" ".join(HEARD.values()).split(), *map(str, ClientCode)}
-    assert words - NAMED == set()
+def test_the_page_names_every_error_code_and_every_close_code() -> None:
+    assert set(ClientCode) - NAMED == set()
+    assert [code for code in CLOSE_CODES if str(code) not in PAGE] == []
 
 
 @pytest.mark.slow  # the answer is spoken at its own pace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.client_protocol.errors import ClientCode
 from bridge.protocol.refusals.lookup import (
     HttpExchange,
     Refusal,
@@ -12,7 +13,6 @@ from bridge.protocol.refusals.lookup import (
     refusal_for_error,
     refusal_for_status,
 )
-from bridge.protocol.refusals.model import ClientCode
 from bridge.upstream.client_codes import _CODES, client_code
 
 

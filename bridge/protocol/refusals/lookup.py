@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.protocol.refusals import access, connections, requests
-from bridge.protocol.refusals.model import ClientCode, HttpExchange, Refusal
+from bridge.protocol.refusals.model import HttpExchange, Refusal
 from bridge.protocol.schema.shapes import FLAT_ONLY_FIELDS, NESTED_ONLY_FIELDS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = [
     "CLOSE_CODES",
     "ERROR_CODES",
     "HTTP_STATUSES",
-    "ClientCode",
     "HttpExchange",
     "Refusal",
     "all_refusals",

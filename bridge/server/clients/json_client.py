@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
+from bridge.client_protocol.fields import format_timestamp
+from bridge.client_protocol.messages import PROTOCOL_VERSION
 from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from bridge.server.clients.native_messages import LockedFields
     from bridge.transport.websocket import WebSocketLink
 
-PROTOCOL_VERSION = 1
-
 
 class _Delta(msgspec.Struct):
     delta: str
@@ -37,11 +37,6 @@ _delta = msgspec.json.Decoder(_Delta)
 def utc_now() -> datetime:
     """Give the time of day."""
     return datetime.now(UTC)
-
-
-def format_timestamp(when: datetime) -> str:
-    """Write a time as every message carries it: ISO 8601, UTC, milliseconds."""
-    return f"{when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 class JsonClient(ClientSocket):

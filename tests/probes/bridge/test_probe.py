@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.protocol.refusals.lookup import ClientCode
+from bridge.client_protocol.errors import ClientCode
 from probes.bridge.probe import CHECKS, bridge
 from probes.explain import explain
 from probes.problems.bridge_codes import BY_CLIENT_CODE

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.refusals.lookup import ClientCode
+from bridge.client_protocol.errors import ClientCode
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from probes.bridge.refusals import bridge_error_finding, connection_closed, session_stopped, upgrade_refused
 from probes.problems.bridge_codes import BY_CLIENT_CODE

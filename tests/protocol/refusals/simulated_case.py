@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.protocol.refusals.lookup import ClientCode, HttpExchange
+from bridge.client_protocol.errors import ClientCode
+from bridge.protocol.refusals.lookup import HttpExchange
 
 if TYPE_CHECKING:
     from tests.protocol.refusals.provoke import Provocation

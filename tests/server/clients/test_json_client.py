@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import BadMessage, ClientAudio, CreateSession, Ping
 from bridge.driver.client import ClientDisconnected, Frame
 from bridge.server.clients.frame_reader import ClientFrameReader
-from bridge.server.clients.json_client import JsonClient, format_timestamp
+from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.keepalive import Pingable
 from bridge.transport.memory import memory_link_pair
@@ -37,12 +37,6 @@ def told(frames: list[Frame]) -> dict[str, Any]:
     assert not frame.binary
     message: dict[str, Any] = json.loads(frame.data)
     return message
-
-
-def test_times_are_written_in_utc_with_milliseconds() -> None:
-    assert format_timestamp(NOW) == STAMP
-    assert format_timestamp(NOW.astimezone(timezone(timedelta(hours=3)))) == STAMP
-    assert format_timestamp(NOW.replace(microsecond=0)) == "2026-11-21T01:02:03.000Z"
 
 
 async def test_the_greeting_names_the_client_and_the_protocol() -> None:

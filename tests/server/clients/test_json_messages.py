@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.client_protocol.messages import CLIENT_MESSAGES
 from bridge.core.events import (
     BadMessage,
     ClientAudio,
@@ -22,7 +23,7 @@ from bridge.core.events import (
     Ping,
     RestartSession,
 )
-from bridge.server.clients.json_messages import CLIENT_MESSAGES, parse_client_frame
+from bridge.server.clients.json_messages import parse_client_frame
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
@@ -65,8 +66,8 @@ def test_each_message_becomes_its_event(message: dict[str, Any], event: Event) -
 
 def test_every_message_of_the_table_can_be_read() -> None:
     values = {"audio": "AAA=", "text": "t", "callId": "c", "output": "o"}
-    for kind, fields in CLIENT_MESSAGES.items():
-        needed = {name: values[name] for name, field in fields.items() if field.required}
+    for kind, known in CLIENT_MESSAGES.items():
+        needed = {name: values[name] for name, field in known.fields.items() if field.required}
         assert not isinstance(read({"type": kind, **needed}), BadMessage), kind
 
 
@@ -103,8 +104,8 @@ def test_null_counts_as_not_said() -> None:
         ('{"type": ""}', ["no 'type'"]),
         ('{"type": "texte"}', ["'texte'", "create_session", "ping"]),
         ('{"type": "text"}', ["text: 'text' is missing"]),
-        ('{"type": "text", "text": "  "}', ["'text' must be a text that is not empty"]),
-        ('{"type": "text", "text": 3}', ["'text' must be a text"]),
+        ('{"type": "text", "text": "  "}', ["'text' is invalid (expected a non-empty string)"]),
+        ('{"type": "text", "text": 3}', ["'text' is invalid (expected a non-empty string)"]),
         ('{"type": "audio"}', ["'audio' is missing"]),
         ('{"type": "audio", "audio": "???"}', ["not base64"]),
         ('{"type": "audio", "audio": "AAA"}', ["not base64"]),
@@ -114,16 +115,16 @@ def test_null_counts_as_not_said() -> None:
         ('{"type": "create_session", "kind": 1}', ["'kind'", "one of conversation, transcription"]),
         ('{"type": "create_session", "turnDetection": "vad"}', ["'turnDetection'", "server_vad, semantic_vad, none"]),
         ('{"type": "create_session", "audioOut": "mp3"}', ["'audioOut'", "base64, binary"]),
-        ('{"type": "create_session", "tools": {}}', ["'tools' must be a list of objects"]),
-        ('{"type": "create_session", "tools": ["x"]}', ["'tools' must be a list of objects"]),
-        ('{"type": "create_session", "model": ""}', ["'model' must be a text that is not empty"]),
-        ('{"type": "create_session", "customerId": {}}', ["'customerId' must be a text or a number"]),
-        ('{"type": "create_session", "customerId": true}', ["'customerId' must be a text or a number"]),
+        ('{"type": "create_session", "tools": {}}', ["'tools' is invalid (expected an array of objects)"]),
+        ('{"type": "create_session", "tools": ["x"]}', ["'tools' is invalid (expected an array of objects)"]),
+        ('{"type": "create_session", "model": ""}', ["'model' is invalid (expected a non-empty string)"]),
+        ('{"type": "create_session", "customerId": {}}', ["'customerId' is invalid (expected a string or a number)"]),
+        ('{"type": "create_session", "customerId": true}', ["'customerId' is invalid (expected a string or a number)"]),
         ('{"type": "interrupt", "playedMs": -1}', ["'playedMs'", "milliseconds"]),
         ('{"type": "interrupt", "playedMs": 1e300}', ["'playedMs'"]),
         ('{"type": "interrupt", "playedMs": "12"}', ["'playedMs'"]),
         ('{"type": "tool_result", "callId": "c"}', ["'output' is missing"]),
-        ('{"type": "tool_result", "callId": "c", "output": {}}', ["'output' must be a text"]),
+        ('{"type": "tool_result", "callId": "c", "output": {}}', ["'output' is invalid (expected a string)"]),
         ('{"type": "ping", "id": {}}', ["'id'"]),
     ],
 )
@@ -183,6 +184,6 @@ _JSON = st.recursive(
 
 @given(st.sampled_from(sorted(CLIENT_MESSAGES)), st.data())
 def test_no_value_in_a_field_raises(kind: str, data: st.DataObject) -> None:
-    names = sorted(CLIENT_MESSAGES[kind]) or ["x"]
+    names = sorted(CLIENT_MESSAGES[kind].fields) or ["x"]
     message = {"type": kind} | data.draw(st.dictionaries(st.sampled_from(names), _JSON))
     parse_client_frame(json.dumps(message), frozenset({"model"}))
