@@ -1,1 +1,1 @@
-"""The seam to the network: links (WebSocket connections) and the door (one port for HTTP and WebSocket)."""
+"""The network layer: links (WebSocket connections), their codec, and a server for HTTP and WebSocket on one port."""

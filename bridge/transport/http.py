@@ -1,6 +1,6 @@
-"""An HTTP request and its response as plain values.
+"""An HTTP request and an HTTP response as values.
 
-No I/O and no parsing of the wire: `door.py` does that. Bodies are whole, bounded by the door.
+No I/O here: `http1.py` reads and writes them. A body is always whole; `HttpLimits` bounds it.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 
     from bridge.transport.link import Headers
 
-#: More query fields than this is nobody's honest request.
+#: The most query fields that a request may have.
 MAX_QUERY_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What a client asked. `path` is decoded, `target` is what stood on the request line."""
+    """A client's request. `path` is percent-decoded, `target` is as on the request line."""
 
     method: str
     path: str
     query: Mapping[str, str]
-    """Decoded; the last value wins where a name is repeated."""
+    """Percent-decoded. If a name is repeated, the last value wins."""
     target: str
     headers: Headers = ()
     body: bytes = b""
     peer: str = ""
 
     def header(self, name: str) -> str | None:
-        """Give the value of a header (any case); repeated ones are joined by commas (RFC 9110 5.3)."""
+        """Return a header's value, None if there is none. Repeated lines are joined by commas (RFC 9110 5.3)."""
         values = self.header_values(name)
         return ", ".join(values) if values else None
 
     def header_values(self, name: str) -> tuple[str, ...]:
-        """Give every line of this header, in order."""
+        """Return the value of each line of a header, in order. The name's case does not matter."""
         wanted = name.lower()
         return tuple(value for key, value in self.headers if key == wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What is answered. The door adds `content-length`; everything else stands in `headers`."""
+    """The response to a request. The server adds `content-length`; give all other headers."""
 
     status: int
     headers: Headers = ()
@@ -54,7 +54,7 @@ class HttpResponse:
 
 
 def split_target(target: str) -> tuple[str, dict[str, str]]:
-    """Split a request target into the decoded path and its query. ValueError when it has too many fields."""
+    """Split a request target into the decoded path and the query. ValueError if it has more than MAX_QUERY_FIELDS."""
     if not target.startswith("/") and "://" in target:  # the absolute form that proxies send (RFC 9112 3.2.2)
         parts = urlsplit(target)
         path, query = parts.path or "/", parts.query
@@ -65,10 +65,10 @@ def split_target(target: str) -> tuple[str, dict[str, str]]:
 
 
 def json_response(status: int, value: Any, headers: Headers = ()) -> HttpResponse:
-    """Answer with `value` as JSON."""
+    """Make a response with `value` as JSON."""
     return HttpResponse(status, (("content-type", "application/json"), *headers), msgspec.json.encode(value))
 
 
 def text_response(status: int, text: str, headers: Headers = ()) -> HttpResponse:
-    """Answer with one line of plain text."""
+    """Make a response with one line of plain text."""
     return HttpResponse(status, (("content-type", "text/plain; charset=utf-8"), *headers), f"{text}\n".encode())

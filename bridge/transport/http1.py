@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection on the server side: h11 over a stream, with bounds on everything that a client can stretch.
+"""One HTTP/1.1 connection on the server side: h11 over a trio stream, with a limit on everything a client controls.
 
-No routing and no WebSocket here: `door.py` decides what a request is for.
+No routes and no WebSocket here: `http_server.py` decides what a request is for.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 _READ_BYTES: Final = 16 * 1024
-#: How long, and how much, is read and forgotten after a refusal, so that the client sees the answer and no reset.
+#: How long, and how much, is read and discarded after a rejection, so that the client gets the response, not a reset.
 LINGER_SECONDS: Final = 1.0
 LINGER_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """What one client may ask of the door. Seconds and bytes."""
+    """What one client connection may use, in seconds and bytes."""
 
     head_bytes: int = 32 * 1024
-    """Request line and header lines together; more is 431."""
+    """Request line and header lines together. More is answered with 431."""
     header_count: int = 100
-    """Header lines; more is 431."""
+    """Header lines. More are answered with 431."""
     body_bytes: int = 1024 * 1024
-    """A whole body; more is 413."""
+    """A whole body. More is answered with 413."""
     head_seconds: float = 10.0
-    """From the first byte (from the start of a new connection, with TLS) to the end of the head; later is closed."""
+    """From the first byte (on a new connection: from its start, with TLS) to the end of the head. Then it closes."""
     body_seconds: float = 30.0
-    """For the whole body; later is 408."""
+    """For the whole body. Then it is answered with 408."""
     idle_seconds: float = 75.0
-    """Silence between two requests on a kept connection; longer is closed."""
+    """Between two requests of a keep-alive connection. Then it closes."""
     write_seconds: float = 30.0
-    """For a response to be taken; slower is closed."""
+    """For the client to read a response. Then it closes."""
 
 
 class RequestRejected(Exception):  # noqa: N818 - an answer, not a failure of ours
-    """The request is answered without asking anybody, and the connection closed after it."""
+    """The request is not valid: answer it with `response`, without asking a handler, and close the connection."""
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(status, text)
@@ -54,11 +54,11 @@ class RequestRejected(Exception):  # noqa: N818 - an answer, not a failure of ou
 
 
 class Disconnected(Exception):  # noqa: N818 - the usual end
-    """The client left or was too slow; there is nobody to answer."""
+    """The client disconnected or was too slow. A response would not reach it."""
 
 
 class HttpConnection:
-    """Requests in, responses out, one after the other. Cancelling anything here leaves only `aclose` to do."""
+    """Requests in, responses out, one after the other. After cancelling any method, only close the stream."""
 
     def __init__(self, stream: trio.abc.Stream, limits: HttpLimits) -> None:
         self.stream = stream
@@ -69,24 +69,24 @@ class HttpConnection:
 
     @property
     def trailing_data(self) -> bytes:
-        """What came behind the request that asks for an upgrade."""
+        """What was read behind the request: the first bytes of the new protocol, after an upgrade."""
         return self._http.trailing_data[0]
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow the one that was answered."""
+        """Whether another request may follow the one that was just answered (keep-alive)."""
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def next_request(self) -> HttpRequest:
-        """Wait for the next request with its body. Raises Refused, or Gone when none came in time."""
-        return await self._whole(await self._head())
+        """Wait for the next request and its body. Raises RequestRejected, or Disconnected if none came in time."""
+        return await self._read_request(await self._read_head())
 
-    async def _head(self) -> h11.Request:
+    async def _read_head(self) -> h11.Request:
         if self._first:
             self._first = False
         else:
             self._http.start_next_cycle()
-            await self._until_first_byte()
+            await self._wait_for_first_byte()
         with trio.move_on_after(self.limits.head_seconds):
             event = await self._next_event()
             if not isinstance(event, h11.Request):
@@ -95,8 +95,8 @@ class HttpConnection:
             return event
         raise Disconnected
 
-    async def _until_first_byte(self) -> None:
-        if self._http.trailing_data[0]:  # the next request came along with the last one
+    async def _wait_for_first_byte(self) -> None:
+        if self._http.trailing_data[0]:  # the next request was read along with the last one
             return
         with trio.move_on_after(self.limits.idle_seconds) as idle:
             await self._read()
@@ -106,9 +106,9 @@ class HttpConnection:
     def _check_head(self, head: h11.Request) -> None:
         size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
         if size > self.limits.head_bytes or len(head.headers) > self.limits.header_count:
-            raise RequestRejected(431, "the request's headers are too large or too many")
+            raise RequestRejected(431, "the request has too many headers, or they are too large")
 
-    async def _whole(self, head: h11.Request) -> HttpRequest:
+    async def _read_request(self, head: h11.Request) -> HttpRequest:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
         target = head.target.decode("latin-1")
         try:
@@ -129,7 +129,7 @@ class HttpConnection:
         raise RequestRejected(408, "the body did not arrive in time")
 
     async def _body(self, announced: str) -> bytes:
-        too_large = RequestRejected(413, f"a body may have {self.limits.body_bytes} bytes")
+        too_large = RequestRejected(413, f"the body is larger than {self.limits.body_bytes} bytes")
         if int(announced) > self.limits.body_bytes:  # h11 has checked that these are at most 20 digits
             raise too_large
         if self._http.they_are_waiting_for_100_continue:
@@ -148,9 +148,7 @@ class HttpConnection:
             except h11.RemoteProtocolError as error:
                 if self._http.trailing_data[1]:
                     raise Disconnected from error
-                raise RequestRejected(
-                    error.error_status_hint, f"this is not HTTP/1.1 as it should be: {error}"
-                ) from error
+                raise RequestRejected(error.error_status_hint, f"this is not valid HTTP/1.1: {error}") from error
             if event is not h11.NEED_DATA:
                 return event  # type: ignore[return-value]  # NEED_DATA is ruled out by the line above
             await self._read()
@@ -162,7 +160,10 @@ class HttpConnection:
             raise Disconnected from error
 
     async def respond(self, response: HttpResponse, *, without_body: bool = False, close: bool = False) -> None:
-        """Send a whole response; `last` says that the connection ends with it. Raises Gone."""
+        """Send a whole response; `close` adds `connection: close`. Raises Disconnected.
+
+        `without_body` keeps the content-length and omits the body, as the answer to HEAD does.
+        """
         headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
         headers.append(("content-length", str(len(response.body))))
         if close:
@@ -175,7 +176,7 @@ class HttpConnection:
         raise Disconnected
 
     async def switch_protocols(self, headers: Headers) -> None:
-        """Answer 101; what follows on the stream is no HTTP any more."""
+        """Answer with 101 and these headers. After that, the stream is no longer HTTP. Raises Disconnected."""
         await self._write(
             h11.InformationalResponse(status_code=101, headers=list(headers), reason=b"Switching Protocols")
         )
@@ -188,22 +189,22 @@ class HttpConnection:
             raise Disconnected from error
 
     async def reject(self, response: HttpResponse) -> None:
-        """Answer and be done with this client, even in the middle of its request."""
+        """Send a response and end the connection, even in the middle of a request. Raises Disconnected."""
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             await self.respond(response, close=True)
             await self._linger()
 
     async def _linger(self) -> None:
-        left = LINGER_BYTES
+        remaining = LINGER_BYTES
         with trio.move_on_after(LINGER_SECONDS), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             if isinstance(self.stream, trio.abc.HalfCloseableStream):
                 await self.stream.send_eof()
-            while left > 0 and (data := await self.stream.receive_some(_READ_BYTES)):
-                left -= len(data)
+            while remaining > 0 and (data := await self.stream.receive_some(_READ_BYTES)):
+                remaining -= len(data)
 
 
 def _reason(status: int) -> bytes:
-    """Give the status a name, for people who read the wire."""
+    """Return the standard reason phrase; empty for an unknown status."""
     try:
         return HTTPStatus(status).phrase.encode()
     except ValueError:

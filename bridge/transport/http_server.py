@@ -1,7 +1,7 @@
-"""One port for HTTP/1.1 and WebSocket: the simulator and the bridge stand on it.
+"""An HTTP/1.1 and WebSocket server on one port. The simulator and the bridge both use it.
 
-A door knows two handlers: one for requests, one for upgrades. It bounds and checks what comes in, and keeps one
-connection's troubles from the others. It has no routes; that is what the handlers are for.
+The server calls two handlers: one for requests, one for WebSocket upgrades. It checks and limits what clients send, and
+an error in one connection never affects another. It has no routes: the handlers do that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
     "serve_tcp",
 ]
 
-#: How long the stream may take to close (TLS says goodbye).
+#: How long closing a stream may take (TLS exchanges close_notify).
 _CLOSE_SECONDS: Final = 2.0
 #: The length of a decoded Sec-WebSocket-Key (RFC 6455 4.1).
 _KEY_BYTES: Final = 16
@@ -46,32 +46,32 @@ log = logging.getLogger(__name__)
 
 
 class WebSocketUpgrade:
-    """A client that wants a WebSocket. Accept it, refuse it, or misbehave on `stream`."""
+    """A client's request for a WebSocket. Accept it, reject it, or take its raw `stream`."""
 
     def __init__(self, request: HttpRequest, http: HttpConnection) -> None:
         self.request = request
-        self.subprotocols = _listed(request.header("sec-websocket-protocol") or "")
-        """What the client offers, in its order."""
+        self.subprotocols = _split_list(request.header("sec-websocket-protocol") or "")
+        """The subprotocols that the client offers, in its order."""
         self.accept_key = accept_key(request.header("sec-websocket-key") or "")
-        """The right answer to its key."""
+        """The value of Sec-WebSocket-Accept for the client's key."""
         self.link: WebSocketLink | None = None
         self._http = http
         self._settled = False
 
     @property
     def answered(self) -> bool:
-        """Whether it was accepted, refused, or its stream taken."""
+        """Whether it was accepted or rejected, or its stream was taken."""
         return self._settled
 
     @property
     def stream(self) -> trio.abc.Stream:
-        """The raw stream, for faults: whoever takes it answers (or doesn't) alone. It is closed after the handler."""
+        """The raw stream, for the simulator's faults. Taking it counts as answering. It is closed after the handler."""
         self._settled = True
         return self._http.stream
 
     @property
     def trailing_data(self) -> bytes:
-        """Bytes that came right behind the handshake; `accept` gives them to the link."""
+        """What was read behind the handshake. `accept` passes it to the link."""
         return self._http.trailing_data
 
     async def accept(
@@ -83,12 +83,15 @@ class WebSocketUpgrade:
         max_fragments: int = MAX_FRAGMENTS,
         defer_close: bool = False,
     ) -> WebSocketLink:
-        """Answer 101 and give the open link, see there. Raises LinkClosed (1006) when the client has left."""
+        """Answer with 101 and return the open link; for the options see WebSocketLink.
+
+        Raises LinkClosed (1006) if the client has disconnected.
+        """
         self._settled = True
         chosen = (("Sec-WebSocket-Protocol", subprotocol),) if subprotocol is not None else ()
-        answer = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self.accept_key))
+        required = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self.accept_key))
         try:
-            await self._http.switch_protocols((*answer, *chosen, *headers))
+            await self._http.switch_protocols((*required, *chosen, *headers))
         except Disconnected as error:
             raise LinkClosed(1006, by_peer=True) from error
         self.link = WebSocketLink(
@@ -104,9 +107,9 @@ class WebSocketUpgrade:
         return self.link
 
     async def reject(self, response: HttpResponse) -> None:
-        """Answer with a plain HTTP response instead; the connection ends with it.
+        """Answer with an HTTP response instead, and end the connection.
 
-        Raises LinkClosed (1006) when the client has left, or does not read: that is no mistake of the handler.
+        Raises LinkClosed (1006) if the client has disconnected or does not read: not an error of the handler.
         """
         self._settled = True
         try:
@@ -116,15 +119,15 @@ class WebSocketUpgrade:
 
 
 HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
-"""Answers one request. What it raises becomes a 500 and goes to the error hook. HEAD is asked as GET."""
+"""Answers one request. If it raises, the client gets a 500 and the error handler is called. HEAD arrives as GET."""
 WebSocketHandler = Callable[[WebSocketUpgrade], Awaitable[None]]
-"""Serves one upgrade from accept to close. LinkClosed may leave it; what else it raises goes to the error hook."""
+"""Serves one WebSocket from accept to close. It may raise LinkClosed; the error handler gets everything else."""
 ErrorHandler = Callable[[Exception], None]
-"""Told of every exception that a handler let out, with a note on which request it was."""
+"""Called with each exception that a handler raised; a note on the exception says for which request."""
 
 
 def log_error(error: Exception) -> None:
-    """Write the exception to the log: what a door does that was told nothing else."""
+    """Log the exception: the default error handler."""
     log.error("a handler failed", exc_info=error)
 
 
@@ -136,23 +139,22 @@ async def serve_connection(
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
     on_error: ErrorHandler = log_error,
 ) -> None:
-    """Serve one connection to its end, then close it. Raises nothing but Cancelled, which closes it at once."""
-    connection = HttpConnection(stream, limits)
-    visit = _Visit(connection, http, websocket, on_error)
+    """Serve one connection until it ends, then close it. Raises only Cancelled, which closes it at once."""
+    connection = _ServerConnection(HttpConnection(stream, limits), http, websocket, on_error)
     try:
-        while await visit.one_request():
+        while await connection.serve_request():
             pass
     except Disconnected:
         pass
-    except Exception as error:  # noqa: BLE001 - one connection's trouble never reaches another; the hook is told
+    except Exception as error:  # noqa: BLE001 - an error in one connection must not end the others
         on_error(error)
     finally:
         with trio.move_on_after(_CLOSE_SECONDS):
             await stream.aclose()
 
 
-class _Visit:
-    """One client at the door, from its first request to its last."""
+class _ServerConnection:
+    """One client connection, from its first request to its last."""
 
     def __init__(
         self, connection: HttpConnection, http: HttpHandler, websocket: WebSocketHandler, on_error: ErrorHandler
@@ -162,17 +164,17 @@ class _Visit:
         self.websocket = websocket
         self.on_error = on_error
 
-    async def one_request(self) -> bool:
-        """Serve the next request; False when the connection ends with it."""
+    async def serve_request(self) -> bool:
+        """Serve the next request. False if the connection ends with it."""
         try:
             request = await self.connection.next_request()
-            socket_wanted = is_upgrade_request(request)
-            if socket_wanted:
+            upgrading = is_upgrade_request(request)
+            if upgrading:
                 check_upgrade(request)
-        except RequestRejected as refused:
-            await self.connection.reject(refused.response)
+        except RequestRejected as rejected:
+            await self.connection.reject(rejected.response)
             return False
-        if socket_wanted:
+        if upgrading:
             await self._upgrade(request)
             return False
         await self._answer(request)
@@ -182,7 +184,7 @@ class _Visit:
         head_only = request.method == "HEAD"
         try:
             response = await self.http(replace(request, method="GET") if head_only else request)
-        except Exception as error:  # noqa: BLE001 - the hook is told, the client gets its 500
+        except Exception as error:  # noqa: BLE001 - reported, and the client gets a 500
             self._report(error, request)
             response = text_response(500, "internal error")
         await self.connection.respond(response, without_body=head_only)
@@ -194,7 +196,7 @@ class _Visit:
             await self.websocket(upgrade)
         except LinkClosed:
             pass
-        except Exception as error:  # noqa: BLE001 - the hook is told, the client gets a close
+        except Exception as error:  # noqa: BLE001 - reported, and the client gets a close
             self._report(error, request)
             code = 1011
         if upgrade.link is not None:
@@ -207,25 +209,25 @@ class _Visit:
         self.on_error(error)
 
 
-def _listed(value: str) -> tuple[str, ...]:
-    """Split a comma-separated header; empty elements are allowed and mean nothing (RFC 9110 5.6.1)."""
+def _split_list(value: str) -> tuple[str, ...]:
+    """Split a comma-separated header. Empty elements are allowed and ignored (RFC 9110 5.6.1)."""
     return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
 
 
 def is_upgrade_request(request: HttpRequest) -> bool:
-    """Whether the request asks to become a WebSocket, well or badly."""
-    return request.method == "GET" and "websocket" in _listed((request.header("upgrade") or "").lower())
+    """Whether the request asks for a WebSocket, even if the request is not valid."""
+    return request.method == "GET" and "websocket" in _split_list((request.header("upgrade") or "").lower())
 
 
 def check_upgrade(request: HttpRequest) -> None:
-    """Raise Refused unless the upgrade is as RFC 6455 4.2.1 wants it."""
+    """Raise RequestRejected unless the upgrade is valid (RFC 6455 4.2.1)."""
     if request.header("sec-websocket-version") != "13":
         raise RequestRejected(426, "this server speaks WebSocket version 13", (("sec-websocket-version", "13"),))
-    if "upgrade" not in _listed((request.header("connection") or "").lower()):
+    if "upgrade" not in _split_list((request.header("connection") or "").lower()):
         raise RequestRejected(400, "Connection: Upgrade is missing; a proxy on the way may have removed it")
     keys = request.header_values("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
-        raise RequestRejected(400, "Sec-WebSocket-Key must be there once and hold 16 bytes in base64")
+        raise RequestRejected(400, "Sec-WebSocket-Key must occur once and hold 16 bytes in base64")
     if request.body or request.header("transfer-encoding") or request.header("content-length") not in {None, "0"}:
         raise RequestRejected(400, "an upgrade has no body")
 
@@ -250,7 +252,8 @@ async def serve_tcp(
 ) -> None:
     """Listen and serve until cancelled, which closes every connection at once.
 
-    `task_status` gets the bound address as (host, port). Raises OSError when the address cannot be bound.
+    Port 0 picks a free port. `task_status.started` gets the bound address as (host, port). Raises OSError if the
+    address cannot be bound.
     """
     listener = await _listen(host, port)
     address = listener.socket.getsockname()[:2]
@@ -262,7 +265,7 @@ async def serve_tcp(
 
 
 async def _listen(host: str, port: int) -> trio.SocketListener:
-    """Bind one address: with port 0 a name that stands for two addresses would get two ports."""
+    """Bind one address only: with port 0, a name with two addresses would get two ports."""
     first, *others = await trio.open_tcp_listeners(port, host=host)
     for other in others:
         await other.aclose()

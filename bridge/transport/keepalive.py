@@ -1,4 +1,4 @@
-"""Whether the other end of a WebSocket is still there: pings, and their pongs, on an interval."""
+"""Keep-alive for a WebSocket: pings on an interval, and the decision when the other end is dead."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds between pings: below the idle limits of common proxies (60 s), and what the public service itself does.
+#: Seconds between pings: below the idle limit of common proxies (60 s), and what the public service does itself.
 PING_INTERVAL_SECONDS = 20.0
-#: So many in a row without an answer, and nobody is there.
+#: After so many pings in a row without a pong, the other end is dead.
 MAX_MISSED_PONGS = 2
 
 
 @runtime_checkable
 class Pingable(Protocol):
-    """Something that can be pinged; `WebSocketLink` is one."""
+    """Something that can send pings, such as a `WebSocketLink`."""
 
     @property
     def pings_outstanding(self) -> int:
-        """How many pings wait for their pong."""
+        """How many pings have no pong yet."""
         ...
 
     async def ping(self) -> None:
-        """Send one. Raises what sending raises."""
+        """Send a ping. Raises what sending raises."""
         ...
 
 
@@ -36,10 +36,10 @@ async def wait_until_dead(
     interval_seconds: float = PING_INTERVAL_SECONDS,
     max_missed: int = MAX_MISSED_PONGS,
 ) -> None:
-    """Ping on an interval and return when nobody is there: pongs are missing, and nothing else came either.
+    """Ping on an interval, and return when the other end is dead: pongs are missing, and nothing else came either.
 
-    `heard_at` says when anything was last read: a peer that sends is there, even if a pong waits behind a long queue.
-    A ping that cannot be written within the interval counts as missed. What `ping` raises passes through.
+    `last_received_at` returns when anything was last read: a peer that sends is alive, even if its pong waits behind a
+    long queue. A ping that cannot be written within the interval counts as missed. What `ping` raises passes through.
     """
     unwritten = 0
     while True:

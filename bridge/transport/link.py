@@ -1,6 +1,6 @@
-"""What a message connection looks like to everybody above the network: send, receive, close, and how it ended.
+"""The interface of a connection that carries messages: send, receive, close, and how it ended.
 
-No I/O stands here. `websocket.py` is the real thing, `memory.py` joins two of them without a network.
+No I/O here. `websocket.py` implements it; `memory.py` joins two links without a network.
 """
 
 from __future__ import annotations
@@ -8,44 +8,45 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 Headers = tuple[tuple[str, str], ...]
-"""Header lines in the order they came; names in lower case."""
+"""Header lines as (name, value), in order. Names are in lower case where they were received."""
 
 
 @runtime_checkable
 class Link(Protocol):
-    """One connection that carries whole messages both ways. Text is `str`, binary is `bytes`."""
+    """One connection that carries whole messages in both directions. Text is `str`, binary is `bytes`."""
 
     @property
     def peer(self) -> str:
-        """Who is at the other end, for people to read: `127.0.0.1:51234`."""
+        """The address of the other end, for logs: `127.0.0.1:51234`."""
         ...
 
     async def receive(self) -> str | bytes:
-        """Wait for the next message. Raises LinkClosed at the end; cancelling loses nothing."""
+        """Wait for the next message. Raises LinkClosed at the end. Cancelling loses nothing."""
         ...
 
     async def send_text(self, data: str | bytes) -> None:
-        """Send one text message; `bytes` must be UTF-8 already. Raises LinkClosed; cancelled half-way it breaks."""
+        """Send one text message; `bytes` must be UTF-8. Raises LinkClosed. Cancelling a write breaks the link."""
         ...
 
     async def send_binary(self, data: bytes) -> None:
-        """Send one binary message; raises and breaks as `send_text` does."""
+        """Send one binary message. Raises, and breaks when cancelled, as `send_text` does."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye and let go, within a bounded time. Closing twice is fine; cancelling closes at once."""
+        """Close with a Close frame, within a bounded time. Closing twice does nothing. Cancelling closes at once."""
         ...
 
     async def abort(self) -> None:
-        """Let go without a word, as a crash would. Never blocks."""
+        """Close at once without a Close frame, as a crash does. Never blocks."""
         ...
 
 
 class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
-    """The connection is over.
+    """The connection is closed.
 
-    `code` is what the Close frame said; 1005: it said nothing; 1006: the stream ended without one;
-    None: our own side let go without one. After a violation by the peer it is the code we closed with.
+    `code` is that of the peer's Close frame: 1005 if the frame had none, 1006 if the stream ended without a Close
+    frame, None if our side closed without one. After a violation by the peer, it is the code that we closed with.
+    `by_peer` says who closed first.
     """
 
     def __init__(self, code: int | None, reason: str = "", *, by_peer: bool) -> None:
@@ -55,10 +56,10 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
         self.by_peer = by_peer
 
     def copy(self) -> LinkClosed:
-        """Give the same end for another task to raise: one instance raised in two would mix their tracebacks."""
-        fresh = LinkClosed(self.code, self.reason, by_peer=self.by_peer)
-        fresh.__cause__ = self.__cause__
-        return fresh
+        """Return an equal exception for another task to raise: one instance raised in two tasks mixes tracebacks."""
+        copy = LinkClosed(self.code, self.reason, by_peer=self.by_peer)
+        copy.__cause__ = self.__cause__
+        return copy
 
     def __str__(self) -> str:
         who = "the peer" if self.by_peer else "our side"
@@ -66,14 +67,14 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
 
 
 class MessageTooLarge(Exception):  # noqa: N818 - what the peer did; the link itself is well
-    """The peer sends a message beyond the limit; the text says how far. Nothing more will be read of this link.
+    """The peer sends a message that is larger than the limit. Nothing more will be read from this link.
 
-    Only a link that was made `patient` raises it: it can still send, and whoever reads is the one to close it.
+    Only a link with `defer_close` raises it. The link can still send; the reader must close it.
     """
 
 
 class HandshakeRefused(Exception):  # noqa: N818 - the server's answer, as it stands
-    """The server answered the upgrade with something else than 101. The body is cut at 64 KiB."""
+    """The server answered the upgrade with another status than 101. The body is cut at 64 KiB."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
         super().__init__(status)

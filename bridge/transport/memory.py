@@ -1,4 +1,4 @@
-"""Two WebSocket links joined in memory, without a handshake: for tests and for simulation under a virtual clock."""
+"""Two WebSocket links joined in memory, without a handshake: for tests and for simulation on a virtual clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bridge.transport.websocket import WebSocketLink
 def memory_link_pair(
     *, max_size: int | None = MAX_MESSAGE_BYTES, defer_close: bool = False
 ) -> tuple[WebSocketLink, WebSocketLink]:
-    """Make a client's and a server's end. Real frames go between them; sending never blocks for want of room.
+    """Return a client's and a server's link. Real frames go between them; sending never blocks.
 
-    `max_size` holds for both, `patient` for the server's.
+    `max_size` applies to both, `defer_close` to the server's.
     """
     ours, theirs = trio.testing.memory_stream_pair()
     return (

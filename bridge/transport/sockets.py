@@ -1,4 +1,4 @@
-"""What is asked of the socket under a stream: its far end, and a reset. Nothing for streams that have none."""
+"""What the toolkit needs of the socket below a stream: the peer's address, and a reset."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import struct
 
 import trio
 
-#: Linger for zero seconds: closing sends a reset instead of the usual end.
+#: SO_LINGER on, zero seconds: closing the socket sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
 
 
 def find_socket(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
-    """Find the socket under a stream, through TLS; None when there is none."""
+    """Return the socket below a stream, through TLS; None for a stream without a socket."""
     while isinstance(stream, trio.SSLStream):
         stream = stream.transport_stream
     return stream.socket if isinstance(stream, trio.SocketStream) else None
 
 
 def peer_name(stream: trio.abc.Stream) -> str:
-    """Name the far end: `127.0.0.1:51234`, `[::1]:51234`, or `memory`."""
+    """Return the peer's address: `127.0.0.1:51234`, `[::1]:51234`, `memory` without a socket, or `unknown`."""
     sock = find_socket(stream)
     if sock is None:
         return "memory"
@@ -31,7 +31,7 @@ def peer_name(stream: trio.abc.Stream) -> str:
 
 
 async def reset_stream(stream: trio.abc.Stream) -> None:
-    """Close a stream without a goodbye: TCP is reset. Never blocks, never raises."""
+    """Close a stream at once; a TCP connection is reset. Never blocks, never raises."""
     sock = find_socket(stream)
     if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -1,8 +1,13 @@
 """A WebSocket connection over any trio stream, either side, after the handshake.
 
-The shell that moves the bytes of `codec.py`. It starts no task: pings are answered, pongs noted and the peer's Close
-seen by whoever is in `receive` (or `close`). So keep reading.
-Who makes the handshake: `door.py` on the server side, `bridge.upstream.dial.dial` on the client side.
+This module reads and writes the bytes of `codec.py`. A link starts no task: it answers pings, records pongs and notices
+the peer's Close only while a task is in `receive` (or `close`), so always keep one task receiving.
+The handshake is made by `http_server.py` on the server side and by `bridge.upstream.dial.dial` on the client side.
+
+Writing: a lock gives one task at a time the turn to write. A cancelled write leaves half a frame in the stream, which
+nothing can repair, so the link is broken then and every later send raises LinkClosed.
+Reading: a second lock gives one task at a time the turn to read. The reader writes the pongs that it owes, unless
+another task is writing: then the pongs go with that write.
 """
 
 from __future__ import annotations
@@ -15,13 +20,7 @@ from websockets.frames import Opcode
 from websockets.protocol import Side
 
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
-from bridge.transport.codec import (
-    ABNORMAL_CLOSURE,
-    MAX_FRAGMENTS,
-    NO_STATUS_RCVD,
-    Codec,
-    is_sendable_close_code,
-)
+from bridge.transport.codec import ABNORMAL_CLOSURE, MAX_FRAGMENTS, NO_STATUS_RCVD, Codec, is_sendable_close_code
 from bridge.transport.link import LinkClosed, MessageTooLarge
 from bridge.transport.sockets import peer_name, reset_stream
 
@@ -29,30 +28,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = [
-    "CLOSE_SECONDS",
-    "MAX_FRAGMENTS",
-    "MAX_MESSAGE_BYTES",
-    "PONG_SECONDS",
-    "WebSocketLink",
-    "is_sendable_close_code",
-]
+__all__ = ["CLOSE_SECONDS", "MAX_FRAGMENTS", "PONG_SECONDS", "WebSocketLink", "is_sendable_close_code"]
 
-#: How long a goodbye may take, from the Close frame to the closed stream.
+#: The time limit for closing, from our Close frame to the closed stream.
 CLOSE_SECONDS: Final = 2.0
-#: How long a pong may wait for a peer that does not read. `receive` is deaf to cancelling for no longer than this.
+#: The time limit for writing a pong to a peer that does not read. `receive` ignores cancelling for no longer than this.
 PONG_SECONDS: Final = 2.0
-#: Pongs kept back while somebody else is writing; beyond this, reading waits too.
+#: How many bytes of pongs may wait while another task writes. Beyond this, the reader waits too.
 MAX_PENDING_PONG_BYTES: Final = 64 * 1024
-#: Frames that cross our Close and are read for the sake of the peer's own, which stands behind them: as many as fair
-#: peers have on their way. Of whoever sends more nothing is decoded any more.
+#: How many frames are decoded after our Close, until the peer's Close comes: as many as an honest peer has on its way.
+#: What comes after that is read and not decoded.
 MAX_CROSSING_FRAMES: Final = 8192
-#: A read may hold a frame in every six bytes, and is decoded at one go: from clients, whom nobody knows, less at once.
+#: Bytes per read. A read is decoded at once and may hold a frame in every six bytes: read less at once from clients,
+#: which are unknown.
 _READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
 
 class WebSocketLink:
-    """A `Link`. One task may receive while others send; messages of concurrent senders never mix."""
+    """A `Link`. One task may receive while others send; the frames of concurrent senders never mix."""
 
     def __init__(
         self,
@@ -66,84 +59,85 @@ class WebSocketLink:
         peer: str | None = None,
         defer_close: bool = False,
     ) -> None:
-        """Take over a stream whose handshake is done; `early` are bytes that came right behind the handshake.
+        """Take over a stream after its handshake. `trailing_data` is what was read behind the handshake already.
 
-        `patient`: a message that is too large does not close at once; `receive` raises MessageTooLarge instead.
+        `max_size` limits a message, in bytes; None for no limit. With `defer_close`, a message that is too large does
+        not close the link: `receive` raises MessageTooLarge instead, and you can still send before you close.
         """
         self.stream = stream
         self.peer = peer_name(stream) if peer is None else peer
         self.subprotocol = subprotocol
         self.last_pong_at: float | None = None
-        """When the last pong was read that answers one of our pings, on trio's clock."""
+        """When the last pong to one of our pings was read, on trio's clock."""
         self.round_trip_seconds: float | None = None
-        """How long that ping took there and back (until it was read here)."""
+        """How long that pong took, from the ping's sending to the reading of the pong."""
         self.on_control_frames: Callable[[int], None] | None = None
-        """Told after each read how many frames came that are no message: pings, pongs, fragments. They cost too."""
+        """Called after each read with the number of frames that are not whole messages: they cost time too."""
         self._read_bytes = _READ_BYTES[side]
         self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments, defer_close=defer_close)
-        self._ready = self._codec.messages
+        self._messages = self._codec.messages
         self._pings_sent = 0
         self._reading, self._writing = trio.Lock(), trio.Lock()
         self._end: LinkClosed | None = None
-        self._mute: LinkClosed | None = None  # why nothing can be sent any more
-        self._gone = False  # the stream is closed
-        self._early = bool(trailing_data)
+        self._send_error: LinkClosed | None = None  # why nothing can be sent any more
+        self._stream_closed = False
+        self._has_trailing_data = bool(trailing_data)
         if trailing_data:
             self._codec.receive_data(trailing_data)
 
     @property
     def close_code(self) -> int | None:
-        """The code it ended with, as in LinkClosed; None while it is open."""
+        """The close code, as in LinkClosed; None while the link is open."""
         return self._end.code if self._end else None
 
     @property
     def close_reason(self) -> str:
-        """The reason it ended with; empty while it is open."""
+        """The close reason; empty while the link is open."""
         return self._end.reason if self._end else ""
 
     @property
     def pings_outstanding(self) -> int:
-        """How many of our pings wait for their pong."""
+        """How many of our pings have no pong yet."""
         return self._codec.pings_outstanding
 
     @property
     def pings_received(self) -> int:
-        """How many pings of the peer were read; each was answered."""
+        """How many pings of the peer were read. Each is answered."""
         return self._codec.pings_received
 
     # Receiving
 
     async def receive(self) -> str | bytes:
-        """Wait for the next message and give it: text as `str`, binary as `bytes`.
+        """Wait for the next message and return it: text as `str`, binary as `bytes`.
 
-        Raises LinkClosed at the end, after every message that came before it. A peer that breaks the protocol is told
-        so by a Close frame (1002, 1007, 1009) and given up within CLOSE_SECONDS. Cancelling loses nothing.
-        Of a patient link, MessageTooLarge comes in place of 1009, behind the messages before it, again and again.
-        It is no checkpoint when a message is here already (at most 64 KiB of them).
+        Raises LinkClosed at the end, after all messages that came before. A peer that violates the protocol gets a
+        Close frame (1002, 1007, 1009), and the link closes within CLOSE_SECONDS. With `defer_close`, raises
+        MessageTooLarge in place of closing with 1009, each time it is called. Cancelling loses nothing.
+        It is not a checkpoint if a message is already there (at most 64 KiB of them).
         """
-        while not self._ready:
-            if self._gone:
-                raise self._closed()
+        while not self._messages:
+            if self._stream_closed:
+                raise self._link_closed()
             if self._codec.too_large_reason is not None and self._codec.is_open:
                 await trio.lowlevel.checkpoint()
                 raise MessageTooLarge(self._codec.too_large_reason)
-            await self._pull()
-        return self._ready.popleft()
+            await self._read_once()
+        return self._messages.popleft()
 
-    async def _pull(self) -> None:
-        """Read once, and do what the bytes ask for. One task at a time; others wait their turn."""
+    async def _read_once(self) -> None:
+        """Read once and do what the protocol demands. One task at a time; others wait for their turn."""
         await _acquire(self._reading)
         try:
-            if self._gone:
+            if self._stream_closed:
                 return
-            if self._early:
-                self._early = False
-            elif self._codec.too_large_reason is None or self._codec.is_open:  # else all that may be said was said
+            if self._has_trailing_data:
+                self._has_trailing_data = False
+            elif self._codec.too_large_reason is None or self._codec.is_open:  # else both sides are done
                 await self._read()
             if self._codec.is_finished:
                 await self._finish()
             elif self._codec.pending_bytes:
-                await self._answer()
+                await self._write_replies()
         finally:
             self._reading.release()
 
@@ -152,23 +146,23 @@ class WebSocketLink:
             data = await self.stream.receive_some(self._read_bytes)
         except trio.BrokenResourceError:
             data = b""
-        except trio.ClosedResourceError:  # our side closed it meanwhile
-            self._gone = True
+        except trio.ClosedResourceError:  # our side closed it in the meantime
+            self._stream_closed = True
             return
         pongs, others = self._codec.pongs_received, self._codec.control_frames_received
         self._codec.receive_data(data)
         if self._codec.pongs_received != pongs:
-            self._note_pong()
+            self._record_pong()
         if self._codec.control_frames_received != others and self.on_control_frames is not None:
             self.on_control_frames(self._codec.control_frames_received - others)
 
-    def _note_pong(self) -> None:
+    def _record_pong(self) -> None:
         if self._codec.last_answered_ping_at is not None:
             self.last_pong_at = trio.current_time()
             self.round_trip_seconds = self.last_pong_at - self._codec.last_answered_ping_at
 
-    async def _answer(self) -> None:
-        """Write pongs, unless somebody is writing: then they go with that. Shielded, since half a frame breaks all."""
+    async def _write_replies(self) -> None:
+        """Write pongs, unless another task is writing and takes them along. Shielded: half a frame breaks the link."""
         if self._writing.locked() and self._codec.pending_bytes < MAX_PENDING_PONG_BYTES:
             return
         await _acquire(self._writing)
@@ -176,7 +170,7 @@ class WebSocketLink:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + PONG_SECONDS) as scope:
                 await self._flush()
         except LinkClosed:
-            return  # reading goes on: the peer's last words may still be there
+            return  # keep reading: the peer's last messages may still be there
         finally:
             self._writing.release()
         if scope.cancelled_caught:
@@ -186,18 +180,18 @@ class WebSocketLink:
     # Ending
 
     async def _finish(self) -> None:
-        """Do what is left when a Close came, was sent for a violation, or the stream ended; then let go."""
+        """Close the stream: a Close came, we sent one because of a violation, or the stream ended."""
         self._end = self._end or self._codec.close_exception()
         try:
             with trio.move_on_after(CLOSE_SECONDS):
                 if not self._codec.eof_received:
-                    await self._last_words()
+                    await self._close_handshake()
                 await self.stream.aclose()
         finally:
-            await self._let_go()
+            await self._close_stream()
 
-    async def _last_words(self) -> None:
-        """Write the Close frame that is owed, and wait for the peer to let go where that is the custom."""
+    async def _close_handshake(self) -> None:
+        """Write the Close frame that is queued, and wait for the peer to close the stream where it closes first."""
         async with self._writing:
             try:
                 await self._flush()
@@ -210,51 +204,51 @@ class WebSocketLink:
                 await self._drain()
 
     async def _drain(self) -> None:
-        """Read on and forget: closing over unread bytes would take our Close from the wire again."""
+        """Read and discard: closing a socket with unread bytes would reset it and discard our Close frame."""
         while await self.stream.receive_some(self._read_bytes):
             pass
 
-    async def _let_go(self) -> None:
-        self._gone = True
+    async def _close_stream(self) -> None:
+        self._stream_closed = True
         await trio.aclose_forcefully(self.stream)
 
-    def _closed(self) -> LinkClosed:
-        """Make the exception for this caller."""
-        self._end = self._end or self._mute or LinkClosed(None, "closed on our side", by_peer=False)
+    def _link_closed(self) -> LinkClosed:
+        """Make a new exception for this caller."""
+        self._end = self._end or self._send_error or LinkClosed(None, "closed on our side", by_peer=False)
         return self._end.copy()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send a Close frame, wait for the answer, close the stream: all of it within CLOSE_SECONDS.
+        """Send a Close frame, wait for the peer's, and close the stream, within CLOSE_SECONDS in all.
 
-        1005 sends a Close without a code. ValueError for a code that is never on the wire (`sendable_code`); a reason
-        that is too long is cut. Messages that still arrive are dropped, those beyond MAX_CROSSING_FRAMES undecoded.
-        Cancelling closes the stream at once.
+        1005 sends a Close without a code. A reason that is too long is truncated. Messages that still arrive are
+        dropped. Closing twice does nothing. Cancelling closes the stream at once.
+        ValueError for a code that a Close frame may not carry (`is_sendable_close_code`).
         """
         if code != NO_STATUS_RCVD and not is_sendable_close_code(code):
-            raise ValueError(f"{code} cannot stand in a Close frame")
-        if self._gone:
+            raise ValueError(f"a Close frame cannot carry the code {code}")
+        if self._stream_closed:
             return
         try:
             with trio.move_on_after(CLOSE_SECONDS):
-                if await self._say_close(code, reason):
-                    await self._await_close()
+                if await self._send_close(code, reason):
+                    await self._receive_close()
         finally:
-            await self._let_go()
+            await self._close_stream()
 
-    async def _await_close(self) -> None:
-        """Read until the peer's Close; of one that goes on and on, read without decoding."""
-        messages, others = 0, self._codec.control_frames_received
-        while not self._gone and messages + self._codec.control_frames_received - others <= MAX_CROSSING_FRAMES:
-            await self._pull()
-            messages += len(self._ready)
-            self._ready.clear()
-        if not self._gone:
+    async def _receive_close(self) -> None:
+        """Read until the peer's Close. After MAX_CROSSING_FRAMES, read without decoding."""
+        codec, messages, before = self._codec, 0, self._codec.control_frames_received
+        while not self._stream_closed and messages + codec.control_frames_received - before <= MAX_CROSSING_FRAMES:
+            await self._read_once()
+            messages += len(self._messages)
+            self._messages.clear()
+        if not self._stream_closed:
             async with self._reading:
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     await self._drain()
 
-    async def _say_close(self, code: int, reason: str) -> bool:
-        """Send our Close unless one was sent; False when it could not be sent."""
+    async def _send_close(self, code: int, reason: str) -> bool:
+        """Send our Close unless one was sent already. False if it could not be sent."""
         async with self._writing:
             if self._codec.is_open:
                 self._codec.send_close(code, reason)
@@ -265,8 +259,8 @@ class WebSocketLink:
         return True
 
     async def abort(self) -> None:
-        """Close the stream at once without a Close frame; a TCP connection is reset. Never blocks."""
-        self._gone = True
+        """Close the stream at once, without a Close frame. A TCP connection is reset. Never blocks."""
+        self._stream_closed = True
         await reset_stream(self.stream)
 
     async def __aenter__(self) -> Self:
@@ -280,15 +274,15 @@ class WebSocketLink:
     # Sending
 
     async def send_text(self, data: str | bytes) -> None:
-        """Send one text message in one frame; `bytes` are taken for UTF-8 as they are.
+        """Send one text message in one frame. `bytes` must be UTF-8 and are not checked.
 
-        Raises LinkClosed when the link is over. A send that is cancelled while it writes leaves half a frame on the
-        wire: the link is broken then, and every later send raises LinkClosed. Cancelling before its turn is harmless.
+        Raises LinkClosed if the link is closed. Cancelling a send while it writes leaves half a frame in the stream and
+        breaks the link: every later send raises LinkClosed. Cancelling it while it waits for its turn does no harm.
         """
         await self._send(Opcode.TEXT, data.encode() if isinstance(data, str) else data)
 
     async def send_binary(self, data: bytes) -> None:
-        """Send one binary message in one frame; raises and breaks as `send_text` does."""
+        """Send one binary message in one frame. Raises, and breaks when cancelled, as `send_text` does."""
         await self._send(Opcode.BINARY, data)
 
     async def _send(self, opcode: Opcode, payload: bytes) -> None:
@@ -301,7 +295,7 @@ class WebSocketLink:
             self._writing.release()
 
     async def send_fragments(self, data: str | bytes, size: int) -> None:
-        """Send one message (text for `str`) in frames of at most `size` bytes, none of another sender between them."""
+        """Send one message (text for a `str`) in frames of at most `size` bytes, with no other frame in between."""
         payload = data.encode() if isinstance(data, str) else data
         first = Opcode.TEXT if isinstance(data, str) else Opcode.BINARY
         cuts = range(0, max(len(payload), 1), size)
@@ -312,7 +306,7 @@ class WebSocketLink:
             await self._flush()
 
     async def ping(self, payload: bytes | None = None) -> None:
-        """Send a ping and go on; `pings_outstanding`, `last_pong` and `round_trip_seconds` tell of the answer."""
+        """Send a ping; do not wait for its pong. See `pings_outstanding`, `last_pong_at` and `round_trip_seconds`."""
         async with self._writing:
             self._check_open()
             self._pings_sent += 1
@@ -321,44 +315,44 @@ class WebSocketLink:
             await self._flush()
 
     async def send_raw(self, data: bytes) -> None:
-        """Write bytes as they are between two frames: for faults, and nothing else. The codec does not know of them."""
+        """Write bytes unchanged between two frames. For the simulator's faults only: the codec does not check them."""
         async with self._writing:
             self._codec.send_raw(data)
             await self._flush()
 
     def _check_open(self) -> None:
-        if self._mute or self._gone or not self._codec.is_open:
-            raise self._closed_for_sending()
+        if self._send_error or self._stream_closed or not self._codec.is_open:
+            raise self._send_refused()
 
-    def _closed_for_sending(self) -> LinkClosed:
-        if self._end is None and self._mute is not None:  # receive may still find out more
-            return self._mute.copy()
-        if self._end is None and not self._gone:
+    def _send_refused(self) -> LinkClosed:
+        if self._end is None and self._send_error is not None:  # `receive` may still learn more
+            return self._send_error.copy()
+        if self._end is None and not self._stream_closed:
             return self._codec.close_exception().copy()
-        return self._closed()
+        return self._link_closed()
 
     async def _flush(self) -> None:
-        """Write what the codec holds, and what it gets to hold meanwhile. Whoever calls it has the turn to write."""
+        """Write what the codec has queued, and what it queues in the meantime. The caller holds the write lock."""
         while data := self._codec.data_to_send():
-            if self._mute or self._gone:
-                raise self._closed_for_sending()
+            if self._send_error or self._stream_closed:
+                raise self._send_refused()
             await self._write(data)
 
     async def _write(self, data: bytes) -> None:
         try:
             await self.stream.send_all(data)
         except trio.BrokenResourceError as error:
-            self._mute = LinkClosed(ABNORMAL_CLOSURE, by_peer=True)
-            raise self._closed_for_sending() from error
+            self._send_error = LinkClosed(ABNORMAL_CLOSURE, by_peer=True)
+            raise self._send_refused() from error
         except trio.ClosedResourceError as error:
-            raise self._closed() from error
+            raise self._link_closed() from error
         except trio.Cancelled:
-            self._mute = LinkClosed(None, "a cancelled send left half a frame on the wire", by_peer=False)
+            self._send_error = LinkClosed(None, "a cancelled send left half a frame in the stream", by_peer=False)
             raise
 
 
 async def _acquire(lock: trio.Lock) -> None:
-    """Take the lock without a trip through the scheduler where it is free: what follows is a checkpoint anyway."""
+    """Acquire a lock, without a checkpoint if it is free: what follows is a checkpoint anyway."""
     try:
         lock.acquire_nowait()
     except trio.WouldBlock:

@@ -1,4 +1,4 @@
-"""A door with handlers that keep what they saw, and a client's words for it."""
+"""An HTTP server whose handlers record what they get, and raw requests to send to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def upgrade_head(target: str = "/", **changes: str | None) -> bytes:
 
 @dataclass
 class HttpHarness:
-    """A door with handlers that keep what they saw."""
+    """A server whose handlers record what they get."""
 
     limits: HttpLimits = field(default_factory=HttpLimits)
     requests: list[HttpRequest] = field(default_factory=list)
@@ -71,14 +71,14 @@ class HttpHarness:
         )
 
     async def exchange(self, *pieces: bytes) -> bytes:
-        """Send these, close our half, and give everything that came back until the door let go."""
+        """Send these bytes, close our half, and return everything that comes back until the server closes."""
         async with trio.open_nursery() as nursery:
-            wire = self.connect(nursery)
+            peer = self.connect(nursery)
             for piece in pieces:
-                await wire.send_all(piece)
+                await peer.send_all(piece)
                 await trio.testing.wait_all_tasks_blocked()
-            await wire.send_stream.aclose()
-            return await read_all(wire)
+            await peer.send_stream.aclose()
+            return await read_all(peer)
 
     def connect(self, nursery: trio.Nursery) -> PeerStream:
         ours, theirs = trio.testing.memory_stream_pair()
@@ -86,17 +86,17 @@ class HttpHarness:
         return ours
 
 
-async def read_all(wire: trio.abc.ReceiveStream) -> bytes:
+async def read_all(peer: trio.abc.ReceiveStream) -> bytes:
     data = b""
-    while piece := await wire.receive_some():
+    while piece := await peer.receive_some():
         data += piece
     return data
 
 
-async def read_some(wire: trio.abc.ReceiveStream, until: bytes) -> bytes:
+async def read_some(peer: trio.abc.ReceiveStream, until: bytes) -> bytes:
     data = b""
     while until not in data:
-        piece = await wire.receive_some()
+        piece = await peer.receive_some()
         assert piece, data
         data += piece
     return data

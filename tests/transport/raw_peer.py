@@ -1,4 +1,4 @@
-"""What the tests of a link hold at its other end."""
+"""The raw other end of a link under test."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def link_and_peer(
 
 
 def peer_frame(side: Side, opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
-    """A frame as this side wants to read it."""
+    """A frame as the peer of this side sends it: masked for a server."""
     return Frame(opcode, payload, fin).serialize(mask=side is Side.SERVER)
 
 
 def peer_codec(side: Side) -> Codec:
-    """What understands the frames that this side sends."""
+    """A codec that reads the frames that this side sends."""
     return Codec(Side.CLIENT if side is Side.SERVER else Side.SERVER, max_size=None, max_fragments=100_000)
 
 
-async def read_to_end(wire: trio.abc.ReceiveStream, side: Side) -> tuple[Codec, float]:
-    """Read everything until the link lets go, and say when that was."""
+async def read_to_end(raw: trio.abc.ReceiveStream, side: Side) -> tuple[Codec, float]:
+    """Read everything until the link closes the stream, and return when that was."""
     codec = peer_codec(side)
-    while data := await wire.receive_some():
+    while data := await raw.receive_some():
         if codec.is_open:
             codec.receive_data(data)
     return codec, trio.current_time()
@@ -51,7 +51,7 @@ async def closed_with(link: WebSocketLink) -> LinkClosed:
 
 
 class CloggedStream(trio.abc.Stream):
-    """A stream whose writes take the first byte and then wait for `unclog`."""
+    """A stream whose writes send the first byte and then wait for `unclog`."""
 
     def __init__(self, inner: trio.abc.Stream) -> None:
         self.inner = inner

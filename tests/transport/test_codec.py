@@ -1,4 +1,4 @@
-"""Frames in, messages out, without I/O: what is joined, what is refused with which code, and how it ended."""
+"""The codec without I/O: joined messages, close codes of violations, and how the connection ended."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_violation_is_answered_with_its_code(name: str, side: Side) -> None:
 
 
 @SIDES
-def test_of_two_violations_in_one_read_the_close_and_the_verdict_name_the_same(side: Side) -> None:
+def test_of_two_violations_in_one_read_the_close_frame_and_the_exception_name_the_same(side: Side) -> None:
     link = codec(side)
     link.receive_data(frame(side, TEXT, b"\xff") + frame(side, 3))
     assert link.close_exception().code == close_sent(link, side) == 1002
@@ -132,7 +132,7 @@ def test_binary_fragments_are_joined_as_bytes(side: Side) -> None:
     assert list(link.messages) == [b"\xff\xfe", ""]
 
 
-def test_the_bound_on_fragments_counts_each_message_anew() -> None:
+def test_the_limit_on_fragments_holds_for_each_message() -> None:
     link = codec(Side.CLIENT, max_fragments=3)
     message = frame(Side.CLIENT, TEXT, b"a", fin=False) + frame(Side.CLIENT, CONT, b"b", fin=False)
     for _ in range(5):
@@ -146,7 +146,7 @@ def test_the_bound_on_fragments_counts_each_message_anew() -> None:
     ("body", "code", "reason"),
     [(b"", 1005, ""), (b"\x03\xe8", 1000, ""), (struct.pack("!H", 3000) + b"why", 3000, "why")],
 )
-def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: int, reason: str) -> None:
+def test_a_close_of_the_peer_is_echoed_and_reported(side: Side, body: bytes, code: int, reason: str) -> None:
     link = codec(side)
     link.receive_data(frame(side, CLOSE, body) + frame(side, TEXT, b"behind"))
     end = link.close_exception()
@@ -157,7 +157,7 @@ def test_a_close_of_the_peer_is_echoed_and_told(side: Side, body: bytes, code: i
 
 @SIDES
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_close_may_come_between_fragments_and_nothing_behind_it_is_read(side: Side, opcode: Opcode) -> None:
+def test_a_close_may_come_between_fragments_and_nothing_after_it_is_read(side: Side, opcode: Opcode) -> None:
     link = codec(side)
     cut_off = frame(side, opcode, b"cut", fin=False) + frame(side, CLOSE, struct.pack("!H", 1000))
     link.receive_data(cut_off + frame(side, CONT, b" off"))
@@ -167,7 +167,7 @@ def test_a_close_may_come_between_fragments_and_nothing_behind_it_is_read(side: 
 
 
 @SIDES
-def test_an_answered_close_is_our_own(side: Side) -> None:
+def test_a_close_that_the_peer_echoed_is_ours(side: Side) -> None:
     link = codec(side)
     link.send_close(1001, "bye")
     link.receive_data(frame(side, CLOSE, struct.pack("!H", 1001)))
@@ -195,7 +195,7 @@ def test_a_pong_answers_its_ping_and_those_before() -> None:
     assert (link.pings_outstanding, link.last_answered_ping_at, link.pongs_received) == (1, 1.0, 2)
 
 
-def test_a_ping_that_is_too_long_is_refused_here() -> None:
+def test_a_ping_that_is_too_long_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="125 bytes"):
         codec(Side.CLIENT).send_ping(b"x" * 126, 0.0)
 
@@ -233,12 +233,12 @@ def test_messages_arrive_whole_and_in_order_however_they_are_cut(
     messages: list[str | bytes], data: st.DataObject
 ) -> None:
     side = data.draw(st.sampled_from([Side.SERVER, Side.CLIENT]))
-    wire = b"".join(_cut_message(message, side, data) for message in messages)
+    peer = b"".join(_cut_message(message, side, data) for message in messages)
     link = Codec(side, max_size=None, max_fragments=100)
-    while wire:
-        size = data.draw(st.integers(1, len(wire)))
-        link.receive_data(wire[:size])
-        wire = wire[size:]
+    while peer:
+        size = data.draw(st.integers(1, len(peer)))
+        link.receive_data(peer[:size])
+        peer = peer[size:]
     assert list(link.messages) == messages
     assert link.is_open
 

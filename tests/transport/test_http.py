@@ -37,7 +37,7 @@ def test_headers_are_found_in_any_case_and_joined() -> None:
     assert request.header("cookie") is None
 
 
-def test_json_and_text_say_what_they_are() -> None:
+def test_json_and_text_responses_have_their_content_type() -> None:
     assert json_response(201, {"a": [1]}, (("x", "y"),)) == HttpResponse(
         201, (("content-type", "application/json"), ("x", "y")), b'{"a":[1]}'
     )

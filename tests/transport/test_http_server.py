@@ -1,4 +1,4 @@
-"""HTTP at the door: what a client may ask, and what becomes of one that does otherwise."""
+"""HTTP requests to the server: valid ones, invalid ones, and clients that are too slow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.transport.http_harness import HttpHarness, head, read_all, read_some,
 
 
 async def test_a_request_is_answered() -> None:
-    house = HttpHarness()
-    answer = await house.exchange(head("GET", "/a%20b?x=1&x=2", X_Y="z"))
+    server = HttpHarness()
+    answer = await server.exchange(head("GET", "/a%20b?x=1&x=2", X_Y="z"))
     assert statuses(answer) == [200]
     assert answer.endswith(b"\r\n\r\nGET /a b b''\n")
     assert b"content-length: 13\r\n" in answer
-    [request] = house.requests
+    [request] = server.requests
     assert (request.target, request.query, request.header("x-y")) == ("/a%20b?x=1&x=2", {"x": "2"}, "z")
 
 
@@ -41,7 +41,7 @@ async def test_a_chunked_body_is_joined() -> None:
     assert b"POST /c b'abc'" in answer
 
 
-async def test_head_is_asked_as_get_and_answered_without_a_body() -> None:
+async def test_head_reaches_the_handler_as_get_and_is_answered_without_a_body() -> None:
     answer = await HttpHarness().exchange(head("HEAD", "/h") + head("GET", "/g"))
     assert b"content-length: 11\r\n\r\nHTTP/1.1 200" in answer
     assert b"GET /h" not in answer
@@ -49,24 +49,24 @@ async def test_head_is_asked_as_get_and_answered_without_a_body() -> None:
 
 
 async def test_a_client_that_waits_for_100_gets_it() -> None:
-    house = HttpHarness()
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(head("POST", "/e", Expect="100-continue", Content_Length="2"))
-        assert statuses(await read_some(wire, b"\r\n\r\n")) == [100]
-        await wire.send_all(b"hi")
-        assert b"POST /e b'hi'" in await read_some(wire, b"'hi'\n")
-        await wire.aclose()
+        peer = server.connect(nursery)
+        await peer.send_all(head("POST", "/e", Expect="100-continue", Content_Length="2"))
+        assert statuses(await read_some(peer, b"\r\n\r\n")) == [100]
+        await peer.send_all(b"hi")
+        assert b"POST /e b'hi'" in await read_some(peer, b"'hi'\n")
+        await peer.aclose()
 
 
-async def test_a_client_that_asks_before_it_sends_too_much_is_spared_the_sending() -> None:
+async def test_a_client_that_waits_for_100_with_too_large_a_body_gets_413_at_once() -> None:
     answer = await HttpHarness(HttpLimits(body_bytes=10)).exchange(
         head("POST", "/e", Expect="100-continue", Content_Length="11")
     )
     assert statuses(answer) == [413]
 
 
-async def test_connection_close_is_obeyed() -> None:
+async def test_connection_close_closes_the_connection() -> None:
     answer = await HttpHarness().exchange(head("GET", "/1", Connection="close") + head("GET", "/2"))
     assert statuses(answer) == [200]
 
@@ -91,12 +91,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_what_is_malformed_gets_400_and_a_closed_connection(name: str) -> None:
-    house = HttpHarness()
-    answer = await house.exchange(MALFORMED[name] + head("GET", "/next"))
+async def test_a_malformed_request_gets_400_and_a_closed_connection(name: str) -> None:
+    server = HttpHarness()
+    answer = await server.exchange(MALFORMED[name] + head("GET", "/next"))
     assert statuses(answer) == [400]
     assert b"connection: close" in answer.lower()
-    assert (house.requests, house.errors) == ([], [])
+    assert (server.requests, server.errors) == ([], [])
 
 
 TOO_LARGE = {
@@ -122,16 +122,16 @@ async def test_a_head_that_is_too_large_gets_431(name: str) -> None:
     ids=["announced", "announced beyond all", "chunked"],
 )
 async def test_a_body_that_is_too_large_gets_413(request_bytes: bytes) -> None:
-    house = HttpHarness(HttpLimits(body_bytes=10))
-    assert statuses(await house.exchange(request_bytes)) == [413]
-    assert house.requests == []
+    server = HttpHarness(HttpLimits(body_bytes=10))
+    assert statuses(await server.exchange(request_bytes)) == [413]
+    assert server.requests == []
 
 
-async def test_a_handler_that_raises_gives_500_and_tells_the_hook() -> None:
-    house = HttpHarness()
-    answer = await house.exchange(head("GET", "/broken?token=secret") + head("GET", "/next"))
+async def test_a_handler_that_raises_gives_500_and_is_reported() -> None:
+    server = HttpHarness()
+    answer = await server.exchange(head("GET", "/broken?token=secret") + head("GET", "/next"))
     assert statuses(answer) == [500, 200]
-    [error] = house.errors
+    [error] = server.errors
     assert isinstance(error, RuntimeError)
     assert "GET /broken from memory" in error.__notes__[0]
     assert "secret" not in error.__notes__[0]
@@ -142,23 +142,23 @@ async def test_a_handler_that_raises_gives_500_and_tells_the_hook() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", head("GET", "/")[:-2]], ids=["nothing", "a line", "a head"])
 async def test_a_head_that_does_not_end_in_time_is_closed(sent: bytes, autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness(HttpLimits(head_seconds=10))
+    server = HttpHarness(HttpLimits(head_seconds=10))
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
+        peer = server.connect(nursery)
         if sent:
-            await wire.send_all(sent)
-        assert await read_all(wire) == b""
+            await peer.send_all(sent)
+        assert await read_all(peer) == b""
     assert autojump_clock.current_time() == 10
 
 
 async def test_a_trickling_head_gets_no_more_time(autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness(HttpLimits(head_seconds=10))
+    server = HttpHarness(HttpLimits(head_seconds=10))
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
+        peer = server.connect(nursery)
 
         async def trickle() -> None:
             for byte in head("GET", "/", X="x" * 100):
-                await wire.send_all(bytes([byte]))
+                await peer.send_all(bytes([byte]))
                 await trio.sleep(1)
 
         with pytest.raises(trio.BrokenResourceError):
@@ -166,48 +166,48 @@ async def test_a_trickling_head_gets_no_more_time(autojump_clock: trio.testing.M
     assert autojump_clock.current_time() == pytest.approx(10, abs=1.5)
 
 
-async def test_a_silent_connection_is_kept_so_long_and_not_longer(autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness(HttpLimits(idle_seconds=75))
+async def test_an_idle_connection_is_closed_after_its_time_limit(autojump_clock: trio.testing.MockClock) -> None:
+    server = HttpHarness(HttpLimits(idle_seconds=75))
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(head("GET", "/1"))
-        await read_some(wire, b"''\n")
+        peer = server.connect(nursery)
+        await peer.send_all(head("GET", "/1"))
+        await read_some(peer, b"''\n")
         await trio.sleep(74)
-        await wire.send_all(head("GET", "/2"))
-        await read_some(wire, b"''\n")
-        assert await read_all(wire) == b""
+        await peer.send_all(head("GET", "/2"))
+        await read_some(peer, b"''\n")
+        assert await read_all(peer) == b""
     assert autojump_clock.current_time() == 74 + 75
 
 
-async def test_a_request_that_came_along_does_not_wait_for_more(autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness()
+async def test_a_pipelined_request_does_not_wait_for_more_bytes(autojump_clock: trio.testing.MockClock) -> None:
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(head("GET", "/1") + head("GET", "/2"))
-        await read_some(wire, b"GET /2 b''\n")
+        peer = server.connect(nursery)
+        await peer.send_all(head("GET", "/1") + head("GET", "/2"))
+        await read_some(peer, b"GET /2 b''\n")
         assert autojump_clock.current_time() == 0
-        await wire.aclose()
+        await peer.aclose()
 
 
-async def test_a_client_that_leaves_within_its_head_gets_no_answer() -> None:
+async def test_a_client_that_disconnects_within_the_head_gets_no_response() -> None:
     assert await HttpHarness().exchange(b"GET / HT") == b""
 
 
-async def test_a_client_that_does_not_take_its_answer_is_closed(autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness(HttpLimits(write_seconds=30))
+async def test_a_client_that_does_not_read_its_response_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+    server = HttpHarness(HttpLimits(write_seconds=30))
     requests = trio.testing.MemoryReceiveStream()
     requests.put_data(head("GET", "/"))
     never_taken = trio.testing.MemorySendStream(send_all_hook=trio.sleep_forever)
     with trio.fail_after(60):
-        await house.serve(trio.StapledStream(never_taken, requests))
+        await server.serve(trio.StapledStream(never_taken, requests))
     assert autojump_clock.current_time() == 30
-    assert len(house.requests) == 1
+    assert len(server.requests) == 1
 
 
 async def test_a_body_that_does_not_arrive_gets_408(autojump_clock: trio.testing.MockClock) -> None:
-    house = HttpHarness(HttpLimits(body_seconds=5))
+    server = HttpHarness(HttpLimits(body_seconds=5))
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(head("POST", "/", Content_Length="2") + b"x")
-        assert statuses(await read_all(wire)) == [408]
+        peer = server.connect(nursery)
+        await peer.send_all(head("POST", "/", Content_Length="2") + b"x")
+        assert statuses(await read_all(peer)) == [408]
     assert autojump_clock.current_time() == 5 + LINGER_SECONDS

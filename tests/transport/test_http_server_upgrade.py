@@ -1,4 +1,4 @@
-"""WebSockets at the door: good and bad upgrades, handlers that fail, and clients that are not ours."""
+"""WebSocket upgrades: valid and invalid ones, handlers that fail, and independent client libraries."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from tests.transport.http_harness import ACCEPT, KEY, HttpHarness, head, read_al
 
 
 async def test_the_upgrade_is_answered_as_the_rfc_says() -> None:
-    house = HttpHarness()
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(upgrade_head("/ws?model=m", Sec_WebSocket_Protocol="realtime, openai-insecure-api-key.k"))
-        answer = await read_some(wire, b"\r\n\r\n")
-        await wire.aclose()
+        raw = server.connect(nursery)
+        await raw.send_all(upgrade_head("/ws?model=m", Sec_WebSocket_Protocol="realtime, openai-insecure-api-key.k"))
+        answer = await read_some(raw, b"\r\n\r\n")
+        await raw.aclose()
     assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
     for line in (f"Sec-WebSocket-Accept: {ACCEPT}", "Sec-WebSocket-Protocol: realtime", "x-extra: 1"):
         assert f"{line}\r\n".encode() in answer
-    [upgrade] = house.upgrades
+    [upgrade] = server.upgrades
     assert upgrade.subprotocols == ("realtime", "openai-insecure-api-key.k")
     assert upgrade.request.query == {"model": "m"}
 
 
 async def test_frames_in_the_segment_of_the_handshake_are_not_lost() -> None:
-    house = HttpHarness()
+    server = HttpHarness()
     frames = Frame(Opcode.TEXT, b"one").serialize(mask=True) + Frame(Opcode.TEXT, b"two").serialize(mask=True)
     async with trio.open_nursery() as nursery:
-        wire = house.connect(nursery)
-        await wire.send_all(upgrade_head() + frames)
-        answer = await read_some(wire, b"two")
-        await wire.aclose()
+        raw = server.connect(nursery)
+        await raw.send_all(upgrade_head() + frames)
+        answer = await read_some(raw, b"two")
+        await raw.aclose()
     assert answer.endswith(b"\x81\x03one\x81\x03two")
 
 
@@ -60,30 +60,30 @@ BAD_UPGRADES = {
 
 
 @pytest.mark.parametrize("name", BAD_UPGRADES)
-async def test_a_bad_upgrade_is_refused(name: str) -> None:
+async def test_an_invalid_upgrade_is_rejected(name: str) -> None:
     status, request = BAD_UPGRADES[name]
-    house = HttpHarness()
-    answer = await house.exchange(request)
+    server = HttpHarness()
+    answer = await server.exchange(request)
     assert statuses(answer) == [status]
     assert (b"sec-websocket-version: 13" in answer) == (status == 426)
-    assert house.upgrades == []
+    assert server.upgrades == []
 
 
 @pytest.mark.parametrize(("target", "status"), [("/nothing", 500), ("/broken", 500)])
-async def test_a_socket_handler_that_settles_nothing_gives_500(target: str, status: int) -> None:
-    house = HttpHarness()
-    assert statuses(await house.exchange(upgrade_head(target))) == [status]
-    assert len(house.errors) == (target == "/broken")
+async def test_a_websocket_handler_that_does_not_answer_gives_500(target: str, status: int) -> None:
+    server = HttpHarness()
+    assert statuses(await server.exchange(upgrade_head(target))) == [status]
+    assert len(server.errors) == (target == "/broken")
 
 
-async def test_a_socket_handler_that_fails_later_closes_with_1011() -> None:
-    house = HttpHarness()
-    answer = await house.exchange(upgrade_head("/broken-later"))
+async def test_a_websocket_handler_that_fails_after_accepting_closes_with_1011() -> None:
+    server = HttpHarness()
+    answer = await server.exchange(upgrade_head("/broken-later"))
     assert answer.endswith(Frame(Opcode.CLOSE, struct.pack("!H", 1011)).serialize(mask=False))
-    assert [str(error) for error in house.errors] == ["a bug behind"]
+    assert [str(error) for error in server.errors] == ["a bug behind"]
 
 
-async def test_a_client_that_left_before_it_could_be_refused_is_no_mistake() -> None:
+async def test_rejecting_a_client_that_has_disconnected_is_not_an_error() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     ended: list[LinkClosed] = []
     mistakes: list[Exception] = []
@@ -100,7 +100,7 @@ async def test_a_client_that_left_before_it_could_be_refused_is_no_mistake() -> 
     assert ([end.code for end in ended], mistakes) == ([1006], [])
 
 
-async def test_an_upgrade_may_be_refused_with_any_response() -> None:
+async def test_an_upgrade_may_be_rejected_with_any_response() -> None:
     async def refuse(upgrade: WebSocketUpgrade) -> None:
         await upgrade.reject(HttpResponse(403, (("x-why", "not you"),), b"no"))
 
@@ -115,7 +115,7 @@ async def test_an_upgrade_may_be_refused_with_any_response() -> None:
     assert answer.endswith(b"no")
 
 
-async def test_whoever_takes_the_raw_stream_answers_alone() -> None:
+async def test_a_handler_that_takes_the_raw_stream_must_answer_itself() -> None:
     async def misbehave(upgrade: WebSocketUpgrade) -> None:
         await upgrade.stream.send_all(b"garbage, not " + upgrade.accept_key.encode())
 
@@ -126,8 +126,8 @@ async def test_whoever_takes_the_raw_stream_answers_alone() -> None:
         assert await read_all(ours) == b"garbage, not " + ACCEPT.encode()
 
 
-async def test_a_client_that_leaves_before_the_answer_ends_quietly() -> None:
-    house = HttpHarness()
+async def test_a_client_that_disconnects_before_the_response_is_not_an_error() -> None:
+    server = HttpHarness()
     seen: list[LinkClosed] = []
 
     async def accept_late(upgrade: WebSocketUpgrade) -> None:
@@ -141,20 +141,20 @@ async def test_a_client_that_leaves_before_the_answer_ends_quietly() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(
-            partial(serve_connection, theirs, http=house.http, websocket=accept_late, on_error=house.errors.append)
+            partial(serve_connection, theirs, http=server.http, websocket=accept_late, on_error=server.errors.append)
         )
         await ours.send_all(upgrade_head())
     assert [end.code for end in seen] == [1006]
-    assert house.errors == []
+    assert server.errors == []
 
 
 # Real sockets, and a client that is not ours
 
 
-async def test_an_independent_client_talks_to_the_door() -> None:
-    house = HttpHarness()
+async def test_an_independent_client_can_use_the_server() -> None:
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
+        host, port = await nursery.start(partial(serve_tcp, http=server.http, websocket=server.websocket))
         with trio.fail_after(5):
             async with open_websocket_url(f"ws://{host}:{port}/x", subprotocols=["realtime"]) as client:
                 assert client.subprotocol == "realtime"
@@ -167,29 +167,29 @@ async def test_an_independent_client_talks_to_the_door() -> None:
             async with httpx.AsyncClient() as browser:
                 assert (await browser.get(f"http://{host}:{port}/page")).text == "GET /page b''\n"
         nursery.cancel_scope.cancel()
-    assert house.upgrades[0].request.peer.startswith("127.0.0.1:")
+    assert server.upgrades[0].request.peer.startswith("127.0.0.1:")
 
 
-async def test_an_independent_client_hears_why_it_was_closed() -> None:
-    house = HttpHarness()
+async def test_an_independent_client_gets_the_close_code_and_reason() -> None:
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
+        host, port = await nursery.start(partial(serve_tcp, http=server.http, websocket=server.websocket))
         with trio.fail_after(5):
             stream = await trio.open_tcp_stream(host, port)
             client = await wrap_client_stream(nursery, stream, f"{host}:{port}", "/x")
             await client.send_message("x" * 1001)
             with pytest.raises(ConnectionClosed) as caught:
                 await client.get_message()
-            await stream.aclose()  # that client leaves it open when the server says goodbye first
+            await stream.aclose()  # this client leaves it open if the server closes first
         assert caught.value.reason is not None
         assert caught.value.reason.code == 1009
         nursery.cancel_scope.cancel()
 
 
-async def test_one_broken_client_does_not_disturb_another() -> None:
-    house = HttpHarness()
+async def test_one_broken_client_does_not_affect_another() -> None:
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_tcp, http=house.http, websocket=house.websocket, on_error=house.errors.append)
+        serve = partial(serve_tcp, http=server.http, websocket=server.websocket, on_error=server.errors.append)
         host, port = await nursery.start(serve)
         with trio.fail_after(5):
             async with open_websocket_url(f"ws://{host}:{port}/x") as good:
@@ -205,18 +205,18 @@ async def test_one_broken_client_does_not_disturb_another() -> None:
                 await good.send_message("still here")
                 assert await good.get_message() == "still here"
         nursery.cancel_scope.cancel()
-    assert len(house.errors) == 1
+    assert len(server.errors) == 1
 
 
-async def test_the_door_speaks_tls_and_shrugs_off_what_is_none() -> None:
+async def test_the_server_speaks_tls_and_survives_plain_text_on_the_tls_port() -> None:
     authority = trustme.CA()
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
     client_side = ssl.create_default_context()
     authority.configure_trust(client_side)
-    house = HttpHarness()
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_tcp, http=house.http, websocket=house.websocket, on_error=house.errors.append)
+        serve = partial(serve_tcp, http=server.http, websocket=server.websocket, on_error=server.errors.append)
         host, port = await nursery.start(partial(serve, ssl_context=server_side))
         with trio.fail_after(5):
             plain = await trio.open_tcp_stream(host, port)
@@ -227,13 +227,13 @@ async def test_the_door_speaks_tls_and_shrugs_off_what_is_none() -> None:
                 await client.send_message("over TLS")
                 assert await client.get_message() == "over TLS"
         nursery.cancel_scope.cancel()
-    assert house.errors == []
+    assert server.errors == []
 
 
-async def test_a_port_that_is_taken_is_an_os_error() -> None:
-    house = HttpHarness()
+async def test_a_port_in_use_is_an_os_error() -> None:
+    server = HttpHarness()
     async with trio.open_nursery() as nursery:
-        host, port = await nursery.start(partial(serve_tcp, http=house.http, websocket=house.websocket))
+        host, port = await nursery.start(partial(serve_tcp, http=server.http, websocket=server.websocket))
         with pytest.raises(OSError, match="in use"):
-            await serve_tcp(http=house.http, websocket=house.websocket, host=host, port=port)
+            await serve_tcp(http=server.http, websocket=server.websocket, host=host, port=port)
         nursery.cancel_scope.cancel()

@@ -29,30 +29,30 @@ def never() -> float:
     return 0.0
 
 
-async def test_two_missed_pongs_in_a_row_are_silence(autojump_clock: MockClock) -> None:
+async def test_two_missed_pongs_in_a_row_mean_dead(autojump_clock: MockClock) -> None:
     await wait_until_dead(FakeLink(), never, interval_seconds=20)
     assert autojump_clock.current_time() == 60
 
 
-async def test_pings_that_are_answered_go_on_for_ever(autojump_clock: MockClock) -> None:
+async def test_answered_pings_continue_forever(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1000) as scope:
         await wait_until_dead(FakeLink(answers=True), never, interval_seconds=20)
     assert scope.cancelled_caught
     assert autojump_clock.current_time() == 1000
 
 
-async def test_a_line_that_takes_no_ping_is_silent_too(autojump_clock: MockClock) -> None:
+async def test_a_link_that_cannot_write_a_ping_is_dead_too(autojump_clock: MockClock) -> None:
     await wait_until_dead(FakeLink(writes=False), never, interval_seconds=20)
     assert autojump_clock.current_time() == 100
 
 
-async def test_whoever_is_heard_is_there(autojump_clock: MockClock) -> None:
+async def test_a_peer_that_sends_is_alive(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1000) as scope:
         await wait_until_dead(FakeLink(), autojump_clock.current_time, interval_seconds=20)
     assert scope.cancelled_caught
 
 
-async def test_what_pinging_raises_passes_through(autojump_clock: MockClock) -> None:
+async def test_an_exception_of_ping_passes_through(autojump_clock: MockClock) -> None:
     class Broken(FakeLink):
         async def ping(self) -> None:
             await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""How an end reads to people."""
+"""The text of LinkClosed and HandshakeRefused."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bridge.transport.link import HandshakeRefused, LinkClosed
         (LinkClosed(None, "aborted", by_peer=False), "closed by our side: no code aborted"),
     ],
 )
-def test_an_end_says_who_and_why(end: LinkClosed, text: str) -> None:
+def test_link_closed_says_who_closed_and_why(end: LinkClosed, text: str) -> None:
     assert str(end) == text
 
 
-def test_a_refusal_says_its_status() -> None:
+def test_handshake_refused_says_its_status() -> None:
     assert "HTTP 403" in str(HandshakeRefused(403, (), b""))

@@ -1,4 +1,4 @@
-"""The pair of links that tests and simulations stand on."""
+"""The pair of links in memory that tests and simulations use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def test_the_pair_carries_real_frames_both_ways() -> None:
     assert (client.peer, server.peer) == ("memory:server", "memory:client")
 
 
-async def test_its_limit_holds_on_both_sides() -> None:
+async def test_the_size_limit_holds_on_both_sides() -> None:
     for sender, receiver in (memory_link_pair(max_size=5), memory_link_pair(max_size=5)[::-1]):
         await sender.send_text("x" * 6)
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""What is asked of the socket under a stream."""
+"""The socket below a stream: peer name and reset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def tcp_pair(host: str = "127.0.0.1") -> tuple[trio.SocketStream, trio.Soc
     return client, server
 
 
-async def test_the_peer_is_named_by_address_and_port() -> None:
+async def test_the_peer_name_is_address_and_port() -> None:
     with trio.fail_after(5):
         client, server = await tcp_pair()
         port = client.socket.getsockname()[1]
@@ -30,7 +30,7 @@ async def test_the_peer_is_named_by_address_and_port() -> None:
     assert peer_name(trio.testing.memory_stream_pair()[0]) == "memory"
 
 
-async def test_small_frames_are_not_held_back() -> None:
+async def test_small_frames_are_sent_at_once() -> None:
     with trio.fail_after(5):
         for stream in await tcp_pair():
             assert stream.socket.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY)
@@ -47,7 +47,7 @@ async def test_aborting_a_link_resets_the_connection() -> None:
         await client.aclose()
 
 
-async def test_closing_hard_twice_is_fine() -> None:
+async def test_resetting_twice_does_nothing() -> None:
     with trio.fail_after(5):
         client, server = await tcp_pair()
         await reset_stream(server)

@@ -1,4 +1,4 @@
-"""Receiving: messages, violations, the end, and that cancelling loses nothing."""
+"""Receiving: messages, violations, the end; cancelling loses nothing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ async def test_text_and_binary_go_both_ways() -> None:
 
 
 @SIDES
-async def test_text_that_is_no_utf8_is_answered_with_1007(side: Side, autojump_clock: trio.testing.MockClock) -> None:
-    link, wire = link_and_peer(side)
-    await wire.send_all(peer_frame(side, Opcode.TEXT, b"\xff\xfe"))
+async def test_text_that_is_not_utf8_is_answered_with_1007(side: Side, autojump_clock: trio.testing.MockClock) -> None:
+    link, peer = link_and_peer(side)
+    await peer.send_all(peer_frame(side, Opcode.TEXT, b"\xff\xfe"))
     end = await closed_with(link)
-    codec, _ = await read_to_end(wire, side)
+    codec, _ = await read_to_end(peer, side)
     assert (end.code, codec.close_exception().code) == (1007, 1007)
     assert autojump_clock.current_time() <= CLOSE_SECONDS
 
@@ -41,11 +41,11 @@ async def test_three_hundred_thousand_empty_fragments_are_refused(
     side: Side,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - the clock must jump over the bounded wait
 ) -> None:
-    link, wire = link_and_peer(side)
+    link, peer = link_and_peer(side)
     flood = peer_frame(side, Opcode.TEXT, b"", fin=False) + peer_frame(side, Opcode.CONT, b"", fin=False) * 300_000
-    await wire.send_all(flood)
+    await peer.send_all(flood)
     end = await closed_with(link)
-    codec, _ = await read_to_end(wire, side)
+    codec, _ = await read_to_end(peer, side)
     assert (end.code, codec.close_exception().code) == (1009, 1009)
 
 
@@ -56,13 +56,13 @@ async def test_three_hundred_thousand_empty_fragments_are_refused(
     slices=st.integers(1, 9),
 )
 async def test_cancelling_receive_loses_nothing(messages: list[str | bytes], size: int, slices: int) -> None:
-    sender, wire = link_and_peer(Side.CLIENT)
+    sender, peer = link_and_peer(Side.CLIENT)
     receiver_stream, feed = trio.testing.memory_stream_pair()
     receiver = WebSocketLink(receiver_stream, Side.SERVER)
     got: list[str | bytes] = []
     for message in messages:
         await sender.send_fragments(message, size)
-        data = bytes(await wire.receive_some(100_000))
+        data = bytes(await peer.receive_some(100_000))
         for at in range(0, len(data), slices):
             await feed.send_all(data[at : at + slices])
             with trio.CancelScope() as scope:
@@ -77,18 +77,18 @@ async def test_cancelling_receive_loses_nothing(messages: list[str | bytes], siz
     assert got == messages
 
 
-async def test_bytes_behind_the_handshake_belong_to_the_link() -> None:
+async def test_bytes_read_behind_the_handshake_belong_to_the_link() -> None:
     ours, _ = trio.testing.memory_stream_pair()
     early = peer_frame(Side.SERVER, Opcode.TEXT, b"at once") + peer_frame(Side.SERVER, Opcode.TEXT, b"cut")[:-1]
     link = WebSocketLink(ours, Side.SERVER, trailing_data=early)
     assert await link.receive() == "at once"
 
 
-async def test_a_violation_behind_the_handshake_is_answered(autojump_clock: trio.testing.MockClock) -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+async def test_a_violation_right_behind_the_handshake_is_answered(autojump_clock: trio.testing.MockClock) -> None:
+    ours, peer = trio.testing.memory_stream_pair()
     link = WebSocketLink(ours, Side.SERVER, trailing_data=b"\x83\x80" + bytes(4))
     assert (await closed_with(link)).code == 1002
-    assert (await read_to_end(wire, Side.SERVER))[0].close_exception().code == 1002
+    assert (await read_to_end(peer, Side.SERVER))[0].close_exception().code == 1002
     assert autojump_clock.current_time() <= CLOSE_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Goodbyes: who says what, who lets go, and how long it may take."""
+"""Closing: which frames are sent, who closes the stream, and how long it may take."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ async def test_a_violation_ends_in_a_close_frame_and_a_closed_stream(
         payload = payload[:1] + bytes([payload[1] & 0x7F]) + payload[2:]
     elif payload[1] == 0:
         payload = payload[:1] + b"\x80" + bytes(4)
-    link, wire = link_and_peer(side)
-    await wire.send_all(peer_frame(side, Opcode.TEXT, b"before") + payload)
+    link, raw = link_and_peer(side)
+    await raw.send_all(peer_frame(side, Opcode.TEXT, b"before") + payload)
     async with trio.open_nursery() as nursery:
         results: list[tuple[Codec, float]] = []
 
         async def peer_that_never_closes() -> None:
-            results.append(await read_to_end(wire, side))
+            results.append(await read_to_end(raw, side))
 
         nursery.start_soon(peer_that_never_closes)
         assert await link.receive() == "before"
@@ -48,32 +48,32 @@ async def test_a_violation_ends_in_a_close_frame_and_a_closed_stream(
     assert (link.close_code, link.close_reason) == (end.code, end.reason)
     [(codec, when)] = results
     assert codec.close_exception().code == code
-    assert when == 0  # told at once; the rest is the wait for a peer that never closes
+    assert when == 0  # raised at once; the rest is the wait for a peer that never closes
     assert autojump_clock.current_time() == CLOSE_SECONDS
     with pytest.raises(trio.BrokenResourceError):
-        await wire.send_all(b"more")
+        await raw.send_all(b"more")
 
 
 @SIDES
-async def test_a_close_of_the_peer_comes_behind_its_messages(
+async def test_a_close_of_the_peer_is_raised_after_its_messages(
     side: Side, autojump_clock: trio.testing.MockClock
 ) -> None:
-    link, wire = link_and_peer(side)
+    link, raw = link_and_peer(side)
     close = peer_frame(side, Opcode.CLOSE, struct.pack("!H", 4004) + b"gone")
-    await wire.send_all(peer_frame(side, Opcode.TEXT, b"error") + close)
+    await raw.send_all(peer_frame(side, Opcode.TEXT, b"error") + close)
     assert await link.receive() == "error"
     end = await closed_with(link)
     assert (end.code, end.reason, end.by_peer) == (4004, "gone", True)
     assert str(end) == "closed by the peer: 4004 gone"
-    codec, _ = await read_to_end(wire, side)
+    codec, _ = await read_to_end(raw, side)
     assert codec.close_exception().code == 4004
     assert autojump_clock.current_time() == (0 if side is Side.SERVER else CLOSE_SECONDS)  # the server lets go first
 
 
 @SIDES
 async def test_an_end_without_a_close_is_1006(side: Side) -> None:
-    link, wire = link_and_peer(side)
-    await wire.aclose()
+    link, raw = link_and_peer(side)
+    await raw.aclose()
     end = await closed_with(link)
     assert (end.code, end.by_peer) == (1006, True)
     with pytest.raises(LinkClosed):
@@ -81,11 +81,13 @@ async def test_an_end_without_a_close_is_1006(side: Side) -> None:
 
 
 @SIDES
-async def test_close_is_bounded_when_nobody_answers(side: Side, autojump_clock: trio.testing.MockClock) -> None:
-    link, wire = link_and_peer(side)
+async def test_close_is_bounded_when_the_peer_does_not_answer(
+    side: Side, autojump_clock: trio.testing.MockClock
+) -> None:
+    link, raw = link_and_peer(side)
     await link.close(1001, "bye")
     assert autojump_clock.current_time() == CLOSE_SECONDS
-    codec, _ = await read_to_end(wire, side)
+    codec, _ = await read_to_end(raw, side)
     assert (codec.close_exception().code, codec.close_exception().reason) == (1001, "bye")
     assert (await closed_with(link)).code is None
 
@@ -123,7 +125,7 @@ async def test_closing_while_another_task_receives_ends_both() -> None:
     assert (ends["server"].code, ends["server"].reason, ends["server"].by_peer) == (1000, "done", True)
 
 
-async def test_closing_does_not_wait_for_a_receiver_that_went_away() -> None:
+async def test_closing_does_not_wait_for_a_cancelled_receiver() -> None:
     client, server = memory_link_pair()
     for _ in range(50):
         await server.send_text("more")
@@ -133,7 +135,7 @@ async def test_closing_does_not_wait_for_a_receiver_that_went_away() -> None:
         with trio.fail_after(CLOSE_SECONDS / 2):
             await client.close()
     assert client.close_code == 1000
-    with pytest.raises(LinkClosed):  # what arrived after our goodbye is dropped
+    with pytest.raises(LinkClosed):  # what arrives after our Close is dropped
         await client.receive()
 
 
@@ -147,18 +149,18 @@ async def test_both_sides_may_close_at_once() -> None:
 
 
 @SIDES
-async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
+async def test_frames_that_cross_our_close_do_not_hide_the_peers_close(
     side: Side, autojump_clock: trio.testing.MockClock
 ) -> None:
-    link, wire = link_and_peer(side)
+    link, raw = link_and_peer(side)
 
     async def peer() -> None:
-        await wire.receive_some()  # our Close
+        await raw.receive_some()  # our Close
         for crossing in (b"one", b"two"):
-            await wire.send_all(peer_frame(side, Opcode.TEXT, crossing))
+            await raw.send_all(peer_frame(side, Opcode.TEXT, crossing))
             await trio.sleep(0.1)
-        await wire.send_all(peer_frame(side, Opcode.CLOSE, struct.pack("!H", 1000)))
-        await wire.aclose()
+        await raw.send_all(peer_frame(side, Opcode.CLOSE, struct.pack("!H", 1000)))
+        await raw.aclose()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(peer)
@@ -171,7 +173,7 @@ async def test_frames_that_cross_our_close_do_not_hide_the_peers_answer(
 async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
     opcode: Opcode, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, wire = link_and_peer(Side.SERVER)
+    link, raw = link_and_peer(Side.SERVER)
     decoded, taken = 0, 0
     receive_data = Codec.receive_data
 
@@ -185,10 +187,10 @@ async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
 
     async def peer() -> None:
         nonlocal taken
-        await wire.receive_some()  # our Close
+        await raw.receive_some()  # our Close
         with suppress(trio.BrokenResourceError):
             for _ in range(50):
-                await wire.send_all(pieces)
+                await raw.send_all(pieces)
                 taken += len(pieces)
                 await trio.lowlevel.checkpoint()
 
@@ -201,11 +203,11 @@ async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
 
 
 async def test_a_cancelled_close_closes_the_stream_at_once() -> None:
-    link, wire = link_and_peer(Side.CLIENT)
+    link, raw = link_and_peer(Side.CLIENT)
     with trio.move_on_after(0):
         await link.close()
     with trio.fail_after(1):
-        while await wire.receive_some():
+        while await raw.receive_some():
             pass
     assert (await closed_with(link)).code is None
 
@@ -218,7 +220,7 @@ async def test_1005_sends_a_close_without_a_code() -> None:
 
 
 @pytest.mark.parametrize("code", [1006, 1015, 999, 5000])
-async def test_a_code_that_is_never_on_the_wire_is_a_mistake_and_changes_nothing(code: int) -> None:
+async def test_a_code_that_cannot_be_sent_is_a_value_error_and_changes_nothing(code: int) -> None:
     client, server = memory_link_pair()
     with pytest.raises(ValueError, match=str(code)):
         await client.close(code)
@@ -226,7 +228,7 @@ async def test_a_code_that_is_never_on_the_wire_is_a_mistake_and_changes_nothing
     assert await server.receive() == "still open"
 
 
-async def test_a_reason_that_is_too_long_is_cut() -> None:
+async def test_a_reason_that_is_too_long_is_truncated() -> None:
     client, server = memory_link_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.close, 4000, "x" * 200)
@@ -249,7 +251,7 @@ async def test_leaving_the_context_closes(fails: bool, code: int) -> None:
     assert ends[0].code == code
 
 
-async def test_sending_after_the_peers_close_says_what_it_said() -> None:
+async def test_sending_after_the_peers_close_raises_its_code_and_reason() -> None:
     client, server = memory_link_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.close, 3000, "key")
@@ -260,7 +262,7 @@ async def test_sending_after_the_peers_close_says_what_it_said() -> None:
 
 
 async def test_abort_ends_a_waiting_receive() -> None:
-    link, wire = link_and_peer(Side.CLIENT)
+    link, raw = link_and_peer(Side.CLIENT)
     async with trio.open_nursery() as nursery:
 
         async def receive() -> None:
@@ -270,4 +272,4 @@ async def test_abort_ends_a_waiting_receive() -> None:
         nursery.start_soon(receive)
         await trio.testing.wait_all_tasks_blocked()
         await link.abort()
-    assert await wire.receive_some() == b""
+    assert await raw.receive_some() == b""

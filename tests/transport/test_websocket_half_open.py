@@ -1,4 +1,4 @@
-"""A peer that is there and takes nothing: closing lets go of the real socket, whoever cancels it and whenever."""
+"""A peer that is connected and reads nothing: closing closes the real socket, even if it is cancelled at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending, pings and pongs: what goes out whole, in order, and what breaks the link."""
+"""Sending, pings and pongs: messages stay whole and in order, and what breaks the link."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from tests.transport.raw_peer import CloggedStream, closed_with, link_and_peer, 
 
 
 async def test_pings_are_answered_while_receiving() -> None:
-    link, wire = link_and_peer(Side.SERVER)
+    link, peer = link_and_peer(Side.SERVER)
     pings = b"".join(peer_frame(Side.SERVER, Opcode.PING, bytes([number])) for number in range(3))
-    await wire.send_all(pings + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
+    await peer.send_all(pings + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
     assert await link.receive() == "hi"
-    answer = bytes(await wire.receive_some())
+    answer = bytes(await peer.receive_some())
     assert answer == b"".join(bytes([0x8A, 1, number]) for number in range(3))
     assert link.pings_received == 3
 
 
 async def test_a_pong_never_comes_between_the_halves_of_a_frame() -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+    ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.send_text, "a long frame")
         await trio.testing.wait_all_tasks_blocked()
-        await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p") + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
+        await peer.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p") + peer_frame(Side.SERVER, Opcode.TEXT, b"hi"))
         assert await link.receive() == "hi"  # reading goes on while the write is stuck
         stream.unclog.set()
     codec = peer_codec(Side.SERVER)
     codec.send_ping(b"p", 0.0)
     while codec.pongs_received == 0:
-        codec.receive_data(await wire.receive_some())
+        codec.receive_data(await peer.receive_some())
     assert list(codec.messages) == ["a long frame"]
     assert (codec.pongs_received, codec.pings_outstanding) == (1, 0)
 
 
 async def test_cancelling_receive_in_the_middle_of_a_pong_does_not_break_the_link() -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+    ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
-    await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
+    await peer.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.receive)
         await trio.testing.wait_all_tasks_blocked()
@@ -57,39 +57,39 @@ async def test_cancelling_receive_in_the_middle_of_a_pong_does_not_break_the_lin
     await link.send_text("whole")
     codec = peer_codec(Side.SERVER)
     while not codec.messages:
-        codec.receive_data(await wire.receive_some())
+        codec.receive_data(await peer.receive_some())
     assert (codec.pongs_received, list(codec.messages)) == (1, ["whole"])
 
 
-async def test_a_peer_that_pings_and_never_reads_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+async def test_a_link_to_a_peer_that_pings_and_never_reads_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+    ours, peer = trio.testing.memory_stream_pair()
     link = WebSocketLink(CloggedStream(ours), Side.SERVER)
-    await wire.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
+    await peer.send_all(peer_frame(Side.SERVER, Opcode.PING, b"p"))
     end = await closed_with(link)
     assert (end.code, end.by_peer) == (None, False)
     assert "pongs" in end.reason
     assert autojump_clock.current_time() == PONG_SECONDS
 
 
-async def test_reading_waits_when_too_many_pongs_are_owed() -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+async def test_reading_waits_when_too_many_pongs_are_pending() -> None:
+    ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
     flood = peer_frame(Side.SERVER, Opcode.PING, b"x" * 100) * 2000
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.send_text, "stuck")
-        await wire.send_all(flood)
+        await peer.send_all(flood)
         nursery.start_soon(closed_with, link)
         await trio.testing.wait_all_tasks_blocked()
         assert 0 < link.pings_received < 2000
         stream.unclog.set()
         await trio.testing.wait_all_tasks_blocked()
         assert link.pings_received == 2000
-        await wire.aclose()
+        await peer.aclose()
 
 
 async def test_a_send_that_is_cancelled_while_writing_breaks_the_link() -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+    ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.CLIENT)
     with trio.move_on_after(0.01):
@@ -100,12 +100,12 @@ async def test_a_send_that_is_cancelled_while_writing_breaks_the_link() -> None:
             await send
         assert caught.value.code is None
     await link.close()
-    assert len(await wire.receive_some()) == 1  # and nothing behind the half
-    assert await wire.receive_some() == b""
+    assert len(await peer.receive_some()) == 1  # and nothing behind the half
+    assert await peer.receive_some() == b""
 
 
 async def test_a_send_that_is_cancelled_before_its_turn_is_harmless() -> None:
-    ours, wire = trio.testing.memory_stream_pair()
+    ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
     link = WebSocketLink(stream, Side.SERVER)
     async with trio.open_nursery() as nursery:
@@ -116,7 +116,7 @@ async def test_a_send_that_is_cancelled_before_its_turn_is_harmless() -> None:
         stream.unclog.set()
     await link.send_text("third")
     codec = peer_codec(Side.SERVER)
-    codec.receive_data(await wire.receive_some())
+    codec.receive_data(await peer.receive_some())
     assert list(codec.messages) == ["first", "third"]
 
 
@@ -134,11 +134,11 @@ async def test_messages_of_several_senders_do_not_mix() -> None:
     assert sorted(got, key=str) == [letter * 50 for letter in "aaaaabbbbbccccc"]
 
 
-async def test_a_reset_peer_is_told_to_the_sender_and_its_last_words_to_the_receiver() -> None:
-    link, wire = link_and_peer(Side.CLIENT)
+async def test_after_a_reset_the_sender_gets_an_error_and_the_receiver_the_last_messages() -> None:
+    link, peer = link_and_peer(Side.CLIENT)
     last_words = struct.pack("!H", 1013) + b"insufficient_quota.insufficient_quota"
-    await wire.send_all(peer_frame(Side.CLIENT, Opcode.CLOSE, last_words))
-    await wire.aclose()
+    await peer.send_all(peer_frame(Side.CLIENT, Opcode.CLOSE, last_words))
+    await peer.aclose()
     with pytest.raises(LinkClosed) as caught:
         await link.send_text("x")
     assert (caught.value.code, caught.value.by_peer) == (1006, True)
@@ -146,7 +146,7 @@ async def test_a_reset_peer_is_told_to_the_sender_and_its_last_words_to_the_rece
     assert (end.code, end.by_peer) == (1013, True)
 
 
-async def test_a_ping_measures_the_way_there_and_back(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_ping_measures_the_round_trip(autojump_clock: trio.testing.MockClock) -> None:
     client, server = memory_link_pair()
     await client.ping()
     await client.ping(b"mine")
@@ -162,8 +162,8 @@ async def test_a_ping_measures_the_way_there_and_back(autojump_clock: trio.testi
     assert client.last_pong_at == autojump_clock.current_time()
 
 
-async def test_raw_bytes_go_out_between_frames() -> None:
-    link, wire = link_and_peer(Side.SERVER)
+async def test_raw_bytes_are_sent_between_frames() -> None:
+    link, peer = link_and_peer(Side.SERVER)
     await link.send_text("a")
     await link.send_raw(b"\x00garbage")
-    assert bytes(await wire.receive_some()) == b"\x81\x01a\x00garbage"
+    assert bytes(await peer.receive_some()) == b"\x81\x01a\x00garbage"
