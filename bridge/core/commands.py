@@ -1,6 +1,6 @@
-"""What is to be done: the only way anything gets out of the core. The mirror image is `events.py`.
+"""What the core wants done: its only output. `events.py` is its counterpart.
 
-Logs and metrics are commands too (`LogEvent`), so a test can assert that a line is the direct consequence of an event.
+Log events are commands too, so a test can assert that a log line is the direct consequence of one event.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenUpstream:
-    """Begin an attempt: mint, dial, wait for the first frame. The outcome comes back with this generation."""
+    """Start an attempt: mint, dial, wait for the first frame. The outcome comes back as an event of this generation."""
 
     generation: int
     session_options: Mapping[str, Any]
@@ -24,7 +24,7 @@ class OpenUpstream:
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """Send the session's configuration in the upstream's dialect: the wish, with later native updates over it."""
+    """Send the session's configuration in the upstream's dialect: the options, with the client's updates over them."""
 
     generation: int
     session_options: Mapping[str, Any]
@@ -34,12 +34,12 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class SendAudio:
-    """Append this audio (PCM16) upstream."""
+    """Append this PCM16 audio upstream."""
 
     generation: int
     pcm: bytes
     event_id: str | None = None
-    """What the client called it, the first time that it goes up."""
+    """The client's `event_id`; None in a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True)
 class CloseUpstream:
-    """Give up this generation: close its socket, or cancel the attempt. No event of it is wanted any more."""
+    """Close this generation's socket, or cancel its attempt. Later events of this generation are ignored."""
 
     generation: int
     reason: str
@@ -71,7 +71,7 @@ class CloseUpstream:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Send a bridge message. The door adds `timestamp`; `type` stands in the fields."""
+    """Send a message of the client protocol. `message` has its `type`; the client endpoint adds the `timestamp`."""
 
     message: Mapping[str, Any]
 
@@ -86,18 +86,18 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class CloseClient:
-    """Close the client's socket, after all that was told before."""
+    """Close the client connection after everything sent before."""
 
     code: int
     reason: str
 
 
-# To the house
+# To the operator
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """A log line and what is counted with it. `name` is dotted and constant."""
+    """A log line and the metrics that go with it. `name` is dotted and constant."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)

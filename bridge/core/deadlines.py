@@ -1,59 +1,61 @@
 """What is due when: the deadlines of a session, and what happens as each passes.
 
-The driver waits for `deadline` and then says `Tick`; `run_due` also runs behind every other event, so a late tick is
-late only in name. Whatever is due at a deadline is done at that very moment: nothing asks for the same moment twice.
+The driver waits until `Session.deadline` and sends `Tick`. `run_due` also runs after every other event that may have
+changed something, so a late tick delays nothing that is due.
+
+Every deadline follows from the session's data alone, not from the time it is asked for. The session can therefore keep
+the earliest one until an event changes something (see `Session.handle`).
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from bridge.core import lifecycle
 from bridge.core.events import Failure
-from bridge.core.states import State
+from bridge.core.states import ATTEMPTING, WAITING, Phase, State
 
 if TYPE_CHECKING:
     from bridge.core.session_data import SessionData
 
-#: How often a pause is looked for, once one is wanted.
-PAUSE_LOOK_SECONDS = 0.5
 
-
-def next_deadline(data: SessionData) -> float | None:
-    """When something is due; None when only an event can change anything."""
+def next_deadline(data: SessionData) -> float:
+    """Return when something is due next; infinity if only an event can change anything."""
     if data.closed:
-        return None
+        return inf
+    buffer = data.input_buffer
     times = (
         data.throttle.deadline,
-        data.retry_at,
-        data.ready_by,
-        data.input_buffer.oldest_expires_at if len(data.input_buffer) else None,
-        data.notice_at + data.settings.drop_notice_seconds if data.input_buffer.has_dropped else None,
+        buffer.oldest_expires_at,
+        data.drop_notice_at + data.settings.drop_notice_seconds if buffer.has_dropped else None,
+        data.retry_at if data.state in WAITING else None,
+        data.generation.ready_by if data.state in ATTEMPTING else None,
         _stalled_at(data),
         _rollover_at(data),
-        _drain_at(data),
+        data.drain_by,
     )
-    return min((time for time in times if time is not None), default=None)
+    return min((time for time in times if time is not None), default=inf)
 
 
 def run_due(data: SessionData) -> None:
-    """Do what is due by now. An attempt comes last: a loss may have made it due at once."""
+    """Do everything that is due by now. The next attempt comes last: a loss may have made it due at once."""
     now = data.now
     released = data.throttle.pop_due(now)
     if released is not None:
         data.send_released(released)
     data.input_buffer.expire(now)
-    if data.ready_by is not None and now >= data.ready_by:
+    if data.state in ATTEMPTING and now >= data.generation.ready_by:
         _not_ready_in_time(data)
     stalled_at = _stalled_at(data)
     if stalled_at is not None and now >= stalled_at:
         lifecycle.close_upstream(data, "stalled")
-        lifecycle.upstream_lost(data, "stalled: an answer was owed and nothing came")
+        lifecycle.session_lost(data, "stalled: a response was outstanding and nothing came")
     _roll_over(data)
     _drain(data)
-    data.report_dropped()  # what was too old, and what a loss has cost just now
-    if data.retry_at is not None and now >= data.retry_at:
-        lifecycle.open_upstream(data)
+    data.report_dropped()  # what has expired, and what a loss has cost just now
+    if data.state in WAITING and now >= data.retry_at:
+        lifecycle.retry(data)
 
 
 def _not_ready_in_time(data: SessionData) -> None:
@@ -64,56 +66,54 @@ def _not_ready_in_time(data: SessionData) -> None:
 
 
 def _stalled_at(data: SessionData) -> float | None:
-    owed = data.responses.owed or data.replay_buffer.commit_pending
-    if data.state is not State.READY or not owed:
+    generation = data.generation
+    if data.state is not State.READY or not (generation.responses.outstanding or generation.replay.commit_pending):
         return None
-    return max(data.responses.owed_since, data.last_event_at) + data.settings.stall_seconds
+    return max(generation.responses.outstanding_since, generation.last_event_at) + data.settings.stall_seconds
 
 
 def _rollover_at(data: SessionData) -> float | None:
-    """When to tell of the coming end, to look for a pause, or to change sessions at the latest."""
-    if data.state is not State.READY or data.expires_at is None or not data.settings.rollover:
+    """Return when to announce the rollover or, once announced, when it happens at the latest.
+
+    The pause that it waits for can only begin with an event, and `run_due` runs after it.
+    """
+    window = _rollover_window(data)
+    if window is None:
         return None
-    wanted, latest = _rollover_window(data, data.expires_at)
-    if not data.expiry_announced:
-        return wanted
-    return min(latest, data.now + PAUSE_LOOK_SECONDS) if data.now < latest else latest
+    wanted, latest = window
+    return latest if data.generation.expiry_announced else wanted
 
 
-def _rollover_window(data: SessionData, expires_at: float) -> tuple[float, float]:
-    """A session that is short by itself keeps its proportions."""
-    age = expires_at - data.ready_at
+def _rollover_window(data: SessionData) -> tuple[float, float] | None:
+    """Return when a rollover is wanted, and when it must happen. A short-lived session has a shorter window."""
+    expires_at = data.generation.expires_at
+    if data.state is not State.READY or expires_at is None or not data.settings.rollover:
+        return None
+    age = expires_at - data.generation.ready_at
     wanted = expires_at - min(data.settings.rollover_before_seconds, age / 4)
     return wanted, expires_at - min(data.settings.rollover_latest_seconds, age / 10)
 
 
 def _roll_over(data: SessionData) -> None:
-    if data.state is not State.READY or data.expires_at is None or not data.settings.rollover:
+    window = _rollover_window(data)
+    if window is None or data.now < window[0]:
         return
-    wanted, latest = _rollover_window(data, data.expires_at)
-    if data.now < wanted:
-        return
-    if not data.expiry_announced:
-        data.expiry_announced = True
-        data.send_message("session_expiring", expiresAt=data.expires_at_text)
+    generation = data.generation
+    if not generation.expiry_announced:
+        generation.expiry_announced = True
+        data.send_message("session_expiring", expiresAt=generation.expires_at_text)
         data.log("session.expiring")
-    if data.now >= latest or lifecycle.in_pause(data):
-        data.replay_buffer.acknowledged()  # a session of that age is well: what it did not report was silence
+    if data.now >= window[1] or lifecycle.in_pause(data):
+        generation.replay.acknowledged()  # a session of this age works: what it did not report was silence
         lifecycle.close_upstream(data, "rollover")
-        lifecycle.upstream_lost(data, "rollover", by_intent=True)
-
-
-def _drain_at(data: SessionData) -> float | None:
-    if data.drain_by is None:
-        return None
-    return min(data.drain_by, data.now + PAUSE_LOOK_SECONDS)
+        lifecycle.session_lost(data, "rollover", intended=True)
 
 
 def _drain(data: SessionData) -> None:
-    """End as soon as nobody is in the middle of something, or when the time is up."""
+    """End the session in a pause, or when the grace period is over."""
     drain_by = data.drain_by
     if drain_by is None:
         return
-    idle = data.state in (State.IDLE, State.FAILED)
+    idle = data.phase in (Phase.IDLE, Phase.FAILED)
     if data.now >= drain_by or idle or lifecycle.in_pause(data):
         lifecycle.finish_drain(data)

@@ -1,8 +1,7 @@
-"""What can happen to a session: the only way anything gets into the core. The mirror image is `commands.py`.
+"""What can happen to a session: the core's only input. `commands.py` is its counterpart.
 
-Whoever drives the core (one interpreter, `bridge/driver/driver.py`) translates frames, closes and clocks into these.
-Every event about an upstream carries the generation it belongs to, so that a late one of an earlier generation is
-recognized.
+The driver (`bridge/driver/`) translates frames, closes and timers into these events. Every event from an upstream
+carries its generation, so that a late event of an earlier generation is recognized and ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CreateSession:
-    """The client asks for a session. `wish` is its message, checked by the door: what the session shall be."""
+    """The client asks for a session. `session_options` is its message, validated by the endpoint it came in at."""
 
     session_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -29,12 +28,12 @@ class ClientAudio:
 
     pcm: bytes
     event_id: str | None = None
-    """What its author called it: an error of the upstream's names it. It goes up once; what is sent again has none."""
+    """The client's `event_id`, which an upstream error refers to. It goes upstream once; a replay has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCommit:
-    """The client says that its speech has ended (no turn detection)."""
+    """The client says that its turn has ended (no turn detection)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class ClientText:
 
 @dataclass(frozen=True, slots=True)
 class ClientToolResult:
-    """The answer of a tool call."""
+    """The output of a function call."""
 
     call_id: str
     output: str
@@ -54,10 +53,10 @@ class ClientToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ClientNative:
-    """A native client event, to be forwarded as it is. `body` is its JSON; audio comes as `ClientAudio` instead.
+    """A native client event to forward as it is. `body` is its JSON. Audio comes as `ClientAudio` instead.
 
-    The core looks into the body of `response.create`, `conversation.item.create` and the session updates. Without one
-    the event is forwarded all the same, but a fresh session after a loss does not know of it.
+    The core reads the bodies of `response.create`, `conversation.item.create` and the session updates. Without a body
+    such an event is forwarded all the same, but isn't restored in a fresh session after a loss.
     """
 
     type: str
@@ -67,7 +66,7 @@ class ClientNative:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Barge-in: stop the answer; what was not heard is cut. `item_id` None: the item that is being spoken."""
+    """Barge-in: stop the response and truncate what was not played. `item_id` None means the item being spoken."""
 
     item_id: str | None = None
     played_ms: int | None = None
@@ -75,34 +74,34 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class RestartSession:
-    """Give up the upstream session and open a fresh one, context kept."""
+    """Replace the upstream session by a fresh one and keep the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """Close the upstream session, keep the client's socket."""
+    """Close the upstream session and keep the client connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The client's own ping; nothing of it goes upstream."""
+    """The client's `ping` message, answered with `pong`; nothing goes upstream."""
 
     id: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class BadMessage:
-    """The client sent something that is no message of the protocol. `message` says what and why."""
+    """The client sent something that is no message of the protocol. `message` says what is wrong with it."""
 
     code: str
     message: str
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """`eventId`, where the message had one."""
+    """`eventId`, if the message had one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimitExceeded:
-    """The client broke a limit and its socket is to be closed: too slow, too fast, too large."""
+    """The client broke a limit (too slow, too fast, too large) and its connection is to be closed."""
 
     code: str
     message: str
@@ -111,7 +110,7 @@ class ClientLimitExceeded:
 
 @dataclass(frozen=True, slots=True)
 class ClientGone:
-    """The client's socket is over."""
+    """The client disconnected."""
 
 
 # From the upstream
@@ -122,7 +121,7 @@ class Failure:
     """Why an attempt failed or a session ended, in the terms of the client protocol."""
 
     code: str
-    """A code of the error table: `AUTHENTICATION_FAILED`, `UPSTREAM_UNAVAILABLE`, ..."""
+    """An error code of the client protocol: `AUTHENTICATION_FAILED`, `UPSTREAM_UNAVAILABLE`, ..."""
     message: str
     retryable: bool
     retry_after_seconds: float | None = None
@@ -132,7 +131,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """Minting, dialling or the first frame came to nothing."""
+    """Minting, dialling or the first frame failed."""
 
     generation: int
     failure: Failure
@@ -140,7 +139,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCreated:
-    """The upstream's first event said that there is a session."""
+    """The upstream's first event: the session exists."""
 
     generation: int
     frame: bytes
@@ -148,11 +147,11 @@ class SessionCreated:
     model: str
     dialect: str
     expires_at: float | None
-    """In the core's own time, seconds; None when the upstream did not say."""
+    """On the core's clock, in seconds; None if the upstream didn't say."""
     expires_at_text: str = ""
-    """The same for people and clients, ISO 8601."""
+    """The same as ISO 8601, for people and clients."""
     type: str = "session.created"
-    """The name of the upstream's event; a beta transcription session has its own."""
+    """The upstream event's type; a beta transcription session has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +162,12 @@ class SessionConfigured:
     frame: bytes
     body: Mapping[str, Any] = field(default_factory=dict)
     type: str = "session.updated"
-    """The name of the upstream's event; a beta transcription session has its own."""
+    """The upstream event's type; a beta transcription session has its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamEvent:
-    """Any other native server event. `body` is its JSON for the types of `turns.PARSED_EVENTS`, else None."""
+    """Any other native server event. `body` is its JSON if `to_client.PARSED_EVENTS` has its type, else None."""
 
     generation: int
     type: str
@@ -178,7 +177,7 @@ class UpstreamEvent:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamError:
-    """A native `error` event. `harmless` ones are counted, not shown; before the session is ready, others fail it."""
+    """A native `error` event. Harmless ones are only counted; any other fails a session that is not ready yet."""
 
     generation: int
     failure: Failure
@@ -189,17 +188,17 @@ class UpstreamError:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamLost:
-    """The upstream socket is over: closed, broken, pings missed. Closing it ourselves gives none."""
+    """The upstream socket is gone: closed, broken, or silent. The bridge's own close gives no such event."""
 
     generation: int
     failure: Failure
     reason: str
     """For `reconnecting.reason`: a few plain words."""
     acknowledged_bytes: int | None = None
-    """How much of this session's speech the upstream has certainly taken; None: nobody knows."""
+    """How much of this session's audio the upstream has certainly received; None if unknown."""
 
 
-# From the house
+# From the driver and the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +208,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The bridge is going down: no later than after `grace_seconds`."""
+    """The bridge shuts down: end the session in the next pause, after `grace_seconds` at the latest."""
 
     grace_seconds: float
 
 
 ClientInput = ClientAudio | ClientCommit | ClientText | ClientToolResult | ClientNative
-"""What waits in order while there is no ready session."""
+"""What is buffered, in order, while no session is ready."""
 
 Event = (
     CreateSession

@@ -1,8 +1,8 @@
-"""What a fresh session must be told: the earlier turns as text, function calls with their answers, pending ones.
+"""The conversation, as a fresh session must be told it: earlier turns as text, function calls and their outputs.
 
-Fed by the upstream's own item events, so that it holds what the service had, whoever put it there; and by what went up
-and was not confirmed yet. Bounded in turns and in characters; what does not fit, and speech that was never written
-down, is counted and named to the client.
+It is fed by the upstream's own item events, so it holds what the service had, whoever created it; and by items that
+went upstream and are not confirmed yet. Bounded in turns and in characters. Turns past the bounds, and speech without a
+transcript, are counted and reported to the client.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bridge.core.json_access import as_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: 200 turns are an hour of lively talk; 64 KiB of text are a third of the smallest model's context.
+#: 200 turns are an hour of lively conversation; 64 KiB of text are a third of the smallest model's context.
 MAX_TURNS, MAX_CHARACTERS = 200, 64 * 1024
 
 
@@ -24,7 +24,7 @@ MAX_TURNS, MAX_CHARACTERS = 200, 64 * 1024
 class _Turn:
     item: dict[str, Any]
     text: str | None
-    """None: speech that is not written down (yet)."""
+    """None: speech without a transcript (so far)."""
 
     @property
     def size(self) -> int:
@@ -33,7 +33,7 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class RestoredHistory:
-    """What came back, and what did not."""
+    """What a fresh session is told, and what could not be restored."""
 
     items: tuple[Mapping[str, Any], ...]
     turns: int
@@ -43,26 +43,26 @@ class RestoredHistory:
 
 @dataclass(slots=True)
 class ConversationHistory:
-    """One client's conversation so far."""
+    """The conversation of one client connection so far."""
 
     _turns: dict[str, _Turn] = field(default_factory=dict)
     _sent: deque[Mapping[str, Any]] = field(default_factory=deque)
-    """Items that went up and that the service has not announced yet."""
+    """Items that went upstream and that the service has not announced yet."""
     _forgotten: int = 0
 
     def item_sent(self, item: Mapping[str, Any]) -> None:
-        """An item went up: a fresh session needs it even when the old one dies before it says a word about it."""
+        """Record an item that went upstream: it must be restored even if this session dies before confirming it."""
         kind = as_text(item.get("type"))
-        if kind in _RESTORED and (kind != "message" or _text(item) is not None):
+        if kind in _RESTORED_FIELDS and (kind != "message" or _text(item) is not None):
             self._sent.append(item)
             if len(self._sent) > MAX_TURNS:
                 self._sent.popleft()
                 self._forgotten += 1
 
     def record_item(self, item: Mapping[str, Any]) -> None:
-        """Take an item as the upstream announced or finished it."""
+        """Record an item as the upstream announced or finished it."""
         item_id, kind = as_text(item.get("id")), as_text(item.get("type"))
-        if item_id is None or kind not in _RESTORED:
+        if item_id is None or kind not in _RESTORED_FIELDS:
             return
         known = self._turns.get(item_id)
         if known is None:
@@ -72,7 +72,7 @@ class ConversationHistory:
         self._trim()
 
     def _confirm(self, item: Mapping[str, Any]) -> None:
-        """Items are announced in the order in which they went up: an earlier one that was not, was refused."""
+        """Items are announced in the order they were sent in: an earlier one that was not announced was refused."""
         for index, sent in enumerate(self._sent):
             if _same(sent, item):
                 for _ in range(index + 1):
@@ -80,19 +80,19 @@ class ConversationHistory:
                 return
 
     def record_transcript(self, item_id: object, text: object) -> None:
-        """Take the transcript of a user's speech."""
+        """Record the transcript of the user's speech."""
         turn = self._turns.get(item_id) if isinstance(item_id, str) else None
         if turn is not None and isinstance(text, str):
             turn.text = text
             self._trim()
 
     def delete_item(self, item_id: object) -> None:
-        """The client deleted an item."""
+        """Remove an item, because the client deleted it or because it will be replayed."""
         if isinstance(item_id, str):
             self._turns.pop(item_id, None)
 
     def clear(self) -> None:
-        """The session was ended by intent: the next one begins without a past."""
+        """Start over: the session was ended by intent, so the next one has no history."""
         self._turns.clear()
         self._sent.clear()
         self._forgotten = 0
@@ -104,7 +104,7 @@ class ConversationHistory:
             self._forgotten += 1
 
     def restore(self, dialect: str) -> RestoredHistory:
-        """Give the items to create in a fresh session. Speech without words is forgotten, and counted in `lost`."""
+        """Return the items to create in a fresh session. Removes speech without a transcript, and counts it as lost."""
         unwritten = [
             item_id for item_id, turn in self._turns.items() if turn.item["type"] == "message" and turn.text is None
         ]
@@ -115,7 +115,7 @@ class ConversationHistory:
             lost.append(f"{self._forgotten} turns past the bound")
         if unwritten:
             lost.append(f"{len(unwritten)} spoken turns without a transcript")
-        items = [_as_created(item_id, turn, dialect) for item_id, turn in self._turns.items()]
+        items = [_item_to_create(item_id, turn, dialect) for item_id, turn in self._turns.items()]
         items.extend(self._sent)
         answered = [item.get("call_id") for item in items if item["type"] == "function_call_output"]
         return RestoredHistory(
@@ -128,8 +128,8 @@ class ConversationHistory:
         )
 
 
-#: Item types that can be created anew, and the fields that a creation may hold.
-_RESTORED: Mapping[str, tuple[str, ...]] = {
+#: The item types that a client can create, and the fields to send for each.
+_RESTORED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "message": ("role",),
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id", "output"),
@@ -137,29 +137,29 @@ _RESTORED: Mapping[str, tuple[str, ...]] = {
 _PART_TYPES = {"user": "input_text", "system": "input_text"}
 
 
-def _as_created(item_id: str, turn: _Turn, dialect: str) -> Mapping[str, Any]:
+def _item_to_create(item_id: str, turn: _Turn, dialect: str) -> Mapping[str, Any]:
     kind = str(turn.item["type"])
-    created = {"id": item_id, "type": kind, **{name: turn.item.get(name) for name in _RESTORED[kind]}}
+    item = {"id": item_id, "type": kind, **{name: turn.item.get(name) for name in _RESTORED_FIELDS[kind]}}
     if kind == "message":
-        spoken = "text" if dialect == "beta" else "output_text"
-        part = _PART_TYPES.get(str(turn.item.get("role")), spoken)
-        created["content"] = [{"type": part, "text": turn.text}]
-    return created
+        assistant_part = "text" if dialect == "beta" else "output_text"
+        part = _PART_TYPES.get(str(turn.item.get("role")), assistant_part)
+        item["content"] = [{"type": part, "text": turn.text}]
+    return item
 
 
 def _same(sent: Mapping[str, Any], announced: Mapping[str, Any]) -> bool:
-    """Whether the upstream announces what went up. It gives an id to what had none."""
+    """Return whether the upstream announces the item that was sent; it gives an id to an item that had none."""
     if sent.get("id") is not None:
         return bool(sent["id"] == announced.get("id"))
-    said = [(item.get("type"), item.get("role"), item.get("call_id"), _text(item)) for item in (sent, announced)]
-    return said[0] == said[1]
+    keys = [(item.get("type"), item.get("role"), item.get("call_id"), _text(item)) for item in (sent, announced)]
+    return keys[0] == keys[1]
 
 
 def _text(item: Mapping[str, Any]) -> str | None:
-    """What an item says in words, as far as it is known."""
+    """Return what an item says, as far as it is known as text."""
     parts = item.get("content")
     if not isinstance(parts, list):
         return None
-    words = [part.get("text") or part.get("transcript") for part in parts if isinstance(part, dict)]
-    said = " ".join(word for word in words if isinstance(word, str) and word)
-    return said or None
+    texts = [part.get("text") or part.get("transcript") for part in parts if isinstance(part, dict)]
+    joined = " ".join(text for text in texts if isinstance(text, str) and text)
+    return joined or None

@@ -1,7 +1,7 @@
-"""What waits for a ready session: speech and, in one order with it, text, tool results and native events.
+"""Client input that waits for a ready session: audio and, in the same order, texts, tool results and native events.
 
-First in, first out; bounded by milliseconds of audio, by count of the others, and by age. Full: the oldest goes. What
-is given up is counted until somebody takes the count: nothing is dropped in silence.
+First in, first out; bounded by milliseconds of audio, by the number of other messages, and by age. When the buffer is
+full, the oldest entry of that kind is dropped. Dropped input is counted until it is reported: nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BYTES_PER_MS = 48
 
 @dataclass(frozen=True, slots=True)
 class InputBufferLimits:
-    """How much may wait. 30 s of speech is 1.4 MB: more than a caller's patience, little enough for many callers."""
+    """How much may wait. 30 s of audio is 1.4 MB: longer than callers wait, small enough for many of them."""
 
     audio_ms: float = 30_000
     messages: int = 100
@@ -26,7 +26,7 @@ class InputBufferLimits:
 
 @dataclass(frozen=True, slots=True)
 class DroppedInput:
-    """What was given up, for one reason."""
+    """What was dropped for one reason."""
 
     reason: str
     chunks: int = 0
@@ -34,67 +34,67 @@ class DroppedInput:
     messages: int = 0
 
     def including(self, entry: ClientInput) -> DroppedInput:
-        """Count one more."""
+        """Return the count with one more entry."""
         if isinstance(entry, ClientAudio):
             return DroppedInput(self.reason, self.chunks + 1, self.ms + len(entry.pcm) / BYTES_PER_MS, self.messages)
         return DroppedInput(self.reason, self.chunks, self.ms, self.messages + 1)
 
 
 class InputBuffer:
-    """One client's waiting room."""
+    """The buffered input of one client connection."""
 
     def __init__(self, limits: InputBufferLimits) -> None:
         self._limits = limits
-        self._waiting: deque[tuple[float, ClientInput]] = deque()
+        self._entries: deque[tuple[float, ClientInput]] = deque()
         self._audio_bytes = 0
         self._chunks = 0
         self._dropped: dict[str, DroppedInput] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._entries)
 
     @property
     def chunks(self) -> int:
-        """How many chunks of speech wait."""
+        """The number of buffered audio chunks."""
         return self._chunks
 
     @property
     def ms(self) -> float:
-        """How much speech waits."""
+        """The length of the buffered audio."""
         return self._audio_bytes / BYTES_PER_MS
 
     def add(self, entry: ClientInput, now: float) -> None:
-        """Let one more wait; the oldest of its kind go where there is no room."""
+        """Buffer one entry; where there is no room, the oldest entries of its kind are dropped."""
         self.expire(now)
-        self._waiting.append((now, entry))
+        self._entries.append((now, entry))
         self._count(entry, 1)
         while self.ms > self._limits.audio_ms:
-            self._drop_oldest(speech=True)
-        while len(self._waiting) - self._chunks > self._limits.messages:
-            self._drop_oldest(speech=False)
+            self._drop_oldest(audio=True)
+        while len(self._entries) - self._chunks > self._limits.messages:
+            self._drop_oldest(audio=False)
 
     def _count(self, entry: ClientInput, sign: int) -> None:
         if isinstance(entry, ClientAudio):
             self._audio_bytes += sign * len(entry.pcm)
             self._chunks += sign
 
-    def _drop_oldest(self, *, speech: bool) -> None:
-        """Give up the oldest of a kind; the order of the rest stays."""
-        index = next(i for i, (_, entry) in enumerate(self._waiting) if isinstance(entry, ClientAudio) is speech)
-        _, entry = self._waiting[index]
-        del self._waiting[index]
-        self._give_up(entry, "buffer_full")
+    def _drop_oldest(self, *, audio: bool) -> None:
+        """Drop the oldest entry of a kind; the others keep their order."""
+        index = next(i for i, (_, entry) in enumerate(self._entries) if isinstance(entry, ClientAudio) is audio)
+        _, entry = self._entries[index]
+        del self._entries[index]
+        self._drop(entry, "buffer_full")
 
-    def _give_up(self, entry: ClientInput, reason: str) -> None:
+    def _drop(self, entry: ClientInput, reason: str) -> None:
         self._count(entry, -1)
         self.count_dropped(entry, reason)
 
     def count_dropped(self, entry: ClientInput, reason: str) -> None:
-        """Count something that is given up and does not wait here: speech that went up and will not be answered."""
+        """Count a dropped entry that was not buffered here: audio that went upstream and won't be answered."""
         self.add_dropped(DroppedInput(reason).including(entry))
 
     def add_dropped(self, dropped: DroppedInput) -> None:
-        """Count more of what is given up."""
+        """Add to the count of what was dropped for the same reason."""
         known = self._dropped.get(dropped.reason, DroppedInput(dropped.reason))
         self._dropped[dropped.reason] = DroppedInput(
             dropped.reason,
@@ -104,33 +104,33 @@ class InputBuffer:
         )
 
     def expire(self, now: float) -> None:
-        """Give up what has waited too long."""
+        """Drop what has waited for too long."""
         while (expires_at := self.oldest_expires_at) is not None and now >= expires_at:
-            self._give_up(self._waiting.popleft()[1], "too_old")
+            self._drop(self._entries.popleft()[1], "too_old")
 
     def drop_all(self, reason: str) -> None:
-        """Give up everything."""
-        while self._waiting:
-            self._give_up(self._waiting.popleft()[1], reason)
+        """Drop everything."""
+        while self._entries:
+            self._drop(self._entries.popleft()[1], reason)
 
     def pop(self) -> ClientInput | None:
-        """Take the oldest; None when nothing waits."""
-        if not self._waiting:
+        """Remove and return the oldest entry; None if the buffer is empty."""
+        if not self._entries:
             return None
-        _, entry = self._waiting.popleft()
+        _, entry = self._entries.popleft()
         self._count(entry, -1)
         return entry
 
     @property
     def oldest_expires_at(self) -> float | None:
-        """When the oldest will have waited too long."""
-        return self._waiting[0][0] + self._limits.age_seconds if self._waiting else None
+        """When the oldest entry will have waited for too long; None if the buffer is empty."""
+        return self._entries[0][0] + self._limits.age_seconds if self._entries else None
 
     @property
     def has_dropped(self) -> bool:
-        """Whether something was given up that nobody was told of yet."""
+        """Whether something was dropped and is not reported yet."""
         return bool(self._dropped)
 
     def pop_dropped(self) -> DroppedInput | None:
-        """Take the count of what was given up for one reason, the first that came up; it begins anew."""
+        """Return the count for the first reason that came up and reset it; None if everything is reported."""
         return self._dropped.pop(next(iter(self._dropped))) if self._dropped else None

@@ -1,6 +1,6 @@
-"""What a loss costs: what must be asked for again, what cannot come back, what is given up. `life.py` says when.
+"""What the loss of a session costs: what the fresh one must be asked again, what can't come back, what is dropped.
 
-Nothing is given up in silence: whatever goes is counted for `audio_dropped`, or named in `reconnected.lost`.
+`lifecycle.py` decides when. Nothing is lost silently: it is counted for `audio_dropped` or named in `reconnected.lost`.
 """
 
 from __future__ import annotations
@@ -9,56 +9,86 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.core.events import ClientAudio
+from bridge.core.generation import Recovery
 from bridge.core.input_buffer import DroppedInput
+from bridge.core.states import CONFIGURING
 from bridge.core.to_upstream import RESPONSE_CREATE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.core.events import Failure
+    from bridge.core.responses import ResponseRequest
     from bridge.core.session_data import SessionData
 
 
+def plan_recovery(data: SessionData) -> Recovery:
+    """Return what the fresh session must be told and asked, now that the session is lost.
+
+    Items whose speech is replayed, and items that are not complete, leave the history: they would come back twice.
+    """
+    replay, responses = data.generation.replay, data.generation.responses
+    active = responses.active
+    half_spoken = active is not None and active.reached_client
+    lost: list[str] = []
+    if half_spoken:
+        lost.append("a half-spoken answer")
+    if replay.overflow_ms:
+        lost.append(f"{round(replay.overflow_ms)} ms of speech past the bound")
+        drop_overflow(data)
+    unfinished = active.unfinished_items if active is not None else set[str]()
+    for item_id in (*replay.item_ids, *unfinished):
+        data.history.delete_item(item_id)
+    return Recovery(
+        lost_at=data.now,
+        replay=tuple(replay.entries()),
+        request=_request_to_repeat(data),
+        respond_after_last_commit=any(responses.respond_after_commit),
+        mid_turn=replay.mid_sentence or bool(responses.queued) or (responses.busy and not half_spoken),
+        lost=tuple(lost),
+    )
+
+
+def _request_to_repeat(data: SessionData) -> ResponseRequest | None:
+    """Return the request of which nothing reached the client.
+
+    A response that turn detection created has none. It is requested unless speech is replayed: that creates it again.
+    """
+    responses = data.generation.responses
+    active = responses.active
+    if active is None or active.reached_client or active.request is not None or responses.cancelled:
+        return responses.request_to_repeat()
+    return RESPONSE_CREATE if data.generation.replay.ms == 0 else None
+
+
 def drop_unconfirmed_updates(data: SessionData, failure: Failure) -> Failure:
-    """Updates that no session has confirmed may be why a fresh one was refused: then it is worth trying without."""
-    if failure.retryable or not data.created or not data.updates.drop_unconfirmed():
+    """Drop the session updates that may be why a fresh session refused its configuration.
+
+    Returns the failure, retryable if there were any: without them it is worth another attempt.
+    """
+    if failure.retryable or data.state not in CONFIGURING or not data.updates.drop_unconfirmed():
         return failure
-    data.lost_parts.append("a session.update that was refused")
+    data.recovery = replace(data.recovery, lost=(*data.recovery.lost, "a session.update that was refused"))
     data.log("update.refused", code=failure.code)
     data.send_error("UPSTREAM_ERROR", failure.message, retryable=False, detail=failure.detail)
     return replace(failure, retryable=True)
 
 
-def plan_recovery(data: SessionData) -> None:
-    """Note what the fresh session must be asked for again, and what cannot come back."""
-    turns, unanswered = data.responses, data.replay_buffer
-    data.request_to_repeat = turns.request_to_repeat()
-    data.respond_after_last_commit = any(turns.respond_after_commit)
-    if turns.active is not None and turns.reached_client:
-        data.lost_parts.append("a half-spoken answer")
-    if unanswered.overflow_ms:
-        data.lost_parts.append(f"{round(unanswered.overflow_ms)} ms of speech past the bound")
-        drop_overflow(data)
-    for item_id in (*unanswered.item_ids, *turns.unfinished_items):
-        data.history.delete_item(item_id)
-    unheard = turns.active is not None and not turns.reached_client and not turns.cancelled
-    if unheard and turns.active_request is None and unanswered.ms == 0:
-        data.request_to_repeat = RESPONSE_CREATE
-
-
 def drop_overflow(data: SessionData) -> None:
-    """Speech that is too old to be sent again and was not answered is lost with its session: now, and not before."""
-    unanswered = data.replay_buffer
-    if unanswered.overflow_ms:
-        data.input_buffer.add_dropped(DroppedInput("buffer_full", unanswered.overflow_chunks, unanswered.overflow_ms))
+    """Count the speech that was too old to be replayed and not answered: now that its session is lost, it is too."""
+    replay = data.generation.replay
+    if replay.overflow_ms:
+        data.input_buffer.add_dropped(DroppedInput("buffer_full", replay.overflow_chunks, replay.overflow_ms))
 
 
-def drop_replay(data: SessionData) -> None:
-    """No session will be sent again what the lost one did not answer, nor is it known whether it was heard."""
-    for pcm in data.take_replay():
+def drop_replay(data: SessionData, entries: Iterable[bytes | None]) -> None:
+    """Count speech that went upstream and that no session will be sent again. Nobody knows whether it was heard."""
+    for pcm in entries:
         if pcm is not None:
             data.input_buffer.count_dropped(ClientAudio(pcm), "session_failed")
 
 
 def drop_input(data: SessionData) -> None:
-    """Nothing of what waits will go up."""
+    """Drop all buffered input, and report it."""
     data.input_buffer.drop_all("session_failed")
     data.report_dropped()

@@ -1,8 +1,50 @@
-"""Speech that went up and was not answered yet: what is sent again when the upstream session is lost.
+"""Speech that went upstream and is not answered yet: what is sent again when the upstream session is lost.
 
-Positions are bytes of audio sent in this upstream session, so that they are exact; the service tells its own in
-milliseconds of the same audio. Bounded: the oldest is forgotten; when the session is lost, the client is told how much
-of it may have been speech.
+Theory of operation
+-------------------
+A fresh session knows nothing of what the caller said to the lost one. Whatever had no answer must be said again, and
+nothing that had one, or the caller hears an answer twice. The buffer therefore keeps the audio of *one* upstream
+session, from the first byte that may still need an answer. It is replaced together with its generation.
+
+Everything is measured in *positions*: bytes of audio appended in this session. That is exact, and the service's own
+times (`audio_start_ms`, `audio_end_ms`) count milliseconds of the same audio, so they convert without a clock.
+
+    0           settled             committed           commits[...]              position
+    |--------------|--------------------|--------------------|----------------------|
+      answered, or   turns the service    committed by the     the newest audio:
+      silence        took and has not     client, and not      speech or silence,
+                     answered             confirmed            nobody knows yet
+
+*Settled* moves up, and the audio before it is released, when one of these happens:
+
+1. **Answered.** The first output of a response reaches the client. It answers the turns that the service had taken
+   when the response was created, so everything up to `committed_up_to` of that moment is settled. Not earlier: a
+   response that was created and said nothing is requested again. In a transcription session the transcript is the
+   answer.
+2. **Speech started** (turn detection). What lies before the reported start was silence.
+3. **Not reported** (turn detection). The service reports speech within a fraction of a second. If it talks, about
+   anything, and has reported no speech, then what it had `SILENCE_SECONDS` ago was silence. A single event doesn't
+   prove that: after a stall, the first events to arrive are old. So an event only marks the position that it saw, and
+   an event at least `SILENCE_SECONDS` later settles the audio before the mark, and sets the next mark. A service that
+   says nothing proves nothing: it may never have heard the speech.
+
+Rules 2 and 3 apply only while the buffer is *quiet*: no speech is being reported, none has ended without its commit,
+and no turn that the service took is unanswered. Without turn detection the buffer is never quiet, since the service
+reports nothing and only the client's commits count.
+
+At the other end, the client can **clear** what it has not committed; this cuts the buffer back to the last commit.
+
+**Commits** are replayed too, at the positions where the client sent them. The service confirms client commits and the
+turns of its own turn detection with the same event, `input_audio_buffer.committed`, and doesn't say which one it
+confirms. `committed` tells them apart by position: if an end of speech was reported before the oldest unconfirmed
+commit, turn detection took the turn; else the commit did. A commit that follows no audio is left out of a replay, since
+the service would refuse it.
+
+**The bound.** At most `bound_ms` of audio is kept; the oldest goes first. That is no loss yet: it may have been
+silence, or be answered after all. `_Overflow` knows how much of the dropped audio is not settled, and shrinks as
+*settled* moves up. What is left of it when the session is lost is reported to the client. If the upstream
+*acknowledged* audio (a pong behind it came back), then what it has not reported of it was silence, and the overflow
+shrinks too. Audio that is still kept is not released then: replaying silence costs nothing, losing words does.
 """
 
 from __future__ import annotations
@@ -12,14 +54,14 @@ from dataclasses import dataclass
 
 from bridge.core.input_buffer import BYTES_PER_MS
 
-#: The service takes no commit of less (reports; its message names the figure).
+#: The service refuses a commit of less audio; its error message states the number.
 MIN_COMMIT_MS = 100
-#: Under turn detection, what the service says nothing about for so long, though it says something, was silence.
+#: Under turn detection, audio that a talking service has not reported for this long was silence.
 SILENCE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
-class _Sent:
+class _Chunk:
     start: int
     pcm: bytes
 
@@ -29,129 +71,123 @@ class _Sent:
 
 
 @dataclass(slots=True)
-class _PastBound:
-    """What went for want of room and was not answered: how much, and where it ended."""
+class _Overflow:
+    """Audio dropped because of the bound and not settled: its size, and the position where it ends."""
 
     size: int = 0
-    pieces: int = 0
+    chunks: int = 0
     end: int = 0
 
-    def put(self, size: int, pieces: int, end: int) -> None:
-        """More of it went."""
+    def add(self, size: int, chunks: int, end: int) -> None:
+        """Count more dropped audio."""
         if size:
-            self.size, self.pieces, self.end = self.size + size, self.pieces + pieces, end
+            self.size, self.chunks, self.end = self.size + size, self.chunks + chunks, end
 
-    def begin_at(self, settled: int) -> None:
-        """What lies before this is no loss after all."""
-        most = max(0, self.end - settled)
+    def settle(self, position: int) -> None:
+        """Everything before `position` was answered or silence, and is no loss."""
+        most = max(0, self.end - position)
         if self.size > most:
-            self.pieces = self.pieces * most // self.size
+            self.chunks = self.chunks * most // self.size
             self.size = most
 
-    def end_at(self, position: int, settled: int) -> None:
-        """The client gave up what lies behind this."""
+    def cut(self, position: int, settled: int) -> None:
+        """The client took back everything from `position` on."""
         if position < self.end:
             self.end = position
-            self.begin_at(settled)
+            self.settle(settled)
 
 
 class ReplayBuffer:
-    """One upstream session's speech, from the first word that has no answer yet."""
+    """The unanswered speech of one upstream session; see the theory of operation above."""
 
     def __init__(self, bound_ms: float) -> None:
-        self._bound = _bytes(bound_ms)
-        self._sent: deque[_Sent] = deque()
+        self._bound = _to_bytes(bound_ms)
+        self._chunks: deque[_Chunk] = deque()
         self._commits: deque[int] = deque()
-        """Where the client committed, and the service has not said so yet or the answer has not begun."""
-        self._acknowledged = 0
-        """How many of those commits the service has confirmed."""
+        """Positions of the client's commits that are unconfirmed, or whose answer has not begun."""
+        self._confirmed_commits = 0
+        """How many of `_commits`, from the left, the service has confirmed."""
         self._position = 0
         self._committed = 0
+        """Up to where the service has taken turns."""
         self._cleared = 0
         """Up to where the client took back what it had not committed."""
         self._speech_end: int | None = None
         """Where speech ended that the service has not committed yet."""
         self._items: list[tuple[int, str]] = []
+        """The end position and the id of each item whose answer has not begun."""
         self._settled = 0
-        """What lies before it was answered, or was silence."""
-        self._past_bound = _PastBound()
-        self._spoke = (float("-inf"), 0)
-        """When the service said something, and how much had gone up then."""
+        """Up to where everything was answered or silence."""
+        self._overflow = _Overflow()
+        self._mark = (float("-inf"), 0)
+        """When an event of the service was noted for rule 3, and the position at that time."""
         self.speaking = False
+        """Whether the service reported speech that has not ended."""
         self.turn_detection = True
         """Whether the service detects turns; without it nothing is known until the client commits."""
 
+    # What the client did
+
     def audio_sent(self, pcm: bytes) -> None:
-        """Audio went up."""
-        self._sent.append(_Sent(self._position, pcm))
+        """Record audio that went upstream."""
+        self._chunks.append(_Chunk(self._position, pcm))
         self._position += len(pcm)
-        self._past_bound.put(*self._cut_before(self._position - self._bound))
-
-    def event_received(self, now: float) -> None:
-        """The service said something: what went up before it spoke the last time, long enough ago, was silence.
-
-        Twice, because what comes first after a stall is old. A service that is silent may not have heard the speech
-        that it does not report.
-        """
-        if now - self._spoke[0] < SILENCE_SECONDS:
-            return
-        if self._quiet:
-            self._forget_before(self._spoke[1])
-        self._spoke = (now, self._position)
-
-    def acknowledged(self, up_to: int | None = None) -> None:
-        """The service has certainly taken what went up before this, or all of it.
-
-        What it had so long that it is not kept any more, and never reported, was silence.
-        """
-        if self._quiet:
-            self._past_bound.begin_at(self._position if up_to is None else up_to)
-
-    @property
-    def _quiet(self) -> bool:
-        """Whether all that is kept may be silence: nobody speaks or has just spoken, and no turn of it was taken."""
-        ended = self._speech_end is not None or self.commit_pending or self._committed > self._settled
-        return self.turn_detection and not self.speaking and not ended
+        self._overflow.add(*self._release_before(self._position - self._bound))
 
     def commit_sent(self) -> None:
-        """A commit went up."""
+        """Record a commit that went upstream."""
         self._commits.append(self._position)
 
     def buffer_cleared(self) -> None:
-        """The client gave up what it had not committed."""
+        """Record that the client took back what it had not committed."""
         last_commit = self._last_commit
         self._cleared = self._position
-        while self._sent and self._sent[-1].end > last_commit:
-            last = self._sent.pop()
+        while self._chunks and self._chunks[-1].end > last_commit:
+            last = self._chunks.pop()
             if last.start < last_commit:
-                self._sent.append(_Sent(last.start, last.pcm[: last_commit - last.start]))
-        self._past_bound.end_at(last_commit, self._settled)
+                self._chunks.append(_Chunk(last.start, last.pcm[: last_commit - last.start]))
+        self._overflow.cut(last_commit, self._settled)
         self.speaking = False
         self._speech_end = None
 
-    def speech_started(self, at_ms: float) -> None:
-        """The service heard speech begin. What lies before it, and is not committed, was silence."""
+    # What the service said
+
+    def event_received(self, now: float) -> None:
+        """Record that the service said something, whatever it was (rule 3)."""
+        if now - self._mark[0] < SILENCE_SECONDS:
+            return
         if self._quiet:
-            self._forget_before(_bytes(at_ms))
+            self._settle(self._mark[1])
+        self._mark = (now, self._position)
+
+    def acknowledged(self, up_to: int | None = None) -> None:
+        """Record that the service received all audio, or all before `up_to`: unreported overflow in it was silence."""
+        if self._quiet:
+            self._overflow.settle(self._position if up_to is None else up_to)
+
+    def speech_started(self, at_ms: float) -> None:
+        """Record the start of speech as the service reported it (rule 2)."""
+        if self._quiet:
+            self._settle(_to_bytes(at_ms))
         self.speaking = True
 
     def speech_stopped(self, at_ms: float) -> None:
-        """The service heard speech end."""
+        """Record the end of speech as the service reported it."""
         self.speaking = False
-        self._speech_end = _bytes(at_ms)
+        self._speech_end = _to_bytes(at_ms)
 
     def committed(self, item_id: str) -> bool:
-        """The service took a turn out of its buffer; whether the client's commit was why.
+        """Record that the service took a turn. Returns whether the client's commit was the reason.
 
-        Turn detection takes it up to the end of speech, a commit up to where it was sent: also when that is what ended
-        the speech.
+        Turn detection takes a turn up to the end of speech; a commit takes it up to where the commit was sent, also if
+        that is what ended the speech.
         """
         by_client = self.commit_pending and (
-            self._speech_end is None or self._speech_end > self._commits[self._acknowledged] - BYTES_PER_MS
+            self._speech_end is None or self._speech_end > self._commits[self._confirmed_commits] - BYTES_PER_MS
         )
         if by_client:
-            self._committed = max(self._committed, self._commits[self._acknowledged])
-            self._acknowledged += 1
+            self._committed = max(self._committed, self._commits[self._confirmed_commits])
+            self._confirmed_commits += 1
         else:
             self._committed = max(self._committed, self._speech_end or 0)
         self._speech_end = None
@@ -160,105 +196,119 @@ class ReplayBuffer:
         return by_client
 
     def commit_refused(self) -> None:
-        """The service found too little to commit."""
-        if self._acknowledged < len(self._commits):
-            del self._commits[self._acknowledged]
-
-    @property
-    def committed_up_to(self) -> int:
-        """Up to where the service has taken turns."""
-        return self._committed
-
-    @property
-    def can_commit(self) -> bool:
-        """Whether the service is sure to take a commit now. Turn detection may have taken the speech already."""
-        if self.turn_detection:
-            return self.speaking
-        return self._position - max(self._last_commit, self._cleared) >= _bytes(MIN_COMMIT_MS)
-
-    @property
-    def _last_commit(self) -> int:
-        return max(self._committed, self._commits[-1] if self._commits else 0)
-
-    @property
-    def commit_pending(self) -> bool:
-        """Whether a commit went up that the service has not confirmed."""
-        return self._acknowledged < len(self._commits)
+        """Record that the service found too little audio to commit."""
+        if self._confirmed_commits < len(self._commits):
+            del self._commits[self._confirmed_commits]
 
     def answered(self, up_to: int) -> None:
-        """The answer to everything up to here has begun to reach the client."""
-        self._forget_before(up_to)
+        """Record that the answer to everything before `up_to` has begun to reach the client (rule 1)."""
+        self._settle(up_to)
         self._items = [(position, item_id) for position, item_id in self._items if position > up_to]
-        while self._acknowledged and self._commits and self._commits[0] <= up_to:
+        while self._confirmed_commits and self._commits and self._commits[0] <= up_to:
             self._commits.popleft()
-            self._acknowledged -= 1
+            self._confirmed_commits -= 1
 
     def item_answered(self, item_id: str) -> None:
-        """What this item says was written down, where that is all that is wanted."""
+        """Record that an item was transcribed, in a session where that is the answer (rule 1)."""
         for position, known in self._items:
             if known == item_id:
                 self.answered(position)
                 return
 
+    # What follows from it
+
+    @property
+    def committed_up_to(self) -> int:
+        """The position up to which the service has taken turns."""
+        return self._committed
+
+    @property
+    def can_commit(self) -> bool:
+        """Whether the service is certain to accept a commit now. Turn detection may have taken the speech already."""
+        if self.turn_detection:
+            return self.speaking
+        return self._position - max(self._last_commit, self._cleared) >= _to_bytes(MIN_COMMIT_MS)
+
+    @property
+    def commit_pending(self) -> bool:
+        """Whether a commit went upstream that the service has not confirmed."""
+        return self._confirmed_commits < len(self._commits)
+
+    @property
+    def mid_sentence(self) -> bool:
+        """Whether the caller is in the middle of a turn."""
+        uncommitted = not self.turn_detection and any(chunk.pcm for chunk in self._chunks)
+        return self.speaking or self.commit_pending or uncommitted
+
     @property
     def item_ids(self) -> list[str]:
-        """The items whose speech would be sent again; they need not be restored as text."""
-        kept_from = self._sent[0].start if self._sent else self._position
+        """The items whose speech would be replayed; they must not be restored as text too."""
+        kept_from = self._chunks[0].start if self._chunks else self._position
         return [item_id for position, item_id in self._items if position > kept_from]
-
-    def _forget_before(self, position: int) -> None:
-        """What lies before it need not be sent again."""
-        self._settled = max(self._settled, min(position, self._position))
-        self._past_bound.begin_at(self._settled)
-        self._cut_before(position)
-
-    def _cut_before(self, position: int) -> tuple[int, int, int]:
-        """Let go of the audio before this; say how much that was, in how many pieces, and where it ended."""
-        size = pieces = 0
-        while self._sent and self._sent[0].end <= position:
-            size += len(self._sent.popleft().pcm)
-            pieces += 1
-        if self._sent and self._sent[0].start < position:
-            first = self._sent[0]
-            size += position - first.start
-            self._sent[0] = _Sent(position, first.pcm[position - first.start :])
-        return size, pieces, position
 
     @property
     def ms(self) -> float:
-        """How much speech would be sent again."""
-        return sum(len(sent.pcm) for sent in self._sent) / BYTES_PER_MS
+        """How much audio would be replayed."""
+        return sum(len(chunk.pcm) for chunk in self._chunks) / BYTES_PER_MS
 
     @property
     def overflow_ms(self) -> float:
-        """How much without an answer was forgotten, because more came than is kept, and is no silence for sure."""
-        return self._past_bound.size / BYTES_PER_MS
+        """How much unsettled audio was dropped because of the bound."""
+        return self._overflow.size / BYTES_PER_MS
 
     @property
     def overflow_chunks(self) -> int:
-        """How many pieces that was, about."""
-        return max(1, self._past_bound.pieces) if self._past_bound.size else 0
+        """About how many chunks that was."""
+        return max(1, self._overflow.chunks) if self._overflow.size else 0
 
     def entries(self) -> list[bytes | None]:
-        """Give all of it for sending again, in order; None stands for a commit."""
+        """Return what to send again, in order; None stands for a commit."""
         entries: list[bytes | None] = []
         commits = deque(self._commits)
-        for sent in self._sent:
-            while commits and commits[0] <= sent.start:
+        for chunk in self._chunks:
+            while commits and commits[0] <= chunk.start:
                 _append_commit(entries)
                 commits.popleft()
-            entries.append(sent.pcm)
+            entries.append(chunk.pcm)
         for _ in commits:
             _append_commit(entries)
         return entries
 
+    @property
+    def _quiet(self) -> bool:
+        """Whether all the audio kept may be silence: no speech is reported, and no turn is unanswered."""
+        ended = self._speech_end is not None or self.commit_pending or self._committed > self._settled
+        return self.turn_detection and not self.speaking and not ended
 
-def _bytes(ms: float) -> int:
-    """Give the length of audio, in whole samples."""
+    @property
+    def _last_commit(self) -> int:
+        return max(self._committed, self._commits[-1] if self._commits else 0)
+
+    def _settle(self, position: int) -> None:
+        """Everything before `position` needs no replay any more."""
+        self._settled = max(self._settled, min(position, self._position))
+        self._overflow.settle(self._settled)
+        self._release_before(position)
+
+    def _release_before(self, position: int) -> tuple[int, int, int]:
+        """Drop the audio before `position`. Returns its size, its number of chunks and the position."""
+        size = chunks = 0
+        while self._chunks and self._chunks[0].end <= position:
+            size += len(self._chunks.popleft().pcm)
+            chunks += 1
+        if self._chunks and self._chunks[0].start < position:
+            first = self._chunks[0]
+            size += position - first.start
+            self._chunks[0] = _Chunk(position, first.pcm[position - first.start :])
+        return size, chunks, position
+
+
+def _to_bytes(ms: float) -> int:
+    """Return the length of audio in bytes, in whole samples."""
     return round(ms * BYTES_PER_MS / 2) * 2
 
 
 def _append_commit(entries: list[bytes | None]) -> None:
-    """A commit of nothing would be refused: it follows audio or it is left out."""
+    """Add a commit, unless it would follow no audio: the service refuses such a commit."""
     if entries and entries[-1] is not None:
         entries.append(None)

@@ -1,7 +1,8 @@
-"""Who may speak next: responses asked for, responses running, and what is owed to the caller.
+"""The responses of one upstream session: which one is active, which are requested, and what the caller still waits for.
 
-`response.create` never goes up while a response is active, or is about to begin by turn detection: it waits. Whatever
-is owed for too long makes the session suspicious; the watchdog in `clock.py` asks `owed` and `owed_since`.
+A `response.create` never goes upstream while a response is active or about to be created by turn detection, since the
+service refuses it then: it is queued. If something is outstanding for too long, the session counts as stalled; the
+watchdog in `deadlines.py` reads `outstanding` and `outstanding_since`.
 """
 
 from __future__ import annotations
@@ -15,31 +16,12 @@ from typing import Any
 from bridge.core.json_access import as_object, as_text
 
 ResponseRequest = Mapping[str, Any] | bytes
-"""A `response.create`: one that the core made, or the frame that the client wrote."""
+"""A `response.create`: an event that the core made, or the frame that the client wrote."""
 
-#: Requests for a response that may wait; more is a client that asks without listening.
+#: Response requests that are queued at most; more is a client that requests without listening.
 MAX_QUEUED = 20
 
-#: Event types whose JSON the core looks into; everything else is forwarded unread.
-PARSED_EVENTS = frozenset(
-    {
-        "response.created",
-        "response.done",
-        "response.output_item.added",
-        "response.output_item.done",
-        "conversation.item.added",
-        "conversation.item.created",
-        "conversation.item.done",
-        "conversation.item.deleted",
-        "conversation.item.input_audio_transcription.completed",
-        "input_audio_buffer.speech_started",
-        "input_audio_buffer.speech_stopped",
-        "input_audio_buffer.committed",
-        "session.updated",
-        "transcription_session.updated",
-    }
-)
-#: Events that carry a piece of an answer to the caller.
+#: Events that carry a piece of a response to the caller.
 OUTPUT_EVENTS = frozenset(
     {
         "response.output_text.delta",
@@ -54,131 +36,147 @@ OUTPUT_EVENTS = frozenset(
 
 
 @dataclass(slots=True)
+class ActiveResponse:
+    """The active response of the default conversation."""
+
+    id: str
+    request: ResponseRequest | None
+    """The request that created it; None if turn detection did."""
+    answers_up_to: int
+    """Which of the speech that went upstream it answers: everything before this position (`replay_buffer.py`)."""
+    reached_client: bool = False
+    """Whether any of its output was forwarded."""
+    unfinished_items: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class ResponseTracker:
     """The responses of one upstream session."""
 
-    active: str | None = None
-    """The running response of the default conversation."""
-    active_request: ResponseRequest | None = None
-    """The request that began it; None: turn detection did."""
-    unfinished_items: set[str] = field(default_factory=set)
-    """Its items that are not whole yet."""
-    spoken_item: str | None = None
-    """The item that it speaks, or that was spoken last: what an interruption cuts, even while it is only played."""
-    reached_client: bool = False
-    """Whether anything of the running response was forwarded."""
-    answers_up_to: int = 0
-    """Up to which of the speech that went up the running response answers, in bytes."""
+    active: ActiveResponse | None = None
     queued: deque[ResponseRequest] = field(default_factory=deque)
-    """`response.create` events that have not gone up."""
-    respond_after_commit: deque[bool] = field(default_factory=deque)
-    """The commits that went up and are not confirmed: whether an answer is to be asked for behind each, once it is."""
+    """Requests that have not gone upstream."""
     pending_request: ResponseRequest | None = None
-    """The `response.create` that went up and whose `response.created` has not come."""
-    cancelled: bool = False
-    """The client interrupted what was asked for or runs: it is not asked for again."""
+    """The request that went upstream and whose `response.created` has not come."""
+    respond_after_commit: deque[bool] = field(default_factory=deque)
+    """For each unconfirmed commit, whether to request a response once it is confirmed."""
     auto_response_expected: bool = False
-    """Turn detection took a turn and will begin a response by itself."""
-    owed_since: float = float("-inf")
-    """When something was asked for, committed or begun last."""
-
-    def enqueue(self, ask: ResponseRequest) -> bool:
-        """Let a request wait; False when too many wait already."""
-        if len(self.queued) >= MAX_QUEUED:
-            return False
-        self.queued.append(ask)
-        return True
-
-    def settle_commit(self) -> bool:
-        """The service took or refused the oldest commit; whether an answer waited for that."""
-        return self.respond_after_commit.popleft() if self.respond_after_commit else False
-
-    def clear_requests(self) -> None:
-        """Nothing that was asked for and has not gone up is wanted any more."""
-        self.queued.clear()
-        self.respond_after_commit = deque(False for _ in self.respond_after_commit)
+    """Turn detection took a turn and will create a response by itself."""
+    cancelled: bool = False
+    """The client interrupted the pending request or the active response: it is not requested again."""
+    spoken_item: str | None = None
+    """The item being spoken, or spoken last: an interruption truncates it, also while it is only being played."""
+    outstanding_since: float = float("-inf")
+    """When something was last requested, committed or created."""
 
     @property
     def busy(self) -> bool:
-        """Whether a response runs or is about to."""
+        """Whether a response is active or about to be created."""
         return self.active is not None or self.pending_request is not None or self.auto_response_expected
 
     @property
-    def owed(self) -> bool:
-        """Whether the caller waits for an answer of which nothing came yet, or that is not whole."""
+    def outstanding(self) -> bool:
+        """Whether the caller waits for a response that has not begun or is not complete."""
         return self.busy or bool(self.queued)
 
-    def request_sent(self, ask: ResponseRequest, now: float) -> None:
-        """A `response.create` went up."""
-        self.pending_request = ask
-        self.cancelled = False
-        self.owed_since = now
+    # Requests
 
-    def turn_committed(self, now: float, *, auto_response: bool) -> None:
-        """The service committed a turn."""
-        if auto_response and self.active is None:
-            self.auto_response_expected = True
-            self.owed_since = now
-
-    def response_created(self, response_id: str, taken_up_to: int, now: float) -> None:
-        """A response of the default conversation has begun."""
-        self.active, self.reached_client = response_id, False
-        self.unfinished_items.clear()
-        self.answers_up_to = taken_up_to
-        self.active_request = self.pending_request
-        self.pending_request, self.auto_response_expected = None, False
-        self.owed_since = now
-
-    def response_done(self, response_id: str) -> bool:
-        """A response is over; whether it was the active one."""
-        if response_id != self.active:
+    def enqueue(self, request: ResponseRequest) -> bool:
+        """Queue a request. False if too many are queued already."""
+        if len(self.queued) >= MAX_QUEUED:
             return False
-        self.active = self.active_request = None
-        self.unfinished_items.clear()
-        self.reached_client = self.cancelled = False
-        return True
-
-    def request_refused(self) -> None:
-        """The service said that a response is active already: what was asked for waits after all.
-
-        The running response may have been taken for the one that was asked for, when both came at the same moment.
-        """
-        ask = self.pending_request if self.pending_request is not None else self.active_request
-        if ask is not None and not self.cancelled:
-            self.queued.appendleft(ask)
-        self.pending_request = self.active_request = None
-
-    def request_failed(self, error: Mapping[str, Any]) -> bool:
-        """Whether an error speaks of the request that went up: it will not be answered, nor would asking again help."""
-        ask = self.active_request if self.pending_request is None else self.pending_request
-        if ask is None or not _is_about(error, ask):
-            return False
-        self.pending_request = self.active_request = None
+        self.queued.append(request)
         return True
 
     def pop_next_request(self) -> ResponseRequest | None:
-        """Take the next request that may go up now."""
+        """Remove and return the next request that may go upstream now; None if there is none."""
         return self.queued.popleft() if self.queued and not self.busy else None
 
+    def request_sent(self, request: ResponseRequest, now: float) -> None:
+        """Record a `response.create` that went upstream."""
+        self.pending_request = request
+        self.cancelled = False
+        self.outstanding_since = now
+
+    def request_refused(self) -> None:
+        """Queue the request again: the service said that a response is active already.
+
+        If both crossed on the wire, the active response was mistaken for the requested one.
+        """
+        request = self.pending_request if self.pending_request is not None else self._active_request
+        if request is not None and not self.cancelled:
+            self.queued.appendleft(request)
+        self._drop_request()
+
+    def request_failed(self, error: Mapping[str, Any]) -> bool:
+        """Drop the request if the error is about it: repeating it would not help. Returns whether it was."""
+        request = self._active_request if self.pending_request is None else self.pending_request
+        if request is None or not _is_about(error, request):
+            return False
+        self._drop_request()
+        return True
+
+    def clear_requests(self) -> None:
+        """Drop everything that was requested and has not gone upstream."""
+        self.queued.clear()
+        self.respond_after_commit = deque(False for _ in self.respond_after_commit)
+
+    def settle_commit(self) -> bool:
+        """Record that the service confirmed or refused the oldest commit. Returns whether to request a response now."""
+        return self.respond_after_commit.popleft() if self.respond_after_commit else False
+
     def request_to_repeat(self) -> ResponseRequest | None:
-        """Give the request of which nothing reached the client: a fresh session must be asked anew."""
+        """Return the request of which nothing reached the client: a fresh session must be asked again."""
         if self.cancelled:
             return None
-        return self.active_request if self.active is not None and not self.reached_client else self.pending_request
+        unheard = self.active is not None and not self.active.reached_client
+        return self._active_request if unheard else self.pending_request
+
+    # Responses
+
+    def turn_committed(self, now: float, *, auto_response: bool) -> None:
+        """Record that turn detection took a turn; with `auto_response` it creates a response by itself."""
+        if auto_response and self.active is None:
+            self.auto_response_expected = True
+            self.outstanding_since = now
+
+    def response_created(self, response_id: str, committed_up_to: int, now: float) -> None:
+        """Record that a response of the default conversation is active."""
+        self.active = ActiveResponse(response_id, self.pending_request, committed_up_to)
+        self.pending_request, self.auto_response_expected = None, False
+        self.outstanding_since = now
+
+    def response_done(self, response_id: str) -> ActiveResponse | None:
+        """Record that a response is over. Returns it if it was the active one."""
+        done = self.active
+        if done is None or done.id != response_id:
+            return None
+        self.active = None
+        self.cancelled = False
+        return done
+
+    @property
+    def _active_request(self) -> ResponseRequest | None:
+        return self.active.request if self.active is not None else None
+
+    def _drop_request(self) -> None:
+        self.pending_request = None
+        if self.active is not None:
+            self.active.request = None
 
 
-def _is_about(error: Mapping[str, Any], ask: ResponseRequest) -> bool:
-    """By the name that the client gave its event; without one, by the field that is wrong."""
+def _is_about(error: Mapping[str, Any], request: ResponseRequest) -> bool:
+    """Return whether an error is about a request: by its `event_id` or, without one, by the parameter at fault."""
     event_id = as_text(error.get("event_id"))
     if event_id:
-        return _name_of(ask) == event_id
+        return _event_id_of(request) == event_id
     return (as_text(error.get("param")) or "").partition(".")[0] == "response"
 
 
-def _name_of(ask: ResponseRequest) -> object:
-    if isinstance(ask, bytes):
+def _event_id_of(request: ResponseRequest) -> object:
+    if isinstance(request, bytes):
         try:
-            ask = as_object(json.loads(ask))
+            request = as_object(json.loads(request))
         except (ValueError, RecursionError):
             return None
-    return ask.get("event_id")
+    return request.get("event_id")

@@ -1,8 +1,8 @@
-"""One client's session: an event and the time in, commands out. The only place that puts the parts together.
+"""The session of one client connection: an event and the time in, commands out. Puts the parts of the core together.
 
-    session = Session(CoreSettings(), chance=random.random)
+    session = Session(CoreSettings(), rng=random.random)
     commands = session.handle(CreateSession({}), now=12.5)
-    session.deadline                # when `Tick` is wanted; None: only an event can move it
+    session.deadline                # when a `Tick` is wanted; None: only an event can change anything
 
 No clock, no log, no I/O, no tasks. `handle` never raises for anything that a peer can do.
 """
@@ -10,6 +10,7 @@ No clock, no log, no I/O, no tasks. `handle` never raises for anything that a pe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, assert_never
 
 from bridge.core import deadlines, lifecycle, recovery, to_client, to_upstream
@@ -42,77 +43,118 @@ from bridge.core.events import (
 )
 from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
-from bridge.core.states import NOT_READY_CODES, State
+from bridge.core.states import ATTEMPTING, CONFIGURING, CONNECTED, LIVE, NOT_READY_CODES, PHASES, Phase, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NOT_READY_MESSAGES = {
-    "NO_SESSION_EXISTS": "There is no session: send create_session. What you sent is held until then.",
-    "SESSION_NOT_READY": "The session was lost and is being reopened. What you sent is held until then.",
+    "NO_SESSION_EXISTS": "There is no session: send create_session. Your input is buffered until then.",
+    "SESSION_NOT_READY": "The session was lost and is being reopened. Your input is buffered until then.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStatistics:
-    """A session as it stands; for metrics, health and tests."""
+    """A session as it is now; for metrics, health checks and tests."""
 
     state: State
     generation: int
     buffered_ms: float
+    """Audio in the input buffer."""
     buffered_messages: int
+    """Other messages in the input buffer."""
     replay_ms: float
+    """Audio that went upstream and would be sent again after a loss."""
     reconnects: int
-    opening: bool
-    """Whether an attempt runs."""
-    live: bool
-    """Whether an upstream socket is open as far as the core knows."""
+
+    @property
+    def phase(self) -> Phase:
+        """The state as clients and metrics see it."""
+        return PHASES[self.state]
+
+    @property
+    def opening(self) -> bool:
+        """Whether an attempt is running."""
+        return self.state in ATTEMPTING
+
+    @property
+    def live(self) -> bool:
+        """Whether the upstream session exists as far as the core knows."""
+        return self.state in LIVE
 
 
 class Session:
-    """The session of one client's socket."""
+    """The session of one client connection."""
 
     def __init__(self, settings: CoreSettings | None = None, *, rng: Callable[[], float]) -> None:
+        """`rng` returns numbers in [0, 1), for the jitter of back-offs."""
         self._data = SessionData(settings or CoreSettings(), rng)
+        self._next_deadline = inf
 
     def handle(self, event: Event, now: float) -> list[Command]:
-        """Take one event at a time that never goes backwards; give what is to be done, in order."""
+        """Handle one event and return the commands to carry out, in order.
+
+        `now` is the time in seconds, on any clock; time that goes backwards counts as standing still.
+
+        Most events of a live session are audio, one way or the other. They only pass through. None of them can make a
+        deadline earlier, so no deadline is looked up for them. They can make one later (a session that talks has not
+        stalled); then the next `Tick` comes early, finds nothing due, and the deadline is computed anew.
+        """
         data = self._data
         data.now = max(data.now, now)
-        if not data.closed:
+        relayed = self._relay(event)
+        if not relayed and not data.closed:
             self._dispatch(event)
-        if not data.closed:
-            deadlines.run_due(data)
-        out, data.commands = data.commands, []
-        return out
+        if not relayed or data.now >= self._next_deadline:
+            if not data.closed:
+                deadlines.run_due(data)
+            self._next_deadline = deadlines.next_deadline(data)
+        return data.take_commands()
 
     @property
     def deadline(self) -> float | None:
-        """When a `Tick` is wanted next."""
-        return deadlines.next_deadline(self._data)
+        """When a `Tick` is wanted, at the latest; None if only an event can change anything."""
+        return None if self._next_deadline == inf else self._next_deadline
 
     def statistics(self) -> SessionStatistics:
-        """Give the session as it stands."""
+        """Return the session as it is now."""
         data = self._data
+        reconnecting = data.phase is Phase.RECONNECTING
         return SessionStatistics(
             state=data.state,
-            generation=data.generation,
+            generation=data.generation.number,
             buffered_ms=data.input_buffer.ms,
             buffered_messages=len(data.input_buffer) - data.input_buffer.chunks,
-            replay_ms=data.replay_buffer.ms,
+            replay_ms=data.recovery.replay_ms if reconnecting else data.generation.replay.ms,
             reconnects=data.reconnects,
-            opening=data.opening,
-            live=data.created,
         )
+
+    def _relay(self, event: Event) -> bool:
+        """Handle an event that only passes through a ready session. Returns False if it is any other event."""
+        data = self._data
+        if data.state is not State.READY:
+            return False
+        if isinstance(event, ClientAudio):
+            to_upstream.send_audio(data, event)
+            return True
+        if isinstance(event, UpstreamEvent) and event.body is None and event.generation == data.generation.number:
+            to_client.forward(data, event)
+            return True
+        return False
 
     def _dispatch(self, event: Event) -> None:
         match event:
             case ClientAudio() | ClientCommit() | ClientText() | ClientToolResult() | ClientNative():
                 self._accept_input(event)
-            case UpstreamEvent(generation):
-                if self._current(generation):
-                    to_client.forward(self._data, event)
-            case SessionCreated() | SessionConfigured() | AttemptFailed() | UpstreamError() | UpstreamLost():
+            case (
+                SessionCreated()
+                | SessionConfigured()
+                | AttemptFailed()
+                | UpstreamEvent()
+                | UpstreamError()
+                | UpstreamLost()
+            ):
                 if self._current(event.generation):
                     self._handle_upstream(event)
             case CreateSession() | Interrupt() | RestartSession() | EndSession() | Ping():
@@ -128,33 +170,35 @@ class Session:
                 assert_never(event)
 
     def _current(self, generation: int) -> bool:
-        """Whether an event belongs to the upstream that is wanted; a late one of an earlier generation is dropped."""
+        """Return whether an upstream event counts. A late one, of a generation that was closed or lost, is ignored."""
         data = self._data
-        wanted = generation == data.generation and (data.opening or data.created)
-        if not wanted:
+        current = generation == data.generation.number and data.state in CONNECTED
+        if not current:
             data.log("upstream.late_event", of=generation)
-        return wanted
+        return current
+
+    # From the client
 
     def _accept_input(self, event: ClientInput) -> None:
-        """Send up what needs a session, or hold it and say why."""
+        """Send input that needs a session upstream, or buffer it and say why."""
         data = self._data
         if data.state is State.READY:
             to_upstream.send(data, event)
             return
         data.input_buffer.add(event, data.now)
-        code = NOT_READY_CODES.get(data.state)
+        code = NOT_READY_CODES.get(data.phase)
         if code is not None:
             data.send_error(code, _NOT_READY_MESSAGES[code], retryable=True)
 
     def _handle_request(self, event: CreateSession | Interrupt | RestartSession | EndSession | Ping) -> None:
         data = self._data
         match event:
-            case CreateSession(wish):
-                self._create(wish)
+            case CreateSession(session_options):
+                self._create_session(session_options)
             case Interrupt():
                 if data.state is State.READY:
                     to_upstream.interrupt(data, event)
-                elif (code := NOT_READY_CODES.get(data.state)) is not None:
+                elif (code := NOT_READY_CODES.get(data.phase)) is not None:
                     data.send_error(code, "There is nothing to interrupt.", retryable=True)
             case RestartSession():
                 if data.state in (State.IDLE, State.FAILED):
@@ -168,70 +212,75 @@ class Session:
             case _:
                 assert_never(event)
 
+    def _create_session(self, session_options: Mapping[str, Any]) -> None:
+        data = self._data
+        if data.drain_by is not None:
+            data.send_error("SERVER_BUSY", "The bridge is shutting down; connect again.", retryable=True)
+        elif data.phase in (Phase.READY, Phase.RECONNECTING):
+            data.send_error("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
+        elif data.state in (State.IDLE, State.FAILED):
+            data.session_options = dict(session_options)
+            lifecycle.start(data)
+
     def _handle_misuse(self, event: BadMessage | ClientLimitExceeded | ClientGone) -> None:
         data = self._data
         match event:
             case BadMessage(code, message, detail):
                 data.send_error(code, message, retryable=False, detail=detail)
             case ClientLimitExceeded(code, message, close_code):
-                data.send_error(code, message, retryable=code != "MESSAGE_TOO_LARGE", ending=True)
+                data.send_error(code, message, retryable=code != "MESSAGE_TOO_LARGE", terminal=True)
                 lifecycle.close_client(data, close_code, code)
             case ClientGone():
                 lifecycle.client_gone(data)
             case _:
                 assert_never(event)
 
-    def _create(self, wish: Mapping[str, Any]) -> None:
-        data = self._data
-        if data.drain_by is not None:
-            data.send_error("SERVER_BUSY", "The bridge is going down; connect again.", retryable=True)
-        elif data.state in (State.READY, State.RECONNECTING):
-            data.send_error("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
-        elif data.state in (State.IDLE, State.FAILED):
-            data.session_options = dict(wish)
-            lifecycle.start(data)
+    # From the upstream
 
     def _handle_upstream(
-        self, event: SessionCreated | SessionConfigured | AttemptFailed | UpstreamError | UpstreamLost
+        self,
+        event: SessionCreated | SessionConfigured | AttemptFailed | UpstreamEvent | UpstreamError | UpstreamLost,
     ) -> None:
         data = self._data
         match event:
             case SessionCreated():
-                lifecycle.configure_upstream(data, event)
+                lifecycle.session_created(data, event)
             case SessionConfigured():
-                self._configured(event)
+                self._session_configured(event)
             case AttemptFailed(_, failure):
-                self._upstream_lost(failure, failure.message)
+                self._upstream_failed(failure, failure.message)
+            case UpstreamEvent():
+                to_client.forward(data, event)
             case UpstreamError():
                 self._upstream_error(event)
-            case UpstreamLost(_, failure, reason, taken_bytes):
-                data.replay_buffer.acknowledged(taken_bytes or 0)
-                self._upstream_lost(failure, reason)
+            case UpstreamLost(_, failure, reason, acknowledged_bytes):
+                data.generation.replay.acknowledged(acknowledged_bytes or 0)
+                self._upstream_failed(failure, reason)
             case _:
                 assert_never(event)
 
-    def _configured(self, event: SessionConfigured) -> None:
-        """Only a session that was created can be ready; one that is ready has been told something new."""
+    def _session_configured(self, event: SessionConfigured) -> None:
+        """Only a session that was created can become ready; for a ready one this is an update like any other."""
         data = self._data
-        if data.opening and data.created:
-            lifecycle.upstream_ready(data, event)
+        if data.state in CONFIGURING:
+            lifecycle.session_configured(data, event)
         else:
             to_client.forward(data, UpstreamEvent(event.generation, event.type, event.frame, event.body))
 
     def _upstream_error(self, event: UpstreamError) -> None:
-        """Before the session is ready only the configuration can be what is wrong."""
+        """Before the session is ready, an error can only be about its configuration."""
         data = self._data
-        if data.opening and not event.harmless:
+        if data.state in ATTEMPTING and not event.harmless:
             lifecycle.close_upstream(data, "refused")
             lifecycle.attempt_failed(data, event.failure)
         else:
             to_client.handle_error(data, event)
 
-    def _upstream_lost(self, failure: Failure, reason: str) -> None:
+    def _upstream_failed(self, failure: Failure, reason: str) -> None:
         data = self._data
-        if data.opening:
+        if data.state in ATTEMPTING:
             lifecycle.attempt_failed(data, recovery.drop_unconfirmed_updates(data, failure))
         elif failure.code == "SESSION_EXPIRED" and not data.settings.rollover:
-            lifecycle.expire(data, failure)
+            lifecycle.session_expired(data, failure)
         else:
-            lifecycle.upstream_lost(data, reason, failure)
+            lifecycle.session_lost(data, reason, failure)

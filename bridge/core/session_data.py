@@ -1,7 +1,7 @@
-"""What the parts of a session share: where it stands, what it holds, and the commands that gather.
+"""What the parts of a session share: its state, what it keeps, and the commands that collect while an event is handled.
 
-`session.py` owns it; `upward.py`, `downward.py` and `life.py` act on it. No decisions stand here, only the ways to say
-something: to the client, to the log.
+`session.py` owns it; `lifecycle.py`, `deadlines.py`, `recovery.py`, `to_upstream.py` and `to_client.py` act on it. It
+makes no decisions: it only knows how to say something to the client, to the log and to the driver.
 """
 
 from __future__ import annotations
@@ -10,103 +10,114 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import Command, LogEvent, SendMessage
 from bridge.core.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
+from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import InputBuffer
-from bridge.core.json_access import as_object, as_text
 from bridge.core.replay_buffer import ReplayBuffer
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
-from bridge.core.states import NOT_READY_CODES, State, Trigger, next_state
+from bridge.core.states import NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.core.responses import ResponseRequest
     from bridge.core.settings import CoreSettings
 
 
 class SessionData:
-    """One client's session, all of it."""
+    """One client connection's session, all of it."""
 
     def __init__(self, settings: CoreSettings, rng: Callable[[], float]) -> None:
         self.settings, self.rng = settings, rng
         self.now = 0.0
         self.state = State.IDLE
         self.commands: list[Command] = []
-        self.input_buffer = InputBuffer(settings.buffer_limits)
-        self.throttle = ErrorThrottle(settings.error_window_seconds)
-        self.history = ConversationHistory()
-        self.responses = ResponseTracker()
-        self.replay_buffer = ReplayBuffer(settings.replay_ms)
-        # What was asked for
+        # From the client
         self.session_options: Mapping[str, Any] = {}
         self.updates = SessionUpdates()
-        # The attempt or session of the newest generation
-        self.generation = 0
+        self.input_buffer = InputBuffer(settings.buffer_limits)
+        self.history = ConversationHistory()
+        # The upstream session
+        self.generation = Generation(replay=ReplayBuffer(settings.replay_ms))
+        self.recovery = Recovery()
         self.attempt = 0
-        self.opening = False
-        """Whether an attempt runs (not: waits to begin)."""
-        self.created = False
-        self.session_id = self.model = self.dialect = self.expires_at_text = ""
-        self.expires_at: float | None = None
-        self.auto_response = False
-        """Whether turn detection asks for the answer."""
-        self.transcribing = False
-        """Whether the session only writes down what is said: there are no answers."""
-        self.ready_at = float("-inf")
-        self.last_event_at = 0.0
-        """When the upstream last said anything."""
-        # Deadlines
-        self.retry_at: float | None = None
-        self.ready_by: float | None = None
-        self.notice_at = float("-inf")
-        """When the last `audio_dropped` went out."""
-        self.drain_by: float | None = None
-        self.expiry_announced = False
-        # Counts over the client's life
+        """The number of the current attempt, counted from the request for a session or from the last loss."""
+        self.retry_at = float("inf")
+        """When the next attempt starts, in the waiting states."""
         self.reconnects = 0
-        self.lost_at: float | None = None
-        self.lost_parts: list[str] = []
-        """What the present loss cost, for `reconnected.lost`."""
-        self.request_to_repeat: ResponseRequest | None = None
-        """The request for a response that the fresh session must be asked anew."""
-        self.respond_after_last_commit = False
-        """Whether, at the last loss, an answer waited for a commit: it waits for the last one that is sent again."""
+        """Losses so far on this client connection."""
+        # To the client
+        self.throttle = ErrorThrottle(settings.error_window_seconds)
+        self.drop_notice_at = float("-inf")
+        """When the last `audio_dropped` was sent."""
+        self.drain_by: float | None = None
+        """When the session ends at the latest; None while the bridge is not shutting down."""
+
+    @property
+    def phase(self) -> Phase:
+        """The session's state as clients, logs and metrics see it."""
+        return PHASES[self.state]
 
     @property
     def closed(self) -> bool:
-        """Whether the client is gone or was sent away."""
+        """Whether the client connection is closed or closing."""
         return self.state is State.CLOSED
 
-    def transition(self, move: Trigger) -> None:
+    def transition(self, trigger: Trigger) -> None:
         """Take a step in the table of states."""
-        self.state = next_state(self.state, move)
+        self.state = next_state(self.state, trigger)
+
+    def begin_generation(self) -> None:
+        """Start a new generation. Queued response requests are the client's, so they move on to it."""
+        self.generation = Generation(
+            number=self.generation.number + 1,
+            replay=ReplayBuffer(self.settings.replay_ms),
+            responses=ResponseTracker(queued=self.generation.responses.queued),
+            ready_by=self.now + self.settings.ready_seconds,
+            last_event_at=self.now,
+        )
+
+    def forget_conversation(self) -> None:
+        """Keep nothing for the next session: this one failed or was ended by intent."""
+        self.history.clear()
+        self.recovery = Recovery()
+        self.generation = Generation(number=self.generation.number, replay=ReplayBuffer(self.settings.replay_ms))
 
     def emit(self, command: Command) -> None:
         """Add a command."""
         self.commands.append(command)
 
+    def take_commands(self) -> list[Command]:
+        """Return the commands so far, in order, and start a new list."""
+        commands, self.commands = self.commands, []
+        return commands
+
     def log(self, name: str, **fields: Any) -> None:
-        """Add a log line, with what identifies the session."""
-        self.commands.append(
-            LogEvent(name, {"generation": self.generation, "sessionId": self.session_id or None, **fields})
-        )
+        """Add a log event, with the ids of the session."""
+        ids = {"generation": self.generation.number, "sessionId": self.generation.session_id or None}
+        self.commands.append(LogEvent(name, {**ids, **fields}))
 
     def send_message(self, message_type: str, **fields: Any) -> None:
-        """Tell the client something about its session, the newest one unless another `generation` is given."""
-        self.commands.append(SendMessage({"type": message_type, "generation": self.generation, **fields}))
+        """Send the client a message about its session; about the newest one unless `generation` is given."""
+        self.commands.append(SendMessage({"type": message_type, "generation": self.generation.number, **fields}))
 
     def send_error(
-        self, code: str, message: str, *, retryable: bool, ending: bool = False, detail: Mapping[str, Any] | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool,
+        terminal: bool = False,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Give the client an error, or hold it back while the window is shut."""
+        """Send the client an error, or hold it back while the error window is closed."""
         error = ErrorMessage(
             code=code,
             message=message,
             retryable=retryable,
-            terminal=ending,
+            terminal=terminal,
             detail=detail or {},
-            generation=self.generation,
+            generation=self.generation.number,
         )
         released = self.throttle.offer(error, self.now)
         if released is not None:
@@ -115,17 +126,17 @@ class SessionData:
             self.log("error.held_back", code=code)
 
     def send_released(self, released: ReleasedError) -> None:
-        """Let an error out.
+        """Send an error that the throttle let through.
 
-        One that had to wait goes out even if the session is ready again: nothing that was held back is lost. It says
-        that it is outdated, lest the client act on it.
+        An error that was held back is sent even if the session is ready again: no error is lost. It is marked as
+        outdated then, so that the client doesn't act on it.
         """
         error = released.error
         self.log("error.sent", code=error.code, suppressed=released.suppressed)
-        so_no_more = NOT_READY_CODES.get(self.state) != error.code and not self.closed
-        outdated = error.code in NOT_READY_CODES.values() and so_no_more
-        known = {**error.detail, "outdated": True} if outdated else error.detail
-        detail = {"detail": dict(known)} if known else {}
+        resolved = NOT_READY_CODES.get(self.phase) != error.code and not self.closed
+        outdated = error.code in NOT_READY_CODES.values() and resolved
+        fields = {**error.detail, "outdated": True} if outdated else error.detail
+        detail = {"detail": dict(fields)} if fields else {}
         self.send_message(
             "error",
             generation=error.generation,
@@ -137,44 +148,12 @@ class SessionData:
         )
 
     def report_dropped(self, *, at_once: bool = False) -> None:
-        """Tell what was given up: one notice in `notice_seconds`, unless they cannot wait."""
-        while at_once or self.now >= self.notice_at + self.settings.drop_notice_seconds:
+        """Tell the client what was dropped: one message per `drop_notice_seconds`, or all of them `at_once`."""
+        while at_once or self.now >= self.drop_notice_at + self.settings.drop_notice_seconds:
             dropped = self.input_buffer.pop_dropped()
             if dropped is None:
                 return
-            self.notice_at = self.now
+            self.drop_notice_at = self.now
             counts = {"chunks": dropped.chunks, "ms": round(dropped.ms), "messages": dropped.messages}
             self.send_message("audio_dropped", **counts, reason=dropped.reason)
             self.log("held.dropped", reason=dropped.reason, **counts)
-
-    def take_replay(self) -> list[bytes | None]:
-        """Take the speech that is to be sent again, in order; None stands for a commit. The keeping begins anew."""
-        entries = self.replay_buffer.entries()
-        self.replay_buffer = ReplayBuffer(self.settings.replay_ms)
-        return entries
-
-    def begin_generation(self) -> None:
-        """Everything that belongs to one upstream session begins anew."""
-        self.responses = ResponseTracker(queued=self.responses.queued)
-        self.created = False
-        self.session_id = self.model = self.dialect = self.expires_at_text = ""
-        self.expires_at = None
-        self.expiry_announced = False
-        self.last_event_at = self.now
-
-    def apply_configuration(self, session: Mapping[str, Any]) -> None:
-        """Learn from a confirmed session, flat or nested, who ends a turn and who asks for the answer.
-
-        What the upstream does not say is as the client wished.
-        """
-        nested = as_object(session.get("audio")).get("input")
-        fields = as_object(nested) or session
-        by_wish: Mapping[str, Any] | None = None if self.session_options.get("turnDetection") == "none" else {}
-        detection = fields.get("turn_detection", by_wish)
-        self.transcribing = "transcription" in (session.get("type"), self.session_options.get("kind"))
-        if self.transcribing:  # its model is the one that writes down, and stands where a conversation's does not
-            writer = as_object(fields.get("transcription") or fields.get("input_audio_transcription"))
-            self.model = as_text(writer.get("model")) or self.model or as_text(self.session_options.get("model")) or ""
-        self.replay_buffer.turn_detection = detection is not None
-        asks = as_object(detection).get("create_response") is not False
-        self.auto_response = detection is not None and asks and not self.transcribing

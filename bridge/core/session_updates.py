@@ -1,8 +1,8 @@
-"""The client's own `session.update` events: which of them hold, so that a fresh session is configured alike.
+"""The client's own `session.update` events: which of them apply, so that a fresh session is configured alike.
 
-An update counts when the upstream has confirmed it. A refused one is forgotten: sent again with the configuration of a
-fresh session, it would be refused again, and that session would never be ready. One whose session was lost before it
-was answered is wanted all the same; should the fresh session refuse it, it is given up, and the rest is tried alone.
+An update counts once the upstream has confirmed it. A refused one is forgotten: sent again with the configuration of a
+fresh session it would be refused again, and that session would never be ready. An update whose session was lost before
+it was answered is sent again all the same; if the fresh session refuses it, it is dropped and the rest is tried alone.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from typing import Any
 
 from bridge.core.json_access import as_object, as_text
 
-#: Updates of which one's fate is not known; with more, the oldest is taken for confirmed.
+#: Updates that are kept unconfirmed; with more, the oldest counts as confirmed.
 MAX_UNCONFIRMED = 100
 
-#: Fields that an update replaces, although they are objects: half of an old union and half of a new one make none. The
-#: service does the same (`bridge/protocol/schema/sessions.py`).
+#: Objects that an update replaces instead of merging: half of an old union and half of a new one make no valid object.
+#: The service does the same.
 REPLACED_WHOLE = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
 
 
-class _Fate(Enum):
-    WAITS = auto()
-    """It went up, and nothing was said about it yet."""
-    HELD = auto()
-    """Confirmed, behind one that is not."""
+class _UpdateStatus(Enum):
+    PENDING = auto()
+    """Sent and not answered."""
+    CONFIRMED = auto()
+    """Confirmed, but an earlier one is not."""
     DOUBTFUL = auto()
-    """A later one was confirmed before it: nobody will say any more."""
+    """A later one was confirmed first: this one won't be answered any more."""
 
 
 @dataclass(slots=True)
 class _Update:
     event: Mapping[str, Any]
-    fate: _Fate = _Fate.WAITS
+    status: _UpdateStatus = _UpdateStatus.PENDING
 
     @property
     def session(self) -> Mapping[str, Any]:
@@ -44,90 +44,90 @@ class _Update:
 
 
 class SessionUpdates:
-    """One client's updates, since it asked for its session."""
+    """The updates of one client connection since it asked for its session."""
 
     def __init__(self) -> None:
         self._base: dict[str, Any] = {}
-        """All that hold and before which nothing is in doubt, merged."""
+        """All confirmed updates up to the first one in doubt, merged."""
         self._later: deque[_Update] = deque()
-        """The others, as they were sent."""
+        """The others, in the order they were sent in."""
 
     def sent(self, event: Mapping[str, Any]) -> None:
-        """An update went up."""
+        """Record an update that went upstream."""
         self._later.append(_Update(event))
         if len(self._later) > MAX_UNCONFIRMED:
-            self._later[0].fate = _Fate.HELD
+            self._later[0].status = _UpdateStatus.CONFIRMED
             self._fold()
 
     def confirmed(self, session: Mapping[str, Any]) -> None:
-        """The upstream confirmed an update and shows the session as it is now.
+        """Record that the upstream confirmed an update; `session` is the session as it is now.
 
-        They are answered in order. A refusal may have named none of them: then the first that is seen to hold is the
-        one, and those before it are in doubt.
+        Updates are answered in order. A refusal may name none of them, though; so the first update that the session is
+        seen to satisfy is the confirmed one, and those before it are in doubt.
         """
-        waiting = [one for one in self._later if one.fate is _Fate.WAITS]
-        held = next((one for one in waiting if _holds(one.session, session)), waiting[0] if waiting else None)
-        for one in waiting:
-            if one is held:
-                one.fate = _Fate.HELD
+        pending = [one for one in self._later if one.status is _UpdateStatus.PENDING]
+        match = next((one for one in pending if _satisfied(one.session, session)), pending[0] if pending else None)
+        for one in pending:
+            if one is match:
+                one.status = _UpdateStatus.CONFIRMED
                 break
-            one.fate = _Fate.DOUBTFUL
+            one.status = _UpdateStatus.DOUBTFUL
         self._fold()
 
     def rejected(self, error: Mapping[str, Any]) -> None:
-        """Forget the update that an error speaks of, if it speaks of one."""
+        """Forget the update that an error is about, if it is about one."""
         event_id = as_text(error.get("event_id"))
-        waiting = [one for one in self._later if one.fate is _Fate.WAITS]
-        named = next((one for one in waiting if event_id and one.event.get("event_id") == event_id), None)
-        if named is None and waiting and (as_text(error.get("param")) or "").partition(".")[0] == "session":
-            named = waiting[0]
+        pending = [one for one in self._later if one.status is _UpdateStatus.PENDING]
+        named = next((one for one in pending if event_id and one.event.get("event_id") == event_id), None)
+        if named is None and pending and (as_text(error.get("param")) or "").partition(".")[0] == "session":
+            named = pending[0]
         if named is not None:
             self._later.remove(named)
             self._fold()
 
     @property
     def effective(self) -> dict[str, Any]:
-        """What a fresh session is asked for: all but what was refused, merged. What had no answer yet is wanted too."""
+        """What a fresh session is configured with: all updates that were not refused, merged, answered or not."""
         return reduce(merge_config, (one.session for one in self._later), self._base)
 
     def confirm_all(self) -> None:
-        """The fresh session has confirmed all that was wanted."""
+        """Record that the fresh session confirmed everything it was configured with."""
         self._base = self.effective
         self._later.clear()
 
     def drop_unconfirmed(self) -> bool:
-        """The fresh session refused its configuration: want only what was confirmed. False when that was all."""
-        certain = deque(one for one in self._later if one.fate is _Fate.HELD)
-        given_up = len(certain) < len(self._later)
+        """Keep only confirmed updates, after a fresh session refused its configuration. False if none was dropped."""
+        certain = deque(one for one in self._later if one.status is _UpdateStatus.CONFIRMED)
+        dropped = len(certain) < len(self._later)
         self._later = certain
         self._fold()
-        return given_up
+        return dropped
 
     def _fold(self) -> None:
-        while self._later and self._later[0].fate is _Fate.HELD:
+        while self._later and self._later[0].status is _UpdateStatus.CONFIRMED:
             self._base = merge_config(self._base, self._later.popleft().session)
 
 
 def merge_config(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one configuration over another: objects merge; lists, unions and objects of another `type` are replaced."""
-    both = dict(old)
+    """Return `new` merged over `old`: objects merge; lists, unions and objects of another `type` are replaced."""
+    result = dict(old)
     for name, value in new.items():
-        known = both.get(name)
-        if isinstance(value, Mapping) and isinstance(known, Mapping) and _merge(name, known, value):
-            both[name] = merge_config(known, value)
+        known = result.get(name)
+        if isinstance(value, Mapping) and isinstance(known, Mapping) and _mergeable(name, known, value):
+            result[name] = merge_config(known, value)
         else:
-            both[name] = value
-    return both
+            result[name] = value
+    return result
 
 
-def _merge(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _mergeable(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     types = {value["type"] for value in (old, new) if isinstance(value.get("type"), str)}
     return name not in REPLACED_WHOLE and len(types) < 2  # noqa: PLR2004 - two types are two kinds of object
 
 
-def _holds(wanted: Mapping[str, Any], session: Mapping[str, Any]) -> bool:
-    """Whether a session shows what an update asked for. The service may fill objects in."""
+def _satisfied(update: Mapping[str, Any], session: Mapping[str, Any]) -> bool:
+    """Return whether a session shows what an update asked for. The service may fill in more fields."""
     return all(
-        _holds(value, as_object(session.get(name))) if isinstance(value, Mapping) else session.get(name) == value
-        for name, value in wanted.items()
+        _satisfied(value, as_object(session.get(name))) if isinstance(value, Mapping) else session.get(name) == value
+        for name, value in update.items()
     )

@@ -1,4 +1,4 @@
-"""The core's figures, each with its reason: one frozen value."""
+"""The core's limits and time-outs, each with its reason: one frozen value."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from bridge.core.input_buffer import InputBufferLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreSettings:
-    """How patient a session is."""
+    """How often a session is retried, how long it waits, and how much it keeps."""
 
     attempts: int = 3
     """To open the first session: one, and two retries."""
     reconnect_attempts: int = 5
-    """For one loss."""
+    """After one loss."""
     max_reconnects: int = 50
-    """For one client's socket: more is an upstream that does not want it."""
+    """For one client connection. An upstream that loses more sessions than this doesn't want the client."""
     ready_seconds: float = 10.0
-    """From the beginning of an attempt to the confirmed configuration."""
+    """From the start of an attempt to the confirmed configuration."""
     backoff_base_seconds: float = 1.0
     backoff_cap_seconds: float = 8.0
-    """Waits between attempts grow from the one to the other, with full jitter."""
+    """Waits between attempts grow from the base to the cap, with full jitter."""
     stall_seconds: float = 15.0
-    """A response or a commit is owed and no event came for so long: the session is given up."""
+    """A response or a commit is outstanding and no event came for this long: the session counts as lost."""
     buffer_limits: InputBufferLimits = field(default_factory=InputBufferLimits)
     replay_ms: float = 30_000
-    """How much unanswered speech is kept for sending again."""
+    """How much unanswered speech is kept for replay."""
     drop_notice_seconds: float = 1.0
-    """Between two `audio_dropped` notices."""
+    """Between two `audio_dropped` messages."""
     error_window_seconds: float = WINDOW_SECONDS
     rollover: bool = True
-    """Open a fresh session before the old one reaches its maximum age."""
+    """Open a fresh session before the current one reaches its maximum age."""
     rollover_before_seconds: float = 120.0
-    """From then on a pause in the speech is used for it."""
+    """From this long before the maximum age on, the first pause in the conversation is used for the rollover."""
     rollover_latest_seconds: float = 20.0
-    """Then it happens, pause or not."""
+    """This long before the maximum age the rollover happens, pause or not."""

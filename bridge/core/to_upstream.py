@@ -1,6 +1,6 @@
-"""From the client to a ready upstream: each thing that it sends, as native events, in order.
+"""From the client to a ready upstream session: each input as native events, in order.
 
-Also the sequencing of `response.create`: it waits while a response is active or about to begin.
+Also decides when a `response.create` goes upstream: it waits while a response is active or about to be created.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bridge.core.events import (
 from bridge.core.json_access import as_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bridge.core.responses import ResponseRequest
     from bridge.core.session_data import SessionData
@@ -29,22 +29,21 @@ RESPONSE_CREATE: Mapping[str, Any] = {"type": "response.create"}
 
 
 def send(data: SessionData, entry: ClientInput) -> None:
-    """Send one thing up. The session is ready."""
+    """Send one input upstream. The session must be ready."""
     match entry:
-        case ClientAudio(pcm, event_id):
-            data.emit(SendAudio(data.generation, pcm, event_id))
-            data.replay_buffer.audio_sent(pcm)
+        case ClientAudio():
+            send_audio(data, entry)
         case ClientCommit():
-            _commit_and_ask(data)
-        case ClientText() | ClientToolResult() if data.transcribing:
-            words = "A transcription session only writes speech down: it answers neither texts nor results of tools."
-            data.send_error("INVALID_MESSAGE", words, retryable=False)
+            _commit_turn(data)
+        case ClientText() | ClientToolResult() if data.generation.transcribing:
+            message = "A transcription session only transcribes speech: it takes no texts and no tool results."
+            data.send_error("INVALID_MESSAGE", message, retryable=False)
         case ClientText(text):
             content = [{"type": "input_text", "text": text}]
-            _create(data, {"type": "message", "role": "user", "content": content})
+            _create_item(data, {"type": "message", "role": "user", "content": content})
             request_response(data, RESPONSE_CREATE)
         case ClientToolResult(call_id, output):
-            _create(data, {"type": "function_call_output", "call_id": call_id, "output": output})
+            _create_item(data, {"type": "function_call_output", "call_id": call_id, "output": output})
             request_response(data, RESPONSE_CREATE)
         case ClientNative():
             _send_native(data, entry)
@@ -52,20 +51,29 @@ def send(data: SessionData, entry: ClientInput) -> None:
             assert_never(entry)
 
 
-def _send(data: SessionData, event: Mapping[str, Any]) -> None:
-    data.emit(SendEvent(data.generation, event))
+def send_audio(data: SessionData, audio: ClientAudio) -> None:
+    """Append audio upstream, and keep it until it is answered."""
+    data.emit(SendAudio(data.generation.number, audio.pcm, audio.event_id))
+    data.generation.replay.audio_sent(audio.pcm)
 
 
-def _create(data: SessionData, item: Mapping[str, Any]) -> None:
-    _send(data, {"type": "conversation.item.create", "item": item})
+def _send_event(data: SessionData, event: Mapping[str, Any]) -> None:
+    data.emit(SendEvent(data.generation.number, event))
+
+
+def _create_item(data: SessionData, item: Mapping[str, Any]) -> None:
+    _send_event(data, {"type": "conversation.item.create", "item": item})
     data.history.item_sent(item)
 
 
-def _commit_and_ask(data: SessionData) -> None:
-    """Ask at once where the commit is sure to be taken, else once it was: a refused one has nothing to answer."""
-    if data.transcribing:
+def _commit_turn(data: SessionData) -> None:
+    """Commit, and request the response.
+
+    At once if the service is certain to accept the commit, else once it has: a refused commit has nothing to answer.
+    """
+    if data.generation.transcribing:
         commit(data)
-    elif data.replay_buffer.can_commit:
+    elif data.generation.replay.can_commit:
         commit(data)
         request_response(data, RESPONSE_CREATE)
     else:
@@ -73,68 +81,76 @@ def _commit_and_ask(data: SessionData) -> None:
 
 
 def commit(data: SessionData, *, respond_after: bool = False) -> None:
-    """Say that the speech has ended; `ask_after`: an answer is asked for once the service has confirmed it."""
-    _send(data, {"type": "input_audio_buffer.commit"})
-    _committed(data, ask_after=respond_after)
+    """Commit the audio; with `respond_after`, a response is requested once the service has confirmed the commit."""
+    _send_event(data, {"type": "input_audio_buffer.commit"})
+    _commit_sent(data, respond_after=respond_after)
 
 
-def _committed(data: SessionData, *, ask_after: bool = False) -> None:
-    data.replay_buffer.commit_sent()
-    data.responses.respond_after_commit.append(ask_after)
-    data.responses.owed_since = data.now
+def _commit_sent(data: SessionData, *, respond_after: bool = False) -> None:
+    data.generation.replay.commit_sent()
+    data.generation.responses.respond_after_commit.append(respond_after)
+    data.generation.responses.outstanding_since = data.now
 
 
 def _send_native(data: SessionData, event: ClientNative) -> None:
     body = event.body or {}
-    beside = as_object(body.get("response")).get("conversation") == "none"
-    if event.type == "response.create" and not beside and not data.transcribing:  # such a one can only be refused
+    out_of_band = as_object(body.get("response")).get("conversation") == "none"
+    if event.type == "response.create" and not out_of_band and not data.generation.transcribing:
         request_response(data, event.frame)
         return
-    data.emit(SendFrame(data.generation, event.frame))
-    match event.type:
-        case "input_audio_buffer.commit":
-            _committed(data)
-        case "input_audio_buffer.clear":
-            data.replay_buffer.buffer_cleared()
-        case "conversation.item.create":
-            data.history.item_sent(as_object(body.get("item")))
-        case "session.update" | "transcription_session.update":
-            data.updates.sent(body)
+    data.emit(SendFrame(data.generation.number, event.frame))
+    record = _NATIVE_RECORDERS.get(event.type)
+    if record is not None:
+        record(data, body)
+
+
+def _item_sent(data: SessionData, body: Mapping[str, Any]) -> None:
+    data.history.item_sent(as_object(body.get("item")))
+
+
+#: What must be remembered of a native event that the client sent.
+_NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any]], None]] = {
+    "input_audio_buffer.commit": lambda data, _: _commit_sent(data),
+    "input_audio_buffer.clear": lambda data, _: data.generation.replay.buffer_cleared(),
+    "conversation.item.create": _item_sent,
+    "session.update": lambda data, body: data.updates.sent(body),
+    "transcription_session.update": lambda data, body: data.updates.sent(body),
+}
 
 
 def request_response(data: SessionData, request: ResponseRequest) -> None:
-    """Ask for a response, now or as soon as none is active."""
-    if data.responses.busy or data.responses.queued:
-        if not data.responses.enqueue(request):
-            data.send_error("RATE_EXCEEDED", "Too many requests for a response wait already.", retryable=True)
-        return
-    _ask_now(data, request)
-
-
-def _ask_now(data: SessionData, request: ResponseRequest) -> None:
-    data.responses.request_sent(request, data.now)
-    if isinstance(request, bytes):
-        data.emit(SendFrame(data.generation, request))
-    else:
-        _send(data, request)
+    """Request a response now, or as soon as none is active."""
+    responses = data.generation.responses
+    if not responses.busy and not responses.queued:
+        _send_request(data, request)
+    elif not responses.enqueue(request):
+        data.send_error("RATE_EXCEEDED", "Too many response requests are queued already.", retryable=True)
 
 
 def request_next_response(data: SessionData) -> None:
-    """Send the next request for a response that may go up now."""
-    request = data.responses.pop_next_request()
+    """Send the next queued response request, if one may go upstream now."""
+    request = data.generation.responses.pop_next_request()
     if request is not None:
-        _ask_now(data, request)
+        _send_request(data, request)
+
+
+def _send_request(data: SessionData, request: ResponseRequest) -> None:
+    data.generation.responses.request_sent(request, data.now)
+    if isinstance(request, bytes):
+        data.emit(SendFrame(data.generation.number, request))
+    else:
+        _send_event(data, request)
 
 
 def interrupt(data: SessionData, event: Interrupt) -> None:
-    """Stop the answer, cut what was not heard, and forget what was asked for and has not begun."""
-    turns = data.responses
-    turns.clear_requests()
-    if turns.active is not None or turns.pending_request is not None:
-        turns.cancelled = True
-        _send(data, {"type": "response.cancel"})
-    item_id = event.item_id or turns.spoken_item
+    """Cancel the response, truncate what was not played, and drop requests that have not gone upstream."""
+    responses = data.generation.responses
+    responses.clear_requests()
+    if responses.active is not None or responses.pending_request is not None:
+        responses.cancelled = True
+        _send_event(data, {"type": "response.cancel"})
+    item_id = event.item_id or responses.spoken_item
     if item_id is not None and event.played_ms is not None:
-        cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": event.played_ms}
-        _send(data, {"type": "conversation.item.truncate", **cut})
+        position = {"item_id": item_id, "content_index": 0, "audio_end_ms": event.played_ms}
+        _send_event(data, {"type": "conversation.item.truncate", **position})
     data.log("client.interrupted", item=item_id)

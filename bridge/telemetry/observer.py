@@ -84,7 +84,7 @@ class TelemetryObserver:
         known = [client.statistics() for client in self._clients.values() if client.statistics is not None]
         counts: dict[str, int] = dict.fromkeys(names.SESSION_STATES, 0)
         for one in known:
-            counts[one.state.name.lower()] += 1
+            counts[one.phase.name.lower()] += 1
         for state, count in counts.items():
             self._metrics.set("sessions", count, state)
         self._metrics.set("held_ms", sum(one.buffered_ms for one in known))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
-from bridge.core.responses import PARSED_EVENTS
-from bridge.core.to_client import UNREADABLE_FRAME
+from bridge.core.to_client import PARSED_EVENTS, UNREADABLE_FRAME
 from bridge.protocol.dialects.detection import Dialect, detect_dialect
 from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED, SESSION_UPDATED
 from bridge.protocol.events.peek import peek

@@ -1,9 +1,10 @@
-"""One-line mistakes in `bridge/core`, and what each would break. `mutants.py` sees to it that a test notices each."""
+"""One-line mistakes in `bridge/core`, and what each would break. `mutants.py` checks that a test notices each."""
 
 from __future__ import annotations
 
 from tests.core.mutant import Mutant
-from tests.core.mutant_list_turns import MUTANTS_OF_TURNS
+from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
+from tests.core.mutant_list_responses import RESPONSE_MUTANTS
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -11,9 +12,21 @@ __all__ = ["MUTANTS", "Mutant"]
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "states",
-        "Trigger.LOST: State.RECONNECTING",
-        "Trigger.LOST: State.INITIALIZING",
+        "Trigger.SESSION_LOST: State.RECONNECT_WAITING",
+        "Trigger.SESSION_LOST: State.INIT_WAITING",
         "a loss counts as a first start",
+    ),
+    Mutant(
+        "states",
+        "OPENING = frozenset({State.INIT_OPENING, State.RECONNECT_OPENING})",
+        "OPENING = frozenset({State.INIT_OPENING})",
+        "a fresh session is never configured",
+    ),
+    Mutant(
+        "states",
+        "IN_SESSION = frozenset({Phase.INITIALIZING, Phase.READY, Phase.RECONNECTING})",
+        "IN_SESSION = frozenset({Phase.READY})",
+        "a session that is being opened ends without a word",
     ),
     # Errors
     Mutant(
@@ -28,60 +41,67 @@ MUTANTS: tuple[Mutant, ...] = (
         "error_throttle",
         "error.severity >= self.error.severity",
         "error.severity > self.error.severity",
-        "earlier beats later",
+        "the earlier of two equal errors is sent",
     ),
     Mutant(
         "error_throttle",
         "(self.terminal, not self.retryable)",
         "(self.terminal, self.retryable)",
-        "retryable beats hopeless",
+        "a retryable error beats a permanent one",
     ),
     Mutant("error_throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
     Mutant(
         "error_throttle", "sum(held.suppressed + 1 for", "sum(held.suppressed for", "the last error stands for too few"
     ),
     Mutant(
-        "session_data", "            generation=self.generation,\n", "", "a late error speaks of the wrong generation"
+        "session_data",
+        "            generation=self.generation.number,\n        )\n        released",
+        "        )\n        released",
+        "a late error is about the wrong generation",
     ),
-    # Waits
+    # Back-off
     Mutant("backoff", "min(attempt - 2,", "min(attempt - 1,", "waits are twice as long"),
     Mutant("backoff", "return max(bound", "return min(bound", "retry-after is ignored"),
     Mutant(
         "backoff", "<= MAX_RETRY_AFTER_SECONDS", "<= 10 * MAX_RETRY_AFTER_SECONDS", "a caller waits for ten minutes"
     ),
-    # Held
-    Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more is held than promised"),
+    # The input buffer
+    Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more audio is buffered than allowed"),
     Mutant(
         "input_buffer",
         "> self._limits.messages:",
         "> 1 + self._limits.messages:",
-        "more messages are held than promised",
+        "more messages are buffered than allowed",
     ),
     Mutant(
-        "input_buffer", "while self.ms > self._limits", "while self.ms >= self._limits", "less is held than promised"
+        "input_buffer",
+        "while self.ms > self._limits",
+        "while self.ms >= self._limits",
+        "less audio is buffered than allowed",
     ),
     Mutant(
-        "input_buffer", "> self._limits.messages:", ">= self._limits.messages:", "fewer messages are held than promised"
+        "input_buffer",
+        "> self._limits.messages:",
+        ">= self._limits.messages:",
+        "fewer messages are buffered than allowed",
     ),
     Mutant("input_buffer", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
     Mutant(
         "input_buffer",
-        "        _, entry = self._waiting.popleft()",
-        "        _, entry = self._waiting.pop()",
+        "        _, entry = self._entries.popleft()",
+        "        _, entry = self._entries.pop()",
         "last in, first out",
     ),
-    Mutant("input_buffer", " if isinstance(entry, ClientAudio) is speech)", ")", "speech costs text its place"),
-    Mutant(
-        "input_buffer", 'self._give_up(entry, "buffer_full")', "self._count(entry, -1)", "dropped in silence when full"
-    ),
-    Mutant("session_data", "            self.notice_at = self.now\n", "", "a notice for every dropped chunk"),
+    Mutant("input_buffer", " if isinstance(entry, ClientAudio) is audio)", ")", "audio takes the place of texts"),
+    Mutant("input_buffer", 'self._drop(entry, "buffer_full")', "self._count(entry, -1)", "dropped silently when full"),
+    Mutant("session_data", "            self.drop_notice_at = self.now\n", "", "a message for every dropped chunk"),
     Mutant(
         "session_data",
         "while at_once or self.now >=",
         "while at_once or self.now >",
-        "a notice's deadline never passes",
+        "the deadline of a drop notice never passes",
     ),
-    # Speech that is sent again
+    # Replay
     Mutant(
         "replay_buffer",
         "ended = self._speech_end is not None or ",
@@ -90,61 +110,61 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "replay_buffer",
-        "if self._quiet:\n            self._forget_before(_bytes",
-        "if True:\n            self._forget_before(_bytes",
+        "if self._quiet:\n            self._settle(_to_bytes",
+        "if True:\n            self._settle(_to_bytes",
         "speech before the second report is lost",
     ),
     Mutant("replay_buffer", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
     Mutant("replay_buffer", "        entries.append(None)", "        pass", "the commit is not sent again"),
     Mutant(
         "replay_buffer",
-        "if self._quiet:\n            self._forget_before(self._spoke",
-        "if True:\n            self._forget_before(self._spoke",
+        "if self._quiet:\n            self._settle(self._mark",
+        "if True:\n            self._settle(self._mark",
         "a long sentence is forgotten",
     ),
     Mutant(
         "replay_buffer",
-        "self._past_bound.put(*self._cut_before(self._position - self._bound))",
-        "self._cut_before(self._position - self._bound)",
+        "self._overflow.add(*self._release_before(self._position - self._bound))",
+        "self._release_before(self._position - self._bound)",
         "words past the bound vanish",
     ),
     Mutant(
         "replay_buffer",
-        "        self._past_bound.begin_at(self._settled)\n",
+        "        self._overflow.settle(self._settled)\n",
         "",
         "words that were answered are reported as dropped",
     ),
     Mutant(
         "replay_buffer",
         "self._committed > self._settled",
-        "self._committed > (self._sent[0].start if self._sent else 0)",
-        "an old turn without an answer passes for silence",
+        "self._committed > (self._chunks[0].start if self._chunks else 0)",
+        "an old unanswered turn counts as silence",
     ),
     Mutant(
         "replay_buffer",
-        "        self._past_bound.end_at(last_commit, self._settled)\n",
+        "        self._overflow.cut(last_commit, self._settled)\n",
         "",
         "what the client took back is reported as dropped",
     ),
     Mutant(
         "replay_buffer",
-        "        if self._quiet:\n            self._past_bound.begin_at(self._position",
-        "        if self.detecting:\n            self._past_bound.begin_at(self._position",
-        "words past the bound vanish because the line is well",
+        "        if self._quiet:\n            self._overflow.settle(self._position",
+        "        if self.turn_detection:\n            self._overflow.settle(self._position",
+        "words past the bound vanish because the connection works",
     ),
-    Mutant("recovery", "        drop_overflow(data)\n", "", "words past the bound are lost in silence"),
-    Mutant("lifecycle", "    recovery.drop_overflow(data)\n", "", "words past the bound expire in silence"),
+    Mutant("recovery", "        drop_overflow(data)\n", "", "words past the bound are lost silently"),
+    Mutant("lifecycle", "    recovery.drop_overflow(data)\n", "", "words past the bound expire silently"),
     Mutant(
         "deadlines",
-        "        data.replay_buffer.acknowledged()",
+        "        generation.replay.acknowledged()",
         "        pass",
-        "a pause before a rollover is told as a loss",
+        "a pause before a rollover is reported as a loss",
     ),
     Mutant(
         "session",
-        "data.replay_buffer.acknowledged(taken_bytes or 0)",
+        "data.generation.replay.acknowledged(acknowledged_bytes or 0)",
         "pass",
-        "every pause before a loss is told as lost speech",
+        "every pause before a loss is reported as lost speech",
     ),
     Mutant(
         "session_data",
@@ -152,18 +172,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "error.detail",
         "a client is told that it has no session when it has one",
     ),
-    Mutant("session_data", " and not self.closed\n", "\n", "what was so until the close is called outdated"),
-    Mutant("replay_buffer", "            self._acknowledged += 1\n", "", "a confirmed commit is owed for ever"),
-    Mutant("to_client", "        turns.reached_client = True\n", "", "every piece counts as the first one"),
-    Mutant("to_client", "data.replay_buffer.answered(turns.answers_up_to)", "pass", "answered speech is said twice"),
-    Mutant("to_client", "if data.transcribing:  #", "if not data.transcribing:  #", "written speech is sent twice"),
+    Mutant("session_data", " and not self.closed\n", "\n", "an error that held until the close is called outdated"),
+    Mutant(
+        "replay_buffer", "            self._confirmed_commits += 1\n", "", "a confirmed commit stays pending for ever"
+    ),
+    Mutant("to_client", "        active.reached_client = True\n", "", "every piece counts as the first one"),
+    Mutant(
+        "to_client",
+        "        data.generation.replay.answered(active.answers_up_to)",
+        "        pass",
+        "answered speech is replayed",
+    ),
+    Mutant(
+        "to_client",
+        "if data.generation.transcribing:  #",
+        "if not data.generation.transcribing:  #",
+        "transcribed speech is replayed",
+    ),
     Mutant(
         "replay_buffer",
         "< SILENCE_SECONDS:",
         "< 0:",
         "what a service said before it stalled hides what it did not hear",
     ),
-    # Context
+    # History and updates
     Mutant("history", "        items.extend(self._sent)\n", "", "a text that went up with the dying session is lost"),
     Mutant(
         "history",
@@ -181,13 +213,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "history",
         "            del self._turns[item_id]\n",
         "            pass\n",
-        "unwritten speech is restored as null",
+        "speech without a transcript is restored as null",
     ),
     Mutant(
         "history",
         "            self._forgotten += 1\n\n    def restore",
         "\n    def restore",
-        "forgotten turns are not named",
+        "forgotten turns are not reported",
     ),
     Mutant(
         "session_updates",
@@ -195,28 +227,28 @@ MUTANTS: tuple[Mutant, ...] = (
         "            pass\n",
         "a refused update spoils every later session",
     ),
-    Mutant("session_updates", "both = dict(old)", "both = {}", "updates replace one another"),
+    Mutant("session_updates", "result = dict(old)", "result = {}", "updates replace one another"),
     Mutant(
         "session_updates",
         "(one.session for one in self._later)",
-        "(one.session for one in self._later if one.fate is _Fate.HELD)",
+        "(one.session for one in self._later if one.status is _UpdateStatus.CONFIRMED)",
         "an update on its way is lost with the session",
     ),
     Mutant("session_updates", "name not in REPLACED_WHOLE and ", "", "two kinds of turn detection are mixed"),
     Mutant("session_updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
     Mutant(
         "session_updates",
-        "if _holds(one.session, session)",
+        "if _satisfied(one.session, session)",
         "if True",
         "a refusal without a name confirms the wrong update",
     ),
     Mutant(
         "session_updates",
-        "for one in self._later if one.fate is _Fate.HELD)",
+        "for one in self._later if one.status is _UpdateStatus.CONFIRMED)",
         "for one in self._later)",
-        "what was refused is asked for again and again",
+        "a refused update is sent again and again",
     ),
-    Mutant("recovery", "not data.created or ", "", "a refused key costs the client its updates"),
+    Mutant("recovery", "data.state not in CONFIGURING or ", "", "a refused key costs the client its updates"),
     Mutant(
         "recovery",
         "    return replace(failure, retryable=True)\n",
@@ -224,133 +256,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "one bad update ends it all",
     ),
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
-    *MUTANTS_OF_TURNS,
-    # Forwarding and generations
-    Mutant("to_client", "    data.emit(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
-    Mutant(
-        "session",
-        "generation == data.generation and (data.opening or data.created)",
-        "data.opening or data.created",
-        "late events act",
-    ),
-    Mutant("session", " and (data.opening or data.created)", "", "events of a closed session act"),
-    Mutant("session", "if data.opening and data.created:", "if data.opening:", "ready before it was created"),
-    Mutant("session", "if data.opening and not event.harmless:", "if False:", "a refused configuration is waited out"),
-    Mutant("session", "data.now = max(data.now, now)", "data.now = now", "time goes backwards"),
-    Mutant(
-        "session",
-        "        if not data.closed:\n            deadlines.run_due(data)",
-        "        deadlines.run_due(data)",
-        "something due after the end",
-    ),
-    Mutant("session", "min(by, self._data.drain_by)", "by", "a second drain prolongs the first"),
-    Mutant(
-        "lifecycle", "    data.generation += 1\n", "    data.generation += data.generation < 1\n", "generations repeat"
-    ),
-    Mutant("lifecycle", "    if data.created:\n        return\n", "", "configured twice"),
-    # Clock
-    Mutant("deadlines", "now >= data.ready_by", "now > data.ready_by", "a deadline that never passes"),
-    Mutant("deadlines", "now >= data.retry_at", "now > data.retry_at", "an attempt whose deadline never passes"),
-    Mutant(
-        "deadlines",
-        "max(data.responses.owed_since, data.last_event_at)",
-        "data.responses.owed_since",
-        "a talking session is given up",
-    ),
-    Mutant(
-        "deadlines",
-        "data.responses.owed or data.replay_buffer.commit_pending",
-        "data.responses.owed",
-        "a lost commit is waited for",
-    ),
-    Mutant("deadlines", "        data.expiry_announced = True\n", "", "session_expiring is told again and again"),
-    Mutant(
-        "deadlines",
-        "data.now >= latest or lifecycle.in_pause(data)",
-        "data.now >= latest",
-        "no pause is used for the rollover",
-    ),
-    Mutant(
-        "deadlines",
-        "data.now >= latest or lifecycle.in_pause(data)",
-        "lifecycle.in_pause(data)",
-        "a session that never pauses dies of age",
-    ),
-    Mutant("deadlines", "data.now >= drain_by or idle or", "idle or", "a drain that never ends"),
-    # Life
-    Mutant("lifecycle", "data.attempt >= _attempts(data)", "data.attempt > _attempts(data)", "one attempt too many"),
-    Mutant("lifecycle", "not failure.retryable or not worth", "not worth", "a bad key is tried three times"),
-    Mutant(
-        "lifecycle",
-        "        data.emit(CloseUpstream(data.generation, reason))\n",
-        "        pass\n",
-        "upstreams are left open",
-    ),
-    Mutant("lifecycle", "event.expires_at > data.now", "True", "a clock that is wrong makes it roll over for ever"),
-    Mutant(
-        "recovery",
-        "(*unanswered.item_ids, *turns.unfinished_items)",
-        "unanswered.item_ids",
-        "a half-written item is restored",
-    ),
-    Mutant(
-        "recovery",
-        "(*unanswered.item_ids, *turns.unfinished_items)",
-        "turns.unfinished_items",
-        "speech comes back twice: as audio and as text",
-    ),
-    Mutant(
-        "lifecycle",
-        "appendleft(data.request_to_repeat)",
-        "append(data.request_to_repeat)",
-        "the answer that was owed comes last",
-    ),
-    Mutant(
-        "recovery",
-        '        data.lost_parts.append("a half-spoken answer")\n',
-        "        pass\n",
-        "a cut answer is not named",
-    ),
-    Mutant("lifecycle", ">= STABLE_AFTER_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
-    Mutant("lifecycle", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),
-    Mutant(
-        "lifecycle",
-        "data.reconnects += not (by_intent and stable)",
-        "data.reconnects += 1",
-        "50 rollovers end a session",
-    ),
-    Mutant(
-        "lifecycle", "data.reconnects > data.settings", "data.reconnects >= data.settings", "49 reconnections, not 50"
-    ),
-    Mutant("lifecycle", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits in silence"),
-    Mutant(
-        "lifecycle",
-        "    recovery.drop_replay(data)\n    recovery.drop_input(data)\n    code =",
-        "    code =",
-        "dropped in silence at failure",
-    ),
-    Mutant("lifecycle", "    data.report_dropped(at_once=True)\n", "", "dropped in silence at the close"),
-    Mutant(
-        "lifecycle",
-        "    released = data.throttle.flush(data.now)\n",
-        "    released = None\n",
-        "the last error is swallowed",
-    ),
-    Mutant(
-        "lifecycle", "    data.updates = SessionUpdates()\n", "", "the next session is configured like the one before"
-    ),
-    Mutant("lifecycle", "    data.input_buffer.expire(data.now)\n", "", "what is too old goes up"),
-    Mutant("lifecycle", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
-    Mutant(
-        "session_data",
-        "ResponseTracker(queued=self.responses.queued)",
-        "ResponseTracker()",
-        "requests that waited are forgotten",
-    ),
-    Mutant(
-        "session_data",
-        'fields.get("turn_detection", by_wish)',
-        'fields.get("turn_detection")',
-        "a silent confirmation means manual",
-    ),
+    *RESPONSE_MUTANTS,
+    *LIFECYCLE_MUTANTS,
 )

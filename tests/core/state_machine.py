@@ -34,7 +34,7 @@ from bridge.core.events import (
 from bridge.core.input_buffer import InputBufferLimits
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
-from bridge.core.states import State
+from bridge.core.states import Phase, State
 from tests.core.builders import (
     EXPIRED,
     REFUSED_KEY,
@@ -219,7 +219,7 @@ class SessionMachine(RuleBasedStateMachine):
     def is_lost_and_opened_again(self) -> None:
         if live(self):
             self.is_lost(UNAVAILABLE)
-        if self.session.statistics().state is State.RECONNECTING:
+        if self.session.statistics().phase is Phase.RECONNECTING:
             while self.up is None and self.session.deadline is not None:
                 self.comes_to_the_deadline()
             self.is_opened()

@@ -1,8 +1,22 @@
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import pytest
 
-from bridge.core.events import AttemptFailed, ClientText, CreateSession, Drain, RestartSession, Tick
+from bridge.core import deadlines
+from bridge.core.commands import CloseClient
+from bridge.core.events import (
+    AttemptFailed,
+    ClientText,
+    CreateSession,
+    Drain,
+    Ping,
+    RestartSession,
+    Tick,
+    UpstreamEvent,
+)
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
 from tests.core.builders import (
@@ -10,15 +24,23 @@ from tests.core.builders import (
     UNAVAILABLE,
     audio,
     audio_delta,
+    configured_with_vad,
     created,
     lost,
     messages,
     native,
     new_session,
+    of_type,
     play,
     ready_session,
     response_created,
+    response_done,
 )
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from bridge.core.events import Event
 
 
 def test_a_session_that_waits_for_nothing_has_no_deadline() -> None:
@@ -86,35 +108,94 @@ def test_an_attempt_without_a_wait_begins_at_once(chance: float) -> None:
     assert session.statistics().opening
 
 
-def test_the_stall_is_counted_from_what_was_owed_last_or_heard_last() -> None:
+def test_the_stall_is_counted_from_what_was_last_requested_or_received() -> None:
     session = ready_session()
     play(session, ClientText("hi"), now=1.0)
     assert session.deadline == 16.0
     play(session, response_created(), now=5.0)
     assert session.deadline == 20.0
     play(session, audio_delta(), now=9.0)
+    play(session, Tick(), now=20.0)
     assert session.deadline == 24.0
+    assert messages(play(session, Tick(), now=24.0), "reconnecting")
+
+
+def lookups(session: Session, event: Event, now: float) -> int:
+    """How many functions of `deadlines.py` are called while an event is handled."""
+    called = 0
+
+    def count(frame: FrameType, what: str, _: object) -> None:
+        nonlocal called
+        called += what == "call" and frame.f_code.co_filename == deadlines.__file__
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        session.handle(event, now)
+    finally:
+        sys.setprofile(before)
+    return called
+
+
+@pytest.mark.parametrize("event", [audio(20), audio_delta(), UpstreamEvent(1, "rate_limits.updated", b"{}")])
+def test_no_deadline_is_looked_up_for_what_only_passes_through(event: Event) -> None:
+    session = ready_session(expires_at=3600.0)
+    play(session, ClientText("hi"), now=1.0)
+    assert lookups(session, event, 2.0) == 0
+    assert lookups(session, Tick(), 3.0) > 0
+
+
+@pytest.mark.parametrize("event", [audio(20), audio_delta(1)])
+def test_what_only_passes_through_does_what_is_due_as_well(event: Event) -> None:
+    session = ready_session(expires_at=3600.0)
+    [message] = messages(play(session, event, now=3480.0), "session_expiring")
+    assert message["expiresAt"]
 
 
 def test_a_session_without_an_end_is_never_rolled_over() -> None:
     assert ready_session(expires_at=None).deadline is None
 
 
-def test_a_pause_is_looked_for_again_and_again() -> None:
+def test_a_rollover_waits_for_a_pause_and_not_for_ever() -> None:
     session = ready_session(expires_at=3600.0)
+    assert session.deadline == 3480.0
     play(session, native("input_audio_buffer.speech_started"), now=3470.0)
+    assert messages(play(session, Tick(), now=3480.0), "session_expiring")
+    assert session.deadline == 3580.0
+    assert messages(play(session, Tick(), now=3579.9), "reconnecting") == []
+    assert messages(play(session, Tick(), now=3580.0), "reconnecting")
+
+
+def test_the_event_that_begins_a_pause_begins_the_rollover() -> None:
+    session = ready_session(expires_at=3600.0)
+    play(session, ClientText("hi"), response_created(), now=3470.0)
     play(session, Tick(), now=3480.0)
-    assert session.deadline == 3480.5
-    play(session, Tick(), now=3480.5)
-    assert session.deadline == 3481.0
+    play(session, audio_delta(), now=3481.0)
+    assert messages(play(session, response_done(), now=3482.0), "reconnecting")
 
 
-def test_draining_looks_for_a_pause_and_knows_its_end() -> None:
+def test_draining_waits_for_a_pause_and_knows_its_end() -> None:
     session = ready_session()
     play(session, response_created(), Drain(0.7))
-    assert session.deadline == 0.5
-    play(session, Tick(), now=0.5)
     assert session.deadline == 0.7
+    assert play(session, response_done(), now=0.5)[-1] == CloseClient(1001, "draining")
+
+
+@pytest.mark.parametrize(("event", "waits"), [(ClientText("hi"), True), (Ping(), False)])
+def test_a_drain_while_reconnecting_waits_for_an_answer_that_can_still_be_given(event: Event, waits: bool) -> None:
+    session = ready_session()
+    play(session, event, lost())
+    commands = play(session, Drain(5.0))
+    assert (not of_type(CloseClient, commands)) == waits
+    if waits:
+        play(session, Tick(), created(2), configured_with_vad(2), response_created("r", 2), now=1.0)
+        assert of_type(CloseClient, play(session, response_done("r", 2), now=2.0))
+
+
+def test_a_drain_while_reconnecting_does_not_wait_for_an_answer_that_is_lost() -> None:
+    session = ready_session()
+    play(session, ClientText("hi"), response_created(), audio_delta(), lost())
+    assert of_type(CloseClient, play(session, Drain(5.0)))
 
 
 def test_no_attempt_begins_behind_a_close() -> None:

@@ -27,30 +27,24 @@ def test_statistics_say_how_a_session_stands() -> None:
         buffered_messages=0,
         replay_ms=0,
         reconnects=0,
-        opening=False,
-        live=False,
     )
     play(session, CreateSession(MANUAL), audio(20), ClientText("a"))
     assert session.statistics() == SessionStatistics(
-        state=State.INITIALIZING,
+        state=State.INIT_OPENING,
         generation=1,
         buffered_ms=20,
         buffered_messages=1,
         replay_ms=0,
         reconnects=0,
-        opening=True,
-        live=False,
     )
     play(session, created(), configured(), lost())
     assert session.statistics() == SessionStatistics(
-        state=State.RECONNECTING,
+        state=State.RECONNECT_WAITING,
         generation=1,
         buffered_ms=0,
         buffered_messages=0,
         replay_ms=20,
         reconnects=1,
-        opening=False,
-        live=False,
     )
 
 

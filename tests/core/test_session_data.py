@@ -1,70 +1,58 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from bridge.core.generation import Recovery
 from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
-
-VAD = {"type": "server_vad"}
-
-
-def learned(session: dict[str, Any], **wish: Any) -> tuple[bool, bool]:
-    """Whether turns are detected, and whether turn detection asks for the answer."""
-    data = SessionData(CoreSettings(), lambda: 0.5)
-    data.session_options = wish
-    data.apply_configuration(session)
-    return data.replay_buffer.turn_detection, data.auto_response
+from bridge.core.states import IllegalTransition, Phase, State, Trigger
+from tests.core.builders import audio
 
 
-@pytest.mark.parametrize(
-    ("session", "expected"),
-    [
-        ({"audio": {"input": {"turn_detection": VAD}}}, (True, True)),
-        ({"audio": {"input": {"turn_detection": None}}}, (False, False)),
-        ({"audio": {"input": {"turn_detection": {**VAD, "create_response": False}}}}, (True, False)),
-        ({"turn_detection": VAD}, (True, True)),
-        ({"turn_detection": None}, (False, False)),
-        ({"type": "transcription", "audio": {"input": {"turn_detection": VAD}}}, (True, False)),
-        ({}, (True, True)),
-        ({"audio": 5, "type": []}, (True, True)),
-    ],
-    ids=str,
-)
-def test_what_the_upstream_confirms_says_who_ends_turns(session: dict[str, Any], expected: tuple[bool, bool]) -> None:
-    assert learned(session) == expected
+def session_data() -> SessionData:
+    return SessionData(CoreSettings(), lambda: 0.5)
 
 
-@pytest.mark.parametrize(
-    ("session", "model"),
-    [
-        ({"type": "transcription", "audio": {"input": {"transcription": {"model": "writer"}}}}, "writer"),
-        ({"input_audio_transcription": {"model": "writer"}}, "writer"),
-        ({"type": "transcription", "audio": {"input": {"transcription": None}}}, "wished"),
-        ({"input_audio_transcription": {"model": 5}}, "wished"),
-    ],
-    ids=str,
-)
-def test_the_model_of_a_transcription_is_the_one_that_writes(session: dict[str, Any], model: str) -> None:
-    data = SessionData(CoreSettings(), lambda: 0.5)
-    data.session_options = {"kind": "transcription", "model": "wished"}
-    data.apply_configuration(session)
-    assert data.model == model
-    data.session_options, data.model = {"kind": "conversation"}, "talker"
-    data.apply_configuration({**session, "type": "realtime"})
-    assert data.model == "talker"
-
-
-def test_what_the_upstream_does_not_say_is_as_wished() -> None:
-    assert learned({}, turnDetection="none") == (False, False)
-    assert learned({"audio": {"input": {"turn_detection": VAD}}}, turnDetection="none") == (True, True)
-    assert learned({}, kind="transcription") == (True, False)
-
-
-def test_requests_that_wait_outlive_their_upstream_session() -> None:
-    data = SessionData(CoreSettings(), lambda: 0.5)
-    data.responses.enqueue(b"ask")
-    data.responses.response_created("r", 0, 0.0)
+def test_a_new_generation_keeps_nothing_but_the_queued_requests() -> None:
+    data = session_data()
+    data.now = 3.0
+    old = data.generation
+    old.session_id, old.expires_at, old.expiry_announced, old.transcribing = "sess_1", 60.0, True, True
+    old.replay.audio_sent(audio(20).pcm)
+    old.responses.enqueue(b"request")
+    old.responses.response_created("r", 0, 0.0)
     data.begin_generation()
-    assert (list(data.responses.queued), data.responses.active) == ([b"ask"], None)
+    new = data.generation
+    assert (new.number, new.last_event_at, new.ready_by) == (old.number + 1, 3.0, 13.0)
+    assert (new.session_id, new.expires_at, new.expiry_announced, new.transcribing) == ("", None, False, False)
+    assert (new.replay.ms, new.responses.active, list(new.responses.queued)) == (0, None, [b"request"])
+
+
+def test_a_conversation_that_is_forgotten_leaves_only_the_number_of_its_generation() -> None:
+    data = session_data()
+    data.begin_generation()
+    data.generation.responses.enqueue(b"request")
+    data.generation.session_id = "sess_1"
+    data.recovery = Recovery(request=b"request")
+    data.forget_conversation()
+    assert (data.generation.number, data.generation.session_id) == (1, "")
+    assert not data.generation.responses.queued
+    assert data.recovery == Recovery()
+
+
+def test_every_change_of_state_goes_through_the_table() -> None:
+    data = session_data()
+    assert (data.state, data.phase, data.closed) == (State.IDLE, Phase.IDLE, False)
+    data.transition(Trigger.SESSION_REQUESTED)
+    assert (data.state, data.phase) == (State.INIT_OPENING, Phase.INITIALIZING)
+    with pytest.raises(IllegalTransition):
+        data.transition(Trigger.SESSION_LOST)
+    data.transition(Trigger.CLIENT_LEFT)
+    assert data.closed
+
+
+def test_commands_are_taken_once() -> None:
+    data = session_data()
+    data.send_message("pong")
+    assert len(data.take_commands()) == 1
+    assert data.take_commands() == []

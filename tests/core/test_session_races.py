@@ -98,7 +98,7 @@ def test_a_socket_that_is_open_is_not_a_session_that_is_ready() -> None:
     play(session, CreateSession(SESSION_OPTIONS))
     for early in (native("rate_limits.updated"), configured_with_vad(), created()):
         assert messages(play(session, early), "session_ready") == []
-    assert session.statistics().state is State.INITIALIZING
+    assert session.statistics().state is State.INIT_CONFIGURING
     assert messages(play(session, configured_with_vad()), "session_ready")
 
 

@@ -6,12 +6,14 @@ there is one live upstream at most; errors keep their distance, and none that en
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from bridge.core import deadlines, lifecycle
 from bridge.core.events import ClientGone, CreateSession, Tick
 from bridge.core.states import State
 from tests.core.builders import (
@@ -217,8 +219,22 @@ class Machine(SessionMachine):
 
     @invariant()
     def no_request_waits_for_nothing(self) -> None:
-        turns = self.session._data.responses
+        turns = self.session._data.generation.responses
         assert not turns.queued or turns.busy or not live(self)
+
+    @invariant()
+    def nothing_is_due_before_the_deadline(self) -> None:
+        due_at, deadline = deadlines.next_deadline(self.session._data), self.session.deadline
+        assert (inf if deadline is None else deadline) <= due_at
+        assert due_at > self.now
+
+    @invariant()
+    def no_pause_is_missed(self) -> None:
+        """A rollover and a drain wait for a pause: the event that begins it must start them."""
+        data = self.session._data
+        window = deadlines._rollover_window(data)
+        if data.drain_by is not None or (window is not None and self.now >= window[0]):
+            assert data.closed or not lifecycle.in_pause(data)
 
     def teardown(self) -> None:
         if not self.sound:

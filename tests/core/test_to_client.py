@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from bridge.core.commands import Forward
 from bridge.core.events import UpstreamEvent, UpstreamLost
-from bridge.core.responses import OUTPUT_EVENTS, PARSED_EVENTS
+from bridge.core.responses import OUTPUT_EVENTS
 from bridge.core.states import State
+from bridge.core.to_client import PARSED_EVENTS
 from tests.core.builders import (
     UNAVAILABLE,
     audio_delta,
@@ -61,3 +62,7 @@ def test_an_error_of_any_shape_raises_nothing(upstream: dict[str, Any], harmless
     session = ready_session()
     play(session, type(event)(1, event.failure, upstream, harmless))
     assert session.statistics().state is State.READY
+
+
+def test_output_of_a_response_is_never_parsed() -> None:
+    assert not OUTPUT_EVENTS & PARSED_EVENTS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.states import State
+from bridge.core.states import Phase
 from bridge.telemetry.log import LEVELS
 from bridge.telemetry.log_events import LOG_MESSAGES, METRIC_UPDATES, SESSION_STATES
 from bridge.telemetry.metrics import Metrics
@@ -38,8 +38,8 @@ def test_levels_are_levels_and_counts_are_of_notes() -> None:
     assert set(METRIC_UPDATES) <= set(LOG_MESSAGES)
 
 
-def test_the_states_that_are_counted_are_the_cores() -> None:
-    assert tuple(state.name.lower() for state in State) == SESSION_STATES
+def test_the_states_that_are_counted_are_the_phases_of_the_core() -> None:
+    assert tuple(phase.name.lower() for phase in Phase) == SESSION_STATES
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,6 @@ def statistics(state: State, held_ms: float = 0) -> SessionStatistics:
         buffered_messages=2,
         replay_ms=0,
         reconnects=0,
-        opening=False,
-        live=state is State.READY,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError, UpstreamEvent
-from bridge.core.responses import PARSED_EVENTS
+from bridge.core.to_client import PARSED_EVENTS
 from bridge.protocol.dialects.detection import Dialect
 from bridge.protocol.refusals.lookup import ERROR_CODES
 from bridge.transport.link import LinkClosed
