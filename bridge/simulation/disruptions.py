@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bridge.simulation.network import LinkConditions
-from bridge.simulator.faults.pipeline import MOMENTS, CloseFrame, Drop, Freeze, Reset, WireAction
+from bridge.simulator.faults.actions import MOMENTS, CloseFrame, Drop, Freeze, Reset, WireAction
 from bridge.simulator.faults.session_faults import (
     ConfirmFault,
     CreateFault,

@@ -13,8 +13,8 @@ import trio
 
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATE, SESSION_UPDATED
 from bridge.simulation.network import LinkConditions, MemoryLink
+from bridge.simulator.faults.actions import CloseFrame, TextFrame
 from bridge.simulator.faults.base import Fault
-from bridge.simulator.faults.pipeline import CloseFrame, TextFrame
 from bridge.simulator.faults.session_faults import ReplyFault, StormFault, TranscriptionFault
 from bridge.simulator.faults.wire_faults import DuplicateFault, TruncateFault
 from bridge.simulator.service.journal import Journal, ReceivedEvent, SessionRecord
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from bridge.protocol.audio.tracer import TracerReceiver
     from bridge.simulation.plan import CallPlan
     from bridge.simulation.trace import Trace
-    from bridge.simulator.faults.base import BadHandshake, ClientAttempt, HttpRefusal
-    from bridge.simulator.faults.pipeline import FaultState, TimedAction, WireAction
+    from bridge.simulator.faults.actions import TimedAction, WireAction
+    from bridge.simulator.faults.base import BadHandshake, ClientAttempt, FaultState, HttpRefusal
     from bridge.simulator.session.behaviour import SessionBehaviour
 
 #: A day on which every model of the tables is served.

@@ -130,7 +130,7 @@ def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_(as_json: bool) -> None:
     """List scenarios with the key that asks for each, faults with their settings, and moments."""
-    from bridge.simulator.faults.pipeline import MOMENTS
+    from bridge.simulator.faults.actions import MOMENTS
     from bridge.simulator.faults.registry import FAULTS, describe_fault
     from bridge.simulator.faults.scenarios import SCENARIOS
 

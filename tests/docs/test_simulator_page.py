@@ -9,8 +9,8 @@ from click import Command
 
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.cli import cli
+from bridge.simulator.faults.actions import MOMENTS
 from bridge.simulator.faults.base import ApiEndpoint
-from bridge.simulator.faults.pipeline import MOMENTS
 from bridge.simulator.faults.registry import FAULTS, parse_fault
 from bridge.simulator.faults.scenarios import SCENARIOS, SHORT_KEYS
 

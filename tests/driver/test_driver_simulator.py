@@ -10,7 +10,7 @@ import trio
 from bridge.core.events import ClientAudio, ClientCommit, ClientText, CreateSession
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.audio.tracer import TracerSource
-from bridge.simulator.faults.pipeline import CloseFrame, Drop
+from bridge.simulator.faults.actions import CloseFrame, Drop
 from bridge.simulator.faults.session_faults import ConfirmFault, CreateFault, ExpireFault, HandshakeFault
 from bridge.simulator.faults.wire_faults import GarbageFault, HalfOpenFault
 from bridge.simulator.settings import Settings
@@ -18,8 +18,8 @@ from reports.redaction import Secret
 from tests.driver.harness import KEY, driven_session, simulated_upstream, unix_now, virtual_time
 
 if TYPE_CHECKING:
+    from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import WireAction
     from bridge.simulator.service.server import Simulator
     from tests.driver.harness import DrivenSession
 

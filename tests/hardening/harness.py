@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import WireAction
     from bridge.transport.http import HttpRequest, HttpResponse
     from bridge.transport.link import Headers
 

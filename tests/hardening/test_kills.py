@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.simulator.faults.pipeline import Drop
+from bridge.simulator.faults.actions import Drop
 from bridge.simulator.faults.session_faults import ConfirmFault, CreateFault, HandshakeFault
 from bridge.simulator.faults.wire_faults import StallFault
 from tests.hardening.harness import wait_until

@@ -12,7 +12,7 @@ from openai import OpenAI
 
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.models import DEFAULT_MODEL
-from bridge.simulator.faults.pipeline import CloseFrame, Drop, Reset
+from bridge.simulator.faults.actions import CloseFrame, Drop, Reset
 from tests.hardening.harness import TOKEN
 from tests.server.test_app_sdk import until
 from tests.simulator.sdk_client import OPTIONS, SDK_DEPRECATION_FILTER
@@ -20,7 +20,7 @@ from tests.simulator.sdk_client import OPTIONS, SDK_DEPRECATION_FILTER
 if TYPE_CHECKING:
     from openai.resources.realtime.realtime import RealtimeConnection
 
-    from bridge.simulator.faults.pipeline import WireAction
+    from bridge.simulator.faults.actions import WireAction
     from tests.hardening.harness import BridgeProcess, SimulatorThread
 
 pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import trio
 
+from bridge.simulator.errors.service_errors import ServiceError
+from bridge.simulator.faults.actions import RawBytes, TextFrame
 from bridge.simulator.faults.base import ClientAttempt, Fault, HttpRefusal
-from bridge.simulator.faults.pipeline import RawBytes, TextFrame
 from bridge.simulator.faults.session_faults import HandshakeFault, HttpFault
-from bridge.simulator.session.behaviour import ServiceError
 from tests.hardening.harness import (
     CLIENT_PATH,
     KEY,

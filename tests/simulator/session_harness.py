@@ -23,8 +23,8 @@ from bridge.simulator.session.session import ServerClose, ServerEvent, SessionSe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import WireAction
     from bridge.simulator.session.state import ServerOutput
 
 Event: TypeAlias = dict[str, Any]

@@ -10,7 +10,7 @@ import trio.testing
 
 from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError
 from bridge.protocol.dialects.detection import Dialect
-from bridge.simulator.faults.pipeline import CloseFrame, Freeze
+from bridge.simulator.faults.actions import CloseFrame, Freeze
 from bridge.transport.http import HttpRequest, HttpResponse, text_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.upstream.connector import RealtimeConnector, UpstreamLink

@@ -1,7 +1,7 @@
-"""What refusals look like over HTTP: error objects that never stand in a frame, Azure's own words, a gateway's page.
+"""Errors over HTTP: error objects that exist only there, Azure's wording, and the HTML page of a gateway.
 
-The status that goes with each code of the socket is in `endings.REST_STATUS`. Codes and statuses are from the error
-guide and from reports; where only the code is on record the sentence is ours.
+`service_errors.REST_STATUS` has the HTTP status for each WebSocket error code. Codes and statuses come from OpenAI's
+error guide and from user reports; if only a code is known, the message is ours.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bridge.simulator.errors.service_errors import SERVICE_ERRORS
-from bridge.simulator.session.behaviour import ServiceError
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,74 +17,80 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 _INVALID = "invalid_request_error"
-#: The word for an answer by something in between: a page of HTML, no error object.
+#: Selects an HTML page instead of an error object, as a gateway in front of the service would send.
 GATEWAY_PAGE = "page"
-#: Where a simulated redirect leads; the name is reserved and leads nowhere (RFC 2606).
+#: The target of simulated redirects; the domain is reserved, so nothing is there (RFC 2606).
 _LOCATION = "https://login.example.com/"
 _REDIRECTS = range(300, 400)
 
 
-def _http(code: str | None, message: str, kind: str = _INVALID) -> ServiceError:
+def _http_error(code: str | None, message: str, kind: str = _INVALID) -> ServiceError:
     return ServiceError(type=kind, code=code, message=message)
 
 
-#: By code; `key_restricted` is the one that has none on the wire.
-_HTTP_ENDINGS: Mapping[str, ServiceError] = {
-    "unsupported_country_region_territory": _http(
+#: By code. `key_restricted` is a name of ours: on the wire it has no code.
+_HTTP_ONLY: Mapping[str, ServiceError] = {
+    "unsupported_country_region_territory": _http_error(
         "unsupported_country_region_territory", "Country, region, or territory not supported", "request_forbidden"
     ),
-    "key_restricted": _http(
+    "key_restricted": _http_error(
         None, "You have insufficient permissions for this operation. Missing scopes: model.request."
     ),
-    "server_is_overloaded": _http("server_is_overloaded", "The server is overloaded. Slow down.", "server_error"),
-    "slow_down": _http("slow_down", "Your requests rise too fast. Slow down.", "server_error"),
-    # One vendor's spelling, and the one that it may be mended to.
-    "OpperationNotSupported": _http("OpperationNotSupported", "The operation does not work with this model."),
-    "OperationNotSupported": _http("OperationNotSupported", "The operation does not work with this model."),
-    "DeploymentNotFound": _http("DeploymentNotFound", "The API deployment for this resource does not exist."),
+    "server_is_overloaded": _http_error("server_is_overloaded", "The server is overloaded. Slow down.", "server_error"),
+    "slow_down": _http_error("slow_down", "Your requests rise too fast. Slow down.", "server_error"),
+    # Azure's spelling of the code, and the corrected one, should Azure ever fix it.
+    "OpperationNotSupported": _http_error("OpperationNotSupported", "The operation does not work with this model."),
+    "OperationNotSupported": _http_error("OperationNotSupported", "The operation does not work with this model."),
+    "DeploymentNotFound": _http_error("DeploymentNotFound", "The API deployment for this resource does not exist."),
 }
-#: Every error object that a bare HTTP answer can be told to carry.
-HTTP_ERRORS: Mapping[str, ServiceError] = {**SERVICE_ERRORS, **_HTTP_ENDINGS}
+#: Every error object that an HTTP fault can select.
+HTTP_ERRORS: Mapping[str, ServiceError] = {**SERVICE_ERRORS, **_HTTP_ONLY}
 
-#: What stands in the body of a bare status when nothing else is asked for; the others get a gateway's page.
-_USUAL: Mapping[int, ServiceError] = {
+#: The default error object for a status. Any other status gets the page of a gateway.
+_DEFAULT_ERRORS: Mapping[int, ServiceError] = {
     401: SERVICE_ERRORS["invalid_api_key"],
-    403: _http(None, "You do not have access to the Realtime API."),
-    404: _http(None, "Not found."),
+    403: _http_error(None, "You do not have access to the Realtime API."),
+    404: _http_error(None, "Not found."),
     429: SERVICE_ERRORS["rate_limit_exceeded"],
     500: SERVICE_ERRORS["server_error"],
-    503: _HTTP_ENDINGS["server_is_overloaded"],
+    503: _HTTP_ONLY["server_is_overloaded"],
 }
 
-_AZURE_KEY = _http("401", "Access denied: the subscription key or the address is wrong.", "")
-#: Azure's words by the code that the public service has for the same thing.
+_AZURE_KEY = _http_error("401", "Access denied: the subscription key or the address is wrong.", "")
+#: Azure's errors, by the code that OpenAI uses for the same condition.
 _AZURE_CODES: Mapping[str, ServiceError] = {
     "invalid_api_key": _AZURE_KEY,
-    "invalid_model": _HTTP_ENDINGS["OpperationNotSupported"],
-    "model_not_found": _HTTP_ENDINGS["DeploymentNotFound"],
-    "rate_limit_exceeded": _http("429", "The deployment has used up its call rate. Try again later.", ""),
+    "invalid_model": _HTTP_ONLY["OpperationNotSupported"],
+    "model_not_found": _HTTP_ONLY["DeploymentNotFound"],
+    "rate_limit_exceeded": _http_error("429", "The deployment has used up its call rate. Try again later.", ""),
 }
-#: The same by status, where there is no code.
-_AZURE_STATUSES: Mapping[int, ServiceError] = {401: _AZURE_KEY, 404: _HTTP_ENDINGS["DeploymentNotFound"]}
+#: Azure's errors by status, for errors without a code.
+_AZURE_STATUSES: Mapping[int, ServiceError] = {401: _AZURE_KEY, 404: _HTTP_ONLY["DeploymentNotFound"]}
 
 
-def error_for_status(status: int, saying: str, *, azure: bool = False) -> ServiceError | None:
-    """Give the error object of an HTTP answer: by its word in SAYINGS, the usual one for ""; None is a page."""
-    if saying == GATEWAY_PAGE:
+def error_for_status(status: int, selected: str, *, azure: bool = False) -> ServiceError | None:
+    """Return the error object of an HTTP refusal; None selects the page of a gateway.
+
+    `selected` is a key of `HTTP_ERRORS`, `GATEWAY_PAGE`, or empty for the default error of the status. With `azure`,
+    default errors are worded as on Azure.
+    """
+    if selected == GATEWAY_PAGE:
         return None
-    ending = HTTP_ERRORS[saying] if saying else _USUAL.get(status)
-    return azure_error(status, ending) if azure and ending is not None and not saying else ending
+    if selected:
+        return HTTP_ERRORS[selected]
+    error = _DEFAULT_ERRORS.get(status)
+    return azure_error(status, error) if azure and error is not None else error
 
 
-def azure_error(status: int, ending: ServiceError) -> ServiceError:
-    """Say the same as Azure does; what it has no words of its own for stays as it is."""
-    if ending.code is not None:
-        return _AZURE_CODES.get(ending.code, ending)
-    return _AZURE_STATUSES.get(status, ending)
+def azure_error(status: int, error: ServiceError) -> ServiceError:
+    """Return Azure's version of an error, or the error itself if Azure has none of its own."""
+    if error.code is not None:
+        return _AZURE_CODES.get(error.code, error)
+    return _AZURE_STATUSES.get(status, error)
 
 
 def gateway_page(status: int) -> tuple[Headers, bytes]:
-    """Give headers and body of an answer that no API made."""
+    """Return the headers and the HTML body of a gateway's answer."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:

@@ -1,43 +1,47 @@
-"""What a fault is: one small frozen value with up to four abilities, all optional.
+"""The base class of all faults, and what faults know of a request and of a connection.
 
-It may refuse a visit (`admit`), change how the session behaves (`behave`), change what goes out (`outgoing`), act at a
-moment of the session (`moment`). Settings live in the fault, what it remembers of a connection in its `Life`, so one
-value serves every connection. Chance comes from the connection's seed.
+A fault is a small frozen value with four hooks, all optional. It can refuse a request or an upgrade (`refuse`), change
+how the session behaves (`change_behaviour`), change what the service sends (`on_action`), and act at a moment of the
+session (`on_moment`). The settings stand in the fault; what it remembers of one connection stands in a `FaultState`. So
+one value serves every connection. Random decisions come from the connection's seed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.simulator.faults.pipeline import SERVER_MOMENTS, FaultState, TextFrame, TimedAction
+from bridge.simulator.faults.actions import SERVER_MOMENTS, TextFrame, TimedAction
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
 
-    from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
+    from bridge.simulator.errors.service_errors import ServiceError
+    from bridge.simulator.session.behaviour import SessionBehaviour
 
 
 class ApiEndpoint(StrEnum):
-    """Where a client knocks."""
+    """The endpoints that a fault can select; the values are what `on=` takes."""
 
     MODELS = "models"
     MINT = "mint"
     SOCKET = "socket"
     OTHER_REST = "elsewhere"
-    """Every other REST address."""
+    """Every other REST path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAttempt:
-    """One request or upgrade."""
+    """One REST request or WebSocket upgrade."""
 
     endpoint: ApiEndpoint
     number: int
-    """Counts the visits of this key at this place, from 1."""
+    """Counts the attempts of this key at this endpoint, from 1."""
     is_azure: bool = False
-    """Azure answers refusals over HTTP, before the upgrade."""
+    """Whether it came to an Azure URL, where refusals are sent over HTTP before the upgrade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +50,12 @@ class HttpRefusal:
 
     status: int
     error: ServiceError | None
-    """None: not the service answers but something in between, with a page."""
+    """The error object in the body; None for the HTML page of a gateway in front of the service."""
     headers: tuple[tuple[str, str], ...] = ()
 
 
 class BadHandshake(StrEnum):
-    """Ways to answer an upgrade that are no HTTP refusal."""
+    """Broken answers to an upgrade, other than an HTTP error."""
 
     NEVER = "never"
     CLOSED = "closed"
@@ -59,36 +63,51 @@ class BadHandshake(StrEnum):
     NOT_HTTP = "not-http"
 
 
+@dataclass(slots=True)
+class FaultState:
+    """What one fault remembers of one connection."""
+
+    random: random.Random
+    counts: Counter[str] = field(default_factory=Counter)
+    """How often each moment has come."""
+    busy_until: float = 0.0
+    """When the last action that the fault delayed is due; later actions must not overtake it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The fault that does nothing; the others override what they need."""
+    """A fault that does nothing; subclasses override the hooks they need."""
 
     name: ClassVar[str] = "none"
-    summary: ClassVar[str] = "nothing goes wrong"
+    summary: ClassVar[str] = "no fault"
 
-    def refuse(self, visit: ClientAttempt) -> HttpRefusal | BadHandshake | None:
-        """Refuse a visit; None lets it pass."""
+    def refuse(self, attempt: ClientAttempt) -> HttpRefusal | BadHandshake | None:
+        """Refuse a request or an upgrade over HTTP; None lets it pass."""
         return None
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Change how the session behaves."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the behaviour to use instead, for this key's n-th WebSocket attempt."""
         return behaviour
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Change what goes out: later, twice, never, something else."""
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Return what to do instead of one outgoing action: the same later, twice, not at all, or something else.
+
+        The base class passes the action on and runs `on_moment` after it. A subclass that overrides this method and
+        wants `on_moment` to be called for server moments must call `super()`.
+        """
         if isinstance(timed.action, TextFrame):
-            for name, types in SERVER_MOMENTS.items():
+            for moment, types in SERVER_MOMENTS.items():
                 if timed.action.type in types:
-                    return (timed, *self.on_moment(name, timed.due_at, life))
+                    return (timed, *self.on_moment(moment, timed.due_at, state))
         return (timed,)
 
-    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
-        """Act behind a moment of the session."""
+    def on_moment(self, moment: str, now: float, state: FaultState) -> Iterable[TimedAction]:
+        """Return the actions to insert at a moment of the session."""
         return ()
 
 
-def apply_faults(faults: Iterable[Fault], behaviour: SessionBehaviour, attempt: int = 1) -> SessionBehaviour:
-    """Give the behaviour as these faults leave it."""
+def apply_faults(faults: Iterable[Fault], behaviour: SessionBehaviour, attempt_number: int = 1) -> SessionBehaviour:
+    """Return the behaviour after every fault has changed it, in order."""
     for fault in faults:
-        behaviour = fault.change_behaviour(behaviour, attempt)
+        behaviour = fault.change_behaviour(behaviour, attempt_number)
     return behaviour

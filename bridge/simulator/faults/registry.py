@@ -1,4 +1,4 @@
-"""Every fault by its name, and reading one from text: `NAME:key=value,...`, as `sherpa-sim --fault` takes it."""
+"""All faults by name, and the parser for the text form of a fault: `NAME:key=value,...`, as in `sherpa-sim --fault`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bridge.simulator.errors.http_errors import GATEWAY_PAGE, HTTP_ERRORS
 from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.faults.actions import MOMENTS
 from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, Fault
-from bridge.simulator.faults.pipeline import MOMENTS
 from bridge.simulator.faults.session_faults import (
     ConfirmFault,
     CreateFault,
@@ -49,8 +49,8 @@ _ALL: tuple[type[Fault], ...] = (
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
-#: The words that a text setting may have, where not every text will do: (fault, setting) or setting -> words.
-_WORDS: Mapping[str, tuple[str, ...]] = {
+#: The values that a text setting accepts, if not any text: by `fault.setting` or by `setting`.
+_CHOICES: Mapping[str, tuple[str, ...]] = {
     "at": MOMENTS,
     "refuse.code": tuple(SERVICE_ERRORS),
     "reply.code": ("", *SERVICE_ERRORS),
@@ -63,7 +63,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "described.conversation": ("yes", "no"),
     "described.padding": ("yes", "no"),
 }
-#: What a number may be, least and most, where not every number will do: (fault, setting) or setting -> bounds.
+#: The smallest and the largest number that a setting accepts, if not any number: by `fault.setting` or by `setting`.
 _BOUNDS: Mapping[str, tuple[float, float]] = {
     "http.status": (200, 599),
     "close.code": (1000, 4999),
@@ -74,7 +74,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "pace.times": (0.01, 1000),
     "times": (0, math.inf),
     "after": (0, math.inf),
-    # Eleven days; the time of a session and of a test ends long before.
+    # 1,000,000 s is 11 days, longer than any session or test.
     "seconds": (0, 1_000_000),
     "create.seconds": (-math.inf, 1_000_000),
     "ms": (0, math.inf),
@@ -83,75 +83,77 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 
-#: Close codes that stand for what no frame said (RFC 6455 7.4.1). 1005 is sent as a close frame without a code.
+#: Close codes that must not appear in a close frame (RFC 6455 7.4.1). 1005 is sent as a close frame without a code.
 _NOT_ON_THE_WIRE = frozenset({1004, 1006, 1015})
 
 
 class FaultError(ValueError):
-    """The text names no fault, or gives it a setting that it cannot take. The message says which would do."""
+    """The text names no known fault, or gives it an invalid setting. The message lists what is valid."""
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `PROGRAM` or `NAME:key=value,key=value`. Raises FaultError."""
+    """Parse `NAME` or `NAME:key=value,key=value`. Raises FaultError."""
     name, _, rest = text.strip().partition(":")
-    kind = FAULTS.get(name)
-    if kind is None:
-        raise FaultError(f"unknown fault '{name}'{_near(name, FAULTS)}")
-    known = {field.name.replace("_", "-"): field for field in fields(kind)}
+    fault_class = FAULTS.get(name)
+    if fault_class is None:
+        raise FaultError(f"unknown fault '{name}'{_suggestion(name, FAULTS)}")
+    known = {field.name.replace("_", "-"): field for field in fields(fault_class)}
     given: dict[str, object] = {}
     for pair in filter(None, rest.split(",")):
         key, equals, value = pair.partition("=")
         if key not in known or not equals:
-            raise FaultError(f"fault '{name}' takes {', '.join(f'{word}=…' for word in known)}: not '{pair}'")
+            raise FaultError(f"fault '{name}' takes {', '.join(f'{word}=…' for word in known)}, not '{pair}'")
         field = known[key]
         given[field.name] = _value(name, key, value, type(field.default))
-    return kind(**given)
+    return fault_class(**given)
 
 
 def _value(name: str, key: str, text: str, kind: type) -> object:
     if kind is not str:
         return _number(name, key, text, kind)
-    words = tuple(ApiEndpoint) if key == "on" else _WORDS.get(f"{name}.{key}", _WORDS.get(key, ()))
-    wrong = [part for part in (text.split("+") if key == "on" else [text]) if words and part not in words]
+    choices = tuple(ApiEndpoint) if key == "on" else _CHOICES.get(f"{name}.{key}", _CHOICES.get(key, ()))
+    wrong = [part for part in (text.split("+") if key == "on" else [text]) if choices and part not in choices]
     if wrong and not (key == "on" and text == "all"):
-        raise FaultError(f"fault '{name}': {key} takes one of {', '.join(filter(None, words))}: not '{wrong[0]}'")
+        raise FaultError(f"fault '{name}': {key} takes one of {', '.join(filter(None, choices))}, not '{wrong[0]}'")
     return text
 
 
 def _number(name: str, key: str, text: str, kind: type) -> float:
-    wanted = "a whole number" if kind is int else "a number"
+    expected = "a whole number" if kind is int else "a number"
     try:
         number: float = kind(text)
     except ValueError:
-        raise FaultError(f"fault '{name}': {key} takes {wanted}, not '{text}'") from None
+        raise FaultError(f"fault '{name}': {key} takes {expected}, not '{text}'") from None
     least, most = _BOUNDS.get(f"{name}.{key}", _BOUNDS.get(key, (-math.inf, math.inf)))
-    # Compared, not asked `isfinite`: a whole number may be larger than any float.
+    # Compare instead of calling `math.isfinite`, which fails for an integer larger than any float.
     if not least <= number <= most or abs(number) == math.inf:
-        raise FaultError(f"fault '{name}': {key} takes {wanted}{_between(least, most)}, not '{text}'")
+        raise FaultError(f"fault '{name}': {key} takes {expected}{_range_text(least, most)}, not '{text}'")
     if (name, key) == ("close", "code") and number in _NOT_ON_THE_WIRE:
-        raise FaultError(f"no close frame can carry {text}: for an end without one take drop or reset")
+        raise FaultError(
+            f"a close frame cannot carry {text}; to end the connection without a close frame, use drop or reset"
+        )
     return number
 
 
-def _between(least: float, most: float) -> str:
+def _range_text(least: float, most: float) -> str:
     if math.isinf(least):
         return "" if math.isinf(most) else f" up to {most:.0f}"
     return f" from {least:g} up" if math.isinf(most) else f" from {least:g} to {most:.0f}"
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"
+    return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` lists the faults"
 
 
 def describe_fault(fault: type[Fault] | Fault) -> str:
-    """Show a fault as it is written, a kind of fault with its defaults: `close:at=ready,nth=1,code=1011,reason=`."""
+    """Write a fault in its text form, a fault class with its defaults: `close:at=ready,nth=1,code=1011,reason=`."""
     values = {
         field.name: field.default if isinstance(fault, type) else getattr(fault, field.name) for field in fields(fault)
     }
-    settings = ",".join(f"{name.replace('_', '-')}={_shown(value)}" for name, value in values.items())
+    settings = ",".join(f"{name.replace('_', '-')}={_format(value)}" for name, value in values.items())
     return f"{fault.name}:{settings}" if settings else fault.name
 
 
-def _shown(default: object) -> str:
+def _format(default: object) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)

@@ -13,82 +13,87 @@ if TYPE_CHECKING:
     from bridge.simulator.session.behaviour import SessionBehaviour
 
 
-def _at(on: str, place: ApiEndpoint) -> bool:
-    """Whether a setting such as `mint+socket`, or `all`, means this place."""
-    return on == "all" or place in on.split("+")
+def _applies(on: str, endpoint: ApiEndpoint) -> bool:
+    """Whether a setting such as `mint+socket`, or `all`, includes this endpoint."""
+    return on == "all" or endpoint in on.split("+")
 
 
 def _retry_after(seconds: float) -> tuple[tuple[str, str], ...]:
-    """The header, in digits only: `1e+06` would be no number to its reader."""
+    """The header, in plain digits: clients cannot read `1e+06`."""
     return (("retry-after", f"{seconds:.3f}".rstrip("0").rstrip(".")),) if seconds else ()
 
 
 @dataclass(frozen=True, slots=True)
 class RefuseFault(Fault):
-    """Refuse with an error of the service, as the service does it at each place."""
+    """Refuse with an error of the service, in the form the service uses at each endpoint."""
 
     name: ClassVar[str] = "refuse"
-    summary: ClassVar[str] = "refuse with a recorded error code, at the socket, mint or models; `times=N`, then success"
+    summary: ClassVar[str] = (
+        "refuse with a recorded error code at the endpoints on=socket, mint or models; times=N refuses N attempts only"
+    )
     code: str = "invalid_api_key"
     on: str = "socket"
     times: int = 0
     retry_after: float = 0.0
 
-    def refuse(self, visit: ClientAttempt) -> HttpRefusal | None:
-        """Refuse over HTTP where that is how it is done."""
-        over_http = visit.endpoint is not ApiEndpoint.SOCKET or visit.is_azure
-        if not over_http or not self._refuses(visit.endpoint, visit.number):
+    def refuse(self, attempt: ClientAttempt) -> HttpRefusal | None:
+        """Refuse over HTTP: at REST endpoints, and at the upgrade on Azure."""
+        over_http = attempt.endpoint is not ApiEndpoint.SOCKET or attempt.is_azure
+        if not over_http or not self._refuses(attempt.endpoint, attempt.number):
             return None
         headers = _retry_after(self.retry_after)
-        status, ending = REST_STATUS[self.code], SERVICE_ERRORS[self.code]
-        spoken = azure_error(status, ending) if visit.is_azure else ending
-        return HttpRefusal(status=status, error=spoken, headers=headers)
+        status, error = REST_STATUS[self.code], SERVICE_ERRORS[self.code]
+        shown = azure_error(status, error) if attempt.is_azure else error
+        return HttpRefusal(status=status, error=shown, headers=headers)
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Refuse behind the 101: the service's usual way."""
-        refused = self._refuses(ApiEndpoint.SOCKET, attempt)
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Refuse right after the 101, as the service does on WebSockets."""
+        refused = self._refuses(ApiEndpoint.SOCKET, attempt_number)
         return replace(behaviour, refusal=SERVICE_ERRORS[self.code]) if refused else behaviour
 
-    def _refuses(self, place: ApiEndpoint, attempt: int) -> bool:
-        return _at(self.on, place) and (self.times == 0 or attempt <= self.times)
+    def _refuses(self, endpoint: ApiEndpoint, attempt_number: int) -> bool:
+        return _applies(self.on, endpoint) and (self.times == 0 or attempt_number <= self.times)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFault(Fault):
-    """Answer with an HTTP status in place of the real thing."""
+    """Answer with an HTTP status."""
 
     name: ClassVar[str] = "http"
     summary: ClassVar[str] = (
-        "answer with an HTTP status at the socket, mint or models; says=CODE or says=page; `times=N`, then success"
+        "answer with an HTTP status at the endpoints on=socket, mint or models; says=CODE or says=page; "
+        "times=N refuses N attempts only"
     )
     status: int = 503
     on: str = "socket"
     retry_after: float = 0.0
     times: int = 0
     says: str = ""
-    """An error code, or `page` for what a gateway shows; empty: what usually stands there."""
+    """An error code, or `page` for the HTML page of a gateway; empty for the usual error of that status."""
 
-    def refuse(self, visit: ClientAttempt) -> HttpRefusal | None:
-        """Answer so for the first `times` visits, or always."""
-        if not _at(self.on, visit.endpoint) or 0 < self.times < visit.number:
+    def refuse(self, attempt: ClientAttempt) -> HttpRefusal | None:
+        """Answer the first `times` attempts with the status, or all of them if `times` is 0."""
+        if not _applies(self.on, attempt.endpoint) or 0 < self.times < attempt.number:
             return None
         headers = _retry_after(self.retry_after)
-        ending = error_for_status(self.status, self.says, azure=visit.is_azure)
-        return HttpRefusal(status=self.status, error=ending, headers=headers)
+        error = error_for_status(self.status, self.says, azure=attempt.is_azure)
+        return HttpRefusal(status=self.status, error=error, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFault(Fault):
-    """Spoil the WebSocket handshake itself."""
+    """Break the WebSocket handshake itself."""
 
     name: ClassVar[str] = "handshake"
-    summary: ClassVar[str] = "spoil the upgrade: how=never, closed, wrong-accept or not-http; `times=N`, then success"
+    summary: ClassVar[str] = (
+        "break the upgrade: how=never, closed, wrong-accept or not-http; times=N breaks N upgrades only"
+    )
     how: str = "never"
     times: int = 0
 
-    def refuse(self, visit: ClientAttempt) -> BadHandshake | None:
-        """Spoil the first `times` upgrades, or all."""
-        if visit.endpoint is not ApiEndpoint.SOCKET or 0 < self.times < visit.number:
+    def refuse(self, attempt: ClientAttempt) -> BadHandshake | None:
+        """Break the first `times` upgrades, or all of them if `times` is 0."""
+        if attempt.endpoint is not ApiEndpoint.SOCKET or 0 < self.times < attempt.number:
             return None
         return BadHandshake(self.how)
 
@@ -98,11 +103,11 @@ class CreateFault(Fault):
     """Create the session late, or never."""
 
     name: ClassVar[str] = "create"
-    summary: ClassVar[str] = "session.created comes after so many seconds; a negative number: never"
+    summary: ClassVar[str] = "send session.created after this many seconds; a negative number: never"
     seconds: float = 3.0
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set the wait."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, create_seconds=self.seconds if self.seconds >= 0 else None)
 
 
@@ -111,28 +116,29 @@ class ConfirmFault(Fault):
     """Never confirm a configuration, or refuse it."""
 
     name: ClassVar[str] = "confirm"
-    summary: ClassVar[str] = "what becomes of session.update: how=never or refuse"
+    summary: ClassVar[str] = "never confirm session.update (how=never), or refuse it (how=refuse)"
     how: str = "never"
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, confirm="refuse" if self.how == "refuse" else "never")
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFault(Fault):
-    """Answer otherwise: fail without an `error` event, fall silent, echo, call a function."""
+    """Change what responses do: fail without an `error` event, send nothing, echo the audio, call a function."""
 
     name: ClassVar[str] = "reply"
     summary: ClassVar[str] = (
-        "how=fail (response.done failed, no error event), silence, echo or function, after N good ones"
+        "change responses: how=fail (status failed in response.done, no error event), silence, echo or function; "
+        "after=N leaves the first N responses as they are"
     )
     how: str = "fail"
     code: str = ""
     after: int = 0
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         failure = SERVICE_ERRORS.get(self.code, behaviour.failure)
         how = next(known for known in ("fail", "silence", "echo", "function") if known == self.how)
         return replace(behaviour, reply=how, fail_after=self.after, failure=failure)
@@ -140,83 +146,84 @@ class ReplyFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SayFault(Fault):
-    """Answer with words of one's own."""
+    """Answer with a text of your own."""
 
     name: ClassVar[str] = "say"
-    summary: ClassVar[str] = "answer with this text, in which no comma can stand"
+    summary: ClassVar[str] = "answer with this text; it cannot contain a comma"
     text: str = "Yes."
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, reply_text=self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class PaceFault(Fault):
-    """Think and speak faster, or slower, than recorded."""
+    """Answer faster, or slower, than recorded."""
 
     name: ClassVar[str] = "pace"
-    summary: ClassVar[str] = "answers come so many times as fast as recorded"
+    summary: ClassVar[str] = "answer this many times as fast as recorded"
     times: float = 4.0
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, pace=self.times)
 
 
 @dataclass(frozen=True, slots=True)
 class DescribedFault(Fault):
-    """Do what the description says where the recordings show otherwise."""
+    """Behave as documented where the recordings of the live service differ."""
 
     name: ClassVar[str] = "described"
     summary: ClassVar[str] = (
-        "as described, not as recorded: rate-limits=before, after or never, conversation.created, no padding in deltas"
+        "behave as documented, not as recorded: rate-limits=before, after or never; conversation=yes sends "
+        "conversation.created; padding=no omits the obfuscation field"
     )
     rate_limits: str = "before"
     conversation: str = "yes"
     padding: str = "no"
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
-        where = next(known for known in ("before", "after", "never") if known == self.rate_limits)
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
+        position = next(known for known in ("before", "after", "never") if known == self.rate_limits)
         announced, padded = self.conversation == "yes", self.padding == "yes"
-        return replace(behaviour, rate_limits=where, conversation_created=announced, obfuscation=padded)
+        return replace(behaviour, rate_limits=position, conversation_created=announced, obfuscation=padded)
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionFault(Fault):
-    """Spoil input transcription."""
+    """Make input transcription fail, or never arrive."""
 
     name: ClassVar[str] = "transcription"
-    summary: ClassVar[str] = "how=fail (…transcription.failed) or never"
+    summary: ClassVar[str] = "make input transcription how=fail (...transcription.failed) or never"
     how: str = "fail"
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set it."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, transcription="fail" if self.how == "fail" else "never")
 
 
 @dataclass(frozen=True, slots=True)
 class StormFault(Fault):
-    """Flood the client with errors that end nothing."""
+    """Flood the client with errors that do not end the session."""
 
     name: ClassVar[str] = "storm"
-    summary: ClassVar[str] = "so many harmless error events a second once the session is configured"
+    summary: ClassVar[str] = "send this many harmless error events per second once the session is configured"
     per_second: float = 50.0
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set the rate."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, errors_per_second=self.per_second)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpireFault(Fault):
-    """Let the session reach its maximum duration early."""
+    """Make the session reach its maximum duration early."""
 
     name: ClassVar[str] = "expire"
-    summary: ClassVar[str] = "the session hits its maximum duration after so many seconds"
+    summary: ClassVar[str] = "end the session for its maximum duration after this many seconds"
     seconds: float = 5.0
 
-    def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Set the age."""
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
         return replace(behaviour, session_seconds=self.seconds)

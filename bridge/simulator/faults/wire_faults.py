@@ -1,59 +1,60 @@
-"""Faults of the wire: closes, drops, resets, stalls, delays, and frames that should not be."""
+"""Faults on the wire: closes, drops, resets, stalls, delays, and damaged frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.simulator.faults.base import Fault
-from bridge.simulator.faults.pipeline import (
+from bridge.simulator.faults.actions import (
     SERVER_MOMENTS,
     CloseFrame,
     Drop,
-    FaultState,
     Freeze,
     RawBytes,
     Reset,
     TextFrame,
     TimedAction,
-    WireAction,
 )
+from bridge.simulator.faults.base import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bridge.simulator.faults.actions import WireAction
+    from bridge.simulator.faults.base import FaultState
+
 
 @dataclass(frozen=True, slots=True)
 class _MomentFault(Fault):
-    """A fault that acts once (`nth`), or each time (`nth=0`), behind a moment of the session."""
+    """A fault that acts at the nth occurrence of a moment, or at every occurrence (`nth=0`)."""
 
     at: str = "ready"
     nth: int = 1
 
-    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
-        if name != self.at:
+    def on_moment(self, moment: str, now: float, state: FaultState) -> Iterable[TimedAction]:
+        if moment != self.at:
             return ()
-        life.seen[name] += 1
-        if self.nth not in (0, life.seen[name]):
+        state.counts[moment] += 1
+        if self.nth not in (0, state.counts[moment]):
             return ()
-        return [TimedAction(now, act) for act in self.actions()]
+        return [TimedAction(now, action) for action in self.actions()]
 
     def actions(self) -> tuple[WireAction, ...]:
-        """What to do then."""
+        """Return what to do at that moment."""
         return ()
 
 
 @dataclass(frozen=True, slots=True)
 class CloseFault(_MomentFault):
-    """Close with any code and reason."""
+    """Send a close frame with any code and reason."""
 
     name: ClassVar[str] = "close"
-    summary: ClassVar[str] = "close with a code and reason at a moment"
+    summary: ClassVar[str] = "close with a code and reason at the given moment"
     code: int = 1011
     reason: str = ""
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Close."""
+        """Send the close frame."""
         return (CloseFrame(self.code, self.reason),)
 
 
@@ -62,10 +63,10 @@ class DropFault(_MomentFault):
     """End the TCP connection without a close frame."""
 
     name: ClassVar[str] = "drop"
-    summary: ClassVar[str] = "end TCP without a close frame at a moment"
+    summary: ClassVar[str] = "end the TCP connection without a close frame at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Drop."""
+        """End the connection."""
         return (Drop(),)
 
 
@@ -74,34 +75,34 @@ class ResetFault(_MomentFault):
     """Reset the TCP connection."""
 
     name: ClassVar[str] = "reset"
-    summary: ClassVar[str] = "reset TCP at a moment"
+    summary: ClassVar[str] = "reset the TCP connection at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Reset."""
+        """Reset the connection."""
         return (Reset(),)
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpenFault(_MomentFault):
-    """Keep the socket and do nothing any more, pongs included."""
+    """Keep the socket open but send nothing any more, not even pongs."""
 
     name: ClassVar[str] = "half-open"
-    summary: ClassVar[str] = "stop reading and writing at a moment, keep the socket"
+    summary: ClassVar[str] = "stop reading and writing at the given moment, but keep the socket open"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Freeze."""
+        """Freeze the connection."""
         return (Freeze(),)
 
 
 @dataclass(frozen=True, slots=True)
 class GarbageFault(_MomentFault):
-    """Send a text frame that is no JSON."""
+    """Send a text frame that is not JSON."""
 
     name: ClassVar[str] = "garbage"
-    summary: ClassVar[str] = "send a text frame that is not JSON at a moment"
+    summary: ClassVar[str] = "send a text frame that is not JSON at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Send it."""
+        """Send the frame."""
         return (TextFrame("garbage", b"<html>502 Bad Gateway</html>"),)
 
 
@@ -110,68 +111,68 @@ class InvalidUtf8Fault(_MomentFault):
     """Send a text frame whose bytes are not UTF-8: the client must fail the connection with 1007 (RFC 6455 8.1)."""
 
     name: ClassVar[str] = "invalid-utf8"
-    summary: ClassVar[str] = "send a text frame that is not UTF-8 at a moment"
+    summary: ClassVar[str] = "send a text frame that is not UTF-8 at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Write the frame past the codec."""
+        """Write the frame to the stream, bypassing the codec."""
         return (RawBytes(b"\x81\x04\xc3\x28\xff\xfe"),)
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyFault(Fault):
-    """Delay all that goes out, in order."""
+    """Delay everything the service sends, in order."""
 
     name: ClassVar[str] = "latency"
-    summary: ClassVar[str] = "delay what goes out by ms, plus or minus jitter; order is kept"
+    summary: ClassVar[str] = "delay everything the service sends by ms, plus or minus jitter; order is kept"
     ms: float = 100.0
     jitter: float = 0.0
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Delay one act."""
-        wait = max(0.0, self.ms + life.random.uniform(-self.jitter, self.jitter)) / 1000
-        life.busy_until = max(life.busy_until, timed.due_at + wait)
-        return (TimedAction(life.busy_until, timed.action),)
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Delay one action; it never overtakes an earlier one."""
+        wait = max(0.0, self.ms + state.random.uniform(-self.jitter, self.jitter)) / 1000
+        state.busy_until = max(state.busy_until, timed.due_at + wait)
+        return (TimedAction(state.busy_until, timed.action),)
 
 
 @dataclass(frozen=True, slots=True)
 class BandwidthFault(Fault):
-    """Let so many bytes a second out."""
+    """Limit what the service sends to this many bytes per second."""
 
     name: ClassVar[str] = "bandwidth"
-    summary: ClassVar[str] = "let so many bytes a second out"
+    summary: ClassVar[str] = "limit what the service sends to this many bytes per second"
     bytes_per_second: float = 16_000.0
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Queue one act behind the others."""
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Delay one action until those before it, and its own bytes, have been sent."""
         size = len(timed.action.data) if isinstance(timed.action, TextFrame | RawBytes) else 0
-        life.busy_until = max(life.busy_until, timed.due_at) + size / self.bytes_per_second
-        return (TimedAction(life.busy_until, timed.action),)
+        state.busy_until = max(state.busy_until, timed.due_at) + size / self.bytes_per_second
+        return (TimedAction(state.busy_until, timed.action),)
 
 
 @dataclass(frozen=True, slots=True)
 class StallFault(Fault):
-    """Hold back everything for a while from a moment on."""
+    """Hold everything back for a while, starting at the given moment."""
 
     name: ClassVar[str] = "stall"
-    summary: ClassVar[str] = "hold everything back for so many seconds from the nth moment on"
+    summary: ClassVar[str] = "hold everything back for this many seconds, starting at the nth occurrence of a moment"
     at: str = "audio"
     seconds: float = 5.0
     nth: int = 1
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Hold one act back while the stall lasts."""
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Start the stall at a server moment; hold the action back while the stall lasts."""
         if isinstance(timed.action, TextFrame) and timed.action.type in SERVER_MOMENTS.get(self.at, ()):
-            life.seen[self.at] += 1
-            if life.seen[self.at] == self.nth:
-                life.busy_until = timed.due_at + self.seconds
-        return (TimedAction(max(timed.due_at, life.busy_until), timed.action),)
+            state.counts[self.at] += 1
+            if state.counts[self.at] == self.nth:
+                state.busy_until = timed.due_at + self.seconds
+        return (TimedAction(max(timed.due_at, state.busy_until), timed.action),)
 
-    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
-        """Begin at a client's event."""
-        if name == self.at and name not in SERVER_MOMENTS:
-            life.seen[name] += 1
-            if life.seen[name] == self.nth:
-                life.busy_until = now + self.seconds
+    def on_moment(self, moment: str, now: float, state: FaultState) -> Iterable[TimedAction]:
+        """Start the stall at a client moment."""
+        if moment == self.at and moment not in SERVER_MOMENTS:
+            state.counts[moment] += 1
+            if state.counts[moment] == self.nth:
+                state.busy_until = now + self.seconds
         return ()
 
 
@@ -180,26 +181,26 @@ class DuplicateFault(Fault):
     """Send some events twice."""
 
     name: ClassVar[str] = "duplicate"
-    summary: ClassVar[str] = "send events twice, with this probability"
+    summary: ClassVar[str] = "send events twice, with probability rate"
     rate: float = 0.1
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Send one act once or twice."""
-        twice = isinstance(timed.action, TextFrame) and life.random.random() < self.rate
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Send one event once or twice."""
+        twice = isinstance(timed.action, TextFrame) and state.random.random() < self.rate
         return (timed, timed) if twice else (timed,)
 
 
 @dataclass(frozen=True, slots=True)
 class TruncateFault(Fault):
-    """Cut some text frames short: whole as frames, broken as JSON."""
+    """Cut some text frames in half: valid frames, invalid JSON."""
 
     name: ClassVar[str] = "truncate"
-    summary: ClassVar[str] = "cut text frames in half, with this probability"
+    summary: ClassVar[str] = "cut text frames in half, with probability rate"
     rate: float = 0.1
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Cut one act, or not."""
-        if isinstance(timed.action, TextFrame) and life.random.random() < self.rate:
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Cut one text frame, or leave it whole."""
+        if isinstance(timed.action, TextFrame) and state.random.random() < self.rate:
             half = timed.action.data[: len(timed.action.data) // 2]
             return (TimedAction(timed.due_at, TextFrame("truncated", half)),)
         return (timed,)

@@ -1,6 +1,6 @@
-"""Who may open which session: the checks that the service makes behind the 101, in its order.
+"""Which session an upgrade may open: the checks that the service makes after the 101, in the same order.
 
-Pure: a request's facts in, an opening or a refusal out. Scenarios and faults come on top of it, in `server.py`.
+Pure functions: the facts of a request in, a session's setup or an error out. `server.py` applies scenarios and faults.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from bridge.protocol.dialects.detection import (
 )
 from bridge.protocol.models import ModelKind, find_model
 from bridge.protocol.schema.shapes import session_to_flat, session_to_nested
-from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.errors.service_errors import SERVICE_ERRORS, ServiceError
 from bridge.simulator.service.models import model_refusal
-from bridge.simulator.session.behaviour import ServiceError
 from bridge.simulator.session.state import SessionSetup
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 SocketRoute = Literal["openai", "azure", "azure-preview", "translation"]
 
-#: Socket paths, and whose they are.
+#: WebSocket paths, and the kind of endpoint behind each.
 SOCKET_ROUTES: Mapping[str, SocketRoute] = {
     "/v1/realtime": "openai",
     "/v1/realtime/translations": "translation",
@@ -43,37 +42,42 @@ SOCKET_ROUTES: Mapping[str, SocketRoute] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRequest:
-    """What a client asks for at the socket."""
+    """What a client asks for when it opens a WebSocket."""
 
     route: SocketRoute
     query: Mapping[str, str]
     credential: str | None
+    """An API key or a client secret."""
     wants_beta: bool
-    """Whether it asks for the beta dialect, by header or subprotocol."""
+    """Whether it asks for the beta dialect, by header or by subprotocol."""
 
     @property
     def is_azure(self) -> bool:
-        """Whether it knocks at an Azure URL: refusals are HTTP there."""
+        """Whether it came to an Azure URL, where refusals are sent over HTTP."""
         return self.route.startswith("azure")
 
 
 def parse_upgrade(request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> UpgradeRequest | None:
-    """Read a wish from an upgrade request; None when the path is no socket."""
-    where = SOCKET_ROUTES.get(request.path.rstrip("/"))
-    if where is None:
+    """Read what an upgrade request asks for; None if nothing accepts WebSockets at its path."""
+    route = SOCKET_ROUTES.get(request.path.rstrip("/"))
+    if route is None:
         return None
     name, value = BETA_HEADER
-    asked = [word.strip() for word in (request.header(name.lower()) or "").split(",")]
+    values = [word.strip() for word in (request.header(name.lower()) or "").split(",")]
     return UpgradeRequest(
-        route=where,
+        route=route,
         query=request.query,
-        credential=find_credential(request, subprotocols, azure=where.startswith("azure")),
-        wants_beta=value in asked or BETA_SUBPROTOCOL in subprotocols,
+        credential=find_credential(request, subprotocols, azure=route.startswith("azure")),
+        wants_beta=value in values or BETA_SUBPROTOCOL in subprotocols,
     )
 
 
 def find_credential(request: HttpRequest, subprotocols: tuple[str, ...] = (), *, azure: bool) -> str | None:
-    """Find the key or secret: header, browser subprotocol, on Azure also `api-key` header or query."""
+    """Find the API key or client secret of a request.
+
+    It is a bearer token or, for browsers, part of a subprotocol; on Azure it can also be an `api-key` header or query
+    parameter. None if there is none.
+    """
     scheme, _, bearer = (request.header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and bearer.strip():
         return bearer.strip()
@@ -85,64 +89,73 @@ def find_credential(request: HttpRequest, subprotocols: tuple[str, ...] = (), *,
 
 
 def is_valid_key(credential: str, *, azure: bool) -> bool:
-    """Whether a long-lived key is one: `sk-…`; Azure keys and Entra tokens have no form of their own."""
+    """Whether this can be an API key: it begins with `sk-`. Azure keys and Entra tokens have no fixed prefix."""
     return credential.startswith("sk-") or (azure and len(credential) >= 8)  # noqa: PLR2004 - shorter is a typo
 
 
 def admit(
-    wish: UpgradeRequest, mode: DialectMode, minted: SecretRecord | None, unix_time: float
+    request: UpgradeRequest, mode: DialectMode, secret: SecretRecord | None, unix_time: float
 ) -> SessionSetup | ServiceError:
-    """Decide as the service does: credential, dialect, then what was asked for."""
-    refusal = _credential_refusal(wish, minted) or _dialect_refusal(wish, mode) or _call_refusal(wish)
+    """Check credential, dialect and the kind of session, in the order of the service.
+
+    `secret` is the record of the client secret, if the credential is one. Returns the setup of the session, or the
+    first error found.
+    """
+    refusal = _credential_refusal(request, secret) or _dialect_refusal(request, mode) or _call_refusal(request)
     if refusal is not None:
         return refusal
-    dialect = Dialect.BETA if mode == "beta" or (mode == "both" and wish.wants_beta) else Dialect.GA
-    if wish.route == "azure-preview":
+    dialect = Dialect.BETA if mode == "beta" or (mode == "both" and request.wants_beta) else Dialect.GA
+    if request.route == "azure-preview":
         dialect = Dialect.BETA
-    asked = _translation(wish, minted) if wish.route == "translation" else _asked(wish, minted)
-    if isinstance(asked, ServiceError):
-        return asked
-    kind, model = asked
-    refusal = _bound_refusal(kind, model, minted) if minted is not None else None
+    requested = (
+        _requested_translation(request, secret) if request.route == "translation" else _requested(request, secret)
+    )
+    if isinstance(requested, ServiceError):
+        return requested
+    kind, model = requested
+    refusal = _bound_refusal(kind, model, secret) if secret is not None else None
     if refusal is not None:
         return refusal
-    config = _bound_config(minted, dialect, kind)
+    config = _bound_config(secret, dialect, kind)
     if kind is SessionKind.TRANSLATION:
         dialect = Dialect.TRANSLATION
     today = datetime.fromtimestamp(unix_time, UTC).date()
-    if not wish.is_azure and kind is not SessionKind.TRANSCRIPTION:
-        refusal = model_refusal(
-            model, ModelKind.TRANSLATION if kind is SessionKind.TRANSLATION else ModelKind.REALTIME, today
-        )
+    if not request.is_azure and kind is not SessionKind.TRANSCRIPTION:
+        model_kind = ModelKind.TRANSLATION if kind is SessionKind.TRANSLATION else ModelKind.REALTIME
+        refusal = model_refusal(model, model_kind, today)
         if refusal is not None:
             return refusal
     return SessionSetup(dialect=dialect, kind=kind, model=model, unix_time=int(unix_time), config=config)
 
 
-def _credential_refusal(wish: UpgradeRequest, minted: SecretRecord | None) -> ServiceError | None:
-    if wish.credential is None:
+def _credential_refusal(request: UpgradeRequest, secret: SecretRecord | None) -> ServiceError | None:
+    if request.credential is None:
         return SERVICE_ERRORS["no_credential"]
-    if minted is None and not is_valid_key(wish.credential, azure=wish.is_azure):
+    if secret is None and not is_valid_key(request.credential, azure=request.is_azure):
         return SERVICE_ERRORS["invalid_api_key"]
-    # On Azure a GA address with an `api-version` is answered 401 (reports, migration guide).
-    return SERVICE_ERRORS["invalid_api_key"] if wish.route == "azure" and "api-version" in wish.query else None
+    # Azure answers 401 at a GA URL with an `api-version` (reports, migration guide).
+    return SERVICE_ERRORS["invalid_api_key"] if request.route == "azure" and "api-version" in request.query else None
 
 
-def _dialect_refusal(wish: UpgradeRequest, mode: DialectMode) -> ServiceError | None:
-    return SERVICE_ERRORS["beta_api_shape_disabled"] if mode == "ga" and wish.wants_beta and not wish.is_azure else None
+def _dialect_refusal(request: UpgradeRequest, mode: DialectMode) -> ServiceError | None:
+    return (
+        SERVICE_ERRORS["beta_api_shape_disabled"]
+        if mode == "ga" and request.wants_beta and not request.is_azure
+        else None
+    )
 
 
-def _call_refusal(wish: UpgradeRequest) -> ServiceError | None:
-    """A call is joined by its id alone (SDK sources), and here there are none."""
-    if not wish.query.get("call_id"):
+def _call_refusal(request: UpgradeRequest) -> ServiceError | None:
+    """A call is joined by its `call_id` alone (SDK sources); the simulator has no calls."""
+    if not request.query.get("call_id"):
         return None
-    if wish.query.get("model") or wish.query.get("intent"):
+    if request.query.get("model") or request.query.get("intent"):
         message = "You must provide exactly one of 'model', 'intent' and 'call_id'."
         return replace(_NO_CALL, code="invalid_parameter", message=message)
     return _NO_CALL
 
 
-#: What the service says of a call that it does not know is not on record.
+#: The service's error for an unknown call has not been recorded.
 _NO_CALL = ServiceError(
     type="invalid_request_error",
     code="invalid_value",
@@ -152,66 +165,64 @@ _NO_CALL = ServiceError(
 )
 
 
-def _bound_refusal(kind: SessionKind, model: str, minted: SecretRecord) -> ServiceError | None:
-    """Refuse what a secret is not bound to. That it is refused, and how, is inferred.
+def _bound_refusal(kind: SessionKind, model: str, secret: SecretRecord) -> ServiceError | None:
+    """Refuse a session that a client secret is not bound to. Both the refusal and its codes are inferred.
 
-    A secret for which no model was named takes every model of its kind.
+    A secret minted without a model opens a session with any model of its kind.
     """
-    if minted.kind != kind:
-        message = f"This client secret is for a {minted.kind} session and opens no {kind} session."
-        return _naming(
-            SERVICE_ERRORS["invalid_intent" if SessionKind.TRANSLATION not in (kind, minted.kind) else "invalid_model"],
-            message,
-        )
-    named = minted.config.get("model")
+    if secret.kind != kind:
+        message = f"This client secret is for a {secret.kind} session and cannot open a {kind} session."
+        code = "invalid_intent" if SessionKind.TRANSLATION not in (kind, secret.kind) else "invalid_model"
+        return _worded(SERVICE_ERRORS[code], message)
+    named = secret.config.get("model")
     if named and model != named:
-        return _naming(
+        return _worded(
             SERVICE_ERRORS["invalid_model"], f'This client secret is for the model "{named}", not "{model}".'
         )
     return None
 
 
-def _asked(wish: UpgradeRequest, minted: SecretRecord | None) -> tuple[SessionKind, str] | ServiceError:
-    """What the query asks for. Exactly one of `model` and `intent=transcription` (SDK sources, reports)."""
-    model = wish.query.get("deployment") if wish.route == "azure-preview" else wish.query.get("model")
-    intent = wish.query.get("intent")
+def _requested(request: UpgradeRequest, secret: SecretRecord | None) -> tuple[SessionKind, str] | ServiceError:
+    """Read kind and model from the query: exactly one of `model` and `intent=transcription` (SDK sources, reports)."""
+    model = request.query.get("deployment") if request.route == "azure-preview" else request.query.get("model")
+    intent = request.query.get("intent")
     if intent not in (None, "realtime", "transcription"):
         return SERVICE_ERRORS["invalid_intent"]
-    bound = SessionKind.TRANSCRIPTION if minted is not None and minted.kind == SessionKind.TRANSCRIPTION else None
+    bound = SessionKind.TRANSCRIPTION if secret is not None and secret.kind == SessionKind.TRANSCRIPTION else None
     if intent == "transcription" or (intent is None and bound):
         message = "You must not provide a model parameter for transcription sessions."
-        return (
-            _naming(SERVICE_ERRORS["invalid_model"], message)
-            if model and not wish.is_azure
-            else (SessionKind.TRANSCRIPTION, "")
-        )
-    model = model or (minted.model if minted is not None else None)
+        if model and not request.is_azure:
+            return _worded(SERVICE_ERRORS["invalid_model"], message)
+        return (SessionKind.TRANSCRIPTION, "")
+    model = model or (secret.model if secret is not None else None)
     if not model:
         return SERVICE_ERRORS["missing_model"]
     known = find_model(model)
     if known is not None and known.kind is ModelKind.TRANSCRIPTION:
         message = f'Model "{model}" is a transcription model and cannot be used as the realtime session model.'
-        return _naming(SERVICE_ERRORS["invalid_model"], message)
+        return _worded(SERVICE_ERRORS["invalid_model"], message)
     return (SessionKind.CONVERSATION, model)
 
 
-def _translation(wish: UpgradeRequest, minted: SecretRecord | None) -> tuple[SessionKind, str] | ServiceError:
-    model = wish.query.get("model") or (minted.model if minted is not None else None)
+def _requested_translation(
+    request: UpgradeRequest, secret: SecretRecord | None
+) -> tuple[SessionKind, str] | ServiceError:
+    model = request.query.get("model") or (secret.model if secret is not None else None)
     return (SessionKind.TRANSLATION, model) if model else SERVICE_ERRORS["missing_model"]
 
 
-def _bound_config(minted: SecretRecord | None, dialect: Dialect, kind: SessionKind) -> Mapping[str, Any] | None:
-    """Give the session that a secret is bound to, in the shape of the dialect that is spoken here."""
-    if minted is None:
+def _bound_config(secret: SecretRecord | None, dialect: Dialect, kind: SessionKind) -> Mapping[str, Any] | None:
+    """Return the session configuration that a client secret is bound to, converted to the dialect of the session."""
+    if secret is None:
         return None
-    match minted.dialect, dialect:
+    match secret.dialect, dialect:
         case Dialect.BETA, Dialect.GA:
-            return session_to_nested(minted.config, kind).fields
+            return session_to_nested(secret.config, kind).fields
         case Dialect.GA, Dialect.BETA:
-            return session_to_flat(minted.config).fields
+            return session_to_flat(secret.config).fields
         case _:
-            return minted.config
+            return secret.config
 
 
-def _naming(ending: ServiceError, message: str) -> ServiceError:
-    return replace(ending, message=message)
+def _worded(error: ServiceError, message: str) -> ServiceError:
+    return replace(error, message=message)

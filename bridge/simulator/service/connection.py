@@ -1,7 +1,7 @@
-"""One WebSocket connection: drives a script over a link, faults on the wire included.
+"""One WebSocket connection of the simulated service: runs a session over a link, with faults on the wire.
 
-One task reads, thinks and writes, so everything of a connection happens in one order; the wire's acts wait in a queue
-of due times, not in tasks.
+A single task reads, decides and writes, so everything on a connection happens in one order. Delayed actions wait in the
+pipeline's queue, not in tasks of their own.
 """
 
 from __future__ import annotations
@@ -12,79 +12,86 @@ from typing import TYPE_CHECKING, assert_never
 import trio
 
 from bridge.protocol.events.peek import peek
+from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame, TimedAction
 from bridge.simulator.faults.base import apply_faults
-from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame, TimedAction
 from bridge.simulator.session.behaviour import PING_SECONDS
 from bridge.transport.link import LinkClosed
-
-#: A connection that is behind with everything still listens this long before it goes on: it must not turn deaf.
-_LISTEN_SECONDS = 0.001
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.protocol.audio.tracer import TracerReceiver
+    from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import FaultPipeline, WireAction
+    from bridge.simulator.faults.pipeline import FaultPipeline
     from bridge.simulator.service.journal import SessionRecord
     from bridge.simulator.session.session import SimulatedSession
     from bridge.transport.websocket import WebSocketLink
 
+#: A connection that is behind schedule still waits this long for a frame in each round, so that it never stops reading.
+_MIN_RECEIVE_SECONDS = 0.001
+
 
 class Connection:
-    """A session at the socket, from `session.created` to the close."""
+    """A WebSocket connection from the 101 to the close."""
 
     def __init__(
-        self, script: SimulatedSession, wire: FaultPipeline, record: SessionRecord, ping_seconds: float | None = None
+        self,
+        session: SimulatedSession,
+        pipeline: FaultPipeline,
+        record: SessionRecord,
+        ping_seconds: float | None = None,
     ) -> None:
-        self.session, self.pipeline, self.record = script, wire, record
+        """`record` collects what the client sends; `ping_seconds` defaults to the recorded interval of 20.26 s."""
+        self.session, self.pipeline, self.record = session, pipeline, record
         self._ping_seconds = ping_seconds or PING_SECONDS
         self._ping_at = math.inf
-        self._receiving = trio.CancelScope()
-        self._began = 0.0
-        self._over = self._frozen = False
+        self._receive_scope = trio.CancelScope()
+        self._started_at = 0.0
+        self._ended = self._frozen = False
 
     async def run(self, link: WebSocketLink) -> None:
-        """Serve the session to its end. Raises nothing but Cancelled."""
-        now = self._began = trio.current_time()
+        """Run the session until the link is closed. Raises nothing but Cancelled."""
+        now = self._started_at = trio.current_time()
         self._ping_at = now + self._ping_seconds
         self.pipeline.on_connect(now)
         self.pipeline.send(self.session.start(now), now)
         try:
-            await self._turns(link)
+            await self._run_rounds(link)
         except LinkClosed as end:
-            self._ended(end.code, end.reason, by_client=end.by_peer)
+            self._record_end(end.code, end.reason, by_client=end.by_peer)
 
-    async def _turns(self, link: WebSocketLink) -> None:
+    async def _run_rounds(self, link: WebSocketLink) -> None:
+        """Send what is due, then wait for a frame or for the next deadline; repeat."""
         while True:
             await self._send_due(link)
-            if self._over:
+            if self._ended:
                 return
             frame = None
-            deadline = max(self._deadline(), trio.current_time() + _LISTEN_SECONDS)
-            with trio.CancelScope(deadline=deadline) as self._receiving:
-                frame = await self._next_frame(link)
+            deadline = max(self._deadline(), trio.current_time() + _MIN_RECEIVE_SECONDS)
+            with trio.CancelScope(deadline=deadline) as self._receive_scope:
+                frame = await self._receive(link)
             now = trio.current_time()
             if frame is None:
                 self.pipeline.send(self.session.wake(now), now)
                 continue
-            event_type = self._arrived(frame, now)
+            event_type = self._record_frame(frame, now)
             self.pipeline.send(self.session.receive(frame, now), now)
             self.pipeline.on_client_event(event_type, now)
 
-    async def _next_frame(self, link: WebSocketLink) -> str | bytes:
+    async def _receive(self, link: WebSocketLink) -> str | bytes:
         if self._frozen:
             await trio.sleep_forever()
         return await link.receive()
 
     def _deadline(self) -> float:
-        """When something is due without a frame."""
+        """When the connection has something to do even if no frame arrives."""
         times = (self.session.next_wake, self.pipeline.next_due_at, None if self._frozen else self._ping_at)
         return min((time for time in times if time is not None), default=math.inf)
 
-    def _arrived(self, frame: str | bytes, now: float) -> str | None:
+    def _record_frame(self, frame: str | bytes, now: float) -> str | None:
         event_type = peek(frame) if isinstance(frame, str) else "(binary)"
-        self.record.record_event(event_type or "(no type)", now - self._began)
+        self.record.record_event(event_type or "(no type)", now - self._started_at)
         return event_type
 
     async def _send_due(self, link: WebSocketLink) -> None:
@@ -92,64 +99,64 @@ class Connection:
         if now >= self._ping_at and not self._frozen:
             self._ping_at = now + self._ping_seconds
             await link.ping()
-        for act in self.pipeline.pop_due(now):
-            if not self._over and not self._frozen:
-                await self._do(act, link)
+        for action in self.pipeline.pop_due(now):
+            if not self._ended and not self._frozen:
+                await self._carry_out(action, link)
 
-    async def _do(self, act: WireAction, link: WebSocketLink) -> None:
-        match act:
+    async def _carry_out(self, action: WireAction, link: WebSocketLink) -> None:
+        match action:
             case TextFrame(event_type, data):
                 self.record.sent[event_type] += 1
                 await link.send_text(data)
             case RawBytes(data):
                 await link.send_raw(data)
             case CloseFrame(code, reason):
-                self._ended(code, reason, by_client=False)
+                self._record_end(code, reason, by_client=False)
                 await link.close(code, reason)
             case Drop():
-                self._ended(None, "", by_client=False)
+                self._record_end(None, "", by_client=False)
                 await link.stream.aclose()
             case Reset():
-                self._ended(None, "", by_client=False)
+                self._record_end(None, "", by_client=False)
                 await link.abort()
             case Freeze():
                 self._frozen = True
             case _:
-                assert_never(act)
+                assert_never(action)
 
-    def _ended(self, code: int | None, reason: str, *, by_client: bool) -> None:
+    def _record_end(self, code: int | None, reason: str, *, by_client: bool) -> None:
         if not self.record.closed:
             record = self.record
             record.closed, record.close_code, record.close_reason = True, code, reason
             record.closed_by_client = by_client
-        self._over = True
+        self._ended = True
 
-    # What the control API does to a running session.
+    # What the control API and tests do to a running session.
 
     def add_faults(self, faults: Sequence[Fault]) -> None:
-        """Put these faults on the session from now on."""
+        """Apply these faults to the session from now on."""
         self.session.change_behaviour(lambda behaviour: apply_faults(faults, behaviour))
         self.pipeline.add_faults(faults)
-        self._receiving.cancel()
+        self._receive_scope.cancel()
 
-    def perform(self, act: WireAction) -> None:
-        """Do this next: a close, a drop, a reset."""
+    def perform(self, action: WireAction) -> None:
+        """Carry out an action, such as a close, before everything that is queued. It also ends a freeze."""
         self._frozen = False
-        self.pipeline.send_first(TimedAction(trio.current_time(), act))
-        self._receiving.cancel()
+        self.pipeline.send_first(TimedAction(trio.current_time(), action))
+        self._receive_scope.cancel()
 
 
 class AudioCounter:
-    """Counts the audio of one session, and the tracer audio of its key."""
+    """Counts the audio of one session, and the tracer audio in it for the session's key."""
 
-    def __init__(self, record: SessionRecord, account: TracerReceiver) -> None:
-        self._record, self._stream = record, account.stream()
+    def __init__(self, record: SessionRecord, receiver: TracerReceiver) -> None:
+        self._record, self._stream = record, receiver.stream()
 
     def __call__(self, pcm: bytes) -> None:
-        """Take a piece of audio, decoded to PCM16."""
+        """Count a piece of audio, decoded to PCM16."""
         self._record.audio_bytes += len(pcm)
         self._stream.feed(pcm)
 
     def finish(self) -> None:
-        """The session is over: what is half a tracer cell now stays one."""
+        """End the stream: a tracer cell that is incomplete now counts as incomplete."""
         self._stream.finish()

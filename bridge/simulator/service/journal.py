@@ -1,4 +1,7 @@
-"""What arrived, for tests and load runs to read back: counts and times, never content; tracer audio is counted."""
+"""The journal of a simulator: what it received, for tests and load runs to read back.
+
+It holds counts, times and event types, and accounts of tracer audio, but no content. Every collection is bounded.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,27 @@ from bridge.protocol.audio.tracer import TracerReceiver
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Sessions remembered, running or not. With 20 events left a record measures 6 KiB, 12 with names that were made up:
-#: 60 to 120 MiB at the most.
+#: Sessions in the journal, running or not. A record with 20 events takes 6 KiB, or 12 KiB if the client made up event
+#: types: 60 to 120 MiB at most.
 MAX_SESSIONS = 10_000
-#: Events remembered of one session, newest last: enough for a test to read a whole conversation.
+#: Events kept for one session, the newest last: enough for a test to read a whole conversation.
 MAX_EVENTS = 500
-#: The newest sessions keep all of these events, older ones the last few: at 80 bytes each that is 20 MiB.
+#: The newest 500 sessions keep MAX_EVENTS, older ones only the last 20. At 80 bytes each that is 20 MiB.
 MAX_FULL_RECORDS, MAX_OLD_EVENTS = 500, 20
-#: A client may make event types up: so many of one session are counted by name, cut to this length, the rest as one.
+#: A client can make up event types, so only the first 32 types of a session are counted by name, cut to 100
+#: characters. All others count as OTHER_NAME.
 MAX_NAMES, MAX_NAME = 32, 100
 OTHER_NAME = "(other)"
-#: Keys with a tracer account of their own.
+#: API keys with a tracer account of their own.
 MAX_KEYS = 1_000
-#: Dials are counted by tenths of a second, so that any second's worth of them can be told; an hour of tenths.
+#: Dials (connection attempts) are counted per tenth of a second, so that the rate over any second can be computed. The
+#: journal keeps one hour.
 TENTHS_PER_SECOND, MAX_TENTHS = 10, 36_000
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """One client event: when (seconds since the session opened) and what type."""
+    """One client event: its time in seconds since the session opened, and its type."""
 
     at: float
     type: str
@@ -39,7 +44,7 @@ class ReceivedEvent:
 
 @dataclass(slots=True, kw_only=True)
 class SessionRecord:
-    """One connection at the socket, while it lives and after."""
+    """One WebSocket session, running or ended."""
 
     session_id: str
     key: str
@@ -59,7 +64,7 @@ class SessionRecord:
     closed_by_client: bool = False
 
     def record_event(self, event_type: str, at: float) -> None:
-        """Note one client event."""
+        """Count one client event and add it to `events`."""
         name = event_type[:MAX_NAME]
         if name not in self.counts and len(self.counts) >= MAX_NAMES:
             name = OTHER_NAME
@@ -68,22 +73,22 @@ class SessionRecord:
 
     @property
     def audio_ms(self) -> float:
-        """How much audio arrived."""
+        """How much audio the client has sent, in ms of PCM16 at 24 kHz."""
         return self.audio_bytes / BYTES_PER_MS
 
 
 class Journal:
-    """All that arrived at one simulator."""
+    """What one simulator has received."""
 
     def __init__(self) -> None:
         self._sessions: deque[SessionRecord] = deque(maxlen=MAX_SESSIONS)
         self._tracers: OrderedDict[str, TracerReceiver] = OrderedDict()
         self.requests: Counter[str] = Counter()
-        """REST requests and upgrades by `METHOD path`; anything unknown under one name."""
+        """REST requests and upgrades by `METHOD path`. Unknown methods and paths count as `(other)`."""
         self._dials: OrderedDict[int, int] = OrderedDict()
 
     def record_dial(self, unix_time: float) -> None:
-        """Somebody asks for a socket, whatever becomes of it."""
+        """Count an attempt to open a WebSocket, successful or not."""
         tenth = int(unix_time * TENTHS_PER_SECOND)
         self._dials[tenth] = self._dials.get(tenth, 0) + 1
         if len(self._dials) > MAX_TENTHS:
@@ -91,22 +96,22 @@ class Journal:
 
     @property
     def dials(self) -> list[tuple[float, int]]:
-        """How many sockets were asked for, by the tenth of a second: when it began, in unix seconds, and how many."""
+        """Attempts to open a WebSocket, per tenth of a second: its start in Unix seconds, and their number."""
         return [(tenth / TENTHS_PER_SECOND, count) for tenth, count in self._dials.items()]
 
     def add_session(self, record: SessionRecord) -> None:
-        """A connection begins; one that began long ago keeps fewer of its events."""
+        """Add the record of a new session. The record that leaves the newest 500 drops all but its last 20 events."""
         self._sessions.append(record)
         if len(self._sessions) > MAX_FULL_RECORDS:
             old = self._sessions[-MAX_FULL_RECORDS - 1]
             old.events = deque(old.events, maxlen=MAX_OLD_EVENTS)
 
     def sessions(self, key: str | None = None) -> list[SessionRecord]:
-        """Give the records, oldest first; of one key where it is named."""
+        """Return the records, oldest first; with `key`, only those of that API key."""
         return [record for record in self._sessions if key is None or record.key == key]
 
     def tracer_account(self, key: str) -> TracerReceiver:
-        """Give the account of tracer audio that came with this key, over all its sessions."""
+        """Return the account of tracer audio received with this key, over all its sessions. Creates it if needed."""
         account = self._tracers.get(key)
         if account is None:
             if len(self._tracers) >= MAX_KEYS:
@@ -116,11 +121,11 @@ class Journal:
 
     @property
     def tracer_accounts(self) -> Mapping[str, TracerReceiver]:
-        """The accounts of tracer audio that there are, by key."""
+        """The accounts of tracer audio by API key."""
         return self._tracers
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything. Running sessions are no longer listed, and go on."""
         self._sessions.clear()
         self._tracers.clear()
         self._dials.clear()

@@ -1,6 +1,7 @@
-"""Which models the simulated service has, and what it says of one that is asked for in the wrong place.
+"""The models of the simulated service, and its errors for a model that does not exist or belongs elsewhere.
 
-The realtime models are those of `bridge.protocol.models`; a few others stand here, to be mistaken for one.
+The realtime models come from `bridge.protocol.models`. A few other models are listed here, for clients to confuse with
+them.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from bridge.simulator.errors.service_errors import SERVICE_ERRORS
 if TYPE_CHECKING:
     from datetime import date
 
-    from bridge.simulator.session.behaviour import ServiceError
+    from bridge.simulator.errors.service_errors import ServiceError
 
-#: Models of other addresses: they exist, and no realtime socket takes them.
+#: Models that exist but do not work with the Realtime API.
 OTHER_MODELS = ("gpt-5.2", "gpt-4o", "gpt-4o-mini", "gpt-audio-1.5", "text-embedding-3-small")
 _LISTED = frozenset({ModelKind.REALTIME, ModelKind.TRANSCRIPTION, ModelKind.TRANSLATION})
 
 
 def offered_models(day: date) -> list[Model]:
-    """Give the realtime models that can be had on a day."""
+    """Return the realtime models that are not retired on a day."""
     return [one for one in MODELS.values() if one.kind in _LISTED and one.status_on(day) is not ModelStatus.RETIRED]
 
 
 def model_refusal(name: str, socket: ModelKind, day: date) -> ServiceError | None:
-    """Refuse a model at a socket: one that is not there, or no longer, and one that belongs elsewhere (recorded)."""
+    """Return the error for a model that is unknown, retired, or not for this socket (recorded); None if it is valid."""
     known = find_model(name)
-    gone = known.status_on(day) is ModelStatus.RETIRED if known is not None else name not in OTHER_MODELS
-    if gone:
+    missing = known.status_on(day) is ModelStatus.RETIRED if known is not None else name not in OTHER_MODELS
+    if missing:
         message = f"The model `{name[:100]}` does not exist or you do not have access to it."
         return replace(SERVICE_ERRORS["model_not_found"], message=message)
     if known is None or known.kind is not socket:
@@ -40,7 +41,7 @@ def model_refusal(name: str, socket: ModelKind, day: date) -> ServiceError | Non
 
 
 def mint_refusal(name: str, socket: ModelKind, day: date) -> ServiceError | None:
-    """Refuse a model while minting, as the socket does; removed realtime models still mint (recorded)."""
+    """Return the same error for minting, except that retired realtime models can still be minted (recorded)."""
     known = find_model(name)
     if known is not None and known.kind is socket is ModelKind.REALTIME:
         return None

@@ -1,8 +1,7 @@
-"""The REST side: models, minting, and the SDP address. Error bodies and headers as the service's own."""
+"""The REST side: models, minting, and the SDP endpoint. Error bodies and headers match those of the service."""
 
 from __future__ import annotations
 
-import itertools
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,10 +15,9 @@ from bridge.protocol.schema.requests import MINT_SCHEMAS
 from bridge.protocol.schema.sessions import default_session, find_conflict, merge_update
 from bridge.protocol.schema.validators import Const, Integer, InvalidField, Object, validate
 from bridge.simulator.errors.http_errors import gateway_page
-from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
+from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS, ServiceError
 from bridge.simulator.service.models import OTHER_MODELS, mint_refusal, offered_models
 from bridge.simulator.service.secrets import SecretRecord, SecretStore
-from bridge.simulator.session.behaviour import ServiceError
 from bridge.transport.http import HttpRequest, HttpResponse, json_response
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from bridge.simulator.faults.base import HttpRefusal
 
-#: Lifetimes of a secret in seconds (OpenAPI): GA 10 to 7200, 600 unless asked; beta one minute.
+#: Lifetime of a client secret in seconds (OpenAPI): 10 to 7200, by default 600; in the beta dialect 60.
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
 _DEFAULT_LIFETIME, _BETA_LIFETIME = 600, 60
 _KINDS = {"realtime": SessionKind.CONVERSATION, "transcription": SessionKind.TRANSCRIPTION}
@@ -37,23 +35,23 @@ _CREATED = 1_756_339_200  # 2025-08-28, the day of general availability
 
 @dataclass(frozen=True, slots=True)
 class RestCall:
-    """One REST call, already authorized."""
+    """One authorized REST call."""
 
     request: HttpRequest
     key: str
     realtime_models: bool
+    """Whether the project has realtime models."""
 
 
 class RestApi:
-    """The REST side of one simulator."""
+    """The REST API of one simulator."""
 
     def __init__(self, store: SecretStore, unix_time: Callable[[], float], seed: int) -> None:
         self._store, self._unix_time = store, unix_time
         self._random = random.Random(seed)
-        self._calls = itertools.count(1)
 
     def handle(self, call: RestCall) -> HttpResponse:
-        """Answer one call; 404 where there is nothing at its path."""
+        """Answer one call; 404 if there is nothing at its path."""
         request = call.request
         path = request.path.rstrip("/").removeprefix("/openai")
         handler = self._routes().get((request.method, path))
@@ -79,35 +77,35 @@ class RestApi:
         }
 
     def common_headers(self) -> tuple[tuple[str, str], ...]:
-        """The headers that every REST answer has."""
+        """The headers of every REST response."""
         request_id = f"req_{self._random.getrandbits(128):032x}"
         return (("x-request-id", request_id), ("openai-processing-ms", "12"), ("openai-version", "2020-10-01"))
 
-    def error(self, status: int, ending: ServiceError, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
-        """Answer with an error body: the same inner object as the socket's `error` event."""
-        error = {"message": ending.message, "type": ending.type, "param": ending.param, "code": ending.code}
-        return json_response(status, {"error": error}, (*self.common_headers(), *headers))
+    def error(self, status: int, error: ServiceError, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
+        """Answer with an error body; its inner object is that of the `error` event on a WebSocket."""
+        body = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+        return json_response(status, {"error": body}, (*self.common_headers(), *headers))
 
-    def refusal(self, answer: HttpRefusal) -> HttpResponse:
-        """Answer as a fault wants it."""
-        if answer.status in _WITHOUT_BODY:
-            return HttpResponse(answer.status, (*self.common_headers(), *answer.headers))
-        if answer.error is not None:
-            return self.error(answer.status, answer.error, answer.headers)
-        headers, body = gateway_page(answer.status)
-        return HttpResponse(answer.status, (*headers, *answer.headers), body)
+    def refusal(self, refusal: HttpRefusal) -> HttpResponse:
+        """Answer with the refusal of a fault."""
+        if refusal.status in _WITHOUT_BODY:
+            return HttpResponse(refusal.status, (*self.common_headers(), *refusal.headers))
+        if refusal.error is not None:
+            return self.error(refusal.status, refusal.error, refusal.headers)
+        headers, body = gateway_page(refusal.status)
+        return HttpResponse(refusal.status, (*headers, *refusal.headers), body)
 
-    def _fault(self, fault: InvalidField) -> HttpResponse:
-        ending = ServiceError(type="invalid_request_error", code=fault.code, message=fault.message, param=fault.param)
-        return self.error(400, ending)
+    def _invalid(self, field: InvalidField) -> HttpResponse:
+        error = ServiceError(type="invalid_request_error", code=field.code, message=field.message, param=field.param)
+        return self.error(400, error)
 
-    def _good(self, status: int, body: object) -> HttpResponse:
+    def _ok(self, status: int, body: object) -> HttpResponse:
         return json_response(status, body, self.common_headers())
 
     # Models
 
     def _models(self, call: RestCall) -> HttpResponse:
-        return self._good(200, {"object": "list", "data": list(self._listed(call))})
+        return self._ok(200, {"object": "list", "data": list(self._listed(call))})
 
     def _listed(self, call: RestCall) -> list[dict[str, Any]]:
         offered = offered_models(self._today()) if call.realtime_models else []
@@ -123,10 +121,10 @@ class RestApi:
     def _model(self, call: RestCall, model_id: str) -> HttpResponse:
         found = next((model for model in self._listed(call) if model["id"] == model_id), None)
         if found is not None:
-            return self._good(200, found)
+            return self._ok(200, found)
         message = f"The model '{model_id[:100]}' does not exist or you do not have access to it."
-        ending = ServiceError(type="invalid_request_error", code="model_not_found", message=message, param="model")
-        return self.error(404, ending)
+        error = ServiceError(type="invalid_request_error", code="model_not_found", message=message, param="model")
+        return self.error(404, error)
 
     # Minting
 
@@ -144,77 +142,77 @@ class RestApi:
             return self.error(400, _NOT_JSON)
         if body.get("session") is None:
             message = "Missing required parameter: 'session'."
-            return self._fault(InvalidField("missing_required_parameter", message, "session"))
+            return self._invalid(InvalidField("missing_required_parameter", message, "session"))
         return self._mint(call, Dialect.TRANSLATION, SessionKind.TRANSLATION, body, body["session"])
 
     def _mint(
         self, call: RestCall, dialect: Dialect, kind: SessionKind, body: dict[str, Any], session: Any
     ) -> HttpResponse:
         expires_after = body.get("expires_after", {})
-        fault = validate(expires_after, _EXPIRES_AFTER, "expires_after")
-        fault = fault or validate(session, MINT_SCHEMAS[dialect, kind], "session")
-        if fault is not None:
-            return self._fault(fault)
+        invalid = validate(expires_after, _EXPIRES_AFTER, "expires_after")
+        invalid = invalid or validate(session, MINT_SCHEMAS[dialect, kind], "session")
+        if invalid is not None:
+            return self._invalid(invalid)
         lifetime = expires_after.get("seconds", _DEFAULT_LIFETIME)
         refusal = self._model_refusal(call, kind, session, "session.model")
         if refusal is not None:
             return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
-        whole = default_session(dialect, kind, model)
-        fault = find_conflict(whole, session)
-        if fault is not None:
-            return self._fault(fault)
-        value, expires_at = self._keep(call.key, dialect, kind, session, model, lifetime)
-        shown = {**merge_update(whole, session), "id": self._session_id(), "expires_at": 0}
-        return self._good(200, {"value": value, "expires_at": expires_at, "session": shown})
+        defaults = default_session(dialect, kind, model)
+        invalid = find_conflict(defaults, session)
+        if invalid is not None:
+            return self._invalid(invalid)
+        value, expires_at = self._store_secret(call.key, dialect, kind, session, model, lifetime)
+        shown = {**merge_update(defaults, session), "id": self._session_id(), "expires_at": 0}
+        return self._ok(200, {"value": value, "expires_at": expires_at, "session": shown})
 
     def _beta_session(self, call: RestCall, kind: SessionKind) -> HttpResponse:
-        """Mint in the old way. The published description still lists it; what it answers today is not recorded."""
+        """Mint at the beta endpoint. OpenAPI still lists it; what the service answers there today is not recorded."""
         session = _json_object(call.request)
         if session is None:
             return self.error(400, _NOT_JSON)
-        fault = validate(session, MINT_SCHEMAS[Dialect.BETA, kind], "")
-        if fault is not None:
-            return self._fault(fault)
+        invalid = validate(session, MINT_SCHEMAS[Dialect.BETA, kind], "")
+        if invalid is not None:
+            return self._invalid(invalid)
         refusal = self._model_refusal(call, kind, session, "model")
         if refusal is not None:
             return refusal
         model = str(session.get("model") or DEFAULT_MODEL)
-        value, expires_at = self._keep(call.key, Dialect.BETA, kind, session, model, _BETA_LIFETIME)
+        value, expires_at = self._store_secret(call.key, Dialect.BETA, kind, session, model, _BETA_LIFETIME)
         shown = {**merge_update(default_session(Dialect.BETA, kind, model), session), "id": self._session_id()}
-        return self._good(200, {**shown, "client_secret": {"value": value, "expires_at": expires_at}})
+        return self._ok(200, {**shown, "client_secret": {"value": value, "expires_at": expires_at}})
 
     def _model_refusal(
         self, call: RestCall, kind: SessionKind, session: dict[str, Any], param: str
     ) -> HttpResponse | None:
-        """Refuse a model that no such session can have. On Azure the names are the customer's own, and any will do."""
+        """Refuse a model that this kind of session cannot have. On Azure, customers choose the names: any will do."""
         if not session.get("model") or call.request.path.startswith("/openai/"):
             return None
         socket = ModelKind.TRANSLATION if kind is SessionKind.TRANSLATION else ModelKind.REALTIME
         refusal = mint_refusal(str(session["model"]), socket, self._today())
         return self.error(REST_STATUS[str(refusal.code)], replace(refusal, param=param)) if refusal else None
 
-    def _keep(
+    def _store_secret(
         self, key: str, dialect: Dialect, kind: SessionKind, session: dict[str, Any], model: str, lifetime: int
     ) -> tuple[str, int]:
         expires_at = int(self._unix_time()) + lifetime
         bound = None if kind is SessionKind.TRANSCRIPTION else model
-        minted = SecretRecord(key=key, dialect=dialect, kind=kind, model=bound, config=session, expires_at=expires_at)
-        return self._store.add(minted), expires_at
+        record = SecretRecord(key=key, dialect=dialect, kind=kind, model=bound, config=session, expires_at=expires_at)
+        return self._store.add(record), expires_at
 
     def _session_id(self) -> str:
         return f"sess_{self._random.getrandbits(96):024x}"
 
-    # WebRTC: the address is there, the media is not.
+    # WebRTC: the endpoint exists, but there is no media behind it.
 
     def _sdp(self, call: RestCall) -> HttpResponse:
-        """Answer an offer by refusing its media: this simulator speaks WebSocket only, and says so."""
+        """Answer an SDP offer with an answer that rejects its media: this simulator supports WebSockets only."""
         body = call.request.body
         if b"v=0" not in body:
-            ending = ServiceError(
+            error = ServiceError(
                 type="invalid_request_error", code="invalid_offer", message="The SDP offer is missing."
             )
-            return self.error(400, ending)
+            return self.error(400, error)
         call_id = f"rtc_{self._random.getrandbits(96):024x}"
         lines = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=no media here", "t=0 0", "m=audio 0 UDP/TLS/RTP/SAVPF 0", "")
         headers = (("content-type", "application/sdp"), ("location", f"/v1/realtime/calls/{call_id}"))
@@ -224,7 +222,7 @@ class RestApi:
         return self.error(400, SERVICE_ERRORS["beta_api_shape_disabled"])
 
 
-#: Statuses whose answer has no body (RFC 9110 6.4.1).
+#: Statuses of responses without a body (RFC 9110 6.4.1).
 _WITHOUT_BODY = frozenset({204, 205, 304})
 _NOT_JSON = ServiceError(
     type="invalid_request_error",
@@ -234,7 +232,7 @@ _NOT_JSON = ServiceError(
 
 
 def _json_object(request: HttpRequest) -> dict[str, Any] | None:
-    """Read the body; an empty one counts as `{}`, as the service takes it."""
+    """Decode the body; None if it is not a JSON object. Like the service, it takes an empty body for `{}`."""
     try:
         body = msgspec.json.decode(request.body or b"{}")
     except (msgspec.DecodeError, RecursionError):

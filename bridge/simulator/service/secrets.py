@@ -1,4 +1,4 @@
-"""Ephemeral secrets: minted over REST, bound to a session, good until they expire, reusable until then (recorded)."""
+"""Client secrets: minted over REST, bound to a session configuration, reusable until they expire (recorded)."""
 
 from __future__ import annotations
 
@@ -13,67 +13,67 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from pathlib import Path
 
-#: More live secrets than this in one simulator is a leak of its client; the oldest go.
+#: If a client mints more secrets than this, the oldest are deleted.
 MAX_SECRETS = 100_000
 
 
 class SecretRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a secret opens."""
+    """What a client secret gives access to."""
 
     key: str
-    """The API key that minted it: its scenario goes with it."""
+    """The API key it was minted with, which also determines its scenario."""
     dialect: str
     kind: str
     model: str | None
     config: dict[str, Any]
-    """The session object it is bound to, as the client gave it."""
+    """The session object of the request, in the dialect of the request."""
     expires_at: float
 
 
 class SecretStore(Protocol):
-    """Where secrets are kept."""
+    """Keeps client secrets."""
 
-    def add(self, minted: SecretRecord) -> str:
-        """Make a secret for this and give it."""
+    def add(self, record: SecretRecord) -> str:
+        """Create a secret for this record and return it."""
         ...
 
     def find(self, secret: str, now: float) -> SecretRecord | None:
-        """Give what a secret opens; None when it is unknown or expired."""
+        """Return the record of a secret; None if it is unknown, or expired at Unix time `now`."""
         ...
 
 
 def _new_secret() -> str:
-    """The only random thing here: a secret that repeats from a seed would be none."""
+    """The only value in the simulator that no seed determines: a secret must not be predictable."""
     return f"ek_{secrets.token_hex(16)}"
 
 
 class MemorySecretStore:
-    """Secrets of one process."""
+    """Keeps client secrets in memory, for one process."""
 
     def __init__(self) -> None:
-        self._kept: MutableMapping[str, SecretRecord] = {}
+        self._records: MutableMapping[str, SecretRecord] = {}
 
-    def add(self, minted: SecretRecord) -> str:
-        """Make a secret for this and give it."""
-        if len(self._kept) >= MAX_SECRETS:
-            del self._kept[next(iter(self._kept))]
+    def add(self, record: SecretRecord) -> str:
+        """Create a secret for this record and return it."""
+        if len(self._records) >= MAX_SECRETS:
+            del self._records[next(iter(self._records))]
         secret = _new_secret()
-        self._kept[secret] = minted
+        self._records[secret] = record
         return secret
 
     def find(self, secret: str, now: float) -> SecretRecord | None:
-        """Give what a secret opens; None when it is unknown or expired."""
-        minted = self._kept.get(secret)
-        if minted is not None and minted.expires_at <= now:
-            del self._kept[secret]
+        """Return the record of a secret; None if it is unknown, or expired at Unix time `now`."""
+        record = self._records.get(secret)
+        if record is not None and record.expires_at <= now:
+            del self._records[secret]
             return None
-        return minted
+        return record
 
 
 class FolderSecretStore:
-    """Secrets shared by several processes: a file each, for this user only, in a folder that the simulator owns.
+    """Keeps client secrets in files, for several processes: one file for each secret, readable by this user only.
 
-    A file holds the API key that minted the secret, whole, because it says which scenario the secret gets.
+    A file contains the whole API key that the secret was minted with, because the key selects the scenario.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -82,24 +82,24 @@ class FolderSecretStore:
     def _path(self, secret: str) -> Path:
         return self._folder / hashlib.sha256(secret.encode()).hexdigest()
 
-    def add(self, minted: SecretRecord) -> str:
-        """Make a secret for this and give it. The file appears whole or not at all."""
+    def add(self, record: SecretRecord) -> str:
+        """Create a secret for this record and return it. The file is written atomically."""
         secret = _new_secret()
         path = self._path(secret)
         part = path.with_suffix(".part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(minted))
+            file.write(msgspec.json.encode(record))
         part.rename(path)
         return secret
 
     def find(self, secret: str, now: float) -> SecretRecord | None:
-        """Give what a secret opens; None when it is unknown or expired."""
+        """Return the record of a secret; None if it is unknown, or expired at Unix time `now`."""
         path = self._path(secret)
         try:
-            minted = msgspec.json.decode(path.read_bytes(), type=SecretRecord)
+            record = msgspec.json.decode(path.read_bytes(), type=SecretRecord)
         except FileNotFoundError:
             return None
-        if minted.expires_at <= now:
+        if record.expires_at <= now:
             path.unlink(missing_ok=True)
             return None
-        return minted
+        return record

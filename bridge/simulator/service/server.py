@@ -1,8 +1,11 @@
-"""The simulated service: one port for REST and sockets. Routes, credentials, scenarios; the session is `script.py`."""
+"""The simulated service: REST and WebSockets on one port.
+
+It routes requests, looks up the scenario of each API key, and applies the scenario's faults. What happens within a
+session is decided in `bridge.simulator.session`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
@@ -12,10 +15,10 @@ import trio
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, Dialect, SessionKind
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.simulator.errors.http_errors import azure_error
-from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
-from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, ClientAttempt, Fault, HttpRefusal, apply_faults
+from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS, ServiceError
+from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, ClientAttempt, HttpRefusal, apply_faults
 from bridge.simulator.faults.pipeline import FaultPipeline
-from bridge.simulator.faults.scenarios import SCENARIOS, SimulatorScenario, scenario_for_key
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.service.admission import (
     SOCKET_ROUTES,
     UpgradeRequest,
@@ -26,17 +29,19 @@ from bridge.simulator.service.admission import (
 )
 from bridge.simulator.service.connection import AudioCounter, Connection
 from bridge.simulator.service.control import ControlApi
-from bridge.simulator.service.journal import Journal, SessionRecord
+from bridge.simulator.service.journal import SessionRecord
 from bridge.simulator.service.rest import RestApi, RestCall
 from bridge.simulator.service.secrets import MemorySecretStore, SecretRecord, SecretStore
-from bridge.simulator.session.behaviour import AZURE_SESSION_SECONDS, SESSION_SECONDS, ServiceError, SessionBehaviour
+from bridge.simulator.service.state import ScenarioChoice, SimulatorState
+from bridge.simulator.session.behaviour import AZURE_SESSION_SECONDS, SESSION_SECONDS, SessionBehaviour
 from bridge.simulator.session.session import SessionSetup, SimulatedSession
-from bridge.simulator.settings import Settings
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection, serve_tcp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from bridge.simulator.faults.scenarios import SimulatorScenario
+    from bridge.simulator.settings import Settings
     from bridge.transport.http import HttpRequest, HttpResponse
 
 _MINT_PATHS = frozenset(
@@ -49,27 +54,30 @@ _MINT_PATHS = frozenset(
         "/v1/realtime/calls",
     }
 )
-#: A message may be this long: 15 MiB of audio in base64 and what stands around it.
+#: The paths that the journal counts by name; all others count as `(other)`.
+_COUNTED_PATHS = frozenset({*SOCKET_ROUTES, *_MINT_PATHS, "/v1/models", "/openai/v1/models"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CREDENTIAL_ERRORS = (SERVICE_ERRORS["invalid_api_key"], SERVICE_ERRORS["no_credential"])
+#: The session in which a refusal is sent: the service refuses a WebSocket after it has accepted the upgrade.
+_REFUSED_SESSION = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="", unix_time=0)
 
 
-class Simulator:
-    """A simulated service. `http` and `websocket` are a door's handlers; `serve` opens a port of its own."""
+class Simulator(SimulatorState):
+    """A simulated service. Serve it on a port (`serve`) or on one connection (`serve_stream`).
+
+    `http` and `websocket` are handlers for `bridge.transport.http_server`.
+    """
 
     def __init__(self, settings: Settings | None = None, secrets: SecretStore | None = None) -> None:
-        self.settings = settings or Settings()
-        self.journal = Journal()
-        self.connections: dict[str, Connection] = {}
-        """Running sessions by their id."""
-        self.choices: dict[str, tuple[SimulatorScenario, tuple[Fault, ...]]] = {}
-        """What the control API or a test chose for a key; `""` is every key without a choice of its own. Bounded."""
+        """`secrets` keeps the client secrets; by default they are kept in memory."""
+        super().__init__(settings)
         self._secrets: SecretStore = secrets or MemorySecretStore()
         self._rest = RestApi(self._secrets, self.settings.unix_time, self.settings.seed)
-        self._attempts: Counter[tuple[str, ApiEndpoint]] = Counter()
-        self._opened = 0
+        self._session_count = 0
         self._control = ControlApi(self) if self.settings.control else None
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
-        """Serve one client on a stream that is open already, a memory stream for one."""
+        """Serve one client on an open stream, such as a memory stream, until either side closes it."""
         await serve_connection(stream, http=self.http, websocket=self.websocket)
 
     async def serve(
@@ -79,44 +87,11 @@ class Simulator:
         *,
         task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Listen until cancelled; `task_status.started` gets the bound host and port."""
+        """Listen until cancelled. `task_status.started` receives the bound host and port.
+
+        Raises OSError if it cannot listen there.
+        """
         await serve_tcp(http=self.http, websocket=self.websocket, host=host, port=port, task_status=task_status)
-
-    def choose(self, scenario: str = "good", faults: Sequence[Fault] = (), *, key: str = "") -> None:
-        """Let this key, or every key without a choice of its own, get this from its next visit on."""
-        self.choices[key] = (SCENARIOS[scenario], tuple(faults))
-        if len(self.choices) > _MAX_KEYS:
-            del self.choices[next(known for known in self.choices if known)]
-
-    def clear_choice(self, key: str = "") -> None:
-        """Take a choice back: from the next visit on this key gets what the settings say."""
-        self.choices.pop(key, None)
-
-    def reset(self) -> None:
-        """Forget what arrived, what was chosen and how often each key came."""
-        self.journal.clear()
-        self.choices.clear()
-        self._attempts.clear()
-
-    # Who comes, and what awaits them
-
-    def _choice_for(self, key: str) -> tuple[SimulatorScenario, tuple[Fault, ...]] | None:
-        """Give scenario and faults of a key; None for one that asks for a scenario that does not exist."""
-        if key in self.choices:
-            scenario, faults = self.choices[key]
-        else:
-            base, faults = self.choices.get("", (SCENARIOS[self.settings.scenario], ()))
-            asked = scenario_for_key(key, base.name)
-            if asked is None:
-                return None
-            scenario = asked
-        return scenario, (*scenario.faults, *faults, *self.settings.faults)
-
-    def _count_attempt(self, key: str, place: ApiEndpoint) -> int:
-        self._attempts[key, place] += 1
-        if len(self._attempts) > _MAX_KEYS:
-            del self._attempts[next(iter(self._attempts))]
-        return self._attempts[key, place]
 
     # REST
 
@@ -126,154 +101,151 @@ class Simulator:
         if path.startswith("/_sim/") and self._control is not None:
             return self._control.handle(request)
         method = request.method if request.method in _METHODS else "(other)"
-        self.journal.requests[f"{method} {path if path in _COUNTED else '(other)'}"] += 1
+        self.journal.requests[f"{method} {path if path in _COUNTED_PATHS else '(other)'}"] += 1
         azure = path.startswith("/openai/")
         key = find_credential(request, azure=azure)
         if key is None:
             return self._rest.error(401, SERVICE_ERRORS["no_credential"])
-        play = self._choice_for(key) if is_valid_key(key, azure=azure) else None
-        if play is None:
-            return self._rest.error(401, _no_such_key(key))
-        place = _place(path.removeprefix("/openai"))
-        visit = ClientAttempt(endpoint=place, number=self._count_attempt(key, place), is_azure=azure)
-        refused = next((answer for fault in play[1] if (answer := fault.refuse(visit))), None)
-        if isinstance(refused, HttpRefusal):
-            return self._rest.refusal(refused)
-        return self._rest.handle(RestCall(request, key, realtime_models=play[0].realtime_models))
+        choice = self.choice_for(key) if is_valid_key(key, azure=azure) else None
+        if choice is None:
+            return self._rest.error(401, _invalid_key(key))
+        endpoint = _rest_endpoint(path.removeprefix("/openai"))
+        attempt = ClientAttempt(endpoint=endpoint, number=self.count_attempt(key, endpoint), is_azure=azure)
+        refusal = _first_refusal(choice, attempt)
+        if isinstance(refusal, HttpRefusal):
+            return self._rest.refusal(refusal)
+        return self._rest.handle(RestCall(request, key, realtime_models=choice.scenario.realtime_models))
 
-    # The socket
+    # WebSockets
 
     async def websocket(self, upgrade: WebSocketUpgrade) -> None:
-        """Serve one upgrade: refuse it as Azure does, or accept it and refuse behind the 101, or play the session."""
+        """Serve one upgrade: refuse it over HTTP, break the handshake, or accept it and run the session.
+
+        Like OpenAI, it accepts the upgrade of a session that it refuses, and sends the error after the 101. Like Azure,
+        it refuses over HTTP at Azure URLs.
+        """
         request = upgrade.request
-        wish = parse_upgrade(request, upgrade.subprotocols)
+        requested = parse_upgrade(request, upgrade.subprotocols)
         self.journal.record_dial(self.settings.unix_time())
-        self.journal.requests[f"GET {request.path.rstrip('/') if wish else '(other)'} websocket"] += 1
-        if wish is None:
+        self.journal.requests[f"GET {request.path.rstrip('/') if requested else '(other)'} websocket"] += 1
+        if requested is None:
             message = f"Invalid URL (GET {request.path[:200]})"
-            ending = ServiceError(type="invalid_request_error", code=None, message=message)
-            await upgrade.reject(self._rest.error(404, ending))
+            error = ServiceError(type="invalid_request_error", code=None, message=message)
+            await upgrade.reject(self._rest.error(404, error))
             return
-        minted = self._secrets.find(wish.credential or "", self.settings.unix_time())
-        key = minted.key if minted else wish.credential or ""
-        play = self._choice_for(key)
-        scenario, faults = play or (SCENARIOS["good"], ())
-        attempt = self._count_attempt(key, ApiEndpoint.SOCKET)
-        visit = ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=attempt, is_azure=wish.is_azure)
-        answer = next((answer for fault in faults if (answer := fault.refuse(visit))), None)
-        opening = _no_such_key(key) if play is None else self._admit(wish, scenario, minted)
-        match answer, opening:
+        secret = self._secrets.find(requested.credential or "", self.settings.unix_time())
+        key = secret.key if secret else requested.credential or ""
+        choice = self.choice_for(key)
+        setup = self._admit(requested, choice.scenario, secret) if choice else _invalid_key(key)
+        choice = choice or ScenarioChoice(SCENARIOS["good"])
+        number = self.count_attempt(key, ApiEndpoint.SOCKET)
+        attempt = ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=number, is_azure=requested.is_azure)
+        refusal = _first_refusal(choice, attempt)
+        match refusal, setup:
             case HttpRefusal(), _:
-                await upgrade.reject(self._rest.refusal(answer))
+                await upgrade.reject(self._rest.refusal(refusal))
             case BadHandshake(), _:
-                await _spoil(upgrade, answer)
-            case None, ServiceError() if wish.is_azure:
-                await upgrade.reject(self._azure_refusal(wish, opening))
+                await _break_handshake(upgrade, refusal)
+            case None, ServiceError() if requested.is_azure:
+                await upgrade.reject(self._azure_refusal(requested, setup))
             case None, _:
-                behaviour = apply_faults(faults, self._behaviour(wish), attempt)
-                await self._session(upgrade, opening, behaviour, faults, key=key, scenario=scenario.name)
+                behaviour = apply_faults(choice.faults, self._behaviour(requested), number)
+                await self._run_session(upgrade, setup, behaviour, choice, key=key)
             case _:
-                assert_never(answer)
+                assert_never(refusal)
 
     def _admit(
-        self, wish: UpgradeRequest, scenario: SimulatorScenario, minted: SecretRecord | None
+        self, requested: UpgradeRequest, scenario: SimulatorScenario, secret: SecretRecord | None
     ) -> SessionSetup | ServiceError:
         mode = scenario.dialect or self.settings.dialect
-        return admit(wish, mode, minted, self.settings.unix_time())
+        return admit(requested, mode, secret, self.settings.unix_time())
 
-    def _azure_refusal(self, wish: UpgradeRequest, ending: ServiceError) -> HttpResponse:
-        """Azure says over HTTP, and in other words, what OpenAI says behind the 101 (reports)."""
-        status = REST_STATUS.get(ending.code or "no_credential", 400)
-        spoken = azure_error(status, ending)
-        if wish.query.get("api-version") and wish.route == "azure":
-            spoken = replace(spoken, message="Access denied: this address takes no api-version.")
-        return self._rest.error(status, spoken)
+    def _azure_refusal(self, requested: UpgradeRequest, error: ServiceError) -> HttpResponse:
+        """Azure sends over HTTP, and words differently, what OpenAI sends after the 101 (user reports)."""
+        status = REST_STATUS.get(error.code or "no_credential", 400)
+        shown = azure_error(status, error)
+        if requested.query.get("api-version") and requested.route == "azure":
+            shown = replace(shown, message="Access denied: this address takes no api-version.")
+        return self._rest.error(status, shown)
 
-    def _behaviour(self, wish: UpgradeRequest) -> SessionBehaviour:
-        seconds = AZURE_SESSION_SECONDS if wish.is_azure else SESSION_SECONDS
+    def _behaviour(self, requested: UpgradeRequest) -> SessionBehaviour:
+        seconds = AZURE_SESSION_SECONDS if requested.is_azure else SESSION_SECONDS
         return SessionBehaviour(
             pace=self.settings.pace,
             session_seconds=seconds / self.settings.time_scale,
             stated_minutes=round(seconds / 60),
         )
 
-    async def _session(
+    async def _run_session(
         self,
         upgrade: WebSocketUpgrade,
-        opening: SessionSetup | ServiceError,
+        setup: SessionSetup | ServiceError,
         behaviour: SessionBehaviour,
-        faults: Sequence[Fault],
+        choice: ScenarioChoice,
         *,
         key: str,
-        scenario: str,
     ) -> None:
-        if isinstance(opening, ServiceError):
-            # The credential is judged first, also where a scenario is what makes it bad.
-            if behaviour.refusal not in _CREDENTIAL_ENDINGS:
-                behaviour = replace(behaviour, refusal=opening)
-            opening = _REFUSED
-        self._opened += 1
-        seed = hash((self.settings.seed, self._opened))
+        if isinstance(setup, ServiceError):
+            # The service checks the credential first, so a scenario's own credential error wins over any other.
+            if behaviour.refusal not in _CREDENTIAL_ERRORS:
+                behaviour = replace(behaviour, refusal=setup)
+            setup = _REFUSED_SESSION
+        self._session_count += 1
+        seed = hash((self.settings.seed, self._session_count))
         record = SessionRecord(
             session_id="",
             key=key,
-            scenario=scenario,
-            dialect=opening.dialect,
-            kind=opening.kind,
-            model=opening.model,
+            scenario=choice.scenario.name,
+            dialect=setup.dialect,
+            kind=setup.kind,
+            model=setup.model,
             opened_at=self.settings.unix_time(),
         )
         counter = AudioCounter(record, self.journal.tracer_account(key))
-        script = SimulatedSession(opening, behaviour=behaviour, seed=seed, now=trio.current_time(), on_audio=counter)
-        record.session_id = script.session_id
+        session = SimulatedSession(setup, behaviour=behaviour, seed=seed, now=trio.current_time(), on_audio=counter)
+        record.session_id = session.session_id
         self.journal.add_session(record)
-        connection = Connection(script, FaultPipeline(faults, seed), record, self.settings.ping_seconds)
+        connection = Connection(session, FaultPipeline(choice.faults, seed), record, self.settings.ping_seconds)
         subprotocol = GA_SUBPROTOCOL if GA_SUBPROTOCOL in upgrade.subprotocols else None
         link = await upgrade.accept(subprotocol, _proxy_headers(seed), max_size=MAX_MESSAGE_BYTES)
-        self.connections[script.session_id] = connection
+        self.connections[session.session_id] = connection
         try:
             await connection.run(link)
         finally:
-            del self.connections[script.session_id]
+            del self.connections[session.session_id]
             counter.finish()
 
 
-#: The paths that are counted by name.
-_COUNTED = frozenset({*SOCKET_ROUTES, *_MINT_PATHS, "/v1/models", "/openai/v1/models"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: Keys of which it is remembered what was chosen for them and how often they came; the oldest are forgotten.
-_MAX_KEYS = 10_000
-_CREDENTIAL_ENDINGS = (SERVICE_ERRORS["invalid_api_key"], SERVICE_ERRORS["no_credential"])
-#: A session that is refused at once needs a kind to be refused in.
-_REFUSED = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="", unix_time=0)
-
-
-def _place(path: str) -> ApiEndpoint:
+def _rest_endpoint(path: str) -> ApiEndpoint:
     if path == "/v1/models" or path.startswith("/v1/models/"):
         return ApiEndpoint.MODELS
     return ApiEndpoint.MINT if path in _MINT_PATHS else ApiEndpoint.OTHER_REST
 
 
-def _no_such_key(key: str) -> ServiceError:
-    """Refuse a key; one that asks for an unknown scenario is told so."""
+def _first_refusal(choice: ScenarioChoice, attempt: ClientAttempt) -> HttpRefusal | BadHandshake | None:
+    """Return the answer of the first fault that refuses the attempt."""
+    return next((refusal for fault in choice.faults if (refusal := fault.refuse(attempt))), None)
+
+
+def _invalid_key(key: str) -> ServiceError:
+    """Refuse a key. If it names a scenario that does not exist, the message lists those that do."""
     if not key.startswith("sk-scenario-"):
         return SERVICE_ERRORS["invalid_api_key"]
     known = ", ".join(SCENARIOS)
-    return replace(
-        SERVICE_ERRORS["invalid_api_key"], message=f"This simulator has no scenario '{key[12:80]}'. It has: {known}."
-    )
+    message = f"This simulator has no scenario '{key[12:80]}'. It has: {known}."
+    return replace(SERVICE_ERRORS["invalid_api_key"], message=message)
 
 
 def _proxy_headers(seed: int) -> tuple[tuple[str, str], ...]:
-    """What a recorded 101 carries; there is no request id on a WebSocket."""
+    """The headers of a recorded 101. A WebSocket gets no `x-request-id`."""
     return (("server", "sherpa-sim"), ("x-openai-proxy-wasm", "v0.1"), ("cf-ray", f"{seed & (2**64 - 1):016x}-SIM"))
 
 
-async def _spoil(upgrade: WebSocketUpgrade, how: BadHandshake) -> None:
-    """Answer the upgrade wrongly, and wait for the client to leave."""
+async def _break_handshake(upgrade: WebSocketUpgrade, how: BadHandshake) -> None:
+    """Send a broken answer to the upgrade, then wait until the client closes the connection."""
     stream = upgrade.stream
     head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-    wrong: Mapping[BadHandshake, bytes] = {
+    answers: Mapping[BadHandshake, bytes] = {
         BadHandshake.WRONG_ACCEPT: head + b"sec-websocket-accept: d3JvbmcgYWNjZXB0IGtleSE=\r\n\r\n",
         BadHandshake.NOT_HTTP: b"220 mail.example.com ESMTP\r\n",
         BadHandshake.NEVER: b"",
@@ -281,6 +253,6 @@ async def _spoil(upgrade: WebSocketUpgrade, how: BadHandshake) -> None:
     if how is BadHandshake.CLOSED:
         return
     with suppress(trio.BrokenResourceError):
-        await stream.send_all(wrong[how])
+        await stream.send_all(answers[how])
         while await stream.receive_some():
             pass

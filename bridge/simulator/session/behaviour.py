@@ -1,6 +1,6 @@
-"""How the simulated service acts inside a session: one frozen value, shaped by the scenario and its faults.
+"""How the simulated service behaves within a session: one frozen value that scenarios and faults change.
 
-Nothing here is about the network: wire faults live in `wire_faults.py`, admission in `admission.py`.
+It does not cover the network (see `faults/wire_faults.py`) or admission (see `service/admission.py`).
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.simulator.errors.service_errors import ServiceError
+
 #: OpenAI ends a session after 60 minutes, Azure after 30 (guides and reports, 2026).
 SESSION_SECONDS = 3600.0
 AZURE_SESSION_SECONDS = 1800.0
 
-#: Recorded 2026-09-18, with the round trip of that recording (about 260 ms) taken off.
+#: Delays of the live service, recorded 2026-09-18, minus the round-trip time of that recording (about 260 ms).
 SESSION_CREATED_SECONDS = 0.005
 RESPONSE_CREATED_SECONDS = 0.02
 FIRST_DELTA_SECONDS = 0.2
@@ -21,56 +23,40 @@ TRANSCRIPT_FIRST_SECONDS = 0.9
 TRANSCRIPT_DONE_SECONDS = 0.2
 PING_SECONDS = 20.26
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceError:
-    """An `error` event and, where `close_code` is set, the close that follows it in the same moment."""
-
-    type: str
-    code: str | None
-    message: str
-    close_code: int | None = None
-    param: str | None = None
-
-    @property
-    def close_reason(self) -> str:
-        """`type.code`, as the service writes it; the type alone where there is no code."""
-        return f"{self.type}.{self.code}" if self.code else self.type
+_PROCESSING_ERROR = ServiceError(type="server_error", code=None, message="The server had an error while processing it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBehaviour:
-    """What differs from one scenario to the next. The defaults are the healthy service."""
+    """What scenarios and faults can change. The defaults describe the healthy service."""
 
     pace: float = 1.0
-    """How many times faster than recorded the service thinks and speaks; 1.0 is real time."""
+    """How many times as fast as recorded the service responds; 1.0 is real time."""
     refusal: ServiceError | None = None
-    """Refuse the session with this as the first and only frame."""
+    """Refuse the session: send this error as the first and only event."""
     session_seconds: float = SESSION_SECONDS
-    """Age at which the session is ended, in real seconds (already divided by the time scale)."""
+    """The maximum duration of the session in real seconds, already divided by the time scale."""
     stated_minutes: int = 60
-    """The age that the sentence of the end names: 60 on OpenAI, 30 on Azure, whatever the time scale."""
+    """The maximum duration that the error message states: 60 on OpenAI, 30 on Azure, whatever the time scale."""
     create_seconds: float | None = SESSION_CREATED_SECONDS
-    """Wait before `session.created`; None: it never comes."""
+    """Seconds from the 101 to `session.created`; None: it is never sent."""
     confirm: Literal["yes", "never", "refuse"] = "yes"
-    """What becomes of a good `session.update`."""
+    """Whether a valid `session.update` is confirmed, ignored or refused."""
     reply: Literal["speak", "echo", "fail", "silence", "function"] = "speak"
-    """What a response is made of; `silence` accepts `response.create` and then nothing comes."""
-    failure: ServiceError = ServiceError(
-        type="server_error", code=None, message="The server had an error while processing it."
-    )
-    """The error inside a failed `response.done`."""
+    """What responses do; with `silence`, `response.create` is accepted but never answered."""
+    failure: ServiceError = _PROCESSING_ERROR
+    """The error in the `response.done` of a failed response."""
     fail_after: int = 0
-    """How many responses go well before `reply` `fail` or `silence` sets in."""
+    """How many responses succeed before `reply="fail"` or `reply="silence"` applies."""
     transcription: Literal["yes", "fail", "never"] = "yes"
-    """What becomes of the transcription of committed speech, where it was asked for."""
+    """Whether committed speech is transcribed, if the session asks for it."""
     errors_per_second: float = 0.0
-    """An error storm: harmless `error` events at this rate once the session is confirmed."""
+    """The rate of an error storm: harmless `error` events once the session is configured."""
     rate_limits: Literal["after", "before", "never"] = "after"
-    """Where `rate_limits.updated` stands to `response.done` (recorded: after; documented: before)."""
+    """When `rate_limits.updated` comes: before or after `response.done` (documented: before; recorded: after)."""
     conversation_created: bool = False
-    """Whether `conversation.created` follows `session.created` (documented, not seen live on OpenAI)."""
+    """Whether `conversation.created` follows `session.created` (documented, but never recorded from OpenAI)."""
     reply_text: str = ""
-    """What to answer instead of the default sentence."""
+    """The text of every response; empty for the default sentences of `reply_text.py`."""
     obfuscation: bool = True
-    """Whether text deltas carry the padding field that the live service adds."""
+    """Whether text deltas have the padding field `obfuscation`, as on the live service."""

@@ -20,8 +20,9 @@ from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.protocol.schema.validators import quote_values
+from bridge.simulator.errors.service_errors import ServiceError
 from bridge.simulator.session import items, updates
-from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
+from bridge.simulator.session.behaviour import SessionBehaviour
 from bridge.simulator.session.input_audio import InputAudio, creates_response, interrupts_response
 from bridge.simulator.session.responses import SessionResponses
 from bridge.simulator.session.state import ServerClose, ServerEvent, ServerOutput, SessionSetup, SessionState

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind
-from bridge.simulator.session.behaviour import ServiceError, SessionBehaviour
+from bridge.simulator.errors.service_errors import ServiceError
 from bridge.simulator.session.conversation import ConversationItems
 from bridge.simulator.session.schedule import Schedule, ScheduledCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from bridge.simulator.session.behaviour import SessionBehaviour
 
 _ALPHABET = string.ascii_letters + string.digits
 

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import json
 
-from bridge.simulator.faults.pipeline import (
-    CONNECT_MOMENT,
-    MOMENTS,
-    CloseFrame,
-    Drop,
-    FaultPipeline,
-    Freeze,
-    TextFrame,
-    TimedAction,
-)
+from bridge.simulator.faults.actions import CONNECT_MOMENT, MOMENTS, CloseFrame, Drop, Freeze, TextFrame, TimedAction
+from bridge.simulator.faults.pipeline import FaultPipeline
 from bridge.simulator.faults.wire_faults import CloseFault, DropFault, HalfOpenFault, LatencyFault
 from bridge.simulator.session.state import ServerClose, ServerEvent
 

@@ -13,7 +13,7 @@ from bridge.simulator.session.behaviour import SessionBehaviour
 from tests.simulator.session_harness import SimulatorHarness
 
 if TYPE_CHECKING:
-    from bridge.simulator.faults.pipeline import WireAction
+    from bridge.simulator.faults.actions import WireAction
 
 
 def played(name: str) -> tuple[SimulatorHarness, list[tuple[float, WireAction]]]:

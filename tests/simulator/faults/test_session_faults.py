@@ -172,7 +172,7 @@ def test_a_session_expires_at_its_age() -> None:
 
 def test_faults_compose() -> None:
     behaviour = apply_faults(
-        [CreateFault(1), ExpireFault(9), RefuseFault(times=1), CreateFault(2)], SessionBehaviour(), attempt=2
+        [CreateFault(1), ExpireFault(9), RefuseFault(times=1), CreateFault(2)], SessionBehaviour(), attempt_number=2
     )
     assert (behaviour.create_seconds, behaviour.session_seconds, behaviour.refusal) == (2, 9, None)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.simulator.faults.pipeline import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
+from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.wire_faults import (
     BandwidthFault,
     CloseFault,
@@ -24,8 +24,8 @@ from bridge.simulator.faults.wire_faults import (
 from tests.simulator.session_harness import SimulatorHarness
 
 if TYPE_CHECKING:
+    from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
-    from bridge.simulator.faults.pipeline import WireAction
 
 
 def played(*faults: Fault, seed: int = 1) -> list[tuple[float, WireAction]]:

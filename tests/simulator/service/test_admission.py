@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.simulator.errors.service_errors import ServiceError
 from bridge.simulator.service.admission import admit, parse_upgrade
 from bridge.simulator.service.models import OTHER_MODELS
 from bridge.simulator.service.secrets import SecretRecord
-from bridge.simulator.session.behaviour import ServiceError
 from bridge.simulator.session.state import SessionSetup
 from bridge.transport.http import HttpRequest, split_target
 

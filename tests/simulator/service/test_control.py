@@ -149,9 +149,9 @@ async def test_scenarios_are_listed(simulator: RunningSimulator) -> None:
         ("POST", "/_sim/scenario", {"scenari": "good"}, 400, "unknown field"),
         ("POST", "/_sim/scenario", {"faults": ["latenzy"]}, 400, "did you mean 'latency'?"),
         ("POST", "/_sim/scenario", {"session": "sess_none"}, 404, "no running session"),
-        ("POST", "/_sim/cut", {"how": "gently"}, 404, "no way to cut"),
+        ("POST", "/_sim/cut", {"how": "gently"}, 404, "how cannot be 'gently'"),
         ("POST", "/_sim/cut", {"code": "x"}, 400, "Expected `int`"),
-        ("GET", "/_sim/nothing", None, 404, "there is GET /_sim/scenarios"),
+        ("GET", "/_sim/nothing", None, 404, "the calls are GET /_sim/scenarios"),
     ],
 )
 async def test_a_wrong_call_is_answered_in_plain_words(

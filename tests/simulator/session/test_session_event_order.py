@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol.events.fields import missing_fields
 from bridge.protocol.ordering.checker import OrderChecker, Violation
-from bridge.simulator.faults.pipeline import TextFrame
+from bridge.simulator.faults.actions import TextFrame
 from tests.protocol.ordering.mutations import MUTATIONS
 from tests.simulator.client_strategies import BREAKING, ORDERLY, SessionPlan, healthy_sessions, run_plan, sessions
 
