@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from bridge.client_protocol.client import AudioReceived, MessageReceived, NativeEventReceived, ProtocolClient
+from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH, websocket_url
+from bridge.client_protocol.fields import parse_timestamp
+from bridge.client_protocol.messages import (
+    CreateSessionMessage,
+    EndSessionMessage,
+    InterruptMessage,
+    TextMessage,
+)
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.events.groups import AUDIO_DELTAS, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from bridge.protocol.events.peek import peek
@@ -36,24 +43,9 @@ from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CLIENT_PATH, NATIVE_PATH = "/api/openai/realtime", "/v1/realtime"
 #: Base64 writes three bytes as four characters.
 _BYTES_PER_CHARACTER = 0.75
 _WRITTEN_DELTAS = TEXT_DELTAS | TRANSCRIPT_DELTAS
-
-#: Client protocol, "Errors": the session is over, the socket stays open, and `create_session` is a fresh try.
-_ENDS_SESSION = frozenset(
-    {
-        "SESSION_INITIALIZATION_FAILED",
-        "CONNECTION_LOST",
-        "SESSION_EXPIRED",
-        "AUTHENTICATION_FAILED",
-        "ACCESS_DENIED",
-        "MODEL_NOT_AVAILABLE",
-        "DIALECT_REFUSED",
-        "QUOTA_EXHAUSTED",
-    }
-)
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -110,89 +102,95 @@ def protocol_for(behaviour: CallerBehaviour) -> EndpointProtocol:
     )
 
 
-def _addressed(url: str, path: str, query: Mapping[str, str]) -> str:
-    parts = urlsplit(url if "://" in url else f"ws://{url}")
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    own = parts.path if parts.path.strip("/") else path
-    return urlunsplit((scheme, parts.netloc, own, parts.query or urlencode(query), ""))
-
-
 def _text(event: Mapping[str, Any]) -> str:
     return msgspec.json.encode(event).decode()
 
 
 class ClientEndpointProtocol:
-    """The client protocol: binary speech up, messages and native events down."""
+    """The client protocol: binary audio up, messages and native events down."""
 
     reports_attempts = True
 
     def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
-        self._generation = 0
-        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
-            "connected": lambda _: OpenedEvent(),
-            "session_ready": lambda _: ReadyEvent(),
-            "reconnected": _ready_again,
-            "session_initializing": lambda _: AttemptEvent(),
-            "reconnecting": lambda said: LostEvent(_number(said.get("delayMs")) / 1000),
-            "response.done": _answered,
-            "error": _complaint,
-            "audio_dropped": lambda said: DroppedEvent(max(0.0, _number(said.get("ms")))),
-            "session_closed": lambda said: EndedEvent(str(said.get("reason"))),
-        }
+        self._client = ProtocolClient()
 
-    def endpoint_url(self, url: str, model: str) -> str:  # noqa: ARG002 - its model is asked for later
-        """Take the path as it is, or the protocol's own."""
-        return _addressed(url, CLIENT_PATH, {})
+    def endpoint_url(self, url: str, model: str) -> str:  # noqa: ARG002 - `create_session` names the model
+        """Give the URL of the client endpoint; a path in `url` wins."""
+        return websocket_url(url, CLIENT_PATH)
 
     def create_session(self) -> tuple[str, ...]:
-        """Ask for the session."""
-        wish: dict[str, Any] = {"type": "create_session"}
-        if self._behaviour.binary_audio_out:
-            wish["audioOut"] = "binary"
-        return (_text(wish),)
+        """Give the `create_session` frame."""
+        audio_out: Literal["binary"] | None = "binary" if self._behaviour.binary_audio_out else None
+        return (self._client.send(CreateSessionMessage(audio_out=audio_out)),)
 
     def encode_audio(self, pcm: bytes) -> bytes:
-        """Carry speech."""
-        return pcm
+        """Give the binary frame that carries PCM16 audio."""
+        return self._client.send_audio(pcm)
 
     def encode_text(self, text: str) -> tuple[str, ...]:
-        """Type a turn."""
-        return (_text({"type": "text", "text": text}),)
+        """Give the frame of a typed turn."""
+        return (self._client.send(TextMessage(text=text)),)
 
     def interrupt(self, item_id: str, played_ms: int) -> tuple[str, ...]:
-        """Cut in."""
-        return (_text({"type": "interrupt", "itemId": item_id, "playedMs": played_ms}),)
+        """Give the frame that interrupts the answer after `played_ms`."""
+        return (self._client.send(InterruptMessage(item_id=item_id, played_ms=played_ms)),)
 
     def end_session(self) -> tuple[str, ...]:
-        """End the session."""
-        return (_text({"type": "end_session"}),)
+        """Give the frame that ends the session."""
+        return (self._client.send(EndSessionMessage()),)
 
     def decode(self, frame: str | bytes) -> ClientEvent | None:
-        """Say what it means."""
-        if isinstance(frame, bytes):
-            return AnswerAudioEvent(bytes_to_ms(len(frame)), pcm=frame if self._behaviour.echo else b"")
-        kind = peek(frame)
-        if kind in AUDIO_DELTAS:
-            return _sound(frame, whole=self._behaviour.echo)
-        if kind in _WRITTEN_DELTAS:
-            return AnswerTextEvent()
-        meaning = self._meanings.get(kind or "")
-        if meaning is None:
-            return None
-        said = msgspec.json.decode(frame)
-        stale = self._is_stale(said.get("generation"))
-        if kind == "error":  # the throttle may hold one back until the session that it is about is over
-            return _complaint(said, is_past=stale)
-        return StaleEvent() if stale else meaning(said)
+        """Give the event that a frame stands for; None for a frame that a caller ignores."""
+        received = self._client.receive(frame)
+        match received:
+            case AudioReceived(pcm):
+                return AnswerAudioEvent(bytes_to_ms(len(pcm)), pcm=pcm if self._behaviour.echo else b"")
+            case NativeEventReceived(kind, text):
+                return _native_event(kind, text, whole=self._behaviour.echo)
+            case MessageReceived():
+                if received.type == "error":  # the bridge may hold one back until the session it is about is over
+                    return _bridge_error(received)
+                return StaleEvent() if received.stale else _message_event(received)
+        return None
 
-    def _is_stale(self, generation: object) -> bool:
-        """Generations only grow: a message of an earlier one should not have come."""
-        if not isinstance(generation, int):
-            return False
-        stale = generation < self._generation
-        self._generation = max(self._generation, generation)
-        return stale
+
+def _native_event(kind: str, frame: str, *, whole: bool) -> ClientEvent | None:
+    if kind in AUDIO_DELTAS:
+        return _sound(frame, whole=whole)
+    if kind in _WRITTEN_DELTAS:
+        return AnswerTextEvent()
+    return _answered(msgspec.json.decode(frame)) if kind == "response.done" else None
+
+
+def _message_event(message: MessageReceived) -> ClientEvent | None:
+    match message.type:
+        case "connected":
+            return OpenedEvent()
+        case "session_initializing":
+            return AttemptEvent()
+        case "session_ready":
+            return ReadyEvent()
+        case "reconnecting":
+            return LostEvent(message.number("delayMs") / 1000)
+        case "reconnected":
+            return ReadyEvent(is_reconnect=True, resent_ms=message.number("resentMs"))
+        case "audio_dropped":
+            return DroppedEvent(message.number("ms"))
+        case "session_closed":
+            return EndedEvent(str(message.fields.get("reason")))
+    return None
+
+
+def _bridge_error(message: MessageReceived) -> ErrorEvent:
+    retry_after_ms = message.detail.get("retryAfterMs")
+    return ErrorEvent(
+        str(message.fields.get("code")),
+        parse_timestamp(message.fields.get("timestamp")),
+        ends_session=message.ends_session,
+        retryable=message.fields.get("retryable") is not False,
+        retry_after_seconds=_number(retry_after_ms) / 1000,
+    )
 
 
 class NativeEndpointProtocol:
@@ -212,7 +210,7 @@ class NativeEndpointProtocol:
 
     def endpoint_url(self, url: str, model: str) -> str:
         """Take the path as it is, or the protocol's own."""
-        return _addressed(url, NATIVE_PATH, {"model": model})
+        return websocket_url(url, NATIVE_PATH, {"model": model})
 
     def create_session(self) -> tuple[str, ...]:
         """Ask for the session."""
@@ -270,28 +268,6 @@ def _sound(frame: str | bytes, *, whole: bool) -> AnswerAudioEvent:
 def _answered(said: Mapping[str, Any]) -> ClientEvent:
     status = _object(said.get("response")).get("status")
     return AnswerDoneEvent(failed=status == "failed", cancelled=status == "cancelled")
-
-
-def _ready_again(said: Mapping[str, Any]) -> ClientEvent:
-    return ReadyEvent(is_reconnect=True, resent_ms=max(0.0, _number(said.get("resentMs"))))
-
-
-def _complaint(said: Mapping[str, Any], *, is_past: bool = False) -> ClientEvent:
-    code, detail = str(said.get("code")), _object(said.get("detail"))
-    return ErrorEvent(
-        code,
-        _unix(said.get("timestamp")),
-        ends_session=code in _ENDS_SESSION and not (is_past or detail.get("outdated")),
-        retryable=said.get("retryable") is not False,
-        retry_after_seconds=_number(detail.get("retryAfterMs")) / 1000,
-    )
-
-
-def _unix(stamp: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(stamp)).timestamp()
-    except ValueError:
-        return None
 
 
 def _number(value: object) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.client_protocol.errors import ClientCode
 from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
@@ -24,7 +25,7 @@ from probes.problems import bridge
 from probes.problems import bridge_codes as codes
 from probes.runner.findings import evidence_of, headline
 from probes.runner.network_findings import connection_failure
-from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH, EndpointKind
+from probes.targets.bridge import EndpointKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

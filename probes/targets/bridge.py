@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.config.resolve import ConfigError
 from bridge.upstream.dial.dial import open_stream, upgrade
 from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, is_private_host, parse_url
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from bridge.upstream.dial.dial import OpenedStream, UpgradedConnection
     from probes.runner.redaction import Secrets
 
-CLIENT_PATH: Final = "/api/openai/realtime"
-NATIVE_PATH: Final = "/v1/realtime"
 _SOCKETS = {"http": "ws", "https": "wss"}
 _PAGES = {"ws": "http", "wss": "https"}
 #: Words of a query that carry a secret: their values are hidden wherever they would be shown.

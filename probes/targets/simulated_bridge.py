@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bridge.client_protocol.endpoints import CLIENT_PATH
 from bridge.config.resolve import DialectChoice
 from bridge.server.assembly import make_bridge, make_connector, upstream_from_config
 from bridge.server.config.settings import BridgeSettings, SessionDefaults
@@ -21,7 +22,7 @@ from bridge.simulator.embedded import open_simulator
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.telemetry.log import Log
-from probes.targets.bridge import CLIENT_PATH, make_bridge_target
+from probes.targets.bridge import make_bridge_target
 from probes.targets.simulator import simulator_config
 
 if TYPE_CHECKING:

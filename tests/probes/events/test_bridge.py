@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import trio
 
+from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.config.resolve import Flags, read_config
 from probes.conversation.run import run_script
 from probes.events.bridge import bridge_script_run, events_bridge
 from probes.explain import explain
 from probes.runner.redaction import Secrets
-from probes.targets.bridge import CLIENT_PATH, NATIVE_PATH
 from probes.targets.simulated_bridge import open_simulated_bridge
 from tests.probes.conversation.session_builder import NOWHERE, ReportItems, collect
 
