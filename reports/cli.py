@@ -29,7 +29,7 @@ def _share(_: click.Context, parameter: click.Parameter, said: str) -> float:
     except ValueError:
         share = -1
     if not 0 <= share < float("inf"):
-        raise click.BadParameter(f"{said!r} is no share: write for example 20% or 0.2", param=parameter)
+        raise click.BadParameter(f"{said!r} is not a share; for example: 20% or 0.2", param=parameter)
     return share
 
 
@@ -54,12 +54,12 @@ def cli(context: click.Context) -> None:
     "--format",
     "format_",
     type=click.Choice(["terminal", *FORMATS]),
-    help="What to write [default terminal].",
+    help="Output format [default terminal].",
 )
-@click.option("-o", "--output", metavar="FILE", type=click.Path(allow_dash=True), help="Where to [default stdout].")
-@click.option("--json", "json_", is_flag=True, help="The same as --format json; errors are JSON then, too.")
-@click.option("--timelines", is_flag=True, help="On a terminal: also what happened, and what was measured.")
-@click.option("-v", "--verbose", is_flag=True, help="On a terminal: everything that was seen, and every place.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(allow_dash=True), help="Output file [default stdout].")
+@click.option("--json", "json_", is_flag=True, help="Same as --format json; errors are JSON, too.")
+@click.option("--timelines", is_flag=True, help="Terminal: also show timelines and measurements.")
+@click.option("-v", "--verbose", is_flag=True, help="Terminal: show all evidence and every place.")
 def render(
     files: tuple[str, ...], format_: str | None, output: str | None, json_: bool, timelines: bool, verbose: bool
 ) -> None:
@@ -72,7 +72,7 @@ def render(
     from reports.store.named_files import read_reports, write_result
 
     if json_ and format_ not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format_} are two different wishes")
+        raise click.UsageError(f"--json and --format {format_} exclude each other")
     kept = merge_reports(read_reports(files))
     look = TerminalOptions(verbose=verbose, timelines=timelines)
     write_result(render_report(kept, "json" if json_ else format_ or "terminal", look, output, os.environ), output)
@@ -81,17 +81,23 @@ def render(
 @cli.command()
 @click.argument("before", type=click.Path(allow_dash=True))
 @click.argument("after", type=click.Path(allow_dash=True))
-@click.option("--fail-on-worse", is_flag=True, help="End with exit code 1 when anything is new or worse.")
+@click.option("--fail-on-worse", is_flag=True, help="Exit with code 1 if anything is new or worse.")
 @click.option(
     "--tolerance",
     default="20%",
     show_default=True,
     metavar="SHARE",
     callback=_share,
-    help="How far a figure may move and still be the same.",
+    help="How much a metric may change and still count as the same.",
 )
-@click.option("-f", "--format", "format_", type=click.Choice(["terminal", "markdown", "json"]), help="What to write.")
-@click.option("--json", "json_", is_flag=True, help="The same as --format json; errors are JSON then, too.")
+@click.option(
+    "-f",
+    "--format",
+    "format_",
+    type=click.Choice(["terminal", "markdown", "json"]),
+    help="Output format [default terminal].",
+)
+@click.option("--json", "json_", is_flag=True, help="Same as --format json; errors are JSON, too.")
 def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, format_: str | None, json_: bool) -> None:
     """Say what is new, gone, worse and better between two kept reports.
 
@@ -103,7 +109,7 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
     from reports.store.named_files import read_reports, write_result
 
     if json_ and format_ not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format_} are two different wishes")
+        raise click.UsageError(f"--json and --format {format_} exclude each other")
     first, second = read_reports((before, after))
     comparison = compared_with(first, second, tolerance=tolerance)
     code = int(fail_on_worse and comparison.is_worse)

@@ -47,7 +47,7 @@ def write_text(stream: TextIO | None, text: str) -> None:
     Raises CannotShowError where nothing can be written: the stream was closed from the start, or its place is full.
     """
     if stream is None:
-        raise OutputError("the result cannot be shown: stdout is closed")
+        raise OutputError("can't write the result: stdout is closed")
     text = text.encode(stream.encoding or "utf-8", errors="replace").decode(stream.encoding or "utf-8")
     try:
         stream.write(text)
@@ -60,7 +60,7 @@ def write_text(stream: TextIO | None, text: str) -> None:
 
 def output_error(error: OSError) -> OutputError:
     """Say why nothing could be written."""
-    return OutputError(f"the result cannot be shown: {(error.strerror or str(error)).lower()}")
+    return OutputError(f"can't write the result: {(error.strerror or str(error)).lower()}")
 
 
 def discard_output(stream: TextIO | None) -> None:

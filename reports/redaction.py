@@ -72,7 +72,7 @@ class Secret:
         return format(repr(self), spec)
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a Secret is not pickled: reveal() it where it is needed")
+        raise TypeError("a Secret can't be pickled; call reveal() where the value is needed")
 
 
 def hide_credentials(text: str) -> str:

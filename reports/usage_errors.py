@@ -77,5 +77,5 @@ def interrupted_failure(tool: str) -> CommandFailure:
 def crash_failure(tool: str, error: Exception) -> CommandFailure:
     """Say that this is a mistake of ours."""
     line = (str(error).splitlines() or [""])[0][:300]
-    message = f"it broke, which it should not whatever the report holds: {type(error).__name__}: {line}"
+    message = f"internal error while processing the report: {type(error).__name__}: {line}"
     return CommandFailure(tool=tool, code=CRASHED, message=message, exit_code=EXIT_COULD_NOT_RUN)

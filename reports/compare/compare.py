@@ -285,9 +285,9 @@ def metric_rule(name: str) -> MetricRule:
 def _remarks(before: StoredReport, after: StoredReport) -> Iterable[str]:
     """Say why the two may not be comparable."""
     if before.report.tool != after.report.tool:
-        yield f"before is a run of {before.report.tool}, after one of {after.report.tool}"
+        yield f"the tools differ: {before.report.tool} before, {after.report.tool} after"
     if before.report.target != after.report.target:
-        yield "they looked at different targets, or with different settings"
+        yield "the targets or their settings differ"
     for name, run in (("before", before), ("after", after)):
         if run.exit_code in (EXIT_USAGE, EXIT_INTERRUPTED):
-            yield f"{name} is not a whole run: {verdict_word(run.exit_code)}, exit code {run.exit_code}"
+            yield f"{name} is incomplete: {verdict_word(run.exit_code)}, exit code {run.exit_code}"

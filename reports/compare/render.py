@@ -85,7 +85,7 @@ def _where(one: FindingChange) -> str:
 def _became(one: FindingChange) -> str:
     """Say what it was and what it is, where that says more than that it came or went."""
     if one.change is ChangeKind.UNSEEN:
-        return "nobody looked at it again"
+        return "not checked again"
     if one.before is not None and one.after is not None and one.before is not one.after:
         return f"{_word(one.before)} -> {_word(one.after)}"
     if one.count_before and one.count_after and one.count_before != one.count_after:

@@ -62,7 +62,7 @@ def bounded(sections: Iterable[str]) -> str:
         else:
             left += 1
     if left:
-        kept.append(f"*{left} more parts are left out here; the JSON report holds everything.*")
+        kept.append(f"*{left} more sections are left out here. The JSON report is complete.*")
     return "\n\n".join(kept) + "\n"
 
 

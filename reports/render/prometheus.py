@@ -23,14 +23,14 @@ _FOREIGN = re.compile(r"[^a-zA-Z0-9_]")
 
 _HELP = {
     "sherpa_probe_info": "The tool that ran, and its version",
-    "sherpa_probe_success": "1 where the run ended with exit code 0",
-    "sherpa_probe_exit_code": "0 passed, 1 failed, 2 wrong usage, 3 could not look, 130 interrupted",
-    "sherpa_probe_duration_seconds": "How long the run took",
-    "sherpa_probe_last_run_timestamp_seconds": "When the run ended, in Unix time",
-    "sherpa_probe_findings": "Findings by how they ended",
-    "sherpa_probe_check_success": "1 where a check passed, 0 where it failed; absent where it was skipped",
-    "sherpa_probe_check_seconds": "How long a check took",
-    "sherpa_probe_finding_info": "1 for each kind of finding that needs attention or is worth knowing",
+    "sherpa_probe_success": "1 if the run ended with exit code 0",
+    "sherpa_probe_exit_code": "0 passed, 1 failed, 2 invalid usage, 3 couldn't run, 130 interrupted",
+    "sherpa_probe_duration_seconds": "Duration of the run",
+    "sherpa_probe_last_run_timestamp_seconds": "End of the run as Unix time",
+    "sherpa_probe_findings": "Number of findings by severity",
+    "sherpa_probe_check_success": "1 if a check passed, 0 if it failed; absent if it was skipped",
+    "sherpa_probe_check_seconds": "Duration of a check",
+    "sherpa_probe_finding_info": "1 for each problem or note, by code",
 }
 
 

@@ -78,7 +78,7 @@ def _invocation(report: Report, exit_code: int, left_out: int) -> dict[str, Any]
     if _UTC.fullmatch(report.started):
         said["startTimeUtc"] = report.started
     if left_out > 0:
-        text = f"{left_out} more results are left out; the JSON report holds them all."
+        text = f"{left_out} more results are left out here. The JSON report is complete."
         said["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
     return said
 

@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 VERDICT_WORDS: Mapping[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
-    EXIT_USAGE: "wrong usage",
-    EXIT_COULD_NOT_RUN: "could not look",
+    EXIT_USAGE: "invalid usage",
+    EXIT_COULD_NOT_RUN: "couldn't run",
     EXIT_INTERRUPTED: "interrupted",
 }
 
-#: How many of each there are, in this order.
-SEVERITY_LABELS: Mapping[Severity, str] = {
-    Severity.FAIL: "failed",
-    Severity.ERROR: "could not look",
-    Severity.WARNING: "warned",
-    Severity.PASS: "passed",
-    Severity.INFO: "noted",
-    Severity.SKIPPED: "skipped",
+#: What is counted, in this order: the words for one finding, and for several.
+SEVERITY_LABELS: Mapping[Severity, tuple[str, str]] = {
+    Severity.FAIL: ("failed", "failed"),
+    Severity.ERROR: ("check couldn't run", "checks couldn't run"),
+    Severity.WARNING: ("warning", "warnings"),
+    Severity.PASS: ("passed", "passed"),
+    Severity.INFO: ("note", "notes"),
+    Severity.SKIPPED: ("skipped", "skipped"),
 }
 
 #: What needs attention, and is explained.
@@ -57,9 +57,9 @@ def verdict_word(exit_code: int) -> str:
 
 
 def count_summary(report: Report) -> str:
-    """Count everything: `1 failed, 6 passed, 1 skipped`."""
-    counts = ((report.count(severity), word) for severity, word in SEVERITY_LABELS.items())
-    return ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing checked"
+    """Count the findings by severity: `1 failed, 2 warnings, 6 passed`."""
+    counts = ((report.count(severity), words) for severity, words in SEVERITY_LABELS.items())
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, (one, many) in counts if count) or "no checks"
 
 
 def is_strict(report: Report, exit_code: int) -> bool:

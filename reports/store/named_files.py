@@ -30,10 +30,10 @@ def _read(name: str) -> StoredReport:
         return read_report(_bytes(name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{shown} cannot be read: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
+        raise InputError(f"can't read {shown}: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
     except InvalidReportError as error:
-        fix = "A report is kept by: sherpa-probe access --report json=FILE"
-        raise InputError(f"{shown} is no report: {error}", code=NOT_A_REPORT, fix=fix) from None
+        fix = "To write a report: sherpa-probe access --report json=FILE"
+        raise InputError(f"{shown} is not a report: {error}", code=NOT_A_REPORT, fix=fix) from None
 
 
 def _bytes(name: str) -> bytes:

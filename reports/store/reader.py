@@ -22,7 +22,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
 
 
-_TRUNCATED = "it is not JSON, or only the beginning of it: its end is missing"
+_TRUNCATED = "it is not JSON, or its end is missing"
 
 
 class InvalidReportError(Exception):
@@ -57,7 +57,7 @@ def read_report(text: str | bytes) -> StoredReport:
     """Read one report, as text or as the bytes of its file. Raises NotAReportError."""
     found = _decoded(text)
     if not isinstance(found, dict) or "schema_version" not in found:
-        raise InvalidReportError("it is JSON, but not a report: it has no schema_version")
+        raise InvalidReportError("it is JSON, but it has no schema_version")
     version = found["schema_version"]
     if version != SCHEMA_VERSION:
         raise InvalidReportError(
@@ -71,16 +71,16 @@ def read_report(text: str | bytes) -> StoredReport:
 
 def _decoded(text: str | bytes) -> Any:
     if len(text) > MAX_BYTES:
-        raise InvalidReportError(f"it is larger than {MAX_BYTES // 1024**2} MB, which no report is")
+        raise InvalidReportError(f"it is larger than {MAX_BYTES // 1024**2} MB")
     try:
         whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         if not whole.strip():
             raise InvalidReportError("it is empty")
         return msgspec.json.decode(whole)
     except RecursionError:
-        raise InvalidReportError("it is not a report: its JSON is nested too deeply") from None
+        raise InvalidReportError("its JSON is nested too deeply") from None
     except UnicodeError:
-        raise InvalidReportError("it is not text in UTF-8") from None
+        raise InvalidReportError("it is not UTF-8 text") from None
     except msgspec.DecodeError as error:
         malformed = f"it is not JSON: {_brief(error).removeprefix('JSON is malformed: ')}"
         raise InvalidReportError(_TRUNCATED if "truncated" in str(error) else malformed) from None
@@ -106,9 +106,9 @@ def _plainly(error: msgspec.ValidationError) -> str:
     """Say first where it is, then what: `findings[0].code: expected str, got int`."""
     found = _WRONG.fullmatch(str(error))
     what, where = (found["what"], found["where"]) if found else (str(error), None)
-    what = what.replace("`", "").replace("Object missing required field", "there is no")
+    what = what.replace("`", "").replace("Object missing required field", "missing field")
     said = f"{what[:1].lower()}{what[1:]}"
-    return f"it is not a report: {_brief(f'{where}: {said}' if where else said)}"
+    return _brief(f"{where}: {said}" if where else said)
 
 
 def _brief(found: object) -> str:

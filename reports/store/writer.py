@@ -78,4 +78,4 @@ def _umask() -> int:
 
 def _refused(path: Path, error: Exception) -> CannotWriteError:
     reason = getattr(error, "strerror", None) or str(error)
-    return CannotWriteError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}")
+    return CannotWriteError(f"can't write {path}: {reason[:1].lower()}{reason[1:]}")

@@ -84,11 +84,19 @@ def test_the_two_themes_differ(opened: Callable[..., Opened]) -> None:
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
-        ("healthy", ["Passed", "Nothing here speaks against a deploy.", "8 passed", "accepted by GET /models"]),
-        ("failed", ["Failed", "Do not deploy yet.", "ACCESS-NO-QUOTA", "sherpa-probe explain ACCESS-NO-QUOTA"]),
+        ("healthy", ["Passed", "No problems found.", "8 passed", "accepted by GET /models"]),
+        (
+            "failed",
+            [
+                "Failed",
+                "Fix the problems below before you deploy.",
+                "ACCESS-NO-QUOTA",
+                "sherpa-probe explain ACCESS-NO-QUOTA",
+            ],
+        ),
         ("events", ["response.output_audio_transcript.delta", "events_first_audio_seconds", "1.30 s without an event"]),
         ("lint", ["src/voice/session-0/openSocket.ts:12:13", '"OpenAI-Beta": "realtime=v1"', "7 more places"]),
-        ("could-not-look", ["Could not look", "nslookup api.openai.example"]),
+        ("could-not-look", ["Couldn't run", "nslookup api.openai.example"]),
     ],
 )
 def test_what_matters_can_be_seen(opened: Callable[..., Opened], name: str, texts: list[str]) -> None:

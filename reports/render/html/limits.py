@@ -32,7 +32,7 @@ class PageLimits:
     timelines: int
     moments: int
     """Rows of one diagram."""
-    figures: int
+    metrics: int
     tables: int
     rows: int
     """Of one table."""
@@ -51,19 +51,19 @@ class PageLimits:
 LEVELS = (
     PageLimits(
         problems=100, places=20, seen=16, checks=400, timelines=10, moments=400,
-        figures=120, tables=20, rows=200, columns=20, plots=20, lines=6, points=400, short=400, long=6000,
+        metrics=120, tables=20, rows=200, columns=20, plots=20, lines=6, points=400, short=400, long=6000,
     ),
     PageLimits(
         problems=60, places=10, seen=10, checks=200, timelines=6, moments=240,
-        figures=60, tables=10, rows=100, columns=16, plots=12, lines=6, points=300, short=240, long=2000,
+        metrics=60, tables=10, rows=100, columns=16, plots=12, lines=6, points=300, short=240, long=2000,
     ),
     PageLimits(
         problems=30, places=5, seen=6, checks=80, timelines=3, moments=120,
-        figures=40, tables=5, rows=40, columns=12, plots=6, lines=4, points=200, short=160, long=800,
+        metrics=40, tables=5, rows=40, columns=12, plots=6, lines=4, points=200, short=160, long=800,
     ),
     PageLimits(
         problems=10, places=3, seen=4, checks=30, timelines=2, moments=40,
-        figures=20, tables=2, rows=20, columns=8, plots=3, lines=4, points=100, short=80, long=300,
+        metrics=20, tables=2, rows=20, columns=8, plots=3, lines=4, points=100, short=80, long=300,
     ),
 )  # fmt: skip
 

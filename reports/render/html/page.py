@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.render.html.course import action_timelines
-from reports.render.html.figures import metric_groups
+from reports.render.html.actions import action_timelines
 from reports.render.html.findings import findings_view
 from reports.render.html.limits import LEVELS, MAX_PAGE_BYTES, PageLimits
+from reports.render.html.metrics import metric_groups
 from reports.render.html.plots import plots
 from reports.render.html.tables import html_tables
 from reports.render.html.timelines import sequence_diagrams
@@ -60,11 +60,11 @@ def _page(report: Report, exit_code: int, limits: PageLimits) -> str:
                 for item in report.target[:_TARGET]
             ],
             target_left=max(0, len(report.target) - _TARGET),
-            told=findings_view(report, limits),
+            findings=findings_view(report, limits),
             diagrams=sequence_diagrams(report.timelines, limits),
-            courses=action_timelines(report.timelines, limits),
+            actions=action_timelines(report.timelines, limits),
             tables=html_tables(report.tables, limits),
-            figures=metric_groups(report.standalone_metrics, limits),
+            metrics=metric_groups(report.standalone_metrics, limits),
             plots=plots(report.series, report.timelines, limits),
         )
     )

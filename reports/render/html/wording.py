@@ -39,10 +39,10 @@ class OutcomeMark:
 #: Their order is that of the verdict's counts and of the cards.
 OUTCOME_MARKS: Mapping[Severity, OutcomeMark] = {
     Severity.FAIL: OutcomeMark("failed", "fail"),
-    Severity.ERROR: OutcomeMark("could not look", "error"),
+    Severity.ERROR: OutcomeMark("couldn't run", "error"),
     Severity.WARNING: OutcomeMark("warning", "warning"),
     Severity.PASS: OutcomeMark("passed", "pass"),
-    Severity.INFO: OutcomeMark("noted", "info"),
+    Severity.INFO: OutcomeMark("note", "info"),
     Severity.SKIPPED: OutcomeMark("skipped", "skipped"),
 }
 
@@ -58,28 +58,26 @@ class PageVerdict:
 
 #: Exit code -> word, sentence and sign, where nothing in the report says more.
 _VERDICTS: Mapping[int, PageVerdict] = {
-    EXIT_OK: PageVerdict("Passed", "Nothing here speaks against a deploy.", "pass"),
-    EXIT_FAILED: PageVerdict("Failed", "Do not deploy yet.", "fail"),
+    EXIT_OK: PageVerdict("Passed", "No problems found.", "pass"),
+    EXIT_FAILED: PageVerdict("Failed", "Fix the problems below before you deploy.", "fail"),
     EXIT_USAGE: PageVerdict(
-        "Could not start", "The command or its settings are wrong; nothing was looked at.", "error"
+        "Couldn't start", "The command line or the configuration is invalid. Nothing was checked.", "error"
     ),
-    EXIT_COULD_NOT_RUN: PageVerdict("Could not look", "Nothing is proven, neither good nor bad.", "error"),
-    EXIT_INTERRUPTED: PageVerdict(
-        "Interrupted", "Stopped before the end; what was seen by then stands below.", "skipped"
-    ),
+    EXIT_COULD_NOT_RUN: PageVerdict("Couldn't run", "Nothing could be checked, so the result is unknown.", "error"),
+    EXIT_INTERRUPTED: PageVerdict("Interrupted", "The run stopped early. The results so far are below.", "skipped"),
 }
 
 
 def page_verdict(report: Report, exit_code: int) -> PageVerdict:
-    """Say whether to deploy, in the fewest words that are true."""
+    """Give the verdict that stands at the top of the page."""
     known = _VERDICTS.get(exit_code, _VERDICTS[EXIT_FAILED])
-    warned = report.count(Severity.WARNING)
-    if exit_code == EXIT_OK and warned:
-        return PageVerdict("Passed, with warnings", "Nothing stops a deploy; read what was warned of first.", "warning")
+    warnings = report.count(Severity.WARNING)
+    if exit_code == EXIT_OK and warnings:
+        return PageVerdict("Passed, with warnings", "Nothing blocks a deploy, but read the warnings first.", "warning")
     if exit_code == EXIT_OK and not report.findings:
-        return PageVerdict("Nothing checked", "This run has no checks; what it recorded stands below.", "info")
-    if warned and is_strict(report, exit_code):
-        return PageVerdict(known.word, "Warnings count as failures in this run.", known.sign)
+        return PageVerdict("No checks", "This run has no checks. Its recording is below.", "info")
+    if warnings and is_strict(report, exit_code):
+        return PageVerdict(known.word, "In this run, warnings count as failures.", known.sign)
     return known
 
 

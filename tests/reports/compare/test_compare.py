@@ -116,7 +116,7 @@ def test_a_figure_that_is_no_more_measured_is_told_and_a_new_one_is_not() -> Non
 def test_what_makes_the_two_hard_to_compare_is_said() -> None:
     other = report(tool="sherpa-probe lint", target=(Evidence("paths", "src"),))
     remarks = compare(StoredReport(report(), 0), StoredReport(other, 130)).remarks
-    assert [remark.split()[0] for remark in remarks] == ["before", "they", "after"]
+    assert [remark.split()[0] for remark in remarks] == ["the", "the", "after"]
     assert compare(StoredReport(report(), 0), StoredReport(report(), 0)).remarks == ()
 
 

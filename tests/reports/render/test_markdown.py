@@ -93,7 +93,7 @@ def test_a_huge_report_stays_below_the_limit_and_says_what_is_left_out() -> None
     many = (finding(code=f"X-{n}", title=long, cause=long, evidence=(Evidence("a", long),)) for n in range(300))
     text = render(report(*many), 1)
     assert len(text.encode()) <= LARGEST + 1_000
-    assert re.search(r"\*\d+ more parts are left out here", text)
+    assert re.search(r"\*\d+ more sections are left out here", text)
     moments = tuple(Moment(at=at, who="server", what=f"event.{at}") for at in range(20_000))
     text = render(report(finding(), timelines=(Timeline("t", moments),)), 1)
     assert len(text.encode()) <= LARGEST

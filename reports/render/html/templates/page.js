@@ -1,6 +1,6 @@
 
 "use strict";
-const told = document.getElementById("told");
+const announcement = document.getElementById("status");
 
 function choose(text) {
   const range = document.createRange();
@@ -14,17 +14,17 @@ async function copy(button) {
   const text = button.previousElementSibling;
   try {
     await navigator.clipboard.writeText(text.textContent);
-    told.textContent = "Copied.";
+    announcement.textContent = "Copied.";
     button.classList.add("done");
     button.firstChild.textContent = "Copied";
     setTimeout(() => {
-      told.textContent = "";
+      announcement.textContent = "";
       button.classList.remove("done");
       button.firstChild.textContent = "Copy";
     }, 2000);
   } catch {
     choose(text);
-    told.textContent = "Selected; copy it with your keyboard.";
+    announcement.textContent = "Selected. Copy it with your keyboard.";
   }
 }
 

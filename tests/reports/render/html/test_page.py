@@ -72,7 +72,7 @@ def test_nothing_is_fetched_and_a_policy_forbids_it(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("exit_code", "word"),
-    [(0, "Passed"), (1, "Failed"), (2, "Could not start"), (3, "Could not look"), (130, "Interrupted"), (77, "Failed")],
+    [(0, "Passed"), (1, "Failed"), (2, "Couldn't start"), (3, "Couldn't run"), (130, "Interrupted"), (77, "Failed")],
 )
 def test_the_verdict_comes_first_in_a_word(exit_code: int, word: str) -> None:
     page = ParsedPage(render(HEALTHY, exit_code))
@@ -85,12 +85,12 @@ def test_a_page_says_what_failed_why_and_what_to_type_next() -> None:
     order = [
         "sherpa-probe access",
         "Failed",
-        "Do not deploy yet.",
+        "Fix the problems below before you deploy.",
         "1 failed",
         "6 passed",
         "1 skipped",
         "base URL https://api.openai.com/v1",
-        "took 485 ms",
+        "duration 485 ms",
         "exit code 1",
         "ACCESS-NO-QUOTA access · session",
         "The account has no credit left",
@@ -136,7 +136,7 @@ def test_a_mistake_in_ten_places_is_one_card_with_its_lines_of_source() -> None:
 
 def test_an_empty_report_is_a_page_too() -> None:
     page = ParsedPage(render(BARE, 0))
-    assert page.inside["h1"] == ["Nothing checked"]
+    assert page.inside["h1"] == ["No checks"]
     assert page.named() <= set(page.ids())
 
 
@@ -289,15 +289,15 @@ def test_a_page_stays_below_a_megabyte_and_says_what_it_left_out(text: str) -> N
     source = render(huge(text), 1)
     assert len(source.encode()) < MAX_PAGE_BYTES
     said = ParsedPage(source).text
-    assert re.search(r"[\d,]+ more problems are left out here; the JSON report has everything", said)
-    assert re.search(r"[\d,]+ rows left out here; the JSON report has everything", said)
+    assert re.search(r"[\d,]+ more problems are left out here. The JSON report is complete", said)
+    assert re.search(r"[\d,]+ rows left out here. The JSON report is complete", said)
     assert re.search(r"[\d,]+ more checks are left out here", said)
     assert re.search(r"[\d,]+ more sessions are left out here", said)
-    assert re.search(r"[\d,]+ more figures are left out here", said)
+    assert re.search(r"[\d,]+ more metrics are left out here", said)
     assert re.search(r"[\d,]+ more plots are left out here", said)
     assert re.search(r"[\d,]+ more lines are left out here", said)
     assert re.search(r"[\d,]+ more tables are left out here", said)
-    assert re.search(r"[\d,]+ more lists are left out here", said)
+    assert re.search(r"[\d,]+ more timelines are left out here", said)
 
 
 def test_what_left_out_and_shown_are_together_is_what_was_found() -> None:

@@ -54,9 +54,9 @@ def with_(*severities: Severity) -> Report:
     [
         (with_(Severity.PASS), 0, "Passed", "pass"),
         (with_(Severity.PASS, Severity.WARNING), 0, "Passed, with warnings", "warning"),
-        (with_(), 0, "Nothing checked", "info"),
+        (with_(), 0, "No checks", "info"),
         (with_(Severity.FAIL, Severity.WARNING), 1, "Failed", "fail"),
-        (with_(Severity.ERROR), 3, "Could not look", "error"),
+        (with_(Severity.ERROR), 3, "Couldn't run", "error"),
         (with_(Severity.PASS), 130, "Interrupted", "skipped"),
     ],
 )
@@ -66,5 +66,7 @@ def test_the_verdict_is_a_word_and_a_sign(report: Report, exit_code: int, word: 
 
 
 def test_warnings_that_count_as_failures_are_said_to() -> None:
-    assert page_verdict(with_(Severity.WARNING), 1).sentence == "Warnings count as failures in this run."
-    assert page_verdict(with_(Severity.FAIL, Severity.WARNING), 1).sentence == "Do not deploy yet."
+    assert page_verdict(with_(Severity.WARNING), 1).sentence == "In this run, warnings count as failures."
+    assert (
+        page_verdict(with_(Severity.FAIL, Severity.WARNING), 1).sentence == "Fix the problems below before you deploy."
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reports.model import ReportMetric
-from reports.render.html.figures import metric_groups
 from reports.render.html.limits import LEVELS
+from reports.render.html.metrics import metric_groups
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from reports.render.html.limits import LEVELS
 )
 def test_a_metric_is_written_for_people(name: str, value: float, whose: str, label: str, text: str) -> None:
     (group,) = metric_groups([ReportMetric(name, value)], LEVELS[0]).shown
-    (figure,) = group.figures
+    (figure,) = group.metrics
     assert (group.name, figure.label, figure.value, figure.name) == (whose, label, text, name)
 
 
 def test_the_metrics_of_a_probe_stand_together() -> None:
     names = ["events_a_seconds", "bridge_a_seconds", "events_b_seconds"]
     groups = metric_groups([ReportMetric(name, 1.0) for name in names], LEVELS[0]).shown
-    assert [(group.name, len(group.figures)) for group in groups] == [("events", 2), ("bridge", 1)]
+    assert [(group.name, len(group.metrics)) for group in groups] == [("events", 2), ("bridge", 1)]

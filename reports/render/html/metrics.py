@@ -29,7 +29,7 @@ class MetricGroup:
     """The metrics of one probe; its name is the first word of theirs."""
 
     name: str
-    figures: tuple[MetricTile, ...]
+    metrics: tuple[MetricTile, ...]
 
 
 #: Whose, what, in which unit: a name with fewer seams does not say whose it is.
@@ -38,7 +38,7 @@ _SEAMS = 2
 
 def metric_groups(metrics: Sequence[ReportMetric], limits: PageLimits) -> Truncated[MetricGroup]:
     """Lay out the metrics of a report, those of a probe together."""
-    some, groups = take_first(metrics, limits.figures), dict[str, list[MetricTile]]()
+    some, groups = take_first(metrics, limits.metrics), dict[str, list[MetricTile]]()
     for metric in some.shown:
         whose, _, name = metric.name.partition("_") if metric.name.count("_") >= _SEAMS else ("", "", metric.name)
         groups.setdefault(whose, []).append(_figure(metric, name, limits.short))

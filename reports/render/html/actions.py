@@ -31,7 +31,7 @@ class ActionTimeline:
     """One run."""
 
     name: str
-    steps: Truncated[ActionRow]
+    rows: Truncated[ActionRow]
 
 
 def action_timelines(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[ActionTimeline]:

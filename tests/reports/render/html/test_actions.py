@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reports.model import Moment, Timeline
-from reports.render.html.course import action_timelines
+from reports.render.html.actions import action_timelines
 from reports.render.html.limits import LEVELS
 from reports.render.html.timelines import sequence_diagrams
 
@@ -22,7 +22,7 @@ SESSION = Timeline("events: audio", (Moment(at=0, who="client", what="session.up
 
 def test_a_step_has_its_time_in_words() -> None:
     (course,) = action_timelines([RUN], LEVELS[0]).shown
-    assert [(step.at, step.what, step.detail) for step in course.steps.shown] == [
+    assert [(step.at, step.what, step.detail) for step in course.rows.shown] == [
         ("0.0 s", "begin", ""),
         ("8.8 s", "storm", "all sockets upstream cut"),
         ("35 min 12 s", "end", ""),
@@ -36,4 +36,4 @@ def test_sessions_are_diagrams_and_runs_are_lists() -> None:
 
 def test_steps_that_are_left_out_are_counted() -> None:
     (course,) = action_timelines([RUN], replace(LEVELS[0], moments=2)).shown
-    assert course.steps.left == 1
+    assert course.rows.left == 1
