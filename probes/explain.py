@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
 from probes.problem_catalogue import PROBLEMS
@@ -61,7 +62,9 @@ def explain(code: str) -> list[Meaning]:
         return [_of_problem(own)]
     refusals = {refusal.slug: refusal for refusal in _refusals(code)}
     problems = [_of_problem(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
-    return [*map(_of_refusal, refusals.values()), *problems] or list(_by_rule(code.upper()))
+    of_bridge, of_service = list(_of_client_code(code.upper())), list(map(_of_refusal, refusals.values()))
+    first = [*of_bridge, *of_service] if code.isupper() else [*of_service, *of_bridge]
+    return [*first, *problems] or list(_by_rule(code.upper()))
 
 
 def suggest(code: str) -> str:
@@ -77,7 +80,7 @@ def known_codes() -> tuple[str, ...]:
     """Name every code in words: error codes, findings, and their slugs alone."""
     refusals = [refusal.slug for refusal in all_refusals()]
     problems = [problem.slug for problem in PROBLEMS.values() if problem.slug != _PASSED]
-    return (*ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
+    return (*ERRORS, *ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
 
 
 def _near_number(number: int) -> str:
@@ -115,6 +118,27 @@ def _is_named(problem: Problem, code: str) -> bool:
     if code == problem.slug:
         return code != _PASSED  # which every check can be called
     return code == problem.code or (problem.probe == "access" and _without_probe(code) == problem.slug)
+
+
+def _of_client_code(code: str) -> Iterator[Meaning]:
+    """Explain an error code that a bridge sends to its clients."""
+    if code not in ClientCode.__members__:
+        return
+    info = ERRORS[ClientCode(code)]
+    seen = [f"error {code} of a bridge (native endpoint: {code.lower()})"]
+    seen += [f"close code {info.close_code} of a bridge"] if info.close_code else []
+    seen += [f"status {info.http_status} of a bridge, before the upgrade"] if info.http_status else []
+    yield Meaning(
+        seen_as=tuple(seen),
+        slug=code,
+        title=info.title,
+        cause=info.cause,
+        fix=info.fix,
+        retryable=info.retryable,
+        fatal=info.ends_session or info.close_code is not None,
+        client_code=code,
+        source="The client protocol: docs/client.md",
+    )
 
 
 def _of_refusal(refusal: Refusal) -> Meaning:

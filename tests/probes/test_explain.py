@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, all_refusals
 from probes.access.auth_forms import FORMS, AuthForm
 from probes.access.probe import LAYERS
@@ -32,6 +33,18 @@ def test_every_code_and_status_of_the_tables_is_explained(code: str) -> None:
     meanings = explain(code)
     assert meanings
     assert all(meaning.cause and meaning.fix for meaning in meanings)
+
+
+@pytest.mark.parametrize("code", ClientCode)
+def test_every_error_code_of_a_bridge_is_explained_first_and_in_any_case(code: ClientCode) -> None:
+    first = explain(code)[0]
+    assert (first.slug, first.title, first.retryable) == (code, ERRORS[code].title, ERRORS[code].retryable)
+    assert code in [meaning.slug for meaning in explain(code.lower())]
+    assert code in known_codes()
+
+
+def test_a_code_in_lower_case_is_the_service_s_first() -> None:
+    assert [meaning.slug for meaning in explain("session_expired")] == ["SESSION-EXPIRED", "SESSION_EXPIRED"]
 
 
 @pytest.mark.parametrize("slug", [refusal.slug for refusal in all_refusals()])

@@ -184,7 +184,8 @@ class _Client:
         if not self.ready:
             if self.has("drops-early-and-says-so") and len(self.held) == 3:
                 self.held.clear()
-                await self.tell("audio_dropped", chunks=3, ms=60, messages=0, reason="buffer_full")
+                counts = {"chunks": 3, "ms": 60, "messages": 0}
+                await self.tell("audio_dropped", generation=self.generation, **counts, reason="buffer_full")
             if not self.has("drops-early") and not self.has("drops-early-unseen"):
                 self.held.append(pcm)
             return
