@@ -1,1 +1,1 @@
-"""Settings: one frozen value, read once from flags, environment and sherpa.toml, each setting with its source."""
+"""Configuration: one frozen value, read once from flags, environment and `sherpa.toml`; each setting has a source."""

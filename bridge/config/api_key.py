@@ -1,6 +1,6 @@
-"""Where an API key is kept, and whether what stands there can be one: an environment variable or a file.
+"""The API key: read from an environment variable or a file, and checked for what can't be a key.
 
-No network here: a key that passes may still be refused. Messages never show the key, nor a part of it.
+No network here: a key that passes may still be refused. Messages show neither the key nor a part of it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Longest file that is still read as a key: OAuth tokens reach some kilobytes, keys stay far below.
+#: No key file is larger: OAuth tokens take a few kilobytes, API keys much less.
 _MAX_BYTES = 16 * 1024
-#: Shorter ones are words.
+#: A shorter value is a word, not a key.
 _SHORTEST_KEY = 8
 
-#: What stands where a key should because nobody put one in, and how a message calls it.
+#: What is often found in place of a key, and what messages call it.
 _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), what)
     for pattern, what in (
-        (r"\$\{?\w+\}?|%\w+%|\{\{.*\}\}", "a variable that nothing replaced"),
-        (r"\[object \w+\]", "a JavaScript object turned into text"),
-        (r"\{.*\}?|\[\s*[\"{].*", "JSON: a secret store's answer instead of the key inside it"),
-        (r"undefined|null|none|nil|nan", "a missing value turned into text"),
+        (r"\$\{?\w+\}?|%\w+%|\{\{.*\}\}", "an unreplaced variable"),
+        (r"\[object \w+\]", "a JavaScript object converted to text"),
+        (r"\{.*\}?|\[\s*[\"{].*", "the JSON answer of a secret store, not the key inside it"),
+        (r"undefined|null|none|nil|nan", "a missing value converted to text"),
         (r"(sk|ek|sess)?-?(proj-)?(\.{2,}|x{3,}|\*{3,}|0{6,})\S*", "an example key"),
         (r"<.*>", "an example key"),
         (r"(sk-|ek-)?(your|my|insert|replace|add|put|enter)[-_ ]?\S*[-_ ]?(key|token|secret)\S*", "an example key"),
@@ -43,21 +43,22 @@ _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """A key that could be sent, and what is worth a warning about it."""
+    """A key that can be sent, and warnings about it."""
 
     secret: Secret
     warnings: tuple[str, ...] = ()
 
 
 def keys_in_environment(environment: Mapping[str, str]) -> tuple[Secret, ...]:
-    """Give all values that variables hold whose names say that they hold a key, for whoever must not show them."""
+    """Return the values of all variables whose names say that they are secret, so that no output shows them."""
     return tuple(Secret(value.strip()) for name, value in environment.items() if _names_key(name) and value.strip())
 
 
 def looks_like_key(name: str, environment: Mapping[str, str]) -> bool:
-    """Say whether a key was given where its place is to be named: by its look, or because a variable has that value.
+    """Return whether a key was given instead of the name of the variable or file that has it.
 
-    `--api-key-env "$OPENAI_API_KEY"` is how it happens: the shell puts the value there.
+    Such a value has the shape of a key, or is the value of a variable that holds one.
+    `--api-key-env "$OPENAI_API_KEY"` is the usual cause: the shell inserts the value.
     """
     if looks_like_credential(name):
         return True
@@ -65,18 +66,18 @@ def looks_like_key(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _names_key(variable: str) -> bool:
-    """Say whether a variable of this name holds a key; other values, such as HOME, may well be names of files."""
+    """Return whether a variable of this name holds a secret. The values of others, such as HOME, may be file names."""
     return variable.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))
 
 
 def key_from_environment(name: str, environment: Mapping[str, str]) -> FoundKey | None:
-    """Read the key out of a variable; None where it is not set or blank. Raises ConfigError."""
+    """Return the key in an environment variable; None if it is not set or blank. Raises ConfigError."""
     value = environment.get(name, "")
     return clean_key(value, f"the environment variable {name}") if value.strip() else None
 
 
 def key_from_file(path: Path) -> FoundKey:
-    """Read the key out of a file that holds it alone. Raises ConfigError."""
+    """Return the key in a file that contains nothing else. Raises ConfigError."""
     origin = f"the key file {path}"
     try:
         with path.expanduser().open("rb") as file:
@@ -86,12 +87,12 @@ def key_from_file(path: Path) -> FoundKey:
     except IsADirectoryError:
         raise ConfigError(f"{origin} is a directory") from None
     except PermissionError:
-        raise ConfigError(f"{origin} may not be read by this user: check its permissions") from None
+        raise ConfigError(f"{origin} is not readable: check its permissions") from None
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"{origin} cannot be read: {reason.lower()}") from None
+        raise ConfigError(f"{origin} can't be read: {reason.lower()}") from None
     if len(data) > _MAX_BYTES:
-        raise ConfigError(f"{origin} is larger than {_MAX_BYTES // 1024} KiB and holds no key")
+        raise ConfigError(f"{origin} is larger than {_MAX_BYTES // 1024} KiB, which no API key is")
     return clean_key(_text(data, origin), origin)
 
 
@@ -105,9 +106,12 @@ def _text(data: bytes, origin: str) -> str:
 
 
 def clean_key(raw: str, origin: str) -> FoundKey:
-    """Check what stands at `origin` and take surrounding white space off. Raises ConfigError where it can't be sent."""
+    """Return the key in `raw`, checked and without surrounding whitespace. Messages call its place `origin`.
+
+    Raises ConfigError if it can't be sent as a key.
+    """
     text = raw.removeprefix("\ufeff").strip()
-    warnings = [f"{origin} starts with a byte order mark; it was left out"] if raw.startswith("\ufeff") else []
+    warnings = [f"{origin} starts with a byte order mark, which is ignored"] if raw.startswith("\ufeff") else []
     if fault := _fault(text):
         raise ConfigError(f"{origin} {fault}")
     if what := placeholder_kind(text):
@@ -116,25 +120,25 @@ def clean_key(raw: str, origin: str) -> FoundKey:
 
 
 def placeholder_kind(text: str) -> str | None:
-    """Say what kind of placeholder the text is, or None where it may be a key."""
+    """Return what kind of placeholder the text is; None if it may be a key."""
     return next((what for pattern, what in _PLACEHOLDERS if pattern.fullmatch(text)), None)
 
 
 def _fault(text: str) -> str | None:
-    """Say why the text can't be sent as a key; None where it can."""
+    """Return why the text can't be sent as a key; None if it can."""
     if not text:
         return "is empty"
     if match := _ASSIGNMENT.match(text):
-        return f"holds a line {match[1]}=...: keep only what stands behind the ="
+        return f"contains {match[1]}=...: keep only the part after the ="
     if len(text.splitlines()) > 1:
-        return "holds several lines: it must hold the key alone"
+        return "has several lines: it must contain the key alone"
     odd = next(((at, c) for at, c in enumerate(text, 1) if not c.isascii() or not (c.isprintable() or c == " ")), None)
     if text[0] in _QUOTES and text[-1] in _QUOTES:
         return "has quotes around the key: remove them"
     if odd:
-        return f"holds a character that no key has (U+{ord(odd[1]):04X} at place {odd[0]}): copy the key again"
+        return f"contains a character that no key has (U+{ord(odd[1]):04X} at position {odd[0]}): copy the key again"
     if placeholder_kind(text):
         return None
     if text.lower().startswith("bearer "):
-        return "starts with the word Bearer: keep only the key behind it"
-    return "has white space inside the key: copy it again" if any(c.isspace() for c in text) else None
+        return "starts with the word Bearer: keep only the key after it"
+    return "has whitespace in the key: copy it again" if any(c.isspace() for c in text) else None

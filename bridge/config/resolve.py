@@ -1,8 +1,8 @@
-"""The configuration: one frozen value, read once, that remembers where each of its parts came from.
+"""The configuration of a command: one frozen value, read once, that knows where each of its settings came from.
 
-What is said on the command line wins over the environment, that over `sherpa.toml`, that over the default.
-Which variable or file *holds the key* is such a setting too; so a project's file that names another variable is obeyed
-although `OPENAI_API_KEY` is set, and a key is never sent to a place that it was not meant for.
+The command line takes precedence over the environment, that over `sherpa.toml`, and that over the default.
+*Where the key is* (which variable, which file) is a setting like any other. So a project's `sherpa.toml` that names
+another variable applies even if `OPENAI_API_KEY` is set, and a key is never sent to a server that it is not meant for.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ T = TypeVar("T")
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 
-#: Time-outs beyond this are mistakes (milliseconds for seconds).
-_LONGEST_TIMEOUT = 3600.0
+#: A longer time-out is a mistake, such as milliseconds in place of seconds.
+_MAX_TIMEOUT_SECONDS = 3600.0
 
-#: Headers whose values may be shown; whatever else somebody adds may be a credential and is hidden.
-_HARMLESS = frozenset(
+#: Headers whose values are shown. The value of any other header may be a credential and is hidden.
+_SHOWN_HEADERS = frozenset(
     {
         "accept",
         "accept-language",
@@ -52,14 +52,14 @@ _HARMLESS = frozenset(
         "x-team",
     }
 )
-#: Values of hidden headers that are searched for everywhere: those of names that say so, and what no word looks like.
+#: Hidden headers to redact wherever they occur: those whose name says so, or whose value doesn't look like a word.
 _SENSITIVE = re.compile(r"auth|cookie|key|token|secret|pass|pwd|credential|signature|subscription", re.IGNORECASE)
-_NO_WORD = re.compile(r"(?=.*[0-9])\S{12,}")
+_NOT_A_WORD = re.compile(r"(?=.*[0-9])\S{12,}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class DialectChoice(StrEnum):
-    """Which dialect to speak. AUTO asks for the current one (GA) and takes what the server then speaks."""
+    """The dialect to use. AUTO requests the current one (GA) and then uses the one that the server answers in."""
 
     AUTO = "auto"
     GA = "ga"
@@ -68,7 +68,7 @@ class DialectChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
-    """A value and where it came from: an option, a variable, a file's table, or `default`."""
+    """A value and its source: an option, an environment variable, a key of the settings file, or `default`."""
 
     value: T
     source: str
@@ -76,7 +76,7 @@ class Setting(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What the command line said; None where it said nothing."""
+    """The options of the command line; None for those not given."""
 
     base_url: str | None = None
     api_key_env: str | None = None
@@ -92,7 +92,7 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything a command needs to know about its target and itself."""
+    """The settings of a command and of its target, each with its source."""
 
     base_url: Setting[str]
     api_key: Setting[Secret | None]
@@ -102,30 +102,30 @@ class Config:
     dialect: Setting[DialectChoice]
     model: Setting[str]
     headers: Setting[tuple[tuple[str, str], ...]]
-    """Extra request headers, for REST and for the handshake."""
+    """Extra request headers, for REST requests and for the WebSocket handshake."""
     timeout: Setting[float]
-    """Seconds to wait for each single answer."""
+    """Seconds to wait for each answer."""
     warnings: tuple[str, ...] = ()
-    """What was tolerated and should be mended, in plain words."""
+    """What was tolerated and should be fixed, as text for people."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Everything that must never be shown wherever it stands: the key, and headers that carry credentials."""
+        """Return everything that must be redacted wherever it occurs: the key, and headers that carry credentials."""
         hidden = [Secret(value) for name, value in self.headers.value if _is_credential(name, value)]
         return (self.api_key.value, *hidden) if self.api_key.value is not None else tuple(hidden)
 
     def redacted_headers(self) -> tuple[tuple[str, str], ...]:
-        """Give the extra headers as they may be shown: a hint in place of every value that is not surely harmless."""
+        """Return the extra headers for output: a hint in place of every value that may be a credential."""
         return tuple(
-            (name, hide_credentials(value) if name.lower() in _HARMLESS else Secret(value).hint)
+            (name, hide_credentials(value) if name.lower() in _SHOWN_HEADERS else Secret(value).hint)
             for name, value in self.headers.value
         )
 
 
 def _is_credential(name: str, value: str) -> bool:
-    """Say whether the value is to be searched for in all output: a mere word would garble it."""
-    if name.lower() in _HARMLESS:
+    """Return whether to redact the value in all output. Redacting a mere word would garble the output."""
+    if name.lower() in _SHOWN_HEADERS:
         return looks_like_credential(value)
-    return bool(_SENSITIVE.search(name) or _NO_WORD.fullmatch(value)) or looks_like_credential(value)
+    return bool(_SENSITIVE.search(name) or _NOT_A_WORD.fullmatch(value)) or looks_like_credential(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class _Sources:
     file: SettingsFile
 
     def text(self, key: str, variable: str | None, default: str) -> Setting[str]:
-        """Take the first of flag, environment, file and default that says something."""
+        """Return the setting from the first of command line, environment, file and default that has it."""
         found = self.optional(key, variable)
         return Setting(default, "default") if found.value is None else Setting(found.value, found.source)
 
@@ -155,19 +155,20 @@ class _Sources:
 
 
 def option_name(key: str) -> str:
-    """Name the option that sets a key: `base_url` is set by `--base-url`."""
+    """Return the option that sets a key: `--base-url` for `base_url`."""
     return f"--{key.replace('_', '-')}"
 
 
 def read_config(flags: Flags, environment: Mapping[str, str], folder: Path, *, with_key: bool = True) -> Config:
-    """Put the configuration together. `folder` is where `sherpa.toml` is looked for.
+    """Read the configuration. `folder` is where to look for `sherpa.toml`, unless `--config` names a file.
 
-    `with_key=False` leaves the key alone: the simulator needs none, and a broken one must not keep it from running.
-    Raises ConfigError.
+    `with_key=False` doesn't read the key: the simulator needs none, and must run even if the key is broken.
+
+    Raises ConfigError for a setting that is wrong, and for a missing key.
     """
     named = flags.config is not None
     file = read_settings_file(flags.config or folder / FILE_NAME, must_exist=named)
-    sources = _Sources(flags, environment, file if named or file.path is None else _shown_short(file))
+    sources = _Sources(flags, environment, file if named or file.path is None else _with_short_name(file))
     config = Config(
         base_url=sources.text("base_url", "OPENAI_BASE_URL", DEFAULT_BASE_URL),
         api_key=Setting(None, "not needed"),
@@ -185,7 +186,7 @@ def read_config(flags: Flags, environment: Mapping[str, str], folder: Path, *, w
     return replace(config, api_key=key, warnings=warnings)
 
 
-def _shown_short(file: SettingsFile) -> SettingsFile:
+def _with_short_name(file: SettingsFile) -> SettingsFile:
     return SettingsFile(FILE_NAME, file.values, file.path)
 
 
@@ -199,32 +200,32 @@ def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
         variable, path = (variable, nothing) if by_flag[0] is variable else (nothing, path)
     if path.value is not None:
         if looks_like_key(path.value, sources.environment) and not Path(path.value).exists():
-            raise ConfigError(f"{path.source} takes the name of a file, and was given what looks like a key itself")
-        return _told(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
+            raise ConfigError(f"{path.source} takes a file name, but was given what looks like the key itself")
+        return _with_source(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
     name, source = variable.value or DEFAULT_KEY_VARIABLE, variable.source
     if looks_like_key(name, sources.environment):
         raise ConfigError(
-            f"{source} takes the name of a variable, and was given what looks like a key itself:"
+            f"{source} takes the name of a variable, but was given what looks like the key itself:"
             f" write the name without a dollar sign, such as {DEFAULT_KEY_VARIABLE}"
         )
     found = key_from_environment(name, sources.environment)
     if found is None:
-        told = f" (named by {source})" if variable.value else ""
+        named_by = f" (named by {source})" if variable.value else ""
         raise ConfigError(
-            f"no key: the environment variable {name} is not set{told};"
+            f"no key: the environment variable {name} is not set{named_by};"
             " export it, name another with --api-key-env NAME or a file with --api-key-file FILE,"
-            " or go without a key: --simulate"
+            " or run without a key: --simulate"
         )
-    return _told(found, name, source)
+    return _with_source(found, name, source)
 
 
-def _told(found: FoundKey, name: str, source: str) -> tuple[Setting[Secret | None], tuple[str, ...]]:
+def _with_source(found: FoundKey, name: str, source: str) -> tuple[Setting[Secret | None], tuple[str, ...]]:
     shown = name if source == "default" else f"{name}, named by {source}"
     return Setting(found.secret, shown), found.warnings
 
 
 def _beside(name: str, source: str, file: SettingsFile) -> Path:
-    """Resolve a key file: one that the settings file names lies relative to that file, not to the shell."""
+    """Resolve the path of a key file. In a settings file, it is relative to that file, not to the working directory."""
     in_file = file.path is not None and not source.startswith("--")
     return (file.path.parent if in_file and file.path else Path()) / Path(name).expanduser()
 
@@ -244,10 +245,8 @@ def _dialect(setting: Setting[str]) -> Setting[DialectChoice]:
     except ValueError:
         hint = did_you_mean(setting.value, [str(choice) for choice in DialectChoice])
         if looks_like_credential(setting.value):
-            raise ConfigError(
-                f"{setting.source} takes auto, ga or beta, and was given what looks like a key itself"
-            ) from None
-        raise ConfigError(f"{setting.source}: there is no dialect {setting.value!r}{hint}") from None
+            raise ConfigError(f"{setting.source} takes auto, ga or beta, but was given what looks like a key") from None
+        raise ConfigError(f"{setting.source}: unknown dialect {setting.value!r}{hint}") from None
 
 
 def _timeout(sources: _Sources) -> Setting[float]:
@@ -256,8 +255,8 @@ def _timeout(sources: _Sources) -> Setting[float]:
     found = Setting(default, "default") if in_file is None else Setting(float(in_file), place)
     if sources.flags.timeout is not None:
         found = Setting(sources.flags.timeout, "--timeout")
-    if not math.isfinite(found.value) or not 0 < found.value <= _LONGEST_TIMEOUT:
-        raise ConfigError(f"{found.source}: must be seconds above 0 and up to {_LONGEST_TIMEOUT:.0f}")
+    if not math.isfinite(found.value) or not 0 < found.value <= _MAX_TIMEOUT_SECONDS:
+        raise ConfigError(f"{found.source}: must be more than 0 and at most {_MAX_TIMEOUT_SECONDS:.0f} seconds")
     return found
 
 
@@ -268,15 +267,15 @@ def _headers(file: SettingsFile) -> Setting[tuple[tuple[str, str], ...]]:
     place = f"{file.name}, [upstream.headers]"
     for name, value in raw.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise ConfigError(f"{place}: {name!r} is no header name")
+            raise ConfigError(f"{place}: {name!r} is not a valid header name")
         if not _sendable(value):
-            raise ConfigError(f"{place}: the value of {name} holds a line break or a character that no header may have")
+            raise ConfigError(f"{place}: the value of {name} has a line break or a character that a header can't have")
     return Setting(tuple((name, value.strip()) for name, value in raw.items()), place)
 
 
 def _header_safe(setting: Setting[str | None]) -> Setting[str | None]:
     if setting.value is not None and not _sendable(setting.value):
-        raise ConfigError(f"{setting.source}: holds a line break or a character that no header may have")
+        raise ConfigError(f"{setting.source}: has a line break or a character that a header can't have")
     return setting
 
 

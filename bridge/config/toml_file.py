@@ -1,6 +1,6 @@
-"""Reading `sherpa.toml`: which tables and keys it may hold, of which type, and a plain sentence for each that is wrong.
+"""Reads `sherpa.toml`: its tables and keys, their types, and a message for each mistake.
 
-It knows nothing of precedence: `bridge.config.resolve` decides what wins. It never holds a key, only where one is kept.
+Precedence over other sources is decided in `resolve.py`. The file never contains a key, only where the key is.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-#: The file that is read where no other one is named.
+#: The file that is read unless `--config` names another one.
 FILE_NAME = "sherpa.toml"
 
-#: No settings file is larger; a bound keeps a device or a log file from being swallowed.
+#: No settings file is larger. The bound keeps a device or a log file from being read whole.
 _MAX_BYTES = 256 * 1024
 
 
-#: So many names fit into a line.
-_NAMES_TOLD = 12
+#: How many names fit on a line.
+_MAX_NAMES = 12
 
 
 class ConfigError(Exception):
-    """Wrong configuration: a line for each mistake, with its place and what to do. Commands answer it with exit code 2.
+    """Wrong configuration: one line per mistake, with its place and what to do. Commands exit with code 2.
 
-    Most readers stop at the first mistake and give one line.
+    Most functions stop at the first mistake and raise it alone.
     """
 
     def __init__(self, *lines: str) -> None:
@@ -41,13 +41,13 @@ class ConfigError(Exception):
 
 
 class SettingType(StrEnum):
-    """What a value in the file must be; the text is how a message calls it."""
+    """The type of a setting; the text is what messages call it."""
 
-    TEXT = "a text in quotes"
+    TEXT = "a string in quotes"
     FLAG = "true or false"
     NUMBER = "a number"
-    TABLE = "a table of texts"
-    TEXTS = "a list of texts"
+    TABLE = "a table of strings"
+    TEXTS = "a list of strings"
 
 
 def _is_number(value: object) -> bool:
@@ -112,40 +112,40 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
     },
 }
 
-#: Keys that people write and that get an answer of their own.
+#: Keys that are refused with a message of their own.
 _REFUSED: Mapping[str, str] = {
-    "api_key": "a key does not belong in a file that is shared: name its place with api_key_env or api_key_file",
+    "api_key": "a key does not belong in a shared file: say where it is with api_key_env or api_key_file",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What one settings file says: checked values by table and key."""
+    """The content of a settings file: checked values by table and key."""
 
     name: str = FILE_NAME
-    """As it is shown to people: the path as it was given."""
+    """The path as it was given, for messages."""
     values: Mapping[tuple[str, str], object] = field(default_factory=dict)
     path: Path | None = None
-    """None where there is no file."""
+    """None if there is no file."""
 
     def location(self, table: str, key: str) -> str:
-        """Name the place of a value for a message."""
+        """Return the place of a value, for messages."""
         return f"{self.name}, [{table}] {key}"
 
 
 def read_settings_file(path: Path, *, must_exist: bool) -> SettingsFile:
-    """Read and check one file. A missing one is empty unless it `must_exist`. Raises ConfigError."""
+    """Read and check a settings file. A missing file counts as empty unless it `must_exist`. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         if must_exist:
-            raise ConfigError(f"{path}: there is no such file (named by --config)") from None
+            raise ConfigError(f"{path}: file not found (named by --config)") from None
         return SettingsFile()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {(error.strerror or 'unknown error').lower()}") from None
+        raise ConfigError(f"{path}: can't be read: {(error.strerror or 'unknown error').lower()}") from None
     if len(data) > _MAX_BYTES:
-        raise ConfigError(f"{path}: is larger than {_MAX_BYTES // 1024} KiB and no settings file")
+        raise ConfigError(f"{path}: is larger than {_MAX_BYTES // 1024} KiB, which no settings file is")
     return SettingsFile(name=str(path), values=dict(_checked(str(path), _parsed(str(path), data))), path=path)
 
 
@@ -165,57 +165,57 @@ def _checked(name: str, document: Mapping[str, object]) -> list[tuple[tuple[str,
     wrong: list[str] = []
     for table, content in document.items():
         if table in TABLES and isinstance(content, dict):
-            wrong += [told for key, value in content.items() if (told := _misfit(name, table, key, value))]
+            wrong += [error for key, value in content.items() if (error := _mistake(name, table, key, value))]
             found += [((table, key), value) for key, value in content.items()]
         else:
-            wrong.append(_no_table(name, table))
+            wrong.append(_unknown_table(name, table))
     if wrong:
         raise ConfigError(*wrong)
     return found
 
 
-def _no_table(name: str, table: str) -> str:
+def _unknown_table(name: str, table: str) -> str:
     if table in TABLES:
         return f"{name}: {table!r} must be a table: write [{table}] on a line of its own"
     home = next((known for known, keys in TABLES.items() if table in keys), None)
-    hint = f"; it belongs into the table [{home}]" if home else did_you_mean(table, TABLES)
-    return f"{name}: there is no setting {table!r}{hint}"
+    hint = f"; it belongs in the table [{home}]" if home else did_you_mean(table, TABLES)
+    return f"{name}: unknown setting {table!r}{hint}"
 
 
-def _misfit(name: str, table: str, key: str, value: object) -> str | None:
-    """Say why a value cannot stand there; None when it can."""
+def _mistake(name: str, table: str, key: str, value: object) -> str | None:
+    """Return what is wrong with a setting; None if nothing is."""
     if key in _REFUSED:
         return f"{name}, [{table}] {key}: {_REFUSED[key]}"
-    shape = TABLES[table].get(key)
-    if shape is None:
-        return f"{name}, [{table}]: there is no setting {key!r}{did_you_mean(key, TABLES[table])}"
-    if not _FITS[shape](value):
-        return f"{name}, [{table}] {key}: must be {shape}, and is {_kind_of(value)}"
+    expected = TABLES[table].get(key)
+    if expected is None:
+        return f"{name}, [{table}]: unknown setting {key!r}{did_you_mean(key, TABLES[table])}"
+    if not _FITS[expected](value):
+        return f"{name}, [{table}] {key}: must be {expected}, but is {_describe(value)}"
     return None
 
 
-_KINDS: Mapping[type, str] = {
+_TYPE_NAMES: Mapping[type, str] = {
     bool: "true or false",
     int: "a number",
     float: "a number",
-    str: "a text",
+    str: "a string",
     list: "a list",
     dict: "a table",
 }
 
 
-def _kind_of(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, dict):
         odd = next((key for key, text in value.items() if not isinstance(text, str)), None)
         if odd is not None:
-            return f"one where {odd!r} is {_kind_of(value[odd])}"
-    return _KINDS.get(type(value), "a date or time")
+            return f"one where {odd!r} is {_describe(value[odd])}"
+    return _TYPE_NAMES.get(type(value), "a date or time")
 
 
 def did_you_mean(word: str, known: Mapping[str, object] | list[str] | tuple[str, ...]) -> str:
-    """End a message about an unknown word: near names, or else what there is, as far as a line holds it."""
+    """Return the end of a message about an unknown word: similar names or, if there are none, the known ones."""
     near = get_close_matches(word, list(known), n=3, cutoff=0.5)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     names = list(known)
-    return f"; there are: {', '.join(names[:_NAMES_TOLD])}{', …' if len(names) > _NAMES_TOLD else ''}"
+    return f"; use one of: {', '.join(names[:_MAX_NAMES])}{', …' if len(names) > _MAX_NAMES else ''}"

@@ -1,1 +1,1 @@
-"""The interpreter of the core's commands: one nursery per session, every socket and timer."""
+"""The driver: carries out the core's commands with tasks, sockets and timers, in one nursery per client connection."""

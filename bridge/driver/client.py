@@ -1,6 +1,7 @@
-"""What the driver sees of a client, and of whoever watches: protocols only.
+"""What the driver needs of a client connection and of an observer: protocols only.
 
-The faces themselves (one for each door) stand in `bridge.server`, the observer in `bridge.telemetry`.
+`bridge/server/clients/` implements the client connections, one for each WebSocket endpoint; `bridge/telemetry/`
+implements the observer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["ClientConnection", "ClientDisconnected", "Frame", "SessionObserver"]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message to the client, as it goes on the wire."""
+    """One WebSocket message to the client."""
 
     data: bytes
     binary: bool = False
@@ -28,54 +29,57 @@ class Frame:
 
 
 class ClientDisconnected(Exception):  # noqa: N818 - an end is not always an error
-    """The client is gone, or its socket takes nothing any more."""
+    """The client closed its connection, or the connection broke."""
 
 
 class ClientConnection(Protocol):
-    """One client at one door: its messages as core events, and the core's words as its messages."""
+    """One client at one endpoint: its messages as core events, and the core's commands as its messages."""
 
     @property
     def peer(self) -> str:
-        """Who it is, for people to read."""
+        """The client's address, for people to read."""
         ...
 
     @property
     def client_id(self) -> str:
-        """What logs, metrics and the client itself call it."""
+        """The id of this connection in logs, in metrics and in the client's own messages."""
         ...
 
     async def receive(self) -> Event:
-        """Wait for what the client does next. Raises FaceClosed; cancelling loses nothing."""
+        """Wait for the client's next message and return it as an event.
+
+        Raises ClientDisconnected. Cancelling loses no message.
+        """
         ...
 
     def render(self, command: SendMessage | Forward) -> Sequence[Frame]:
-        """Put the core's words into this client's; empty when it is not to hear of it."""
+        """Return the messages that a command becomes on this endpoint; none if the endpoint doesn't show it."""
         ...
 
     async def send(self, frame: Frame) -> None:
-        """Send one message. Raises FaceClosed. Only one task calls it."""
+        """Send one message. Only one task may call it. Raises ClientDisconnected."""
         ...
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye and let go. Never raises FaceClosed; cancelling lets go at once."""
+        """Send a Close frame and release the socket. Never raises; cancelling releases the socket at once."""
         ...
 
 
 class SessionObserver(Protocol):
-    """Whoever counts and logs. Nothing here waits, and nothing here may raise."""
+    """Logs, metrics and traces of all sessions. Its methods must neither block nor raise."""
 
     def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
-        """A client's session is driven from now on; `statistics` may be asked until `ended`."""
+        """A client connection is being served. `statistics` may be called until `session_ended`."""
         ...
 
-    def log_event(self, client_id: str, note: LogEvent) -> None:
+    def log_event(self, client_id: str, event: LogEvent) -> None:
         """The core has something to log and to count."""
         ...
 
     def event_forwarded(self, seconds: float) -> None:
-        """An upstream's event was written to its client, so long after it was read here."""
+        """An upstream event was written to the client, this long after it was read from the upstream."""
         ...
 
     def session_ended(self, client_id: str) -> None:
-        """Nothing of the session is left."""
+        """The client connection is closed, and nothing of its session is left."""
         ...

@@ -1,8 +1,8 @@
-"""The one interpreter of the core's commands: a client's face on one side, an upstream session on the other.
+"""The only interpreter of the core's commands: a client connection on one side, an upstream session on the other.
 
-Readers turn what arrives into core events, one after another; every command goes into a bounded outbox or starts or
-ends a task. Nothing is decided here, and handling an event never waits. One nursery a session: when `run_session`
-returns, nothing of it is left.
+Readers turn what arrives into core events, one at a time. Each command goes into a bounded queue, or starts or ends a
+task. Nothing is decided here, and handling an event never blocks. One nursery per client connection: when
+`run_session` returns, nothing of it is left.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DriverSettings", "run_session"]
 
-#: How the socket of a client ends that answers no pings: clients come again after 1011, and not after 1000.
-_SILENT: Final = (1011, "no answer to pings")
+#: How a client connection without pongs is closed. Clients reconnect after 1011, but not after 1000.
+_NO_PONG: Final = (1011, "no answer to pings")
 
 
 async def run_session(
@@ -58,13 +58,16 @@ async def run_session(
     rng: Callable[[], float],
     drain: trio.Event | None = None,
 ) -> None:
-    """Serve one client from its first message until it is gone or sent away.
+    """Serve one client from its first message until it disconnects or the core closes its connection.
 
-    `chance` gives numbers in [0, 1) for the waits between attempts. `drain`, once set, ends the session in a pause, at
-    the latest after `settings.drain_seconds`. Raises nothing that a peer can cause. Cancelling ends everything at once,
-    but for the upstream's Close frame, which gets `settings.close_seconds`. Closing the client's socket after that is
-    left to its door, unless the core asked for it or the
-    client answers no pings (1011).
+    `rng` returns numbers in [0, 1), for the jitter of waits between attempts. Once `drain` is set, the session ends in
+    the next pause, after `settings.drain_seconds` at the latest.
+
+    Raises nothing that a peer can cause. Cancelling ends everything at once, except the upstream's closing handshake,
+    which may take `settings.upstream_close_seconds`.
+
+    The client's socket is closed here only if the core asked for it, or with 1011 if the client answers no pings. In
+    all other cases that is left to the caller.
     """
     driver = _Driver(client, connector, settings, observer, rng)
     observer.session_started(client.client_id, driver.session.statistics)
@@ -75,29 +78,30 @@ async def run_session(
 
 
 class _Driver:
-    """One session's tasks, and what they share."""
+    """The tasks of one client connection, and what they share."""
 
     def __init__(
         self,
-        face: ClientConnection,
+        client: ClientConnection,
         connector: Connector,
         settings: DriverSettings,
-        observe: SessionObserver,
-        chance: Callable[[], float],
+        observer: SessionObserver,
+        rng: Callable[[], float],
     ) -> None:
-        self.session = Session(settings.core, rng=chance)
-        self._face, self._connector, self._settings, self._observe = face, connector, settings, observe
+        self.session = Session(settings.core, rng=rng)
+        self._client, self._connector, self._settings, self._observer = client, connector, settings, observer
         self._events: deque[Event] = deque()
         self._handling = False
-        self._attempt: UpstreamSession | None = None
+        self._upstream: UpstreamSession | None = None
         self._to_client: SendQueue[tuple[Frame, float | None]] = SendQueue(settings.client_queue_bytes)
-        self._cut = False
-        """The client was too slow: what comes after the gap would make no sense."""
-        self._goodbye: tuple[int, str] | None = None
-        self._silent = False
+        self._gap = False
+        """Messages to a slow client were dropped; what follows the gap would make no sense to it."""
+        self._pending_close: tuple[int, str] | None = None
+        """The code and reason to close the client connection with, once its queue is written."""
+        self._no_pong = False
         """The client answers no pings: it is gone, or asleep."""
-        self._heard_at = trio.current_time()
-        self._alarm, self._armed = trio.Event(), math.inf
+        self._last_received_at = trio.current_time()
+        self._deadline, self._deadline_changed = math.inf, trio.Event()
         self._listening, self._writing = trio.CancelScope(), trio.CancelScope()
         self._tasks: trio.Nursery
 
@@ -107,84 +111,84 @@ class _Driver:
             self._tasks.start_soon(self._write_client)
             with self._listening:
                 async with trio.open_nursery() as listening:
-                    listening.start_soon(self._keep_time)
-                    listening.start_soon(self._watch_client)
+                    listening.start_soon(self._run_timer)
+                    listening.start_soon(self._keep_alive)
                     if drain is not None:
                         listening.start_soon(self._wait_for_drain, drain)
                     await self._read_client()
-            if self._attempt is not None:
-                self._attempt.close("client gone")
-        if self._silent:  # should it wake up, it must not take its end for a normal one
-            await self._face.close(*_SILENT)
+            if self._upstream is not None:
+                self._upstream.close("client gone")
+        if self._no_pong:  # a client that wakes up must not take this for a normal close
+            await self._client.close(*_NO_PONG)
 
     # Events and commands
 
-    def _take(self, event: Event) -> None:
-        """Handle one event, and what handling it brings about. Never waits."""
+    def _handle_event(self, event: Event) -> None:
+        """Handle one event, and the events that come of it. Never blocks."""
         self._events.append(event)
         if self._handling:
             return
         self._handling = True
         try:
             while self._events:
-                self._handle(self._events.popleft(), trio.current_time())
+                self._step(self._events.popleft(), trio.current_time())
         finally:
             self._handling = False
         deadline = self.session.deadline
-        if deadline is not None and deadline < self._armed:
-            self._alarm.set()
+        if deadline is not None and deadline < self._deadline:
+            self._deadline_changed.set()
 
-    def _handle(self, event: Event, now: float) -> None:
+    def _step(self, event: Event, now: float) -> None:
         if isinstance(event, ClientLimitExceeded):
-            self._cut = False
+            self._gap = False
         for command in self.session.handle(event, now):
-            self._do(command, now)
+            self._carry_out(command, now)
 
-    def _do(self, command: Command, now: float) -> None:
+    def _carry_out(self, command: Command, now: float) -> None:
         match command:
             case Forward() | SendMessage():
-                self._tell(command, now)
+                self._send_client(command, now)
             case SendAudio() | SendEvent() | SendFrame() | Configure():
-                self._send_up(command)
+                self._send_upstream(command)
             case LogEvent():
-                self._observe.log_event(self._face.client_id, command)
-            case OpenUpstream(generation, wish):
-                self._attempt = UpstreamSession(generation, self._settings, self._take)
-                self._tasks.start_soon(self._attempt.run, self._connector, wish)
+                self._observer.log_event(self._client.client_id, command)
+            case OpenUpstream(generation, session_options):
+                self._upstream = UpstreamSession(generation, self._settings, self._handle_event)
+                self._tasks.start_soon(self._upstream.run, self._connector, session_options)
             case CloseUpstream(generation, reason):
-                if self._attempt is not None and self._attempt.generation == generation:
-                    self._attempt.close(reason)
+                if self._upstream is not None and self._upstream.generation == generation:
+                    self._upstream.close(reason)
             case CloseClient(code, reason):
-                self._say_goodbye(code, reason)
+                self._close_client(code, reason)
             case _:
                 assert_never(command)
 
-    def _tell(self, command: Forward | SendMessage, now: float) -> None:
-        if self._cut or self._goodbye is not None:
+    def _send_client(self, command: Forward | SendMessage, now: float) -> None:
+        if self._gap or self._pending_close is not None:
             return
         read_at = now if isinstance(command, Forward) else None
-        for frame in self._face.render(command):
+        for frame in self._client.render(command):
             if not self._to_client.put((frame, read_at), len(frame.data)):
                 self._too_slow()
                 return
 
     def _too_slow(self) -> None:
-        """What waits is given up with the socket, so that the client learns why before the next minute is over."""
-        waited = self._to_client.clear()
-        self._cut = True
-        message = f"The client reads too slowly: {waited} bytes were waiting for it."
+        """Drop what is queued: the client would take up to a minute to read it before it learned why it is closed."""
+        dropped = self._to_client.clear()
+        self._gap = True
+        message = f"The client reads too slowly: {dropped} bytes were queued for it."
         self._events.appendleft(ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
-    def _send_up(self, command: UpstreamCommand) -> None:
-        attempt = self._attempt
-        if attempt is None or attempt.generation != command.generation or attempt.put(command):
+    def _send_upstream(self, command: UpstreamCommand) -> None:
+        upstream = self._upstream
+        if upstream is None or upstream.generation != command.generation or upstream.put(command):
             return
-        attempt.close("the upstream takes no data")
-        failure = upstream_unavailable("The upstream takes no data any more.")
-        self._events.append(UpstreamLost(attempt.generation, failure, "the upstream takes no data"))
+        upstream.close("the upstream accepts no data")
+        failure = upstream_unavailable("The upstream accepts no more data.")
+        self._events.append(UpstreamLost(upstream.generation, failure, "the upstream accepts no data"))
 
-    def _say_goodbye(self, code: int, reason: str) -> None:
-        self._goodbye = (code, reason)
+    def _close_client(self, code: int, reason: str) -> None:
+        self._pending_close = (code, reason)
         self._to_client.close()
         self._writing.deadline = trio.current_time() + self._settings.client_close_seconds
         self._listening.cancel()
@@ -194,14 +198,14 @@ class _Driver:
     async def _read_client(self) -> None:
         try:
             while True:
-                event = await self._face.receive()
-                self._heard_at = trio.current_time()
-                self._take(event)
+                event = await self._client.receive()
+                self._last_received_at = trio.current_time()
+                self._handle_event(event)
         except ClientDisconnected:
             self._client_gone()
 
     def _client_gone(self) -> None:
-        self._take(ClientGone())
+        self._handle_event(ClientGone())
         self._writing.cancel()
         self._listening.cancel()
 
@@ -209,35 +213,35 @@ class _Driver:
         with self._writing:
             try:
                 async for frame, read_at in self._to_client:
-                    await self._face.send(frame)
+                    await self._client.send(frame)
                     if read_at is not None:
-                        self._observe.event_forwarded(trio.current_time() - read_at)
-                if self._goodbye is not None:
-                    await self._face.close(*self._goodbye)
+                        self._observer.event_forwarded(trio.current_time() - read_at)
+                if self._pending_close is not None:
+                    await self._client.close(*self._pending_close)
             except ClientDisconnected:
                 self._client_gone()
 
-    async def _watch_client(self) -> None:
-        face = self._face
-        if not isinstance(face, Pingable):  # a door without pings notices by itself who is gone
+    async def _keep_alive(self) -> None:
+        client = self._client
+        if not isinstance(client, Pingable):  # without WebSocket pings, the endpoint itself finds out
             return
         try:
-            await wait_until_dead(face, lambda: self._heard_at, interval_seconds=self._settings.ping_seconds)
+            await wait_until_dead(client, lambda: self._last_received_at, interval_seconds=self._settings.ping_seconds)
         except ClientDisconnected:
-            return  # the reader hears of it too
-        self._silent = True
+            return  # the reader is told too
+        self._no_pong = True
         self._client_gone()
 
-    async def _keep_time(self) -> None:
+    async def _run_timer(self) -> None:
         while True:
-            self._alarm = trio.Event()
+            self._deadline_changed = trio.Event()
             deadline = self.session.deadline
-            self._armed = math.inf if deadline is None else deadline
-            with trio.move_on_at(self._armed) as sleep:
-                await self._alarm.wait()
+            self._deadline = math.inf if deadline is None else deadline
+            with trio.move_on_at(self._deadline) as sleep:
+                await self._deadline_changed.wait()
             if sleep.cancelled_caught:
-                self._take(Tick())
+                self._handle_event(Tick())
 
     async def _wait_for_drain(self, drain: trio.Event) -> None:
         await drain.wait()
-        self._take(Drain(self._settings.drain_seconds))
+        self._handle_event(Drain(self._settings.drain_seconds))

@@ -1,7 +1,7 @@
-"""What waits for a slow reader: first in, first out, bounded in bytes. One task takes out and writes.
+"""A queue of messages for a slow reader: first in, first out, bounded in bytes. One task takes messages out and writes.
 
-The bound counts what is being written too. It knows nothing of sockets and decides nothing: whoever puts in learns that
-there is no room, and gives the session up.
+The bound includes the message being written. The queue knows nothing of sockets and decides nothing: `put` returns
+False if there is no room, and the caller ends the session.
 """
 
 from __future__ import annotations
@@ -15,56 +15,59 @@ T = TypeVar("T")
 
 
 class SendQueue(Generic[T]):
-    """A queue with one reader: `async for item in outbox`. It ends after `finish`, when everything was taken."""
+    """A bounded queue with one reader: `async for item in queue`. Iteration ends after `close`, once it is empty."""
 
-    __slots__ = ("_bound_bytes", "_finished", "_lot", "_taken_bytes", "_waiting", "peak_bytes", "queued_bytes")
+    __slots__ = ("_closed", "_lot", "_max_bytes", "_queue", "_writing_bytes", "peak_bytes", "queued_bytes")
 
-    def __init__(self, bound_bytes: int) -> None:
-        self._bound_bytes = bound_bytes
-        self._waiting: deque[tuple[T, int]] = deque()
-        self._taken_bytes = 0
-        self._finished = False
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._queue: deque[tuple[T, int]] = deque()
+        self._writing_bytes = 0
+        self._closed = False
         self._lot = trio.lowlevel.ParkingLot()
         self.queued_bytes = 0
         """What was put in and is not written yet."""
         self.peak_bytes = 0
-        """The most that ever waited."""
+        """The largest `queued_bytes` so far."""
 
     def put(self, item: T, n_bytes: int) -> bool:
-        """Let one more wait; False, and it was not taken, when there is no room.
+        """Add an item of this size. Returns False, without adding it, if there is no room. Never blocks.
 
-        One that is larger than the bound by itself has room when nothing else waits.
+        An item that is larger than the bound fits if the queue is empty.
         """
-        if self.queued_bytes and self.queued_bytes + n_bytes > self._bound_bytes:
+        if self.queued_bytes and self.queued_bytes + n_bytes > self._max_bytes:
             return False
-        self._waiting.append((item, n_bytes))
+        self._queue.append((item, n_bytes))
         self.queued_bytes += n_bytes
         self.peak_bytes = max(self.peak_bytes, self.queued_bytes)
         self._lot.unpark()
         return True
 
     def clear(self) -> int:
-        """Forget what waits (not: what is being written), and say how many bytes that was."""
-        forgotten = self.queued_bytes - self._taken_bytes
-        self._waiting.clear()
-        self.queued_bytes = self._taken_bytes
-        return forgotten
+        """Drop all items but the one being written. Returns how many bytes were dropped."""
+        dropped = self.queued_bytes - self._writing_bytes
+        self._queue.clear()
+        self.queued_bytes = self._writing_bytes
+        return dropped
 
     def close(self) -> None:
-        """Nothing more will be put in."""
-        self._finished = True
+        """End the iteration once the queue is empty. Call it after the last `put`."""
+        self._closed = True
         self._lot.unpark_all()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        """Take the next one; the last one counts as written now. No checkpoint when one waits; cancelling is safe."""
-        self.queued_bytes -= self._taken_bytes
-        self._taken_bytes = 0
-        while not self._waiting:
-            if self._finished:
+        """Wait for the next item and return it. The item before it counts as written from now on.
+
+        No checkpoint if an item is there. Cancelling loses no item.
+        """
+        self.queued_bytes -= self._writing_bytes
+        self._writing_bytes = 0
+        while not self._queue:
+            if self._closed:
                 raise StopAsyncIteration
             await self._lot.park()
-        item, self._taken_bytes = self._waiting.popleft()
+        item, self._writing_bytes = self._queue.popleft()
         return item

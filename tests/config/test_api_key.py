@@ -1,4 +1,4 @@
-"""Keys as people really keep them: what is tolerated, what is refused, and never a word of the key in a message."""
+"""Keys as they are found in practice: what is tolerated, what is refused, and no part of a key in a message."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_white_space_around_the_key_does_not_matter(tmp_path: Path, content: str
     assert (found.secret.reveal(), found.warnings) == (KEY, ())
 
 
-def test_a_byte_order_mark_is_tolerated_and_said(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xef\xbb\xbf" + KEY.encode())
     found = key_from_file(tmp_path / "key")
     assert found.secret.reveal() == KEY
@@ -46,29 +46,29 @@ def test_a_byte_order_mark_is_tolerated_and_said(tmp_path: Path) -> None:
         (f"{KEY}\n{KEY}".encode(), "several lines"),
         (f'"{KEY}"'.encode(), "quotes around"),
         (f"\u201c{KEY}\u201d".encode(), "quotes around"),
-        (f"OPENAI_API_KEY={KEY}".encode(), "OPENAI_API_KEY=...: keep only what stands behind"),
+        (f"OPENAI_API_KEY={KEY}".encode(), "OPENAI_API_KEY=...: keep only the part after the ="),
         (f"# mine\nA=1\n{KEY}".encode(), "several lines"),
         (f"export OPENAI_API_KEY='{KEY}'\nOTHER=1\n".encode(), "OPENAI_API_KEY=..."),
         (f"Bearer {KEY}".encode(), "the word Bearer"),
-        (f"{KEY[:9]} {KEY[9:]}".encode(), "white space inside"),
+        (f"{KEY[:9]} {KEY[9:]}".encode(), "whitespace in the key"),
         (f"{KEY}\u00a0x".encode(), "U+00A0"),
-        (f"{KEY[:5]}\u2026{KEY[5:]}".encode(), "U+2026 at place 6"),
+        (f"{KEY[:5]}\u2026{KEY[5:]}".encode(), "U+2026 at position 6"),
         (KEY.encode() + b"\x00", "U+0000"),
         (KEY.encode("utf-16"), "UTF-16"),
         (b"\x80\x81\x82", "is not text"),
         (b"k" * 20_000, "larger than 16 KiB"),
     ],
 )
-def test_what_can_not_be_a_key_file_is_told_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_cannot_be_a_key_file_is_refused_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
     assert words in refused(tmp_path, content)
 
 
-def test_a_missing_file_a_directory_and_a_locked_file_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_a_directory_and_a_locked_file_have_messages_of_their_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         key_from_file(tmp_path / "no")
     with pytest.raises(ConfigError, match="is a directory"):
         key_from_file(tmp_path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="can't be read"):
         key_from_file(Path("/dev/null/key"))
 
 

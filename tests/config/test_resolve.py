@@ -1,4 +1,4 @@
-"""What wins, where it came from, and one plain line for everything that is wrong."""
+"""Precedence and source of each setting, and a one-line message for each mistake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refusal(folder: Path, toml: str = "", flags: Flags | None = None, environmen
     return message
 
 
-def test_with_nothing_said_the_defaults_hold_and_say_so(tmp_path: Path) -> None:
+def test_without_settings_the_defaults_apply_and_are_named_as_source(tmp_path: Path) -> None:
     found = config(tmp_path)
     assert (found.base_url.value, found.base_url.source) == ("https://api.openai.com/v1", "default")
     assert (found.model.value, found.model.source) == (DEFAULT_MODEL, "default")
@@ -44,7 +44,7 @@ def test_with_nothing_said_the_defaults_hold_and_say_so(tmp_path: Path) -> None:
     assert found.api_key.source == "OPENAI_API_KEY"
 
 
-def test_a_flag_wins_over_the_environment_that_over_the_file_that_over_the_default(tmp_path: Path) -> None:
+def test_options_take_precedence_over_environment_file_and_default(tmp_path: Path) -> None:
     toml = '[upstream]\nbase_url = "https://file/v1"\norganization = "org-file"\nmodel = "m-file"\n'
     environment = ENVIRONMENT | {"OPENAI_BASE_URL": "https://env/v1", "OPENAI_ORG_ID": "org-env"}
     found = config(tmp_path, toml, Flags(base_url="https://flag/v1"), environment)
@@ -60,7 +60,7 @@ def test_blank_variables_count_as_not_set(tmp_path: Path) -> None:
     assert found.project.value is None
 
 
-def test_everything_the_file_may_say_is_read(tmp_path: Path) -> None:
+def test_every_setting_of_the_file_is_read(tmp_path: Path) -> None:
     toml = """
 [upstream]
 api_key_env = "STAGING_KEY"
@@ -82,7 +82,7 @@ timeout = 3
     assert KEY not in repr(found)
 
 
-def test_a_flag_takes_azure_back(tmp_path: Path) -> None:
+def test_an_option_overrides_azure_in_the_file(tmp_path: Path) -> None:
     assert config(tmp_path, "[upstream]\nazure = true\n", Flags(azure=False)).azure.value is False
 
 
@@ -91,22 +91,22 @@ def test_a_flag_takes_azure_back(tmp_path: Path) -> None:
     [
         ("[upstream]\nbase_ulr = 'x'\n", ["sherpa.toml", "[upstream]", "'base_ulr'", "did you mean base_url?"]),
         ("[upsteam]\n", ["sherpa.toml", "'upsteam'", "did you mean upstream?"]),
-        ("zebra = 1\n", ["'zebra'", "there are: upstream, probe"]),
-        ("model = 'x'\n", ["'model'", "belongs into the table [upstream]"]),
+        ("zebra = 1\n", ["'zebra'", "use one of: upstream, probe"]),
+        ("model = 'x'\n", ["'model'", "belongs in the table [upstream]"]),
         ("upstream = 3\n", ["'upstream' must be a table"]),
-        ("[upstream]\nmodel = 3\n", ["[upstream] model", "must be a text in quotes, and is a number"]),
-        ("[upstream]\nazure = 'yes'\n", ["[upstream] azure", "must be true or false, and is a text"]),
-        ("[probe]\ntimeout = true\n", ["[probe] timeout", "must be a number, and is true or false"]),
-        ("[probe]\ntimeout = 2026-01-01\n", ["and is a date or time"]),
+        ("[upstream]\nmodel = 3\n", ["[upstream] model", "must be a string in quotes, but is a number"]),
+        ("[upstream]\nazure = 'yes'\n", ["[upstream] azure", "must be true or false, but is a string"]),
+        ("[probe]\ntimeout = true\n", ["[probe] timeout", "must be a number, but is true or false"]),
+        ("[probe]\ntimeout = 2026-01-01\n", ["but is a date or time"]),
         ("[upstream.headers]\nX-One = 1\n", ["[upstream] headers", "one where 'X-One' is a number"]),
         ("[upstream]\napi_key = 'sk-proj-x'\n", ["[upstream] api_key", "api_key_env or api_key_file"]),
         ("[upstream\n", ["not valid TOML", "line 1"]),
         ("[upstream]\ndialect = 'gaa'\n", ["'gaa'", "did you mean ga?"]),
         ("[upstream]\nmodel = '  '\n", ["[upstream] model", "is empty"]),
-        ('[upstream.headers]\n"Bad Name" = "x"\n', ["'Bad Name' is no header name"]),
+        ('[upstream.headers]\n"Bad Name" = "x"\n', ["'Bad Name' is not a valid header name"]),
         ('[upstream.headers]\nX-One = "a\\r\\nEvil: 1"\n', ["X-One", "line break"]),
-        ("[probe]\ntimeout = 0\n", ["[probe] timeout", "above 0"]),
-        ("[probe]\ntimeout = inf\n", ["[probe] timeout", "above 0"]),
+        ("[probe]\ntimeout = 0\n", ["[probe] timeout", "more than 0"]),
+        ("[probe]\ntimeout = inf\n", ["[probe] timeout", "more than 0"]),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, content: byt
 
 def test_a_named_file_must_exist_and_is_named_as_it_was_given(tmp_path: Path) -> None:
     missing = tmp_path / "else.toml"
-    assert "there is no such file" in refusal(tmp_path, flags=Flags(config=missing))
+    assert "file not found" in refusal(tmp_path, flags=Flags(config=missing))
     missing.write_text("[upstream]\nmodel = 'm'\n")
     found = config(tmp_path, flags=Flags(config=missing))
     assert found.model.source == f"{missing}, [upstream] model"
@@ -146,7 +146,7 @@ def test_a_key_file_is_found_beside_the_settings_file_that_names_it(tmp_path: Pa
     assert found.api_key.value.reveal() == KEY
 
 
-def test_a_key_flag_wins_over_the_place_that_the_file_names(tmp_path: Path) -> None:
+def test_a_key_option_takes_precedence_over_the_file(tmp_path: Path) -> None:
     found = config(tmp_path, '[upstream]\napi_key_file = "no.txt"\n', Flags(api_key_env="OPENAI_API_KEY"))
     assert found.api_key.source == "OPENAI_API_KEY, named by --api-key-env"
 
@@ -164,13 +164,13 @@ def test_no_key_at_all_says_what_to_do(tmp_path: Path) -> None:
     assert "named by --api-key-env" in refusal(tmp_path, flags=Flags(api_key_env="NOPE"))
 
 
-def test_without_need_of_a_key_a_broken_one_does_not_matter(tmp_path: Path) -> None:
+def test_a_broken_key_does_not_matter_where_none_is_needed(tmp_path: Path) -> None:
     found = read_config(Flags(api_key_file="/nowhere"), {}, tmp_path, with_key=False)
     assert found.api_key.value is None
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), 1e6])
-def test_a_senseless_timeout_is_refused(tmp_path: Path, timeout: float) -> None:
+def test_a_timeout_that_makes_no_sense_is_refused(tmp_path: Path, timeout: float) -> None:
     assert "--timeout" in refusal(tmp_path, flags=Flags(timeout=timeout))
 
 
@@ -180,14 +180,14 @@ def test_an_organization_that_no_header_can_carry_is_refused(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("key", [KEY, "9f86d081884c7d659a2feaa0c55ad015"])
 @pytest.mark.parametrize("option", ["api_key_env", "api_key_file"])
-def test_a_key_in_place_of_its_place_is_not_repeated(tmp_path: Path, key: str, option: str) -> None:
+def test_a_key_given_in_place_of_its_location_is_not_repeated(tmp_path: Path, key: str, option: str) -> None:
     environment = {"OPENAI_API_KEY": key}
     by_flag = refusal(tmp_path, "", Flags(**{option: key}), environment)  # type: ignore[arg-type] # both are texts
     by_file = refusal(tmp_path, f'[upstream]\n{option} = "{key}"\n', environment=environment)
     for message in (by_flag, by_file):
         assert key[:12] not in message
-        assert "looks like a key itself" in message
-    assert by_flag.startswith(f"--{option.replace('_', '-')} takes the name of a ")
+        assert "looks like the key itself" in message
+    assert by_flag.startswith(f"--{option.replace('_', '-')} takes ")
 
 
 def test_a_file_that_is_named_like_a_key_is_read_all_the_same(tmp_path: Path) -> None:
@@ -197,9 +197,8 @@ def test_a_file_that_is_named_like_a_key_is_read_all_the_same(tmp_path: Path) ->
 
 
 def test_a_key_in_place_of_a_dialect_is_not_repeated(tmp_path: Path) -> None:
-    assert "takes auto, ga or beta, and was given what looks like a key itself" in refusal(
-        tmp_path, "", Flags(dialect=KEY)
-    )
+    message = refusal(tmp_path, "", Flags(dialect=KEY))
+    assert "takes auto, ga or beta, but was given what looks like a key" in message
 
 
 def test_a_header_that_is_a_mere_word_does_not_garble_the_report(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ async def test_an_upstream_that_takes_no_data_is_given_up_and_its_speech_sent_ag
         lost = await call.client.receives("reconnecting")
         back = await call.client.receives("reconnected")
         await trio.testing.wait_all_tasks_blocked()
-        assert lost["reason"] == "the upstream takes no data"
+        assert lost["reason"] == "the upstream accepts no data"
         assert back["resentMs"] == 100
         whole = b"".join(bytes([number]) * 960 for number in range(20))
         assert whole.endswith(upstream.links[1].audio)

@@ -129,7 +129,7 @@ def test_serve_has_the_options_that_are_promised() -> None:
         (("--simulate", "goood"), "did you mean good"),
         (("--simulate", "--client-token-env", "NOPE"), "NOPE"),
         (("--simulate", "--allow-origin", "*"), "wildcard"),
-        (("--config", "none.toml"), "there is no such file"),
+        (("--config", "none.toml"), "file not found"),
         (("--upstream", "api.openai.com", "--api-key-env", "KEY"), "--upstream"),
         (("--upstream", "ftp://x", "--api-key-env", "KEY"), "scheme"),
     ],

@@ -65,7 +65,7 @@ def test_the_report_file_holds_what_is_shown_with_the_same_exit_code(tmp_path: P
         ("json", "is not FORMAT=PATH"),
         ("json=", "is not FORMAT=PATH"),
         ("jsn=x", "did you mean json"),
-        ("papyrus=x", "there are: json"),
+        ("papyrus=x", "use one of: json"),
     ],
 )
 def test_a_report_that_can_not_be_made_is_wrong_usage(tmp_path: Path, wanted: str, words: str) -> None:

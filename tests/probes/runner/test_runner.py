@@ -102,7 +102,7 @@ async def test_a_suspicious_key_is_warned_about_first(at: At) -> None:
     await done.run()
     first = done.report().findings[0]
     assert (first.code, first.severity) == ("CONFIG-KEY-SUSPECT", Severity.WARNING)
-    assert "variable that nothing replaced" in first.title
+    assert "unreplaced variable" in first.title
 
 
 async def test_a_secret_learnt_late_is_hidden_in_what_was_found_early(at: At) -> None:
