@@ -1,6 +1,7 @@
-"""What to do about a refusal, by what was seen on this visit: no header is asked for that did not come.
+"""The fix for a refusal, made specific by the response's headers and the list of models.
 
-The table of refusals says what holds in general; here is only what the answer's headers and the list of models change.
+The table of refusals has the general fix; this module replaces it where the run knows more. It refers only to headers
+that the server sent.
 """
 
 from __future__ import annotations
@@ -17,42 +18,42 @@ if TYPE_CHECKING:
 
     from bridge.protocol.refusals.lookup import Refusal
 
-#: Headers by which whoever runs a server finds the request again, the most telling first.
-_TRACES = ("cf-ray", "x-request-id", "apim-request-id")
-_SENDERS = ("server", "via")
+#: Headers by which the server's operator finds the request in the logs, the most useful first.
+_REQUEST_ID_HEADERS = ("cf-ray", "x-request-id", "apim-request-id")
+_SERVER_HEADERS = ("server", "via")
 PUBLIC_HOST = "api.openai.com"
 _PLATFORM = "platform.openai.com"
-#: So many digits of seconds are eleven days: nobody means more.
-_LONGEST_WAIT = 6
+#: Six digits of seconds are eleven days; a longer Retry-After is a mistake.
+_MAX_WAIT_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
-    """What was seen. Make it with `clues`."""
+    """The facts that advice depends on. Make it with `gather_clues`."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the answer, names in lower case."""
+    """The response's headers, names in lower case."""
     model: str = ""
-    """The model that was asked for."""
+    """The requested model."""
     other_models: Sequence[str] = ()
-    """The other realtime models that this key may use, the best first."""
+    """The other realtime models that this key can use, best first."""
     models_listed: bool = True
-    """Whether anybody has looked which models this key may use."""
+    """Whether the server's list of models is known."""
     host: str = ""
-    """Who answered; empty for the public service."""
+    """The host of the server; empty for the public service."""
     key_source: str = DEFAULT_KEY_VARIABLE
     """The variable or file that the key came from."""
 
     @property
     def retry_after(self) -> str:
-        """How many seconds the server asks to wait; empty where it does not."""
-        told = self.headers.get("retry-after", "")
-        return told if told.isascii() and told.isdecimal() and len(told) <= _LONGEST_WAIT else ""
+        """The seconds that the server asks to wait, as text; empty if it doesn't."""
+        value = self.headers.get("retry-after", "")
+        return value if value.isascii() and value.isdecimal() and len(value) <= _MAX_WAIT_DIGITS else ""
 
     @property
     def request_id(self) -> str:
-        """The header and value that find the request again; empty where none came."""
-        return next((f"{name} {self.headers[name]}" for name in _TRACES if self.headers.get(name)), "")
+        """Name and value of the header that identifies the request; empty if the server sent none."""
+        return next((f"{name} {self.headers[name]}" for name in _REQUEST_ID_HEADERS if self.headers.get(name)), "")
 
 
 def gather_clues(
@@ -64,7 +65,7 @@ def gather_clues(
     key_source: str = DEFAULT_KEY_VARIABLE,
     models_listed: bool = True,
 ) -> Clues:
-    """Gather what was seen."""
+    """Collect the clues; header names may be in any case."""
     lower = {name.lower(): value for name, value in headers}
     return Clues(
         headers=lower,
@@ -76,83 +77,82 @@ def gather_clues(
     )
 
 
-def advise(refusal: Refusal, found: Clues) -> str:
-    """Say what to do next; how long to wait stands in front, where the server said it and waiting helps."""
-    say = _KNOWING.get(refusal.slug)
-    fix = say(found) if say else refusal.fix
-    if found.host and _PLATFORM in fix:
-        fix = f"Ask whoever runs {found.host}; if the key is OpenAI's own: {fix[:1].lower()}{fix[1:]}"
-    return f"Wait {found.retry_after} s, as the server asks\n{fix}" if found.retry_after and refusal.retryable else fix
+def advise(refusal: Refusal, clues: Clues) -> str:
+    """Return the fix for a refusal, one step a line. It starts with the time to wait if the server sent one."""
+    specific = _SPECIFIC_ADVICE.get(refusal.slug)
+    fix = specific(clues) if specific else refusal.fix
+    if clues.host and _PLATFORM in fix:
+        fix = f"Ask the operator of {clues.host}; if the key is from OpenAI: {fix[:1].lower()}{fix[1:]}"
+    return f"Wait {clues.retry_after} s, as the server asks\n{fix}" if clues.retry_after and refusal.retryable else fix
 
 
-def with_support_hint(fix: str, found: Clues) -> str:
-    """End an advice with whom to tell, and by what they find the request."""
-    return f"{fix}; if it stays, give support {found.request_id or 'the time of this look'}"
+def with_support_hint(fix: str, clues: Clues) -> str:
+    """Append what to tell support so that they can find the request."""
+    return f"{fix}; if the failure persists, tell support {clues.request_id or 'the time of this run'}"
 
 
-def _another_key(found: Clues) -> str:
-    """Name the place that the key came from, and whoever knows which keys are good."""
-    known = f"what {found.host} takes" if found.host else f"the list at https://{_PLATFORM}/api-keys"
+def _another_key(clues: Clues) -> str:
+    keys = f"the keys that {clues.host} accepts" if clues.host else f"the list at https://{_PLATFORM}/api-keys"
     return (
-        f"Compare the last four characters of the key that was sent with {known},"
-        f" put a valid one into {found.key_source}, then run the same command again"
+        f"Compare the last four characters of the key with {keys},"
+        f" put a valid key in {clues.key_source}, then run the command again"
     )
 
 
 def _after_a_pause(then: str) -> Callable[[Clues], str]:
-    return lambda found: f"Then {then}" if found.retry_after else f"Wait a minute, then {then}"
+    return lambda clues: f"Then {then}" if clues.retry_after else f"Wait a minute, then {then}"
 
 
-def _sent_by(found: Clues, otherwise: str) -> str:
-    who = next((f"{name}: {found.headers[name]}" for name in _SENDERS if found.headers.get(name)), "")
-    return f"Find out who answered ({who}){otherwise}" if who else f"Look at host and path of the base URL{otherwise}"
+def _find_server(clues: Clues, then: str) -> str:
+    server = next((f"{name}: {clues.headers[name]}" for name in _SERVER_HEADERS if clues.headers.get(name)), "")
+    first = f"Find out which server responded ({server})" if server else "Check the base URL's host and path"
+    return f"{first}{then}"
 
 
-def _another_model(found: Clues) -> str:
-    if found.other_models:
+def _another_model(clues: Clues) -> str:
+    if clues.other_models:
         return (
-            f"Ask for another one of this key's realtime models: sherpa-probe access --model "
-            f"{quote(found.other_models[0])}"
+            f"Try another realtime model that this key can use: sherpa-probe access --model "
+            f"{quote(clues.other_models[0])}"
         )
-    if found.model != DEFAULT_MODEL:
-        return f"Ask for a current model: sherpa-probe access --model {DEFAULT_MODEL}"
-    if not found.models_listed:
-        return "See which models this key may use: sherpa-probe models"
-    return "Allow realtime models under Limits in the project's settings, or use another project's key"
+    if clues.model != DEFAULT_MODEL:
+        return f"Try a current model: sherpa-probe access --model {DEFAULT_MODEL}"
+    if not clues.models_listed:
+        return "Check which models this key can use: sherpa-probe models"
+    return "Allow realtime models under Limits in the project's settings, or use a key from another project"
 
 
-def _forbidden(found: Clues) -> str:
-    first = (
-        "The project lists realtime models, so" if found.other_models else "Check that the project may use them, then"
-    )
-    return with_support_hint(f"{first} try from another network", found)
+def _forbidden(clues: Clues) -> str:
+    if clues.other_models:
+        return with_support_hint("The key is allowed to use realtime models, so try from another network", clues)
+    return with_support_hint("Check that the project can use realtime models, then try from another network", clues)
 
 
-def redirect_advice(found: Clues) -> str:
-    """Say where a redirect leads, as the command that goes there."""
-    location = found.headers.get("location", "")
+def redirect_advice(clues: Clues) -> str:
+    """Return the command that follows a redirect, or what to do if its Location is no URL."""
+    location = clues.headers.get("location", "")
     if not location.startswith(("https://", "http://")):
-        return "Put the address that it leads to into the base URL, if it is one you trust with the key"
+        return "If you trust the URL in the Location header with the key, use it as the base URL"
     base = location.partition("?")[0].removesuffix("/").removesuffix("/models").removesuffix("/realtime")
-    return f"If you trust that address with the key: sherpa-probe access --base-url {quote(base)}"
+    return f"If you trust that URL with the key: sherpa-probe access --base-url {quote(base)}"
 
 
-_KNOWING: Mapping[str, Callable[[Clues], str]] = {
+_SPECIFIC_ADVICE: Mapping[str, Callable[[Clues], str]] = {
     "KEY-REFUSED": _another_key,
     "RATE-LIMITED": _after_a_pause(
-        "come back with growing pauses; if it returns every day, raise the tier or spread the load over projects"
+        "retry with exponential backoff; if it happens every day, raise the tier or spread the load over projects"
     ),
-    "OVERLOADED": _after_a_pause("come back with growing pauses and a gentler rise"),
+    "OVERLOADED": _after_a_pause("retry with exponential backoff, and increase the load more slowly"),
     "AZURE-CAPACITY": _after_a_pause(
         "raise the deployment's quota in the Azure portal, or deploy the model in another region"
     ),
-    "SERVER-ERROR": lambda found: with_support_hint("Try again with growing pauses", found),
+    "SERVER-ERROR": lambda clues: with_support_hint("Retry with exponential backoff", clues),
     "UPGRADE-FORBIDDEN": _forbidden,
-    "UPGRADE-UNAUTHORIZED": lambda found: _sent_by(found, ", then give that server the key it wants"),
-    "HTTP-ERROR": lambda found: _sent_by(found, ", and ask there what this answer means"),
+    "UPGRADE-UNAUTHORIZED": lambda clues: _find_server(clues, ", then send the credential that it needs"),
+    "HTTP-ERROR": lambda clues: _find_server(clues, ", and ask its operator what this response means"),
     "MODEL-NOT-FOUND": _another_model,
     "INVALID-MODEL": _another_model,
     "REDIRECTED": redirect_advice,
-    "SHAPE-REFUSED": lambda _: "Name a model in the URL and send no OpenAI-Beta header; the close tells no more",
-    "CLOSED": lambda _: "Ask whoever runs the server what this close code means there",
+    "SHAPE-REFUSED": lambda _: "Name a model in the URL, and send no OpenAI-Beta header",
+    "CLOSED": lambda _: "Ask the server's operator what this close code means",
 }

@@ -1,7 +1,7 @@
-"""`--auth all`: every form of auth and address that people use, each tried on its own, and which of them work.
+"""`access --auth all`: tries every form of authentication and URL in use, one connection each, and reports which work.
 
-The forms are those of the published specification, of SDKs, and of old code that is still around. Trying them proves
-what a server takes; only when none works is that a failure.
+The forms come from the published specification, from SDKs, and from old code that is still in use. A form that doesn't
+work is a note; the check fails only if none works.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from probes.access.context import AccessContext
     from reports.model import Finding
 
-#: So many are tried at once: enough to be quick, few enough not to meet a rate limit.
-_AT_ONCE = 4
-#: Headers that would be a form of auth or a dialect of their own.
-_OWN_BUSINESS = frozenset({"authorization", "api-key", "openai-beta"})
+#: Connections at the same time: enough to be fast, few enough to stay below rate limits.
+_MAX_CONNECTIONS = 4
+#: Configured headers that aren't sent along, because each is a form of authentication or selects a dialect.
+_EXCLUDED_HEADERS = frozenset({"authorization", "api-key", "openai-beta"})
 _AGENTS_VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthCredentials:
-    """What the forms are made of. A client secret and a session id only where one was minted."""
+    """The credentials that the forms use. Client secret and session id are None if no secret was minted."""
 
     url: str
-    """The socket's URL with its query, without credentials."""
+    """The WebSocket URL with its query, without credentials."""
     key: str
     secret: str | None
     session_id: str | None
@@ -55,7 +55,7 @@ class AuthCredentials:
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """What one form sends."""
+    """The upgrade request of one form."""
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -64,18 +64,18 @@ class AuthRequest:
 
 @dataclass(frozen=True, slots=True)
 class AuthForm:
-    """One form. `make` gives None where what it needs was not minted."""
+    """One form of authentication. `build` returns None if it needs a client secret and none was minted."""
 
     name: str
     title: str
     build: Callable[[AuthCredentials], AuthRequest | None]
     caveat: str = ""
-    """Why not to use it although it works."""
+    """Why not to use the form even if it works."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthResult:
-    """How one form was received."""
+    """The server's response to one form."""
 
     works: bool
     reason: str
@@ -85,45 +85,45 @@ def _bearer(url: str, token: str | None, *extra: tuple[str, str]) -> AuthRequest
     return AuthRequest(url, (("Authorization", f"Bearer {token}"), *extra)) if token else None
 
 
-def _subprotocols(means: AuthCredentials, *third: str) -> AuthRequest | None:
-    """Offer the client secret the way browsers do, the key itself where none was minted."""
-    offered = (GA_SUBPROTOCOL, f"{KEY_SUBPROTOCOL_PREFIX}{means.secret or means.key}", *third)
-    return AuthRequest(means.url, subprotocols=offered)
+def _subprotocols(credentials: AuthCredentials, *third: str) -> AuthRequest | None:
+    """Offer the client secret as browsers do; the key itself if no secret was minted."""
+    offered = (GA_SUBPROTOCOL, f"{KEY_SUBPROTOCOL_PREFIX}{credentials.secret or credentials.key}", *third)
+    return AuthRequest(credentials.url, subprotocols=offered)
 
 
-def _with_query(means: AuthCredentials, name: str, value: str) -> AuthRequest:
-    return AuthRequest(f"{means.url}{'&' if '?' in means.url else '?'}{name}={quote(value, safe='')}")
+def _with_query(credentials: AuthCredentials, name: str, value: str) -> AuthRequest:
+    return AuthRequest(f"{credentials.url}{'&' if '?' in credentials.url else '?'}{name}={quote(value, safe='')}")
 
 
-def _by_session_path(means: AuthCredentials) -> AuthRequest | None:
-    path, _, query = means.url.partition("?")
-    return _bearer(f"{path}/{means.session_id}?{query}", means.secret) if means.session_id else None
+def _by_session_path(credentials: AuthCredentials) -> AuthRequest | None:
+    path, _, query = credentials.url.partition("?")
+    return _bearer(f"{path}/{credentials.session_id}?{query}", credentials.secret) if credentials.session_id else None
 
 
-_EXPOSES = "the address ends up in logs of servers and proxies"
+_EXPOSES = "servers and proxies log the URL, and with it the credential"
 
-#: The forms, best first: the first one that works is the one to use.
+#: The forms, best first: use the first one that works.
 FORMS: tuple[AuthForm, ...] = (
     AuthForm("bearer-key", "Authorization: Bearer API-KEY", lambda m: _bearer(m.url, m.key)),
     AuthForm("bearer-secret", "Authorization: Bearer CLIENT-SECRET", lambda m: _bearer(m.url, m.secret)),
     AuthForm("subprotocols", "subprotocols realtime, openai-insecure-api-key.…", _subprotocols),
     AuthForm(
         "subprotocols-agents",
-        "the same, openai-agents-sdk.…",
+        "the same plus openai-agents-sdk.…",
         lambda m: _subprotocols(m, f"{AGENTS_SUBPROTOCOL_PREFIX}{_AGENTS_VERSION}"),
     ),
     AuthForm("api-key-header", "header api-key (Azure)", lambda m: AuthRequest(m.url, (("api-key", m.key),))),
     AuthForm(
         "subprotocols-beta",
-        "the same, openai-beta.realtime-v1",
+        "the same plus openai-beta.realtime-v1",
         lambda m: _subprotocols(m, BETA_SUBPROTOCOL),
-        "the beta dialect is gone from the public API",
+        "the public API no longer supports the beta dialect",
     ),
     AuthForm(
         "beta-header",
         "header OpenAI-Beta: realtime=v1",
         lambda m: _bearer(m.url, m.key, BETA_HEADER),
-        "the beta dialect is gone from the public API",
+        "the public API no longer supports the beta dialect",
     ),
     AuthForm("api-key-query", "?api-key=API-KEY (Azure)", lambda m: _with_query(m, "api-key", m.key), _EXPOSES),
     AuthForm(
@@ -136,64 +136,67 @@ FORMS: tuple[AuthForm, ...] = (
         "session-id-token",
         "Authorization: Bearer SESSION-ID",
         lambda m: _bearer(m.url, m.session_id),
-        "an id is no secret",
+        "a session id isn't a secret",
     ),
-    AuthForm("session-path", "/v1/realtime/SESSION-ID", _by_session_path, "no such address is documented"),
-    AuthForm("nothing", "no credential at all", lambda m: AuthRequest(m.url), "anybody can use this server"),
+    AuthForm("session-path", "/v1/realtime/SESSION-ID", _by_session_path, "this URL is undocumented"),
+    AuthForm("nothing", "no credential", lambda m: AuthRequest(m.url), "anyone can use this server"),
 )
 
 
-#: The slug of each form's findings, by its name.
+#: Form name to the slug of its findings.
 FORM_SLUGS = {form.name: f"AUTH-{form.name.upper()}" for form in FORMS}
 
 
-async def try_auth_forms(visit: AccessContext) -> AsyncGenerator[Finding, None]:
-    """Try all forms, a few at a time, then yield a row each in the order of the table, and what to use."""
-    target = visit.target
-    target.on_progress("forms of auth")
-    means = AuthCredentials(
+async def try_auth_forms(context: AccessContext) -> AsyncGenerator[Finding, None]:
+    """Try all forms, a few at a time; then yield a finding for each in the order of `FORMS`, and a recommendation.
+
+    Cancelling closes all connections.
+    """
+    target = context.target
+    target.on_progress("forms of authentication")
+    credentials = AuthCredentials(
         url=target.upstream.socket_url(target.model),
         key=target.upstream.api_key.reveal(),
-        secret=visit.minted.secret.reveal() if visit.minted else None,
-        session_id=visit.minted.session_id if visit.minted else None,
+        secret=context.minted.secret.reveal() if context.minted else None,
+        session_id=context.minted.session_id if context.minted else None,
     )
-    answers = await _ask_all(visit, means)
+    results = await _try_all(context, credentials)
     for form in FORMS:
-        yield _row(form, answers.get(form.name))
-    yield _conclusion(answers)
+        yield _row(form, results.get(form.name))
+    yield _recommendation(results)
 
 
-async def _ask_all(visit: AccessContext, means: AuthCredentials) -> dict[str, AuthResult]:
-    answers: dict[str, AuthResult] = {}
-    limit = trio.CapacityLimiter(_AT_ONCE)
+async def _try_all(context: AccessContext, credentials: AuthCredentials) -> dict[str, AuthResult]:
+    results: dict[str, AuthResult] = {}
+    limit = trio.CapacityLimiter(_MAX_CONNECTIONS)
 
-    async def ask(form: AuthForm, attempt: AuthRequest) -> None:
+    async def try_one(form: AuthForm, request: AuthRequest) -> None:
         async with limit:
-            answers[form.name] = await _ask(visit, attempt)
+            results[form.name] = await _try(context, request)
 
     async with trio.open_nursery() as nursery:
         for form in FORMS:
-            attempt = form.build(means)
-            if attempt is not None:
-                nursery.start_soon(ask, form, attempt)
-    return answers
+            request = form.build(credentials)
+            if request is not None:
+                nursery.start_soon(try_one, form, request)
+    return results
 
 
-async def _ask(visit: AccessContext, attempt: AuthRequest) -> AuthResult:
-    """Connect this way and look at the first frame. Never raises but when cancelled."""
+async def _try(context: AccessContext, request: AuthRequest) -> AuthResult:
+    """Connect with this request and judge the first frame. Failures are results, never exceptions."""
     upgraded: UpgradedConnection | None = None
-    target = visit.target
-    others = tuple((n, v) for n, v in target.upstream.headers if n.lower() not in _OWN_BUSINESS)
+    target = context.target
+    others = tuple((n, v) for n, v in target.upstream.headers if n.lower() not in _EXCLUDED_HEADERS)
     try:
         with trio.fail_after(target.timeout):
             upgraded = await dial(
-                attempt.url,
-                headers=(*attempt.headers, *others),
-                subprotocols=attempt.subprotocols,
+                request.url,
+                headers=(*request.headers, *others),
+                subprotocols=request.subprotocols,
                 proxy=target.proxy,
                 ssl_context=target.ssl_context,
             )
-            return _judged(visit, await upgraded.link.receive())
+            return _judged(context, await upgraded.link.receive())
     except HandshakeRefused as refused:
         return AuthResult(works=False, reason=f"HTTP {refused.status}")
     except LinkClosed as closed:
@@ -201,13 +204,13 @@ async def _ask(visit: AccessContext, attempt: AuthRequest) -> AuthResult:
     except (DialFailed, ValueError) as failed:
         return AuthResult(works=False, reason=str(failed))
     except trio.TooSlowError:
-        return AuthResult(works=False, reason=f"no answer within {target.timeout:g} s")
+        return AuthResult(works=False, reason=f"no response within {target.timeout:g} s")
     finally:
         if upgraded is not None:
             await close_link(upgraded.link)
 
 
-def _judged(visit: AccessContext, frame: str | bytes) -> AuthResult:
+def _judged(context: AccessContext, frame: str | bytes) -> AuthResult:
     try:
         event = msgspec.json.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -218,28 +221,30 @@ def _judged(visit: AccessContext, frame: str | bytes) -> AuthResult:
     error = event.get("error") if isinstance(event, dict) else None
     if kind == "error" and isinstance(error, dict):
         return AuthResult(works=False, reason=refusal_for_error(error).slug.lower())
-    return AuthResult(works=False, reason=f"answered by {visit.excerpt(str(kind or 'no event'), 40)}")
+    return AuthResult(works=False, reason=f"first frame: {context.excerpt(str(kind or 'not an event'), 40)}")
 
 
-def _row(form: AuthForm, answer: AuthResult | None) -> Finding:
+def _row(form: AuthForm, result: AuthResult | None) -> Finding:
     row, slug, evidence = CheckRow("access", "auth"), FORM_SLUGS[form.name], evidence_of("form", form.name)
-    if answer is None:
-        return row.skipped(f"{form.title}, nothing was minted to try it with", evidence)
-    if not answer.works:
-        return row.noted(slug, f"refused: {form.title} ({answer.reason})", evidence)
+    if result is None:
+        return row.skipped(f"{form.title} needs a client secret, and none was minted", evidence)
+    if not result.works:
+        return row.noted(slug, f"refused: {form.title} ({result.reason})", evidence)
     if form.caveat:
         return row.noted(slug, f"works: {form.title}, but {form.caveat}", evidence)
     return row.passed(f"works: {form.title}", evidence, slug=slug)
 
 
-def _conclusion(answers: dict[str, AuthResult]) -> Finding:
+def _recommendation(results: dict[str, AuthResult]) -> Finding:
     row = CheckRow("access", "auth")
-    working = [form for form in FORMS if form.name in answers and answers[form.name].works]
+    working = [form for form in FORMS if form.name in results and results[form.name].works]
     if not working:
-        return row.problem(AUTH_NONE, headline(f"{len(answers)} forms tried, none works"))
-    sound = [form for form in working if not form.caveat]
-    browser = next((form for form in sound if form.name.startswith("subprotocols")), None)
-    if not sound:
-        return row.noted(AUTH_USE.slug, f"only unsound forms work: {', '.join(form.name for form in working)}")
-    told = f"use: {sound[0].title}" + (f"; in a browser: {browser.title}" if browser else "")
-    return row.passed(told, slug=AUTH_USE.slug)
+        return row.problem(AUTH_NONE, headline(f"{len(results)} forms tried, none works"))
+    safe = [form for form in working if not form.caveat]
+    browser = next((form for form in safe if form.name.startswith("subprotocols")), None)
+    if not safe:
+        return row.noted(
+            AUTH_USE.slug, f"only forms that you should not use work: {', '.join(form.name for form in working)}"
+        )
+    recommendation = f"use: {safe[0].title}" + (f"; in a browser: {browser.title}" if browser else "")
+    return row.passed(recommendation, slug=AUTH_USE.slug)

@@ -1,6 +1,6 @@
-"""One visit to a target: what the checks of `access` share, and what they hand on to the next one.
+"""The state that the checks of `access`, `models` and `events` share while they check one service.
 
-Whatever is opened on the way is closed with `aclose`, however the visit ends.
+`aclose` closes every connection that a check opened, also after cancellation.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.errors import DialFailed
 from probes.access.advice import PUBLIC_HOST, Clues, gather_clues
 from probes.runner.findings import evidence_of
+from probes.runner.network_checks import proxy_evidence
 from probes.runner.network_findings import connection_failure
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from probes.targets.service import ServiceTarget
     from reports.model import Evidence, Finding
 
-#: Headers that tell who answered, whom to ask, and when to come back.
-_TELLING = (
+#: Response headers that say which server responded, how to find the request in its logs, and when to retry.
+_DIAGNOSTIC_HEADERS = (
     "x-request-id",
     "apim-request-id",
     "cf-ray",
@@ -45,21 +46,21 @@ _TELLING = (
     "via",
     "x-ms-region",
 )
-#: A connection that waited longer than this for its turn may be dead by then: a new one is opened instead.
+#: The server may have dropped a connection that was idle for longer than this; a new one is opened instead.
 _STALE_SECONDS = 2.0
-#: So many of these headers are shown; some servers repeat one of them for every hop.
-_MOST_HEADERS = 12
-#: So much of a body is looked at to name its kind and show its start.
-_START_BYTES = 4096
-#: Times beyond this (about the year 36,000) are none.
-_LATEST = 2**40
-#: How long to wait for goodbyes.
-_GOODBYE_SECONDS = 1.0
+#: Limit on diagnostic headers shown: some servers repeat one for every hop.
+_MAX_HEADERS = 12
+#: How much of a body is read to recognize its type and to show its start.
+_MAX_START_BYTES = 4096
+#: A larger number (about the year 36,000) is no Unix time in seconds.
+_MAX_UNIX_TIME = 2**40
+#: Maximum time for the closing handshake.
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class AccessContext:
-    """The state of one visit."""
+    """The shared state of one run against one service."""
 
     target: ServiceTarget
     opened: OpenedStream | None = None
@@ -67,39 +68,39 @@ class AccessContext:
     client: httpx.AsyncClient | None = None
     models: ModelList | None = None
     realtime_models: tuple[str, ...] = ()
-    """Those of the list that hold conversations, the best first."""
+    """The realtime models in the server's list, best first."""
     no_list_reason: str = ""
-    """Why there is no list of models; empty where there is one."""
+    """Why there is no list of models; empty if there is one."""
     minted: MintResult | None = None
     upgraded: UpgradedConnection | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
-    """What `session.created` said."""
+    """The `session` object of `session.created`."""
     dialect: Dialect = Dialect.GA
-    """What the server speaks, as far as it is known."""
+    """The dialect of the server, once it is detected."""
 
     @property
     def next_hop(self) -> tuple[str, int]:
-        """Whom we connect to: the proxy, or else the host itself."""
+        """Host and port to connect to: the proxy's if there is one, else the service's own."""
         hop = self.target.proxy or self.target.endpoint
         return hop.host, hop.port
 
     @property
     def asked_dialect(self) -> DialectChoice:
-        """The dialect that was asked for."""
+        """The dialect that the settings request."""
         return self.target.config.dialect.value
 
     def rest_client(self) -> httpx.AsyncClient:
-        """Give the client for REST calls; all of them share one connection."""
+        """Return the client for REST calls, which all share one connection. `aclose` closes it."""
         if self.client is None:
             self.client = self.target.open_client()
         return self.client
 
     def keep_connection(self, opened: OpenedStream) -> None:
-        """Keep an open connection for the upgrade."""
+        """Store an open connection for the WebSocket upgrade."""
         self.opened, self.opened_at = opened, trio.current_time()
 
     async def take_connection(self) -> OpenedStream | None:
-        """Hand over the kept connection, unless it has waited so long that the server may have given it up."""
+        """Return the stored connection, or None if there is none or if it was idle too long to rely on."""
         opened, self.opened = self.opened, None
         if opened is not None and trio.current_time() - self.opened_at > _STALE_SECONDS:
             await trio.aclose_forcefully(opened.stream)
@@ -107,44 +108,48 @@ class AccessContext:
         return opened
 
     def proxy_evidence(self) -> tuple[Evidence, ...]:
-        """Name the proxy, where there is one."""
-        return (evidence_of("proxy", self.target.proxy_name),) if self.target.proxy else ()
+        """Return the proxy as evidence; empty if there is none."""
+        return proxy_evidence(self.target)
 
     def header_evidence(self) -> tuple[Evidence, ...]:
-        """Name the extra headers that we send, and where they come from: one of them may be the trouble."""
+        """Return the configured extra headers and their source as evidence: one of them may cause the failure."""
         headers = self.target.config.headers
         shown = self.target.config.redacted_headers()
         return tuple(evidence_of("header", f"{name}: {value} (from {headers.source})") for name, value in shown)
 
     def excerpt(self, text: str, limit: int) -> str:
-        """Make what somebody else said fit to be shown: without secrets, and then not longer than this."""
+        """Redact a text from the server, then shorten it to `limit` characters."""
         return self.target.secrets.excerpt(text, limit)
 
     def diagnostic_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[Evidence, ...]:
-        """Pick the headers of an answer that help to find out who answered and why."""
-        picked = [(name.lower(), value) for name, value in headers if name.lower() in _TELLING]
-        return tuple(evidence_of(name, self.excerpt(value, 200)) for name, value in picked[:_MOST_HEADERS])
+        """Return those headers of a response as evidence that help to find out which server responded and why."""
+        picked = [(name.lower(), value) for name, value in headers if name.lower() in _DIAGNOSTIC_HEADERS]
+        return tuple(evidence_of(name, self.excerpt(value, 200)) for name, value in picked[:_MAX_HEADERS])
 
     def response_evidence(
-        self, label: str, lead: str, error: Mapping[str, object], body: bytes = b""
+        self, prefix: str, error: Mapping[str, object], body: bytes = b"", *, label: str = ""
     ) -> tuple[Evidence, ...]:
-        """Put an answer into a headline (`HTTP 429 rate_limit_exceeded`) and, apart from it, what it says in words."""
+        """Describe an error response as evidence.
+
+        The first item is `prefix` with the error's code (`HTTP 429 rate_limit_exceeded`), without a label unless one is
+        given; the others are the error's message and parameter. `body` is described where there is no error object.
+        """
         name = str(error.get("code") or error.get("type") or self._kind_of(body))
-        told = lead if name in lead.split() else f"{lead} {name}"  # Azure's code for HTTP 401 is "401"
-        parts = [evidence_of(label, self.excerpt(told.strip(), 120))]
+        summary = prefix if name in prefix.split() else f"{prefix} {name}"  # Azure's code for HTTP 401 is "401"
+        parts = [evidence_of(label, self.excerpt(summary.strip(), 120))]
         parts += [
             evidence_of(key, self.excerpt(str(error[key]), 300)) for key in ("message", "param") if error.get(key)
         ]
         return tuple(parts)
 
     def _kind_of(self, body: bytes) -> str:
-        start = " ".join(body[:_START_BYTES].decode(errors="replace").split())
+        start = " ".join(body[:_MAX_START_BYTES].decode(errors="replace").split())
         if start.lower().startswith(("<!doctype", "<html", "<?xml")):
             return "a web page"
         return repr(self.excerpt(start, 60)) if start else ""
 
     def connection_failure(self, row: CheckRow, failed: DialFailed | RestFailed, *evidence: Evidence) -> Finding:
-        """Make the finding for a connection that failed."""
+        """Return the finding for a failed connection, with proxy and headers as evidence."""
         return connection_failure(
             row,
             failed.reason,
@@ -157,12 +162,12 @@ class AccessContext:
         )
 
     def clues(self, headers: Iterable[tuple[str, str]] = ()) -> Clues:
-        """Gather what an advice may depend on, with the headers of the answer that it is about."""
-        asked, target = self.target.model, self.target
+        """Collect the facts that `advise` depends on; `headers` are those of the response to give advice on."""
+        model, target = self.target.model, self.target
         return gather_clues(
             ((name, self.excerpt(value, 300)) for name, value in headers),
-            asked,
-            tuple(name for name in self.realtime_models if name != asked),
+            model,
+            tuple(name for name in self.realtime_models if name != model),
             host="" if target.scenario or target.host == PUBLIC_HOST else target.host,
             key_source=DEFAULT_KEY_VARIABLE
             if target.scenario
@@ -171,10 +176,10 @@ class AccessContext:
         )
 
     async def aclose(self) -> None:
-        """Close everything that is open, within a bounded time even when the visit was cancelled."""
+        """Close every open connection, in at most a few seconds, also when the caller is cancelled."""
         if self.upgraded is not None:
             await close_link(self.upgraded.link)
-        with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
+        with trio.move_on_after(_CLOSE_SECONDS, shield=True):
             if self.opened is not None:
                 await trio.aclose_forcefully(self.opened.stream)
             if self.client is not None:
@@ -182,8 +187,8 @@ class AccessContext:
 
 
 async def close_link(link: Link) -> None:
-    """Say goodbye, and hang up on a server that does not answer it; also when cancelled."""
-    with trio.move_on_after(_GOODBYE_SECONDS, shield=True) as scope:
+    """Close a link with a closing handshake; abort it after 1 s. Runs to its end also when the caller is cancelled."""
+    with trio.move_on_after(_CLOSE_SECONDS, shield=True) as scope:
         await link.close()
     if scope.cancelled_caught:
         with trio.CancelScope(shield=True):
@@ -191,13 +196,13 @@ async def close_link(link: Link) -> None:
 
 
 def seconds_until(moment: object) -> int | None:
-    """Count from now to a moment in unix seconds; None for what is no such moment, whatever a server put there."""
-    if not isinstance(moment, int) or isinstance(moment, bool) or not 0 < moment < _LATEST:
+    """Return the seconds from now to a Unix time; None if the value, which comes from a server, is no valid time."""
+    if not isinstance(moment, int) or isinstance(moment, bool) or not 0 < moment < _MAX_UNIX_TIME:
         return None
     return round(moment - time())
 
 
 def error_object(event: object) -> Mapping[str, Any]:
-    """Give the error object inside an `error` event or a REST body; empty where there is none."""
+    """Return the error object inside an `error` event or a REST body; empty if there is none."""
     error = event.get("error") if isinstance(event, dict) else None
     return error if isinstance(error, dict) else {}

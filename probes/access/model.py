@@ -1,6 +1,6 @@
-"""The model's layer of access: whether it is there, for how long, and whether it holds conversations.
+"""The model layer of `access`: whether the model exists, when it retires, and whether it is a realtime model.
 
-How one model stands is judged in `models_judge.py`; here it is asked for the model of this visit.
+`model_judge.py` has the rules; this module applies them to the configured model.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 MODEL = CheckRow("access", "model")
 
 
-async def check_model(visit: AccessContext) -> Finding:
-    """Judge the model by the list that came with the key's layer; costs nothing."""
-    visit.realtime_models = best_first(filter(is_realtime, visit.models.ids if visit.models else ()))
-    return judge_model(candidate_of(visit, datetime.now(UTC).date()), MODEL)
+async def check_model(context: AccessContext) -> Finding:
+    """Judge the configured model by the list that `check_key` stored. Sends nothing."""
+    context.realtime_models = best_first(filter(is_realtime, context.models.ids if context.models else ()))
+    return judge_model(candidate_of(context, datetime.now(UTC).date()), MODEL)
 
 
-def candidate_of(visit: AccessContext, day: date) -> ModelCandidate:
-    """Put together what is known about the model of this visit."""
-    target = visit.target
+def candidate_of(context: AccessContext, day: date) -> ModelCandidate:
+    """Collect what is known about the configured model on this date."""
+    target = context.target
     return ModelCandidate(
         name=target.model,
         today=day,
-        listed=visit.models.ids if visit.models else None,
-        no_list_reason=visit.no_list_reason,
+        listed=context.models.ids if context.models else None,
+        no_list_reason=context.no_list_reason,
         azure=target.upstream.azure,
         beta=target.dialect is Dialect.BETA,
         public_api=bool(target.scenario) or parse_url(target.upstream.base_url).host == PUBLIC_HOST,
@@ -45,5 +45,5 @@ def candidate_of(visit: AccessContext, day: date) -> ModelCandidate:
 
 
 def model_timed_out(_: AccessContext) -> Finding:
-    """Nothing is waited for here."""
-    raise AssertionError("judging a model takes no time")
+    """Never called: this check doesn't wait for anything."""
+    raise AssertionError("judging a model doesn't wait")

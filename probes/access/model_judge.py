@@ -1,7 +1,7 @@
-"""How it stands with one model that somebody wants to use: there, for how long, and in the right place.
+"""Judges one model: whether it exists for this key, when it retires, and whether it is a realtime model.
 
-Pure: two witnesses are heard, the list that the server gave, which is newer, and the catalogue, which knows where
-models are used and what replaces them. The caller names the row, and so the codes.
+Pure functions. They combine two sources: the server's list, which is current, and the catalogue, which knows where
+models are used and what replaces them. The caller passes the row, which decides the codes.
 """
 
 from __future__ import annotations
@@ -22,57 +22,57 @@ if TYPE_CHECKING:
     from probes.runner.findings import CheckRow
     from reports.model import Evidence, Finding
 
-#: A model that goes within this many days is worth a warning: a release may take that long.
+#: Warn if a model retires within this many days: a release may take that long.
 WARN_DAYS = 60
-#: So many models fit into a row.
-_TOLD = 3
+#: Model names shown in a row.
+_MAX_NAMES = 3
 
-#: What a model is for that can't hold a conversation.
+#: Purpose of models that can't be used in a conversation, and how to use them.
 _PURPOSES: Mapping[ModelKind, tuple[str, str]] = {
     ModelKind.TRANSCRIPTION: (
-        "transcribes only",
-        "Put it into session.audio.input.transcription.model, and a realtime model into the URL",
+        "only transcribes",
+        "Name it in session.audio.input.transcription.model, and a realtime model in the URL",
     ),
     ModelKind.TRANSLATION: (
-        "translates only",
-        "Open wss://HOST/v1/realtime/translations?model=MODEL, or take a realtime model for conversations",
+        "only translates",
+        "Open wss://HOST/v1/realtime/translations?model=MODEL, or use a realtime model for conversations",
     ),
     ModelKind.LIVE: (
-        "belongs to the Live API, which is another protocol",
-        "Connect to /v1/live/sessions with it, or take a realtime model here",
+        "belongs to the Live API, a different protocol",
+        "Connect to /v1/live/sessions with it, or use a realtime model here",
     ),
-    ModelKind.NONE: ("is not for sockets at all", "Use it over REST, and take a realtime model here"),
+    ModelKind.NONE: ("can't be used over a WebSocket", "Use it over REST, and a realtime model here"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCandidate:
-    """What is to be judged, and all that is known about it."""
+    """A model to judge, and everything known about it."""
 
     name: str
     today: date
     listed: Mapping[str, date | None] | None
-    """The server's list, with the days of their end; None where there is none."""
+    """The server's list of models with their shutdown dates; None if there is no list."""
     no_list_reason: str = ""
     """Why there is no list."""
     azure: bool = False
     beta: bool = False
-    """The beta dialect was asked for, which only servers other than the public one still speak."""
+    """The beta dialect is requested, which only servers other than the public one still speak."""
     public_api: bool = True
-    """It is OpenAI's own service, for which the catalogue speaks."""
+    """The server is OpenAI's own, which the catalogue describes."""
     warn_days: int = WARN_DAYS
     allowed_sockets: frozenset[ModelKind] = frozenset({ModelKind.REALTIME})
-    """Where it may belong."""
+    """The kinds of session that the model may be for."""
     judge_by_name: bool = False
-    """Take a listed model's name for what it is where the catalogue lacks it; False leaves that to the socket."""
+    """Judge models that the catalogue doesn't know by their names; if False, leave that to the session check."""
     list_models: bool = True
-    """No other row names the realtime models that there are."""
+    """List the available realtime models as evidence, because no other row does."""
     command: str = "sherpa-probe access --model"
-    """What to run with another model's name behind it."""
+    """The command to suggest; another model's name is appended."""
 
     @property
     def shutdown_date(self) -> date | None:
-        """The last word about its end: the list's, or else the catalogue's."""
+        """The shutdown date by the server's list, else by the catalogue; None if there is none."""
         model = find_model(self.name)
         return (self.listed or {}).get(self.name) or (model.shutdown_date if model else None)
 
@@ -87,110 +87,114 @@ class ModelCandidate:
 
     @property
     def days_left(self) -> int | None:
-        """Days until its end; None where no end is known."""
+        """Days until shutdown, negative after it; None if no date is known."""
         return None if self.shutdown_date is None else (self.shutdown_date - self.today).days
 
     @property
     def replacement(self) -> str:
-        """What to use in its place."""
+        """The model to use instead."""
         model = find_model(self.name)
         return (model.replacement if model else None) or DEFAULT_MODEL
 
 
-def judge_model(asked: ModelCandidate, row: CheckRow) -> Finding:
-    """Say how it stands with this model."""
-    if asked.azure:
-        return row.skipped("on Azure this is the name of a deployment; the socket tells whether it exists")
-    model = find_model(asked.name)
-    if model is not None and model.kind not in asked.allowed_sockets:
-        return _wrong_socket(asked, model.kind, row)
-    if asked.is_retired:
-        return _retired(asked, row)
-    if asked.listed is not None and asked.name not in asked.listed:
-        return _not_listed(asked, model, row)
-    if model is None and asked.listed is None:
-        return row.skipped(f"{asked.no_list_reason}, and {asked.name} is in no catalogue; the socket has the last word")
+def judge_model(candidate: ModelCandidate, row: CheckRow) -> Finding:
+    """Return the finding for this model: passed, skipped if nothing is known, or the problem."""
+    if candidate.azure:
+        return row.skipped("on Azure this is a deployment name; the upgrade shows whether it exists")
+    model = find_model(candidate.name)
+    if model is not None and model.kind not in candidate.allowed_sockets:
+        return _wrong_socket(candidate, model.kind, row)
+    if candidate.is_retired:
+        return _retired(candidate, row)
+    if candidate.listed is not None and candidate.name not in candidate.listed:
+        return _not_listed(candidate, model, row)
+    if model is None and candidate.listed is None:
+        return row.skipped(
+            f"{candidate.no_list_reason}, and {candidate.name} is not in the catalogue; the session check decides"
+        )
     if (
         model is None
-        and asked.judge_by_name
-        and asked.public_api
-        and socket_of(asked.name) not in asked.allowed_sockets
+        and candidate.judge_by_name
+        and candidate.public_api
+        and socket_of(candidate.name) not in candidate.allowed_sockets
     ):
-        return _wrong_socket(asked, socket_of(asked.name), row)
-    return _standing(asked, row)
+        return _wrong_socket(candidate, socket_of(candidate.name), row)
+    return _standing(candidate, row)
 
 
-def _retired(asked: ModelCandidate, row: CheckRow) -> Finding:
-    on = f" {asked.shutdown_date}" if asked.shutdown_date else ""
+def _retired(candidate: ModelCandidate, row: CheckRow) -> Finding:
+    on = f" {candidate.shutdown_date}" if candidate.shutdown_date else ""
     return row.problem(
         service.MODEL_RETIRED,
-        headline(f"{asked.name} retired{on}; replaced by {asked.replacement}"),
-        *_usable(asked),
-        title=f"{asked.name} was retired{f' on{on}' if on else ''}",
-        fix=f"Change the name everywhere, then: {asked.command} {asked.replacement}",
+        headline(f"{candidate.name} retired{on}; replaced by {candidate.replacement}"),
+        *_usable(candidate),
+        title=f"{candidate.name} was retired{f' on{on}' if on else ''}",
+        fix=f"Change the name everywhere, then: {candidate.command} {candidate.replacement}",
     )
 
 
-def _wrong_socket(asked: ModelCandidate, socket: ModelKind, row: CheckRow) -> Finding:
+def _wrong_socket(candidate: ModelCandidate, socket: ModelKind, row: CheckRow) -> Finding:
     purpose, fix = _PURPOSES[socket]
     return row.problem(
         service.MODEL_WRONG_SOCKET,
-        headline(f"{asked.name} {purpose}: no model for a conversation"),
-        *_usable(asked),
-        title=f"{asked.name} {purpose}",
-        fix=f"{fix.replace('MODEL', asked.name)}\n{asked.command} {DEFAULT_MODEL}",
+        headline(f"{candidate.name} {purpose}; it can't hold a conversation"),
+        *_usable(candidate),
+        title=f"{candidate.name} {purpose}",
+        fix=f"{fix.replace('MODEL', candidate.name)}\n{candidate.command} {DEFAULT_MODEL}",
     )
 
 
-def _not_listed(asked: ModelCandidate, model: Model | None, row: CheckRow) -> Finding:
-    listed = asked.listed or {}
+def _not_listed(candidate: ModelCandidate, model: Model | None, row: CheckRow) -> Finding:
+    listed = candidate.listed or {}
     others = best_first(filter(is_realtime, listed))
     if not others and model is None:
         return row.noted(
-            service.MODEL_UNKNOWN.slug, "not in the server's list, which names no realtime model; going on"
+            service.MODEL_UNKNOWN.slug, "not in the server's list, which has no known realtime model; continuing"
         )
     if not others:
-        told = headline(f"{len(listed)} models listed, none of them realtime")
-        return row.problem(service.NO_REALTIME_MODELS, told)
-    other = f"{asked.command} {quote(closest_name(asked.name, others))}"
+        none_realtime = headline(f"{len(listed)} models listed, none of them realtime")
+        return row.problem(service.NO_REALTIME_MODELS, none_realtime)
+    other = f"{candidate.command} {quote(closest_name(candidate.name, others))}"
     return row.problem(
         service.MODEL_NOT_LISTED,
-        headline(f"not listed; there are {first_names(others)}"),
-        *_usable(asked),
-        title=f"{asked.name} is not among this project's models",
-        cause="" if model is None else "The name is right; the key's project may not use this model.",
-        fix=other if model is None else f"Allow it under Limits in the project's settings, or take another\n{other}",
+        headline(f"not listed; available: {first_names(others)}"),
+        *_usable(candidate),
+        title=f"{candidate.name} is not in this project's list of models",
+        cause="" if model is None else "The name is correct, but the key's project isn't allowed to use this model.",
+        fix=other
+        if model is None
+        else f"Allow it under Limits in the project's settings, or use another model\n{other}",
     )
 
 
 def first_names(names: tuple[str, ...]) -> str:
-    """Name the first few, and show by an ellipsis that there are more."""
-    return f"{', '.join(names[:_TOLD])}{', …' if len(names) > _TOLD else ''}"
+    """Join the first three names; an ellipsis shows that there are more."""
+    return f"{', '.join(names[:_MAX_NAMES])}{', …' if len(names) > _MAX_NAMES else ''}"
 
 
-def _usable(asked: ModelCandidate) -> tuple[Evidence, ...]:
-    """List the realtime models that the key may use, where there is a list and no row of its own for it."""
-    names = best_first(filter(is_realtime, asked.listed or ())) if asked.list_models else ()
+def _usable(candidate: ModelCandidate) -> tuple[Evidence, ...]:
+    """Return the realtime models that the key can use as evidence, if `list_models` asks for it."""
+    names = best_first(filter(is_realtime, candidate.listed or ())) if candidate.list_models else ()
     return (evidence_of("realtime models", ", ".join(names)),) if names else ()
 
 
-def _standing(asked: ModelCandidate, row: CheckRow) -> Finding:
-    """It is there: say for how long."""
-    days = asked.days_left or 0
-    leaves = f"; retires {asked.shutdown_date} (in {days} {'day' if days == 1 else 'days'})" if days > 0 else ""
-    if 0 < days <= asked.warn_days:
-        return _retires_soon(asked, leaves, row)
-    if asked.listed is None:  # nobody here said that it exists: the catalogue speaks for another server
-        return row.skipped(f"{asked.no_list_reason}; the catalogue knows the name{leaves}")
-    return row.passed(f"listed for this project{leaves}", *_usable(asked))
+def _standing(candidate: ModelCandidate, row: CheckRow) -> Finding:
+    """Judge a model that exists by its shutdown date."""
+    days = candidate.days_left or 0
+    retires = f"; retires {candidate.shutdown_date} (in {days} {'day' if days == 1 else 'days'})" if days > 0 else ""
+    if 0 < days <= candidate.warn_days:
+        return _retires_soon(candidate, retires, row)
+    if candidate.listed is None:  # this server hasn't confirmed that it exists; the catalogue describes another server
+        return row.skipped(f"{candidate.no_list_reason}; the catalogue has the name{retires}")
+    return row.passed(f"listed for this project{retires}", *_usable(candidate))
 
 
-def _retires_soon(asked: ModelCandidate, leaves: str, row: CheckRow) -> Finding:
-    where = "listed for this project" if asked.listed is not None else f"not asked: {asked.no_list_reason}"
+def _retires_soon(candidate: ModelCandidate, retires: str, row: CheckRow) -> Finding:
+    where = "listed for this project" if candidate.listed is not None else f"not listed: {candidate.no_list_reason}"
     return row.problem(
         service.MODEL_RETIRES_SOON,
-        headline(f"{where}{leaves}"),
-        *_usable(asked),
-        title=f"{asked.name} retires on {asked.shutdown_date}",
-        fix=f"Try its successor now: {asked.command} {asked.replacement}",
+        headline(f"{where}{retires}"),
+        *_usable(candidate),
+        title=f"{candidate.name} retires on {candidate.shutdown_date}",
+        fix=f"Test its replacement now: {candidate.command} {candidate.replacement}",
     )

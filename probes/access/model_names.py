@@ -1,6 +1,7 @@
-"""Models by their names alone: where each is used, which one was meant, and which to recommend first.
+"""Facts about models from their names alone: where a model is used, and which known name a typo is closest to.
 
-Pure. The catalogue is asked first; a name that it lacks is read, for services get new models before this does.
+Pure functions. The catalogue decides if it has the name; otherwise the name itself does, because services release
+models before the catalogue lists them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from bridge.protocol.models import MODELS, ModelKind, ModelStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Names whose likeness to a mistyped one differs by no more than this are equally near.
-_EQUALLY_NEAR = 0.06
-#: What a name holds that the catalogue lacks, and where such a model is used; the first line that fits counts.
-_BY_WORD: tuple[tuple[str, ModelKind], ...] = (
+#: Names whose similarity to a misspelled one differs by no more than this count as equally similar.
+_SAME_SIMILARITY = 0.06
+#: Parts of names that aren't in the catalogue, and where such a model is used. The first match wins.
+_SOCKET_BY_WORD: tuple[tuple[str, ModelKind], ...] = (
     ("whisper", ModelKind.TRANSCRIPTION),
     ("transcri", ModelKind.TRANSCRIPTION),
     ("translate", ModelKind.TRANSLATION),
@@ -26,20 +27,20 @@ _BY_WORD: tuple[tuple[str, ModelKind], ...] = (
 
 
 def socket_of(name: str) -> ModelKind:
-    """Say where a model of this name is used: as the catalogue knows, or else as its name sounds."""
+    """Return which kind of session uses this model, by the catalogue or else by parts of its name."""
     known = MODELS.get(name)
     if known is not None:
         return known.kind
-    return next((socket for word, socket in _BY_WORD if word in name.lower()), ModelKind.NONE)
+    return next((socket for word, socket in _SOCKET_BY_WORD if word in name.lower()), ModelKind.NONE)
 
 
 def is_realtime(name: str) -> bool:
-    """Say whether it holds conversations."""
+    """Whether this model is used in realtime conversations."""
     return socket_of(name) is ModelKind.REALTIME
 
 
 def best_first(names: Iterable[str]) -> tuple[str, ...]:
-    """Order models as one would recommend them: the catalogue's order, current ones first, strangers next."""
+    """Sort models best first: current ones in the catalogue's order, then unknown ones, then deprecated ones."""
     known = list(MODELS)
     return tuple(sorted(names, key=lambda name: (_age(name), known.index(name) if name in MODELS else 0, name)))
 
@@ -50,6 +51,6 @@ def _age(name: str) -> int:
 
 
 def closest_name(name: str, among: Sequence[str]) -> str:
-    """Guess which one was meant; of equally near ones the best. `among` is not empty and stands best first."""
-    like = {one: SequenceMatcher(None, name.strip().casefold(), one.casefold()).ratio() for one in among}
-    return next(one for one in among if like[one] >= max(like.values()) - _EQUALLY_NEAR)
+    """Return the most similar name; of equally similar ones the first. `among` is not empty and sorted best first."""
+    similarity = {one: SequenceMatcher(None, name.strip().casefold(), one.casefold()).ratio() for one in among}
+    return next(one for one in among if similarity[one] >= max(similarity.values()) - _SAME_SIMILARITY)

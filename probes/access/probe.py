@@ -1,7 +1,7 @@
-"""Can this key open a session here? Layer by layer, from the name lookup to a confirmed configuration.
+"""The probe `access`: can this key open a session? Checks every layer, from the name lookup to the configuration.
 
-Each layer needs the one before it: what stands behind a failed one is skipped. A healthy visit costs one TCP and TLS
-handshake for REST, one for the socket, and the round trips of five messages.
+Each layer needs the one before it; when one fails, the rest are skipped. On a healthy service a run costs one TCP and
+TLS handshake for REST, one for the socket, and five round trips.
 """
 
 from __future__ import annotations
@@ -53,21 +53,25 @@ LAYERS: tuple[Check[AccessContext], ...] = (
 
 
 async def access(target: ServiceTarget, *, all_auth_forms: bool = False) -> AsyncGenerator[Finding, None]:
-    """Look at all layers; with `every_form` also at every form of auth and address. Holds nothing open at its end."""
+    """Check all layers in order and yield a finding for each.
+
+    With `all_auth_forms`, then also try every form of authentication and URL. Closes every connection at its end,
+    also when it is cancelled.
+    """
     for note in target.url_notes:
         yield CheckRow("access", "base URL").noted(BASE_URL_READ.slug, f"{note}: {target.upstream.base_url}")
-    visit = AccessContext(target)
+    context = AccessContext(target)
     reached = False
     try:
         async for finding in run_checks(
-            "access", LAYERS, visit, timeout=target.timeout, on_progress=target.on_progress
+            "access", LAYERS, context, timeout=target.timeout, on_progress=target.on_progress
         ):
             reached = reached or (finding.check == "tcp, tls" and finding.severity in (Severity.PASS, Severity.WARNING))
             yield finding
         if all_auth_forms and reached:
             from probes.access.auth_forms import try_auth_forms  # noqa: PLC0415 - only when asked for
 
-            async for finding in try_auth_forms(visit):
+            async for finding in try_auth_forms(context):
                 yield finding
         if target.scenario:
             from probes.targets.simulator import scenario_notes  # noqa: PLC0415 - only where there is a simulator
@@ -75,4 +79,4 @@ async def access(target: ServiceTarget, *, all_auth_forms: bool = False) -> Asyn
             for finding in scenario_notes(target.scenario):
                 yield finding
     finally:
-        await visit.aclose()
+        await context.aclose()

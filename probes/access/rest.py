@@ -1,7 +1,7 @@
-"""The layers of access that ask over REST: the key is accepted, the model is there, a client secret is minted.
+"""The REST layers of `access`: the server accepts the key, and mints a client secret.
 
-Only what decides is a failure here. A server that lists no models or mints no secrets may still open sessions: then
-the row is skipped with its reason, and the socket has the last word.
+A server without these REST calls may still open sessions. A missing call is therefore no failure: the check is skipped
+with the reason, and the session decides.
 """
 
 from __future__ import annotations
@@ -24,151 +24,156 @@ if TYPE_CHECKING:
 
 KEY, MINT = CheckRow("access", "key"), CheckRow("access", "mint")
 
-#: Client secrets begin so: they open sessions and do nothing else.
-_SECRET_START = "ek_"  # noqa: S105 - the start of every client secret
-#: What a server says that has no such call, or does not let this key use it.
+#: The prefix of client secrets, which can open sessions and do nothing else.
+_SECRET_PREFIX = "ek_"  # noqa: S105 - the prefix of every client secret
+#: Statuses that mean: the server doesn't have this call, or doesn't let this key use it.
 _NOT_OFFERED = frozenset({404, 405, 501})
 _FORBIDDEN = 403
 #: Servers refuse longer headers.
-_LONGEST_SECRET = 8000
+_MAX_SECRET_LENGTH = 8000
 
 
-async def check_key(visit: AccessContext, row: CheckRow = KEY) -> Finding:
-    """Ask for the list of models: the cheapest call that a bad key can't make."""
-    if why := _not_askable(visit):
-        visit.no_list_reason = why
+async def check_key(context: AccessContext, row: CheckRow = KEY) -> Finding:
+    """Request `GET /models`, the cheapest call that needs a valid key, and store the list in the context.
+
+    `row` is where the finding belongs, since `models` uses this check too. Skipped if the call can't show whether the
+    key is valid.
+    """
+    if why := _reason_not_to_ask(context):
+        context.no_list_reason = why
         return row.skipped(why)
     try:
-        visit.models = await list_models(visit.rest_client(), visit.target.upstream)
+        context.models = await list_models(context.rest_client(), context.target.upstream)
     except RestRefused as refused:
-        return _key_refused(visit, refused, row)
+        return _key_refused(context, refused, row)
     except RestFailed as failed:
-        return visit.connection_failure(row, failed)
-    told = [f"{name} {value}" for name, value in _whose(visit) if value]
-    evidence = (evidence_of("models", len(visit.models.ids)), *visit.diagnostic_headers(visit.models.headers))
-    return row.passed("; ".join(["accepted by GET /models", *told]), *evidence)
+        return context.connection_failure(row, failed)
+    owner = [f"{name} {value}" for name, value in _owner(context) if value]
+    evidence = (evidence_of("models", len(context.models.ids)), *context.diagnostic_headers(context.models.headers))
+    return row.passed("; ".join(["accepted by GET /models", *owner]), *evidence)
 
 
-def key_timed_out(visit: AccessContext, row: CheckRow = KEY) -> Finding:
-    """Connected, and then silence."""
+def key_timed_out(context: AccessContext, row: CheckRow = KEY) -> Finding:
+    """Report that the server accepted the connection but never responded."""
     return row.problem(
         way.NO_ANSWER,
-        evidence_of("GET /models", f"no answer within {visit.target.timeout:g} s"),
-        *visit.proxy_evidence(),
-        title="The server takes the connection and does not answer",
-        cause="The server hangs, a proxy swallows the request, or something that is no HTTP server listens there.",
-        fix=f"Look at the server's own log; then from here: curl -m 10 -i {visit.target.upstream.models_url()}",
+        evidence_of("GET /models", f"no response within {context.target.timeout:g} s"),
+        *context.proxy_evidence(),
+        title="The server accepts the connection but doesn't respond",
+        cause="The server hangs, a proxy drops the request, or the program that listens there isn't an HTTP server.",
+        fix=f"Check the server's own log, then run: curl -m 10 -i {context.target.upstream.models_url()}",
     )
 
 
-async def mint_secret(visit: AccessContext) -> Finding:
-    """Mint a client secret for the model, as a browser's backend does."""
-    upstream = visit.target.upstream
-    if upstream.api_key.reveal().startswith(_SECRET_START):
-        return MINT.skipped("the key is a client secret itself")
+async def mint_secret(context: AccessContext) -> Finding:
+    """Mint a client secret (a short-lived key for one session) for the model, as a browser client's backend does."""
+    upstream = context.target.upstream
+    if upstream.api_key.reveal().startswith(_SECRET_PREFIX):
+        return MINT.skipped("the key is already a client secret")
     try:
-        visit.minted = await mint(
-            visit.rest_client(), upstream, kind=SessionKind.CONVERSATION, session={"model": visit.target.model}
+        context.minted = await mint(
+            context.rest_client(), upstream, kind=SessionKind.CONVERSATION, session={"model": context.target.model}
         )
     except RestRefused as refused:
-        return _mint_refused(visit, refused)
+        return _mint_refused(context, refused)
     except RestFailed as failed:
-        return visit.connection_failure(MINT, failed)
-    visit.target.secrets.add(visit.minted.secret)
-    if not _sendable(visit.minted.secret.reveal()):
-        size = len(visit.minted.secret.reveal())
-        visit.minted = None
+        return context.connection_failure(MINT, failed)
+    context.target.secrets.add(context.minted.secret)
+    if not _is_sendable(context.minted.secret.reveal()):
+        size = len(context.minted.secret.reveal())
+        context.minted = None
         return MINT.problem(
-            service.SECRET_UNSENDABLE, evidence_of("client secret", f"{size} characters, not all sendable")
+            service.SECRET_UNSENDABLE, evidence_of("client secret", f"{size} characters, can't be sent in a header")
         )
     return MINT.passed(
-        f"client secret {visit.minted.secret.hint}{_lifetime(visit.minted.expires_at)}",
-        *((evidence_of("session", visit.minted.session_id),) if visit.minted.session_id else ()),
-        *visit.diagnostic_headers(visit.minted.headers),
+        f"client secret {context.minted.secret.hint}{_lifetime(context.minted.expires_at)}",
+        *((evidence_of("session", context.minted.session_id),) if context.minted.session_id else ()),
+        *context.diagnostic_headers(context.minted.headers),
     )
 
 
-def mint_timed_out(visit: AccessContext) -> Finding:
-    """The list came, the secret does not."""
-    return MINT.problem(service.MINT_NO_ANSWER, evidence_of("POST", f"no answer within {visit.target.timeout:g} s"))
+def mint_timed_out(context: AccessContext) -> Finding:
+    """Report that minting got no response."""
+    return MINT.problem(service.MINT_NO_ANSWER, evidence_of("POST", f"no response within {context.target.timeout:g} s"))
 
 
-def _not_askable(visit: AccessContext) -> str:
-    """Say why the list of models can't tell anything about this key; empty where it can."""
-    if visit.target.upstream.azure:
-        return "on Azure the socket checks the key"
-    if visit.target.upstream.api_key.reveal().startswith(_SECRET_START):
-        return "a client secret (ek_) can only open sessions"
+def _reason_not_to_ask(context: AccessContext) -> str:
+    """Say why the list of models can't show whether this key is valid; empty if it can."""
+    if context.target.upstream.azure:
+        return "Azure checks the key at the upgrade"
+    if context.target.upstream.api_key.reveal().startswith(_SECRET_PREFIX):
+        return "a client secret (ek_...) can only open sessions"
     return ""
 
 
-def _whose(visit: AccessContext) -> tuple[tuple[str, str | None], ...]:
-    config = visit.target.config
-    answered = {name.lower(): value for name, value in visit.models.headers} if visit.models else {}
-    organization = answered.get("openai-organization") or config.organization.value
-    return (("organization", organization), ("project", answered.get("openai-project") or config.project.value))
+def _owner(context: AccessContext) -> tuple[tuple[str, str | None], ...]:
+    config = context.target.config
+    headers = {name.lower(): value for name, value in context.models.headers} if context.models else {}
+    organization = headers.get("openai-organization") or config.organization.value
+    return (("organization", organization), ("project", headers.get("openai-project") or config.project.value))
 
 
-def _key_refused(visit: AccessContext, refused: RestRefused, row: CheckRow) -> Finding:
-    why = _no_verdict(refused)
+def _key_refused(context: AccessContext, refused: RestRefused, row: CheckRow) -> Finding:
+    why = _inconclusive(refused)
     if why:
-        visit.no_list_reason = why
-        return row.skipped(f"no verdict, {why}", *_answer(visit, "GET /models", refused))
-    return _refused(row, visit, "GET /models", refused)
+        context.no_list_reason = why
+        return row.skipped(f"inconclusive: {why}", *_response(context, "GET /models", refused))
+    return _refused(row, context, "GET /models", refused)
 
 
-def _no_verdict(refused: RestRefused) -> str:
-    """Say why an answer to GET /models tells nothing about the key; empty where it does."""
+def _inconclusive(refused: RestRefused) -> str:
+    """Say why a refusal of `GET /models` shows nothing about the key; empty if it does."""
     message = str(refused.error.get("message", "")).lower()
     if "missing scopes" in message or (refused.status == _FORBIDDEN and not _is_known(refused)):
-        return f"this key may not list models (HTTP {refused.status})"
+        return f"this key isn't allowed to list models (HTTP {refused.status})"
     if refused.status in _NOT_OFFERED:
-        return f"this server lists no models (HTTP {refused.status})"
-    return "the answer is no list of models" if refused.missing else ""
+        return f"this server doesn't list models (HTTP {refused.status})"
+    return "the response isn't a list of models" if refused.missing else ""
 
 
 def _is_known(refused: RestRefused) -> bool:
-    """Whether the error's code is one that explains itself; a server may put anything there."""
+    """Whether the error has a known code; a server may send anything in its place."""
     code = refused.error.get("code")
     return isinstance(code, str) and code in ERROR_CODES
 
 
-def _mint_refused(visit: AccessContext, refused: RestRefused) -> Finding:
-    call = f"POST {_path(visit)}"
-    evidence = _answer(visit, call, refused)
+def _mint_refused(context: AccessContext, refused: RestRefused) -> Finding:
+    call = f"POST {_path(context)}"
+    evidence = _response(context, call, refused)
     if refused.missing or (refused.status in _NOT_OFFERED and not _is_known(refused)):
-        return _not_minted(visit, *evidence)
+        return _not_minted(context, *evidence)
     if refused.status == _FORBIDDEN and not _is_known(refused):
-        whom = f"Ask whoever runs {visit.clues().host} to allow this key the Realtime API"
-        return MINT.problem(service.NO_REALTIME_ACCESS, *evidence, fix=whom if visit.clues().host else "")
-    return _refused(MINT, visit, call, refused)
+        host = context.clues().host
+        fix = f"Ask the operator of {host} to give this key access to the Realtime API" if host else ""
+        return MINT.problem(service.NO_REALTIME_ACCESS, *evidence, fix=fix)
+    return _refused(MINT, context, call, refused)
 
 
-def _not_minted(visit: AccessContext, *evidence: Evidence) -> Finding:
-    if visit.no_list_reason:  # a server that has no REST side at all: one remark about it is enough
-        return MINT.skipped("this server mints no client secrets; going on with the key itself", *evidence)
+def _not_minted(context: AccessContext, *evidence: Evidence) -> Finding:
+    if context.no_list_reason:  # the server has no REST API at all, which `key` has reported
+        return MINT.skipped("this server doesn't mint client secrets; the next checks use the key itself", *evidence)
     return MINT.problem(service.MINT_NOT_OFFERED, *evidence)
 
 
-def _refused(row: CheckRow, visit: AccessContext, call: str, refused: RestRefused) -> Finding:
+def _refused(row: CheckRow, context: AccessContext, call: str, refused: RestRefused) -> Finding:
     refusal = refusal_for_status(HttpExchange.REST, refused.status, refused.body)
-    evidence = (*_answer(visit, call, refused), *visit.header_evidence())
-    return row.refused(refusal, *evidence, fix=advise(refusal, visit.clues(refused.headers)))
+    evidence = (*_response(context, call, refused), *context.header_evidence())
+    return row.refused(refusal, *evidence, fix=advise(refusal, context.clues(refused.headers)))
 
 
-def _answer(visit: AccessContext, call: str, refused: RestRefused) -> tuple[Evidence, ...]:
-    told = visit.response_evidence(call, f"HTTP {refused.status}", refused.error, refused.body)
-    return (*told, *visit.diagnostic_headers(refused.headers))
+def _response(context: AccessContext, call: str, refused: RestRefused) -> tuple[Evidence, ...]:
+    described = context.response_evidence(f"HTTP {refused.status}", refused.error, refused.body, label=call)
+    return (*described, *context.diagnostic_headers(refused.headers))
 
 
-def _path(visit: AccessContext) -> str:
-    url = visit.target.upstream.mint_url(SessionKind.CONVERSATION)
-    return url.partition("?")[0].removeprefix(visit.target.upstream.base_url)
+def _path(context: AccessContext) -> str:
+    url = context.target.upstream.mint_url(SessionKind.CONVERSATION)
+    return url.partition("?")[0].removeprefix(context.target.upstream.base_url)
 
 
-def _sendable(secret: str) -> bool:
-    """Say whether a header can hold it: visible ASCII alone, and not longer than servers take."""
-    return len(secret) <= _LONGEST_SECRET and secret.isascii() and secret.isprintable() and " " not in secret
+def _is_sendable(secret: str) -> bool:
+    """Whether a header can carry it: only visible ASCII, and no longer than servers accept."""
+    return len(secret) <= _MAX_SECRET_LENGTH and secret.isascii() and secret.isprintable() and " " not in secret
 
 
 def _lifetime(expires_at: int | None) -> str:

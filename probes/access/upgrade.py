@@ -1,4 +1,4 @@
-"""The upgrade's layer of access: HTTP 101, which proves little, and every other answer, which proves much."""
+"""The upgrade layer of `access`: HTTP 101, which proves little, and every other response, which proves a lot."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ if TYPE_CHECKING:
 UPGRADE = CheckRow("access", "upgrade")
 
 
-async def open_websocket(visit: AccessContext) -> Finding:
-    """Ask for the WebSocket, with the minted secret where there is one, else with the key itself."""
-    upstream = _credentials(visit)
-    endpoint = parse_url(upstream.socket_url(visit.target.model))
+async def open_websocket(context: AccessContext) -> Finding:
+    """Request the WebSocket upgrade with the minted client secret or, without one, with the key itself."""
+    upstream = _credentials(context)
+    endpoint = parse_url(upstream.socket_url(context.target.model))
     try:
-        opened = await visit.take_connection() or await open_connection(visit)
-        visit.upgraded = await upgrade(opened.stream, endpoint, headers=upstream.socket_headers())
+        opened = await context.take_connection() or await open_connection(context)
+        context.upgraded = await upgrade(opened.stream, endpoint, headers=upstream.socket_headers())
     except DialFailed as failed:
-        return visit.connection_failure(UPGRADE, failed, *visit.header_evidence())
+        return context.connection_failure(UPGRADE, failed, *context.header_evidence())
     except HandshakeRefused as refused:
-        return _upgrade_refused(visit, refused)
-    title = "101 (proves nothing yet: the service checks later)"
+        return _upgrade_refused(context, refused)
+    title = "HTTP 101 (the service checks the key after the upgrade)"
     return UPGRADE.passed(
-        "101" if visit.target.upstream.azure else title, *visit.diagnostic_headers(visit.upgraded.headers)
+        "HTTP 101" if context.target.upstream.azure else title, *context.diagnostic_headers(context.upgraded.headers)
     )
 
 
-def upgrade_timed_out(visit: AccessContext) -> Finding:
-    """REST answers, the upgrade does not."""
-    late = headline(f"no answer within {visit.target.timeout:g} s")
-    return UPGRADE.problem(UPGRADE_NO_ANSWER, late, *visit.proxy_evidence())
+def upgrade_timed_out(context: AccessContext) -> Finding:
+    """Report that REST responded but the upgrade didn't."""
+    no_response = headline(f"no response within {context.target.timeout:g} s")
+    return UPGRADE.problem(UPGRADE_NO_ANSWER, no_response, *context.proxy_evidence())
 
 
-def _credentials(visit: AccessContext) -> UpstreamService:
-    upstream = visit.target.upstream
-    # Azure takes its own key on the socket; a client secret is for WebRTC there.
-    return upstream.with_key(visit.minted.secret) if visit.minted and not upstream.azure else upstream
+def _credentials(context: AccessContext) -> UpstreamService:
+    upstream = context.target.upstream
+    # Azure accepts its API key on the socket; client secrets are for WebRTC there.
+    return upstream.with_key(context.minted.secret) if context.minted and not upstream.azure else upstream
 
 
-def _upgrade_refused(visit: AccessContext, refused: HandshakeRefused) -> Finding:
-    where = HttpExchange.AZURE_HANDSHAKE if visit.target.upstream.azure else HttpExchange.HANDSHAKE
+def _upgrade_refused(context: AccessContext, refused: HandshakeRefused) -> Finding:
+    where = HttpExchange.AZURE_HANDSHAKE if context.target.upstream.azure else HttpExchange.HANDSHAKE
     refusal = refusal_for_status(where, refused.status, refused.body)
     try:
         error = error_object(msgspec.json.decode(refused.body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = {}
     evidence = (
-        *visit.response_evidence("", f"HTTP {refused.status}", error, refused.body),
-        *visit.diagnostic_headers(refused.headers),
-        *visit.proxy_evidence(),
-        *visit.header_evidence(),
+        *context.response_evidence(f"HTTP {refused.status}", error, refused.body),
+        *context.diagnostic_headers(refused.headers),
+        *context.proxy_evidence(),
+        *context.header_evidence(),
     )
-    return UPGRADE.refused(refusal, *evidence, fix=advise(refusal, visit.clues(refused.headers)))
+    return UPGRADE.refused(refusal, *evidence, fix=advise(refusal, context.clues(refused.headers)))

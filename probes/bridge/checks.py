@@ -39,18 +39,20 @@ def bridge_check(
 ) -> Check[BridgeContext]:
     """Make a check of a look that waits message by message; `longest` bounds all of it, in time-outs."""
 
-    async def bounded(visit: BridgeContext) -> Finding:
-        if visit.closed:
+    async def bounded(context: BridgeContext) -> Finding:
+        if context.closed:
             return CheckRow("bridge", name).skipped("the socket is closed")
         try:
-            with trio.fail_after(visit.target.timeout * max_timeouts):
-                return await run(visit)
+            with trio.fail_after(context.target.timeout * max_timeouts):
+                return await run(context)
         except trio.TooSlowError:
-            return on_timeout(visit)
+            return on_timeout(context)
         except SessionStopped as said:
-            return session_stopped(CheckRow("bridge", name), visit.target, said.message, ready="ready" in visit.marks)
+            return session_stopped(
+                CheckRow("bridge", name), context.target, said.message, ready="ready" in context.marks
+            )
         except LinkClosed as closed:
-            visit.closed = True
-            return connection_closed(CheckRow("bridge", name), visit.target, closed)
+            context.closed = True
+            return connection_closed(CheckRow("bridge", name), context.target, closed)
 
     return Check(name=name, run=bounded, on_timeout=on_timeout, skip_reason=skip_reason, needs=needs, timed=timed)

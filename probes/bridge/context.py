@@ -1,6 +1,6 @@
-"""One visit to a bridge: the link, everything that was heard on it, and what the rows hand on to each other.
+"""One context to a bridge: the link, everything that was heard on it, and what the rows hand on to each other.
 
-Whatever is opened on the way is closed with `aclose`, however the visit ends.
+Whatever is opened on the way is closed with `aclose`, however the context ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: Kinds of message that end a wait for another one: they tell why that will not come.
 STOP_TYPES = frozenset({"error", "reconnecting", "session_closed"})
-#: Lines of the timeline that are kept: a visit has some hundreds, a bridge that floods has no end.
+#: Lines of the timeline that are kept: a context has some hundreds, a bridge that floods has no end.
 _MOST_MOMENTS = 2_000
 #: Kinds of native events that are counted by name; nobody sends more by accident.
 _MOST_KINDS = 200
@@ -57,7 +57,7 @@ class SessionStopped(Exception):  # noqa: N818 - what the bridge said, as it sta
 
 @dataclass(slots=True)
 class BridgeContext:
-    """The state of one visit. Times are trio's, those of `moments` count from the beginning."""
+    """The state of one context. Times are trio's, those of `moments` count from the beginning."""
 
     target: BridgeTarget
     began: float = field(default_factory=trio.current_time)
@@ -264,7 +264,7 @@ class BridgeContext:
         return bytes_to_ms(self.json_audio + self.binary_audio)
 
     async def aclose(self) -> None:
-        """Close everything that is open, within a bounded time even when the visit was cancelled."""
+        """Close everything that is open, within a bounded time even when the context was cancelled."""
         if self.link is not None:
             await close_link(self.link)
         elif self.opened is not None:

@@ -47,64 +47,64 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-async def send_bad_messages(visit: BridgeContext) -> Finding:
+async def send_bad_messages(context: BridgeContext) -> Finding:
     """Send three bad messages and watch what comes, until the window has opened once more."""
     try:
-        return await _provoke(visit)
+        return await _provoke(context)
     except LinkClosed as closed:
-        return closed_by_error(visit, closed)
+        return closed_by_error(context, closed)
 
 
-def closed_by_error(visit: BridgeContext, closed: LinkClosed) -> Finding:
+def closed_by_error(context: BridgeContext, closed: LinkClosed) -> Finding:
     """The socket ended in answer to a bad message."""
-    visit.closed = True
-    return ERRORS.problem(bridge.ERROR_FATAL, headline(visit.excerpt(f"the socket was closed: {closed}", 200)))
+    context.closed = True
+    return ERRORS.problem(bridge.ERROR_FATAL, headline(context.excerpt(f"the socket was closed: {closed}", 200)))
 
 
-async def _provoke(visit: BridgeContext) -> Finding:
-    before = visit.audit.generation
+async def _provoke(context: BridgeContext) -> Finding:
+    before = context.audit.generation
     for text, what in _BAD:
-        await visit.send_raw(text, what)
-    first = await _first_error(visit)
+        await context.send_raw(text, what)
+    first = await _first_error(context)
     wrong = _malformed(first)
     if wrong:
-        return ERRORS.problem(bridge.ERROR_MALFORMED, headline(visit.excerpt(wrong, 200)))
-    others = await _errors_for(visit, WINDOW_SECONDS - _SLACK_SECONDS)
+        return ERRORS.problem(bridge.ERROR_MALFORMED, headline(context.excerpt(wrong, 200)))
+    others = await _errors_for(context, WINDOW_SECONDS - _SLACK_SECONDS)
     if others:
         told = f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"
         return ERRORS.problem(bridge.ERROR_FLOOD, headline(told))
-    return await _the_rest(visit, first, before)
+    return await _the_rest(context, first, before)
 
 
-async def _first_error(visit: BridgeContext) -> Mapping[str, Any]:
+async def _first_error(context: BridgeContext) -> Mapping[str, Any]:
     """Wait for the answer to the bad messages; what the service says meanwhile is none."""
     while True:
-        error = await visit.wait_for("error", stop_types=_LOST)
+        error = await context.wait_for("error", stop_types=_LOST)
         if error.get("code") != "UPSTREAM_ERROR":
             return error
 
 
-async def _the_rest(visit: BridgeContext, first: Mapping[str, Any], generation: int) -> Finding:
+async def _the_rest(context: BridgeContext, first: Mapping[str, Any], generation: int) -> Finding:
     """Wait for the error that stands for those held back, and see that the session is still there."""
     due = len(_BAD) - 1 - _suppressed(first)
-    later = await _errors_for(visit, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
+    later = await _errors_for(context, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
     told = sum(1 + _suppressed(error) for error in later)
     if told < due:
         shown = headline(f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
         return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
-    if visit.answers_pings:
-        await send_ping(visit)
-    if visit.audit.generation != generation:
+    if context.answers_pings:
+        await send_ping(context)
+    if context.audit.generation != generation:
         return ERRORS.problem(bridge.ERROR_FATAL, headline("the session was opened anew"))
     return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
 
 
-async def _errors_for(visit: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
+async def _errors_for(context: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
     """Collect the errors that come within this time, or until there are enough."""
     errors: list[Mapping[str, Any]] = []
     with trio.move_on_after(seconds):
         while len(errors) < enough:
-            event = (await visit.receive()).event
+            event = (await context.receive()).event
             if event.get("type") in _LOST:
                 raise SessionStopped(event)
             if event.get("type") == "error":
@@ -127,7 +127,7 @@ def _suppressed(error: Mapping[str, Any]) -> int:
     return number if isinstance(number, int) and not isinstance(number, bool) else 0
 
 
-def errors_timed_out(visit: BridgeContext) -> Finding:
+def errors_timed_out(context: BridgeContext) -> Finding:
     """No error, or no pong behind it."""
-    late = headline(f"no answer within {visit.target.timeout:g} s")
+    late = headline(f"no answer within {context.target.timeout:g} s")
     return ERRORS.problem(bridge.ERROR_SWALLOWED, late)

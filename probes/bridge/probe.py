@@ -1,7 +1,7 @@
 """Does a running bridge work, end to end? Connects as a client does, speaks, listens, errs, and says goodbye.
 
 Anybody's bridge: what is looked at is what its clients see, at the client protocol's door or at a native one. The rows
-stand on each other; what stands behind a failed one is skipped. A healthy visit takes two short sessions upstream and
+stand on each other; what stands behind a failed one is skipped. A healthy context takes two short sessions upstream and
 some six seconds, two of them for the errors' window.
 """
 
@@ -164,10 +164,10 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
 
 async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
     """Look at all rows; then tell what was measured and what was said. Holds nothing open at its end."""
-    visit, health = BridgeContext(target), None
+    context, health = BridgeContext(target), None
     try:
         checks = run_checks(
-            "bridge", CHECKS[target.endpoint_kind], visit, timeout=math.inf, on_progress=target.on_progress
+            "bridge", CHECKS[target.endpoint_kind], context, timeout=math.inf, on_progress=target.on_progress
         )
         async for finding in checks:
             if finding.check == "health":
@@ -178,24 +178,24 @@ async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
                 health = None
             yield finding
     finally:
-        await visit.aclose()
-    for metric in _measured(visit):
+        await context.aclose()
+    for metric in _measured(context):
         yield metric
-    if visit.moments:
-        yield Timeline("bridge", tuple(visit.moments))
+    if context.moments:
+        yield Timeline("bridge", tuple(context.moments))
 
 
-def _measured(visit: BridgeContext) -> Iterator[ReportMetric]:
+def _measured(context: BridgeContext) -> Iterator[ReportMetric]:
     spans = {
-        "connect": visit.connect_seconds,
-        "ready": visit.seconds_between("create", "ready"),
-        "first_audio": visit.seconds_between("spoken", "audio"),
+        "connect": context.connect_seconds,
+        "ready": context.seconds_between("create", "ready"),
+        "first_audio": context.seconds_between("spoken", "audio"),
     }
     for name, seconds in spans.items():
         if seconds is not None and seconds >= 0:
             yield ReportMetric(f"bridge_{name}_seconds", seconds)
-    count = visit.tracer_count()
-    if count is not None and visit.answer_ms:
+    count = context.tracer_count()
+    if count is not None and context.answer_ms:
         yield ReportMetric("bridge_lost_ms", count.lost_ms)
         yield ReportMetric("bridge_repeated_ms", count.repeated_ms)
         yield ReportMetric("bridge_reordered_ms", count.reordered_ms)

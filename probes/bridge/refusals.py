@@ -24,7 +24,7 @@ from bridge.protocol.refusals.lookup import (
 from probes.problems import bridge
 from probes.problems import bridge_codes as codes
 from probes.runner.findings import evidence_of, headline
-from probes.runner.network_findings import connection_failure
+from probes.runner.network_checks import dial_failure, proxy_evidence
 from probes.targets.bridge import EndpointKind
 
 if TYPE_CHECKING:
@@ -67,17 +67,8 @@ _BY_CODE: Mapping[str, Problem] = {
 
 
 def bridge_connection_failure(row: CheckRow, target: BridgeTarget, failed: DialFailed) -> Finding:
-    """Make the finding for a connection that failed."""
-    finding = connection_failure(
-        row,
-        failed.reason,
-        failed.detail,
-        *proxy_evidence(target),
-        host=target.host,
-        proxy_variable=target.proxy_variable,
-        status=failed.status,
-    )
-    return with_bridge_wording(finding)
+    """Return the finding for a connection to the bridge that failed."""
+    return with_bridge_wording(dial_failure(row, target, failed))
 
 
 def with_bridge_wording(finding: Finding) -> Finding:
@@ -87,11 +78,6 @@ def with_bridge_wording(finding: Finding) -> Finding:
 
 def _of_bridges(text: str) -> str:
     return text.replace("the base URL", "--url").replace("a base URL", "a --url")
-
-
-def proxy_evidence(target: BridgeTarget) -> tuple[Evidence, ...]:
-    """Name the proxy, where there is one."""
-    return (evidence_of("proxy", target.proxy_name),) if target.proxy else ()
 
 
 def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefused) -> Finding:

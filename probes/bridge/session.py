@@ -34,119 +34,119 @@ _BETWEEN_ATTEMPTS = 3.0
 _STRAGGLERS_SECONDS = 1.0
 
 
-async def await_greeting(visit: BridgeContext) -> Finding:
+async def await_greeting(context: BridgeContext) -> Finding:
     """Wait for `connected`."""
-    with trio.fail_after(visit.target.timeout):
-        heard = await visit.receive()
+    with trio.fail_after(context.target.timeout):
+        heard = await context.receive()
     kind = heard.event.get("type")
     if kind == "connected":
-        visit.mark("connected")
-        client = visit.excerpt(str(heard.event.get("clientId")), 40)
+        context.mark("connected")
+        client = context.excerpt(str(heard.event.get("clientId")), 40)
         return CONNECTED.passed(f"protocol {heard.event.get('protocol')!s:.20}", evidence_of("client", client))
     if kind == "error" and "error" not in heard.event:
         raise SessionStopped(heard.event)
-    told = evidence_of("first message", visit.excerpt(str(kind or heard.unreadable), 80))
+    told = evidence_of("first message", context.excerpt(str(kind or heard.unreadable), 80))
     return CONNECTED.problem(bridge.OTHER_ENDPOINT if heard.native or kind == "error" else bridge.NOT_A_BRIDGE, told)
 
 
-def greeting_timed_out(visit: BridgeContext) -> Finding:
+def greeting_timed_out(context: BridgeContext) -> Finding:
     """101, and then silence."""
-    return CONNECTED.problem(bridge.NO_GREETING, headline(f"nothing came within {visit.target.timeout:g} s"))
+    return CONNECTED.problem(bridge.NO_GREETING, headline(f"nothing came within {context.target.timeout:g} s"))
 
 
-async def check_ping(visit: BridgeContext) -> Finding:
+async def check_ping(context: BridgeContext) -> Finding:
     """Ask the bridge itself for a sign of life."""
-    pong = await send_ping(visit)
+    pong = await send_ping(context)
     if pong.get("id") != _PING_ID:
         return PING.problem(bridge.NO_PONG, headline(f"pong came with id {pong.get('id')!r:.40}, not the ping's own"))
-    visit.answers_pings = True
+    context.answers_pings = True
     return PING.passed("pong, with the same id")
 
 
-async def send_ping(visit: BridgeContext) -> Mapping[str, Any]:
+async def send_ping(context: BridgeContext) -> Mapping[str, Any]:
     """Send a ping and wait for the pong."""
-    await visit.send({"type": "ping", "id": _PING_ID})
-    return await visit.wait_for("pong")
+    await context.send({"type": "ping", "id": _PING_ID})
+    return await context.wait_for("pong")
 
 
-def pong_timed_out(visit: BridgeContext) -> Finding:
+def pong_timed_out(context: BridgeContext) -> Finding:
     """Nothing came back."""
-    return PING.problem(bridge.NO_PONG, headline(f"no pong within {visit.target.timeout:g} s"))
+    return PING.problem(bridge.NO_PONG, headline(f"no pong within {context.target.timeout:g} s"))
 
 
-async def create_session(visit: BridgeContext) -> Finding:
+async def create_session(context: BridgeContext) -> Finding:
     """Ask for a session, speak at once, and wait until the bridge says that it is ready."""
-    await visit.send(_wish(visit, turnDetection="none", instructions=_INSTRUCTIONS))
-    visit.mark("create")
-    for chunk in chunks_of(visit.source.speech(EARLY_MS)):
-        await visit.send_audio(chunk)
+    await context.send(_wish(context, turnDetection="none", instructions=_INSTRUCTIONS))
+    context.mark("create")
+    for chunk in chunks_of(context.source.speech(EARLY_MS)):
+        await context.send_audio(chunk)
     try:
-        ready = await wait_until_ready(visit)
+        ready = await wait_until_ready(context)
     except SessionStopped as said:
         if said.message.get("code") != "INVALID_MESSAGE":
             raise
-        ready = await _in_the_bridge_s_own_way(visit)
-    visit.ready = ready
-    visit.mark("ready")
-    return await _confirmed_before(visit) or _told(visit, ready)
+        ready = await _in_the_bridge_s_own_way(context)
+    context.ready = ready
+    context.mark("ready")
+    return await _confirmed_before(context) or _told(context, ready)
 
 
-async def _in_the_bridge_s_own_way(visit: BridgeContext) -> Mapping[str, Any]:
+async def _in_the_bridge_s_own_way(context: BridgeContext) -> Mapping[str, Any]:
     """A bridge may own every part of the session: ask for no more than one. What was said already is held for it."""
-    visit.turn_detection = True
-    visit.expected_errors.add("NO_SESSION_EXISTS")
-    await visit.send({"type": "create_session"})
-    return await wait_until_ready(visit)
+    context.turn_detection = True
+    context.expected_errors.add("NO_SESSION_EXISTS")
+    await context.send({"type": "create_session"})
+    return await wait_until_ready(context)
 
 
-def _wish(visit: BridgeContext, **more: str) -> dict[str, str]:
-    named = {"model": visit.target.model} if visit.target.model else {}
+def _wish(context: BridgeContext, **more: str) -> dict[str, str]:
+    named = {"model": context.target.model} if context.target.model else {}
     return {"type": "create_session", **named, **more}
 
 
-async def wait_until_ready(visit: BridgeContext) -> Mapping[str, Any]:
+async def wait_until_ready(context: BridgeContext) -> Mapping[str, Any]:
     """Wait through the attempts that the bridge announces; before it says anything, one time-out must do."""
     times = 1.0
     while True:
-        message = await visit.wait_for("session_ready", "session_initializing", timeouts=times)
+        message = await context.wait_for("session_ready", "session_initializing", timeouts=times)
         if message.get("type") == "session_ready":
             return message
         times = _BETWEEN_ATTEMPTS
         attempt, most = message.get("attempt"), message.get("maxAttempts")
-        visit.target.on_progress(f"session, attempt {attempt!s:.4} of {most!s:.4}")
+        context.target.on_progress(f"session, attempt {attempt!s:.4} of {most!s:.4}")
 
 
-async def _confirmed_before(visit: BridgeContext) -> Finding | None:
+async def _confirmed_before(context: BridgeContext) -> Finding | None:
     """Look whether the service's own confirmations came before session_ready, as they must."""
-    missing = _missing(visit)
+    missing = _missing(context)
     if not missing:
         return None
     with trio.move_on_after(_STRAGGLERS_SECONDS):
-        await visit.wait_for(
+        await context.wait_for(
             *(SESSION_CREATED if "session.created" in missing else SESSION_UPDATED), stop_types=frozenset()
         )
         told = headline(f"{missing[0]} came after session_ready")
         return SESSION.problem(bridge.READY_TOO_EARLY, told)
-    visit.missing_init_events = _missing(visit)
+    context.missing_init_events = _missing(context)
     return None
 
 
-def _missing(visit: BridgeContext) -> tuple[str, ...]:
+def _missing(context: BridgeContext) -> tuple[str, ...]:
     known = {"session.created": SESSION_CREATED, "session.updated": SESSION_UPDATED}
-    return tuple(name for name, kinds in known.items() if not any(visit.native_events[kind] for kind in kinds))
+    return tuple(name for name, kinds in known.items() if not any(context.native_events[kind] for kind in kinds))
 
 
-def _told(visit: BridgeContext, ready: Mapping[str, Any]) -> Finding:
-    parts = [visit.excerpt(str(ready[name]), 60) for name in ("model", "dialect") if ready.get(name)]
-    evidence = [evidence_of("session", visit.excerpt(str(ready.get("sessionId")), 80))]
-    if visit.turn_detection:
+def _told(context: BridgeContext, ready: Mapping[str, Any]) -> Finding:
+    parts = [context.excerpt(str(ready[name]), 60) for name in ("model", "dialect") if ready.get(name)]
+    evidence = [evidence_of("session", context.excerpt(str(ready.get("sessionId")), 80))]
+    if context.turn_detection:
         evidence.append(evidence_of("wish", "the bridge takes none: asked for whatever session it gives"))
     return SESSION.passed(", ".join(["session_ready", *parts, f"{ready.get('bufferedMs')!s:.12} ms held"]), *evidence)
 
 
-def session_timed_out(visit: BridgeContext) -> Finding:
+def session_timed_out(context: BridgeContext) -> Finding:
     """Neither ready nor an error."""
-    heard = ", ".join(dict.fromkeys(m.what for m in visit.moments if m.who == "server")) or "nothing"
+    heard = ", ".join(dict.fromkeys(m.what for m in context.moments if m.who == "server")) or "nothing"
     return SESSION.problem(
         bridge.NO_SESSION_READY, headline("no session_ready and no error"), evidence_of("heard", heard[:200])
     )

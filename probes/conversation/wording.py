@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.url import parse_url
-from probes.bridge.refusals import bridge_connection_failure, bridge_error_finding, proxy_evidence, upgrade_refused
+from probes.bridge.refusals import bridge_connection_failure, bridge_error_finding, upgrade_refused
 from probes.problems.service import UPGRADE_NO_ANSWER
 from probes.runner.findings import CheckRow, headline
+from probes.runner.network_checks import proxy_evidence
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import BridgeTarget, EndpointKind
 from reports.model import Severity

@@ -1,4 +1,4 @@
-"""The scripts of `events` through a bridge: by the client protocol, or with native events at its native door."""
+"""Plays the scripts of `events` through a bridge, at its client endpoint or its native endpoint."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 async def events_bridge(
     target: BridgeTarget, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
 ) -> AsyncGenerator[ProbeItem, None]:
-    """Play a script through a bridge and judge what comes back. Raises UsageError as `events` does.
+    """Play a script through a bridge and judge the events that it passes on.
 
-    Cancelling closes the session within a bounded time; a capture is then not written at all.
+    Raises UsageError for an unknown script, or a capture file that can't be written. Cancelling closes the session in a
+    few seconds; the capture is then not written.
     """
-    async for told in run_script(bridge_script_run(target, script, capture=capture, show_content=show_content)):
-        yield told
+    async for item in run_script(bridge_script_run(target, script, capture=capture, show_content=show_content)):
+        yield item
 
 
 def bridge_script_run(
@@ -43,9 +44,9 @@ def bridge_script_run(
     show_content: bool = False,
     speed: float = 1.0,
 ) -> ScriptRun:
-    """Put together what is to be played through a bridge."""
+    """Return the run of a script through a bridge."""
     return ScriptRun(
-        client=_speaker(target),
+        client=_voice_client(target),
         script=find_script(script),
         dialect=Dialect.GA,
         via=str(target.endpoint_kind),
@@ -59,18 +60,18 @@ def bridge_script_run(
     )
 
 
-def _speaker(target: BridgeTarget) -> VoiceClient:
+def _voice_client(target: BridgeTarget) -> VoiceClient:
     if target.endpoint_kind is EndpointKind.CLIENT:
         return BridgeVoiceClient(target)
 
     async def connect(kind: SessionKind) -> UpgradedConnection:
-        return await (_transcribing(target) if kind is SessionKind.TRANSCRIPTION else target).dial()
+        return await (_transcription_target(target) if kind is SessionKind.TRANSCRIPTION else target).dial()
 
     return NativeVoiceClient(connect)
 
 
-def _transcribing(target: BridgeTarget) -> BridgeTarget:
-    """Give the address of the same door that opens transcription sessions: an intent, and no model beside it."""
+def _transcription_target(target: BridgeTarget) -> BridgeTarget:
+    """Return the same endpoint with the query that opens a transcription session: an intent, and no model."""
     parts = urlsplit(target.url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in ("model", "intent")]
     url = parts._replace(query=urlencode([*query, ("intent", "transcription")])).geturl()

@@ -1,4 +1,4 @@
-"""A kept session, judged offline: the same verdict that the run gave, from its file alone."""
+"""Judges a capture file offline, with the same rules as when the session was recorded."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 async def events_offline(path: Path, *, show_content: bool = False) -> AsyncGenerator[ProbeItem, None]:
-    """Read a capture and judge it. Raises CaptureError, in one plain line, for what is no whole capture."""
+    """Read a capture file and yield its findings and metrics. Raises CaptureError for an invalid file."""
     capture = await trio.to_thread.run_sync(read_capture, path)
     try:
-        for told in report_items(capture, offline_wording(), Secrets(), show_content=show_content):
-            yield told
+        for item in report_items(capture, offline_wording(), Secrets(), show_content=show_content):
+            yield item
     except CaptureError as error:
         raise CaptureError(f"{path}: {error}") from None

@@ -1,6 +1,7 @@
-"""Does a session emit the right events in the right order? A script is played on the service itself, and judged.
+"""The probe `events`: does a session emit the right events in the right order? Plays a script against the service.
 
-What a session needs to exist is `access`'s matter; here a refusal is only named. Through a bridge: `events_bridge.py`.
+`access` explains why a session can't be opened; this probe only names the refusal. `bridge.py` plays the scripts
+through a bridge.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 async def events(
     target: ServiceTarget, *, script: str = "audio", capture: Path | None = None, show_content: bool = False
 ) -> AsyncGenerator[ProbeItem, None]:
-    """Play a script and judge the events that come. Raises UsageError for an unknown script or a capture's bad place.
+    """Play a script and judge the events of the session. `capture` is a file to record all frames in.
 
-    Cancelling closes the session within a bounded time; a capture is then not written at all.
+    Raises UsageError for an unknown script, or a capture file that can't be written. Cancelling closes the session in a
+    few seconds; the capture is then not written.
     """
 
     async def connect(kind: SessionKind) -> UpgradedConnection:
@@ -48,10 +50,10 @@ async def events(
             upstream.socket_url(target.model, kind), headers=headers, proxy=target.proxy, ssl_context=target.ssl_context
         )
 
-    async for told in run_script(
+    async for item in run_script(
         service_script_run(target, connect, script, capture=capture, show_content=show_content)
     ):
-        yield told
+        yield item
 
 
 def service_script_run(
@@ -63,16 +65,16 @@ def service_script_run(
     show_content: bool = False,
     speed: float = 1.0,
 ) -> ScriptRun:
-    """Put together what is to be played on a service; `connect` opens the socket."""
-    speaker = NativeVoiceClient(connect, target.dialect)
+    """Return the run of a script against a service. `connect` opens the WebSocket for a kind of session."""
+    client = NativeVoiceClient(connect, target.dialect)
     return ScriptRun(
-        client=speaker,
+        client=client,
         script=find_script(script),
         dialect=target.dialect,
         via="service",
         timeout=target.timeout,
         secrets=target.secrets,
-        wording=ServiceWording(target, speaker),
+        wording=ServiceWording(target, client),
         on_progress=target.on_progress,
         capture_path=capture,
         show_content=show_content,
@@ -82,48 +84,48 @@ def service_script_run(
 
 @dataclass(frozen=True, slots=True)
 class ServiceWording:
-    """Words for what a service says: with its headers, and with advice that knows the settings."""
+    """Findings for what a service says: with its headers as evidence, and with fixes that name the settings."""
 
     target: ServiceTarget
     client: NativeVoiceClient
 
     def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
-        """There was no way, or another answer than 101."""
-        visit = AccessContext(self.target)
+        """Report a failed connection or a refused upgrade."""
+        context = AccessContext(self.target)
         if not isinstance(failed, HandshakeRefused):
-            return visit.connection_failure(row, failed, *visit.header_evidence())
+            return context.connection_failure(row, failed, *context.header_evidence())
         where = HttpExchange.AZURE_HANDSHAKE if self.target.upstream.azure else HttpExchange.HANDSHAKE
         refusal = refusal_for_status(where, failed.status, failed.body)
-        told = visit.response_evidence("", f"HTTP {failed.status}", _error_in(failed.body), failed.body)
-        others = (*visit.diagnostic_headers(failed.headers), *visit.proxy_evidence(), *visit.header_evidence())
-        return row.refused(refusal, *told, *others, fix=advise(refusal, visit.clues(failed.headers)))
+        response = context.response_evidence(f"HTTP {failed.status}", _error_in(failed.body), failed.body)
+        others = (*context.diagnostic_headers(failed.headers), *context.proxy_evidence(), *context.header_evidence())
+        return row.refused(refusal, *response, *others, fix=advise(refusal, context.clues(failed.headers)))
 
     def timed_out(self, row: CheckRow, seconds: float) -> Finding:
-        """Nothing answers."""
+        """Report that the service didn't respond in `seconds`."""
         return no_answer_finding(
             row,
             seconds,
             *AccessContext(self.target).proxy_evidence(),
-            fix="See which layer is silent: sherpa-probe access",
+            fix="To find out which layer doesn't respond: sherpa-probe access",
         )
 
     def refused(self, row: CheckRow, refusal: Refusal, *evidence: Evidence) -> Finding:
-        """The service said no."""
-        visit, headers = AccessContext(self.target), self.client.headers
-        others = (*visit.diagnostic_headers(headers), *visit.proxy_evidence(), *visit.header_evidence())
-        return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advise(refusal, visit.clues(headers))))
+        """Report a refusal of the session."""
+        context, headers = AccessContext(self.target), self.client.headers
+        others = (*context.diagnostic_headers(headers), *context.proxy_evidence(), *context.header_evidence())
+        return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advise(refusal, context.clues(headers))))
 
     def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
-        """What was taken for a service is a bridge."""
+        """Report an error message of a bridge, for a URL that isn't a service's."""
         return offline_wording(self.target.secrets).bridge_error(row, message)
 
     def _fix(self, refusal: Refusal, fix: str) -> str:
         if refusal.slug != "BETA-DISABLED":
             return fix
         headers = self.target.config.headers
-        asking = [name for name, _ in headers.value if name.lower() == "openai-beta"]
-        if asking:
-            return f"Remove {asking[0]} from {headers.source}"
+        beta_headers = [name for name, _ in headers.value if name.lower() == "openai-beta"]
+        if beta_headers:
+            return f"Remove {beta_headers[0]} from {headers.source}"
         return "sherpa-probe events --dialect ga" if self.target.dialect is Dialect.BETA else fix
 
 

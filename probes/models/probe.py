@@ -1,6 +1,6 @@
-"""The probe `models`: which models a key can use in the Realtime API, which of them retire, what replaces those.
+"""The probe `models`: which realtime models a key can use, which of them retire, and what replaces them.
 
-One call, `GET /models`; what it says is judged in `models_rows.py`. It opens no session: `access` does.
+It sends one request, `GET /models`, and opens no session. `rows.py` judges the list.
 """
 
 from __future__ import annotations
@@ -31,32 +31,33 @@ KEY = CheckRow("models", "key")
 async def models(
     target: ServiceTarget, *, require: Sequence[str] = (), warn_days: int = WARN_DAYS, today: date | None = None
 ) -> AsyncGenerator[ProbeItem, None]:
-    """Ask for the list, within the target's time-out, and judge it. Cancelling closes the connection.
+    """Request the list of models and yield findings and metrics. Cancelling closes the connection.
 
-    `require` names models that must be usable; `today` is the day to judge by, UTC's own where None.
+    `require` names models that must be usable; `warn_days` is how many days before a shutdown to warn; `today` is the
+    date to judge by, by default today's in UTC.
     """
-    question = ModelRequirements(tuple(dict.fromkeys(require)), warn_days)
-    visit, answered = AccessContext(target), True
+    requirements = ModelRequirements(tuple(dict.fromkeys(require)), warn_days)
+    context, answered = AccessContext(target), True
     try:
         async for finding in run_checks(
-            "models", _CHECKS, visit, timeout=target.timeout, on_progress=target.on_progress
+            "models", _CHECKS, context, timeout=target.timeout, on_progress=target.on_progress
         ):
             answered = finding.severity not in (Severity.FAIL, Severity.ERROR)
             yield finding
     finally:
-        await visit.aclose()
-    asked = candidate_of(visit, today or datetime.now(UTC).date())
-    for told in model_rows(asked, question) if answered else skipped_rows(question):
-        yield told
+        await context.aclose()
+    candidate = candidate_of(context, today or datetime.now(UTC).date())
+    for item in model_rows(candidate, requirements) if answered else skipped_rows(requirements):
+        yield item
 
 
-async def _ask(visit: AccessContext) -> Finding:
-    return await check_key(visit, KEY)
+async def _list_models(context: AccessContext) -> Finding:
+    return await check_key(context, KEY)
 
 
-def _late(visit: AccessContext) -> Finding:
-    late = evidence_of("GET /models", f"no answer within {visit.target.timeout:g} s")
-    return KEY.problem(own.LIST_NO_ANSWER, late, *visit.proxy_evidence())
+def _list_timed_out(context: AccessContext) -> Finding:
+    no_response = evidence_of("GET /models", f"no response within {context.target.timeout:g} s")
+    return KEY.problem(own.LIST_NO_ANSWER, no_response, *context.proxy_evidence())
 
 
-_CHECKS = (Check(name="key", run=_ask, on_timeout=_late, skip_reason="no list of models"),)
+_CHECKS = (Check(name="key", run=_list_models, on_timeout=_list_timed_out, skip_reason="no list of models"),)

@@ -12,9 +12,9 @@ LIMITED, ERROR, GONE = (ERROR_CODES[code] for code in ("rate_limit_exceeded", "s
 
 def test_how_long_to_wait_is_told_where_the_server_said_it() -> None:
     assert advise(LIMITED, gather_clues([("Retry-After", "20")])).startswith(
-        "Wait 20 s, as the server asks\nThen come back"
+        "Wait 20 s, as the server asks\nThen retry"
     )
-    assert advise(LIMITED, gather_clues([])).startswith("Wait a minute, then come back")
+    assert advise(LIMITED, gather_clues([])).startswith("Wait a minute, then retry")
     assert advise(LIMITED, gather_clues([("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")])).startswith("Wait a minute")
 
 
@@ -26,12 +26,14 @@ def test_nobody_is_told_to_wait_for_what_waiting_does_not_mend() -> None:
 def test_support_gets_the_header_that_came() -> None:
     assert "cf-ray 8f-FRA" in advise(ERROR, gather_clues([("x-request-id", "req_1"), ("CF-Ray", "8f-FRA")]))
     assert "req_1" in advise(ERROR, gather_clues([("x-request-id", "req_1")]))
-    assert with_support_hint("Try", gather_clues([])) == "Try; if it stays, give support the time of this look"
+    assert (
+        with_support_hint("Try", gather_clues([])) == "Try; if the failure persists, tell support the time of this run"
+    )
 
 
 def test_where_nobody_looked_at_the_list_that_comes_next() -> None:
     told = advise(GONE, gather_clues([], "gpt-realtime-2.1", models_listed=False))
-    assert told == "See which models this key may use: sherpa-probe models"
+    assert told == "Check which models this key can use: sherpa-probe models"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ async def test_a_server_that_lets_everybody_in_is_told(
     base = await fake_service(frames=(created,)).serve(nursery)
     seen = await look(at(base, timeout=0.3), every_form=True)
     assert working(seen.report) == {form.name for form in FORMS}
-    assert "anybody can use this server" in forms(seen.report)["nothing"].title
+    assert "anyone can use this server" in forms(seen.report)["nothing"].title
 
 
 async def test_without_a_connection_no_form_is_tried(at: At, look: Look) -> None:

@@ -1,4 +1,4 @@
-"""What is opened during a visit is used once, not when it is stale, and always closed."""
+"""What is opened during a context is used once, not when it is stale, and always closed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ async def test_a_fresh_connection_is_handed_over_once(
     at: At,
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    visit, (connection, _) = AccessContext(at("http://localhost:1/v1")), opened()
-    visit.keep_connection(connection)
+    context, (connection, _) = AccessContext(at("http://localhost:1/v1")), opened()
+    context.keep_connection(connection)
     await trio.sleep(1.9)
-    assert await visit.take_connection() is connection
-    assert await visit.take_connection() is None
+    assert await context.take_connection() is connection
+    assert await context.take_connection() is None
 
 
 class Stubborn:
@@ -58,20 +58,20 @@ async def test_a_connection_that_waited_too_long_is_closed_instead(
     at: At,
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    visit, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
-    visit.keep_connection(connection)
+    context, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
+    context.keep_connection(connection)
     await trio.sleep(2.1)
-    assert await visit.take_connection() is None
+    assert await context.take_connection() is None
     assert await theirs.receive_some() == b""
 
 
 async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at: At) -> None:
-    visit, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
-    visit.keep_connection(connection)
-    client = visit.rest_client()
+    context, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
+    context.keep_connection(connection)
+    client = context.rest_client()
     with trio.CancelScope() as scope:
         scope.cancel()
-        await visit.aclose()
+        await context.aclose()
     assert await theirs.receive_some() == b""
     assert client.is_closed
 
@@ -87,7 +87,7 @@ def test_only_telling_headers_become_evidence(at: At) -> None:
 def test_an_answer_becomes_a_headline_and_its_words(at: At) -> None:
     error = {"code": "c", "message": "m" * 400, "param": "session.x"}
     first, message, param = AccessContext(at("http://localhost:1/v1")).response_evidence(
-        "GET /models", "HTTP 400", error
+        "HTTP 400", error, label="GET /models"
     )
     assert (first.label, first.value) == ("GET /models", "HTTP 400 c")
     assert len(message.value) == 300
@@ -95,22 +95,22 @@ def test_an_answer_becomes_a_headline_and_its_words(at: At) -> None:
 
 
 def test_a_body_that_is_no_error_object_is_named_by_its_kind(at: At) -> None:
-    answered = AccessContext(at("http://localhost:1/v1")).response_evidence
-    assert answered("", "HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
-    assert answered("", "HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
-    assert answered("", "HTTP 502", {}, b"")[0].value == "HTTP 502"
+    response_evidence = AccessContext(at("http://localhost:1/v1")).response_evidence
+    assert response_evidence("HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
+    assert response_evidence("HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
+    assert response_evidence("HTTP 502", {}, b"")[0].value == "HTTP 502"
     assert error_object([1]) == error_object({"error": "text"}) == {}
 
 
 @pytest.mark.parametrize("before", [0, 30, 45, 110, 190, 270, 290])
 def test_a_key_at_the_border_of_a_cut_is_hidden_first(at: At, before: int) -> None:
     key = "9f86d081884c7d659a2feaa0c55ad015"
-    visit = AccessContext(at("http://localhost:1/v1", key=key))
+    context = AccessContext(at("http://localhost:1/v1", key=key))
     text = "x" * before + " " + key
     shown = [
-        *visit.diagnostic_headers([("via", text)]),
-        *visit.response_evidence("", "HTTP 401", {"code": text, "message": text, "param": text}),
-        *visit.response_evidence("", "HTTP 401", {}, text.encode()),
+        *context.diagnostic_headers([("via", text)]),
+        *context.response_evidence("HTTP 401", {"code": text, "message": text, "param": text}),
+        *context.response_evidence("HTTP 401", {}, text.encode()),
     ]
     assert len(shown) == 5
     assert key[:6] not in str(shown)

@@ -6,11 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 import trio
-
-from probes.access.network import _without_tls
-from reports.model import Severity
 
 At = Callable[..., Any]
 Look = Callable[..., Awaitable[Any]]
@@ -95,15 +91,3 @@ async def test_a_mint_that_hangs_is_a_failure(at: At, look: Look, fake_service: 
     seen = await look(at(await Hanging().serve(nursery), timeout=0.2))
     assert seen.bad() == [("mint", "ACCESS-MINT-NO-ANSWER")]
     assert seen.report.exit_code() == 1
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "10.0.0.7", "192.168.1.2", "localai", "nas.local"])
-def test_plain_http_is_fine_nearby(host: str) -> None:
-    assert _without_tls(host, "").severity is Severity.PASS
-
-
-@pytest.mark.parametrize("host", ["api.example.com", "8.8.8.8"])
-def test_plain_http_to_elsewhere_shows_the_key_to_everybody(host: str) -> None:
-    finding = _without_tls(host, "")
-    assert (finding.code, finding.severity) == ("ACCESS-NO-TLS", Severity.WARNING)
-    assert finding.fix == f"Use https://{host}"

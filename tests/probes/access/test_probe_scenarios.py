@@ -140,7 +140,7 @@ def test_a_beta_header_of_the_settings_is_named_with_its_place(tmp_path: Path) -
 
 def test_a_beta_header_that_somebody_else_adds_is_not_blamed_on_us(tmp_path: Path) -> None:
     (finding,) = [f for f in look(tmp_path, "beta-refused").report.findings if f.severity is Severity.FAIL]
-    assert "No such header left this machine" in finding.cause
+    assert "This machine didn't send the header" in finding.cause
 
 
 def test_asking_for_the_beta_dialect_is_refused_and_says_to_ask_for_ga(tmp_path: Path) -> None:

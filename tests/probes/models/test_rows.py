@@ -45,7 +45,7 @@ def test_retired_models_are_not_among_the_usable_ones_though_they_are_listed() -
 def test_what_goes_is_told_with_its_day_and_its_successor_and_alarms_nobody() -> None:
     going = row(told(), "retiring")
     assert going.severity is Severity.INFO
-    listed = "retired, though listed: gpt-4o-realtime-preview; within 60 days, first on 2026-12-01: gpt-realtime"
+    listed = "retired but still listed: gpt-4o-realtime-preview; within 60 days, first on 2026-12-01: gpt-realtime"
     assert going.title == listed
     assert [evidence.value for evidence in going.evidence] == [
         "gpt-4o-realtime-preview: retired 2026-05-07; replaced by gpt-realtime-2.1",
@@ -64,7 +64,7 @@ def test_the_days_of_warning_are_those_that_were_asked_for(days: int, named: boo
 
 def test_a_list_without_any_that_goes_passes() -> None:
     quiet = row(told(replace(ASKED, listed={"gpt-realtime-2.1": None})), "retiring")
-    assert (quiet.severity, quiet.title) == (Severity.PASS, "none of these within 60 days")
+    assert (quiet.severity, quiet.title) == (Severity.PASS, "none within 60 days")
 
 
 def test_without_a_transcription_model_a_session_still_talks() -> None:
@@ -92,7 +92,7 @@ def test_a_required_model_must_be_there_and_belong_into_a_session(name: str, sev
 
 
 def test_a_name_that_is_known_and_not_listed_is_no_misspelling() -> None:
-    assert required("gpt-realtime-1.5").cause.startswith("The name is right")
+    assert required("gpt-realtime-1.5").cause.startswith("The name is correct")
     assert required("gpt-realtme").fix == "sherpa-probe models --require gpt-realtime"
 
 
