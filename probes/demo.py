@@ -24,9 +24,10 @@ from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.dial.dial import dial
 from bridge.upstream.service import make_upstream
-from probes.conversation.conversation import Recorder, play_script
 from probes.conversation.facts import SessionFacts
 from probes.conversation.metrics import timeline_moment
+from probes.conversation.player import play_script
+from probes.conversation.recorder import Recorder
 from probes.conversation.scripts import SCRIPTS, question_audio
 from probes.recording.capture import FinishedEnding
 from probes.runner.redaction import Secrets

@@ -1,7 +1,7 @@
-"""What a status, close code, error code or finding means, what causes it, and how to mend it. Needs no network.
+"""What a status, close code, error code or finding code means, what causes it, and how to fix it. Needs no network.
 
-Refusals come from the protocol's tables, everything else that a probe can find from `probes.problems.tool`; what
-passed or was skipped, and the forms of auth, follow a rule.
+Refusals come from the protocol's tables, everything else from `probes/problem_catalogue.py`. Codes of passed and
+skipped checks and of the forms of authentication are derived from their names.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
     from reports.problem import Problem
 
-_PLACES = {
+_STATUS_PLACES = {
     HttpExchange.REST: "REST status {}",
-    HttpExchange.HANDSHAKE: "status {} in place of the WebSocket upgrade",
-    HttpExchange.AZURE_HANDSHAKE: "status {} in place of Azure's WebSocket upgrade",
+    HttpExchange.HANDSHAKE: "status {} instead of the WebSocket upgrade",
+    HttpExchange.AZURE_HANDSHAKE: "status {} instead of Azure's WebSocket upgrade",
     HttpExchange.SDP: "status {} of the SDP exchange",
 }
-#: A number looks like one that is known when it differs from it by no more than this.
-_NEAR_NUMBER = 10
-#: Close codes and statuses have no more digits than this; what is longer is no number that anybody could know.
-_MOST_DIGITS = 9
+#: Largest difference at which a known number is suggested for an unknown one.
+_MAX_DISTANCE = 10
+#: Close codes and statuses have at most this many digits; longer numbers are unknown without being converted.
+_MAX_DIGITS = 9
 _PASSED = "OK"
-_BY_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
+_ERROR_CODES_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """One way to read a code. What only a service's refusal has is None for everything else."""
+    """One meaning of a code. Fields that only a refusal of the service has are None for all others."""
 
     seen_as: tuple[str, ...]
     slug: str
@@ -55,37 +55,38 @@ class Meaning:
 
 
 def explain(code: str) -> list[Meaning]:
-    """Give every meaning of a code, in the order of how likely it is meant; empty when nobody knows it."""
+    """Return every meaning of a code, the most likely one first; empty if the code is unknown."""
     code = code.strip()
-    own = PROBLEMS.get(code.upper())
-    if own is not None:  # exactly this finding, whatever else has the same slug
-        return [_of_problem(own)]
+    exact = PROBLEMS.get(code.upper())
+    if exact is not None:  # an exact finding code wins over others with the same slug
+        return [_problem_meaning(exact)]
     refusals = {refusal.slug: refusal for refusal in _refusals(code)}
-    problems = [_of_problem(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
-    of_bridge, of_service = list(_of_client_code(code.upper())), list(map(_of_refusal, refusals.values()))
+    problems = [_problem_meaning(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
+    of_bridge, of_service = list(_client_code_meaning(code.upper())), list(map(_refusal_meaning, refusals.values()))
+    # A bridge's codes are upper case on the wire, those of the service are not.
     first = [*of_bridge, *of_service] if code.isupper() else [*of_service, *of_bridge]
-    return [*first, *problems] or list(_by_rule(code.upper()))
+    return [*first, *problems] or list(_derived(code.upper()))
 
 
 def suggest(code: str) -> str:
-    """End the message about an unknown code: the known one that looks most like it, or the numbers that there are."""
+    """Return the end of the message about an unknown code: the most similar known one, or all known numbers."""
     if code.strip().isdecimal():
-        return _near_number(int(code.strip()[: _MOST_DIGITS + 1]))
+        return _suggest_number(int(code.strip()[: _MAX_DIGITS + 1]))
     folded = {name.casefold(): name for name in known_codes()}
     close = get_close_matches(code.strip().casefold(), folded, n=1)
     return f": did you mean {folded[close[0]]}?" if close else ""
 
 
 def known_codes() -> tuple[str, ...]:
-    """Name every code in words: error codes, findings, and their slugs alone."""
+    """Return every code that isn't a number: error codes, finding codes, and their slugs."""
     refusals = [refusal.slug for refusal in all_refusals()]
     problems = [problem.slug for problem in PROBLEMS.values() if problem.slug != _PASSED]
     return (*ERRORS, *ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
 
 
-def _near_number(number: int) -> str:
+def _suggest_number(number: int) -> str:
     statuses = sorted({status for _, status in HTTP_STATUSES})
-    close = [known for known in (*CLOSE_CODES, *statuses) if abs(known - number) <= _NEAR_NUMBER]
+    close = [known for known in (*CLOSE_CODES, *statuses) if abs(known - number) <= _MAX_DISTANCE]
     if close:
         return f": did you mean {min(close, key=lambda known: abs(known - number))}?"
     return f"; close codes: {_listed(CLOSE_CODES)}; HTTP statuses: {_listed(statuses)}"
@@ -97,39 +98,39 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def _refusals(code: str) -> Iterator[Refusal]:
     if code.isdecimal():
-        number = int(code[: _MOST_DIGITS + 1])
+        number = int(code[: _MAX_DIGITS + 1])
         if number in CLOSE_CODES:
             yield CLOSE_CODES[number]
         yield from (refusal for (_, status), refusal in HTTP_STATUSES.items() if status == number)
         return
-    if code.casefold() in _BY_FOLDED:
-        yield _BY_FOLDED[code.casefold()]
+    if code.casefold() in _ERROR_CODES_FOLDED:
+        yield _ERROR_CODES_FOLDED[code.casefold()]
     slug = _without_probe(code.upper())
     yield from (refusal for refusal in all_refusals() if refusal.slug == slug)
 
 
 def _without_probe(code: str) -> str:
-    """Take the probe's name off: findings' codes begin with it."""
+    """Return a finding code without the name of its probe."""
     return next((code.removeprefix(f"{name.upper()}-") for name in PROBES if code.startswith(f"{name.upper()}-")), code)
 
 
 def _is_named(problem: Problem, code: str) -> bool:
-    """Say whether this is meant: by its slug alone, or as what access met first and others share under their name."""
+    """Whether the code names this problem: by its slug, or by a code under which another probe shares it."""
     if code == problem.slug:
-        return code != _PASSED  # which every check can be called
+        return code != _PASSED  # every check has one
     return code == problem.code or (problem.probe == "access" and _without_probe(code) == problem.slug)
 
 
-def _of_client_code(code: str) -> Iterator[Meaning]:
+def _client_code_meaning(code: str) -> Iterator[Meaning]:
     """Explain an error code that a bridge sends to its clients."""
     if code not in ClientCode.__members__:
         return
     info = ERRORS[ClientCode(code)]
-    seen = [f"error {code} of a bridge (native endpoint: {code.lower()})"]
-    seen += [f"close code {info.close_code} of a bridge"] if info.close_code else []
-    seen += [f"status {info.http_status} of a bridge, before the upgrade"] if info.http_status else []
+    seen_as = [f"error {code} of a bridge (native endpoint: {code.lower()})"]
+    seen_as += [f"close code {info.close_code} of a bridge"] if info.close_code else []
+    seen_as += [f"status {info.http_status} of a bridge, before the upgrade"] if info.http_status else []
     yield Meaning(
-        seen_as=tuple(seen),
+        seen_as=tuple(seen_as),
         slug=code,
         title=info.title,
         cause=info.cause,
@@ -141,11 +142,11 @@ def _of_client_code(code: str) -> Iterator[Meaning]:
     )
 
 
-def _of_refusal(refusal: Refusal) -> Meaning:
+def _refusal_meaning(refusal: Refusal) -> Meaning:
     return Meaning(seen_as=tuple(_seen_as(refusal)), client_code=str(client_code(refusal)), **asdict(refusal))
 
 
-def _of_problem(problem: Problem) -> Meaning:
+def _problem_meaning(problem: Problem) -> Meaning:
     return Meaning(
         seen_as=(f"finding {problem.code}",),
         slug=problem.slug,
@@ -155,8 +156,8 @@ def _of_problem(problem: Problem) -> Meaning:
     )
 
 
-def _by_rule(code: str) -> Iterator[Meaning]:
-    """Explain what needs no words of its own: rows that passed or were skipped, forms of auth."""
+def _derived(code: str) -> Iterator[Meaning]:
+    """Explain codes that have no entry in the catalogue: passed and skipped checks, forms of authentication."""
     from probes.access.auth_forms import FORM_SLUGS, FORMS  # noqa: PLC0415 - costs the network stack, which no other code here needs
     from probes.runner.findings import slug_of  # noqa: PLC0415 - the same
 
@@ -168,38 +169,40 @@ def _by_rule(code: str) -> Iterator[Meaning]:
         yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
     form = next((form for form in FORMS if FORM_SLUGS[form.name] == slug), None)
     if form is not None:
-        cause = "The row says whether a session could be opened so, and how it was refused where not."
-        title = f"One form of auth that --auth all tries: {form.title}"
+        cause = "The row says whether this form opens a session, and if not, how it was refused."
+        title = f"A form of authentication that --auth all tries: {form.title}"
         yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
 
 
 _ENDINGS = {
-    "OK": ("The check 'CHECK' passed", "What was looked at is as it should be; nothing is to be done."),
+    "OK": ("The check 'CHECK' passed", "Everything is as expected; nothing to do."),
     "SKIPPED": (
-        "The check 'CHECK' was not looked at",
-        "A check that it stands on failed, or there is nothing to look at here; the row says which. It is no pass.",
+        "The check 'CHECK' was skipped",
+        "A check that it depends on failed, or it doesn't apply here; the row says which. It doesn't count as passed.",
     ),
 }
 
 
 def _seen_as(refusal: Refusal) -> Iterator[str]:
-    """Say where this cause shows itself."""
+    """Yield where this refusal can be seen."""
     yield from (f"error code {code}" for code, known in ERROR_CODES.items() if known is refusal)
     yield from (f"close code {code}" for code, known in CLOSE_CODES.items() if known is refusal)
-    yield from (_PLACES[where].format(status) for (where, status), known in HTTP_STATUSES.items() if known is refusal)
+    yield from (
+        _STATUS_PLACES[where].format(status) for (where, status), known in HTTP_STATUSES.items() if known is refusal
+    )
 
 
 def render_text(code: str, meanings: list[Meaning], width: int = 80) -> str:
-    """Write the meanings for people."""
-    blocks = [f"{code} has {len(meanings)} meanings, by where it was seen:"] if len(meanings) > 1 else []
+    """Return the meanings as text for the terminal."""
+    blocks = [f"{code} has {len(meanings)} meanings, depending on where it was seen:"] if len(meanings) > 1 else []
     for meaning in meanings:
-        retry = {True: "yes, the same attempt can succeed later", False: "no, not as it is", None: ""}
+        retry = {True: "yes, the same request can succeed later", False: "no, not without a change", None: ""}
         rows = (
             ("seen", "; ".join(meaning.seen_as)),
             ("cause", meaning.cause),
             *(("next" if first else "", line) for first, line in _lines(meaning.fix)),
             ("retry", retry[meaning.retryable]),
-            ("known", meaning.source or ""),
+            ("source", meaning.source or ""),
         )
         name = code.upper() if code.upper().endswith(f"-{meaning.slug}") else meaning.slug
         lines = wrap(f"{name}  {meaning.title}", width, "", "  ")
@@ -214,6 +217,6 @@ def _lines(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def render_json(code: str, meanings: list[Meaning]) -> str:
-    """Write them for machines."""
+    """Return the meanings as JSON."""
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "code": code}
     return format_document({**document, "meanings": [asdict(meaning) for meaning in meanings]})

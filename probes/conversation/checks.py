@@ -1,7 +1,7 @@
-"""What must hold of a session that is open: its events, their order, the answers, transcripts, and the sound of them.
+"""Checks of an open session: its events, their order, the responses, the transcripts and the audio.
 
-Each check gives a finding and, where something is wrong, the place in the session where it went wrong: whatever went
-wrong later is most likely a consequence. Choosing among them is done in `conversation_verdict.py`.
+Each check returns a finding and, if something is wrong, the index of the entry where it went wrong: whatever goes wrong
+later is most likely a consequence. `verdict.py` picks the cause among them.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ PROBE = "events"
 EVENTS, ORDER, ANSWER, TRANSCRIPT, AUDIO = (
     CheckRow(PROBE, check) for check in ("events", "order", "answer", "transcript", "audio")
 )
-#: So many errors in one script are no accident.
-_STORM = 10
-#: A hole of this length is heard by everybody; half of it a network makes by itself.
-_HOLE_SECONDS = 0.3
-#: One of this length is taken for the end of the answer.
-_LONG_HOLE_SECONDS = 1.0
-_MOST_NAMED = 6
+#: From this many errors in one script on they are reported as a flood.
+_FLOOD = 10
+#: A playback gap that every listener notices. Half of it is normal on a network.
+_GAP_SECONDS = 0.3
+#: A playback gap that listeners take for the end of the response.
+_LONG_GAP_SECONDS = 1.0
+_MAX_NAMED = 6
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationResult:
-    """Everything that a verdict is made of."""
+    """A finished conversation: the input of all checks and of the verdict."""
 
     header: CaptureHeader
     facts: SessionFacts
@@ -60,37 +60,37 @@ class ConversationResult:
 
     @property
     def end_index(self) -> int:
-        """The place of the end, behind all entries."""
+        """The index behind the last entry."""
         return len(self.facts.entry_times)
 
     @property
     def speaks(self) -> bool:
-        """Whether answers are audio in this session."""
-        said = self.facts.speaks
-        return self.script.options.audio_output if said is None else said
+        """Whether responses are audio in this session."""
+        speaks = self.facts.speaks
+        return self.script.options.audio_output if speaks is None else speaks
 
     @property
     def transcribes(self) -> bool:
-        """Whether what is said in it is written down."""
+        """Whether the script speaks and the session transcribes it."""
         return self.script.sends_audio and self.facts.transcribes
 
     def stopped_awaiting(self, *what: str) -> bool:
-        """Whether the session ended in silence where one of these was due."""
+        """Whether the script stopped because one of these never came."""
         return isinstance(self.ending, SilentEnding) and self.ending.owed in what
 
     def time_of(self, index: int) -> str:
-        """Say when an entry came."""
+        """Describe when an entry arrived."""
         times = self.facts.entry_times
         return f"{times[index]:.3f} s after the start" if index < len(times) else "at the end"
 
     def shown(self, text: object, limit: int = 200) -> str:
-        """Make what somebody else said fit to be shown."""
+        """Return foreign text without secrets and control characters, cut to the limit."""
         return self.secrets.excerpt(str(text), limit)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCheckResult:
-    """What a check gives. `index` is where the session went wrong; None where it did not."""
+    """The result of one check. `index` is the entry where the session went wrong; None if it did not."""
 
     finding: Finding
     index: float | None = None
@@ -98,118 +98,118 @@ class SessionCheckResult:
 
 
 def check_events(result: ConversationResult) -> SessionCheckResult:
-    """Every frame is an event, none comes twice or is an error, and all that belong to the script are there."""
-    account = result.facts
-    errors = [error for error in session_errors(result) if error.error.get("code") not in HARMLESS_ERRORS]
-    crossed = [error for error in account.errors if error.error.get("code") in HARMLESS_ERRORS]
+    """Every frame is an event, none arrives twice or is an error, and all events that the script expects are there."""
+    facts = result.facts
+    errors = [error for error in session_errors(result) if error.fields.get("code") not in HARMLESS_ERRORS]
+    crossed = [error for error in facts.errors if error.fields.get("code") in HARMLESS_ERRORS]
     notes = (_harmless(crossed),) if crossed else ()
     wrong = [*_unreadable(result), *_repeated(result), *_errors(result, errors), *_missing(result)]
     if wrong:
-        first = min(wrong, key=lambda judged: judged.index or 0)
+        first = min(wrong, key=lambda each: each.index or 0)
         return SessionCheckResult(first.finding, first.index, notes)
-    count, kinds = account.event_counts.total(), len(account.event_counts)
+    count, kinds = facts.event_counts.total(), len(facts.event_counts)
     return SessionCheckResult(
-        EVENTS.passed(f"{count} events of {kinds} kinds, all that belong to the script"), None, notes
+        EVENTS.passed(f"{count} events of {kinds} types, all that the script expects"), None, notes
     )
 
 
 def session_errors(result: ConversationResult) -> list[ReceivedError]:
-    """Give the errors of a session that was ready; a bridge's word on an answer that failed is told by that answer."""
-    account = result.facts
-    if account.ready_at is None:
+    """Return the errors after the session was ready, except a bridge's errors about failed responses."""
+    facts = result.facts
+    if facts.ready_at is None:
         return []
-    failed = {answer.id for answer in account.finished_responses if answer.status != COMPLETED}
-    return [e for e in account.errors if e.index > account.ready_index and not _tells_again(e, failed)]
+    failed = {response.id for response in facts.finished_responses if response.status != COMPLETED}
+    return [e for e in facts.errors if e.index > facts.ready_index and not _is_reported_by_response(e, failed)]
 
 
-def _tells_again(failure: ReceivedError, failed: set[str]) -> bool:
-    detail = failure.error.get("detail")
-    return not failure.native and isinstance(detail, dict) and detail.get("responseId") in failed
+def _is_reported_by_response(error: ReceivedError, failed: set[str]) -> bool:
+    detail = error.fields.get("detail")
+    return not error.native and isinstance(detail, dict) and detail.get("responseId") in failed
 
 
-def _unreadable(facts: ConversationResult) -> list[SessionCheckResult]:
-    found = facts.facts.unreadable
+def _unreadable(result: ConversationResult) -> list[SessionCheckResult]:
+    found = result.facts.unreadable
     if not found:
         return []
     index, why = found[0]
-    evidence = (headline(f"{_of(len(found), 'frame')}: {why}"), evidence_of("first", facts.time_of(index)))
+    evidence = (headline(f"{_count(len(found), 'frame')}: {why}"), evidence_of("first", result.time_of(index)))
     return [SessionCheckResult(EVENTS.problem(problems.UNREADABLE, *evidence), index)]
 
 
-def _repeated(facts: ConversationResult) -> list[SessionCheckResult]:
-    found = facts.facts.repeats
+def _repeated(result: ConversationResult) -> list[SessionCheckResult]:
+    found = result.facts.repeats
     if not found:
         return []
-    told = f"{_of(len(found), 'event')} came again, with the same event_id"
-    return [SessionCheckResult(EVENTS.problem(problems.REPEATED, headline(told)), found[0])]
+    summary = f"{_count(len(found), 'event')} arrived again with the same event_id"
+    return [SessionCheckResult(EVENTS.problem(problems.REPEATED, headline(summary)), found[0])]
 
 
-def _errors(facts: ConversationResult, errors: list[ReceivedError]) -> list[SessionCheckResult]:
+def _errors(result: ConversationResult, errors: list[ReceivedError]) -> list[SessionCheckResult]:
     if not errors:
         return []
     first = errors[0]
     count = sum(1 + _suppressed(error) for error in errors)
-    if count >= _STORM:
-        codes = Counter(facts.shown(error.error.get("code") or error.error.get("type"), 60) for error in errors)
-        told = ", ".join(f"{code} x{count}" for code, count in codes.most_common(3))
-        storm = EVENTS.problem(problems.ERROR_STORM, headline(f"{count} errors: {told}"))
-        return [SessionCheckResult(storm, first.index)]
-    return [SessionCheckResult(error_finding(EVENTS, facts, first), first.index)]
+    if count >= _FLOOD:
+        codes = Counter(result.shown(error.fields.get("code") or error.fields.get("type"), 60) for error in errors)
+        most = ", ".join(f"{code} x{count}" for code, count in codes.most_common(3))
+        flood = EVENTS.problem(problems.ERROR_STORM, headline(f"{count} errors: {most}"))
+        return [SessionCheckResult(flood, first.index)]
+    return [SessionCheckResult(error_finding(EVENTS, result, first), first.index)]
 
 
-def _suppressed(failure: ReceivedError) -> int:
-    """How many others a bridge's error stands for: it shows its clients one in two seconds."""
-    count = failure.error.get("suppressed")
+def _suppressed(error: ReceivedError) -> int:
+    """Return how many other errors a bridge's error stands for: it sends its clients one per two seconds."""
+    count = error.fields.get("suppressed")
     return count if isinstance(count, int) and count > 0 else 0
 
 
 def error_finding(
-    row: CheckRow, result: ConversationResult, failure: ReceivedError, lead: str = "error", *more: Evidence
+    row: CheckRow, result: ConversationResult, error: ReceivedError, lead: str = "error", *more: Evidence
 ) -> Finding:
-    """Make the finding of an error, native or a bridge's."""
-    if not failure.native:
-        return result.wording.bridge_error(row, failure.error)
-    if is_bridge_error(failure.error):
-        return result.wording.bridge_error(row, {"type": "error", "error": failure.error})
+    """Make the finding for an error event of the service or an error message of a bridge."""
+    if not error.native:
+        return result.wording.bridge_error(row, error.fields)
+    if is_bridge_error(error.fields):
+        return result.wording.bridge_error(row, {"type": "error", "error": error.fields})
     return result.wording.refused(
-        row, refusal_for_error(failure.error), *error_evidence(result, lead, failure.error), *more
+        row, refusal_for_error(error.fields), *error_evidence(result, lead, error.fields), *more
     )
 
 
 def error_evidence(result: ConversationResult, lead: str, error: Mapping[str, object]) -> tuple[Evidence, ...]:
-    """Put an error into a headline and, apart from it, what it says in words."""
-    name = result.shown(error.get("code") or error.get("type") or "without a code", 80)
-    told = [headline(f"{lead} {name}")]
-    return (*told, *(evidence_of(key, result.shown(error[key], 300)) for key in ("message", "param") if error.get(key)))
+    """Return the headline for an error, followed by its message and param."""
+    name = result.shown(error.get("code") or error.get("type") or "no code", 80)
+    texts = (evidence_of(key, result.shown(error[key], 300)) for key in ("message", "param") if error.get(key))
+    return (headline(f"{lead} {name}"), *texts)
 
 
 def _harmless(crossed: list[ReceivedError]) -> Finding:
-    codes = Counter(str(error.error.get("code")) for error in crossed)
-    told = ", ".join(f"{code} x{count}" for code, count in codes.items())
-    return EVENTS.noted(problems.HARMLESS.slug, f"harmless: {told}", evidence_of("errors", told))
+    codes = Counter(str(error.fields.get("code")) for error in crossed)
+    listed = ", ".join(f"{code} x{count}" for code, count in codes.items())
+    return EVENTS.noted(problems.HARMLESS.slug, f"harmless: {listed}", evidence_of("errors", listed))
 
 
-def _missing(facts: ConversationResult) -> list[SessionCheckResult]:
-    account = facts.facts
-    wanted = [name for name in _wanted(facts) if not account.event_counts[name]]
-    if not wanted:
+def _missing(result: ConversationResult) -> list[SessionCheckResult]:
+    facts = result.facts
+    missing = [name for name in _expected(result) if not facts.event_counts[name]]
+    if not missing:
         return []
-    beta = account.dialect is Dialect.BETA
-    names = [name for one in wanted for name in (translate_event_type(one, Dialect.BETA) if beta else (one,))]
-    left = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    beta = facts.dialect is Dialect.BETA
+    names = [name for ga in missing for name in (translate_event_type(ga, Dialect.BETA) if beta else (ga,))]
+    rest = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     evidence = (
-        headline(f"missing: {', '.join(names[:_MOST_NAMED])}{left}"),
-        evidence_of("came", _listed(account.wire_event_counts)),
+        headline(f"missing: {', '.join(names[:_MAX_NAMED])}{rest}"),
+        evidence_of("received", _listed(facts.wire_event_counts)),
     )
     return [SessionCheckResult(EVENTS.problem(problems.MISSING, *evidence), math.inf)]
 
 
-def _wanted(facts: ConversationResult) -> list[str]:
-    """Name the events, by GA's names, that must have come; those of the beta that have no counterpart are left out."""
-    script = facts.script
-    answers = () if not script.responses else AUDIO_RESPONSE_EVENTS if facts.speaks else TEXT_RESPONSE_EVENTS
-    names = dict.fromkeys((*script.expected_events, *answers, *((_TRANSCRIBED,) if facts.transcribes else ())))
-    return [name for name in names if facts.facts.dialect is Dialect.GA or translate_event_type(name, Dialect.BETA)]
+def _expected(result: ConversationResult) -> list[str]:
+    """Name the events, by GA name, that must have come; in a beta session only those that have a beta name."""
+    script = result.script
+    responses = () if not script.responses else AUDIO_RESPONSE_EVENTS if result.speaks else TEXT_RESPONSE_EVENTS
+    names = dict.fromkeys((*script.expected_events, *responses, *((_TRANSCRIBED,) if result.transcribes else ())))
+    return [name for name in names if result.facts.dialect is Dialect.GA or translate_event_type(name, Dialect.BETA)]
 
 
 def _listed(names: Counter[str]) -> str:
@@ -217,132 +217,134 @@ def _listed(names: Counter[str]) -> str:
 
 
 def check_order(result: ConversationResult) -> SessionCheckResult:
-    """Every event stands where the protocol has it."""
-    account = result.facts
-    broken = list(account.violations)
+    """Every event is in its place."""
+    facts = result.facts
+    violations = list(facts.violations)
     if isinstance(result.ending, FinishedEnding):
-        broken += [(result.end_index, rule, message) for rule, message in account.open_at_end()]
-    broken = [one for one in broken if one[1] != "event-of-other-dialect"] or broken
-    if not broken:
-        return SessionCheckResult(ORDER.passed("every event stood where the protocol has it"))
-    index, rule, message = broken[0]
-    rules = Counter(name for _, name, _ in broken)
-    words = "the final text is not what its deltas add up to" if rule == TEXT_RULE else result.shown(message, 300)
-    others = ", ".join(f"{name} x{count}" for name, count in rules.items())
+        violations += [(result.end_index, rule, message) for rule, message in facts.open_at_end()]
+    violations = [each for each in violations if each[1] != "event-of-other-dialect"] or violations
+    if not violations:
+        return SessionCheckResult(ORDER.passed("all events in the order of the protocol"))
+    index, rule, message = violations[0]
+    rules = Counter(name for _, name, _ in violations)
+    summary = "the final text differs from its deltas" if rule == TEXT_RULE else result.shown(message, 300)
+    listed = ", ".join(f"{name} x{count}" for name, count in rules.items())
     evidence = (
-        headline(words),
+        headline(summary),
         evidence_of("rule", ORDER_RULES[rule]),
-        evidence_of("broken", others),
+        evidence_of("violations", listed),
         evidence_of("first", result.time_of(index)),
     )
     return SessionCheckResult(ORDER.problem(problems.OUT_OF_ORDER, *evidence), index)
 
 
 def check_answer(result: ConversationResult) -> SessionCheckResult | None:
-    """Every answer that was asked for came and completed; None where none is asked for."""
+    """Every requested response came and completed; None if the script requests none."""
     if not result.script.responses:
         return None
-    done = [answer for answer in result.facts.finished_responses if not answer.interrupted]
-    for number, answer in enumerate(done):
-        cut = answer.status == "cancelled" and number == 0 and result.script.interrupts
-        if answer.status != COMPLETED and not cut:
-            return SessionCheckResult(_failed(result, answer), answer.done_index)
+    done = [response for response in result.facts.finished_responses if not response.interrupted]
+    for number, response in enumerate(done):
+        cancelled_by_script = response.status == "cancelled" and number == 0 and result.script.interrupts
+        if response.status != COMPLETED and not cancelled_by_script:
+            return SessionCheckResult(_failed(result, response), response.done_index)
     if result.stopped_awaiting("answer", "event"):
         known = problems.SILENT if result.stopped_awaiting("answer") else problems.UNANSWERED
-        return SessionCheckResult(ANSWER.problem(known, *_silence(result)), result.end_index)
+        return SessionCheckResult(ANSWER.problem(known, *_silence_evidence(result)), result.end_index)
     if not isinstance(result.ending, FinishedEnding) and len(done) < result.script.responses:
-        return SessionCheckResult(ANSWER.skipped("the session ended before"), math.inf)
-    if result.script.calls_function and not any(answer.function_calls for answer in done):
+        return SessionCheckResult(ANSWER.skipped("the session ended earlier"), math.inf)
+    if result.script.calls_function and not any(response.function_calls for response in done):
         return SessionCheckResult(
             ANSWER.problem(problems.NO_CALL, headline("response.done without a function call")), result.end_index
         )
-    mute = next(
+    empty = next(
         (a for a in done if a.status == COMPLETED and not a.function_calls and not a.characters and not a.audio_chunks),
         None,
     )
-    if mute is not None:
+    if empty is not None:
         return SessionCheckResult(
-            ANSWER.problem(problems.ANSWER_EMPTY, headline("completed, without text or audio")), mute.done_index
+            ANSWER.problem(problems.ANSWER_EMPTY, headline("completed, without text or audio")), empty.done_index
         )
-    calls = [name for answer in done for _, name in answer.function_calls]
-    called = f", {_of(len(calls), 'function')} called" if calls else ""
-    return SessionCheckResult(ANSWER.passed(f"{_of(len(done), 'answer')} completed{called}"))
+    calls = [name for response in done for _, name in response.function_calls]
+    called = f", {_count(len(calls), 'function')} called" if calls else ""
+    return SessionCheckResult(ANSWER.passed(f"{_count(len(done), 'response')} completed{called}"))
 
 
-def _failed(facts: ConversationResult, answer: ResponseFacts) -> Finding:
-    lead = f"response.done {facts.shown(answer.status, 40)}"
-    match answer.status:
+def _failed(result: ConversationResult, response: ResponseFacts) -> Finding:
+    lead = f"response.done {result.shown(response.status, 40)}"
+    match response.status:
         case "failed":
-            refusal = refusal_for_error(answer.error)
-            quiet = evidence_of("error event", "none: only response.done tells that an answer has failed")
-            told = not any(failure.index > facts.facts.ready_index for failure in facts.facts.errors)
-            evidence = (*error_evidence(facts, f"{lead},", answer.error), *((quiet,) if told else ()))
-            return facts.wording.refused(ANSWER, refusal, *evidence)
+            refusal = refusal_for_error(response.error)
+            no_error_event = evidence_of("error event", "none: only response.done says that the response failed")
+            silent = not any(error.index > result.facts.ready_index for error in result.facts.errors)
+            evidence = (*error_evidence(result, f"{lead},", response.error), *((no_error_event,) if silent else ()))
+            return result.wording.refused(ANSWER, refusal, *evidence)
         case "cancelled":
             return ANSWER.problem(
-                problems.ANSWER_CANCELLED, headline(lead), evidence_of("reason", facts.shown(answer.reason))
+                problems.ANSWER_CANCELLED, headline(lead), evidence_of("reason", result.shown(response.reason))
             )
         case _:
             return ANSWER.problem(
-                problems.ANSWER_INCOMPLETE, headline(lead), evidence_of("reason", facts.shown(answer.reason))
+                problems.ANSWER_INCOMPLETE, headline(lead), evidence_of("reason", result.shown(response.reason))
             )
 
 
-def _silence(facts: ConversationResult) -> tuple[Evidence, ...]:
-    seconds = facts.ending.seconds if isinstance(facts.ending, SilentEnding) else 0.0
-    last = next(reversed(facts.facts.wire_event_counts), "nothing")
-    return headline(f"no event for {seconds:.3g} s"), evidence_of("last event", facts.shown(last, 80))
+def _silence_evidence(result: ConversationResult) -> tuple[Evidence, ...]:
+    seconds = result.ending.seconds if isinstance(result.ending, SilentEnding) else 0.0
+    last = next(reversed(result.facts.wire_event_counts), "nothing")
+    return headline(f"no event for {seconds:.3g} s"), evidence_of("last event", result.shown(last, 80))
 
 
 def check_transcript(result: ConversationResult) -> SessionCheckResult | None:
-    """What was said is written down; None where this script says nothing."""
+    """The user's speech is transcribed; None if this script does not speak."""
     if not result.script.sends_audio or not result.script.options.transcribe:
         return None
     if result.facts.ready_at is not None and not result.facts.transcribes:
-        return SessionCheckResult(TRANSCRIPT.skipped("this session writes nothing down"))
-    failed = next((failure for failure in result.facts.transcriptions.values() if failure is not None), None)
+        return SessionCheckResult(TRANSCRIPT.skipped("this session doesn't transcribe"))
+    failed = next((error for error in result.facts.transcriptions.values() if error is not None), None)
     if failed is not None:
         return SessionCheckResult(error_finding(TRANSCRIPT, result, failed, "…transcription.failed:"), failed.index)
     if not isinstance(result.ending, FinishedEnding) and not result.stopped_awaiting("transcript"):
-        return SessionCheckResult(TRANSCRIPT.skipped("the session ended before"), math.inf)
+        return SessionCheckResult(TRANSCRIPT.skipped("the session ended earlier"), math.inf)
     if result.facts.pending_transcriptions or result.stopped_awaiting("transcript"):
         known = problems.NO_TRANSCRIPT if result.facts.committed_items else problems.SILENT
-        return SessionCheckResult(TRANSCRIPT.problem(known, *_silence(result)), result.end_index)
-    return SessionCheckResult(TRANSCRIPT.passed(f"{_of(len(result.facts.transcriptions), 'turn')} written down"))
+        return SessionCheckResult(TRANSCRIPT.problem(known, *_silence_evidence(result)), result.end_index)
+    return SessionCheckResult(TRANSCRIPT.passed(f"{_count(len(result.facts.transcriptions), 'turn')} transcribed"))
 
 
 def check_audio(result: ConversationResult) -> SessionCheckResult | None:
-    """Spoken answers can be heard, without holes; None where none is to be spoken."""
+    """Spoken responses are audible and without gaps; None if none is to be spoken."""
     if not result.script.responses or not result.speaks:
         return None
     spoken = [
-        answer for answer in result.facts.finished_responses if not answer.function_calls and answer.status == COMPLETED
+        response
+        for response in result.facts.finished_responses
+        if not response.function_calls and response.status == COMPLETED
     ]
-    dumb = next((answer for answer in spoken if not answer.audio_chunks), None)
-    if dumb is not None:
+    without_audio = next((response for response in spoken if not response.audio_chunks), None)
+    if without_audio is not None:
         return SessionCheckResult(
-            AUDIO.problem(problems.NO_AUDIO, headline("completed, without audio")), dumb.done_index
+            AUDIO.problem(problems.NO_AUDIO, headline("completed, without audio")), without_audio.done_index
         )
-    heard = [answer for answer in result.facts.responses.values() if answer.audio_chunks]
-    quiet = next((answer for answer in heard if answer.status and not answer.audible), None)
-    if quiet is not None:
-        told = f"{quiet.audio_ms / 1000:.1f} s of silence"
-        return SessionCheckResult(AUDIO.problem(problems.SILENT_AUDIO, headline(told)), quiet.done_index)
-    return _whole(result, heard)
+    with_audio = [response for response in result.facts.responses.values() if response.audio_chunks]
+    inaudible = next((response for response in with_audio if response.status and not response.audible), None)
+    if inaudible is not None:
+        summary = f"{inaudible.audio_ms / 1000:.1f} s of silence"
+        return SessionCheckResult(AUDIO.problem(problems.SILENT_AUDIO, headline(summary)), inaudible.done_index)
+    return _check_gaps(result, with_audio)
 
 
-def _whole(facts: ConversationResult, heard: list[ResponseFacts]) -> SessionCheckResult:
-    longest = max((hole for answer in heard for hole in playback_gaps(answer.audio_chunks)), default=0.0)
-    ms = sum(answer.audio_ms for answer in heard)
-    if longest >= _HOLE_SECONDS:
-        told = headline(f"a hole of {longest:.1f} s in {ms / 1000:.1f} s of audio")
-        long = longest >= _LONG_HOLE_SECONDS
-        stalls = AUDIO.problem(problems.AUDIO_STALLS, told, severity=None if long else Severity.WARNING)
-        return SessionCheckResult(stalls, facts.end_index if long else None)
-    if not heard:
-        return SessionCheckResult(AUDIO.problem(problems.NO_AUDIO, headline("no audio came")), math.inf)
-    return SessionCheckResult(AUDIO.passed(f"{ms / 1000:.1f} s of audio, no hole in it"))
+def _check_gaps(result: ConversationResult, responses: list[ResponseFacts]) -> SessionCheckResult:
+    longest = max((gap for response in responses for gap in playback_gaps(response.audio_chunks)), default=0.0)
+    ms = sum(response.audio_ms for response in responses)
+    if longest >= _GAP_SECONDS:
+        summary = headline(f"a gap of {longest:.1f} s in {ms / 1000:.1f} s of audio")
+        is_long = longest >= _LONG_GAP_SECONDS
+        stalls = AUDIO.problem(problems.AUDIO_STALLS, summary, severity=None if is_long else Severity.WARNING)
+        return SessionCheckResult(stalls, result.end_index if is_long else None)
+    if not responses:
+        return SessionCheckResult(AUDIO.problem(problems.NO_AUDIO, headline("no audio received")), math.inf)
+    return SessionCheckResult(AUDIO.passed(f"{ms / 1000:.1f} s of audio without gaps"))
 
 
-def _of(count: int, what: str) -> str:
+def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""What is known of a session, entry by entry: the facts that scripts wait for and that the verdict judges.
+"""The facts of one session, collected entry by entry: what scripts wait for and what the verdict judges.
 
-It sees entries only, so a kept session gives the same facts as the live one. Names of events are GA's here, whatever
-was spoken. It judges nothing and knows no clock.
+The only input is capture entries, so a session read from a file gives the same facts as a live one. Event names are
+those of the GA dialect, whichever dialect the server speaks. Nothing here judges, and nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -20,98 +20,99 @@ if TYPE_CHECKING:
     from bridge.protocol.dialects.detection import DetectedDialect
     from probes.recording.capture import CaptureEntry
 
-#: A remark of the script: the user's turn is over, from here on an answer is waited for.
+#: Marker entry of the script: the user's turn has ended, and a response is due. The value is part of capture files.
 TURN_ENDED = "turn over"
-#: Errors that say nothing but that two things crossed on the way.
+#: Errors that only mean that two messages crossed on the way.
 HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
 COMPLETED = "completed"
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
-#: A bridge's own messages that say that the upstream session is another one from here on.
-_AFRESH = frozenset({"reconnecting", "session_initializing"})
-#: A bridge's word at its native door that the session was lost and opened again; it is no fault of its own.
+#: Messages of a bridge after which its upstream session is a new one.
+_NEW_UPSTREAM = frozenset({"reconnecting", "session_initializing"})
+#: Error code of a bridge's native endpoint: the upstream session was lost and replaced. A notice, not a failure.
 _NOT_RESTORED = "session_not_restored"
 
 
 @dataclass(slots=True)
 class ResponseFacts:
-    """One response, as far as it has come. Times are seconds since the run began."""
+    """One response so far. Times are seconds since the run began."""
 
     id: str
     created_at: float
     status: str = ""
-    """Empty while it runs."""
+    """Empty while the response is in progress."""
     reason: str = ""
     error: Mapping[str, Any] = field(default_factory=dict)
     done_index: int = -1
-    """Of the entry that ended it."""
+    """Index of the entry that ended it; -1 while it is in progress."""
     done_at: float = 0.0
     item_id: str = ""
-    """The last thing that it began to say."""
+    """The output item that started last."""
     first_text_at: float | None = None
     characters: int = 0
     audio_chunks: list[tuple[float, float]] = field(default_factory=list)
-    """Each piece: when it came, and its length in ms."""
+    """Arrival time and length in ms of each chunk."""
     audible: bool = False
     function_calls: list[tuple[str, str]] = field(default_factory=list)
-    """Functions that it calls: call id and name."""
+    """Function calls: call id and name."""
 
     @property
     def audio_ms(self) -> float:
-        """How much audio came."""
+        """Total length of the audio in ms."""
         return sum(ms for _, ms in self.audio_chunks)
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user's own speech ended it, as turn detection does by itself."""
+        """Whether turn detection cancelled it because the user started to speak."""
         return self.status == "cancelled" and self.reason == "turn_detected"
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedError:
-    """An error of some kind, with the entry that told it. `native` is False for a bridge's own error."""
+    """An error and the index of the entry that carried it. `native` is False for an error message of a bridge."""
 
     index: int
-    error: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    """The error object of the event, or the bridge's whole message."""
     native: bool = True
 
 
 @dataclass(slots=True)
 class SessionFacts:
-    """The facts of one session. `asked` is the dialect that was asked for."""
+    """The facts of one session. `requested_dialect` applies until the first event shows which dialect is spoken."""
 
     requested_dialect: Dialect
     kind: SessionKind = SessionKind.CONVERSATION
     entry_times: list[float] = field(default_factory=list)
-    """When each entry came."""
+    """Time of each entry."""
     detected_dialect: DetectedDialect | None = None
-    """What the opening event gave away; None before it."""
+    """What the session.created event shows; None before it."""
     session: Mapping[str, Any] = field(default_factory=dict)
-    """As the server showed it last."""
+    """The session object that the server sent last."""
     session_id: str = ""
     first_event_at: float | None = None
     opened_at: float | None = None
     ready_at: float | None = None
     ready_index: int = -1
-    """Of the entry that confirmed the configuration."""
+    """Index of the entry that confirmed the configuration."""
     turns_ended_at: list[float] = field(default_factory=list)
-    """When each turn of the user was over."""
+    """When each turn of the user ended."""
     responses: dict[str, ResponseFacts] = field(default_factory=dict)
     finished_responses: list[ResponseFacts] = field(default_factory=list)
     committed_items: list[str] = field(default_factory=list)
     transcriptions: dict[str, ReceivedError | None] = field(default_factory=dict)
-    """Transcriptions that have ended, by item; with the error where they failed."""
+    """Finished transcriptions by item id, with the error of those that failed."""
     user_item_ids: list[str] = field(default_factory=list)
     event_counts: Counter[str] = field(default_factory=Counter)
-    """Native events, by GA's names."""
+    """Number of server events by GA name."""
     wire_event_counts: Counter[str] = field(default_factory=Counter)
-    """The same by the names that they came under."""
+    """Number of server events by the name that they had on the wire."""
     errors: list[ReceivedError] = field(default_factory=list)
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     violations: list[tuple[int, str, str]] = field(default_factory=list)
-    """Rules of order that were broken: entry, rule, what was seen."""
+    """Violated ordering rules: index of the entry, rule, message."""
     upstream_losses: list[tuple[int, str]] = field(default_factory=list)
-    """Where a bridge lost its upstream session and opened another one, and what it says of that."""
+    """Index of each entry by which a bridge reports a lost and replaced upstream session, with the reason."""
     _order: EventOrder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,28 +120,28 @@ class SessionFacts:
 
     @property
     def dialect(self) -> Dialect:
-        """What is spoken, as far as it is known."""
+        """The dialect of the session: detected, or the requested one until then."""
         return (self.detected_dialect.dialect if self.detected_dialect else None) or self.requested_dialect
 
     @property
     def transcribes(self) -> bool:
-        """Whether what is said in this session is written down."""
-        heard = _inner(_inner(self.session, "audio"), "input").get("transcription")
-        return bool(heard or self.session.get("input_audio_transcription"))
+        """Whether the session transcribes the user's speech."""
+        transcription = _inner(_inner(self.session, "audio"), "input").get("transcription")
+        return bool(transcription or self.session.get("input_audio_transcription"))
 
     @property
     def speaks(self) -> bool | None:
-        """Whether answers are audio in this session; None where it does not say."""
+        """Whether responses are audio; None if the session object does not say."""
         modalities = self.session.get("output_modalities") or self.session.get("modalities")
         return "audio" in modalities if isinstance(modalities, list) else None
 
     @property
     def pending_transcriptions(self) -> list[str]:
-        """Turns whose transcription is still to come."""
+        """Committed items whose transcription has not finished; empty if the session does not transcribe."""
         return [item for item in self.committed_items if item not in self.transcriptions] if self.transcribes else []
 
     def feed(self, entry: CaptureEntry) -> bool:
-        """Take the next entry. Gives whether the other end moved on: repeated frames and errors are no progress."""
+        """Take the next entry. Return whether it is progress of the other side; repeated frames and errors are not."""
         index = len(self.entry_times)
         self.entry_times.append(entry.at)
         match entry.who:
@@ -148,73 +149,73 @@ class SessionFacts:
                 self.unreadable.append((index, entry.unreadable))
                 return False
             case "server":
-                return self._native(entry, index)
+                return self._take_server_event(entry, index)
             case "bridge":
-                return self._of_bridge(entry, index)
+                return self._take_bridge_message(entry, index)
             case "probe" if entry.type == TURN_ENDED:
                 self.turns_ended_at.append(entry.at)
         return False
 
-    def _failed(self, index: int, error: Mapping[str, Any]) -> None:
+    def _take_error(self, index: int, error: Mapping[str, Any]) -> None:
         if is_bridge_error(error) and error.get("code") == _NOT_RESTORED:
             self.upstream_losses.append((index, str(error.get("message") or "")))
         else:
             self.errors.append(ReceivedError(index, error))
 
-    def response(self, name: object, at: float) -> ResponseFacts:
-        """Give the response of this id; a new one where nothing announced it, so that none is lost from view."""
-        return self.responses.setdefault(str(name), ResponseFacts(str(name), at))
+    def response(self, response_id: object, at: float) -> ResponseFacts:
+        """Return the response with this id, creating it if no response.created announced it."""
+        return self.responses.setdefault(str(response_id), ResponseFacts(str(response_id), at))
 
     def mark_ready(self, at: float, index: int) -> None:
-        """The configuration is confirmed; by a bridge, which confirms it too, for the second time."""
+        """Set when the configuration was confirmed. Only the first call counts: a bridge confirms a second time."""
         if self.ready_at is None:
             self.ready_at, self.ready_index = at, index
 
     def open_at_end(self) -> list[tuple[str, str]]:
-        """Say what is left open: rules and what was seen. Only for a session that came to rest."""
+        """Return the ordering rules that still wait for an event, with messages. Only for a session at rest."""
         return list(self._order.finish())
 
-    def _of_bridge(self, entry: CaptureEntry, index: int) -> bool:
+    def _take_bridge_message(self, entry: CaptureEntry, index: int) -> bool:
         if entry.type == "error":
             self.errors.append(ReceivedError(index, entry.event, native=False))
             return False
         if entry.type == "session_ready":
             self.mark_ready(entry.at, index)
-        if entry.type in _AFRESH and self.opened_at is not None:
+        if entry.type in _NEW_UPSTREAM and self.opened_at is not None:
             if entry.type == "reconnecting":
                 self.upstream_losses.append((index, str(entry.event.get("reason") or "")))
             self._order.restart()
         return True
 
-    def _native(self, entry: CaptureEntry, index: int) -> bool:
-        event, name = _with_a_name(entry.event), _ga_name(entry.type)
+    def _take_server_event(self, entry: CaptureEntry, index: int) -> bool:
+        event, name = _with_text_codes(entry.event), _ga_name(entry.type)
         self.first_event_at = entry.at if self.first_event_at is None else self.first_event_at
         if self._order.is_repeat(event):
             self.repeats.append(index)
             return False
         self.wire_event_counts[entry.type] += 1
         self.event_counts[name] += 1
-        broken = self._order.feed(event)
-        if entry.differs and not any(rule == TEXT_RULE for rule, _ in broken):
-            broken.append((TEXT_RULE, ""))
-        self.violations += [(index, rule, message) for rule, message in broken]
+        violations = self._order.feed(event)
+        if entry.differs and not any(rule == TEXT_RULE for rule, _ in violations):
+            violations.append((TEXT_RULE, ""))
+        self.violations += [(index, rule, message) for rule, message in violations]
         if name == "error":
-            self._failed(index, _inner(event, "error"))
+            self._take_error(index, _inner(event, "error"))
             return False
-        if (take := _TAKERS.get(name)) is not None:
-            take(self, entry, index)
+        if (handle := _HANDLERS.get(name)) is not None:
+            handle(self, entry, index)
         return True
 
 
-def _with_a_name(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give an event whose error is named by text, as everything here looks it up; servers may send anything."""
+def _with_text_codes(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the event with code and type of its error as text: servers may send anything, and both are looked up."""
     error = _inner(event, "error")
     odd = {key: str(error[key]) for key in ("code", "type") if not isinstance(error.get(key), str | None)}
     return {**event, "error": {**error, **odd}} if odd else event
 
 
 def is_bridge_error(error: Mapping[str, Any]) -> bool:
-    """Whether a native error is a bridge's own word, not the service's."""
+    """Whether a native error event was made by the bridge, not by the service."""
     return error.get("type") == "bridge_error"
 
 
@@ -227,86 +228,86 @@ def _ga_name(name: str) -> str:
     return BETA_TO_GA[name][0] if name in BETA_TO_GA else name
 
 
-def _opened(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    account.session = _inner(entry.event, "session")
-    account.session_id = str(account.session.get("id") or "")
-    if account.detected_dialect is None and entry.type in SESSION_CREATED:
-        account.detected_dialect, account.opened_at = detect_dialect(entry.event), entry.at
+def _on_session_created(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    facts.session = _inner(entry.event, "session")
+    facts.session_id = str(facts.session.get("id") or "")
+    if facts.detected_dialect is None and entry.type in SESSION_CREATED:
+        facts.detected_dialect, facts.opened_at = detect_dialect(entry.event), entry.at
 
 
-def _updated(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
-    account.session = _inner(entry.event, "session")
-    account.mark_ready(entry.at, index)
+def _on_session_updated(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
+    facts.session = _inner(entry.event, "session")
+    facts.mark_ready(entry.at, index)
 
 
-def _committed(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    account.committed_items.append(str(entry.event.get("item_id")))
+def _on_committed(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    facts.committed_items.append(str(entry.event.get("item_id")))
 
 
-def _item(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+def _on_item_added(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
     if item.get("role") == "user":
-        account.user_item_ids.append(str(item.get("id")))
+        facts.user_item_ids.append(str(item.get("id")))
 
 
-def _transcript(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    account.transcriptions[str(entry.event.get("item_id"))] = None
+def _on_transcript(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    facts.transcriptions[str(entry.event.get("item_id"))] = None
 
 
-def _no_transcript(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
-    account.transcriptions[str(entry.event.get("item_id"))] = ReceivedError(index, _inner(entry.event, "error"))
+def _on_transcription_failed(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
+    facts.transcriptions[str(entry.event.get("item_id"))] = ReceivedError(index, _inner(entry.event, "error"))
 
 
-def _created(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    account.response(_inner(entry.event, "response").get("id"), entry.at)
+def _on_response_created(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    facts.response(_inner(entry.event, "response").get("id"), entry.at)
 
 
-def _ended(account: SessionFacts, entry: CaptureEntry, index: int) -> None:
-    told = _inner(entry.event, "response")
-    answer = account.response(told.get("id"), entry.at)
-    details = _inner(told, "status_details")
-    answer.status, answer.reason = str(told.get("status") or COMPLETED), str(details.get("reason") or "")
-    answer.error, answer.done_index, answer.done_at = _inner(details, "error"), index, entry.at
-    if answer not in account.finished_responses:
-        account.finished_responses.append(answer)
+def _on_response_done(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
+    ended = _inner(entry.event, "response")
+    response = facts.response(ended.get("id"), entry.at)
+    details = _inner(ended, "status_details")
+    response.status, response.reason = str(ended.get("status") or COMPLETED), str(details.get("reason") or "")
+    response.error, response.done_index, response.done_at = _inner(details, "error"), index, entry.at
+    if response not in facts.finished_responses:
+        facts.finished_responses.append(response)
 
 
-def _output(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+def _on_output_item_added(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
-    account.response(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
+    facts.response(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
 
 
-def _output_done(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+def _on_output_item_done(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
     if item.get("type") == "function_call":
         call = (str(item.get("call_id")), str(item.get("name")))
-        account.response(entry.event.get("response_id"), entry.at).function_calls.append(call)
+        facts.response(entry.event.get("response_id"), entry.at).function_calls.append(call)
 
 
-def _text(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    answer = account.response(entry.event.get("response_id"), entry.at)
-    answer.first_text_at = entry.at if answer.first_text_at is None else answer.first_text_at
-    answer.characters += len(str(entry.event.get("delta") or ""))
+def _on_text_delta(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    response = facts.response(entry.event.get("response_id"), entry.at)
+    response.first_text_at = entry.at if response.first_text_at is None else response.first_text_at
+    response.characters += len(str(entry.event.get("delta") or ""))
 
 
-def _audio(account: SessionFacts, entry: CaptureEntry, _index: int) -> None:
-    answer = account.response(entry.event.get("response_id"), entry.at)
-    answer.audio_chunks.append((entry.at, entry.audio_ms))
-    answer.audible = answer.audible or not entry.silent
+def _on_audio_delta(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
+    response = facts.response(entry.event.get("response_id"), entry.at)
+    response.audio_chunks.append((entry.at, entry.audio_ms))
+    response.audible = response.audible or not entry.silent
 
 
-#: What each event, by GA's name, adds to the account.
-_TAKERS: Mapping[str, Callable[[SessionFacts, CaptureEntry, int], None]] = {
-    "session.created": _opened,
-    "session.updated": _updated,
-    "input_audio_buffer.committed": _committed,
-    "conversation.item.added": _item,
-    f"{_TRANSCRIPTION}completed": _transcript,
-    f"{_TRANSCRIPTION}failed": _no_transcript,
-    "response.created": _created,
-    "response.done": _ended,
-    "response.output_item.added": _output,
-    "response.output_item.done": _output_done,
-    "response.output_audio.delta": _audio,
-    **dict.fromkeys(TEXT_DELTAS | TRANSCRIPT_DELTAS, _text),
+#: What each event, by GA name, adds to the facts.
+_HANDLERS: Mapping[str, Callable[[SessionFacts, CaptureEntry, int], None]] = {
+    "session.created": _on_session_created,
+    "session.updated": _on_session_updated,
+    "input_audio_buffer.committed": _on_committed,
+    "conversation.item.added": _on_item_added,
+    f"{_TRANSCRIPTION}completed": _on_transcript,
+    f"{_TRANSCRIPTION}failed": _on_transcription_failed,
+    "response.created": _on_response_created,
+    "response.done": _on_response_done,
+    "response.output_item.added": _on_output_item_added,
+    "response.output_item.done": _on_output_item_done,
+    "response.output_audio.delta": _on_audio_delta,
+    **dict.fromkeys(TEXT_DELTAS | TRANSCRIPT_DELTAS, _on_text_delta),
 }

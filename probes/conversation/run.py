@@ -1,6 +1,6 @@
-"""A script from its first word to the verdict: what `events` does on a service and through a bridge alike.
+"""One script from start to verdict, on a service or through a bridge: the core of the `events` probe.
 
-Also offline, from a kept session; then nothing is played, and the rest is the same.
+Also offline, from a captured session: then nothing is played, and the rest is the same.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.errors import DialFailed
 from probes.conversation.checks import ConversationResult
-from probes.conversation.conversation import Recorder, play_script
 from probes.conversation.facts import SessionFacts
 from probes.conversation.metrics import audio_series, build_timeline, session_metrics
+from probes.conversation.player import play_script
+from probes.conversation.recorder import Recorder
 from probes.conversation.scripts import SCRIPTS
 from probes.conversation.verdict import CONNECT, END, judge_session
 from probes.problems import events as problems
@@ -42,77 +43,80 @@ CONTENT_REDACTED, SECRETS_REDACTED = "content and secrets", "secrets"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptRun:
-    """What is to be played, with whom, and what is to be kept of it."""
+    """Which script to play, through which client, and what to capture."""
 
     client: VoiceClient
     script: ConversationScript
     dialect: Dialect
-    """The one that was asked for."""
+    """The requested dialect."""
     via: str
+    """`service`, or the endpoint of a bridge: `client`, `native`."""
     timeout: float
+    """Seconds that each wait may take."""
     secrets: Secrets
     wording: Wording
     on_progress: Callable[[str], None] = lambda _: None
     capture_path: Path | None = None
+    """Where to write the capture; None writes none."""
     show_content: bool = False
     speed: float = 1.0
-    """How many times faster than speech is spoken; for tests."""
+    """How many times faster than real time audio is sent; for tests."""
 
 
 def find_script(name: str) -> ConversationScript:
-    """Give the script of this name. Raises UsageError, which names those there are."""
+    """Return the script with this name. Raises UsageError, which lists the names."""
     if name not in SCRIPTS:
-        raise UsageError(f"there is no script {name!r}; there are: {', '.join(SCRIPTS)}")
+        raise UsageError(f"unknown script {name!r}; choose from: {', '.join(SCRIPTS)}")
     return SCRIPTS[name]
 
 
-async def run_script(talk: ScriptRun) -> AsyncGenerator[ProbeItem, None]:
-    """Play a script and judge what came of it.
+async def run_script(run: ScriptRun) -> AsyncGenerator[ProbeItem, None]:
+    """Play a script and judge the session: yields findings, then the timeline, metrics and series.
 
-    Raises UsageError where the capture cannot be written, before anything is sent. Cancelled or closed, it closes its
-    link within a bounded time and leaves no half of a capture.
+    Raises UsageError before anything is sent if the capture can't be written. When cancelled or closed, it closes its
+    link within a bounded time and leaves no partial capture.
     """
-    place = _reserved(talk.capture_path)
+    reserved = _reserve(run.capture_path)
     try:
-        talk.on_progress(talk.script.name)
-        captured = await _captured(talk)
-        if not isinstance(captured, Capture):
-            for finding in (captured, *_behind(), *([_nothing_kept()] if place else [])):
+        run.on_progress(run.script.name)
+        played = await _play(run)
+        if not isinstance(played, Capture):
+            for finding in (played, *_skipped_rows(), *([_no_capture()] if reserved else [])):
                 yield finding
             return
-        lost = _kept(place, captured) if place else None
-        for told in report_items(captured, talk.wording, talk.secrets, show_content=talk.show_content):
-            yield told
-        if lost is not None:
-            yield lost
+        not_written = _write(reserved, played) if reserved else None
+        for item in report_items(played, run.wording, run.secrets, show_content=run.show_content):
+            yield item
+        if not_written is not None:
+            yield not_written
     finally:
-        if place is not None:
-            place.discard()
+        if reserved is not None:
+            reserved.discard()
 
 
-async def _captured(talk: ScriptRun) -> Capture | Finding:
-    """Play the script; a finding where there was no way to the other end."""
+async def _play(run: ScriptRun) -> Capture | Finding:
+    """Play the script and return the capture, or a finding if no connection was made."""
     recorder = Recorder(
-        facts=SessionFacts(talk.dialect, talk.script.options.kind), secrets=talk.secrets, show_content=talk.show_content
+        facts=SessionFacts(run.dialect, run.script.options.kind), secrets=run.secrets, show_content=run.show_content
     )
     started = current_time()
     try:
-        ending = await play_script(talk.client, talk.script, recorder, timeout=talk.timeout, speed=talk.speed)
+        ending = await play_script(run.client, run.script, recorder, timeout=run.timeout, speed=run.speed)
     except (DialFailed, HandshakeRefused) as failed:
-        return talk.wording.unreachable(CONNECT, failed)
-    at = talk.client.connected_at
+        return run.wording.unreachable(CONNECT, failed)
+    at = run.client.connected_at
     if at is None:
-        return talk.wording.timed_out(CONNECT, talk.timeout)
+        return run.wording.timed_out(CONNECT, run.timeout)
     header = CaptureHeader(
         tool=f"sherpa-probe {installed_version()}",
         started=started,
-        script=talk.script.name,
-        kind=str(talk.script.options.kind),
-        dialect=str(talk.dialect),
-        via=talk.via,
-        timeout=talk.timeout,
+        script=run.script.name,
+        kind=str(run.script.options.kind),
+        dialect=str(run.dialect),
+        via=run.via,
+        timeout=run.timeout,
         connected_at=at - recorder.started_at,
-        redaction=SECRETS_REDACTED if talk.show_content else CONTENT_REDACTED,
+        redaction=SECRETS_REDACTED if run.show_content else CONTENT_REDACTED,
     )
     return Capture(header=header, entries=recorder.entries, ending=ending)
 
@@ -120,47 +124,47 @@ async def _captured(talk: ScriptRun) -> Capture | Finding:
 def report_items(
     capture: Capture, wording: Wording, secrets: Secrets, *, show_content: bool = False
 ) -> Iterator[ProbeItem]:
-    """Judge and measure a whole session. Raises CaptureError for what no run can have written."""
+    """Judge and measure a whole session. Raises CaptureError if the header names an unknown script, kind or dialect."""
     header = capture.header
     try:
-        script, asked, kind = SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
+        script, dialect, kind = SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
     except (KeyError, ValueError):
         named = f"{header.script}, {header.kind}, {header.dialect}"
-        raise CaptureError(f"the capture names {named}: one of these is nothing that is known here") from None
-    account = SessionFacts(asked, kind)
+        raise CaptureError(f"unknown script, kind or dialect in the capture: {named}") from None
+    facts = SessionFacts(dialect, kind)
     for entry in capture.entries:
-        account.feed(entry)
-    facts = ConversationResult(
-        header=header, facts=account, ending=capture.ending, script=script, wording=wording, secrets=secrets
+        facts.feed(entry)
+    result = ConversationResult(
+        header=header, facts=facts, ending=capture.ending, script=script, wording=wording, secrets=secrets
     )
-    yield from judge_session(facts)
+    yield from judge_session(result)
     name = f"events: {script.name}"
     yield build_timeline(name, capture.entries, show_content=show_content)
-    yield from session_metrics(header, account, capture.ending.at)
-    yield from audio_series(name, account)
+    yield from session_metrics(header, facts, capture.ending.at)
+    yield from audio_series(name, facts)
 
 
-def _behind() -> Iterator[Finding]:
-    """Skip every row behind the connection. Which rows a script has is not known without a session."""
+def _skipped_rows() -> Iterator[Finding]:
+    """Skip every row after the connection. Which rows a script has is unknown without a session."""
     for name in ("session", "ready", "events", "order", "answer", "end"):
         yield CheckRow("events", name).skipped("no connection", Evidence("waits for", "connect"))
 
 
-def _reserved(path: Path | None) -> ReservedFile | None:
+def _reserve(path: Path | None) -> ReservedFile | None:
     try:
         return reserve_file(path) if path is not None else None
     except CannotWriteError as error:
         raise UsageError(f"--capture: {error}") from None
 
 
-def _kept(place: ReservedFile, capture: Capture) -> Finding | None:
-    """Write the capture; a finding where that failed at last."""
+def _write(reserved: ReservedFile, capture: Capture) -> Finding | None:
+    """Write the capture; return a finding if that fails."""
     try:
-        place.write(format_capture(capture))
+        reserved.write(format_capture(capture))
     except CannotWriteError as error:
         return END.problem(problems.CAPTURE_LOST, headline(str(error)))
     return None
 
 
-def _nothing_kept() -> Finding:
-    return CONNECT.noted(problems.NOTHING_KEPT.slug, "nothing was kept: no session was reached")
+def _no_capture() -> Finding:
+    return CONNECT.noted(problems.NOTHING_KEPT.slug, "no capture written: no session was opened")

@@ -1,6 +1,6 @@
-"""The scripts: what is said in a session so that its events show themselves. Each runs alike on a service and a bridge.
+"""The scripts: conversations that make a session produce its events. Each runs the same on a service and a bridge.
 
-A script only says and waits; which events must have come of it stands beside it as data, by GA's names.
+A script only sends and waits; the events that must arrive are listed beside it as data, by GA name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from probes.conversation.conversation import ScriptedConversation
 
-#: The function that is called. Its answer is made up, and says so.
+#: The function that the model has to call. Its output is invented, and says so.
 TOOL: Mapping[str, Any] = {
     "type": "function",
     "name": "opening_hours",
@@ -32,122 +32,122 @@ TOOL: Mapping[str, Any] = {
     },
 }
 _TOOL_OUTPUT = '{"open": "09:00", "close": "18:00", "note": "made up by a test"}'
-_BRIEFLY = "You are being tested. Answer in one short sentence."
-#: How much of the answer is played before it is interrupted.
+_INSTRUCTIONS = "You are being tested. Answer in one short sentence."
+#: How much of the response is played before it is interrupted.
 _BARGE_IN_MS = 300.0
 
 ITEM_EVENTS = ("conversation.item.added", "conversation.item.done")
-_RESPONSE = ("response.created", "response.output_item.added", "response.output_item.done", "response.done")
-_PART = ("response.content_part.added", "response.content_part.done")
-TEXT_RESPONSE_EVENTS = (*_RESPONSE, *_PART, "response.output_text.delta", "response.output_text.done")
+_RESPONSE_EVENTS = ("response.created", "response.output_item.added", "response.output_item.done", "response.done")
+_PART_EVENTS = ("response.content_part.added", "response.content_part.done")
+TEXT_RESPONSE_EVENTS = (*_RESPONSE_EVENTS, *_PART_EVENTS, "response.output_text.delta", "response.output_text.done")
 AUDIO_RESPONSE_EVENTS = (
-    *(*_RESPONSE, *_PART, "response.output_audio.delta", "response.output_audio.done"),
+    *(*_RESPONSE_EVENTS, *_PART_EVENTS, "response.output_audio.delta", "response.output_audio.done"),
     *("response.output_audio_transcript.delta", "response.output_audio_transcript.done"),
 )
-_DETECTED = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
-_COMMITTED = ("input_audio_buffer.committed",)
+_DETECTION_EVENTS = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
+_COMMITTED_EVENTS = ("input_audio_buffer.committed",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationScript:
-    """One script. `play` raises what a Conversation does."""
+    """One script. `play` raises what the methods of ScriptedConversation raise."""
 
     name: str
     summary: str
     options: VoiceOptions
     play: Callable[[ScriptedConversation], Awaitable[None]]
     time_limit: float
-    """What it may last when everything answers in time."""
+    """Seconds that it may last if every response is prompt."""
     timeouts_allowed: int
-    """How often an answer may take as long as the time-out says."""
+    """How many times a wait may take the whole timeout; added to `time_limit`."""
     responses: int = 1
-    """Answers that it asks for."""
+    """Number of responses that it requests."""
     expected_events: tuple[str, ...] = ()
-    """Events that must come, beside those of every answer; a beta server's are the same under its own names."""
+    """Events that must arrive besides those of every response, by GA name."""
     calls_function: bool = False
-    """A function has to be called."""
+    """Whether a function has to be called."""
     interrupts: bool = False
-    """The first answer is cancelled by the script itself."""
+    """Whether the script cancels the first response."""
 
     @property
     def sends_audio(self) -> bool:
-        """Whether anything is spoken, so that there is something to write down."""
-        return any(name in self.expected_events for name in _COMMITTED)
+        """Whether it sends audio, so that there is something to transcribe."""
+        return any(name in self.expected_events for name in _COMMITTED_EVENTS)
 
 
 @cache
 def question_audio() -> bytes:
-    """Give the recorded sentence, PCM16 24 kHz mono."""
+    """Return the recorded question, PCM16 24 kHz mono."""
     return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm
 
 
-async def _text(talk: ScriptedConversation) -> None:
-    await talk.ask("Please say that you can read this.")
-    await talk.wait_for_response()
+async def _text(conversation: ScriptedConversation) -> None:
+    await conversation.ask("Please say that you can read this.")
+    await conversation.wait_for_response()
 
 
-async def _audio(talk: ScriptedConversation) -> None:
-    await talk.speak(question_audio())
-    await talk.wait_for_response()
-    await talk.wait_for_transcripts()
+async def _audio(conversation: ScriptedConversation) -> None:
+    await conversation.speak(question_audio())
+    await conversation.wait_for_response()
+    await conversation.wait_for_transcripts()
 
 
-async def _manual(talk: ScriptedConversation) -> None:
-    await talk.speak(question_audio(), commit=True)
-    await talk.wait_for_response()
-    await talk.wait_for_transcripts()
+async def _manual(conversation: ScriptedConversation) -> None:
+    await conversation.speak(question_audio(), commit=True)
+    await conversation.wait_for_response()
+    await conversation.wait_for_transcripts()
 
 
-async def _transcription(talk: ScriptedConversation) -> None:
-    await talk.speak(question_audio())
-    await talk.wait_for_transcripts()
+async def _transcription(conversation: ScriptedConversation) -> None:
+    await conversation.speak(question_audio())
+    await conversation.wait_for_transcripts()
 
 
-async def _function(talk: ScriptedConversation) -> None:
+async def _function(conversation: ScriptedConversation) -> None:
     content = [{"type": "input_text", "text": "When are you open on Mondays? Look it up."}]
     item = {"type": "message", "role": "user", "content": content}
-    await talk.send_event({"type": "conversation.item.create", "item": item})
-    await talk.send_event({"type": "response.create", "response": {"tool_choice": "required"}})
-    await talk.mark_turn_ended()
-    called = await talk.wait_for_response()
+    await conversation.send_event({"type": "conversation.item.create", "item": item})
+    await conversation.send_event({"type": "response.create", "response": {"tool_choice": "required"}})
+    await conversation.mark_turn_ended()
+    called = await conversation.wait_for_response()
     for call_id, _ in called.function_calls[:1]:
-        await talk.client.send_tool_output(call_id, _TOOL_OUTPUT)
-        await talk.wait_for_response()
+        await conversation.client.send_tool_output(call_id, _TOOL_OUTPUT)
+        await conversation.wait_for_response()
 
 
-async def _interrupt(talk: ScriptedConversation) -> None:
-    await talk.ask("Please count slowly from one to sixty, all in words.")
-    await talk.listen_to_response(_BARGE_IN_MS)
-    await talk.interrupt()
-    await talk.wait_for_response(allow_cancelled=True)
-    await talk.wait_for_event("conversation.item.truncated")
-    await talk.ask("Thank you. Please say goodbye.")
-    await talk.wait_for_response()
+async def _interrupt(conversation: ScriptedConversation) -> None:
+    await conversation.ask("Please count slowly from one to sixty, all in words.")
+    await conversation.listen_to_response(_BARGE_IN_MS)
+    await conversation.interrupt()
+    await conversation.wait_for_response(allow_cancelled=True)
+    await conversation.wait_for_event("conversation.item.truncated")
+    await conversation.ask("Thank you. Please say goodbye.")
+    await conversation.wait_for_response()
 
 
-async def _long(talk: ScriptedConversation) -> None:
-    await talk.speak(question_audio())
-    await talk.wait_for_response()
-    await talk.wait_for_transcripts()
-    await talk.ask("Please tell me a story of about sixty words, on any subject that you like.")
-    await talk.wait_for_response()
-    for item in talk.facts.user_item_ids[-1:]:
-        await talk.send_event({"type": "conversation.item.retrieve", "item_id": item})
-        await talk.wait_for_event("conversation.item.retrieved")
-        await talk.send_event({"type": "conversation.item.delete", "item_id": item})
-        await talk.wait_for_event("conversation.item.deleted")
-    await talk.ask("Thank you. Please say goodbye.")
-    await talk.wait_for_response()
+async def _long(conversation: ScriptedConversation) -> None:
+    await conversation.speak(question_audio())
+    await conversation.wait_for_response()
+    await conversation.wait_for_transcripts()
+    await conversation.ask("Please tell me a story of about sixty words, on any subject that you like.")
+    await conversation.wait_for_response()
+    for item in conversation.facts.user_item_ids[-1:]:
+        await conversation.send_event({"type": "conversation.item.retrieve", "item_id": item})
+        await conversation.wait_for_event("conversation.item.retrieved")
+        await conversation.send_event({"type": "conversation.item.delete", "item_id": item})
+        await conversation.wait_for_event("conversation.item.deleted")
+    await conversation.ask("Thank you. Please say goodbye.")
+    await conversation.wait_for_response()
 
 
-_BRIEF = VoiceOptions(instructions=_BRIEFLY)
-_SPEECH = (*_DETECTED, *_COMMITTED, *ITEM_EVENTS)
+_SPOKEN = VoiceOptions(instructions=_INSTRUCTIONS)
+_SPEECH_EVENTS = (*_DETECTION_EVENTS, *_COMMITTED_EVENTS, *ITEM_EVENTS)
 
 _ALL = (
     ConversationScript(
         name="text",
-        summary="a typed question, an answer in text",
-        options=VoiceOptions(audio_output=False, transcribe=False, instructions=_BRIEFLY),
+        summary="a typed question, a text response",
+        options=VoiceOptions(audio_output=False, transcribe=False, instructions=_INSTRUCTIONS),
         play=_text,
         time_limit=30,
         timeouts_allowed=3,
@@ -155,36 +155,36 @@ _ALL = (
     ),
     ConversationScript(
         name="audio",
-        summary="a spoken question, its end detected by the server, a spoken answer and a transcript",
-        options=_BRIEF,
+        summary="a spoken question, server-side turn detection, a spoken response and a transcript",
+        options=_SPOKEN,
         play=_audio,
         time_limit=60,
         timeouts_allowed=4,
-        expected_events=_SPEECH,
+        expected_events=_SPEECH_EVENTS,
     ),
     ConversationScript(
         name="manual",
-        summary="a spoken question without turn detection, committed by hand",
-        options=VoiceOptions(turn_detection=None, instructions=_BRIEFLY),
+        summary="a spoken question without turn detection, committed by the client",
+        options=VoiceOptions(turn_detection=None, instructions=_INSTRUCTIONS),
         play=_manual,
         time_limit=60,
         timeouts_allowed=4,
-        expected_events=(*_COMMITTED, *ITEM_EVENTS),
+        expected_events=(*_COMMITTED_EVENTS, *ITEM_EVENTS),
     ),
     ConversationScript(
         name="transcription",
-        summary="a spoken sentence in a transcription session, written down and not answered",
+        summary="a spoken sentence in a transcription session: a transcript, no response",
         options=VoiceOptions(kind=SessionKind.TRANSCRIPTION),
         play=_transcription,
         time_limit=30,
         timeouts_allowed=3,
         responses=0,
-        expected_events=_SPEECH,
+        expected_events=_SPEECH_EVENTS,
     ),
     ConversationScript(
         name="function",
-        summary="a function is called, its result given, and the answer made of it",
-        options=VoiceOptions(audio_output=False, transcribe=False, tools=(TOOL,), instructions=_BRIEFLY),
+        summary="a function call, its output, and the response based on it",
+        options=VoiceOptions(audio_output=False, transcribe=False, tools=(TOOL,), instructions=_INSTRUCTIONS),
         play=_function,
         time_limit=60,
         timeouts_allowed=4,
@@ -195,7 +195,7 @@ _ALL = (
     ),
     ConversationScript(
         name="interrupt",
-        summary="a spoken answer is interrupted and cut at what was heard of it; the session goes on",
+        summary="a spoken response is interrupted and truncated at what was played; the session continues",
         options=VoiceOptions(transcribe=False),
         play=_interrupt,
         time_limit=60,
@@ -206,13 +206,13 @@ _ALL = (
     ),
     ConversationScript(
         name="long",
-        summary="several turns, spoken and typed, a long answer, an item fetched back and deleted",
+        summary="several turns, spoken and typed, a long response, an item retrieved and deleted",
         options=VoiceOptions(),
         play=_long,
         time_limit=240,
         timeouts_allowed=8,
         responses=3,
-        expected_events=(*_SPEECH, "conversation.item.retrieved", "conversation.item.deleted"),
+        expected_events=(*_SPEECH_EVENTS, "conversation.item.retrieved", "conversation.item.deleted"),
     ),
 )  # fmt: skip
 SCRIPTS: Mapping[str, ConversationScript] = MappingProxyType({script.name: script for script in _ALL})

@@ -1,7 +1,7 @@
-"""The verdict on a session: one row for each thing that must hold, and one cause where it does not.
+"""The verdict on a session: one row per requirement, and one cause if a requirement is not met.
 
-What went wrong first is the cause; what failed later is skipped with its name, never reported beside it. The same code
-judges a session that has just ended and one that was kept.
+What went wrong first is the cause; what failed later is skipped with a reference to it, never reported as well. The
+same code judges a session that has just ended and one that is read from a file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from probes.recording.capture import (
     StoppedEnding,
 )
 from probes.runner.findings import CheckRow, evidence_of, headline
+from probes.voice.voice_client import BROKEN_JSON
 from reports.model import Evidence, Severity
 
 if TYPE_CHECKING:
@@ -45,197 +46,200 @@ if TYPE_CHECKING:
 
 CONNECT, SESSION, READY, END = (CheckRow(PROBE, check) for check in ("connect", "session", "ready", "end"))
 DIALECT_NAMES: Mapping[Dialect, str] = {Dialect.GA: "GA", Dialect.BETA: "beta"}
-_MOST_RENAMES = 8
-#: Fields of a session that stand elsewhere in the other dialect, as people meet them first.
+_MAX_RENAMES = 8
+#: Session fields that moved between the dialects: the ones that users notice first.
 _FIELDS = "session.modalities/output_modalities, input_audio_format/audio.input.format, turn_detection/audio.input"
 
 
-def judge_session(facts: ConversationResult) -> Iterator[Finding]:
-    """Judge a session, row by row."""
-    judged = {name: found for name, check in CHECKS.items() if (found := check(facts)) is not None}
+def judge_session(result: ConversationResult) -> Iterator[Finding]:
+    """Judge a session: yields one finding per row, in order, and notes before the row that they belong to."""
+    judged = {name: found for name, check in CHECKS.items() if (found := check(result)) is not None}
     wrong = {name: found.index for name, found in judged.items() if found.index is not None}
     cause = min(wrong, key=lambda name: wrong[name], default="")
-    behind = False
+    after_cause = False
     for name, found in judged.items():
         yield from found.notes
         if name == cause:
-            behind = True
+            after_cause = True
             yield found.finding
-        elif name in wrong or (behind and not isinstance(facts.ending, FinishedEnding)):
+        elif name in wrong or (after_cause and not isinstance(result.ending, FinishedEnding)):
             yield CheckRow(PROBE, name).skipped(
-                _WITHOUT.get(cause, "the session went wrong before"), Evidence("waits for", cause)
+                _SKIP_REASONS.get(cause, "the session failed earlier"), Evidence("waits for", cause)
             )
         else:
             yield found.finding
 
 
-def check_connect(facts: ConversationResult) -> SessionCheckResult:
+def check_connect(result: ConversationResult) -> SessionCheckResult:
     """The socket opens."""
-    at = facts.header.connected_at
+    at = result.header.connected_at
     if at is None:
-        return SessionCheckResult(facts.wording.timed_out(CONNECT, facts.header.timeout), facts.end_index)
+        return SessionCheckResult(result.wording.timed_out(CONNECT, result.header.timeout), result.end_index)
     return SessionCheckResult(replace(CONNECT.passed("the socket is open"), seconds=at))
 
 
-def check_session(facts: ConversationResult) -> SessionCheckResult:
-    """The session is created, and is what was asked for."""
-    account = facts.facts
-    if account.opened_at is None or account.detected_dialect is None:
-        return _not_opened(facts)
-    kind = account.detected_dialect.kind
-    name = facts.shown(account.session_id, 80)
-    if kind not in (account.kind, None):
-        title = f"The server opened a {kind} session where a {account.kind} was asked for"
+def check_session(result: ConversationResult) -> SessionCheckResult:
+    """The session is created, and is of the requested kind and dialect."""
+    facts = result.facts
+    if facts.opened_at is None or facts.detected_dialect is None:
+        return _not_opened(result)
+    kind = facts.detected_dialect.kind
+    name = result.shown(facts.session_id, 80)
+    if kind not in (facts.kind, None):
+        title = f"The server opened a {kind} session instead of a {facts.kind} session"
         return SessionCheckResult(SESSION.problem(service.WRONG_SESSION, evidence_of("session", name), title=title), 0)
-    took = account.opened_at - (facts.header.connected_at or 0.0)
-    return SessionCheckResult(replace(_spoken(facts, name), seconds=max(0.0, took)))
+    took = facts.opened_at - (result.header.connected_at or 0.0)
+    return SessionCheckResult(replace(_dialect_finding(result, name), seconds=max(0.0, took)))
 
 
-def _spoken(facts: ConversationResult, name: str) -> Finding:
-    """Say which dialect is spoken, and what that means for whoever expects the other one."""
-    account = facts.facts
-    spoken = account.detected_dialect.dialect if account.detected_dialect else None
+def _dialect_finding(result: ConversationResult, name: str) -> Finding:
+    """Report which dialect is spoken, and if it is not the requested one, what that means for client code."""
+    facts = result.facts
+    spoken = facts.detected_dialect.dialect if facts.detected_dialect else None
     evidence = (
-        evidence_of("dialect", account.detected_dialect.reason if account.detected_dialect else ""),
+        evidence_of("dialect", facts.detected_dialect.reason if facts.detected_dialect else ""),
         evidence_of("session", name),
     )
     if spoken is None:
         return SESSION.problem(service.UNKNOWN_DIALECT, *evidence)
-    if spoken is account.requested_dialect:
+    if spoken is facts.requested_dialect:
         return SESSION.passed(f"session.created, {DIALECT_NAMES.get(spoken, spoken)}, {name}", *evidence)
-    asked, other = (
-        DIALECT_NAMES.get(account.requested_dialect, str(account.requested_dialect)),
+    requested, other = (
+        DIALECT_NAMES.get(facts.requested_dialect, str(facts.requested_dialect)),
         DIALECT_NAMES.get(spoken, str(spoken)),
     )
     return SESSION.problem(
         service.OTHER_DIALECT,
-        headline(f"session.created in the {other} dialect, asked for {asked}"),
+        headline(f"session.created in the {other} dialect, requested {requested}"),
         *evidence,
-        evidence_of("renamed", _renamed(facts, spoken)),
+        evidence_of("renamed", _renamed(result, spoken)),
         evidence_of("fields", _FIELDS),
         title=f"The server speaks the {other} dialect",
-        cause=f"Code that waits for the names of the {asked} dialect hears nothing of these events.",
+        cause=f"Code that waits for the event names of the {requested} dialect never sees these events.",
         fix=f"sherpa-probe events --dialect {spoken}",
         severity=Severity.WARNING,
     )
 
 
-def _renamed(facts: ConversationResult, spoken: Dialect) -> str:
-    """Name the events of this session that have another name in the dialect that was asked for."""
-    met = []
-    for name in facts.facts.wire_event_counts:
-        other = translate_event_type(name, Dialect.BETA if spoken is Dialect.GA else Dialect.GA, facts.facts.kind)
+def _renamed(result: ConversationResult, spoken: Dialect) -> str:
+    """List the events of this session that have another name in the requested dialect."""
+    renamed = []
+    for name in result.facts.wire_event_counts:
+        other = translate_event_type(name, Dialect.BETA if spoken is Dialect.GA else Dialect.GA, result.facts.kind)
         if other != (name,) and (name in BETA_TO_GA or spoken is Dialect.GA):
-            met.append(f"{name} ({' and '.join(other) or 'no such event'})")
-    left = len(met) - _MOST_RENAMES
-    return "; ".join(met[:_MOST_RENAMES]) + (f"; and {left} more" if left > 0 else "") or "none of those that came"
+            renamed.append(f"{name} ({' and '.join(other) or 'no such event'})")
+    more = len(renamed) - _MAX_RENAMES
+    return (
+        "; ".join(renamed[:_MAX_RENAMES]) + (f"; and {more} more" if more > 0 else "") or "none of the received events"
+    )
 
 
-def _not_opened(facts: ConversationResult) -> SessionCheckResult:
-    account = facts.facts
-    if facts.header.connected_at is None:
+def _not_opened(result: ConversationResult) -> SessionCheckResult:
+    facts = result.facts
+    if result.header.connected_at is None:
         return SessionCheckResult(SESSION.skipped("no connection"), math.inf)
-    if account.errors:
+    if facts.errors:
         return SessionCheckResult(
-            _refused(SESSION, facts, _telling(account.errors), "first frame: error"), account.errors[0].index
+            _refused(SESSION, result, _reason_of(facts.errors), "first frame: error"), facts.errors[0].index
         )
-    if account.unreadable:
-        index, why = account.unreadable[0]
-        broken = any("JSON that is" in told for _, told in account.unreadable)
-        told = evidence_of("first frame", why)
-        return SessionCheckResult(SESSION.problem(service.NOT_REALTIME, told), math.inf if broken else index - 0.5)
-    if isinstance(facts.ending, ClosedEnding):
+    if facts.unreadable:
+        index, why = facts.unreadable[0]
+        # Truncated events are the EVENTS-UNREADABLE of check_events; anything else means another kind of server.
+        truncated = any(reason == BROKEN_JSON for _, reason in facts.unreadable)
+        finding = SESSION.problem(service.NOT_REALTIME, evidence_of("first frame", why))
+        return SessionCheckResult(finding, math.inf if truncated else index - 0.5)
+    if isinstance(result.ending, ClosedEnding):
         return SessionCheckResult(
-            _closed(SESSION, facts, facts.ending, "closed instead of a first frame"), facts.end_index
+            _closed(SESSION, result, result.ending, "closed before the first frame"), result.end_index
         )
-    if account.wire_event_counts:
-        first = facts.shown(next(iter(account.wire_event_counts)), 80)
+    if facts.wire_event_counts:
+        first = result.shown(next(iter(facts.wire_event_counts)), 80)
         return SessionCheckResult(
-            SESSION.problem(service.NOT_REALTIME, evidence_of("first frame", first)), facts.end_index
+            SESSION.problem(service.NOT_REALTIME, evidence_of("first frame", first)), result.end_index
         )
-    told = headline(f"no session.created within {facts.header.timeout:g} s")
-    return SessionCheckResult(SESSION.problem(service.NO_FIRST_FRAME, told), facts.end_index)
+    summary = headline(f"no session.created within {result.header.timeout:g} s")
+    return SessionCheckResult(SESSION.problem(service.NO_FIRST_FRAME, summary), result.end_index)
 
 
-def check_ready(facts: ConversationResult) -> SessionCheckResult:
+def check_ready(result: ConversationResult) -> SessionCheckResult:
     """The configuration is confirmed."""
-    account = facts.facts
-    if account.ready_at is not None:
-        took = account.ready_at - (account.opened_at or account.ready_at)
+    facts = result.facts
+    if facts.ready_at is not None:
+        took = facts.ready_at - (facts.opened_at or facts.ready_at)
         return SessionCheckResult(replace(READY.passed("session.updated"), seconds=max(0.0, took)))
-    if account.opened_at is None:
+    if facts.opened_at is None:
         return SessionCheckResult(READY.skipped("no session"), math.inf)
-    if isinstance(facts.ending, RefusedEnding) and account.errors:
-        return SessionCheckResult(_update_refused(facts, _telling(account.errors)), account.errors[0].index)
-    if isinstance(facts.ending, ClosedEnding):
+    if isinstance(result.ending, RefusedEnding) and facts.errors:
+        return SessionCheckResult(_update_refused(result, _reason_of(facts.errors)), facts.errors[0].index)
+    if isinstance(result.ending, ClosedEnding):
         return SessionCheckResult(
-            _closed(READY, facts, facts.ending, "closed while the configuration was on its way"), facts.end_index
+            _closed(READY, result, result.ending, "closed before the configuration was confirmed"), result.end_index
         )
-    told = headline(f"no session.updated within {facts.header.timeout:g} s")
-    return SessionCheckResult(READY.problem(service.NOT_CONFIRMED, told), facts.end_index)
+    summary = headline(f"no session.updated within {result.header.timeout:g} s")
+    return SessionCheckResult(READY.problem(service.NOT_CONFIRMED, summary), result.end_index)
 
 
-def _telling(errors: list[ReceivedError]) -> ReceivedError:
-    """Pick the error that says why: a bridge tells first what it gives up, and then the reason."""
-    return next((error for error in reversed(errors) if error.error.get("code") != "audio_dropped"), errors[0])
+def _reason_of(errors: list[ReceivedError]) -> ReceivedError:
+    """Pick the error that gives the reason: a bridge first reports dropped audio, and then why."""
+    return next((error for error in reversed(errors) if error.fields.get("code") != "audio_dropped"), errors[0])
 
 
-def _update_refused(facts: ConversationResult, failure: ReceivedError) -> Finding:
-    refusal = refusal_for_error(failure.error)
-    if not failure.native or is_bridge_error(failure.error) or refusal.fatal:
-        return _refused(READY, facts, failure, "session.update: error")
-    code, message = (facts.shown(failure.error.get(name) or "-", 300) for name in ("code", "message"))
-    told = (
+def _update_refused(result: ConversationResult, error: ReceivedError) -> Finding:
+    refusal = refusal_for_error(error.fields)
+    if not error.native or is_bridge_error(error.fields) or refusal.fatal:
+        return _refused(READY, result, error, "session.update: error")
+    code, message = (result.shown(error.fields.get(name) or "-", 300) for name in ("code", "message"))
+    evidence = (
         headline(f"session.update: error {code}"),
         evidence_of("message", message),
         evidence_of("means", refusal.title),
     )
-    return READY.problem(service.CONFIG_REFUSED, *told)
+    return READY.problem(service.CONFIG_REFUSED, *evidence)
 
 
-def _refused(row: CheckRow, facts: ConversationResult, failure: ReceivedError, lead: str) -> Finding:
-    code = facts.ending.code if isinstance(facts.ending, RefusedEnding | ClosedEnding) else None
+def _refused(row: CheckRow, result: ConversationResult, error: ReceivedError, lead: str) -> Finding:
+    code = result.ending.code if isinstance(result.ending, RefusedEnding | ClosedEnding) else None
     closing = (evidence_of("close", code),) if code is not None else ()
-    return error_finding(row, facts, failure, lead, *closing)
+    return error_finding(row, result, error, lead, *closing)
 
 
-def _closed(row: CheckRow, facts: ConversationResult, closed: ClosedEnding, when: str) -> Finding:
-    reason = facts.shown(closed.reason, 120)
+def _closed(row: CheckRow, result: ConversationResult, closed: ClosedEnding, when: str) -> Finding:
+    reason = result.shown(closed.reason, 120)
     if not closed.by_peer:
-        told = f"broken frame, closed with {closed.code} {reason}".rstrip()
-        return row.problem(service.PROTOCOL_BROKEN, headline(told))
+        summary = f"invalid frame, closed with {closed.code} {reason}".rstrip()
+        return row.problem(service.PROTOCOL_BROKEN, headline(summary))
     refusal = refusal_for_close(closed.code, closed.reason)
-    told = f"{when}: {'without a close frame' if closed.code in (None, 1006) else closed.code} {reason}".rstrip()
-    return facts.wording.refused(row, refusal, headline(told))
+    summary = f"{when}: {'without a close frame' if closed.code in (None, 1006) else closed.code} {reason}".rstrip()
+    return result.wording.refused(row, refusal, headline(summary))
 
 
-def check_end(facts: ConversationResult) -> SessionCheckResult:
-    """Nobody ended the session but the script."""
-    if facts.facts.upstream_losses:
-        return _lost(facts)
-    match facts.ending:
+def check_end(result: ConversationResult) -> SessionCheckResult:
+    """The script ended the session, and nothing else did."""
+    if result.facts.upstream_losses:
+        return _check_upstream_loss(result)
+    match result.ending:
         case ClosedEnding() as closed:
-            last = facts.shown(next(reversed(facts.facts.wire_event_counts), "the upgrade"), 80)
-            return SessionCheckResult(_closed(END, facts, closed, f"closed behind {last}"), facts.end_index)
+            last = result.shown(next(reversed(result.facts.wire_event_counts), "the upgrade"), 80)
+            return SessionCheckResult(_closed(END, result, closed, f"closed after {last}"), result.end_index)
         case LimitEnding(bound=bound):
             return SessionCheckResult(
-                END.problem(problems.TOO_MUCH, headline(f"the bound is {bound}")), facts.end_index
+                END.problem(problems.TOO_MUCH, headline(f"the limit is {bound}")), result.end_index
             )
         case FinishedEnding(at=at):
             return SessionCheckResult(END.passed(f"closed by the script after {at:.1f} s"))
         case SilentEnding() | StoppedEnding() | RefusedEnding():
-            return SessionCheckResult(END.skipped("the script did not come to its end"), math.inf)
+            return SessionCheckResult(END.skipped("the script didn't finish"), math.inf)
         case _:
-            assert_never(facts.ending)
+            assert_never(result.ending)
 
 
-def _lost(facts: ConversationResult) -> SessionCheckResult:
-    """A bridge lost its session: a warning where the script came to its end all the same, else the cause of it all."""
-    (index, why), count = facts.facts.upstream_losses[0], len(facts.facts.upstream_losses)
-    told = (headline(f"lost {facts.time_of(index)}, {count} in all"), evidence_of("reason", facts.shown(why)))
-    if isinstance(facts.ending, FinishedEnding):
-        return SessionCheckResult(END.problem(problems.RECONNECTED, *told))
-    return SessionCheckResult(END.problem(problems.RECONNECTED, *told, severity=Severity.FAIL), index)
+def _check_upstream_loss(result: ConversationResult) -> SessionCheckResult:
+    """A bridge lost its session: a warning if the script finished anyway, otherwise the cause."""
+    (index, why), count = result.facts.upstream_losses[0], len(result.facts.upstream_losses)
+    evidence = (headline(f"lost {result.time_of(index)}, {count} in total"), evidence_of("reason", result.shown(why)))
+    if isinstance(result.ending, FinishedEnding):
+        return SessionCheckResult(END.problem(problems.RECONNECTED, *evidence))
+    return SessionCheckResult(END.problem(problems.RECONNECTED, *evidence, severity=Severity.FAIL), index)
 
 
 #: The rows, in order.
@@ -250,15 +254,15 @@ CHECKS: Mapping[str, Callable[[ConversationResult], SessionCheckResult | None]] 
     "audio": check_audio,
     "end": check_end,
 }
-#: What is missing behind a row that failed.
-_WITHOUT: Mapping[str, str] = {
+#: Why rows after a failed one are skipped.
+_SKIP_REASONS: Mapping[str, str] = {
     "connect": "no connection",
     "session": "no session",
     "ready": "no configured session",
-    "events": "the events are not to be relied on",
-    "order": "the order is broken",
-    "answer": "no whole answer",
+    "events": "the events are unreliable",
+    "order": "the events are out of order",
+    "answer": "no complete response",
     "transcript": "no transcript",
-    "audio": "no whole audio",
-    "end": "the session was cut",
+    "audio": "no complete audio",
+    "end": "the session was cut off",
 }

@@ -1,4 +1,4 @@
-"""Who words what was refused: the same refusal reads differently of a service, of a bridge, of a kept session."""
+"""How refusals are worded: the same refusal reads differently for a service, a bridge and a captured session."""
 
 from __future__ import annotations
 
@@ -25,83 +25,83 @@ if TYPE_CHECKING:
 
 
 class Wording(Protocol):
-    """Makes findings of refusals."""
+    """Turns refusals into findings."""
 
     def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
-        """There was no way, or no upgrade."""
+        """Report that the connection or the upgrade failed."""
         ...
 
     def timed_out(self, row: CheckRow, seconds: float) -> Finding:
-        """No socket within this time."""
+        """Report that no socket opened within this time."""
         ...
 
     def refused(self, row: CheckRow, refusal: Refusal, *evidence: Evidence) -> Finding:
-        """The service said no, in a session or where one should have been."""
+        """Report that the service refused, before or during a session."""
         ...
 
     def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
-        """A bridge said `error`, in its own words."""
+        """Report an `error` message of a bridge."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeWording:
-    """Of a session through a bridge."""
+    """Wording for a session through a bridge."""
 
     target: BridgeTarget
 
     def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
-        """There was no way to the bridge, or it did not let us in."""
+        """Report that the bridge was unreachable or refused the upgrade."""
         if isinstance(failed, HandshakeRefused):
-            return _by(row, upgrade_refused(_bridges(row), self.target, failed))
-        return _by(row, bridge_connection_failure(_bridges(row), self.target, failed))
+            return _under_probe(row, upgrade_refused(_bridge_row(row), self.target, failed))
+        return _under_probe(row, bridge_connection_failure(_bridge_row(row), self.target, failed))
 
     def timed_out(self, row: CheckRow, seconds: float) -> Finding:
-        """The bridge does not answer."""
-        known = self.target.url  # a session from a file has none
-        fix = f"See which layer is silent: sherpa-probe bridge --url {quote(self.target.secrets.redact(known))}"
-        return no_answer_finding(row, seconds, *proxy_evidence(self.target), fix=fix if known else "")
+        """Report that the bridge did not answer."""
+        url = self.target.url  # empty for a session from a file
+        fix = f"Find out which layer is silent: sherpa-probe bridge --url {quote(self.target.secrets.redact(url))}"
+        return no_answer_finding(row, seconds, *proxy_evidence(self.target), fix=fix if url else "")
 
     def refused(self, row: CheckRow, refusal: Refusal, *evidence: Evidence) -> Finding:
-        """The service behind the bridge said no."""
+        """Report that the service behind the bridge refused."""
         return row.refused(refusal, *evidence)
 
     def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
-        """The bridge said no."""
-        return _by(row, bridge_error_finding(_bridges(row), self.target, message))
+        """Report an `error` message of the bridge."""
+        return _under_probe(row, bridge_error_finding(_bridge_row(row), self.target, message))
 
 
 def no_answer_finding(row: CheckRow, seconds: float, *evidence: Evidence, fix: str) -> Finding:
-    """There was no answer at all, so nothing was judged: whether only the upgrade is met by silence is not known."""
+    """Report that nothing answered. An ERROR, since it is unknown whether only the upgrade gets no response."""
     return row.problem(
         UPGRADE_NO_ANSWER,
         headline(f"no socket within {seconds:g} s"),
         *evidence,
-        cause="What listens there hangs, a firewall drops the packets, or a proxy or gateway in between takes the"
-        " request and does not know what to do with 'Upgrade: websocket'.",
+        cause="The server hangs, a firewall drops the packets, or a proxy or gateway on the way accepts the request but"
+        " doesn't handle 'Upgrade: websocket'.",
         fix=fix,
         severity=Severity.ERROR,
     )
 
 
-def _bridges(row: CheckRow) -> CheckRow:
-    """Give the row under the bridge's name: what a bridge says has one code, whoever met it."""
+def _bridge_row(row: CheckRow) -> CheckRow:
+    """Return the row under the bridge probe's name: a bridge's error has one code, whichever probe received it."""
     return CheckRow("bridge", row.check)
 
 
-def _by(row: CheckRow, finding: Finding) -> Finding:
+def _under_probe(row: CheckRow, finding: Finding) -> Finding:
     return replace(finding, probe=row.probe)
 
 
 def offline_wording(secrets: Secrets | None = None) -> Wording:
-    """Give the words for a session of which nothing is known but itself: it is read from a file."""
-    nobody = parse_url("ws://127.0.0.1/")
+    """Return the wording for a session that was read from a file, so that neither service nor bridge is known."""
+    placeholder = parse_url("ws://127.0.0.1/")
     target = BridgeTarget(
         url="",
         endpoint_kind=EndpointKind.CLIENT,
         token=None,
         timeout=0.0,
         secrets=secrets or Secrets(),
-        endpoint=nobody,
+        endpoint=placeholder,
     )
     return BridgeWording(target)

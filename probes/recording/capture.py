@@ -1,7 +1,7 @@
-"""A kept session: a header line, one line a frame, and a last line that says how it ended. NDJSON, whole or nothing.
+"""Capture files: a recorded session as NDJSON, with a header line, one line per frame, and a line with its ending.
 
-What is kept is what a verdict needs, no more: unless it was asked for, neither words nor sound. Reading a capture gives
-back exactly what the run had in its hands, so that the same code judges both.
+A capture holds what the verdict needs and no more: neither text nor audio unless requested. Reading it returns exactly
+what the run had recorded, so the same code judges both. A file is read completely or not at all.
 """
 
 from __future__ import annotations
@@ -21,61 +21,61 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 CAPTURE_FORMAT: Final = "sherpa-probe events"
-#: Larger ones are refused: a script talks for minutes, and a minute of events is about a megabyte.
+#: Largest file that is read: a script lasts minutes, and a minute of events is about a megabyte.
 MAX_FILE_BYTES: Final = 200 * 10**6
-#: A line holds one event. The largest there is are audio that somebody chose to keep: 15 MiB in base64, and some.
+#: Longest line. A line holds one event; the largest is a captured audio append of 15 MiB, in base64.
 MAX_LINE_BYTES: Final = MAX_MESSAGE_BYTES
 
 
 class CaptureError(UsageError):
-    """The file is no capture that can be read here; one plain line names the file, and the line where there is one."""
+    """The file is not a readable capture. The message is one line and names the file and, if known, the line number."""
 
 
 class CaptureHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """What was captured, and how."""
+    """The first line: what was captured, and how."""
 
     capture: str = CAPTURE_FORMAT
     schema_version: int = SCHEMA_VERSION
     tool: str
     """`sherpa-probe 1.2.3`"""
     started: str
-    """ISO 8601 UTC with milliseconds; every `at` counts from here."""
+    """ISO 8601 UTC with milliseconds; every `at` is relative to it."""
     script: str
     kind: str
     """`conversation` or `transcription`"""
     dialect: str
-    """The dialect that was asked for."""
+    """The requested dialect."""
     via: str
-    """`service`, or the door of a bridge: `client`, `native`."""
+    """`service`, or the endpoint of a bridge: `client`, `native`."""
     timeout: float
-    """Seconds that every single answer was waited for."""
+    """Timeout of each wait, in seconds."""
     connected_at: float | None = None
     redaction: str
-    """What was taken out: `content and secrets`, or `secrets` alone."""
+    """What was removed: `content and secrets`, or only `secrets`."""
 
 
 class CaptureEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One frame, or a remark of the probe's own. What was taken out of the event is told beside it."""
+    """One frame, or a marker of the probe. The fields beside `event` describe the content that was removed from it."""
 
     at: float
     """Seconds since the run began."""
     who: str
-    """`client`, `server`, `bridge` for a bridge's own message, `probe` for a remark."""
+    """`client`, `server`, `bridge` for a bridge's own message, `probe` for a marker."""
     event: dict[str, Any]
-    """The event without its content; empty where the frame was none."""
+    """The event without its content; empty if the frame is not an event."""
     frame_bytes: int = 0
     audio_ms: float = 0.0
     silent: bool = False
-    """There is audio in it, and nothing to be heard in that."""
+    """Whether its audio is silence."""
     detail: str = ""
     unreadable: str = ""
-    """Why the frame was no event."""
+    """Why the frame is not an event."""
     differs: bool = False
-    """The final text was not what the deltas added up to; without the words nobody could tell."""
+    """Whether the final text differs from its deltas, which can't be found out once the content is removed."""
 
     @property
     def type(self) -> str:
-        """The event's type; empty where it has none."""
+        """The type of the event; empty if it has none."""
         found = self.event.get("type")
         return found if isinstance(found, str) else ""
 
@@ -86,23 +86,23 @@ class _Ending(msgspec.Struct, frozen=True, kw_only=True, tag_field="end"):
 
 
 class FinishedEnding(_Ending, frozen=True, kw_only=True, tag="finished"):
-    """The script came to its end."""
+    """The script finished."""
 
 
 class StoppedEnding(_Ending, frozen=True, kw_only=True, tag="stopped"):
-    """An answer failed, and the script cannot go on without it."""
+    """A response failed, so the script could not continue."""
 
 
 class SilentEnding(_Ending, frozen=True, kw_only=True, tag="silent"):
-    """Nothing came although something was owed."""
+    """The other side made no progress within the timeout."""
 
     owed: str
-    """See `conversation.Awaited`."""
+    """What was waited for: a value of `conversation.Awaited`."""
     seconds: float
 
 
 class ClosedEnding(_Ending, frozen=True, kw_only=True, tag="closed"):
-    """The link ended before the script did."""
+    """The link closed before the script finished."""
 
     code: int | None
     reason: str
@@ -110,16 +110,16 @@ class ClosedEnding(_Ending, frozen=True, kw_only=True, tag="closed"):
 
 
 class RefusedEnding(_Ending, frozen=True, kw_only=True, tag="refused"):
-    """The session did not become ready, and was told why."""
+    """The session could not become ready; `error` says why."""
 
     error: dict[str, Any]
     native: bool
     code: int | None = None
-    """Of the close that followed, where one did."""
+    """The code of the close that followed, if one did."""
 
 
 class LimitEnding(_Ending, frozen=True, kw_only=True, tag="too-much"):
-    """A bound was reached: `bound` says which, in words."""
+    """A limit was reached; `bound` describes it."""
 
     bound: str
 
@@ -128,7 +128,7 @@ CaptureEnding: TypeAlias = FinishedEnding | StoppedEnding | SilentEnding | Close
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole session."""
+    """A complete recorded session."""
 
     header: CaptureHeader
     entries: list[CaptureEntry]
@@ -136,26 +136,26 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_capture(capture: Capture) -> str:
-    """Write a capture as the text of its file."""
+    """Return the capture as the text of its file."""
     lines = (capture.header, *capture.entries, capture.ending)
     return b"".join(msgspec.json.encode(line) + b"\n" for line in lines).decode()
 
 
 def read_capture(path: Path) -> Capture:
-    """Read a kept session. Raises CaptureError, in one plain line, for everything that is not one whole capture."""
+    """Read a capture file. Raises CaptureError if it is missing, unreadable, truncated or not a capture."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise CaptureError(f"{path} is no file")
+            raise CaptureError(f"{path} isn't a regular file")
         if status.st_size > MAX_FILE_BYTES:
-            raise CaptureError(f"{path} is larger than {MAX_FILE_BYTES // 10**6} MB: no capture of a script is")
+            raise CaptureError(f"{path} is larger than {MAX_FILE_BYTES // 10**6} MB, too large for a capture")
         with path.open("rb") as file:
             return _read(path, file)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CaptureError(f"{path} cannot be read: {reason[:1].lower()}{reason[1:]}") from None
+        raise CaptureError(f"can't read {path}: {reason[:1].lower()}{reason[1:]}") from None
     except ValueError as error:  # a path with a null character in it
-        raise CaptureError(f"{str(path)!r} cannot be read: {error}") from None
+        raise CaptureError(f"can't read {str(path)!r}: {error}") from None
 
 
 def _read(path: Path, file: BinaryIO) -> Capture:
@@ -167,55 +167,53 @@ def _read(path: Path, file: BinaryIO) -> Capture:
     entries: list[CaptureEntry] = []
     for number, line in enumerate(lines, 2):
         if "end" in line:
-            _nothing_behind(path, lines, number)
-            return Capture(header=header, entries=entries, ending=_as(CaptureEnding, line, path, number))
+            _require_end(path, lines, number)
+            return Capture(header=header, entries=entries, ending=_convert(CaptureEnding, line, path, number))
         entries.append(_entry(line, path, number))
-    raise CaptureError(f"{path} is cut off after line {len(entries) + 1}: the line that says how it ended is missing")
+    raise CaptureError(f"{path} is truncated after line {len(entries) + 1}: the line with the ending is missing")
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Give line by line, decoded. CaptureError for one that is no JSON object, or too long to be an event."""
+    """Yield the decoded lines. Raises CaptureError for a line that isn't a JSON object or is too long for an event."""
     number = 0
     while raw := file.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(raw) > MAX_LINE_BYTES:
-            raise CaptureError(f"{path}, line {number}: longer than any event is")
+            raise CaptureError(f"{path}, line {number}: too long for an event")
         try:
             line = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise CaptureError(_no_json(path, number)) from None
+            raise CaptureError(_not_json(path, number)) from None
         if not isinstance(line, dict):
-            raise CaptureError(f"{path}, line {number}: no JSON object")
+            raise CaptureError(f"{path}, line {number}: not a JSON object")
         yield line
 
 
-def _no_json(path: Path, number: int) -> str:
-    return f"{path}, line {number}: not JSON" + (", so this is no capture" if number == 1 else "")
+def _not_json(path: Path, number: int) -> str:
+    return f"{path}, line {number}: not JSON" + (", so the file isn't a capture" if number == 1 else "")
 
 
 def _header(path: Path, line: dict[str, Any]) -> CaptureHeader:
     if line.get("capture") != CAPTURE_FORMAT:
-        raise CaptureError(f"{path} is no capture of `sherpa-probe events`: its first line does not say so")
+        raise CaptureError(f"{path} isn't a capture of `sherpa-probe events`: its first line isn't a capture header")
     version = line.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise CaptureError(
-            f"{path} was written in version {version!s:.20} of the format; this tool reads {SCHEMA_VERSION}"
-        )
-    header: CaptureHeader = _as(CaptureHeader, line, path, 1)
+        raise CaptureError(f"{path} has format version {version!s:.20}; this tool reads version {SCHEMA_VERSION}")
+    header: CaptureHeader = _convert(CaptureHeader, line, path, 1)
     return header
 
 
 def _entry(line: dict[str, Any], path: Path, number: int) -> CaptureEntry:
-    entry: CaptureEntry = _as(CaptureEntry, line, path, number)
+    entry: CaptureEntry = _convert(CaptureEntry, line, path, number)
     return entry
 
 
-def _nothing_behind(path: Path, lines: Iterator[dict[str, Any]], number: int) -> None:
+def _require_end(path: Path, lines: Iterator[dict[str, Any]], number: int) -> None:
     if next(lines, None) is not None:
-        raise CaptureError(f"{path}, line {number + 1}: stands behind the line that ends the capture")
+        raise CaptureError(f"{path}, line {number + 1}: unexpected line after the end of the capture")
 
 
-def _as(kind: Any, line: dict[str, Any], path: Path, number: int) -> Any:
+def _convert(kind: Any, line: dict[str, Any], path: Path, number: int) -> Any:
     try:
         return msgspec.convert(line, kind)
     except msgspec.ValidationError as error:

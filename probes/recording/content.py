@@ -1,7 +1,7 @@
-"""Taking the content out of events: what was said, written or heard goes, the structure that a verdict needs stays.
+"""Removing the content from events: what was said or written is removed, the structure that the verdict needs stays.
 
-A text becomes as many `x`, so that it is still known how long it was and whether deltas and final text agree in length.
-Only strings of known, structural fields stay; of a field that nobody knows yet nothing is shown.
+Text is replaced by as many `x`, so that its length and whether deltas and final text agree in length remain known.
+Only strings of known, structural fields stay; the strings of unknown fields are removed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from probes.runner.redaction import Secrets
 
-#: Stands for audio, whose length is told beside the event.
+#: Replaces audio, whose length is stored beside the event.
 AUDIO_PLACEHOLDER = "[audio]"
-#: Below this mean amplitude (of 32,768) nobody hears anything: dithered silence stays below it, a whisper does not.
-_AUDIBLE = 8.0
-#: Texts that are shown: a server's own words, cut to what a report may hold.
-_LONGEST_SHOWN = 500
-#: Words of the protocol, which are no secret even where a piece of one happens to look the same.
-_WORDS = frozenset(
+#: Mean amplitude (of 32,768) below which audio is inaudible: dithered silence stays below it, a whisper does not.
+_AUDIBLE_LOUDNESS = 8.0
+#: Structural strings, such as a server's error messages, are cut to this length.
+_MAX_SHOWN = 500
+#: Terms of the protocol, which are shown even if a part of one happens to equal a secret.
+_PROTOCOL_TERMS = frozenset(
     {*ERROR_CODES, *map(str, SessionKind), "realtime.session", "realtime.transcription_session", "transcription_error"}
 ).union(*SERVER_EVENTS.values(), *CLIENT_EVENTS.values())
-#: Fields whose strings say what a thing is, not what somebody said.
-_STRUCTURE = frozenset(
+#: Fields whose strings describe structure, not what a person said.
+_STRUCTURAL_FIELDS = frozenset(
     {
         *("type", "object", "role", "status", "reason", "code", "param", "message", "name", "model", "voice", "phase"),
         *("modalities", "output_modalities", "include", "format", "input_audio_format", "output_audio_format"),
@@ -51,53 +51,53 @@ _STRUCTURE = frozenset(
 
 
 def is_structural_field(name: str) -> bool:
-    """Whether the strings of this field say nothing that a person said."""
-    return name in _STRUCTURE or name == "id" or name.endswith(("_id", "Id"))
+    """Whether the strings of this field are structure, not content."""
+    return name in _STRUCTURAL_FIELDS or name == "id" or name.endswith(("_id", "Id"))
 
 
 def strip_content(event: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
-    """Give the event with every text and all audio taken out, and no secret in what is left."""
-    return {str(name): _without(value, str(name), secrets) for name, value in event.items()}
+    """Return the event without text and audio, and without secrets in what is left."""
+    return {str(name): _strip(value, str(name), secrets) for name, value in event.items()}
 
 
 def keep_content(event: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
-    """Give the event as it stood, only without secrets. Audio is left alone: nothing is found in it but by chance."""
-    return {str(name): _hidden(value, str(name), secrets) for name, value in event.items()}
+    """Return the event with its content but without secrets. Audio is left alone: a match in it would be chance."""
+    return {str(name): _hide_secrets(value, str(name), secrets) for name, value in event.items()}
 
 
 def is_silent(pcm: bytes) -> bool:
-    """Whether there is nothing to hear in this piece of PCM16."""
-    return loudness(pcm[: len(pcm) // 2 * 2]) < _AUDIBLE
+    """Whether this PCM16 audio is inaudible."""
+    return loudness(pcm[: len(pcm) // 2 * 2]) < _AUDIBLE_LOUDNESS
 
 
 def audio_ms(pcm: bytes) -> float:
-    """How long a piece of PCM16 is; half a sample at its end does not count."""
+    """Return the length of PCM16 audio in ms; half a sample at its end does not count."""
     return bytes_to_ms(len(pcm) // 2 * 2)
 
 
-def _without(value: Any, name: str, secrets: Secrets) -> Any:
+def _strip(value: Any, name: str, secrets: Secrets) -> Any:
     match value:
-        case str() if value in _WORDS:
+        case str() if value in _PROTOCOL_TERMS:
             return value
         case str() if is_structural_field(name):
-            return secrets.excerpt(value, _LONGEST_SHOWN)
+            return secrets.excerpt(value, _MAX_SHOWN)
         case str():
             return AUDIO_PLACEHOLDER if name == "audio" and value else "x" * len(value)
         case dict():
-            return {str(inner): _without(held, str(inner), secrets) for inner, held in value.items()}
+            return {str(inner): _strip(inner_value, str(inner), secrets) for inner, inner_value in value.items()}
         case list() | tuple():
-            return [_without(held, name, secrets) for held in value]
+            return [_strip(inner_value, name, secrets) for inner_value in value]
         case _:
             return value
 
 
-def _hidden(value: Any, name: str, secrets: Secrets) -> Any:
+def _hide_secrets(value: Any, name: str, secrets: Secrets) -> Any:
     match value:
         case str():
-            return value if name == "audio" or value in _WORDS else secrets.redact(value)
+            return value if name == "audio" or value in _PROTOCOL_TERMS else secrets.redact(value)
         case dict():
-            return {str(inner): _hidden(held, str(inner), secrets) for inner, held in value.items()}
+            return {str(inner): _hide_secrets(inner_value, str(inner), secrets) for inner, inner_value in value.items()}
         case list() | tuple():
-            return [_hidden(held, name, secrets) for held in value]
+            return [_hide_secrets(inner_value, name, secrets) for inner_value in value]
         case _:
             return value

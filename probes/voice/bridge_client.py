@@ -1,7 +1,7 @@
-"""A session through a bridge, in the words of the client protocol; a `Speaker`.
+"""A session through a bridge, in the client protocol; a `VoiceClient`.
 
-It asks and hears; it judges nothing. A session that is lost and reopened by the bridge goes on here as one: what the
-bridge says about it is heard like everything else.
+It sends and receives, and judges nothing. A session that the bridge loses and reopens continues here as one session:
+the bridge's messages about it are received like all others.
 """
 
 from __future__ import annotations
@@ -25,113 +25,113 @@ if TYPE_CHECKING:
     from bridge.transport.link import Link
     from probes.targets.bridge import BridgeTarget
 
-#: With these the bridge says that there is a session.
+#: Messages by which the bridge reports that the session is ready.
 _READY = frozenset({"session_ready", "reconnected"})
 
 
 class BridgeVoiceClient:
-    """One client of one bridge."""
+    """A client of one bridge. See `probes.voice.voice_client.VoiceClient`."""
 
     def __init__(self, target: BridgeTarget) -> None:
-        """Nothing is opened before `start`."""
+        """Keep the target; nothing is opened before `start`."""
         self.on_sent: OnSent = lambda _event, _detail: None
         self.connected_at: float | None = None
         self._target = target
         self._link: Link | None = None
 
     async def start(self, options: VoiceOptions, on_frame: OnFrame) -> None:
-        """Connect, ask for the session, and return when the bridge says that it is ready.
+        """Connect, request the session, and return when the bridge reports that it is ready.
 
-        Raises NotReady for an error of the bridge before that, LinkClosed, DialFailed and HandshakeRefused. What the
-        client protocol has no words for (an answer in writing) is sent as a native `session.update` behind it.
+        Raises NotReady if the bridge sends an error before that, LinkClosed, DialFailed and HandshakeRefused. Text
+        responses, for which the client protocol has no field, are requested with a native `session.update` afterwards.
         """
         self._link = (await self._target.dial()).link
         self.connected_at = trio.current_time()
         await self._send(create_session_message(options, self._target.model))
-        ready = await self._heard_until(_READY, on_frame)
+        ready = await self._receive_until(_READY, on_frame)
         if not options.audio_output and options.kind is SessionKind.CONVERSATION:
-            await self._send(_written_answers(Dialect.BETA if ready.get("dialect") == "beta" else Dialect.GA))
-            await self._heard_until(SESSION_UPDATED, on_frame)
+            await self._send(_text_responses(Dialect.BETA if ready.get("dialect") == "beta" else Dialect.GA))
+            await self._receive_until(SESSION_UPDATED, on_frame)
 
-    async def _heard_until(self, kinds: frozenset[str], on_heard: OnFrame) -> Mapping[str, Any]:
+    async def _receive_until(self, kinds: frozenset[str], on_frame: OnFrame) -> Mapping[str, Any]:
         while True:
-            heard = await self.receive()
-            on_heard(heard)
-            if heard.event.get("type") in kinds:
-                return heard.event
-            if heard.event.get("type") == "error":
-                raise NotReady(heard.event, native=False)
+            frame = await self.receive()
+            on_frame(frame)
+            if frame.event.get("type") in kinds:
+                return frame.event
+            if frame.event.get("type") == "error":
+                raise NotReady(frame.event, native=False)
 
     async def receive(self) -> ReceivedFrame:
-        """Wait for the next frame. Cancelling loses nothing."""
-        return parse_frame(await self._open().receive())
+        """Wait for the next frame. Cancelling loses no frame."""
+        return parse_frame(await self._require_link().receive())
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Send one chunk of speech as a binary frame."""
+        """Send one chunk of audio as a binary frame."""
         self.on_sent({"type": "audio"}, f"{bytes_to_ms(len(pcm)):g} ms")
-        await self._open().send_binary(pcm)
+        await self._require_link().send_binary(pcm)
 
     async def commit(self) -> None:
-        """End the speech; the bridge asks for the answer where there will be one."""
+        """Commit the audio; in a conversation the bridge requests the response."""
         await self._send({"type": "audio_commit"})
 
     async def send_text(self, text: str) -> None:
-        """Say something in writing."""
+        """Send a typed turn; the bridge requests the response."""
         await self._send({"type": "text", "text": text}, f"{len(text)} characters")
 
     async def interrupt(self, item_id: str, played_ms: int) -> None:
-        """Stop the answer, and cut it at what was played."""
+        """Cancel the response, and truncate its item at what was played."""
         await self._send({"type": "interrupt", "itemId": item_id, "playedMs": played_ms}, f"at {played_ms} ms")
 
     async def send_tool_output(self, call_id: str, output: str) -> None:
-        """Give the result of a function call; the bridge asks for the answer."""
+        """Send the output of a function call; the bridge requests the response."""
         await self._send({"type": "tool_result", "callId": call_id, "output": output}, f"{len(output)} characters")
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send a native client event: the bridge passes it on as it is, in order with speech."""
+        """Send a native client event, which the bridge forwards unchanged and in order with the audio."""
         await self._send(event)
 
     async def close(self) -> None:
-        """Say goodbye and hang up, within a second each; harmless when repeated, or before `start`."""
+        """Close the link within two seconds. Safe to call more than once, or before `start`."""
         if self._link is not None:
             await close_link(self._link)
 
     async def _send(self, message: Mapping[str, Any], detail: str = "") -> None:
         self.on_sent(message, detail)
-        await self._open().send_text(msgspec.json.encode(message))
+        await self._require_link().send_text(msgspec.json.encode(message))
 
-    def _open(self) -> Link:
+    def _require_link(self) -> Link:
         if self._link is None:
             raise LinkClosed(None, "it was never opened", by_peer=False)
         return self._link
 
 
 def parse_frame(frame: str | bytes) -> ReceivedFrame:
-    """Understand one frame: a native event has a dot in its type, the bridge's own words have none."""
+    """Parse one frame. A native event has a dot in its type, a bridge's own message has none."""
     size, now = len(frame), trio.current_time()
     if isinstance(frame, bytes):
         return ReceivedFrame(now, {}, size, native=False, unreadable="a binary frame")
     try:
         event = msgspec.json.decode(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return ReceivedFrame(now, {}, size, native=False, unreadable="text that is no JSON")
+        return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't JSON")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        return ReceivedFrame(now, {}, size, native=False, unreadable="text that is no JSON object with a type")
+        return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't a JSON object with a type")
     return ReceivedFrame(now, event, size, native="." in event["type"])
 
 
 def create_session_message(options: VoiceOptions, model: str) -> dict[str, Any]:
-    """Put a wish into the words of `create_session`; what the bridge shall choose itself is left out."""
-    told = {
+    """Return the `create_session` message for these options, without fields whose default the bridge chooses."""
+    fields = {
         "kind": "transcription" if options.kind is SessionKind.TRANSCRIPTION else None,
         "model": model or None,
         "turnDetection": options.turn_detection or "none",
         "instructions": options.instructions or None,
         "tools": [dict(tool) for tool in options.tools] or None,
     }
-    return {"type": "create_session"} | {name: value for name, value in told.items() if value is not None}
+    return {"type": "create_session"} | {name: value for name, value in fields.items() if value is not None}
 
 
-def _written_answers(dialect: Dialect) -> dict[str, Any]:
+def _text_responses(dialect: Dialect) -> dict[str, Any]:
     nested = {"type": "realtime", "output_modalities": ["text"]}
     return {"type": "session.update", "session": session_to_flat(nested).fields if dialect is Dialect.BETA else nested}

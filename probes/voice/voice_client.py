@@ -1,7 +1,7 @@
-"""One voice session, in whichever protocol: what a script needs to say and hear, whoever is at the other end.
+"""The interface of a voice session, whichever protocol it speaks: what a script needs to send and receive.
 
-Only the shape. `speaking_native.py` speaks to the service itself and to pass-through doors, `speaking_client.py` the
-client protocol of a bridge. Scripts and verdicts know no more than this, so they run alike on all of them.
+`native_client.py` speaks the Realtime API, to the service and to native endpoints of bridges; `bridge_client.py` speaks
+the client protocol of a bridge. Scripts and verdicts know only this interface, so they run the same on both.
 """
 
 from __future__ import annotations
@@ -15,50 +15,54 @@ from bridge.protocol.dialects.detection import SessionKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceOptions:
-    """What session a script wants. Everything that is not named is the server's own default."""
+    """The session that a script needs. Everything else is the server's default."""
 
     kind: SessionKind = SessionKind.CONVERSATION
     turn_detection: str | None = "server_vad"
-    """None: the script says itself when speech is over, with `commit`."""
+    """None: the script marks the end of speech itself, with `commit`."""
     audio_output: bool = True
-    """The answer is audio; else text."""
+    """Whether responses are audio; otherwise they are text."""
     tools: tuple[Mapping[str, Any], ...] = ()
-    """Functions in the shape of a session's `tools`, the same in both dialects."""
+    """Functions as in the session's `tools`, which are the same in both dialects."""
     instructions: str = ""
     transcribe: bool = True
-    """What is said is written down as well."""
+    """Whether the user's speech is transcribed."""
     silence_ms: int = 400
-    """After so much silence turn detection takes speech for over; a protocol that can't say so leaves it out."""
+    """Silence that ends a turn; omitted by a protocol that has no field for it."""
+
+
+#: `unreadable` of a text frame that starts like an event but isn't valid JSON.
+BROKEN_JSON = "truncated or invalid JSON"
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFrame:
-    """One frame from the other end."""
+    """One frame from the other side."""
 
     at: float
     """On trio's clock."""
     event: Mapping[str, Any]
-    """The native server event as it stood, or the bridge's own message; empty where the frame is none."""
+    """The unchanged server event or bridge message; empty if the frame is neither."""
     frame_bytes: int
     native: bool
-    """A server event of the Realtime API, not the bridge's own word."""
+    """Whether it is a server event of the Realtime API; False for a bridge's own message."""
     unreadable: str = ""
-    """Why the frame is no event, without what it holds: `a binary frame`, `text that is no JSON object`."""
+    """Why the frame is not an event, without its content: `a binary frame`, `text that isn't a JSON object`."""
 
 
 OnFrame: TypeAlias = Callable[[ReceivedFrame], None]
 OnSent: TypeAlias = Callable[[Mapping[str, Any], str], None]
-"""Told what was sent, as it stands (who keeps it takes the content out), and a detail without content: `20 ms`.
+"""Called with each sent event, content included, and a description without content such as `20 ms`.
 
-A binary frame of speech is told as `{"type": "audio"}`.
+A binary audio frame is passed as `{"type": "audio"}`. Remove the content before you store the event.
 """
 
 
-class NotReady(Exception):  # noqa: N818 - the other end's answer, as it stands
-    """The session is there but will not become ready: the error says why. What was heard was told before.
+class NotReady(Exception):  # noqa: N818 - the answer of the other side
+    """The connection is open, but the session can't become ready. Every frame up to here was passed on before.
 
-    `error` is the native error object, or the bridge's own message where `native` is False; `code` that of the close
-    right behind it, where one came.
+    `error` is the native error object, or the bridge's message if `native` is False; `code` is that of the close right
+    after it, if one came.
     """
 
     def __init__(self, error: Mapping[str, Any], *, native: bool, code: int | None = None) -> None:
@@ -69,52 +73,52 @@ class NotReady(Exception):  # noqa: N818 - the other end's answer, as it stands
 
 
 class VoiceClient(Protocol):
-    """One session. Every method raises LinkClosed when the link has ended; none has a time-out of its own.
+    """One session. Every method raises LinkClosed when the link has ended; none has a timeout of its own.
 
-    What is sent is told to `on_said`, before it can be answered. One task speaks while another one hears; nothing else
-    may overlap.
+    Each sent event is passed to `on_sent` before it can be answered. One task may send while another one receives;
+    nothing else may overlap.
     """
 
     on_sent: OnSent
     connected_at: float | None
-    """When the socket was open, on trio's clock; None before."""
+    """When the socket opened, on trio's clock; None before."""
 
     async def start(self, options: VoiceOptions, on_frame: OnFrame) -> None:
-        """Connect, configure, and return when the session is ready; every frame up to then goes to `on_heard`.
+        """Connect, configure, and return when the session is ready; every frame up to then goes to `on_frame`.
 
-        Raises NotReady when the configuration is refused, LinkClosed, and what a connection fails with: DialFailed and
-        HandshakeRefused. Cancelled half-way it leaves nothing that `end` does not close.
+        Raises NotReady if the configuration is refused, LinkClosed, DialFailed and HandshakeRefused. After a cancelled
+        start, `close` still releases everything.
         """
         ...
 
     async def receive(self) -> ReceivedFrame:
-        """Wait for the next frame. Cancelling loses nothing."""
+        """Wait for the next frame. Cancelling loses no frame."""
         ...
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Send one chunk of speech, PCM16 24 kHz mono."""
+        """Send one chunk of audio, PCM16 24 kHz mono."""
         ...
 
     async def commit(self) -> None:
-        """End the speech where nobody detects turns, and ask for the answer where there will be one."""
+        """Commit the audio of a session without turn detection, and in a conversation request the response."""
         ...
 
     async def send_text(self, text: str) -> None:
-        """Say something in writing, and ask for the answer."""
+        """Send a typed turn and request the response."""
         ...
 
     async def interrupt(self, item_id: str, played_ms: int) -> None:
-        """Stop the answer, and cut it at what was played of it."""
+        """Cancel the response, and truncate its item at what was played."""
         ...
 
     async def send_tool_output(self, call_id: str, output: str) -> None:
-        """Give the result of a function call, and ask for the answer."""
+        """Send the output of a function call and request the response."""
         ...
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send any other native client event as it is."""
+        """Send any other native client event, written in its GA shape."""
         ...
 
     async def close(self) -> None:
-        """Say goodbye and close, within a bounded time of its own and also when cancelled; harmless when repeated."""
+        """Close the link within a bounded time, also when cancelled. Safe to call more than once, or before `start`."""
         ...

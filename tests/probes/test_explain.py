@@ -1,4 +1,4 @@
-"""Every code that a probe can give is explained, however it is written; what nobody knows gets a near one."""
+"""Every code that a probe can report is explained, in any case; an unknown one gets a suggestion."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def slugs_in(path: Path) -> set[str]:
     return {text for text in constants if isinstance(text, str) and SLUG.fullmatch(text)} - NO_CODES
 
 
-def test_every_slug_that_stands_in_the_sources_is_explained() -> None:
+def test_every_slug_in_the_sources_is_explained() -> None:
     found = {slug for path in sources() for slug in slugs_in(path)}
     assert {"ACCESS-MODEL-NOT-LISTED", "CONFIG-KEY-SUSPECT", "ACCESS-SCENARIO-LATER"} <= found
     probes = ("ACCESS", "BRIDGE", "CONFIG", "EVENTS", "LINT", "MODELS", "PROBE", "REPORT", "USAGE")
     assert [slug for slug in found if not any(explain(code) for code in (slug, *(f"{p}-{slug}" for p in probes)))] == []
 
 
-def test_codes_are_written_where_the_problems_stand_and_nowhere_else() -> None:
+def test_codes_are_written_only_where_the_problems_are_defined() -> None:
     shared = {refusal.slug for refusal in all_refusals()}  # the bridge has some of the service's under the same slug
     own = set(PROBLEMS) | {problem.slug for problem in PROBLEMS.values() if "-" in problem.slug} - shared
     for path in sources():
@@ -97,7 +97,7 @@ def test_codes_are_written_where_the_problems_stand_and_nowhere_else() -> None:
 
 @pytest.mark.parametrize(("probe", "check"), [(probe, check) for probe in CHECK_NAMES for check in CHECK_NAMES[probe]])
 @pytest.mark.parametrize("ending", ["OK", "SKIPPED"])
-def test_what_passed_or_was_skipped_is_explained_by_a_rule(probe: str, check: str, ending: str) -> None:
+def test_passed_and_skipped_checks_are_explained_by_their_name(probe: str, check: str, ending: str) -> None:
     (meaning,) = explain(f"{probe.upper()}-{slug_of(check)}-{ending}")
     assert f"'{check}'" in meaning.title
 
@@ -108,13 +108,13 @@ def test_the_rows_are_those_of_the_probes() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_every_form_of_auth_is_explained(form: AuthForm) -> None:
+def test_every_form_of_authentication_is_explained(form: AuthForm) -> None:
     (meaning,) = explain(f"ACCESS-AUTH-{form.name.upper()}")
     assert form.title in meaning.title
 
 
 @pytest.mark.parametrize("code", ["ACCESS-NONSENSE-OK", "ACCESS-AUTH-NONSENSE", "ACCESS-", "", "OK"])
-def test_a_rule_explains_nothing_that_is_not_there(code: str) -> None:
+def test_unknown_checks_and_forms_are_not_explained(code: str) -> None:
     assert explain(code) == []
 
 
@@ -124,7 +124,7 @@ def test_error_codes_are_known_in_any_case() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80])
-def test_no_command_and_no_address_is_broken_in_a_word(width: int) -> None:
+def test_commands_and_urls_are_not_broken_across_lines(width: int) -> None:
     text = render_text("KEY-REFUSED", explain("KEY-REFUSED"), width)
     assert "https://platform.openai.com/api-keys" in text
     assert "sherpa-\n" not in text
@@ -139,7 +139,7 @@ def test_a_status_with_several_meanings_shows_each_with_its_place() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_an_unknown_code_is_wrong_usage_with_a_near_one() -> None:
+def test_an_unknown_code_is_wrong_usage_with_a_suggestion() -> None:
     result = CliRunner().invoke(cli, ["explain", "invalid_api_kee"])
     assert result.exit_code == 2
     assert "did you mean invalid_api_key?" in result.output
@@ -148,14 +148,14 @@ def test_an_unknown_code_is_wrong_usage_with_a_near_one() -> None:
     assert suggest("Model-Retird") == ": did you mean MODEL-RETIRED?"
 
 
-def test_a_number_far_from_all_others_is_answered_with_those_there_are() -> None:
-    told = suggest("9999")
-    assert "close codes: 1000, " in told
-    assert " 4004; HTTP statuses: 200, " in told
+def test_a_number_unlike_any_other_lists_the_known_ones() -> None:
+    suggestion = suggest("9999")
+    assert "close codes: 1000, " in suggestion
+    assert " 4004; HTTP statuses: 200, " in suggestion
 
 
 @pytest.mark.parametrize("code", sorted(set(known_codes())))
-def test_every_code_that_is_offered_is_explained(code: str) -> None:
+def test_every_known_code_is_explained(code: str) -> None:
     assert explain(code) != []
 
 
@@ -164,7 +164,7 @@ def test_a_lint_rule_is_explained_by_the_id_that_lint_prints(typed: str) -> None
     assert [meaning.seen_as for meaning in explain(typed)] == [("finding LINT-BETA-HEADER",)]
 
 
-def test_a_finding_is_explained_under_the_name_that_was_asked_for() -> None:
+def test_a_finding_is_explained_under_the_given_name() -> None:
     assert render_text("access-no-quota", explain("access-no-quota")).startswith("ACCESS-NO-QUOTA  ")
     assert render_text("insufficient_quota", explain("insufficient_quota")).startswith("NO-QUOTA  ")
 

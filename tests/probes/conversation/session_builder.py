@@ -1,4 +1,4 @@
-"""What the tests of `events` share: a simulator in memory under virtual time, and sessions made up entry by entry."""
+"""Shared by the tests of `events`: a simulator in memory under virtual time, and a builder of recorded sessions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GOOD_SEVERITIES = (Severity.PASS, Severity.SKIPPED)
 
 @dataclass
 class ReportItems:
-    """Everything that a probe told, sorted."""
+    """Everything that a probe yielded, by type."""
 
     findings: list[Finding] = field(default_factory=list)
     timelines: list[Timeline] = field(default_factory=list)
@@ -49,16 +49,16 @@ class ReportItems:
     series: list[Series] = field(default_factory=list)
     virtual_seconds: float = 0.0
 
-    def add(self, told: ProbeItem) -> None:
-        match told:
+    def add(self, item: ProbeItem) -> None:
+        match item:
             case Finding():
-                self.findings.append(told)
+                self.findings.append(item)
             case Timeline():
-                self.timelines.append(told)
+                self.timelines.append(item)
             case ReportMetric():
-                self.metrics[told.name] = told.value
+                self.metrics[item.name] = item.value
             case Series():
-                self.series.append(told)
+                self.series.append(item)
 
     def bad_outcomes(self) -> list[tuple[str, str, str]]:
         return [(f.check, f.code, f.severity.value) for f in self.findings if f.severity not in GOOD_SEVERITIES]
@@ -70,17 +70,17 @@ class ReportItems:
         return next(f for f in self.findings if f.check == name)
 
 
-async def collect(told: AsyncGenerator[ProbeItem, None]) -> ReportItems:
-    heard = ReportItems()
-    async for one in told:
-        heard.add(one)
-    return heard
+async def collect(items: AsyncGenerator[ProbeItem, None]) -> ReportItems:
+    collected = ReportItems()
+    async for item in items:
+        collected.add(item)
+    return collected
 
 
 def target_for(
     scenario: str = "good", *, timeout: float = 10.0, headers: tuple[tuple[str, str], ...] = (), **flags: Any
 ) -> ServiceTarget:
-    """Give a target that asks for a scenario; its address leads nowhere."""
+    """Return a target whose key selects a scenario; nothing listens at its URL."""
     flags.setdefault("base_url", "http://127.0.0.1:1/v1")
     environment = {"OPENAI_API_KEY": SCENARIOS[scenario].key}
     config = read_config(Flags(timeout=timeout, **flags), environment, NOWHERE)
@@ -97,7 +97,7 @@ async def play_in_memory(
     target: ServiceTarget | None = None,
     **options: Any,
 ) -> ReportItems:
-    """Play a script on a simulator in memory, in virtual time."""
+    """Play a script on a simulator in memory, in virtual time, and return what the probe yields."""
     simulator = Simulator(settings)
     target, began = target or target_for(scenario), clock.current_time()
     async with trio.open_nursery() as nursery:
@@ -108,13 +108,13 @@ async def play_in_memory(
             url = target.upstream.socket_url(target.model, kind)
             return await upgrade(ours, parse_url(url), headers=target.upstream.socket_headers())
 
-        heard = await collect(run_script(service_script_run(target, connect, script, **options)))
-        heard.virtual_seconds = clock.current_time() - began
+        items = await collect(run_script(service_script_run(target, connect, script, **options)))
+        items.virtual_seconds = clock.current_time() - began
         nursery.cancel_scope.cancel()
-    return heard
+    return items
 
 
-# A session made up by hand
+# A recorded session, built by hand
 
 
 def header(script: str = "text", **changes: Any) -> CaptureHeader:
@@ -136,7 +136,7 @@ SESSION: dict[str, Any] = {
 
 @dataclass
 class SessionBuilder:
-    """Makes the entries of a session, each event with an id of its own, a tenth of a second apart."""
+    """Builds the entries of a session, 0.1 s apart, each event with its own id."""
 
     session: dict[str, Any] = field(default_factory=lambda: dict(SESSION))
     entries: list[CaptureEntry] = field(default_factory=list)
@@ -177,11 +177,11 @@ class SessionBuilder:
         status: str = "completed",
         **done: Any,
     ) -> SessionBuilder:
-        """Make a whole answer in text, or one whose deltas are given (their place is filled in)."""
+        """Add a complete text response, or one with the given deltas, whose ids are filled in."""
         item = {"id": f"item_{name}", "type": "message", "role": "assistant", "content": []}
         at: dict[str, Any] = {"response_id": name, "item_id": item["id"], "output_index": 0, "content_index": 0}
-        sound = deltas is not None
-        part = {"type": "audio" if sound else "text"}
+        is_audio = deltas is not None
+        part = {"type": "audio" if is_audio else "text"}
         self.server("response.created", response={"id": name, "status": "in_progress", "conversation_id": "conv_1"})
         self.server(
             "response.output_item.added", response_id=name, output_index=0, item={**item, "status": "in_progress"}
@@ -192,7 +192,7 @@ class SessionBuilder:
             [CaptureEntry(at=0, who="", event={"type": "response.output_text.delta"})] if deltas is None else deltas
         ):
             self.delta(delta, at)
-        for ended in ("audio", "audio_transcript") if sound else ("text",):
+        for ended in ("audio", "audio_transcript") if is_audio else ("text",):
             final: dict[str, Any] = {"audio_transcript": {"transcript": "xxxx"}, "text": {"text": "xxxx"}}.get(
                 ended, {}
             )
@@ -203,20 +203,20 @@ class SessionBuilder:
         return self.server("response.done", response={"id": name, "status": status, **done})
 
     def judge(self, script: str = "text", ending: CaptureEnding | None = None, **changes: Any) -> ReportItems:
-        """Judge what was made."""
+        """Judge the session and return what the probe yields."""
         capture = Capture(
             header=header(script, **changes),
             entries=self.entries,
             ending=ending or FinishedEnding(at=len(self.entries) / 10),
         )
-        heard = ReportItems()
-        for told in report_items(capture, offline_wording(), Secrets()):
-            heard.add(told)
-        return heard
+        items = ReportItems()
+        for item in report_items(capture, offline_wording(), Secrets()):
+            items.add(item)
+        return items
 
 
 def audio_deltas(count: int = 10, *, ms: float = 100.0, silent: bool = False) -> list[CaptureEntry]:
-    """Give deltas of sound, and one of the words that go with them."""
-    words = CaptureEntry(at=0, who="", event={"type": "response.output_audio_transcript.delta"})
-    sound = CaptureEntry(at=0, who="", event={"type": "response.output_audio.delta"}, audio_ms=ms, silent=silent)
-    return [words, *[sound] * count]
+    """Return a transcript delta and `count` audio deltas."""
+    transcript = CaptureEntry(at=0, who="", event={"type": "response.output_audio_transcript.delta"})
+    audio = CaptureEntry(at=0, who="", event={"type": "response.output_audio.delta"}, audio_ms=ms, silent=silent)
+    return [transcript, *[audio] * count]

@@ -1,4 +1,4 @@
-"""What no scenario of the simulator does: sessions made up entry by entry, each with one fault."""
+"""Sessions that no scenario of the simulator produces: built entry by entry, each with one fault."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from reports.model import Severity
 from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas
 
 SPOKEN = {**SESSION, "output_modalities": ["audio"]}
-WRITTEN_DOWN = {**SPOKEN, "audio": {"input": {"transcription": {"model": "m"}}}}
+TRANSCRIBED = {**SPOKEN, "audio": {"input": {"transcription": {"model": "m"}}}}
 
 
-def asked(**session: object) -> SessionBuilder:
+def text_session(**session: object) -> SessionBuilder:
     return SessionBuilder(session={**SESSION, **session}).ready().question()
 
 
-def spoken(deltas: list[CaptureEntry]) -> SessionBuilder:
+def audio_session(deltas: list[CaptureEntry]) -> SessionBuilder:
     return SessionBuilder(session=dict(SPOKEN)).ready().question().response(deltas=deltas)
 
 
-def test_an_answer_that_was_cut_short_says_by_what() -> None:
+def test_an_incomplete_response_is_reported_with_its_reason() -> None:
     details = {"type": "incomplete", "reason": "max_output_tokens"}
-    heard = asked().response(status="incomplete", status_details=details).judge()
-    assert heard.bad_outcomes() == [("answer", "EVENTS-ANSWER-INCOMPLETE", "fail")]
-    assert [e.value for e in heard.row("answer").evidence] == ["response.done incomplete", "max_output_tokens"]
+    items = text_session().response(status="incomplete", status_details=details).judge()
+    assert items.bad_outcomes() == [("answer", "EVENTS-ANSWER-INCOMPLETE", "fail")]
+    assert [e.value for e in items.row("answer").evidence] == ["response.done incomplete", "max_output_tokens"]
 
 
-def test_an_answer_that_somebody_else_cancelled_is_a_fault() -> None:
+def test_a_response_cancelled_by_another_party_is_a_failure() -> None:
     details = {"type": "cancelled", "reason": "client_cancelled"}
-    heard = asked().response(status="cancelled", status_details=details).judge()
-    assert heard.bad_outcomes() == [("answer", "EVENTS-ANSWER-CANCELLED", "fail")]
+    items = text_session().response(status="cancelled", status_details=details).judge()
+    assert items.bad_outcomes() == [("answer", "EVENTS-ANSWER-CANCELLED", "fail")]
 
 
-def test_an_answer_that_the_users_own_speech_ended_is_none() -> None:
+def test_a_response_that_the_users_speech_interrupted_is_no_failure() -> None:
     details = {"type": "cancelled", "reason": "turn_detected"}
-    made = asked().response("resp_0", status="cancelled", status_details=details).response()
-    assert made.judge().bad_outcomes() == []
+    session = text_session().response("resp_0", status="cancelled", status_details=details).response()
+    assert session.judge().bad_outcomes() == []
 
 
-def test_the_first_answer_of_an_interruption_may_be_cancelled_and_no_other() -> None:
+def test_only_the_first_response_of_an_interruption_may_be_cancelled() -> None:
     details = {"type": "cancelled", "reason": "client_cancelled"}
-    made = asked(output_modalities=["audio"]).response(
+    session = text_session(output_modalities=["audio"]).response(
         "resp_0", audio_deltas(), status="cancelled", status_details=details
     )
-    made.server("conversation.item.truncated", item_id="item_resp_0", content_index=0, audio_end_ms=300)
-    whole = SessionBuilder(entries=[*made.entries]).response("resp_1", audio_deltas())
+    session.server("conversation.item.truncated", item_id="item_resp_0", content_index=0, audio_end_ms=300)
+    whole = SessionBuilder(entries=[*session.entries]).response("resp_1", audio_deltas())
     assert whole.judge("interrupt").bad_outcomes() == []
-    again = SessionBuilder(entries=[*made.entries]).response(
+    again = SessionBuilder(entries=[*session.entries]).response(
         "resp_1", audio_deltas(), status="cancelled", status_details=details
     )
     assert again.judge("interrupt").bad_outcomes() == [("answer", "EVENTS-ANSWER-CANCELLED", "fail")]
@@ -55,141 +55,147 @@ def test_the_first_answer_of_an_interruption_may_be_cancelled_and_no_other() -> 
 
 def test_a_failure_without_an_error_event_says_that_there_was_none() -> None:
     error = {"type": "server_error", "code": None, "message": "The server had an error."}
-    heard = asked().response(status="failed", status_details={"type": "failed", "error": error}).judge()
-    assert heard.bad_outcomes() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
-    told = [e.value for e in heard.row("answer").evidence]
-    assert told[0] == "response.done failed, server_error"
-    assert any("only response.done tells" in value for value in told)
+    items = text_session().response(status="failed", status_details={"type": "failed", "error": error}).judge()
+    assert items.bad_outcomes() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
+    evidence = [e.value for e in items.row("answer").evidence]
+    assert evidence[0] == "response.done failed, server_error"
+    assert any("only response.done says" in value for value in evidence)
 
 
-def test_an_answer_without_a_word_is_empty() -> None:
-    made = asked().server("response.created", response={"id": "resp_1", "status": "in_progress"})
-    made.server("response.done", response={"id": "resp_1", "status": "completed"})
-    assert made.judge().bad_outcomes() == [("answer", "EVENTS-ANSWER-EMPTY", "fail")]
+def test_a_response_without_content_is_empty() -> None:
+    session = text_session().server("response.created", response={"id": "resp_1", "status": "in_progress"})
+    session.server("response.done", response={"id": "resp_1", "status": "completed"})
+    assert session.judge().bad_outcomes() == [("answer", "EVENTS-ANSWER-EMPTY", "fail")]
 
 
-def test_a_spoken_answer_without_sound_is_named_before_the_events_that_are_missing() -> None:
-    words = audio_deltas(0)
-    assert spoken(words).judge().bad_outcomes() == [("audio", "EVENTS-NO-AUDIO", "fail")]
+def test_a_spoken_response_without_audio_is_reported_before_missing_events() -> None:
+    assert audio_session(audio_deltas(0)).judge().bad_outcomes() == [("audio", "EVENTS-NO-AUDIO", "fail")]
 
 
-def test_sound_that_is_silence_is_none() -> None:
-    assert spoken(audio_deltas(silent=True)).judge().bad_outcomes() == [("audio", "EVENTS-SILENT-AUDIO", "fail")]
+def test_silent_audio_is_a_failure() -> None:
+    assert audio_session(audio_deltas(silent=True)).judge().bad_outcomes() == [("audio", "EVENTS-SILENT-AUDIO", "fail")]
 
 
 @pytest.mark.parametrize(("ms", "severity"), [(100.0, None), (90.0, None), (40.0, Severity.WARNING)])
-def test_audio_that_comes_too_slowly_has_holes(ms: float, severity: Severity | None) -> None:
-    """Deltas come every 100 ms: with 40 ms in each there are many small holes, and none that is long."""
-    made = spoken(audio_deltas(10, ms=ms))
+def test_audio_that_arrives_too_slowly_has_gaps(ms: float, severity: Severity | None) -> None:
+    """Deltas come every 100 ms: with 40 ms in each there are many short gaps, and no long one."""
+    session = audio_session(audio_deltas(10, ms=ms))
     if severity:
-        last = made.entries.pop(-7)
+        last = session.entries.pop(-7)
         assert last.type == "response.output_audio.delta"
-        made.entries.insert(-6, CaptureEntry(at=last.at + 0.45, who="server", event=last.event, audio_ms=ms))
-    assert [f.severity for f in made.judge().findings if f.code == "EVENTS-AUDIO-STALLS"] == (
+        session.entries.insert(-6, CaptureEntry(at=last.at + 0.45, who="server", event=last.event, audio_ms=ms))
+    assert [f.severity for f in session.judge().findings if f.code == "EVENTS-AUDIO-STALLS"] == (
         [severity] if severity else []
     )
 
 
-def test_speech_that_could_not_be_written_down_is_told_with_its_error() -> None:
-    made = SessionBuilder(session=dict(WRITTEN_DOWN)).ready()
-    said(made, "failed", error={"type": "transcription_error", "code": "audio_unintelligible", "message": "m"})
-    made.response(deltas=audio_deltas())
-    assert made.judge("manual").bad_outcomes() == [("transcript", "EVENTS-AUDIO-UNINTELLIGIBLE", "fail")]
+def test_a_failed_transcription_is_reported_with_its_error() -> None:
+    session = SessionBuilder(session=dict(TRANSCRIBED)).ready()
+    add_speech(session, "failed", error={"type": "transcription_error", "code": "audio_unintelligible", "message": "m"})
+    session.response(deltas=audio_deltas())
+    assert session.judge("manual").bad_outcomes() == [("transcript", "EVENTS-AUDIO-UNINTELLIGIBLE", "fail")]
 
 
-def said(made: SessionBuilder, ending: str = "completed", **fields: object) -> SessionBuilder:
+def add_speech(session: SessionBuilder, ending: str = "completed", **fields: object) -> SessionBuilder:
     user = {"id": "item_u", "type": "message", "role": "user", "status": "completed", "content": []}
-    made.server("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
-    made.server("conversation.item.added", item=user, previous_item_id=None)
-    made.server("conversation.item.done", item=user, previous_item_id=None).turn_ended()
+    session.server("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    session.server("conversation.item.added", item=user, previous_item_id=None)
+    session.server("conversation.item.done", item=user, previous_item_id=None).turn_ended()
     if ending:
         name = f"conversation.item.input_audio_transcription.{ending}"
         fields = fields or {"transcript": "xxxx", "usage": {}}
-        made.server(name, item_id="item_u", content_index=0, **fields)
-    return made
+        session.server(name, item_id="item_u", content_index=0, **fields)
+    return session
 
 
-def test_speech_that_is_never_written_down_is_a_fault_where_that_was_promised() -> None:
-    made = said(SessionBuilder(session=dict(WRITTEN_DOWN)).ready(), "").response(deltas=audio_deltas())
-    heard = made.judge("manual", ending=SilentEnding(at=20, owed="transcript", seconds=10))
-    assert heard.bad_outcomes() == [("transcript", "EVENTS-NO-TRANSCRIPT", "fail")]
+def test_a_missing_transcript_is_a_failure_if_the_session_transcribes() -> None:
+    session = add_speech(SessionBuilder(session=dict(TRANSCRIBED)).ready(), "").response(deltas=audio_deltas())
+    items = session.judge("manual", ending=SilentEnding(at=20, owed="transcript", seconds=10))
+    assert items.bad_outcomes() == [("transcript", "EVENTS-NO-TRANSCRIPT", "fail")]
 
 
-def test_and_none_where_it_was_not() -> None:
-    heard = said(SessionBuilder(session=dict(SPOKEN)).ready(), "").response(deltas=audio_deltas()).judge("manual")
-    assert heard.bad_outcomes() == []
-    assert heard.row("transcript").severity is Severity.SKIPPED
+def test_a_missing_transcript_is_skipped_if_the_session_does_not_transcribe() -> None:
+    items = add_speech(SessionBuilder(session=dict(SPOKEN)).ready(), "").response(deltas=audio_deltas()).judge("manual")
+    assert items.bad_outcomes() == []
+    assert items.row("transcript").severity is Severity.SKIPPED
 
 
-def test_an_event_that_never_came_is_named_with_those_that_did() -> None:
-    heard = asked(output_modalities=["audio"]).response("resp_0", audio_deltas()).response("resp_1", audio_deltas())
-    found = heard.judge("interrupt")
+def test_a_missing_event_is_reported_with_those_received() -> None:
+    items = (
+        text_session(output_modalities=["audio"]).response("resp_0", audio_deltas()).response("resp_1", audio_deltas())
+    )
+    found = items.judge("interrupt")
     assert found.bad_outcomes() == [("events", "EVENTS-MISSING", "fail")]
-    told = {item.label: item.value for item in found.row("events").evidence}
-    assert told[""] == "missing: conversation.item.truncated"
-    assert "response.done x2" in told["came"]
+    evidence = {item.label: item.value for item in found.row("events").evidence}
+    assert evidence[""] == "missing: conversation.item.truncated"
+    assert "response.done x2" in evidence["received"]
 
 
-def test_what_is_missing_on_a_beta_server_goes_by_the_names_of_the_beta() -> None:
+def test_events_missing_on_a_beta_server_have_their_beta_names() -> None:
     session = {"id": "sess_1", "modalities": ["text"], "voice": "alloy"}
-    made = SessionBuilder(session=session).ready()
-    heard = made.judge(ending=FinishedEnding(at=1), dialect="beta")
-    (row,) = [f for f in heard.findings if f.check == "events"]
+    items = SessionBuilder(session=session).ready().judge(ending=FinishedEnding(at=1), dialect="beta")
+    (row,) = [f for f in items.findings if f.check == "events"]
     assert "conversation.item.created" in row.evidence[0].value
     assert "conversation.item.done" not in row.evidence[0].value
 
 
-def test_one_error_is_told_by_its_own_code() -> None:
-    made = asked().server("error", error={"type": "invalid_request_error", "code": "invalid_value", "message": "m"})
-    heard = made.response().judge()
-    assert heard.bad_outcomes() == [("events", "EVENTS-INVALID-VALUE", "fail")]
+def test_one_error_is_reported_under_its_own_code() -> None:
+    session = text_session().server(
+        "error", error={"type": "invalid_request_error", "code": "invalid_value", "message": "m"}
+    )
+    items = session.response().judge()
+    assert items.bad_outcomes() == [("events", "EVENTS-INVALID-VALUE", "fail")]
 
 
-def test_many_are_a_storm_that_counts_them_by_code() -> None:
-    made = asked()
+def test_many_errors_are_a_flood_counted_by_code() -> None:
+    session = text_session()
     for _ in range(12):
-        made.server("error", error={"type": "invalid_request_error", "code": "invalid_value", "message": "m"})
-    heard = made.response().judge()
-    assert heard.bad_outcomes() == [("events", "EVENTS-ERROR-STORM", "fail")]
-    assert heard.row("events").evidence[0].value == "12 errors: invalid_value x12"
+        session.server("error", error={"type": "invalid_request_error", "code": "invalid_value", "message": "m"})
+    items = session.response().judge()
+    assert items.bad_outcomes() == [("events", "EVENTS-ERROR-STORM", "fail")]
+    assert items.row("events").evidence[0].value == "12 errors: invalid_value x12"
 
 
-def test_so_are_few_of_a_bridge_that_stand_for_many() -> None:
-    made = asked().bridge("error", code="UPSTREAM_ERROR", message="m", suppressed=40)
-    assert made.response().judge().bad_outcomes() == [("events", "EVENTS-ERROR-STORM", "fail")]
+def test_suppressed_errors_of_a_bridge_count_as_a_flood() -> None:
+    session = text_session().bridge("error", code="UPSTREAM_ERROR", message="m", suppressed=40)
+    assert session.response().judge().bad_outcomes() == [("events", "EVENTS-ERROR-STORM", "fail")]
 
 
-def test_an_error_that_only_says_that_messages_crossed_is_noted() -> None:
+def test_an_error_about_crossed_messages_is_noted() -> None:
     error = {"type": "invalid_request_error", "code": "response_cancel_not_active", "message": "m"}
-    heard = asked().response().server("error", error=error).judge()
-    assert heard.bad_outcomes() == [("events", "EVENTS-HARMLESS-ERRORS", "info")]
+    items = text_session().response().server("error", error=error).judge()
+    assert items.bad_outcomes() == [("events", "EVENTS-HARMLESS-ERRORS", "info")]
 
 
-def test_what_a_bridge_says_again_of_a_failed_answer_is_no_second_cause() -> None:
-    made = asked().bridge("error", code="UPSTREAM_ERROR", message="m", detail={"responseId": "resp_1"})
+def test_a_bridges_error_about_a_failed_response_is_no_second_cause() -> None:
+    session = text_session().bridge("error", code="UPSTREAM_ERROR", message="m", detail={"responseId": "resp_1"})
     error = {"type": "server_error", "code": None, "message": "m"}
-    made.response(status="failed", status_details={"type": "failed", "error": error})
-    assert made.judge().bad_outcomes() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
+    session.response(status="failed", status_details={"type": "failed", "error": error})
+    assert session.judge().bad_outcomes() == [("answer", "EVENTS-SERVER-ERROR", "fail")]
 
 
-def test_words_that_differ_from_their_deltas_are_told_without_the_words() -> None:
-    made = asked().response()
-    place = next(n for n, entry in enumerate(made.entries) if entry.type == "response.output_text.done")
-    entry = made.entries[place]
-    made.entries[place] = CaptureEntry(at=entry.at, who="server", event=entry.event, differs=True)
-    heard = made.judge()
-    assert heard.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
-    assert heard.row("order").evidence[0].value == "the final text is not what its deltas add up to"
+def test_text_that_differs_from_its_deltas_is_reported_without_the_text() -> None:
+    session = text_session().response()
+    place = next(n for n, entry in enumerate(session.entries) if entry.type == "response.output_text.done")
+    entry = session.entries[place]
+    session.entries[place] = CaptureEntry(at=entry.at, who="server", event=entry.event, differs=True)
+    items = session.judge()
+    assert items.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
+    assert items.row("order").evidence[0].value == "the final text differs from its deltas"
 
 
-def test_what_is_left_open_at_the_end_breaks_the_order_too() -> None:
+def test_an_item_left_open_at_the_end_violates_the_order() -> None:
     user = {"id": "item_u", "type": "message", "role": "user", "content": []}
-    made = asked().response().server("conversation.item.added", item={**user, "id": "item_x"}, previous_item_id=None)
-    heard = made.judge()
-    assert heard.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
-    assert ("first", "at the end") in [(e.label, e.value) for e in heard.row("order").evidence]
+    session = (
+        text_session()
+        .response()
+        .server("conversation.item.added", item={**user, "id": "item_x"}, previous_item_id=None)
+    )
+    items = session.judge()
+    assert items.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
+    assert ("first", "at the end") in [(e.label, e.value) for e in items.row("order").evidence]
 
 
-def test_something_sent_that_nobody_confirms_is_named() -> None:
-    heard = asked().response().judge("long", ending=SilentEnding(at=30, owed="event", seconds=10))
-    assert heard.bad_outcomes() == [("answer", "EVENTS-UNANSWERED", "fail")]
+def test_an_unconfirmed_event_is_reported() -> None:
+    items = text_session().response().judge("long", ending=SilentEnding(at=30, owed="event", seconds=10))
+    assert items.bad_outcomes() == [("answer", "EVENTS-UNANSWERED", "fail")]

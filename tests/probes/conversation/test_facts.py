@@ -8,31 +8,31 @@ from probes.recording.capture import CaptureEntry
 from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas
 
 
-def account_of(made: SessionBuilder, dialect: Dialect = Dialect.GA) -> SessionFacts:
-    account = SessionFacts(dialect)
-    for entry in made.entries:
-        account.feed(entry)
-    return account
+def facts_of(session_entries: SessionBuilder, dialect: Dialect = Dialect.GA) -> SessionFacts:
+    facts = SessionFacts(dialect)
+    for entry in session_entries.entries:
+        facts.feed(entry)
+    return facts
 
 
-def test_a_session_is_told_by_the_entries_alone() -> None:
-    made = (
+def test_the_facts_come_from_the_entries_alone() -> None:
+    session_entries = (
         SessionBuilder(session={**SESSION, "output_modalities": ["audio"]})
         .ready()
         .question()
         .response(deltas=audio_deltas())
     )
-    account = account_of(made)
-    assert account.dialect is Dialect.GA
-    assert account.session_id == "sess_1"
-    assert (account.opened_at, account.ready_at, account.ready_index) == (0.0, 0.1, 1)
-    assert account.user_item_ids == ["item_u"]
-    assert account.turns_ended_at == [0.4]
-    assert account.speaks is True
-    (answer,) = account.finished_responses
-    assert (answer.status, answer.characters, answer.audio_ms, answer.audible) == ("completed", 4, 1000.0, True)
-    assert answer.item_id == "item_resp_1"
-    assert account.violations == []
+    facts = facts_of(session_entries)
+    assert facts.dialect is Dialect.GA
+    assert facts.session_id == "sess_1"
+    assert (facts.opened_at, facts.ready_at, facts.ready_index) == (0.0, 0.1, 1)
+    assert facts.user_item_ids == ["item_u"]
+    assert facts.turns_ended_at == [0.4]
+    assert facts.speaks is True
+    (response,) = facts.finished_responses
+    assert (response.status, response.characters, response.audio_ms, response.audible) == ("completed", 4, 1000.0, True)
+    assert response.item_id == "item_resp_1"
+    assert facts.violations == []
 
 
 @pytest.mark.parametrize(
@@ -45,87 +45,83 @@ def test_a_session_is_told_by_the_entries_alone() -> None:
         ({}, False, None),
     ],
 )
-def test_what_a_session_does_is_what_it_shows(
+def test_the_session_object_says_whether_it_transcribes_and_speaks(
     session: dict[str, object], transcribes: bool, speaks: bool | None
 ) -> None:
-    account = account_of(SessionBuilder(session=session).ready())
-    assert (account.transcribes, account.speaks) == (transcribes, speaks)
+    facts = facts_of(SessionBuilder(session=session).ready())
+    assert (facts.transcribes, facts.speaks) == (transcribes, speaks)
 
 
-def test_names_of_the_beta_are_counted_under_those_of_ga_and_kept_as_they_came() -> None:
-    account = account_of(
-        SessionBuilder(session={"id": "s", "modalities": ["text"]}).ready().server("response.text.delta")
-    )
-    assert account.dialect is Dialect.BETA
-    assert account.event_counts["response.output_text.delta"] == account.wire_event_counts["response.text.delta"] == 1
+def test_beta_events_are_counted_under_their_ga_names_and_their_own() -> None:
+    facts = facts_of(SessionBuilder(session={"id": "s", "modalities": ["text"]}).ready().server("response.text.delta"))
+    assert facts.dialect is Dialect.BETA
+    assert facts.event_counts["response.output_text.delta"] == facts.wire_event_counts["response.text.delta"] == 1
 
 
-def test_only_what_moves_the_session_on_is_progress() -> None:
-    account = SessionFacts(Dialect.GA)
+def test_repeats_errors_and_unreadable_frames_are_no_progress() -> None:
+    facts = SessionFacts(Dialect.GA)
     created = CaptureEntry(at=0, who="server", event={"type": "session.created", "event_id": "e", "session": SESSION})
-    assert account.feed(created)
-    assert not account.feed(created), "the same again"
-    assert not account.feed(CaptureEntry(at=0, who="server", event={"type": "error", "event_id": "f", "error": {}}))
-    assert not account.feed(CaptureEntry(at=0, who="server", event={}, unreadable="a binary frame"))
-    assert not account.feed(CaptureEntry(at=0, who="client", event={"type": "response.create"}))
-    assert not account.feed(CaptureEntry(at=0, who="bridge", event={"type": "error"}))
-    assert account.feed(CaptureEntry(at=0, who="bridge", event={"type": "session_initializing"}))
-    assert account.repeats == [1]
-    assert account.unreadable == [(3, "a binary frame")]
+    assert facts.feed(created)
+    assert not facts.feed(created), "the same again"
+    assert not facts.feed(CaptureEntry(at=0, who="server", event={"type": "error", "event_id": "f", "error": {}}))
+    assert not facts.feed(CaptureEntry(at=0, who="server", event={}, unreadable="a binary frame"))
+    assert not facts.feed(CaptureEntry(at=0, who="client", event={"type": "response.create"}))
+    assert not facts.feed(CaptureEntry(at=0, who="bridge", event={"type": "error"}))
+    assert facts.feed(CaptureEntry(at=0, who="bridge", event={"type": "session_initializing"}))
+    assert facts.repeats == [1]
+    assert facts.unreadable == [(3, "a binary frame")]
 
 
-def test_a_bridge_confirms_too_and_the_first_confirmation_counts() -> None:
-    made = SessionBuilder().server("session.created", session=SESSION).bridge("session_ready")
-    assert account_of(made.server("session.updated", session=SESSION)).ready_index == 1
+def test_the_first_confirmation_of_the_configuration_counts() -> None:
+    session_entries = SessionBuilder().server("session.created", session=SESSION).bridge("session_ready")
+    assert facts_of(session_entries.server("session.updated", session=SESSION)).ready_index == 1
 
 
-def test_events_that_are_not_what_they_should_be_are_taken_as_they_are() -> None:
-    made = SessionBuilder().ready()
+def test_malformed_events_do_not_raise() -> None:
+    session_entries = SessionBuilder().ready()
     for name in ("response.done", "response.created", "conversation.item.added", "response.output_item.done", "error"):
-        made.server(name, response="no object", item=7, error=None)
-    made.server("input_audio_buffer.committed").server("response.output_text.delta", delta=None)
-    account = account_of(made)
-    assert account.violations
-    assert len(account.errors) == 1
+        session_entries.server(name, response="no object", item=7, error=None)
+    session_entries.server("input_audio_buffer.committed").server("response.output_text.delta", delta=None)
+    facts = facts_of(session_entries)
+    assert facts.violations
+    assert len(facts.errors) == 1
 
 
 @pytest.mark.parametrize("odd", [{}, [], 5, True])
-def test_an_error_whose_names_are_no_text_is_an_error_like_any_other(odd: object) -> None:
+def test_an_error_whose_code_is_not_text_counts_like_any_other(odd: object) -> None:
     early = SessionBuilder().server("error", error={"type": "invalid_request_error", "code": odd})
     late = SessionBuilder().ready().server("error", error={"type": odd, "code": odd})
-    for made in (early, late):
-        (failure,) = account_of(made).errors
-        assert failure.error["code"] == str(odd)
-        made.judge()
+    for session_entries in (early, late):
+        (error,) = facts_of(session_entries).errors
+        assert error.fields["code"] == str(odd)
+        session_entries.judge()
 
 
-def test_a_turn_waits_for_its_transcript_only_where_there_will_be_one() -> None:
+def test_a_transcription_is_pending_only_if_the_session_transcribes() -> None:
     session = {**SESSION, "audio": {"input": {"transcription": {"model": "m"}}}}
-    made = SessionBuilder(session=session).ready().server("input_audio_buffer.committed", item_id="a")
-    assert account_of(made).pending_transcriptions == ["a"]
-    made.server("conversation.item.input_audio_transcription.failed", item_id="a", error={"code": "c"})
-    account = account_of(made)
-    assert account.pending_transcriptions == []
-    failure = account.transcriptions["a"]
-    assert failure is not None
-    assert failure.error == {"code": "c"}
+    session_entries = SessionBuilder(session=session).ready().server("input_audio_buffer.committed", item_id="a")
+    assert facts_of(session_entries).pending_transcriptions == ["a"]
+    session_entries.server("conversation.item.input_audio_transcription.failed", item_id="a", error={"code": "c"})
+    facts = facts_of(session_entries)
+    assert facts.pending_transcriptions == []
+    error = facts.transcriptions["a"]
+    assert error is not None
+    assert error.fields == {"code": "c"}
     assert (
-        account_of(SessionBuilder().ready().server("input_audio_buffer.committed", item_id="a")).pending_transcriptions
+        facts_of(SessionBuilder().ready().server("input_audio_buffer.committed", item_id="a")).pending_transcriptions
         == []
     )
 
 
 def test_a_function_call_is_kept_with_its_id() -> None:
-    made = SessionBuilder().ready()
+    session_entries = SessionBuilder().ready()
     item = {"id": "i", "type": "function_call", "call_id": "call_1", "name": "look_up"}
-    account = account_of(made.server("response.output_item.done", response_id="r", output_index=0, item=item))
-    assert account.responses["r"].function_calls == [("call_1", "look_up")]
+    facts = facts_of(session_entries.server("response.output_item.done", response_id="r", output_index=0, item=item))
+    assert facts.responses["r"].function_calls == [("call_1", "look_up")]
 
 
 def test_a_transcription_session_is_one_by_its_kind() -> None:
-    account = SessionFacts(Dialect.GA, SessionKind.TRANSCRIPTION)
+    facts = SessionFacts(Dialect.GA, SessionKind.TRANSCRIPTION)
     session = {"type": "transcription", "id": "s"}
-    account.feed(
-        CaptureEntry(at=0, who="server", event={"type": "session.created", "event_id": "e", "session": session})
-    )
-    assert account.violations == []
+    facts.feed(CaptureEntry(at=0, who="server", event={"type": "session.created", "event_id": "e", "session": session}))
+    assert facts.violations == []

@@ -22,23 +22,23 @@ BURST = [(1.0 + 0.001 * n, 100.0) for n in range(10)]
 LATE = [(1.0, 100.0), (1.1, 100.0), (2.2, 100.0), (2.25, 100.0)]
 
 
-def test_a_hole_is_what_a_listener_hears() -> None:
+def test_a_playback_gap_is_what_a_listener_hears() -> None:
     assert playback_gaps(STEADY) == pytest.approx([0.0] * len(playback_gaps(STEADY)), abs=1e-9)
     assert playback_gaps(BURST) == []
     assert playback_gaps(LATE) == pytest.approx([1.0])
     assert playback_gaps([]) == []
 
 
-def test_a_player_that_waited_once_is_not_charged_for_it_again() -> None:
+def test_a_gap_delays_playback_and_is_counted_once() -> None:
     assert playback_gaps([(0.0, 100.0), (1.0, 100.0), (1.1, 100.0), (1.2, 100.0)]) == pytest.approx([0.9])
 
 
-def test_gaps_are_between_arrivals() -> None:
+def test_arrival_gaps_are_between_chunks() -> None:
     assert arrival_gaps(LATE) == pytest.approx([0.1, 1.1, 0.05])
     assert arrival_gaps([(1.0, 100.0)]) == []
 
 
-def test_audio_that_comes_faster_than_it_is_played_piles_up() -> None:
+def test_audio_that_arrives_faster_than_real_time_is_buffered() -> None:
     assert [round(y) for _, y in playback_lead(BURST)][-1] == 991
     assert [round(y) for _, y in playback_lead(STEADY)] == [100] * 10
     assert min(y for _, y in playback_lead(LATE)) == pytest.approx(-900)
@@ -71,7 +71,7 @@ def test_a_session_is_measured() -> None:
     assert measured["events_real_time_factor"] == pytest.approx(1.0)
 
 
-def test_what_did_not_happen_has_no_figure() -> None:
+def test_what_did_not_happen_has_no_metric() -> None:
     names = {metric.name for metric in session_metrics(header(), SessionFacts(Dialect.GA), 3.0)}
     assert names == {
         "events_connect_seconds",
@@ -81,25 +81,25 @@ def test_what_did_not_happen_has_no_figure() -> None:
 
 
 def test_the_series_belong_to_the_timeline() -> None:
-    heard = spoken().judge()
-    (line,) = heard.timelines
-    assert line.name == "events: text"
-    assert {one.timeline for one in heard.series} == {line.name}
-    assert [len(one.points) for one in heard.series] == [10, 9]
+    items = spoken().judge()
+    (timeline,) = items.timelines
+    assert timeline.name == "events: text"
+    assert {one.timeline for one in items.series} == {timeline.name}
+    assert [len(one.points) for one in items.series] == [10, 9]
     assert list(audio_series("none", SessionFacts(Dialect.GA))) == []
 
 
 def test_streams_are_one_line_each_and_end_with_the_next_event() -> None:
     moments = spoken().judge().timelines[0].moments
-    sound = next(m for m in moments if m.what == "response.output_audio.delta")
-    assert (sound.count, sound.detail) == (10, "1000 ms of audio")
-    assert sound.until == pytest.approx(sound.at + 0.9)
-    words = next(m for m in moments if m.what == "response.output_audio_transcript.delta")
-    assert (words.count, words.detail) == (1, "4 characters")
+    audio = next(m for m in moments if m.what == "response.output_audio.delta")
+    assert (audio.count, audio.detail) == (10, "1000 ms of audio")
+    assert audio.until == pytest.approx(audio.at + 0.9)
+    transcript = next(m for m in moments if m.what == "response.output_audio_transcript.delta")
+    assert (transcript.count, transcript.detail) == (1, "4 characters")
     assert sum(m.count for m in moments) == 26
 
 
-def test_content_is_shown_only_when_that_was_asked_for() -> None:
+def test_content_is_shown_only_on_request() -> None:
     entries = [
         CaptureEntry(at=0.1 * n, who="server", event={"type": "response.output_text.delta", "delta": word})
         for n, word in enumerate(("Good ", "day"))
@@ -121,18 +121,18 @@ def test_content_is_shown_only_when_that_was_asked_for() -> None:
         ({"type": "rate_limits.updated"}, ""),
     ],
 )
-def test_a_moment_says_what_is_worth_reading(event: dict[str, object], detail: str) -> None:
+def test_a_moment_summarizes_its_event(event: dict[str, object], detail: str) -> None:
     assert timeline_moment(CaptureEntry(at=1, who="server", event=event)).detail == detail
 
 
-def test_a_frame_that_is_no_event_stands_in_the_timeline_too() -> None:
+def test_an_unreadable_frame_is_in_the_timeline() -> None:
     assert (
         timeline_moment(CaptureEntry(at=1, who="server", event={}, unreadable="a binary frame")).what
         == "(a binary frame)"
     )
 
 
-def test_what_a_client_says_is_told_by_its_length() -> None:
+def test_sent_content_is_shown_as_its_length() -> None:
     entry = CaptureEntry(
         at=1, who="client", event={"type": "conversation.item.create", "text": "xxxx"}, detail="4 characters"
     )

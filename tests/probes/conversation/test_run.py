@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from bridge.upstream.dial.dial import UpgradedConnection
 
 
-def left_in(folder: Path) -> list[str]:
+def files_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def test_a_script_that_there_is_not_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="there is no script 'telepathy'; there are: text, audio"):
+def test_an_unknown_script_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="unknown script 'telepathy'; choose from: text, audio"):
         find_script("telepathy")
 
 
-async def test_a_run_keeps_what_it_heard_and_says_what_it_is(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_a_capture_holds_every_entry_and_says_how_it_was_made(tmp_path: Path, autojump_clock: MockClock) -> None:
     path = tmp_path / "kept.ndjson"
-    heard = await play_in_memory(autojump_clock, "audio", capture=path)
-    kept = read_capture(path)
-    assert heard.bad_outcomes() == []
-    assert (kept.header.script, kept.header.via, kept.header.dialect) == ("audio", "service", "ga")
-    assert kept.header.redaction == "content and secrets"
-    assert isinstance(kept.ending, FinishedEnding)
-    assert sum(m.count for m in heard.timelines[0].moments) == len(kept.entries)
-    assert left_in(tmp_path) == ["kept.ndjson"]
+    items = await play_in_memory(autojump_clock, "audio", capture=path)
+    captured = read_capture(path)
+    assert items.bad_outcomes() == []
+    assert (captured.header.script, captured.header.via, captured.header.dialect) == ("audio", "service", "ga")
+    assert captured.header.redaction == "content and secrets"
+    assert isinstance(captured.ending, FinishedEnding)
+    assert sum(m.count for m in items.timelines[0].moments) == len(captured.entries)
+    assert files_in(tmp_path) == ["kept.ndjson"]
 
 
-async def test_a_capture_holds_neither_words_nor_sound_unless_asked_for(
+async def test_a_capture_holds_neither_text_nor_audio_unless_requested(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     quiet, loud = tmp_path / "quiet", tmp_path / "loud"
@@ -60,52 +60,54 @@ async def test_a_capture_holds_neither_words_nor_sound_unless_asked_for(
     assert read_capture(loud).header.redaction == "secrets"
 
 
-async def test_what_is_told_holds_no_words_either(autojump_clock: MockClock) -> None:
+async def test_the_report_holds_no_content_either(autojump_clock: MockClock) -> None:
     for script in SCRIPTS:
-        heard = await play_in_memory(autojump_clock, script)
-        told = str(heard.findings) + str(heard.timelines)
-        assert "simulator" not in told.casefold()
-        assert "read this" not in told
+        items = await play_in_memory(autojump_clock, script)
+        report = str(items.findings) + str(items.timelines)
+        assert "simulator" not in report.casefold()
+        assert "read this" not in report
 
 
 async def test_a_capture_that_cannot_be_written_is_wrong_usage_before_anything_is_sent(tmp_path: Path) -> None:
     async def connect(_kind: SessionKind) -> UpgradedConnection:
-        raise AssertionError("nothing is to be sent")
+        raise AssertionError("nothing may be sent")
 
-    talk = service_script_run(target_for(), connect, "text", capture=tmp_path / "no" / "folder")
+    script_run = service_script_run(target_for(), connect, "text", capture=tmp_path / "no" / "folder")
     with pytest.raises(UsageError, match=r"--capture: .*no such file or directory"):
-        await collect(run_script(talk))
+        await collect(run_script(script_run))
 
 
-async def test_without_a_session_there_is_nothing_to_keep_and_what_was_there_stays(
+async def test_without_a_session_no_capture_is_written_and_an_old_one_stays(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     path = tmp_path / "kept"
     path.write_text("of last week")
-    heard = await play_in_memory(autojump_clock, "text", "handshake-403", capture=path)
-    assert heard.bad_outcomes() == [
+    items = await play_in_memory(autojump_clock, "text", "handshake-403", capture=path)
+    assert items.bad_outcomes() == [
         ("connect", "EVENTS-UPGRADE-FORBIDDEN", "fail"),
         ("connect", "EVENTS-NOTHING-KEPT", "info"),
     ]
     assert path.read_text() == "of last week"
-    assert left_in(tmp_path) == ["kept"]
+    assert files_in(tmp_path) == ["kept"]
 
 
-async def test_a_place_that_went_away_meanwhile_is_a_finding(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_a_folder_that_is_removed_meanwhile_is_a_finding(tmp_path: Path, autojump_clock: MockClock) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
 
-    def vanish(_doing: str) -> None:
+    def vanish(_progress: str) -> None:
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()
 
-    heard = await talk_on(autojump_clock, folder / "kept", vanish)
-    assert heard == [("end", "EVENTS-CAPTURE-LOST", "error")]
+    items = await play_with_progress(autojump_clock, folder / "kept", vanish)
+    assert items == [("end", "EVENTS-CAPTURE-LOST", "error")]
 
 
-async def talk_on(clock: MockClock, path: Path, doing: Callable[[str], None]) -> list[tuple[str, str, str]]:
-    target = replace(target_for(), on_progress=doing)
+async def play_with_progress(
+    clock: MockClock, path: Path, on_progress: Callable[[str], None]
+) -> list[tuple[str, str, str]]:
+    target = replace(target_for(), on_progress=on_progress)
     return (await play_in_memory(clock, "text", target=target, capture=path)).bad_outcomes()
 
 
@@ -114,37 +116,35 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path, autojump_clock: 
     with trio.move_on_after(2) as scope:
         await play_in_memory(autojump_clock, "audio", capture=path)
     assert scope.cancelled_caught
-    assert left_in(tmp_path) == []
+    assert files_in(tmp_path) == []
     assert autojump_clock.current_time() < 4
 
 
-async def test_stopping_in_the_middle_of_what_is_told_leaves_nothing_behind_either(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
+async def test_stopping_halfway_leaves_nothing_behind_either(tmp_path: Path, autojump_clock: MockClock) -> None:
     async def connect(_kind: SessionKind) -> UpgradedConnection:
         await trio.sleep_forever()
         raise AssertionError
 
-    talk: ScriptRun = service_script_run(target_for(), connect, "text", capture=tmp_path / "kept")
-    told = run_script(talk)
-    first = await anext(told)
-    await told.aclose()
+    script_run: ScriptRun = service_script_run(target_for(), connect, "text", capture=tmp_path / "kept")
+    items = run_script(script_run)
+    first = await anext(items)
+    await items.aclose()
     assert first is not None
-    assert left_in(tmp_path) == []
+    assert files_in(tmp_path) == []
     assert autojump_clock.current_time() == 10
 
 
-async def test_no_socket_within_the_time_out_skips_every_row_behind_it(autojump_clock: MockClock) -> None:
-    heard = await play_in_memory(autojump_clock, "text", "no-101")
-    first, *others = heard.findings
+async def test_no_socket_within_the_timeout_skips_all_later_rows(autojump_clock: MockClock) -> None:
+    items = await play_in_memory(autojump_clock, "text", "no-101")
+    first, *others = items.findings
     assert (first.code, first.severity) == ("EVENTS-UPGRADE-NO-ANSWER", Severity.ERROR)
     assert {f.severity for f in others} == {Severity.SKIPPED}
-    assert heard.timelines == []
-    assert heard.virtual_seconds == pytest.approx(10, abs=1.5)
+    assert items.timelines == []
+    assert items.virtual_seconds == pytest.approx(10, abs=1.5)
 
 
 @pytest.mark.parametrize("changes", [{"script": "telepathy"}, {"dialect": "klingon"}, {"kind": "seance"}])
-def test_a_capture_of_something_unknown_is_refused(changes: dict[str, str]) -> None:
+def test_a_capture_with_an_unknown_script_kind_or_dialect_is_refused(changes: dict[str, str]) -> None:
     capture = Capture(header=header(**{"script": "text", **changes}), entries=[], ending=FinishedEnding(at=0.0))
-    with pytest.raises(CaptureError, match="nothing that is known here"):
+    with pytest.raises(CaptureError, match="unknown script, kind or dialect"):
         list(report_items(capture, offline_wording(), Secrets()))

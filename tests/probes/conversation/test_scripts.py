@@ -17,7 +17,7 @@ from probes.recording.content import is_silent
 BY_NAME = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 
 
-def test_there_is_a_script_for_each_thing_that_a_session_can_do() -> None:
+def test_there_is_a_script_for_each_feature_of_a_session() -> None:
     assert list(SCRIPTS) == ["text", "audio", "manual", "transcription", "function", "interrupt", "long"]
 
 
@@ -30,14 +30,14 @@ def test_a_script_expects_events_that_exist(script: ConversationScript) -> None:
 
 
 @BY_NAME
-def test_a_script_says_what_it_is_and_how_long_it_may_last(script: ConversationScript) -> None:
+def test_a_script_has_a_summary_and_a_time_limit(script: ConversationScript) -> None:
     assert script.summary
     assert script.time_limit > 0
     assert script.timeouts_allowed > 0
     assert script.sends_audio == (script.name in {"audio", "manual", "transcription", "long"})
 
 
-def test_the_question_is_a_sentence_that_can_be_heard() -> None:
+def test_the_question_is_an_audible_sentence() -> None:
     assert 2500 < bytes_to_ms(len(question_audio())) < 3500
     assert not is_silent(question_audio())
     assert question_audio() is question_audio(), "read once"

@@ -27,7 +27,7 @@ ROW = CheckRow("events", "connect")
         (HandshakeRefused(502, (), b""), "BRIDGE-GATEWAY-FAILED"),
     ],
 )
-def test_a_bridge_that_is_not_reached_is_told_in_the_words_of_bridges(
+def test_an_unreachable_bridge_has_the_codes_of_the_bridge_probe(
     failed: DialFailed | HandshakeRefused, code: str, assert_is_complete: Callable[[Finding], None]
 ) -> None:
     finding = offline_wording().unreachable(ROW, failed)
@@ -35,20 +35,20 @@ def test_a_bridge_that_is_not_reached_is_told_in_the_words_of_bridges(
     assert_is_complete(finding)
 
 
-def test_a_refusal_reads_as_the_table_has_it(assert_is_complete: Callable[[Finding], None]) -> None:
+def test_a_refusal_has_the_title_and_fix_of_the_table(assert_is_complete: Callable[[Finding], None]) -> None:
     refusal = refusal_for_error({"code": "insufficient_quota"})
     finding = offline_wording().refused(ROW, refusal)
     assert (finding.title, finding.fix) == (refusal.title, refusal.fix)
     assert_is_complete(finding)
 
 
-def test_what_does_not_answer_is_late(assert_is_complete: Callable[[Finding], None]) -> None:
+def test_no_answer_is_reported_with_the_timeout(assert_is_complete: Callable[[Finding], None]) -> None:
     finding = offline_wording().timed_out(ROW, 2.5)
     assert finding.evidence[0].value == "no socket within 2.5 s"
     assert_is_complete(finding)
 
 
-def test_a_bridges_own_error_is_told_by_its_code(assert_is_complete: Callable[[Finding], None]) -> None:
+def test_a_bridges_error_message_has_its_code(assert_is_complete: Callable[[Finding], None]) -> None:
     finding = offline_wording().bridge_error(ROW, {"type": "error", "code": "RATE_LIMITED", "message": "slower"})
     assert finding.code == "BRIDGE-RATE-LIMITED"
     assert_is_complete(finding)

@@ -65,7 +65,7 @@ async def test_a_capture_of_something_unknown_names_its_file(tmp_path: Path) -> 
     path.write_text(
         format_capture(Capture(header=header(dialect="klingon"), entries=[], ending=FinishedEnding(at=0.0)))
     )
-    with pytest.raises(CaptureError, match="strange: the capture names"):
+    with pytest.raises(CaptureError, match="strange: unknown script, kind or dialect"):
         await collect(events_offline(path))
 
 

@@ -34,13 +34,13 @@ NONE = Secrets()
         {"type": "conversation.item.retrieved", "item": {"content": [{"type": "input_audio", "audio": WORDS}]}},
     ],
 )
-def test_nothing_that_was_said_stays(event: dict[str, Any]) -> None:
+def test_no_content_stays(event: dict[str, Any]) -> None:
     assert WORDS not in str(strip_content(event, NONE))
     assert strip_content(event, NONE)["type"] == event["type"]
     assert keep_content(event, NONE) == event
 
 
-def test_what_a_verdict_needs_stays() -> None:
+def test_the_structure_that_the_verdict_needs_stays() -> None:
     event = {
         "type": "response.done",
         "event_id": "event_1",
@@ -60,7 +60,7 @@ def test_texts_keep_their_length_so_that_deltas_still_add_up() -> None:
     assert "".join(pieces) == strip_content({"text": "Où est-il?"}, NONE)["text"]
 
 
-def test_a_secret_is_hidden_whether_content_is_shown_or_not() -> None:
+def test_a_secret_is_hidden_with_and_without_content() -> None:
     secrets = Secrets([Secret(KEY)])
     event = {"type": "error", "error": {"code": "invalid_api_key", "message": f"Incorrect API key: {KEY}"}}
     for kept in (strip_content(event, secrets), keep_content(event, secrets)):
@@ -70,7 +70,7 @@ def test_a_secret_is_hidden_whether_content_is_shown_or_not() -> None:
     assert KEY not in str(keep_content({"type": "text", "text": [KEY]}, secrets))
 
 
-def test_words_of_the_protocol_are_no_secret_even_where_a_key_has_them() -> None:
+def test_terms_of_the_protocol_are_shown_even_if_a_key_contains_them() -> None:
     secrets = Secrets([Secret("sk-scenario-organization-limit"), Secret("sk-scenario-failed-transcription")])
     event = {
         "type": "conversation.item.input_audio_transcription.failed",
@@ -80,7 +80,7 @@ def test_words_of_the_protocol_are_no_secret_even_where_a_key_has_them() -> None
     assert keep_content(event, secrets) == event
 
 
-def test_audio_is_a_mark() -> None:
+def test_audio_becomes_a_placeholder() -> None:
     assert strip_content({"audio": "AAAA"}, NONE) == {"audio": AUDIO_PLACEHOLDER}
     assert strip_content({"audio": ""}, NONE) == {"audio": ""}
 
@@ -105,7 +105,7 @@ def test_length_counts_whole_samples() -> None:
         max_leaves=12,
     )
 )
-def test_the_shape_of_whatever_comes_stays_and_no_unknown_text_does(value: Any) -> None:
+def test_the_shape_of_any_value_stays_and_unknown_text_does_not(value: Any) -> None:
     kept = strip_content({"unheard_of": value}, NONE)["unheard_of"]
     assert type(kept) is type(value) or isinstance(value, tuple)
     if isinstance(value, str):

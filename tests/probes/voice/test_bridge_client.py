@@ -1,4 +1,4 @@
-"""Speaking to a bridge in the words of the client protocol."""
+"""A session through a bridge, in the client protocol."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
 SPEECH = b"\1\2" * 480
 
 
-async def heard_until(speaker: BridgeVoiceClient, kind: str) -> ReceivedFrame:
+async def receive_until(client: BridgeVoiceClient, kind: str) -> ReceivedFrame:
     with trio.fail_after(60):
-        while (heard := await speaker.receive()).event.get("type") != kind:
+        while (frame := await client.receive()).event.get("type") != kind:
             pass
-    return heard
+    return frame
 
 
-async def test_a_turn_goes_up_and_the_answer_comes_down(autojump_clock: trio.testing.MockClock) -> None:
-    said: list[tuple[str, str]] = []
+async def test_a_turn_is_sent_and_its_response_received(autojump_clock: trio.testing.MockClock) -> None:
+    sent: list[tuple[str, str]] = []
     kinds: list[tuple[str, bool]] = []
     async with reference("good") as target:
-        speaker = BridgeVoiceClient(target)
-        speaker.on_sent = lambda event, detail: said.append((str(event["type"]), detail))
-        await speaker.start(VoiceOptions(turn_detection=None), lambda h: kinds.append((str(h.event["type"]), h.native)))
-        assert speaker.connected_at is not None
+        client = BridgeVoiceClient(target)
+        client.on_sent = lambda event, detail: sent.append((str(event["type"]), detail))
+        await client.start(VoiceOptions(turn_detection=None), lambda f: kinds.append((str(f.event["type"]), f.native)))
+        assert client.connected_at is not None
         for _ in range(20):
-            await speaker.send_audio(SPEECH)
-        await speaker.commit()
-        assert (await heard_until(speaker, "response.output_audio.delta")).native
-        await speaker.interrupt("item_1", 100)
-        done = await heard_until(speaker, "response.done")
+            await client.send_audio(SPEECH)
+        await client.commit()
+        assert (await receive_until(client, "response.output_audio.delta")).native
+        await client.interrupt("item_1", 100)
+        done = await receive_until(client, "response.done")
         assert done.event["response"]["status"] == "cancelled"
-        await speaker.send_text("hello")
-        await heard_until(speaker, "response.done")
-        await speaker.send_event({"type": "input_audio_buffer.clear"})
-        await heard_until(speaker, "input_audio_buffer.cleared")
-        await speaker.close()
-        await speaker.close()
+        await client.send_text("hello")
+        await receive_until(client, "response.done")
+        await client.send_event({"type": "input_audio_buffer.clear"})
+        await receive_until(client, "input_audio_buffer.cleared")
+        await client.close()
+        await client.close()
     assert kinds == [
         ("connected", False),
         ("session_initializing", False),
@@ -59,9 +59,9 @@ async def test_a_turn_goes_up_and_the_answer_comes_down(autojump_clock: trio.tes
         ("session.updated", True),
         ("session_ready", False),
     ]
-    assert said[0] == ("create_session", "")
-    assert said[1:21] == [("audio", "20 ms")] * 20
-    assert said[21:] == [
+    assert sent[0] == ("create_session", "")
+    assert sent[1:21] == [("audio", "20 ms")] * 20
+    assert sent[21:] == [
         ("audio_commit", ""),
         ("interrupt", "at 100 ms"),
         ("text", "5 characters"),
@@ -69,39 +69,39 @@ async def test_a_turn_goes_up_and_the_answer_comes_down(autojump_clock: trio.tes
     ]
 
 
-async def test_an_answer_in_writing_is_asked_for_in_native_words(autojump_clock: trio.testing.MockClock) -> None:
+async def test_text_responses_are_requested_with_a_native_event(autojump_clock: trio.testing.MockClock) -> None:
     async with reference("good") as target:
-        speaker = BridgeVoiceClient(target)
-        await speaker.start(VoiceOptions(audio_output=False), lambda _: None)
-        await speaker.send_text("hello")
-        await heard_until(speaker, "response.output_text.delta")
-        await speaker.send_tool_output("call_1", "{}")
-        await speaker.close()
+        client = BridgeVoiceClient(target)
+        await client.start(VoiceOptions(audio_output=False), lambda _: None)
+        await client.send_text("hello")
+        await receive_until(client, "response.output_text.delta")
+        await client.send_tool_output("call_1", "{}")
+        await client.close()
 
 
-async def test_a_session_that_the_bridge_cannot_have_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_session_that_the_bridge_cannot_open_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
     async with reference("invalid-key") as target:
-        speaker = BridgeVoiceClient(target)
+        client = BridgeVoiceClient(target)
         with pytest.raises(NotReady) as refused:
-            await speaker.start(VoiceOptions(), lambda _: None)
+            await client.start(VoiceOptions(), lambda _: None)
         assert refused.value.error["code"] == "AUTHENTICATION_FAILED"
         assert not refused.value.native
-        await speaker.close()
+        await client.close()
 
 
-async def test_a_closed_door_and_a_speaker_that_never_started(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_refused_upgrade_leaves_a_client_that_can_be_closed(autojump_clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
-        speaker = BridgeVoiceClient(memory_target(nursery, FaultyBridge("404")))
+        client = BridgeVoiceClient(memory_target(nursery, FaultyBridge("404")))
         with pytest.raises(HandshakeRefused):
-            await speaker.start(VoiceOptions(), lambda _: None)
-        await speaker.close()
+            await client.start(VoiceOptions(), lambda _: None)
+        await client.close()
         with pytest.raises(LinkClosed):
-            await speaker.receive()
+            await client.receive()
         nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
-    ("wish", "model", "expected"),
+    ("options", "model", "expected"),
     [
         (VoiceOptions(), "", {"turnDetection": "server_vad"}),
         (VoiceOptions(turn_detection=None), "m", {"turnDetection": "none", "model": "m"}),
@@ -113,21 +113,23 @@ async def test_a_closed_door_and_a_speaker_that_never_started(autojump_clock: tr
         ),
     ],
 )
-def test_a_wish_says_only_what_is_wished(wish: VoiceOptions, model: str, expected: Mapping[str, Any]) -> None:
-    assert create_session_message(wish, model) == {"type": "create_session", **expected}
+def test_create_session_holds_only_what_differs_from_the_defaults(
+    options: VoiceOptions, model: str, expected: Mapping[str, Any]
+) -> None:
+    assert create_session_message(options, model) == {"type": "create_session", **expected}
 
 
 @pytest.mark.parametrize(
     ("frame", "unreadable"),
     [
         (b"\0\0", "a binary frame"),
-        ("{", "text that is no JSON"),
-        ("[1]", "text that is no JSON object with a type"),
-        ('{"type": 1}', "text that is no JSON object with a type"),
+        ("{", "text that isn't JSON"),
+        ("[1]", "text that isn't a JSON object with a type"),
+        ('{"type": 1}', "text that isn't a JSON object with a type"),
         ('{"type": "pong"}', ""),
     ],
 )
-async def test_a_frame_that_is_no_message_is_told_without_what_it_holds(frame: str | bytes, unreadable: str) -> None:
-    heard = parse_frame(frame)
-    assert (heard.unreadable, heard.native) == (unreadable, False)
-    assert heard.frame_bytes == len(frame)
+async def test_an_unreadable_frame_is_described_without_its_content(frame: str | bytes, unreadable: str) -> None:
+    received = parse_frame(frame)
+    assert (received.unreadable, received.native) == (unreadable, False)
+    assert received.frame_bytes == len(frame)

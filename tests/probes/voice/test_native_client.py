@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GA = {"type": "session.created", "session": {"type": "realtime", "audio": {}}}
 BETA = {"type": "session.created", "session": {"modalities": ["text"]}}
 TOOL = {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}
-WISHES = (
+OPTIONS = (
     VoiceOptions(),
     VoiceOptions(turn_detection=None, instructions="Be brief."),
     VoiceOptions(turn_detection="semantic_vad"),
@@ -45,7 +45,7 @@ def pair(dialect: Dialect = Dialect.GA) -> tuple[NativeVoiceClient, WebSocketLin
     return NativeVoiceClient(connect, dialect), theirs
 
 
-async def say(link: WebSocketLink, *events: Mapping[str, Any] | str | bytes) -> None:
+async def send_to_client(link: WebSocketLink, *events: Mapping[str, Any] | str | bytes) -> None:
     for event in events:
         if isinstance(event, bytes):
             await link.send_binary(event)
@@ -53,21 +53,21 @@ async def say(link: WebSocketLink, *events: Mapping[str, Any] | str | bytes) -> 
             await link.send_text(event if isinstance(event, str) else msgspec.json.encode(event))
 
 
-async def heard_by(link: WebSocketLink) -> dict[str, Any]:
+async def receive_from_client(link: WebSocketLink) -> dict[str, Any]:
     event: dict[str, Any] = msgspec.json.decode(await link.receive())
     return event
 
 
 @pytest.mark.parametrize("dialect", [Dialect.GA, Dialect.BETA])
-@pytest.mark.parametrize("wish", WISHES)
-def test_what_configures_a_session_is_taken_in_either_dialect(wish: VoiceOptions, dialect: Dialect) -> None:
-    event = session_update(dialect, wish)
-    beta_transcription = dialect is Dialect.BETA and wish.kind is SessionKind.TRANSCRIPTION
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_configuration_is_valid_in_either_dialect(options: VoiceOptions, dialect: Dialect) -> None:
+    event = session_update(dialect, options)
+    beta_transcription = dialect is Dialect.BETA and options.kind is SessionKind.TRANSCRIPTION
     assert event["type"] == ("transcription_session.update" if beta_transcription else "session.update")
-    assert validate(event["session"], SESSION_SCHEMAS[dialect, wish.kind], "session") is None
+    assert validate(event["session"], SESSION_SCHEMAS[dialect, options.kind], "session") is None
 
 
-def test_a_wish_says_no_more_than_it_has_to() -> None:
+def test_the_configuration_holds_no_more_than_needed() -> None:
     session = session_update(Dialect.GA, VoiceOptions(audio_output=False, transcribe=False))["session"]
     assert session["output_modalities"] == ["text"]
     assert "transcription" not in session["audio"]["input"]
@@ -80,108 +80,112 @@ def test_a_wish_says_no_more_than_it_has_to() -> None:
 
 
 async def test_a_session_is_ready_when_its_configuration_is_confirmed() -> None:
-    speaker, link = pair()
-    heard: list[ReceivedFrame] = []
-    said: list[str] = []
-    speaker.on_sent = lambda event, _detail: said.append(str(event["type"]))
-    await say(link, GA, {"type": "rate_limits.updated"}, {"type": "session.updated", "session": {}}, {"type": "later"})
-    await speaker.start(VoiceOptions(), heard.append)
-    assert [one.event["type"] for one in heard] == ["session.created", "rate_limits.updated", "session.updated"]
-    assert said == ["session.update"]
-    assert speaker.connected_at is not None
-    assert speaker.headers == (("cf-ray", "r"),)
-    assert (await speaker.receive()).event["type"] == "later"
+    client, link = pair()
+    frames: list[ReceivedFrame] = []
+    sent: list[str] = []
+    client.on_sent = lambda event, _detail: sent.append(str(event["type"]))
+    await send_to_client(
+        link, GA, {"type": "rate_limits.updated"}, {"type": "session.updated", "session": {}}, {"type": "later"}
+    )
+    await client.start(VoiceOptions(), frames.append)
+    assert [frame.event["type"] for frame in frames] == ["session.created", "rate_limits.updated", "session.updated"]
+    assert sent == ["session.update"]
+    assert client.connected_at is not None
+    assert client.headers == (("cf-ray", "r"),)
+    assert (await client.receive()).event["type"] == "later"
 
 
-async def test_the_dialect_is_the_servers_whatever_was_asked_for() -> None:
-    speaker, link = pair()
-    await say(link, BETA, {"type": "session.updated"})
-    await speaker.start(VoiceOptions(audio_output=False, transcribe=False), lambda _: None)
-    assert speaker.dialect is Dialect.BETA
-    assert (await heard_by(link))["session"]["modalities"] == ["text"]
-    await speaker.send_event(
+async def test_the_dialect_is_the_servers_whichever_was_requested() -> None:
+    client, link = pair()
+    await send_to_client(link, BETA, {"type": "session.updated"})
+    await client.start(VoiceOptions(audio_output=False, transcribe=False), lambda _: None)
+    assert client.dialect is Dialect.BETA
+    assert (await receive_from_client(link))["session"]["modalities"] == ["text"]
+    await client.send_event(
         {"type": "response.create", "response": {"output_modalities": ["text"], "tool_choice": "required"}}
     )
-    assert (await heard_by(link))["response"] == {"modalities": ["text"], "tool_choice": "required"}
+    assert (await receive_from_client(link))["response"] == {"modalities": ["text"], "tool_choice": "required"}
 
 
-async def test_an_error_in_place_of_a_session_comes_with_the_code_of_the_close_behind_it(
+async def test_an_error_instead_of_a_session_comes_with_the_code_of_the_close_after_it(
     nursery: trio.Nursery,
 ) -> None:
-    speaker, link = pair()
-    await say(link, {"type": "error", "error": {"code": "invalid_api_key"}})
+    client, link = pair()
+    await send_to_client(link, {"type": "error", "error": {"code": "invalid_api_key"}})
     nursery.start_soon(link.close, 3000, "invalid_request_error.invalid_api_key")
     with pytest.raises(NotReady) as refused:
-        await speaker.start(VoiceOptions(), lambda _: None)
+        await client.start(VoiceOptions(), lambda _: None)
     error = refused.value
     assert (error.error, error.native, error.code) == ({"code": "invalid_api_key"}, True, 3000)
 
 
-async def test_where_no_close_follows_it_is_not_waited_for_long(autojump_clock: MockClock) -> None:
-    speaker, link = pair()
-    await say(link, GA, {"type": "error", "error": {"code": "unknown_parameter", "event_id": "event_sherpa_events"}})
+async def test_a_close_that_does_not_follow_is_awaited_for_half_a_second(autojump_clock: MockClock) -> None:
+    client, link = pair()
+    await send_to_client(
+        link, GA, {"type": "error", "error": {"code": "unknown_parameter", "event_id": "event_sherpa_events"}}
+    )
     with pytest.raises(NotReady) as refused:
-        await speaker.start(VoiceOptions(), lambda _: None)
+        await client.start(VoiceOptions(), lambda _: None)
     assert refused.value.code is None
     assert autojump_clock.current_time() == 0.5
 
 
 async def test_an_error_about_something_else_does_not_refuse_the_configuration() -> None:
-    speaker, link = pair()
-    other = {"type": "error", "error": {"code": "c", "event_id": "of_somebody_else"}}
-    await say(link, GA, other, {"type": "session.updated"})
-    await speaker.start(VoiceOptions(), lambda _: None)
+    client, link = pair()
+    other = {"type": "error", "error": {"code": "c", "event_id": "another_event"}}
+    await send_to_client(link, GA, other, {"type": "session.updated"})
+    await client.start(VoiceOptions(), lambda _: None)
 
 
 async def test_another_kind_of_session_is_not_configured() -> None:
-    speaker, link = pair()
-    await say(link, {"type": "session.created", "session": {"type": "transcription"}})
+    client, link = pair()
+    await send_to_client(link, {"type": "session.created", "session": {"type": "transcription"}})
     with pytest.raises(NotReady) as refused:
-        await speaker.start(VoiceOptions(), lambda _: None)
+        await client.start(VoiceOptions(), lambda _: None)
     assert refused.value.error == {}
 
 
 @pytest.mark.parametrize(
-    ("frame", "why"),
+    ("frame", "reason"),
     [
         (b"\x00\x01", "a binary frame"),
-        ('{"type": "cut of', "a piece of JSON that is cut off or broken"),
+        ('{"type": "cut of', "truncated or invalid JSON"),
         ("<html>502</html>", "a web page"),
         ("<!DOCTYPE html>", "a web page"),
-        ("[1]", "text that is no JSON object"),
-        ('{"type": {}}', "a JSON object whose type is no text"),
-        ('{"type": 5}', "a JSON object whose type is no text"),
-        ("", "text that is no JSON object"),
-        ("[" * 100_000, "text that is no JSON object"),
+        ("[1]", "text that isn't a JSON object"),
+        ('{"type": {}}', "a JSON object whose type isn't a string"),
+        ('{"type": 5}', "a JSON object whose type isn't a string"),
+        ("", "text that isn't a JSON object"),
+        ("[" * 100_000, "text that isn't a JSON object"),
     ],
 )
-async def test_a_frame_that_is_no_event_is_heard_as_that(frame: str | bytes, why: str) -> None:
-    speaker, link = pair()
-    await say(link, GA, {"type": "session.updated"})
-    await speaker.start(VoiceOptions(), lambda _: None)
-    await say(link, frame)
-    heard = await speaker.receive()
-    assert (heard.unreadable, dict(heard.event), heard.frame_bytes) == (why, {}, len(frame))
+async def test_an_unreadable_frame_is_received_with_the_reason(frame: str | bytes, reason: str) -> None:
+    client, link = pair()
+    await send_to_client(link, GA, {"type": "session.updated"})
+    await client.start(VoiceOptions(), lambda _: None)
+    await send_to_client(link, frame)
+    received = await client.receive()
+    assert (received.unreadable, dict(received.event), received.frame_bytes) == (reason, {}, len(frame))
 
 
 async def ready() -> tuple[NativeVoiceClient, WebSocketLink]:
-    speaker, link = pair()
-    await say(link, GA, {"type": "session.updated"})
-    await speaker.start(VoiceOptions(), lambda _: None)
-    await heard_by(link)
-    return speaker, link
+    client, link = pair()
+    await send_to_client(link, GA, {"type": "session.updated"})
+    await client.start(VoiceOptions(), lambda _: None)
+    await receive_from_client(link)
+    return client, link
 
 
-async def test_everything_that_is_said_is_told_with_a_detail_that_gives_nothing_away() -> None:
-    speaker, link = await ready()
-    told: list[tuple[str, str]] = []
-    speaker.on_sent = lambda event, detail: told.append((str(event["type"]), detail))
-    await speaker.send_audio(bytes(960))
-    await speaker.commit()
-    await speaker.send_text("hello")
-    await speaker.interrupt("item_1", 320)
-    await speaker.send_tool_output("call_1", "{}")
-    assert told == [
+async def test_every_sent_event_is_reported_with_a_description_without_content() -> None:
+    client, link = await ready()
+    sent: list[tuple[str, str]] = []
+    client.on_sent = lambda event, detail: sent.append((str(event["type"]), detail))
+    await client.send_audio(bytes(960))
+    await client.commit()
+    await client.send_text("hello")
+    await client.interrupt("item_1", 320)
+    await client.send_tool_output("call_1", "{}")
+    assert sent == [
         ("input_audio_buffer.append", "20 ms"),
         ("input_audio_buffer.commit", ""),
         ("response.create", ""),
@@ -192,31 +196,33 @@ async def test_everything_that_is_said_is_told_with_a_detail_that_gives_nothing_
         ("conversation.item.create", "2 characters"),
         ("response.create", ""),
     ]
-    assert [(await heard_by(link))["type"] for _ in told] == [name for name, _ in told]
+    assert [(await receive_from_client(link))["type"] for _ in sent] == [name for name, _ in sent]
 
 
-async def test_a_transcription_is_committed_without_asking_for_an_answer() -> None:
-    speaker, link = pair()
-    await say(link, {"type": "session.created", "session": {"type": "transcription"}}, {"type": "session.updated"})
-    await speaker.start(VoiceOptions(kind=SessionKind.TRANSCRIPTION), lambda _: None)
-    await heard_by(link)
-    await speaker.commit()
-    await speaker.send_event({"type": "the.next"})
-    assert [(await heard_by(link))["type"] for _ in range(2)] == ["input_audio_buffer.commit", "the.next"]
+async def test_a_transcription_is_committed_without_requesting_a_response() -> None:
+    client, link = pair()
+    await send_to_client(
+        link, {"type": "session.created", "session": {"type": "transcription"}}, {"type": "session.updated"}
+    )
+    await client.start(VoiceOptions(kind=SessionKind.TRANSCRIPTION), lambda _: None)
+    await receive_from_client(link)
+    await client.commit()
+    await client.send_event({"type": "the.next"})
+    assert [(await receive_from_client(link))["type"] for _ in range(2)] == ["input_audio_buffer.commit", "the.next"]
 
 
-async def test_the_end_of_the_link_is_an_exception_and_ending_twice_is_none(autojump_clock: MockClock) -> None:
-    speaker, link = await ready()
-    await speaker.close()
-    await speaker.close()
+async def test_receiving_from_a_closed_link_raises_and_closing_twice_does_not(autojump_clock: MockClock) -> None:
+    client, link = await ready()
+    await client.close()
+    await client.close()
     with pytest.raises(LinkClosed):
-        await speaker.receive()
+        await client.receive()
     with pytest.raises(LinkClosed):
         await link.receive()
     assert autojump_clock.current_time() <= 2
 
 
-async def test_a_speaker_that_was_never_started_can_be_ended() -> None:
-    speaker, _ = pair()
-    await speaker.close()
-    assert speaker.connected_at is None
+async def test_a_client_that_was_never_started_can_be_closed() -> None:
+    client, _ = pair()
+    await client.close()
+    assert client.connected_at is None
