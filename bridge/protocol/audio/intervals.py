@@ -1,6 +1,7 @@
-"""A set of whole numbers kept as ranges: small while the numbers mostly follow each other, whatever their count.
+"""A set of whole numbers, stored as ranges: it stays small while most numbers are consecutive.
 
-It remembers which tracer cells were seen. Ranges are half-open, `(first, end)`, disjoint, never touching, sorted.
+The tracer uses it to remember which cells it has received. Ranges are half-open `(first, end)`, sorted, and separated
+by at least one number.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Range = tuple[int, int]
 
 
 class IntervalSet:
-    """Whole numbers from 0 up. The next number in a row costs O(1); any other one a bisection and a list insert."""
+    """Whole numbers from 0 up. Adding the next number costs O(1), any other one a bisection and a list insert."""
 
     __slots__ = ("_count", "_ends", "_starts")
 
@@ -27,7 +28,7 @@ class IntervalSet:
             self.add_range(first, end)
 
     def add(self, number: int) -> bool:
-        """Put one number in; False when it was there already."""
+        """Add a number. False if it was there already."""
         ends = self._ends
         if ends and ends[-1] == number:
             ends[-1] = number + 1
@@ -36,29 +37,29 @@ class IntervalSet:
         return self.add_range(number, number + 1) == 1
 
     def add_range(self, first: int, end: int) -> int:
-        """Put in `first` up to and without `end`; say how many of them were new. ValueError for a range backwards."""
+        """Add `first` up to but not including `end`. Return how many were new. ValueError if `end` < `first`."""
         if first < 0 or end < first:
             raise ValueError(f"not a range of whole numbers: {first} to {end}")
         if first == end:
             return 0
-        # `low`..`high` are the ranges that overlap or touch the new one and melt into it.
+        # `low`..`high` are the ranges that overlap or touch the new one: they are merged into it.
         low = bisect_right(self._ends, first - 1)
         high = bisect_right(self._starts, end)
-        melted = sum(self._ends[low:high]) - sum(self._starts[low:high])
+        merged = sum(self._ends[low:high]) - sum(self._starts[low:high])
         first = min(first, self._starts[low]) if low < high else first
         end = max(end, self._ends[high - 1]) if low < high else end
         self._starts[low:high] = [first]
         self._ends[low:high] = [end]
-        added = end - first - melted
+        added = end - first - merged
         self._count += added
         return added
 
     def update(self, other: IntervalSet) -> int:
-        """Put in everything of `other`; say how many numbers were new."""
+        """Add everything in `other`. Return how many numbers were new."""
         return sum(self.add_range(first, end) for first, end in other)
 
     def gaps(self, end: int) -> Iterator[Range]:
-        """Ranges missing between 0 and `end`, in order."""
+        """Iterate over the missing ranges between 0 and `end`, in order."""
         at = 0
         for first, after in self:
             if first >= end:
@@ -71,7 +72,7 @@ class IntervalSet:
 
     @property
     def end(self) -> int:
-        """One more than the greatest number; 0 when empty."""
+        """One more than the largest number; 0 if empty."""
         return self._ends[-1] if self._ends else 0
 
     def __contains__(self, number: int) -> bool:
@@ -87,7 +88,7 @@ class IntervalSet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IntervalSet) and self._starts == other._starts and self._ends == other._ends
 
-    __hash__ = None  # type: ignore[assignment]  # it changes, so it can't be a key
+    __hash__ = None  # type: ignore[assignment]  # mutable, so not a key
 
     def __repr__(self) -> str:
         return f"Intervals({list(self)})"

@@ -1,6 +1,6 @@
-"""PCM16 arithmetic for the one format the Realtime API speaks by default: 24 kHz, mono, 16 bit, little-endian.
+"""PCM16 audio in the Realtime API's default format: 24 kHz, mono, 16 bit, little-endian.
 
-Bytes in, bytes out, nothing kept between calls. Reading files is `wav.py`; telephone audio is `g711.py`.
+Pure functions over bytes. For files see `wav.py`, for telephone audio `g711.py`.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ BYTES_PER_SAMPLE = 2
 BYTES_PER_MS = 48
 SAMPLES_PER_MS = 24
 MAX_AMPLITUDE = 32_767
-"""The greatest amplitude of a 16-bit sample."""
+"""The largest amplitude of a 16-bit sample."""
 
 _HOST_IS_BIG_ENDIAN = sys.byteorder == "big"
 
 
 def check_whole_samples(pcm: bytes) -> bytes:
-    """Give `pcm` back unchanged; ValueError when it ends in the middle of a sample."""
+    """Return `pcm` unchanged. ValueError if it ends in the middle of a sample."""
     if len(pcm) % BYTES_PER_SAMPLE:
         raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples: PCM16 audio has an even number of bytes")
     return pcm
 
 
 def bytes_to_ms(n_bytes: int) -> float:
-    """How many milliseconds of audio `n_bytes` are. Exact enough that `bytes_of(ms_of(n)) == n` for whole samples."""
+    """Convert bytes to milliseconds. `ms_to_bytes(bytes_to_ms(n)) == n` holds for whole samples."""
     return n_bytes / BYTES_PER_MS
 
 
 def ms_to_bytes(ms: float) -> int:
-    """How many bytes `ms` milliseconds of audio are, to the nearest whole sample."""
+    """Convert milliseconds to bytes, to the nearest whole sample."""
     return round(ms * SAMPLES_PER_MS) * BYTES_PER_SAMPLE
 
 
 def pcm_to_samples(pcm: bytes) -> array[int]:
-    """The samples as signed numbers, -32768..32767. ValueError on an odd number of bytes."""
+    """Return the samples as signed numbers, -32768..32767. ValueError for an odd number of bytes."""
     numbers = array("h")
     numbers.frombytes(check_whole_samples(pcm))
     if _HOST_IS_BIG_ENDIAN:
@@ -63,34 +63,35 @@ def silence(ms: float) -> bytes:
 
 
 def tone(hz: float, ms: float, amplitude: int) -> bytes:
-    """Give `ms` milliseconds of a sine wave of `hz`, peak `amplitude` (0..32767), starting at zero and rising.
+    """Return `ms` milliseconds of a sine wave of `hz`, peak `amplitude` (0..32767), starting at zero and rising.
 
-    A tone whose length is a whole number of periods can be repeated without a click.
+    If the length is a whole number of periods, the tone can be repeated without a click. ValueError for an amplitude
+    out of range.
     """
     if not 0 <= amplitude <= MAX_AMPLITUDE:
-        raise ValueError(f"an amplitude is between 0 and {MAX_AMPLITUDE}, not {amplitude}")
+        raise ValueError(f"the amplitude must be between 0 and {MAX_AMPLITUDE}, not {amplitude}")
     step = 2 * math.pi * hz / SAMPLE_RATE
     count = ms_to_bytes(ms) // BYTES_PER_SAMPLE
     return samples_to_pcm(array("h", [round(amplitude * math.sin(step * n)) for n in range(count)]))
 
 
 def loudness(pcm: bytes, stride: int = 4) -> float:
-    """Mean absolute amplitude (0..32768) over every `stride`-th sample; 0.0 for no audio.
+    """Return the mean absolute amplitude (0..32768) of every `stride`-th sample; 0.0 for no audio.
 
-    Every fourth sample is plenty for speech, whose energy lies below 3 kHz, and costs a quarter. It is no measure of
-    a pure tone at a multiple of 3 kHz: there the picked samples can all fall on the same spot of the wave.
+    Every fourth sample is enough for speech, whose energy is below 3 kHz, and costs a quarter. It does not measure a
+    pure tone at a multiple of 3 kHz: its samples can all fall on the same point of the wave.
     """
     picked = pcm_to_samples(pcm)[::stride]
     return sum(map(abs, picked)) / len(picked) if picked else 0.0
 
 
 def chunks(pcm: bytes, ms: float) -> Iterator[bytes]:
-    """Cut `pcm` into pieces of `ms` milliseconds, the last one shorter; joined they are `pcm` again.
+    """Cut `pcm` into chunks of `ms` milliseconds; the last one may be shorter. Joined, they are `pcm` again.
 
-    ValueError, at once and not at the first piece, on an odd number of bytes or a piece shorter than a sample.
+    ValueError for an odd number of bytes or a chunk shorter than a sample, at the call and not at the first chunk.
     """
     size = ms_to_bytes(ms)
     if size <= 0:
-        raise ValueError(f"a piece of {ms} ms holds no sample")
+        raise ValueError(f"a chunk of {ms} ms holds no sample")
     check_whole_samples(pcm)
     return (pcm[start : start + size] for start in range(0, len(pcm), size))

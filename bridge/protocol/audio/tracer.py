@@ -1,8 +1,13 @@
-"""Tracer audio: made by a source, accounted for by whoever receives it, through any bridge between them.
+"""Tracer audio: a source makes it, a receiver counts it, and any bridge may be in between.
 
-A bridge may re-chunk it, split it at any sample, merge, drop, repeat or reorder it, or lose its upstream in the middle:
-the account still tells which milliseconds were lost, came twice or came late. It asks no help of the bridge.
-The format of a cell, and what it doesn't survive, is told in `tracer_cell.py`.
+A bridge may re-chunk the audio, split it at any sample, merge, drop, repeat or reorder it, or lose its upstream in the
+middle. The receiver still knows which milliseconds were lost, received twice or received late, without help from the
+bridge: each cell of 20 ms carries its caller, its sequence number and checksums. `tracer_cell.py` has the format.
+
+How a stream finds the cells. It searches for the magic bytes. Where they begin an intact cell, the cell is counted and
+the search continues behind it. Where they do not, the bytes up to the next magic (or one cell's length) are counted as
+a damaged cell if the header is readable, else as other audio. Bytes that could still become a cell or a magic are kept
+until more arrive: at most one and a half cells. So the counts do not depend on how the audio was cut into chunks.
 """
 
 from __future__ import annotations
@@ -31,35 +36,35 @@ if TYPE_CHECKING:
 
 __all__ = ["CELL_BYTES", "CELL_MS", "TracerCount", "TracerReceiver", "TracerSource", "TracerStream", "contains_tracer"]
 
-#: An untroubled caller costs about 360 bytes, so these are 24 MB: far more callers than one machine can serve at once,
-#: and a stop for a peer that makes up caller numbers. Cells of further callers count as `turned_away_ms`.
+#: A caller without losses costs about 360 bytes, so these are 24 MB: more callers than one machine can serve at once,
+#: and a limit for a peer that invents caller numbers. Cells of further callers count as `turned_away_ms`.
 MAX_CALLERS = 65_536
-#: Ranges of missing audio listed in a count; the sums are always complete.
+#: How many ranges of missing audio a count lists. The sums are always complete.
 MAX_GAPS_SHOWN = 16
-#: A magic that has begun may need this many more bytes to be seen.
+#: How many more bytes an incomplete magic may need.
 _MAGIC_TAIL = len(MAGIC_IN_PCM) - 1
 
 
 class TracerSource:
-    """One caller's audio: whole cells, numbered from 0 without a hole for as long as the source lives."""
+    """Makes one caller's audio: whole cells, numbered from 0 without gaps."""
 
     def __init__(self, caller: int) -> None:
         if not 0 <= caller <= MAX_CALLER:
-            raise ValueError(f"a caller number is between 0 and {MAX_CALLER}, not {caller}")
+            raise ValueError(f"a caller number must be between 0 and {MAX_CALLER}, not {caller}")
         self.caller = caller
         self._next = 0
 
     @property
     def sent_ms(self) -> int:
-        """How much audio was made: what `TracerReceiver.report` takes as expected."""
+        """How much audio was made. Pass it to `TracerReceiver.counts` as expected."""
         return self._next * CELL_MS
 
     def speech(self, ms: int) -> bytes:
-        """Give the next `ms` milliseconds as a loud tone. ValueError unless `ms` is a multiple of 20, 0 included."""
+        """Return the next `ms` milliseconds as a loud tone. ValueError unless `ms` is a multiple of 20 (or 0)."""
         return self._cells(ms, CellKind.SPEECH)
 
     def silence(self, ms: int) -> bytes:
-        """Give the next `ms` milliseconds, numbered like speech but all but silent. ValueError as for `speech`."""
+        """Return the next `ms` milliseconds, numbered like speech but almost silent. ValueError as for `speech`."""
         return self._cells(ms, CellKind.SILENCE)
 
     def _cells(self, ms: int, kind: CellKind) -> bytes:
@@ -71,57 +76,57 @@ class TracerSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracerCount:
-    """What became of one caller's audio, in milliseconds of what was sent."""
+    """What arrived of one caller's audio, in milliseconds of the sent audio."""
 
     received_ms: int
-    """Arrived whole, each millisecond counted once."""
+    """Arrived intact; each millisecond is counted once."""
     lost_ms: int
-    """Never arrived whole: holes before the last that did, and up to what was expected."""
+    """Never arrived intact: gaps before the last received cell, and up to the expected end."""
     repeated_ms: int
-    """Arrived whole again, however often."""
+    """Arrived intact again, each time it did."""
     reordered_ms: int
-    """Arrived (for the first time) after something sent later."""
+    """Arrived, for the first time, after something that was sent later."""
     damaged_ms: float
-    """Arrived hurt or cut, its header still readable. Also lost, unless it came whole another time."""
+    """Arrived damaged or cut, with a readable header. Also counted as lost, unless it arrived intact another time."""
     first_missing_ms: int | None
-    """Where in the sent audio the first hole begins; None without a hole. 0: the first words are gone."""
+    """Where in the sent audio the first gap begins; None without a gap. 0: the first words are lost."""
     missing: tuple[tuple[int, int], ...]
-    """The first 16 holes as (from, to) in the sent audio's milliseconds."""
+    """The first 16 gaps as (from, to), in milliseconds of the sent audio."""
 
     @property
     def clean(self) -> bool:
-        """Nothing lost, twice, late or hurt."""
+        """Nothing was lost, repeated, reordered or damaged."""
         return not (self.lost_ms or self.repeated_ms or self.reordered_ms or self.damaged_ms)
 
 
 @dataclass(slots=True)
 class _Caller:
-    """The running tally of one caller, in cells (damaged: bytes).
+    """The running counts of one caller, in cells (damaged: in bytes).
 
-    Its memory grows with holes only: a hole costs some 80 bytes and comes with at least one 960-byte cell.
+    Memory grows only with gaps: a gap costs about 80 bytes, and there is at least one 960-byte cell per gap.
     """
 
-    seen: IntervalSet = field(default_factory=IntervalSet)
+    received: IntervalSet = field(default_factory=IntervalSet)
     repeated: int = 0
     reordered: int = 0
     damaged: int = 0
 
-    def take(self, sequence: int) -> None:
-        late = sequence < self.seen.end
-        if self.seen.add(sequence):
+    def record(self, sequence: int) -> None:
+        late = sequence < self.received.end
+        if self.received.add(sequence):
             self.reordered += late
         else:
             self.repeated += 1
 
     def merge(self, other: _Caller) -> None:
-        in_both = len(other.seen) - self.seen.update(other.seen)
+        in_both = len(other.received) - self.received.update(other.received)
         self.repeated += other.repeated + in_both
         self.reordered += other.reordered
         self.damaged += other.damaged
 
     def to_dict(self) -> dict[str, object]:
         return {
-            "seen": [list(both) for both in self.seen],
+            "seen": [list(both) for both in self.received],
             "repeated": self.repeated,
             "reordered": self.reordered,
             "damaged_bytes": self.damaged,
@@ -137,11 +142,11 @@ class _Caller:
         )
 
     def count(self, expected: int) -> TracerCount:
-        end = max(self.seen.end, expected)
-        missing = tuple((a * CELL_MS, b * CELL_MS) for a, b in islice(self.seen.gaps(end), MAX_GAPS_SHOWN))
+        end = max(self.received.end, expected)
+        missing = tuple((a * CELL_MS, b * CELL_MS) for a, b in islice(self.received.gaps(end), MAX_GAPS_SHOWN))
         return TracerCount(
-            received_ms=len(self.seen) * CELL_MS,
-            lost_ms=(end - len(self.seen)) * CELL_MS,
+            received_ms=len(self.received) * CELL_MS,
+            lost_ms=(end - len(self.received)) * CELL_MS,
             repeated_ms=self.repeated * CELL_MS,
             reordered_ms=self.reordered * CELL_MS,
             damaged_ms=bytes_to_ms(self.damaged),
@@ -151,71 +156,71 @@ class _Caller:
 
 
 class TracerStream:
-    """One run of bytes into an account: it finds the cells, wherever the pieces were cut.
+    """One stream of audio into a receiver: finds the cells, wherever the chunks were cut.
 
-    What it found is the same for any cutting. It holds back less than a cell and a half until more arrives.
+    It keeps less than one and a half cells until more audio arrives.
     """
 
-    __slots__ = ("_account", "_owner", "_pending")
+    __slots__ = ("_owner", "_pending", "_receiver")
 
-    def __init__(self, account: TracerReceiver) -> None:
-        self._account = account
+    def __init__(self, receiver: TracerReceiver) -> None:
+        self._receiver = receiver
         self._pending = b""
         self._owner: int | None = None
 
     def feed(self, pcm: bytes) -> None:
-        """Take the next piece, of any length. Never raises, whatever the bytes are."""
+        """Add the next chunk, of any length. Never raises, whatever the bytes are."""
         pcm = self._pending + pcm if self._pending else pcm
         self._pending = pcm[self._read(pcm, last=False) :]
 
     def finish(self) -> None:
-        """No more will come (the socket closed): what was held back is counted as hurt, or as other audio."""
+        """End the stream: what was kept back is counted as damaged, or as other audio."""
         self._read(self._pending, last=True)
         self._pending = b""
 
     def _read(self, pcm: bytes, *, last: bool) -> int:
-        """Count all that can be decided; return how far that goes."""
-        at, size, account = 0, len(pcm), self._account
+        """Count everything that is decided already. Return how many bytes that is."""
+        at, size, receiver = 0, len(pcm), self._receiver
         while at < size:
             cell = read_cell(pcm, at)
             if cell is not None:
-                account.record_cell(cell[0], cell[1])
+                receiver.record_cell(cell[0], cell[1])
                 if cell[0] != self._owner:
                     self._note_owner(cell[0])
                 at += CELL_BYTES
                 continue
-            step = self._step_over(pcm, at, last=last)
+            step = self._skip(pcm, at, last=last)
             if not step:
                 break
             at += step
         return at
 
     def _note_owner(self, caller: int) -> None:
-        """A stream is the first caller's; cells of others do not belong here."""
+        """A stream belongs to its first caller. Cells of other callers are counted as mixed up."""
         if self._owner is None:
             self._owner = caller
         else:
-            self._account.record_mixed()
+            self._receiver.record_mixed()
 
-    def _step_over(self, pcm: bytes, at: int, *, last: bool) -> int:
-        """Count bytes that begin no intact cell, up to the next possible one. 0: it takes more bytes to tell."""
+    def _skip(self, pcm: bytes, at: int, *, last: bool) -> int:
+        """Count bytes that are not an intact cell, up to the next possible one. Return how many; 0 if it needs more."""
         found = pcm.find(MAGIC_IN_PCM, at)
         if found != at:
             end = found if found >= 0 else len(pcm) - (0 if last else _MAGIC_TAIL)
-            self._account.record_other(max(end - at, 0))
+            self._receiver.record_other(max(end - at, 0))
             return max(end - at, 0)
         if len(pcm) - at < CELL_BYTES + _MAGIC_TAIL and not last:
             return 0
         following = pcm.find(MAGIC_IN_PCM, at + len(MAGIC_IN_PCM), at + CELL_BYTES + _MAGIC_TAIL)
         end = following if following >= 0 else min(at + CELL_BYTES, len(pcm))
-        self._account.record_damaged(read_caller(pcm, at), end - at)
+        self._receiver.record_damaged(read_caller(pcm, at), end - at)
         return end - at
 
 
 class TracerReceiver:
-    """All that was received, of every caller. Feed it one stream directly, or several through `stream()`.
+    """Counts the tracer audio of all callers. Feed it one stream directly, or several streams through `stream()`.
 
-    Only values go in and out, so the accounts of several processes can be carried as dicts and merged.
+    To combine the receivers of several processes, send them as dicts (`to_dict`) and `merge` them.
     """
 
     def __init__(self, *, max_callers: int = MAX_CALLERS) -> None:
@@ -227,104 +232,104 @@ class TracerReceiver:
         self._own = TracerStream(self)
 
     def feed(self, pcm: bytes) -> None:
-        """Take the next piece of the account's own stream, of any length. Never raises."""
+        """Add the next chunk of the receiver's own stream, of any length. Never raises."""
         self._own.feed(pcm)
 
     def finish(self) -> None:
-        """The account's own stream ended: what it held back (an incomplete cell) is counted now."""
+        """End the receiver's own stream: what it kept back (an incomplete cell) is counted now."""
         self._own.finish()
 
     def stream(self) -> TracerStream:
-        """Another stream into this account: one for each socket, since their bytes must not run together."""
+        """Return another stream into this receiver. Use one per connection: their bytes must not be mixed."""
         return TracerStream(self)
 
     def record_cell(self, caller: int, sequence: int) -> None:
-        """Count one intact cell. Called by streams."""
-        tally = self._tally(caller)
-        if tally is None:
+        """Count an intact cell. Streams call it."""
+        counts = self._counts_of(caller)
+        if counts is None:
             self._turned_away += CELL_BYTES
         else:
-            tally.take(sequence)
+            counts.record(sequence)
 
     def record_mixed(self) -> None:
-        """Count a cell that came in the stream of another caller. Called by streams."""
+        """Count a cell that came in the stream of another caller. Streams call it."""
         self._mixed += CELL_BYTES
 
     def record_damaged(self, caller: int | None, n_bytes: int) -> None:
-        """Count the bytes of a cell that isn't whole; of nobody's when its header can't be read. Called by streams."""
-        tally = None if caller is None else self._tally(caller)
-        if tally is None:
+        """Count the bytes of a damaged cell; `caller` None if its header is not readable. Streams call it."""
+        counts = None if caller is None else self._counts_of(caller)
+        if counts is None:
             self._other += n_bytes
         else:
-            tally.damaged += n_bytes
+            counts.damaged += n_bytes
 
     def record_other(self, n_bytes: int) -> None:
-        """Count bytes that are no part of a cell that could be told. Called by streams."""
+        """Count bytes that do not belong to a recognizable cell. Streams call it."""
         self._other += n_bytes
 
     @property
     def other_ms(self) -> float:
-        """Audio that is no tracer audio, or too badly hurt to say whose it was."""
+        """Audio that is not tracer audio, or too damaged to know its caller."""
         return bytes_to_ms(self._other)
 
     @property
     def turned_away_ms(self) -> float:
-        """Intact cells of callers beyond the bound: counted for nobody. 0 in an honest run."""
+        """Intact cells of callers beyond `max_callers`, which are not counted. 0 in an ordinary run."""
         return bytes_to_ms(self._turned_away)
 
     @property
     def mixed_ms(self) -> float:
-        """Intact cells that came in a stream behind one of another caller. 0 where each stream is one caller's."""
+        """Intact cells that came in the stream of another caller. 0 if each stream has one caller."""
         return bytes_to_ms(self._mixed)
 
     @property
     def callers(self) -> Iterator[int]:
-        """The callers heard so far, in the order they were first heard."""
+        """The callers received so far, in the order of their first cell."""
         return iter(self._callers)
 
     def counts(self, expected: Mapping[int, int] | None = None) -> Mapping[int, TracerCount]:
-        """What became of each caller's audio.
+        """Return what arrived of each caller's audio.
 
-        `expected` says how many ms each caller sent (`TracerSource.sent_ms`): without it the loss of the last cells,
-        or of a caller altogether, can't be seen. Bytes still held back are in no count: `finish` first.
+        `expected` is how many milliseconds each caller sent (`TracerSource.sent_ms`). Without it, the loss of the last
+        cells, or of a whole caller, is not visible. Call `finish` first: bytes that are kept back are not counted.
         """
         expected = expected or {}
-        tallies = {**dict.fromkeys(expected, _Caller()), **self._callers}
-        return {caller: tally.count(expected.get(caller, 0) // CELL_MS) for caller, tally in tallies.items()}
+        all_counts = {**dict.fromkeys(expected, _Caller()), **self._callers}
+        return {caller: counts.count(expected.get(caller, 0) // CELL_MS) for caller, counts in all_counts.items()}
 
     def merge(self, other: TracerReceiver) -> None:
-        """Add what another account received. A cell in both counts as repeated; order between the two is unknowable."""
+        """Add what another receiver counted. A cell in both counts as repeated; order is not compared."""
         for caller, theirs in other._callers.items():
-            tally = self._tally(caller)
-            if tally is None:
-                self._turned_away += CELL_BYTES * (len(theirs.seen) + theirs.repeated)
+            counts = self._counts_of(caller)
+            if counts is None:
+                self._turned_away += CELL_BYTES * (len(theirs.received) + theirs.repeated)
                 self._other += theirs.damaged
             else:
-                tally.merge(theirs)
+                counts.merge(theirs)
         self._other += other._other
         self._mixed += other._mixed
         self._turned_away += other._turned_away
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON-ready values. Caller numbers are text: JSON readers round numbers past 2**53."""
+        """Return JSON-ready values. Caller numbers are strings: JSON readers round numbers beyond 2**53."""
         return {
             "other_bytes": self._other,
             "turned_away_bytes": self._turned_away,
-            "callers": {str(caller): tally.to_dict() for caller, tally in self._callers.items()},
+            "callers": {str(caller): counts.to_dict() for caller, counts in self._callers.items()},
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """The reverse of `to_dict`. KeyError, TypeError or ValueError when `plain` is something else."""
-        account = cls()
-        account._other, account._turned_away = int(plain["other_bytes"]), int(plain["turned_away_bytes"])
-        for caller, tally in plain["callers"].items():
-            account._callers[int(caller)] = _Caller.from_dict(tally)
-        return account
+        """Make a receiver from the values of `to_dict`. KeyError, TypeError or ValueError for anything else."""
+        receiver = cls()
+        receiver._other, receiver._turned_away = int(plain["other_bytes"]), int(plain["turned_away_bytes"])
+        for caller, counts in plain["callers"].items():
+            receiver._callers[int(caller)] = _Caller.from_dict(counts)
+        return receiver
 
-    def _tally(self, caller: int) -> _Caller | None:
-        """The caller's tally, begun if need be; None when there are too many callers already."""
-        tally = self._callers.get(caller)
-        if tally is None and len(self._callers) < self._max_callers:
-            tally = self._callers[caller] = _Caller()
-        return tally
+    def _counts_of(self, caller: int) -> _Caller | None:
+        """Return the caller's counts, new if needed; None if there are too many callers already."""
+        counts = self._callers.get(caller)
+        if counts is None and len(self._callers) < self._max_callers:
+            counts = self._callers[caller] = _Caller()
+        return counts

@@ -1,16 +1,16 @@
-"""The tracer cell: 20 ms of PCM16 that says whose it is, which one it is, and whether it is whole.
+"""The tracer cell: 20 ms of PCM16 that carries its caller, its sequence number, and checksums.
 
-Only the format: making one cell and reading one back. Streams of cells and what went missing are `tracer.py`.
+This module makes and reads one cell. `tracer.py` handles streams of cells and counts what is missing.
 
-A cell is 480 samples of 24 kHz PCM16. The first 32 carry one byte each in the low half of the sample (0..255, so the
-header is far quieter than speech); the rest is a tone, or zeros. All numbers are big-endian::
+A cell is 480 samples of 24 kHz PCM16. The first 32 samples carry one byte each in their low half (0..255, so the header
+is much quieter than speech); the rest is a tone, or zeros. All numbers are big-endian::
 
     0  magic (4)    4  caller (8)    12  sequence (4)    16  version    17  kind    18  zeros (6)
-    24 CRC-32 of bytes 0..23 (who this is, readable even when the body is hurt)
+    24 CRC-32 of bytes 0..23 (so that the caller is known even if the body is damaged)
     28 CRC-32 of bytes 0..27 and of the body's 896 bytes
 
-It survives whatever moves samples around. It does not survive what changes them (resampling, gain, noise reduction,
-G.711): then nothing is recognized, and the account shows it as other audio.
+A cell survives everything that only moves samples. It does not survive what changes them (resampling, gain, noise
+reduction, G.711): then it is not recognized, and the receiver counts it as other audio.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SEQUENCE = 2**32 - 1
 """2.7 years of audio."""
 
 _MAGIC = b"\xe5\x1b\xc7\x3d"
-#: The magic as it stands in the samples. Its bytes differ, so it can't overlap itself: after one the next is 8 on.
+#: The magic as 16-bit samples. Its bytes all differ, so it cannot overlap itself: the next is at least 8 bytes on.
 MAGIC_IN_PCM = bytes(byte for low in _MAGIC for byte in (low, 0))
 _HEADER_BYTES = 64
 _QUIET = bytes(_HEADER_BYTES // 2)
@@ -38,9 +38,9 @@ _IDENTITY = struct.Struct(">4sQIBB6x")
 _WHOLE = struct.Struct(">4sQIBB6xII")
 _CHECK = struct.Struct(">I")
 
-#: 8 periods of 60 samples fill a cell exactly, so the tone runs on through any number of cells.
+#: 8 periods of 60 samples fill a cell exactly, so the tone continues from cell to cell.
 _TONE_HZ = 400
-#: Mean loudness about 3,600: nine times what the simulator's VAD takes for speech at its default threshold.
+#: Mean loudness about 3,600: nine times what the simulator's VAD treats as speech at its default threshold.
 _TONE_AMPLITUDE = 6_000
 
 
@@ -59,7 +59,7 @@ _BODIES: dict[int, bytes] = {
 
 @dataclass(frozen=True, slots=True)
 class TracerCell:
-    """What an intact cell says of itself."""
+    """What an intact cell carries."""
 
     caller: int
     sequence: int
@@ -67,7 +67,7 @@ class TracerCell:
 
 
 def make_cell(cell: TracerCell) -> bytes:
-    """960 bytes of audio. struct.error when the caller or sequence number is out of range."""
+    """Return the cell as 960 bytes of PCM16. struct.error if the caller or the sequence number is out of range."""
     identity = _IDENTITY.pack(_MAGIC, cell.caller, cell.sequence, CELL_VERSION, cell.kind)
     header = identity + _CHECK.pack(zlib.crc32(identity))
     body = _BODIES[cell.kind]
@@ -78,9 +78,9 @@ def make_cell(cell: TracerCell) -> bytes:
 
 
 def read_cell(pcm: bytes, at: int) -> tuple[int, int, int] | None:
-    """Caller, sequence and kind of the intact cell that begins at byte `at`; None when none does.
+    """Return caller, sequence and kind of the intact cell that begins at byte `at`; None if there is none.
 
-    A tuple and not a `Cell`: this runs for every 20 ms of every caller of a load test.
+    It returns a tuple and not a `TracerCell` for speed: it runs for every 20 ms of every caller of a load test.
     """
     if len(pcm) - at < CELL_BYTES:
         return None
@@ -93,7 +93,7 @@ def read_cell(pcm: bytes, at: int) -> tuple[int, int, int] | None:
 
 
 def read_caller(pcm: bytes, at: int) -> int | None:
-    """The caller of a cell at byte `at` whose header is intact, be its body hurt or cut; else None."""
+    """Return the caller of the cell at byte `at` if its header is intact (the body need not be); else None."""
     header = pcm[at : at + _HEADER_BYTES : 2]
     if len(header) < _IDENTITY.size + _CHECK.size or header[:4] != _MAGIC:
         return None
@@ -103,7 +103,7 @@ def read_caller(pcm: bytes, at: int) -> int | None:
 
 
 def contains_tracer(pcm: bytes) -> bool:
-    """Whether a cell seems to begin in `pcm`: one quick search. Sure only from 968 bytes (one cell and 8) upward."""
+    """Whether a cell may begin in `pcm`: one fast search. Certain only from 968 bytes (a cell and 8 bytes) on."""
     return MAGIC_IN_PCM in pcm
 
 

@@ -46,7 +46,7 @@ def test_a_sample_becomes_the_nearest_value_there_is(encode: Coder, decode: Code
         assert abs(chosen - sample) == min(abs(value - sample) for value in values)
 
 
-def test_digital_silence_is_the_byte_that_telephones_take_for_silence() -> None:
+def test_digital_silence_is_the_byte_that_telephones_use() -> None:
     assert pcm24k_to_ulaw(pcm.silence(2)) == b"\xff" * 16
     assert pcm24k_to_alaw(pcm.silence(2)) == b"\xd5" * 16
 

@@ -13,7 +13,7 @@ WHOLE_PCM = st.binary(max_size=2_000).map(lambda data: data[: len(data) // 2 * 2
 
 
 @given(st.integers(0, 10**9))
-def test_whole_samples_survive_the_way_through_milliseconds(count: int) -> None:
+def test_whole_samples_survive_a_round_trip_through_milliseconds(count: int) -> None:
     n_bytes = count * 2
     assert audio.ms_to_bytes(audio.bytes_to_ms(n_bytes)) == n_bytes
 
@@ -38,7 +38,7 @@ def test_chunks_of_any_size_join_to_the_audio_they_were_cut_from(pcm: bytes, ms:
     assert all(pieces)
 
 
-def test_a_chunk_shorter_than_a_sample_is_refused_before_the_first_piece() -> None:
+def test_a_chunk_shorter_than_a_sample_is_refused_before_the_first_chunk() -> None:
     with pytest.raises(ValueError, match="holds no sample"):
         audio.chunks(bytes(96), 0)
 
@@ -46,7 +46,7 @@ def test_a_chunk_shorter_than_a_sample_is_refused_before_the_first_piece() -> No
 @pytest.mark.parametrize(
     "use", [audio.pcm_to_samples, audio.loudness, lambda pcm: audio.chunks(pcm, 20), audio.check_whole_samples]
 )
-def test_half_a_sample_is_refused_in_plain_words(use: object) -> None:
+def test_half_a_sample_is_refused_with_a_clear_message(use: object) -> None:
     assert callable(use)
     with pytest.raises(ValueError, match="3 bytes are not whole 16-bit samples"):
         use(b"abc")

@@ -30,12 +30,12 @@ CELLS = [SENT[at : at + CELL_BYTES] for at in range(0, len(SENT), CELL_BYTES)]
 CUTS = st.lists(st.integers(0, len(SENT)), max_size=30)
 
 
-def account_of(*pieces: bytes) -> TracerReceiver:
-    account = TracerReceiver()
+def receiver_of(*pieces: bytes) -> TracerReceiver:
+    receiver = TracerReceiver()
     for piece in pieces:
-        account.feed(piece)
-    account.finish()
-    return account
+        receiver.feed(piece)
+    receiver.finish()
+    return receiver
 
 
 def cut(pcm: bytes, at: list[int]) -> list[bytes]:
@@ -43,20 +43,20 @@ def cut(pcm: bytes, at: list[int]) -> list[bytes]:
 
 
 def count_of(*pieces: bytes, sent_ms: int = 0) -> TracerCount:
-    return account_of(*pieces).counts({CALLER: sent_ms})[CALLER]
+    return receiver_of(*pieces).counts({CALLER: sent_ms})[CALLER]
 
 
 def test_audio_that_arrives_as_sent_is_clean() -> None:
-    account = account_of(SENT)
-    count = account.counts({CALLER: 800})[CALLER]
+    receiver = receiver_of(SENT)
+    count = receiver.counts({CALLER: 800})[CALLER]
     assert count == TracerCount(
         received_ms=800, lost_ms=0, repeated_ms=0, reordered_ms=0, damaged_ms=0.0, first_missing_ms=None, missing=()
     )
     assert count.clean
-    assert account.other_ms == 0
+    assert receiver.other_ms == 0
 
 
-def test_the_source_numbers_on_through_speech_and_silence() -> None:
+def test_the_source_numbers_speech_and_silence_alike() -> None:
     source = TracerSource(CALLER)
     pcm = source.speech(60) + source.silence(40) + source.speech(0) + source.speech(20)
     assert source.sent_ms == 120
@@ -78,7 +78,7 @@ def test_a_caller_number_that_does_not_fit_is_refused(caller: int) -> None:
 
 @given(CUTS)
 def test_chunking_changes_nothing(at: list[int]) -> None:
-    assert account_of(*cut(SENT, at)).to_dict() == account_of(SENT).to_dict()
+    assert receiver_of(*cut(SENT, at)).to_dict() == receiver_of(SENT).to_dict()
 
 
 @settings(max_examples=50)
@@ -89,26 +89,26 @@ def test_chunking_changes_nothing_for_damaged_audio_either(
     hurt = SENT
     for start, length in holes:
         hurt = hurt[:start] + noise + hurt[start + length :]
-    assert account_of(*cut(hurt, at)).to_dict() == account_of(hurt).to_dict()
+    assert receiver_of(*cut(hurt, at)).to_dict() == receiver_of(hurt).to_dict()
 
 
-def test_lost_first_words_are_seen_without_being_told_what_to_expect() -> None:
-    count = account_of(*CELLS[3:]).counts()[CALLER]
+def test_lost_first_words_are_found_without_an_expectation() -> None:
+    count = receiver_of(*CELLS[3:]).counts()[CALLER]
     assert count.lost_ms == 60
     assert count.first_missing_ms == 0
     assert count.missing == ((0, 60),)
     assert not count.clean
 
 
-def test_lost_last_words_are_seen_only_with_what_was_sent() -> None:
-    account = account_of(*CELLS[:-2])
-    assert account.counts()[CALLER].lost_ms == 0
-    count = account.counts({CALLER: 800})[CALLER]
+def test_lost_last_words_are_found_only_with_an_expectation() -> None:
+    receiver = receiver_of(*CELLS[:-2])
+    assert receiver.counts()[CALLER].lost_ms == 0
+    count = receiver.counts({CALLER: 800})[CALLER]
     assert (count.lost_ms, count.first_missing_ms) == (40, 760)
 
 
-def test_a_caller_who_was_never_heard_lost_everything() -> None:
-    assert account_of(SENT).counts({8: 100})[8].missing == ((0, 100),)
+def test_a_caller_that_never_arrived_lost_everything() -> None:
+    assert receiver_of(SENT).counts({8: 100})[8].missing == ((0, 100),)
 
 
 @given(st.sets(st.integers(0, 39)))
@@ -149,105 +149,105 @@ def test_cutting_bytes_out_never_costs_an_untouched_cell(holes: list[tuple[int, 
     # A hole from inside one cell to the same place of another leaves one that is whole again, byte for byte.
     whole = {n for n, cell in enumerate(CELLS) if cell in rest}
     assert untouched <= whole
-    account = account_of(rest)
-    count = account.counts({CALLER: 800})[CALLER]
+    receiver = receiver_of(rest)
+    count = receiver.counts({CALLER: 800})[CALLER]
     assert count.received_ms == 20 * len(whole)
     assert count.lost_ms == 800 - 20 * len(whole)
     assert (count.repeated_ms, count.reordered_ms) == (0, 0)
-    assert (count.damaged_ms + account.other_ms) * 48 == pytest.approx(len(rest) - len(whole) * CELL_BYTES)
+    assert (count.damaged_ms + receiver.other_ms) * 48 == pytest.approx(len(rest) - len(whole) * CELL_BYTES)
 
 
 @given(st.integers(0, len(SENT) - 1), st.binary(min_size=1, max_size=3_000))
 def test_noise_written_over_the_audio_costs_only_what_it_covers(at: int, noise: bytes) -> None:
     hurt = (SENT[:at] + noise + SENT[at + len(noise) :])[: len(SENT)]
     whole = sum(hurt[n : n + CELL_BYTES] == SENT[n : n + CELL_BYTES] for n in range(0, len(SENT), CELL_BYTES))
-    account = account_of(hurt)
-    assert account.counts({CALLER: 800})[CALLER].received_ms == 20 * whole
-    spoiled = sum(count.damaged_ms for count in account.counts().values())
-    assert (spoiled + account.other_ms) * 48 == pytest.approx(len(SENT) - whole * CELL_BYTES)
+    receiver = receiver_of(hurt)
+    assert receiver.counts({CALLER: 800})[CALLER].received_ms == 20 * whole
+    spoiled = sum(count.damaged_ms for count in receiver.counts().values())
+    assert (spoiled + receiver.other_ms) * 48 == pytest.approx(len(SENT) - whole * CELL_BYTES)
 
 
 @given(st.lists(st.binary(max_size=3_000), max_size=5))
 def test_any_bytes_at_all_are_taken_without_an_error(pieces: list[bytes]) -> None:
-    account = account_of(*pieces)
-    assert account.other_ms * 48 == pytest.approx(sum(map(len, pieces)))
-    assert account.counts() == {}
+    receiver = receiver_of(*pieces)
+    assert receiver.other_ms * 48 == pytest.approx(sum(map(len, pieces)))
+    assert receiver.counts() == {}
 
 
 def test_a_cell_whose_end_is_missing_is_damage_to_its_caller() -> None:
-    account = account_of(CELLS[0], CELLS[1][:480], CELLS[2])
-    count = account.counts()[CALLER]
+    receiver = receiver_of(CELLS[0], CELLS[1][:480], CELLS[2])
+    count = receiver.counts()[CALLER]
     assert count.damaged_ms == 10.0
     assert count.missing == ((20, 40),)
-    assert account.other_ms == 0
+    assert receiver.other_ms == 0
 
 
-def test_a_cell_that_begins_in_the_last_bytes_of_a_piece_is_not_swallowed_by_a_hurt_one() -> None:
+def test_a_cell_that_begins_in_the_last_bytes_of_a_chunk_is_not_swallowed_by_a_damaged_one() -> None:
     hurt = CELLS[0][:500] + CELLS[0][504:] + CELLS[1]
-    account = account_of(hurt[:CELL_BYTES], hurt[CELL_BYTES:])
-    count = account.counts()[CALLER]
-    assert (count.received_ms, count.damaged_ms * 48, account.other_ms) == (20, CELL_BYTES - 4, 0)
+    receiver = receiver_of(hurt[:CELL_BYTES], hurt[CELL_BYTES:])
+    count = receiver.counts()[CALLER]
+    assert (count.received_ms, count.damaged_ms * 48, receiver.other_ms) == (20, CELL_BYTES - 4, 0)
 
 
 def test_finishing_twice_counts_once() -> None:
-    account = account_of(CELLS[0][:480])
-    account.finish()
-    assert account.counts()[CALLER].damaged_ms == 10.0
+    receiver = receiver_of(CELLS[0][:480])
+    receiver.finish()
+    assert receiver.counts()[CALLER].damaged_ms == 10.0
 
 
-def test_a_cell_whose_beginning_is_missing_is_nobodys_audio() -> None:
-    account = account_of(CELLS[0], CELLS[1][480:], CELLS[2])
-    assert account.counts()[CALLER].damaged_ms == 0
-    assert account.other_ms == 10.0
+def test_a_cell_whose_beginning_is_missing_is_other_audio() -> None:
+    receiver = receiver_of(CELLS[0], CELLS[1][480:], CELLS[2])
+    assert receiver.counts()[CALLER].damaged_ms == 0
+    assert receiver.other_ms == 10.0
 
 
 def test_other_audio_between_cells_is_told_apart() -> None:
-    account = account_of(CELLS[0], tone(300, 50, 8_000), CELLS[1])
-    assert account.other_ms == 50.0
-    assert account.counts()[CALLER].clean
+    receiver = receiver_of(CELLS[0], tone(300, 50, 8_000), CELLS[1])
+    assert receiver.other_ms == 50.0
+    assert receiver.counts()[CALLER].clean
 
 
 def test_an_unfinished_cell_counts_when_the_stream_ends() -> None:
-    account = TracerReceiver()
-    account.feed(CELLS[0] + CELLS[1][:480])
-    assert account.counts()[CALLER].damaged_ms == 0
-    account.finish()
-    assert account.counts()[CALLER].damaged_ms == 10.0
+    receiver = TracerReceiver()
+    receiver.feed(CELLS[0] + CELLS[1][:480])
+    assert receiver.counts()[CALLER].damaged_ms == 0
+    receiver.finish()
+    assert receiver.counts()[CALLER].damaged_ms == 10.0
 
 
-def test_streams_of_several_sockets_do_not_run_together() -> None:
-    account = TracerReceiver()
-    one, two = account.stream(), account.stream()
+def test_streams_of_several_connections_do_not_mix() -> None:
+    receiver = TracerReceiver()
+    one, two = receiver.stream(), receiver.stream()
     other = TracerSource(8).speech(100)
     for a, b in zip(cut(SENT[:4_800], [100, 2_000, 3_333]), cut(other, [50, 2_500, 4_000]), strict=True):
         one.feed(a)
         two.feed(b)
-    counts = account.counts()
-    assert list(account.callers) == [CALLER, 8]
+    counts = receiver.counts()
+    assert list(receiver.callers) == [CALLER, 8]
     assert all(count.clean and count.received_ms == 100 for count in counts.values())
 
 
 def test_callers_mixed_into_one_stream_are_kept_apart() -> None:
     other = TracerSource(8)
-    counts = account_of(*(cell + other.silence(20) for cell in CELLS)).counts()
+    counts = receiver_of(*(cell + other.silence(20) for cell in CELLS)).counts()
     assert all(count.clean and count.received_ms == 800 for count in counts.values())
 
 
-def test_a_reset_in_the_middle_shows_as_the_hole_it_left() -> None:
-    account = TracerReceiver()
-    first = account.stream()
+def test_a_reset_in_the_middle_shows_as_a_gap() -> None:
+    receiver = TracerReceiver()
+    first = receiver.stream()
     first.feed(SENT[: 10 * CELL_BYTES + 300])
     first.finish()
-    second = account.stream()
+    second = receiver.stream()
     second.feed(SENT[12 * CELL_BYTES :])
-    count = account.counts()[CALLER]
+    count = receiver.counts()[CALLER]
     assert count.missing == ((200, 240),)
     assert count.damaged_ms == 300 / 48
 
 
 @given(st.lists(st.integers(0, 39), max_size=40), st.lists(st.integers(0, 39), max_size=40))
 def test_merging_keeps_every_arrival(one: list[int], two: list[int]) -> None:
-    merged, other = account_of(*(CELLS[n] for n in one)), account_of(*(CELLS[n] for n in two), b"else")
+    merged, other = receiver_of(*(CELLS[n] for n in one)), receiver_of(*(CELLS[n] for n in two), b"else")
     merged.merge(other)
     count = merged.counts({CALLER: 800})[CALLER]
     assert count.received_ms == 20 * len({*one, *two})
@@ -256,72 +256,72 @@ def test_merging_keeps_every_arrival(one: list[int], two: list[int]) -> None:
 
 
 def test_merging_adds_up_damage_and_order() -> None:
-    merged, other = account_of(CELLS[1], CELLS[0]), account_of(CELLS[3], CELLS[2], CELLS[4][:480])
+    merged, other = receiver_of(CELLS[1], CELLS[0]), receiver_of(CELLS[3], CELLS[2], CELLS[4][:480])
     merged.merge(other)
     count = merged.counts()[CALLER]
     assert (count.received_ms, count.reordered_ms, count.damaged_ms) == (80, 40, 10.0)
 
 
-def test_merging_leaves_the_other_account_as_it_was() -> None:
-    merged, other = TracerReceiver(), account_of(*CELLS[:5])
+def test_merging_does_not_change_the_other_receiver() -> None:
+    merged, other = TracerReceiver(), receiver_of(*CELLS[:5])
     before = other.to_dict()
     merged.merge(other)
     merged.feed(SENT)
     assert other.to_dict() == before
 
 
-def test_an_account_survives_the_way_through_json() -> None:
+def test_a_receiver_survives_a_round_trip_through_json() -> None:
     caller = 2**60 + 1
-    account = account_of(TracerSource(caller).speech(100), CELLS[5], CELLS[3], CELLS[3], CELLS[6][:480], b"other")
-    there = TracerReceiver.from_dict(json.loads(json.dumps(account.to_dict())))
-    assert there.counts() == account.counts()
-    assert there.other_ms == account.other_ms
-    assert there.to_dict() == account.to_dict()
+    receiver = receiver_of(TracerSource(caller).speech(100), CELLS[5], CELLS[3], CELLS[3], CELLS[6][:480], b"other")
+    there = TracerReceiver.from_dict(json.loads(json.dumps(receiver.to_dict())))
+    assert there.counts() == receiver.counts()
+    assert there.other_ms == receiver.other_ms
+    assert there.to_dict() == receiver.to_dict()
 
 
 @pytest.mark.parametrize("plain", [{}, {"other_bytes": 0, "turned_away_bytes": 0, "callers": {"7": {}}}])
-def test_what_is_no_account_is_refused(plain: dict[str, object]) -> None:
+def test_other_values_are_refused(plain: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         TracerReceiver.from_dict(plain)
 
 
-def test_a_stream_without_holes_is_one_range_however_long() -> None:
-    account = account_of(TracerSource(CALLER).silence(60_000))
-    callers = account.to_dict()["callers"]
+def test_a_stream_without_gaps_is_one_range_however_long() -> None:
+    receiver = receiver_of(TracerSource(CALLER).silence(60_000))
+    callers = receiver.to_dict()["callers"]
     assert callers == {"7": {"seen": [[0, 3_000]], "repeated": 0, "reordered": 0, "damaged_bytes": 0}}
 
 
-def test_only_the_first_holes_are_listed_but_all_are_counted() -> None:
-    count = account_of(
+def test_only_the_first_gaps_are_listed_but_all_are_counted() -> None:
+    count = receiver_of(
         *(TracerSource(CALLER).speech(2_000)[at : at + CELL_BYTES] for at in range(0, 96_000, 1_920))
     ).counts()
     assert len(count[CALLER].missing) == tracer.MAX_GAPS_SHOWN
     assert count[CALLER].lost_ms == 980
 
 
-def test_callers_beyond_the_bound_are_turned_away_not_remembered() -> None:
-    account = TracerReceiver(max_callers=2)
-    account.feed(TracerSource(1).speech(20) + TracerSource(2).speech(20) + TracerSource(3).speech(40))
-    account.feed(TracerSource(3).speech(20)[:480] + TracerSource(1).speech(20))
-    assert account.turned_away_ms == 40
-    assert account.other_ms == 10.0
-    assert list(account.callers) == [1, 2]
-    assert account.counts()[1].repeated_ms == 20
+def test_callers_beyond_the_limit_are_turned_away() -> None:
+    receiver = TracerReceiver(max_callers=2)
+    receiver.feed(TracerSource(1).speech(20) + TracerSource(2).speech(20) + TracerSource(3).speech(40))
+    receiver.feed(TracerSource(3).speech(20)[:480] + TracerSource(1).speech(20))
+    assert receiver.turned_away_ms == 40
+    assert receiver.other_ms == 10.0
+    assert list(receiver.callers) == [1, 2]
+    assert receiver.counts()[1].repeated_ms == 20
 
 
-def test_merging_turns_callers_beyond_the_bound_away_too() -> None:
+def test_merging_turns_callers_beyond_the_limit_away_too() -> None:
     full = TracerReceiver(max_callers=1)
     full.feed(TracerSource(1).speech(20))
     four = TracerSource(4).speech(60)
-    full.merge(account_of(four, four[:960], four[:480], TracerSource(1).speech(20)))
+    full.merge(receiver_of(four, four[:960], four[:480], TracerSource(1).speech(20)))
     assert full.turned_away_ms == 80
     assert full.other_ms == 10.0
     assert full.counts()[1].repeated_ms == 20
 
 
-def test_a_stream_never_holds_back_more_than_a_cell_and_a_bit() -> None:
-    account = TracerReceiver()
-    stream = account.stream()
+def test_a_stream_keeps_at_most_one_and_a_half_cells() -> None:
+    receiver = TracerReceiver()
+    stream = receiver.stream()
     chance = random.Random(1)
     hurt = bytes(byte if chance.random() > 0.001 else 0 for byte in SENT)
     for piece in cut(hurt, sorted(chance.sample(range(len(hurt)), 200))):
@@ -329,6 +329,6 @@ def test_a_stream_never_holds_back_more_than_a_cell_and_a_bit() -> None:
         assert len(stream._pending) < CELL_BYTES + 8
 
 
-def test_it_is_recognized_at_a_glance() -> None:
+def test_tracer_audio_is_recognized_by_one_search() -> None:
     assert contains_tracer(SENT[500:])
     assert not contains_tracer(bytes(9_600))

@@ -25,7 +25,7 @@ SPEECH = make_cell(TracerCell(7, 3, CellKind.SPEECH))
 
 
 @given(CELLS, st.integers(0, 50))
-def test_a_cell_says_what_was_put_into_it_wherever_it_stands(cell: TracerCell, before: int) -> None:
+def test_a_cell_is_read_back_at_any_position(cell: TracerCell, before: int) -> None:
     pcm = bytes(before) + make_cell(cell) + b"after"
     assert read_cell(pcm, before) == (cell.caller, cell.sequence, cell.kind)
     assert read_caller(pcm, before) == cell.caller
@@ -62,12 +62,12 @@ def test_a_cell_cut_short_is_no_cell(length: int) -> None:
     assert read_cell(SPEECH[:length], 0) is None
 
 
-def test_the_owner_of_a_cut_cell_is_known_once_its_identity_is_whole() -> None:
+def test_the_caller_of_a_cut_cell_is_known_if_its_header_is_complete() -> None:
     assert next(length for length in range(0, 960, 2) if read_caller(SPEECH[:length], 0) == 7) == 56
     assert read_caller(SPEECH[:54], 0) is None
 
 
-def test_a_hurt_header_names_no_owner() -> None:
+def test_a_damaged_header_names_no_caller() -> None:
     hurt = bytearray(SPEECH)
     hurt[12] ^= 1
     assert read_caller(bytes(hurt), 0) is None
@@ -79,7 +79,7 @@ def test_the_body_never_looks_like_the_beginning_of_a_cell() -> None:
     assert make_cell(TracerCell(0, 0, CellKind.SILENCE)).count(MAGIC_IN_PCM) == 1
 
 
-def test_tracer_audio_is_told_from_other_audio_however_it_is_cut() -> None:
+def test_tracer_audio_is_recognized_however_it_is_cut() -> None:
     stream = SPEECH * 3
     assert all(contains_tracer(stream[at : at + 968]) for at in range(0, 960, 2))
     assert not contains_tracer(tone(300, 100, 8_000) + bytes(4_800))

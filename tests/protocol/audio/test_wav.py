@@ -108,13 +108,13 @@ def test_an_extensible_format_is_read_by_its_sub_format() -> None:
         read_wav(riff(floating, chunk(b"data", TONE)))
 
 
-def test_chunks_nobody_asked_for_are_passed_over() -> None:
+def test_unknown_chunks_are_skipped() -> None:
     odd = chunk(b"LIST", b"odd") + b"\0"
     assert read_wav(riff(odd, fmt(), odd, chunk(b"data", TONE), odd)).pcm == TONE
 
 
 @pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_F000])
-def test_a_file_from_a_pipe_that_never_knew_its_length_is_read_to_its_end(size: int) -> None:
+def test_a_file_of_unknown_length_is_read_to_its_end(size: int) -> None:
     assert read_wav(riff(fmt(), chunk(b"data", TONE + b"x", size))).pcm == TONE
 
 
@@ -126,8 +126,8 @@ def test_a_file_from_a_pipe_that_never_knew_its_length_is_read_to_its_end(size: 
         (b"RIFF", "not a WAV file"),
         (riff(), "truncated: it ends before its samples begin"),
         (riff(fmt()), "truncated: it ends before its samples begin"),
-        (riff(fmt()[:16]), "truncated: its format is cut off"),
-        (riff(fmt(), chunk(b"data", TONE, 9_999)), "truncated: it promises 9999 bytes of samples and has 4800"),
+        (riff(fmt()[:16]), "truncated: the format chunk is incomplete"),
+        (riff(fmt(), chunk(b"data", TONE, 9_999)), "truncated: it should have 9999 bytes of samples and has 4800"),
         (riff(chunk(b"data", TONE), fmt()), "samples come before their format"),
         (riff(fmt(), chunk(b"data", b"")), "holds no samples"),
         (riff(fmt(), chunk(b"data", b"abc")), "not whole frames"),
@@ -136,17 +136,17 @@ def test_a_file_from_a_pipe_that_never_knew_its_length_is_read_to_its_end(size: 
         (riff(fmt(code=4711), chunk(b"data", TONE)), "of format 4711, not PCM"),
         (riff(fmt(channels=0), chunk(b"data", TONE)), "0 channels"),
         (riff(fmt(rate=0), chunk(b"data", TONE)), "at 0 Hz"),
-        (riff(fmt(width=5), chunk(b"data", TONE)), "5 bytes a frame"),
+        (riff(fmt(width=5), chunk(b"data", TONE)), "5 bytes per frame"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_plain_sentence(data: bytes, reason: str) -> None:
+def test_an_unusable_file_is_refused_in_one_sentence(data: bytes, reason: str) -> None:
     with pytest.raises(WavError, match=reason) as refused:
         read_wav(data)
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_that_is_not_there_is_a_wav_error_too(tmp_path: Path) -> None:
-    with pytest.raises(WavError, match=r"missing\.wav can't be read: no such file"):
+    with pytest.raises(WavError, match=r"cannot read .*missing\.wav: no such file"):
         read_wav(tmp_path / "missing.wav")
 
 
