@@ -1,7 +1,7 @@
-"""What a conversation item may look like when a client creates one, in both dialects.
+"""The schemas of conversation items that a client creates, in both dialects.
 
-Items travel in `conversation.item.create` (path `item`) and in the `input` of a response, where a reference
-to an item of the conversation may stand as well. Source: OpenAPI of 2026-08 for GA, of 2025-04 for beta.
+A client sends items in `conversation.item.create` (path `item`) and in the `input` of a response, which may also refer
+to an item of the conversation. Source: OpenAPI of 2026-08 for GA, of 2025-04 for beta.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _message(role: str, parts: Mapping[str, Schema]) -> Object:
     )
 
 
-#: Which content parts each role may bring along.
+#: Which content parts each role may have.
 _GA_PARTS: Mapping[str, Mapping[str, Schema]] = {
     "user": {"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO, "input_image": _INPUT_IMAGE},
     "assistant": {"output_text": _written("output_text"), "output_audio": _spoken("output_audio")},

@@ -1,7 +1,7 @@
-"""What a client may write into a session and a response, in every dialect; `check` finds the first fault.
+"""The schemas of sessions and responses that a client sends, in every dialect. `validate` finds the first error.
 
-A faulty `session.update` is dropped as a whole (recorded 2026-09), so one fault is all there is to say. What a session
-*becomes* stands in `sessions.py`; how the two shapes map onto each other in `shapes.py`; items in `item_schema.py`.
+The service drops an invalid `session.update` as a whole (recorded 2026-09), so the first error is enough.
+`sessions.py` says what a session becomes, `shapes.py` how the two shapes map to each other, `items.py` has the items.
 Source: OpenAPI of 2026-08 (GA, translation) and of 2025-04 (beta).
 """
 
@@ -50,7 +50,7 @@ __all__ = [
 
 VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 
-#: Models that may stand in `audio.input.transcription.model`.
+#: Models for `audio.input.transcription.model`.
 TRANSCRIPTION_MODELS = (
     "whisper-1",
     "gpt-transcribe",
@@ -69,7 +69,7 @@ MAX_TOOL_DESCRIPTION = 1024
 
 
 def _of_type(name: str, required: tuple[str, ...] = (), /, **fields: Schema) -> Object:
-    """One variant of a union that is told by its `type`."""
+    """Make one variant of a union: an object with this `type`."""
     return Object({"type": Const(name), **fields}, required=("type", *required))
 
 
@@ -128,7 +128,7 @@ _BETA_FORMAT = Choice(("pcm16", "g711_ulaw", "g711_alaw"))
 _GA_MODALITIES = Combination("modalities", (("text",), ("audio",)))
 _BETA_MODALITIES = Combination("modalities", (("text",), ("audio", "text")))
 
-#: No session lasts longer than 60 minutes, so no pause or padding in it does. The service names no limit.
+#: A session lasts at most 60 minutes, and so does a pause or padding in it. The service documents no limit.
 _MAX_VAD_MS = 3_600_000
 _VAD_FIELDS: Mapping[str, Schema] = {
     "threshold": Number(0, 1),
@@ -181,7 +181,7 @@ _GA_OUTPUT = Object({"format": _GA_FORMAT, "voice": _VOICE, "speed": Number(0.25
 
 
 def _session_type(own: str, other: str) -> Const:
-    """The type is fixed when the socket opens: another type in an update is refused (reported 2025-26)."""
+    """Make the schema of `session.type`. An update may not change the type (reported 2025-26)."""
     message = f"Passing a {other} session update event to a {own} session is not allowed."
     return Const(own, rejections={other: ("invalid_parameter", message)})
 

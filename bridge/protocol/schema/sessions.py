@@ -1,8 +1,8 @@
-"""What a session *is*: the object that `session.created` shows, and what an accepted update makes of it.
+"""The session object: what `session.created` shows, and what an accepted update makes of it.
 
-Whether an update is acceptable is the business of `schema.py`, with one exception that needs the session to judge: a
-transcription model that takes no turn detection (`conflict`).
-Defaults: recorded 2026-09 on `gpt-realtime-mini` and on a transcription socket; beta from the OpenAPI of 2025-04.
+`requests.py` decides whether an update is valid, with one exception that depends on the session: a transcription model
+without turn detection (`find_conflict`).
+Defaults: recorded 2026-09 with `gpt-realtime-mini` and in a transcription session; beta from the OpenAPI of 2025-04.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULT_VOICE = "alloy"
 DEFAULT_INSTRUCTIONS = "You are a voice assistant: answer in a few friendly, spoken sentences."
 PCM_FORMAT: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
 
-#: Silence of 200 ms was recorded, where the specification's text says 500.
+#: 200 ms of silence were recorded; the text of the specification says 500.
 _VAD: Mapping[str, Any] = {
     "type": "server_vad",
     "threshold": 0.5,
@@ -32,31 +32,32 @@ _VAD: Mapping[str, Any] = {
 }
 _ANSWERING: Mapping[str, Any] = {"create_response": True, "interrupt_response": True}
 
-#: What a union member looks like when a client names nothing but its `type`.
+#: The fields of a union member if a client sends only its `type`.
 _UNION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "server_vad": {**_VAD, "idle_timeout_ms": None, **_ANSWERING},
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_ANSWERING},
     "audio/pcm": PCM_FORMAT,
 }
-#: Fields that an update replaces, although they are objects: unions, and values of the client's own making.
+#: Objects that an update replaces instead of merging: unions, and values that the client defines.
 _REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
-#: Turn detection fields that a session without answers lacks, and one that the beta dialect lacks.
+#: Turn detection fields that a session without responses does not have, and one that the beta does not have.
 _NOT_IN_TRANSCRIPTION = frozenset({*_ANSWERING, "idle_timeout_ms"})
 _NOT_IN_BETA = frozenset({"idle_timeout_ms"})
 
 
 def default_session(dialect: Dialect, kind: SessionKind, model: str | None) -> JsonObject:
-    """Make the `session` of `session.created`, without `id` and `expires_at`, which belong to one connection.
+    """Return the `session` of `session.created`, without `id` and `expires_at`, which belong to one connection.
 
-    `model` is the one of the URL; transcription sessions have none. KeyError for a dialect that lacks the kind.
+    `model` is the one in the URL; transcription sessions have none. KeyError for a kind that the dialect does not have.
     """
     return copy.deepcopy(_DEFAULTS[dialect, kind](model))
 
 
 def merge_update(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonObject:
-    """Make the session that `session.updated` shows: objects merge, lists and unions are replaced. Neither is changed.
+    """Return the session that `session.updated` shows. Objects are merged, lists and unions replaced.
 
-    A union member is completed with its defaults, as the service does: `{"type": "server_vad"}` comes back in full.
+    The arguments are not changed. Like the service, it completes a union member with its defaults:
+    `{"type": "server_vad"}` comes back in full.
     """
     merged = _merged(session, update, _absent_in(session))
     if not _takes_turn_detection(merged):
@@ -65,9 +66,9 @@ def merge_update(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonO
 
 
 def find_conflict(session: Mapping[str, Any], update: Mapping[str, Any]) -> InvalidField | None:
-    """Find what is wrong with a well-formed update of *this* session: turn detection for a model that has none.
+    """Return what is wrong with a valid update of this session: turn detection for a model that does not support it.
 
-    Recorded 2026-05 and 2026-08: any turn detection is refused, at mint time too; leaving it out is fine.
+    Recorded 2026-05 and 2026-08: the service refuses any turn detection then, when minting too; omit it instead.
     """
     asked = update.get("audio", {}).get("input", {}).get("turn_detection")
     if asked is None or _takes_turn_detection(merge_update(session, update)):

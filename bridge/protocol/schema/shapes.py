@@ -1,7 +1,7 @@
-"""The flat (beta) and the nested (GA) shape of sessions, responses and items, and the way from each to the other.
+"""The flat (beta) and the nested (GA) shape of sessions, responses and items, and conversion in both directions.
 
-Translation is by table and never fails: what has no counterpart is left out and named in `lost`. It does not judge
-values (that is `schema.py`). Source: OpenAPI of 2025-04 and 2026-08, Azure's migration guide of 2026-02.
+Conversion follows a table and never fails: what has no counterpart is omitted and listed in `untranslated`. It does
+not validate values (see `requests.py`). Source: OpenAPI of 2025-04 and 2026-08, Azure's migration guide of 2026-02.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bridge.protocol.dialects.detection import SessionKind
 
 Path: TypeAlias = tuple[str, ...]
 
-#: Where each flat field stands in the nested shape.
+#: The path of each flat field in the nested shape.
 FLAT_TO_NESTED: Mapping[str, Path] = {
     "object": ("object",),
     "id": ("id",),
@@ -50,10 +50,10 @@ NESTED_ONLY_FIELDS: frozenset[str] = frozenset(
     {path[0] for name, path in FLAT_TO_NESTED.items() if path != (name,)} | {"type"}
 )
 
-#: Nested objects that only group fields.
+#: Nested objects that only group other fields.
 _GROUPS: frozenset[Path] = frozenset({("audio",), ("audio", "input"), ("audio", "output")})
 
-#: Fields that live inside a flat field in GA only: they are lost on the way to flat.
+#: Fields inside a flat field that only GA has. They are omitted in the flat shape.
 _GA_ONLY_INSIDE: Mapping[Path, frozenset[str]] = {
     ("audio", "input", "turn_detection"): frozenset({"idle_timeout_ms"}),
     ("audio", "input", "noise_reduction"): frozenset({"strength"}),
@@ -67,11 +67,11 @@ AUDIO_FORMATS: Mapping[str, Mapping[str, Any]] = {
 }
 _FORMAT_NAMES: Mapping[str, str] = {str(nested["type"]): flat for flat, nested in AUDIO_FORMATS.items()}
 
-#: Content parts of an assistant item. Other roles' parts and the `part` of `response.content_part.*` keep their names.
+#: Beta to GA names of an assistant's content parts. Other roles' parts and `response.content_part.*` do not change.
 GA_ASSISTANT_PARTS: Mapping[str, str] = {"text": "output_text", "audio": "output_audio"}
 _FLAT_PARTS: Mapping[str, str] = {nested: flat for flat, nested in GA_ASSISTANT_PARTS.items()}
 
-#: What `session.type` says in GA; the flat shape has no such field.
+#: The value of `session.type` in GA. The flat shape has no such field.
 SESSION_TYPES: Mapping[SessionKind, str] = {
     SessionKind.CONVERSATION: "realtime",
     SessionKind.TRANSCRIPTION: "transcription",
@@ -80,42 +80,42 @@ SESSION_TYPES: Mapping[SessionKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TranslatedShape:
-    """The same thing in the other shape."""
+    """A session, response or item in the other shape."""
 
     fields: dict[str, Any]
     untranslated: tuple[str, ...]
-    """Paths of what had no counterpart, as they stood in the original: `temperature`, `tools[1]`."""
+    """Paths in the original that have no counterpart: `temperature`, `tools[1]`."""
 
 
 def session_to_nested(flat: Mapping[str, Any], kind: SessionKind = SessionKind.CONVERSATION) -> TranslatedShape:
-    """Bring a beta session into the GA shape, its `type` included. `["audio", "text"]` becomes `["audio"]`."""
+    """Convert a beta session to the GA shape, with its `type`. `["audio", "text"]` becomes `["audio"]`."""
     fields, lost = _flat_to_nested(flat)
     return TranslatedShape({"type": SESSION_TYPES[kind], **fields}, lost)
 
 
 def session_to_flat(nested: Mapping[str, Any]) -> TranslatedShape:
-    """Bring a GA session into the beta shape; its `type` goes into the choice of event and is not counted as lost."""
+    """Convert a GA session to the beta shape, without its `type`: in the beta, the name of the event says it."""
     fields, lost = _nested_to_flat({name: value for name, value in nested.items() if name != "type"})
     return TranslatedShape(fields, lost)
 
 
 def response_to_nested(flat: Mapping[str, Any]) -> TranslatedShape:
-    """Bring the `response` of a beta `response.create` into the GA shape."""
+    """Convert the `response` of a beta `response.create` to the GA shape."""
     return TranslatedShape(*_flat_to_nested(flat))
 
 
 def response_to_flat(nested: Mapping[str, Any]) -> TranslatedShape:
-    """Bring the `response` of a GA `response.create` into the beta shape."""
+    """Convert the `response` of a GA `response.create` to the beta shape."""
     return TranslatedShape(*_nested_to_flat(nested))
 
 
 def item_to_nested(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring a conversation item into the GA shape: an assistant's `text` is `output_text` there."""
+    """Convert a conversation item to the GA shape, where an assistant's `text` is `output_text`."""
     return _with_parts(item, GA_ASSISTANT_PARTS)
 
 
 def item_to_flat(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring a conversation item into the beta shape."""
+    """Convert a conversation item to the beta shape."""
     return _with_parts(item, _FLAT_PARTS)
 
 
@@ -162,7 +162,7 @@ def _put(nested: dict[str, Any], path: Path, value: object) -> None:
 
 
 def _fits_flat(name: str, value: object) -> bool:
-    """Tell a custom voice (an object with an id) and an unknown audio format: the flat shape has no word for them."""
+    """Whether the flat shape can express a value: not a custom voice (an object with an id) or an unknown format."""
     match name, value:
         case "voice", Mapping():
             return False
@@ -173,7 +173,7 @@ def _fits_flat(name: str, value: object) -> bool:
 
 
 def _stripped(path: Path, value: object) -> tuple[object, list[str]]:
-    """Take out of a field what only GA knows inside it."""
+    """Remove from a field what only GA has inside it. Return the rest, and the paths of what was removed."""
     if path == ("tools",) and isinstance(value, list):
         foreign = [index for index, tool in enumerate(value) if tool.get("type") == "mcp"]
         return [tool for tool in value if tool.get("type") != "mcp"], [f"tools[{index}]" for index in foreign]
@@ -219,7 +219,7 @@ def _items_to_flat(items: Any) -> Any:
     return [item_to_flat(item) for item in items] if isinstance(items, list) else items
 
 
-#: Fields whose values differ between the shapes, not only their place.
+#: Fields whose values differ between the shapes, not only their paths.
 _TO_NESTED: Mapping[str, Callable[[Any], Any]] = {
     "modalities": _modalities_to_nested,
     "input_audio_format": _format_to_nested,

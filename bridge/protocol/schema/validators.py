@@ -1,9 +1,9 @@
-"""What a JSON value must look like: small spec nodes, and `check`, which finds the first fault in a value.
+"""Schemas for JSON values, and `validate`, which finds the first invalid field.
 
-The faults carry the codes and the wording family of the live service, so that a refusal of the simulator reads like a
-real one. Not a general JSON schema: only what the sessions, responses and items of the Realtime API need.
-Wording and codes: recorded refusals of 2024-2026 (`unknown_parameter`, `missing_required_parameter`, `invalid_value`,
-`invalid_type`, `integer_below_min_value`, `string_above_max_length`); their siblings by the same pattern.
+The results have the codes and the wording of the live service, so that an error of the simulator reads like a real one.
+This is not general JSON Schema: only what the sessions, responses and items of the Realtime API need.
+Source of codes and wording: errors recorded 2024-2026 (`unknown_parameter`, `missing_required_parameter`,
+`invalid_value`, `invalid_type`, `integer_below_min_value`, `string_above_max_length`); the others by the same pattern.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-#: How deep an `AnyValue` value may be nested. Nobody's parameters come near it, and everything that copies, samples or
-#: writes JSON by recursion still has room.
+#: How deep an `AnyValue` may be nested: far more than real parameters, and safe for code that recurses over JSON.
 MAX_DEPTH = 100
-#: What is repeated of a client's own words in a message, so that a refusal is never as long as what it refuses.
+#: How many characters of a client's value a message repeats, so that an error is never as long as the request.
 _MAX_ECHO = 200
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidField:
-    """The first thing wrong with a value, ready to be sent as an `error` of type `invalid_request_error`."""
+    """The first invalid field of a value, ready to be sent as an `error` of type `invalid_request_error`."""
 
     code: str
     message: str
     param: str | None
-    """Path of the culprit, as in `session.tools[0].description`."""
+    """Path of the field, as in `session.tools[0].description`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """Exactly this string. `refusals` are other strings that earn a fault of their own: value -> (code, message)."""
+    """Exactly this string. `rejections` are other strings with a specific error: value -> (code, message)."""
 
     value: str
     rejections: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -56,7 +55,7 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number within bounds, both included."""
+    """A whole number between the bounds, both included."""
 
     minimum: int | None = None
     maximum: int | None = None
@@ -64,7 +63,7 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number within bounds, both included."""
+    """A number between the bounds, both included."""
 
     minimum: float | None = None
     maximum: float | None = None
@@ -77,28 +76,28 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True)
 class AnyValue:
-    """Anything, or anything of one JSON kind (`an object`, `a string`): inside, only the depth is looked at."""
+    """Any value, or any value of one JSON type (`an object`, `a string`). Only its depth is checked."""
 
     kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Nullable:
-    """The node, or null."""
+    """A value of the schema, or null."""
 
     schema: Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """An array whose members all fit the node."""
+    """An array whose members all match the schema."""
 
     items: Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """An array of strings that must be one of a few sets: `["audio"]` or `["text"]`, but not both."""
+    """An array of strings that must equal one of a few sets: `["audio"]` or `["text"]`, but not both."""
 
     name: str
     allowed: tuple[tuple[str, ...], ...]
@@ -106,14 +105,14 @@ class Combination:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """The first of the nodes that takes the value's JSON kind: an integer or the word `inf`."""
+    """The first of the schemas that accepts the value's JSON type: for example, an integer or the string `inf`."""
 
     schemas: tuple[Schema, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An object with these fields and no others."""
+    """An object with these fields and no other ones."""
 
     fields: Mapping[str, Schema]
     required: tuple[str, ...] = ()
@@ -121,7 +120,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """An object whose `tag` field says which of the variants it is."""
+    """An object whose `tag` field selects one of the variants."""
 
     variants: Mapping[str, Schema]
     tag: str = "type"
@@ -145,32 +144,32 @@ Schema: TypeAlias = (
 
 
 def validate(value: object, schema: Schema, path: str = "session") -> InvalidField | None:
-    """Find the first fault of a decoded JSON value, or None when it fits.
+    """Return the first invalid field of a decoded JSON value; None if the value is valid.
 
-    The order is stable: a missing field first, then the field that says what the object is, then as it was sent.
-    `path` names the value in messages; "" for a request body whose fields stand at the top.
+    The order is stable: missing fields first, then constant fields (such as `type`), then the fields as they were sent.
+    `path` names the value in messages; "" for a request body whose fields are at the top level.
     """
     match schema:
         case Nullable(inner):
             return None if value is None else validate(value, inner, path)
-        case AnyOf(nodes):
-            return _check_either(value, nodes, path)
+        case AnyOf(schemas):
+            return _validate_any_of(value, schemas, path)
         case OneOf(variants, tag):
-            return _check_one_of(value, variants, tag, path)
+            return _validate_one_of(value, variants, tag, path)
         case Object():
-            return _check_object(value, schema, path)
+            return _validate_object(value, schema, path)
         case Array(inner):
-            return _check_list(value, inner, path)
+            return _validate_array(value, inner, path)
         case Combination():
-            return _check_combination(value, schema, path)
+            return _validate_combination(value, schema, path)
         case String() | Choice() | Const() | Integer() | Number() | Boolean() | AnyValue():
-            return _wrong_kind(value, schema, path) or _out_of_range(value, schema, path)
+            return _check_type(value, schema, path) or _check_value(value, schema, path)
         case _:
             assert_never(schema)
 
 
-#: What the service calls each JSON kind in its messages.
-_KINDS: Mapping[type, str] = {
+#: What the service calls each JSON type in its messages.
+_TYPE_NAMES: Mapping[type, str] = {
     str: "a string",
     bool: "a boolean",
     int: "an integer",
@@ -181,12 +180,12 @@ _KINDS: Mapping[type, str] = {
 }
 
 
-def _kind_of(value: object) -> str:
-    return _KINDS[type(value)]
+def _type_of(value: object) -> str:
+    return _TYPE_NAMES[type(value)]
 
 
-def _kinds_taken(node: Schema) -> tuple[str, ...]:
-    match node:
+def _accepted_types(schema: Schema) -> tuple[str, ...]:
+    match schema:
         case String() | Choice() | Const():
             return ("a string",)
         case Integer():
@@ -200,27 +199,27 @@ def _kinds_taken(node: Schema) -> tuple[str, ...]:
         case Object() | OneOf():
             return ("an object",)
         case AnyValue(kind):
-            return tuple(_KINDS.values()) if kind is None else (kind,)
+            return tuple(_TYPE_NAMES.values()) if kind is None else (kind,)
         case Nullable(inner):
-            return (*_kinds_taken(inner), "null")
-        case AnyOf(nodes):
-            return tuple(kind for inner in nodes for kind in _kinds_taken(inner))
+            return (*_accepted_types(inner), "null")
+        case AnyOf(schemas):
+            return tuple(kind for inner in schemas for kind in _accepted_types(inner))
         case _:
-            assert_never(node)
+            assert_never(schema)
 
 
-def _wrong_kind(value: object, node: Schema, path: str) -> InvalidField | None:
-    kinds = _kinds_taken(node)
-    if _kind_of(value) in kinds:
+def _check_type(value: object, schema: Schema, path: str) -> InvalidField | None:
+    types = _accepted_types(schema)
+    if _type_of(value) in types:
         return None
-    wanted = kinds[0] if not isinstance(node, AnyOf) else f"one of {' or '.join(kinds)}"
-    message = f"Invalid type for '{path}': expected {wanted}, but got {_kind_of(value)} instead."
+    expected = types[0] if not isinstance(schema, AnyOf) else f"one of {' or '.join(types)}"
+    message = f"Invalid type for '{path}': expected {expected}, but got {_type_of(value)} instead."
     return InvalidField("invalid_type", message, path)
 
 
-def _out_of_range(value: object, node: Schema, path: str) -> InvalidField | None:
-    """Judge a value whose kind is right already."""
-    match node, value:
+def _check_value(value: object, schema: Schema, path: str) -> InvalidField | None:
+    """Check a value whose JSON type is right."""
+    match schema, value:
         case String(int(longest)), str(text) if len(text) > longest:
             expected = (
                 f"Expected a string with maximum length {longest}, but got a string with length {len(text)} instead."
@@ -231,10 +230,10 @@ def _out_of_range(value: object, node: Schema, path: str) -> InvalidField | None
         case Const(value=constant, rejections=rejections), str(text) if text != constant:
             code, message = rejections.get(text, ("", ""))
             return InvalidField(code, message, path) if code else invalid_value(text, (constant, *rejections), path)
-        case Integer(least, most), int(number):
-            return _out_of_bounds("integer", number, least, most, path)
-        case Number(least, most), int(number) | float(number):
-            return _out_of_bounds("decimal", number, least, most, path)
+        case Integer(minimum, maximum), int(number):
+            return _check_bounds("integer", number, minimum, maximum, path)
+        case Number(minimum, maximum), int(number) | float(number):
+            return _check_bounds("decimal", number, minimum, maximum, path)
         case AnyValue(), _ if is_nested_deeper(value, MAX_DEPTH):
             message = f"Invalid '{path}': nested too deep. Expected at most {MAX_DEPTH} levels."
             return InvalidField("invalid_value", message, path)
@@ -242,7 +241,7 @@ def _out_of_range(value: object, node: Schema, path: str) -> InvalidField | None
 
 
 def is_nested_deeper(value: object, depth: int) -> bool:
-    """Whether arrays and objects are nested deeper than this, without recursion."""
+    """Whether arrays and objects are nested deeper than `depth`. Does not recurse."""
     level = [value]
     for _ in range(depth):
         level = [
@@ -257,84 +256,86 @@ def is_nested_deeper(value: object, depth: int) -> bool:
 
 
 def invalid_value(text: str, values: Sequence[str], path: str) -> InvalidField:
-    """Say that a string is none of those that are supported here."""
-    message = f"Invalid value: '{_cut(text)}'. Supported values are: {quote_values(values)}."
+    """Return the error for a string that is not one of the supported values."""
+    message = f"Invalid value: '{_shorten(text)}'. Supported values are: {quote_values(values)}."
     return InvalidField("invalid_value", message, path)
 
 
 def quote_values(values: Sequence[str]) -> str:
-    """Spell a list the way the service does: `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'` (recorded 2026)."""
+    """Write a list as the service does: `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'` (recorded 2026)."""
     quoted = [f"'{value}'" for value in values]
     if len(quoted) <= 2:  # noqa: PLR2004 - two are joined by a bare "and"
         return " and ".join(quoted)
     return f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
 
 
-def _out_of_bounds(name: str, number: float, least: float | None, most: float | None, path: str) -> InvalidField | None:
-    got = _cut(str(number))
-    if least is not None and number < least:
-        expected = f"Expected a value >= {least}, but got {got} instead."
+def _check_bounds(
+    name: str, number: float, minimum: float | None, maximum: float | None, path: str
+) -> InvalidField | None:
+    got = _shorten(str(number))
+    if minimum is not None and number < minimum:
+        expected = f"Expected a value >= {minimum}, but got {got} instead."
         return InvalidField(
             f"{name}_below_min_value", f"Invalid '{path}': {name} below minimum value. {expected}", path
         )
-    if most is not None and number > most:
-        expected = f"Expected a value <= {most}, but got {got} instead."
+    if maximum is not None and number > maximum:
+        expected = f"Expected a value <= {maximum}, but got {got} instead."
         return InvalidField(
             f"{name}_above_max_value", f"Invalid '{path}': {name} above maximum value. {expected}", path
         )
     return None
 
 
-def _check_either(value: object, nodes: tuple[Schema, ...], path: str) -> InvalidField | None:
-    for node in nodes:
-        if _kind_of(value) in _kinds_taken(node):
-            return validate(value, node, path)
-    return _wrong_kind(value, AnyOf(nodes), path)
+def _validate_any_of(value: object, schemas: tuple[Schema, ...], path: str) -> InvalidField | None:
+    for schema in schemas:
+        if _type_of(value) in _accepted_types(schema):
+            return validate(value, schema, path)
+    return _check_type(value, AnyOf(schemas), path)
 
 
-def _check_one_of(value: object, variants: Mapping[str, Schema], tag: str, path: str) -> InvalidField | None:
+def _validate_one_of(value: object, variants: Mapping[str, Schema], tag: str, path: str) -> InvalidField | None:
     if not isinstance(value, dict):
-        return _wrong_kind(value, OneOf(variants, tag), path)
+        return _check_type(value, OneOf(variants, tag), path)
     where = _join(path, tag)
     if tag not in value:
         return _missing(where)
     return validate(value[tag], Choice(tuple(variants)), where) or validate(value, variants[value[tag]], path)
 
 
-def _check_object(value: object, node: Object, path: str) -> InvalidField | None:
+def _validate_object(value: object, schema: Object, path: str) -> InvalidField | None:
     if not isinstance(value, dict):
-        return _wrong_kind(value, node, path)
-    for name in node.required:
+        return _check_type(value, schema, path)
+    for name in schema.required:
         if name not in value:
             return _missing(_join(path, name))
-    names = sorted(value, key=lambda name: not isinstance(node.fields.get(name), Const))
+    names = sorted(value, key=lambda name: not isinstance(schema.fields.get(name), Const))
     for name in names:
         where = _join(path, name)
-        if name not in node.fields:
+        if name not in schema.fields:
             return InvalidField("unknown_parameter", f"Unknown parameter: '{where}'.", where)
-        if fault := validate(value[name], node.fields[name], where):
-            return fault
+        if error := validate(value[name], schema.fields[name], where):
+            return error
     return None
 
 
-def _check_list(value: object, node: Schema, path: str) -> InvalidField | None:
+def _validate_array(value: object, schema: Schema, path: str) -> InvalidField | None:
     if not isinstance(value, list):
-        return _wrong_kind(value, Array(node), path)
+        return _check_type(value, Array(schema), path)
     for index, member in enumerate(value):
-        if fault := validate(member, node, f"{path}[{index}]"):
-            return fault
+        if error := validate(member, schema, f"{path}[{index}]"):
+            return error
     return None
 
 
-def _check_combination(value: object, node: Combination, path: str) -> InvalidField | None:
-    every = tuple(dict.fromkeys(word for words in node.allowed for word in words))
-    if fault := _check_list(value, Choice(every), path):
-        return fault
+def _validate_combination(value: object, schema: Combination, path: str) -> InvalidField | None:
+    every = tuple(dict.fromkeys(word for words in schema.allowed for word in words))
+    if error := _validate_array(value, Choice(every), path):
+        return error
     words = value if isinstance(value, list) else []
-    if any(sorted(words) == sorted(allowed) for allowed in node.allowed):
+    if any(sorted(words) == sorted(allowed) for allowed in schema.allowed):
         return None
-    supported = " and ".join(str(list(allowed)) for allowed in node.allowed)
-    message = f"Invalid {node.name}: {_cut(str(words))}. Supported combinations are: {supported}."
+    supported = " and ".join(str(list(allowed)) for allowed in schema.allowed)
+    message = f"Invalid {schema.name}: {_shorten(str(words))}. Supported combinations are: {supported}."
     return InvalidField("invalid_value", message, path)
 
 
@@ -343,8 +344,8 @@ def _missing(path: str) -> InvalidField:
 
 
 def _join(path: str, name: str) -> str:
-    return f"{path}.{_cut(name)}" if path else _cut(name)
+    return f"{path}.{_shorten(name)}" if path else _shorten(name)
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]}…"

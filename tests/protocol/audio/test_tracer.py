@@ -72,7 +72,7 @@ def test_tracer_audio_is_made_in_whole_cells_only(ms: int) -> None:
 
 @pytest.mark.parametrize("caller", [-1, 2**64])
 def test_a_caller_number_that_does_not_fit_is_refused(caller: int) -> None:
-    with pytest.raises(ValueError, match="caller number is between"):
+    with pytest.raises(ValueError, match="caller number must be between"):
         TracerSource(caller)
 
 

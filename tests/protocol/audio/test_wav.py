@@ -78,7 +78,9 @@ def test_another_rate_is_resampled_and_says_so() -> None:
 
 def test_without_the_resampler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(WavError, match=r"is 16000 Hz: save it at 24000 Hz, or pip install 'sherpa-realtime\[audio\]'"):
+    with pytest.raises(
+        WavError, match=r"is 16000 Hz: save it at 24000 Hz, or to resample it: pip install 'sherpa-realtime\[audio\]'"
+    ):
         read_wav(QUESTION_16K_STEREO)
 
 
@@ -124,18 +126,18 @@ def test_a_file_of_unknown_length_is_read_to_its_end(size: int) -> None:
         (b"", "the file is empty"),
         (b"OggS" + bytes(100), "not a WAV file"),
         (b"RIFF", "not a WAV file"),
-        (riff(), "truncated: it ends before its samples begin"),
-        (riff(fmt()), "truncated: it ends before its samples begin"),
+        (riff(), "truncated: it ends before the samples begin"),
+        (riff(fmt()), "truncated: it ends before the samples begin"),
         (riff(fmt()[:16]), "truncated: the format chunk is incomplete"),
         (riff(fmt(), chunk(b"data", TONE, 9_999)), "truncated: it should have 9999 bytes of samples and has 4800"),
-        (riff(chunk(b"data", TONE), fmt()), "samples come before their format"),
+        (riff(chunk(b"data", TONE), fmt()), "samples come before the format"),
         (riff(fmt(), chunk(b"data", b"")), "holds no samples"),
         (riff(fmt(), chunk(b"data", b"abc")), "not whole frames"),
         (riff(fmt(code=3, width=4), chunk(b"data", TONE)), "floating point, not PCM: save it as 16-bit PCM"),
         (riff(fmt(code=7, width=1), chunk(b"data", TONE)), "mu-law, not PCM"),
         (riff(fmt(code=4711), chunk(b"data", TONE)), "of format 4711, not PCM"),
         (riff(fmt(channels=0), chunk(b"data", TONE)), "0 channels"),
-        (riff(fmt(rate=0), chunk(b"data", TONE)), "at 0 Hz"),
+        (riff(fmt(rate=0), chunk(b"data", TONE)), "and 0 Hz"),
         (riff(fmt(width=5), chunk(b"data", TONE)), "5 bytes per frame"),
     ],
 )
