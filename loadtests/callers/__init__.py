@@ -1,1 +1,1 @@
-"""One caller: what it says, hears and waits for."""
+"""The callers: what one sends, how it reads the bridge's frames, and what it measures."""

@@ -1,7 +1,7 @@
-"""A caller's answers: when they began, what was heard of them, and the silences in the middle. No sockets, no clock.
+"""Times the answer to a caller's turn: first text, first audio, its end, and the gaps in its audio. Pure.
 
-Latency counts from when the turn was *due* to end, not from when it was sent: a target that stalls the caller is not
-flattered by it.
+Latency counts from when the turn was *due* to end, not from when it was sent: a target that blocks its callers doesn't
+look faster than it is.
 """
 
 from __future__ import annotations
@@ -12,40 +12,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Nobody hears a silence that is shorter.
+#: #: A shorter silence can't be heard.
 _HEARD_SECONDS = 0.001
 
 
 @dataclass(slots=True)
 class AnswerTimer:
-    """The turn that waits for its answer, and the one answer that is heard. Times are seconds on one clock."""
+    """The turn that waits for an answer, and that answer. All times are seconds on one clock."""
 
     record_duration: Callable[[str, float], None]
-    """Hears each duration that becomes known: `first_text`, `first_audio`, `turn`, `audio_gap`."""
+    """Called with each duration as it becomes known: `first_text`, `first_audio`, `turn`, `audio_gap`, in seconds."""
     waiting_since: float | None = None
-    """When the turn that waits was due to end; None where none waits."""
+    """When the waiting turn was due to end; None if no turn waits."""
     item_id: str = ""
     received_ms: float = 0.0
     """Audio of this answer so far."""
     _cut_item: str = ""
-    """The answer that was cut in upon: what is still on its way of it belongs to no turn."""
+    """The answer that was interrupted. Audio of it that still arrives belongs to no turn."""
     _words: bool = False
     _plays_until: float | None = None
     _gap: float = 0.0
 
     def turn_ended(self, due: float) -> None:
-        """Begin to wait: a turn was due to end at `due`."""
+        """Start waiting for an answer to a turn that was due to end at `due`."""
         self.waiting_since, self.item_id, self.received_ms = due, "", 0.0
         self._words, self._plays_until, self._gap = False, None, 0.0
 
     def on_text(self, now: float) -> None:
-        """Take a piece of text."""
+        """Record a piece of text."""
         if self.waiting_since is not None and not self._words:
             self._words = True
             self.record_duration("first_text", now - self.waiting_since)
 
     def on_audio(self, now: float, ms: float, item_id: str) -> None:
-        """Take a piece of audio; it plays as soon as what came before has been played."""
+        """Record a piece of audio. It plays as soon as the audio before it has been played."""
         if self.waiting_since is None or (item_id and item_id == self._cut_item):
             return
         if self._plays_until is None:
@@ -57,7 +57,7 @@ class AnswerTimer:
         self.item_id = item_id or self.item_id
 
     def finish(self, now: float) -> bool:
-        """End the answer; says whether one was owed."""
+        """End the answer. Returns whether a turn was waiting for one."""
         if self.waiting_since is None:
             return False
         self.record_duration("turn", now - self.waiting_since)
@@ -66,13 +66,13 @@ class AnswerTimer:
         return True
 
     def interrupt(self) -> None:
-        """End the answer by speaking into it: how long it would have been, nobody knows."""
+        """End the answer because the caller interrupts it. Its full length stays unknown."""
         self._cut_item = self.item_id
         self._note_gap()
         self.waiting_since = None
 
     def give_up(self) -> bool:
-        """Stop waiting; says whether an answer was owed."""
+        """Stop waiting. Returns whether a turn was waiting."""
         owed, self.waiting_since = self.waiting_since is not None, None
         self._cut_item = self.item_id
         return owed

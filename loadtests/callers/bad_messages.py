@@ -1,4 +1,4 @@
-"""Messages that nobody understands, at a rate: what a rude caller sends beside whatever else he does. Pure."""
+"""Sends invalid messages at a fixed rate, in addition to everything else that a caller sends. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _MESSAGE = '{"type":"no_such_message"}'
 
 @dataclass(slots=True)
 class BadMessages:
-    """One caller's. Times are seconds on one clock."""
+    """The invalid messages of one caller. All times are seconds on one clock."""
 
     per_second: float
-    """0: he is polite."""
+    """0 sends none."""
     _next: float = 0.0
 
     def start(self, now: float) -> None:
-        """Let the first be due now."""
+        """Make the first message due now."""
         self._next = now
 
     def due(self, now: float) -> tuple[str, ...]:
-        """Give as many as are due."""
+        """Return the messages that are due, at most a second's worth."""
         if not self.per_second:
             return ()
         self._next = max(self._next, now - CATCH_UP_SECONDS)

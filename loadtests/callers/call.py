@@ -1,7 +1,8 @@
-"""One call on one socket: a greenlet that speaks when something is due, and one that listens. gevent's world.
+"""One call on one socket: one greenlet sends what is due, another receives. Runs on gevent.
 
-What is said and what the answers mean decides `talk.py`; here are the socket and the clock. A call ends because it was
-told to, because the bridge ended it, or because it was cut; `fate` says which. It never outlives its `run`.
+`session.py` decides what is sent and what the received frames mean; this module owns the socket and the clock. A call
+ends because it was told to, because the bridge ended it, or because it was cut: `outcome` says which. No greenlet or
+socket outlives `run`.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 
     from loadtests.callers.session import CallerSession
 
-#: Longest waits, in seconds: for the socket and its first frame, for a goodbye.
+#: #: Timeouts in seconds: for the socket with its first frame, and for the closing handshake.
 CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 3.0
-#: A caller is silent for so long before the goodbye: what he said must have gone up by then.
+#: #: A caller stays silent this long before it hangs up, so that all its audio has been forwarded by then.
 QUIET_SECONDS = 1.0
-#: Somebody who reads slowly has a small window too, or the kernel reads for him.
+#: #: A slow reader needs a small TCP window. Otherwise the kernel reads ahead for it.
 _SLOW_WINDOW_BYTES = 4096
 _LISTENER_SECONDS = 1.0
-#: Frames that one caller hears before others have their turn.
+#: #: Frames that one greenlet reads before it yields to the others.
 _IN_A_ROW = 32
-#: What reading a frame of somebody who means no good may raise.
+#: #: Exceptions that decoding a malicious frame may raise.
 _UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 
@@ -40,18 +41,18 @@ class CallOutcome(StrEnum):
     """How a call ended."""
 
     COMPLETED = "done"
-    """As it was told to."""
+    """As planned."""
     LOST = "lost"
     """The bridge or the network ended it."""
     CUT = "cut"
     """The test cut it."""
     REFUSED = "refused"
-    """There was never a socket, or no session and never will be."""
+    """There was no socket, or no session and no more attempts."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallTarget:
-    """What is called."""
+    """The endpoint to call, with its model and HTTP headers."""
 
     url: str
     model: str
@@ -60,22 +61,22 @@ class CallTarget:
 
 @dataclass(slots=True)
 class VoiceCall:
-    """One call. `run` makes it from beginning to end; `cut` ends it from outside, without a goodbye."""
+    """One call. `run` makes it from start to end. `cut` ends it from outside, without a close frame."""
 
     target: CallTarget
     session: CallerSession
     due: float
-    """When it should begin, in `time.monotonic` seconds: its latency counts from there."""
+    """When it should start, in `time.monotonic` seconds. Latency counts from here."""
     open_socket: Callable[..., CallerSocket] = CallerSocket.connect
     quiet_seconds: float = QUIET_SECONDS
     is_complete: bool = False
-    """Whether it ended in good order, so that all that was said must have arrived."""
+    """Whether it ended normally, so that all audio that was sent must have arrived."""
     outcome: CallOutcome = CallOutcome.COMPLETED
     _wire: CallerSocket | None = None
     _gone: Event = field(default_factory=Event)
     _leaving: bool = False
     _left_ready: bool = False
-    """Whether there was a session when the goodbye began: then all that was said must have arrived."""
+    """Whether there was a session when the caller hung up. Only then must all its audio have arrived."""
     _ended_well: bool = False
     _began_ms: int = field(init=False)
 
@@ -83,7 +84,10 @@ class VoiceCall:
         self._began_ms = self.session.audio_source.sent_ms
 
     def run(self, stop: Callable[[], bool]) -> CallOutcome:
-        """Call, talk until `stop` says so, and hang up. Killing the greenlet says goodbye; a second kill hangs up."""
+        """Connect, talk until `stop` returns True, and hang up.
+
+        Killing the greenlet hangs up normally. A second kill closes the socket at once.
+        """
         self.session.recorder.add_count("calls")
         wire = self._connected()
         if wire is None:
@@ -101,17 +105,17 @@ class VoiceCall:
         return self.outcome
 
     def cut(self) -> None:
-        """Break the socket as a network does: no close frame, nothing more."""
+        """Drop the socket as a network failure does: no close frame, no more data."""
         if self._wire is not None and not self._leaving:
             self.outcome = CallOutcome.CUT
             self.session.session_lost(time.monotonic())
             self._wire.abort()
             self._gone.set()
 
-    # ---- connecting
+    # # ---- connecting
 
     def _connected(self) -> CallerSocket | None:
-        """Open the socket and hear its first frame. None when that failed, which is noted."""
+        """Open the socket and receive its first frame. Returns None after a failure, which is recorded."""
         talk, where = self.session, self.target
         window = _SLOW_WINDOW_BYTES if talk.behaviour.read_bytes_per_second else 0
         wire: CallerSocket | None = None
@@ -130,7 +134,7 @@ class VoiceCall:
             if wire is not None:
                 wire.abort()
             return None
-        except BaseException:  # killed while it dialled
+        except BaseException:  # killed while connecting
             if wire is not None:
                 wire.abort()
             raise
@@ -138,7 +142,7 @@ class VoiceCall:
         talk.recorder.record_duration("connect", time.monotonic() - self.due)
         return wire
 
-    # ---- talking
+    # # ---- talking
 
     def _talk_until_told(self, wire: CallerSocket, stop: Callable[[], bool]) -> None:
         talk = self.session
@@ -151,14 +155,14 @@ class VoiceCall:
                         talk.blocked_until = time.monotonic()
                 gevent.sleep(max(0.0, talk.speech_clock.due - time.monotonic()))
         except SOCKET_ERRORS:
-            self._gone.wait(timeout=_LISTENER_SECONDS)  # whoever listens hears the reason
+            self._gone.wait(timeout=_LISTENER_SECONDS)  # the receiving greenlet gets the close code
         if talk.has_failed and self.outcome is CallOutcome.COMPLETED:
             self.outcome = CallOutcome.REFUSED
 
-    # ---- listening
+    # # ---- receiving
 
     def _listen(self, wire: CallerSocket) -> None:
-        """Read until the socket ends; slowly where the behaviour says so."""
+        """Receive until the socket ends, slowly if the behaviour says so."""
         allowance, heard = self.session.behaviour.read_bytes_per_second, 0
         try:
             while True:
@@ -167,7 +171,7 @@ class VoiceCall:
                 heard += 1
                 if allowance and not self._leaving:
                     gevent.sleep(len(frame) / allowance)
-                elif heard % _IN_A_ROW == 0:  # reading what is there already lets nobody else have a turn
+                elif heard % _IN_A_ROW == 0:  # recv() doesn't yield while data is buffered
                     gevent.sleep(0)
         except (*SOCKET_ERRORS, *_UNREADABLE) as error:
             self._ended(error.code if isinstance(error, SocketClosed) else None)
@@ -175,10 +179,10 @@ class VoiceCall:
     def _hear(self, frame: str | bytes) -> None:
         self.session.receive(frame, time.monotonic(), time.time())
 
-    # ---- ending
+    # # ---- ending
 
     def _ended(self, code: int | None) -> None:
-        """Take the end of the socket; what was not our doing is a loss."""
+        """Handle the end of the socket. If neither side of the test ended it, the session is lost."""
         if not self._leaving and self.outcome is CallOutcome.COMPLETED:
             talk = self.session
             self.outcome = CallOutcome.LOST
@@ -188,7 +192,7 @@ class VoiceCall:
         self._gone.set()
 
     def _say_goodbye(self, wire: CallerSocket) -> None:
-        """End in good order, and wait for the bridge's word that it is over."""
+        """End the session and the socket normally, and wait until the bridge confirms."""
         if self.session.is_ready:
             self._gone.wait(timeout=self.quiet_seconds)
         self.session.before_hang_up(time.monotonic())
@@ -197,7 +201,7 @@ class VoiceCall:
         talk, until = self.session, time.monotonic() + CLOSE_SECONDS
         asked = talk.protocol.end_session() if talk.has_session else ()
         try:
-            with gevent.Timeout(CLOSE_SECONDS, TimeoutError):  # a bridge that reads nothing takes no goodbye either
+            with gevent.Timeout(CLOSE_SECONDS, TimeoutError):  # a bridge that doesn't read would block the sender here
                 for frame in asked:
                     wire.send(frame)
                 while asked and not talk.end_reason and not self._gone.is_set() and time.monotonic() < until:
@@ -217,7 +221,7 @@ class VoiceCall:
         listener.kill(block=False)
 
     def _account(self) -> None:
-        """Say what was spoken, and what is known of turns and errors only now."""
+        """Record what was sent, and everything about turns and errors that is only known at the end."""
         talk = self.session
         violations = talk.error_audit.finish(time.time(), by_bridge=self.outcome is CallOutcome.LOST)
         if violations:

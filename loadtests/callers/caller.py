@@ -1,6 +1,7 @@
-"""A caller's life: one call behind the other, with growing pauses behind those that were lost. No sockets, no Locust.
+"""One virtual caller: calls in sequence, with back-off after lost ones. Knows neither sockets nor Locust.
 
-Its speech clock runs through all of them: who was cut in the middle of a sentence goes on where he would be by now.
+The speech clock runs across calls: after a loss in the middle of a sentence, the caller continues where it would be by
+now.
 """
 
 from __future__ import annotations
@@ -23,30 +24,33 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import CallRecorder
     from loadtests.scenarios.behaviour import CallerBehaviour
 
-#: How soon a caller who only waits notices that he may go.
+#: #: How often a waiting caller checks whether it must stop.
 _LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
 class VirtualCaller:
-    """One caller. Times are seconds on the clock that it is given."""
+    """One caller. All times are seconds on the clock that is passed in."""
 
     target: CallTarget
     behaviour: CallerBehaviour
     recorder: CallRecorder
     caller_ids: Iterator[int]
-    """Numbers for his audio: nobody else in the run has one of them. A call that ended in good order is followed by one
-    that goes on with its number, so that the far end, which keeps an account for each, keeps few in a long run."""
+    """Caller numbers for the tracer audio, unique within the run.
+
+    A call after one that ended normally keeps its number. The far end keeps one record per number, so long runs need
+    few.
+    """
     clock: Callable[[], float]
     sleep: Callable[[float], object]
     rng: Random = field(default_factory=Random)
     make_call: Callable[[CallTarget, CallerSession, float], VoiceCall] = VoiceCall
     current_call: VoiceCall | None = None
-    """The one that runs."""
+    """The running call, if there is one."""
     _source: TracerSource | None = None
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Call until told to end. Killing the greenlet ends the call that runs, as `Call.run` says."""
+        """Make calls until `stop` returns True. Killing the greenlet ends the running call, see `VoiceCall.run`."""
         due = self._sleep_until(self.clock() + self.rng.uniform(0, self.behaviour.start_spread_ms / 1000), stop)
         waits, lost_at, pace = Backoff(self.rng), None, self._fresh_pace(due)
         while not stop():
@@ -63,7 +67,7 @@ class VirtualCaller:
             due = self._sleep_until(self.clock() + waits.next_delay(), stop)
 
     def cut(self) -> None:
-        """Break the call that is running, as a network does."""
+        """Drop the socket of the running call as a network failure does."""
         if self.current_call is not None:
             self.current_call.cut()
 
@@ -91,7 +95,7 @@ class VirtualCaller:
         return SpeechClock(self.behaviour.chunk_ms, self.behaviour.speech_ms, due)
 
     def _sleep_until(self, due: float | None, stop: Callable[[], bool]) -> float:
-        """Wait, in steps, until it is due or time to go; None is never due. Gives when it was due."""
+        """Sleep in steps until `due` or until `stop`; None waits for `stop` only. Returns when it was due."""
         while not stop() and (due is None or self.clock() < due):
             self.sleep(_LOOK_SECONDS if due is None else min(_LOOK_SECONDS, due - self.clock()))
         return self.clock() if due is None else due

@@ -1,4 +1,4 @@
-"""What a frame from a bridge means to a caller: the few things that a load test acts on or counts."""
+"""The events that a caller reads from the bridge's frames: only what a load test acts on or counts."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OpenedEvent:
-    """The socket lives: `connected`, or at the native door `session.created`."""
+    """The socket is open: `connected`, or `session.created` at the native endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyEvent:
-    """A session took the configuration: speech is heard from here on."""
+    """The session is configured. Audio is processed from here on."""
 
     is_reconnect: bool = False
-    """It replaces one that was lost."""
+    """It replaces a session that was lost."""
     resent_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvent:
-    """An attempt to make the session begins."""
+    """An attempt to open the session starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostEvent:
-    """The session is gone, and a new one is being made."""
+    """The session is lost and the bridge opens a new one."""
 
     delay_seconds: float = 0.0
-    """When the bridge begins with that."""
+    """When the bridge starts with that."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTextEvent:
-    """A piece of the answer's text or of its transcript."""
+    """A piece of the answer's text or transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +44,49 @@ class AnswerAudioEvent:
     ms: float
     item_id: str = ""
     pcm: bytes = b""
-    """The audio itself, where the behaviour wants to look at it."""
+    """The audio itself, if the behaviour needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerDoneEvent:
-    """A response is over."""
+    """The response is complete."""
 
     failed: bool = False
     cancelled: bool = False
-    """It was cut in upon: no answer, and none failed."""
+    """It was interrupted: neither an answer nor a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """An error."""
+    """An error message."""
 
     code: str
     at: float | None
-    """When the bridge says it sent it, in unix seconds; None where it does not say."""
+    """When the bridge sent it, in Unix seconds; None if it has no timestamp."""
     ends_session: bool = False
-    """The session is over by it, and the socket is not: a client that wants one asks again."""
+    """The error ends the session but not the socket. A client that wants a session asks again."""
     retryable: bool = True
     retry_after_seconds: float = 0.0
-    """The least wait before that, where the bridge says one."""
+    """The shortest delay before that, if the bridge names one."""
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedEvent:
-    """Speech that the bridge gave up."""
+    """The bridge reports audio that it dropped."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class EndedEvent:
-    """The session is over by intent: `ended`, `expired`, `draining`."""
+    """The session ended on purpose: `ended`, `expired`, `draining`."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class StaleEvent:
-    """An event of a generation that was over."""
+    """An event of an earlier generation."""
 
 
 ClientEvent = (

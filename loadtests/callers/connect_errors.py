@@ -1,4 +1,4 @@
-"""Why a call came to nothing, in plain words, the same from a knock and from a caller."""
+"""Explains in plain words why a connection failed. The preflight check and the callers use the same texts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import socket
 import ssl
 from typing import Any
 
-#: Begins what is said of a target that answers the upgrade with something else.
+#: #: The start of each message about a refused upgrade; the report looks for it.
 UPGRADE_REFUSED_TEXT = "the WebSocket upgrade was answered with status"
 _LONGEST = 200
 _SWITCHING = 101
 
 
 class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
-    """The target answered the upgrade with another status than 101."""
+    """The target answered the upgrade request with a status other than 101."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"{UPGRADE_REFUSED_TEXT} {status}")
@@ -21,13 +21,13 @@ class UpgradeRefused(ConnectionError):  # noqa: N818 - what happened
 
 
 def upgrade_refusal(web: Any) -> UpgradeRefused | None:
-    """Give the refusal of an upgrade that was answered with a redirect: nobody has permitted us to go there."""
+    """Return the error for an upgrade answered with a redirect, which callers don't follow; None for others."""
     status = getattr(getattr(web, "handshake_response", None), "status", 101)
     return UpgradeRefused(status) if status != _SWITCHING else None
 
 
 def describe_error(error: BaseException, patience: float) -> str:
-    """Say why there is no socket; `patience` is how many seconds were waited."""
+    """Explain why a connection failed. `patience` is the timeout in seconds."""
     if isinstance(error, UpgradeRefused):
         return str(error)
     if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):

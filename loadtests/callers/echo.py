@@ -1,8 +1,9 @@
-"""The account of speech by its echo: where the upstream answers with what it heard, an answer says what arrived. Pure.
+"""Audits audio by its echo: if the service answers with what it received, each answer shows what arrived. Pure.
 
-Turn detection cuts an echo as the turns are: of the silence between sentences it tells nothing, of a sentence that was
-answered it tells all. So this accounts for sentences, each when its answer is over; those that got no answer, or were
-cut in upon, are the business of other figures. Whether the service echoes at all shows in the whole run.
+Turn detection cuts the echo along the turns, so it says nothing about the silence between sentences, but everything
+about an answered sentence. The audit therefore covers one sentence at a time, when its answer is complete. Sentences
+that were not answered, or whose answer was interrupted, are counted elsewhere. Whether the service echoes at all shows
+only over the whole run.
 """
 
 from __future__ import annotations
@@ -17,49 +18,49 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _REMEMBERED = 32
-#: Cells of a caller's audio: from the first to the one behind the last.
+#: #: A half-open range of tracer cells in a caller's audio.
 CellRange = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoResult:
-    """What one answer says of the sentence that it answers, in ms."""
+    """What one answer shows about the sentence before it, in ms."""
 
     received_ms: int
     """How much of the sentence came back."""
     lost_ms: int
     repeated_ms: int
-    """Came back more than once: in this answer, or in an earlier one, too."""
+    """Came back more than once, in this answer or in an earlier one as well."""
     reordered_ms: int
     crosstalk_ms: int = 0
-    """Speech of other callers."""
+    """Audio of other callers."""
 
 
 @dataclass(slots=True)
 class EchoAudit:
-    """The account of one call."""
+    """The audit of one call."""
 
     caller: int
     _sentence: CellRange | None = None
     _answer: TracerReceiver = field(default_factory=TracerReceiver)
     _before: deque[CellRange] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    """Sentences of which an answer told, as many as a bridge could ever send again."""
+    """The last sentences that were answered: as many as a bridge could resend."""
 
     def sent(self, from_ms: int, to_ms: int) -> None:
-        """Take a chunk of speech, by its place in all the caller's audio; the first one begins a sentence."""
+        """Add a chunk of speech by its position in the caller's audio. The first one starts a sentence."""
         first = self._sentence[0] if self._sentence is not None else from_ms // CELL_MS
         self._sentence = (first, to_ms // CELL_MS)
 
     def received(self, pcm: bytes) -> None:
-        """Take a piece of the answer's audio."""
+        """Add a piece of the answer's audio."""
         self._answer.feed(pcm)
 
     def discard(self) -> None:
-        """Let go of a sentence that gets no whole answer."""
+        """Discard a sentence that gets no complete answer."""
         self._sentence, self._answer = None, TracerReceiver()
 
     def finish_answer(self) -> EchoResult | None:
-        """End an answer; None where it answers nothing that was said."""
+        """End an answer. Returns None if no sentence was waiting for it."""
         sentence, answer = self._sentence, self._answer
         self.discard()
         answer.finish()
@@ -84,7 +85,7 @@ class EchoAudit:
         )
 
     def record(self, counted: Callable[[str, float], None]) -> None:
-        """End an answer, and count what it says of the sentence before it."""
+        """End an answer and count what it shows about the sentence before it."""
         found = self.finish_answer()
         if found is not None:
             counted("echoed_ms", found.received_ms)
@@ -100,5 +101,5 @@ def _spans(account: TracerReceiver, caller: int) -> list[CellRange]:
 
 
 def _common(some: Iterable[CellRange], others: Iterable[CellRange]) -> int:
-    """Count the cells that are in both; the spans of each do not touch one another."""
+    """Count the cells that are in both lists. The ranges within a list must not overlap."""
     return sum(max(0, min(end, until) - max(first, begin)) for first, end in some for begin, until in others)

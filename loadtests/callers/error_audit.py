@@ -1,4 +1,8 @@
-"""What a caller may expect of errors: at most one in two seconds, and one before each close for a fault. Pure."""
+"""Checks the bridge's promises about errors: at most one in 2 s, and one before each close for a fault. Pure.
+
+See "Errors" in docs/client.md. The windows are measured on the bridge's own timestamps, since delivery may be late;
+arrival times only limit how many errors timestamps can explain.
+"""
 
 from __future__ import annotations
 
@@ -9,40 +13,41 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WINDOW_SECONDS = 2.0
-#: Between deciding and stamping a busy bridge may lose a moment, and the stamp is late by so much.
+#: #: A busy bridge may stamp an error this much later than it decided to send it.
 _TOLERANCE_SECONDS = 0.05
-#: So many may arrive at once when something on the way held them up.
+#: #: This many errors may arrive at once after a delay in delivery.
 _AT_ONCE = 4.0
-#: The last error before the bridge closes may come early: it is the one exception.
+#: #: The last error before the bridge closes the socket may come early. This is the only exception.
 _LAST_SECONDS = 1.0
-#: Closes that need no error: those that a `session_closed` explained.
+#: #: Close codes that need no error, since `session_closed` gave the reason.
 _CALM = frozenset({1000, 1001})
-#: Client protocol, "Errors": the codes that come with a close of their own.
+#: #: Client protocol, "Errors": codes that come with a close code of their own.
 _SAID_BY_CLOSE: Mapping[int, frozenset[str]] = {
     1008: frozenset({"RATE_EXCEEDED"}),
     1009: frozenset({"MESSAGE_TOO_LARGE"}),
     1013: frozenset({"SLOW_CONSUMER", "SERVER_BUSY"}),
 }
-#: Any other close is explained by an error right before it; one that was held back comes at the end of its window.
+#: #: Any other close follows an error within this time. A throttled error is sent at the end of its window.
 _BEFORE_SECONDS = WINDOW_SECONDS + 0.5
 
 
 @dataclass(slots=True)
 class ErrorAudit:
-    """The errors of one socket. Times are unix seconds: stamps are the bridge's own, the others ours."""
+    """The errors of one socket. Times are Unix seconds: timestamps on the bridge's clock, arrivals on ours."""
 
     last_at: float | None = None
-    """As it was stamped: windows are the bridge's own, which no busy machine between the two can bend."""
+    """Timestamp of the last error. The windows are the bridge's own, so delays in delivery can't distort them."""
     last_code: str = ""
     violations: int = 0
     _arrived: float = 0.0
     _room: float = _AT_ONCE
-    """How many more may arrive now. Stamps can say anything: what arrives cannot be more than the windows allow."""
+    """How many more errors may arrive now. Timestamps can be wrong, but arrivals can't exceed what the windows allow.
+    """
     _early: float | None = None
-    """When an error arrived that came too early; it is excused if the socket is closed right behind it."""
+    """When an error arrived too early. It is excused if the bridge closes the socket right after it."""
 
     def record(self, at: float, code: str = "", arrived: float | None = None) -> None:
-        """Take an error, stamped `at`, which arrived now by our own clock."""
+        """Record an error with timestamp `at`, which arrived at `arrived` on our own clock."""
         arrived = at if arrived is None else arrived
         self._judge_early(closing_at=None)
         self._room = min(_AT_ONCE, self._room + max(0.0, arrived - self._arrived) / WINDOW_SECONDS) - 1
@@ -52,17 +57,17 @@ class ErrorAudit:
         self.last_at, self.last_code, self._arrived = at, code, arrived
 
     def finish(self, at: float, *, by_bridge: bool = True) -> int:
-        """End the socket; gives how many errors came too early in its life.
+        """Close the audit. Returns how many errors came too early.
 
-        Only a close that the bridge makes excuses an early error.
+        Only a close by the bridge excuses an early error.
         """
         self._judge_early(closing_at=at if by_bridge else None)
         return self.violations
 
     def explains(self, code: int | None, over: str, at: float) -> bool:
-        """Say whether a close that the caller did not ask for came with its reason.
+        """Return whether a close that the caller did not request came with its reason.
 
-        `code` is None where there was no close frame; `over` is what `session_closed` said, if it came.
+        `code` is None if there was no close frame. `over` is the reason in `session_closed`, if the bridge sent one.
         """
         if code in _CALM and over:
             return True

@@ -1,39 +1,39 @@
-"""How long a caller without a session waits for the bridge's next word about it. Pure.
+"""Detects stranded callers: no session, and no news from the bridge about the next attempt. Pure.
 
-A bridge that tries tells of each attempt, and one that has given up says so: whoever hears neither was left behind,
-for example because the error that ended his session was swallowed by a throttle.
+A bridge announces each attempt to open a session, and reports when it gives up. A caller that hears neither for too
+long is stranded, for example because a throttle suppressed the final error.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Client protocol, "Session life": the longest attempt, and a longest wait between two of them: a service that says
-#: `retry-after` may make it longer than the usual eight seconds.
+#: #: Client protocol, "Session life": the longest attempt, and the longest delay between two. A `retry-after` from the
+#: service can extend the delay beyond the usual 8 s.
 ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 30.0
-#: An error may be held back for the length of its window.
+#: #: A throttle may hold an error back until the end of its window.
 _SLACK_SECONDS = 2.5
 
 
 @dataclass(slots=True)
 class ReconnectWatchdog:
-    """One call's. Times are seconds on one clock."""
+    """The watchdog of one call. All times are seconds on one clock."""
 
     deadline: float | None = None
-    """When it ends; None while nothing is owed."""
+    """When it expires; None while no news is expected."""
 
     def start(self, now: float, delay: float = 0.0) -> None:
-        """Begin to wait for the next word: an attempt begins within `delay` seconds, of which not all are believed."""
+        """Expect news: an attempt that starts within `delay` seconds. Long delays are capped."""
         self.deadline = now + min(delay, WAIT_SECONDS) + ATTEMPT_SECONDS + _SLACK_SECONDS
 
     def extend(self, now: float) -> None:
-        """Wait on while an attempt runs: when it fails, the next word may come with the one behind it."""
+        """Extend the deadline while an attempt runs. If it fails, the next news may come only with the next attempt."""
         self.start(now, WAIT_SECONDS)
 
     def stop(self) -> None:
-        """Stop waiting: there is a session, or none is owed."""
+        """Stop: there is a session, or none is expected."""
         self.deadline = None
 
     def has_expired(self, now: float) -> bool:
-        """Say whether the bridge has been silent for too long."""
+        """Return whether the bridge has been silent for too long."""
         return self.deadline is not None and now > self.deadline

@@ -1,7 +1,11 @@
-"""What one caller says and what it makes of what it hears, on one socket. Pure: frames and the time in, frames out.
+"""The caller's side of one socket: what it sends, and how it reacts to frames. Pure: frames and times in, frames out.
 
-`call.py` holds the socket and the clock. A `Talk` asks for its session, speaks when a chunk is due, asks again when its
-session failed while the socket stayed open, and notes what it measures.
+`call.py` owns the socket and the clock. A `CallerSession` requests a session, sends audio when a chunk is due, requests
+another session if one fails while the socket stays open, and records measurements.
+
+How audio is judged later depends on the state that this class keeps. While there is a session, `interval` tracks which
+audio must arrive and whether anyone answers. While there is none, `watchdog` waits for news from the bridge, and
+`backoff` spaces the caller's own requests.
 """
 
 from __future__ import annotations
@@ -40,11 +44,11 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import CallRecorder
     from loadtests.scenarios.behaviour import CallerBehaviour
 
-#: The longest wait for a session: all attempts of a bridge, with their back-off.
+#: #: The longest wait for a session: every attempt of a bridge with its back-off.
 READY_SECONDS = 45.0
-#: Whoever hangs up so long behind a loss that was not mended was left waiting: no good bridge needs more time.
+#: #: A caller that hangs up this long after a loss without a new session was left waiting. No good bridge needs longer.
 _LEFT_SECONDS = 12.0
-#: Why a bridge may end a session that nobody asked it to end.
+#: #: Reasons for which a bridge may end a session without a request.
 _REASONS = frozenset({"expired", "draining"})
 _TYPED = "How is my portfolio doing today?"
 _MS = 1000.0
@@ -54,7 +58,7 @@ Frame = str | bytes
 
 @dataclass(slots=True, kw_only=True)
 class CallerSession:
-    """One socket's worth of talk. Times `now` are seconds on one clock, `wall` is unix seconds."""
+    """The conversation on one socket. `now` is seconds on one clock, `wall` is Unix seconds."""
 
     behaviour: CallerBehaviour
     protocol: EndpointProtocol
@@ -63,16 +67,16 @@ class CallerSession:
     recorder: CallRecorder
     backoff: Backoff
     lost_at: float | None = None
-    """When this caller lost the session that a new one replaces."""
+    """When this caller lost the session that this socket replaces."""
     is_ready: bool = False
-    """Whether there is a session now, as far as a caller can know."""
+    """Whether there is a session now, as far as a caller can tell."""
     was_ready: bool = False
     has_failed: bool = False
-    """No session will come of this any more."""
+    """No more sessions will follow."""
     end_reason: str = ""
-    """Why the session is over by intent, if it is."""
+    """Why the session ended on purpose; empty while it has not."""
     is_leaving: bool = False
-    """The caller said goodbye: what the bridge gives up from here on is given up at his wish."""
+    """The caller is hanging up. Audio that the bridge drops from here on is not counted."""
     turns: int = 0
     resent_ms: float = 0.0
     dropped_ms: float = 0.0
@@ -80,13 +84,13 @@ class CallerSession:
     bad_messages: BadMessages = field(init=False)
     error_audit: ErrorAudit = field(default_factory=ErrorAudit)
     blocked_until: float = 0.0
-    """Until when the target itself kept us from sending: lateness before that is not ours."""
+    """Until when the target blocked our sends. Lateness before that is not the generator's fault."""
     watchdog: ReconnectWatchdog = field(default_factory=ReconnectWatchdog)
     echo: EchoAudit | None = None
-    """The account of speech, where it is made of the answers."""
+    """The audit by echo, if the behaviour asks for it."""
     interval: SessionInterval = field(default_factory=SessionInterval)
     _sounded: bool = False
-    """Whether there was a sound since the last answer was over: also one that began before the sentence ended."""
+    """Whether audio arrived since the last answer ended, including audio that started before the sentence ended."""
     _ready_at: float = 0.0
     _asked: float | None = None
     _ask_at: float | None = None
@@ -97,20 +101,20 @@ class CallerSession:
         self.answer_timer = AnswerTimer(self.recorder.record_duration)
         self.bad_messages = BadMessages(self.behaviour.bad_messages_per_second)
 
-    # ---- what is said
+    # # ---- sending
 
     @property
     def is_done(self) -> bool:
-        """Whether this caller has had enough."""
+        """Whether this caller has finished: enough turns, or no more sessions."""
         return self.has_failed or 0 < self.behaviour.turns <= self.turns
 
     @property
     def has_session(self) -> bool:
-        """Whether a session was asked for and is not over: there is something to say goodbye to."""
+        """Whether a session was requested and has not ended, so that it must be closed."""
         return self._asked is not None and not self.end_reason
 
     def start(self, now: float) -> Sequence[Frame]:
-        """Give what opens the session; the socket lives."""
+        """Return the frames that request a session. The socket must be open."""
         self._asked, self._ask_at = now, None
         self._first_asked = self._first_asked or now
         self.watchdog.start(now)
@@ -120,13 +124,13 @@ class CallerSession:
         return self.protocol.create_session()
 
     def next_frames(self, now: float) -> Sequence[Frame]:
-        """Give the next frames that are due; nothing when it is not yet time for any."""
+        """Return the frames that are due now; empty if none are."""
         self._judge_readiness(now)
         if self._ask_at is not None and now >= self._ask_at:
             return self.start(now)
         if self._may_speak():
             return self._type(now) if self.behaviour.sends_text else self._speak(now)
-        if self.was_ready or self.lost_at is not None:  # in the middle of a call one talks on, into nothing
+        if self.was_ready or self.lost_at is not None:  # during a call, the caller keeps talking even without a session
             self._pass_over(now)
         self.speech_clock.skip_to(now)
         return ()
@@ -136,7 +140,7 @@ class CallerSession:
         return asked and (self.was_ready or self.behaviour.speaks_before_ready)
 
     def _judge_readiness(self, now: float) -> None:
-        """What never gets ready is a failed call; so is one that the bridge says nothing more about."""
+        """Give up if the session takes too long, or if the bridge sends no news about it."""
         first = self._first_asked
         if first is not None and now - first > READY_SECONDS:
             self._fail("no session in time", now)
@@ -145,7 +149,7 @@ class CallerSession:
             self._fail("no session, and not a word more about it", now)
 
     def _speak(self, now: float) -> Sequence[Frame]:
-        """Give a chunk when one is due, as a microphone does, and what else has come due with it."""
+        """Return the next chunk if it is due, as from a microphone, with any invalid messages that are due as well."""
         pace, chunk = self.speech_clock, self.behaviour.chunk_ms
         self._pass_over(now - CATCH_UP_SECONDS)
         if now < pace.due:
@@ -161,7 +165,7 @@ class CallerSession:
         return (self.protocol.encode_audio(pcm), *self.bad_messages.due(now))
 
     def _pass_over(self, until: float) -> None:
-        """Give up what was due until then; the sentence ends when it would have ended."""
+        """Skip the chunks that were due until then. The sentence still ends when it would have ended."""
         while self.speech_clock.due <= until:
             if self.speech_clock.is_speaking:
                 self.recorder.add_count("passed_over_ms", self.behaviour.chunk_ms)
@@ -176,7 +180,7 @@ class CallerSession:
             self.speech_clock.start_sentence()
 
     def _may_go_on(self, at: float) -> bool:
-        """Say whether the next sentence may begin: the answer is over, or was waited for long enough."""
+        """Return whether the next sentence may start: the answer is complete, or the caller has waited long enough."""
         owed_since = self.answer_timer.waiting_since
         if owed_since is None:
             return self.speech_clock.silence_ms >= self.behaviour.pause_ms
@@ -186,7 +190,7 @@ class CallerSession:
         return True
 
     def _cuts_in(self) -> bool:
-        """Cut in when enough of the answer was heard: the next sentence begins at once."""
+        """Interrupt once enough of the answer was received. The next sentence starts at once."""
         cut_in, answers = self.behaviour.interrupt_after_ms, self.answer_timer
         if not cut_in or answers.waiting_since is None or answers.received_ms < cut_in:
             return False
@@ -197,7 +201,7 @@ class CallerSession:
         return True
 
     def _type(self, now: float) -> Sequence[Frame]:
-        """Give a typed turn when one is due: a pause behind the answer, or behind the wait for it."""
+        """Return a text turn when one is due: after a pause, or after the timeout for an answer."""
         self.speech_clock.skip_to(now)
         owed_since = self.answer_timer.waiting_since
         if owed_since is not None:
@@ -210,10 +214,10 @@ class CallerSession:
         self.answer_timer.turn_ended(self._next_typed)
         return self.protocol.encode_text(_TYPED)
 
-    # ---- what is heard
+    # # ---- receiving
 
     def receive(self, frame: Frame, now: float, wall: float) -> None:
-        """Take a frame."""
+        """Handle a frame."""
         signal = self.protocol.decode(frame)
         match signal:
             case None | OpenedEvent():
@@ -291,7 +295,7 @@ class CallerSession:
         self.interval.begin(now)
 
     def session_lost(self, now: float) -> None:
-        """Lose the session that there was, if there was one: by the bridge's word, or with the socket."""
+        """Record the loss of the session, if there was one: reported by the bridge, or with the socket."""
         if self.is_ready:
             self.backoff.session_lasted(now - self._ready_at)
         self._end_spell(now)
@@ -300,19 +304,22 @@ class CallerSession:
         self.is_ready = False
 
     def before_hang_up(self, now: float) -> None:
-        """Judge what there is to judge when the caller is about to hang up."""
+        """Make the checks that are due right before the caller hangs up."""
         self._end_spell(now)
         if not (self.is_ready or self.end_reason) and self.lost_at is not None and now - self.lost_at > _LEFT_SECONDS:
             self.recorder.add_count("left_waiting")
 
     def _end_spell(self, now: float) -> None:
-        """Judge a stretch with a session; not where it is not told when one is lost, and not whoever hardly reads."""
+        """End a stretch with a session and check for a mute one.
+
+        Not checked at endpoints that don't report losses, nor for slow readers.
+        """
         is_judged = self.protocol.reports_attempts and not self.behaviour.read_bytes_per_second
         if self.interval.end(now, self.audio_source.sent_ms) and is_judged:
             self.recorder.add_count("mute_sessions")
 
     def _is_over(self, reason: str, now: float) -> None:
-        """It is over by intent; one that only grew too old is asked for again, as a good client does."""
+        """The session ended on purpose. If it only expired, request a new one, as a good client does."""
         self._end_spell(now)
         self.is_ready, self.end_reason = False, reason
         self.watchdog.stop()
@@ -332,7 +339,7 @@ class CallerSession:
             self._fail(signal.code, now)
 
     def _ask_again(self, now: float, at_least: float) -> None:
-        """The session failed and the socket did not: ask for a fresh one in a while."""
+        """The session failed but the socket is open: schedule a request for a new one."""
         self.session_lost(now)
         self.watchdog.stop()
         self._unanswered()

@@ -1,47 +1,49 @@
-"""The stretches of a call with a session: what must have arrived by the end of each, and whether anybody answers.
+"""A stretch of a call with a session: which audio must have arrived by its end, and whether anyone answers. Pure.
 
-Pure. Times are seconds on one clock, positions are ms of the caller's audio.
+Times are seconds on one clock; positions are ms of the caller's audio. Audio that was in flight when a session was lost
+may be lost with it, so only audio older than `IN_FLIGHT_MS` must have arrived after a stretch that lasted long enough.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: So much at the end of a stretch may have been on its way when the session was lost, if it lasted so long at all.
+#: #: Audio at the end of a stretch that may be in flight when the session is lost, and the shortest stretch that
+#: counts.
 IN_FLIGHT_MS, _LASTED_SECONDS = 5000, 7.0
-#: Who waits for so long, while there is a session, without a sign of any answer talks to nobody.
+#: #: A caller with a session that waits this long without any part of an answer has a mute session.
 MUTE_SECONDS = 8.0
 
 
 @dataclass(slots=True)
 class SessionInterval:
-    """One call's. `begin` and `end` enclose each stretch; both may come twice in a row."""
+    """The stretches of one call. `begin` and `end` enclose each; calling either twice in a row is harmless."""
 
     expected_ms: int = 0
-    """Up to here everything must have arrived, whatever became of the call."""
+    """Audio up to this position must have arrived, however the call ends."""
     _began: float | None = None
     _asked: float | None = None
-    """Since when an answer is waited for, within this stretch."""
+    """Since when an answer is expected, within this stretch."""
     _waited: float = 0.0
-    """How long it was waited for in earlier ones."""
+    """Time spent waiting in earlier stretches."""
 
     def begin(self, now: float) -> None:
-        """There is a session: a wait that was interrupted goes on."""
+        """A session starts. An interrupted wait continues."""
         self._began = now
         if self._waited:
             self._asked = now
 
     def expect_answer(self, now: float) -> None:
-        """An answer is due from now on, if none was before."""
+        """Expect an answer from now on, unless one is expected already."""
         if self._asked is None:
             self._asked = now
 
     def answer_seen(self) -> None:
-        """Take a sign of an answer, also of one that fails."""
+        """Record any part of an answer, including a failed one."""
         self._asked, self._waited = None, 0.0
 
     def end(self, now: float, sent_ms: int) -> bool:
-        """The session is gone, or the call is over; says whether its caller talked to nobody."""
+        """The session or the call ended. Returns whether the session was mute."""
         began, self._began = self._began, None
         if began is None:
             return False

@@ -1,8 +1,8 @@
-"""A caller's speech clock: when each chunk is due, and whether it is speech or the silence behind it. Pure.
+"""When each chunk of a caller's audio is due, and whether it is speech or silence. Pure.
 
-The clock runs on whatever happens to the socket, as a person's voice does. A chunk is due when its last sample has been
-spoken, so the due time of a sentence's last chunk is the end of speech. What could not be sent in time is passed over,
-and the sentence ends when it would have ended all the same: a target that stalls the caller is not flattered by it.
+The clock keeps running whatever happens to the socket, as a person keeps speaking. A chunk is due when its last sample
+has been spoken, so the due time of a sentence's last chunk is the end of speech. Chunks that can't be sent in time are
+skipped, and the sentence still ends on time: a target that blocks its callers doesn't look faster than it is.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _MS = 1000.0
-#: What a caller who was held up catches up at most; of what is older, nothing is sent any more.
+#: #: How far a blocked caller may fall behind and still catch up. Older chunks are skipped.
 CATCH_UP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class SpeechClock:
-    """One caller's clock. Times are seconds on one clock, lengths are ms of audio."""
+    """The clock of one caller. Times are seconds on one clock, lengths are ms of audio."""
 
     chunk_ms: int
     speech_ms: int
     due: float
     """When the next chunk is due."""
     spoken_ms: int = 0
-    """How much of the sentence was due so far."""
+    """How much of the sentence has been due so far."""
     silence_ms: int = 0
-    """How much silence was due behind it so far."""
+    """How much silence has been due after it so far."""
     sent_ms: int = 0
     """How much of the sentence was sent."""
 
@@ -35,7 +35,7 @@ class SpeechClock:
         return self.spoken_ms < self.speech_ms
 
     def advance(self, *, sent: bool) -> float | None:
-        """Go on by a chunk, which was sent or passed over; gives when the sentence ended, if it ended with this one."""
+        """Advance by one chunk, sent or skipped. Returns when the sentence ended, if this chunk ended it, else None."""
         due = self.due
         self.due = due + self.chunk_ms / _MS
         if not self.is_speaking:
@@ -49,11 +49,11 @@ class SpeechClock:
         return due
 
     def start_sentence(self) -> None:
-        """Let the next chunk be the first of a sentence."""
+        """Start a sentence with the next chunk."""
         self.spoken_ms = self.sent_ms = 0
 
     def skip_to(self, now: float) -> None:
-        """Forget what was due until now, on the same beat: nobody was there to speak to, and nothing was said."""
+        """Skip everything due until now and keep the beat: there was no session to speak to."""
         chunk = self.chunk_ms / _MS
         if now >= self.due:
             self.due += ((now - self.due) // chunk + 1) * chunk

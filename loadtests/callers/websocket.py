@@ -1,7 +1,7 @@
-"""A WebSocket as callers need it: websocket-client on gevent's own sockets. It knows no protocol above frames.
+"""The callers' WebSocket: websocket-client on gevent's own sockets, without monkey-patching.
 
-What runs 50 times a second for each caller is made short: writing a frame, and reading what has come. Nothing needs to
-be patched for it. One greenlet receives, several may send.
+Writing a frame and reading what has arrived are optimized, since each caller does both 50 times a second. One greenlet
+may receive; several may send.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from gevent.lock import Semaphore
 
 from loadtests.callers.connect_errors import UpgradeRefused, upgrade_refusal
 
-#: What ends a socket, whichever layer notices.
+#: #: Every exception that means the end of a socket.
 SOCKET_ERRORS = (OSError, websocket.WebSocketException)
 _BINARY, _TEXT = 0x82, 0x81
 _MASKED, _SHORT, _MIDDLE = 0x80, 126, 1 << 16
-#: One read takes what came, up to this many bytes: several frames, as a rule.
+#: #: One read takes up to this many bytes: usually several frames.
 _READ_BYTES = 65_536
 _NO_CODE = 1005
-#: Masks are drawn from a few that are made once: a fresh one for each frame costs more than the rest of it.
+#: #: Masking keys are drawn from a small set. Making a new one for each frame costs more than the rest of it. RFC 6455
+#: wants unpredictable keys to protect proxies from browsers, which these callers are not.
 _MASK_BITS = 4
 _MASKS = tuple(os.urandom(4) for _ in range(1 << _MASK_BITS))
-#: A close frame has its code in so many bytes, or none.
+#: #: A close frame carries its code in 2 bytes, or none.
 _CODE_BYTES = 2
 
 
 class SocketClosed(ConnectionError):  # noqa: N818 - an end, not always a fault
-    """The peer closed in good form; `code` is the one it gave, 1005 where it gave none."""
+    """The peer closed the socket with a close frame. `code` is its close code, or 1005 if it has none."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"closed with {code}")
@@ -48,7 +49,7 @@ class SocketClosed(ConnectionError):  # noqa: N818 - an end, not always a fault
 
 
 class _Socket(websocket.WebSocket):
-    """Reads what has come in one go, where the library asks the system for each header by itself."""
+    """Reads all available data at once; websocket-client reads each header separately."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -72,15 +73,15 @@ class CallerSocket:
 
     _web: Any
     _sending: Any = field(default_factory=Semaphore)
-    """Frames are written whole: the speaker's, and the pongs of whoever reads."""
+    """Held while a frame is written: by the sender, and by the receiver for its pongs."""
 
     @classmethod
     def connect(cls, address: str, headers: tuple[str, ...] = (), *, read_bytes: int = 0) -> Self:
-        """Connect and upgrade. Raises one of BROKEN; bounded by the caller's `gevent.Timeout`.
+        """Connect and upgrade. Raises one of SOCKET_ERRORS. Bound the time with `gevent.Timeout`.
 
-        No `Origin` is sent but one among the headers: callers are no page, and a bridge may allow only its own pages.
+        Sends no `Origin` unless `headers` has one: callers are not web pages, and a bridge may allow only its own.
 
-        `read_bytes` keeps what the kernel takes in ahead of us to about as much, so that who reads slowly is felt.
+        `read_bytes` limits the receive buffer of the kernel, so that the bridge notices a slow reader.
         """
         stream = _connected(address, read_bytes)
         web: Any = _Socket(skip_utf8_validation=True)
@@ -97,11 +98,14 @@ class CallerSocket:
             raise
         web.read_bytes = min(_READ_BYTES, read_bytes or _READ_BYTES)
         wire = cls(web)
-        web.lock = wire._sending  # the library's own frames, pongs and closes, take their turn too
+        web.lock = wire._sending  # the library's own frames (pongs, closes) take this lock, too
         return wire
 
     def send(self, frame: str | bytes) -> bool:
-        """Send text, or bytes as binary; says whether the peer took it without a wait. Raises one of BROKEN."""
+        """Send text, or bytes as a binary frame. Raises one of SOCKET_ERRORS.
+
+        Returns whether the kernel took the frame without a wait: if not, the bridge is blocking this caller.
+        """
         data = frame.encode() if isinstance(frame, str) else frame
         head = _TEXT if isinstance(frame, str) else _BINARY
         whole = _masked(head, data)
@@ -114,7 +118,7 @@ class CallerSocket:
         return bool(loop.iteration == before)
 
     def receive(self) -> str | bytes:
-        """Take the next frame; pings are answered on the way. Raises WireClosed, or another of BROKEN."""
+        """Return the next data frame and answer pings on the way. Raises SocketClosed or another of SOCKET_ERRORS."""
         opcode: int
         data: bytes
         opcode, data = self._web.recv_data()
@@ -123,14 +127,14 @@ class CallerSocket:
         return data if opcode == websocket.ABNF.OPCODE_BINARY else data.decode(errors="replace")
 
     def send_close(self) -> None:
-        """Send a close frame, 1000. Raises one of BROKEN."""
+        """Send a close frame with code 1000. Raises one of SOCKET_ERRORS."""
         self._web.send_close()
 
     def abort(self) -> None:
-        """End it as a network does, without a close frame, and wake whoever reads. Never raises."""
+        """Drop the socket without a close frame and wake the receiver. Never raises."""
         stream = self._web.sock
         if stream is not None:
-            with suppress(OSError):  # the other side was faster
+            with suppress(OSError):  # the peer was faster
                 stream.shutdown(socket.SHUT_RDWR)
             self._web.shutdown()
 
@@ -149,14 +153,14 @@ def _connected(address: str, read_bytes: int) -> Any:
 
 
 def _trusting() -> gevent.ssl.SSLContext:
-    """Trust what the system trusts. gevent's own default context would block all greenlets in a process not patched."""
+    """Load the system's certificates. gevent's default context blocks all greenlets unless the process is patched."""
     context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     return context
 
 
 def _dialled(host: str, port: int, read_bytes: int) -> Any:
-    """Try each address in turn; a small window must be asked for before the connection is made."""
+    """Try each address in turn. The receive buffer must be set before connecting."""
     last: OSError = OSError(f"no address for {host}")
     for family, kind, protocol, _, place in gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
         stream = gevent.socket.socket(family, kind, protocol)
@@ -176,7 +180,7 @@ def _dialled(host: str, port: int, read_bytes: int) -> Any:
 
 
 def _masked(head: int, data: bytes) -> bytes:
-    """Write one whole frame. The mask is laid over all of it at once, both as one large number."""
+    """Encode one frame. The mask is applied to the whole payload at once, as one large number."""
     size = len(data)
     which = random.getrandbits(_MASK_BITS)
     laid = int.from_bytes(data, "little") ^ _laid_mask(which, size)

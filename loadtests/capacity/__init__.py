@@ -1,1 +1,1 @@
-"""How many callers a target can handle, and what that means for a fleet."""
+"""The search for the number of callers that a target can handle, and fleet sizes computed from it."""

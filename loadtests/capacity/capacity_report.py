@@ -1,4 +1,4 @@
-"""What the runs of a search say together: the number that was found, its curve, and what ran out at the edge. Pure."""
+"""Builds the report of a capacity search: the result, its curve, and what ran out at the limit. Pure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from reports.store.reader import StoredReport
 
 CHECK = "capacity"
-#: A process that uses this much of what it can use has none to spare, in percent.
+#: #: A process that uses this share of what it can use, in percent, is saturated.
 SATURATED_PERCENT = 85.0
-#: Programs that have nothing to do with the run may use this much of the machine, in percent of each core.
+#: #: Other programs may use this much of the machine, in percent of each core.
 OTHER_PROGRAMS_PERCENT = 20.0
-#: What each try is shown with: a metric of its report without `load_`, and the plot that it is a line of.
+#: #: Columns of the trials table: a metric without `load_`, and the plot that shows it.
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("ready_p99_seconds", "ready"),
     ("first_audio_p50_seconds", "first audio"),
@@ -37,7 +37,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("generator_cpu_percent", "cpu"),
     ("machine_cpu_percent", "cpu"),
 )
-#: How a unit at the end of a name is plotted: as what, and times which factor.
+#: #: Unit at the end of a metric's name -> unit and factor for its plot.
 _PLOTTED: Mapping[str, tuple[str, float]] = {
     "seconds": ("ms", 1000.0),
     "ms": ("ms", 1.0),
@@ -45,43 +45,43 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
     "bytes": ("MB", 1e-6),
 }
 _FIRST_AUDIO = f"{METRIC_PREFIX}_first_audio_p50_seconds"
-#: So many times what it is with few callers, and answers wait.
+#: #: Answers wait when the median first audio exceeds the fastest one by this factor.
 _LEFT_THE_GROUND = 1.5
-#: Shares of one core, for those that run on one.
+#: #: Shown as a share of one core, since each runs on one.
 _PROCESSES = ("bridge", "simulator", "generator")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of a search."""
+    """One trial of a search."""
 
     callers: int
     stored: StoredReport
 
     @property
     def passed(self) -> bool:
-        """Whether every budget was kept."""
+        """Whether every budget passed."""
         return self.stored.exit_code == EXIT_OK
 
     @property
     def failure(self) -> str:
-        """Say what was not kept."""
+        """Return the first failure."""
         bad = [one for one in self.stored.report.findings if one.severity in (Severity.FAIL, Severity.ERROR)]
         return bad[0].title if bad else ""
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """What it measured, by name."""
+        """Its metrics by name."""
         return {metric.name: metric.value for metric in self.stored.report.metrics}
 
     @property
     def generator_was_late(self) -> bool:
-        """Whether the generator itself did not keep its pace."""
+        """Whether the load generator itself fell behind."""
         return any(one.code == problems.GENERATOR_LATE.code for one in self.stored.report.findings)
 
 
 def search_findings(search: CapacitySearch, tries: Sequence[Trial], *, interrupted: bool) -> Iterator[Finding]:
-    """Say what was found, or why there is no number."""
+    """Report the result, or why there is none."""
     if search.result:
         yield _found(search, tries)
         if not search.is_confirmed:
@@ -107,7 +107,7 @@ def _found(search: CapacitySearch, tries: Sequence[Trial]) -> Finding:
 
 
 def _knee(tries: Sequence[Trial]) -> Iterator[Finding]:
-    """Say where the median of first audio leaves the ground, if it does so within what was tried."""
+    """Find the knee: the number of callers after which the median first audio rises, if it was reached."""
     first_audio: dict[int, list[float]] = {}
     for one in tries:
         if _FIRST_AUDIO in one.metrics:
@@ -122,7 +122,7 @@ def _knee(tries: Sequence[Trial]) -> Iterator[Finding]:
 
 
 def _edge(search: CapacitySearch, tries: Sequence[Trial]) -> Trial | None:
-    """Give the smallest try that did not hold; where all held, the largest."""
+    """Return the smallest trial that failed; if all passed, the largest."""
     failed = [one for one in tries if not one.passed]
     if failed:
         return min(failed, key=lambda one: one.callers)
@@ -130,7 +130,7 @@ def _edge(search: CapacitySearch, tries: Sequence[Trial]) -> Trial | None:
 
 
 def _limits(edge: Trial) -> Iterator[Finding]:
-    """Say what ran out at the edge."""
+    """Report what ran out at the limit."""
     full = dict(saturated_resources(edge.metrics, os.cpu_count() or 1))
     if edge.generator_was_late or "generator" in full:
         seen = f"with {edge.callers} callers: {full.get('generator', 'chunks were late')}"
@@ -152,7 +152,7 @@ def _limits(edge: Trial) -> Iterator[Finding]:
 
 
 def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
-    """Name what has nothing to spare. The simulator and a generator of one process have one core each."""
+    """Yield what is saturated. The simulator and a generator with one process can use one core each."""
     shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
     busy = max(figures.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
     if busy >= SATURATED_PERCENT * cores:
@@ -165,7 +165,7 @@ def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tu
 
 
 def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
-    """Give every try, the fewest callers first: what came of it, and what was measured."""
+    """Return all trials with outcome and measurements, fewest callers first."""
     names = [name for name, _ in _COLUMNS if any(f"{METRIC_PREFIX}_{name}" in one.metrics for one in tries)]
     rows = tuple(
         TableRow(
@@ -181,7 +181,7 @@ def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
 
 
 def trials_series(tries: Sequence[Trial], timeline: str) -> tuple[Series, ...]:
-    """Give each figure over the number of callers; of one number that was tried again, the mean."""
+    """Return each measurement over the number of callers; for repeated trials, the mean."""
     drawn = []
     for name, plot in _COLUMNS:
         unit, factor = _PLOTTED[name.rpartition("_")[2]]

@@ -1,7 +1,6 @@
-"""How large a fleet of bridges has to be, and what a failure of a part of it costs upstream: arithmetic, no I/O.
+"""Computes the size of a fleet of bridges, and the upstream dials after a partial failure. Pure arithmetic.
 
-The figures that go in are measured (`sherpa-load capacity`); what comes out is a plan with its reasons in
-`docs/capacity.md`. Times are seconds.
+The inputs are measured with `sherpa-load capacity`; `docs/capacity.md` explains the formulas. Times are seconds.
 """
 
 from __future__ import annotations
@@ -9,23 +8,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: How our bridge waits before it dials again: limits of full jitter that double from the first to the last.
+#: #: Back-off of the reference bridge: limits of full jitter that double from the first to the last.
 FIRST_SECONDS, LAST_SECONDS = 0.5, 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """What must be held, and with what."""
+    """The load to handle, and the instances to handle it with."""
 
     callers: int
     """At the busiest moment."""
     callers_per_core: float
-    """That held in a search, on one core of the bridge."""
+    """The result of a search, on one core of the bridge."""
     cores: int = 2
-    """Of one instance."""
+    """Per instance."""
     zones: int = 3
     headroom: float = 0.3
-    """The share of an instance that bursts, deploys and the unexpected may use."""
+    """The share of an instance that is kept free for bursts, deploys and the unexpected."""
 
     def __post_init__(self) -> None:
         if min(self.callers, self.callers_per_core, self.cores, self.zones) <= 0 or not 0 <= self.headroom < 1:
@@ -33,29 +32,30 @@ class Fleet:
 
     @property
     def callers_per_instance(self) -> int:
-        """How many one instance is given, at the most."""
+        """The most callers to plan for one instance."""
         return max(1, math.floor(self.callers_per_core * self.cores * (1 - self.headroom)))
 
     @property
     def instances(self) -> int:
-        """How many there must be so that the others hold everybody when one zone is gone; the same in each zone."""
+        """The number of instances, equal in each zone, so that the other zones can handle all callers if one fails."""
         left = max(1, self.zones - 1)
         return self.zones * math.ceil(math.ceil(self.callers / self.callers_per_instance) / left)
 
     @property
     def lost_with_a_zone(self) -> int:
-        """How many callers lose their call when a zone goes, and call again at once."""
+        """How many callers are disconnected when a zone fails, and call again at once."""
         return math.ceil(self.callers / self.zones)
 
 
 def dials_per_second(
     sessions: int, *, seconds: int, outage: float = 0.0, first: float = FIRST_SECONDS, last: float = LAST_SECONDS
 ) -> list[float]:
-    """Expect how many dials there are in each second behind the loss of so many sessions at once, by full jitter.
+    """Return the expected dials in each second after losing `sessions` sessions at once, with full jitter.
 
-    Each one waits for a moment between nothing and a limit before each attempt; attempts within the `outage` fail
-    at once and double the limit. Full jitter has the moments evenly spread, so the expectation is exact but for the
-    grid of hundredths of a second.
+    Before each attempt, a session waits for a random time between zero and a limit. Attempts during the `outage` fail
+    at once and double the limit. Full jitter is a uniform distribution, so the expectation is exact up to the grid of
+    hundredths of a second: the waiting mass is convolved with a box as wide as the limit, and the part that arrives
+    during the outage waits again.
     """
     if sessions < 0 or seconds < 1 or not 0 < first <= last:
         raise ValueError("sessions must not be negative, seconds at least 1, and 0 < first <= last")
@@ -73,12 +73,12 @@ def dials_per_second(
 
 
 _STEP = 0.01
-#: Fewer dials than this that are still to come are nobody's.
+#: #: Stop when fewer dials than this are still expected.
 _NOBODY = 1e-3
 
 
 def _spread(waiting: list[float], width: int, steps: int) -> list[float]:
-    """Let everybody who begins to wait at a step dial at one of the next `width` steps, all as likely."""
+    """Spread the sessions that start to wait at each step evenly over the next `width` steps."""
     arriving, running = [0.0] * steps, 0.0
     for at in range(steps):
         running += waiting[at] / width if at < len(waiting) else 0.0
@@ -91,14 +91,14 @@ def _spread(waiting: list[float], width: int, steps: int) -> list[float]:
 def peak_dials(
     sessions: int, *, outage: float = 0.0, first: float = FIRST_SECONDS, last: float = LAST_SECONDS
 ) -> float:
-    """Expect the most dials in any whole second of the first minutes."""
+    """Return the expected dials in the busiest second."""
     return max(dials_per_second(sessions, seconds=math.ceil(outage) + 60, outage=outage, first=first, last=last))
 
 
 def backoff_cap_for(sessions: int, allowed: float) -> float:
-    """Find the shortest last limit that keeps dials a second within what upstream allows once the first waits are over.
+    """Return the shortest last limit that keeps the dials per second within `allowed` during a long outage.
 
-    In a long outage everybody tries once in half a limit on average: `sessions / (limit / 2)` dials a second.
+    During a long outage, each session dials once in half a limit on average: `sessions / (limit / 2)` dials per second.
     """
     if allowed <= 0:
         raise ValueError("allowed must be positive")

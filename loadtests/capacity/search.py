@@ -1,7 +1,7 @@
-"""The search for the largest number of callers inside the budgets: ramp up, bisect, confirm. Pure: runs are told to it.
+"""Searches the largest number of callers within the budgets: double, bisect, confirm. Pure: the caller runs the trials.
 
-The answer is a number that held, and held again; the next tried number above it did not. A target that wavers is asked
-again below, so that what is reported is what it keeps, not what it once did.
+The result is a number that passed at least twice, while the next larger number that was tried failed. If a confirmation
+fails, the search continues below: the result is what the target handles reliably, not what it handled once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class SearchStage(StrEnum):
-    """What the search is doing."""
+    """The stage of a search."""
 
     RAMP = "ramp"
     BISECT = "bisect"
@@ -19,28 +19,28 @@ class SearchStage(StrEnum):
     DONE = "done"
 
 
-#: Between a number that held and one that did not, this much of the former is close enough.
+#: #: The search stops when the passed and the failed number differ by less than this share.
 _CLOSE = 0.05
 _RAMP = 2.0
-#: After a confirmation that failed, go back by this much.
+#: #: How far to step back after a failed confirmation.
 _BACK = 0.9
 
 
 @dataclass(slots=True)
 class CapacitySearch:
-    """One search. Ask `next_callers`, run it, tell `note`; until `stage` is DONE."""
+    """One search: run a trial with `next_callers`, pass the outcome to `record`, repeat until `stage` is DONE."""
 
     start: int
     maximum: int
-    """Never more callers than this."""
+    """The upper limit."""
     confirmations: int = 1
-    """How often the answer must hold again."""
+    """How often the result must pass again."""
     max_runs: int = 24
     stage: SearchStage = SearchStage.RAMP
     highest_passed: int = 0
-    """The most that held; 0 where none did."""
+    """The most callers that passed; 0 if no trial did."""
     lowest_failed: int = 0
-    """The fewest above `good` that did not hold; one more than `most` while none failed."""
+    """The fewest callers above `highest_passed` that failed; `maximum + 1` until a trial fails."""
     runs: list[tuple[int, bool]] = field(default_factory=list)
     _confirmed: int = 0
 
@@ -51,7 +51,7 @@ class CapacitySearch:
 
     @property
     def next_callers(self) -> int:
-        """How many callers to try next."""
+        """The number of callers in the next trial."""
         match self.stage:
             case SearchStage.RAMP:
                 return min(self.maximum, round(self.highest_passed * _RAMP)) if self.highest_passed else self.start
@@ -62,21 +62,21 @@ class CapacitySearch:
 
     @property
     def result(self) -> int:
-        """The answer; 0 where not even one caller is held."""
+        """The result; 0 if the target can't handle a single caller."""
         return self.highest_passed if self.stage is SearchStage.DONE else 0
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the answer held again each time; not where the runs ran out before."""
+        """Whether the result passed again each time. False if the search ran out of trials."""
         return self._confirmed >= self.confirmations
 
     @property
     def reached_maximum(self) -> bool:
-        """Whether the answer is only where the search was told to stop."""
+        """Whether the result is only the upper limit of the search."""
         return self.stage is SearchStage.DONE and self.highest_passed == self.maximum
 
     def record(self, *, passed: bool) -> None:
-        """Take the outcome of `next_callers`."""
+        """Record the outcome of a trial with `next_callers`."""
         callers = self.next_callers
         self.runs.append((callers, passed))
         if self.stage is SearchStage.CONFIRM:
@@ -91,12 +91,12 @@ class CapacitySearch:
     def _note_confirmation(self, *, held: bool) -> None:
         if held:
             self._confirmed += 1
-        else:  # it held once and not twice: what it keeps is below
+        else:  # it passed only once: the reliable number is lower
             self._confirmed = 0
             self.lowest_failed, self.highest_passed = self.highest_passed, self._held_below(self.highest_passed)
 
     def _held_below(self, callers: int) -> int:
-        """Give the largest smaller number that never failed, or a step back where there is none."""
+        """Return the largest smaller number that never failed, or a step back if there is none."""
         failed = {n for n, held in self.runs if not held}
         held = [n for n, good in self.runs if good and n < callers and n not in failed]
         return max(held, default=int(callers * _BACK) if callers > 1 else 0)

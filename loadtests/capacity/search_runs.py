@@ -1,7 +1,7 @@
-"""How many callers a target holds inside its budgets: runs one behind the other, and what they say together.
+"""Runs the trials of a capacity search and builds its report.
 
-`search.py` decides which number comes next, `run.py` does each run; `knee.py` says what they
-show together. All runs are done against the same ground, so that what a target leaves behind shows in the next one.
+`search.py` chooses the number of callers, `run.py` runs each trial, `capacity_report.py` evaluates them. All trials use
+the same bridge and simulator, so that whatever a trial leaves behind affects the next one.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunPlan
 
 TOOL, TIMELINE = "sherpa-load capacity", "capacity"
-#: A try that is shorter says little of a p99.
+#: #: A shorter trial says little about a p99.
 TRIAL_SECONDS = 20
 
 
 @dataclass(slots=True)
 class SearchProgress:
-    """A search, and the runs that it made."""
+    """A search and its trials so far."""
 
     plan: RunPlan
     search: CapacitySearch
@@ -46,10 +46,10 @@ class SearchProgress:
     moments: list[Moment] = field(default_factory=list)
     interrupted: bool = False
     unreachable: StoredReport | None = None
-    """The second run in a row to which nobody opened: the target fell over and does not get up."""
+    """The second trial in a row that could not connect: the target has crashed and does not recover."""
 
     def add(self, callers: int, kept: StoredReport) -> None:
-        """Take one run's report."""
+        """Add the report of a trial."""
         one = Trial(callers=callers, stored=kept)
         self.trials.append(one)
         words = "held" if one.passed else f"failed: {one.failure}"
@@ -67,7 +67,7 @@ def find_capacity(
     maximum: int,
     confirmations: int = 1,
 ) -> StoredReport:
-    """Search, and report. Raises PlanError before anything is started; Ctrl-C shows in the report."""
+    """Search and report. Raises PlanError before anything is started. Ctrl-C ends the search with a report."""
     plan, request = _checked(request, environment, start, maximum)
     kept = _found(
         request,
@@ -101,7 +101,7 @@ def _checked(request: RunRequest, environment: Mapping[str, str], start: int, mo
 
 
 def _in_words(request: RunRequest) -> str:
-    """Say what the command line was about, for whoever tries it alone."""
+    """Return the command that runs one trial alone."""
     wish = request.options
     where = "--simulate" if request.simulate else f"--target {wish.url.partition('?')[0]}"
     more = [f"--control {wish.control_url}"] if wish.control_url else []
@@ -120,7 +120,7 @@ def _tried(
 
 
 def run_search(tries: SearchProgress, run: Callable[[int], StoredReport]) -> StoredReport:
-    """Run until the search is done. A target that is not there at the first knock is reported as it is."""
+    """Run trials until the search is done. If the target is unreachable from the start, return that report."""
     fell = False
     while tries.search.stage is not SearchStage.DONE:
         callers = tries.search.next_callers
@@ -140,7 +140,7 @@ def run_search(tries: SearchProgress, run: Callable[[int], StoredReport]) -> Sto
 
 
 def with_rerun_command(kept: StoredReport, words: str) -> StoredReport:
-    """Let what is to be typed next be what was asked for, alone."""
+    """Put the user's own options into the suggested command."""
     findings = tuple(replace(one, fix=one.fix.replace(_ALONE, words)) for one in kept.report.findings)
     return StoredReport(replace(kept.report, findings=findings), kept.exit_code)
 
@@ -149,7 +149,7 @@ _ALONE = "sherpa-load run conversation --users 1"
 
 
 def search_report(tries: SearchProgress) -> StoredReport:
-    """Put everything together."""
+    """Build the report of the search."""
     is_cut_short = tries.interrupted or tries.unreachable is not None
     findings = list(search_findings(tries.search, tries.trials, interrupted=is_cut_short))
     if tries.unreachable is not None:

@@ -1,6 +1,6 @@
-"""One small HTTP request to something of the user's own: no proxy, no redirect, and an end in time whatever answers.
+"""A small HTTP client for the user's own services: no proxy, no redirects, a total timeout.
 
-Standard library, so that it works in gevent's world and outside it alike.
+Standard library only, so that it works with and without gevent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PIECE = 65_536
 
 
 class FetchError(OSError):
-    """Nothing that could be used came; one plain line says why. `status` is that of an answer that is no success."""
+    """No usable response; the message says why. `status` is the HTTP status of an error response, else 0."""
 
     def __init__(self, why: str, status: int = 0) -> None:
         super().__init__(why)
@@ -26,7 +26,7 @@ class FetchError(OSError):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Where somebody sends us nobody has permitted us to go."""
+    """Never follow a redirect: it could lead to a host that the user may not load."""
 
     def redirect_request(
         self, _req: Any, _fp: Any, _code: int, _msg: str, _headers: Message, _newurl: str
@@ -38,7 +38,10 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 
 def fetch(url: str, data: bytes | None = None, *, timeout: float, max_bytes: int = 16_000_000) -> bytes:
-    """Get, or post `data`, within `seconds` in all; gives the body, of `most` bytes. Raises FetchError."""
+    """Send a GET, or a POST with `data`, and return the body.
+
+    Raises FetchError after `timeout` seconds in all, beyond `max_bytes`, and for any status that is not a success.
+    """
     until = time.monotonic() + timeout
     try:
         with _OPENER.open(urllib.request.Request(url, data=data), timeout=timeout) as answer:  # noqa: S310 - checked
@@ -49,7 +52,7 @@ def fetch(url: str, data: bytes | None = None, *, timeout: float, max_bytes: int
     except FetchError:
         raise
     except (OSError, ValueError, http.client.HTTPException) as error:
-        why = getattr(error, "reason", error)  # urllib wraps what the system says
+        why = getattr(error, "reason", error)  # urllib wraps the system's error
         raise FetchError((getattr(why, "strerror", None) or str(why) or type(why).__name__).lower()[:200]) from None
 
 

@@ -1,4 +1,4 @@
-"""The control API of the simulator that stands behind a target: what a load test asks of it. Plain HTTP, no Locust."""
+"""Client for the control API of the simulator behind the target. Plain HTTP, independent of Locust."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 15.0
-#: An account of 65,536 callers has some eight MB.
+#: #: A record of 65,536 callers takes about 8 MB.
 _LARGEST = 64_000_000
-_CODE = 1012  # service restart: what the service itself says when it lets sessions go
+_CODE = 1012  # service restart: the code that the service uses when it closes sessions
 
 
 class ControlError(Exception):
-    """The simulator could not be asked; one plain line says why."""
+    """The simulator did not respond, or not as expected; the message says why."""
 
 
 class ReceivedAudio(msgspec.Struct, frozen=True):
-    """What arrived of one caller's speech, in ms."""
+    """What arrived of one caller's audio, in ms."""
 
     received_ms: int
     lost_ms: int
-    """Holes before the last of it that arrived."""
+    """Gaps before the last audio that arrived."""
     repeated_ms: int
     reordered_ms: int
 
@@ -49,44 +49,44 @@ class UpstreamSnapshot:
     open_sockets: int
     """Sockets that are open now."""
     dials: tuple[tuple[float, int], ...]
-    """How many sockets were asked for, by the tenth of a second; times are this machine's unix seconds."""
+    """Dials per tenth of a second, as (Unix time on this machine's clock, count)."""
     received: Mapping[int, ReceivedAudio]
-    """By caller."""
+    """By caller number."""
     untracked_ms: float = 0.0
-    """Speech of more callers than it keeps accounts of."""
+    """Audio of callers that it had no room to track."""
     crosstalk_ms: float = 0.0
-    """Speech that came in another caller's session."""
+    """Audio that arrived in another caller's session."""
 
 
 class ControlClient:
     """One simulator. Every method raises ControlError."""
 
     def __init__(self, url: str) -> None:
-        """`url` ends in `/_sim`, or in the address of the simulator itself."""
+        """`url` ends in `/_sim`, or is the address of the simulator."""
         base = url.rstrip("/")
         self.url = base if base.endswith("/_sim") else f"{base}/_sim"
 
     def reset(self) -> None:
-        """Begin anew: nothing arrived, and the service is well."""
+        """Clear its records and stop every fault."""
         self._ask("/reset", {})
 
     def set_faults(self, faults: tuple[str, ...]) -> None:
-        """Let sessions that begin from now on have these faults."""
+        """Apply these faults to sessions that start from now on."""
         self._ask("/scenario", {"faults": faults})
 
     def restore(self) -> None:
-        """Let the service behave again as it did when the simulator was started."""
+        """Restore the behaviour that the simulator was started with."""
         self._ask("/scenario", {"scenario": ""})
 
     def cut(self, how: str) -> int:
-        """End every session now; says how many that were."""
+        """End every session now. Returns how many there were."""
         try:
             return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
         except (KeyError, TypeError, ValueError):
             raise ControlError(f"the simulator at {self.url} did not report how many sessions it cut") from None
 
     def snapshot(self) -> UpstreamSnapshot:
-        """Sum up what arrived since `forget`."""
+        """Return what arrived since `reset`."""
         asked = time.time()
         try:
             answer = msgspec.convert(self._ask("/account"), _Answer)
@@ -127,7 +127,7 @@ def _by_caller(answer: _Answer) -> dict[int, ReceivedAudio]:
 
 
 def _both(one: ReceivedAudio, other: ReceivedAudio) -> ReceivedAudio:
-    """Put together what arrived of one caller under two keys; what was sent through both counts as sent twice."""
+    """Combine what arrived of one caller under two keys. Audio in both counts as repeated."""
     end = max(one.received_ms + one.lost_ms, other.received_ms + other.lost_ms)
     received = one.received_ms + other.received_ms
     return ReceivedAudio(

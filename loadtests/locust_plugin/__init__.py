@@ -1,1 +1,1 @@
-"""Locust's users, options and event hooks."""
+"""Everything that plugs into Locust: user classes, options, event hooks, and the actions of a scenario."""

@@ -1,7 +1,7 @@
-"""Does to a run what its scenario says, when it says so: cuts, faults, a deploy. On the master, or in the only process.
+"""Executes the actions of a scenario on time: cuts, faults, a deploy. Runs on the master, or in the only process.
 
-What callers must know (a phase begins, hang up) travels as Locust's messages; `take_part` is their end, in every
-process that has callers. An act that cannot be done is said and does not stop the run.
+Workers learn about phases and cuts through Locust's messages, which `listen_for_actions` handles in every process that
+has callers. An action that fails is reported and does not stop the run.
 """
 
 from __future__ import annotations
@@ -28,47 +28,47 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import ProcessRecorder
 
 PHASE_MESSAGE, CUT_MESSAGE = "load-phase", "load-cut"
-#: A drain and a start; what takes longer has failed.
+#: #: A drain and a start. A deploy that takes longer has failed.
 _DEPLOY_SECONDS = 90.0
 
 
 class ActionError(Exception):
-    """Something could not be done to the run; one plain line says why."""
+    """An action failed; the message says why."""
 
 
 class ActionExecutor(Protocol):
-    """What can be done to a run. Every method but `begin` raises DeedError or ControlError."""
+    """Executes actions. Every method but `begin_phase` raises ActionError or ControlError."""
 
     def begin_phase(self, phase: str) -> None:
-        """Let all that is measured from here on belong to a phase."""
+        """Count all measurements from here on towards this phase."""
         ...
 
     def execute(self, deed: Action) -> None:
-        """Do one thing, and return when it is done."""
+        """Execute an action. Returns when it is done."""
         ...
 
 
 @dataclass(slots=True)
 class FaultInjector:
-    """The acts of one run. `run` does them; kill its greenlet to stop."""
+    """The phases of one run. `run` executes them; kill its greenlet to stop."""
 
     phases: Sequence[ScenarioPhase]
     seconds: float
-    """How long the run is."""
+    """Duration of the run."""
     executor: ActionExecutor
     sleep: Callable[[float], object] = gevent.sleep
     now: Callable[[], float] = time.time
-    """Unix seconds, which the simulator's are compared with."""
+    """Unix seconds, as the simulator's times are."""
     phase_starts: list[PhaseStart] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    """For the report's timeline."""
+    """For the timeline of the report."""
     errors: list[str] = field(default_factory=list)
-    """What could not be done, in plain words."""
+    """What failed, in plain words."""
     current_phase: str = ""
-    """The phase whose deed is under way."""
+    """The phase whose action is running."""
 
     def run(self) -> None:
-        """Do every act when it is due; one that is late because of the one before comes right behind it."""
+        """Execute each phase when it is due. A phase that is delayed by the one before follows at once."""
         began = self.now()
         for act in sorted(self.phases, key=lambda act: act.at):
             self.sleep(max(0.0, began + act.at * self.seconds - self.now()))
@@ -95,23 +95,23 @@ class FaultInjector:
 
 @dataclass(frozen=True, slots=True)
 class RunExecutor:
-    """The run that Locust runs."""
+    """Executes actions in the run that Locust controls."""
 
     runner: Any
     """Locust's runner: the master's, or the only one."""
     recorder: ProcessRecorder
     control: ControlClient | None = None
     service_faults: tuple[str, ...] = ()
-    """Faults that the service has from beginning to end."""
+    """Faults that the service has during the whole run."""
     deploy_command: tuple[str, ...] = ()
 
     def begin_phase(self, phase: str) -> None:
-        """Tell every process."""
+        """Announce the phase to every process."""
         self.recorder.measurements.phase = phase
         self.runner.send_message(PHASE_MESSAGE, phase)
 
     def execute(self, deed: Action) -> None:
-        """Do it."""
+        """Execute an action."""
         match deed:
             case SetFaults(faults):
                 self._simulator().set_faults((*self.service_faults, *faults))
@@ -148,7 +148,7 @@ class RunExecutor:
         except subprocess.TimeoutExpired:
             raise ActionError(f"the deploy command did not finish within {_DEPLOY_SECONDS:.0f} s") from None
         finally:
-            if deploy.returncode is None:  # what it began is not left behind
+            if deploy.returncode is None:  # kill its children, too
                 os.killpg(deploy.pid, signal.SIGKILL)
                 deploy.wait()
         if deploy.returncode:
@@ -165,9 +165,10 @@ class _Caller(Protocol):
 def listen_for_actions(
     runner: Any, meter: ProcessRecorder, callers: Callable[[], Iterable[_Caller]] | None = None
 ) -> None:
-    """Listen to the director, in a process that has callers (`runner` is its own: a worker's, or the only one).
+    """Handle the messages of the fault injector in a process that has callers.
 
-    `callers` gives those that can be cut; by default the runner's own users.
+    `runner` is this process's own: a worker's, or the only one. `callers` returns those that can be cut; by default the
+    runner's own users.
     """
     present = callers or (lambda: running_users(runner))
 
@@ -183,5 +184,5 @@ def listen_for_actions(
 
 
 def running_users(runner: Any) -> list[Any]:
-    """Give the users that run in this process (Locust 2: the argument of each of the runner's greenlets)."""
+    """Return the users that run in this process. In Locust 2, each is the argument of a greenlet of the runner."""
     return [greenlet.args[0] for greenlet in runner.user_greenlets if greenlet.args]

@@ -1,4 +1,4 @@
-"""The end of a run, on the process that leads it: every word accounted for, budgets judged, the report written."""
+"""The end of a run, on the leading process: audio audited, budgets checked, report written."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def finish_run(
     report_path: str | None,
     seconds: float,
 ) -> int:
-    """Account, judge, write and, where no command does it, show; gives the exit code.
+    """Audit, check, and write the report to `report_path`. Returns the exit code.
 
-    A report that cannot be written is told on stderr by Locust.
+    Without a parent process, the report is printed as well. Locust prints an error if it can't be written.
     """
     gathering.finish(seconds)
     if control is not None:
@@ -50,7 +50,7 @@ def finish_run(
     code = run_exit_code(gathering, report)
     if report_path is not None:
         Path(report_path).write_text(as_json.render(report, code), encoding="utf-8")
-    if channel is None:  # nobody else shows it
+    if channel is None:  # no parent process prints it
         sys.stdout.write(f"\n{terminal.render(report, code)}")
     return code
 
@@ -77,11 +77,11 @@ def _settle(gathering: RunAggregator, control: ControlClient, marks: Sequence[Ph
 
 
 def _leave_well(gathering: RunAggregator, control: ControlClient) -> None:
-    """Let the service be as it was, whatever was done to it: also where a run ended in the middle of an outage."""
+    """Restore the service's own behaviour, also if a run ended in the middle of an outage."""
     try:
         control.restore()
     except ControlError as error:
-        if not gathering.errors:  # else that it cannot be asked was told
+        if not gathering.errors:  # otherwise it was reported already
             gathering.errors.append(str(error))
 
 

@@ -1,8 +1,11 @@
-"""What Locust is told to do beside running users: our options, what each process measures, and one end for all.
+"""Locust's event hooks: our options, what each process measures, and one end for all of them.
 
-Every process has a `Part`: a worker measures and tells the master, the master gathers and judges, a process alone does
-both. Each run of Locust's page begins anew. The order at the end matters: callers hang up first, then every word is
-accounted for, then budgets are judged, and only then does Locust shut down.
+Every process has a `LoadPlugin`. A worker measures and reports to the master; the master aggregates and checks the
+budgets; a single process does both. Each run from the web UI starts over.
+
+The order at the end matters: callers hang up, then the audio is audited, then budgets are checked, and only then does
+Locust shut down. Several sources may start the end at once (the shape, a signal, Locust itself), so both steps hold a
+lock and run once.
 """
 
 from __future__ import annotations
@@ -42,16 +45,16 @@ if TYPE_CHECKING:
     from loadtests.scenarios.behaviour import CallerBehaviour
     from loadtests.scenarios.table import CallerGroup
 
-#: How long callers have to hang up before they are killed: more than their breath and the longest goodbye.
+#: #: How long callers may take to hang up before they are killed: more than their silence and the longest close.
 STOP_SECONDS = 6.0
-#: Messages between master and workers: hang up; what was measured until the very end.
+#: #: Messages between master and workers: hang up; the last measurements.
 HANG_UP_MESSAGE, FINAL_MESSAGE = "load-hang-up", "load-final"
 _SECOND = 1.0
 
 
 @dataclass(slots=True)
 class LoadPlugin:
-    """What one process has to do with a run. `environment` and `runner` are Locust's."""
+    """This process's part in a run. `environment` and `runner` are Locust's."""
 
     environment: Any
     runner: Any
@@ -68,54 +71,54 @@ class LoadPlugin:
     _finals: int = 0
     _final_came: Event = field(default_factory=Event)
     _ending: RLock = field(default_factory=RLock)
-    """Several may want the end at once: the shape, a signal, Locust. The first brings it about."""
+    """The shape, a signal and Locust may all end the run at once. The first one does it, the others wait."""
     _over: bool = False
     _concluded: bool = False
 
     @property
     def is_leader(self) -> bool:
-        """Whether it gathers and judges."""
+        """Whether this process aggregates and checks: the master, or the only one."""
         return not isinstance(self.runner, WorkerRunner)
 
     @property
     def has_callers(self) -> bool:
-        """Whether it has callers."""
+        """Whether this process has callers."""
         return not isinstance(self.runner, MasterRunner)
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the run began."""
+        """Seconds since the run started."""
         return time.monotonic() - self._began
 
     @property
     def is_running(self) -> bool:
-        """Whether a run has begun that nobody has judged yet."""
+        """Whether a run has started and is not finished."""
         return self.aggregator is not None and not self._concluded
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has come to its end: its time is over, or its target is down."""
+        """Whether the run is over: its time is up, or its target is down."""
         gathering = self.aggregator
         over = gathering is not None and (gathering.is_down or self.elapsed >= gathering.plan.seconds)
         return self.is_running and over
 
     def current_plan(self) -> RunPlan:
-        """Give the plan: of the run that runs, of a command line that can no longer change, or of what is asked now.
+        """Return the plan of the running run, or of the current options.
 
-        Raises PlanError.
+        The plan of a headless run never changes, since its command line can't. Raises PlanError.
         """
         options = self.environment.parsed_options
         if self.plan is not None and (self.is_running or (options.headless and self.is_leader)):
             return self.plan
         wish = parse_options(options)
-        if not self.is_leader:  # how many and for how long is the master's business
+        if not self.is_leader:  # the master controls these
             wish = replace(wish, url=self.environment.host or "", users=None, spawn_rate=None, duration=None)
         return make_plan(wish, os.environ)
 
-    # ---- beginning
+    # # ---- starting
 
     def register(self) -> None:
-        """Take part in everything that Locust tells."""
+        """Register for Locust's events and messages."""
         events = self.environment.events
         self.environment.stop_timeout = max(self.environment.stop_timeout or 0.0, STOP_SECONDS)
         events.test_start.add_listener(self._start)
@@ -131,7 +134,7 @@ class LoadPlugin:
             self.runner.register_message(FINAL_MESSAGE, self._take_final)
 
     def _start(self, **_: Any) -> None:
-        """Begin a run, in every process."""
+        """Start a run, in every process."""
         plan = self.plan = self.current_plan()
         self._began, self._over, self._concluded = time.monotonic(), False, False
         self.recorder.export_and_clear()
@@ -150,15 +153,15 @@ class LoadPlugin:
         self.fault_injector = FaultInjector(plan.scenario.phases, plan.seconds, stage)
         self._greenlets = [gevent.spawn(self.fault_injector.run), gevent.spawn(self._watch)]
 
-    # ---- while it runs
+    # # ---- running
 
     def next_caller(self) -> tuple[CallerBehaviour, CallRecorder]:
-        """Say how the next caller behaves, and where it puts what it measures."""
+        """Return the behaviour of the next caller, and the recorder that it uses."""
         group = next(self._turns)
         return group.behaviour, CountsOnlyRecorder(self.recorder) if group.counts_only else self.recorder
 
     def _watch(self) -> None:
-        """Gather every second, and tell how far it is."""
+        """Aggregate every second and report progress."""
         gathering = self.aggregator
         while gathering is not None:
             gevent.sleep(_SECOND)
@@ -183,10 +186,10 @@ class LoadPlugin:
         if self.aggregator is not None and "load" in data:
             self.aggregator.merge(data["load"], self.elapsed)
 
-    # ---- ending
+    # # ---- ending
 
     def stop_callers(self) -> None:
-        """Let every caller hang up, everywhere, and take what was measured until then. Once; others wait for it."""
+        """Let every caller in every process hang up, and collect the last measurements. Runs once; others wait."""
         with self._ending:
             if not self._over:
                 self._over = True
@@ -204,7 +207,7 @@ class LoadPlugin:
             self.aggregator.merge(self.recorder.export_and_clear(), self.elapsed)
 
     def _stop_callers(self) -> None:
-        """Let the callers of this process hang up; no new ones begin."""
+        """Let the callers of this process hang up, and start no new ones."""
         if self.runner.spawning_greenlet is not None:
             self.runner.spawning_greenlet.kill(block=True)
         self.runner.stop_users(self.runner.user_classes_count)
@@ -222,7 +225,7 @@ class LoadPlugin:
             )
 
     def _hang_up_here(self, **_: Any) -> None:
-        """Hang up and tell the rest, on a worker."""
+        """Hang up and send the last measurements, on a worker."""
         gevent.spawn(self._finish)
 
     def _finish(self) -> None:
@@ -236,17 +239,17 @@ class LoadPlugin:
         self._final_came.set()
 
     def _stop(self, **_: Any) -> None:
-        """Take Locust's own end of a run: of its time, of the page's button, of a signal."""
+        """Handle the end of a run by Locust: its time, the stop button, a signal."""
         if not self.is_leader:
             self.runner.send_message(FINAL_MESSAGE, {"load": self.recorder.export_and_clear()})
         elif self.is_running and self.aggregator is not None:
-            headless = self.environment.parsed_options.headless  # on the page it is the button that says so
+            headless = self.environment.parsed_options.headless  # in the web UI it is the stop button
             self.aggregator.interrupted |= headless and not self.is_over
             self.stop_callers()
             self._conclude()
 
     def interrupt(self) -> None:
-        """Take SIGTERM: hang up, judge what there is, let Locust go home. Before a run there is nothing to judge."""
+        """Handle SIGTERM: hang up, check what was measured, and quit Locust. Before a run there is nothing to check."""
         if self.aggregator is None and self.environment.parsed_options.headless:
             sys.exit(EXIT_INTERRUPTED)
         if self.aggregator is None or not self.is_running:
@@ -257,14 +260,14 @@ class LoadPlugin:
         self.runner.quit()
 
     def _quit(self, **_: Any) -> None:
-        """Judge a run that was interrupted as well: what it measured is shown."""
+        """Check an interrupted run, too, so that its measurements are shown."""
         if self.is_leader and self.is_running and self.aggregator is not None:
             self.aggregator.interrupted = not self.is_over
             self.stop_callers()
             self._conclude()
 
     def _conclude(self) -> None:
-        """Judge, once; others wait for it."""
+        """Finish the run once; others wait."""
         with self._ending:
             if self.aggregator is not None and not self._concluded:
                 self._judge(self.aggregator)
@@ -293,7 +296,7 @@ class LoadPlugin:
 
 
 def on_init(environment: Any, runner: Any, **_: Any) -> None:
-    """Take part in this process's runs."""
+    """Set up this process."""
     options = environment.parsed_options
     home = RunChannel.from_environment(os.environ) if not isinstance(runner, WorkerRunner) else None
     part = LoadPlugin(
@@ -305,18 +308,16 @@ def on_init(environment: Any, runner: Any, **_: Any) -> None:
         except PlanError as error:
             sys.stderr.write(f"sherpa-load: {error}\n")
             sys.exit(EXIT_USAGE)
-    if part.is_leader:  # Locust listens for it only when a run in a shape is over
+    if part.is_leader:  # Locust itself handles it only after a run with a shape
         gevent.signal_handler(signal.SIGTERM, part.interrupt)
     elif options.processes and sys.platform == "linux":
-        kill_with_parent(
-            os.getppid(), signal.SIGKILL
-        )()  # a fork of the master's, which may be killed, and nobody else's
+        kill_with_parent(os.getppid(), signal.SIGKILL)()  # this process is a fork of the master, which may be killed
     environment.load = part
     part.register()
 
 
 def register(events: Any) -> None:
-    """Add our options and our listeners to Locust's events."""
+    """Register our options and hooks with Locust."""
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 

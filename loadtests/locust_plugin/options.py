@@ -1,4 +1,4 @@
-"""Our options on Locust's command line and page; `sherpa-load` hands its own over by these names."""
+"""Our options on Locust's command line and web UI. `sherpa-load` passes its own options on by these names."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def add_options(parser: Any) -> None:
-    """Add them to Locust's parser."""
+    """Add the options to Locust's parser."""
     for name, more in _OPTIONS:
         parser.add_argument(name, include_in_web_ui=name in ("--scenario", "--endpoint", "--budget"), **more)
 
 
 def parse_options(options: Any) -> RunOptions:
-    """Make a wish of Locust's options. A tag that is a scenario's name chooses it, too."""
+    """Convert Locust's options. A tag with a scenario's name chooses the scenario, too."""
     budgets = options.budget or ()
     return RunOptions(
         scenario=options.scenario or _tagged(options.tags) or DEFAULT_SCENARIO,

@@ -1,4 +1,4 @@
-"""What a run can do to its target: through the simulator's control API, and through a command that deploys it."""
+"""Connects a run to its target: the simulator's control API, and the deploy command."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def make_executor(runner: Any, meter: ProcessRecorder, control: ControlClient | None, plan: RunPlan) -> ActionExecutor:
-    """Make the stage of a run; `runner` is Locust's."""
+    """Make the executor of a run. `runner` is Locust's."""
     command = tuple(shlex.split(plan.deploy_command or ""))
     return RunExecutor(runner, meter, control, plan.scenario.service_faults, command)
 
 
 def connect_control(plan: RunPlan, troubles: list[str]) -> tuple[ControlClient | None, int]:
-    """Let the simulator forget what was before and behave as the scenario wants it; count what is open there.
+    """Reset the simulator and apply the scenario's service faults. Returns its client and the number of open sockets.
 
-    Where it cannot be asked that is a trouble.
+    If it does not respond, the error is added to `errors`, and the client is None.
     """
     if plan.control_url is None:
         return None, 0

@@ -1,6 +1,6 @@
-"""Locust's users: callers, as Locust starts and stops them.
+"""Locust's user class: callers that Locust starts and stops.
 
-Importing this patches the process, as importing Locust does.
+Importing this module patches the process, as importing Locust does.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     from loadtests.metrics.recorder import CallRecorder
 
-#: Numbers of calls: each process has its own range of this many.
+#: #: Each process has its own range of this many caller numbers.
 _CALLS_PER_PROCESS = 1_000_000
 
 
 class CallUser(User):
-    """One caller. Its behaviour, its target and its meter are set on the class before the test begins."""
+    """One caller. Its behaviour, target and recorder are set on the class before the test starts."""
 
     abstract = True
     behaviour: ClassVar[CallerBehaviour] = CallerBehaviour()
     target: ClassVar[CallTarget] = CallTarget("ws://127.0.0.1:8765", "gpt-realtime-2.1")
     recorder: ClassVar[CallRecorder]
-    """`ProcessRecorder`, or for callers that are slow or rude on purpose `Apart(meter)`."""
+    """`ProcessRecorder`, or `CountsOnlyRecorder` for callers that are slow or invalid on purpose."""
     caller_ids: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, environment: Any) -> None:
@@ -48,19 +48,19 @@ class CallUser(User):
 
     @classmethod
     def start_caller_ids(cls, process: int) -> None:
-        """Give this process's calls numbers that no other process uses. On the base class: for all its users."""
+        """Give this process caller numbers that no other process uses, for all user classes."""
         cls.caller_ids = count(process * _CALLS_PER_PROCESS + 1)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether Locust wants this caller to end."""
+        """Whether Locust wants this caller to stop."""
         return self._state == "stopping"
 
     def cut(self) -> None:
-        """Break the call that is running, as a network does."""
+        """Drop the socket of the running call as a network failure does."""
         self._caller.cut()
 
     @task
     def place_calls(self) -> None:
-        """Call until told to end. Locust's stop, asked or forced, ends the call that runs in good order."""
+        """Make calls until Locust stops this user. Both a graceful and a forced stop end the running call normally."""
         self._caller.run(lambda: self.is_stopping)

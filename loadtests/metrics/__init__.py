@@ -1,1 +1,1 @@
-"""What is measured: names, histograms, budgets."""
+"""Measurements: their names, histograms, the recorders that callers write to, and budgets."""

@@ -1,8 +1,8 @@
-"""Budgets: what a run must keep, written as people say it, and judged on what was measured.
+"""Budgets: limits on measurements, parsed from text and checked after a run.
 
     p99(first_audio) < 800ms      lost_ms == 0      rate(errors) < 0.5      p95(ready@storm) <= 2s
 
-A budget on something that never happened is broken, not kept: nothing was proved. It knows neither Locust nor sockets.
+A budget on something that never happened fails, since nothing was proved.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _THAN: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
-#: Of a duration, beside percentiles.
+#: #: Statistics of a duration besides percentiles.
 _OF_DURATIONS = ("max", "mean", "min", "count", "rate")
 _OF_COUNTS = ("total", "rate")
 _MS_PER_S = 1000.0
@@ -45,38 +45,38 @@ _EXAMPLE = "for example 'p99(first_audio) < 800ms' or 'lost_ms == 0'"
 
 
 class BudgetError(ValueError):
-    """A budget that cannot be read; one plain line says why."""
+    """A budget can't be parsed; the message says why."""
 
 
 class BudgetVerdict(StrEnum):
-    """What came of a budget."""
+    """The outcome of a budget."""
 
     PASSED = "kept"
     FAILED = "broken"
     NOT_MEASURED = "unmeasured"
-    """What it is about never happened."""
+    """What it covers never happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """One promise about a run."""
+    """One limit on a measurement."""
 
     text: str
     """As it was written, with single spaces."""
     measure: str
-    """A name of `MEASURES`."""
+    """A name in `MEASURES`."""
     statistic: str
     """`p99`, `max`, `mean`, `min`, `count`, `rate` or `total`."""
     phase: str | None
-    """Only of what happened in this phase; None for the whole run."""
+    """The phase it covers; None for the whole run."""
     comparison: str
     limit: float
-    """In ms, or a number, or a number a second."""
+    """In ms, as a number, or per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetResult:
-    """A budget and what came of it."""
+    """A budget and its outcome."""
 
     budget: Budget
     verdict: BudgetVerdict
@@ -84,7 +84,7 @@ class BudgetResult:
 
     @property
     def value_text(self) -> str:
-        """Say what was measured, with its unit."""
+        """The measured value with its unit."""
         if self.measured is None:
             return "no data"
         if self.budget.statistic == "rate":
@@ -96,7 +96,7 @@ class BudgetResult:
 
 
 def parse_budget(text: str) -> Budget:
-    """Read one. Raises BudgetError."""
+    """Parse a budget such as `p99(first_audio@storm) < 800ms`. Raises BudgetError."""
     found = _BUDGET.fullmatch(text)
     if found is None:
         raise BudgetError(f"invalid budget {text!r}; {_EXAMPLE}")
@@ -121,7 +121,7 @@ def parse_budget(text: str) -> Budget:
 
 
 def evaluate(budget: Budget, figures: RunMeasurements, seconds: float) -> BudgetResult:
-    """Hold a budget against what was measured in a run of so many seconds."""
+    """Check a budget against the measurements of a run that lasted `seconds`."""
     measured = _measured(budget, figures, seconds)
     if measured is None:
         return BudgetResult(budget, BudgetVerdict.NOT_MEASURED, None)
@@ -132,7 +132,7 @@ def evaluate(budget: Budget, figures: RunMeasurements, seconds: float) -> Budget
 def _measured(budget: Budget, figures: RunMeasurements, seconds: float) -> float | None:
     total = figures.total(budget.measure, budget.phase)
     if budget.statistic in ("count", "rate") and MEASURES[budget.measure].kind is MeasureKind.DURATION:
-        total = total or 0.0  # none of them is a number of them, too
+        total = total or 0.0  # no durations means a count of 0
     if budget.statistic in ("count", "total") or total is None:
         return total
     if budget.statistic == "rate":

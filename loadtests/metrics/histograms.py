@@ -1,8 +1,8 @@
-"""What was measured, in one process or in many: durations as histograms, counts as sums, by phase and by second.
+"""The measurements of one process, or merged from many: durations as histograms, counts as sums, by phase and second.
 
-A worker's figures travel to the master in pieces (`take`, `merge`); merged, they are exactly what one process would
-have collected. Memory is bounded by the number of phases and by the minutes of the run: a second's histograms become a
-few numbers once no more of it can arrive.
+Workers send theirs to the master in pieces (`export_and_clear`, `merge`). The merged result equals what a single
+process would have collected. Memory is bounded by the number of phases and the minutes of the run: the histograms of a
+second are reduced to a few percentiles once no more data for it can arrive.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from hdrh.histogram import HdrHistogram
 
 from loadtests.metrics.measures import FIRST_PHASE, MIN_US, PEAK_MEASURES
 
-#: Histograms count microseconds, to an hour: three digits for totals, two for the plot of a second.
+#: #: Histograms count microseconds up to an hour: three significant digits for totals, two for plots.
 _MOST = 3_600_000_000
 _DIGITS, _PLOT_DIGITS = 3, 2
-#: Workers report every three seconds; what is older than this is complete.
+#: #: Workers report every 3 s. Older seconds are complete.
 _SETTLED_SECONDS: Final = 15
-#: Beyond this no more seconds are kept apart: twelve hours of them.
+#: #: Later seconds share one entry: 12 hours.
 _MOST_SECONDS: Final = 43_200
 _US_PER_MS = 1000
 
-#: The percentiles that a plot shows.
+#: #: The percentiles in plots.
 PLOTTED_PERCENTILES = (50.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SecondSummary:
-    """One second of one duration, settled."""
+    """One duration in one second, reduced to percentiles."""
 
     count: int
     percentiles: tuple[float, ...]
@@ -38,10 +38,10 @@ class SecondSummary:
 
 @dataclass(slots=True)
 class RunMeasurements:
-    """All figures of a run. Times `at` are whole seconds since the run began; durations are ms."""
+    """All measurements of a run. `at` is whole seconds since the run started; durations are ms."""
 
     phase: str = FIRST_PHASE
-    """The name of the phase that new figures belong to."""
+    """The phase that new measurements belong to."""
     _durations: dict[tuple[str, str], HdrHistogram] = field(default_factory=dict)
     _counts: dict[tuple[str, str], float] = field(default_factory=dict)
     _growing: dict[int, dict[str, HdrHistogram]] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class RunMeasurements:
     _counted: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def record_duration(self, name: str, ms: float, at: float, times: int = 1) -> None:
-        """Note how long something took, once or so often.
+        """Record a duration, `times` times.
 
-        Less than nothing counts as a microsecond, more than an hour as an hour.
+        Values are clamped to the range from 1 us to 1 h.
         """
         us = min(_MOST, max(MIN_US, round(ms * _US_PER_MS)))
         self._histogram(name, self.phase).record_value(us, times)
@@ -66,15 +66,15 @@ class RunMeasurements:
             counted[name] = counted.get(name, 0) + amount
 
     def measured_names(self) -> frozenset[str]:
-        """Name what was measured at all."""
+        """Return the names that have any data."""
         return frozenset(name for _, name in (*self._durations, *self._counts))
 
     def phases(self) -> tuple[str, ...]:
-        """Name the phases in which something was measured, in the order in which they began."""
+        """Return the phases that have any data, in the order in which they started."""
         return tuple(dict.fromkeys(phase for phase, _ in (*self._durations, *self._counts)))
 
     def histogram(self, name: str, phase: str | None = None) -> HdrHistogram | None:
-        """Give a duration's histogram, in microseconds, of one phase or of all; None where nothing was measured."""
+        """Return the histogram of a duration in microseconds, for one phase or all; None without data."""
         parts = [kept for (at, known), kept in self._durations.items() if known == name and phase in (None, at)]
         if not parts:
             return None
@@ -84,12 +84,12 @@ class RunMeasurements:
         return whole
 
     def percentile(self, name: str, percentile: float, phase: str | None = None) -> float | None:
-        """Give a percentile of a duration in ms."""
+        """Return a percentile of a duration in ms; None without data."""
         whole = self.histogram(name, phase)
         return None if whole is None else whole.get_value_at_percentile(percentile) / _US_PER_MS
 
     def total(self, name: str, phase: str | None = None) -> float | None:
-        """Give a count's sum (a peak's highest), or how many durations there were; None where nothing was counted."""
+        """Return the sum of a count (the maximum for a peak), or the number of durations; None without data."""
         whole = self.histogram(name, phase)
         if whole is not None:
             return float(whole.get_total_count())
@@ -99,17 +99,17 @@ class RunMeasurements:
         return sum(parts) if parts else None
 
     def durations_by_second(self, name: str) -> dict[int, SecondSummary]:
-        """Give a duration second by second."""
+        """Return a duration second by second."""
         for second in list(self._growing):
             self._settle(second)
         return {at: kept[name] for at, kept in sorted(self._settled.items()) if name in kept}
 
     def counts_by_second(self, name: str) -> dict[int, float]:
-        """Give a count second by second; seconds without one are left out."""
+        """Return a count second by second, without the empty seconds."""
         return {at: counted[name] for at, counted in sorted(self._counted.items()) if name in counted}
 
     def export_and_clear(self) -> dict[str, Any]:
-        """Give everything in plain values, and forget it: the next piece begins with nothing."""
+        """Return everything as plain values and clear it, so that the next export starts empty."""
         wire = {
             "durations": [[phase, name, _text(kept)] for (phase, name), kept in self._durations.items()],
             "counts": [[phase, name, amount] for (phase, name), amount in self._counts.items()],
@@ -121,20 +121,20 @@ class RunMeasurements:
         return wire
 
     def merge(self, wire: dict[str, Any]) -> None:
-        """Add a piece of somebody else's."""
+        """Add an export of another process."""
         for phase, name, text in wire["durations"]:
             self._histogram(name, phase).decode_and_add(text)
         for phase, name, amount in wire["counts"]:
             self._counts[phase, name] = self._counts.get((phase, name), 0) + amount
         for at, name, text in wire["seconds"]:
-            if at not in self._settled:  # one that comes so late counts in the totals, and misses its plot
+            if at not in self._settled:  # too late for the plot, but it counts in the totals
                 self._second(at, name).decode_and_add(text)
         for at, name, amount in wire["counted"]:
             counted = self._counted.setdefault(at, {})
             counted[name] = counted.get(name, 0) + amount
 
     def compact(self, now: float) -> None:
-        """Turn the histograms of seconds of which nothing more can come into a few numbers."""
+        """Reduce the histograms of seconds that are complete."""
         for second in [at for at in self._growing if at < now - _SETTLED_SECONDS]:
             self._settle(second)
 

@@ -1,4 +1,4 @@
-"""Every figure that a load test measures, by its stable name: what budgets, reports and Locust's own page call it."""
+"""Every measurement of a load test by its stable name, as budgets, reports and Locust's web UI use it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class MeasureKind(StrEnum):
-    """How a figure adds up."""
+    """How values of a measurement are combined."""
 
     DURATION = "duration"
-    """Milliseconds, many of them: percentiles are asked for."""
+    """Many values in ms, from which percentiles are computed."""
     COUNT = "count"
     """A sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure. Less is better, unless it says otherwise."""
+    """One measurement. Lower is better unless it says otherwise."""
 
     name: str
     kind: MeasureKind
@@ -75,11 +75,11 @@ _COUNTS = (
     ("memory_grown_mb", "growth of the bridge's memory in MB while all callers are active"),
 )
 
-#: Durations are kept in microseconds from one on, which stands for nothing.
+#: #: Durations are stored in microseconds; 1 stands for 0.
 MIN_US = 1
-#: What happens before the first act of a scenario belongs to this phase.
+#: #: Everything before the first phase of a scenario belongs to this phase.
 FIRST_PHASE = "start"
-#: Counts that are a peak: of several phases the highest stands for the run, not their sum.
+#: #: Counts that are a maximum: the run's value is the highest phase, not the sum.
 PEAK_MEASURES = frozenset({"dials_per_second_max"})
 
 MEASURES: Mapping[str, Measure] = {

@@ -1,6 +1,6 @@
-"""Where a process's callers put what they measure: into its figures, and into Locust's own statistics.
+"""Recorders: where callers record what they measure, for the report and for Locust's own statistics.
 
-One for each process. Times are `time.monotonic` seconds; what travels is relative to the begin of the run.
+There is one per process. Times are `time.monotonic` seconds; exported times are relative to the start of the run.
 """
 
 from __future__ import annotations
@@ -14,60 +14,61 @@ from loadtests.metrics.histograms import RunMeasurements
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: Lateness of chunks is added up in steps of a tenth of a ms, and from 20 ms on in steps of two: a second has few of
-#: them, and putting them into the figures stops nobody's speech.
+#: #: Lateness of chunks is counted in steps of 0.1 ms, and from 20 ms on in steps of 2 ms. This keeps the number of
+#: steps per second small, so that moving them into the histograms doesn't delay any caller.
 _STEPS_PER_SECOND = 10_000
 _COARSE_FROM, _COARSE = 200, 20
 _MS = 1000.0
-#: What Locust's statistics call an error message, by its code. The target chooses that: so much of it, and so many.
+#: #: Request type of error messages in Locust's statistics. The target chooses the codes, so their length and number
+#: are limited.
 ERROR_TYPE, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
 
-#: Client protocol, "Errors": nothing went wrong with what was sent, and it need not be sent again.
+#: #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
 _WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
 
 
 class CallFailure(Exception):  # noqa: N818 - what happened, and no fault of ours
-    """Why something failed, in plain words: Locust tells failures apart by how they are written."""
+    """Why something failed. Locust groups failures by their repr."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 class FireRequest(Protocol):
-    """Locust's `events.request.fire`, as much as is used of it."""
+    """The signature of Locust's `events.request.fire`, as far as it is used."""
 
     def __call__(self, **said: Any) -> None:
-        """Tell Locust of something that took time or failed."""
+        """Report a request, with its duration or its exception."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SentAudio:
-    """What one call said, or several with one number, for the account of all speech."""
+    """The audio sent in one call, or in several calls with the same caller number, for the audit."""
 
     caller: int
-    """The number in his audio. Calls that end in good order are followed by one that goes on with it."""
+    """The number in the tracer audio. A call after one that ended normally keeps it."""
     sent_ms: int
-    """All that was said with this number until now."""
+    """Audio sent with this number so far."""
     expected_ms: int
-    """So much of it must have arrived; a call that was cut in the middle may lose its end, and nothing before."""
+    """How much of it must have arrived. A call that was cut may lose audio at its end, but nowhere else."""
     resent_ms: float = 0.0
-    """How much the bridge said it sent again."""
+    """Audio that the bridge reported as resent."""
     dropped_ms: float = 0.0
-    """How much it said it dropped."""
+    """Audio that the bridge reported as dropped."""
 
     @property
     def to_row(self) -> list[Any]:
-        """Give it in plain values, to be sent to the master."""
+        """The plain values to send to the master."""
         return [self.caller, self.sent_ms, self.expected_ms, self.resent_ms, self.dropped_ms]
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
-        """Read such a row."""
+        """Restore it from such a row."""
         return cls(int(row[0]), int(row[1]), int(row[2]), float(row[3]), float(row[4]))
 
     def merge(self, later: SentAudio) -> SentAudio:
-        """Put together what was said with one number in two calls, one behind the other."""
+        """Combine two consecutive calls with the same number."""
         return SentAudio(
             self.caller,
             max(self.sent_ms, later.sent_ms),
@@ -79,7 +80,7 @@ class SentAudio:
 
 @dataclass(slots=True)
 class AttemptCounts:
-    """Whether the target lives: attempts to get a session, since somebody last looked."""
+    """Attempts to get a session since the last export."""
 
     ready: int = 0
     failed: int = 0
@@ -87,7 +88,7 @@ class AttemptCounts:
 
 @dataclass(slots=True)
 class ChunkStats:
-    """Chunks of one second of one phase: how many, how long, how late. Added up here, noted once a second."""
+    """Chunks sent in one second of one phase. Counted here and recorded once a second."""
 
     second: int
     phase: str
@@ -97,19 +98,19 @@ class ChunkStats:
 
 
 class CallRecorder(Protocol):
-    """Where one call puts what it measures. Durations are seconds."""
+    """What a call records. Durations are seconds."""
 
     @property
     def attempts(self) -> AttemptCounts:
-        """Its attempts count here."""
+        """Counters for attempts to get a session."""
         ...
 
     def record_duration(self, name: str, seconds: float) -> None:
-        """Note a duration."""
+        """Record a duration."""
         ...
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
-        """Note a chunk of speech, and how late it was."""
+        """Record a chunk of audio and how late it was sent."""
         ...
 
     def add_count(self, name: str, amount: float = 1) -> None:
@@ -117,28 +118,28 @@ class CallRecorder(Protocol):
         ...
 
     def record_error(self, code: str) -> None:
-        """Note an error message from the bridge."""
+        """Record an error message from the bridge."""
         ...
 
     def record_failure(self, name: str, why: str, seconds: float) -> None:
-        """Note something that failed, and why in plain words."""
+        """Record a failure with its reason in plain words."""
         ...
 
     def record_sent_audio(self, said: SentAudio) -> None:
-        """Note what a call said, at its end."""
+        """Record the audio that a call sent, when it ends."""
         ...
 
 
 @dataclass(slots=True)
 class ProcessRecorder:
-    """What this process measured."""
+    """The measurements of this process."""
 
     fire: FireRequest
     measurements: RunMeasurements = field(default_factory=RunMeasurements)
     sent_audio: list[SentAudio] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     started: float = -1.0
-    """When the run began; by default, when this was made."""
+    """Start of the run; by default, when this object was created."""
     attempts: AttemptCounts = field(default_factory=AttemptCounts)
     _chunks: ChunkStats | None = None
     _codes: set[str] = field(default_factory=set)
@@ -147,12 +148,12 @@ class ProcessRecorder:
         self.started = self.clock() if self.started < 0 else self.started
 
     def record_duration(self, name: str, seconds: float) -> None:
-        """Note a duration, and let Locust's page show it."""
+        """Record a duration, also in Locust's statistics."""
         self.measurements.record_duration(name, seconds * _MS, self._at())
         self._tell("call", name, seconds * _MS)
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
-        """Note a chunk of speech and how late it was. It runs 50 times a second for each caller: it only adds up."""
+        """Record a chunk and its lateness. Called 50 times a second for each caller, so it only counts."""
         chunks = self.chunks_at(now)
         chunks.sent += 1
         chunks.sent_ms += ms
@@ -162,7 +163,7 @@ class ProcessRecorder:
         chunks.lags[step] = chunks.lags.get(step, 0) + 1
 
     def chunks_at(self, now: float) -> ChunkStats:
-        """Give where the chunks of this second and this phase are added up."""
+        """Return the counters for the current second and phase."""
         second, chunks = int(max(0.0, now - self.started)), self._chunks
         if chunks is None or chunks.second != second or chunks.phase != self.measurements.phase:
             self.flush()
@@ -174,7 +175,7 @@ class ProcessRecorder:
         self.measurements.add_count(name, amount, self._at())
 
     def record_error(self, code: str) -> None:
-        """Note an error message from the bridge: many are what a scenario wants, so it is no failure to Locust."""
+        """Record an error message. Many scenarios cause errors, so Locust doesn't count it as a failure."""
         self.add_count("told_to_wait" if code.upper() in _WAITS else "errors")
         named = code[:_LONGEST_CODE]
         if named not in self._codes and len(self._codes) >= _MOST_CODES:
@@ -183,16 +184,16 @@ class ProcessRecorder:
         self._tell(ERROR_TYPE, named, None)
 
     def record_failure(self, name: str, why: str, seconds: float) -> None:
-        """Note something that failed, in the sums and on Locust's page."""
+        """Count a failure, also in Locust's statistics."""
         self.add_count(name)
         self._tell("call", name, seconds * _MS, CallFailure(why))
 
     def record_sent_audio(self, said: SentAudio) -> None:
-        """Note what a call said, at its end."""
+        """Record the audio that a call sent, when it ends."""
         self.sent_audio.append(said)
 
     def flush(self) -> None:
-        """Put the chunks that were added up into the figures."""
+        """Move the counted chunks into the measurements."""
         chunks, self._chunks = self._chunks, None
         if chunks is None:
             return
@@ -204,7 +205,7 @@ class ProcessRecorder:
         self.measurements.phase = phase
 
     def export_and_clear(self) -> Mapping[str, Any]:
-        """Give everything measured since the last time, to be sent to the master."""
+        """Return all measurements since the last export, to be sent to the master."""
         self.flush()
         spoken = [said.to_row for said in self.sent_audio]
         self.sent_audio.clear()
@@ -221,20 +222,20 @@ class ProcessRecorder:
 
 @dataclass(frozen=True, slots=True)
 class CountsOnlyRecorder:
-    """A meter's side door, for callers that are slow or rude on purpose: what takes them long says nothing."""
+    """A recorder that ignores durations, for callers that are slow or send invalid messages on purpose."""
 
     recorder: ProcessRecorder
 
     @property
     def attempts(self) -> AttemptCounts:
-        """Their attempts say as well whether the target lives."""
+        """Their attempts count, too."""
         return self.recorder.attempts
 
     def record_duration(self, name: str, seconds: float) -> None:
-        """Pass it over."""
+        """Ignore it."""
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:  # noqa: ARG002 - they are late on purpose
-        """Count it."""
+        """Count the chunk and ignore its lateness."""
         chunks = self.recorder.chunks_at(now)
         chunks.sent += 1
         chunks.sent_ms += ms
@@ -244,13 +245,13 @@ class CountsOnlyRecorder:
         self.recorder.add_count(name, amount)
 
     def record_error(self, code: str) -> None:
-        """Note an error message from the bridge."""
+        """Record an error message from the bridge."""
         self.recorder.record_error(code)
 
     def record_failure(self, name: str, why: str, seconds: float) -> None:
-        """Note something that failed."""
+        """Record a failure."""
         self.recorder.record_failure(name, why, seconds)
 
     def record_sent_audio(self, said: SentAudio) -> None:
-        """Note what a call said, at its end."""
+        """Record the audio that a call sent, when it ends."""
         self.recorder.record_sent_audio(said)

@@ -1,1 +1,1 @@
-"""From measurements to a report."""
+"""From the measurements of all processes to a report: aggregation, audio audit, problems, metrics."""

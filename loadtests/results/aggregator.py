@@ -1,6 +1,6 @@
-"""What comes together of one run, on the master or in the only process: figures, speech, attempts, what was done. Pure.
+"""Collects one run, on the master or in the only process: measurements, audio, attempts, actions. Pure.
 
-Times `at` are seconds since the run began; `began` is in unix seconds, as the simulator's times are.
+Times `at` are seconds since the run started. `started_at` is in Unix seconds, as the simulator's times are.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunPlan
     from loadtests.scenarios.table import LoadScenario
 
-#: What failures said, in words: so many kinds are told apart.
+#: #: How many different failure texts are kept apart.
 _KINDS = 20
-#: What has not happened where no caller counted it.
+#: #: Counts that are zero if no caller counted them.
 _COUNTED_BY_CALLERS = tuple(
     name for name, known in MEASURES.items() if known.kind is MeasureKind.COUNT and name not in MEASURE_REQUIREMENTS
 )
 
 
 def expects_failures(scenario: LoadScenario, phases: int) -> bool:
-    """Say whether the target must fail by what the first so many acts did: faults that last, or a deploy just now."""
+    """Return whether failures are expected after the first `phases` phases: lasting faults, or a deploy just now."""
     begun = sorted(scenario.phases, key=lambda act: act.at)[:phases]
     faults = [deed.faults for act in begun for deed in act.actions if isinstance(deed, SetFaults)]
     deploys = bool(begun) and any(isinstance(deed, Deploy) for deed in begun[-1].actions)
@@ -41,33 +41,33 @@ def expects_failures(scenario: LoadScenario, phases: int) -> bool:
 
 @dataclass(slots=True)
 class RunAggregator:
-    """One run, as it comes in."""
+    """One run while it runs."""
 
     plan: RunPlan
     started_at: float
     measurements: RunMeasurements = field(default_factory=RunMeasurements)
     sent_audio: dict[int, SentAudio] = field(default_factory=dict)
-    """By the number in the audio, for the account of speech: as many as there are callers, and calls that were cut."""
+    """By caller number: one for each caller, plus one for each call that was cut."""
     health: TargetHealth = field(default_factory=TargetHealth)
     callers: list[tuple[float, float]] = field(default_factory=list)
     """How many there were, second by second."""
     moments: list[Moment] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
-    """What the attempts that failed said."""
+    """Messages of failed attempts, with their counts."""
     error_codes: Counter[str] = field(default_factory=Counter)
-    """The codes of error messages."""
+    """Codes of error messages, with their counts."""
     started_phases: frozenset[str] = frozenset({FIRST_PHASE})
-    """The phases that it came to."""
+    """The phases that the run reached."""
     errors: list[str] = field(default_factory=list)
-    """What could not be done or asked, in plain words."""
+    """What could not be done or measured, in plain words."""
     audio_audit: AudioAudit | None = None
     is_down: bool = False
     interrupted: bool = False
     resources: Mapping[str, Any] = field(default_factory=dict)
-    """By process: `cpu` and `memory`, as points over time."""
+    """By process: `cpu` and `memory` as points over time."""
 
     def merge(self, wire: Mapping[str, Any], at: float) -> None:
-        """Take what a process measured since its last time."""
+        """Add what a process measured since its last report."""
         self.measurements.merge(dict(wire["figures"]))
         for said in map(SentAudio.from_row, wire["spoken"]):
             before = self.sent_audio.get(said.caller)
@@ -75,7 +75,7 @@ class RunAggregator:
         self.health.record(at, ready=wire["pulse"]["ready"], failed=wire["pulse"]["failed"])
 
     def tick(self, at: float, callers: int, *, failures_expected: bool = False) -> None:
-        """Go on by a second. Where it is meant that the target fails, its failures are not held against it."""
+        """Advance by a second. While failures are expected, they don't count against the target."""
         self.callers.append((at, float(callers)))
         if callers >= self.plan.users and all(moment.what != "callers" for moment in self.moments):
             self.add_moment(at, "callers", f"all {self.plan.users} active")
@@ -87,19 +87,19 @@ class RunAggregator:
             self.add_moment(at, "target", "is down; the run ends here")
 
     def add_moment(self, at: float, what: str, detail: str) -> None:
-        """Put something on the timeline."""
+        """Add an entry to the timeline."""
         self.moments.append(Moment(at=at, who="load", what=what, detail=detail))
 
     def count_failure(self, words: str, count: int) -> None:
-        """Note what failures said."""
+        """Count a failure by its message."""
         _note(self.failures, words, count)
 
     def count_error(self, code: str, count: int) -> None:
-        """Note how often an error message had this code."""
+        """Count error messages with this code."""
         _note(self.error_codes, code, count)
 
     def finish(self, at: float) -> None:
-        """Count what callers would have counted and never did as none of it, in every phase: that was looked at."""
+        """Set counts that no caller increased to 0 in every phase, so that budgets can be checked."""
         if self.measurements.total("calls") is None:
             return
         for phase in dict.fromkeys((FIRST_PHASE, *(act.name for act in self.plan.scenario.phases))):
@@ -108,7 +108,7 @@ class RunAggregator:
                 self.measurements.add_count(name, 0, at)
 
     def progress(self, at: float) -> dict[str, Any]:
-        """Give what a person wants to see while it runs."""
+        """Return what the progress display shows."""
         figures = self.measurements
         return {
             "at": at,
@@ -125,6 +125,6 @@ class RunAggregator:
 
 
 def _note(kinds: Counter[str], kind: str, count: int) -> None:
-    """Note how often there was one of a kind; others than the first few are not told apart."""
+    """Set how often a kind occurred. Beyond `_KINDS` kinds, new ones are ignored."""
     if kind in kinds or len(kinds) < _KINDS:
         kinds[kind] = count

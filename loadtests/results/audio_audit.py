@@ -1,9 +1,11 @@
-"""The account of all speech: what the callers sent against what the simulator heard. And of the dials it saw.
+"""The audio audit: what the callers sent against what the simulator received. Also counts upstream dials.
 
-Pure but for `settle`, which waits until the bridge has let go of every session. A hole is lost speech, always. What is
-missing at the end is so only where the caller hung up in good order: he was silent for a second before (`call.py`), and
-a bridge that has not sent his last word by then never will. What is lost is silently lost unless the bridge told that
-caller that it dropped as much; what came twice is unexplained unless it had said that it sends it again (`resentMs`).
+Every gap in the received audio is lost audio. Missing audio at the end of a call counts only if the call ended
+normally: the caller was silent for a second before it hung up (`call.py`), so a bridge that has not delivered by then
+never will. Lost audio is *silently* lost unless the bridge reported as much to that caller in `audio_dropped`. Repeated
+audio is unexplained unless the bridge reported it in `resentMs`.
+
+Everything here is pure, except `finish_audit`, which waits until the bridge has closed every upstream session.
 """
 
 from __future__ import annotations
@@ -21,46 +23,46 @@ if TYPE_CHECKING:
     from loadtests.metrics.histograms import RunMeasurements
     from loadtests.metrics.recorder import SentAudio
 
-#: A client that leaves takes its upstream session with it within a second (client protocol, "End"); the rest is slack.
+#: #: A closed call takes its upstream session with it within a second (client protocol, "End"). The rest is slack.
 UPSTREAM_CLOSE_SECONDS = 6.0
 _TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioAudit:
-    """What became of all speech, in ms."""
+    """What became of all audio, in ms."""
 
     callers: int
-    """Callers whose speech was accounted for."""
+    """Callers whose audio was audited."""
     sent_ms: float = 0
     lost_ms: float = 0
     silently_lost_ms: float = 0
-    """Lost, and the bridge had not told the caller that it dropped as much."""
+    """Lost, and the bridge had not reported as much to the caller."""
     repeated_ms: float = 0
-    """Came more than once, and the bridge had not said so."""
+    """Received more than once, and the bridge had not reported it."""
     reordered_ms: float = 0
     crosstalk_ms: float = 0
-    """Came in a session that was another caller's."""
+    """Received in another caller's session."""
     untracked_ms: float = 0
-    """Of callers of whom the simulator kept no account: it has room for so many."""
+    """Audio of callers that the simulator had no room to track."""
     worst_callers: tuple[tuple[int, float], ...] = ()
-    """The callers that lost most, and how much."""
+    """The callers that lost most, with the lost ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseStart:
-    """When a phase began, in unix seconds."""
+    """When a phase started, in Unix seconds."""
 
     phase: str
     at: float
 
 
-#: Callers named as those that lost most.
+#: #: How many of the callers that lost most are named.
 _NAMED = 5
 
 
 def audit_audio(spoken: Iterable[SentAudio], heard: Mapping[int, ReceivedAudio]) -> AudioAudit:
-    """Hold what was sent against what was heard; each number stands in `spoken` once."""
+    """Compare what was sent with what was received. Each caller number must occur once in `spoken`."""
     said = list(spoken)
     lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
     found = [(heard[one.caller], _believed(one.resent_ms, one)) for one in said if one.caller in heard]
@@ -77,7 +79,7 @@ def audit_audio(spoken: Iterable[SentAudio], heard: Mapping[int, ReceivedAudio])
 
 
 def _believed(claimed_ms: float, said: SentAudio) -> float:
-    """Believe a bridge that says what it dropped or sent again, but not more than there was."""
+    """Accept the bridge's own report of dropped or resent audio, unless it exceeds what was sent."""
     return claimed_ms if claimed_ms <= said.sent_ms else 0.0
 
 
@@ -87,7 +89,7 @@ def _lost_ms(said: SentAudio, heard: ReceivedAudio | None) -> float:
 
 
 def peak_per_second(dials: Sequence[tuple[float, int]]) -> int:
-    """Give the most dials in any second: ten tenths in a row, wherever they begin."""
+    """Return the most dials in any second: any ten consecutive tenths."""
     tenths = {round(at * _TENTHS): count for at, count in dials}
     return max((sum(tenths.get(first + step, 0) for step in range(_TENTHS)) for first in tenths), default=0)
 
@@ -95,9 +97,9 @@ def peak_per_second(dials: Sequence[tuple[float, int]]) -> int:
 def split_by_phase(
     dials: Sequence[tuple[float, int]], marks: Sequence[PhaseStart]
 ) -> Mapping[str, list[tuple[float, int]]]:
-    """Share the dials out among the phases; what came before the first belongs to the phase at the start.
+    """Split the dials by phase. Dials before the first phase belong to `start`.
 
-    A tenth of a second that a phase begins within is the new phase's.
+    A tenth of a second in which a phase starts belongs to that phase.
     """
     shared: dict[str, list[tuple[float, int]]] = {}
     for at, count in dials:
@@ -118,11 +120,11 @@ def finish_audit(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> AudioAudit:
-    """Wait until every session upstream has ended, and put what the simulator saw into the figures.
+    """Wait until every upstream session has closed, and record what the simulator received. Raises ControlError.
 
-    `began` is when the run did, in unix seconds; `live_before` how many sockets were open before it; `bridge_tells`
-    whether the callers' protocol has words for what is dropped and sent again: where it has none, the two figures that
-    need them are not measured. Gives the account of the speech. Raises ControlError.
+    `started_at` is the start of the run in Unix seconds. `open_before` is the number of upstream sockets before the
+    run. `bridge_reports_loss` says whether the callers' protocol reports dropped and resent audio; without these
+    reports, the two counts that need them stay unmeasured. Returns the audit.
     """
     seen = _when_quiet(control, open_before, sleep, clock)
     speech = replace(audit_audio(spoken, seen.received), untracked_ms=seen.untracked_ms, crosstalk_ms=seen.crosstalk_ms)

@@ -1,4 +1,4 @@
-"""What a run knows and nobody may read: its token, and whatever looks like a key, taken out of all that is shown."""
+"""Removes secrets from everything a report shows: the run's token, and whatever looks like a credential."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIDDEN = "…"
 
 
 def make_redactor(plan: RunPlan) -> Callable[[str], str]:
-    """Make what takes secrets out of a text: a target can send a token back, a command print a key."""
+    """Return a function that redacts a text. A target can send the token back, and a command can print a key."""
     tokens = [header.removeprefix(_BEARER) for header in plan.headers if header.startswith(_BEARER)]
 
     def hidden(text: str) -> str:
@@ -30,7 +30,7 @@ def make_redactor(plan: RunPlan) -> Callable[[str], str]:
 
 
 def redact_report(report: Report, plan: RunPlan) -> Report:
-    """Take them out of everything in a report that others had a say in."""
+    """Redact every text in a report that comes from outside."""
     hidden = make_redactor(plan)
 
     def of_finding(found: Finding) -> Finding:

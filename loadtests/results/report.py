@@ -1,7 +1,4 @@
-"""The report of a run: budgets first, then what must be said, then everything that was measured. Pure.
-
-The same Report as every other tool's: the terminal, the page, JSON and JUnit are renderings of it.
-"""
+"""Builds the report of a run: budgets first, then problems, then every measurement. Pure."""
 
 from __future__ import annotations
 
@@ -29,27 +26,27 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
-#: A generator that is later than this with one chunk in a hundred measures itself.
+#: #: If more than 1 % of the chunks are later than this, the generator measures itself.
 LATE_MS = 20.0
-#: What failures said: so many of them are shown.
+#: #: How many failure messages are shown.
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run that is over, and how long it took."""
+    """A finished run and its duration."""
 
     aggregator: RunAggregator
     seconds: float
 
     @property
     def had_sessions(self) -> bool:
-        """Whether anybody ever got a session."""
+        """Whether any caller got a session."""
         return bool(self.aggregator.measurements.total("ready"))
 
 
 def make_report(ran: FinishedRun) -> Report:
-    """Judge every budget and put everything together."""
+    """Check every budget and build the report."""
     gathering = ran.aggregator
     report = Report(
         tool=TOOL,
@@ -67,7 +64,7 @@ def make_report(ran: FinishedRun) -> Report:
 
 
 def report_without_run(plan: RunPlan, known: Problem, *seen: str, tool: str = TOOL) -> StoredReport:
-    """Make the report of a run that did not take place, or of which nothing is left."""
+    """Build the report of a run that did not take place, or that left no report."""
     finding = make_finding(known, "target" if known in _OF_TARGET else "run", *(Evidence("", text) for text in seen))
     finding = with_target_url(finding, plan)
     report = Report(
@@ -86,12 +83,12 @@ _OF_TARGET = (problems.TARGET_DOWN, problems.TARGET_REFUSED)
 
 
 def run_exit_code(gathering: RunAggregator, report: Report) -> int:
-    """Give the exit code of a run; an interrupted one proved nothing."""
+    """Return the exit code of a run: 130 if it was interrupted."""
     return EXIT_INTERRUPTED if gathering.interrupted else report.exit_code()
 
 
 def describe_target(plan: RunPlan, callers: str = "") -> tuple[Evidence, ...]:
-    """Say what was loaded, and how; `callers` in other words than the plan's own."""
+    """Describe the target and the load. `callers` replaces the plan's own description of the callers."""
     endpoints = dict.fromkeys(group.behaviour.endpoint.value for group in plan.groups)
     return (
         Evidence("scenario", plan.scenario.name),
@@ -119,12 +116,12 @@ def _findings(ran: FinishedRun) -> Iterator[Finding]:
     if _lacks_its_echo(gathering):
         yield make_finding(problems.NO_ECHO, "echo")
     yield from _lateness(gathering)
-    if ran.had_sessions and not gathering.is_down:  # else it stands above
+    if ran.had_sessions and not gathering.is_down:  # otherwise it is shown above
         yield from _told(gathering)
 
 
 def _why_not(budget: Budget, ran: FinishedRun) -> str:
-    """Say why a budget cannot be judged; nothing where it can."""
+    """Return why a budget can't be checked; empty if it can."""
     gathering = ran.aggregator
     if not ran.had_sessions:
         return "no caller got a session"
@@ -158,7 +155,7 @@ def _unreached(gathering: RunAggregator) -> Finding:
 
 
 def with_target_url(found: Finding, plan: RunPlan) -> Finding:
-    """Let what is to be typed next name the target."""
+    """Put the target's URL into the suggested command."""
     return replace(found, fix=found.fix.replace("--url URL", f"--url {plan.url.partition('?')[0]}"))
 
 
@@ -171,7 +168,7 @@ def _complaints(gathering: RunAggregator) -> tuple[Evidence, ...]:
 
 
 def _told(gathering: RunAggregator) -> Iterator[Finding]:
-    """Say what callers were told, whether or not a budget is about it."""
+    """List the errors that callers received, whether or not a budget covers them."""
     seen = (*_failures(gathering), *_complaints(gathering))
     if seen:
         yield brief_finding(problems.FAILURES, "errors received", "; ".join(one.value for one in seen))
@@ -215,7 +212,7 @@ def _lateness(gathering: RunAggregator) -> Iterator[Finding]:
 
 
 def make_finding(known: Problem, check: str, *evidence: Evidence) -> Finding:
-    """Make the finding of a problem; the first evidence is what its row shows."""
+    """Make the finding for a problem. Its row shows the first evidence."""
     return Finding(
         code=known.code,
         severity=known.severity,
@@ -230,7 +227,7 @@ def make_finding(known: Problem, check: str, *evidence: Evidence) -> Finding:
 
 
 def brief_finding(known: Problem, check: str, title: str, *evidence: Evidence) -> Finding:
-    """Make the finding of what needs nobody's attention."""
+    """Make a finding that needs no attention, without cause and fix."""
     return Finding(code=known.code, severity=known.severity, check=check, title=title, evidence=evidence, probe=PROBE)
 
 

@@ -1,4 +1,4 @@
-"""Everything that a run measured: metrics with stable names, a table by phase, and points over time. Pure."""
+"""The measurements of a run as metrics with stable names, a table by phase, and series over time. Pure."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 _MS_PER_S = 1000.0
 _US_PER_S = 1_000_000.0
 _BYTES_PER_MB = 1e6
-#: Percentiles that become metrics; 100 is the largest.
+#: #: Percentiles that become metrics; 100 is the maximum.
 _SHOWN = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (100.0, "max"))
-#: Durations that are worth a plot, and sums.
+#: #: Durations and counts that get a plot.
 _PLOTTED_DURATIONS = ("first_audio", "reconnect", "ready", "turn", "pace_lag")
 _PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "failed_calls", "dials")
-#: Where a second's figures stand on the time axis: in its middle, so that nothing seems to come before its cause.
+#: #: Values of a second are plotted at its middle, so that no effect appears before its cause.
 _MIDDLE = 0.5
-#: All metrics of a load test begin so.
+#: #: The prefix of every metric.
 METRIC_PREFIX = "load"
-#: A figure whose name would read as if more of it were better.
+#: #: A metric whose own name would suggest that higher is better.
 _NAMES = {"dials_per_second_max": "dials_peak"}
 
 
 def metrics(gathering: RunAggregator) -> tuple[ReportMetric, ...]:
-    """Give every figure that was measured, in the order of `MEASURES`."""
+    """Return every measured value, in the order of `MEASURES`."""
     figures = gathering.measurements
     return tuple(metric for name in MEASURES for metric in _of(name, figures)) + tuple(_of_resources(gathering))
 
 
 def tables(gathering: RunAggregator) -> tuple[Table, ...]:
-    """Give the percentiles of every duration that was measured, of the whole run and of each phase."""
+    """Return the percentiles of every measured duration, for the whole run and for each phase."""
     figures = gathering.measurements
     begun = (FIRST_PHASE, *(act.name for act in gathering.plan.scenario.phases))
     rows = [
@@ -52,7 +52,7 @@ def tables(gathering: RunAggregator) -> tuple[Table, ...]:
 
 
 def _percentiles(figures: RunMeasurements, name: str, phase: str | None) -> tuple[float, ...]:
-    """Give how often something happened and how long it took, in seconds; nothing where it never did."""
+    """Return the count and the percentiles of a duration in seconds; empty if it never happened."""
     histogram = figures.histogram(name, phase)
     if histogram is None:
         return ()
@@ -80,7 +80,7 @@ def _sum(name: str, total: float) -> ReportMetric:
 
 
 def _of_resources(gathering: RunAggregator) -> Iterator[ReportMetric]:
-    """Give of each process the highest it used while everybody called; its first moments are not typical."""
+    """Return each process's steady CPU usage and peak memory. Startup is not typical."""
     for name, used in gathering.resources.items():
         label = name.replace(" ", "_").replace("-", "_")
         if used.get("cpu"):
@@ -90,13 +90,13 @@ def _of_resources(gathering: RunAggregator) -> Iterator[ReportMetric]:
 
 
 def _steady(values: list[float]) -> float:
-    """Give the mean of the later half."""
+    """Return the mean of the second half."""
     half = values[len(values) // 2 :]
     return sum(half) / len(half)
 
 
 def series(gathering: RunAggregator, timeline: str) -> tuple[Series, ...]:
-    """Give what is worth a plot, second by second."""
+    """Return the series that get a plot, second by second."""
     return tuple(one for one in _series(gathering, timeline) if one.points)
 
 

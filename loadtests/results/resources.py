@@ -1,7 +1,7 @@
-"""What processes use while they are loaded: CPU and memory, second by second. No Locust.
+"""Samples CPU and memory of processes during a run, once a second. Independent of Locust.
 
-Two ways to look: a process of this machine with its children (psutil), and the `process_*` figures that a bridge on
-another one shows to Prometheus.
+A process on this machine is sampled with its children (psutil); a bridge on another machine by the `process_*` metrics
+on its Prometheus page.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
 _BYTES_PER_MB = 1e6
 _METRIC = re.compile(r"^(process_cpu_seconds_total|process_resident_memory_bytes)(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
 _FETCH_SECONDS, _LARGEST = 1.0, 4_000_000
-#: Points that make a level: with fewer of them nothing can be said of growth.
+#: #: Points that make a memory level. Fewer say nothing about growth.
 _LEVEL = 3
-#: The process whose memory a budget is about.
+#: #: The process that the memory budget covers.
 TARGET_PROCESS = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceUsage:
-    """What was used until now: seconds of CPU, and bytes of memory now."""
+    """Usage so far: CPU seconds in total, memory now."""
 
     cpu_seconds: float
     memory_bytes: float
 
 
 class ResourceSource(Protocol):
-    """Something that can be looked at."""
+    """Something whose usage can be read."""
 
     def read(self) -> ResourceUsage | None:
-        """Say what was used; None where it cannot be told at the moment."""
+        """Return the usage, or None if it can't be read at the moment."""
         ...
 
 
 @dataclass(slots=True)
 class ProcessSource:
-    """A process of this machine, with all its children."""
+    """A process on this machine with all its children."""
 
     pid: int | Callable[[], int]
-    """Its id, or what gives the one it has now: a process that was started anew has another."""
+    """Its ID, or a function that returns the current one, since a restart changes it."""
 
     def read(self) -> ResourceUsage | None:
-        """Add up everything below it."""
+        """Add up the process and its children."""
         try:
             parent = psutil.Process(self.pid if isinstance(self.pid, int) else self.pid())
             family = [parent, *parent.children(recursive=True)]
@@ -69,33 +69,33 @@ class ProcessSource:
 
 @dataclass(frozen=True, slots=True)
 class MachineSource:
-    """This machine as a whole, whoever uses it."""
+    """The whole machine."""
 
     def read(self) -> ResourceUsage | None:
-        """Add up what all cores did but wait."""
+        """Add up the busy time of all cores."""
         times = psutil.cpu_times()
         idle = times.idle + getattr(times, "iowait", 0.0)
-        # Guests are counted as user time already (Linux).
+        # # On Linux, guest time is already included in user time.
         busy = sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return ResourceUsage(busy, float(psutil.virtual_memory().used))
 
 
 @dataclass(frozen=True, slots=True)
 class PrometheusSource:
-    """A process that tells of itself at `/metrics`."""
+    """A process that publishes its usage on a `/metrics` page."""
 
     url: str
 
     @classmethod
     def for_target(cls, target: str) -> PrometheusSource | None:
-        """Find the metrics beside a target's door; None where there are none."""
+        """Find the metrics page of a target; None if it has none."""
         parts = urlsplit(target if "://" in target else f"ws://{target}")
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         found = cls(f"{scheme}://{parts.netloc}/metrics")
         return found if found.read() is not None else None
 
     def read(self) -> ResourceUsage | None:
-        """Fetch and read; a target that does not answer in a second is not asked for longer."""
+        """Fetch and parse the page, with a timeout of 1 s."""
         try:
             return parse_process_metrics(
                 fetch(self.url, timeout=_FETCH_SECONDS, max_bytes=_LARGEST).decode(errors="replace")
@@ -105,7 +105,7 @@ class PrometheusSource:
 
 
 def parse_process_metrics(text: str) -> ResourceUsage | None:
-    """Read the two figures out of Prometheus text; where several processes share a page, their sums."""
+    """Parse the two values from Prometheus text. If several processes share the page, they are added up."""
     sums: dict[str, float] = {}
     try:
         for name, value in _METRIC.findall(text):
@@ -119,28 +119,28 @@ def parse_process_metrics(text: str) -> ResourceUsage | None:
 
 @dataclass(slots=True)
 class ResourceMonitor:
-    """What everything that is watched used, over time. Times are seconds on the caller's clock."""
+    """The usage of everything that is monitored, over time. Times are seconds on the caller's clock."""
 
     sources: dict[str, ResourceSource]
     _last: dict[str, tuple[float, float]] = field(default_factory=dict)
     points: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
 
     def sample(self, at: float) -> None:
-        """Look at everything once: CPU is what was used since the last look, in percent of one core."""
+        """Sample every source once. CPU is the usage since the last sample, in percent of one core."""
         for name, source in self.sources.items():
             use = source.read()
             if use is None:
                 continue
             kept = self.points.setdefault(name, {"cpu": [], "memory": []})
             before = self._last.get(name)
-            if before is not None and at > before[0] and use.cpu_seconds >= before[1]:  # less of it: a new process
+            if before is not None and at > before[0] and use.cpu_seconds >= before[1]:  # else a new process
                 kept["cpu"].append((at, 100 * (use.cpu_seconds - before[1]) / (at - before[0])))
             kept["memory"].append((at, use.memory_bytes / _BYTES_PER_MB))
             self._last[name] = (at, use.cpu_seconds)
 
 
 def memory_growth_mb(points: list[tuple[float, float]], since: float) -> float | None:
-    """Say by how much memory grew from when everybody called to the end; None where too little was seen."""
+    """Return how much memory grew from when all callers were active until the end; None with too few points."""
     levels = [mb for at, mb in points if at >= since]
     if len(levels) < 2 * _LEVEL:
         return None
@@ -148,7 +148,7 @@ def memory_growth_mb(points: list[tuple[float, float]], since: float) -> float |
 
 
 def record_memory_growth(gathering: RunAggregator) -> None:
-    """Put what budgets can be about into the figures."""
+    """Record the memory growth of the bridge, which a budget can limit."""
     used: Mapping[str, Any] = gathering.resources.get(TARGET_PROCESS, {})
     points = [(float(at), float(mb)) for at, mb in used.get("memory", ())]
     grown = memory_growth_mb(points, gathering.plan.ramp_seconds)

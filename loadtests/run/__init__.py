@@ -1,1 +1,1 @@
-"""`sherpa-load run`: the stack, Locust's process, and the files it writes."""
+"""What `sherpa-load run` does around Locust: preflight check, bridge and simulator, Locust's process, report files."""

@@ -1,4 +1,4 @@
-"""One child process that serves: started, waited for until it says its address, ended. Its output is a log file."""
+"""One child process that serves on a port: started, awaited until it prints its address, stopped. Logs go to a file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STOP_SECONDS = 5.0
-#: How it is asked to end: twice gently, which every command here takes as `at once`, and then by force.
+#: #: Signals to stop it, each with a timeout: SIGTERM, a second SIGTERM (immediate exit for all our commands), SIGKILL.
 _WORDS_OF_END = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, _STOP_SECONDS))
 _ADDRESS = re.compile(r"(?:ws|http)://(127\.0\.0\.1:\d+)\D")
 _PR_SET_PDEATHSIG = 1
 
 
 class ChildError(Exception):
-    """It did not start; one plain line says why, and where its log is."""
+    """The process did not start. The message says why and names its log."""
 
 
 @dataclass(slots=True)
 class ChildProcess:
-    """One process, its log, and the address that it printed."""
+    """One process, its log file, and the address that it printed."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
@@ -39,7 +39,7 @@ class ChildProcess:
 
     @classmethod
     def start(cls, words: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
-        """Start it and wait so long for its address. Raises ChildError."""
+        """Start it and wait up to `seconds` for its address. Raises ChildError."""
         child = cls(tuple(words), environment, log, _spawned(words, environment, log))
         try:
             child.address = _await_address(child, seconds)
@@ -49,7 +49,7 @@ class ChildProcess:
         return child
 
     def restart(self, log: Path, seconds: float) -> Self:
-        """Start it once more, on the port that it had. Raises ChildError."""
+        """Start it again on the same port. Raises ChildError."""
         port = self.address.rpartition(":")[2]
         former = ("", *self.command)
         words = [port if before == "--port" else word for before, word in zip(former, self.command, strict=False)]
@@ -57,16 +57,16 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Its process ID."""
         return self.process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return self.process.poll() is None
 
     def terminate(self, seconds: float) -> bool:
-        """Ask it to end and give it so long; says whether it did. One that did not is stopped."""
+        """Send SIGTERM and wait up to `seconds`, then stop it. Returns whether it exited in time."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(timeout=seconds)
@@ -76,7 +76,7 @@ class ChildProcess:
         return True
 
     def stop(self) -> None:
-        """End it, at once."""
+        """Stop it at once."""
         for number, patience in _WORDS_OF_END:
             if not self.is_alive:
                 return
@@ -88,7 +88,7 @@ class ChildProcess:
 
 
 def python_command(module: str, *words: str) -> list[str]:
-    """Give the words that run a module's `main` in a process of its own."""
+    """Return the command that runs a module's `main` in a process of its own."""
     call = f"import sys; from {module} import main; sys.exit(main())"
     return [sys.executable, "-c", call, *words]
 
@@ -107,7 +107,7 @@ def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) ->
 
 
 def kill_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
-    """Have the kernel end the child with its parent, also one that ended in this very moment."""
+    """Make the kernel kill the child when its parent exits, even if that has happened already."""
     prctl = ctypes.CDLL(None).prctl
 
     def die_with_parent() -> None:

@@ -1,7 +1,7 @@
-"""The wire between a run and the command that started it: JSON lines over a pair of sockets, asked one at a time.
+"""The channel between a run and the command that started it: JSON lines over a socket pair, one request at a time.
 
-The run tells how far it is, and asks for what only the command has: the processes it started. A run that nobody
-started has no wire. Works in gevent's world and outside it alike.
+The run reports its progress, and requests what only the command knows: usage of the processes that it started. A run
+without a parent has no channel. Works with and without gevent.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-#: The variable that names the wire's file descriptor.
+#: #: Environment variable with the file descriptor of the channel.
 CHANNEL_FD_VARIABLE = "SHERPA_LOAD_WIRE"
-#: The variable that names the folder in which the command was called.
+#: #: Environment variable with the working directory of the command.
 WORKING_DIRECTORY_VARIABLE = "SHERPA_LOAD_HERE"
 RESOURCES = "resources"
 _ANSWER_SECONDS = 30.0
-#: A line: the points of 24 hours of a few processes have some MiB.
+#: #: The longest line: the samples of a few processes over 24 hours take several MiB.
 _LONGEST = 64 * 1024 * 1024
 
 
 class ChannelError(Exception):
-    """What was asked for could not be had; one plain line says why."""
+    """A request failed; the message says why."""
 
 
 @dataclass(slots=True)
 class RunChannel:
-    """The run's end."""
+    """The run's end of the channel."""
 
     connection: socket.socket
     _rest: bytearray = field(default_factory=bytearray)
@@ -39,7 +39,7 @@ class RunChannel:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> RunChannel | None:
-        """Take up the wire that the command handed over, if it did."""
+        """Open the channel that the command passed on; None if there is none."""
         number = environment.get(CHANNEL_FD_VARIABLE, "")
         if not number.isdecimal():
             return None
@@ -48,14 +48,14 @@ class RunChannel:
         return cls(wire)
 
     def send_progress(self, progress: Mapping[str, Any]) -> None:
-        """Tell how far the run is; a command that is gone hears nothing, and that is all."""
+        """Report progress. Does nothing if the command has exited."""
         try:
             self._send({"progress": progress})
         except OSError:
             return
 
     def request(self, what: str) -> Any:
-        """Ask for one thing and wait for it. Raises HomeError."""
+        """Send a request and wait for the response. Raises ChannelError."""
         try:
             self._send({"ask": what})
             said = _received(self.connection, self._rest)
@@ -72,17 +72,17 @@ class RunChannel:
 
 @dataclass(slots=True)
 class ParentChannel:
-    """The command's end."""
+    """The command's end of the channel."""
 
     connection: socket.socket
     handlers: Mapping[str, Callable[[], Any]]
-    """What can be asked for; one raises HomeError, or any OSError."""
+    """Request name -> handler. A handler may raise ChannelError or OSError."""
     on_progress: Callable[[Mapping[str, Any]], None]
-    """Hears of progress."""
+    """Called with each progress report."""
     _rest: bytearray = field(default_factory=bytearray)
 
     def read(self) -> bool:
-        """Take what has come, and answer; says whether the run still has its end."""
+        """Read what has arrived and answer it. Returns whether the run's end is still open."""
         try:
             piece = self.connection.recv(65536)
         except (BlockingIOError, TimeoutError):
@@ -107,7 +107,7 @@ class ParentChannel:
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Make both ends: the command's, and the one that it hands over."""
+    """Make both ends: the command's, and the one to pass on."""
     ours, theirs = socket.socketpair()
     return ours, theirs
 

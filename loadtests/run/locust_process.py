@@ -1,7 +1,7 @@
-"""The Locust process of a run, started and watched from outside: its command line, its log, its end.
+"""The Locust process of a run, controlled from outside: its command line, its log, its end.
 
-It dies with whoever started it. Told to end, it lets its callers hang up and judges what it has; asked twice, it is
-killed.
+It is killed when its parent exits. After the first SIGTERM, its callers hang up and it reports what it has; a second
+interrupt kills it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunOptions, RunPlan
 
 LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
-#: After being told to end: callers hang up, speech is accounted for, and some.
+#: #: Time for the end of a run: callers hang up, the audio is audited, and some slack.
 _END_SECONDS = 40.0
 _LOOK_SECONDS = 0.25
-#: Where a master listens, by default.
+#: #: Locust's default port of a master.
 DEFAULT_PORT = 5557
-#: How long the master waits for its workers to come.
+#: #: How long a master waits for its workers.
 WORKERS_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """Over how many processes and machines a run is spread."""
+    """How a run is distributed over processes and machines."""
 
     processes: int | None = None
     master: bool = False
@@ -50,7 +50,7 @@ class Distribution:
     expect_workers: int = 1
 
     def locust_options(self) -> list[str]:
-        """Give Locust's own options."""
+        """Return the matching Locust options."""
         if self.processes is not None:
             port = str(self.master_port or _free_port())
             ports = ["--master-bind-port", port, "--master-port", port]
@@ -67,7 +67,7 @@ class Distribution:
 
 
 def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report: Path) -> list[str]:
-    """Write Locust's command line: its process makes the same plan of it."""
+    """Return the Locust command, whose process makes the same plan from its options."""
     behaviour = plan.groups[0].behaviour
     given: dict[str, str | None] = {
         "--scenario": plan.scenario.name,
@@ -95,13 +95,13 @@ def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report
 
 @dataclass(slots=True)
 class LocustProcess:
-    """One run of Locust. `wait` returns when it is over, however that comes."""
+    """A running Locust process. `wait` returns when it has exited."""
 
     process: subprocess.Popen[bytes]
     channel: ParentChannel
     interrupted: bool = False
     overdue: bool = False
-    """It did not end in its time."""
+    """It did not exit in time."""
 
     @classmethod
     def start(
@@ -112,7 +112,7 @@ class LocustProcess:
         answers: Mapping[str, Callable[[], Any]],
         hears: Callable[[Mapping[str, Any]], None],
     ) -> LocustProcess:
-        """Start it in a session of its own: Ctrl-C is ours to hand on."""
+        """Start it in a new session, so that Ctrl-C reaches only this process, which forwards it."""
         ours, theirs = socket_pair()
         with theirs, log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 - our own command
@@ -125,7 +125,7 @@ class LocustProcess:
                     CHANNEL_FD_VARIABLE: str(theirs.fileno()),
                     WORKING_DIRECTORY_VARIABLE: str(Path.cwd()),
                 },
-                cwd=log.parent,  # a locust.conf where we are called is for another test
+                cwd=log.parent,  # ignore a locust.conf in the working directory
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 preexec_fn=kill_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
@@ -133,9 +133,9 @@ class LocustProcess:
         return cls(process, ParentChannel(ours, answers, hears))
 
     def wait(self, every: Callable[[], None], longest: float) -> int:
-        """Answer it, and do something now and then, until it ends; gives its exit code. Ctrl-C ends it in good order.
+        """Answer requests, call `every` now and then, and return the exit code when the process exits.
 
-        One that is not done after `longest` seconds is told to end, and killed where it does not.
+        Ctrl-C ends it gracefully. After `longest` seconds it is told to end, and killed if it does not.
         """
         until = time.monotonic() + longest
         while self.process.poll() is None:
@@ -156,30 +156,30 @@ class LocustProcess:
     def _look(self) -> None:
         until = select.select([self.channel.connection], [], [], _LOOK_SECONDS)[0]
         if until and not self.channel.read():
-            with suppress(subprocess.TimeoutExpired):  # it is told to end when its time is over
+            with suppress(subprocess.TimeoutExpired):  # it is terminated when its time is up
                 self.process.wait(timeout=_LOOK_SECONDS)
 
     def _end(self) -> None:
-        """Tell it to end, the second time by force."""
+        """Terminate it; kill it the second time."""
         if self.interrupted:
             self.kill()
         self.interrupted = True
         self.process.send_signal(signal.SIGTERM)
 
     def _end_late(self) -> None:
-        """Tell it to end because its time is over."""
+        """Terminate it because its time is up."""
         self.overdue = True
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and what it forked, at once; also forks that it left behind."""
+        """Kill it and its forks, also forks that it left behind."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 def _without_locusts(environment: Mapping[str, str]) -> dict[str, str]:
-    """Take away what would change Locust's options behind our back."""
+    """Remove variables that would change Locust's options."""
     return {name: value for name, value in environment.items() if not name.startswith("LOCUST_")}
 
 
@@ -191,6 +191,6 @@ def _free_port() -> int:
 
 
 def worker_command(spread: Distribution) -> list[str]:
-    """Write the command line of a worker: everything else it hears from its master."""
+    """Return the command of a worker, which gets everything else from its master."""
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
     return [*start, *spread.locust_options()]

@@ -1,7 +1,7 @@
-"""One knock at the target's door before a crowd is sent: is anybody there, and does he let a caller in? No gevent.
+"""The preflight check: connects once before the load starts. Needs no gevent.
 
-It opens one socket as a caller does and waits for the first frame. That much is enough to tell a wrong address, path
-or token apart from a target that fails under load.
+It opens one socket as a caller does and waits for the first message. This distinguishes a wrong address, path or token
+from a target that fails under load.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLOSE = 8
 
 
 class PreflightError(Exception):
-    """The door stays shut: which problem that is, and what was seen."""
+    """The target can't be called: the problem, and what was observed."""
 
     def __init__(self, known: Problem, seen: str) -> None:
         super().__init__(f"{known.title}: {seen}")
@@ -35,7 +35,7 @@ class PreflightError(Exception):
 
 
 def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
-    """Raise KnockError where no caller would get in."""
+    """Raise PreflightError if a caller could not connect."""
     import websocket  # noqa: PLC0415 - 100 ms that --help and wrong usage have not
 
     line = protocol_for(plan.groups[0].behaviour)
@@ -44,7 +44,7 @@ def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
     link: Any = websocket.WebSocket()
     try:
         stream = _dialled(address, seconds)
-        until = _cut_after(2 * seconds, stream)  # each read has its time; all of them together have some as well
+        until = _cut_after(2 * seconds, stream)  # each read has its own timeout; this one limits all of them
         link.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
         opcode, data = link.recv_data()
     except websocket.WebSocketBadStatusException as error:
@@ -69,7 +69,7 @@ def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
 
 
 def _dialled(address: str, seconds: float) -> socket.socket:
-    """Connect, by no proxy: callers use none either."""
+    """Connect without a proxy, as the callers do."""
     parts = urlsplit(address)
     is_tls, host = parts.scheme == "wss", parts.hostname or ""
     stream = socket.create_connection((host, parts.port or (443 if is_tls else 80)), timeout=seconds)
@@ -82,7 +82,7 @@ def _dialled(address: str, seconds: float) -> socket.socket:
 
 def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
     def cut() -> None:
-        with suppress(OSError):  # it is closed already
+        with suppress(OSError):  # already closed
             stream.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)

@@ -1,6 +1,6 @@
-"""A run while it runs, on two lines of the terminal: how far it is and what is done to it; what is measured of it.
+"""The progress display on stderr: two lines with time, callers, the current action and the main measurements.
 
-Only on stderr, only where that is a terminal; elsewhere nothing is written.
+Nothing is written if stderr is not a terminal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def show_progress(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Show what is told for the length of the block."""
+    """Show progress while the block runs. Yields the function to call with each progress report."""
     if sys.stderr is None or not sys.stderr.isatty() or environment.get("TERM") == "dumb":
         yield lambda _: None
         return
@@ -28,7 +28,7 @@ def show_progress(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[
 
 
 def progress_lines(told: Mapping[str, Any]) -> str:
-    """Write what a run told of itself; anything that it did not measure yet is `-`."""
+    """Format a progress report; `-` for anything not measured yet."""
     if "doing" in told:
         return str(told["doing"])
     far = [
@@ -46,7 +46,7 @@ def progress_lines(told: Mapping[str, Any]) -> str:
 
 
 def progress_bar(share: float) -> str:
-    """Draw how much is done."""
+    """Draw a progress bar."""
     full = round(min(max(share, 0.0), 1.0) * _BAR)
     return f"{'━' * full}{'╌' * (_BAR - full)}"
 

@@ -1,6 +1,6 @@
-"""The report files of a load test: known to be writable before it begins, written whole when it is over.
+"""Report files of a load test: checked for write access before the run, written completely after it.
 
-One that can no longer be written then is told in the result that is shown, with exit code 2.
+A file that can't be written after the run is reported in the result, with exit code 2.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class ReportFileError(ValueError):
-    """A report cannot be written as it was asked for; one plain line says why."""
+    """A report can't be written as requested; the message says why."""
 
 
 @contextmanager
 def reserve_report_files(wanted: Sequence[str]) -> Iterator[Callable[[StoredReport], StoredReport]]:
-    """Make sure that every `FORMAT=PATH` can be written; gives what writes them all, and the result to show.
+    """Reserve a file for every `FORMAT=PATH`. Yields a function that writes them and returns the result to show.
 
-    Raises ReportsError.
+    Raises ReportFileError.
     """
     places: list[tuple[str, ReservedFile]] = []
     try:

@@ -1,7 +1,7 @@
-"""One run from what was asked for to its report: the stack where there is to be one, a knock, Locust, and what it said.
+"""One run from request to report: bridge and simulator if requested, preflight check, Locust, its report.
 
-No click here and no gevent: `cli.py` turns a command line into a `Request` and this into an exit code; `capacity.py`
-does many runs against one target.
+Free of click and gevent: `cli.py` makes the `RunRequest` from a command line, and `capacity/search_runs.py` makes many
+runs against one target.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     Hears = Callable[[Mapping[str, Any]], None]
 
-#: Beside the run itself: Locust's start, callers that hang up, speech that is accounted for.
+#: #: Time besides the run itself: Locust's start, callers that hang up, the audio audit.
 _SPARE_SECONDS = 90.0
-#: How the bridge and the simulator of `--simulate` are called, whatever their ports.
+#: #: The target's name with --simulate, since its ports change.
 _OWN_STACK = "the simulated bridge and simulator"
-#: Stand where the stack's own will be: wrong usage is told before anything is started.
+#: #: Placeholders for the addresses of --simulate, so that the options are checked before anything is started.
 _PLACEHOLDER = "ws://127.0.0.1:1"
 _CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
 _LAST_LINES = 5
@@ -47,21 +47,21 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What the command line said."""
+    """The parsed command line."""
 
     options: RunOptions
     simulate: bool = False
     distribution: Distribution = field(default_factory=Distribution)
     bridge_workers: int = 1
-    """Processes of our own bridge."""
+    """Worker processes of the simulated bridge."""
     watch: tuple[tuple[str, int], ...] = ()
-    """Names and ids of processes to look at."""
+    """Names and IDs of processes to monitor."""
     verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """What runs are done against: the wish with its addresses filled in, and what can be looked at meanwhile."""
+    """What a run uses: the options with all addresses filled in, and the processes to monitor."""
 
     options: RunOptions
     sources: Mapping[str, ResourceSource]
@@ -69,7 +69,7 @@ class RunEnvironment:
 
 
 def check_request(request: RunRequest, environment: Mapping[str, str]) -> RunPlan:
-    """Refuse what cannot be run, before anything is started or sent. Raises PlanError."""
+    """Check a request before anything is started or sent. Raises PlanError."""
     _check_wishes(request)
     wish = request.options
     if request.simulate:
@@ -78,7 +78,7 @@ def check_request(request: RunRequest, environment: Mapping[str, str]) -> RunPla
 
 
 def _check_wishes(request: RunRequest) -> None:
-    """Refuse wishes that do not go together."""
+    """Check for options that exclude each other."""
     if request.simulate and request.options.url:
         raise PlanError("--target and --simulate exclude each other")
     if request.simulate and request.options.control_url:
@@ -102,7 +102,7 @@ def _check_wishes(request: RunRequest) -> None:
 
 @contextmanager
 def open_environment(request: RunRequest) -> Iterator[RunEnvironment]:
-    """Start the stack where one was asked for, and end it with the block. Raises StackError."""
+    """Start bridge and simulator if requested; stop them after the block. Raises StackError."""
     from loadtests.results.resources import ProcessSource, PrometheusSource  # noqa: PLC0415 - wrong usage goes without it
 
     given: dict[str, ResourceSource] = {name: ProcessSource(pid) for name, pid in request.watch}
@@ -133,7 +133,7 @@ def open_environment(request: RunRequest) -> Iterator[RunEnvironment]:
 def run_once(
     on: RunEnvironment, spread: Distribution, environment: Mapping[str, str], hears: Hears, *, verbose: bool = False
 ) -> StoredReport:
-    """Do one run and give its report, whatever became of it. Raises PlanError; Ctrl-C shows in the report."""
+    """Make one run and return its report, whatever happens. Raises PlanError. Ctrl-C ends it with a report."""
     plan = make_plan(on.options, environment)
     hears({"doing": f"connecting to {plan.url.partition('?')[0]}"})
     try:
@@ -189,7 +189,7 @@ def _waiting(spread: Distribution) -> str:
 
 @dataclass(slots=True)
 class _SecondByTheClock:
-    """Calls something once a second, however often it is called itself."""
+    """Calls a function at most once a second."""
 
     what: Callable[[float], None]
     began: float = field(default_factory=time.monotonic)
@@ -219,7 +219,7 @@ def _said(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess)
 
 
 def run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
-    """Do everything. Raises PlanError before anything is started."""
+    """Make a complete run. Raises PlanError before anything is started."""
     return with_stack_name(_run(request, environment, hears), request)
 
 
@@ -239,7 +239,7 @@ def _run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> S
 
 
 def with_stack_name(kept: StoredReport, request: RunRequest) -> StoredReport:
-    """Call a stack of our own by its name: its port is another one in each run, and at first there is none."""
+    """Replace the target's URL by a fixed name with --simulate, since its port changes with each run."""
     if not request.simulate:
         return kept
     target = tuple(Evidence("target", _OWN_STACK) if one.label == "target" else one for one in kept.report.target)
@@ -247,7 +247,7 @@ def with_stack_name(kept: StoredReport, request: RunRequest) -> StoredReport:
 
 
 def _with_logs(kept: StoredReport, stack: Stack) -> StoredReport:
-    """Keep what the bridge and the simulator said where a run failed, and name the place."""
+    """Keep the logs of bridge and simulator if the run failed, and name their folder."""
     if kept.exit_code in (EXIT_OK, EXIT_INTERRUPTED):
         return kept
     stack.keep_logs = True
@@ -256,9 +256,9 @@ def _with_logs(kept: StoredReport, stack: Stack) -> StoredReport:
 
 
 def run_worker(request: RunRequest, environment: Mapping[str, str]) -> NoReturn:
-    """Be a worker of a run until that ends, in the place of this process. Its master judges and reports.
+    """Replace this process by a worker, which exits with the run. Its master checks and reports.
 
-    Raises PlanError for wishes that do not go together.
+    Raises PlanError for options that exclude each other.
     """
     _check_wishes(request)
     from loadtests.run.locust_process import worker_command  # noqa: PLC0415 - only what is used is paid for

@@ -1,8 +1,8 @@
-"""Every scenario, one behind the other, against a bridge and a simulator of our own: `make load`.
+"""Runs every scenario in sequence against the simulated bridge: `make load`.
 
     python -m loadtests.run.run_all [--folder FOLDER] [--quick] [--workers N] [SCENARIO ...]
 
-One table at the end and one HTML report each in the folder. Exit code 0 when all are green, else the worst of theirs.
+Prints a table and writes an HTML report for each scenario. Exits with 0 if all passed, else with the worst exit code.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from reports.model import Report
     from reports.store.reader import StoredReport
 
-#: A short look at each of them, with a handful of callers.
+#: #: For short runs with --quick.
 _QUICK_CALLERS = 5
-#: What the whole ends with, when several end differently: the first of these that came out.
+#: #: The exit code of the whole: the first of these that any run had.
 _WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK)
-#: Figures of each run that stand in the table, times as p99: a metric of its report, its heading, a factor.
+#: #: Columns of the table: a metric of the report, its heading, a factor. Times are p99.
 _SHOWN = (
     ("load_ready_p99_seconds", "ready ms", 1000.0),
     ("load_first_audio_p99_seconds", "audio ms", 1000.0),
@@ -47,7 +47,7 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """A scenario and what came of it."""
+    """A scenario and its result."""
 
     scenario: LoadScenario
     callers: int
@@ -58,7 +58,7 @@ class ScenarioResult:
 def run_all(
     scenarios: Sequence[LoadScenario], folder: Path, one: Callable[[LoadScenario], ScenarioResult]
 ) -> list[ScenarioResult]:
-    """Run them; each report is written as soon as there is one. An interrupt ends the row."""
+    """Run the scenarios. Each report is written as soon as its run ends. An interrupt ends the sequence."""
     done: list[ScenarioResult] = []
     for scenario in scenarios:
         result = one(scenario)
@@ -71,7 +71,7 @@ def run_all(
 
 
 def run_one(scenario: LoadScenario, *, quick: bool, workers: int) -> ScenarioResult:
-    """Run one as it is by itself, or in short."""
+    """Run one scenario with its own settings, or a short run with `quick`."""
     callers = _QUICK_CALLERS if quick else scenario.users
     seconds = scenario.min_seconds if quick else scenario.seconds
     wish = RunOptions(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
@@ -82,7 +82,7 @@ def run_one(scenario: LoadScenario, *, quick: bool, workers: int) -> ScenarioRes
 
 
 def results_table(done: Sequence[ScenarioResult]) -> Table:
-    """Lay the results out: a row each."""
+    """Make the table, one row per scenario."""
     rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "scenario", "callers", "s", *(shown[1] for shown in _SHOWN)):
         rows.add_column(heading, justify="left" if heading in ("", "scenario") else "right", no_wrap=True)
@@ -99,19 +99,19 @@ def _figures(report: Report) -> list[str]:
 
 
 def failed_budgets(report: Report) -> list[str]:
-    """Name what was not kept."""
+    """List the failed checks of a report."""
     bad = (Severity.FAIL, Severity.ERROR)
     return [finding.check or finding.title for finding in report.findings if finding.severity in bad]
 
 
 def worst_exit_code(done: Sequence[ScenarioResult]) -> int:
-    """Give the worst."""
+    """Return the worst exit code."""
     codes = {one.stored.exit_code for one in done}
     return next((code for code in _WORST if code in codes), EXIT_OK)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run what was asked for, by default everything."""
+    """Run the scenarios on the command line, by default all of them."""
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.run.run_all", description="Run the load test scenarios in sequence."
     )

@@ -1,10 +1,10 @@
-"""The bridge and the simulator as child processes: what `--simulate` loads, started here and ended here.
+"""Bridge and simulator as child processes, for `--simulate`.
 
-They run by their own commands, for the two worlds (trio's and gevent's) share no process. The bridge can be drained and
-started again on the same port, as an orchestrator does: any process may ask for that with `deploy_command`.
+They run as separate commands, since trio and gevent can't share a process. The bridge can be drained and restarted on
+the same port, as an orchestrator does; any process can request that with `deploy_command`.
 
-Children die with their parent however it ends: on Linux by the kernel's word to them, elsewhere when the block ends.
-Ctrl-C reaches the parent alone, which ends them when its run is over.
+The children are killed with their parent: by the kernel on Linux, elsewhere when the block ends. Ctrl-C reaches only
+the parent, which stops them after its run.
 """
 
 from __future__ import annotations
@@ -26,56 +26,56 @@ from loadtests.run.child import ChildError, ChildProcess, python_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    #: Gives the words that start a bridge in front of the base URL of a service, on any free port.
+    #: #: Returns the command that starts a bridge in front of a service with this base URL, on any free port.
     BridgeCommand = Callable[[str], Sequence[str]]
 
-#: The key that the bridge shows the simulator: made up, good.
+#: #: The bridge's API key for the simulator, which accepts it.
 KEY_VARIABLE, _KEY = "OPENAI_API_KEY", "sk-scenario-good"
 _START_SECONDS, _DRAIN_SECONDS = 20.0, 40.0
-#: Ports that a process of its own asks through: a socket in the stack's folder. One deploy at a time.
+#: #: Other processes request a deploy through this socket in the stack's folder. One deploy at a time.
 _DOORBELL, _WAITING = "doorbell", 4
 
 
 class StackError(Exception):
-    """What was to be started did not start; one plain line says why, and where its log is."""
+    """A process did not start. The message says why and names its log."""
 
 
 @dataclass(slots=True)
 class Stack:
-    """A bridge before a simulator."""
+    """A running bridge in front of a running simulator."""
 
     simulator: ChildProcess
     bridge: ChildProcess
     folder: Path
     """Where the logs are."""
     keep_logs: bool = False
-    """Set it when the run failed: the logs stay when the block ends."""
+    """Set it if the run failed: the logs are kept after the block."""
     _deploys: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
-        """What callers call."""
+        """The URL that callers use."""
         return f"ws://{self.bridge.address}"
 
     @property
     def control(self) -> str:
-        """The simulator's control API."""
+        """The URL of the simulator's control API."""
         return f"http://{self.simulator.address}/_sim"
 
     @property
     def deploy_command(self) -> tuple[str, ...]:
-        """Words of a command that has the bridge drained and started anew, from whichever process; 0 when it is up."""
+        """A command that drains and restarts the bridge, from any process. Exits with 0 when the bridge is ready."""
         return (sys.executable, "-c", _RING, str(self.folder / _DOORBELL))
 
     @property
     def exited(self) -> tuple[str, ...]:
-        """Name what ended by itself; its log says why."""
+        """The processes that exited unexpectedly, with their logs."""
         named = (("simulator", self.simulator), ("bridge", self.bridge))
         return tuple(f"the {name} exited unexpectedly; log: {one.log}" for name, one in named if not one.is_alive)
 
     def restart_bridge(self) -> None:
-        """Drain the bridge and start it anew on its port. Raises StackError when it does not end or come back."""
+        """Drain the bridge and restart it on the same port. Raises StackError if either fails."""
         with self._lock:
             old = self.bridge
             if not old.terminate(_DRAIN_SECONDS):
@@ -96,11 +96,11 @@ def open_stack(
     bridge: Mapping[str, str] | None = None,
     bridge_command: BridgeCommand | None = None,
 ) -> Iterator[Stack]:
-    """Run both for the length of the block. Raises StackError.
+    """Run both while the block runs. Raises StackError.
 
-    `simulator` are more words for `sherpa-sim serve`, `bridge` more settings as `SHERPA_BRIDGE_*` variables;
-    `bridge_command` puts another bridge in the place of ours. The logs stand in a new temporary folder, which stays
-    where something failed: when the block raises, when a child ended by itself, when `keep_logs` was set.
+    `simulator` are additional arguments for `sherpa-sim serve`, `bridge` additional `SHERPA_BRIDGE_*` settings.
+    `bridge_command` replaces the reference bridge. The logs are in a new temporary folder. It is kept if something
+    failed: the block raised, a process exited unexpectedly, or `keep_logs` was set.
     """
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-"))
     own = {**os.environ, KEY_VARIABLE: _KEY, "NO_COLOR": "1"}
@@ -128,7 +128,7 @@ def open_stack(
 
 @contextmanager
 def _gone_if_interrupted(folder: Path) -> Iterator[None]:
-    """Keep no logs of what somebody stopped: nothing failed."""
+    """Delete the logs after an interrupt: nothing failed."""
     try:
         yield
     except KeyboardInterrupt:
@@ -144,7 +144,7 @@ def _our_bridge(workers: int) -> BridgeCommand:
     return words
 
 
-#: Rings the doorbell and says what it was told, with its exit code.
+#: #: The deploy command: connects to the socket and exits with the error that it receives, or with 0.
 _RING = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as bell:
@@ -156,9 +156,9 @@ sys.exit(said or 0)
 
 @contextmanager
 def _doorbell(stack: Stack) -> Iterator[None]:
-    """Restart the bridge for whoever rings: says nothing when it is done, or why it could not be.
+    """Restart the bridge for every process that connects: answers nothing when done, or the error.
 
-    One thread for the life of the stack: on Linux a child dies with the thread that started it.
+    Uses one thread for the whole block, since on Linux a child is killed with the thread that started it.
     """
     with socket.socket(socket.AF_UNIX) as bell:
         bell.bind(str(stack.folder / _DOORBELL))
@@ -191,7 +191,7 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-#: What a bridge answers that serves: ours says 200, others have no such page.
+#: #: Statuses of a bridge that serves. The reference bridge answers 200; others may have no such page.
 _SERVING = (200, 404, 405, 426)
 
 

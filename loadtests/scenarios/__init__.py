@@ -1,1 +1,1 @@
-"""The scenarios, and what is checked before one runs."""
+"""The table of scenarios, the plan of a run, and the safety checks before it starts."""

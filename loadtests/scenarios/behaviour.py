@@ -1,4 +1,4 @@
-"""How a caller behaves: one frozen value for each scenario. It knows neither sockets nor Locust."""
+"""The behaviour of a caller: one immutable value per scenario. Knows neither sockets nor Locust."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class TargetEndpoint(StrEnum):
-    """Which of a bridge's two protocols a caller speaks."""
+    """Which of the bridge's two WebSocket endpoints a caller uses."""
 
     CLIENT = "client"
     NATIVE = "native"
@@ -15,34 +15,34 @@ class TargetEndpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerBehaviour:
-    """What a caller does from the moment it has a socket. Times are ms of speech or of waiting, as the names say."""
+    """What a caller does once it has a socket. Times are ms of audio or of waiting, as the names say."""
 
     endpoint: TargetEndpoint = TargetEndpoint.CLIENT
     chunk_ms: int = 20
-    """A chunk of speech: a multiple of 20."""
+    """Length of an audio chunk: a multiple of 20."""
     speech_ms: int = 1200
-    """How long each of its sentences is."""
+    """Length of each sentence."""
     pause_ms: int = 800
-    """Silence behind a sentence: it goes up as chunks too, as from a microphone. Turn detection wants 200 ms of it."""
+    """Silence after a sentence, sent as chunks as from a microphone. Turn detection needs 200 ms of it."""
     answer_timeout_ms: int = 8000
-    """The longest wait for an answer to be over before the next sentence begins, speaking or not."""
+    """How long to wait for the end of an answer before the next sentence or text turn."""
     turns: int = 0
-    """Hang up after so many turns and call again; 0 stays for the whole run."""
+    """Hang up after this many turns and call again; 0 stays for the whole run."""
     speaks_before_ready: bool = False
-    """Begin to speak as soon as the socket is open, as a user does who sees a microphone."""
+    """Speak as soon as the socket is open, as a user does who sees a microphone."""
     sends_text: bool = False
-    """Type instead of speaking: nothing but a few words each turn."""
+    """Send text turns instead of speaking."""
     interrupt_after_ms: int = 0
-    """Cut in after so much of each answer; 0 hears it to its end."""
+    """Interrupt each answer after this much audio; 0 listens to the end."""
     bad_messages_per_second: float = 0.0
-    """Messages that no bridge understands, beside whatever else goes on."""
+    """Rate of invalid messages, in addition to everything else."""
     read_bytes_per_second: int = 0
-    """Read no faster than this; 0 reads as fast as it comes."""
+    """Read at most at this rate; 0 reads without a limit."""
     reconnects: bool = True
-    """Call again, with growing pauses, when the socket is lost; otherwise this caller is gone."""
+    """Call again with back-off after a loss; otherwise this caller is gone."""
     echo: bool = False
-    """The service answers with what it heard: speech is accounted for by its echo."""
+    """The service echoes: audit the audio by its echo."""
     binary_audio_out: bool = False
-    """Ask for the answer's audio as binary frames."""
+    """Request the answer's audio as binary frames."""
     start_spread_ms: int = 1000
-    """Each caller begins at a moment of its own within this, so that they do not all speak in one rhythm."""
+    """Each caller starts at a random time within this span, so that callers don't speak in lockstep."""

@@ -1,7 +1,4 @@
-"""The scenarios on a page: what each does, what it is for, how long and how large it is by itself; or one in detail.
-
-And what can be measured: the names that budgets are made of.
-"""
+"""The pages of `sherpa-load list`: all scenarios, one in detail, or the measurements that budgets can use."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadtests.scenarios.table import LoadScenario
 
-#: What a budget asks of each kind of measure.
+#: #: What a budget can ask of each kind of measurement.
 _FORMS = {
     MeasureKind.DURATION: "durations: p50(NAME) to p99.9, max, mean, min, count, rate",
     MeasureKind.COUNT: "counts: NAME, rate(NAME)",
@@ -28,7 +25,7 @@ _FORMS = {
 
 
 def scenarios_page(width: int, *, colour: bool, names: Sequence[str] = ()) -> str:
-    """Write the page of all scenarios; or of those that are named, in detail. Raises PlanError."""
+    """Return the page of all scenarios, or the details of `names`. Raises PlanError."""
     wide = page_width(width)
     chosen = [find_scenario(name) for name in names]
     parts = [list(_in_detail(scenario, wide)) for scenario in chosen] or [
@@ -38,7 +35,7 @@ def scenarios_page(width: int, *, colour: bool, names: Sequence[str] = ()) -> st
 
 
 def measures_page(width: int, *, colour: bool) -> str:
-    """Write the page of everything that is measured."""
+    """Return the page of all measurements."""
     wide = page_width(width)
     return draw_page([list(_of_kind(kind, wide)) for kind in _FORMS], wide, colour=colour)
 

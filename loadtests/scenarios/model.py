@@ -1,4 +1,4 @@
-"""What a scenario is: who calls, what is done to them meanwhile and when, and what must hold. Nothing acts here."""
+"""The parts of a scenario: who calls, what happens to them and when, and the budgets. Values only."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
 
 
 class Requirement(StrEnum):
-    """What a scenario needs beside a target to call."""
+    """What a scenario needs besides a target."""
 
     CONTROL = "control"
-    """The control API of the simulator behind the target: to cut and to fail, and to account for every word."""
+    """The control API of the simulator behind the target: to cut, to inject faults, and to audit the audio."""
     RESTART = "restart"
-    """A way to deploy the target anew while it is loaded."""
+    """A command that redeploys the target under load."""
     MEMORY = "memory"
-    """A way to read how much memory the target takes."""
+    """The target's memory usage."""
     AUDIO_AUDIT = "speech"
-    """An account of speech from the far end: the simulator's, or the service's echo."""
+    """An audit of the audio at the far end: by the simulator, or by the service's echo."""
     LOSS_REPORTS = "words"
-    """Callers who are told what is dropped and what is sent again: the client protocol has words for it."""
+    """Reports of dropped and resent audio, which only the client endpoint has."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetFaults:
-    """From now on sessions upstream begin with these faults as well; none: the service is as at the beginning."""
+    """Add these faults to sessions that start from now on; none restores the scenario's own service faults."""
 
     faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CutUpstream:
-    """End every socket upstream at once: `drop` as a network does, `close` with 1012, or `reset`."""
+    """Close every upstream socket at once: `drop` as a network failure, `close` with 1012, or `reset`."""
 
     how: str = "drop"
 
 
 @dataclass(frozen=True, slots=True)
 class CutClients:
-    """Break every caller's own socket at once."""
+    """Drop every caller's socket at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Drain the target and start it anew."""
+    """Drain and restart the target."""
 
 
 Action = SetFaults | CutUpstream | CutClients | Deploy
@@ -57,63 +57,63 @@ Action = SetFaults | CutUpstream | CutClients | Deploy
 
 @dataclass(frozen=True, slots=True)
 class ScenarioPhase:
-    """Something done to the run. It begins a phase: what is measured from here on belongs to it as well."""
+    """A part of a run, from its actions to the next phase. Measurements are also kept per phase."""
 
     at: float
-    """When, as a share of the run: from 0 to 1."""
+    """When it starts, as a share of the run from 0 to 1."""
     name: str
-    """A budget can be about it: `p99(reconnect@storm)`."""
+    """Budgets can be limited to it: `p99(reconnect@storm)`."""
     actions: tuple[Action, ...] = ()
-    """In this order, one right behind the other."""
+    """Executed in this order, one right after the other."""
     description: str = ""
-    """What stands on the timeline of the report."""
+    """The text on the report's timeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerGroup:
-    """Callers that behave alike."""
+    """Callers with the same behaviour."""
 
     name: str
     behaviour: CallerBehaviour
     share: float = 1.0
-    """How many of all callers, beside the shares of other groups."""
+    """Their share of all callers, relative to the other groups."""
     counts_only: bool = False
-    """They are slow or rude on purpose: what they count is counted, and how long things take them says nothing."""
+    """They are slow or send invalid messages on purpose: count what they do, but ignore how long it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadScenario:
-    """One kind of run. Figures are its defaults: the command line may ask for others."""
+    """One kind of run. Numbers are defaults that the command line can change."""
 
     name: str
     summary: str
-    """What it does, in a line."""
+    """What it does, in one line."""
     measures: str
-    """What it is for: which defect turns it red."""
+    """What it tests: the defect that makes it fail."""
     groups: tuple[CallerGroup, ...]
     budgets: tuple[str, ...]
-    """As on the command line; `* callers` behind a number makes it so many for each caller: see `budgets_for`."""
+    """As on the command line; `N * callers` is multiplied out, see `budgets_for`."""
     phases: tuple[ScenarioPhase, ...] = ()
     users: int = 40
     spawn_rate: float = 20.0
     seconds: float = 40.0
     min_seconds: float = 8.0
-    """A shorter run would be over before its acts have had their effect."""
+    """The shortest useful run: a shorter one ends before its phases take effect."""
     service_faults: tuple[str, ...] = ()
-    """How the service behaves from beginning to end, as faults of the simulator: where that can be asked, it is."""
+    """Faults of the simulator during the whole run, applied if there is a control API."""
     needs_service_faults: bool = False
-    """Without a service that behaves so there is nothing to see."""
+    """Whether the scenario is pointless without these faults."""
     bridge_settings: Mapping[str, str] = field(default_factory=dict)
-    """More settings for our own bridge, as variables."""
+    """Additional settings for the simulated bridge, as environment variables."""
 
     @property
     def behaviour(self) -> CallerBehaviour:
-        """How its callers behave; where there are several groups, those of the first."""
+        """The behaviour of its callers; of the first group if there are several."""
         return self.groups[0].behaviour
 
     @property
     def requirements(self) -> frozenset[Requirement]:
-        """Give what its acts cannot do without."""
+        """What its actions require."""
         deeds = [deed for act in self.phases for deed in act.actions]
         ill = self.needs_service_faults or any(isinstance(deed, SetFaults | CutUpstream) for deed in deeds)
         needed = {Requirement.CONTROL} if ill else set[Requirement]()
@@ -122,12 +122,12 @@ class LoadScenario:
         return frozenset(needed)
 
     def budgets_for(self, callers: int) -> tuple[str, ...]:
-        """Give its budgets for so many callers."""
+        """Return its budgets for this number of callers."""
         return tuple(_TIMES_CALLERS.sub(lambda found: f"{float(found[1]) * callers:g}", text) for text in self.budgets)
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
-#: Measures that callers cannot take by themselves.
+#: #: Measurements that callers can't take by themselves.
 MEASURE_REQUIREMENTS: Mapping[str, frozenset[Requirement]] = {
     **dict.fromkeys(("dials", "dials_per_second_max", "sessions_left"), frozenset({Requirement.CONTROL})),
     **dict.fromkeys(("lost_ms", "reordered_ms", "crosstalk_ms"), frozenset({Requirement.AUDIO_AUDIT})),
@@ -139,7 +139,7 @@ MEASURE_REQUIREMENTS: Mapping[str, frozenset[Requirement]] = {
 
 
 def budget_requirements(budget: str) -> frozenset[Requirement]:
-    """Say what a budget cannot be judged without."""
+    """Return what a budget requires to be checked."""
     return frozenset(
         need for name, needs in MEASURE_REQUIREMENTS.items() if re.search(rf"\b{name}\b", budget) for need in needs
     )

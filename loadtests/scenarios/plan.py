@@ -1,6 +1,6 @@
-"""What a run will do, made of what the user asked for and of his scenario: checked once, before anything is sent. Pure.
+"""The plan of a run: options and scenario combined and checked before anything is sent. Pure.
 
-`sherpa-load` makes one to refuse wrong usage in plain words; the Locust processes make the same one of their options.
+`sherpa-load` makes one to report invalid options early; the Locust processes make the same plan from their options.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ CHUNK_LENGTHS_MS = (20, 100)
 
 
 class PlanError(ValueError):
-    """What was asked for cannot be run; one plain line says why."""
+    """The run is not possible as requested; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What somebody asked for. What is left out, the scenario says."""
+    """The user's options. The scenario supplies what is left out."""
 
     scenario: str
     url: str = ""
@@ -52,19 +52,19 @@ class RunOptions:
     model: str = DEFAULT_MODEL
     token_env: str | None = None
     origin: str | None = None
-    """The page that callers claim to come from; by default they are no page."""
+    """The `Origin` header of the callers; None sends none."""
     control_url: str | None = None
     deploy_command: str | None = None
     echo: bool = False
-    """The service behind the target answers with what it heard."""
+    """The service behind the target echoes what it receives."""
     memory_known: bool = False
-    """Somebody knows how much memory the target takes."""
+    """The command that starts the run monitors the target's memory."""
     permitted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """A run that may begin. Times are seconds."""
+    """A run that can start. Times are seconds."""
 
     scenario: LoadScenario
     groups: tuple[CallerGroup, ...]
@@ -75,19 +75,19 @@ class RunPlan:
     seconds: float
     budgets: tuple[Budget, ...]
     skipped_budgets: tuple[tuple[str, str], ...]
-    """Budgets of the scenario that cannot be judged with what is at hand, and what that would take."""
+    """Budgets of the scenario that can't be checked, with the options that would be needed."""
     headers: tuple[str, ...]
     control_url: str | None
     deploy_command: str | None
 
     @property
     def ramp_seconds(self) -> float:
-        """How long until everybody calls."""
+        """How long until all callers are active."""
         return self.users / self.spawn_rate
 
 
 def make_plan(wish: RunOptions, environment: Mapping[str, str]) -> RunPlan:
-    """Check a wish and fill it up. Raises PlanError."""
+    """Check the options and fill in defaults. Raises PlanError."""
     scenario = find_scenario(wish.scenario)
     url = _checked_url(wish.url)
     users = _at_least_one(wish.users if wish.users is not None else scenario.users)
@@ -123,7 +123,7 @@ def make_plan(wish: RunOptions, environment: Mapping[str, str]) -> RunPlan:
 
 
 def caller_groups(plan: RunPlan) -> Iterator[CallerGroup]:
-    """Give, again and again, the group that the next caller belongs to: shares are kept from the first callers on."""
+    """Yield the group of each next caller, forever. The shares hold from the first callers on."""
     given = [0.0 for _ in plan.groups]
     while True:
         number = min(range(len(given)), key=lambda n: (given[n] + 1) / plan.groups[n].share)
@@ -132,20 +132,20 @@ def caller_groups(plan: RunPlan) -> Iterator[CallerGroup]:
 
 
 def find_scenario(name: str) -> LoadScenario:
-    """Find a scenario. Raises PlanError, naming a near one."""
+    """Look up a scenario. Raises PlanError with a similar name."""
     if name not in SCENARIOS:
         raise PlanError(f"unknown scenario {name!r}{suggestion(name, SCENARIOS)}")
     return SCENARIOS[name]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Say what may have been meant, or what there is."""
+    """Return a similar name, or all known ones, as the end of a message."""
     close = get_close_matches(name, list(known), n=1)
     return f": did you mean {close[0]}?" if close else f"; available: {', '.join(known)}"
 
 
 def parse_duration(text: str) -> float:
-    """Read `90`, `30s`, `5m`, `1h30m`. Raises PlanError."""
+    """Parse `90`, `30s`, `5m`, `1h30m` into seconds. Raises PlanError."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
         raise PlanError(f"--duration: {text!r} is not a duration; for example: 30s, 5m or 1h30m")
@@ -170,7 +170,7 @@ def _checked_url(url: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """Take away what may be a secret."""
+    """Remove anything that may be a secret."""
     return re.sub(r"//[^/@]*@", "//...@", url.partition("?")[0])[:100]
 
 
@@ -192,7 +192,10 @@ def _checked_seconds(wish: RunOptions, scenario: LoadScenario) -> float:
 
 
 def _checked_rate(wish: RunOptions, scenario: LoadScenario, users: int, seconds: float) -> float:
-    """Take the wished rate; that of a scenario is raised until everybody calls in a quarter of the run."""
+    """Return the requested rate.
+
+    A scenario's own rate is raised if needed, so that all callers are active after a quarter of the run.
+    """
     if wish.spawn_rate is None:
         return max(scenario.spawn_rate, 4 * users / seconds)
     rate = wish.spawn_rate
@@ -214,7 +217,7 @@ def _at_hand(wish: RunOptions) -> frozenset[Requirement]:
     return frozenset(need for need, given in have.items() if given)
 
 
-#: What to say where a scenario cannot do its acts, or a budget cannot be judged.
+#: #: Requirement -> what is missing, and the option that provides it.
 _MISSING: Mapping[Requirement, tuple[str, str]] = {
     Requirement.CONTROL: ("the control API of the simulator behind the target", "--control http://HOST:PORT/_sim"),
     Requirement.RESTART: ("a command that redeploys the target", "--deploy-command CMD"),
@@ -262,7 +265,7 @@ def _changed(group: CallerGroup, wish: RunOptions) -> CallerGroup:
 
 
 def _budgets(texts: Iterable[str], scenario: LoadScenario) -> tuple[Budget, ...]:
-    """Read them; the same one twice is judged once. A phase must be one of the scenario's: `start`, or an act's."""
+    """Parse the budgets and drop duplicates. A phase must be `start` or a phase of the scenario."""
     budgets = {budget.text: budget for budget in map(_budget, texts)}
     phases = [FIRST_PHASE, *(act.name for act in scenario.phases)] if scenario.phases else []
     for budget in budgets.values():

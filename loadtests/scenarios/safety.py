@@ -1,6 +1,6 @@
-"""What may be loaded, how hard and for how long, unless the user says that he may; and when a target is clearly down.
+"""Safety limits: what may be loaded, how hard and for how long without explicit permission; and when a target is down.
 
-Pure: names are looked at, not looked up, so that a wrong guess errs on the side of asking.
+Pure: host names are not resolved, so an unclear name counts as public.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-#: More callers than this, or a longer run, is asked about.
+#: #: More callers or longer runs need permission.
 MAX_CALLERS = 1000
 MAX_SECONDS = 3600.0
-#: Never longer than this, whoever says that he may.
+#: #: The longest run, even with permission.
 ABSOLUTE_MAX_SECONDS = 24 * 3600.0
-#: Names that no public host has (RFC 6761, RFC 6762, RFC 8375, and what clusters and companies use).
+#: #: Suffixes that no public host has (RFC 6761, RFC 6762, RFC 8375, and common private ones).
 _PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home.arpa", ".svc", ".intranet")
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
-#: What a resolver takes for an address though it has no four parts: `2130706433`, `0x7f.1`.
+#: #: Numbers that a resolver accepts as an address: `2130706433`, `0x7f.1`.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _COUNTRY = 2
 PERMISSION_OPTION = "--i-may-load-this-target"
 
-#: A target is down when for this long nothing got ready and so many of the attempts failed.
+#: #: A target is down if no session was ready for this long and this share of the attempts failed.
 _DOWN_SECONDS = 10.0
 _DOWN_SHARE = 0.9
 _DOWN_ATTEMPTS = 5
 
 
 def refusal_reason(url: str, callers: int, seconds: float, *, permitted: bool) -> str | None:
-    """Say in one plain line why this must not be loaded; None where it may."""
+    """Return why this run is not allowed; None if it is."""
     if seconds > ABSOLUTE_MAX_SECONDS:
         return f"a run can last {ABSOLUTE_MAX_SECONDS / 3600:.0f} hours at most; use a shorter --duration"
     if permitted:
@@ -47,39 +47,39 @@ def refusal_reason(url: str, callers: int, seconds: float, *, permitted: bool) -
 
 
 def is_private(host: str) -> bool:
-    """Say whether a host is one's own machine or network, as far as its name tells."""
+    """Return whether a host is on this machine or on a private network, judging by its name only."""
     try:
         return _is_near(ipaddress.ip_address(host))
     except ValueError:
         name = host.lower().rstrip(".")
-    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):  # other spellings of dots and numbers reach anywhere
+    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):  # unusual spellings can hide a public address
         return False
     if "." in name:
         return name.endswith(_PRIVATE_ENDINGS)
-    return len(name) > _COUNTRY  # a country's own name may be a host
+    return len(name) > _COUNTRY  # a two-letter name may be a country's host
 
 
 def _is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return _is_near(address.ipv4_mapped)
-        if address.teredo is not None or address.sixtofour is not None:  # a way to somewhere else
+        if address.teredo is not None or address.sixtofour is not None:  # tunnelled addresses can reach anywhere
             return False
     return address.is_private and not address.is_unspecified
 
 
 @dataclass(slots=True)
 class TargetHealth:
-    """Whether the target lives, told by attempts to open a call. Times are seconds on any one clock."""
+    """Whether the target is alive, judging by attempts to open sessions. Times are seconds on any one clock."""
 
     _attempts: deque[tuple[float, bool]] = field(default_factory=deque)
     answered: bool = False
     """Whether any attempt ever succeeded."""
     failing_since: float | None = None
-    """When the first attempt failed behind the last that succeeded."""
+    """When the first attempt failed since the last success."""
 
     def record(self, at: float, *, ready: int, failed: int) -> None:
-        """Note how many attempts ended so since the last note."""
+        """Record how many attempts succeeded and failed since the last call."""
         self.answered = self.answered or ready > 0
         if ready:
             self.failing_since = None
@@ -90,12 +90,12 @@ class TargetHealth:
             self._attempts.popleft()
 
     def reset(self) -> None:
-        """Forget what failed: the target was made to fail."""
+        """Forget the failures, because they were caused on purpose."""
         self._attempts.clear()
         self.failing_since = None
 
     def is_down(self, at: float) -> bool:
-        """Say whether it is clearly down: failing for long enough, enough attempts, and all but none of them good."""
+        """Return whether the target is down: failing long enough, with enough attempts, nearly all of them failed."""
         if (
             self.failing_since is None
             or at - self.failing_since < _DOWN_SECONDS

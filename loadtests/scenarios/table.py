@@ -1,8 +1,8 @@
-"""The scenarios: a table of what is done to callers and what must hold. Nothing here acts.
+"""The table of scenarios. Values only.
 
-`director.py` does the acts, `users.py` are the callers, `stack.py` starts what `--simulate` loads. To add a scenario:
-a value in the table, a line in `docs/load.md`, and a defect in `tests/loadtests/scenarios/test_table_run.py` that it
-finds.
+`locust_plugin/fault_injector.py` executes the actions, `locust_plugin/users.py` has the callers, `run/stack.py` starts
+what `--simulate` loads. To add a scenario, add an entry here, a row in `docs/load.md`, and a defect that it finds in
+`tests/loadtests/scenarios/test_table_run.py`.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def _callers(behaviour: CallerBehaviour) -> tuple[CallerGroup, ...]:
     return (CallerGroup(name="callers", behaviour=behaviour),)
 
 
-#: Answers of a few words, spoken four times as fast: many turns in a short run.
+#: #: Short answers at four times the speed: many turns in a short run.
 _LIVELY = ("pace:times=4", "say:text=Certainly. I look into it at once.")
-#: Answers of some forty seconds, all at once: four MiB a turn for whoever does not read.
+#: #: Answers of about 40 s, sent at once: 4 MiB per turn for a caller that doesn't read.
 _LONG_WINDED = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
 _OUTAGE = SetFaults(("http:status=503",))
 _WELL = SetFaults()
