@@ -1,7 +1,8 @@
-"""A secret that hides itself: keys and tokens travel in this, and only `reveal()` shows one.
+"""Redaction: `Secret` wraps keys and tokens so that only `reveal()` shows one, and `hide_credentials` finds the others.
 
-Stdlib only. It is no encryption: it keeps keys out of output, logs, reports and tracebacks by construction. For secrets
-that nobody made known (a server's own, a key typed in a wrong place) there is `hide_credentials`, which goes by shape.
+This is not encryption. It keeps keys out of output, logs, reports and tracebacks. `hide_credentials` is for secrets
+that are not known in advance (a server's own, a key typed in the wrong place); it goes by what they look like. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import hmac
 import re
 
-#: Shown in place of what must not be seen.
+#: Stands for the hidden part.
 _HIDDEN = "…"
 
-#: Something that only chance makes: a digit, a change from small to capital, or great length.
+#: Text that looks random: it has a digit, a capital after a small letter, or great length.
 _RANDOM = r"(?=(?-i:[^\s\"'<>,;&…]*?(?:[0-9]|[a-z][A-Z])|[^\s\"'<>,;&…]{24}))"
-#: What credentials look like; the group `secret` is what gets hidden. Ids (`sess_…`, `req_…`) are none.
+#: What credentials look like; the named group that matched is what gets hidden. Ids (`sess_…`, `req_…`) are none.
 _SHAPES = re.compile(
     rf"""
       (?<![A-Za-z0-9])(?P<key>(?:sk|ek|rk|pk|gsk|hf|ghp)[-_][A-Za-z0-9_\-]{{8,}}|(?:sess|xai)-[A-Za-z0-9_\-]{{8,}})
@@ -30,7 +31,7 @@ _SHAPES = re.compile(
 
 
 class Secret:
-    """A key or token. Its text form is a hint such as `sk-…w3Qd`; the value comes out of `reveal()` only."""
+    """A key or token, which can't be pickled. Its text form is a hint such as `sk-…w3Qd`, not the value."""
 
     __slots__ = ("_value",)
 
@@ -38,12 +39,12 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value itself, for the header or file that needs it and for nothing else."""
+        """Return the value, for the header or file that needs it and for nothing else."""
         return self._value
 
     @property
     def hint(self) -> str:
-        """Enough to tell two keys apart (kind and last four), and never more than a fifth of a key."""
+        """The prefix and the last four characters: enough to tell two keys apart, and at most a fifth of a key."""
         kind, dash, rest = self._value.partition("-")
         if not dash or len(kind) > 4:  # noqa: PLR2004 - `sk`, `ek`, `sess`: a longer word is part of the secret
             kind, dash, rest = "", "", self._value
@@ -51,7 +52,7 @@ class Secret:
         return f"{kind}{dash}{_HIDDEN}{rest[-4:] if len(rest) >= enough_to_hide else ''}"
 
     def hide(self, text: str) -> str:
-        """Replace the secret by its hint wherever it stands in `text`."""
+        """Return the text with the secret replaced by its hint."""
         return text.replace(self._value, self.hint) if self._value else text
 
     def __eq__(self, other: object) -> bool:
@@ -76,12 +77,12 @@ class Secret:
 
 
 def hide_credentials(text: str) -> str:
-    """Replace by a hint whatever looks like a credential, known or not: keys, client secrets, bearer tokens, JWTs."""
+    """Return the text with a hint in place of everything that looks like a credential: keys, bearer tokens, JWTs."""
     return _SHAPES.sub(_hinted, text)
 
 
 def looks_like_credential(text: str) -> bool:
-    """Say whether a credential stands in the text."""
+    """Return whether the text contains something that looks like a credential."""
     return _SHAPES.search(text) is not None
 
 

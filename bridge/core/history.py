@@ -1,8 +1,8 @@
-"""The conversation, as a fresh session must be told it: earlier turns as text, function calls and their outputs.
+"""The conversation so far, for a fresh session: earlier turns as text, function calls and their outputs.
 
-It is fed by the upstream's own item events, so it holds what the service had, whoever created it; and by items that
-went upstream and are not confirmed yet. Bounded in turns and in characters. Turns past the bounds, and speech without a
-transcript, are counted and reported to the client.
+It is fed by the upstream's own item events, so it has what the service had, and by items that went upstream and are
+not confirmed yet. Bounded in turns and in characters. Turns past the bounds, and speech without a transcript, are
+counted and reported to the client.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class RestoredHistory:
-    """What a fresh session is told, and what could not be restored."""
+    """The items that restore the conversation in a fresh session, and what could not be restored."""
 
     items: tuple[Mapping[str, Any], ...]
     turns: int

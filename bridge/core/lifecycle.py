@@ -299,7 +299,7 @@ def finish_drain(data: SessionData) -> None:
 
 
 def in_pause(data: SessionData) -> bool:
-    """Return whether nobody is speaking and nothing is outstanding: a good moment to end or to replace the session."""
+    """Return whether this is a good moment to end or to replace the session: no speech, and nothing outstanding."""
     if len(data.input_buffer):
         return False
     if data.phase is Phase.RECONNECTING:

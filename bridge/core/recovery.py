@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def plan_recovery(data: SessionData) -> Recovery:
-    """Return what the fresh session must be told and asked, now that the session is lost.
+    """Return what the fresh session must be sent, now that the session is lost.
 
     Items whose speech is replayed, and items that are not complete, leave the history: they would come back twice.
     """
@@ -82,7 +82,7 @@ def drop_overflow(data: SessionData) -> None:
 
 
 def drop_replay(data: SessionData, entries: Iterable[bytes | None]) -> None:
-    """Count speech that went upstream and that no session will be sent again. Nobody knows whether it was heard."""
+    """Count speech that went upstream and that no session will be sent again. It is not known whether it was heard."""
     for pcm in entries:
         if pcm is not None:
             data.input_buffer.count_dropped(ClientAudio(pcm), "session_failed")

@@ -13,7 +13,7 @@ times (`audio_start_ms`, `audio_end_ms`) count milliseconds of the same audio, s
     |--------------|--------------------|--------------------|----------------------|
       answered, or   turns the service    committed by the     the newest audio:
       silence        took and has not     client, and not      speech or silence,
-                     answered             confirmed            nobody knows yet
+                     answered             confirmed            not known yet
 
 *Settled* moves up, and the audio before it is released, when one of these happens:
 

@@ -99,7 +99,7 @@ class Session:
 
         Most events of a live session are audio, one way or the other. They only pass through. None of them can make a
         deadline earlier, so no deadline is looked up for them. They can make one later (a session that talks has not
-        stalled); then the next `Tick` comes early, finds nothing due, and the deadline is computed anew.
+        stalled); then the next `Tick` comes early, finds nothing due, and the deadline is computed again.
         """
         data = self._data
         data.now = max(data.now, now)

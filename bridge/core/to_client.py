@@ -157,7 +157,7 @@ _HANDLERS: Mapping[str, Callable[[SessionData, Mapping[str, Any]], None]] = {
     "transcription_session.updated": _session_updated,
 }
 
-#: Events whose JSON the core reads. Whoever feeds the core parses these; it forwards all others unparsed.
+#: Events whose JSON the core reads. The decoder that feeds the core parses these; all others are forwarded unparsed.
 PARSED_EVENTS = frozenset(_HANDLERS)
 
 

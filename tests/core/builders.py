@@ -1,4 +1,4 @@
-"""What the tests of the core begin with: sessions in a known state, upstream events, audio."""
+"""Builders for the tests of the core: sessions in a known state, upstream events, audio."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ EXPIRED = Failure(code="SESSION_EXPIRED", message="The session hit its maximum d
 
 
 def new_session(**settings: Any) -> Session:
-    """A session whose waits are always half of what they may be."""
+    """A session whose back-offs are always half of the bound."""
     return Session(CoreSettings(**settings), rng=lambda: 0.5)
 
 
 def play(session: Session, *events: Event, now: float = 0.0) -> list[Command]:
-    """Let events happen; what was done about them, without the notes."""
+    """Handle events. Returns the commands that came of them, without log events."""
     done = [command for event in events for command in session.handle(event, now)]
     return [command for command in done if not isinstance(command, LogEvent)]
 
@@ -56,8 +56,8 @@ def of_type(kind: type[C], commands: list[Command]) -> list[C]:
 
 
 def messages(commands: list[Command], message_type: str) -> list[dict[str, Any]]:
-    """The messages of one type that the client got, as dicts."""
-    return [dict(told.message) for told in of_type(SendMessage, commands) if told.message["type"] == message_type]
+    """The messages of one type that the client was sent, as dicts."""
+    return [dict(sent.message) for sent in of_type(SendMessage, commands) if sent.message["type"] == message_type]
 
 
 def errors(commands: list[Command]) -> list[str]:
@@ -90,7 +90,7 @@ def configured_with_vad(generation: int = 1) -> SessionConfigured:
 
 
 def ready_session(
-    wish: Mapping[str, Any] = SESSION_OPTIONS,
+    options: Mapping[str, Any] = SESSION_OPTIONS,
     *,
     now: float = 0.0,
     expires_at: float | None = None,
@@ -100,7 +100,7 @@ def ready_session(
     """A session that is ready, generation 1."""
     session = new_session(**settings)
     confirmed = configured_with_vad() if vad else configured()
-    play(session, CreateSession(wish), created(expires_at=expires_at), confirmed, now=now)
+    play(session, CreateSession(options), created(expires_at=expires_at), confirmed, now=now)
     assert session.statistics().state is State.READY
     return session
 
@@ -110,7 +110,7 @@ def native(event_type: str, generation: int = 1, **fields: Any) -> UpstreamEvent
 
 
 def audio_delta(generation: int = 1) -> UpstreamEvent:
-    """A piece of spoken answer, as it comes: unread."""
+    """A piece of a spoken response, as it comes: not parsed."""
     return UpstreamEvent(generation, "response.output_audio.delta", b"delta")
 
 
@@ -129,7 +129,7 @@ def text_item_done(item_id: str, text: str, role: str = "user", generation: int 
 
 
 def speech_item_added(item_id: str, generation: int = 1) -> UpstreamEvent:
-    """An item of the user's speech, not written down."""
+    """An item of the user's speech, without a transcript."""
     whole = {"id": item_id, "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
     return native("conversation.item.added", generation, item=whole)
 
@@ -146,12 +146,12 @@ def lost(generation: int = 1, failure: Failure = UNAVAILABLE) -> UpstreamLost:
 
 
 def audio(ms: float, mark: int = 1) -> ClientAudio:
-    """Audio of one value throughout, so that pieces of it can be told apart."""
+    """Audio whose samples all have the value `mark`, so that chunks can be told apart."""
     return ClientAudio(bytes([mark, 0]) * round(ms * 24))
 
 
 def reconnect(session: Session, *, vad: bool = True, now: float = 1.0) -> list[Command]:
-    """Lose the session and get a fresh one, generation 2; what was done when it was ready."""
+    """Lose the session and open a fresh one, generation 2. Returns the commands that came when it was ready."""
     play(session, lost(), now=now)
     play(session, Tick(), created(2), now=now + 8)
     return play(session, configured_with_vad(2) if vad else configured(2), now=now + 8)

@@ -1,4 +1,4 @@
-"""A one-line mistake."""
+"""A mutant: the core with a mistake in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A change of one place; `old` stands exactly once in the file."""
+    """Replaces `old`, which occurs exactly once in the file, by `new`. `breaks` says what goes wrong then."""
 
     file: str
     old: str

@@ -1,4 +1,4 @@
-"""Does a test notice each of these mistakes? `python -m tests.core.mutants [--machine] [part of a file or mistake]`
+"""Mutation tests: does a test fail for each of these mistakes? `python -m tests.core.mutants [--machine] [words]`
 
 Each mutant is put into a copy of the package, and the core's tests run there until one fails. Exit 1 when one survives.
 `--machine`: the state machine alone must notice those that break a promise in some order of events.
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: Many times what the tests take: a mutant that makes them hang is noticed too.
+#: Many times what the tests take. A mutant that makes them hang is killed too.
 LIMIT_SECONDS = 120.0
-#: Side by side, each in a copy of its own.
+#: In parallel, each in a copy of its own.
 JOBS = min(4, os.cpu_count() or 1)
 _PYTEST = ("-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "--hypothesis-seed=0")
 
-#: The state machine comes last: it finds most of them too, but the others are quicker.
+#: The state machine runs last: it finds most of the mutants too, but the others are quicker.
 _MACHINE = "tests/core/test_session_state_machine.py"
 _RUNS = (("tests/core", f"--ignore={_MACHINE}"), (_MACHINE,))
 
-#: Hypothesis here: nobody reads the story of a failure, so none is made short.
+#: Hypothesis without shrinking: these failures are not read.
 _CONFTEST = """
 from hypothesis import HealthCheck, Phase, settings
 
@@ -59,14 +59,14 @@ def source(root: Path, mutant: Mutant) -> Path:
 
 
 def apply(mutant: Mutant, text: str) -> str:
-    """Raises ValueError for a mutant that does not stand in the source, or in more than one place."""
+    """Return the source with the mistake. Raises ValueError unless `mutant.old` occurs exactly once."""
     if text.count(mutant.old) != 1:
         raise ValueError(f"{mutant.file}: {mutant.old!r} stands there {text.count(mutant.old)} times")
     return text.replace(mutant.old, mutant.new)
 
 
 def run_tests(folder: Path, runs: Sequence[Sequence[str]] = _RUNS) -> str | None:
-    """Run the core's tests there; the one that failed first, or None."""
+    """Run the core's tests in this folder. Returns the first that failed, or None."""
     return next((failed for run in runs if (failed := _run(folder, run)) is not None), None)
 
 
@@ -89,13 +89,15 @@ def _run(folder: Path, arguments: Sequence[str]) -> str | None:
     except subprocess.TimeoutExpired:
         return "the time"
     if done.returncode < 0:
-        raise SystemExit(f"somebody stopped the tests with signal {-done.returncode}: that is no verdict")
+        raise SystemExit(f"the tests were stopped by signal {-done.returncode}, which says nothing about the mutant")
     failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return None if done.returncode == 0 else (failed or [f"exit {done.returncode}"])[0].rpartition("::")[2]
 
 
 def copy_package(folder: Path) -> None:
-    ignore = shutil.ignore_patterns("__pycache__", "test_mutants.py")  # that one sees every mutant, for a bad reason
+    ignore = shutil.ignore_patterns(
+        "__pycache__", "test_mutants.py"
+    )  # it fails for every mutant, since it compares with the source
     shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=ignore)
     shutil.copytree(ROOT / "tests" / "core", folder / "tests" / "core", ignore=ignore)
     (folder / "tests" / "conftest.py").write_text(_CONFTEST)
@@ -103,7 +105,7 @@ def copy_package(folder: Path) -> None:
 
 
 def try_out(mutant: Mutant, folder: Path, runs: Sequence[Sequence[str]] = _RUNS) -> str | None:
-    """Put a mutant in, run the tests, take it out again."""
+    """Put a mutant in, run the tests, and take it out again. Returns the test that failed, or None."""
     path = source(folder, mutant)
     sound = path.read_text()
     path.write_text(apply(mutant, sound))
@@ -113,8 +115,8 @@ def try_out(mutant: Mutant, folder: Path, runs: Sequence[Sequence[str]] = _RUNS)
         path.write_text(sound)
 
 
-def judge(mutant: Mutant, *, folders: SimpleQueue[Path], runs: Sequence[Sequence[str]]) -> tuple[str, str | None]:
-    """Try a mutant in a folder that is free; a line about it, and who killed it."""
+def run_mutant(mutant: Mutant, *, folders: SimpleQueue[Path], runs: Sequence[Sequence[str]]) -> tuple[str, str | None]:
+    """Try a mutant in a free folder. Returns a line about it, and the test that killed it."""
     folder = folders.get()
     began = time.monotonic()
     try:
@@ -146,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
         for number in range(JOBS):
             folders.put(Path(shutil.copytree(folder, folder / f"job-{number}", ignore=shutil.ignore_patterns("job-*"))))
         with ThreadPoolExecutor(JOBS) as pool:
-            for line, killer in pool.map(partial(judge, folders=folders, runs=runs), wanted):
+            for line, killer in pool.map(partial(run_mutant, folders=folders, runs=runs), wanted):
                 survived += killer is None
                 say(line)
     say(f"{len(wanted) - survived} of {len(wanted)} killed")

@@ -1,8 +1,9 @@
-"""Tests of the core that read as a script: what happens, what is done about it, in one expression that is asserted.
+"""Tests of the core as scripts: events in, commands out, in one expression that is asserted.
 
-    assert Playbook(session) >> CreateSession(WISH) << told("session_initializing") << OpenUpstream(1, WISH)
+    assert Playbook(session) >> CreateSession({}) << message_like("session_initializing") << OpenUpstream(1, {})
 
-Every command but the notes must be named, in order; a note is looked at where the script names one for that event.
+The script must name every command, in order. Log events are the exception: they are compared only for events after
+which the script names one.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """A message to the client or a note that has at least these fields."""
+    """A message to the client or a log event with at least these fields."""
 
     kind: type[SendMessage | LogEvent]
     fields: Mapping[str, Any]
 
     def fits(self, command: Command) -> bool:
         if isinstance(command, LogEvent):
-            seen = {"name": command.name, **command.fields}
+            actual = {"name": command.name, **command.fields}
         else:
-            seen = dict(command.message) if isinstance(command, SendMessage) else {}
-        return isinstance(command, self.kind) and seen.items() >= self.fields.items()
+            actual = dict(command.message) if isinstance(command, SendMessage) else {}
+        return isinstance(command, self.kind) and actual.items() >= self.fields.items()
 
 
 def message_like(message_type: str, **fields: Any) -> Like:
@@ -49,14 +50,14 @@ class _Step:
     event: Event
     expected: list[Command | Like] = field(default_factory=list)
 
-    def wants_notes(self) -> bool:
+    def expects_log_events(self) -> bool:
         return any(
             isinstance(one, LogEvent) or (isinstance(one, Like) and one.kind is LogEvent) for one in self.expected
         )
 
 
 class Playbook:
-    """A script of events and commands; it runs when it is asserted."""
+    """A script of events and commands. It runs when it is asserted."""
 
     def __init__(self, session: Session, now: float = 0.0) -> None:
         self._session, self._now = session, now
@@ -81,21 +82,21 @@ class Playbook:
         seen: list[str] = []
         for step in self._steps:
             done = self._session.handle(step.event, step.now)
-            done = [one for one in done if step.wants_notes() or not isinstance(one, LogEvent)]
+            done = [one for one in done if step.expects_log_events() or not isinstance(one, LogEvent)]
             title = f">> {step.event} at {step.now:g}"
             wanted += [title, *_lines(step.expected, done)]
             seen += [title, *map(repr, done)]
         if wanted != seen:
-            raise AssertionError("\n".join(["the script goes another way", *ndiff(wanted, seen)]))
+            raise AssertionError("\n".join(["the session does not follow the script", *ndiff(wanted, seen)]))
         return True
 
     def __del__(self) -> None:
         if not self._asserted:
-            raise RuntimeError("a playbook that nobody asserted")
+            raise RuntimeError("a playbook that was not asserted")
 
 
 def _lines(expected: list[Command | Like], done: list[Command]) -> list[str]:
-    """What was expected, in the words of what was done where it fits."""
+    """The expected commands as text; those that fit are shown as what was done."""
     lines = [repr(one) for one in expected]
     for index, (one, did) in enumerate(zip(expected, done, strict=False)):
         if (isinstance(one, Like) and one.fits(did)) or one == did:

@@ -1,4 +1,4 @@
-"""The state machine's sides: what a client may do, what may become of its upstream, and time."""
+"""The rules of the state machine: what a client may do, what may happen to its upstream session, and time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def live(machine: SessionMachine) -> bool:
 
 
 class SessionMachine(RuleBasedStateMachine):
-    """A client, a clock, and an upstream that opens and is lost, each of which does what it likes."""
+    """A client, a clock, and an upstream session that opens and is lost, in any order."""
 
     @initialize(
         manual=st.booleans(),
@@ -66,7 +66,7 @@ class SessionMachine(RuleBasedStateMachine):
         attempts=st.integers(1, 3),
         again=st.integers(1, 5),
         life=st.sampled_from([2, 50]),
-        resend_ms=st.sampled_from([300, 700, 30_000]),
+        replay_ms=st.sampled_from([300, 700, 30_000]),
         seed=st.integers(0, 99),
         opened=st.sampled_from([True, True, True, False]),
     )
@@ -79,7 +79,7 @@ class SessionMachine(RuleBasedStateMachine):
         attempts: int,
         again: int,
         life: int,
-        resend_ms: int,
+        replay_ms: int,
         seed: int,
         opened: bool,
     ) -> None:
@@ -88,51 +88,51 @@ class SessionMachine(RuleBasedStateMachine):
             attempts=attempts,
             reconnect_attempts=again,
             max_reconnects=life,
-            replay_ms=resend_ms,
+            replay_ms=replay_ms,
             rollover=rollover,
             buffer_limits=self.limits,
         )
-        chance = Random(seed)
-        self.session = Session(chosen, rng=lambda: chance.choice([0.0, 0.5, 0.99]))
+        rng = Random(seed)
+        self.session = Session(chosen, rng=lambda: rng.choice([0.0, 0.5, 0.99]))
         self.manual, self.rollover = manual, rollover
         self.now, self.serial = 0.0, 0
-        self.sound = True
-        """False: something has failed already, and the end has nothing to add."""
-        self.books = Ledger(manual=manual, resend_ms=resend_ms)
+        self.passing = True
+        """False: a check has failed already, and `teardown` has nothing to add."""
+        self.ledger = Ledger(manual=manual, replay_ms=replay_ms)
         if opened:
             self.a_session_is_opened()
 
     @property
     def up(self) -> UpstreamModel | None:
-        return self.books.up
+        return self.ledger.up
 
     @property
     def upstream(self) -> UpstreamModel:
-        assert self.books.up is not None
-        return self.books.up
+        assert self.ledger.up is not None
+        return self.ledger.up
 
     def feed(self, event: Event) -> None:
-        """Let an event happen, keep the books, and see that time moves on."""
-        self.sound = False
-        self.books.unanswered_ms = self.session.statistics().replay_ms
+        """Handle an event, enter it in the ledger, and check that no deadline has passed."""
+        self.passing = False
+        self.ledger.unanswered_ms = self.session.statistics().replay_ms
         commands = self.session.handle(event, self.now)
-        self.books.enter(event, commands, self.now)
+        self.ledger.enter(event, commands, self.now)
         deadline = self.session.deadline
         assert deadline is None or deadline > self.now, "a deadline that has passed"
-        self.sound = True
+        self.passing = True
 
     def mark(self) -> int:
         self.serial += 1
         return self.serial
 
     def offer(self, entry: ClientInput) -> None:
-        self.books.accepted(entry)
+        self.ledger.accept(entry)
         self.feed(entry)
 
     # The client
 
     @rule()
-    def asks_for_a_session(self) -> None:
+    def requests_a_session(self) -> None:
         self.feed(CreateSession({"turnDetection": "none"} if self.manual else {}))
 
     @rule(ms=st.integers(1, 400))
@@ -163,7 +163,7 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.manual and live(self))
     @rule(commits=st.booleans(), clears=st.booleans())
     def speaks_and_is_lost(self, *, commits: bool, clears: bool) -> None:
-        """What it committed comes back, with its commit; what it took back does not."""
+        """What it committed is replayed, with its commit; what it cleared is not."""
         self.speaks(200)
         if commits:
             self.commits()
@@ -204,7 +204,7 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.session.statistics().state in (State.IDLE, State.FAILED))
     @rule()
     def a_session_is_opened(self) -> None:
-        self.asks_for_a_session()
+        self.requests_a_session()
         self.is_opened()
 
     @precondition(lambda self: self.up is not None and not self.up.created)
@@ -240,7 +240,7 @@ class SessionMachine(RuleBasedStateMachine):
         else:
             self.feed(configured(up.generation) if self.manual else configured_with_vad(up.generation))
 
-    @precondition(lambda self: self.up is not None and self.up.asked_to_configure and not self.up.ready)
+    @precondition(lambda self: self.up is not None and self.up.configure_sent and not self.up.ready)
     @rule()
     def is_configured(self) -> None:
         self.upstream.ready = True
@@ -251,25 +251,25 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.up is not None and not self.up.ready)
     @rule(failure=FAILURES)
     def is_not_reached(self, failure: Failure) -> None:
-        self.feed(AttemptFailed(self.books.let_go(), failure))
+        self.feed(AttemptFailed(self.ledger.upstream_gone(), failure))
 
     @precondition(lambda self: self.up is not None)
-    @rule(failure=LOSSES, taken=st.booleans())
-    def is_lost(self, failure: Failure, *, taken: bool = False) -> None:
-        """`taken`: it answered a ping that went behind all that was said."""
+    @rule(failure=LOSSES, acknowledged=st.booleans())
+    def is_lost(self, failure: Failure, *, acknowledged: bool = False) -> None:
+        """`acknowledged`: it answered a ping that was sent after all audio."""
         if self.upstream.ready and failure is EXPIRED and not self.rollover:
-            self.books.endings.add("SESSION_EXPIRED")
-        taken_bytes = self.upstream.position if taken else None
-        self.feed(replace(lost(self.books.let_go(), failure), acknowledged_bytes=taken_bytes))
+            self.ledger.terminal_errors.add("SESSION_EXPIRED")
+        acknowledged_bytes = self.upstream.position if acknowledged else None
+        self.feed(replace(lost(self.ledger.upstream_gone(), failure), acknowledged_bytes=acknowledged_bytes))
 
     @precondition(live)
-    @rule(failure=LOSSES, taken=st.booleans())
-    def is_lost_while_somebody_speaks(self, failure: Failure, *, taken: bool) -> None:
+    @rule(failure=LOSSES, acknowledged=st.booleans())
+    def is_lost_while_somebody_speaks(self, failure: Failure, *, acknowledged: bool) -> None:
         for ms in (400, 350):
             if live(self):
                 self.speaks(ms)
         if live(self):
-            self.is_lost(failure, taken=taken)
+            self.is_lost(failure, acknowledged=acknowledged)
 
     # Time
 

@@ -58,7 +58,7 @@ def test_the_earliest_deadline_counts() -> None:
     assert session.deadline == 11.0
 
 
-def test_what_is_due_is_done_at_its_deadline_and_not_asked_for_again() -> None:
+def test_what_is_due_is_done_at_its_deadline_and_only_once() -> None:
     for prepare in (
         [audio(20)],
         [ClientText("a"), ClientText("b")],
@@ -98,11 +98,11 @@ def test_time_never_goes_backwards() -> None:
     assert session.deadline == 10.5
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.999])
-def test_an_attempt_without_a_wait_begins_at_once(chance: float) -> None:
-    session = Session(CoreSettings(), rng=lambda: chance)
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_an_attempt_without_a_wait_begins_at_once(jitter: float) -> None:
+    session = Session(CoreSettings(), rng=lambda: jitter)
     play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE))
-    assert session.statistics().opening is (chance == 0.0)
+    assert session.statistics().opening is (jitter == 0.0)
     session = ready_session()
     play(session, RestartSession())
     assert session.statistics().opening

@@ -24,7 +24,7 @@ def codes(throttle: ErrorThrottle, *times: float) -> list[str | None]:
     return [released.error.code if (released := throttle.pop_due(now)) else None for now in times]
 
 
-def test_the_first_goes_out_at_once_and_the_next_when_the_window_opens() -> None:
+def test_the_first_error_is_sent_at_once_and_the_next_when_the_window_opens() -> None:
     throttle = ErrorThrottle()
     assert throttle.deadline is None
     released = throttle.offer(error("a"), 1.0)
@@ -35,7 +35,7 @@ def test_the_first_goes_out_at_once_and_the_next_when_the_window_opens() -> None
     assert codes(throttle, 2.99, 3.0, 3.0) == [None, "b", None]
 
 
-def test_the_window_begins_anew_with_everything_that_goes_out() -> None:
+def test_the_window_begins_again_with_every_error_that_is_sent() -> None:
     throttle = ErrorThrottle()
     throttle.offer(error("a"), 0.0)
     throttle.offer(error("b"), 1.0)
@@ -44,7 +44,7 @@ def test_the_window_begins_anew_with_everything_that_goes_out() -> None:
     assert codes(throttle, 3.9, 4.0) == [None, "c"]
 
 
-def test_the_worst_is_the_end_then_the_hopeless_then_the_latest() -> None:
+def test_terminal_errors_come_first_then_permanent_ones_then_the_latest() -> None:
     throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
     for one in (error("hopeless", retryable=False), error("end", terminal=True), error("late")):
@@ -54,7 +54,7 @@ def test_the_worst_is_the_end_then_the_hopeless_then_the_latest() -> None:
     assert (released.error.code, released.suppressed) == ("end", 2)
 
 
-def test_ends_of_one_code_stand_for_each_other_and_those_of_others_wait() -> None:
+def test_terminal_errors_of_one_code_merge_and_those_of_other_codes_wait() -> None:
     throttle = ErrorThrottle()
     throttle.offer(error("first"), 0.0)
     for code in ("A", "B", "A"):
@@ -75,7 +75,7 @@ def test_the_flush_before_a_close_empties_it() -> None:
 
 
 @given(st.lists(st.tuples(ERRORS, st.floats(0, 3)), max_size=40))
-def test_nothing_is_swallowed_and_the_distance_is_kept(offered: list[tuple[ErrorMessage, float]]) -> None:
+def test_no_error_is_swallowed_and_the_window_is_kept(offered: list[tuple[ErrorMessage, float]]) -> None:
     throttle, now = ErrorThrottle(), 0.0
     out = []
     for one, wait in offered:

@@ -26,105 +26,105 @@ OUTPUT = {"id": "o1", "type": "function_call_output", "call_id": "c1", "output":
         ("assistant", "beta", "text"),
     ],
 )
-def test_a_turn_is_created_anew_as_text_in_the_dialects_own_words(role: str, dialect: str, part: str) -> None:
-    context = ConversationHistory()
-    context.record_item({**message("i1", "hi", role), "status": "completed", "object": "realtime.item"})
-    assert context.restore(dialect).items == (
+def test_a_turn_is_restored_as_text_in_the_part_type_of_the_dialect(role: str, dialect: str, part: str) -> None:
+    history = ConversationHistory()
+    history.record_item({**message("i1", "hi", role), "status": "completed", "object": "realtime.item"})
+    assert history.restore(dialect).items == (
         {"id": "i1", "type": "message", "role": role, "content": [{"type": part, "text": "hi"}]},
     )
 
 
-def test_spoken_turns_come_back_by_their_transcript_whoever_brings_it() -> None:
-    context = ConversationHistory()
+def test_spoken_turns_are_restored_from_their_transcript_in_any_event() -> None:
+    history = ConversationHistory()
     spoken = {"id": "i1", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
-    context.record_item(spoken)
-    context.record_transcript("i1", "hello")
+    history.record_item(spoken)
+    history.record_transcript("i1", "hello")
     answer = [{"type": "output_audio", "transcript": "hi"}, {"type": "output_audio", "transcript": "there"}]
-    context.record_item({"id": "i2", "type": "message", "role": "assistant", "content": answer})
-    context.record_item(spoken)
-    restored = context.restore("ga")
+    history.record_item({"id": "i2", "type": "message", "role": "assistant", "content": answer})
+    history.record_item(spoken)
+    restored = history.restore("ga")
     assert [item["content"][0]["text"] for item in restored.items] == ["hello", "hi there"]
     assert (restored.turns, restored.lost) == (2, ())
 
 
-def test_speech_that_was_not_written_down_is_named_once() -> None:
-    context = ConversationHistory()
-    context.record_item(message("i1", None))
-    assert context.restore("ga").lost == ("1 spoken turns without a transcript",)
-    assert context.restore("ga").lost == ()
+def test_speech_without_a_transcript_is_reported_once() -> None:
+    history = ConversationHistory()
+    history.record_item(message("i1", None))
+    assert history.restore("ga").lost == ("1 spoken turns without a transcript",)
+    assert history.restore("ga").lost == ()
 
 
 def test_calls_come_back_with_their_answers_and_open_ones_are_pending() -> None:
-    context = ConversationHistory()
-    context.record_item(CALL)
-    assert context.restore("ga").pending_tools == 1
-    context.record_item(OUTPUT)
-    restored = context.restore("ga")
+    history = ConversationHistory()
+    history.record_item(CALL)
+    assert history.restore("ga").pending_tools == 1
+    history.record_item(OUTPUT)
+    restored = history.restore("ga")
     assert restored.pending_tools == 0
     assert restored.items[0] == {name: CALL[name] for name in ("id", "type", "call_id", "name", "arguments")}
     assert restored.turns == 0
 
 
-def test_what_went_up_and_was_not_announced_comes_back_as_it_was_sent() -> None:
-    context = ConversationHistory()
+def test_what_was_sent_and_was_not_announced_comes_back_as_it_was_sent() -> None:
+    history = ConversationHistory()
     sent = message(None, "hi")
-    context.item_sent(sent)
-    assert context.restore("ga").items == (sent,)
-    assert context.restore("ga").turns == 1
+    history.item_sent(sent)
+    assert history.restore("ga").items == (sent,)
+    assert history.restore("ga").turns == 1
 
 
-def test_what_is_announced_is_not_brought_back_twice() -> None:
-    context = ConversationHistory()
+def test_what_is_announced_is_not_restored_twice() -> None:
+    history = ConversationHistory()
     for text in ("yes", "yes", "no"):
-        context.item_sent(message(None, text))
+        history.item_sent(message(None, text))
     for phase in range(2):
-        context.record_item({**message("i1", "yes"), "status": str(phase)})
-    assert [item["content"][0]["text"] for item in context.restore("ga").items] == ["yes", "yes", "no"]
+        history.record_item({**message("i1", "yes"), "status": str(phase)})
+    assert [item["content"][0]["text"] for item in history.restore("ga").items] == ["yes", "yes", "no"]
 
 
 def test_an_item_that_was_skipped_when_a_later_one_was_announced_was_refused() -> None:
-    context = ConversationHistory()
-    context.item_sent(message("bad", "refused"))
-    context.item_sent({"type": "function_call_output", "call_id": "c1", "output": "x"})
-    context.record_item(OUTPUT)
-    assert [item["type"] for item in context.restore("ga").items] == ["function_call_output"]
+    history = ConversationHistory()
+    history.item_sent(message("bad", "refused"))
+    history.item_sent({"type": "function_call_output", "call_id": "c1", "output": "x"})
+    history.record_item(OUTPUT)
+    assert [item["type"] for item in history.restore("ga").items] == ["function_call_output"]
 
 
 def test_an_item_with_an_id_is_known_by_it() -> None:
-    context = ConversationHistory()
-    context.item_sent(message("mine", "hi"))
-    context.record_item(message("other", "hi"))
-    assert len(context.restore("ga").items) == 2
-    context.record_item(message("mine", "hi"))
-    assert len(context.restore("ga").items) == 2
+    history = ConversationHistory()
+    history.item_sent(message("mine", "hi"))
+    history.record_item(message("other", "hi"))
+    assert len(history.restore("ga").items) == 2
+    history.record_item(message("mine", "hi"))
+    assert len(history.restore("ga").items) == 2
 
 
 def test_deleted_turns_and_ended_conversations_do_not_come_back() -> None:
-    context = ConversationHistory()
-    context.record_item(message("i1", "a"))
-    context.record_item(message("i2", "b"))
-    context.item_sent(message(None, "c"))
-    context.delete_item("i1")
-    assert [item.get("id") for item in context.restore("ga").items] == ["i2", None]
-    context.clear()
-    assert context.restore("ga").items == ()
+    history = ConversationHistory()
+    history.record_item(message("i1", "a"))
+    history.record_item(message("i2", "b"))
+    history.item_sent(message(None, "c"))
+    history.delete_item("i1")
+    assert [item.get("id") for item in history.restore("ga").items] == ["i2", None]
+    history.clear()
+    assert history.restore("ga").items == ()
 
 
 def test_the_oldest_turns_go_past_the_bounds_and_are_counted() -> None:
-    context = ConversationHistory()
+    history = ConversationHistory()
     for n in range(MAX_TURNS + 2):
-        context.record_item(message(f"i{n}", "x"))
-    restored = context.restore("ga")
+        history.record_item(message(f"i{n}", "x"))
+    restored = history.restore("ga")
     assert (restored.turns, restored.items[0]["id"], restored.lost) == (MAX_TURNS, "i2", ("2 turns past the bound",))
-    context.record_item(message("long", "y" * MAX_CHARACTERS))
-    assert [item["id"] for item in context.restore("ga").items] == ["long"]
+    history.record_item(message("long", "y" * MAX_CHARACTERS))
+    assert [item["id"] for item in history.restore("ga").items] == ["long"]
 
 
-def test_requests_that_nobody_announces_are_bounded_too() -> None:
-    context = ConversationHistory()
+def test_items_that_are_never_announced_are_bounded_too() -> None:
+    history = ConversationHistory()
     for _ in range(MAX_TURNS + 3):
-        context.item_sent(message(None, "x"))
-    restored = context.restore("ga")
+        history.item_sent(message(None, "x"))
+    restored = history.restore("ga")
     assert (len(restored.items), restored.lost) == (MAX_TURNS, ("3 turns past the bound",))
 
 
@@ -144,10 +144,10 @@ def test_requests_that_nobody_announces_are_bounded_too() -> None:
     ids=str,
 )
 def test_an_item_of_any_shape_is_taken_without_an_exception(item: dict[str, Any]) -> None:
-    context = ConversationHistory()
-    context.record_item(item)
-    context.item_sent(item)
-    context.record_item(item)
-    context.record_transcript(item.get("id"), item)
-    context.delete_item(item.get("type"))
-    assert len(context.restore("ga").items) <= 2
+    history = ConversationHistory()
+    history.record_item(item)
+    history.item_sent(item)
+    history.record_item(item)
+    history.record_transcript(item.get("id"), item)
+    history.delete_item(item.get("type"))
+    assert len(history.restore("ga").items) <= 2

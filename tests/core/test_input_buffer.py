@@ -60,12 +60,12 @@ def test_what_is_too_old_goes_before_what_is_too_much() -> None:
     assert [one.reason for one in all_dropped(held)] == ["too_old"]
 
 
-def test_nothing_held_has_no_age_and_gives_nothing() -> None:
+def test_nothing_buffered_has_no_age_and_gives_nothing() -> None:
     held = InputBuffer(InputBufferLimits())
     assert (held.pop(), held.oldest_expires_at, held.pop_dropped(), held.has_dropped) == (None, None, None, False)
 
 
-def test_speech_that_is_given_up_elsewhere_is_counted_with_the_rest() -> None:
+def test_speech_that_is_dropped_elsewhere_is_counted_with_the_rest() -> None:
     held = InputBuffer(InputBufferLimits())
     held.add(audio(20), 0.0)
     held.count_dropped(audio(30), "session_failed")
@@ -74,7 +74,7 @@ def test_speech_that_is_given_up_elsewhere_is_counted_with_the_rest() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.floats(0, 5)), max_size=60))
-def test_whatever_comes_is_held_or_counted_and_the_bounds_hold(arrivals: list[tuple[int, float]]) -> None:
+def test_whatever_comes_is_buffered_or_counted_and_the_bounds_hold(arrivals: list[tuple[int, float]]) -> None:
     held, now, came = InputBuffer(InputBufferLimits(audio_ms=100, messages=3, age_seconds=10)), 0.0, []
     for ms, wait in arrivals:
         now += wait

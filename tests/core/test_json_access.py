@@ -9,12 +9,12 @@ from bridge.core.json_access import as_number, as_object, as_text
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5, 5.0), (2.5, 2.5), (0, 0.0)])
-def test_a_figure_is_a_figure(value: float, expected: float) -> None:
+def test_a_number_is_a_number(value: float, expected: float) -> None:
     assert as_number(value) == expected
 
 
 @pytest.mark.parametrize("value", [None, True, "5", [], -1, math.nan, math.inf, -math.inf, 10**400, 1e300])
-def test_what_is_no_figure_of_a_session_is_nothing(value: Any) -> None:
+def test_a_number_that_no_session_has_is_zero(value: Any) -> None:
     assert as_number(value) == 0.0
 
 

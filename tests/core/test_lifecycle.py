@@ -59,7 +59,7 @@ def test_restarts_now_and_then_are_none() -> None:
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_speech_that_no_session_will_answer_is_told_of_as_dropped(failed: bool) -> None:
+def test_speech_that_no_session_will_answer_is_reported_as_dropped(failed: bool) -> None:
     session = ready_session(MANUAL, vad=False, rollover=False)
     play(session, audio(200))
     commands = play(session, lost(1, REFUSED_KEY if failed else EXPIRED))
@@ -67,18 +67,18 @@ def test_speech_that_no_session_will_answer_is_told_of_as_dropped(failed: bool) 
     assert (dropped["ms"], dropped["reason"]) == (200, "session_failed")
 
 
-def test_the_clients_leaving_is_noted_with_what_was_still_held() -> None:
+def test_a_disconnect_is_logged_with_what_was_still_buffered() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), audio(20), ClientText("hi"))
-    notes = [
+    lines = [
         one.fields
         for one in session.handle(ClientGone(), 0.0)
         if isinstance(one, LogEvent) and one.name == "held.dropped"
     ]
-    assert [(one["reason"], one["chunks"], one["ms"], one["messages"]) for one in notes] == [("client_gone", 1, 20, 1)]
+    assert [(one["reason"], one["chunks"], one["ms"], one["messages"]) for one in lines] == [("client_gone", 1, 20, 1)]
 
 
-def test_an_answer_that_the_client_interrupted_is_not_asked_for_again() -> None:
+def test_a_response_that_the_client_interrupted_is_not_requested_again() -> None:
     session = ready_session()
     play(session, ClientText("hi"), response_created(), Interrupt())
     assert CREATE not in [one.event for one in of_type(SendEvent, reconnect(session))]
@@ -100,7 +100,7 @@ def test_a_retry_after_counts_for_a_session_that_was_lost_as_well() -> None:
     assert messages(play(session, lost(1, hopeless)), "error")[0]["code"] == "RATE_LIMITED"
 
 
-def test_a_loss_is_noted_with_how_long_it_took_to_mend() -> None:
+def test_a_loss_is_logged_with_how_long_the_recovery_took() -> None:
     session = ready_session()
     assert Playbook(session) >> lost() << log_event_like("session.lost", byIntent=False) << message_like("reconnecting")
     play(session, Tick(), created(2), now=1.0)
@@ -108,17 +108,17 @@ def test_a_loss_is_noted_with_how_long_it_took_to_mend() -> None:
     assert [one.fields["seconds"] for one in again if one.name == "session.reconnected"] == [1.5]
 
 
-def test_an_attempt_that_failed_is_noted_with_what_support_asks_for() -> None:
+def test_a_failed_attempt_is_logged_with_what_support_asks_for() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS))
     detail = {"refusal": "no-access", "status": 403, "requestId": "req_1", "code": "x", "sessionId": "s", "deep": {}}
     failure = Failure(code="ACCESS_DENIED", message="No.", retryable=False, detail=detail)
-    [note] = [
+    [line] = [
         one.fields
         for one in session.handle(AttemptFailed(1, failure), 0.0)
         if isinstance(one, LogEvent) and one.name == "attempt.failed"
     ]
-    assert note == {
+    assert line == {
         "generation": 1,
         "sessionId": None,
         "code": "ACCESS_DENIED",

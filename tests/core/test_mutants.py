@@ -20,10 +20,10 @@ def test_a_mutant_that_is_out_of_date_says_so() -> None:
         apply(Mutant("states", "no such line", "", ""), "")
 
 
-def test_every_promise_has_its_mistake() -> None:
+def test_every_mutant_of_the_machine_exists() -> None:
     assert {one.breaks for one in MUTANTS} >= MACHINE_MUTANTS
 
 
-def test_no_mistake_is_made_twice() -> None:
+def test_no_mutant_stands_twice() -> None:
     assert len({(one.file, one.old, one.new) for one in MUTANTS}) == len(MUTANTS)
     assert len({one.breaks for one in MUTANTS}) == len(MUTANTS)

@@ -6,7 +6,7 @@ from bridge.core.responses import MAX_QUEUED, ResponseTracker
 from tests.core.builders import CREATE
 
 
-def test_what_makes_a_session_busy_and_when_it_ends() -> None:
+def test_what_makes_a_tracker_busy_and_when_it_ends() -> None:
     responses = ResponseTracker()
     assert not responses.busy
     responses.request_sent(CREATE, 1.0)
@@ -22,7 +22,7 @@ def test_what_makes_a_session_busy_and_when_it_ends() -> None:
     assert not responses.busy
 
 
-def test_a_turn_is_expected_to_be_answered_where_turn_detection_does_so() -> None:
+def test_a_response_is_expected_where_turn_detection_creates_it() -> None:
     responses = ResponseTracker()
     responses.turn_committed(1.0, auto_response=False)
     assert not responses.busy
@@ -63,7 +63,7 @@ def test_a_refusal_of_nothing_adds_nothing() -> None:
     assert not responses.queued
 
 
-def test_what_is_asked_again_is_what_went_up_and_was_not_heard() -> None:
+def test_a_request_without_output_is_the_one_to_repeat() -> None:
     responses = ResponseTracker()
     responses.request_sent(b"ask", 0.0)
     assert responses.request_to_repeat() == b"ask"
@@ -74,7 +74,7 @@ def test_what_is_asked_again_is_what_went_up_and_was_not_heard() -> None:
     assert responses.request_to_repeat() is None
 
 
-def test_what_the_client_cancelled_is_not_asked_again_nor_put_back() -> None:
+def test_a_cancelled_request_is_neither_repeated_nor_queued_again() -> None:
     responses = ResponseTracker()
     responses.request_sent(b"ask", 0.0)
     responses.cancelled = True

@@ -60,20 +60,20 @@ def test_commands_are_given_once() -> None:
     assert play(session, Tick()) == []
 
 
-def test_the_wish_is_the_clients_at_that_moment() -> None:
-    wish = {"voice": "marin"}
+def test_the_session_options_are_copied() -> None:
+    options = {"voice": "marin"}
     session = new_session()
-    play(session, CreateSession(wish))
-    wish["voice"] = "ash"
+    play(session, CreateSession(options))
+    options["voice"] = "ash"
     assert session._data.session_options == {"voice": "marin"}
 
 
-def test_late_events_are_noted_with_their_generation() -> None:
+def test_late_events_are_logged_with_their_generation() -> None:
     session = ready_session()
     assert Playbook(session) >> audio_delta(0) << log_event_like("upstream.late_event", of=0)
 
 
-def test_nothing_is_done_for_a_client_that_is_gone() -> None:
+def test_nothing_happens_after_the_client_disconnected() -> None:
     session = new_session()
     assert (
         Playbook(session)
@@ -86,7 +86,7 @@ def test_nothing_is_done_for_a_client_that_is_gone() -> None:
     assert session.handle(ClientGone(), 1.0) == []
 
 
-def test_an_error_held_back_is_noted() -> None:
+def test_an_error_that_is_held_back_is_logged() -> None:
     session = new_session()
     assert Playbook(session) >> ClientText("a") << log_event_like("error.sent") << message_like("error")
     assert Playbook(session) >> ClientText("b") << log_event_like("error.held_back", code="NO_SESSION_EXISTS")

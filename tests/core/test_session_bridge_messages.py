@@ -1,4 +1,4 @@
-"""The client protocol's table of what a bridge says: each message with all its fields."""
+"""The messages from the bridge to the client, each with all the fields of the client protocol's table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.core.playbook import Playbook
 # Bridge -> client
 
 
-def test_session_ready_says_all_that_the_table_promises() -> None:
+def test_session_ready_has_every_field_of_the_table() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), audio(40), audio(20), ClientText("hi"), created())
     [ready] = messages(play(session, configured_with_vad()), "session_ready")
@@ -55,7 +55,7 @@ def test_session_ready_says_all_that_the_table_promises() -> None:
     }
 
 
-def test_reconnecting_and_reconnected_say_all_that_the_table_promises() -> None:
+def test_reconnecting_and_reconnected_have_every_field_of_the_table() -> None:
     session = ready_session()
     [reconnecting] = messages(play(session, lost()), "reconnecting")
     assert reconnecting == {
@@ -80,7 +80,7 @@ def test_reconnecting_and_reconnected_say_all_that_the_table_promises() -> None:
     }
 
 
-def test_tools_are_said_to_be_restored_where_there_are_any() -> None:
+def test_tools_are_reported_as_restored_where_there_are_any() -> None:
     session = ready_session({"tools": [{"name": "f"}]})
     play(session, lost(), Tick())
     play(session, Tick(), now=1.0)

@@ -1,4 +1,4 @@
-"""The client protocol's held audio: bounds, order, notices."""
+"""Buffered input, as the client protocol describes it: bounds, order, `audio_dropped`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.core.builders import (
 from tests.core.playbook import Playbook, message_like
 
 
-def test_thirty_seconds_of_speech_are_held_and_the_oldest_goes() -> None:
+def test_thirty_seconds_of_speech_are_buffered_and_the_oldest_goes() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), *(audio(1000, mark) for mark in range(1, 31)))
     assert session.statistics().buffered_ms == 30_000
@@ -59,7 +59,7 @@ def test_thirty_seconds_of_speech_are_held_and_the_oldest_goes() -> None:
     assert [one.pcm[0] for one in sent] == list(range(2, 32))
 
 
-def test_a_hundred_other_messages_are_held_and_the_oldest_goes_but_no_speech() -> None:
+def test_a_hundred_other_messages_are_buffered_and_the_oldest_goes_but_no_speech() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), audio(20))
     play(session, *(ClientNative("x.y", f"{n}".encode()) for n in range(100)))
@@ -89,7 +89,7 @@ def test_what_is_sixty_seconds_old_goes() -> None:
     assert session.deadline == 90.0
 
 
-def test_what_is_too_old_does_not_go_up_with_a_session_that_comes_late() -> None:
+def test_what_is_too_old_does_not_go_upstream_with_a_session_that_comes_late() -> None:
     session = new_session()
     play(session, audio(20, 1))
     play(session, audio(20, 2), CreateSession(SESSION_OPTIONS), created(), now=59.0)
@@ -97,7 +97,7 @@ def test_what_is_too_old_does_not_go_up_with_a_session_that_comes_late() -> None
 
 
 @pytest.mark.parametrize("last", ["failed", "ended"])
-def test_all_that_is_held_goes_when_every_attempt_has_failed_or_the_session_is_ended(last: str) -> None:
+def test_all_that_is_buffered_goes_when_every_attempt_has_failed_or_the_session_is_ended(last: str) -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), audio(20), audio(30), ClientText("a"))
     commands = play(session, AttemptFailed(1, REFUSED_KEY) if last == "failed" else EndSession())
@@ -106,7 +106,7 @@ def test_all_that_is_held_goes_when_every_attempt_has_failed_or_the_session_is_e
     assert session.statistics().buffered_ms == 0
 
 
-def test_at_most_one_notice_a_second_with_sums() -> None:
+def test_at_most_one_audio_dropped_a_second_with_sums() -> None:
     session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     assert (
         Playbook(session)
@@ -121,7 +121,7 @@ def test_at_most_one_notice_a_second_with_sums() -> None:
     assert Playbook(session, now=1.0) >> Tick() << message_like("audio_dropped", chunks=3, ms=180, reason="buffer_full")
 
 
-def test_two_reasons_are_two_notices_a_second_apart() -> None:
+def test_two_reasons_are_two_messages_a_second_apart() -> None:
     session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     play(session, CreateSession(SESSION_OPTIONS), audio(100), now=0.0)
     play(session, audio(60), now=0.1)
@@ -132,7 +132,7 @@ def test_two_reasons_are_two_notices_a_second_apart() -> None:
     assert [one["reason"] for one in messages(play(session, Tick(), now=2.1), "audio_dropped")] == ["session_failed"]
 
 
-def test_notices_keep_their_distance_even_when_the_session_gets_ready() -> None:
+def test_audio_dropped_keeps_its_distance_even_when_the_session_gets_ready() -> None:
     session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     play(session, CreateSession(SESSION_OPTIONS), audio(100), audio(60), created())
     play(session, audio(60), now=0.2)
@@ -154,14 +154,14 @@ def test_speech_text_tool_results_and_native_events_keep_one_order() -> None:
     assert sent == [1, *asked, 2, b"clear", 3, COMMIT["type"], "conversation.item.create", 4]
 
 
-def test_chunks_that_arrive_behind_held_ones_go_up_behind_them() -> None:
+def test_chunks_that_arrive_behind_buffered_ones_go_upstream_behind_them() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), audio(20, 1), audio(20, 2), created())
     sent = of_type(SendAudio, [*play(session, configured_with_vad()), *play(session, audio(20, 3))])
     assert [one.pcm[0] for one in sent] == [1, 2, 3]
 
 
-def test_what_was_held_while_lost_goes_up_after_what_is_sent_again() -> None:
+def test_what_was_buffered_while_lost_goes_upstream_after_what_is_sent_again() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20, 1), lost(), audio(20, 2), Tick())
     play(session, Tick(), now=0.25)
@@ -170,14 +170,14 @@ def test_what_was_held_while_lost_goes_up_after_what_is_sent_again() -> None:
     assert {one.generation for one in sent} == {2}
 
 
-def test_a_commit_that_was_held_is_answered_once() -> None:
+def test_a_commit_that_was_buffered_is_answered_once() -> None:
     session = new_session()
     play(session, CreateSession(MANUAL), audio(200), ClientCommit(), created())
     commands = play(session, configured())
     assert of_type(SendEvent, commands) == [SendEvent(1, COMMIT), SendEvent(1, CREATE)]
 
 
-def test_a_chunk_that_alone_is_past_the_bound_is_given_up_and_told() -> None:
+def test_a_chunk_larger_than_the_bound_is_dropped_and_reported() -> None:
     session = new_session(buffer_limits=InputBufferLimits(audio_ms=100))
     assert (
         Playbook(session)

@@ -1,4 +1,4 @@
-"""The client protocol's table of what a client says: each row that the core has a part in."""
+"""The messages from the client to the bridge: each row of the client protocol's table in which the core has a part."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_create_session_sent_again_while_one_is_live_is_an_error(gone: bool) -> 
     )
 
 
-def test_audio_goes_up_in_a_ready_session() -> None:
+def test_audio_goes_upstream_in_a_ready_session() -> None:
     assert Playbook(ready_session()) >> audio(20) << SendAudio(1, audio(20).pcm)
 
 
@@ -250,7 +250,7 @@ def test_end_session_forgets_the_conversation() -> None:
 
 
 @pytest.mark.parametrize("ping_id", [None, 0, "", "a", {"n": 1}])
-def test_ping_is_answered_with_the_same_id_and_nothing_goes_up(ping_id: object) -> None:
+def test_ping_is_answered_with_the_same_id_and_nothing_goes_upstream(ping_id: object) -> None:
     expected = {"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}
     assert Playbook(ready_session()) >> Ping(ping_id) << SendMessage(expected)
     assert Playbook(new_session()) >> Ping(ping_id) << SendMessage(expected)

@@ -1,4 +1,4 @@
-"""The client protocol's ends: a client that leaves, a bridge that goes down, a client past its limits."""
+"""How a client connection ends: the client leaves, the bridge shuts down, the client exceeds a limit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.core.playbook import Playbook, message_like
 # 8. End
 
 
-def test_a_client_that_leaves_takes_its_upstream_along() -> None:
+def test_a_client_that_leaves_ends_its_upstream_session() -> None:
     session = ready_session()
     play(session, audio(1000))
     assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
@@ -53,7 +53,7 @@ def test_a_client_that_leaves_cancels_the_attempt() -> None:
     assert Playbook(session) >> ClientGone() << CloseUpstream(1, "client gone")
 
 
-def test_draining_waits_for_the_answer_and_then_says_goodbye() -> None:
+def test_draining_waits_for_the_response_and_then_closes() -> None:
     session = ready_session()
     play(session, response_created(), audio_delta())
     assert Playbook(session) >> Drain(10.0)
@@ -79,7 +79,7 @@ def test_draining_waits_no_longer_than_the_grace_time_and_a_second_one_only_shor
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_draining_without_a_session_is_over_at_once_even_with_something_held(failed: bool) -> None:
+def test_draining_without_a_session_is_over_at_once_even_with_something_buffered(failed: bool) -> None:
     session = new_session()
     if failed:
         play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
@@ -100,7 +100,9 @@ def test_no_session_is_begun_while_draining() -> None:
     ("code", "close_code", "retryable"),
     [("SLOW_CONSUMER", 1013, True), ("RATE_EXCEEDED", 1008, True), ("MESSAGE_TOO_LARGE", 1009, False)],
 )
-def test_a_client_past_its_limits_is_told_and_sent_away(code: str, close_code: int, retryable: bool) -> None:
+def test_a_client_past_its_limits_gets_an_error_and_is_disconnected(
+    code: str, close_code: int, retryable: bool
+) -> None:
     assert (
         Playbook(ready_session())
         >> ClientLimitExceeded(code, "Too much.", close_code)

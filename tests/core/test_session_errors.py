@@ -1,4 +1,4 @@
-"""The client protocol's errors: the codes that the core gives, and the throttle."""
+"""Errors to the client: the codes that the core sends, and the throttle."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def named(event: Event) -> str:
 
 
 @pytest.mark.parametrize("event", HELD, ids=named)
-def test_what_needs_a_session_is_held_and_told_where_none_was_asked_for(event: Event) -> None:
+def test_input_is_buffered_and_gets_an_error_without_a_session(event: Event) -> None:
     session = new_session()
     assert Playbook(session) >> event << message_like("error", code="NO_SESSION_EXISTS", retryable=True, generation=0)
     play(session, CreateSession(SESSION_OPTIONS), created())
     assert len(play(session, configured_with_vad())) > 2
 
 
-def test_an_interruption_without_a_session_is_told() -> None:
+def test_an_interruption_without_a_session_gets_an_error() -> None:
     assert errors(play(new_session(), Interrupt())) == ["NO_SESSION_EXISTS"]
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_wrong_while_the_first_session_is_starting(event: Event) -> N
 
 
 @pytest.mark.parametrize("event", HELD, ids=named)
-def test_what_needs_a_live_session_is_held_and_told_while_lost(event: Event) -> None:
+def test_input_is_buffered_and_gets_an_error_while_reconnecting(event: Event) -> None:
     session = ready_session()
     play(session, lost())
     assert Playbook(session) >> event << message_like("error", code="SESSION_NOT_READY", retryable=True)
@@ -82,7 +82,7 @@ def test_what_needs_a_live_session_is_held_and_told_while_lost(event: Event) -> 
 
 
 @pytest.mark.parametrize("event", HELD, ids=named)
-def test_after_failure_there_is_no_session_and_what_comes_is_held_for_the_next(event: Event) -> None:
+def test_after_failure_there_is_no_session_and_what_comes_is_buffered_for_the_next(event: Event) -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     assert errors(play(session, event, now=5.0)) == ["NO_SESSION_EXISTS"]
@@ -90,15 +90,19 @@ def test_after_failure_there_is_no_session_and_what_comes_is_held_for_the_next(e
     assert statistics.buffered_ms + statistics.buffered_messages > 0
 
 
-def test_a_message_that_is_none_is_named_where_it_has_a_name() -> None:
+def test_the_error_about_an_invalid_message_has_its_event_id() -> None:
     bad = BadMessage("INVALID_MESSAGE", "No.", {"eventId": "mine"})
     assert Playbook(new_session()) >> bad << message_like("error", code="INVALID_MESSAGE", detail={"eventId": "mine"})
 
 
-def test_a_frame_of_the_upstream_that_is_no_event_is_told_and_noted_as_such() -> None:
-    note, shown = log_event_like("upstream.unreadable"), message_like("error", code="UPSTREAM_ERROR")
+def test_a_frame_of_the_upstream_that_is_no_event_is_reported_and_logged() -> None:
+    logged, shown = log_event_like("upstream.unreadable"), message_like("error", code="UPSTREAM_ERROR")
     assert (
-        Playbook(ready_session()) >> upstream_error("unreadable_frame") << note << log_event_like("error.sent") << shown
+        Playbook(ready_session())
+        >> upstream_error("unreadable_frame")
+        << logged
+        << log_event_like("error.sent")
+        << shown
     )
 
 
@@ -113,7 +117,7 @@ def test_an_upstream_error_is_shown_with_the_native_object() -> None:
     }
 
 
-def test_an_upstream_error_is_called_so_whatever_its_cause_is_called() -> None:
+def test_an_upstream_error_has_the_code_upstream_error_whatever_its_cause() -> None:
     limited = upstream_error("rate_limit_exceeded")
     renamed = type(limited)(1, Failure(code="RATE_LIMITED", message="Slow.", retryable=True), limited.upstream, False)
     [error] = messages(play(ready_session(), renamed), "error")
@@ -126,7 +130,7 @@ def test_an_error_that_does_not_end_the_session_ends_nothing() -> None:
     assert play(session, ClientAudio(b"\0\0"))
 
 
-def test_a_message_that_is_none_is_told_and_no_more() -> None:
+def test_an_invalid_message_gets_an_error_and_nothing_else() -> None:
     assert (
         Playbook(new_session())
         >> BAD_JSON
@@ -135,7 +139,7 @@ def test_a_message_that_is_none_is_told_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("retry_after", [None, 2.5])
-def test_a_failed_start_tells_its_cause(retry_after: float | None) -> None:
+def test_a_failed_start_reports_its_cause(retry_after: float | None) -> None:
     detail = {"status": 503, "requestId": "req_1"}
     failure = Failure(
         code="UPSTREAM_UNAVAILABLE", message="Busy.", retryable=True, retry_after_seconds=retry_after, detail=detail
@@ -154,7 +158,7 @@ def test_a_failed_start_tells_its_cause(retry_after: float | None) -> None:
 # The throttle
 
 
-def test_the_first_error_goes_out_at_once_and_no_other_for_two_seconds() -> None:
+def test_the_first_error_is_sent_at_once_and_no_other_for_two_seconds() -> None:
     session = new_session()
     assert Playbook(session) >> BAD_JSON << message_like("error")
     assert Playbook(session, now=0.5) >> BAD_JSON
@@ -194,7 +198,7 @@ def test_an_error_that_ends_the_session_is_never_lost_behind_a_worse_one() -> No
     assert told_of == [("AUTHENTICATION_FAILED", 2, 2), ("SESSION_INITIALIZATION_FAILED", 1, 0)]
 
 
-def test_a_late_error_tells_of_its_own_generation() -> None:
+def test_a_late_error_is_about_its_own_generation() -> None:
     session = new_session()
     play(session, BAD_JSON, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     play(session, CreateSession(SESSION_OPTIONS), created(2), configured_with_vad(2), now=1.0)

@@ -1,4 +1,4 @@
-"""The client protocol's "Session life": initializing, attempts, age, the end. Loss and turns have their own files."""
+"""The life of a session: attempts, confirmation, maximum age, end. Losses and responses have files of their own."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_retry_after_wins_when_it_is_longer() -> None:
     assert session.deadline == 0.5
 
 
-def test_a_retry_after_longer_than_a_caller_waits_is_told_at_once() -> None:
+def test_a_retry_after_longer_than_a_caller_waits_fails_at_once() -> None:
     limited = Failure(code="RATE_LIMITED", message="Slow down.", retryable=True, retry_after_seconds=61.0)
     session = new_session()
     [error] = messages(play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, limited)), "error")
@@ -162,7 +162,7 @@ def test_a_retry_after_longer_than_a_caller_waits_is_told_at_once() -> None:
     ["AUTHENTICATION_FAILED", "ACCESS_DENIED", "MODEL_NOT_AVAILABLE", "DIALECT_REFUSED", "QUOTA_EXHAUSTED"],
 )
 @pytest.mark.parametrize("live", [False, True], ids=["first attempt", "live session"])
-def test_what_cannot_get_better_is_not_retried(code: str, live: bool) -> None:
+def test_a_permanent_failure_is_not_retried(code: str, live: bool) -> None:
     failure = Failure(code=code, message="No.", retryable=False, detail={"status": 401})
     session = ready_session() if live else new_session()
     if not live:
@@ -192,7 +192,7 @@ def test_a_rollover_happens_in_a_pause_before_the_end() -> None:
     )
 
 
-def test_a_rollover_waits_for_the_end_of_a_sentence_and_is_told_once() -> None:
+def test_a_rollover_waits_for_the_end_of_a_sentence_and_is_announced_once() -> None:
     session = ready_session(expires_at=3600.0)
     play(session, audio(100), native("input_audio_buffer.speech_started", audio_start_ms=0), now=3470.0)
     assert Playbook(session, now=3480.0) >> Tick() << message_like("session_expiring")
@@ -212,7 +212,7 @@ def test_a_rollover_happens_at_the_latest_pause_or_not() -> None:
 
 
 @pytest.mark.parametrize("busy", ["response", "expected", "commit"])
-def test_a_rollover_waits_for_what_is_owed(busy: str) -> None:
+def test_a_rollover_waits_for_what_is_outstanding(busy: str) -> None:
     session = ready_session(MANUAL if busy == "commit" else SESSION_OPTIONS, vad=busy != "commit", expires_at=3600.0)
     play(session, audio(100), now=3479.0)
     match busy:
@@ -254,7 +254,7 @@ def test_rollovers_of_a_long_life_are_no_reason_to_give_up() -> None:
     assert session.statistics().reconnects == 0
 
 
-def test_without_rollover_the_end_of_age_is_told() -> None:
+def test_without_rollover_the_maximum_age_is_reported() -> None:
     session = ready_session(expires_at=3600.0, rollover=False)
     assert session.deadline is None
     assert (

@@ -1,4 +1,4 @@
-"""Every race that is known to break home-made bridges, as a list of events: each once lost words, errors or sockets."""
+"""The races that are known to break bridges, each as a list of events. Each has lost words, errors or sockets."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_socket_that_is_open_is_not_a_session_that_is_ready() -> None:
 # "No session exists"
 
 
-def test_speech_without_a_session_is_told_once_and_held_for_the_session_that_follows() -> None:
+def test_speech_without_a_session_gets_one_error_and_is_buffered_for_the_next_session() -> None:
     session = new_session()
     commands = play(session, *(audio(20, mark) for mark in range(1, 51)))
     assert errors(commands) == ["NO_SESSION_EXISTS"]
@@ -113,7 +113,7 @@ def test_speech_without_a_session_is_told_once_and_held_for_the_session_that_fol
     assert len(of_type(SendAudio, play(session, configured_with_vad(), now=1.0))) == 50
 
 
-def test_what_comes_right_behind_end_session_is_told() -> None:
+def test_input_right_after_end_session_gets_an_error() -> None:
     session = ready_session()
     play(session, EndSession())
     assert errors(play(session, audio(20))) == ["NO_SESSION_EXISTS"]
@@ -134,7 +134,7 @@ def test_a_flood_of_errors_is_one_in_two_seconds_and_every_one_is_accounted_for(
     assert sum(1 + one["suppressed"] for _, one in told_of) == offered
 
 
-def test_the_last_error_before_silence_still_comes_out() -> None:
+def test_the_last_error_is_still_sent() -> None:
     session = new_session()
     play(session, BadMessage("INVALID_MESSAGE", "first"))
     play(session, BadMessage("INVALID_MESSAGE", "last"), now=0.1)
@@ -143,7 +143,7 @@ def test_the_last_error_before_silence_still_comes_out() -> None:
     assert (error["message"], error["suppressed"]) == ("last", 0)
 
 
-def test_the_failure_of_the_session_is_told_although_an_error_was_told_just_before() -> None:
+def test_the_failure_of_the_session_is_reported_although_an_error_was_sent_just_before() -> None:
     session = new_session()
     play(session, audio(20), CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY))
     assert errors(play(session, Tick(), now=2.0)) == ["AUTHENTICATION_FAILED"]
@@ -262,7 +262,7 @@ def test_restarts_in_a_row_never_leave_two_upstreams() -> None:
     assert of_type(OpenUpstream, commands) == [OpenUpstream(2, SESSION_OPTIONS)]
 
 
-def test_a_reconnection_asks_for_a_new_session_and_says_its_new_id() -> None:
+def test_a_reconnect_opens_a_new_session_and_reports_its_id() -> None:
     session = ready_session()
     play(session, lost(), Tick())
     play(session, Tick(), created(2), now=1.0)
@@ -273,7 +273,7 @@ def test_a_reconnection_asks_for_a_new_session_and_says_its_new_id() -> None:
 # Out of order
 
 
-def test_new_speech_never_overtakes_held_speech_while_it_is_flushed() -> None:
+def test_new_speech_never_overtakes_buffered_speech_while_it_is_flushed() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), *(audio(20, mark) for mark in range(1, 6)), created())
     sent = play(session, configured_with_vad(), audio(20, 6), audio(20, 7))
@@ -299,7 +299,7 @@ def test_a_commit_and_its_speech_keep_their_order_through_a_loss() -> None:
     assert kinds == [1, 2, "input_audio_buffer.commit", "response.create", 3]
 
 
-def test_an_answer_that_ends_as_the_next_is_asked_for_is_not_asked_for_twice() -> None:
+def test_a_response_that_ends_as_the_next_is_requested_is_not_requested_twice() -> None:
     session = ready_session()
     commands = play(
         session, ClientText("a"), response_created(), audio_delta(), ClientText("b"), response_done(), response_done()
@@ -313,7 +313,7 @@ def test_a_confirmation_that_comes_with_the_deadline_still_counts() -> None:
     assert messages(play(session, configured_with_vad(), now=10.0), "session_ready")
 
 
-def test_a_confirmation_without_a_session_object_follows_the_wish() -> None:
+def test_a_confirmation_without_a_session_object_follows_the_session_options() -> None:
     session = new_session()
     play(session, CreateSession(MANUAL), created(), SessionConfigured(1, b"configured"))
     play(session, audio(5000))

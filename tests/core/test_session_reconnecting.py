@@ -1,4 +1,4 @@
-"""The client protocol's lost sessions: what a fresh one is told, what is sent again, what is named in `lost`."""
+"""Lost sessions: what the fresh one is configured and restored with, and what is reported in `lost`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ REFUSED_FIELD = Failure(code="UPSTREAM_ERROR", message="Unknown parameter: 'sess
 
 
 def lost_with_an_update_that_is_refused_later() -> Session:
-    """Generation 2 is about to be configured with a confirmed update and one that nobody has answered."""
+    """Generation 2 is being configured with a confirmed update and one that was not answered."""
     session = ready_session()
     play(session, update(instructions="Be brief."), native("session.updated", session={"instructions": "Be brief."}))
     play(session, update(nonsense=True), lost(), Tick())
@@ -104,7 +104,7 @@ def lost_with_an_update_that_is_refused_later() -> Session:
     return session
 
 
-def test_an_update_that_only_the_fresh_session_refuses_is_told_and_left_out_of_the_next_one() -> None:
+def test_an_update_that_only_the_fresh_session_refuses_is_reported_and_dropped() -> None:
     session = lost_with_an_update_that_is_refused_later()
     commands = play(session, lost(2, REFUSED_FIELD), now=1.1)
     [error] = messages(commands, "error")
@@ -116,7 +116,7 @@ def test_an_update_that_only_the_fresh_session_refuses_is_told_and_left_out_of_t
     assert (told_of["restored"]["config"], told_of["lost"]) == (True, ["a session.update that was refused"])
 
 
-def test_what_is_refused_without_a_doubtful_update_is_hopeless() -> None:
+def test_a_refusal_without_an_update_in_doubt_is_final() -> None:
     session = lost_with_an_update_that_is_refused_later()
     play(session, lost(2, REFUSED_FIELD), now=1.1)
     play(session, Tick(), created(3), now=9.0)
@@ -137,7 +137,7 @@ def test_a_failure_before_the_configuration_was_sent_says_nothing_about_updates(
         assert session.statistics().state is State.FAILED
 
 
-def test_a_broken_line_says_nothing_about_updates_either() -> None:
+def test_a_broken_connection_says_nothing_about_updates_either() -> None:
     session = lost_with_an_update_that_is_refused_later()
     play(session, lost(2, UNAVAILABLE), now=1.1)
     [configure] = of_type(Configure, play(session, Tick(), created(3), now=9.0))
@@ -177,7 +177,7 @@ def test_waits_grow_from_loss_to_loss_when_sessions_die_young() -> None:
     assert session.statistics().state is State.FAILED
 
 
-def test_a_session_that_lived_begins_the_count_anew() -> None:
+def test_a_stable_session_resets_the_count_of_attempts() -> None:
     session = ready_session()
     for generation in range(1, 20):
         [told_of] = messages(play(session, lost(generation), now=20.0 * generation), "reconnecting")
@@ -191,7 +191,7 @@ def test_attempts_for_the_first_session_do_not_count_for_its_loss() -> None:
     assert messages(play(session, lost(), now=0.5), "reconnecting")[0]["attempt"] == 1
 
 
-def test_fifty_reconnections_in_one_sockets_life_are_enough() -> None:
+def test_a_client_connection_gets_fifty_reconnects() -> None:
     session, commands = ready_session(), []
     for generation in range(1, 52):
         now = 20.0 * generation

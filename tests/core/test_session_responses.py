@@ -1,4 +1,4 @@
-"""The client protocol's turns: one response at a time, interruptions, harmless errors."""
+"""Turns: one response at a time, interruptions, harmless errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_request_waits_for_the_end_of_the_running_response() -> None:
     assert play(session, audio_delta(), response_done())[2:] == [SendFrame(1, ask(1).frame)]
 
 
-def test_a_request_waits_for_one_that_has_gone_up_and_not_begun() -> None:
+def test_a_request_waits_for_one_whose_response_has_not_begun() -> None:
     session = ready_session()
     assert Playbook(session) >> ask(1) << SendFrame(1, ask(1).frame) >> ask(2)
     assert of_type(SendFrame, play(session, response_created())) == []
@@ -58,7 +58,7 @@ def test_a_request_waits_for_the_answer_that_turn_detection_will_begin() -> None
     assert SendEvent(1, CREATE) in play(session, response_done())
 
 
-def test_waiting_requests_go_up_in_order_each_after_the_one_before() -> None:
+def test_waiting_requests_go_upstream_in_order_each_after_the_one_before() -> None:
     session = ready_session()
     sent = of_type(SendFrame, play(session, ask(1), ask(2), ask(3)))
     for response in ("a", "b", "c"):
@@ -83,7 +83,7 @@ def test_the_end_of_an_out_of_band_response_is_not_the_end_of_the_active_one() -
     assert of_type(SendFrame, play(session, response_done())) == [SendFrame(1, ask(1).frame)]
 
 
-def test_a_request_that_met_a_running_response_goes_up_again_after_it_and_nobody_is_told() -> None:
+def test_a_request_during_an_active_response_is_sent_again_after_it_and_not_reported() -> None:
     session = ready_session()
     refused = upstream_error("conversation_already_has_active_response")
     play(session, ask(1))
@@ -122,7 +122,7 @@ def test_an_interruption_cancels_a_request_that_has_not_begun_and_nothing_when_n
     assert Playbook(session) >> Interrupt() << SendEvent(1, CANCEL)
 
 
-def test_a_tool_call_is_never_what_an_interruption_cuts() -> None:
+def test_an_interruption_never_truncates_a_tool_call() -> None:
     session = ready_session()
     call = {"id": "f1", "type": "function_call"}
     play(session, response_created(), native("response.output_item.added", response_id="resp_1", item=call))

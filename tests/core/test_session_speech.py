@@ -1,4 +1,4 @@
-"""The client protocol's lost sessions: silence, speech that is sent again, answers that are asked for again."""
+"""Speech in lost sessions: silence, speech that is replayed, responses that are requested again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STARTED, STOPPED, COMMITTED = (
 
 
 @pytest.mark.parametrize("owed", ["text", "commit", "turn", "half"])
-def test_a_session_that_goes_silent_while_something_is_owed_is_given_up(owed: str) -> None:
+def test_a_session_that_goes_silent_while_something_is_outstanding_is_lost(owed: str) -> None:
     session = ready_session(MANUAL if owed == "commit" else SESSION_OPTIONS, vad=owed != "commit")
     match owed:
         case "text":
@@ -81,14 +81,14 @@ def test_any_event_shows_that_the_session_lives() -> None:
     assert session.deadline == 25.0
 
 
-def test_a_session_that_owes_nothing_may_be_silent() -> None:
+def test_a_session_with_nothing_outstanding_may_be_silent() -> None:
     session = ready_session(vad=False)
     play(session, ClientText("hi"), response_created(), audio_delta(), response_done(), audio(5000))
     assert session.deadline is None
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_an_empty_commit_that_was_refused_is_not_owed(acknowledged: bool) -> None:
+def test_an_empty_commit_that_was_refused_is_not_outstanding(acknowledged: bool) -> None:
     session = ready_session(TRANSCRIPTION, vad=False)
     play(session, ClientCommit())
     answer = native(COMMITTED, item_id="i") if acknowledged else upstream_error("input_audio_buffer_commit_empty")
@@ -105,7 +105,7 @@ def test_speech_that_was_not_committed_is_sent_again() -> None:
     assert of_type(SendEvent, commands) == []
 
 
-def test_speech_that_was_committed_and_not_answered_is_sent_again_with_its_commit_and_asked_again() -> None:
+def test_speech_that_was_committed_and_not_answered_is_replayed_with_its_commit_and_request() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(200, 1), ClientCommit(), native(COMMITTED, item_id="i1"), speech_item_added("i1"), audio(40, 2))
     commands = reconnect(session, vad=False)
@@ -163,7 +163,7 @@ def test_speech_whose_answer_has_begun_is_not_sent_twice() -> None:
     assert reconnected["restored"]["turns"] == 1
 
 
-def test_speech_that_was_written_down_in_a_transcription_is_not_sent_twice() -> None:
+def test_speech_that_was_transcribed_in_a_transcription_session_is_not_replayed() -> None:
     session = ready_session(TRANSCRIPTION, vad=False)
     play(
         session, audio(1000, 1), ClientCommit(), native(COMMITTED, item_id="i1"), speech_item_added("i1"), audio(200, 2)
@@ -190,7 +190,7 @@ def test_speech_that_the_client_took_back_is_not_sent_again() -> None:
     assert [one.pcm[0] for one in of_type(SendAudio, reconnect(session, vad=False))] == [1]
 
 
-def test_speech_past_the_bound_is_named() -> None:
+def test_speech_past_the_bound_is_reported() -> None:
     session = ready_session(MANUAL, vad=False, replay_ms=1000)
     play(session, audio(800, 1), audio(800, 2))
     commands = reconnect(session, vad=False)
@@ -228,7 +228,7 @@ def test_speech_past_the_bound_is_dropped_when_the_session_expires_too() -> None
 
 
 def deaf_session() -> Session:
-    """Forty seconds went up under turn detection, and the service has not said a word."""
+    """A session after forty seconds of audio under turn detection; the service has not sent an event."""
     session = ready_session()
     for second in range(40):
         play(session, audio(1000, second + 1), now=float(second))
@@ -243,7 +243,7 @@ def test_what_a_silent_service_may_not_have_heard_is_dropped_when_it_is_lost() -
 
 
 @pytest.mark.parametrize(("taken_ms", "dropped_ms"), [(0, [10_000]), (4_000, [6_000]), (10_000, []), (39_000, [])])
-def test_what_a_service_has_certainly_taken_and_not_reported_was_silence(taken_ms: int, dropped_ms: list[int]) -> None:
+def test_what_a_service_acknowledged_and_did_not_report_was_silence(taken_ms: int, dropped_ms: list[int]) -> None:
     over = UpstreamLost(1, UNAVAILABLE, "closed with 1006", taken_ms * BYTES_PER_MS)
     session = deaf_session()
     assert [one["ms"] for one in messages(play(session, over, now=40.0), "audio_dropped")] == dropped_ms
@@ -269,7 +269,7 @@ def test_a_pause_before_a_rollover_is_no_speech_that_was_lost() -> None:
     assert messages(commands, "audio_dropped") == []
 
 
-def test_an_answer_of_which_nothing_had_come_is_asked_for_again_and_its_text_with_it() -> None:
+def test_a_response_without_output_is_requested_again_and_its_text_restored() -> None:
     session = ready_session()
     play(session, ClientText("hi"))
     sent = of_type(SendEvent, reconnect(session))
@@ -280,7 +280,7 @@ def test_an_answer_of_which_nothing_had_come_is_asked_for_again_and_its_text_wit
     ]
 
 
-def test_an_answer_that_was_begun_but_not_heard_is_asked_for_again() -> None:
+def test_a_response_that_was_created_without_output_is_requested_again() -> None:
     session = ready_session()
     ask = ClientNative("response.create", b'{"type":"response.create"}', {"type": "response.create"})
     play(
@@ -299,7 +299,7 @@ def test_an_answer_that_was_begun_but_not_heard_is_asked_for_again() -> None:
     assert messages(commands, "reconnected")[0]["lost"] == []
 
 
-def test_an_answer_that_was_cut_is_named_and_not_asked_for_again() -> None:
+def test_a_half_spoken_answer_is_reported_and_not_requested_again() -> None:
     session = ready_session()
     play(session, ClientText("hi"), response_created(), audio_delta())
     commands = reconnect(session)
@@ -307,13 +307,13 @@ def test_an_answer_that_was_cut_is_named_and_not_asked_for_again() -> None:
     assert CREATE not in [one.event for one in of_type(SendEvent, commands)]
 
 
-def test_a_detected_turn_whose_speech_is_not_kept_is_asked_for_again() -> None:
+def test_the_response_to_a_detected_turn_whose_speech_is_not_kept_is_requested_again() -> None:
     session = ready_session(replay_ms=0)
     play(session, native(COMMITTED, item_id="i1"), text_item_done("i1", "hi"), response_created())
     assert of_type(SendEvent, reconnect(session))[-1] == SendEvent(2, CREATE)
 
 
-def test_the_answer_that_was_owed_comes_before_those_that_were_waited_for() -> None:
+def test_the_outstanding_response_comes_before_the_queued_ones() -> None:
     session = ready_session()
     first, second = (ClientNative("response.create", mark, {"type": "response.create"}) for mark in (b"1", b"2"))
     play(session, first, second)
@@ -323,7 +323,7 @@ def test_the_answer_that_was_owed_comes_before_those_that_were_waited_for() -> N
     ]
 
 
-def test_requests_that_waited_go_up_in_the_fresh_session_one_after_another() -> None:
+def test_requests_that_waited_go_upstream_in_the_fresh_session_one_after_another() -> None:
     session = ready_session()
     play(session, ClientText("one"), response_created(), ClientText("two"))
     commands = reconnect(session)
@@ -349,7 +349,7 @@ def test_the_text_of_earlier_turns_and_tool_calls_comes_back() -> None:
     assert kinds == ["message", "message", "function_call", "function_call", "function_call_output"]
 
 
-def test_turns_that_cannot_come_back_are_named() -> None:
+def test_turns_that_cannot_be_restored_are_reported() -> None:
     session = ready_session()
     play(session, *(text_item_done(f"i{n}", "x") for n in range(203)), speech_item_added("s1"))
     lost_ones = messages(reconnect(session), "reconnected")[0]["lost"]

@@ -1,4 +1,4 @@
-"""Any order of events at all, against a model upstream: what must hold whatever happens.
+"""Any order of events, against a model of the upstream: what must hold whatever happens.
 
 What was accepted goes up once, in order, or is reported as dropped; nothing goes up before the session is ready;
 there is one live upstream at most; errors keep their distance, and none that ends a session is lost; time goes on.
@@ -28,11 +28,11 @@ from tests.core.builders import (
     upstream_error,
 )
 from tests.core.state_machine import SessionMachine, live
-from tests.core.upstream_model import BYTES_PER_MS, UNREPORTED_SECONDS, words_of
+from tests.core.upstream_model import BYTES_PER_MS, SILENCE_SECONDS, words_of
 
 
 class Machine(SessionMachine):
-    """The upstream talks too; and whatever happens, the books are right."""
+    """The upstream talks too, and the ledger balances whatever happens."""
 
     # The upstream talks
 
@@ -46,15 +46,15 @@ class Machine(SessionMachine):
             announced = {"id": f"i{self.mark()}", **sent}
             self.feed(native("conversation.item.added", up.generation, item=announced))
 
-    @precondition(lambda self: live(self) and (self.up.asked or self.up.expected) and self.up.active is None)
+    @precondition(lambda self: live(self) and (self.up.requested or self.up.expected) and self.up.active is None)
     @rule()
     def begins_to_answer(self) -> None:
         self.announces_items()
         up = self.up
-        if up is None or not (up.asked or up.expected):
+        if up is None or not (up.requested or up.expected):
             return
-        up.active, up.by_request, up.heard = f"r{self.mark()}", up.asked, False
-        up.asked = up.expected = False
+        up.active, up.by_request, up.reached_client = f"r{self.mark()}", up.requested, False
+        up.requested = up.expected = False
         up.answers_up_to = up.taken
         self.feed(response_created(up.active, up.generation))
 
@@ -80,7 +80,7 @@ class Machine(SessionMachine):
     @precondition(live)
     @rule(far=st.integers(0, 3))
     def a_text_is_answered(self, far: int) -> None:
-        """Wholly, or only so far."""
+        """Completely, or only up to step `far`."""
         self.types()
         self._answer(far)
 
@@ -103,14 +103,20 @@ class Machine(SessionMachine):
         if far > 2 and live(self) and self.upstream.active is not None:
             self.ends_the_answer(failed=False)
 
-    @precondition(lambda self: live(self) and not self.manual and self.up.asked and not self.up.cancelled)
+    @precondition(lambda self: live(self) and not self.manual and self.up.requested and not self.up.cancelled)
     @rule()
     def begins_to_answer_something_else_and_refuses_the_request(self) -> None:
         self.announces_items()
         up = self.up
-        if up is None or not up.asked:
+        if up is None or not up.requested:
             return
-        up.active, up.by_request, up.heard, up.asked, up.expected = f"r{self.mark()}", False, False, False, False
+        up.active, up.by_request, up.reached_client, up.requested, up.expected = (
+            f"r{self.mark()}",
+            False,
+            False,
+            False,
+            False,
+        )
         up.answers_up_to = up.taken
         self.feed(response_created(up.active, up.generation))
         if self.up is up:
@@ -131,10 +137,10 @@ class Machine(SessionMachine):
     @precondition(lambda self: live(self) and not self.manual and self.up.speech_start is None)
     @rule()
     def hears_speech_begin(self) -> None:
-        """It says so at once: what it is silent about for a while was none."""
+        """It reports speech at once: what it does not report for a while was silence."""
         up = self.upstream
-        came_at = up.came_at[up.runs[-1][0]] if up.runs else float("-inf")
-        if up.position > up.taken and came_at > self.now - UNREPORTED_SECONDS:
+        received_at = up.received_at[up.runs[-1][0]] if up.runs else float("-inf")
+        if up.position > up.taken and received_at > self.now - SILENCE_SECONDS:
             up.speech_start = max(up.runs[-1][0], up.taken)
             at_ms = up.speech_start // BYTES_PER_MS
             self.feed(native("input_audio_buffer.speech_started", up.generation, audio_start_ms=at_ms))
@@ -156,10 +162,10 @@ class Machine(SessionMachine):
     @precondition(live)
     @rule()
     def talks_about_something_else_for_a_while(self) -> None:
-        """What it did not report by now was silence; what it did report was not."""
+        """What it has not reported by now was silence; what it reported was not."""
         up = self.upstream
         for _ in range(3):
-            self.now += UNREPORTED_SECONDS + 1
+            self.now += SILENCE_SECONDS + 1
             self.feed(Tick())
             if self.up is not up:
                 return
@@ -183,27 +189,27 @@ class Machine(SessionMachine):
         up = self.upstream
         self.feed(upstream_error("whatever", up.generation, harmless=harmless, retryable=retryable))
 
-    @precondition(lambda self: self.books.generation > 0)
+    @precondition(lambda self: self.ledger.generation > 0)
     @rule(kind=st.sampled_from([created, configured_with_vad, audio_delta, lost]), back=st.integers(0, 3))
     def says_something_late(self, kind: Any, back: int) -> None:
-        generation = self.books.generation - back
+        generation = self.ledger.generation - back
         if self.up is not None and self.up.generation == generation:
             return
         self.feed(Tick())
-        before, generations = self.session.statistics(), self.books.generation
+        before, generations = self.session.statistics(), self.ledger.generation
         self.feed(kind(generation))
         assert self.session.statistics() == before
-        assert self.books.generation == generations
+        assert self.ledger.generation == generations
 
     # What holds
 
     @invariant()
-    def nothing_is_lost_in_silence(self) -> None:
-        if not self.books.over:
-            self.books.balance(self.session)
+    def nothing_is_lost_silently(self) -> None:
+        if not self.ledger.closed:
+            self.ledger.balance(self.session)
 
     @invariant()
-    def what_is_held_is_bounded(self) -> None:
+    def what_is_buffered_is_bounded(self) -> None:
         statistics = self.session.statistics()
         assert statistics.buffered_ms <= self.limits.audio_ms
         assert statistics.buffered_messages <= self.limits.messages
@@ -214,13 +220,13 @@ class Machine(SessionMachine):
     def the_core_knows_its_upstream(self) -> None:
         statistics = self.session.statistics()
         assert (statistics.opening or statistics.live) == (self.up is not None)
-        assert statistics.generation == self.books.generation
+        assert statistics.generation == self.ledger.generation
         assert (statistics.state is State.READY) == (self.up is not None and self.up.ready)
 
     @invariant()
     def no_request_waits_for_nothing(self) -> None:
-        turns = self.session._data.generation.responses
-        assert not turns.queued or turns.busy or not live(self)
+        responses = self.session._data.generation.responses
+        assert not responses.queued or responses.busy or not live(self)
 
     @invariant()
     def nothing_is_due_before_the_deadline(self) -> None:
@@ -237,15 +243,15 @@ class Machine(SessionMachine):
             assert data.closed or not lifecycle.in_pause(data)
 
     def teardown(self) -> None:
-        if not self.sound:
+        if not self.passing:
             return
         for _ in range(300):
             if self.session.deadline is None:
                 break
             self.comes_to_the_deadline()
-            self.nothing_is_lost_in_silence()
+            self.nothing_is_lost_silently()
         assert self.session.deadline is None, "something is due for ever"
-        assert not self.books.endings, "an error that ended a session never came out"
+        assert not self.ledger.terminal_errors, "a terminal error was never sent"
         self.feed(ClientGone())
         statistics = self.session.statistics()
         assert statistics.state is State.CLOSED

@@ -9,7 +9,7 @@ from bridge.protocol.schema import sessions
 
 
 def sent(**sessions: Any) -> SessionUpdates:
-    """Updates that have gone up, named by their event ids."""
+    """Updates that were sent upstream, by their event ids."""
     updates = SessionUpdates()
     for event_id, session in sessions.items():
         updates.sent({"type": "session.update", "event_id": event_id, "session": session})
@@ -138,7 +138,7 @@ def test_what_was_not_answered_when_the_session_was_lost_is_wanted_all_the_same(
     assert updates.effective == {"a": 3}
 
 
-def test_what_a_fresh_session_has_confirmed_is_not_given_up_any_more() -> None:
+def test_what_a_fresh_session_has_confirmed_is_never_dropped() -> None:
     updates = sent(one={"a": 1})
     updates.confirm_all()
     assert not updates.drop_unconfirmed()

@@ -47,7 +47,7 @@ def test_whatever_an_upstream_writes_is_forwarded_and_raises_nothing(events: lis
 
 
 @pytest.mark.parametrize("kind", sorted(PARSED_EVENTS))
-def test_an_event_that_nobody_read_is_forwarded_all_the_same(kind: str) -> None:
+def test_an_event_without_a_parsed_body_is_forwarded_all_the_same(kind: str) -> None:
     assert of_type(Forward, play(ready_session(), UpstreamEvent(1, kind, b"frame"))) == [Forward(kind, b"frame")]
 
 

@@ -59,12 +59,12 @@ def test_a_request_without_a_body_waits_its_turn() -> None:
 
 @pytest.mark.parametrize("kind", ["session.update", "transcription_session.update", "conversation.item.create"])
 @pytest.mark.parametrize("body", [None, {}, {"session": 5, "item": 5}, {"session": [], "item": []}], ids=str)
-def test_native_events_of_any_shape_go_up_as_they_are(kind: str, body: dict[str, Any] | None) -> None:
+def test_native_events_of_any_shape_go_upstream_as_they_are(kind: str, body: dict[str, Any] | None) -> None:
     session = ready_session()
     assert play(session, ClientNative(kind, b"frame", body)) == [SendFrame(1, b"frame")]
 
 
-def test_a_text_goes_up_although_its_request_has_to_be_refused() -> None:
+def test_a_text_goes_upstream_although_its_request_has_to_be_refused() -> None:
     session = ready_session()
     play(session, response_created(), *(ClientText("x") for _ in range(20)))
     commands = play(session, ClientText("one more"))
@@ -75,14 +75,14 @@ def test_a_text_goes_up_although_its_request_has_to_be_refused() -> None:
 # Speech, and what it is called
 
 
-def test_audio_keeps_its_name_whether_it_was_held_or_not() -> None:
+def test_audio_keeps_its_event_id_whether_it_was_buffered_or_not() -> None:
     session = new_session()
     play(session, CreateSession(SESSION_OPTIONS), ClientAudio(b"\1\0", "first"), created())
     assert of_type(SendAudio, play(session, configured_with_vad())) == [SendAudio(1, b"\1\0", "first")]
     assert play(session, ClientAudio(b"\2\0", "second")) == [SendAudio(1, b"\2\0", "second")]
 
 
-def test_a_name_goes_up_once_and_what_is_sent_again_has_none() -> None:
+def test_an_event_id_goes_upstreamstream_once_and_a_replay_has_none() -> None:
     session = ready_session()
     play(session, ClientAudio(b"\1\0", "first"), lost(), ClientAudio(b"\2\0", "held"), Tick())
     play(session, Tick(), created(2), now=1.0)
@@ -107,7 +107,7 @@ def test_a_commit_that_is_refused_as_empty_is_not_answered(before: list[Event]) 
     assert session.deadline is None
 
 
-def test_a_commit_that_was_refused_leaves_no_question_for_the_next() -> None:
+def test_a_commit_that_was_refused_leaves_no_request_for_the_next() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20), ClientCommit(), TOO_LITTLE, audio(200), ClientNative("input_audio_buffer.commit", b"{}"))
     assert asks(play(session, COMMITTED)) == 0
@@ -120,7 +120,7 @@ def test_a_commit_that_may_be_refused_is_answered_once_it_was_taken() -> None:
     assert asks(play(session, response_created(), COMMITTED, response_done())) == 0
 
 
-def test_a_second_commit_of_the_same_speech_is_no_second_question() -> None:
+def test_a_second_commit_of_the_same_speech_is_no_second_request() -> None:
     session = ready_session(MANUAL, vad=False)
     assert asks(play(session, audio(200), ClientCommit(), ClientCommit())) == 1
     assert asks(play(session, COMMITTED, TOO_LITTLE, response_created(), response_done())) == 0
@@ -147,7 +147,7 @@ def test_an_interruption_forgets_the_answer_that_waits_for_a_commit() -> None:
     assert session.deadline is None
 
 
-def test_the_answer_that_waits_for_a_commit_outlives_a_loss() -> None:
+def test_the_response_that_waits_for_a_commit_survives_a_loss() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(20), ClientCommit())
     again = reconnect(session, vad=False)
@@ -169,7 +169,7 @@ def test_a_commit_of_nothing_is_forgotten_with_its_session() -> None:
     assert asks(play(session, native("input_audio_buffer.committed", 2, item_id="i"), now=10.0)) == 0
 
 
-def test_a_commit_in_the_middle_of_detected_speech_is_answered_at_once_and_owed_no_more_when_taken() -> None:
+def test_a_commit_in_the_middle_of_detected_speech_is_answered_at_once_and_settled_by_its_confirmation() -> None:
     session = ready_session()
     play(session, audio(500), native("input_audio_buffer.speech_started", audio_start_ms=0))
     assert play(session, ClientCommit()) == [SendEvent(1, COMMIT), SendEvent(1, CREATE)]
@@ -214,7 +214,7 @@ ASK = b'{"type":"response.create","event_id":"mine","response":{"odd":1}}'
     ],
     ids=str,
 )
-def test_a_request_that_the_upstream_refused_is_owed_no_more_and_blocks_nothing(
+def test_a_request_that_the_upstream_refused_is_not_outstanding_and_blocks_nothing(
     frame: bytes, error: dict[str, Any]
 ) -> None:
     session = ready_session()
@@ -242,7 +242,7 @@ def test_an_error_about_something_else_leaves_a_request_as_it_is(frame: bytes, e
     assert asks(play(session, upstream_error("invalid_value", **error))) == 0
 
 
-def test_a_refused_request_is_not_asked_again_though_another_answer_had_begun() -> None:
+def test_a_refused_request_is_not_repeated_though_another_response_is_active() -> None:
     session = ready_session()
     play(session, ClientNative("response.create", ASK, {}), response_created(), upstream_error("x", event_id="mine"))
     assert of_type(SendFrame, reconnect(session)) == []

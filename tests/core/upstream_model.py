@@ -1,4 +1,4 @@
-"""What the state machine compares the core with: a model of an upstream session, and the audio that both count with."""
+"""The model of an upstream session that the state machine compares the core with, and its audio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BYTES_PER_MS = 48
-UNREPORTED_SECONDS = 3.0
+SILENCE_SECONDS = 3.0
 
 AudioRun = tuple[int, int]
 """A run of audio: its serial number and its length in bytes. (-1, 0) is a commit."""
@@ -34,24 +34,24 @@ def words_of(item: Mapping[str, Any]) -> str:
 
 @dataclass(slots=True)
 class UpstreamModel:
-    """One upstream session, as the service holds it. What it says reaches the core at once."""
+    """One upstream session as the service has it. Its events reach the core at once."""
 
     generation: int
     bound: int
-    """How much of its speech the core keeps for sending again, in bytes."""
+    """How much of its speech the core keeps for replay, in bytes."""
     created: bool = False
-    asked_to_configure: bool = False
+    configure_sent: bool = False
     ready: bool = False
     # Speech
     runs: list[tuple[int, int, int]] = field(default_factory=list)
-    """Start, serial number and length of what came, in bytes."""
-    came_at: dict[int, float] = field(default_factory=dict)
-    """When each of them came, by its start."""
-    spoke_at: float = float("-inf")
-    """When it last said something."""
+    """Start, serial number and length of each chunk received, in bytes."""
+    received_at: dict[int, float] = field(default_factory=dict)
+    """When each of them was received, by its start."""
+    last_event_at: float = float("-inf")
+    """When it last sent an event."""
     position: int = 0
     commits: list[int] = field(default_factory=list)
-    """Where commits stand whose answer has not begun."""
+    """The positions of commits whose answer has not begun."""
     unconfirmed_commits: list[int] = field(default_factory=list)
     taken: int = 0
     answered: int = 0
@@ -59,12 +59,12 @@ class UpstreamModel:
     speech_end: int | None = None
     turns: list[tuple[int, int]] = field(default_factory=list)
     cleared: bool = False
-    """Whether the client ever took speech back: what the core says about speech past the bound is no longer exact."""
+    """Whether the client ever cleared speech: then the reported overflow is no longer exact."""
     # Responses
     active: str | None = None
     by_request: bool = False
-    heard: bool = False
-    asked: bool = False
+    reached_client: bool = False
+    requested: bool = False
     expected: bool = False
     cancelled: bool = False
     answers_up_to: int = 0
@@ -74,37 +74,37 @@ class UpstreamModel:
 
     @property
     def kept_from(self) -> int:
-        """From where on speech is kept that was not answered."""
+        """From where on unanswered speech is kept."""
         return max(self.answered, self.position - self.bound)
 
     @property
     def busy(self) -> bool:
-        return self.active is not None or self.asked or self.expected
+        return self.active is not None or self.requested or self.expected
 
     @property
     def words(self) -> list[str]:
-        """The conversation so far."""
+        """The texts of the conversation so far."""
         return [*self.known, *map(words_of, self.unannounced)]
 
-    def take(self, command: SendAudio | SendEvent | SendFrame | Configure, now: float) -> None:
+    def receive(self, command: SendAudio | SendEvent | SendFrame | Configure, now: float) -> None:
         match command:
             case Configure():
                 assert self.created, "configured before it was created"
-                assert not self.asked_to_configure, "configured twice"
-                self.asked_to_configure = True
+                assert not self.configure_sent, "configured twice"
+                self.configure_sent = True
                 return
             case SendAudio(_, pcm):
                 serial, size = run_of(pcm)
                 self.runs.append((self.position, serial, size))
-                self.came_at[self.position] = now
+                self.received_at[self.position] = now
                 self.position += size
             case SendEvent(_, event):
-                self._take_event(event)
+                self._receive_event(event)
             case SendFrame(_, frame):
-                self._take_event(json.loads(frame))
+                self._receive_event(json.loads(frame))
         assert self.ready, "something went up before the session was ready"
 
-    def _take_event(self, event: Mapping[str, Any]) -> None:
+    def _receive_event(self, event: Mapping[str, Any]) -> None:
         match event["type"]:
             case "input_audio_buffer.commit":
                 self.commits.append(self.position)
@@ -114,8 +114,8 @@ class UpstreamModel:
             case "conversation.item.create":
                 self.unannounced.append(event["item"])
             case "response.create":
-                assert not self.busy, "asked for a response while one is active or about to begin"
-                self.asked, self.cancelled = True, False
+                assert not self.busy, "requested for a response while one is active or about to begin"
+                self.requested, self.cancelled = True, False
             case "response.cancel":
                 self.cancelled = True
 
@@ -126,14 +126,14 @@ class UpstreamModel:
         ]
 
     def answer_begins(self) -> None:
-        """The first piece of the running response reaches the client, or it is over without one."""
-        self.heard = True
+        """The first output of the active response reaches the client, or it ends without any."""
+        self.reached_client = True
         self.answered = max(self.answered, self.answers_up_to)
         confirmed = self.commits[: len(self.commits) - len(self.unconfirmed_commits)]
         self.commits = [at for at in confirmed if at > self.answered] + self.unconfirmed_commits
 
     def from_position(self, position: int) -> list[AudioRun]:
-        """The speech from there on, with the commits in it; a commit of nothing is left out."""
+        """The speech from there on, with the commits in it; a commit after no audio is left out."""
         runs: list[AudioRun] = []
         commits = list(self.commits)
         for start, serial, size in self.runs:
@@ -149,19 +149,19 @@ class UpstreamModel:
         return runs
 
     def past_bound(self) -> int:
-        """How much without an answer is not kept any more, in bytes."""
+        """How much unanswered speech is no longer kept, in bytes."""
         return sum(size for _, size in self.from_position(self.answered)) - self.kept
 
     @property
     def kept(self) -> int:
-        """How much without an answer is kept, in bytes."""
+        """How much unanswered speech is kept, in bytes."""
         return sum(size for _, size in self.from_position(self.kept_from))
 
     def needed_from(self, *, lately: bool = True) -> int:
-        """From where on speech must not be lost, under turn detection; `lately`: even if nothing was said about it."""
+        """From where on speech must not be lost, under turn detection; `lately`: even if it is not reported yet."""
         starts = [start for start, end in self.turns if end > self.answered]
         starts += [self.speech_start] if self.speech_start is not None else []
-        new = [start for start, at in self.came_at.items() if at > self.spoke_at - UNREPORTED_SECONDS]
+        new = [start for start, at in self.received_at.items() if at > self.last_event_at - SILENCE_SECONDS]
         return min(starts or (new if lately else []), default=self.position)
 
 

@@ -1,4 +1,4 @@
-"""What the driver's tests drive with: a client without a socket, an upstream that counts, the simulator in memory."""
+"""The harness of the driver's tests: a client without a socket, a fake upstream, the simulator in memory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ P = ParamSpec("P")
 
 
 def virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-    """Run a test under a virtual clock that jumps over every wait."""
+    """Run a test under a virtual clock that skips every wait."""
 
     @wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -55,12 +55,12 @@ def virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
 
 
 def unix_now() -> float:
-    """The virtual clock's idea of the day."""
+    """The virtual clock as Unix time."""
     return UNIX_TIME + trio.current_time()
 
 
 class FakeClient:
-    """A client that says core events and keeps what it is told."""
+    """A client that sends core events and keeps the messages that it is sent."""
 
     client_id, peer = "client-1", "memory"
 
@@ -88,7 +88,7 @@ class FakeClient:
         self._reads.set()
 
     async def receives(self, message_type: str, times: int = 1) -> dict[str, Any]:
-        """Wait until it was told this so often; give the last one. Raises TooSlowError after three minutes."""
+        """Wait for the n-th message of this type and return it. Raises TooSlowError after three minutes."""
         with trio.fail_after(180):
             while len(found := self.received_of_type(message_type)) < times:
                 await self._changed.wait()
@@ -122,7 +122,7 @@ class FakeClient:
 
 @dataclass
 class FakeObserver:
-    """Keeps what it is told."""
+    """An observer that keeps what it observes."""
 
     log_events: list[LogEvent] = field(default_factory=list)
     frames: list[float] = field(default_factory=list)
@@ -131,9 +131,9 @@ class FakeObserver:
     def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
         self.running[client_id] = statistics
 
-    def log_event(self, client_id: str, note: LogEvent) -> None:
+    def log_event(self, client_id: str, event: LogEvent) -> None:
         assert client_id in self.running
-        self.log_events.append(note)
+        self.log_events.append(event)
 
     def event_forwarded(self, seconds: float) -> None:
         self.frames.append(seconds)
@@ -142,11 +142,11 @@ class FakeObserver:
         del self.running[client_id]
 
     def logged(self, name: str) -> list[Mapping[str, Any]]:
-        return [note.fields for note in self.log_events if note.name == name]
+        return [event.fields for event in self.log_events if event.name == name]
 
 
 class FakeLink:
-    """An upstream session that takes everything and says what the test puts in."""
+    """An upstream session that accepts everything and sends the events that the test puts in."""
 
     def __init__(self, upstream: FakeUpstream, generation: int) -> None:
         self._upstream = upstream
@@ -156,13 +156,13 @@ class FakeLink:
         self.put, self._take = trio.open_memory_channel(math.inf)
         self.sent: list[object] = []
         self.named: dict[str, bytes] = {}
-        """The audio whose event had an id."""
+        """The audio that had an `event_id`, by it."""
         self.pings_outstanding = 0
         self.acknowledged_bytes = 0
         self.answers_pings = True
         self.closed: str | None = None
         self.broken: UpstreamClosed | None = None
-        """What sending raises."""
+        """The exception that sending raises."""
         self.closing_takes = upstream.closing_takes
         self.takes = trio.Event()
         self.takes.set()
@@ -173,8 +173,8 @@ class FakeLink:
             raise happened
         return happened
 
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        await self._send(("configure", wish, updates))
+    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+        await self._send(("configure", session_options, updates))
         if self._upstream.confirms:
             session = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
             body = {"type": "session.updated", "session": session, "padding": self._upstream.padding}
@@ -217,7 +217,7 @@ class FakeLink:
 
 
 class FakeUpstream:
-    """A connector that counts what it opened and what was closed of it."""
+    """A connector that counts the sessions it opened and those that are still open."""
 
     def __init__(
         self, *, confirms: bool = True, checkpoints: int = 2, closing_takes: float = 0.0, dies_at_once: bool = False
@@ -228,14 +228,14 @@ class FakeUpstream:
         self.open_links = 0
         self.most_open = 0
         self.fails: list[ConnectFailed] = []
-        """What the next openings come to, first come first."""
+        """The failures of the next attempts, in order."""
         self.hangs = False
         self.padding = ""
         """Makes the confirmation long."""
         self._checkpoints = checkpoints
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> FakeLink:
-        self.requested_options.append(wish)
+    async def open(self, generation: int, session_options: Mapping[str, Any]) -> FakeLink:
+        self.requested_options.append(session_options)
         for _ in range(self._checkpoints):
             await trio.lowlevel.checkpoint()
         if self.hangs:
@@ -272,7 +272,7 @@ def upstream_over(reason: str = "it broke") -> UpstreamClosed:
 
 @dataclass
 class DrivenSession:
-    """A client on the line."""
+    """A client that a driver serves."""
 
     client: FakeClient
     observer: FakeObserver
@@ -287,10 +287,10 @@ class DrivenSession:
 
 @asynccontextmanager
 async def driven_session(
-    connector: Connector, settings: DriverSettings | None = None, *, face: FakeClient | None = None
+    connector: Connector, settings: DriverSettings | None = None, *, client: FakeClient | None = None
 ) -> AsyncIterator[DrivenSession]:
-    """A client at a driver for the length of the block; it leaves at the end, and nothing may remain after a second."""
-    call = DrivenSession(face or FakeClient(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
+    """A client that a driver serves during the block. It leaves at the end, and the driver must be done in a second."""
+    call = DrivenSession(client or FakeClient(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
     run = partial(
         run_session,
         call.client,
@@ -319,7 +319,7 @@ async def driven_session(
 async def simulated_upstream(
     *faults: Fault, key: Secret = KEY, asking: SessionConfig | None = None, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Simulator, RealtimeConnector]]:
-    """The simulator on memory streams, and a connector to it."""
+    """The simulator over memory streams, and a connector to it."""
     settings = settings or Settings(faults=faults, unix_time=unix_now)
     simulator = Simulator(settings)
     async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The driver between a client without a socket and an upstream that counts; virtual time."""
+"""The driver between a client without a socket and a fake upstream, in virtual time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ready(call: DrivenSession, upstream: FakeUpstream) -> None:
 
 
 @virtual_time
-async def test_audio_goes_up_in_order_once_the_session_is_ready() -> None:
+async def test_audio_goes_upstream_in_order_once_the_session_is_ready() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         call.client.sends(CreateSession({"voice": "marin"}))
@@ -50,7 +50,7 @@ async def test_audio_goes_up_in_order_once_the_session_is_ready() -> None:
 
 
 @virtual_time
-async def test_what_the_upstream_says_reaches_the_client_and_is_timed() -> None:
+async def test_upstream_events_reach_the_client_and_are_timed() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         await ready(call, upstream)
@@ -61,7 +61,7 @@ async def test_what_the_upstream_says_reaches_the_client_and_is_timed() -> None:
 
 
 @virtual_time
-async def test_a_client_that_leaves_takes_its_upstream_along_within_a_second() -> None:
+async def test_a_client_that_leaves_ends_its_upstream_session_within_a_second() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         await ready(call, upstream)
@@ -104,7 +104,7 @@ async def test_closing_an_upstream_does_not_hold_up_anything() -> None:
 
 
 @virtual_time
-async def test_a_late_event_of_a_session_that_was_given_up_is_not_forwarded() -> None:
+async def test_a_late_event_of_a_session_that_was_closed_is_not_forwarded() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         await ready(call, upstream)
@@ -123,7 +123,7 @@ async def test_a_late_event_of_a_session_that_was_given_up_is_not_forwarded() ->
 
 
 @virtual_time
-async def test_a_lost_upstream_is_replaced_and_its_socket_let_go() -> None:
+async def test_a_lost_upstream_is_replaced_and_its_socket_closed() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         await ready(call, upstream)
@@ -147,7 +147,7 @@ async def test_attempts_that_fail_are_retried_in_time() -> None:
 
 
 @virtual_time
-async def test_a_refusal_is_told_and_not_retried() -> None:
+async def test_a_refusal_is_reported_and_not_retried() -> None:
     upstream = FakeUpstream()
     upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED")]
     async with driven_session(upstream) as call:
@@ -158,7 +158,7 @@ async def test_a_refusal_is_told_and_not_retried() -> None:
 
 
 @virtual_time
-async def test_an_opening_that_never_ends_is_cut_off_by_the_core_and_by_the_guard_behind_it() -> None:
+async def test_an_opening_that_never_ends_is_cut_off_by_the_core_and_by_the_backstop_behind_it() -> None:
     upstream = FakeUpstream()
     upstream.hangs = True
     async with driven_session(upstream) as call:
@@ -174,7 +174,7 @@ async def test_an_opening_that_never_ends_is_cut_off_by_the_core_and_by_the_guar
 
 
 @virtual_time
-async def test_a_client_that_reads_too_slowly_is_told_and_sent_away() -> None:
+async def test_a_client_that_reads_too_slowly_gets_an_error_and_is_disconnected() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream, DriverSettings(client_queue_bytes=20_000)) as call:
         await ready(call, upstream)
@@ -191,7 +191,7 @@ async def test_a_client_that_reads_too_slowly_is_told_and_sent_away() -> None:
 
 
 @virtual_time
-async def test_behind_a_gap_the_client_is_told_nothing_but_why_it_is_sent_away() -> None:
+async def test_after_a_gap_the_client_gets_nothing_but_the_reason_of_the_close() -> None:
     upstream = FakeUpstream()
     upstream.padding = "x" * 5000
     async with driven_session(upstream, DriverSettings(client_queue_bytes=4000)) as call:
@@ -207,7 +207,7 @@ async def test_behind_a_gap_the_client_is_told_nothing_but_why_it_is_sent_away()
 
 
 @virtual_time
-async def test_a_client_that_never_reads_again_is_let_go_within_bounds() -> None:
+async def test_a_client_that_never_reads_again_is_disconnected_within_bounds() -> None:
     upstream = FakeUpstream()
     settings = DriverSettings(client_queue_bytes=20_000)
     async with driven_session(upstream, settings) as call:
@@ -222,7 +222,7 @@ async def test_a_client_that_never_reads_again_is_let_go_within_bounds() -> None
 
 
 @virtual_time
-async def test_a_client_that_reads_in_time_is_told_everything() -> None:
+async def test_a_client_that_reads_in_time_gets_everything() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream, DriverSettings(client_queue_bytes=20_000)) as call:
         await ready(call, upstream)
@@ -233,7 +233,7 @@ async def test_a_client_that_reads_in_time_is_told_everything() -> None:
 
 
 @virtual_time
-async def test_an_upstream_that_takes_no_data_is_given_up_and_its_speech_sent_again() -> None:
+async def test_an_upstream_that_accepts_no_data_is_lost_and_its_speech_replayed() -> None:
     upstream = FakeUpstream()
     settings = DriverSettings(core=CoreSettings(replay_ms=100), upstream_queue_bytes=20_000)
     async with driven_session(upstream, settings) as call:
@@ -255,8 +255,8 @@ async def test_an_upstream_that_takes_no_data_is_given_up_and_its_speech_sent_ag
 # Pings
 
 
-class PingedFace(FakeClient):
-    """A client with a WebSocket that answers no ping."""
+class UnresponsiveClient(FakeClient):
+    """A client with a WebSocket that answers no pings."""
 
     pings_outstanding = 0
 
@@ -277,9 +277,9 @@ async def test_an_upstream_that_misses_two_pings_is_lost() -> None:
 
 
 @virtual_time
-async def test_a_client_that_misses_two_pings_is_gone_and_not_in_the_normal_way() -> None:
+async def test_a_client_that_misses_two_pings_is_closed_with_1011() -> None:
     upstream = FakeUpstream()
-    async with driven_session(upstream, face=PingedFace()) as call:
+    async with driven_session(upstream, client=UnresponsiveClient()) as call:
         await ready(call, upstream)
         await call.ended.wait()
         assert trio.current_time() == 60
@@ -290,7 +290,7 @@ async def test_a_client_that_misses_two_pings_is_gone_and_not_in_the_normal_way(
 @virtual_time
 async def test_a_client_that_talks_is_there_whatever_its_pongs_do() -> None:
     upstream = FakeUpstream()
-    async with driven_session(upstream, face=PingedFace()) as call:
+    async with driven_session(upstream, client=UnresponsiveClient()) as call:
         await ready(call, upstream)
         for _ in range(30):
             await trio.sleep(10)
@@ -302,7 +302,7 @@ async def test_a_client_that_talks_is_there_whatever_its_pongs_do() -> None:
 
 
 @virtual_time
-async def test_a_client_that_misbehaves_is_told_before_it_is_sent_away() -> None:
+async def test_a_client_past_its_limits_gets_an_error_before_the_close() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         await ready(call, upstream)
@@ -326,15 +326,15 @@ async def test_a_drain_ends_the_session_in_a_pause() -> None:
 
 
 @virtual_time
-async def test_a_client_whose_socket_takes_nothing_any_more_is_gone() -> None:
+async def test_a_client_whose_socket_accepts_nothing_has_disconnected() -> None:
     upstream = FakeUpstream()
 
-    class DeafFace(FakeClient):
+    class BrokenClient(FakeClient):
         async def send(self, frame: Frame) -> None:
             await trio.lowlevel.checkpoint()
             raise ClientDisconnected(frame)
 
-    async with driven_session(upstream, face=DeafFace()) as call:
+    async with driven_session(upstream, client=BrokenClient()) as call:
         call.client.sends(CreateSession({}))
         await call.ended.wait()
         assert trio.current_time() < 1

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 async def speak(call: DrivenSession, source: TracerSource, ms: int, *, quiet_ms: int = 600) -> None:
-    """Say something in chunks of 20 ms, as fast as it is spoken."""
+    """Send speech in chunks of 20 ms, in real time."""
     for at in range(0, ms + quiet_ms, 20):
         call.client.sends(ClientAudio(source.speech(20) if at < ms else source.silence(20)))
         await trio.sleep(0.02)
 
 
 def befalls(simulator: Simulator, act: WireAction) -> None:
-    """Do this to every running session."""
+    """Call a method of every running session."""
     for connection in simulator.connections.values():
         connection.perform(act)
 
@@ -151,7 +151,7 @@ async def test_a_session_that_is_never_confirmed_is_never_ready(fault: Fault) ->
     ],
 )
 @virtual_time
-async def test_what_cannot_get_better_is_tried_once(scenario: str, code: str) -> None:
+async def test_a_permanent_failure_is_tried_once(scenario: str, code: str) -> None:
     key = Secret(f"sk-scenario-{scenario}-0123456789abcdef")
     async with simulated_upstream(key=key) as (simulator, connector), driven_session(connector) as call:
         call.client.sends(CreateSession({}))

@@ -1,4 +1,4 @@
-"""One upstream session whose line breaks, or that is cut off at every step of its life: nothing may stay open."""
+"""One upstream session whose connection breaks, or that is cancelled at any step: no socket may stay open."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NATIVE = UpstreamEvent(1, "response.output_audio.delta", b'{"type":"response.out
 
 
 @virtual_time
-async def test_a_line_that_breaks_while_sending_is_a_loss_even_if_the_reader_hears_nothing() -> None:
+async def test_a_connection_that_breaks_while_sending_is_a_loss_even_if_the_reader_gets_nothing() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
         call.client.sends(CreateSession({}))
@@ -44,30 +44,30 @@ async def test_a_line_that_breaks_while_sending_is_a_loss_even_if_the_reader_hea
         assert trio.current_time() - began == 1
 
 
-@pytest.mark.parametrize("how", ["told", "silent", "sending"])
+@pytest.mark.parametrize("how", ["closed", "silent", "sending"])
 @virtual_time
-async def test_a_loss_says_how_much_speech_was_certainly_taken(how: str) -> None:
-    upstream, happened = FakeUpstream(), list[Event]()
-    attempt = UpstreamSession(1, DriverSettings(), happened.append)
+async def test_a_loss_says_how_much_audio_was_acknowledged(how: str) -> None:
+    upstream, events = FakeUpstream(), list[Event]()
+    attempt = UpstreamSession(1, DriverSettings(), events.append)
     with trio.fail_after(100):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(attempt.run, upstream, {})
             await trio.sleep(1)
             [link] = upstream.links
             link.acknowledged_bytes = 480
-            if how == "told":
+            if how == "closed":
                 link.put.send_nowait(upstream_over())
             elif how == "silent":
                 link.answers_pings = False
             else:
                 link.broken = upstream_over()
                 attempt.put(SendAudio(1, b"\0\0"))
-    assert isinstance(happened[-1], UpstreamLost)
-    assert happened[-1].acknowledged_bytes == 480
+    assert isinstance(events[-1], UpstreamLost)
+    assert events[-1].acknowledged_bytes == 480
 
 
 class CancelAt(trio.abc.Instrument):
-    """Cancels a scope before the given step of the run."""
+    """Cancels a scope before the n-th task step of the run."""
 
     def __init__(self, step: int) -> None:
         self._left = step
@@ -85,7 +85,7 @@ class CancelAt(trio.abc.Instrument):
 
 
 async def eventful_life(upstream: FakeUpstream, instrument: CancelAt, *, leave: bool) -> float:
-    """Everything a session can go through; gives how long its end took after it was cut."""
+    """Everything that can happen to a session. Returns how long its end took after the cancellation."""
     upstream.fails = [connect_failed(retryable=True)]
     async with driven_session(upstream) as call:
         instrument.scope = call.scope
