@@ -1,7 +1,7 @@
-"""How a row of `bridge` is made: what may go wrong in any of them is understood here, once.
+"""Makes the checks of `bridge`: turns what can go wrong in any of them into findings.
 
-A link that ends, a message that says why, and nothing at all are told apart; a link that is over takes every row behind
-it along, skipped.
+A closed connection, a message that says why the session ends, and a missing response are different findings. After the
+connection is closed, all further checks are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     BridgeCheckFunction = Callable[[BridgeContext], Awaitable[Finding]]
 
-#: A row whose bridge talks on and never comes to the point is ended after so many time-outs.
+#: Limit on a check, in timeouts of the target: for a bridge that keeps sending, but never what the check waits for.
 MAX_TIMEOUTS = 6.0
 
 
@@ -37,7 +37,10 @@ def bridge_check(
     timed: bool = True,
     max_timeouts: float = MAX_TIMEOUTS,
 ) -> Check[BridgeContext]:
-    """Make a check of a look that waits message by message; `longest` bounds all of it, in time-outs."""
+    """Make a check from a function that waits for messages.
+
+    Each wait has the target's timeout; `max_timeouts` is the limit on the whole check, in multiples of it.
+    """
 
     async def bounded(context: BridgeContext) -> Finding:
         if context.closed:
@@ -47,9 +50,9 @@ def bridge_check(
                 return await run(context)
         except trio.TooSlowError:
             return on_timeout(context)
-        except SessionStopped as said:
+        except SessionStopped as stopped:
             return session_stopped(
-                CheckRow("bridge", name), context.target, said.message, ready="ready" in context.marks
+                CheckRow("bridge", name), context.target, stopped.message, ready="ready" in context.marks
             )
         except LinkClosed as closed:
             context.closed = True

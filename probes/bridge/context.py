@@ -1,6 +1,6 @@
-"""One context to a bridge: the link, everything that was heard on it, and what the rows hand on to each other.
+"""The state that the checks of `bridge` share: the connection, everything received on it, and their results.
 
-Whatever is opened on the way is closed with `aclose`, however the context ends.
+`aclose` closes the connection, also after cancellation.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
     from probes.targets.bridge import BridgeTarget
     from probes.voice.voice_client import ReceivedFrame
 
-#: Kinds of message that end a wait for another one: they tell why that will not come.
+#: Message types that end a wait for another message, because they say why it won't arrive.
 STOP_TYPES = frozenset({"error", "reconnecting", "session_closed"})
-#: Lines of the timeline that are kept: a context has some hundreds, a bridge that floods has no end.
-_MOST_MOMENTS = 2_000
-#: Kinds of native events that are counted by name; nobody sends more by accident.
-_MOST_KINDS = 200
-#: What the service answers to an interruption that crossed the end of the answer; and a native door's notice.
+#: Limit on timeline entries: a run has a few hundred, but a bridge may flood.
+_MAX_MOMENTS = 2_000
+#: Limit on native event types that are counted by name; the API has about 60.
+_MAX_TYPES = 200
+#: Errors that don't end a wait: an interruption that came after the response ended, and a notice of dropped audio.
 _HARMLESS = frozenset({"response_cancel_not_active", "audio_dropped"})
-#: Samples of speech run on; these lines of the timeline are folded while they come.
-_RUNS = frozenset({"audio", "input_audio_buffer.append", "(binary audio)"})
+#: Audio messages, which become one timeline entry per run of equal ones.
+_FOLDED = frozenset({"audio", "input_audio_buffer.append", "(binary audio)"})
 
 
-class SessionStopped(Exception):  # noqa: N818 - what the bridge said, as it stands
-    """A message came that says why the one waited for will not."""
+class SessionStopped(Exception):  # noqa: N818 - not an error of ours, but what the bridge reported
+    """A message arrived that says why the expected one won't. `message` is that message."""
 
     def __init__(self, message: Mapping[str, Any]) -> None:
         super().__init__(str(message.get("type")))
@@ -57,7 +57,7 @@ class SessionStopped(Exception):  # noqa: N818 - what the bridge said, as it sta
 
 @dataclass(slots=True)
 class BridgeContext:
-    """The state of one context. Times are trio's, those of `moments` count from the beginning."""
+    """The shared state of one run against one bridge. Times are trio's; those of `moments` count from the start."""
 
     target: BridgeTarget
     began: float = field(default_factory=trio.current_time)
@@ -65,36 +65,36 @@ class BridgeContext:
     opened_at: float = 0.0
     link: Link | None = None
     connect_seconds: float | None = None
-    """Name, TCP, TLS and upgrade together."""
+    """DNS, TCP, TLS and upgrade together."""
     http_answered: bool = False
-    """Something was heard in plain HTTP: who is silent to the upgrade then is not silent to everybody."""
+    """Whether the bridge responded to plain HTTP, so that a missing response to the upgrade isn't a silent server."""
     closed: bool = False
-    """The link is over: nothing more can be looked at."""
+    """Whether the connection is closed; the remaining checks are then skipped."""
     moments: list[Moment] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
-    """When things happened: `connected`, `create`, `ready`, `spoken`, `audio`."""
+    """Times of `connected`, `create`, `ready`, `spoken` (end of the turn) and `audio` (first audio received)."""
     native_events: Counter[str] = field(default_factory=Counter)
-    """How many events of the service came, by type."""
+    """Number of received service events by type."""
     audit: MessageAudit = field(default_factory=MessageAudit)
     ready: Mapping[str, Any] = field(default_factory=dict)
-    """What `session_ready` said, or at the native door `session.created`."""
+    """The message `session_ready`."""
     dialect: Dialect = Dialect.GA
-    """What the native door speaks."""
+    """The dialect of the native endpoint."""
     answers_pings: bool = False
     turn_detection: bool = False
-    """The bridge keeps turn detection on: the end of speech is silence, not a commit."""
+    """The bridge keeps turn detection on, so silence ends a turn, not a commit."""
     expected_errors: set[str] = field(default_factory=set)
-    """Codes of errors that we brought about ourselves."""
+    """Codes of errors that the checks themselves cause."""
     missing_init_events: tuple[str, ...] = ()
-    """Events of the beginning that never came."""
+    """Initial events of the service that the bridge didn't forward."""
     dropped_ms: float = 0.0
     json_audio: int = 0
     binary_audio: int = 0
-    """Bytes of speech that came down, in deltas and in binary frames."""
+    """Bytes of audio received in deltas and in binary frames."""
     source: TracerSource = field(default_factory=lambda: TracerSource(random.getrandbits(63)))
     echo: TracerReceiver = field(default_factory=TracerReceiver)
 
-    # Saying
+    # Sending
 
     async def send(self, message: Mapping[str, Any], detail: str = "") -> None:
         """Send one message. Raises LinkClosed."""
@@ -102,42 +102,42 @@ class BridgeContext:
         await self.require_link().send_text(msgspec.json.encode(message))
 
     async def send_raw(self, text: str, what: str) -> None:
-        """Send a text that is no proper message."""
+        """Send a text frame as it is; `what` names it on the timeline. Raises LinkClosed."""
         self.add_moment("client", what)
         await self.require_link().send_text(text)
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Send a chunk of speech as a binary frame."""
+        """Send a chunk of PCM16 audio as a binary frame. Raises LinkClosed."""
         self.add_moment("client", "(binary audio)")
         await self.require_link().send_binary(pcm)
 
     def require_link(self) -> Link:
-        """Give the link; only behind the upgrade."""
+        """Return the link. Only checks after the upgrade may call this."""
         if self.link is None:
-            raise AssertionError("this row needs the upgrade")
+            raise AssertionError("this check needs the upgrade")
         return self.link
 
-    # Hearing
+    # Receiving
 
     async def receive(self) -> ReceivedFrame:
-        """Wait for the next frame and take it in. Raises LinkClosed; cancelling loses nothing."""
+        """Wait for the next frame, record it, and return it. Raises LinkClosed; cancelling loses no frame."""
         try:
             frame = await self.require_link().receive()
         except LinkClosed as closed:
             self.closed = True
             self.add_moment("server", "closed", f"{closed.code or ''} {closed.reason}".strip())
             raise
-        heard = parse_frame(frame)
+        parsed = parse_frame(frame)
         if isinstance(frame, bytes):
-            self._take_speech(frame)
+            self._record_audio(frame)
         else:
-            self._take(heard)
-        return heard
+            self._record(parsed)
+        return parsed
 
     async def wait_for(
         self, *kinds: str, timeouts: float = 1.0, stop_types: frozenset[str] = STOP_TYPES
     ) -> Mapping[str, Any]:
-        """Wait for a message of one of these kinds, for each message as long as the target's time-out, so many times.
+        """Wait for a message of one of these types. Each message may take `timeouts` times the target's timeout.
 
         Raises Stopped for one that says why it will not come, TooSlowError when nothing comes, LinkClosed.
         """
@@ -147,29 +147,29 @@ class BridgeContext:
             kind = event.get("type")
             if kind in kinds:
                 return event
-            if kind in stop_types and not self._is_tolerated(event):
+            if kind in stop_types and not self._is_expected(event):
                 raise SessionStopped(event)
 
     async def wait_for_audio(self) -> None:
-        """Wait until more speech comes down, in either form, or an answer ends without. Raises as `wait_for`."""
+        """Wait for more audio in either format, or for a response that ends without any. Raises as `wait_for` does."""
         before = self.answer_ms
         while self.answer_ms == before:
             with trio.fail_after(self.target.timeout):
                 event = (await self.receive()).event
-            if event.get("type") in STOP_TYPES and not self._is_tolerated(event):
+            if event.get("type") in STOP_TYPES and not self._is_expected(event):
                 raise SessionStopped(event)
             if event.get("type") == "response.done":
                 return
 
     async def receive_until_quiet(self, seconds: float) -> None:
-        """Take in what still comes, until for so long nothing did. Raises LinkClosed."""
+        """Record all frames until none arrives for this many seconds. Raises LinkClosed."""
         quiet = False
         while not quiet:
             with trio.move_on_after(seconds) as scope:
                 await self.receive()
             quiet = scope.cancelled_caught
 
-    def _is_tolerated(self, event: Mapping[str, Any]) -> bool:
+    def _is_expected(self, event: Mapping[str, Any]) -> bool:
         if event.get("type") != "error":
             return False
         detail = event.get("detail")
@@ -177,21 +177,21 @@ class BridgeContext:
         behind = upstream.get("code") if isinstance(upstream, dict) else None
         return str(event.get("code")) in self.expected_errors or str(behind) in _HARMLESS
 
-    def _take(self, heard: ReceivedFrame) -> None:
-        kind = str(heard.event.get("type", f"({heard.unreadable})"))
-        if heard.native:
+    def _record(self, frame: ReceivedFrame) -> None:
+        kind = str(frame.event.get("type", f"({frame.unreadable})"))
+        if frame.native:
             self.native_events[
-                kind if kind in self.native_events or len(self.native_events) < _MOST_KINDS else "(other)"
+                kind if kind in self.native_events or len(self.native_events) < _MAX_TYPES else "(other)"
             ] += 1
             if kind in AUDIO_DELTAS:
-                self._take_delta(heard.event)
-        elif heard.event:
-            self.audit.add(heard.event)
-            self._take_notice(heard.event)
-        self.add_moment("server", kind, _told(heard.event))
+                self._record_delta(frame.event)
+        elif frame.event:
+            self.audit.add(frame.event)
+            self._record_notice(frame.event)
+        self.add_moment("server", kind, _summary(frame.event))
 
-    def _take_notice(self, event: Mapping[str, Any]) -> None:
-        """Add up what the bridge says it has given up; a native door can say it in words only."""
+    def _record_notice(self, event: Mapping[str, Any]) -> None:
+        """Add up the audio that the bridge reports as dropped; a native endpoint reports it in the error's text."""
         inner = event.get("error")
         if isinstance(inner, dict) and inner.get("code") == "audio_dropped":
             ms = re.search(r"(\d+) ms", str(inner.get("message")))
@@ -199,52 +199,52 @@ class BridgeContext:
         elif event.get("type") == "audio_dropped":
             self.dropped_ms += _number(event.get("ms"))
 
-    def _take_delta(self, event: Mapping[str, Any]) -> None:
+    def _record_delta(self, event: Mapping[str, Any]) -> None:
         try:
             pcm = b64decode(str(event.get("delta", "")), validate=True)
         except (Base64Error, ValueError):
             return
         self.json_audio += len(pcm)
-        self._take_answer(pcm)
+        self._count_audio(pcm)
 
-    def _take_speech(self, pcm: bytes) -> None:
+    def _record_audio(self, pcm: bytes) -> None:
         self.add_moment("server", "(binary audio)", "")
         self.binary_audio += len(pcm)
-        self._take_answer(pcm)
+        self._count_audio(pcm)
 
-    def _take_answer(self, pcm: bytes) -> None:
+    def _count_audio(self, pcm: bytes) -> None:
         self.mark("audio")
         self.echo.feed(pcm)
 
-    # Noting
+    # Recording
 
     def mark(self, name: str) -> None:
-        """Note that something happened for the first time."""
+        """Record the time of the first call with this name."""
         self.marks.setdefault(name, trio.current_time())
 
     def seconds_between(self, first: str, then: str) -> float | None:
-        """Give the time between two marks; None where one is missing."""
+        """Return the time between two marks; None if one is missing."""
         return self.marks[then] - self.marks[first] if first in self.marks and then in self.marks else None
 
     def add_moment(self, who: str, what: str, detail: str = "") -> None:
-        """Put a line on the timeline; runs of speech become one."""
+        """Add an entry to the timeline; a run of audio messages becomes one entry."""
         moment = Moment(at=trio.current_time() - self.began, who=who, what=self.excerpt(what, 80), detail=detail)
         last = self.moments[-1] if self.moments else None
-        if last and what in _RUNS and (last.who, last.what) == (who, what):
+        if last and what in _FOLDED and (last.who, last.what) == (who, what):
             self.moments[-1] = replace(last, count=last.count + 1, until=moment.at)
-        elif len(self.moments) < _MOST_MOMENTS:
+        elif len(self.moments) < _MAX_MOMENTS:
             self.moments.append(moment)
 
     def excerpt(self, text: str, limit: int) -> str:
-        """Make what the bridge said fit to be shown: without secrets, and then not longer than this."""
+        """Redact a text from the bridge, then shorten it to `limit` characters."""
         return self.target.secrets.excerpt(text, limit)
 
-    # The account
+    # Tracer audio
 
     def tracer_count(self) -> TracerCount | None:
-        """Say what became of the tracer audio: by its echo, else by what the upstream tells. None: nobody knows.
+        """Count which tracer audio arrived, by its echo or else by the upstream's own count; None if neither is known.
 
-        Where turns are detected an echo tells nothing: it is cut as the turns are.
+        With turn detection the echo doesn't count, because it is cut where turns end.
         """
         caller, sent = self.source.caller, self.source.sent_ms
         if self.echoes and not self.turn_detection:
@@ -255,16 +255,16 @@ class BridgeContext:
 
     @property
     def echoes(self) -> bool:
-        """Whether the answer is what was said."""
+        """Whether the response echoes the tracer audio."""
         return self.source.caller in self.echo.callers
 
     @property
     def answer_ms(self) -> float:
-        """How much of an answer was heard."""
+        """Milliseconds of audio received."""
         return bytes_to_ms(self.json_audio + self.binary_audio)
 
     async def aclose(self) -> None:
-        """Close everything that is open, within a bounded time even when the context was cancelled."""
+        """Close the connection, in at most a few seconds, also when the caller is cancelled."""
         if self.link is not None:
             await close_link(self.link)
         elif self.opened is not None:
@@ -276,9 +276,9 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-#: What of a bridge's own message stands on the timeline: never content.
-_SHOWN = ("code", "reason", "attempt", "bufferedMs", "ms", "suppressed", "generation")
+#: Fields of a bridge's messages that the timeline shows; none of them holds content.
+_SHOWN_FIELDS = ("code", "reason", "attempt", "bufferedMs", "ms", "suppressed", "generation")
 
 
-def _told(event: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {str(event[name])[:60]}" for name in _SHOWN if event.get(name) is not None)
+def _summary(event: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {str(event[name])[:60]}" for name in _SHOWN_FIELDS if event.get(name) is not None)

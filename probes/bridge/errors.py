@@ -1,7 +1,7 @@
-"""What a bridge does with messages that nobody can understand: one well-formed error, no flood, a session that lives.
+"""Checks how a bridge responds to invalid messages: with one well-formed error, no flood, and in the same session.
 
-Three bad ones go out at once. At the client door one error comes at once and one more when the window of two seconds
-is over, with how many it stands for; whoever forgets the third is told so.
+The check sends three invalid messages at once. At the client endpoint the bridge must send one error immediately, and
+one more after the throttle window of 2 s, whose `suppressed` field counts the errors that it stands for.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 ERRORS = CheckRow("bridge", "errors")
 
-#: The client protocol's window: in any two seconds one error at the most.
+#: The client protocol allows at most one error in any window of 2 s.
 WINDOW_SECONDS = 2.0
-#: Clocks and ways differ: an error that comes this shortly before the window's end counts as behind it.
+#: An error this shortly before the end of the window counts as after it, because of clock and network differences.
 _SLACK_SECONDS = 0.25
-#: Behind the window, the error for those held back comes within this.
+#: After the window, the error for the suppressed ones must arrive within this time.
 _LATER_SECONDS = 2.0
-#: What may come between without being an answer, and says that the session is gone.
+#: Messages that mean that the session has ended, perhaps because of the invalid message.
 _LOST = frozenset({"reconnecting", "session_closed"})
 _BAD = (
-    ("this is no JSON", "(text that is no JSON)"),
+    ("this is no JSON", "(invalid JSON)"),
     ('{"type": "no_such_message"}', "(an unknown type)"),
     ('{"text": "no type"}', "(no type)"),
 )
 
-#: What an error of the client protocol must have.
+#: What an error for an invalid message must hold: field, check, and what the check expects.
 _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "code": (lambda value: value == "INVALID_MESSAGE", "INVALID_MESSAGE"),
     "message": (lambda value: isinstance(value, str) and bool(value.strip()), "a sentence"),
@@ -48,7 +48,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
 
 
 async def send_bad_messages(context: BridgeContext) -> Finding:
-    """Send three bad messages and watch what comes, until the window has opened once more."""
+    """Send three invalid messages and collect the errors until one window after the first."""
     try:
         return await _provoke(context)
     except LinkClosed as closed:
@@ -56,9 +56,9 @@ async def send_bad_messages(context: BridgeContext) -> Finding:
 
 
 def closed_by_error(context: BridgeContext, closed: LinkClosed) -> Finding:
-    """The socket ended in answer to a bad message."""
+    """Report that the bridge closed the socket because of an invalid message."""
     context.closed = True
-    return ERRORS.problem(bridge.ERROR_FATAL, headline(context.excerpt(f"the socket was closed: {closed}", 200)))
+    return ERRORS.problem(bridge.ERROR_FATAL, headline(context.excerpt(f"the bridge closed the socket: {closed}", 200)))
 
 
 async def _provoke(context: BridgeContext) -> Finding:
@@ -71,36 +71,35 @@ async def _provoke(context: BridgeContext) -> Finding:
         return ERRORS.problem(bridge.ERROR_MALFORMED, headline(context.excerpt(wrong, 200)))
     others = await _errors_for(context, WINDOW_SECONDS - _SLACK_SECONDS)
     if others:
-        told = f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"
-        return ERRORS.problem(bridge.ERROR_FLOOD, headline(told))
-    return await _the_rest(context, first, before)
+        return ERRORS.problem(bridge.ERROR_FLOOD, headline(f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"))
+    return await _check_suppressed(context, first, before)
 
 
 async def _first_error(context: BridgeContext) -> Mapping[str, Any]:
-    """Wait for the answer to the bad messages; what the service says meanwhile is none."""
+    """Wait for the error about the invalid messages; errors from the service are about something else."""
     while True:
         error = await context.wait_for("error", stop_types=_LOST)
         if error.get("code") != "UPSTREAM_ERROR":
             return error
 
 
-async def _the_rest(context: BridgeContext, first: Mapping[str, Any], generation: int) -> Finding:
-    """Wait for the error that stands for those held back, and see that the session is still there."""
+async def _check_suppressed(context: BridgeContext, first: Mapping[str, Any], generation: int) -> Finding:
+    """Wait for the error that counts the suppressed ones, then check that the session is still open."""
     due = len(_BAD) - 1 - _suppressed(first)
     later = await _errors_for(context, _SLACK_SECONDS + _LATER_SECONDS, enough=1) if due > 0 else []
-    told = sum(1 + _suppressed(error) for error in later)
-    if told < due:
-        shown = headline(f"{len(_BAD)} errors were due, {len(_BAD) - due + told} are accounted for")
+    reported = sum(1 + _suppressed(error) for error in later)
+    if reported < due:
+        shown = headline(f"{len(_BAD)} invalid messages, but only {len(_BAD) - due + reported} reported")
         return ERRORS.problem(bridge.ERRORS_FORGOTTEN, shown)
     if context.answers_pings:
         await send_ping(context)
     if context.audit.generation != generation:
-        return ERRORS.problem(bridge.ERROR_FATAL, headline("the session was opened anew"))
-    return ERRORS.passed(f"one at once, for the other {due} one {WINDOW_SECONDS:g} s later")
+        return ERRORS.problem(bridge.ERROR_FATAL, headline("the bridge opened a new session"))
+    return ERRORS.passed(f"one at once, one for the other {due} after {WINDOW_SECONDS:g} s")
 
 
 async def _errors_for(context: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
-    """Collect the errors that come within this time, or until there are enough."""
+    """Collect errors for this many seconds, or until there are `enough`."""
     errors: list[Mapping[str, Any]] = []
     with trio.move_on_after(seconds):
         while len(errors) < enough:
@@ -113,12 +112,12 @@ async def _errors_for(context: BridgeContext, seconds: float, enough: int = 100)
 
 
 def _malformed(error: Mapping[str, Any]) -> str:
-    """Say which fields are not what they must be; empty where all are."""
+    """Describe the fields that are missing or invalid; empty if all are fine."""
     wrong = ((name, wanted) for name, (fits, wanted) in _FIELDS.items() if not fits(error.get(name)))
-    return "; ".join(f"{name} {_said(error, name)}, not {wanted}" for name, wanted in wrong)
+    return "; ".join(f"{name} {_actual(error, name)}, expected {wanted}" for name, wanted in wrong)
 
 
-def _said(error: Mapping[str, Any], name: str) -> str:
+def _actual(error: Mapping[str, Any], name: str) -> str:
     return f"is {error[name]!r:.40}" if name in error else "is missing"
 
 
@@ -128,6 +127,5 @@ def _suppressed(error: Mapping[str, Any]) -> int:
 
 
 def errors_timed_out(context: BridgeContext) -> Finding:
-    """No error, or no pong behind it."""
-    late = headline(f"no answer within {context.target.timeout:g} s")
-    return ERRORS.problem(bridge.ERROR_SWALLOWED, late)
+    """Report that no error, or no pong after it, arrived."""
+    return ERRORS.problem(bridge.ERROR_SWALLOWED, headline(f"no response within {context.target.timeout:g} s"))

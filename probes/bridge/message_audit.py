@@ -26,7 +26,7 @@ _MAX_TYPE_CHARACTERS: Final = 60
 
 @dataclass(slots=True)
 class MessageAudit:
-    """What was wrong with the messages so far."""
+    """Counts what is wrong with the messages of a bridge. Feed it each message with `add`."""
 
     messages: int = 0
     without_timestamp: Counter[str] = field(default_factory=Counter)
@@ -34,7 +34,7 @@ class MessageAudit:
     bad_fields: Counter[str] = field(default_factory=Counter)
     """Fields that are missing or invalid: `session_ready.bufferedMs`."""
     generation: int = 0
-    """The greatest so far."""
+    """The highest generation so far. A generation is one upstream session; each reconnect or rollover adds 1."""
     session_open: bool = False
     """Whether the bridge reported a session that it has not closed."""
 

@@ -1,4 +1,4 @@
-"""The native door: a bridge that is the Realtime API itself to its clients. The same questions in native events."""
+"""Checks of the native endpoint, where a bridge speaks the Realtime API's own events to its clients."""
 
 from __future__ import annotations
 
@@ -25,26 +25,28 @@ if TYPE_CHECKING:
 
 SESSION = CheckRow("bridge", "session")
 
-#: Nobody announces attempts here: a bridge may need three of them, with waits between them, before anything is said.
-_FIRST_WORD = 4.0
+#: Timeouts until the first event. At this endpoint a bridge can't announce attempts; it may need three, with back-off.
+_FIRST_EVENT_TIMEOUTS = 4.0
 _NESTED: Mapping[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 _ERROR_FIELDS = ("type", "message")
 
 
 async def open_session(context: BridgeContext) -> Finding:
-    """Speak at once, wait for session.created, switch turn detection off, and wait until that is confirmed."""
+    """Send speech immediately, wait for `session.created`, turn off turn detection, and wait for `session.updated`."""
     context.mark("create")
     for chunk in chunks_of(context.source.speech(EARLY_MS)):
         await context.send({"type": "input_audio_buffer.append", "audio": b64encode(chunk).decode()})
-    first = await _first_word(context)
+    first = await _first_event(context)
     if first.get("type") == "error":
         return bridge_error_finding(SESSION, context.target, first)
     if first.get("type") not in SESSION_CREATED:
-        told = evidence_of("first message", context.excerpt(str(first.get("type") or "no event"), 80))
-        return SESSION.problem(bridge.OTHER_ENDPOINT if first.get("type") == "connected" else bridge.NOT_A_BRIDGE, told)
+        received = evidence_of("first message", context.excerpt(str(first.get("type") or "no event"), 80))
+        return SESSION.problem(
+            bridge.OTHER_ENDPOINT if first.get("type") == "connected" else bridge.NOT_A_BRIDGE, received
+        )
     context.dialect = detect_dialect(first).dialect or Dialect.GA
     await context.send(session_update(context.dialect))
-    await context.wait_for(*SESSION_UPDATED, timeouts=_FIRST_WORD)
+    await context.wait_for(*SESSION_UPDATED, timeouts=_FIRST_EVENT_TIMEOUTS)
     context.mark("ready")
     session = first.get("session")
     held = session if isinstance(session, dict) else {}
@@ -52,10 +54,10 @@ async def open_session(context: BridgeContext) -> Finding:
     return SESSION.passed(f"session.created, {held.get('model')!s:.60}, update confirmed", evidence)
 
 
-async def _first_word(context: BridgeContext) -> Mapping[str, Any]:
-    """Wait for the first event; a notice about dropped audio is none."""
+async def _first_event(context: BridgeContext) -> Mapping[str, Any]:
+    """Return the first event, apart from notices about dropped audio."""
     while True:
-        with trio.fail_after(context.target.timeout * _FIRST_WORD):
+        with trio.fail_after(context.target.timeout * _FIRST_EVENT_TIMEOUTS):
             event = (await context.receive()).event
         error = event.get("error")
         if not (isinstance(error, dict) and error.get("code") == "audio_dropped"):
@@ -63,7 +65,7 @@ async def _first_word(context: BridgeContext) -> Mapping[str, Any]:
 
 
 def session_update(dialect: Dialect) -> dict[str, Any]:
-    """Make the configuration that leaves the end of speech to us."""
+    """Make the `session.update` that turns off turn detection, in the shape of the dialect."""
     return {
         "type": "session.update",
         "session": session_to_flat(_NESTED).fields if dialect is Dialect.BETA else dict(_NESTED),
@@ -71,16 +73,16 @@ def session_update(dialect: Dialect) -> dict[str, Any]:
 
 
 def session_timed_out(context: BridgeContext) -> Finding:
-    """Nothing came, or the update was not confirmed."""
+    """Report that no event arrived, or that the update wasn't confirmed."""
     if any(context.native_events[kind] for kind in SESSION_CREATED):
-        told = headline("session.update was sent, session.updated never came")
-        return SESSION.problem(bridge.NO_SESSION_READY, told, title="The configuration is never confirmed")
-    told = headline("neither session.created nor an error came")
-    return SESSION.problem(bridge.NO_SESSION_READY, told, title="The connection leads to no session")
+        unconfirmed = headline("sent session.update, received no session.updated")
+        return SESSION.problem(bridge.NO_SESSION_READY, unconfirmed, title="The configuration is never confirmed")
+    silent = headline("received neither session.created nor an error")
+    return SESSION.problem(bridge.NO_SESSION_READY, silent, title="The connection never leads to a session")
 
 
 async def send_bad_message(context: BridgeContext) -> Finding:
-    """Send what is no JSON, and see a native error, and a session that goes on."""
+    """Send invalid JSON; expect a native error, and a session that continues."""
     try:
         return await _provoke(context)
     except LinkClosed as closed:
@@ -88,7 +90,7 @@ async def send_bad_message(context: BridgeContext) -> Finding:
 
 
 async def _provoke(context: BridgeContext) -> Finding:
-    await context.send_raw("this is no JSON", "(text that is no JSON)")
+    await context.send_raw("this is no JSON", "(invalid JSON)")
     event = await context.wait_for("error", stop_types=frozenset())
     error = event.get("error")
     held = error if isinstance(error, dict) else {}
@@ -97,10 +99,10 @@ async def _provoke(context: BridgeContext) -> Finding:
         return ERRORS.problem(bridge.ERROR_MALFORMED, headline(f"error.{', error.'.join(missing)} is missing"))
     await context.send(session_update(context.dialect))
     await context.wait_for(*SESSION_UPDATED)
-    told = context.excerpt(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
-    return ERRORS.passed("answered, and the session goes on", evidence_of("with", told))
+    described = context.excerpt(f"{held.get('type')} {held.get('code') or ''}".strip(), 80)
+    return ERRORS.passed("one error, and the session continues", evidence_of("error", described))
 
 
 def errors_timed_out(context: BridgeContext) -> Finding:
-    """No error, or a session that says nothing any more."""
-    return ERRORS.problem(bridge.ERROR_SWALLOWED, headline(f"no answer within {context.target.timeout:g} s"))
+    """Report that no error arrived, or that the session stopped responding."""
+    return ERRORS.problem(bridge.ERROR_SWALLOWED, headline(f"no response within {context.target.timeout:g} s"))

@@ -1,8 +1,8 @@
-"""Does a running bridge work, end to end? Connects as a client does, speaks, listens, errs, and says goodbye.
+"""The probe `bridge`: checks whether a running bridge works, end to end.
 
-Anybody's bridge: what is looked at is what its clients see, at the client protocol's door or at a native one. The rows
-stand on each other; what stands behind a failed one is skipped. A healthy context takes two short sessions upstream and
-some six seconds, two of them for the errors' window.
+Connects to any bridge as a client does, at its client endpoint or its native endpoint: sends speech, receives the
+response, sends invalid messages, and closes. A check that needs a failed one is skipped. On a healthy bridge a run
+takes two short upstream sessions and about six seconds, two of which check the limit on error messages.
 """
 
 from __future__ import annotations
@@ -63,16 +63,21 @@ if TYPE_CHECKING:
     from probes.runner.findings import ProbeItem
     from probes.targets.bridge import BridgeTarget
 
-#: Names, TCP and the like answer within one time-out or not at all.
-_AT_ONCE = 1.0
+#: Checks that wait for a single response get one timeout.
+_ONE_TIMEOUT = 1.0
 
-_WAY = (
-    bridge_check("name", resolve_name, name_timed_out, skip_reason="no address", max_timeouts=_AT_ONCE),
+_CONNECT_CHECKS = (
+    bridge_check("name", resolve_name, name_timed_out, skip_reason="no address", max_timeouts=_ONE_TIMEOUT),
     bridge_check(
-        "tcp, tls", connect, connect_timed_out, skip_reason="no connection", needs=("name",), max_timeouts=_AT_ONCE
+        "tcp, tls", connect, connect_timed_out, skip_reason="no connection", needs=("name",), max_timeouts=_ONE_TIMEOUT
     ),
     bridge_check(
-        "health", check_health, health_timed_out, skip_reason="no health", needs=("tcp, tls",), max_timeouts=_AT_ONCE
+        "health",
+        check_health,
+        health_timed_out,
+        skip_reason="no health endpoints",
+        needs=("tcp, tls",),
+        max_timeouts=_ONE_TIMEOUT,
     ),
     bridge_check(
         "upgrade",
@@ -80,37 +85,39 @@ _WAY = (
         upgrade_timed_out,
         skip_reason="no upgrade",
         needs=("tcp, tls",),
-        max_timeouts=_AT_ONCE,
+        max_timeouts=_ONE_TIMEOUT,
     ),
 )
-_TALK = (
-    bridge_check("speech in", send_speech, speech_in_timed_out, skip_reason="no turn was taken", needs=("session",)),
-    bridge_check("speech out", receive_speech, speech_out_timed_out, skip_reason="no answer", needs=("speech in",)),
+_TURN_CHECKS = (
+    bridge_check("speech in", send_speech, speech_in_timed_out, skip_reason="no turn", needs=("session",)),
+    bridge_check("speech out", receive_speech, speech_out_timed_out, skip_reason="no response", needs=("speech in",)),
     bridge_check(
         "early speech",
         check_early_speech,
         cannot_time_out,
-        skip_reason="no account",
+        skip_reason="no response",
         needs=("speech out",),
         timed=False,
     ),
-    bridge_check("tracer", check_tracer, cannot_time_out, skip_reason="no account", needs=("speech out",), timed=False),
+    bridge_check(
+        "tracer", check_tracer, cannot_time_out, skip_reason="no response", needs=("speech out",), timed=False
+    ),
 )
 
-#: The rows of each door, in order.
+#: The checks of each endpoint, in order.
 CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
     EndpointKind.CLIENT: (
-        *_WAY,
+        *_CONNECT_CHECKS,
         bridge_check(
             "connected",
             await_greeting,
             greeting_timed_out,
             skip_reason="no greeting",
             needs=("upgrade",),
-            max_timeouts=_AT_ONCE,
+            max_timeouts=_ONE_TIMEOUT,
         ),
         bridge_check(
-            "ping", check_ping, pong_timed_out, skip_reason="no pong", needs=("connected",), max_timeouts=_AT_ONCE
+            "ping", check_ping, pong_timed_out, skip_reason="no pong", needs=("connected",), max_timeouts=_ONE_TIMEOUT
         ),
         bridge_check(
             "session",
@@ -120,7 +127,7 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
             needs=("connected",),
             max_timeouts=8.0,
         ),
-        *_TALK,
+        *_TURN_CHECKS,
         bridge_check(
             "events", check_events, cannot_time_out, skip_reason="no events", needs=("speech in",), timed=False
         ),
@@ -144,7 +151,7 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
         bridge_check("close", close_socket, close_timed_out, skip_reason="no close", needs=("connected",)),
     ),
     EndpointKind.NATIVE: (
-        *_WAY,
+        *_CONNECT_CHECKS,
         bridge_check(
             "session",
             native.open_session,
@@ -153,7 +160,7 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
             needs=("upgrade",),
             max_timeouts=12,
         ),
-        *_TALK,
+        *_TURN_CHECKS,
         bridge_check(
             "errors", native.send_bad_message, native.errors_timed_out, skip_reason="no error", needs=("speech out",)
         ),
@@ -163,7 +170,10 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
 
 
 async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
-    """Look at all rows; then tell what was measured and what was said. Holds nothing open at its end."""
+    """Run all checks of the endpoint in order, then yield metrics and the timeline.
+
+    Closes its connection at the end, also when it is cancelled.
+    """
     context, health = BridgeContext(target), None
     try:
         checks = run_checks(
@@ -171,7 +181,7 @@ async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
         )
         async for finding in checks:
             if finding.check == "health":
-                health = finding  # until it is known whether anything answers at all
+                health = finding  # held back until the upgrade shows whether the server responds at all
                 continue
             if health is not None:
                 yield without_duplicate(health, finding)

@@ -1,7 +1,7 @@
-"""What it means that a bridge says no, or that there is no way to it: findings for any row of any probe.
+"""Turns a bridge's refusals, and failed connections to it, into findings for any check of any probe.
 
-A bridge says no in the client protocol's error codes, at its native door in native errors that carry the same codes;
-before the upgrade by a status. Why the service behind it said no stands in `detail`, as far as the bridge tells.
+A bridge refuses with an error code of the client protocol, at its native endpoint with a native error that carries the
+same code, and before the upgrade with an HTTP status. If the service behind it is the cause, `detail` says why.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ if TYPE_CHECKING:
     from reports.model import Evidence, Finding
     from reports.problem import Problem
 
+#: Codes so general that the cause in `detail`, if there is one, decides.
 _GENERAL = frozenset({ClientCode.SESSION_INITIALIZATION_FAILED, ClientCode.CONNECTION_LOST})
-#: Behind a session that never was, a lost connection is a service that gives none.
-_NEARER = {ClientCode.CONNECTION_LOST: ClientCode.UPSTREAM_UNAVAILABLE}
-#: A native door has no word for a session that is being reopened; these say so.
-_LOST_IN_NATIVE_WORDS = frozenset({"session_not_ready", "session_not_restored"})
-_TELLING = ("server", "via", "location", "retry-after", "www-authenticate")
+#: If the session never started, a lost upstream connection means that the upstream is unavailable.
+_BEFORE_SESSION = {ClientCode.CONNECTION_LOST: ClientCode.UPSTREAM_UNAVAILABLE}
+#: Native errors by which a native endpoint reports that it is reopening the session.
+_NATIVE_LOST_CODES = frozenset({"session_not_ready", "session_not_restored"})
+_DIAGNOSTIC_HEADERS = ("server", "via", "location", "retry-after", "www-authenticate")
 _UNAUTHORIZED = 401
-#: Our own closes for what the bridge sent.
+#: Close codes that our side sends because the bridge violated the WebSocket protocol.
 _VIOLATIONS = frozenset({1002, 1003, 1007, 1009})
 
 _BY_STATUS: Mapping[int, Problem] = {
@@ -56,8 +57,8 @@ _BY_STATUS: Mapping[int, Problem] = {
     **dict.fromkeys((200, 204, 405, 426, 501), bridge.NOT_A_BRIDGE),
 }
 _OTHER_DOORS: Mapping[EndpointKind, tuple[str, str]] = {
-    EndpointKind.CLIENT: ("If it speaks the service's own events", NATIVE_PATH),
-    EndpointKind.NATIVE: ("If it speaks the client protocol", CLIENT_PATH),
+    EndpointKind.CLIENT: ("If the bridge speaks the service's own events", NATIVE_PATH),
+    EndpointKind.NATIVE: ("If the bridge speaks the client protocol", CLIENT_PATH),
 }
 _BY_CODE: Mapping[str, Problem] = {
     "UNAUTHORIZED": bridge.UNAUTHORIZED,
@@ -72,74 +73,76 @@ def bridge_connection_failure(row: CheckRow, target: BridgeTarget, failed: DialF
 
 
 def with_bridge_wording(finding: Finding) -> Finding:
-    """Name the option by which a bridge is given, where the shared words speak of a base URL."""
-    return replace(finding, cause=_of_bridges(finding.cause), fix=_of_bridges(finding.fix))
+    """Replace `base URL` in shared texts by `--url`, the option that names a bridge."""
+    return replace(finding, cause=_replace_base_url(finding.cause), fix=_replace_base_url(finding.fix))
 
 
-def _of_bridges(text: str) -> str:
+def _replace_base_url(text: str) -> str:
     return text.replace("the base URL", "--url").replace("a base URL", "a --url")
 
 
 def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefused) -> Finding:
-    """Make the finding for an upgrade that was answered with something else than 101."""
-    said = _object(refused.body)
-    error = said.get("error") if isinstance(said.get("error"), dict) else said
+    """Return the finding for an upgrade that got another response than 101."""
+    body = _json_object(refused.body)
+    error = body.get("error") if isinstance(body.get("error"), dict) else body
     code = str((error or {}).get("code") or "")
-    words = str((error or {}).get("detail") or (error or {}).get("message") or "")
-    start = code or ("" if words else _start(refused.body))
+    message = str((error or {}).get("detail") or (error or {}).get("message") or "")
+    start = code or ("" if message else _start(refused.body))
     evidence = [headline(target.secrets.excerpt(f"HTTP {refused.status} {start}".strip(), 120))]
-    evidence += [evidence_of("message", target.secrets.excerpt(words, 300))] if words else []
+    evidence += [evidence_of("message", target.secrets.excerpt(message, 300))] if message else []
     lower = [(name.lower(), value) for name, value in refused.headers]
-    evidence += [evidence_of(name, target.secrets.excerpt(value, 200)) for name, value in lower if name in _TELLING][:6]
-    evidence += (
-        [evidence_of("token", "none was sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
-    )
+    evidence += [
+        evidence_of(name, target.secrets.excerpt(value, 200)) for name, value in lower if name in _DIAGNOSTIC_HEADERS
+    ][:6]
+    evidence += [evidence_of("token", "none sent")] if refused.status == _UNAUTHORIZED and target.token is None else []
     evidence += proxy_evidence(target)
-    known = _BY_CODE.get(code.upper()) or _BY_STATUS.get(refused.status)
-    if known is bridge.NOT_FOUND:
-        return row.problem(known, *evidence, fix=_other_paths(target))
-    if known is not None:
-        return row.problem(known, *evidence)
+    problem = _BY_CODE.get(code.upper()) or _BY_STATUS.get(refused.status)
+    if problem is bridge.NOT_FOUND:
+        return row.problem(problem, *evidence, fix=_other_paths(target))
+    if problem is not None:
+        return row.problem(problem, *evidence)
     return with_bridge_wording(row.refused(refusal_for_status(HttpExchange.HANDSHAKE, refused.status, None), *evidence))
 
 
 def _other_paths(target: BridgeTarget) -> str:
-    """Say what to type where nothing is known under this path: the address of the other door, or one's own."""
+    """Return the fix for an unknown path: try the other endpoint, or give the whole path."""
     base = f"{target.endpoint.scheme}://{target.endpoint.authority}"
-    words, path = _OTHER_DOORS[target.endpoint_kind]
-    return f"{words}: sherpa-probe bridge --url {base}{path}\nIf it is mounted elsewhere: give its whole path in --url"
+    condition, path = _OTHER_DOORS[target.endpoint_kind]
+    return f"{condition}: sherpa-probe bridge --url {base}{path}\nIf it uses another path, give the whole path in --url"
 
 
 def connection_closed(row: CheckRow, target: BridgeTarget, closed: LinkClosed) -> Finding:
-    """Make the finding for a socket that ended where it should not."""
+    """Return the finding for a socket that closed at the wrong time."""
     if not closed.by_peer and closed.code in _VIOLATIONS:
-        told = f"closed with {closed.code} for what came: {closed.reason}"
-        return row.problem(bridge.BROKEN_FRAMES, headline(target.secrets.excerpt(told, 200)))
-    told = "the connection ended without a close frame" if closed.code in (None, 1006) else f"close {closed.code}"
-    shown = target.secrets.excerpt(f"{told} {closed.reason}".strip(), 200)
+        violation = f"closed with {closed.code} after an invalid frame: {closed.reason}"
+        return row.problem(bridge.BROKEN_FRAMES, headline(target.secrets.excerpt(violation, 200)))
+    end = "the connection ended without a Close frame" if closed.code in (None, 1006) else f"close {closed.code}"
+    shown = target.secrets.excerpt(f"{end} {closed.reason}".strip(), 200)
     meaning = CLOSE_CODES.get(closed.code or 1006)
     evidence = (headline(shown), *((evidence_of("means", meaning.title),) if meaning else ()))
     return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
 
 
 def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
-    """Make the finding for a message that says why a session does not come or, where it was ready, does not last."""
+    """Return the finding for a message that says why a session doesn't start or, if it was `ready`, why it ended."""
     error = message.get("error")
-    if ready and isinstance(error, dict) and str(error.get("code")) in _LOST_IN_NATIVE_WORDS:
+    if ready and isinstance(error, dict) and str(error.get("code")) in _NATIVE_LOST_CODES:
         return row.problem(bridge.UPSTREAM_LOST, headline(target.secrets.excerpt(f"error {error['code']}", 120)))
     match message.get("type"):
         case "reconnecting" | "reconnected":
-            told = target.secrets.excerpt(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
-            return row.problem(bridge.UPSTREAM_LOST, headline(told))
+            reconnecting = target.secrets.excerpt(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
+            return row.problem(bridge.UPSTREAM_LOST, headline(reconnecting))
         case "session_closed":
             reason = str(message.get("reason"))
-            known = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(reason, bridge.UPSTREAM_LOST)
-            return row.problem(known, headline(target.secrets.excerpt(f"session_closed: {reason}", 120)))
+            problem = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(
+                reason, bridge.UPSTREAM_LOST
+            )
+            return row.problem(problem, headline(target.secrets.excerpt(f"session_closed: {reason}", 120)))
     return bridge_error_finding(row, target, message)
 
 
 def bridge_error_finding(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
-    """Make the finding for an `error`, of either door."""
+    """Return the finding for an `error` of either endpoint."""
     inner = message.get("error")
     error: Mapping[str, Any] = inner if isinstance(inner, dict) else message
     code = str(error.get("code") or error.get("type") or "")
@@ -148,7 +151,7 @@ def bridge_error_finding(row: CheckRow, target: BridgeTarget, message: Mapping[s
         return row.refused(refusal_for_error(error), *_evidence(target, f"error {code}", error, None))
     detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
     behind = _client_code(str((detail or {}).get("cause") or ""))
-    cause = _NEARER.get(behind, behind) if known in _GENERAL and behind is not None else known
+    cause = _BEFORE_SESSION.get(behind, behind) if known in _GENERAL and behind is not None else known
     problem = codes.BY_CLIENT_CODE.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
     return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
 
@@ -166,9 +169,9 @@ def _evidence(
     parts = [headline(target.secrets.excerpt(lead, 120))]
     if error.get("message"):
         parts.append(evidence_of("message", target.secrets.excerpt(str(error["message"]), 300)))
-    told = [f"{name} {value}" for name, value in (detail or {}).items() if isinstance(value, str | int | float)]
-    if told:
-        parts.append(evidence_of("detail", target.secrets.excerpt(", ".join(told[:8]), 300)))
+    fields = [f"{name} {value}" for name, value in (detail or {}).items() if isinstance(value, str | int | float)]
+    if fields:
+        parts.append(evidence_of("detail", target.secrets.excerpt(", ".join(fields[:8]), 300)))
     refusal = _behind(detail or {})
     if refusal is not None:
         parts.append(evidence_of("service", f"{refusal.title} (sherpa-probe explain {refusal.slug})"))
@@ -176,7 +179,7 @@ def _evidence(
 
 
 def _behind(detail: Mapping[str, Any]) -> Refusal | None:
-    """Find what the service said, in what the bridge tells of it."""
+    """Return the service's refusal that the bridge reports in `detail`, if it does."""
     upstream = detail.get("upstream")
     if isinstance(upstream, dict):
         inner = upstream.get("error")
@@ -191,12 +194,12 @@ def _close_code(detail: Mapping[str, Any]) -> int:
     return code if isinstance(code, int) else -1
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        said = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _start(body: bytes) -> str:

@@ -1,7 +1,9 @@
-"""One turn through a bridge, at either door: speech goes up, the answer comes down, and every millisecond is accounted.
+"""One turn through a bridge: sends speech, receives the response, and accounts for every millisecond.
 
-What is said is tracer audio. Whoever receives it knows which cells are missing, came twice or late: by its echo in the
-answer, or because the upstream can be asked. Where neither is so, that is said, and nothing is called whole.
+The speech is tracer audio: PCM16 whose cells of 20 ms carry a sequence number and a checksum in their samples. The
+receiver can tell which cells are missing, repeated or out of order. The probe reads them from an echo in the
+response, or asks the embedded simulator what it received. If neither is possible, the finding says so instead of
+claiming success.
 """
 
 from __future__ import annotations
@@ -38,46 +40,46 @@ EARLY_SPEECH, TRACER, EVENTS = (
     CheckRow("bridge", "events"),
 )
 
-#: Said at the pace of speech, once the session is ready.
+#: Speech sent in real time once the session is ready.
 TURN_MS = 800
-#: Behind it, so that the last cell does not stand at the very end: an account waits for what follows a cell.
-_REST_MS = 100
-#: So much of an answer is heard before it is interrupted.
+#: Silence after the last cell, because a cell is counted when the audio after it arrives.
+_TRAILING_MS = 100
+#: Received audio after which a response without echo is interrupted.
 _ENOUGH_MS = 1000
-#: Where the bridge keeps turn detection on: so much silence ends a turn.
+#: If the bridge keeps turn detection on, this much silence ends a turn.
 _SILENCE_MS = 900
-#: The recorded sentence begins with so much silence.
-_BEFORE_SOUND_MS = 100
-#: Any of these says that the service has taken the turn.
-_TAKEN = (
+#: Silence at the start of the recorded sentence.
+_LEADING_SILENCE_MS = 100
+#: Any of these events shows that the service has accepted the turn.
+_TURN_ACCEPTED = (
     "input_audio_buffer.committed",
     "conversation.item.added",
     "conversation.item.created",
     "response.created",
 )
-#: A session that was ready so soon after the first words may have read them after that.
+#: A session that is ready this soon after the first speech may have read the speech after that.
 _TOO_SOON_SECONDS = 0.25
 _BETA_NAMES = frozenset(name for name in BETA_TO_GA if name.startswith("response."))
 
 
 async def send_speech(context: BridgeContext) -> Finding:
-    """Say the rest of the turn, end it, and wait until the service has taken it."""
-    said = context.source.speech(TURN_MS)
-    said += _question() + silence(_SILENCE_MS) if context.turn_detection else silence(_REST_MS)
-    for chunk in chunks_of(said):
-        await _say_speech(context, chunk)
+    """Send the rest of the turn in real time, end it, and wait until the service has accepted it."""
+    audio = context.source.speech(TURN_MS)
+    audio += _question() + silence(_SILENCE_MS) if context.turn_detection else silence(_TRAILING_MS)
+    for chunk in chunks_of(audio):
+        await _send_chunk(context, chunk)
         await trio.sleep(CELL_MS / 1000)
     if not context.turn_detection:
-        for event in _ENDS[context.target.endpoint_kind]:
+        for event in _END_OF_TURN[context.target.endpoint_kind]:
             await context.send(event)
     context.mark("spoken")
-    taken = await context.wait_for(*_TAKEN)
+    accepted = await context.wait_for(*_TURN_ACCEPTED)
     return SPEECH_IN.passed(
-        f"{context.source.sent_ms} ms said, the turn is taken", evidence_of("by", taken.get("type"))
+        f"{context.source.sent_ms} ms sent, the turn is accepted", evidence_of("event", accepted.get("type"))
     )
 
 
-_ENDS: Mapping[str, tuple[dict[str, Any], ...]] = {
+_END_OF_TURN: Mapping[str, tuple[dict[str, Any], ...]] = {
     "client": ({"type": "audio_commit"},),
     "native": ({"type": "input_audio_buffer.commit"}, {"type": "response.create"}),
 }
@@ -89,25 +91,25 @@ _INTERRUPTION: Mapping[str, dict[str, Any]] = {
 }
 
 
-async def _say_speech(context: BridgeContext, pcm: bytes) -> None:
-    """Say a chunk as JSON: what came early at the client door was binary, and both must lead to the same place."""
+async def _send_chunk(context: BridgeContext, pcm: bytes) -> None:
+    """Send a chunk as JSON. The early speech at the client endpoint was binary, so that a run covers both formats."""
     kind = "audio" if context.target.endpoint_kind == "client" else "input_audio_buffer.append"
     await context.send({"type": kind, "audio": b64encode(pcm).decode()})
 
 
 def _question() -> bytes:
-    """Give a spoken sentence from its first sound on: the real service's turn detection takes no tone for speech."""
-    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm[ms_to_bytes(_BEFORE_SOUND_MS) :]
+    """Return a spoken sentence without its leading silence: turn detection doesn't react to tracer tones."""
+    return read_wav(files("probes").joinpath("data/question.wav").read_bytes()).pcm[ms_to_bytes(_LEADING_SILENCE_MS) :]
 
 
 def speech_in_timed_out(context: BridgeContext) -> Finding:
-    """Nothing tells that the turn was taken."""
-    late = headline(f"no sign of a turn within {context.target.timeout:g} s")
-    return SPEECH_IN.problem(bridge.SPEECH_NOT_TAKEN if context.native_events else bridge.NOTHING_FORWARDED, late)
+    """Report that no event shows that the turn was accepted."""
+    no_event = headline(f"no event about the turn within {context.target.timeout:g} s")
+    return SPEECH_IN.problem(bridge.SPEECH_NOT_TAKEN if context.native_events else bridge.NOTHING_FORWARDED, no_event)
 
 
 async def receive_speech(context: BridgeContext) -> Finding:
-    """Hear the answer: an echo to its end, of any other one a second, for it is paid for."""
+    """Receive the response: an echo to its end, any other for 1 s, because its audio costs money."""
     done = await context.wait_for("response.done", *AUDIO_DELTAS)
     while done.get("type") != "response.done" or _was_cut_off(context, done):
         if context.answer_ms >= _ENOUGH_MS and not context.echoes and "interrupted" not in context.marks:
@@ -120,16 +122,16 @@ async def receive_speech(context: BridgeContext) -> Finding:
         return _failed(context, held)
     if not context.answer_ms:
         return SPEECH_OUT.problem(
-            bridge.NO_SPEECH_OUT, headline(f"response.done, {held.get('status')!s:.20}, without audio")
+            bridge.NO_SPEECH_OUT, headline(f"response.done with status {held.get('status')!s:.20}, without audio")
         )
     first = context.seconds_between("spoken", "audio")
-    when = "" if first is None else f", the first after {max(first, 0):.2f} s"
-    ended = "interrupted" if "interrupted" in context.marks else "to its end"
-    return SPEECH_OUT.passed(f"{context.answer_ms / 1000:.1f} s of speech{when}", evidence_of("heard", ended))
+    when = "" if first is None else f", first audio after {max(first, 0):.2f} s"
+    ended = "interrupted" if "interrupted" in context.marks else "complete"
+    return SPEECH_OUT.passed(f"{context.answer_ms / 1000:.1f} s of speech{when}", evidence_of("response", ended))
 
 
 def _was_cut_off(context: BridgeContext, done: Mapping[str, Any]) -> bool:
-    """Turn detection may hear several turns in one sentence: the answer to the first is cancelled by the next."""
+    """Whether turn detection split the sentence: the second turn cancels the response to the first."""
     response = done.get("response")
     cancelled = isinstance(response, dict) and response.get("status") == "cancelled"
     return cancelled and context.turn_detection and "interrupted" not in context.marks
@@ -138,49 +140,49 @@ def _was_cut_off(context: BridgeContext, done: Mapping[str, Any]) -> bool:
 def _failed(context: BridgeContext, response: Mapping[str, Any]) -> Finding:
     details = response.get("status_details")
     error = details.get("error") if isinstance(details, dict) else None
-    known = error if isinstance(error, dict) else {}
-    refusal = refusal_for_error(known)
-    told = context.excerpt(f"response failed: {known.get('code') or known.get('type') or 'no reason'}", 120)
-    return SPEECH_OUT.problem(UPSTREAM_ERROR, headline(told), evidence_of("service", refusal.title))
+    details = error if isinstance(error, dict) else {}
+    refusal = refusal_for_error(details)
+    failure = context.excerpt(f"response failed: {details.get('code') or details.get('type') or 'no error given'}", 120)
+    return SPEECH_OUT.problem(UPSTREAM_ERROR, headline(failure), evidence_of("service", refusal.title))
 
 
 def speech_out_timed_out(context: BridgeContext) -> Finding:
     """No answer, or half of one."""
-    late = headline(f"nothing more within {context.target.timeout:g} s, {context.answer_ms:.0f} ms of audio heard")
-    return SPEECH_OUT.problem(bridge.ANSWER_UNFINISHED if context.answer_ms else bridge.NO_SPEECH_OUT, late)
+    so_far = headline(f"no event within {context.target.timeout:g} s, {context.answer_ms:.0f} ms of audio received")
+    return SPEECH_OUT.problem(bridge.ANSWER_UNFINISHED if context.answer_ms else bridge.NO_SPEECH_OUT, so_far)
 
 
-# The account
+# Tracer audio
 
 
 async def check_early_speech(context: BridgeContext) -> Finding:
-    """Say what became of the words before the session was ready."""
+    """Judge whether the speech that was sent before the session was ready arrived."""
     await trio.lowlevel.checkpoint()
     count = context.tracer_count()
     if count is not None:
         lost = _lost_within(count, EARLY_MS)
         if lost:
-            known = bridge.SPEECH_DROPPED if context.dropped_ms else bridge.EARLY_SPEECH_LOST
-            return EARLY_SPEECH.problem(known, headline(f"{lost} of {EARLY_MS} ms never arrived"), *_notice(context))
-        return EARLY_SPEECH.passed(f"all {EARLY_MS} ms said before ready arrived")
+            problem = bridge.SPEECH_DROPPED if context.dropped_ms else bridge.EARLY_SPEECH_LOST
+            return EARLY_SPEECH.problem(problem, headline(f"{lost} of {EARLY_MS} ms are missing"), *_notice(context))
+        return EARLY_SPEECH.passed(f"all {EARLY_MS} ms sent before session_ready arrived")
     if context.dropped_ms:
         return EARLY_SPEECH.problem(bridge.SPEECH_DROPPED, *_notice(context))
-    return _by_word(context)
+    return _early_speech_by_report(context)
 
 
-def _by_word(context: BridgeContext) -> Finding:
-    """Without an account only the bridge's own word is left, and the time that it had to read."""
-    held = context.ready.get("bufferedMs")
-    known = held if isinstance(held, int | float) else 0
-    if known >= EARLY_MS - CELL_MS:
+def _early_speech_by_report(context: BridgeContext) -> Finding:
+    """Judge early speech by `bufferedMs` in `session_ready` and by timing, if no tracer audio can be read."""
+    buffered = context.ready.get("bufferedMs")
+    buffered_ms = buffered if isinstance(buffered, int | float) else 0
+    if buffered_ms >= EARLY_MS - CELL_MS:
         return EARLY_SPEECH.passed(
-            f"{EARLY_MS} ms said before ready were held", evidence_of("bufferedMs", f"{known:g}")
+            f"{EARLY_MS} ms sent before session_ready were buffered", evidence_of("bufferedMs", f"{buffered_ms:g}")
         )
     waited = context.seconds_between("create", "ready") or 0.0
-    told = headline(f"bufferedMs {held!s:.12} of {EARLY_MS} ms, which were said {waited:.2f} s before session_ready")
+    summary = headline(f"bufferedMs {buffered!s:.12} of {EARLY_MS} ms, sent {waited:.2f} s before session_ready")
     if "bufferedMs" in context.ready and waited > _TOO_SOON_SECONDS:
-        return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_LOST, told)
-    return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_UNSEEN, told)
+        return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_LOST, summary)
+    return EARLY_SPEECH.problem(bridge.EARLY_SPEECH_UNSEEN, summary)
 
 
 def _notice(context: BridgeContext) -> tuple[Evidence, ...]:
@@ -188,23 +190,23 @@ def _notice(context: BridgeContext) -> tuple[Evidence, ...]:
 
 
 async def check_tracer(context: BridgeContext) -> Finding:
-    """Say whether every millisecond behind the early ones arrived, once and in order."""
+    """Judge whether all speech after `session_ready` arrived, once and in order."""
     await trio.lowlevel.checkpoint()
     count = context.tracer_count()
     if count is None:
-        return TRACER.problem(bridge.TRACER_UNSEEN, headline("no echo of it in the answer"))
+        return TRACER.problem(bridge.TRACER_UNSEEN, headline("the response doesn't echo it"))
     lost = count.lost_ms - _lost_within(count, EARLY_MS)
     sums = f"{lost} ms lost, {count.repeated_ms} repeated, {count.reordered_ms} reordered"
-    told = headline(f"of {context.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
-    known = _trouble(count, lost)
-    if known is None:
-        return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", evidence_of("sums", sums))
+    totals = headline(f"of {context.source.sent_ms} ms {sums}, {count.damaged_ms:g} damaged")
+    problem = _choose_problem(count, lost)
+    if problem is None:
+        return TRACER.passed(f"all {count.received_ms} ms arrived, once and in order", evidence_of("totals", sums))
     where = ", ".join(f"{start}-{end} ms" for start, end in count.missing)
-    return TRACER.problem(known, told, *((evidence_of("missing", where),) if where else ()))
+    return TRACER.problem(problem, totals, *((evidence_of("missing", where),) if where else ()))
 
 
-def _trouble(count: TracerCount, lost: int) -> Problem | None:
-    """Choose the one word for it: what is hurt also counts as lost."""
+def _choose_problem(count: TracerCount, lost: int) -> Problem | None:
+    """Choose the problem to report; damaged audio counts as lost, too."""
     if count.damaged_ms and count.damaged_ms >= lost:
         return bridge.AUDIO_DAMAGED
     if lost:
@@ -218,22 +220,20 @@ def _lost_within(count: TracerCount, ms: int) -> int:
     return sum(max(0, min(end, ms) - start) for start, end in count.missing)
 
 
-# What was passed on
+# Forwarded events
 
 
 async def check_events(context: BridgeContext) -> Finding:
-    """Look at the service's events as they came down: those of the beginning, and their names."""
+    """Check the service's events that the bridge forwarded: the initial ones, and that their names are GA names."""
     await trio.lowlevel.checkpoint()
     if context.missing_init_events:
-        return EVENTS.problem(
-            bridge.INIT_NOT_FORWARDED, headline(f"never came: {', '.join(context.missing_init_events)}")
-        )
+        return EVENTS.problem(bridge.INIT_NOT_FORWARDED, headline(f"missing: {', '.join(context.missing_init_events)}"))
     beta = sorted(_BETA_NAMES & context.native_events.keys())
     if beta:
         return EVENTS.problem(bridge.BETA_EVENTS, headline(", ".join(beta[:6])))
-    return EVENTS.passed(f"{context.native_events.total()} events of {len(context.native_events)} kinds passed on")
+    return EVENTS.passed(f"{context.native_events.total()} events of {len(context.native_events)} types forwarded")
 
 
 def cannot_time_out(_visit: BridgeContext) -> Finding:
-    """Rows that only judge do not wait."""
-    raise AssertionError("this row does not wait for anything")
+    """Never called: checks that only judge don't wait."""
+    raise AssertionError("this check doesn't wait for anything")

@@ -1,4 +1,4 @@
-"""The native door: pass-throughs of all makes, down to the service itself."""
+"""The native endpoint: pass-throughs of all makes, down to the service itself."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -37,7 +37,7 @@ DELTA = {"type": "response.output_audio.delta", "event_id": "e", "delta": "AAAA"
 DONE = {"type": "response.done", "event_id": "e", "response": {"status": "completed"}}
 ERROR = {"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_json", "message": "No."}}
 
-#: What a native door answers to each event; "" is what is no event, "first" what it says unasked.
+#: What a native endpoint answers to each event; "" is what is no event, "first" what it says unasked.
 GOOD: dict[str, tuple[Any, ...]] = {
     "first": (CREATED,),
     "session.update": (UPDATED,),
@@ -49,7 +49,7 @@ GOOD: dict[str, tuple[Any, ...]] = {
 
 @dataclass
 class Doorman:
-    """A native door that says what it is told to say."""
+    """A native endpoint that says what it is told to say."""
 
     answers: dict[str, tuple[Any, ...]]
 
@@ -122,7 +122,7 @@ async def test_an_answer_that_is_cancelled_is_none(autojump_clock: trio.testing.
     cancelled = {**DONE, "response": {"status": "cancelled"}}
     finding = at_row(await look_at({**GOOD, "response.create": (cancelled,)}), "speech out")
     assert finding.code == "BRIDGE-NO-SPEECH-OUT"
-    assert finding.evidence[0].value == "response.done, cancelled, without audio"
+    assert finding.evidence[0].value == "response.done with status cancelled, without audio"
 
 
 async def test_speech_that_a_door_says_it_has_dropped_is_told(autojump_clock: trio.testing.MockClock) -> None:

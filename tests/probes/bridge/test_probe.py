@@ -160,7 +160,7 @@ async def test_a_bridge_without_pages_and_one_that_owns_every_session_are_fine(
     assert (bad(report), at_row(report, "health").severity) == ([], Severity.INFO)
     report = await look_in_memory("owns-everything")
     assert [code for _, code in bad(report)] == ["BRIDGE-SPEECH-NOT-TAKEN"]  # nobody detects turns in this one
-    assert ("wish", "the bridge takes none: asked for whatever session it gives") in [
+    assert ("session options", "refused by the bridge; its default session is used") in [
         (e.label, e.value) for e in at_row(report, "session").evidence
     ]
 

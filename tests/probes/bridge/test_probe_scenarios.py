@@ -50,7 +50,7 @@ HEALTHY = (
     "failed-transcription",
     "fails-later",
 )
-#: Scenarios that lead to the same code at both doors, by row and code.
+#: Scenarios that lead to the same code at both endpoints, by row and code.
 TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("session", "AUTHENTICATION-FAILED"): ("invalid-key", "no-credential", "handshake-401"),
     ("session", "ACCESS-DENIED"): ("no-access", "wrong-country", "handshake-403"),
@@ -95,13 +95,13 @@ TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("speech out", "NO-SPEECH-OUT"): ("mute",),
 }
 EXPECTED = {name: (row, f"BRIDGE-{slug}") for (row, slug), names in TROUBLES.items() for name in names}
-#: At the native door one scenario of each kind is enough: what it says comes from the same place.
+#: At the native endpoint one scenario of each kind is enough: what it says comes from the same place.
 LOOKS = [
     *((name, "ws://localhost:1") for name in EXPECTED),
     *((names[0], NATIVE_URL) for names in TROUBLES.values()),
     ("not-confirmed", NATIVE_URL),
 ]
-#: What the two doors show differently.
+#: What the two endpoints show differently.
 DIFFERENT: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "half-open": ([("speech in", "BRIDGE-SPEECH-NOT-TAKEN")], [("session", "BRIDGE-NO-SESSION-READY")]),
     "short-session": ([("errors", "BRIDGE-UPSTREAM-LOST")], []),
@@ -159,7 +159,7 @@ async def test_a_healthy_bridge_has_no_warning_and_loses_nothing(
         report = await look(target)
     assert bad(report) == []
     assert {f.severity for f in report.findings} == {Severity.PASS}
-    assert all(len(f.title) <= WIDEST for f in report.findings)
+    assert [f.title for f in report.findings if len(f.title) > WIDEST] == []
     measured = {metric.name: metric.value for metric in report.metrics}
     assert measured["bridge_lost_ms"] == measured["bridge_repeated_ms"] == measured["bridge_reordered_ms"] == 0
 

@@ -108,12 +108,12 @@ def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: boo
     ("closed", "code", "shown"),
     [
         (LinkClosed(1011, "oops", by_peer=True), "BRIDGE-HUNG-UP", "close 1011 oops"),
-        (LinkClosed(1006, by_peer=True), "BRIDGE-HUNG-UP", "the connection ended without a close frame"),
+        (LinkClosed(1006, by_peer=True), "BRIDGE-HUNG-UP", "the connection ended without a Close frame"),
         (LinkClosed(4999, by_peer=True), "BRIDGE-HUNG-UP", "close 4999"),
         (
             LinkClosed(1007, "no UTF-8", by_peer=False),
             "BRIDGE-BROKEN-FRAMES",
-            "closed with 1007 for what came: no UTF-8",
+            "closed with 1007 after an invalid frame: no UTF-8",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The scripts through the reference bridge in front of the simulator, at both of its doors."""
+"""The scripts through the reference bridge in front of the simulator, at both of its endpoints."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from probes.runner.redaction import Secrets
 from probes.targets.simulated_bridge import open_simulated_bridge
 from tests.probes.conversation.session_builder import NOWHERE, ReportItems, collect
 
-DOORS = pytest.mark.parametrize("door", ["client", "native"])
+ENDPOINTS = pytest.mark.parametrize("endpoint", ["client", "native"])
 
 
-async def through(door: str, script: str, scenario: str = "good") -> ReportItems:
+async def through(endpoint: str, script: str, scenario: str = "good") -> ReportItems:
     """Play a script through the embedded bridge, ten times as fast as speech."""
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
-    path = f"{NATIVE_PATH}?model=gpt-realtime-2.1" if door == "native" else CLIENT_PATH
+    path = f"{NATIVE_PATH}?model=gpt-realtime-2.1" if endpoint == "native" else CLIENT_PATH
     async with open_simulated_bridge(scenario, config, secrets=Secrets(), path=path) as target:
-        assert target.endpoint_kind == door
+        assert target.endpoint_kind == endpoint
         return await collect(run_script(bridge_script_run(target, script, speed=10)))
 
 
 @pytest.mark.parametrize(
-    ("door", "script"), [("client", "text"), ("client", "function"), ("native", "text"), ("native", "transcription")]
+    ("endpoint", "script"),
+    [("client", "text"), ("client", "function"), ("native", "text"), ("native", "transcription")],
 )
-async def test_a_script_passes_through_the_reference_bridge(door: str, script: str) -> None:
+async def test_a_script_passes_through_the_reference_bridge(endpoint: str, script: str) -> None:
     with trio.fail_after(20):
-        heard = await through(door, script)
+        heard = await through(endpoint, script)
     assert heard.bad_outcomes() == []
     assert heard.metrics["events_ready_seconds"] > 0
 
 
-@DOORS
+@ENDPOINTS
 @pytest.mark.parametrize(
     ("scenario", "found"),
     [
@@ -49,10 +50,10 @@ async def test_a_script_passes_through_the_reference_bridge(door: str, script: s
     ],
 )
 async def test_what_goes_wrong_behind_a_bridge_is_named_once(
-    door: str, scenario: str, found: tuple[str, str, str]
+    endpoint: str, scenario: str, found: tuple[str, str, str]
 ) -> None:
     with trio.fail_after(20):
-        heard = await through(door, "text", scenario)
+        heard = await through(endpoint, "text", scenario)
     assert heard.bad_outcomes() == [found]
     assert explain(found[1])
     assert {f.probe for f in heard.findings} == {"events"}

@@ -19,7 +19,7 @@ def made(url: str, token: str | None = None, environment: dict[str, str] | None 
 
 
 @pytest.mark.parametrize(
-    ("typed", "url", "door"),
+    ("typed", "url", "endpoint"),
     [
         ("localhost:8765", "ws://localhost:8765/api/openai/realtime", EndpointKind.CLIENT),
         ("10.0.0.7", "ws://10.0.0.7/api/openai/realtime", EndpointKind.CLIENT),
@@ -39,9 +39,9 @@ def made(url: str, token: str | None = None, environment: dict[str, str] | None 
         ("ws://h/realtime", "ws://h/realtime", EndpointKind.CLIENT),
     ],
 )
-def test_an_address_is_completed_and_its_door_told(typed: str, url: str, door: EndpointKind) -> None:
+def test_an_address_is_completed_and_its_door_told(typed: str, url: str, endpoint: EndpointKind) -> None:
     target = made(typed)
-    assert (target.url, target.endpoint_kind) == (url, door)
+    assert (target.url, target.endpoint_kind) == (url, endpoint)
 
 
 @pytest.mark.parametrize(
