@@ -1,6 +1,6 @@
 """What a problem is: an entry in the catalogue of findings that this toolkit defines itself.
 
-Refusals of the service are not among them: those stand in `bridge/protocol/refusals/`. The values are in
+Refusals of the service are not among them: they are defined in `bridge/protocol/refusals/`. The values are in
 `probes/problems/`, `probes/lint/problems.py` and `loadtests/results/problems.py`; `probes/problem_catalogue.py`
 collects them for `sherpa-probe explain`.
 """

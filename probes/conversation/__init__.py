@@ -1,1 +1,1 @@
-"""A scripted voice session: played, recorded, judged."""
+"""A scripted voice session: played (player), recorded (recorder, facts), checked and judged (checks, verdict)."""

@@ -60,7 +60,7 @@ class ConversationResult:
 
     @property
     def end_index(self) -> int:
-        """The index behind the last entry."""
+        """The index after the last entry."""
         return len(self.facts.entry_times)
 
     @property
@@ -312,7 +312,7 @@ def check_transcript(result: ConversationResult) -> SessionCheckResult | None:
 
 
 def check_audio(result: ConversationResult) -> SessionCheckResult | None:
-    """Spoken responses are audible and without gaps; None if none is to be spoken."""
+    """Spoken responses are audible and without gaps; None if the script requests none."""
     if not result.script.responses or not result.speaks:
         return None
     spoken = [

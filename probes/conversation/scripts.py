@@ -31,7 +31,7 @@ TOOL: Mapping[str, Any] = {
         "required": ["day"],
     },
 }
-_TOOL_OUTPUT = '{"open": "09:00", "close": "18:00", "note": "made up by a test"}'
+_TOOL_OUTPUT = '{"open": "09:00", "close": "18:00", "note": "invented by a test"}'
 _INSTRUCTIONS = "You are being tested. Answer in one short sentence."
 #: How much of the response is played before it is interrupted.
 _BARGE_IN_MS = 300.0

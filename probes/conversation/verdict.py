@@ -93,7 +93,7 @@ def check_session(result: ConversationResult) -> SessionCheckResult:
 
 
 def _dialect_finding(result: ConversationResult, name: str) -> Finding:
-    """Report which dialect is spoken, and if it is not the requested one, what that means for client code."""
+    """Report the dialect of the session, and if it is not the requested one, what that means for client code."""
     facts = result.facts
     spoken = facts.detected_dialect.dialect if facts.detected_dialect else None
     evidence = (

@@ -1,1 +1,1 @@
-"""Every finding code with its cause and fix."""
+"""The problems that probes report, by topic: finding codes with title, cause and fix."""

@@ -1,7 +1,7 @@
 """Problems that a bridge reports itself, by the error codes of the client protocol: mostly of the service behind it.
 
-A bridge that sends one of these works as it should: it accepted the client and told the truth. The fix names what is
-to be corrected.
+A bridge that sends one of these works as it should: it accepted the client and reported the cause. The fix is about
+the cause.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ RATE_EXCEEDED = Problem(
     "excess",
 )
 
-#: The problem that stands for each error code of the client protocol.
+#: The problem of each error code of the client protocol.
 BY_CLIENT_CODE: Mapping[ClientCode, Problem] = {
     ClientCode(problem.slug.replace("-", "_")): problem
     for problem in (

@@ -1,1 +1,1 @@
-"""Captures: what is kept of a session, without its content."""
+"""Capture files: a recorded session, by default without its content."""

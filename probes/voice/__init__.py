@@ -1,1 +1,1 @@
-"""One voice session in any protocol: the service's own or the bridge's."""
+"""Clients of one voice session: in the Realtime API itself, or in the client protocol of a bridge."""

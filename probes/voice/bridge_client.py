@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from bridge.client_protocol.messages import (
+    AudioCommitMessage,
+    CreateSessionMessage,
+    InterruptMessage,
+    TextMessage,
+    ToolResultMessage,
+    is_native,
+)
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.groups import SESSION_UPDATED
@@ -22,6 +30,7 @@ from probes.voice.voice_client import NotReady, OnFrame, OnSent, ReceivedFrame, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.client_protocol.messages import ClientMessage
     from bridge.transport.link import Link
     from probes.targets.bridge import BridgeTarget
 
@@ -50,7 +59,7 @@ class BridgeVoiceClient:
         await self._send(create_session_message(options, self._target.model))
         ready = await self._receive_until(_READY, on_frame)
         if not options.audio_output and options.kind is SessionKind.CONVERSATION:
-            await self._send(_text_responses(Dialect.BETA if ready.get("dialect") == "beta" else Dialect.GA))
+            await self._send_json(_text_responses(Dialect.BETA if ready.get("dialect") == "beta" else Dialect.GA))
             await self._receive_until(SESSION_UPDATED, on_frame)
 
     async def _receive_until(self, kinds: frozenset[str], on_frame: OnFrame) -> Mapping[str, Any]:
@@ -73,30 +82,33 @@ class BridgeVoiceClient:
 
     async def commit(self) -> None:
         """Commit the audio; in a conversation the bridge requests the response."""
-        await self._send({"type": "audio_commit"})
+        await self._send(AudioCommitMessage())
 
     async def send_text(self, text: str) -> None:
         """Send a typed turn; the bridge requests the response."""
-        await self._send({"type": "text", "text": text}, f"{len(text)} characters")
+        await self._send(TextMessage(text=text), f"{len(text)} characters")
 
     async def interrupt(self, item_id: str, played_ms: int) -> None:
         """Cancel the response, and truncate its item at what was played."""
-        await self._send({"type": "interrupt", "itemId": item_id, "playedMs": played_ms}, f"at {played_ms} ms")
+        await self._send(InterruptMessage(item_id=item_id, played_ms=played_ms), f"at {played_ms} ms")
 
     async def send_tool_output(self, call_id: str, output: str) -> None:
         """Send the output of a function call; the bridge requests the response."""
-        await self._send({"type": "tool_result", "callId": call_id, "output": output}, f"{len(output)} characters")
+        await self._send(ToolResultMessage(call_id=call_id, output=output), f"{len(output)} characters")
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a native client event, which the bridge forwards unchanged and in order with the audio."""
-        await self._send(event)
+        await self._send_json(event)
 
     async def close(self) -> None:
         """Close the link within two seconds. Safe to call more than once, or before `start`."""
         if self._link is not None:
             await close_link(self._link)
 
-    async def _send(self, message: Mapping[str, Any], detail: str = "") -> None:
+    async def _send(self, message: ClientMessage, detail: str = "") -> None:
+        await self._send_json(msgspec.to_builtins(message), detail)
+
+    async def _send_json(self, message: Mapping[str, Any], detail: str = "") -> None:
         self.on_sent(message, detail)
         await self._require_link().send_text(msgspec.json.encode(message))
 
@@ -117,19 +129,18 @@ def parse_frame(frame: str | bytes) -> ReceivedFrame:
         return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't JSON")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't a JSON object with a type")
-    return ReceivedFrame(now, event, size, native="." in event["type"])
+    return ReceivedFrame(now, event, size, native=is_native(event["type"]))
 
 
-def create_session_message(options: VoiceOptions, model: str) -> dict[str, Any]:
-    """Return the `create_session` message for these options, without fields whose default the bridge chooses."""
-    fields = {
-        "kind": "transcription" if options.kind is SessionKind.TRANSCRIPTION else None,
-        "model": model or None,
-        "turnDetection": options.turn_detection or "none",
-        "instructions": options.instructions or None,
-        "tools": [dict(tool) for tool in options.tools] or None,
-    }
-    return {"type": "create_session"} | {name: value for name, value in fields.items() if value is not None}
+def create_session_message(options: VoiceOptions, model: str) -> CreateSessionMessage:
+    """Return the `create_session` message for these options; the bridge chooses everything else."""
+    return CreateSessionMessage(
+        kind="transcription" if options.kind is SessionKind.TRANSCRIPTION else None,
+        model=model or None,
+        turn_detection=options.turn_detection or "none",
+        instructions=options.instructions or None,
+        tools=[dict(tool) for tool in options.tools] or None,
+    )
 
 
 def _text_responses(dialect: Dialect) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from bridge.protocol.dialects.detection import SessionKind
 
@@ -18,7 +18,7 @@ class VoiceOptions:
     """The session that a script needs. Everything else is the server's default."""
 
     kind: SessionKind = SessionKind.CONVERSATION
-    turn_detection: str | None = "server_vad"
+    turn_detection: Literal["server_vad", "semantic_vad"] | None = "server_vad"
     """None: the script marks the end of speech itself, with `commit`."""
     audio_output: bool = True
     """Whether responses are audio; otherwise they are text."""

@@ -119,9 +119,11 @@ _SERVICE_URL = r"wss://api\.openai\.com/v1/realtime"
 
 def _url_by_variable(g: Grammar) -> Pattern:
     """Match arguments that start with a variable to which this file assigns the URL of the service."""
-    kept, name, value = ("variable_declarator", "name", "value") if g is SCRIPT else ("assignment", "left", "right")
+    declaration, name, value = (
+        ("variable_declarator", "name", "value") if g is SCRIPT else ("assignment", "left", "right")
+    )
     address = {"has": {"field": value, **all_of(kind(*g.string_kinds), matches_regex(_SERVICE_URL))}}
-    named = {"kind": kept, "all": [{"has": {"field": name, "pattern": "$ADDRESS"}}, address]}
+    named = {"kind": declaration, "all": [{"has": {"field": name, "pattern": "$ADDRESS"}}, address]}
     first = {"has": {"nthChild": 1, "kind": "identifier", "pattern": "$ADDRESS"}}
     # Not `file_contains`, which can't be nested: this is inside one already, and the variable must be the same.
     whole = {"inside": {**all_of(kind("program" if g is SCRIPT else "module"), has_descendant(named)), "stopBy": "end"}}

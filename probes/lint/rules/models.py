@@ -54,14 +54,14 @@ class _ModelUse:
 
     def __call__(self, g: Grammar) -> Pattern:
         names = any_word(*self.models)
-        kept = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _OTHER_NAMES}}}
+        other = {"inside": {**kind("pair", *_DECLARATIONS[g.object]), "has": {"regex": _OTHER_NAMES}}}
         # Transcription models are also used for files, where other replacements apply.
         meant = all_of(
             string_matching(g, quoted(names)),
             any_of(matches_regex("realtime-"), matches_regex("gpt-realtime"), file_uses_realtime(g)),
         )
         return any_of(
-            all_of(meant, assigned_to(g, _CURRENT_NAMES), none_of(kept)),
+            all_of(meant, assigned_to(g, _CURRENT_NAMES), none_of(other)),
             all_of(meant, _default_value(g)),
             string_matching(g, rf"/realtime\?(?:[^\s'\"`]*&)?model=(?:{names})(?:[&'\"`]|$)"),
         )

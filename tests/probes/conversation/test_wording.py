@@ -21,7 +21,7 @@ ROW = CheckRow("events", "connect")
 @pytest.mark.parametrize(
     ("failed", "code"),
     [
-        (DialFailed(DialPhase.TCP, FailureReason.REFUSED, "nobody"), "BRIDGE-NOTHING-LISTENING"),
+        (DialFailed(DialPhase.TCP, FailureReason.REFUSED, "refused"), "BRIDGE-NOTHING-LISTENING"),
         (HandshakeRefused(401, (), b""), "BRIDGE-UNAUTHORIZED"),
         (HandshakeRefused(404, (), b""), "BRIDGE-NOT-FOUND"),
         (HandshakeRefused(502, (), b""), "BRIDGE-GATEWAY-FAILED"),

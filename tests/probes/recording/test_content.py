@@ -63,10 +63,10 @@ def test_texts_keep_their_length_so_that_deltas_still_add_up() -> None:
 def test_a_secret_is_hidden_with_and_without_content() -> None:
     secrets = Secrets([Secret(KEY)])
     event = {"type": "error", "error": {"code": "invalid_api_key", "message": f"Incorrect API key: {KEY}"}}
-    for kept in (strip_content(event, secrets), keep_content(event, secrets)):
-        assert KEY not in str(kept)
-        assert kept["error"]["code"] == "invalid_api_key"
-        assert kept["error"]["message"].startswith("Incorrect API key")
+    for redacted in (strip_content(event, secrets), keep_content(event, secrets)):
+        assert KEY not in str(redacted)
+        assert redacted["error"]["code"] == "invalid_api_key"
+        assert redacted["error"]["message"].startswith("Incorrect API key")
     assert KEY not in str(keep_content({"type": "text", "text": [KEY]}, secrets))
 
 
@@ -106,7 +106,7 @@ def test_length_counts_whole_samples() -> None:
     )
 )
 def test_the_shape_of_any_value_stays_and_unknown_text_does_not(value: Any) -> None:
-    kept = strip_content({"unheard_of": value}, NONE)["unheard_of"]
-    assert type(kept) is type(value) or isinstance(value, tuple)
+    redacted = strip_content({"unheard_of": value}, NONE)["unheard_of"]
+    assert type(redacted) is type(value) or isinstance(value, tuple)
     if isinstance(value, str):
-        assert set(kept) <= {"x"} or kept == value
+        assert set(redacted) <= {"x"} or redacted == value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -116,7 +117,7 @@ async def test_a_refused_upgrade_leaves_a_client_that_can_be_closed(autojump_clo
 def test_create_session_holds_only_what_differs_from_the_defaults(
     options: VoiceOptions, model: str, expected: Mapping[str, Any]
 ) -> None:
-    assert create_session_message(options, model) == {"type": "create_session", **expected}
+    assert msgspec.to_builtins(create_session_message(options, model)) == {"type": "create_session", **expected}
 
 
 @pytest.mark.parametrize(
