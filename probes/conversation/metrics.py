@@ -26,6 +26,8 @@ _JITTER_GAIN = 1 / 16
 #: Types of streamed events, which the timeline shows as one line.
 _STREAMS = (".delta", ".append")
 _AUDIO = frozenset({"audio"})
+#: Types of markers as the timeline shows them.
+_SHOWN_TYPES = {TURN_ENDED: "end of the user's turn"}
 
 
 def session_metrics(header: CaptureHeader, facts: SessionFacts, ended_at: float) -> Iterator[ReportMetric]:
@@ -145,7 +147,7 @@ def _fold(run: Sequence[CaptureEntry], *, show_content: bool) -> Moment:
     return Moment(
         at=first.at,
         who="probe" if first.type == TURN_ENDED else first.who,
-        what=first.type or f"({first.unreadable or 'no type'})",
+        what=_SHOWN_TYPES.get(first.type, first.type) or f"({first.unreadable or 'no type'})",
         detail=_detail(run, show_content=show_content),
         count=len(run),
         until=last.at if len(run) > 1 else None,
