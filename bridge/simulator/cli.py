@@ -1,4 +1,4 @@
-"""The command `sherpa-sim`: serve a simulated Realtime API, or list what it can do."""
+"""The command `sherpa-sim`: serve a simulated Realtime API, or list its scenarios and faults."""
 
 from __future__ import annotations
 
@@ -17,25 +17,45 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sherpa-realtime", prog_name="sherpa-sim", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Run a simulated OpenAI Realtime API: no key, no network, faults on demand."""
+    """Run a simulator of the OpenAI Realtime API, with faults on demand. It needs no API key and no network."""
 
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
-@click.option("--dialect", type=click.Choice(["ga", "beta", "both"]), default="ga", show_default=True)
 @click.option(
-    "--scenario", default="good", show_default=True, help="For keys that ask for none; see `sherpa-sim list`."
+    "--port",
+    default=8766,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 for any free port.",
 )
-@click.option("--fault", "faults", multiple=True, metavar="NAME:ARGS", help="Repeatable; see `sherpa-sim list`.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same ids and chances.")
 @click.option(
-    "--time-scale", default=1.0, show_default=True, help="Sessions age so many times as fast (720: 60 min in 5 s)."
+    "--dialect",
+    type=click.Choice(["ga", "beta", "both"]),
+    default="ga",
+    show_default=True,
+    help="API version; both: the client's OpenAI-Beta header decides.",
 )
-@click.option("--pace", default=1.0, show_default=True, help="Answers come so many times as fast as recorded.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes on one port.")
-@click.option("--control", is_flag=True, help="Serve the control API under /_sim/.")
-@click.option("--allow-remote", is_flag=True, help="Listen beyond loopback all the same.")
+@click.option(
+    "--scenario", default="good", show_default=True, help="Scenario of keys that select none; see `sherpa-sim list`."
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME:ARGS",
+    help="Add a fault to every connection; repeatable; see `sherpa-sim list`.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same ids and random faults.")
+@click.option(
+    "--time-scale", default=1.0, show_default=True, help="Sessions age this many times as fast (720: 60 min in 5 s)."
+)
+@click.option("--pace", default=1.0, show_default=True, help="Responses are this many times as fast as recorded.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Number of processes on the port."
+)
+@click.option("--control", is_flag=True, help="Serve the control API below /_sim/.")
+@click.option("--allow-remote", is_flag=True, help="Allow a --host beyond loopback.")
 def serve(
     host: str,
     port: int,
@@ -49,22 +69,23 @@ def serve(
     control: bool,
     allow_remote: bool,
 ) -> None:
-    """Serve REST and WebSocket on one port until interrupted.
+    """Serve REST and WebSockets on one port until you press Ctrl-C.
 
-    Give your program the base URL that is printed, and any key that begins with sk-. The key chooses the behaviour:
-    sk-invalid… is refused, sk-noquota… has no credit, sk-scenario-NAME gets that scenario, every other is good.
+    Point your program at the base URL that is printed, and use any API key that begins with sk-. The key selects the
+    scenario: sk-invalid... is refused, sk-noquota... has no credit, sk-scenario-NAME selects NAME, any other key gets
+    the scenario of --scenario.
     """
     from bridge.simulator.faults.scenarios import SCENARIOS
     from bridge.simulator.settings import Settings, time_factor_error
 
     if scenario not in SCENARIOS:
-        _usage(f"no scenario '{scenario}'{_near(scenario, SCENARIOS)}")
+        _usage(f"unknown scenario '{scenario}'{_suggestion(scenario, SCENARIOS)}")
     if control and workers > 1:
-        _usage("--control needs --workers 1: a control call reaches one process only")
+        _usage("--control needs --workers 1, because a control call reaches only one process")
     if fault := time_factor_error("--time-scale", time_scale) or time_factor_error("--pace", pace):
         _usage(fault)
     if host not in _LOOPBACK and not allow_remote:
-        _usage(f"{host} can be reached from elsewhere, and every key is good here: say --allow-remote if you mean it")
+        _usage(f"other machines can reach {host}, and any API key is accepted; add --allow-remote to allow this")
     settings = Settings(
         scenario=scenario,
         faults=_faults(faults),
@@ -98,7 +119,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
 
 
 def _banner(settings: Settings, address: str, workers: int) -> list[str]:
-    """Say where it listens and everything that was asked for."""
+    """The lines to print at the start: the URLs and everything that was configured."""
     from bridge.simulator.faults.registry import describe_fault
 
     lines = [
@@ -112,7 +133,7 @@ def _banner(settings: Settings, address: str, workers: int) -> list[str]:
         lines.append(f"  {workers} worker processes")
     if (settings.time_scale, settings.pace) != (1, 1):
         lines.append(
-            f"  sessions age {settings.time_scale:g} times as fast, answers come {settings.pace:g} times as fast"
+            f"  sessions age {settings.time_scale:g} times as fast, responses are {settings.pace:g} times as fast"
         )
     return [*lines, "  stop with Ctrl-C"]
 
@@ -127,9 +148,9 @@ def _faults(texts: tuple[str, ...]) -> tuple[Fault, ...]:
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_(as_json: bool) -> None:
-    """List scenarios with the key that asks for each, faults with their settings, and moments."""
+    """List all scenarios, faults with their settings, and moments."""
     from bridge.simulator.faults.actions import MOMENTS
     from bridge.simulator.faults.registry import FAULTS, describe_fault
     from bridge.simulator.faults.scenarios import SCENARIOS
@@ -147,30 +168,30 @@ def list_(as_json: bool) -> None:
         click.echo(msgspec.json.encode(document))
         return
     width = max(map(len, SCENARIOS)) + 2
-    click.echo("Scenarios: --scenario NAME, or the API key sk-scenario-NAME\n")
+    click.echo("Scenarios: use --scenario NAME, or the API key sk-scenario-NAME\n")
     for one in SCENARIOS.values():
         click.echo(_wrapped(f"{one.name:{width}}{one.summary}", 2, 2 + width))
-    click.echo("\nFaults: --fault NAME:key=value,... (shown with their defaults)\n")
+    click.echo("\nFaults: use --fault NAME:key=value,... (shown with the default values)\n")
     for kind in FAULTS.values():
         click.echo(_wrapped(describe_fault(kind), 2, 4))
         click.echo(_wrapped(kind.summary, 6, 6))
     click.echo()
-    click.echo(_wrapped(f"Moments for at=: {', '.join(MOMENTS)}; nth=0 is every time", 0, 2))
+    click.echo(_wrapped(f"Moments for at=: {', '.join(MOMENTS)}; nth=0 means every time", 0, 2))
 
 
 def _wrapped(text: str, first: int, then: int) -> str:
-    """Fit a line into 80 columns."""
+    """Wrap a line to 80 columns."""
     import textwrap
 
     wrapper = textwrap.TextWrapper(80, " " * first, " " * then, break_long_words=False, break_on_hyphens=False)
     return wrapper.fill(text)
 
 
-def _near(name: str, known: object) -> str:
+def _suggestion(name: str, known: object) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, list(known) if isinstance(known, dict) else [], n=1)
-    return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` shows them all"
+    return f": did you mean '{close[0]}'?" if close else "; `sherpa-sim list` lists the scenarios"
 
 
 def _usage(message: str) -> NoReturn:
@@ -178,7 +199,7 @@ def _usage(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command; wrong usage exits 2, an interrupt 130."""
+    """Run the command. Exits with 2 for wrong usage and with 130 after an interrupt."""
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -189,7 +210,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except OSError as error:  # nowhere to write to: /dev/full, a closed stdout
+    except OSError as error:  # stdout cannot be written: /dev/full, or a closed stream
         from reports.console import discard_output, output_error, print_error
 
         print_error("sherpa-sim", str(output_error(error)), "")

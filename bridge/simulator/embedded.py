@@ -1,6 +1,6 @@
-"""A simulator inside another program: in its trio loop, or in a thread of its own for programs without one.
+"""Run a simulator within another program: in its trio loop, or in a thread of its own.
 
-Both listen on loopback, on a port of the system's choice, and end with their block.
+Both listen on loopback, by default on a free port, and stop at the end of their `with` block.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from bridge.simulator.service.journal import Journal
     from bridge.simulator.settings import Settings
 
-#: How long a thread's simulator may take to start or to end.
+#: How long the thread may take to start or to stop its simulator.
 _THREAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningSimulator:
-    """A simulator that listens."""
+    """A simulator that is listening."""
 
     simulator: Simulator
     host: str
@@ -36,41 +36,41 @@ class RunningSimulator:
 
     @property
     def base_url(self) -> str:
-        """What to give a client as its base URL: `http://127.0.0.1:PORT/v1`."""
+        """The base URL for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://{self.host}:{self.port}/v1"
 
     @property
     def azure_url(self) -> str:
-        """The same service in Azure's form."""
+        """The base URL of the Azure endpoints: `http://127.0.0.1:PORT/openai/v1`."""
         return f"http://{self.host}:{self.port}/openai/v1"
 
     @property
     def websocket_url(self) -> str:
-        """The socket, without its query."""
+        """The WebSocket URL, without a query."""
         return f"ws://{self.host}:{self.port}/v1/realtime"
 
     @property
     def api_key(self) -> Secret:
-        """A key that gets the scenario this simulator was set up with."""
+        """An API key that selects the scenario of the settings."""
         return Secret("sk-simulated-0000000000000000")
 
     def key_for(self, scenario: str) -> str:
-        """Give a key that asks for a scenario by name. KeyError, naming those there are, when there is none."""
+        """Return the API key that selects a scenario. Raises KeyError if there is no such scenario."""
         if scenario not in SCENARIOS:
-            raise KeyError(f"no scenario '{scenario}'; there is {', '.join(SCENARIOS)}")
+            raise KeyError(f"no scenario '{scenario}'; the scenarios are {', '.join(SCENARIOS)}")
         return SCENARIOS[scenario].key
 
     @property
     def journal(self) -> Journal:
-        """What arrived so far."""
+        """What the simulator has received so far."""
         return self.simulator.journal
 
 
 @asynccontextmanager
 async def open_simulator(settings: Settings | None = None, port: int = 0) -> AsyncIterator[RunningSimulator]:
-    """Run a simulator in this trio loop for the length of the block.
+    """Run a simulator in the current trio loop for the duration of the block.
 
-    Raises OSError when the port cannot be had. What the block raises comes out as it is, in no exception group.
+    Raises OSError if it cannot listen on the port. An exception of the block is raised as it is, not in a group.
     """
     simulator = Simulator(settings)
     try:
@@ -82,51 +82,51 @@ async def open_simulator(settings: Settings | None = None, port: int = 0) -> Asy
     except BaseExceptionGroup as group:
         if len(group.exceptions) > 1:
             raise
-        alone = group.exceptions[0]
-    raise alone
+        only = group.exceptions[0]
+    raise only
 
 
 class _Thread:
-    """A thread with a simulator in it."""
+    """A thread that runs a simulator."""
 
     def __init__(self, settings: Settings | None, port: int) -> None:
         self.running: RunningSimulator | None = None
         self.error: BaseException | None = None
         self._settings, self._port = settings, port
-        self._settled = threading.Event()
-        self._stop: tuple[trio.lowlevel.TrioToken, trio.CancelScope] | None = None
+        self._started_or_failed = threading.Event()
+        self._cancel: tuple[trio.lowlevel.TrioToken, trio.CancelScope] | None = None
         self._thread = threading.Thread(target=self._run, name="sherpa-simulator", daemon=True)
 
     async def _main(self) -> None:
         with trio.CancelScope() as scope:
             async with open_simulator(self._settings, self._port) as running:
-                self._stop = (trio.lowlevel.current_trio_token(), scope)
+                self._cancel = (trio.lowlevel.current_trio_token(), scope)
                 self.running = running
-                self._settled.set()
+                self._started_or_failed.set()
                 await trio.sleep_forever()
 
     def _run(self) -> None:
         try:
             trio.run(self._main)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             self.error = error
         finally:
-            self._settled.set()
+            self._started_or_failed.set()
 
     def start(self) -> RunningSimulator:
-        """Start, and give the simulator when it listens. Raises what kept it from that."""
+        """Start the thread and return the simulator once it listens. Raises what kept it from listening."""
         self._thread.start()
-        if not self._settled.wait(_THREAD_SECONDS):
+        if not self._started_or_failed.wait(_THREAD_SECONDS):
             raise TimeoutError("the simulator did not start")
         if self.running is not None:
             return self.running
         self._thread.join(_THREAD_SECONDS)
-        raise self.error or RuntimeError("the simulator ended before it listened")
+        raise self.error or RuntimeError("the simulator stopped before it listened")
 
-    def end(self) -> None:
-        """Stop the simulator and wait until its thread is gone."""
-        if self._stop is not None:
-            token, scope = self._stop
+    def stop(self) -> None:
+        """Stop the simulator and wait until its thread has ended."""
+        if self._cancel is not None:
+            token, scope = self._cancel
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(scope.cancel)
         self._thread.join(_THREAD_SECONDS)
@@ -134,15 +134,16 @@ class _Thread:
 
 @contextmanager
 def simulator_in_thread(settings: Settings | None = None, port: int = 0) -> Iterator[RunningSimulator]:
-    """Run a simulator in a thread of its own: for tests of programs on asyncio, threads, or another process.
+    """Run a simulator in a thread of its own, for programs that do not use trio.
 
-    Raises OSError when the port cannot be had, RuntimeError behind the block when the simulator died within it.
+    Raises OSError if it cannot listen on the port, and RuntimeError at the end of the block if the simulator has
+    crashed.
     """
     thread = _Thread(settings, port)
     running = thread.start()
     try:
         yield running
     finally:
-        thread.end()
+        thread.stop()
     if thread.error is not None:
-        raise RuntimeError("the simulator died") from thread.error
+        raise RuntimeError("the simulator crashed") from thread.error

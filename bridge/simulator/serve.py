@@ -1,6 +1,6 @@
-"""`sherpa-sim serve`: one process, or several on one listening socket. Signals end it.
+"""`sherpa-sim serve`: one process, or several that share one listening socket, until a signal.
 
-Exit codes: 130 for an interrupt, 0 for SIGTERM, 1 when a worker ended by itself.
+Exit codes: 130 for SIGINT, 0 for SIGTERM, 1 if a worker process has ended by itself.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
     from bridge.simulator.settings import Settings
 
-#: Connections that may wait to be accepted: a reconnect storm of thousands must not be cut by the listener itself.
+#: The listen backlog. It must hold a reconnect storm of thousands of connections.
 _BACKLOG = 4096
 _INTERRUPTED = 130
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises OSError when the address is taken or not ours."""
+    """Open the listening socket. Raises OSError if the address is in use or is not one of this machine."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def serve_one(settings: Settings, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> int:
-    """Serve from this process until SIGINT or SIGTERM; gives an exit code."""
+    """Serve in this process until SIGINT or SIGTERM, and return the exit code. Calls `ready` once it serves."""
     simulator = Simulator(settings, MemorySecretStore())
     return _exit_code(trio.run(_serve, simulator, listening, ready, None))
 
@@ -46,7 +46,10 @@ def _exit_code(signal_number: int | None) -> int:
 
 
 def serve_many(settings: Settings, listening: socket.socket, workers: int, ready: Callable[[], None]) -> int:
-    """Serve from so many processes until a signal; gives an exit code. A worker that dies ends them all."""
+    """Serve in several processes until a signal, and return the exit code. If one worker ends, all end.
+
+    It installs signal handlers and does not restore the previous ones, so call it in a process of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="sherpa-sim-") as folder:
         alive, held = os.pipe()
         children = [_start_worker(settings, listening, Path(folder), alive, held) for _ in range(workers)]
@@ -66,13 +69,16 @@ def serve_many(settings: Settings, listening: socket.socket, workers: int, ready
         if received:
             return _exit_code(received[0])
         code = os.waitstatus_to_exitcode(status)
-        how = f"killed by signal {-code}" if code < 0 else f"exit {code}"
-        sys.stderr.write(f"a worker process ended by itself ({how}), so all of them end\n")
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        sys.stderr.write(f"a worker process ended unexpectedly ({how}); stopping the other workers\n")
         return 1
 
 
 def _start_worker(settings: Settings, listening: socket.socket, folder: Path, alive: int, held: int) -> int:
-    """Fork a worker. `alive` reads the end of a pipe that only the parent holds open: it ends when the parent does."""
+    """Fork a worker. `alive` and `held` are the ends of a pipe that only the parent holds open.
+
+    When the parent ends, even if it is killed, the pipe closes and the worker stops.
+    """
     child = os.fork()
     if child:
         return child
@@ -83,7 +89,7 @@ def _start_worker(settings: Settings, listening: socket.socket, folder: Path, al
         code = 0
     except KeyboardInterrupt:
         code = _INTERRUPTED
-    except BaseException:  # noqa: BLE001 - this process ends here, whatever it was, and must say why
+    except BaseException:  # noqa: BLE001 - the process ends here and must print the reason
         traceback.print_exc()
         sys.stderr.flush()
     finally:
@@ -108,7 +114,7 @@ def _reap(child: int) -> None:
 async def _serve(
     simulator: Simulator, listening: socket.socket, ready: Callable[[], None], alive: int | None
 ) -> int | None:
-    """Serve until a signal, or until the pipe `alive` ends; gives the signal."""
+    """Serve until a signal and return it, or until the pipe `alive` closes and return None."""
     received: int | None = None
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as nursery:
@@ -125,6 +131,6 @@ async def _serve(
 
 
 async def _until_orphaned(alive: int, scope: trio.CancelScope) -> None:
-    """Cancel when nobody holds the other end any more: the parent is gone, killed perhaps."""
+    """Cancel the scope when the pipe closes, which means that the parent has ended."""
     await trio.lowlevel.wait_readable(alive)
     scope.cancel()

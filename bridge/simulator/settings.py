@@ -1,4 +1,4 @@
-"""How a simulator is set up: one frozen value."""
+"""The settings of a simulator: one frozen value."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ if TYPE_CHECKING:
 
 DialectMode = Literal["ga", "beta", "both"]
 
-#: What a factor of time may be: beyond it a session would be over in the moment it begins, or outlive its program.
+#: The smallest and the largest time factor. Beyond them, a session would end as it starts, or outlive the program.
 TIME_FACTORS = (0.001, 1_000_000.0)
 
 
 def time_factor_error(name: str, value: float) -> str | None:
-    """Say in a sentence why this is no factor of time, nan included; None when it is one."""
+    """Return a message if `value` is not a valid time factor; None if it is valid. NaN is not."""
     least, most = TIME_FACTORS
     return None if least <= value <= most else f"{name} takes a number from {least:g} to {most:.0f}, not {value:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `sherpa-sim serve` takes, and what tests choose."""
+    """The settings of one simulator. The options of `sherpa-sim serve` have the same names."""
 
     scenario: str = "good"
-    """For every key that asks for none by itself."""
+    """The scenario of API keys that do not select one themselves."""
     faults: tuple[Fault, ...] = ()
-    """On top of the scenario, for every connection."""
+    """Faults for every connection, in addition to those of the scenario."""
     dialect: DialectMode = "ga"
-    """`ga`: as today, the beta header is refused. `both`: the header decides, as until 2026-05. `beta`: as in 2024."""
+    """`ga`: refuse the beta header, as OpenAI does since 2026-05. `both`: let the header decide. `beta`: only beta."""
     seed: int = 0
     time_scale: float = 1.0
-    """Sessions age this many times as fast; speech, secrets and pings keep their time."""
+    """Sessions age this many times as fast. Speech, client secrets and pings keep their normal timing."""
     pace: float = 1.0
-    """Answers are thought and spoken this many times as fast as recorded."""
+    """Responses are this many times as fast as recorded."""
     control: bool = False
-    """Whether `/_sim/…` is served."""
+    """Whether to serve the control API below `/_sim/`."""
     ping_seconds: float | None = None
-    """Seconds between WebSocket pings; None: as recorded (20.26)."""
+    """Seconds between WebSocket pings; None for the recorded interval of 20.26 s."""
     unix_time: Callable[[], float] = time.time
+    """The clock of secrets, model lists and records, in Unix seconds."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, in a sentence, for a factor of time that is none."""
-        fault = time_factor_error("time_scale", self.time_scale) or time_factor_error("pace", self.pace)
-        if fault is not None:
-            raise ValueError(fault)
+        """Raise ValueError if a time factor is out of range."""
+        error = time_factor_error("time_scale", self.time_scale) or time_factor_error("pace", self.pace)
+        if error is not None:
+            raise ValueError(error)

@@ -134,7 +134,7 @@ def test_a_worker_that_dies_ends_the_command_with_1_and_says_so() -> None:
         os.kill(workers_of(process)[0], signal.SIGKILL)
         assert process.wait(10) == 1
         assert process.stderr is not None
-        assert "a worker process ended by itself (killed by signal 9)" in process.stderr.read()
+        assert "a worker process ended unexpectedly (killed by signal 9)" in process.stderr.read()
 
 
 @pytest.mark.slow

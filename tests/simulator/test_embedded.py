@@ -122,7 +122,7 @@ def test_a_simulator_that_dies_within_the_block_is_told_behind_it() -> None:
                 models(running)
             thread.join(10)
 
-    with pytest.raises(RuntimeError, match="the simulator died") as caught:
+    with pytest.raises(RuntimeError, match="the simulator crashed") as caught:
         outlive()
 
     assert "the clock broke" in repr(caught.value.__cause__)

@@ -1,1 +1,1 @@
-"""Errors in the service's own words: error frames, close codes, HTTP bodies."""
+"""The errors of the service, worded as recorded: error events, close codes, HTTP bodies."""

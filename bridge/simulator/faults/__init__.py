@@ -1,1 +1,1 @@
-"""Faults on demand: what each does to a connection, and the scenarios made of them."""
+"""Faults and scenarios: what can go wrong, by name (`registry`, `scenarios`), and how it is applied (`pipeline`)."""

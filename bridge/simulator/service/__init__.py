@@ -1,1 +1,1 @@
-"""The simulated service on sockets: admission, REST, the journal and the control API."""
+"""The simulated service on a port: REST, WebSockets, admission, the journal and the control API."""

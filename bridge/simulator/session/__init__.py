@@ -1,1 +1,1 @@
-"""One simulated session, without I/O: events and time in, events and closes out."""
+"""One simulated session without I/O: frames and times in, server events and a close out. Start at `session.py`."""

@@ -1,4 +1,4 @@
-"""The conversation: items in order. Values and bookkeeping only; the events about them are `items.py`."""
+"""The conversation of a session: its items, in order. `items.py` handles the events about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class ConversationItem:
-    """One item. `content` holds parts in GA shape; `shown()` gives either dialect's."""
+    """One conversation item. `content` holds its parts in GA shape; `as_json` returns either dialect's shape."""
 
     id: str
     type: str = "message"
@@ -16,23 +16,23 @@ class ConversationItem:
     status: str = "completed"
     content: list[dict[str, Any]] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
-    """What a function call or its output carries: `call_id`, `name`, `arguments`, `output`."""
+    """The fields of a function call or of its output: `call_id`, `name`, `arguments`, `output`."""
     audio_ms: float = 0.0
-    """How much audio it holds; the audio itself is not kept."""
+    """The duration of its audio in ms. The audio itself is not kept."""
     truncated: bool = False
-    """Whether what the user did not hear was cut: what is streamed after that stays outside the item."""
+    """Whether the client has truncated the item. What is streamed after that is not added to it."""
 
     def as_json(self, *, beta: bool) -> dict[str, Any]:
-        """Give the item as an event shows it."""
-        shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
+        """Return the item as it appears in events."""
+        plain: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
         if self.type == "message":
-            shown["role"] = self.role
-            shown["content"] = [_beta_part(part) if beta else dict(part) for part in self.content]
-        return {**shown, **self.fields}
+            plain["role"] = self.role
+            plain["content"] = [_beta_part(part) if beta else dict(part) for part in self.content]
+        return {**plain, **self.fields}
 
     @property
     def text(self) -> str:
-        """What was typed, said or answered, as far as it is known."""
+        """Its texts and transcripts, joined by spaces."""
         return " ".join(part.get("text") or part.get("transcript") or "" for part in self.content).strip()
 
 
@@ -44,7 +44,7 @@ def _beta_part(part: dict[str, Any]) -> dict[str, Any]:
 
 
 class ConversationItems:
-    """Items in conversation order."""
+    """The items of a conversation, in order."""
 
     __slots__ = ("_items",)
 
@@ -55,40 +55,40 @@ class ConversationItems:
         return len(self._items)
 
     def get(self, item_id: object) -> ConversationItem | None:
-        """Find an item by its id."""
+        """Return the item with this id; None if there is none."""
         return self._items.get(item_id) if isinstance(item_id, str) else None
 
     @property
     def last(self) -> ConversationItem | None:
-        """The newest item."""
+        """The last item; None if there is none."""
         return next(reversed(self._items.values()), None)
 
     @property
     def items(self) -> list[ConversationItem]:
-        """Every item, oldest first."""
+        """All items, in order."""
         return list(self._items.values())
 
     def has_call(self, call_id: object) -> bool:
-        """Whether a function call of this id was made."""
+        """Whether there is a function call with this id."""
         return any(
             item.type == "function_call" and item.fields.get("call_id") == call_id for item in self._items.values()
         )
 
     def add(self, item: ConversationItem, after: str | None = None) -> str | None:
-        """Put an item at the end, behind `after`, or first (`after="root"`). Returns the id before it.
+        """Add an item at the end, after the item `after`, or at the start (`after="root"`).
 
-        Raises KeyError when `after` names no item.
+        Returns the id of the item before it; None if it is the first. Raises KeyError if there is no item `after`.
         """
         if after is None:
             previous = self.last.id if self.last else None
             self._items[item.id] = item
             return previous
         order = list(self._items.values())
-        place = 0 if after == "root" else [known.id for known in order].index(self._items[after].id) + 1
-        order.insert(place, item)
+        index = 0 if after == "root" else [known.id for known in order].index(self._items[after].id) + 1
+        order.insert(index, item)
         self._items = {known.id: known for known in order}
-        return None if place == 0 else after
+        return None if index == 0 else after
 
     def remove(self, item_id: str) -> None:
-        """Take an item out."""
+        """Remove an item. Raises KeyError if there is none with this id."""
         del self._items[item_id]

@@ -1,4 +1,4 @@
-"""Conversation items on the wire: create, delete, retrieve, truncate, and the events that announce them."""
+"""Client events about conversation items (create, delete, retrieve, truncate), and the server events they cause."""
 
 from __future__ import annotations
 
@@ -16,116 +16,116 @@ if TYPE_CHECKING:
 
     from bridge.simulator.session.state import SessionState
 
-#: What `ConversationItem` holds in fields of its own; all else that a client gives is kept as it is.
+#: What `ConversationItem` has fields for. Anything else in an item is kept as the client wrote it.
 _ITEM_FIELDS = frozenset({"id", "object", "type", "status"})
 _MESSAGE_FIELDS = _ITEM_FIELDS | {"role", "content"}
 _POSITION = Integer(0)
 
 
-def add_item(stage: SessionState, item: ConversationItem, after: str | None = None) -> None:
-    """Put a whole item into the conversation and say so: GA added then done, beta created (recorded)."""
-    previous = stage.conversation.add(item, after)
-    shown = item.as_json(beta=stage.is_beta)
-    if stage.is_beta:
-        stage.send("conversation.item.created", previous_item_id=previous, item=shown)
+def add_item(state: SessionState, item: ConversationItem, after: str | None = None) -> None:
+    """Add a complete item and send its events: added and done in GA, created in the beta dialect (recorded)."""
+    previous = state.conversation.add(item, after)
+    plain = item.as_json(beta=state.is_beta)
+    if state.is_beta:
+        state.send("conversation.item.created", previous_item_id=previous, item=plain)
         return
-    stage.send("conversation.item.added", previous_item_id=previous, item=shown)
-    stage.send("conversation.item.done", previous_item_id=previous, item=shown)
+    state.send("conversation.item.added", previous_item_id=previous, item=plain)
+    state.send("conversation.item.done", previous_item_id=previous, item=plain)
 
 
-def create(stage: SessionState, event: Mapping[str, Any]) -> None:
-    """Take `conversation.item.create`."""
+def create(state: SessionState, event: Mapping[str, Any]) -> None:
+    """Handle `conversation.item.create`."""
     given = event.get("item")
     if given is None:
-        return stage.reject("missing_required_parameter", "Missing required parameter: 'item'.", "item")
-    fault = validate(given, ITEM_SCHEMAS[stage.setup.dialect], "item") or find_audio_error(stage, given, "item")
-    if fault is not None:
-        return stage.reject(fault.code, fault.message, fault.param)
+        return state.reject("missing_required_parameter", "Missing required parameter: 'item'.", "item")
+    invalid = validate(given, ITEM_SCHEMAS[state.setup.dialect], "item") or find_audio_error(state, given, "item")
+    if invalid is not None:
+        return state.reject(invalid.code, invalid.message, invalid.param)
     after = event.get("previous_item_id")
-    if after not in (None, "root") and stage.conversation.get(after) is None:
+    if after not in (None, "root") and state.conversation.get(after) is None:
         message = f"Error creating item: the previous item with id '{after}' does not exist."
-        return stage.reject("item_create_invalid_previous_item_id", message, "previous_item_id")
-    if stage.conversation.get(given.get("id")) is not None:
+        return state.reject("item_create_invalid_previous_item_id", message, "previous_item_id")
+    if state.conversation.get(given.get("id")) is not None:
         message = f"Error creating item: an item with id '{given['id']}' exists already."
-        return stage.reject("item_create_duplicate_item_id", message, "item.id")
-    if given["type"] == "function_call_output" and not stage.conversation.has_call(given.get("call_id")):
+        return state.reject("item_create_duplicate_item_id", message, "item.id")
+    if given["type"] == "function_call_output" and not state.conversation.has_call(given.get("call_id")):
         message = f"Tool call ID '{given.get('call_id')}' not found in conversation."
-        return stage.reject("invalid_tool_call_id", message, "item.call_id")
-    return add_item(stage, build_item(stage, given), after)
+        return state.reject("invalid_tool_call_id", message, "item.call_id")
+    return add_item(state, build_item(state, given), after)
 
 
-def _sounds(stage: SessionState, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | InvalidField]:
-    """Decode the audio of an item's parts, which is coded as the session codes that side's audio."""
-    encoding = output_encoding(stage) if given.get("role") == "assistant" else input_encoding(stage)
+def _decoded_audio(state: SessionState, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | InvalidField]:
+    """Decode the audio in an item's parts. Assistant items have the session's output encoding, others the input one."""
+    encoding = output_encoding(state) if given.get("role") == "assistant" else input_encoding(state)
     for index, part in enumerate(given.get("content") or ()):
         if part.get("audio") is not None:
             yield decode_audio(part["audio"], encoding, f"{path}.content[{index}].audio")
 
 
-def find_audio_error(stage: SessionState, given: Mapping[str, Any], path: str) -> InvalidField | None:
-    """Find audio in a well-formed item that is none."""
-    return next((sound for sound in _sounds(stage, given, path) if isinstance(sound, InvalidField)), None)
+def find_audio_error(state: SessionState, given: Mapping[str, Any], path: str) -> InvalidField | None:
+    """Return the first error in the audio of a well-formed item; None if all of it decodes."""
+    return next((audio for audio in _decoded_audio(state, given, path) if isinstance(audio, InvalidField)), None)
 
 
-def build_item(stage: SessionState, given: Mapping[str, Any]) -> ConversationItem:
-    """Make an item of what a client wrote and `audio_fault` let pass; its audio is measured and forgotten."""
+def build_item(state: SessionState, given: Mapping[str, Any]) -> ConversationItem:
+    """Build an item from a client's object that `find_audio_error` accepts. Its audio is measured, not kept."""
     message = given["type"] == "message"
     known = _MESSAGE_FIELDS if message else _ITEM_FIELDS
     return ConversationItem(
-        id=str(given.get("id") or stage.new_id("item")),
+        id=str(given.get("id") or state.new_id("item")),
         type=str(given["type"]),
         status=given.get("status", "completed"),
         role=given["role"] if message else None,
         content=[_ga_part(part) for part in given["content"]] if message else [],
         fields={key: value for key, value in given.items() if key not in known},
-        audio_ms=sum(bytes_to_ms(len(sound)) for sound in _sounds(stage, given) if isinstance(sound, bytes)),
+        audio_ms=sum(bytes_to_ms(len(audio)) for audio in _decoded_audio(state, given) if isinstance(audio, bytes)),
     )
 
 
 def _ga_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a content part without its audio, which nobody asks back for here."""
+    """Return a content part in GA shape, without its audio."""
     kept = {key: value for key, value in part.items() if key != "audio"}
     kept["type"] = {"text": "output_text", "audio": "output_audio"}.get(str(part["type"]), part["type"])
     return kept
 
 
-def delete(stage: SessionState, event: Mapping[str, Any]) -> None:
-    """Take `conversation.item.delete`."""
-    item = _named(stage, event, "delete")
+def delete(state: SessionState, event: Mapping[str, Any]) -> None:
+    """Handle `conversation.item.delete`."""
+    item = _find_item(state, event, "delete")
     if item is not None:
-        stage.conversation.remove(item.id)
-        stage.send("conversation.item.deleted", item_id=item.id)
+        state.conversation.remove(item.id)
+        state.send("conversation.item.deleted", item_id=item.id)
 
 
-def retrieve(stage: SessionState, event: Mapping[str, Any]) -> None:
-    """Take `conversation.item.retrieve`. The audio of an item is not kept, so it is not given back."""
-    item = _named(stage, event, "retrieve")
+def retrieve(state: SessionState, event: Mapping[str, Any]) -> None:
+    """Handle `conversation.item.retrieve`. The answer has no audio, because the audio of items is not kept."""
+    item = _find_item(state, event, "retrieve")
     if item is not None:
-        stage.send("conversation.item.retrieved", item=item.as_json(beta=stage.is_beta))
+        state.send("conversation.item.retrieved", item=item.as_json(beta=state.is_beta))
 
 
-def truncate(stage: SessionState, event: Mapping[str, Any]) -> None:
-    """Take `conversation.item.truncate`: cut what the user did not hear, and its transcript with it."""
-    item = _named(stage, event, "truncate")
+def truncate(state: SessionState, event: Mapping[str, Any]) -> None:
+    """Handle `conversation.item.truncate`: cut the audio that the user did not hear, and remove the transcript."""
+    item = _find_item(state, event, "truncate")
     if item is None:
         return None
-    fault = _cut_fault(item, event)
-    if fault is not None:
-        return stage.reject(fault.code, fault.message, fault.param)
+    invalid = _truncation_error(item, event)
+    if invalid is not None:
+        return state.reject(invalid.code, invalid.message, invalid.param)
     end, index = event["audio_end_ms"], event["content_index"]
     item.audio_ms, item.truncated = end, True
     item.content[index].pop("transcript", None)
-    return stage.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
+    return state.send("conversation.item.truncated", item_id=item.id, content_index=index, audio_end_ms=end)
 
 
-def _cut_fault(item: ConversationItem, event: Mapping[str, Any]) -> InvalidField | None:
-    """Find why this item cannot be cut there."""
+def _truncation_error(item: ConversationItem, event: Mapping[str, Any]) -> InvalidField | None:
+    """Return why the item cannot be truncated as the event asks; None if it can."""
     for name in ("content_index", "audio_end_ms"):
         if event.get(name) is None:
             return InvalidField("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
-        fault = validate(event[name], _POSITION, name)
-        if fault is not None:
-            return fault
+        invalid = validate(event[name], _POSITION, name)
+        if invalid is not None:
+            return invalid
     end, index = event["audio_end_ms"], event["content_index"]
     if item.role != "assistant" or not any(part["type"] == "output_audio" for part in item.content):
         return InvalidField("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
@@ -137,14 +137,14 @@ def _cut_fault(item: ConversationItem, event: Mapping[str, Any]) -> InvalidField
     return None
 
 
-def _named(stage: SessionState, event: Mapping[str, Any], verb: str) -> ConversationItem | None:
-    """Find the item that an event names, or answer with the error of its family."""
+def _find_item(state: SessionState, event: Mapping[str, Any], verb: str) -> ConversationItem | None:
+    """Return the item that an event names; if there is none, send the matching error and return None."""
     item_id = event.get("item_id")
     if not isinstance(item_id, str):
-        stage.reject("missing_required_parameter", "Missing required parameter: 'item_id'.", "item_id")
+        state.reject("missing_required_parameter", "Missing required parameter: 'item_id'.", "item_id")
         return None
-    item = stage.conversation.get(item_id)
+    item = state.conversation.get(item_id)
     if item is None:
         message = f"Error with item {verb}: the item with id '{item_id}' does not exist."
-        stage.reject(f"item_{verb}_invalid_item_id", message, "item_id")
+        state.reject(f"item_{verb}_invalid_item_id", message, "item_id")
     return item

@@ -1,4 +1,4 @@
-"""What the simulator answers: honest sentences about what arrived, or a function call where the tools ask for one."""
+"""What a response says: a sentence about what the client sent, or a function call if the tools ask for one."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ _CLOSING = "This is the simulator speaking; no model was asked."
 
 @dataclass(frozen=True, slots=True)
 class TextReply:
-    """Answer in words."""
+    """Reply with text, written or spoken."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """Answer by calling a function."""
+    """Reply with a function call."""
 
     name: str
     arguments: str
-    """JSON, as the service sends it."""
+    """A JSON object, as text."""
 
 
 def choose_reply(
-    stage: SessionState, settings: Mapping[str, Any], context: Sequence[ConversationItem]
+    state: SessionState, settings: Mapping[str, Any], context: Sequence[ConversationItem]
 ) -> TextReply | FunctionCall:
-    """Decide on the answer to `context`, the items that the response reads: the conversation, or input of its own.
+    """Choose the reply to the items that a response reads.
 
-    `settings` is the session with the response's own settings over it.
+    `settings` are those of the session, overridden by those of the response. `context` is the conversation, or the
+    response's own input.
     """
     latest = context[-1] if context else None
     if latest is None or latest.type != "function_call_output":
-        tool = _tool_to_call(stage, settings, _asked(context))
+        tool = _tool_to_call(state, settings, _user_text(context))
         if tool is not None:
             return FunctionCall(str(tool["name"]), json.dumps(_sample(tool.get("parameters") or {})))
-    return TextReply(stage.behaviour.reply_text or _sentence(latest))
+    return TextReply(state.behaviour.reply_text or _sentence(latest))
 
 
-def _asked(context: Sequence[ConversationItem]) -> str:
-    """What the user last typed or said; empty when it is not known."""
+def _user_text(context: Sequence[ConversationItem]) -> str:
+    """The user's last text or transcript; empty if there is none."""
     return next((item.text for item in reversed(context) if item.role == "user"), "")
 
 
 def _sentence(latest: ConversationItem | None) -> str:
-    """Say what was heard or read last."""
+    """Return a sentence about the latest item."""
     if latest is None:
         return f"Hello. {_CLOSING}"
     if latest.type == "function_call_output":
@@ -64,21 +65,24 @@ def _sentence(latest: ConversationItem | None) -> str:
     return f"I am listening. {_CLOSING}"
 
 
-def _tool_to_call(stage: SessionState, settings: Mapping[str, Any], asked: str) -> Mapping[str, Any] | None:
-    """Pick the function to call: the forced one, any when required, else one whose name the user's words mention."""
+def _tool_to_call(state: SessionState, settings: Mapping[str, Any], user_text: str) -> Mapping[str, Any] | None:
+    """Choose the function to call; None for none.
+
+    It is the one that `tool_choice` names, the first one if a call is required, or one whose name the user mentions.
+    """
     tools: list[Mapping[str, Any]] = [tool for tool in settings.get("tools") or () if tool.get("type") == "function"]
     choice = settings.get("tool_choice", "auto")
     if not tools or choice == "none":
         return None
     if isinstance(choice, Mapping):
         return next((tool for tool in tools if tool.get("name") == choice.get("name")), None)
-    if choice == "required" or stage.behaviour.reply == "function":
+    if choice == "required" or state.behaviour.reply == "function":
         return tools[0]
-    return next((tool for tool in tools if _mentions(asked, str(tool.get("name")))), None)
+    return next((tool for tool in tools if _mentions(user_text, str(tool.get("name")))), None)
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether a word of at least four letters of the function's name stands in the text."""
+    """Whether the text contains a word of the function's name that has at least four letters."""
     words = set(re.findall(r"[a-z]{4,}", text.lower()))
     return bool(words & set(re.findall(r"[a-z]{4,}", name.lower())))
 
@@ -87,7 +91,7 @@ _SAMPLES: Mapping[str, Any] = {"string": "example", "integer": 1, "number": 1.5,
 
 
 def _sample(schema: object) -> Any:
-    """Make a value that fits a JSON schema closely enough for a call. Nobody has checked the schema."""
+    """Return a value that roughly fits a JSON schema. The schema has not been validated."""
     if not isinstance(schema, Mapping):
         return "example"
     choices = schema.get("enum")

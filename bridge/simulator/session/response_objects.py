@@ -1,4 +1,4 @@
-"""The objects inside response events: the response itself, its usage, rate limits. Data in, data out."""
+"""The objects in response events: the response, its token usage, and rate limits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from bridge.simulator.session.conversation import ConversationItem
     from bridge.simulator.session.state import SessionState
 
-#: Tokens a second of audio, in and out: one for 100 ms heard, one for 50 ms spoken (pricing guide).
+#: Tokens of audio: one for 100 ms of input, one for 50 ms of output (pricing guide).
 _INPUT_TOKENS_PER_MS, _OUTPUT_TOKENS_PER_MS = 1 / 100, 1 / 50
 _CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(slots=True)
 class TokenUsage:
-    """What a response cost so far."""
+    """The tokens of a response so far."""
 
     input_text: int = 0
     input_audio: int = 0
@@ -28,17 +28,17 @@ class TokenUsage:
     output_audio: int = 0
 
     def count_input(self, items: list[ConversationItem]) -> None:
-        """Count the items that the response reads."""
+        """Count the items that the response reads as input."""
         for item in items:
             written = (str(item.fields.get(name) or "") for name in ("arguments", "output"))
             self.input_text += estimate_text_tokens(item.text) + sum(map(estimate_text_tokens, written))
             self.input_audio += round(item.audio_ms * _INPUT_TOKENS_PER_MS)
 
     def as_json(self, *, beta: bool) -> dict[str, Any]:
-        """Give the `usage` of `response.done`. Images, and what was cached of which kind, came with GA."""
+        """Return the `usage` object of `response.done`. Only GA has image tokens and the details of cached tokens."""
         total_in, total_out = self.input_text + self.input_audio, self.output_text + self.output_audio
         cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
-        news = {} if beta else {"image_tokens": 0, "cached_tokens_details": cached}
+        ga_only = {} if beta else {"image_tokens": 0, "cached_tokens_details": cached}
         return {
             "total_tokens": total_in + total_out,
             "input_tokens": total_in,
@@ -47,53 +47,53 @@ class TokenUsage:
                 "text_tokens": self.input_text,
                 "audio_tokens": self.input_audio,
                 "cached_tokens": 0,
-                **news,
+                **ga_only,
             },
             "output_token_details": {"text_tokens": self.output_text, "audio_tokens": self.output_audio},
         }
 
 
-def obfuscation_field(stage: SessionState, text: str) -> dict[str, str]:
-    """Pad a delta of text or transcript as the live service does (undocumented; recorded 2026-09-18)."""
-    if stage.is_beta or not stage.behaviour.obfuscation:
+def obfuscation_field(state: SessionState, text: str) -> dict[str, str]:
+    """Return the padding field that the live service adds to text deltas (undocumented; recorded 2026-09-18)."""
+    if state.is_beta or not state.behaviour.obfuscation:
         return {}
-    return {"obfuscation": "".join(stage.random.choices("abcdefghijklmnop", k=16 - len(text) % 8))}
+    return {"obfuscation": "".join(state.random.choices("abcdefghijklmnop", k=16 - len(text) % 8))}
 
 
 def estimate_text_tokens(text: str) -> int:
-    """Estimate the tokens of a text."""
+    """Estimate the number of tokens of a text: one for four characters."""
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def output_audio_tokens(ms: float) -> int:
-    """Count the tokens of audio that goes out."""
+    """The number of tokens of this much output audio."""
     return round(ms * _OUTPUT_TOKENS_PER_MS)
 
 
 @dataclass(slots=True, kw_only=True)
 class RunningResponse:
-    """One response while it runs."""
+    """One response in progress."""
 
     id: str
     in_conversation: bool
     settings: Mapping[str, Any]
-    """The session's settings with the response's own over them."""
+    """The settings of the session, overridden by those of the response."""
     metadata: Any = None
     output: list[ConversationItem] = field(default_factory=list)
     created_sent: bool = False
     """Whether `response.created` has been sent."""
     close_open_item: Callable[[str], None] | None = None
-    """Sends the `.done` events of the item that is being streamed, with this item status; None between items."""
+    """Sends the `.done` events of the item being streamed, with the given status; None between items."""
     previous_item_id: str | None = None
-    """The item before the one that is being streamed."""
+    """The id of the item before the one being streamed."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     status: str = "in_progress"
     status_details: dict[str, Any] | None = None
     hit_token_limit: bool = False
-    """Whether it reached its `max_output_tokens`."""
+    """Whether the response has reached `max_output_tokens`."""
 
     def can_afford(self, tokens: int) -> bool:
-        """Whether so many more tokens are within `max_output_tokens`; where not, the answer is over."""
+        """Whether this many more tokens are within `max_output_tokens`. If not, the response is incomplete."""
         limit = self.settings.get("max_output_tokens", self.settings.get("max_response_output_tokens"))
         spent = self.usage.output_text + self.usage.output_audio
         self.hit_token_limit = isinstance(limit, int) and spent + tokens > limit
@@ -101,17 +101,19 @@ class RunningResponse:
 
     @property
     def has_audio(self) -> bool:
-        """Whether it answers with audio."""
+        """Whether the response is spoken."""
         return "audio" in (self.settings.get("output_modalities") or self.settings.get("modalities") or ["audio"])
 
-    def as_json(self, stage: SessionState, *, usage: bool = False) -> dict[str, Any]:
-        """Give the response object of `response.created` and `response.done`."""
-        voice, encoding = configured_voice(stage, self.settings), output_encoding(stage, self.settings)
-        form = {"type": "audio/pcm", "rate": 24000} if encoding == "pcm16" else {"type": f"audio/pcm{encoding[5]}"}
+    def as_json(self, state: SessionState, *, usage: bool = False) -> dict[str, Any]:
+        """Return the response object of `response.created` or, with `usage`, of `response.done`."""
+        voice, encoding = configured_voice(state, self.settings), output_encoding(state, self.settings)
+        audio_format = (
+            {"type": "audio/pcm", "rate": 24000} if encoding == "pcm16" else {"type": f"audio/pcm{encoding[5]}"}
+        )
         ga = {
             "output_modalities": ["audio"] if self.has_audio else ["text"],
             "max_output_tokens": self.settings.get("max_output_tokens", "inf"),
-            "audio": {"output": {"format": form, "voice": voice}},
+            "audio": {"output": {"format": audio_format, "voice": voice}},
         }
         beta = {
             "modalities": ["audio", "text"] if self.has_audio else ["text"],
@@ -125,17 +127,17 @@ class RunningResponse:
             "id": self.id,
             "status": self.status,
             "status_details": self.status_details,
-            "output": [item.as_json(beta=stage.is_beta) for item in self.output] if usage else [],
-            "conversation_id": stage.conversation_id if self.in_conversation else None,
-            **(beta if stage.is_beta else ga),
-            "usage": self.usage.as_json(beta=stage.is_beta) if usage else None,
+            "output": [item.as_json(beta=state.is_beta) for item in self.output] if usage else [],
+            "conversation_id": state.conversation_id if self.in_conversation else None,
+            **(beta if state.is_beta else ga),
+            "usage": self.usage.as_json(beta=state.is_beta) if usage else None,
             "metadata": self.metadata,
         }
 
 
-def rate_limits_list(spent: TokenUsage) -> list[dict[str, Any]]:
-    """Give the `rate_limits` list: only tokens, as recorded live (the documentation also promises requests)."""
+def rate_limits_list(usage: TokenUsage) -> list[dict[str, Any]]:
+    """Return the `rate_limits` list: only tokens, as recorded (according to the documentation also requests)."""
     limit = 40_000
-    used = spent.input_text + spent.input_audio + spent.output_text + spent.output_audio
+    used = usage.input_text + usage.input_audio + usage.output_text + usage.output_audio
     left = max(0, limit - used)
     return [{"name": "tokens", "limit": limit, "remaining": left, "reset_seconds": round(used * 60 / limit, 3)}]

@@ -1,6 +1,6 @@
-"""Responses: one active on the default conversation, any number out of band; created, streamed, cancelled, failed.
+"""When a response may start and how it ends: completed, cancelled, failed, incomplete. `streaming.py` sends its events.
 
-How a response streams is `streaming.py`; here is when it may begin and how it ends.
+One response at a time can be active in the conversation; any number can run out of band.
 """
 
 from __future__ import annotations
@@ -24,152 +24,156 @@ if TYPE_CHECKING:
     from bridge.simulator.session.schedule import ScheduledCall
     from bridge.simulator.session.state import SessionState
 
-#: What a `response.create` says about this response alone, beside the settings that it shares with the session.
+#: The fields of `response.create` that are not settings of the session as well.
 _NOT_SETTINGS = frozenset({"conversation", "input", "metadata"})
 
 
 class SessionResponses:
-    """One session's responses. `echo` gives the audio to answer with in a session that echoes."""
+    """The responses of one session."""
 
-    def __init__(self, stage: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
-        self._stage = stage
+    def __init__(self, state: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
+        """`echo` returns the audio to respond with if the session echoes; `on_idle` is called when a response ends."""
+        self._state = state
         self._echo, self._on_idle = echo, on_idle
         self.active: RunningResponse | None = None
         self._running: dict[str, tuple[RunningResponse, Generator[float, None, None], ScheduledCall | None]] = {}
-        self._made = 0
+        self._response_count = 0
 
     def create(self, event: Mapping[str, Any]) -> None:
-        """Take `response.create`."""
-        stage = self._stage
+        """Handle `response.create`."""
+        state = self._state
         given = event.get("response")
         given = {} if given is None else given
-        if stage.setup.kind is not SessionKind.CONVERSATION:
-            return stage.reject("invalid_value", "Responses are not available in transcription sessions.", "type")
-        fault = validate(given, RESPONSE_SCHEMAS[stage.setup.dialect], "response") or self._input_fault(given)
-        if fault is not None:
-            return stage.reject(fault.code, fault.message, fault.param)
+        if state.setup.kind is not SessionKind.CONVERSATION:
+            return state.reject("invalid_value", "Responses are not available in transcription sessions.", "type")
+        invalid = validate(given, RESPONSE_SCHEMAS[state.setup.dialect], "response") or self._input_error(given)
+        if invalid is not None:
+            return state.reject(invalid.code, invalid.message, invalid.param)
         in_conversation = given.get("conversation", "auto") != "none"
         if in_conversation and self.active is not None:
             message = (
                 f"Conversation already has an active response in progress: {self.active.id}. "
                 "Wait until the response is finished before creating a new one."
             )
-            return stage.reject("conversation_already_has_active_response", message)
+            return state.reject("conversation_already_has_active_response", message)
         return self.start(given, in_conversation=in_conversation)
 
-    def _input_fault(self, given: Mapping[str, Any]) -> InvalidField | None:
-        faults = (
-            find_audio_error(self._stage, item, f"response.input[{index}]")
+    def _input_error(self, given: Mapping[str, Any]) -> InvalidField | None:
+        errors = (
+            find_audio_error(self._state, item, f"response.input[{index}]")
             for index, item in enumerate(given.get("input") or ())
         )
-        return next((fault for fault in faults if fault is not None), None)
+        return next((invalid for invalid in errors if invalid is not None), None)
 
     def start(self, given: Mapping[str, Any], *, in_conversation: bool = True) -> None:
-        """Begin a response. Turn detection calls this itself, and only when none is active."""
-        stage = self._stage
-        self._made += 1
-        behaviour = stage.behaviour
-        failing = self._made > behaviour.fail_after
+        """Start a response with the settings and the input of `given`. Check first that none is active.
+
+        Turn detection starts responses with this method, too.
+        """
+        state = self._state
+        self._response_count += 1
+        behaviour = state.behaviour
+        failing = self._response_count > behaviour.fail_after
         if behaviour.reply == "silence" and failing:
             return
         context = self._context(given.get("input"))
         settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
-        settings = merge_update(stage.config, settings)
-        run = RunningResponse(id=stage.new_id("resp"), in_conversation=in_conversation, settings=settings)
-        run.metadata = given.get("metadata")
-        run.usage.count_input(context)
+        settings = merge_update(state.config, settings)
+        response = RunningResponse(id=state.new_id("resp"), in_conversation=in_conversation, settings=settings)
+        response.metadata = given.get("metadata")
+        response.usage.count_input(context)
         if in_conversation:
-            self.active = run
-        steps = self._steps(run, context, fails=behaviour.reply == "fail" and failing)
-        self._running[run.id] = (run, steps, None)
-        self._next(run, stage.now)
+            self.active = response
+        steps = self._steps(response, context, fails=behaviour.reply == "fail" and failing)
+        self._running[response.id] = (response, steps, None)
+        self._run_step(response, state.now)
 
     def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[ConversationItem]:
-        """Give what the response reads: its own input, which may be empty, and else the conversation (OpenAPI).
+        """Return the items that the response reads: its own input, even if empty, or else the conversation (OpenAPI).
 
-        A reference to an item that is gone counts as nothing.
+        References to items that do not exist are left out.
         """
-        conversation = self._stage.conversation
+        conversation = self._state.conversation
         if given is None:
             return conversation.items
         found = (
-            conversation.get(one["id"]) if one["type"] == "item_reference" else build_item(self._stage, one)
+            conversation.get(one["id"]) if one["type"] == "item_reference" else build_item(self._state, one)
             for one in given
         )
         return [item for item in found if item is not None]
 
     def _steps(
-        self, run: RunningResponse, context: list[ConversationItem], *, fails: bool
+        self, response: RunningResponse, context: list[ConversationItem], *, fails: bool
     ) -> Generator[float, None, None]:
-        """Run one response. Yields how long to wait (session seconds) before the next step."""
-        stage = self._stage
-        yield stage.paced(RESPONSE_CREATED_SECONDS)
-        self._announce(run)
+        """Run one response. Yields how many seconds of session time to wait before the next step."""
+        state = self._state
+        yield state.paced(RESPONSE_CREATED_SECONDS)
+        self._send_created(response)
         if fails:
-            yield stage.paced(RESPONSE_CREATED_SECONDS)
-            failure = stage.behaviour.failure
+            yield state.paced(RESPONSE_CREATED_SECONDS)
+            failure = state.behaviour.failure
             error = {"type": failure.type, "code": failure.code, "message": failure.message}
-            self._finish(run, "failed", {"type": "failed", "error": error})
+            self._finish(response, "failed", {"type": "failed", "error": error})
             return
-        yield from streaming.stream_response(stage, run, context, self._echo)
-        if run.hit_token_limit:
-            self._finish(run, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
+        yield from streaming.stream_response(state, response, context, self._echo)
+        if response.hit_token_limit:
+            self._finish(response, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
         else:
-            self._finish(run, "completed", None)
+            self._finish(response, "completed", None)
 
-    def _announce(self, run: RunningResponse) -> None:
-        if not run.created_sent:
-            run.created_sent = True
-            self._stage.send("response.created", response=run.as_json(self._stage))
+    def _send_created(self, response: RunningResponse) -> None:
+        if not response.created_sent:
+            response.created_sent = True
+            self._state.send("response.created", response=response.as_json(self._state))
 
-    def _next(self, run: RunningResponse, due_at: float) -> None:
-        """Take one step and ask to be woken for the one after it, counted from when this one was due."""
-        if run.id not in self._running or self._stage.closed:
+    def _run_step(self, response: RunningResponse, due_at: float) -> None:
+        """Run one step and schedule the next, relative to the time at which this one was due."""
+        if response.id not in self._running or self._state.closed:
             return
-        steps = self._running[run.id][1]
+        steps = self._running[response.id][1]
         wait = next(steps, None)
-        if wait is not None and run.id in self._running:
+        if wait is not None and response.id in self._running:
             next_at = due_at + wait
-            due = self._stage.schedule.call_at(next_at, lambda: self._next(run, next_at))
-            self._running[run.id] = (run, steps, due)
+            due = self._state.schedule.call_at(next_at, lambda: self._run_step(response, next_at))
+            self._running[response.id] = (response, steps, due)
 
     def cancel(self, event: Mapping[str, Any]) -> None:
-        """Take `response.cancel`: the named response, or the active one."""
-        wanted = event.get("response_id")
-        run = self.active if wanted is None else self._running.get(str(wanted), (None,))[0]
-        if run is None:
+        """Handle `response.cancel`: cancel the response that it names, or the active one."""
+        response_id = event.get("response_id")
+        response = self.active if response_id is None else self._running.get(str(response_id), (None,))[0]
+        if response is None:
             message = "Cancellation failed: no active response found"
-            return self._stage.reject("response_cancel_not_active", message)
-        return self._stop(run, "client_cancelled")
+            return self._state.reject("response_cancel_not_active", message)
+        return self._stop(response, "client_cancelled")
 
     def interrupt(self) -> None:
-        """Cancel the active response because the user speaks."""
+        """Cancel the active response because the user has started to speak."""
         if self.active is not None:
             self._stop(self.active, "turn_detected")
 
-    def _stop(self, run: RunningResponse, reason: str) -> None:
-        _, steps, due = self._running[run.id]
+    def _stop(self, response: RunningResponse, reason: str) -> None:
+        _, steps, due = self._running[response.id]
         if due is not None:
             due.cancel()
         steps.close()
-        self._announce(run)
-        if run.close_open_item is not None:
-            run.close_open_item("incomplete")
-        self._finish(run, "cancelled", {"type": "cancelled", "reason": reason})
+        self._send_created(response)
+        if response.close_open_item is not None:
+            response.close_open_item("incomplete")
+        self._finish(response, "cancelled", {"type": "cancelled", "reason": reason})
 
-    def _finish(self, run: RunningResponse, status: str, details: dict[str, Any] | None) -> None:
-        stage = self._stage
-        del self._running[run.id]
-        if self.active is run:
+    def _finish(self, response: RunningResponse, status: str, details: dict[str, Any] | None) -> None:
+        state = self._state
+        del self._running[response.id]
+        if self.active is response:
             self.active = None
-        run.status, run.status_details = status, details
-        where = stage.behaviour.rate_limits
-        if where == "before":
-            stage.send("rate_limits.updated", rate_limits=rate_limits_list(run.usage))
-        stage.send("response.done", response=run.as_json(stage, usage=True))
-        if where == "after":
-            limits = rate_limits_list(run.usage)
-            stage.call_later(
-                stage.paced(RATE_LIMITS_SECONDS), lambda: stage.send("rate_limits.updated", rate_limits=limits)
+        response.status, response.status_details = status, details
+        position = state.behaviour.rate_limits
+        if position == "before":
+            state.send("rate_limits.updated", rate_limits=rate_limits_list(response.usage))
+        state.send("response.done", response=response.as_json(state, usage=True))
+        if position == "after":
+            limits = rate_limits_list(response.usage)
+            state.call_later(
+                state.paced(RATE_LIMITS_SECONDS), lambda: state.send("rate_limits.updated", rate_limits=limits)
             )
         self._on_idle()

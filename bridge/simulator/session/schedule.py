@@ -1,4 +1,4 @@
-"""What is due when: the script's only notion of time. No clock, no tasks: whoever drives the script brings the time."""
+"""Scheduled calls, a session's only notion of time. There is no clock or task here; the caller provides the time."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Callback = Callable[[], None]
 
 @dataclass(slots=True, order=True)
 class ScheduledCall:
-    """One thing to do at a time. Equal times keep the order in which they were asked for."""
+    """A callback and the time at which to call it. Calls for the same time run in the order they were scheduled."""
 
     at: float
     order: int
     callback: Callback | None = field(compare=False)
 
     def cancel(self) -> None:
-        """Forget it; doing so twice, or after it ran, is fine."""
+        """Cancel the call. It is safe to cancel twice, or after the callback has run."""
         self.callback = None
 
 
 class Schedule:
-    """Actions in order of their time."""
+    """A queue of calls, ordered by time."""
 
     __slots__ = ("_heap", "_order")
 
@@ -32,26 +32,26 @@ class Schedule:
         self._heap: list[ScheduledCall] = []
         self._order = itertools.count()
 
-    def call_at(self, time: float, action: Callback) -> ScheduledCall:
-        """Run `action` once `time` has come."""
-        due = ScheduledCall(time, next(self._order), action)
-        heapq.heappush(self._heap, due)
-        return due
+    def call_at(self, time: float, callback: Callback) -> ScheduledCall:
+        """Schedule `callback` for a time, in seconds of session time."""
+        call = ScheduledCall(time, next(self._order), callback)
+        heapq.heappush(self._heap, call)
+        return call
 
     @property
     def next_time(self) -> float | None:
-        """When the next action is due; None when nothing is."""
+        """When the next call is due; None if there is none."""
         while self._heap and self._heap[0].callback is None:
             heapq.heappop(self._heap)
         return self._heap[0].at if self._heap else None
 
     def pop(self, now: float) -> tuple[float, Callback] | None:
-        """Take the next action that is due by `now`, with the time it was due."""
+        """Remove the next call that is due by `now`, and return its time and callback; None if none is due."""
         due_at = self.next_time
         if due_at is None or due_at > now:
             return None
-        due = heapq.heappop(self._heap)
-        action, due.callback = due.callback, None
-        if action is None:
-            raise AssertionError("`next` has removed every cancelled action")
-        return due.at, action
+        call = heapq.heappop(self._heap)
+        callback, call.callback = call.callback, None
+        if callback is None:
+            raise AssertionError("`next_time` has removed every cancelled call")
+        return call.at, callback

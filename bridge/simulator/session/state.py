@@ -1,7 +1,7 @@
-"""What the parts of a session's script share: identity, configuration, conversation, time, and what goes out.
+"""The state that the parts of a session share: identity, configuration, conversation, time and outputs.
 
-The parts (`updates`, `input_audio`, `items`, `responses`, `transcripts`) act on a `Stage`; `script.py` joins them.
-No I/O: what is to be sent gathers in `outs`.
+The parts (`updates`, `input_audio`, `items`, `responses`, `transcripts`) act on one `SessionState`; `session.py`
+combines them. No I/O: what is to be sent collects in `outputs`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """Send this server event."""
+    """Output: send this server event."""
 
     type: str
     event: Mapping[str, Any]
@@ -34,7 +34,7 @@ class ServerEvent:
 
 @dataclass(frozen=True, slots=True)
 class ServerClose:
-    """Close the socket with this code and reason. Nothing is sent after it."""
+    """Output: close the WebSocket with this code and reason. It is the last output of a session."""
 
     code: int
     reason: str
@@ -45,22 +45,22 @@ ServerOutput = ServerEvent | ServerClose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSetup:
-    """What is known of a session when it begins."""
+    """What is known of a session when it starts."""
 
     dialect: Dialect
     kind: SessionKind
     model: str
     unix_time: int
-    """Seconds since 1970, for `expires_at`."""
+    """Unix time in seconds, for `expires_at`."""
     config: Mapping[str, Any] | None = None
-    """The session that an ephemeral secret is bound to, in this dialect's shape."""
+    """The session configuration that a client secret is bound to, in this dialect."""
 
 
 class SessionState:
-    """One session's shared state."""
+    """The shared state of one session."""
 
-    def __init__(self, opening: SessionSetup, behaviour: SessionBehaviour, seed: int, now: float) -> None:
-        self.setup = opening
+    def __init__(self, setup: SessionSetup, behaviour: SessionBehaviour, seed: int, now: float) -> None:
+        self.setup = setup
         self.behaviour = behaviour
         self.random = random.Random(seed)
         self.now = now
@@ -72,9 +72,9 @@ class SessionState:
         self.config: dict[str, Any] = {}
         self.client_event_id: str | None = None
         self.has_spoken = False
-        """Whether the assistant has spoken: after that the voice is fixed."""
-        self._stem = "".join(self.random.choices(_ALPHABET, k=14))
-        self._made = 0
+        """Whether the assistant has spoken; after that, the voice cannot be changed."""
+        self._id_stem = "".join(self.random.choices(_ALPHABET, k=14))
+        self._id_count = 0
         self.session_id = self.new_id("sess")
         self.conversation_id = self.new_id("conv")
 
@@ -85,48 +85,48 @@ class SessionState:
 
     @property
     def expires_at(self) -> int:
-        """When the session ends, unix seconds."""
+        """When the session expires, in Unix seconds."""
         return self.setup.unix_time + round(self.behaviour.session_seconds)
 
     def new_id(self, kind: str) -> str:
-        """Make an id such as `item_Zk3…000012`: unique in the session, the same for the same seed."""
-        self._made += 1
-        return f"{kind}_{self._stem}{self._made:06d}"
+        """Return a new id such as `item_Zk3...000012`: unique within the session, and the same for the same seed."""
+        self._id_count += 1
+        return f"{kind}_{self._id_stem}{self._id_count:06d}"
 
     def send(self, event_type: str, **fields: Any) -> None:
-        """Send a server event, named here as in GA; a beta session renames it."""
+        """Send a server event. `event_type` is its GA name; a beta session sends the beta name."""
         if not self.closed:
             name = BETA_NAMES.get(event_type, event_type) if self.is_beta else event_type
             self.outputs.append(ServerEvent(name, {"type": name, "event_id": self.new_id("event"), **fields}))
 
     def reject(self, code: str | None, message: str, param: str | None = None) -> None:
-        """Answer the client's event with an `error`; the session goes on."""
+        """Answer the client's event with an `error` event. The session continues."""
         self.send_error(ServiceError(type="invalid_request_error", code=code, message=message, param=param))
 
-    def send_error(self, ending: ServiceError) -> None:
-        """Send an `error` event and, where it ends the session, the close behind it."""
-        error = {"type": ending.type, "code": ending.code, "message": ending.message, "param": ending.param}
-        self.send("error", error={**error, "event_id": self.client_event_id})
-        if ending.close_code is not None:
-            self.close(ending.close_code, ending.close_reason)
+    def send_error(self, error: ServiceError) -> None:
+        """Send an `error` event and, if the error ends the session, the close."""
+        body = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
+        self.send("error", error={**body, "event_id": self.client_event_id})
+        if error.close_code is not None:
+            self.close(error.close_code, error.close_reason)
 
     def close(self, code: int, reason: str) -> None:
-        """End the session: nothing is sent or run after this."""
+        """End the session. Later calls of `send` and scheduled calls have no effect."""
         if not self.closed:
             self.outputs.append(ServerClose(code, reason))
             self.closed = True
 
-    def call_later(self, seconds: float, action: Callable[[], None]) -> ScheduledCall:
-        """Run `action` after this many seconds of session time."""
-        return self.schedule.call_at(self.now + seconds, action)
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> ScheduledCall:
+        """Call `callback` after this many seconds of session time. Cancel it with the returned object."""
+        return self.schedule.call_at(self.now + seconds, callback)
 
     def paced(self, seconds: float) -> float:
-        """How long a recorded duration takes at this behaviour's pace."""
+        """Scale a recorded duration, in seconds, to the pace of this session."""
         return seconds / self.behaviour.pace
 
 
 def _beta_names() -> dict[str, str]:
-    """GA name -> beta name, for the events that only changed their name."""
+    """Map the GA names to the beta names of events that differ only in name."""
     return {ga[0]: beta for beta, ga in BETA_TO_GA.items() if beta.startswith("response.") and len(ga) == 1}
 
 

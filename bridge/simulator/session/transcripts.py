@@ -1,6 +1,6 @@
-"""Input transcription: what becomes of committed speech, some time later and independent of any response.
+"""Input transcription: the transcript of committed speech, which comes some time later, independent of any response.
 
-The simulator does not understand speech. It says honestly how much it heard, word by word as the service does.
+The simulator does not understand speech. Its transcript states the duration, word by word, as the service streams one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.simulator.session.state import SessionState
 
 _NAME = "conversation.item.input_audio_transcription"
-#: Models that send the whole text as one delta (OpenAPI).
+#: Models that send the whole transcript as one delta (OpenAPI).
 _ONE_DELTA = frozenset({"whisper-1"})
 _FAILURE = {
     "type": "transcription_error",
@@ -29,39 +29,39 @@ _FAILURE = {
 }
 
 
-def start_transcription(stage: SessionState, item: ConversationItem) -> None:
-    """Begin the transcription of a committed item, where the session asks for one."""
-    model = transcription_model(stage)
-    behaviour = stage.behaviour.transcription
+def start_transcription(state: SessionState, item: ConversationItem) -> None:
+    """Start to transcribe a committed item, if the session asks for transcription."""
+    model = transcription_model(state)
+    behaviour = state.behaviour.transcription
     if model is None or behaviour == "never":
         return
-    steps = _failed(stage, item) if behaviour == "fail" else _steps(stage, item, model)
-    _run(stage, steps, stage.now)
+    steps = _failed_steps(state, item) if behaviour == "fail" else _steps(state, item, model)
+    _run(state, steps, state.now)
 
 
-def _run(stage: SessionState, steps: Generator[float, None, None], due_at: float) -> None:
+def _run(state: SessionState, steps: Generator[float, None, None], due_at: float) -> None:
     wait = next(steps, None)
     if wait is not None:
-        stage.schedule.call_at(due_at + wait, _later(stage, steps, due_at + wait))
+        state.schedule.call_at(due_at + wait, _later(state, steps, due_at + wait))
 
 
-def _later(stage: SessionState, steps: Generator[float, None, None], due_at: float) -> Callable[[], None]:
-    return lambda: _run(stage, steps, due_at)
+def _later(state: SessionState, steps: Generator[float, None, None], due_at: float) -> Callable[[], None]:
+    return lambda: _run(state, steps, due_at)
 
 
-def _steps(stage: SessionState, item: ConversationItem, model: str) -> Generator[float, None, None]:
+def _steps(state: SessionState, item: ConversationItem, model: str) -> Generator[float, None, None]:
     text = f"Simulated transcript of a turn of {item.audio_ms / 1000:.1f} seconds."
     pieces = [text] if model in _ONE_DELTA else re.findall(r"\S+\s*", text)
-    place = {"item_id": item.id, "content_index": 0}
-    yield stage.paced(TRANSCRIPT_FIRST_SECONDS)
+    location = {"item_id": item.id, "content_index": 0}
+    yield state.paced(TRANSCRIPT_FIRST_SECONDS)
     for piece in pieces:
-        stage.send(f"{_NAME}.delta", **place, delta=piece, **obfuscation_field(stage, piece))
-        yield stage.paced(TRANSCRIPT_DONE_SECONDS) / len(pieces)
+        state.send(f"{_NAME}.delta", **location, delta=piece, **obfuscation_field(state, piece))
+        yield state.paced(TRANSCRIPT_DONE_SECONDS) / len(pieces)
     item.content[0]["transcript"] = text
     usage = {"type": "duration", "seconds": round(item.audio_ms / 1000, 2)}
-    stage.send(f"{_NAME}.completed", **place, transcript=text, usage=usage)
+    state.send(f"{_NAME}.completed", **location, transcript=text, usage=usage)
 
 
-def _failed(stage: SessionState, item: ConversationItem) -> Generator[float, None, None]:
-    yield stage.paced(TRANSCRIPT_FIRST_SECONDS)
-    stage.send(f"{_NAME}.failed", item_id=item.id, content_index=0, error=dict(_FAILURE))
+def _failed_steps(state: SessionState, item: ConversationItem) -> Generator[float, None, None]:
+    yield state.paced(TRANSCRIPT_FIRST_SECONDS)
+    state.send(f"{_NAME}.failed", item_id=item.id, content_index=0, error=dict(_FAILURE))

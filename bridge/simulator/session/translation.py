@@ -1,4 +1,4 @@
-"""A translation session: audio in, audio and two transcripts out, while there is speech. No turns, no responses."""
+"""A translation session: audio in; audio and two transcripts out while there is speech. No turns, no responses."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from bridge.simulator.session.state import SessionState
 
 
-#: The service works best in chunks of this size (guide); the simulator answers in them.
+#: The chunk size in ms that OpenAI's guide recommends. The simulator translates in chunks of this size.
 CHUNK_MS = 200
-#: Mean amplitude above which a chunk counts as speech.
+#: A chunk with a higher mean amplitude than this is speech.
 _AUDIBLE = 500
-_CLIP = "Simulated translation, word for word. "
+_TEXT = "Simulated translation, word for word. "
 
 
 class Translation:
     """The audio part of a translation session."""
 
-    def __init__(self, stage: SessionState, on_audio: Callable[[bytes], None] | None) -> None:
-        self._stage, self._on_audio = stage, on_audio
+    def __init__(self, state: SessionState, on_audio: Callable[[bytes], None] | None) -> None:
+        self._state, self._on_audio = state, on_audio
         self._pending = bytearray()
         self._elapsed_ms = 0
-        self._spoken = 0
+        self._chunk_count = 0
 
     def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
-        """What its own client events do."""
+        """Return the handlers of the client events that only translation sessions have."""
         return {"session.input_audio_buffer.append": self.append, "session.close": self.close}
 
     def append(self, event: Mapping[str, Any]) -> None:
-        """Take `session.input_audio_buffer.append`: every 200 ms of speech are answered by 200 ms."""
-        pcm = decode_append(self._stage, event)
+        """Handle `session.input_audio_buffer.append`: answer each 200 ms of speech with 200 ms of audio."""
+        pcm = decode_append(self._state, event)
         if pcm is None:
             return
         if self._on_audio is not None:
@@ -49,23 +49,23 @@ class Translation:
             del self._pending[:size]
             self._elapsed_ms += CHUNK_MS
             if loudness(chunk) > _AUDIBLE:
-                self._say(size)
+                self._translate(size)
 
-    def _say(self, size: int) -> None:
-        words = _CLIP.split()
-        word = words[self._spoken % len(words)] + " "
-        voice = synthesize(_CLIP, "alloy")
-        start = self._spoken * size % max(1, len(voice) - size)
-        self._spoken += 1
+    def _translate(self, size: int) -> None:
+        words = _TEXT.split()
+        word = words[self._chunk_count % len(words)] + " "
+        voice = synthesize(_TEXT, "alloy")
+        start = self._chunk_count * size % max(1, len(voice) - size)
+        self._chunk_count += 1
         elapsed = {"elapsed_ms": self._elapsed_ms}
-        self._stage.send("session.input_transcript.delta", delta="(speech) ", **elapsed)
-        self._stage.send("session.output_transcript.delta", delta=word, **elapsed)
+        self._state.send("session.input_transcript.delta", delta="(speech) ", **elapsed)
+        self._state.send("session.output_transcript.delta", delta=word, **elapsed)
         start -= start % 2
-        sound = binascii.b2a_base64(voice[start : start + size], newline=False).decode("ascii")
-        form = {"sample_rate": 24_000, "channels": 1, "format": "pcm16"}
-        self._stage.send("session.output_audio.delta", delta=sound, **form, **elapsed)
+        audio = binascii.b2a_base64(voice[start : start + size], newline=False).decode("ascii")
+        audio_format = {"sample_rate": 24_000, "channels": 1, "format": "pcm16"}
+        self._state.send("session.output_audio.delta", delta=audio, **audio_format, **elapsed)
 
     def close(self, _event: Mapping[str, Any]) -> None:
-        """Take `session.close`: the one graceful end that the protocol has."""
-        self._stage.send("session.closed")
-        self._stage.close(1000, "")
+        """Handle `session.close`, the only graceful end of a session in the protocol."""
+        self._state.send("session.closed")
+        self._state.close(1000, "")

@@ -1,4 +1,7 @@
-"""`session.update`: taken as a whole or not at all, refused with the recorded codes and `param` paths."""
+"""`session.update`: applied as a whole or not at all; errors have the recorded codes and `param` paths.
+
+The second half reads settings of a session, wherever its dialect keeps them.
+"""
 
 from __future__ import annotations
 
@@ -15,53 +18,53 @@ if TYPE_CHECKING:
     from bridge.simulator.session.state import SessionState
 
 
-def initial_config(stage: SessionState) -> dict[str, Any]:
-    """Give the session object that `session.created` shows."""
-    opening = stage.setup
-    config = merge_update(default_session(opening.dialect, opening.kind, opening.model), dict(opening.config or {}))
-    config["id"] = stage.session_id
-    config["expires_at"] = stage.expires_at
+def initial_config(state: SessionState) -> dict[str, Any]:
+    """Return the session object of `session.created`."""
+    setup = state.setup
+    config = merge_update(default_session(setup.dialect, setup.kind, setup.model), dict(setup.config or {}))
+    config["id"] = state.session_id
+    config["expires_at"] = state.expires_at
     return config
 
 
-def update_session(stage: SessionState, event: Mapping[str, Any]) -> None:
-    """Take a `session.update` (or, in the beta dialect, a `transcription_session.update`)."""
-    behaviour, opening = stage.behaviour, stage.setup
+def update_session(state: SessionState, event: Mapping[str, Any]) -> None:
+    """Handle `session.update` or, in the beta dialect, `transcription_session.update`."""
+    behaviour, setup = state.behaviour, state.setup
     session = event.get("session")
     if session is None:
-        return stage.reject("missing_required_parameter", "Missing required parameter: 'session'.", "session")
-    fault = validate(session, SESSION_SCHEMAS[opening.dialect, opening.kind], "session") or _state_fault(stage, session)
+        return state.reject("missing_required_parameter", "Missing required parameter: 'session'.", "session")
+    invalid = validate(session, SESSION_SCHEMAS[setup.dialect, setup.kind], "session") or _unchangeable(state, session)
     if behaviour.confirm == "refuse":
-        fault = InvalidField("unknown_parameter", "Unknown parameter: 'session.modalities'.", "session.modalities")
-    if fault is not None:
-        return stage.reject(fault.code, fault.message, fault.param)
-    stage.config = merge_update(stage.config, session)
+        invalid = InvalidField("unknown_parameter", "Unknown parameter: 'session.modalities'.", "session.modalities")
+    if invalid is not None:
+        return state.reject(invalid.code, invalid.message, invalid.param)
+    state.config = merge_update(state.config, session)
     if behaviour.confirm == "yes":
-        send_updated(stage)
+        send_updated(state)
     return None
 
 
-def send_updated(stage: SessionState) -> None:
-    """Say what the session is now."""
-    transcribing = stage.is_beta and stage.setup.kind is SessionKind.TRANSCRIPTION
-    stage.send("transcription_session.updated" if transcribing else "session.updated", session=dict(stage.config))
+def send_updated(state: SessionState) -> None:
+    """Send `session.updated`, or its beta counterpart, with the whole session."""
+    transcribing = state.is_beta and state.setup.kind is SessionKind.TRANSCRIPTION
+    state.send("transcription_session.updated" if transcribing else "session.updated", session=dict(state.config))
 
 
-def _state_fault(stage: SessionState, session: Mapping[str, Any]) -> InvalidField | None:
-    """Find what this session, as it stands, can no longer change."""
+def _unchangeable(state: SessionState, session: Mapping[str, Any]) -> InvalidField | None:
+    """Return the error for a setting that this session can no longer change; None if there is none."""
     model = session.get("model")
-    if model is not None and model != stage.setup.model and stage.setup.kind is SessionKind.CONVERSATION:
+    if model is not None and model != state.setup.model and state.setup.kind is SessionKind.CONVERSATION:
         return InvalidField("invalid_parameter", "The model of a session cannot be changed.", "session.model")
-    path = "session.voice" if stage.is_beta else "session.audio.output.voice"
-    voice = session.get("voice") if stage.is_beta else (_within(session, "audio", "output") or {}).get("voice")
-    if stage.has_spoken and voice is not None and voice != configured_voice(stage):
+    path = "session.voice" if state.is_beta else "session.audio.output.voice"
+    voice = session.get("voice") if state.is_beta else (_nested(session, "audio", "output") or {}).get("voice")
+    if state.has_spoken and voice is not None and voice != configured_voice(state):
         message = "Cannot update a conversation's voice if assistant audio is present."
         return InvalidField("cannot_update_voice", message, path)
-    return find_conflict(stage.config, session)
+    return find_conflict(state.config, session)
 
 
-def _within(value: Mapping[str, Any], *keys: str) -> Any:
-    """Walk down nested objects; None where one is missing."""
+def _nested(value: Mapping[str, Any], *keys: str) -> Any:
+    """Return a value in nested objects; None if one of them is missing."""
     found: Any = value
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -69,41 +72,41 @@ def _within(value: Mapping[str, Any], *keys: str) -> Any:
 
 
 def read_setting(
-    stage: SessionState, nested: tuple[str, ...], flat: str, settings: Mapping[str, Any] | None = None
+    state: SessionState, nested: tuple[str, ...], flat: str, settings: Mapping[str, Any] | None = None
 ) -> Any:
-    """Read a value of these settings (the session's own by default), wherever this dialect keeps it."""
-    source = stage.config if settings is None else settings
-    return source.get(flat) if stage.is_beta else _within(source, *nested)
+    """Read a value from settings, by default the session's: `nested` is its path in GA, `flat` its name in beta."""
+    source = state.config if settings is None else settings
+    return source.get(flat) if state.is_beta else _nested(source, *nested)
 
 
-def configured_voice(stage: SessionState, settings: Mapping[str, Any] | None = None) -> Any:
-    """The configured voice: a name, or an object with the `id` of a custom one."""
-    return read_setting(stage, ("audio", "output", "voice"), "voice", settings) or DEFAULT_VOICE
+def configured_voice(state: SessionState, settings: Mapping[str, Any] | None = None) -> Any:
+    """The configured voice: a name, or an object with the `id` of a custom voice."""
+    return read_setting(state, ("audio", "output", "voice"), "voice", settings) or DEFAULT_VOICE
 
 
-def turn_detection(stage: SessionState) -> Mapping[str, Any] | None:
-    """The configured turn detection; None when the client commits by itself."""
-    found = read_setting(stage, ("audio", "input", "turn_detection"), "turn_detection")
+def turn_detection(state: SessionState) -> Mapping[str, Any] | None:
+    """The configured turn detection; None if the client commits its turns itself."""
+    found = read_setting(state, ("audio", "input", "turn_detection"), "turn_detection")
     return found if isinstance(found, Mapping) else None
 
 
-def transcription_model(stage: SessionState) -> str | None:
-    """The model that transcribes what the user says; None when nothing does."""
-    found = read_setting(stage, ("audio", "input", "transcription"), "input_audio_transcription")
+def transcription_model(state: SessionState) -> str | None:
+    """The model that transcribes the user's speech; None if transcription is off."""
+    found = read_setting(state, ("audio", "input", "transcription"), "input_audio_transcription")
     model = found.get("model") if isinstance(found, Mapping) else None
-    if stage.setup.kind is SessionKind.TRANSCRIPTION and isinstance(found, Mapping):
+    if state.setup.kind is SessionKind.TRANSCRIPTION and isinstance(found, Mapping):
         return str(model or "gpt-4o-transcribe")
     return str(model) if model and find_model(str(model)) else None
 
 
-def input_encoding(stage: SessionState) -> str:
-    """How incoming audio is coded: `pcm16`, `g711_ulaw` or `g711_alaw`."""
-    return _encoding(read_setting(stage, ("audio", "input", "format"), "input_audio_format"))
+def input_encoding(state: SessionState) -> str:
+    """The encoding of input audio: `pcm16`, `g711_ulaw` or `g711_alaw`."""
+    return _encoding(read_setting(state, ("audio", "input", "format"), "input_audio_format"))
 
 
-def output_encoding(stage: SessionState, settings: Mapping[str, Any] | None = None) -> str:
-    """How outgoing audio is coded."""
-    return _encoding(read_setting(stage, ("audio", "output", "format"), "output_audio_format", settings))
+def output_encoding(state: SessionState, settings: Mapping[str, Any] | None = None) -> str:
+    """The encoding of output audio, with the same values."""
+    return _encoding(read_setting(state, ("audio", "output", "format"), "output_audio_format", settings))
 
 
 _ENCODINGS = {"audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw", "g711_ulaw": "g711_ulaw", "g711_alaw": "g711_alaw"}

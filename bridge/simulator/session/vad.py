@@ -1,7 +1,12 @@
-"""Server VAD by energy: when speech starts and stops, in the positions of the session's audio.
+"""Voice activity detection (VAD) by energy: where speech starts and stops in the audio of a session.
 
-Sans-I/O: PCM16 in, events out; the only clock is the audio itself. It stands in for the real thing's trained model and
-knows loud from quiet, nothing more: music is speech to it, a whisper is not.
+Sans-I/O: PCM16 in, events out. The only clock is the audio itself. The service uses a trained model; this detector only
+distinguishes loud from quiet, so it takes music for speech and misses a whisper.
+
+Theory of operation. The audio is cut into windows of 20 ms, always at the same positions, however it arrives. A window
+is loud if its mean amplitude exceeds the threshold. Speech starts with the second loud window in a row; its start is
+the first of the two, minus the prefix padding. Speech stops once the quiet windows in a row fill the silence duration;
+its end is the last loud window, plus the silence duration.
 """
 
 from __future__ import annotations
@@ -11,45 +16,46 @@ from math import ceil
 
 from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness, ms_to_bytes
 
-#: Decisions are made on windows of this length, cut from the start of the audio, however it arrives.
+#: The length of a window. Every decision is about a whole window.
 WINDOW_MS = 20
-#: So much in a row must be loud before it is speech: a click or a key stroke is shorter.
+#: How many loud windows in a row are speech. A click or a key stroke is shorter.
 ATTACK_WINDOWS = 2
 _WINDOW_BYTES = ms_to_bytes(WINDOW_MS)
 
-#: Threshold 0 and 1 as mean amplitude (0..32768); between them the scale is geometric, as hearing is. 0.5 is then 400
-#: (-38 dB of full scale): noise of amplitude 100 measures 50, the recorded question of the probes 2,300 on average.
+#: The mean amplitudes (0 to 32768) of thresholds 0 and 1. The scale between them is geometric, like hearing, so 0.5 is
+#: 400 (-38 dB of full scale). For comparison: noise of amplitude 100 measures 50, the recorded question of the probes
+#: 2,300 on average.
 _LEVEL_AT_0, _LEVEL_AT_1 = 20.0, 8_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody began to speak."""
+    """The user has started to speak."""
 
     audio_start_ms: int
-    """Where the speech begins less the prefix padding, from the start of the session's audio; never below 0."""
+    """The start of speech minus the prefix padding, in ms from the start of the session's audio; at least 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """Nobody speaks any more."""
+    """The user has stopped speaking."""
 
     audio_end_ms: int
-    """Where the last speech ended plus the silence it took to be sure, from the start of the session's audio."""
+    """The end of speech plus the silence duration, in ms from the start of the session's audio."""
 
 
 SpeechEvent = SpeechStarted | SpeechStopped
 
 
 def loudness_threshold(threshold: float) -> float:
-    """Give the mean amplitude above which a window is loud. ValueError when the threshold is not in 0..1."""
+    """Return the mean amplitude above which a window is loud. Raises ValueError unless `threshold` is from 0 to 1."""
     if not 0 <= threshold <= 1:
-        raise ValueError(f"a VAD threshold is between 0 and 1, not {threshold}")
+        raise ValueError(f"a VAD threshold is from 0 to 1, not {threshold}")
     return float(_LEVEL_AT_0 * (_LEVEL_AT_1 / _LEVEL_AT_0) ** threshold)
 
 
 class EnergyVad:
-    """Listens to one session's input audio. Defaults are those of a fresh session (recorded 2026-09)."""
+    """Detects speech in one session's input audio. The defaults are those of a new session (recorded 2026-09)."""
 
     def __init__(
         self,
@@ -59,7 +65,7 @@ class EnergyVad:
         *,
         start_ms: float = 0,
     ) -> None:
-        """`start_ms`: how much of the session's audio went by before this VAD was switched on."""
+        """`start_ms` is how much of the session's audio came before this VAD was switched on."""
         self.speaking = False
         self._position = round(start_ms)
         self._pending = b""
@@ -68,48 +74,51 @@ class EnergyVad:
         self.configure(threshold, prefix_padding_ms, silence_duration_ms)
 
     def configure(self, threshold: float, prefix_padding_ms: int, silence_duration_ms: int) -> None:
-        """Change the settings from the next window on; speech that is going on goes on. ValueError as `level_of`."""
+        """Change the settings from the next window on. Speech in progress continues.
+
+        Raises ValueError for a threshold outside 0 to 1 or for a negative duration.
+        """
         if prefix_padding_ms < 0 or silence_duration_ms < 0:
-            raise ValueError("prefix padding and silence duration are milliseconds from 0 up")
-        self._level = loudness_threshold(threshold)
+            raise ValueError("prefix padding and silence duration must not be negative")
+        self._threshold = loudness_threshold(threshold)
         self._padding_ms = prefix_padding_ms
         self._silence_ms = silence_duration_ms
-        self._patience = max(1, ceil(silence_duration_ms / WINDOW_MS))
+        self._quiet_windows = max(1, ceil(silence_duration_ms / WINDOW_MS))
 
     @property
     def position_ms(self) -> float:
-        """How much of the session's audio has been fed."""
+        """How much of the session's audio has passed, in ms."""
         return self._position + len(self._pending) / BYTES_PER_MS
 
     def reset_speech(self) -> None:
-        """The input buffer was cleared: whatever was being said no longer counts. Positions run on."""
+        """Forget speech in progress, for a cleared or committed input buffer. Positions continue."""
         self.speaking = False
         self._loud_run = self._quiet_run = 0
 
     def feed(self, pcm: bytes) -> list[SpeechEvent]:
-        """Listen to the next piece, of any length; return what it decided, in order. Nothing raises."""
+        """Process the next piece of PCM16, of any length, and return the events in order. Never raises."""
         pcm = self._pending + pcm if self._pending else pcm
         whole = len(pcm) - len(pcm) % _WINDOW_BYTES
         self._pending = pcm[whole:]
         events: list[SpeechEvent] = []
         for start in range(0, whole, _WINDOW_BYTES):
-            event = self._window(pcm[start : start + _WINDOW_BYTES])
+            event = self._process_window(pcm[start : start + _WINDOW_BYTES])
             if event is not None:
                 events.append(event)
         return events
 
-    def _window(self, window: bytes) -> SpeechEvent | None:
+    def _process_window(self, window: bytes) -> SpeechEvent | None:
         self._position += WINDOW_MS
-        if loudness(window) > self._level:
+        if loudness(window) > self._threshold:
             self._loud_run, self._quiet_run = self._loud_run + 1, 0
-            return self._begin() if not self.speaking and self._loud_run >= ATTACK_WINDOWS else None
+            return self._start_speech() if not self.speaking and self._loud_run >= ATTACK_WINDOWS else None
         self._loud_run, self._quiet_run = 0, self._quiet_run + 1
-        return self._end() if self.speaking and self._quiet_run >= self._patience else None
+        return self._stop_speech() if self.speaking and self._quiet_run >= self._quiet_windows else None
 
-    def _begin(self) -> SpeechStarted:
+    def _start_speech(self) -> SpeechStarted:
         self.speaking = True
         return SpeechStarted(max(0, self._position - self._loud_run * WINDOW_MS - self._padding_ms))
 
-    def _end(self) -> SpeechStopped:
+    def _stop_speech(self) -> SpeechStopped:
         self.speaking = False
         return SpeechStopped(self._position - self._quiet_run * WINDOW_MS + self._silence_ms)

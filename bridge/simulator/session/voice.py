@@ -1,7 +1,7 @@
-"""The simulator's voice: babble with the rhythm of the words it stands for, the same for the same text every time.
+"""The simulator's voice: babble with the rhythm of the text. The same text always sounds the same.
 
-No speech synthesis: each syllable is a vowel built from two formants, after a burst or hum for its consonant. It is
-audible, loud enough for a VAD, and `word_timings` says where each word lies, so that transcripts keep step.
+This is not speech synthesis. Each syllable is a vowel made of two formants, after a burst or a hum for its consonant.
+The result is audible and loud enough for a VAD. `word_timings` says where each word is, to keep transcripts in step.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from bridge.protocol.audio.pcm import SAMPLE_RATE, SAMPLES_PER_MS, samples_to_pc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Together these come to 150-180 words a minute of everyday English.
+#: With these durations, everyday English comes to 150 to 180 words per minute.
 CONSONANT_MS = 50
 VOWEL_MS = 140
 WORD_GAP_MS = 70
 PAUSES_MS = {",": 160, ";": 200, ":": 200, ".": 320, "!": 320, "?": 320, "…": 320}
 
-#: A bank is kept for each pitch; voices share these, so memory stays below 2 MB whatever names are asked for.
+#: Voices share these pitches. Sounds are cached per pitch, so memory stays below 2 MB whatever names clients use.
 _PITCHES_HZ = (105, 120, 140, 165, 190, 215)
 _PEAK = 9_000
-#: First and second formant in Hz and their decay: rough averages for an adult.
+#: The first and second formant of each vowel in Hz, and their decay: rough averages for adults.
 _VOWELS = {"a": (730, 1_090), "e": (530, 1_840), "i": (270, 2_290), "o": (570, 840), "u": (300, 870)}
 _FORMANT_DECAY_HZ = (90, 130)
-#: How the pitch moves within a syllable, by its place in the word: factors at its beginning and end.
+#: How the pitch changes within a syllable, by its position in the word: factors at its start and end.
 _CONTOURS = ((1.08, 1.0), (1.0, 0.94), (0.94, 0.86))
 
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """How a consonant sounds: what part of its time, how loud, how sharp (1: hiss, 0: hum at the voice's pitch)."""
+    """The sound of a consonant: the part of its time that it fills, its peak, its sharpness (1: hiss, 0: hum)."""
 
     part: float
     peak: int
@@ -50,7 +50,7 @@ _CONSONANTS = {
     **dict.fromkeys("ptkqbdg", _Noise(0.4, 2_600, 0.5)),
     **dict.fromkeys("mnlrvwy", _Noise(1.0, 2_200, 0.0)),
 }
-#: What may follow a word's last punctuation mark.
+#: What can follow the last punctuation mark of a word.
 _CLOSING = "\"')]}»\u201d\u2019"
 _LETTER_GROUPS = re.compile(r"([^aeiouyAEIOUY]*)([aeiouyAEIOUY]+)")
 _SOUND = re.compile(r"\w")
@@ -69,13 +69,13 @@ class _Syllable:
 
 
 def synthesize(text: str, voice: str = "alloy") -> bytes:
-    """Say `text` as 24 kHz PCM16, `duration_ms(text)` long. The voice's name sets the pitch; any name will do."""
+    """Return `text` as PCM16 at 24 kHz, `duration_ms(text)` long. The voice name sets the pitch; any name works."""
     pitch = _PITCHES_HZ[zlib.crc32(voice.encode()) % len(_PITCHES_HZ)]
     return b"".join(_pieces(text, pitch))
 
 
 def word_timings(text: str) -> list[tuple[str, int, int]]:
-    """Each word (with its punctuation, as `text.split()` gives it), where it starts and where it ends, in ms."""
+    """Return each word of `text.split()` with its start and end in the audio of `synthesize(text)`, in ms."""
     timings = []
     at = 0
     for word in text.split():
@@ -86,17 +86,17 @@ def word_timings(text: str) -> list[tuple[str, int, int]]:
 
 
 def duration_ms(text: str) -> int:
-    """How long `speak(text)` is, pauses included."""
+    """The duration of `synthesize(text)` in ms, pauses included."""
     return sum(_pause_ms(word) + sum(syllable.ms for syllable in _syllables(word)) for word in text.split())
 
 
 def _pieces(text: str, pitch: int) -> Iterator[bytes]:
     for word in text.split():
         syllables = _syllables(word)
-        for place, syllable in enumerate(syllables):
+        for index, syllable in enumerate(syllables):
             if syllable.consonant:
                 yield _consonant(syllable.consonant, pitch)
-            yield _vowel(syllable.vowel, pitch, min(place, len(_CONTOURS) - 1))
+            yield _vowel(syllable.vowel, pitch, min(index, len(_CONTOURS) - 1))
         yield silence(_pause_ms(word))
 
 
@@ -105,10 +105,10 @@ def _pause_ms(word: str) -> int:
 
 
 def _syllables(word: str) -> tuple[_Syllable, ...]:
-    """Cut a word at its vowels. What has none (numbers, other scripts, `hmm`) gets a syllable per letter or digit."""
+    """Split a word at its vowels. A word without any (a number, another script, `hmm`) is split into characters."""
     if not _SOUND.search(word):
         return ()
-    spoken = word[:-1] if len(word) > 3 and word.endswith("e") else word  # noqa: PLR2004 - `rate` has a mute e, `the` not
+    spoken = word[:-1] if len(word) > 3 and word.endswith("e") else word  # noqa: PLR2004 - the final e is mute in `rate`, not in `the`
     found = _LETTER_GROUPS.findall(spoken)
     if found:
         return tuple(_Syllable(_consonant_in(before), _vowel_for(vowels[0])) for before, vowels in found)
@@ -116,7 +116,7 @@ def _syllables(word: str) -> tuple[_Syllable, ...]:
 
 
 def _consonant_in(letters: str) -> str:
-    """The last letter that has a sound here: the one next to the vowel."""
+    """The last letter with a consonant sound: the one next to the vowel. Empty if there is none."""
     return next((letter for letter in reversed(letters.lower()) if letter in _CONSONANTS), "")
 
 
@@ -127,7 +127,7 @@ def _vowel_for(letter: str) -> str:
 
 @cache
 def _grain(vowel: str, pitch: int) -> list[float]:
-    """One glottal pulse ringing in the mouth's two resonances: two pitch periods long, -1..1, faded out."""
+    """One glottal pulse and its resonance in two formants: two pitch periods, from -1 to 1, fading out."""
     length = 2 * SAMPLE_RATE // pitch
     formants = [
         (2 * math.pi * hz / SAMPLE_RATE, math.exp(-math.pi * decay / SAMPLE_RATE))
@@ -140,7 +140,7 @@ def _grain(vowel: str, pitch: int) -> list[float]:
 
 @cache
 def _vowel(vowel: str, pitch: int, contour: int) -> bytes:
-    """Pulses laid over one another, closer or wider as the pitch moves, swelling and fading."""
+    """Overlapping pulses whose distance follows the pitch, fading in and out."""
     length = VOWEL_MS * SAMPLES_PER_MS
     grain = _grain(vowel, pitch)
     wave = [0.0] * (length + len(grain))
@@ -157,19 +157,19 @@ def _vowel(vowel: str, pitch: int, contour: int) -> bytes:
 
 @cache
 def _consonant(letter: str, pitch: int) -> bytes:
-    """Noise or hum at the end of the consonant's time, so that the vowel follows at once."""
+    """Silence, then noise or a hum up to the start of the vowel."""
     sound = _CONSONANTS[letter]
     length = CONSONANT_MS * SAMPLES_PER_MS
     sounding = int(length * sound.part)
-    chance = random.Random(letter)
+    rng = random.Random(letter)
     step = 2 * math.pi * pitch / SAMPLE_RATE
     wave = [0.0] * (length - sounding)
     for n in range(sounding):
         voiced = (1 - sound.sharpness) * math.sin(step * n)
-        wave.append(sound.peak * math.sin(math.pi * n / sounding) * (voiced + sound.sharpness * chance.uniform(-1, 1)))
+        wave.append(sound.peak * math.sin(math.pi * n / sounding) * (voiced + sound.sharpness * rng.uniform(-1, 1)))
     return _pcm(wave)
 
 
 def _pcm(wave: list[float]) -> bytes:
-    """Samples, clipped to what 16 bits hold."""
+    """Convert samples to PCM16, clipped to 16 bits."""
     return samples_to_pcm(array("h", [max(-32_768, min(32_767, round(value))) for value in wave]))

@@ -141,11 +141,11 @@ def test_new_settings_hold_from_the_next_window_on() -> None:
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])
 def test_a_threshold_out_of_range_is_refused(threshold: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         EnergyVad(threshold)
 
 
 @pytest.mark.parametrize(("padding", "quiet"), [(-1, 200), (300, -1)])
 def test_negative_durations_are_refused(padding: int, quiet: int) -> None:
-    with pytest.raises(ValueError, match="from 0 up"):
+    with pytest.raises(ValueError, match="must not be negative"):
         EnergyVad(prefix_padding_ms=padding, silence_duration_ms=quiet)
