@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
-	@echo "make test      run all tests"
+	@echo "make test      run all tests, in an order of their own each time; SEED=N for the order of a seed"
 	@echo "make coverage  branch coverage of the fast tests, with its gates"
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
@@ -46,8 +46,7 @@ demo: $(VENV)/.base
 	@$(BIN)/python -m probes.demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --dist loadscope -m "not nightly and not browser and not alone"
-	$(BIN)/python -m pytest -q -m "alone and not nightly"
+	@$(BIN)/python -m tests.run_all $(if $(SEED),--seed $(SEED))
 
 # Branch coverage of the fast half. What decides without I/O, and the seam below it, is covered whole.
 WHOLE := bridge/core/*,bridge/protocol/*,bridge/client_protocol/*,bridge/transport/*

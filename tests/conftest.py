@@ -1,31 +1,66 @@
-"""How tests run here: `HYPOTHESIS_PROFILE=deep` looks further, and what measures the machine has it alone."""
+"""How tests run: Hypothesis profiles, what runs alone, the clock that jumps, and a clean process for each test."""
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.autojump import run_with_autojump
+from tests.process_state import ProcessState, release_failed_test, unignore_sigint
+
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Generator, Iterator
 
-#: The examples are sessions of hundreds of events: slow to make is no fault of theirs.
-_UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large]
+unignore_sigint()
 
-settings.register_profile("fast", deadline=None, print_blob=True, max_examples=100, suppress_health_check=_UNHURRIED)
-settings.register_profile("deep", deadline=None, print_blob=True, max_examples=2_000, suppress_health_check=_UNHURRIED)
+#: The examples are sessions of hundreds of events, which take their time.
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile("fast", deadline=None, print_blob=True, max_examples=100, suppress_health_check=_SLOW_IS_FINE)
+settings.register_profile(
+    "deep", deadline=None, print_blob=True, max_examples=2_000, suppress_health_check=_SLOW_IS_FINE
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
-#: Tests of time and memory, and those that fill the machine themselves: others beside them would be measured too.
+#: Tests that measure time or memory, or use the whole machine: other tests beside them would be measured too.
 _ALONE = ("hardening", "test_quickness.py")
 _ALONE_WHERE_SLOW = ("loadtests",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs alone, by where it stands."""
+    """Mark by their folder the tests that run alone, and give async tests the clock that jumps."""
     for item in items:
         top = Path(item.path).relative_to(Path(__file__).parent).parts[0]
         if top in _ALONE or (top in _ALONE_WHERE_SLOW and item.get_closest_marker("slow")):
             item.add_marker("alone")
+        if _is_async(item) and not item.get_closest_marker("wall_clock"):
+            item.add_marker(pytest.mark.trio(run=run_with_autojump), append=False)
+
+
+def _is_async(item: pytest.Item) -> bool:
+    test = getattr(item, "function", None)
+    return inspect.iscoroutinefunction(getattr(getattr(test, "hypothesis", None), "inner_test", test))
+
+
+@pytest.fixture(autouse=True)
+def process_state_is_restored() -> Iterator[None]:
+    """Give every test the process as the one before found it; a test that leaves something behind fails."""
+    before = ProcessState.capture()
+    yield
+    changes = before.restore()
+    assert not changes, f"left behind: {'; '.join(changes)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep warnings about what a failed test held open out of the tests that follow."""
+    before = item.session.testsfailed
+    result = yield
+    if item.session.testsfailed > before:
+        release_failed_test()
+    return result

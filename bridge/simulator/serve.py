@@ -62,7 +62,7 @@ def serve_many(settings: Settings, listening: socket.socket, workers: int, ready
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, stop)
         ready()
-        _, status = os.wait()
+        status = _first_end(children)
         _stop(children)
         for child in children:
             _reap(child)
@@ -72,6 +72,14 @@ def serve_many(settings: Settings, listening: socket.socket, workers: int, ready
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         sys.stderr.write(f"a worker process ended unexpectedly ({how}); stopping the other workers\n")
         return 1
+
+
+def _first_end(children: list[int]) -> int:
+    """Wait until one of the workers ends. Other children may be there, orphans of a container for example, and end."""
+    while True:
+        child, status = os.wait()
+        if child in children:
+            return status
 
 
 def _start_worker(settings: Settings, listening: socket.socket, folder: Path, alive: int, held: int) -> int:

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 LIMIT_SECONDS = 120.0
 #: In parallel, each in a copy of its own.
 JOBS = min(4, os.cpu_count() or 1)
-_PYTEST = ("-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "--hypothesis-seed=0")
+_PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:randomly", "--no-header", "--tb=line", "--hypothesis-seed=0")
 
 #: The state machine runs last: it finds most of the mutants too, but the others are quicker.
 _MACHINE = "tests/core/test_session_state_machine.py"

@@ -6,12 +6,12 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from loadtests.cli import main
+from tests.process_state import signal_handlers_restored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ HERE = ["--target", "ws://127.0.0.1:9"]
 
 
 def called(*words: str) -> int:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as ended, signal_handlers_restored():
         main(words)
     code = ended.value.code
     assert isinstance(code, int)
@@ -90,11 +90,9 @@ def test_help_comes_without_locust_gevent_or_trio(words: list[str]) -> None:
         f"cli.main({[*words, '--help']!r}, standalone_mode=False)\n"
         "print(sorted({'locust', 'gevent', 'trio', 'psutil', 'rich', 'websocket', 'hdrh'} & set(sys.modules)))"
     )
-    began = time.monotonic()
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.endswith("[]\n")
     assert "Usage: " in shown.stdout
-    assert time.monotonic() - began < 5
 
 
 def test_the_command_alone_shows_its_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,10 +21,11 @@ from probes.runner.redaction import Secrets
 from probes.runner.runner import ProbeRun
 from probes.targets.service import ServiceTarget, make_service_target
 from reports.model import Finding, Report, Severity
+from tests.autojump import run_with_autojump
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 KEY = "sk-proj-0123456789abcdefghijKLMN"
 NOWHERE = Path("/nonexistent")
@@ -138,6 +139,14 @@ class FakeService:
         start = partial(serve_tcp, http=self.http, websocket=self.socket, ssl_context=ssl_context)
         _, port = await nursery.start(start)
         return f"{'https' if ssl_context else 'http'}://localhost:{port}/v1"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def jumping_clock() -> Iterator[None]:
+    """Let the clock jump in tests that are not async too, where the command that they call runs trio."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trio, "run", run_with_autojump)
+        yield
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ async def test_a_server_that_lets_everybody_in_is_told(
     at: At, look: Look, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}
-    base = await fake_service(frames=(created,)).serve(nursery)
-    seen = await look(at(base, timeout=0.3), every_form=True)
+    service = fake_service(frames=(created,), on_update=lambda _: [{**created, "type": "session.updated"}])
+    seen = await look(at(await service.serve(nursery), timeout=60), every_form=True)
     assert working(seen.report) == {form.name for form in FORMS}
     assert "anyone can use this server" in forms(seen.report)["nothing"].title
 
@@ -87,7 +87,7 @@ async def test_without_a_connection_no_form_is_tried(at: At, look: Look) -> None
 
 async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: Any, nursery: trio.Nursery) -> None:
     service = fake_service(answer=lambda request: HttpResponse(403, (), request.target.encode()))
-    seen = await look(at(await service.serve(nursery), timeout=0.3), every_form=True)
+    seen = await look(at(await service.serve(nursery), timeout=60), every_form=True)
     assert any("api-key=" in request.target for request in service.requests)
     assert "0123456789abcdef" not in str(seen.report)
 
@@ -105,7 +105,7 @@ async def test_a_form_is_not_mixed_with_headers_of_the_settings_that_are_forms_t
     settings = tmp_path / "sherpa.toml"
     settings.write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\nX-Team = "blue"\n')
     service = fake_service(answer=lambda _: HttpResponse(403))
-    await look(at(await service.serve(nursery), timeout=0.3, config=settings), every_form=True)
+    await look(at(await service.serve(nursery), timeout=60, config=settings), every_form=True)
     tries = [request for request in service.requests if request.header("upgrade")]
     assert [request.header("x-team") for request in tries] == ["blue"] * 9
     assert len([request for request in tries if request.header("openai-beta")]) == 1

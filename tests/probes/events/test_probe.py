@@ -43,6 +43,7 @@ def test_it_is_one_of_the_probes() -> None:
     assert PROBES["events"].function is events
 
 
+@pytest.mark.wall_clock
 @pytest.mark.parametrize("azure", [False, True])
 async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
     heard = await looked("good", azure=azure)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 from bridge.simulator.service.journal import (
     MAX_EVENTS,
     MAX_FULL_RECORDS,
@@ -19,6 +17,7 @@ from bridge.simulator.service.journal import (
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.settings import Settings
 from bridge.transport.http import HttpRequest
+from tests.memory import measure_held_memory
 
 
 def record(key: str = "sk-1") -> SessionRecord:
@@ -37,14 +36,10 @@ def test_events_are_counted_and_remembered_with_their_times() -> None:
 
 def test_types_that_are_made_up_are_cut_and_no_more_than_a_few_are_counted_by_name() -> None:
     one = record()
-    tracemalloc.start()
-    try:
+    with measure_held_memory() as held:
         for number in range(1_000):
             one.record_event(f"{number}-" + "x" * 200_000, 0.0)
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert held < 200_000
+    assert 0 < held.bytes < 200_000
     assert len(one.counts) == MAX_NAMES + 1
     assert one.counts[OTHER_NAME] == 1_000 - MAX_NAMES
     assert max(map(len, one.counts)) == 100

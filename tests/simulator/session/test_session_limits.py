@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import tracemalloc
 
 import pytest
 
 from bridge.simulator.errors.service_errors import SERVICE_ERRORS
 from bridge.simulator.session.behaviour import SessionBehaviour
 from bridge.simulator.session.session import ServerEvent
+from tests.memory import measure_held_memory
 from tests.simulator.session_harness import Event, SimulatorHarness, error_of
 
 
@@ -49,14 +49,10 @@ def test_frames_that_come_early_are_held_up_to_what_one_may_have_and_then_no_mor
 
 def test_a_refused_session_holds_no_frames() -> None:
     player = SimulatorHarness(behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False)
-    tracemalloc.start()
-    try:
+    with measure_held_memory() as held:
         for _ in range(20):
             player.send("input_audio_buffer.append", audio="A" * 2**20)
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert held < 4 * 2**20
+    assert held.bytes < 4 * 2**20
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""`make test`: runs the tests that share the machine, then those that need it alone, and sums up both.
+
+    python -m tests.run_all [--seed N]
+
+The second part runs whatever the first one says. The exit code is 0 if every test of both passed. The order of the
+tests is random; the seed that is printed gives the same order again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.progress import clock
+
+_INTERRUPTED = 130
+_PARTS = {
+    "side by side": ["-n", "auto", "--dist", "worksteal", "-m", "not nightly and not browser and not alone"],
+    "alone": ["-m", "alone and not nightly"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one part."""
+
+    exit_code: int
+    seconds: float
+    tests: int = 0
+    failed: tuple[str, ...] = ()
+
+    def line(self, part: str) -> str:
+        """Sum it up."""
+        counts = f"{self.tests - len(self.failed):,} passed, {len(self.failed):,} failed"
+        broken = f" (pytest ended with exit code {self.exit_code})" if self.exit_code and not self.failed else ""
+        return f"{part:14}{counts} in {clock(self.seconds)}{broken}"
+
+
+def run(part: str, seed: int) -> Result:
+    """Run one part in a process of its own."""
+    # Compiled tests are kept even where Python is told not to: to compile them takes longer than to run most of them.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        words = ["-q", "-p", "tests.progress", "-o", "console_output_style=classic", "--result-file", str(file)]
+        words += [f"--randomly-seed={seed}", *_PARTS[part]]
+        began = time.monotonic()
+        code = subprocess.run([sys.executable, "-m", "pytest", *words], env=environment, check=False).returncode
+        seconds = time.monotonic() - began
+        counts = json.loads(file.read_text()) if file.exists() else {}
+    return Result(code, seconds, counts.get("tests", 0), tuple(counts.get("failed", ())))
+
+
+def main() -> int:
+    """Run both parts; returns the exit code."""
+    parse = argparse.ArgumentParser(prog="python -m tests.run_all", description="Run all tests but the nightly ones.")
+    parse.add_argument("--seed", type=int, default=random.getrandbits(32), help="run the tests in the order of a seed")
+    seed = parse.parse_args().seed
+    results = {}
+    try:
+        for number, part in enumerate(_PARTS, 1):
+            print(f"\n[{number}/{len(_PARTS)}] Tests that run {part}, in the order of seed {seed}", flush=True)
+            results[part] = run(part, seed)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    print(f"\nSummary, seed {seed}")
+    for part, result in results.items():
+        print(f"  {result.line(part)}")
+        for test in result.failed:
+            print(f"    FAILED {test}")
+    return int(any(result.exit_code for result in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
