@@ -27,6 +27,8 @@ def sanitize(text: str) -> str:
 
 def escape_invisible(text: str) -> str:
     """Write what can't be seen as its number; spaces stay as they are."""
+    if text.isprintable():
+        return text
     return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in text)
 
 

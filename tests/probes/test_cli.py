@@ -209,7 +209,7 @@ def test_config_shows_the_simulator_when_it_is_asked_for(sherpa: Any) -> None:
 def in_shell(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command with the redirections of a shell: `"$@"` stands for it."""
     shell = ["sh", "-c", script, "sh", *PROGRAM, str(ROOT), *words]
-    return subprocess.run(shell, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(shell, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def interrupted(
             time.sleep(0.02)
         for _ in range(times):
             process.send_signal(by)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
 
@@ -364,13 +364,13 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     os.close(reader)
     with start("access", "--simulate", "invalid-key", stdout=writer) as process:
         os.close(writer)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "")
 
 
 def test_completion_is_bound_to_the_command_s_name() -> None:
     environment = {**os.environ, "_SHERPA_PROBE_COMPLETE": "bash_source"}
     with start(env=environment) as process:
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert "sherpa-probe" in out
     assert "_SHERPA_PROBE_COMPLETE=bash_complete" in out

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+
+from probes.cli import main
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from probes.cli import main; main()"]
@@ -44,26 +47,56 @@ RUNS: dict[str, tuple[list[str], int]] = {
 }
 
 
-def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+#: Those that run as a process too. The others differ in what they find, not in how the document comes out.
+AS_PROCESS = ("access, healthy", "events, half a capture", "lint, a mistake", "no such command")
+
+
+def with_files(folder: Path, words: list[str]) -> list[str]:
+    """Put the files in place that the words name."""
     (folder / "SOURCE").with_suffix(".ts").write_text('new WebSocket(url, ["realtime", "openai-beta.realtime-v1"]);\n')
     (folder / "CLEAN").with_suffix(".ts").write_text("export const answer = 42;\n")
     (folder / "CUT").write_text('{"capture"')
     named = {"SOURCE": "SOURCE.ts", "CLEAN": "CLEAN.ts"}
+    return [named.get(word, word) for word in words]
+
+
+def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "sk-proj-0123456789abcdefg"}
     return subprocess.run(
-        [*PROGRAM, *(named.get(word, word) for word in words), "--json"],
+        [*PROGRAM, *with_files(folder, words), "--json"],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
-def test_a_report_is_one_document_of_the_published_schema(name: str, tmp_path: Path) -> None:
+def test_a_report_is_one_document_of_the_published_schema(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words, code = RUNS[name]
+    for variable in [v for v in os.environ if v.startswith("OPENAI_") or v.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-0123456789abcdefg")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([*with_files(tmp_path, words), "--json"])
+    out, err = capfd.readouterr()
+    assert_is_the_document(out, code)
+    assert (ended.value.code, err) == (code, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AS_PROCESS)
+def test_a_process_writes_its_document_too(name: str, tmp_path: Path) -> None:
     words, code = RUNS[name]
     done = run(tmp_path, words)
-    document = json.loads(done.stdout)
+    assert_is_the_document(done.stdout, code)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def assert_is_the_document(out: str, code: int) -> None:
+    document = json.loads(out)
     assert [error.message for error in SCHEMA.iter_errors(document)] == []
-    assert (done.returncode, document["exit_code"], done.stderr) == (code, code, "")
+    assert document["exit_code"] == code
     assert document["findings"]
 
 
@@ -85,19 +118,21 @@ def test_a_watch_gives_a_document_a_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["events", "--simulate", "mute"], ["smoke", "--simulate", "never-created"]])
 def test_an_interrupted_command_gives_its_document(words: list[str], tmp_path: Path) -> None:
-    program = [*PROGRAM, *words, "--timeout", "60", "--json"]
+    held = "import sys, probes.runner.early_interrupts; print('held', file=sys.stderr, flush=True)"
+    program = [PROGRAM[0], "-c", f"{held}; {PROGRAM[2]}", *words, "--timeout", "600", "--json"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         program, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        try:
-            process.wait(2.5)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "held\n"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)  # to be interrupted in the middle of its work, where the machine is quick enough
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     document = json.loads(out)
     assert [error.message for error in SCHEMA.iter_errors(document)] == []
-    assert (process.returncode, document["verdict"], err) == (130, "interrupted", "")
+    assert (process.returncode, document["verdict"], err.strip()) == (130, "interrupted", "")
 
 
 @pytest.mark.slow
@@ -117,4 +152,4 @@ def test_a_reader_that_left_is_no_traceback(words: list[str], tmp_path: Path) ->
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == ""
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

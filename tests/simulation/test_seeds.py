@@ -9,7 +9,9 @@ from bridge.simulation.plan import draw_plan
 from bridge.simulation.runner import simulate
 from bridge.simulation.seeds import SimulationSummary, run_seeds
 
-_CHUNK = 100
+_CHUNK = 50
+#: So many seeds are simulated in every `make test`, the others of the first 2,000 every night.
+_EVERY_TIME = 600
 #: They make everything slow and in pieces: there is nothing to count.
 _WEATHER = ("latency", "slices")
 
@@ -20,7 +22,13 @@ def _nothing_is_broken(tally: SimulationSummary) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 2_000, _CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, _EVERY_TIME, _CHUNK),
+        *(pytest.param(first, marks=pytest.mark.nightly) for first in range(_EVERY_TIME, 2_000, _CHUNK)),
+    ],
+)
 def test_calls_keep_every_promise(first: int) -> None:
     tally = run_seeds(range(first, first + _CHUNK))
     assert tally.runs == _CHUNK

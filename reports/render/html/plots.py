@@ -6,7 +6,6 @@ it. What it says stands below it in words: how many points, lowest, median, high
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -105,7 +104,7 @@ def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]])
     """Find what plots share: those over time by timeline, those over anything else among themselves."""
     xs: dict[tuple[str, str], list[float]] = {}
     for one in series:
-        xs.setdefault((one.timeline, one.across), []).extend(x for x, _ in _drawable(one.points))
+        xs.setdefault((one.timeline, one.across), []).extend(_extent(one.points))
     found = {}
     for (timeline, across), at in xs.items():
         mine = marks.get(timeline, ()) if across == "s" else ()
@@ -177,8 +176,14 @@ def _drawable(points: Sequence[Point]) -> list[Point]:
     return sorted(fit, key=lambda point: point[0])
 
 
+def _extent(points: Sequence[Point]) -> tuple[float, ...]:
+    """Give the first and the last x of the points that can be drawn, without the work of preparing them all."""
+    xs = [x for x, y in points if _is_drawable(x) and _is_drawable(y)]
+    return (round(min(xs), _FINEST), round(max(xs), _FINEST)) if xs else ()
+
+
 def _is_drawable(value: float) -> bool:
-    return math.isfinite(value) and abs(value) < _LARGEST
+    return -_LARGEST < value < _LARGEST
 
 
 def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:

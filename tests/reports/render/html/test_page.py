@@ -260,7 +260,7 @@ def huge(text: str) -> Report:
         Moment(at=n * 1.5, who=("client", "server", "tool")[n % 3], what=text[:50] + str(n), detail=text[:50])
         for n in range(50_000)
     )
-    points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(5_000))
+    points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(1_500))
     steps = tuple(Moment(at=n * 1.5, who="load", what=text[:50] + str(n), detail=text[:500]) for n in range(2_000))
     columns = tuple(f"{text[:100]}_{n}_seconds" for n in range(40))
     row = TableRow(name=text, part=text, cells=(text, *(n * 1.1 for n in range(39))))
