@@ -5,6 +5,7 @@ import pytest
 from bridge.core.commands import CloseUpstream, Configure, LogEvent, OpenUpstream, SendEvent
 from bridge.core.events import (
     AttemptFailed,
+    ClientCommit,
     ClientGone,
     ClientNative,
     ClientText,
@@ -61,7 +62,7 @@ def test_restarts_now_and_then_are_none() -> None:
 @pytest.mark.parametrize("failed", [False, True])
 def test_speech_that_no_session_will_answer_is_reported_as_dropped(failed: bool) -> None:
     session = ready_session(MANUAL, vad=False, rollover=False)
-    play(session, audio(200))
+    play(session, audio(200), ClientCommit())
     commands = play(session, lost(1, REFUSED_KEY if failed else EXPIRED))
     [dropped] = messages(commands, "audio_dropped")
     assert (dropped["ms"], dropped["reason"]) == (200, "session_failed")

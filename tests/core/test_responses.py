@@ -94,3 +94,11 @@ def test_the_items_of_a_response_are_unfinished_until_it_ends_and_the_spoken_one
     responses.response_done("r")
     responses.response_created("r2", 0, 1.0)
     assert (responses.active.unfinished_items, responses.spoken_item) == (set(), "i1")
+
+
+@pytest.mark.parametrize("error", [{"event_id": "mine"}, {"event_id": "", "param": "item.id"}, {}])
+def test_an_error_about_something_else_leaves_a_request_of_the_core_pending(error: dict[str, str]) -> None:
+    responses = ResponseTracker()
+    responses.request_sent(CREATE, 0.0)
+    assert not responses.request_failed(error)
+    assert responses.pending_request == CREATE

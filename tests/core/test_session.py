@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bridge.core.events import ClientGone, ClientText, CreateSession, Tick
 from bridge.core.session import Session, SessionStatistics
-from bridge.core.states import State
+from bridge.core.states import Phase, State
 from tests.core.builders import (
     MANUAL,
     SESSION_OPTIONS,
@@ -46,6 +46,23 @@ def test_statistics_say_how_a_session_stands() -> None:
         replay_ms=20,
         reconnects=1,
     )
+
+
+def test_statistics_say_which_phase_a_session_is_in_and_whether_its_upstream_is_opening_or_live() -> None:
+    session = new_session()
+    seen = []
+    for event in (Tick(), CreateSession(MANUAL), created(), configured(), lost(), ClientGone()):
+        play(session, event)
+        statistics = session.statistics()
+        seen.append((statistics.phase, statistics.opening, statistics.live))
+    assert seen == [
+        (Phase.IDLE, False, False),
+        (Phase.INITIALIZING, True, False),
+        (Phase.INITIALIZING, True, True),
+        (Phase.READY, False, True),
+        (Phase.RECONNECTING, False, False),
+        (Phase.CLOSED, False, False),
+    ]
 
 
 def test_a_session_without_settings_has_the_usual_ones() -> None:

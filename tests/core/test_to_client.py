@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.commands import Forward
+from bridge.core.commands import Forward, SendEvent
 from bridge.core.events import UpstreamEvent, UpstreamLost
 from bridge.core.responses import OUTPUT_EVENTS
 from bridge.core.states import State
@@ -20,6 +20,7 @@ from tests.core.builders import (
     of_type,
     play,
     ready_session,
+    reconnect,
     upstream_error,
 )
 
@@ -66,3 +67,18 @@ def test_an_error_of_any_shape_raises_nothing(upstream: dict[str, Any], harmless
 
 def test_output_of_a_response_is_never_parsed() -> None:
     assert not OUTPUT_EVENTS & PARSED_EVENTS
+
+
+def test_a_spoken_item_without_words_is_not_restored() -> None:
+    session = ready_session()
+    play(session, native("response.output_item.done", item={"id": "i1", "type": "message", "role": "assistant"}))
+    assert of_type(SendEvent, reconnect(session)) == []
+
+
+def test_an_output_item_that_is_finished_after_its_response_is_restored_all_the_same() -> None:
+    session = ready_session()
+    part = {"type": "output_text", "text": "Hello."}
+    item = {"id": "i1", "type": "message", "role": "assistant", "content": [part]}
+    play(session, native("response.output_item.done", item=item))
+    restored = [one.event["item"]["content"] for one in of_type(SendEvent, reconnect(session))]
+    assert restored == [[part]]
