@@ -1,4 +1,5 @@
-"""The whole bridge in one process on a virtual clock: callers, faulty links, the real server and driver, the simulator.
+"""Deterministic simulation: callers, faulty links, the bridge and the simulator in one process, on a virtual clock.
 
-Every run is made from one seed and can be made again from it. Nothing here serves anybody.
+A seed decides everything that happens in a run, so the same seed repeats a run exactly. `sherpa-bridge simulate` and
+the tests run it; nothing here listens on a socket.
 """

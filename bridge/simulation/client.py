@@ -1,17 +1,19 @@
-"""A voice client, in either tongue: a plan's steps, then a proof that the call is whole, then goodbye.
+"""A voice client that speaks either protocol: it plays a plan's steps, verifies that the session works, and leaves.
 
-It connects again when its socket ends before that. It judges nothing: what it is told goes into the visit's books.
+When its socket ends before that, it connects again. It checks nothing itself: what it receives goes into the
+connection's record.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 import trio
 
-from bridge.simulation.connection import ConnectionRecord, ReceivedMessage, ReportedSessionState
+from bridge.client_protocol.client import ReportedState
+from bridge.simulation.connection import ConnectionRecord, ReceivedMessage
 from bridge.simulation.plan import AnswerToolStep, SendStep, SpeakStep, WaitStep
 from bridge.simulation.protocols import CallerProtocol, JsonCallerProtocol, NativeCallerProtocol
 from bridge.transport.link import HandshakeRefused, LinkClosed
@@ -25,272 +27,280 @@ if TYPE_CHECKING:
     from bridge.simulation.trace import Trace
     from bridge.transport.websocket import WebSocketLink
 
-#: How long anything may take once the faults have stopped: missed pings, attempts and waits, one after another.
+#: How long anything may take once the faults have ended: missed pings, attempts and waits, one after another.
 RECOVERY_SECONDS = 200.0
 _CONNECT_SECONDS = 5.0
-_LISTEN_SECONDS = 1.0
+_POLL_SECONDS = 1.0
+_PONG_SECONDS = 30.0
 _ARRIVAL_SECONDS = 100.0
-_MOST_VISITS = 25
-_MOST_PROOFS = 5
-_NO_SESSION = (ReportedSessionState.NONE, ReportedSessionState.ENDED)
+_MAX_CONNECTIONS = 25
+_MAX_VERIFICATIONS = 5
+_NO_SESSION = (ReportedState.NONE, ReportedState.ENDED)
+_READY_OR_ENDED = (ReportedState.READY, ReportedState.ENDED)
+#: With these a client gives up what it said.
+_GIVES_UP_SPEECH = frozenset({"end_session", "input_audio_buffer.clear"})
+_TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
-class ConnectionAbandoned(Exception):  # noqa: N818 - the reason why a visit is given up
-    """The socket is over, or nobody answers on it."""
+class ConnectionAbandoned(Exception):  # noqa: N818 - the reason why a connection ends
+    """The socket is closed, or the bridge doesn't answer on it."""
 
 
 class SimulatedCaller:
-    """One caller, over all of its visits."""
+    """One caller, over all of its connections."""
 
-    def __init__(self, plan: CallPlan, seed: int, trace: Trace, visit: Callable[[str], ConnectionRecord]) -> None:
-        """`visit` opens a link to the bridge and gives the books of a new visit."""
-        self._plan, self._trace, self._new_visit = plan, trace, visit
-        self._tongue: CallerProtocol = NativeCallerProtocol(flat=plan.beta) if plan.native else JsonCallerProtocol()
-        self._chance = random.Random(f"caller:{seed}:{plan.number}")
+    def __init__(
+        self, plan: CallPlan, seed: int, trace: Trace, open_connection: Callable[[str], ConnectionRecord]
+    ) -> None:
+        """`open_connection` opens a link to the bridge, under a name, and gives the record of the new connection."""
+        self._plan, self._trace, self._open_connection = plan, trace, open_connection
+        self._rng = random.Random(f"caller:{seed}:{plan.number}")
+        self._protocol = self._new_protocol()
         self.connections: list[ConnectionRecord] = []
         self.faults_ended = trio.Event()
-        """No faults any more."""
+        """Set when no more faults come."""
         self.rejected = False
-        """The bridge lets nobody in."""
-        self._reads, self._changed = trio.Event(), trio.Event()
-        self._reads.set()
-        self._visiting = trio.CancelScope()
+        """Whether the bridge refused the upgrade."""
+        self._reading, self._changed = trio.Event(), trio.Event()
+        self._reading.set()
+        self._scope = trio.CancelScope()
         self._socket: WebSocketLink | None = None
+
+    def _new_protocol(self) -> CallerProtocol:
+        return NativeCallerProtocol(flat=self._plan.beta) if self._plan.native else JsonCallerProtocol()
 
     @property
     def current(self) -> ConnectionRecord | None:
-        """The visit that goes on just now."""
+        """The connection that is open; None where there is none."""
         return self.connections[-1] if self.connections and not self.connections[-1].ended else None
 
     async def run(self) -> None:
-        """Call, and call again, until it was proven that all is well, or nobody is let in any more."""
+        """Connect again and again until a connection was verified, a problem was found, or the bridge refuses."""
         await trio.sleep(self._plan.starts_at)
         steps = list(self._plan.steps)
-        while len(self.connections) < _MOST_VISITS and not self.rejected:
-            await self._visit(steps)
+        while len(self.connections) < _MAX_CONNECTIONS and not self.rejected:
+            await self._run_connection(steps)
             if self.faults_ended.is_set() and (self.connections[-1].verified or self.connections[-1].problem):
                 return
-            await trio.sleep(self._chance.uniform(0.1, 1.0))
+            await trio.sleep(self._rng.uniform(0.1, 1.0))
 
-    # What befalls it
+    # Disruptions
 
     def disconnect(self, *, with_close_frame: bool) -> None:
-        """Go away in the middle of whatever it does."""
-        visit, socket = self.current, self._socket
-        if visit is None or socket is None:
+        """End the connection, whatever the caller is doing."""
+        connection, socket = self.current, self._socket
+        if connection is None or socket is None:
             return
-        visit.left = True
-        self._trace.fault(visit.name, "leave")
+        connection.left = True
+        self._trace.fault(connection.name, "leave")
         if not with_close_frame:
             self._socket = None
-        self._visiting.cancel()
+        self._scope.cancel()
 
     async def stop_reading(self, seconds: float) -> None:
-        """Read nothing for a while."""
-        if self._reads.is_set() and self.current is not None:
+        """Read nothing for `seconds`."""
+        if self._reading.is_set() and self.current is not None:
             self._trace.fault(self.current.name, "slow-client")
-            self._reads = trio.Event()
+            self._reading = trio.Event()
             await trio.sleep(seconds)
-            self._reads.set()
+            self._reading.set()
 
-    # A visit
+    # One connection
 
-    async def _visit(self, steps: list[CallStep]) -> None:
-        visit = self._new_visit(f"caller-{self._plan.number}.{len(self.connections) + 1}")
-        self.connections.append(visit)
-        with trio.CancelScope() as self._visiting:
+    async def _run_connection(self, steps: list[CallStep]) -> None:
+        connection = self._open_connection(f"caller-{self._plan.number}.{len(self.connections) + 1}")
+        self.connections.append(connection)
+        self._protocol = self._new_protocol()
+        with trio.CancelScope() as self._scope:
             try:
-                await self._connect(visit)
+                await self._connect(connection)
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._listen, visit, nursery.cancel_scope)
-                    await self._talk(visit, steps)
+                    nursery.start_soon(self._receive_all, connection, nursery.cancel_scope)
+                    await self._play(connection, steps)
                     nursery.cancel_scope.cancel()
             except* ConnectionAbandoned:
                 pass
-        await self._hang_up(visit)
+        await self._close(connection)
 
-    async def _connect(self, visit: ConnectionRecord) -> None:
+    async def _connect(self, connection: ConnectionRecord) -> None:
         self._socket = None
         try:
             with trio.fail_after(_CONNECT_SECONDS):
-                self._socket = (await upgrade(visit.link.near, self._tongue.endpoint(self._plan.session_options))).link
+                endpoint = self._protocol.endpoint(self._plan.session_options)
+                self._socket = (await upgrade(connection.link.near, endpoint)).link
         except (HandshakeRefused, DialFailed, trio.TooSlowError) as error:
             self.rejected = isinstance(error, HandshakeRefused)
-            visit.left = visit.closed is None
-            await trio.aclose_forcefully(visit.link.near)
+            connection.left = connection.closed is None
+            await trio.aclose_forcefully(connection.link.near)
             raise ConnectionAbandoned from error
-        visit.opened = True
+        connection.opened = True
 
-    async def _hang_up(self, visit: ConnectionRecord) -> None:
-        """Let go of the socket, with a Close frame unless it left without one."""
+    async def _close(self, connection: ConnectionRecord) -> None:
+        """Close the socket, with a Close frame unless the caller disconnected without one."""
         socket, self._socket = self._socket, None
-        if visit.closed is None:
-            visit.left, visit.left_at = True, trio.current_time()
-            self._trace.note(visit.name, "leaves")
+        if connection.closed is None:
+            connection.left, connection.left_at = True, trio.current_time()
+            self._trace.note(connection.name, "leaves")
         if socket is None:
-            await trio.aclose_forcefully(visit.link.near)
+            await trio.aclose_forcefully(connection.link.near)
         else:
             await socket.close(1000)
-        self._reads.set()
+        self._reading.set()
 
-    async def _listen(self, visit: ConnectionRecord, talking: trio.CancelScope) -> None:
-        socket = self._open_socket()
+    async def _receive_all(self, connection: ConnectionRecord, playing: trio.CancelScope) -> None:
+        socket = self._require_socket()
         try:
             while True:
-                await self._reads.wait()
-                self._take(visit, await socket.receive())
+                await self._reading.wait()
+                self._record(connection, await socket.receive())
         except LinkClosed as end:
-            if not visit.left:
-                visit.closed = (end.code, end.reason, end.by_peer)
-            self._trace.note(visit.name, f"closed {end.code} {end.reason}")
-        talking.cancel()
+            if not connection.left:
+                connection.closed = (end.code, end.reason, end.by_peer)
+            self._trace.note(connection.name, f"closed {end.code} {end.reason}")
+        playing.cancel()
 
-    def _open_socket(self) -> WebSocketLink:
+    def _require_socket(self) -> WebSocketLink:
         if self._socket is None:
             raise ConnectionAbandoned
         return self._socket
 
-    def _take(self, visit: ConnectionRecord, frame: str | bytes) -> None:
-        event_type, body = self._tongue.parse(frame)
-        told = ReceivedMessage(trio.current_time(), event_type, body)
-        self._trace.note(visit.name, f"> {told.type} {told.body.get('event_id') or _gist(told)}")
-        visit.record(told)
+    def _record(self, connection: ConnectionRecord, frame: str | bytes) -> None:
+        kind, body = self._protocol.parse(frame)
+        message = ReceivedMessage(trio.current_time(), kind, body)
+        self._trace.note(connection.name, f"> {kind} {body.get('event_id') or _summary(message)}")
+        connection.record(message, self._protocol.state)
         self._changed.set()
         self._changed = trio.Event()
 
-    async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Wait until something holds; False when it did not in time."""
+    async def _wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition holds; False when it didn't in time."""
         with trio.move_on_after(seconds):
-            while not holds():
+            while not condition():
                 changed = self._changed
-                with trio.move_on_after(_LISTEN_SECONDS):  # some of what is waited for happens elsewhere
+                with trio.move_on_after(_POLL_SECONDS):  # some conditions change without a message
                     await changed.wait()
             return True
         return False
 
-    # What it says
+    # Steps
 
-    async def _talk(self, visit: ConnectionRecord, steps: list[CallStep]) -> None:
-        await self._send_all(visit, self._tongue.open_session(self._plan.session_options))
+    async def _play(self, connection: ConnectionRecord, steps: list[CallStep]) -> None:
+        await self._send_all(connection, self._protocol.open_session(self._plan.session_options))
         while steps:
-            await self._step(visit, steps.pop(0))
+            await self._play_step(connection, steps.pop(0))
         await self.faults_ended.wait()
-        await self._prove(visit)
+        await self._verify(connection)
 
-    async def _step(self, visit: ConnectionRecord, step: CallStep) -> None:
+    async def _play_step(self, connection: ConnectionRecord, step: CallStep) -> None:
         match step:
             case SpeakStep():
-                await self._speak(visit, step)
+                await self._speak(connection, step)
             case SendStep(message):
                 if message["type"] in _GIVES_UP_SPEECH:
-                    visit.waive_speech()
-                await self._send(visit, message)
+                    connection.waive_speech()
+                await self._send(connection, self._protocol.encode(message))
             case WaitStep(seconds):
                 await trio.sleep(seconds)
             case AnswerToolStep():
-                if visit.call_id is not None:
-                    await self._send_all(visit, self._tongue.tool_result(visit.call_id, "42"))
-                    visit.call_id = None
+                if connection.call_id is not None:
+                    await self._send_all(connection, self._protocol.tool_result(connection.call_id, "42"))
+                    connection.call_id = None
             case _:
                 assert_never(step)
 
-    async def _speak(self, visit: ConnectionRecord, step: SpeakStep) -> None:
-        begin = visit.source.sent_ms
-        visit.speech.append((begin, begin))
-        while (said := visit.source.sent_ms - begin) < step.ms:
-            chunk = min(step.chunk_ms, step.ms - said)
-            pcm = visit.source.speech(chunk)
-            visit.speech[-1] = (begin, visit.source.sent_ms)
+    async def _speak(self, connection: ConnectionRecord, step: SpeakStep) -> None:
+        source = connection.source
+        begin = source.sent_ms
+        connection.speech.append((begin, begin))
+        while (spoken := source.sent_ms - begin) < step.ms:
+            chunk = min(step.chunk_ms, step.ms - spoken)
+            pcm = source.speech(chunk)
+            connection.speech[-1] = (begin, source.sent_ms)
             await self._send_audio(pcm, as_json=step.as_json)
             await trio.sleep(chunk / 1000)
         for _ in range(0, step.silence_ms, 200):
-            await self._send_audio(visit.source.silence(200), as_json=step.as_json)
+            await self._send_audio(source.silence(200), as_json=step.as_json)
             await trio.sleep(0.2)
         if self._plan.commits:
-            await self._send_all(visit, self._tongue.commit(self._plan.session_options))
+            await self._send_all(connection, self._protocol.commit(self._plan.session_options))
 
     async def _send_audio(self, pcm: bytes, *, as_json: bool) -> None:
-        data, text = self._tongue.audio(pcm, as_json=as_json)
+        data, text = self._protocol.audio(pcm, as_json=as_json)
         await self._write(data, text=text)
 
-    async def _send_all(self, visit: ConnectionRecord, messages: list[Any]) -> None:
-        for message in messages:
-            await self._send(visit, message)
+    async def _send_all(self, connection: ConnectionRecord, frames: list[bytes]) -> None:
+        for frame in frames:
+            await self._send(connection, frame)
 
-    async def _send(self, visit: ConnectionRecord, message: Any) -> None:
-        self._trace.note(visit.name, f"< {message['type']}")
-        await self._write(msgspec.json.encode(message), text=True)
+    async def _send(self, connection: ConnectionRecord, frame: bytes) -> None:
+        self._trace.note(connection.name, f"< {msgspec.json.decode(frame)['type']}")
+        await self._write(frame, text=True)
 
     async def _write(self, data: bytes, *, text: bool) -> None:
-        socket = self._open_socket()
+        socket = self._require_socket()
         try:
             await (socket.send_text(data) if text else socket.send_binary(data))
-        except LinkClosed:  # the listener learns why, and ends the visit
+        except LinkClosed:  # the receiving task learns why, and ends the connection
             await trio.sleep(_CONNECT_SECONDS)
             raise ConnectionAbandoned from None
 
-    # That all is well
+    # Verification
 
-    async def _prove(self, visit: ConnectionRecord) -> None:
-        """Get to ready, say one more thing, and wait for its answer and for every word's arrival.
+    async def _verify(self, connection: ConnectionRecord) -> None:
+        """Check that the session works: it gets ready, answers a turn, and every word of it arrives.
 
-        A session that was ill already may fail over it, or be lost in the middle of its answer; not for ever.
+        A session that was damaged before may fail over it, or be lost in the middle of its answer; but not every time.
         """
-        await self._check_line()
-        before = visit.reconnections
-        for _ in range(_MOST_PROOFS):
-            trouble = await self._get_ready(visit) or await self._get_an_answer(visit)
-            if not trouble:
-                visit.verified = True
-                self._trace.note(visit.name, "proven")
+        await self._check_pong()
+        before = connection.reconnections
+        for _ in range(_MAX_VERIFICATIONS):
+            problem = await self._await_ready(connection) or await self._await_answer(connection)
+            if not problem:
+                connection.verified = True
+                self._trace.note(connection.name, "verified")
                 return
-            if visit.state is not ReportedSessionState.ENDED and visit.reconnections == before:
+            if connection.state is not ReportedState.ENDED and connection.reconnections == before:
                 break
-            before = visit.reconnections
-        visit.problem = trouble
+            before = connection.reconnections
+        connection.problem = problem
 
-    async def _get_ready(self, visit: ConnectionRecord) -> str:
-        """Wait for a session, a new one where there is none; say what is wrong."""
-        if visit.state in _NO_SESSION:
-            await self._send_all(visit, self._tongue.open_session(self._plan.session_options))
-            await self._until(lambda: visit.state not in _NO_SESSION, _CONNECT_SECONDS)
-        await self._until(
-            lambda: visit.state in (ReportedSessionState.READY, ReportedSessionState.ENDED), RECOVERY_SECONDS
+    async def _await_ready(self, connection: ConnectionRecord) -> str:
+        """Wait for a session, a new one where there is none; give the problem, empty for none."""
+        if connection.state in _NO_SESSION:
+            await self._send_all(connection, self._protocol.open_session(self._plan.session_options))
+            await self._wait_until(lambda: connection.state not in _NO_SESSION, _CONNECT_SECONDS)
+        await self._wait_until(lambda: connection.state in _READY_OR_ENDED, RECOVERY_SECONDS)
+        return "" if connection.state is ReportedState.READY else f"the session isn't ready, but {connection.state}"
+
+    async def _await_answer(self, connection: ConnectionRecord) -> str:
+        """Say something and wait for its answer; give the problem, empty for none."""
+        answer = _TRANSCRIBED if self._plan.transcribes else "response.done"
+        before, ended = connection.counts[answer], ReportedState.ENDED
+        await self._speak(connection, SpeakStep(600, 200, 600, as_json=False))
+        await self._wait_until(
+            lambda: connection.counts[answer] > before or connection.state is ended, RECOVERY_SECONDS
         )
-        return "" if visit.state is ReportedSessionState.READY else f"not ready, but {visit.state}"
+        if connection.counts[answer] == before:
+            return f"no {answer} for the last turn; the session is {connection.state}"
+        await self._wait_until(lambda: connection.missing_speech() <= connection.reported_dropped_ms, _ARRIVAL_SECONDS)
+        missing, reported = connection.missing_speech(), connection.reported_dropped_ms
+        if missing > reported:
+            return f"{missing} ms of speech never arrived, {reported:g} ms were reported as dropped"
+        await self._wait_until(lambda: connection.state in _READY_OR_ENDED, RECOVERY_SECONDS)
+        return "" if connection.state is ReportedState.READY else f"the session ended up {connection.state}, not ready"
 
-    async def _get_an_answer(self, visit: ConnectionRecord) -> str:
-        """Say something and wait until it is answered; say what is wrong."""
-        wanted = _WRITTEN if self._plan.transcribes else "response.done"
-        before = visit.counts[wanted]
-        await self._speak(visit, SpeakStep(600, 200, 600, as_json=False))
-        over = ReportedSessionState.ENDED
-        await self._until(lambda: visit.counts[wanted] > before or visit.state is over, RECOVERY_SECONDS)
-        if visit.counts[wanted] == before:
-            return f"no {wanted} for the last words, {visit.state}"
-        await self._until(lambda: visit.missing_speech() <= visit.reported_dropped_ms, _ARRIVAL_SECONDS)
-        if visit.missing_speech() > visit.reported_dropped_ms:
-            return f"{visit.missing_speech()} ms of speech are gone, {visit.reported_dropped_ms:g} ms were reported"
-        await self._until(lambda: visit.state in (ReportedSessionState.READY, over), RECOVERY_SECONDS)
-        return "" if visit.state is ReportedSessionState.READY else f"not ready at the end, but {visit.state}"
-
-    async def _check_line(self) -> None:
-        """Give the visit up when nobody answers: a socket that was silent before stays so."""
-        socket = self._open_socket()
+    async def _check_pong(self) -> None:
+        """Abandon the connection when the bridge doesn't answer a ping: a link that went silent stays silent."""
+        socket = self._require_socket()
         try:
             await socket.ping()
         except LinkClosed:
             raise ConnectionAbandoned from None
-        if not await self._until(lambda: not socket.pings_outstanding, 30.0):
+        if not await self._wait_until(lambda: not socket.pings_outstanding, _PONG_SECONDS):
             raise ConnectionAbandoned
 
 
-#: What a client takes back of its own will.
-_GIVES_UP_SPEECH = frozenset({"end_session", "input_audio_buffer.clear"})
-_WRITTEN = "conversation.item.input_audio_transcription.completed"
-
-
-def _gist(told: ReceivedMessage) -> str:
+def _summary(message: ReceivedMessage) -> str:
     """Give what tells one message from the next, without its time of day."""
-    shown = {name: value for name, value in told.body.items() if name not in {"timestamp", "type", "message"}}
-    return msgspec.json.encode(shown, order="deterministic").decode()
+    fields = {name: value for name, value in message.body.items() if name not in {"timestamp", "type", "message"}}
+    return msgspec.json.encode(fields, order="deterministic").decode()

@@ -1,6 +1,6 @@
-"""One visit of a caller at the bridge, from connect to the end of its socket: what was said, what was told.
+"""One connection of a caller to the bridge, from the connect to the end of its socket: what went out, what came in.
 
-Plain books; `client.py` writes them, `invariants.py` reads them.
+Data only: `client.py` writes it, `invariants.py` reads it.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from bridge.client_protocol.client import ReportedState
 from bridge.protocol.audio.tracer import CELL_MS, TracerSource
-from bridge.protocol.events.groups import SESSION_CREATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,99 +19,76 @@ if TYPE_CHECKING:
     from bridge.simulation.network import MemoryLink
     from bridge.simulation.service import SimulatedService
 
-
-class ReportedSessionState(StrEnum):
-    """How the session stands as far as the client was told."""
-
-    NONE = "none"
-    OPENING = "opening"
-    READY = "ready"
-    LOST = "lost"
-    ENDED = "over"
-    """It failed or was closed: `create_session` begins anew."""
-
-
-#: What a message does to the standing.
-_STANDING: Mapping[str, ReportedSessionState] = {
-    "session_initializing": ReportedSessionState.OPENING,
-    "session_ready": ReportedSessionState.READY,
-    "reconnecting": ReportedSessionState.LOST,
-    "reconnected": ReportedSessionState.READY,
-    "session_closed": ReportedSessionState.ENDED,
-}
-#: To an SDK a session is ready when it is there; that it was lost is not told.
-_NATIVE_STANDING: Mapping[str, ReportedSessionState] = dict.fromkeys(SESSION_CREATED, ReportedSessionState.READY)
+Range = tuple[int, int]
+"""From and to, in milliseconds of the tracer audio that a connection sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """One message of the bridge, or a native event, as the client got it."""
+    """A message of the bridge, or a native event, as the client received it."""
 
     at: float
+    """Seconds of the virtual clock."""
     type: str
     body: Mapping[str, Any]
-    """Empty for speech."""
+    """Empty for audio."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionRecord:
-    """One socket."""
+    """One connection. Times are seconds of the virtual clock."""
 
     name: str
     link: MemoryLink
     service: SimulatedService
     source: TracerSource
     native: bool = False
-    """Whether it is an SDK's."""
+    """Whether the client is an SDK at the native endpoint."""
     received: list[ReceivedMessage] = field(default_factory=list)
     log_events: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
-    """What the bridge noted about it."""
+    """What the bridge logged about this client: time, event name, fields."""
     counts: Counter[str] = field(default_factory=Counter)
-    speech: list[tuple[int, int]] = field(default_factory=list)
-    """Which of the tracer's milliseconds were speech, as (from, to)."""
-    waived: list[tuple[int, int]] = field(default_factory=list)
-    """What the client itself gave up by ending its session: nobody owes it an answer."""
-    state: ReportedSessionState = ReportedSessionState.NONE
-    generation: int = 0
+    """How many messages were received, by type."""
+    speech: list[Range] = field(default_factory=list)
+    """Which of the tracer audio was speech, not silence."""
+    waived: list[Range] = field(default_factory=list)
+    """Speech that the client gave up by ending its session: it needs no answer."""
+    state: ReportedState = ReportedState.NONE
+    """The state of the session, as far as the client was told."""
     call_id: str | None = None
+    """The tool call that waits for its result."""
     opened: bool = False
-    """Whether the socket came to be."""
+    """Whether the WebSocket was opened."""
     closed: tuple[int | None, str, bool] | None = None
-    """How the socket ended for the client: code, reason, by the bridge."""
+    """How the socket ended for the client: code, reason, whether by the bridge. None: the client closed it."""
     left: bool = False
-    """Whether the client let go first."""
+    """Whether the client ended the connection first."""
     left_at: float = math.inf
-    """When it began to say goodbye."""
+    """When the client started to close."""
     served_until: float | None = None
-    """When the bridge was done with it; None: it is not."""
+    """When the bridge finished with this connection; None: it hasn't."""
     verified: bool = False
-    """Whether it was whole at the end: ready, answered, all speech accounted for."""
+    """Whether the session worked at the end: ready, answered, all speech accounted for."""
     problem: str = ""
-    """What it waited for in vain after the faults had stopped."""
+    """What the client waited for in vain after the faults had ended."""
 
-    def record(self, told: ReceivedMessage) -> None:
-        """Note what came, and how the session stands after it."""
-        self.received.append(told)
-        self.counts[told.type] += 1
-        if told.type == "session_closed" and self.speech:
+    def record(self, message: ReceivedMessage, state: ReportedState) -> None:
+        """Add a message, and the state of the session after it."""
+        self.received.append(message)
+        self.counts[message.type] += 1
+        self.state = state
+        if message.type == "session_closed" and self.speech:
             self.waive_speech()
-        self.generation = max(self.generation, int(told.body.get("generation") or 0))
-        self.state = (_NATIVE_STANDING if self.native else _STANDING).get(told.type, self.state)
-        if told.type == "error" and self._ends_session(told.body):
-            self.state = ReportedSessionState.ENDED
-        if told.type == "response.function_call_arguments.done":
-            self.call_id = told.body.get("call_id")
-
-    def _ends_session(self, error: Mapping[str, Any]) -> bool:
-        return "attempts" in (error.get("detail") or {}) and error.get("generation") == self.generation
+        if message.type == "response.function_call_arguments.done":
+            self.call_id = message.body.get("call_id")
 
     def waive_speech(self) -> None:
-        """Nothing of what was said until now is owed any more."""
+        """Expect no answer to anything that was said so far."""
         self.waived = [(0, self.source.sent_ms)]
 
     @property
     def reconnections(self) -> int:
-        """How often its session was lost and came back."""
+        """How often the session was lost and came back."""
         return sum(name == "session.reconnected" for _, name, _ in self.log_events)
 
     @property
@@ -122,39 +98,39 @@ class ConnectionRecord:
 
     @property
     def reported_dropped_ms(self) -> float:
-        """What the client was told was given up."""
-        return sum(float(told.body["ms"]) for told in self.received if told.type == "audio_dropped")
+        """Speech that the bridge dropped and told the client about."""
+        return sum(float(message.body["ms"]) for message in self.received if message.type == "audio_dropped")
 
     @property
     def logged_dropped_ms(self) -> float:
-        """What the bridge gave up, told or not."""
+        """Speech that the bridge dropped, whether the client was told or not."""
         return sum(float(fields["ms"]) for _, name, fields in self.log_events if name == "held.dropped")
 
     @property
     def resent_ms(self) -> float:
-        """What the bridge says that it sent again."""
+        """Speech that the bridge says it sent again."""
         return sum(float(fields["resentMs"]) for _, name, fields in self.log_events if name == "session.reconnected")
 
     def missing_speech(self, *, within_heard: bool = False) -> int:
-        """Count the milliseconds of speech that the service never heard; `within_heard`: before the last that it did.
+        """Count the milliseconds of speech that the service never received, without what the client gave up.
 
-        What the client gave up itself does not count.
+        `within_heard` counts only what is missing before the last audio that the service did receive.
         """
-        heard = [(first * CELL_MS, end * CELL_MS) for first, end in self._heard()]
+        heard = [(first * CELL_MS, end * CELL_MS) for first, end in self._heard_cells()]
         end = max((last for _, last in heard), default=0) if within_heard else self.source.sent_ms
-        owed = _without(_without(self.speech, self.waived), [(end, self.source.sent_ms)])
-        return sum(last - first for first, last in _without(owed, heard))
+        owed = _subtract(_subtract(self.speech, self.waived), [(end, self.source.sent_ms)])
+        return sum(last - first for first, last in _subtract(owed, heard))
 
-    def _heard(self) -> list[tuple[int, int]]:
-        plain: Any = self.service.tracer_account.to_dict()["callers"]
-        return [(first, end) for first, end in plain.get(str(self.source.caller), {"seen": []})["seen"]]
+    def _heard_cells(self) -> list[Range]:
+        callers: Any = self.service.tracer_account.to_dict()["callers"]
+        return [(first, end) for first, end in callers.get(str(self.source.caller), {"seen": []})["seen"]]
 
 
-def _without(ranges: list[tuple[int, int]], away: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take ranges out of ranges; both are in order and do not overlap."""
+def _subtract(ranges: list[Range], removed: list[Range]) -> list[Range]:
+    """Take ranges out of ranges; both are in order and don't overlap."""
     left = list(ranges)
-    for first, last in away:
-        kept: list[tuple[int, int]] = []
+    for first, last in removed:
+        kept: list[Range] = []
         for begin, end in left:
             kept += [(begin, min(end, first)), (max(begin, last), end)]
         left = [(begin, end) for begin, end in kept if begin < end]

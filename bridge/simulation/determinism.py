@@ -1,6 +1,6 @@
-"""One seed decides everything: trio's scheduler, the random bytes of libraries, and the shared generator.
+"""One seed decides everything: trio's scheduler, the random bytes that libraries ask for, and the global generator.
 
-The only place that reaches into trio and into `random`. Everything is put back when the block ends.
+The only module that changes private state of trio and of `random`. Everything is restored when the block ends.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from trio._core import _run
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-#: Releases of trio whose scheduler was looked at: `_run._r` shuffles each batch once it was sorted by age.
+#: Releases of trio whose scheduler was read: `_run._r` shuffles each batch after sorting it by age.
 _KNOWN_TRIO = range(27, 36)
 
 
 class UnsupportedTrioError(RuntimeError):
-    """This trio's scheduler was never looked at: its runs might not be repeatable."""
+    """This version of trio isn't known: its runs might not be repeatable."""
 
 
 def _check_trio() -> None:
     major, minor, *_ = trio.__version__.split(".")
     known = major == "0" and int(minor) in _KNOWN_TRIO and hasattr(_run, "_ALLOW_DETERMINISTIC_SCHEDULING")
     if not known or not isinstance(getattr(_run, "_r", None), random.Random):
-        raise UnsupportedTrioError(f"trio {trio.__version__}: look at its scheduler before runs are called repeatable")
+        raise UnsupportedTrioError(f"trio {trio.__version__}: read its scheduler, then extend _KNOWN_TRIO")
 
 
 @contextmanager
 def seeded_randomness(seed: int) -> Iterator[None]:
-    """Let chance come from `seed` for the length of the block: not to be used beside other threads."""
+    """Take all randomness from `seed` until the block ends. Not for a process with other threads."""
     _check_trio()
     scheduler: Any = _run
-    private: Any = random  # `secrets` and `uuid` ask the system through these two names
+    private: Any = random  # `secrets` and `uuid` get their bytes through these two names
     source = random.Random(f"bytes:{seed}")
     saved = (scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate(), random.getstate())  # noqa: SLF001 - isolated here
     system = (os.urandom, private._urandom)  # noqa: SLF001 - isolated here
@@ -55,6 +55,6 @@ def seeded_randomness(seed: int) -> Iterator[None]:
 
 
 def run_seeded(seed: int, main: Callable[[], Awaitable[Any]]) -> Any:
-    """Run `main` under a virtual clock, every choice from `seed`. Raises what it raises."""
+    """Run `main` under a virtual clock, every random choice from `seed`; give its result. Raises what `main` raises."""
     with seeded_randomness(seed):
         return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,4 +1,7 @@
-"""Everything that can go wrong in a run, by kind: one table, each row draws what it does to one call."""
+"""Everything that can go wrong in a run: disruptions with a time, and a table of fault kinds that draws them.
+
+Each kind is one function that draws, from the run's random generator, what it does to one call.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class LinkSide(StrEnum):
-    """Which link of a call."""
+    """Which of a call's links: client to bridge, or bridge to service."""
 
     CLIENT = "client"
     UPSTREAM = "upstream"
@@ -46,30 +49,30 @@ class LinkSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkDisruption:
-    """Something happens to a link: `reset`, `half-open` or `stall`."""
+    """A link breaks (`reset`), goes silent (`half-open`) or delivers nothing for `seconds` (`stall`)."""
 
-    how: str
+    kind: str
     side: LinkSide
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceDisruption:
-    """The service does this to the session that runs just then."""
+    """The service does something on the wire of the session that runs at that time."""
 
-    act: WireAction
+    action: WireAction
 
 
 @dataclass(frozen=True, slots=True)
 class ClientDisconnect:
-    """The client is gone, in the middle of whatever it does; with or without a Close frame."""
+    """The client disconnects in the middle of a step, with or without a Close frame."""
 
     with_close_frame: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ClientStopsReading:
-    """The client does not read for a while."""
+    """The client reads nothing for `seconds`."""
 
     seconds: float
 
@@ -79,15 +82,16 @@ Disruption = LinkDisruption | ServiceDisruption | ClientDisconnect | ClientStops
 
 @dataclass(frozen=True, slots=True)
 class TimedDisruption:
-    """A trouble and when it comes, in seconds of the run."""
+    """A disruption and its time."""
 
     at: float
+    """Seconds of the virtual clock."""
     disruption: Disruption
 
 
 @dataclass(slots=True)
 class PlanDraft:
-    """A plan in the making."""
+    """A plan while it is drawn. The fault kinds add to it."""
 
     rng: random.Random
     faults_end_at: float
@@ -99,45 +103,45 @@ class PlanDraft:
     upstream_conditions: LinkConditions = field(default_factory=LinkConditions)
 
     def begin_call(self) -> None:
-        """Everything of one call begins anew."""
+        """Clear what belongs to one call, for the next one."""
         self.faults, self.disruptions = [], []
         self.client_conditions, self.upstream_conditions = LinkConditions(), LinkConditions()
 
-    def likely(self, share: float) -> bool:
-        """Decide: true in so many cases of one."""
-        return self.rng.random() < share
+    def likely(self, probability: float) -> bool:
+        """Draw True with this probability."""
+        return self.rng.random() < probability
 
     def pick_links(self) -> list[LinkConditions]:
-        """Give the weather of one link, or of both."""
+        """Draw one link, or both; give their conditions."""
         both = [self.client_conditions, self.upstream_conditions]
         return self.rng.choice(([both[0]], [both[1]], both))
 
-    def schedule(self, trouble: Disruption, most: int = 1) -> None:
-        """Let it come once, or up to so often."""
-        for _ in range(self.rng.randint(1, most)):
-            self.disruptions.append(TimedDisruption(self.rng.uniform(0, self.faults_end_at), trouble))
+    def schedule(self, disruption: Disruption, max_times: int = 1) -> None:
+        """Add a disruption at random times, once up to `max_times`."""
+        for _ in range(self.rng.randint(1, max_times)):
+            self.disruptions.append(TimedDisruption(self.rng.uniform(0, self.faults_end_at), disruption))
 
     def pick_side(self) -> LinkSide:
-        """Choose a link."""
+        """Draw a link; the upstream is twice as likely."""
         return self.rng.choice((LinkSide.CLIENT, LinkSide.UPSTREAM, LinkSide.UPSTREAM))
 
 
 def _latency(draft: PlanDraft) -> None:
-    for weather in draft.pick_links():
-        weather.latency_ms = draft.rng.choice((5.0, 40.0, 150.0, 400.0))
-        weather.jitter_ms = draft.rng.choice((0.0, 20.0, 300.0))
+    for conditions in draft.pick_links():
+        conditions.latency_ms = draft.rng.choice((5.0, 40.0, 150.0, 400.0))
+        conditions.jitter_ms = draft.rng.choice((0.0, 20.0, 300.0))
 
 
 def _slices(draft: PlanDraft) -> None:
-    for weather in draft.pick_links():
-        weather.slice_bytes = draft.rng.choice((300, 1500, 5000))
+    for conditions in draft.pick_links():
+        conditions.slice_bytes = draft.rng.choice((300, 1500, 5000))
 
 
 def _stall(draft: PlanDraft) -> None:
     if draft.likely(0.5):
         draft.schedule(LinkDisruption("stall", draft.pick_side(), draft.rng.uniform(0.5, 25)))
-    for weather in draft.pick_links():
-        weather.stall_rate, weather.stall_seconds = 0.02, draft.rng.choice((0.5, 3.0, 12.0))
+    for conditions in draft.pick_links():
+        conditions.stall_rate, conditions.stall_seconds = 0.02, draft.rng.choice((0.5, 3.0, 12.0))
 
 
 def _reset(draft: PlanDraft) -> None:
@@ -184,9 +188,9 @@ def _close(draft: PlanDraft) -> None:
 
 
 def _drop(draft: PlanDraft) -> None:
-    how = draft.rng.choice((DropFault, ResetFault))
+    fault = draft.rng.choice((DropFault, ResetFault))
     if draft.likely(0.6):
-        draft.faults.append(how(draft.rng.choice(MOMENTS), draft.rng.randint(1, 6)))
+        draft.faults.append(fault(draft.rng.choice(MOMENTS), draft.rng.randint(1, 6)))
     else:
         draft.schedule(ServiceDisruption(draft.rng.choice((Drop(), Reset()))), 3)
 
@@ -237,7 +241,6 @@ def _slow(draft: PlanDraft) -> None:
     draft.schedule(ClientStopsReading(draft.rng.uniform(1, 20)))
 
 
-#: Every kind of fault, by the name that the command takes.
 FAULT_KINDS: Mapping[str, Callable[[PlanDraft], None]] = {
     "latency": _latency,
     "slices": _slices,
@@ -256,3 +259,4 @@ FAULT_KINDS: Mapping[str, Callable[[PlanDraft], None]] = {
     "drain": _drain,
     "slow-client": _slow,
 }
+"""Every kind of fault, by the name that `--faults` takes."""

@@ -1,7 +1,7 @@
-"""A network cable in memory: two byte streams with latency, slices, stalls, resets and silence, drawn from a seed.
+"""An in-memory network link: two byte streams with latency, small reads, stalls, resets and silence, drawn from a seed.
 
-Stands in for TCP: order is kept, bytes arrive or the link breaks. A sender waits once WINDOW bytes are on their way,
-as a full socket buffer makes it wait. No tasks: a reader waits until what was sent is due.
+It stands in for TCP: bytes arrive in order, or the link breaks. A sender blocks once WINDOW bytes are in flight, as it
+does on a full socket buffer. There are no tasks: each piece has a due time, and a reader sleeps until then.
 """
 
 from __future__ import annotations
@@ -17,49 +17,51 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-#: What may be on its way in one direction.
+#: Bytes that may be in flight in one direction.
 WINDOW = 64 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
 class LinkConditions:
-    """How one link is just now; both directions look at it for every piece."""
+    """How one link behaves now; both directions read it for every piece. Rates are probabilities per piece."""
 
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
     slice_bytes: int = 0
-    """Pieces of at most so many bytes are read; 0: as much as there is."""
+    """A read returns at most this many bytes; 0: no limit."""
     stall_rate: float = 0.0
-    """How probable it is that a piece, and all behind it, is held up."""
+    """A piece, and everything after it, is delayed."""
     stall_seconds: float = 3.0
+    """The longest such delay."""
     reset_rate: float = 0.0
-    """How probable it is that a piece breaks the link."""
+    """The link breaks."""
     silence_rate: float = 0.0
-    """How probable it is that nothing arrives any more, and nobody is told."""
+    """The link goes silent: nothing arrives any more, and neither end is told."""
 
     def clear(self) -> None:
-        """From now on nothing goes wrong."""
+        """End all faults; latency and jitter too."""
         self.latency_ms = self.jitter_ms = self.stall_rate = self.reset_rate = self.silence_rate = 0.0
         self.slice_bytes = 0
 
 
 class _Pipe:
-    """One direction."""
+    """One direction of a link."""
 
-    def __init__(self, link: MemoryLink, chance: random.Random) -> None:
-        self._link, self._random = link, chance
+    def __init__(self, link: MemoryLink, rng: random.Random) -> None:
+        self._link, self._rng = link, rng
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._size = 0
         self._last_due = 0.0
         self.ends_at = math.inf
-        """When the reader sees the end."""
-        self.reader_gone = self.writer_gone = False
+        """When the reader sees the end of the stream."""
+        self.reader_closed = self.writer_closed = False
         self._lot = trio.lowlevel.ParkingLot()
 
-    def changed(self) -> None:
+    def wake(self) -> None:
+        """Let both ends look at the link again."""
         self._lot.unpark_all()
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         self._pieces.clear()
         self._last_due = trio.current_time()
 
@@ -67,9 +69,9 @@ class _Pipe:
         await trio.lowlevel.checkpoint()
         view = memoryview(data)
         while True:
-            if self.writer_gone:
+            if self.writer_closed:
                 raise trio.ClosedResourceError
-            if self._link.broken_at is not None or self.reader_gone:
+            if self._link.broken_at is not None or self.reader_closed:
                 raise trio.BrokenResourceError
             piece = bytes(view[: max(0, WINDOW - self._size)])
             if piece:
@@ -80,54 +82,54 @@ class _Pipe:
             await self._lot.park()
 
     def _send(self, piece: bytes) -> None:
-        weather, chance = self._link.conditions, self._random
-        if weather.reset_rate and chance.random() < weather.reset_rate:
+        conditions, rng = self._link.conditions, self._rng
+        if conditions.reset_rate and rng.random() < conditions.reset_rate:
             self._link.reset()
             return
-        if weather.silence_rate and chance.random() < weather.silence_rate:
+        if conditions.silence_rate and rng.random() < conditions.silence_rate:
             self._link.go_silent()
         self._size += len(piece)
         if self._link.silent:
             return
         self._pieces.append((self._due(), piece))
-        self.changed()
+        self.wake()
 
     def _due(self) -> float:
-        weather, chance = self._link.conditions, self._random
+        conditions, rng = self._link.conditions, self._rng
         due = trio.current_time()
-        if weather.latency_ms or weather.jitter_ms:
-            due += (weather.latency_ms + weather.jitter_ms * chance.random()) / 1000
-        if weather.stall_rate and chance.random() < weather.stall_rate:
+        if conditions.latency_ms or conditions.jitter_ms:
+            due += (conditions.latency_ms + conditions.jitter_ms * rng.random()) / 1000
+        if conditions.stall_rate and rng.random() < conditions.stall_rate:
             self._link.on_fault("stall")
-            due += weather.stall_seconds * chance.random()
+            due += conditions.stall_seconds * rng.random()
         self._last_due = max(self._last_due, due, self._link.stalled_until)
         return self._last_due
 
     def end(self) -> None:
-        """The writer says that nothing more will come."""
+        """End the stream after what is in flight."""
         if not self._link.silent and self.ends_at == math.inf:
             self.ends_at = self._due()
-        self.changed()
+        self.wake()
 
-    async def take(self, most: int | None) -> bytes:
+    async def take(self, max_bytes: int | None) -> bytes:
         await trio.lowlevel.checkpoint()
         while True:
-            if self.reader_gone:
+            if self.reader_closed:
                 raise trio.ClosedResourceError
             if self._link.broken_at is not None:
                 raise trio.BrokenResourceError
             now = trio.current_time()
             if self._pieces and self._pieces[0][0] <= now:
-                return self._taken(now, most or WINDOW)
+                return self._take_due(now, max_bytes or WINDOW)
             if not self._pieces and self.ends_at <= now:
                 return b""
             due = self._pieces[0][0] if self._pieces else self.ends_at
             with trio.move_on_at(due):
                 await self._lot.park()
 
-    def _taken(self, now: float, most: int) -> bytes:
+    def _take_due(self, now: float, max_bytes: int) -> bytes:
         limit = self._link.conditions.slice_bytes
-        room = min(most, self._random.randint(1, limit)) if limit else most
+        room = min(max_bytes, self._rng.randint(1, limit)) if limit else max_bytes
         taken = bytearray()
         while room and self._pieces and self._pieces[0][0] <= now:
             due, piece = self._pieces.popleft()
@@ -137,7 +139,7 @@ class _Pipe:
             taken += piece
             room -= len(piece)
         self._size -= len(taken)
-        self.changed()
+        self.wake()
         return bytes(taken)
 
 
@@ -148,50 +150,50 @@ class LinkEnd(trio.abc.HalfCloseableStream):
         self._link, self._outgoing, self._incoming = link, outgoing, incoming
         self.opened_at = trio.current_time()
         self.closed_at: float | None = None
-        """When this end let go."""
+        """When this end was closed."""
 
     @property
     def sees_end_at(self) -> float:
-        """When this end can know that the other one is gone; infinite while it cannot."""
+        """When this end can see that the link is over; infinite while it can't."""
         broken = self._link.broken_at
         return self._incoming.ends_at if broken is None else min(broken, self._incoming.ends_at)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send; waits for room. Raises as any trio stream."""
+        """Send; blocks while the window is full. Raises as any trio stream does."""
         await self._outgoing.put(bytes(data))
 
     async def wait_send_all_might_not_block(self) -> None:
-        """There is no telling; nobody here asks."""
+        """Return at once: no code under test asks."""
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait for what is due. Raises as any trio stream."""
+        """Wait for bytes that are due. Raises as any trio stream does; cancelling loses nothing."""
         return await self._incoming.take(max_bytes)
 
     async def send_eof(self) -> None:
-        """Say that nothing more will come."""
+        """End this end's outgoing stream."""
         await trio.lowlevel.checkpoint()
         self._outgoing.end()
 
     async def aclose(self) -> None:
-        """Let go of both directions."""
+        """Close both directions. Closing twice is harmless."""
         if self.closed_at is None:
             self.closed_at = trio.current_time()
             self._outgoing.end()
-            self._outgoing.writer_gone = self._incoming.reader_gone = True
-            self._outgoing.changed()
-            self._incoming.changed()
+            self._outgoing.writer_closed = self._incoming.reader_closed = True
+            self._outgoing.wake()
+            self._incoming.wake()
         await trio.lowlevel.checkpoint()
 
 
 @dataclass(slots=True)
 class MemoryLink:
-    """A cable. `near` is whoever opened it."""
+    """A link with two ends. `near` belongs to the side that opened it."""
 
     conditions: LinkConditions
     rng: random.Random
     on_fault: Callable[[str], None]
-    """Told of every fault as it happens."""
+    """Called with the kind of every fault that takes effect."""
     broken_at: float | None = None
     silent: bool = False
     stalled_until: float = 0.0
@@ -200,35 +202,35 @@ class MemoryLink:
     _pipes: tuple[_Pipe, _Pipe] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pipes = there, back = _Pipe(self, self.rng), _Pipe(self, self.rng)
-        self.near, self.far = LinkEnd(self, there, back), LinkEnd(self, back, there)
+        self._pipes = outgoing, incoming = _Pipe(self, self.rng), _Pipe(self, self.rng)
+        self.near, self.far = LinkEnd(self, outgoing, incoming), LinkEnd(self, incoming, outgoing)
 
     @property
     def open(self) -> bool:
-        """Whether anything can still go wrong with it."""
+        """Whether it still carries bytes: not broken, not silent, not closed at either end."""
         return self.broken_at is None and not self.silent and self.near.closed_at is None and self.far.closed_at is None
 
     def reset(self) -> None:
-        """Break it: both ends learn of it at once, what is on its way is gone."""
+        """Break the link: both ends see it at once, and bytes in flight are lost."""
         if self.open:
             self.on_fault("reset")
             self.broken_at = trio.current_time()
-            self._forget()
+            self._discard()
 
     def go_silent(self) -> None:
-        """Nothing arrives any more, and nobody is told (half-open)."""
+        """Deliver nothing any more, without telling either end (half-open)."""
         if self.open:
             self.on_fault("half-open")
             self.silent = True
-            self._forget()
+            self._discard()
 
     def stall(self, seconds: float) -> None:
-        """Hold everything up for a while."""
+        """Deliver nothing for `seconds`; then everything, in order."""
         if self.open:
             self.on_fault("stall")
             self.stalled_until = trio.current_time() + seconds
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         for pipe in self._pipes:
-            pipe.forget()
-            pipe.changed()
+            pipe.discard()
+            pipe.wake()

@@ -1,4 +1,4 @@
-"""What will happen in a run, drawn from its seed before it begins: who calls, what they say, what goes wrong when."""
+"""What will happen in a run, drawn from its seed before it starts: who calls, what is said, what goes wrong when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpeakStep:
-    """Say something and be quiet after it, in chunks, at the pace of speech."""
+    """Speak and then send silence, in chunks, at the pace of speech."""
 
     ms: int
     chunk_ms: int
@@ -34,14 +34,14 @@ class SendStep:
 
 @dataclass(frozen=True, slots=True)
 class WaitStep:
-    """Do nothing."""
+    """Send nothing for a while."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerToolStep:
-    """Answer the last tool call, if there was one."""
+    """Send the result of the last tool call, if there was one."""
 
 
 CallStep = SpeakStep | SendStep | WaitStep | AnswerToolStep
@@ -49,30 +49,30 @@ CallStep = SpeakStep | SendStep | WaitStep | AnswerToolStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan:
-    """One caller."""
+    """What one caller does, and what happens to it."""
 
     number: int
     starts_at: float
     session_options: Mapping[str, Any]
     steps: tuple[CallStep, ...]
     faults: tuple[Fault, ...]
-    """Of the service, toward this caller."""
+    """Faults of the simulator, for this caller's sessions."""
     disruptions: tuple[TimedDisruption, ...]
     client_conditions: LinkConditions
     upstream_conditions: LinkConditions
     native: bool = False
-    """Whether it is an unmodified SDK."""
+    """Whether the caller is an unmodified SDK at the native endpoint."""
     beta: bool = False
     """Whether the service behind the bridge speaks the beta dialect; the same for all callers."""
 
     @property
     def commits(self) -> bool:
-        """Whether the caller itself says when its speech has ended."""
+        """Whether the caller ends its turns itself."""
         return self.session_options.get("turnDetection") == "none"
 
     @property
     def transcribes(self) -> bool:
-        """Whether it wants no answers, only what it said in writing."""
+        """Whether the caller wants a transcription, and no answers."""
         return self.session_options.get("kind") == "transcription"
 
 
@@ -87,65 +87,65 @@ class SimulationPlan:
     rollover: bool
     client_bytes: int
     faults_end_at: float
-    """From then on nothing goes wrong any more."""
+    """Seconds of the virtual clock; no fault takes effect later."""
     drain_at: float | None
     beta: bool = False
 
 
 def draw_plan(seed: int, allowed: Collection[str] = FAULT_KINDS, *, simple: bool = False) -> SimulationPlan:
-    """Draw a run. `allowed` names the kinds of faults that it may have; `plain`: no SDKs, no beta dialect.
+    """Draw the plan of a seed, with faults of the `allowed` kinds only; `simple`: no SDKs, no beta dialect.
 
-    Those two are drawn from a chance of their own: they change nothing else of a seed's run.
+    SDKs and dialect have a random generator of their own, so that they change nothing else in a seed's plan.
     """
-    chance = random.Random(f"plan:{seed}")
+    rng = random.Random(f"plan:{seed}")
     names = [name for name in FAULT_KINDS if name in allowed]
-    kinds = tuple(chance.sample(names, min(len(names), chance.choice((0, 1, 1, 2, 2, 3, 4)))))
-    calm_at = chance.uniform(3.0, 14.0)
-    draft = PlanDraft(chance, calm_at)
-    calls = tuple(_call(number, kinds, draft) for number in range(chance.choice((1, 1, 1, 1, 2))))
-    other = random.Random(f"doors:{seed}")
-    beta = not simple and _likely(other, 0.15)
-    calls = tuple(_other_door(call, other, beta=beta, plain=simple) for call in calls)
+    kinds = tuple(rng.sample(names, min(len(names), rng.choice((0, 1, 1, 2, 2, 3, 4)))))
+    faults_end_at = rng.uniform(3.0, 14.0)
+    draft = PlanDraft(rng, faults_end_at)
+    calls = tuple(_call(number, kinds, draft) for number in range(rng.choice((1, 1, 1, 1, 2))))
+    endpoint_rng = random.Random(f"doors:{seed}")  # the name is part of every seed's meaning
+    beta = not simple and _likely(endpoint_rng, 0.15)
+    calls = tuple(_with_endpoint(call, endpoint_rng, beta=beta, simple=simple) for call in calls)
     return SimulationPlan(
         seed=seed,
         fault_kinds=kinds,
         calls=calls,
-        mints=_likely(chance, 0.15),
-        rollover=_likely(chance, 0.8),
+        mints=_likely(rng, 0.15),
+        rollover=_likely(rng, 0.8),
         client_bytes=draft.client_bytes,
-        faults_end_at=calm_at,
+        faults_end_at=faults_end_at,
         drain_at=draft.drain_at,
         beta=beta,
     )
 
 
-def _other_door(call: CallPlan, chance: random.Random, *, beta: bool, plain: bool) -> CallPlan:
-    """Let some callers be SDKs, who say other things."""
-    if plain or not _likely(chance, 0.3):
+def _with_endpoint(call: CallPlan, rng: random.Random, *, beta: bool, simple: bool) -> CallPlan:
+    """Make some callers SDKs, which send other messages."""
+    if simple or not _likely(rng, 0.3):
         return replace(call, beta=beta)
-    wish = {name: value for name, value in call.session_options.items() if name != "audioOut"}
-    steps = tuple(_one_native_step(chance, step) for step in call.steps)
-    return replace(call, beta=beta, native=True, session_options=wish, steps=steps)
+    options = {name: value for name, value in call.session_options.items() if name != "audioOut"}
+    steps = tuple(_native_step(rng, step) for step in call.steps)
+    return replace(call, beta=beta, native=True, session_options=options, steps=steps)
 
 
-def _one_native_step(chance: random.Random, step: CallStep) -> CallStep:
-    return SendStep(chance.choice(_NATIVE_MESSAGES)) if isinstance(step, SendStep) else step
+def _native_step(rng: random.Random, step: CallStep) -> CallStep:
+    return SendStep(rng.choice(_NATIVE_MESSAGES)) if isinstance(step, SendStep) else step
 
 
-def _likely(chance: random.Random, share: float) -> bool:
-    return chance.random() < share
+def _likely(rng: random.Random, probability: float) -> bool:
+    return rng.random() < probability
 
 
 def _call(number: int, kinds: tuple[str, ...], draft: PlanDraft) -> CallPlan:
     draft.begin_call()
     for kind in kinds:
         FAULT_KINDS[kind](draft)
-    wish = _wish(draft.rng)
+    options = _session_options(draft.rng)
     return CallPlan(
         number=number,
         starts_at=draft.rng.choice((0.0, draft.rng.uniform(0, 2))),
-        session_options=wish,
-        steps=tuple(_steps(draft.rng, wish)),
+        session_options=options,
+        steps=tuple(_steps(draft.rng, options)),
         faults=tuple(draft.faults),
         disruptions=tuple(sorted(draft.disruptions, key=lambda timed: timed.at)),
         client_conditions=draft.client_conditions,
@@ -156,44 +156,44 @@ def _call(number: int, kinds: tuple[str, ...], draft: PlanDraft) -> CallPlan:
 _TOOL = {"type": "function", "name": "look_up", "parameters": {"type": "object", "properties": {}}}
 
 
-def _wish(chance: random.Random) -> dict[str, Any]:
-    wish: dict[str, Any] = {}
-    if _likely(chance, 0.15):
-        wish["kind"] = "transcription"
-    if _likely(chance, 0.3):
-        wish["turnDetection"] = chance.choice(("none", "semantic_vad"))
-    if _likely(chance, 0.2):
-        wish["audioOut"] = "binary"
-    if "kind" not in wish and _likely(chance, 0.15):
-        wish["tools"] = [_TOOL]
-    return wish
+def _session_options(rng: random.Random) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if _likely(rng, 0.15):
+        options["kind"] = "transcription"
+    if _likely(rng, 0.3):
+        options["turnDetection"] = rng.choice(("none", "semantic_vad"))
+    if _likely(rng, 0.2):
+        options["audioOut"] = "binary"
+    if "kind" not in options and _likely(rng, 0.15):
+        options["tools"] = [_TOOL]
+    return options
 
 
-def _steps(chance: random.Random, wish: Mapping[str, Any]) -> list[CallStep]:
+def _steps(rng: random.Random, options: Mapping[str, Any]) -> list[CallStep]:
     steps: list[CallStep] = []
-    for _ in range(chance.choice((1, 1, 2, 2, 3))):
-        steps.append(_one_step(chance, wish))
-        steps.append(WaitStep(chance.choice((0.0, 0.1, chance.uniform(0, 4)))))
+    for _ in range(rng.choice((1, 1, 2, 2, 3))):
+        steps.append(_draw_step(rng, options))
+        steps.append(WaitStep(rng.choice((0.0, 0.1, rng.uniform(0, 4)))))
     return steps
 
 
-def _one_step(chance: random.Random, wish: Mapping[str, Any]) -> CallStep:
-    if _likely(chance, 0.6):
-        return draw_speech(chance)
-    if wish.get("kind") == "transcription":
+def _draw_step(rng: random.Random, options: Mapping[str, Any]) -> CallStep:
+    if _likely(rng, 0.6):
+        return draw_speech(rng)
+    if options.get("kind") == "transcription":
         return WaitStep(1.0)
-    if _likely(chance, 0.15):
+    if _likely(rng, 0.15):
         return AnswerToolStep()
-    return SendStep(chance.choice(_MESSAGES))
+    return SendStep(rng.choice(_MESSAGES))
 
 
-def draw_speech(chance: random.Random) -> SpeakStep:
-    """Draw something to say."""
+def draw_speech(rng: random.Random) -> SpeakStep:
+    """Draw one turn of speech."""
     return SpeakStep(
-        ms=chance.choice((400, 800, 1200, 2400, 4800)),
-        chunk_ms=chance.choice((60, 200, 200, 400, 400)),
-        silence_ms=chance.choice((400, 800)),
-        as_json=_likely(chance, 0.3),
+        ms=rng.choice((400, 800, 1200, 2400, 4800)),
+        chunk_ms=rng.choice((60, 200, 200, 400, 400)),
+        silence_ms=rng.choice((400, 800)),
+        as_json=_likely(rng, 0.3),
     )
 
 

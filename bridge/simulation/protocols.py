@@ -1,6 +1,6 @@
-"""The two protocols that a caller may speak with the bridge: how its steps are said, how what comes back is read.
+"""The two protocols that a caller can speak with the bridge: how its steps are encoded, how what comes back is decoded.
 
-Pure. The callers' books are kept in the terms of the client protocol, whichever tongue was spoken.
+Pure; one value per connection. Records are kept in the terms of the client protocol, whichever protocol was spoken.
 """
 
 from __future__ import annotations
@@ -11,6 +11,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from bridge.client_protocol.client import (
+    AudioReceived,
+    MessageReceived,
+    NativeEventReceived,
+    ProtocolClient,
+    ReportedState,
+    ends_session,
+)
+from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
+from bridge.client_protocol.messages import (
+    AudioCommitMessage,
+    AudioMessage,
+    ToolResultMessage,
+    decode_client_message,
+)
+from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED
 from bridge.simulation.service import event_id
 from bridge.upstream.dial.dial import parse_url
 
@@ -20,142 +36,189 @@ if TYPE_CHECKING:
     from bridge.upstream.dial.url import ParsedUrl
 
 Message = dict[str, Any]
+"""A JSON object with a `type`."""
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_BASE_URL = "ws://bridge.test"
+#: A native error can report dropped audio in words only.
 _DROPPED = re.compile(r"(\d+) ms of audio")
-_RESPONSE: Message = {"type": "response.create"}
+_RESPONSE_CREATE: Message = {"type": "response.create"}
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class CallerProtocol(Protocol):
-    """One of them."""
+    """One of the two protocols, on one connection."""
 
-    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:
-        """Where it is spoken."""
+    @property
+    def state(self) -> ReportedState:
+        """The state of the session, as far as the bridge reported it."""
         ...
 
-    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
-        """Ask for a session."""
+    def endpoint(self, options: Mapping[str, Any]) -> ParsedUrl:
+        """Give the URL to connect to for a session with these options."""
+        ...
+
+    def open_session(self, options: Mapping[str, Any]) -> list[bytes]:
+        """Give the text frames that ask for the session."""
+        ...
+
+    def encode(self, message: Mapping[str, Any]) -> bytes:
+        """Give the text frame of a message that a plan made up: it may be invalid on purpose."""
         ...
 
     def audio(self, pcm: bytes, *, as_json: bool) -> tuple[bytes, bool]:
-        """Write a chunk of speech; whether it goes as text."""
+        """Give the frame of a chunk of speech, and whether it is a text frame."""
         ...
 
-    def commit(self, wish: Mapping[str, Any]) -> list[Message]:
-        """Say that the speech has ended."""
+    def commit(self, options: Mapping[str, Any]) -> list[bytes]:
+        """Give the text frames that end the turn."""
         ...
 
-    def tool_result(self, call_id: str, output: str) -> list[Message]:
-        """Answer a tool call."""
+    def tool_result(self, call_id: str, output: str) -> list[bytes]:
+        """Give the text frames that answer a tool call."""
         ...
 
     def parse(self, frame: str | bytes) -> tuple[str, Message]:
-        """Read one frame: the type and the fields of a bridge message, or of a native event."""
+        """Read a frame: the type and the fields of a bridge message, or of a native event."""
         ...
 
 
 class JsonCallerProtocol:
     """The client protocol."""
 
-    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:  # noqa: ARG002 - the wish goes with create_session
-        """Where voice clients connect."""
-        return parse_url("ws://bridge.test/api/openai/realtime")
+    def __init__(self) -> None:
+        self._client = ProtocolClient()
 
-    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
-        """Ask for a session."""
-        return [{"type": "create_session", **wish}]
+    @property
+    def state(self) -> ReportedState:
+        """The state of the session, as far as the bridge reported it."""
+        return self._client.state
+
+    def endpoint(self, options: Mapping[str, Any]) -> ParsedUrl:  # noqa: ARG002 - `create_session` carries them
+        """Give the client endpoint."""
+        return parse_url(f"{_BASE_URL}{CLIENT_PATH}")
+
+    def open_session(self, options: Mapping[str, Any]) -> list[bytes]:
+        """Give `create_session`."""
+        message = decode_client_message({"type": "create_session", **options})
+        return [self._client.send(message).encode()]
+
+    def encode(self, message: Mapping[str, Any]) -> bytes:
+        """Give the text frame of a message that a plan made up."""
+        return msgspec.json.encode(message)
 
     def audio(self, pcm: bytes, *, as_json: bool) -> tuple[bytes, bool]:
-        """Write a chunk of speech, as JSON or as it is."""
+        """Give a chunk of speech as JSON, or as the binary frame that it is."""
         if not as_json:
-            return pcm, False
-        return msgspec.json.encode({"type": "audio", "audio": b64encode(pcm).decode()}), True
+            return self._client.send_audio(pcm), False
+        return self._client.send(AudioMessage(audio=b64encode(pcm).decode())).encode(), True
 
-    def commit(self, wish: Mapping[str, Any]) -> list[Message]:  # noqa: ARG002 - the bridge knows what is wished for
-        """Say that the speech has ended."""
-        return [{"type": "audio_commit"}]
+    def commit(self, options: Mapping[str, Any]) -> list[bytes]:  # noqa: ARG002 - the bridge knows them
+        """Give `audio_commit`."""
+        return [self._client.send(AudioCommitMessage()).encode()]
 
-    def tool_result(self, call_id: str, output: str) -> list[Message]:
-        """Answer a tool call."""
-        return [{"type": "tool_result", "callId": call_id, "output": output}]
+    def tool_result(self, call_id: str, output: str) -> list[bytes]:
+        """Give `tool_result`."""
+        return [self._client.send(ToolResultMessage(call_id=call_id, output=output)).encode()]
 
     def parse(self, frame: str | bytes) -> tuple[str, Message]:
-        """Read one frame."""
-        return ("(speech)", {}) if isinstance(frame, bytes) else _read(frame)
+        """Read a frame."""
+        received = self._client.receive(frame)
+        match received:
+            case AudioReceived():
+                return "(audio)", {}
+            case MessageReceived(kind, fields):
+                return kind, dict(fields)
+            case NativeEventReceived(kind, text):
+                return _native_event(kind, text)
+        return "(unreadable)", {}
 
 
 class NativeCallerProtocol:
-    """What an unmodified SDK speaks. Its session is wished for by connecting, and changed by `session.update`."""
+    """What an unmodified SDK speaks: connecting asks for the session, and `session.update` changes it."""
 
     def __init__(self, *, flat: bool) -> None:
-        """`flat`: the service behind the bridge speaks the beta dialect, and this SDK is as old."""
+        """`flat`: the service behind the bridge speaks the beta dialect, and so does this SDK."""
         self._flat = flat
+        self.state = ReportedState.NONE
+        """READY as soon as the session exists: an SDK isn't told that it was lost."""
 
-    def endpoint(self, wish: Mapping[str, Any]) -> ParsedUrl:
-        """Where SDKs connect."""
-        query = "intent=transcription" if _transcribes(wish) else "model=gpt-realtime-2.1"
-        return parse_url(f"ws://bridge.test/v1/realtime?{query}")
+    def endpoint(self, options: Mapping[str, Any]) -> ParsedUrl:
+        """Give the native endpoint, with the model or the intent in its query."""
+        query = "intent=transcription" if _transcribes(options) else "model=gpt-realtime-2.1"
+        return parse_url(f"{_BASE_URL}{NATIVE_PATH}?{query}")
 
-    def open_session(self, wish: Mapping[str, Any]) -> list[Message]:
-        """Change the session into what is wished for, if that is something special."""
+    def open_session(self, options: Mapping[str, Any]) -> list[bytes]:
+        """Give a `session.update` where the options differ from the defaults."""
         changed: Message = {}
-        if "turnDetection" in wish:
-            name = wish["turnDetection"]
+        if "turnDetection" in options:
+            name = options["turnDetection"]
             detection = None if name == "none" else {"type": name}
             changed = {"turn_detection": detection}
             changed = changed if self._flat else {"audio": {"input": changed}}
-        if "tools" in wish:
-            changed["tools"] = wish["tools"]
-        return [self._update(changed, wish)] if changed else []
+        if "tools" in options:
+            changed["tools"] = options["tools"]
+        return [self.encode(self._update(changed, options))] if changed else []
 
-    def _update(self, session: Message, wish: Mapping[str, Any]) -> Message:
+    def _update(self, session: Message, options: Mapping[str, Any]) -> Message:
         if self._flat:
-            kind = "transcription_session.update" if _transcribes(wish) else "session.update"
+            kind = "transcription_session.update" if _transcribes(options) else "session.update"
             return {"type": kind, "session": session}
         return {
             "type": "session.update",
-            "session": {"type": "transcription" if _transcribes(wish) else "realtime", **session},
+            "session": {"type": "transcription" if _transcribes(options) else "realtime", **session},
         }
 
-    def audio(self, pcm: bytes, *, as_json: bool) -> tuple[bytes, bool]:  # noqa: ARG002 - there is one way only
-        """Write a chunk of speech."""
-        return msgspec.json.encode({"type": "input_audio_buffer.append", "audio": b64encode(pcm).decode()}), True
+    def encode(self, message: Mapping[str, Any]) -> bytes:
+        """Give the text frame of an event."""
+        return msgspec.json.encode(message)
 
-    def commit(self, wish: Mapping[str, Any]) -> list[Message]:
-        """Say that the speech has ended, and ask for the answer where there is one."""
-        ask = [] if _transcribes(wish) else [_RESPONSE]
-        return [{"type": "input_audio_buffer.commit"}, *ask]
+    def audio(self, pcm: bytes, *, as_json: bool) -> tuple[bytes, bool]:  # noqa: ARG002 - always JSON
+        """Give `input_audio_buffer.append`."""
+        return self.encode({"type": "input_audio_buffer.append", "audio": b64encode(pcm).decode()}), True
 
-    def tool_result(self, call_id: str, output: str) -> list[Message]:
-        """Answer a tool call."""
+    def commit(self, options: Mapping[str, Any]) -> list[bytes]:
+        """Give the commit, and the request for a response where there is one."""
+        request = [] if _transcribes(options) else [self.encode(_RESPONSE_CREATE)]
+        return [self.encode({"type": "input_audio_buffer.commit"}), *request]
+
+    def tool_result(self, call_id: str, output: str) -> list[bytes]:
+        """Give the item with the result, and the request for a response."""
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        return [{"type": "conversation.item.create", "item": item}, _RESPONSE]
+        return [self.encode({"type": "conversation.item.create", "item": item}), self.encode(_RESPONSE_CREATE)]
 
     def parse(self, frame: str | bytes) -> tuple[str, Message]:
-        """Read one frame; the bridge's own errors are given in the client protocol's words."""
+        """Read a frame; errors of the bridge itself are given in the terms of the client protocol."""
         if isinstance(frame, bytes):
             return "(binary)", {}
-        kind, body = _read(frame)
+        kind, body = _native_event("", frame)
+        if kind in SESSION_CREATED:
+            self.state = ReportedState.READY
         error = body.get("error")
         if kind != "error" or not isinstance(error, dict) or error.get("type") != "bridge_error":
             return kind, body
+        return self._bridge_error(error)
+
+    def _bridge_error(self, error: Mapping[str, Any]) -> tuple[str, Message]:
         code = str(error.get("code"))
         if code == "audio_dropped":
             found = _DROPPED.match(str(error.get("message")))
             return code, {"ms": float(found[1]) if found else 0.0}
         if code == "session_not_restored":
             return code, {}
-        return "error", {"code": code.upper(), "detail": error.get("detail"), "generation": 0}
+        told = {"code": code.upper(), "detail": error.get("detail")}
+        if ends_session(told):
+            self.state = ReportedState.ENDED
+        return "error", told
 
 
-def _transcribes(wish: Mapping[str, Any]) -> bool:
-    return wish.get("kind") == "transcription"
+def _transcribes(options: Mapping[str, Any]) -> bool:
+    return options.get("kind") == "transcription"
 
 
-def _read(frame: str) -> tuple[str, Message]:
-    """Read text: the sound of answers is not looked into, and what the service cut short cannot be."""
+def _native_event(kind: str, frame: str) -> tuple[str, Message]:
+    """Read a native event. The audio of answers isn't decoded; what the service cut short can't be."""
     found = event_id(frame.encode())
-    if "audio.delta" in frame[:200] and found:
+    if found and (kind in AUDIO_DELTAS or "audio.delta" in frame[:200]):
         return "response.output_audio.delta", {"event_id": found[0]}
     try:
         body = _decode(frame)

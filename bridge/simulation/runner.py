@@ -1,11 +1,13 @@
-"""One run: a bridge, its callers, their links, a service for each visit; made from a plan, judged at the end."""
+"""One run: a bridge, its callers, their links, and a service for each connection, made from a plan.
+
+`simulate` runs a plan under the virtual clock, records what happens (`record.py`), and then checks the invariants.
+"""
 
 from __future__ import annotations
 
-import math
 import ssl
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from io import StringIO
@@ -28,10 +30,16 @@ from bridge.server.http.health import UpstreamHealth
 from bridge.simulation.client import SimulatedCaller
 from bridge.simulation.connection import ConnectionRecord
 from bridge.simulation.determinism import run_seeded
-from bridge.simulation.disruptions import ClientDisconnect, ClientStopsReading, LinkDisruption, LinkSide
-from bridge.simulation.disruptions import ServiceDisruption as ServiceDoes
+from bridge.simulation.disruptions import (
+    ClientDisconnect,
+    ClientStopsReading,
+    LinkDisruption,
+    LinkSide,
+    ServiceDisruption,
+)
 from bridge.simulation.invariants import find_violations
 from bridge.simulation.network import LinkConditions, MemoryLink
+from bridge.simulation.record import RunRecord
 from bridge.simulation.service import API_KEY, MintTransport, SimulatedService, unix_now
 from bridge.simulation.trace import Trace
 from bridge.telemetry.log import Log, LogFormat
@@ -51,255 +59,263 @@ if TYPE_CHECKING:
     from bridge.upstream.dial.url import ParsedUrl
     from bridge.upstream.service import UpstreamService
 
-#: What a session of the bridge may take to end by itself when the run is over, before it counts as left behind.
-_TIDY_SECONDS = 8.0
-#: The whole run, in virtual seconds: whatever lasts longer hangs.
+#: How long the bridge's sessions get to end by themselves after the last caller, before they count as leaked.
+_CLEANUP_SECONDS = 8.0
+#: A run that takes longer, in virtual seconds, hangs.
 LONGEST_RUN_SECONDS = 4_000.0
 
-_visit: ContextVar[ConnectionRecord] = ContextVar("visit")
+#: The connection that a task of the bridge serves.
+_connection: ContextVar[ConnectionRecord] = ContextVar("connection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationResult:
-    """What a run came to."""
+    """The outcome of one run."""
 
     seed: int
     digest: str
+    """A hash of everything that happened: equal for equal runs."""
     seconds: float
-    """Virtual ones."""
+    """How long it took, in virtual seconds."""
     connections: int
     upstream_connections: int
     fault_counts: Mapping[str, int]
+    """Faults that took effect, by kind."""
     violations: tuple[str, ...]
-    """Each invariant that did not hold: who, what, how."""
+    """Each invariant that did not hold: connection, invariant, what happened."""
     lines: tuple[str, ...] = ()
+    """The trace, where it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """A bridge with a mistake in it, to see that the invariants bite."""
+    """A bug that is built into the bridge, to prove that the invariants find it."""
 
-    change: Callable[[Dependencies], Dependencies] = lambda parts: parts
+    change: Callable[[Dependencies], Dependencies] = lambda dependencies: dependencies
     bridge: type[Bridge] = Bridge
 
 
-@dataclass(slots=True)
 class SimulationRun:
-    """Everything of one run. The invariants read it."""
+    """Runs one plan, and writes what happens into `record`."""
 
-    plan: SimulationPlan
-    trace: Trace
-    defect: Defect
-    callers: list[SimulatedCaller] = field(default_factory=list)
-    errors: list[BaseException] = field(default_factory=list)
-    """What the bridge's doors let out: mistakes of its own."""
-    drained_at: float | None = None
-    ended_at: float = math.inf
-    """When whatever still ran was cut off."""
-    hung: bool = False
-
-    @property
-    def connections(self) -> list[ConnectionRecord]:
-        """All of them, caller by caller."""
-        return [visit for caller in self.callers for visit in caller.connections]
+    def __init__(self, record: RunRecord, defect: Defect) -> None:
+        self.record = record
+        self._plan, self._trace, self._defect = record.plan, record.trace, defect
+        self._callers: list[SimulatedCaller] = []
 
     async def run(self) -> None:
-        """Live through the plan."""
+        """Run the plan to its end."""
         with trio.move_on_after(LONGEST_RUN_SECONDS) as scope:
             async with trio.open_nursery() as nursery:
-                bridge = self._bridge()
-                self.callers = [self._caller(call, bridge, nursery) for call in self.plan.calls]
-                nursery.start_soon(self._trouble, bridge)
-                async with trio.open_nursery() as calling:
-                    for caller in self.callers:
-                        calling.start_soon(caller.run)
-                await trio.sleep(_TIDY_SECONDS)
-                self.ended_at = trio.current_time()
+                bridge = self._make_bridge()
+                self._callers = [self._make_caller(call, bridge, nursery) for call in self._plan.calls]
+                nursery.start_soon(self._disrupt, bridge)
+                async with trio.open_nursery() as calls:
+                    for caller in self._callers:
+                        calls.start_soon(caller.run)
+                await trio.sleep(_CLEANUP_SECONDS)
+                self.record.ended_at = trio.current_time()
                 nursery.cancel_scope.cancel()
-        self.hung = scope.cancelled_caught
+        self.record.hung = scope.cancelled_caught
 
     # The bridge
 
-    def _bridge(self) -> Bridge:
-        plan = self.plan
-        metrics, present = Metrics(), ActiveSessions()
+    def _make_bridge(self) -> Bridge:
+        plan = self._plan
+        metrics, active = Metrics(), ActiveSessions()
         log = Log(StringIO(), log_format=LogFormat.JSON, level="error", secrets=())
         health = UpstreamHealth(trio.current_time)
-        observer = _Watching(self, log, metrics, health)
-        dialect = Dialect.BETA if plan.beta else Dialect.GA
-        upstream = make_upstream("http://upstream.test/v1", Secret(API_KEY), dialect=dialect)
-        connector = RealtimeConnector(
-            upstream,
-            mint_secrets=plan.mints,
-            ssl_context=_no_tls(),
-            open_stream=_open_stream,
-            open_rest_client=_open_client,
-            unix_time=unix_now,
-            environment={},
-        )
         rules = ClientRules()
         core = CoreSettings(rollover=plan.rollover)
-        parts = Dependencies(
+        dependencies = Dependencies(
             rules=rules,
-            connector=connector,
+            connector=_make_connector(plan),
             driver=DriverSettings(core=core, client_queue_bytes=plan.client_bytes, drain_seconds=5.0),
-            admission=AdmissionPolicy(rules, present, InMemoryUsedTickets(), unix_now=unix_now),
-            active_sessions=present,
+            admission=AdmissionPolicy(rules, active, InMemoryUsedTickets(), unix_now=unix_now),
+            active_sessions=active,
             health=health,
-            observer=observer,
+            observer=_RecordingObserver(self, log, metrics, health),
             metrics=metrics,
             log=log,
             clock=lambda: datetime.fromtimestamp(unix_now(), UTC),
         )
-        return self.defect.bridge(self.defect.change(parts))
+        return self._defect.bridge(self._defect.change(dependencies))
 
-    # The callers
+    def on_log_event(self, event: LogEvent) -> None:
+        """Record what the bridge logs about the connection whose task this is."""
+        connection = _connection.get()
+        connection.log_events.append((trio.current_time(), event.name, event.fields))
+        self._trace.note(connection.name, f"# {event.name}")
 
-    def _caller(self, call: CallPlan, bridge: Bridge, nursery: trio.Nursery) -> SimulatedCaller:
-        def visit(name: str) -> ConnectionRecord:
-            return self._visit(call, name, bridge, nursery, calm=caller.faults_ended.is_set())
+    # Callers and their connections
 
-        caller = SimulatedCaller(call, self.plan.seed, self.trace, visit)
+    def _make_caller(self, call: CallPlan, bridge: Bridge, nursery: trio.Nursery) -> SimulatedCaller:
+        def open_connection(name: str) -> ConnectionRecord:
+            return self._open_connection(call, name, bridge, nursery, without_faults=caller.faults_ended.is_set())
+
+        caller = SimulatedCaller(call, self._plan.seed, self._trace, open_connection)
         return caller
 
-    def _visit(
-        self, call: CallPlan, name: str, bridge: Bridge, nursery: trio.Nursery, *, calm: bool
+    def _open_connection(
+        self, call: CallPlan, name: str, bridge: Bridge, nursery: trio.Nursery, *, without_faults: bool
     ) -> ConnectionRecord:
-        seed = f"{self.plan.seed}:{name}"
-        weather = LinkConditions() if calm else replace(call.client_conditions)
-        link = MemoryLink(weather, Random(f"client:{seed}"), lambda kind: self.trace.fault(name, f"client {kind}"))
-        service = SimulatedService(call, seed, self.trace, nursery, without_faults=calm)
-        number = 1 + sum(len(caller.connections) for caller in self.callers)
-        visit = ConnectionRecord(name=name, link=link, service=service, source=TracerSource(number), native=call.native)
-        self.trace.note(name, "connects")
-        nursery.start_soon(self._serve, bridge, visit)
-        return visit
+        seed = f"{self._plan.seed}:{name}"
+        conditions = LinkConditions() if without_faults else replace(call.client_conditions)
+        rng = Random(f"client:{seed}")
+        connection = ConnectionRecord(
+            name=name,
+            link=MemoryLink(conditions, rng, lambda kind: self._trace.fault(name, f"client {kind}")),
+            service=SimulatedService(call, seed, self._trace, nursery, without_faults=without_faults),
+            source=TracerSource(1 + len(self.record.connections)),
+            native=call.native,
+        )
+        self.record.connections.append(connection)
+        self._trace.note(name, "connects")
+        nursery.start_soon(self._serve, bridge, connection)
+        return connection
 
-    async def _serve(self, bridge: Bridge, visit: ConnectionRecord) -> None:
-        _visit.set(visit)
-        await bridge.serve_stream(visit.link.far)
-        visit.served_until = trio.current_time()
-        self.trace.note(visit.name, "served")
+    async def _serve(self, bridge: Bridge, connection: ConnectionRecord) -> None:
+        _connection.set(connection)
+        await bridge.serve_stream(connection.link.far)
+        connection.served_until = trio.current_time()
+        self._trace.note(connection.name, "served")
 
-    def on_log_event(self, note: LogEvent) -> None:
-        """Take what the bridge noted about the visit whose task this is."""
-        visit = _visit.get()
-        visit.log_events.append((trio.current_time(), note.name, note.fields))
-        self.trace.note(visit.name, f"# {note.name}")
+    # Disruptions
 
-    # The troubles
-
-    async def _trouble(self, bridge: Bridge) -> None:
-        plan = self.plan
+    async def _disrupt(self, bridge: Bridge) -> None:
+        """Inject every disruption of the plan at its time, and end all faults when the plan says so."""
+        plan = self._plan
         async with trio.open_nursery() as nursery:
-            for caller, call in zip(self.callers, plan.calls, strict=True):
+            for caller, call in zip(self._callers, plan.calls, strict=True):
                 for timed in call.disruptions:
-                    nursery.start_soon(self._befall, timed.at, timed.disruption, caller)
+                    nursery.start_soon(self._inject, timed.at, timed.disruption, caller)
             if plan.drain_at is not None:
                 nursery.start_soon(self._drain, bridge, plan.drain_at)
             await trio.sleep_until(plan.faults_end_at)
-            self._calm()
+            self._end_faults()
 
-    def _calm(self) -> None:
-        self.trace.note("world", "calm")
-        for caller in self.callers:
+    def _end_faults(self) -> None:
+        self._trace.note("run", "faults end")
+        for caller in self._callers:
             caller.faults_ended.set()
-            for visit in caller.connections:
-                visit.link.conditions.clear()
-                visit.service.stop_faults()
+            for connection in caller.connections:
+                connection.link.conditions.clear()
+                connection.service.stop_faults()
 
     async def _drain(self, bridge: Bridge, at: float) -> None:
         await trio.sleep_until(at)
-        self.drained_at = trio.current_time()
-        self.trace.fault("world", "drain")
+        self.record.drained_at = trio.current_time()
+        self._trace.fault("run", "drain")
         bridge.drain()
 
-    async def _befall(self, at: float, trouble: Disruption, caller: SimulatedCaller) -> None:
+    async def _inject(self, at: float, disruption: Disruption, caller: SimulatedCaller) -> None:
         await trio.sleep_until(at)
-        visit = caller.current
-        if visit is None:
+        connection = caller.current
+        if connection is None:
             return
-        match trouble:
-            case LinkDisruption(how, side, seconds):
-                links = [visit.link] if side is LinkSide.CLIENT else visit.service.links[-1:]
+        match disruption:
+            case LinkDisruption(kind, side, seconds):
+                links = [connection.link] if side is LinkSide.CLIENT else connection.service.links[-1:]
                 for link in links:
-                    _cut(link, how, seconds)
-            case ServiceDoes(act):
-                visit.service.inject(act)
-            case ClientDisconnect(politely):
-                caller.disconnect(with_close_frame=politely)
+                    _disrupt_link(link, kind, seconds)
+            case ServiceDisruption(action):
+                connection.service.inject(action)
+            case ClientDisconnect(with_close_frame):
+                caller.disconnect(with_close_frame=with_close_frame)
             case ClientStopsReading(seconds):
                 await caller.stop_reading(seconds)
             case _:
-                assert_never(trouble)
+                assert_never(disruption)
 
 
-def _cut(link: MemoryLink, how: str, seconds: float) -> None:
-    if how == "reset":
+def _disrupt_link(link: MemoryLink, kind: str, seconds: float) -> None:
+    if kind == "reset":
         link.reset()
-    elif how == "half-open":
+    elif kind == "half-open":
         link.go_silent()
     else:
         link.stall(seconds)
 
 
-class _Watching(TelemetryObserver):
-    """The bridge's own observer; the world watches over its shoulder."""
+class _RecordingObserver(TelemetryObserver):
+    """The bridge's own observer; log events and internal errors go into the record as well."""
 
-    def __init__(self, world: SimulationRun, log: Log, metrics: Metrics, health: UpstreamHealth) -> None:
-        watchers = (health.on_log_event, lambda _, note: world.on_log_event(note))
+    def __init__(self, run: SimulationRun, log: Log, metrics: Metrics, health: UpstreamHealth) -> None:
+        watchers = (health.on_log_event, lambda _, event: run.on_log_event(event))
         super().__init__(log, metrics, SessionTraces(None), now=trio.current_time, watchers=watchers)
-        self._world = world
+        self._errors = run.record.errors
 
     def internal_error(self, client_id: str, error: BaseException) -> None:
-        """Keep the bridge's own mistakes."""
-        self._world.errors.append(error)
+        """Record a bug of the bridge."""
+        self._errors.append(error)
         super().internal_error(client_id, error)
+
+
+# Connections to the service: each goes to the simulator of the connection whose task opens it.
+
+
+def _make_connector(plan: SimulationPlan) -> RealtimeConnector:
+    dialect = Dialect.BETA if plan.beta else Dialect.GA
+    return RealtimeConnector(
+        make_upstream("http://upstream.test/v1", Secret(API_KEY), dialect=dialect),
+        mint_secrets=plan.mints,
+        ssl_context=_no_tls(),
+        open_stream=_open_stream,
+        open_rest_client=_open_rest_client,
+        unix_time=unix_now,
+        environment={},
+    )
 
 
 async def _open_stream(_: ParsedUrl) -> trio.abc.Stream:
     await trio.lowlevel.checkpoint()
-    return _visit.get().service.open_stream()
+    return _connection.get().service.open_stream()
 
 
-def _open_client(upstream: UpstreamService) -> httpx.AsyncClient:
-    transport = MintTransport(_visit.get().service)
+def _open_rest_client(upstream: UpstreamService) -> httpx.AsyncClient:
+    transport = MintTransport(_connection.get().service)
     return httpx.AsyncClient(transport=transport, headers=list(upstream.rest_headers()), trust_env=False)
 
 
 @cache
 def _no_tls() -> ssl.SSLContext:
-    """Nothing here is encrypted; loading certificates would be most of a run."""
+    """Give an empty context: nothing here is encrypted, and loading certificates would dominate a run."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def run_plan(plan: SimulationPlan, *, keep_trace: bool = False, defect: Defect | None = None) -> RunRecord:
+    """Run a plan to its end and give the record of it. Raises what escapes from the run."""
+    record = RunRecord(plan, Trace(keep=keep_trace))
+    _run(record, defect or Defect())
+    return record
+
+
 def simulate(plan: SimulationPlan, *, keep_trace: bool = False, defect: Defect | None = None) -> SimulationResult:
-    """Run a plan to its end, and judge it. Whatever the bridge itself raises is one more thing that is broken."""
-    trace = Trace(keep=keep_trace)
-    world = SimulationRun(plan, trace, defect or Defect())
-    ended: list[float] = []
-
-    async def main() -> None:
-        try:
-            await world.run()
-        finally:
-            ended.append(trio.current_time())
-
+    """Run a plan to its end and check the invariants. An exception that escapes from the run is one more violation."""
+    record = RunRecord(plan, Trace(keep=keep_trace))
     escaped: list[str] = []
     try:
-        run_seeded(plan.seed, main)
-    except Exception as error:  # noqa: BLE001 - it is told, with the seed, as any other broken promise
+        _run(record, defect or Defect())
+    except Exception as error:  # noqa: BLE001 - reported with the seed, as every violation is
         escaped = [f"the run raised {error!r}"]
+    trace = record.trace
     return SimulationResult(
         seed=plan.seed,
         digest=trace.digest,
-        seconds=ended[0],
-        connections=len(world.connections),
-        upstream_connections=sum(len(visit.service.links) for visit in world.connections),
+        seconds=record.seconds,
+        connections=len(record.connections),
+        upstream_connections=sum(len(connection.service.links) for connection in record.connections),
         fault_counts=dict(trace.fault_counts),
-        violations=(*escaped, *find_violations(world)),
+        violations=(*escaped, *find_violations(record)),
         lines=tuple(trace.lines),
     )
 
 
-__all__ = ["Defect", "SimulationResult", "SimulationRun", "simulate"]
+def _run(record: RunRecord, defect: Defect) -> None:
+    async def main() -> None:
+        try:
+            await SimulationRun(record, defect).run()
+        finally:
+            record.seconds = trio.current_time()
+
+    run_seeded(record.plan.seed, main)

@@ -1,4 +1,4 @@
-"""Runs seeds and counts: for the command and for the tests. Nothing is printed here but what is asked for."""
+"""Runs many seeds and sums up the results, in one process or in several."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SimulationSummary:
-    """What many runs came to."""
+    """The results of many runs, added up."""
 
     runs: int = 0
     connections: int = 0
@@ -32,18 +32,18 @@ class SimulationSummary:
     fault_counts: Counter[str] = field(default_factory=Counter)
     failed: list[SimulationResult] = field(default_factory=list)
 
-    def add(self, outcome: SimulationResult) -> None:
+    def add(self, result: SimulationResult) -> None:
         """Count one run."""
         self.runs += 1
-        self.connections += outcome.connections
-        self.upstreams += outcome.upstream_connections
-        self.virtual_seconds += outcome.seconds
-        self.fault_counts.update(outcome.fault_counts)
-        if outcome.violations:
-            self.failed.append(outcome)
+        self.connections += result.connections
+        self.upstreams += result.upstream_connections
+        self.virtual_seconds += result.seconds
+        self.fault_counts.update(result.fault_counts)
+        if result.violations:
+            self.failed.append(result)
 
     def lines(self) -> Iterator[str]:
-        """Say it in lines for people."""
+        """Give the summary, line by line, for the terminal."""
         minutes = max(self.real_seconds, 1e-9) / 60
         yield f"seeds               {self.runs}"
         yield f"client sessions     {self.connections}   ({self.connections / minutes:.0f} a minute)"
@@ -52,10 +52,10 @@ class SimulationSummary:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(self.fault_counts.items()))
         yield f"faults              {counts or 'none'}"
         yield f"invariants          {len(INVARIANTS)} after every run"
-        yield f"broken              {len(self.failed)}"
+        yield f"failed              {len(self.failed)}"
 
     def merge(self, other: SimulationSummary) -> None:
-        """Add what another process counted; the time is not added, they ran side by side."""
+        """Add what another process counted, except its time: processes run in parallel."""
         self.runs += other.runs
         self.connections += other.connections
         self.upstreams += other.upstreams
@@ -67,26 +67,26 @@ class SimulationSummary:
 def run_seeds(
     seeds: Iterable[int], faults: Collection[str] = tuple(FAULT_KINDS), seconds: float | None = None
 ) -> SimulationSummary:
-    """Run seeds one after another, no new one after `seconds`."""
-    tally, began = SimulationSummary(), time.perf_counter()
+    """Run seeds one after another; after `seconds` no new one starts."""
+    summary, started_at = SimulationSummary(), time.perf_counter()
     for seed in seeds:
-        if seconds is not None and time.perf_counter() - began >= seconds:
+        if seconds is not None and time.perf_counter() - started_at >= seconds:
             break
-        tally.add(simulate(draw_plan(seed, faults)))
-    tally.real_seconds = time.perf_counter() - began
-    return tally
+        summary.add(simulate(draw_plan(seed, faults)))
+    summary.real_seconds = time.perf_counter() - started_at
+    return summary
 
 
 def run_many(
     seeds: range, faults: Collection[str], *, minutes: float | None = None, jobs: int = 1
 ) -> SimulationSummary:
-    """Run seeds in so many processes, each every so manieth of them."""
+    """Run seeds in `jobs` processes, each with an equal share; after `minutes` no new seed starts."""
     seconds = None if minutes is None else minutes * 60
     if jobs == 1:
         return run_seeds(seeds, faults, seconds)
-    began, whole = time.perf_counter(), SimulationSummary()
+    started_at, summary = time.perf_counter(), SimulationSummary()
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for part in [pool.submit(run_seeds, seeds[job::jobs], tuple(faults), seconds) for job in range(jobs)]:
-            whole.merge(part.result())
-    whole.real_seconds = time.perf_counter() - began
-    return whole
+            summary.merge(part.result())
+    summary.real_seconds = time.perf_counter() - started_at
+    return summary

@@ -1,10 +1,10 @@
-"""The service as one visit meets it: a simulator of its own, the links to it, and a witness of what goes over them."""
+"""The service behind one connection: a simulator of its own, the links to it, and a recorder of its traffic."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,154 +33,155 @@ if TYPE_CHECKING:
     from bridge.simulator.faults.base import BadHandshake, ClientAttempt, FaultState, HttpRefusal
     from bridge.simulator.session.behaviour import SessionBehaviour
 
-#: A day on which every model of the tables is served.
+#: A date on which every model of the tables is available (2026-09-18).
 START_UNIX_TIME = 1_789_689_600
 _EVENT_ID = re.compile(rb'"event_id":"(event_(\w{14})\d+)"')
-#: Answers are short and fast: what matters is their order.
+#: Answers are short and twice as fast as recorded: only their order matters.
 PACE = 2.0
-#: Faults that would never leave a session by themselves.
+#: Faults that last until their session ends.
 _LASTING = (ReplyFault, StormFault, TranscriptionFault, TruncateFault, DuplicateFault)
 
 
 def unix_now() -> float:
-    """Give the virtual clock's idea of the day."""
+    """Give the virtual clock's time as Unix seconds."""
     return START_UNIX_TIME + trio.current_time()
 
 
 def event_id(frame: bytes) -> tuple[str, str] | None:
-    """Give the id of a native event, and the part of it that names its session."""
+    """Find the id of a native event, and the part of it that names its session; None where it has none."""
     found = _EVENT_ID.search(frame[:400])
     return (found[1].decode(), found[2].decode()) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficRecorder(Fault):
-    """Changes nothing but the length of the answers; writes down what the service sends, session by session."""
+    """Records the events that the service sends, session by session. It also shortens the answers."""
 
-    name: ClassVar[str] = "witness"
-    summary: ClassVar[str] = "writes down what goes out"
+    name: ClassVar[str] = "recorder"
+    summary: ClassVar[str] = "records what is sent"
     sent: dict[str, list[str]] = field(default_factory=dict)
+    """Event ids in order, by session."""
     session_events: set[str] = field(default_factory=set)
-    """Events about the session itself: an SDK gets those of the first session only, and answers to its own updates."""
+    """Ids of `session.created` and `session.updated`: an SDK gets the first session's and its own updates'."""
     truncated: set[str] = field(default_factory=set)
-    """Events that went out in half: the bridge may pass such a one on or tell of it, as it finds."""
+    """Ids of events that were cut short: the bridge may forward them or report them."""
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:  # noqa: ARG002 - every fault has the same abilities
-        """Let answers be short."""
+        """Shorten the answers."""
         return replace(behaviour, reply_text="Yes.")
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:  # noqa: ARG002 - every fault has the same abilities
-        """Write the id down."""
-        act = timed.action
-        found = event_id(act.data) if isinstance(act, TextFrame) and act.type != "error" else None
-        if found is not None and isinstance(act, TextFrame):
-            if act.type == "truncated":
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:  # noqa: ARG002 - every fault has the same abilities
+        """Record the event's id."""
+        action = timed.action
+        found = event_id(action.data) if isinstance(action, TextFrame) and action.type != "error" else None
+        if found is not None and isinstance(action, TextFrame):
+            if action.type == "truncated":
                 self.truncated.add(found[0])
             else:
                 self.sent.setdefault(found[1], []).append(found[0])
-                if act.type in (SESSION_CREATED | SESSION_UPDATED):
+                if action.type in (SESSION_CREATED | SESSION_UPDATED):
                     self.session_events.add(found[0])
         return (timed,)
 
 
 @dataclass(frozen=True, slots=True)
-class _Noticed(Fault):
-    """Another fault, and whoever is told of it each time that it makes a difference."""
+class _CountedFault(Fault):
+    """Another fault; `on_fault` is called each time that it takes effect."""
 
     fault: Fault
-    happened: Callable[[str], None]
+    on_fault: Callable[[str], None]
 
-    def refuse(self, visit: ClientAttempt) -> HttpRefusal | BadHandshake | None:
-        """Refuse a visit as it does."""
-        answer = self.fault.refuse(visit)
+    def refuse(self, attempt: ClientAttempt) -> HttpRefusal | BadHandshake | None:
+        """Refuse an attempt as the fault does."""
+        answer = self.fault.refuse(attempt)
         if answer is not None:
-            self.happened(self.fault.name)
+            self.on_fault(self.fault.name)
         return answer
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:
-        """Change how the session behaves as it does."""
+        """Change how the session behaves as the fault does."""
         changed = self.fault.change_behaviour(behaviour, attempt)
         if changed != behaviour:
-            self.happened(self.fault.name)
+            self.on_fault(self.fault.name)
         return changed
 
-    def on_action(self, timed: TimedAction, life: FaultState) -> Iterable[TimedAction]:
-        """Change what goes out as it does."""
-        acts = tuple(self.fault.on_action(timed, life))
-        if acts != (timed,):
-            self.happened(self.fault.name)
-        return acts
+    def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:
+        """Change what is sent as the fault does."""
+        actions = tuple(self.fault.on_action(timed, state))
+        if actions != (timed,):
+            self.on_fault(self.fault.name)
+        return actions
 
-    def on_moment(self, name: str, now: float, life: FaultState) -> Iterable[TimedAction]:
-        """Act behind a moment of the session as it does."""
-        acts = tuple(self.fault.on_moment(name, now, life))
-        if acts:
-            self.happened(self.fault.name)
-        return acts
+    def on_moment(self, name: str, now: float, state: FaultState) -> Iterable[TimedAction]:
+        """Act at a moment of the session as the fault does."""
+        actions = tuple(self.fault.on_moment(name, now, state))
+        if actions:
+            self.on_fault(self.fault.name)
+        return actions
 
 
-class _Watched(deque[ReceivedEvent]):
-    """The events of one session as they arrive; notes what came before the session was confirmed."""
+class _WatchedEvents(deque[ReceivedEvent]):
+    """The client events of one session; each is reported to the service as it arrives."""
 
     def __init__(self, record: SessionRecord, service: SimulatedService) -> None:
         super().__init__(maxlen=500)
         self._record, self._service = record, service
 
-    def append(self, arrived: ReceivedEvent) -> None:
-        """One more has come."""
-        super().append(arrived)
-        self._service.on_client_event(self._record, arrived.type)
+    def append(self, event: ReceivedEvent) -> None:
+        """Add an event."""
+        super().append(event)
+        self._service.on_client_event(self._record, event.type)
 
 
-class _WatchedArrivals(Journal):
+class _WatchedJournal(Journal):
     def __init__(self, service: SimulatedService) -> None:
         super().__init__()
         self._service = service
 
     def add_session(self, record: SessionRecord) -> None:
-        """A session begins."""
-        record.events = _Watched(record, self._service)
+        """Add a session."""
+        record.events = _WatchedEvents(record, self._service)
         super().add_session(record)
 
 
 class SimulatedService:
-    """What one visit's upstream sessions meet."""
+    """The service that the upstream sessions of one connection reach."""
 
     def __init__(self, plan: CallPlan, seed: str, trace: Trace, nursery: trio.Nursery, *, without_faults: bool) -> None:
+        """`nursery` runs the simulator's side of every link."""
         self._name, self._trace, self._nursery = f"service-{seed}", trace, nursery
-        self._chance = random.Random(f"service:{seed}")
+        self._rng = random.Random(f"service:{seed}")
         self.conditions = LinkConditions() if without_faults else replace(plan.upstream_conditions)
         self.recorder = TrafficRecorder()
         settings = Settings(
-            seed=self._chance.getrandbits(32),
+            seed=self._rng.getrandbits(32),
             unix_time=unix_now,
             faults=(self.recorder,),
             pace=PACE,
             dialect="beta" if plan.beta else "ga",
         )
         self.simulator = Simulator(settings)
-        self.simulator.journal = _WatchedArrivals(self)
+        self.simulator.journal = _WatchedJournal(self)
         self._faults = () if without_faults else plan.faults
-        self.simulator.choose(faults=[_Noticed(fault, self._happened) for fault in self._faults])
+        self.simulator.choose(faults=[_CountedFault(fault, self._on_fault) for fault in self._faults])
         self.links: list[MemoryLink] = []
         self.early_events: list[str] = []
-        """What arrived before the session it came to was confirmed."""
+        """Client events that arrived before their session was confirmed, by type."""
         self.errors: list[Exception] = []
-        self.counts: Counter[str] = Counter()
 
-    def _happened(self, kind: str) -> None:
+    def _on_fault(self, kind: str) -> None:
         self._trace.fault(self._name, f"service {kind}")
 
     def on_client_event(self, record: SessionRecord, event_type: str) -> None:
-        """Take note of a client event that reached a session."""
+        """Record a client event that reached a session."""
         self._trace.note(self._name, f"< {event_type}")
         if event_type not in SESSION_UPDATE and not any(record.sent[name] for name in SESSION_UPDATED):
             self.early_events.append(event_type)
 
     def open_stream(self) -> trio.abc.Stream:
-        """Open a link to it."""
-        chance = random.Random(self._chance.getrandbits(64))
-        link = MemoryLink(self.conditions, chance, lambda kind: self._trace.fault(self._name, f"upstream {kind}"))
+        """Open a link to the service; give the client's end."""
+        rng = random.Random(self._rng.getrandbits(64))
+        link = MemoryLink(self.conditions, rng, lambda kind: self._trace.fault(self._name, f"upstream {kind}"))
         self.links.append(link)
         self._trace.note(self._name, "link opened")
         self._nursery.start_soon(self._serve, link)
@@ -197,29 +198,29 @@ class SimulatedService:
 
     @property
     def tracer_account(self) -> TracerReceiver:
-        """What it heard of the visit's speech."""
+        """What the service received of the connection's tracer audio."""
         return self.simulator.journal.tracer_account(API_KEY)
 
-    def inject(self, act: WireAction) -> None:
-        """Do this to every running session."""
+    def inject(self, action: WireAction) -> None:
+        """Do something on the wire of every running session."""
         for connection in list(self.simulator.connections.values()):
-            self._happened(type(act).__name__)
-            connection.perform(act)
+            self._on_fault(type(action).__name__)
+            connection.perform(action)
 
     def stop_faults(self) -> None:
-        """From now on nothing goes wrong: sessions with lasting faults are ended as for a restart of the service."""
+        """End all faults. Sessions whose faults would last are closed with 1012, as when the service restarts."""
         self.conditions.clear()
         self.simulator.choose()
         if any(isinstance(fault, _LASTING) for fault in self._faults):
             self.inject(CloseFrame(1012, "restart"))
 
 
-#: The bridge's key at the service.
+#: The bridge's API key at the service.
 API_KEY = "sk-simulated-0000000000000000"
 
 
 class MintTransport(httpx.AsyncBaseTransport):
-    """REST calls that go straight to the simulator's handlers."""
+    """An httpx transport that calls the simulator's HTTP handler directly."""
 
     def __init__(self, service: SimulatedService) -> None:
         self._service = service
@@ -228,7 +229,7 @@ class MintTransport(httpx.AsyncBaseTransport):
         """Answer one call."""
         await trio.sleep(self._service.conditions.latency_ms / 1000)
         path, query = split_target(request.url.raw_path.decode())
-        asked = HttpRequest(
+        call = HttpRequest(
             method=request.method,
             path=path,
             query=query,
@@ -237,5 +238,5 @@ class MintTransport(httpx.AsyncBaseTransport):
             body=await request.aread(),
             peer="memory",
         )
-        answer = await self._service.simulator.http(asked)
+        answer = await self._service.simulator.http(call)
         return httpx.Response(answer.status, headers=list(answer.headers), stream=httpx.ByteStream(answer.body))

@@ -1,4 +1,4 @@
-"""What happened in a run, line by line, and the hash of it: two runs of one seed are the same run or they are not."""
+"""What happened in a run, line by line, and a hash of it: runs of one seed must have the same hash."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import trio
 
 
 class Trace:
-    """The lines of one run, each with its virtual time. Only their hash is kept unless `keep` is asked for."""
+    """The lines of one run, each with its virtual time."""
 
     def __init__(self, *, keep: bool = False) -> None:
+        """`keep` keeps the lines; otherwise only their hash is."""
         self._hash = hashlib.sha256()
         self._keep = keep
         self.lines: list[str] = []
         self.fault_counts: Counter[str] = Counter()
-        """Faults that came to pass, by kind."""
+        """Faults that took effect, by kind."""
 
     def note(self, who: str, what: str) -> None:
         """Add a line."""
@@ -33,5 +34,5 @@ class Trace:
 
     @property
     def digest(self) -> str:
-        """Sixteen digits that stand for all of it."""
+        """The first 16 hexadecimal digits of the hash."""
         return self._hash.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The two tongues: what is said in each, and how what comes back is read."""
+"""The two protocols of a caller: what is sent in each, and how what comes back is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.client_protocol.client import ReportedState
 from bridge.simulation.protocols import JsonCallerProtocol, NativeCallerProtocol
 
 PCM = b"\1\0" * 480
@@ -14,20 +15,24 @@ MANUAL = {"turnDetection": "none"}
 TRANSCRIPTION = {"kind": "transcription"}
 
 
+def objects(frames: list[bytes]) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(frame) for frame in frames]
+
+
 def error(code: str, message: str = "", **fields: Any) -> str:
     body = {"type": "bridge_error", "code": code, "message": message, **fields}
     return msgspec.json.encode({"type": "error", "event_id": "event_x", "error": body}).decode()
 
 
-def test_the_client_protocol_asks_for_its_session_and_an_sdk_has_it_by_connecting() -> None:
-    assert JsonCallerProtocol().open_session(MANUAL) == [{"type": "create_session", **MANUAL}]
+def test_a_client_asks_for_its_session_and_an_sdk_gets_it_by_connecting() -> None:
+    assert objects(JsonCallerProtocol().open_session(MANUAL)) == [{"type": "create_session", **MANUAL}]
     assert NativeCallerProtocol(flat=False).open_session({}) == []
     assert NativeCallerProtocol(flat=False).endpoint({}).target == "/v1/realtime?model=gpt-realtime-2.1"
     assert NativeCallerProtocol(flat=False).endpoint(TRANSCRIPTION).target == "/v1/realtime?intent=transcription"
 
 
 @pytest.mark.parametrize(
-    ("flat", "wish", "update"),
+    ("flat", "options", "update"),
     [
         (
             False,
@@ -43,29 +48,29 @@ def test_the_client_protocol_asks_for_its_session_and_an_sdk_has_it_by_connectin
         (False, {"tools": []}, {"type": "session.update", "session": {"type": "realtime", "tools": []}}),
     ],
 )
-def test_an_sdk_says_in_the_dialect_of_the_service_what_it_wishes_for(
-    flat: bool, wish: dict[str, Any], update: dict[str, Any]
+def test_an_sdk_asks_for_options_in_the_dialect_of_the_service(
+    flat: bool, options: dict[str, Any], update: dict[str, Any]
 ) -> None:
-    assert NativeCallerProtocol(flat=flat).open_session(wish) == [update]
+    assert objects(NativeCallerProtocol(flat=flat).open_session(options)) == [update]
 
 
-def test_the_end_of_speech() -> None:
-    assert JsonCallerProtocol().commit(MANUAL) == [{"type": "audio_commit"}]
-    types = [message["type"] for message in NativeCallerProtocol(flat=False).commit(MANUAL)]
+def test_a_turn_is_ended_in_either_protocol() -> None:
+    assert objects(JsonCallerProtocol().commit(MANUAL)) == [{"type": "audio_commit"}]
+    types = [event["type"] for event in objects(NativeCallerProtocol(flat=False).commit(MANUAL))]
     assert types == ["input_audio_buffer.commit", "response.create"]
     assert len(NativeCallerProtocol(flat=False).commit(TRANSCRIPTION)) == 1
 
 
-def test_speech_is_bytes_or_text() -> None:
+def test_audio_is_binary_or_text() -> None:
     assert JsonCallerProtocol().audio(PCM, as_json=False) == (PCM, False)
-    for tongue in (JsonCallerProtocol(), NativeCallerProtocol(flat=False)):
-        data, text = tongue.audio(PCM, as_json=True)
+    for protocol in (JsonCallerProtocol(), NativeCallerProtocol(flat=False)):
+        data, text = protocol.audio(PCM, as_json=True)
         assert text
         assert msgspec.json.decode(data)["audio"]
 
 
 @pytest.mark.parametrize(
-    ("frame", "read"),
+    ("frame", "parsed"),
     [
         (
             error("audio_dropped", "480 ms of audio and 2 other messages were given up"),
@@ -74,19 +79,41 @@ def test_speech_is_bytes_or_text() -> None:
         (error("session_not_restored"), ("session_not_restored", {})),
         (
             error("connection_lost", detail={"attempts": 5}),
-            ("error", {"code": "CONNECTION_LOST", "detail": {"attempts": 5}, "generation": 0}),
+            ("error", {"code": "CONNECTION_LOST", "detail": {"attempts": 5}}),
         ),
         (b"\0\0", ("(binary)", {})),
         ('{"type":"response.done"}', ("response.done", {"type": "response.done"})),
     ],
 )
-def test_what_an_sdk_is_told_is_read_in_the_client_protocols_words(frame: str | bytes, read: tuple[str, Any]) -> None:
-    assert NativeCallerProtocol(flat=False).parse(frame) == read
+def test_what_an_sdk_receives_is_read_as_the_client_protocol_has_it(
+    frame: str | bytes, parsed: tuple[str, Any]
+) -> None:
+    assert NativeCallerProtocol(flat=False).parse(frame) == parsed
 
 
-def test_speech_is_not_looked_into_and_half_an_event_keeps_its_name() -> None:
+def test_audio_is_not_decoded_and_a_truncated_event_keeps_its_id() -> None:
     event = '{"type":"response.output_audio.delta","event_id":"event_AAAAAAAAAAAAAA12","delta":"AA'
     assert JsonCallerProtocol().parse(event) == ("response.output_audio.delta", {"event_id": "event_AAAAAAAAAAAAAA12"})
-    half = '{"type":"response.done","event_id":"event_AAAAAAAAAAAAAA13","res'
-    assert JsonCallerProtocol().parse(half) == ("(unreadable.event)", {"event_id": "event_AAAAAAAAAAAAAA13"})
-    assert JsonCallerProtocol().parse(b"\0\0") == ("(speech)", {})
+    truncated = '{"type":"response.done","event_id":"event_AAAAAAAAAAAAAA13","res'
+    assert JsonCallerProtocol().parse(truncated) == ("(unreadable.event)", {"event_id": "event_AAAAAAAAAAAAAA13"})
+    assert JsonCallerProtocol().parse(b"\0\0") == ("(audio)", {})
+
+
+def test_the_state_of_a_session_follows_what_the_bridge_reports() -> None:
+    client, sdk = JsonCallerProtocol(), NativeCallerProtocol(flat=False)
+    client.parse('{"type":"session_ready","generation":1}')
+    sdk.parse('{"type":"session.created"}')
+    states = [client.state, sdk.state]
+    client.parse('{"type":"error","generation":1,"code":"CONNECTION_LOST","detail":{"attempts":5}}')
+    sdk.parse(error("connection_lost", detail={"attempts": 5}))
+    assert states == [ReportedState.READY] * 2
+    assert [client.state, sdk.state] == [ReportedState.ENDED] * 2
+
+
+def test_what_a_plan_makes_up_is_sent_as_it_is() -> None:
+    for protocol in (JsonCallerProtocol(), NativeCallerProtocol(flat=False)):
+        assert msgspec.json.decode(protocol.encode({"type": "no_such_message"})) == {"type": "no_such_message"}
+
+
+def test_a_text_frame_that_is_no_message_is_named() -> None:
+    assert JsonCallerProtocol().parse("[]") == ("(unreadable)", {})
