@@ -1,7 +1,7 @@
-"""The command `sherpa-report`: kept JSON reports in, renderings and comparisons out.
+"""The command `sherpa-report`: converts and compares stored JSON reports.
 
-Exit codes: 0 done (and, with --fail-on-worse, no worse), 1 worse, 2 wrong usage or not a report, 3 nothing could be
-shown, 130 interrupted.
+Exit codes: 0 success (with --fail-on-worse: nothing is worse), 1 something is worse, 2 invalid usage or not a report,
+3 the result can't be shown, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = "sherpa-report"
 
 
 def _share(_: click.Context, parameter: click.Parameter, said: str) -> float:
-    """Read `20%` or `0.2`."""
+    """Parse `20%` or `0.2`. Raises click.BadParameter."""
     text = said.strip()
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -41,7 +41,7 @@ def _share(_: click.Context, parameter: click.Parameter, said: str) -> float:
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Show and compare the JSON reports that --report json=FILE and --json keep."""
+    """Convert and compare the JSON reports that --report json=FILE and --json write."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
@@ -63,9 +63,9 @@ def cli(context: click.Context) -> None:
 def render(
     files: tuple[str, ...], format_: str | None, output: str | None, json_: bool, timelines: bool, verbose: bool
 ) -> None:
-    """Write kept reports in another form. Several become one; - is stdin.
+    """Convert stored reports to another format. Several are merged into one; - is stdin.
 
-    Ends with exit code 0 whatever the reports say: their runs have ended long ago.
+    The exit code is 0 whatever the reports say.
     """
     from reports.dispatch import TerminalOptions, render_report
     from reports.store.merge import merge_reports
@@ -99,10 +99,10 @@ def render(
 )
 @click.option("--json", "json_", is_flag=True, help="Same as --format json; errors are JSON, too.")
 def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, format_: str | None, json_: bool) -> None:
-    """Say what is new, gone, worse and better between two kept reports.
+    """Compare two stored reports and list what is new, gone, worse and better.
 
-    A problem is known again by its probe, code, check and file. A figure is better when it is lower, unless its name
-    says otherwise.
+    A problem is recognized by its probe, code, check and file. For a metric, lower is better unless its name says
+    otherwise.
     """
     from reports.compare.compare import compare as compared_with
     from reports.dispatch import render_comparison
@@ -118,7 +118,7 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
+    """Run the command line and exit. With `--json`, errors are printed as a JSON document, too."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     from reports.console import OutputError, print_error
 
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Run the command line and give its exit code. Raises CannotShowError."""
+    """Run the command line and return its exit code. Raises OutputError."""
     from reports.console import OutputError, discard_output, output_error
     from reports.usage_errors import CommandFailure, InputError, crash_failure, input_failure, interrupted_failure
 
@@ -148,7 +148,7 @@ def _run(words: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         complaint = input_failure(InputError(error.format_message()), context.command_path if context else _tool(words))
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
-        if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself could not write: --help, --version
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself failed to write: --help, --version
             discard_output(sys.stdout)
             raise output_error(error) from None
         complaint = crash_failure(_tool(words), error)

@@ -1,7 +1,7 @@
-"""Where a command's result goes: stdout for what was asked for, one line on stderr for wrong usage.
+"""Console output: results on stdout, errors on stderr.
 
-A reader that went away (`| head`) ends the output quietly; a place that takes nothing (a full disk, a closed stdout)
-is told on stderr. Colour only on a terminal, and never with `NO_COLOR`.
+A reader that has gone away (`| head`) ends the output quietly. A full disk or a closed stdout is reported on stderr.
+Colour is used only on a terminal, and never with `NO_COLOR`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from reports.render.terminal_text import sanitize, wrap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Where nobody tells how wide the page is.
+#: #: Width of the page if neither COLUMNS nor the terminal says it, and the minimum.
 _WIDTH = 80
 _NARROWEST = 40
 
 
 class OutputError(Exception):
-    """The result could not be written to stdout; one plain line says why."""
+    """The result can't be written to stdout; the message says why."""
 
 
 def print_error(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
-    """Write what is wrong to stderr, within its width, and below it what to type. Where there is no stderr: nothing."""
+    """Print an error and the suggested command to stderr, wrapped to its width. Does nothing without stderr."""
     width = terminal_width(sys.stderr, environment or {})
     lines = [*wrap(f"{tool}: {sanitize(message)}", width, "", "  "), *wrap(sanitize(fix), width, "  ")]
     with suppress(OutputError):
@@ -35,16 +35,16 @@ def print_error(tool: str, message: str, fix: str, environment: Mapping[str, str
 
 
 def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
-    """Colour a terminal that can, unless NO_COLOR says no (no-color.org: set to anything but nothing)."""
+    """Return whether to use colour: on a capable terminal, unless NO_COLOR is set and not empty (no-color.org)."""
     return (
         stream is not None and stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     )
 
 
 def write_text(stream: TextIO | None, text: str) -> None:
-    """Write and flush; what the stream's encoding lacks becomes `?`, a reader that is gone is no error.
+    """Write and flush. Characters that the stream's encoding lacks become `?`; a closed pipe is not an error.
 
-    Raises CannotShowError where nothing can be written: the stream was closed from the start, or its place is full.
+    Raises OutputError if nothing can be written: the stream is closed, or the disk is full.
     """
     if stream is None:
         raise OutputError("can't write the result: stdout is closed")
@@ -59,19 +59,19 @@ def write_text(stream: TextIO | None, text: str) -> None:
 
 
 def output_error(error: OSError) -> OutputError:
-    """Say why nothing could be written."""
+    """Make the error for a failed write."""
     return OutputError(f"can't write the result: {(error.strerror or str(error)).lower()}")
 
 
 def discard_output(stream: TextIO | None) -> None:
-    """Lead the stream to nowhere: Python flushes it once more at its end and would complain then."""
+    """Redirect the stream to the null device. Otherwise Python flushes it at exit and reports the error again."""
     if stream is not None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def terminal_width(stream: TextIO | None, environment: Mapping[str, str]) -> int:
-    """Tell how many columns there are: what COLUMNS says, or the terminal; 80 where neither does; never below 40."""
+    """Return the page width: COLUMNS, or the terminal's width, else 80; at least 40."""
     told = environment.get("COLUMNS", "")
     if told.isdecimal() and int(told) > 0:
         return max(_NARROWEST, int(told))

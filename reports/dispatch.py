@@ -1,4 +1,4 @@
-"""A kept report, or a comparison, as text in the form that was asked for, fit for where it goes."""
+"""Renders a stored report or a comparison in the requested format, and fits terminal output to its destination."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TERMINAL = "terminal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalOptions:
-    """How much a page for people shows."""
+    """How much the terminal page shows."""
 
     verbose: bool = False
     timelines: bool = False
@@ -30,9 +30,9 @@ class TerminalOptions:
 def render_report(
     kept: StoredReport, name: str, look: TerminalOptions, output: str | None, environment: Mapping[str, str]
 ) -> str:
-    """Write a kept report in one of `reports.render.registry`, or for a terminal.
+    """Render a report in a format of `reports.render.registry`, or for a terminal.
 
-    `output` is where it will go, None stdout.
+    `output` is the file it is written to; None is stdout, whose width and colours are then used.
     """
     if name != TERMINAL:
         return get_renderer(name)(kept.report, kept.exit_code)
@@ -50,7 +50,7 @@ def render_report(
 
 
 def render_comparison(comparison: Comparison, exit_code: int, name: str, environment: Mapping[str, str]) -> str:
-    """Write a comparison: `json`, `markdown`, or for a terminal."""
+    """Render a comparison as `json`, `markdown`, or for a terminal."""
     from reports.compare import render as forms  # noqa: PLC0415 - only what is used is paid for
 
     if name == TERMINAL:

@@ -1,6 +1,7 @@
-"""The one shape of a result: findings in a report, with timelines, tables and measured series where there are any.
+"""The report model: findings, timelines, tables and series as immutable values.
 
-Pure values, made by probes, the demo and load tests; every output format is a rendering of these and adds nothing.
+Probes, the demo and load tests create reports; every format is a rendering of them and adds nothing. The fields are
+also the keys of the JSON report, so they keep their names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How a check ended. `SKIPPED` is never a pass: its finding names what kept it from running."""
+    """The outcome of a check. `SKIPPED` is never a pass: its finding names what prevented the check."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     INFO = "info"
@@ -22,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Something that was seen: a label and its redacted value."""
+    """Something that was observed: a label and its redacted value."""
 
     label: str
     value: str
@@ -30,21 +31,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place in a file, where a finding has one. Lines and columns count from 1; the end is behind its last one."""
+    """A place in a file. Lines and columns count from 1; `end_column` is one past the last character."""
 
     path: str
-    """As it was reached, with forward slashes: relative where the argument was relative."""
+    """With forward slashes; relative if the argument was relative."""
     line: int
     column: int
     end_line: int
     end_column: int
     text: str = ""
-    """The line of source itself, for people; empty where it must not be shown."""
+    """The source line, for people; empty if it must not be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check found. `code` is stable; scripts match on it."""
+    """The result of one check. `code` is stable, so that scripts can match it."""
 
     code: str
     severity: Severity
@@ -54,33 +55,33 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     cause: str = ""
     fix: str = ""
-    """The exact next thing to do or type."""
+    """The next step: what to do or type."""
     link: str = ""
     """Where to read more: usually a command."""
     seconds: float | None = None
-    """How long the check took; None where time means nothing."""
+    """Duration of the check; None if it means nothing."""
     probe: str = ""
-    """Who found it: `access`, `events`, `lint`, ...; empty for what the command itself has to say."""
+    """The probe that found it: `access`, `events`, `lint`, ...; empty for the command itself."""
     place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One thing on the timeline. `at` is in seconds since the timeline began."""
+    """One entry of a timeline. `at` is in seconds since the timeline started."""
 
     at: float
     who: str
     """`client`, `server`, or the name of the tool for its own remarks."""
     what: str
-    """An event's type or a few words."""
+    """An event's type, or a few words."""
     detail: str = ""
     count: int = 1
-    """How many alike in a row this stands for (deltas, appends)."""
+    """How many consecutive events of the same type it stands for (deltas, appends)."""
     until: float | None = None
-    """When the last of them came, where `count` is more than 1."""
+    """The time of the last of them if `count` is more than 1."""
 
 
-#: Who sends events; everybody else makes remarks.
+#: #: The two sides of a session. Everyone else only makes remarks.
 SESSION_SIDES = frozenset({"client", "server"})
 
 
@@ -89,18 +90,18 @@ class Timeline:
     """What happened in one session, in order of time."""
 
     name: str
-    """Which session: `events: audio`, `bridge`."""
+    """The session: `events: audio`, `bridge`."""
     moments: tuple[Moment, ...] = ()
 
     @property
     def is_session(self) -> bool:
-        """Whether client and server speak in it; one that has only remarks of a tool says what was done, and when."""
+        """Whether client and server take part. If not, the timeline lists the actions of a tool."""
         return not self.moments or any(moment.who in SESSION_SIDES for moment in self.moments)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportMetric:
-    """One measured figure. The name ends in its unit: `events_first_audio_seconds`, `events_gaps_total`."""
+    """One measured value. The name ends in its unit: `events_first_audio_seconds`, `events_gaps_total`."""
 
     name: str
     value: float
@@ -108,21 +109,21 @@ class ReportMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Measured points to plot: x in seconds since the timeline of that name began or in `across`, y in `unit`."""
+    """Points to plot: x in seconds since the start of the timeline, or in `across`; y in `unit`."""
 
     name: str
     """What it shows, for people: `audio delta, behind the one before`."""
     unit: str
     """`ms`, `callers`, ..."""
     timeline: str
-    """The timeline that it belongs to."""
+    """The timeline it belongs to."""
     points: tuple[tuple[float, float], ...] = ()
     across: str = "s"
-    """What x is counted in where it is not time: `callers`."""
+    """The unit of x if it is not time: `callers`."""
     plot: str = ""
-    """Series of one timeline and unit that name the same plot share a picture; empty: one of its own."""
+    """Series with the same timeline, unit and plot share a picture; empty for a picture of its own."""
     every: float = 0.0
-    """Points stand so far apart, and where one is missing nothing was measured; 0: they come when they come."""
+    """The distance between points if it is regular: a missing point means that nothing was measured. 0 if irregular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,17 +132,17 @@ class TableRow:
 
     name: str
     part: str = ""
-    """Which part of what the name says: a phase; empty for the whole of it."""
+    """The part that the row covers: a phase; empty for the whole."""
     cells: tuple[float | str | None, ...] = ()
-    """One for each column: a figure, a word, or None where nothing was measured."""
+    """One per column: a number, a word, or None if nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Measured figures that belong together: percentiles of durations, the tries of a search.
+    """Measurements that belong together: percentiles of durations, the trials of a search.
 
-    Where a row is about a whole and `metric` is not empty, the metric `{metric}_{row}_{column}`, if there is one, is
-    the same figure: renderings that show the table leave it out.
+    If `metric` is not empty, the value of a whole row is also the metric `{metric}_{row}_{column}`, if that exists:
+    renderings that show the table leave the metric out.
     """
 
     name: str
@@ -149,34 +150,34 @@ class Table:
     heading: str
     """What the names of its rows are."""
     columns: tuple[str, ...]
-    """Of the figures; each ends in its unit as the name of a metric does: `p99_seconds`."""
+    """Each ends in its unit, as the name of a metric does: `p99_seconds`."""
     rows: tuple[TableRow, ...] = ()
     metric: str = ""
 
     @property
     def metrics(self) -> frozenset[str]:
-        """Names of the metrics that it shows, too."""
+        """Names of the metrics that the table also shows."""
         if not self.metric:
             return frozenset()
         names = [row.name for row in self.rows if not row.part]
         return frozenset(f"{self.metric}_{name}_{column}" for name in names for column in self.columns)
 
 
-#: Exit codes of every command here.
+#: #: Exit codes of every command.
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A run of one tool against one target."""
+    """One run of one tool against one target."""
 
     tool: str
     version: str
     started: str
-    """ISO 8601 UTC with milliseconds."""
+    """ISO 8601, UTC, with milliseconds."""
     seconds: float
     target: tuple[Evidence, ...] = ()
-    """What was looked at: base URL, model, key hint, ..."""
+    """What was checked: base URL, model, key hint, ..."""
     findings: tuple[Finding, ...] = ()
     timelines: tuple[Timeline, ...] = ()
     metrics: tuple[ReportMetric, ...] = ()
@@ -190,11 +191,15 @@ class Report:
         return tuple(metric for metric in self.metrics if metric.name not in shown)
 
     def count(self, severity: Severity) -> int:
-        """How many findings ended so."""
+        """Count the findings with this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 passed, 1 a check failed (or warned, when strict), 3 could not look, at something or at all."""
+        """Return the exit code of the findings.
+
+        0 if everything passed, 1 if a check failed (with `strict`, also for warnings), 3 if any or every check couldn't
+        run.
+        """
         found = {finding.severity for finding in self.findings}
         if Severity.FAIL in found or (strict and Severity.WARNING in found):
             return EXIT_FAILED

@@ -1,4 +1,4 @@
-"""Where a report comes from: the version that made it, and when."""
+"""The origin of a report: version and time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 
 def current_time() -> str:
-    """Give the time as reports write it, see `stamp`."""
+    """Return the current time in the format of reports, see `format_time`."""
     return format_time(datetime.now(UTC))
 
 
 def format_time(moment: datetime) -> str:
-    """Write a moment of UTC: ISO 8601, milliseconds."""
+    """Format a UTC time as ISO 8601 with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def installed_version() -> str:
-    """Name the installed version; `unknown` where the package is used without being installed."""
+    """Return the installed version, or `unknown` if the package is not installed."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs 30 ms that --help has not
 
     try:

@@ -1,6 +1,6 @@
-"""Why `sherpa-report` could not do what it was asked: one plain line on stderr, or with --json one document on stdout.
+"""Errors of `sherpa-report`: a message on stderr, or with --json a report on stdout.
 
-`sherpa-probe explain CODE` knows the codes. Whoever typed a key where a file belongs does not see it repeated.
+`sherpa-probe explain CODE` explains the codes. Credentials that were typed in the wrong place are not repeated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ USAGE, NOT_A_REPORT, CRASHED, INTERRUPTED = "USAGE-ERROR", "REPORT-UNREADABLE", 
 
 
 class InputError(Exception):
-    """What was asked for can't be done with these words or files; one plain line says why."""
+    """The arguments or files can't be used; the message says why."""
 
     def __init__(self, message: str, *, code: str = USAGE, fix: str = "") -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class InputError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFailure:
-    """What is said where there is no result."""
+    """A failure of the command itself, without a result."""
 
     tool: str
     code: str
@@ -40,7 +40,7 @@ class CommandFailure:
     exit_code: int = EXIT_USAGE
 
     def show(self, *, as_json: bool, environment: Mapping[str, str]) -> int:
-        """Tell it and give the exit code. Raises CannotShowError where JSON can't be written."""
+        """Show it and return the exit code. Raises OutputError if JSON can't be written."""
         message = hide_credentials(self.message)
         if as_json:
             from reports.render.json import render  # noqa: PLC0415 - only what is used is paid for
@@ -65,17 +65,17 @@ class CommandFailure:
 
 
 def input_failure(error: InputError, tool: str) -> CommandFailure:
-    """Complain of what can't be used."""
+    """Make the failure for unusable input."""
     return CommandFailure(tool=tool, code=error.code, message=str(error), fix=error.fix or f"{tool} --help")
 
 
 def interrupted_failure(tool: str) -> CommandFailure:
-    """Say that somebody stopped it."""
+    """Make the failure for an interrupt."""
     return CommandFailure(tool=tool, code=INTERRUPTED, message="interrupted", exit_code=EXIT_INTERRUPTED)
 
 
 def crash_failure(tool: str, error: Exception) -> CommandFailure:
-    """Say that this is a mistake of ours."""
+    """Make the failure for a bug of ours."""
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"internal error while processing the report: {type(error).__name__}: {line}"
     return CommandFailure(tool=tool, code=CRASHED, message=message, exit_code=EXIT_COULD_NOT_RUN)

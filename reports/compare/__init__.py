@@ -1,1 +1,1 @@
-"""Two reports compared."""
+"""The comparison of two reports, and its renderings."""

@@ -1,7 +1,7 @@
-"""Two runs side by side: what is new, gone, worse and better. Pure: reports in, a comparison out.
+"""Compares two runs: what is new, gone, worse and better. Pure.
 
-A problem is known again by probe, code, check and file; its line may move. A problem that is no longer found counts as
-gone only where its probe looked at it again: a check that was skipped, or a probe that did not run, proves nothing.
+A problem is recognized by probe, code, check and file; its line may change. A missing problem counts as gone only if
+its probe checked it again: a skipped check, or a probe that did not run, proves nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from reports.store.reader import StoredReport
 
-#: How far a figure may move and still be the same.
+#: #: How much a metric may change and still count as the same, as a share.
 TOLERANCE = 0.2
 
-#: How bad each is. What was not looked at is neither better nor worse than what passed.
+#: #: How bad each severity is. Skipped is neither better nor worse than passed.
 _RANK: Mapping[Severity, int] = {
     Severity.PASS: 0,
     Severity.INFO: 0,
@@ -35,19 +35,19 @@ _RANK: Mapping[Severity, int] = {
 
 
 class ChangeKind(StrEnum):
-    """What became of a problem or a figure."""
+    """How a problem or a metric changed."""
 
     NEW = "new"
     WORSE = "worse"
     BETTER = "better"
     GONE = "gone"
     UNSEEN = "unseen"
-    """It was there, and nobody looked again."""
+    """It was there before and was not checked again."""
     MOVED = "moved"
-    """A figure of which nobody knows which way is better."""
+    """A metric for which neither direction is better."""
 
 
-#: What makes the second run the worse one, and what the better one.
+#: #: Changes that make the second run worse, or better.
 WORSE_CHANGES, BETTER_CHANGES = (
     frozenset({ChangeKind.NEW, ChangeKind.WORSE}),
     frozenset({ChangeKind.GONE, ChangeKind.BETTER}),
@@ -55,7 +55,7 @@ WORSE_CHANGES, BETTER_CHANGES = (
 
 
 class Direction(StrEnum):
-    """Which way is better."""
+    """Which direction is better."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -64,14 +64,14 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricRule:
-    """How figures with such a name are judged."""
+    """How to judge a metric."""
 
     direction: Direction
     floor: float = 0.0
-    """Smaller moves than this are noise, in the figure's unit."""
+    """Smaller changes are noise, in the metric's unit."""
 
 
-#: A word of the name, or some in a row -> how it is judged; the first that fits counts.
+#: #: A word or several consecutive words of a metric's name -> how to judge it. The first match counts.
 METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     ("success", MetricRule(Direction.HIGHER)),
     ("per_second", MetricRule(Direction.HIGHER)),
@@ -100,7 +100,7 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     ("dials", MetricRule(Direction.LOWER)),
     ("turns", MetricRule(Direction.HIGHER)),
     ("capacity_callers", MetricRule(Direction.HIGHER)),
-    # How much was said, and when: not how long something took.
+    # # Amounts and times of speech, not durations.
     ("spoken", MetricRule(Direction.NEITHER)),
     ("sent", MetricRule(Direction.NEITHER)),
     ("heard", MetricRule(Direction.NEITHER)),
@@ -112,47 +112,47 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingChange:
-    """A problem that is not what it was."""
+    """A problem that changed."""
 
     change: ChangeKind
     probe: str
     code: str
     check: str
     path: str
-    """The file it is in; empty where it is in none."""
+    """Its file; empty if it has none."""
     title: str
     before: Severity | None
     after: Severity | None
-    """None where it is not there."""
+    """None if it is not there."""
     count_before: int
     count_after: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricChange:
-    """A figure beyond the tolerance."""
+    """A metric that changed by more than the tolerance."""
 
     change: ChangeKind
     name: str
     before: float | None
     after: float | None
-    """None where it was not measured."""
+    """None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All that differs. Both lists have the worst first."""
+    """Everything that differs. Both lists start with the worst."""
 
     before: StoredReport
     after: StoredReport
     findings: tuple[FindingChange, ...]
     figures: tuple[MetricChange, ...]
     remarks: tuple[str, ...] = ()
-    """Why the two may not be comparable."""
+    """Why the two runs may not be comparable."""
 
     @property
     def changes(self) -> tuple[ChangeKind, ...]:
-        """What became of each problem and figure that changed."""
+        """The change of each problem and metric."""
         return (*(one.change for one in self.findings), *(one.change for one in self.figures))
 
     @property
@@ -162,13 +162,13 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`worse` if anything is, else `better` if anything is, else `same`."""
+        """`worse` if anything is new or worse, else `better` if anything is gone or better, else `same`."""
         if self.is_worse:
             return "worse"
         return "same" if BETTER_CHANGES.isdisjoint(self.changes) else "better"
 
     def count(self, change: ChangeKind) -> int:
-        """How many problems and figures changed so."""
+        """Count the problems and metrics with this change."""
         return self.changes.count(change)
 
 
@@ -177,7 +177,7 @@ _ORDER = list(ChangeKind)
 
 
 def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOLERANCE) -> Comparison:
-    """Compare two runs. `tolerance` is how far a figure may move, as a part of what it was: 0.2 is 20 %."""
+    """Compare two runs. `tolerance` is how much a metric may change, as a share of its old value: 0.2 is 20 %."""
     old, new = _by_key(before.report.findings), _by_key(after.report.findings)
     changed = [_changed(key, old.get(key, []), new.get(key, []), after.report) for key in dict.fromkeys([*new, *old])]
     moved = _moved(before.report, after.report, tolerance)
@@ -199,7 +199,7 @@ def _by_key(findings: Iterable[Finding]) -> dict[_Key, list[Finding]]:
 
 
 def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> FindingChange | None:
-    """Judge one problem; None where nothing changed or there never was one."""
+    """Judge one problem; None if it did not change or there never was one."""
     worst_old, worst_new = _worst(old), _worst(new)
     was, now = ((worst.severity if worst else None) for worst in (worst_old, worst_new))
     change = _change(was, now, len(old), len(new))
@@ -242,7 +242,7 @@ def _change(was: Severity | None, now: Severity | None, count_before: int, count
 
 
 def _looked_again(key: _Key, after: Report) -> bool:
-    """Say whether the run looked where the problem was: its check for most, its probe for what is in files."""
+    """Return whether the run checked it again: by check, or by probe for problems in files."""
     probe, _, check, path = key
     mine = [finding for finding in after.findings if finding.probe == probe]
     if path:
@@ -266,7 +266,7 @@ def _moved(before: Report, after: Report, tolerance: float) -> list[MetricChange
 
 
 def compare_metric(name: str, was: float, now: float, tolerance: float) -> ChangeKind | None:
-    """Judge one figure; None where it moved no further than it may, or is no number."""
+    """Judge one metric; None if it changed within the tolerance or is not a number."""
     way = metric_rule(name)
     move = now - was
     if not math.isfinite(move) or abs(move) <= max(way.floor, tolerance * abs(was)):
@@ -277,13 +277,13 @@ def compare_metric(name: str, was: float, now: float, tolerance: float) -> Chang
 
 
 def metric_rule(name: str) -> MetricRule:
-    """Look up how a figure is judged by its name."""
+    """Return how to judge a metric, by its name."""
     bounded = f"_{name}_"
     return next((way for word, way in METRIC_RULES if f"_{word}_" in bounded), MetricRule(Direction.NEITHER))
 
 
 def _remarks(before: StoredReport, after: StoredReport) -> Iterable[str]:
-    """Say why the two may not be comparable."""
+    """Yield why the two runs may not be comparable."""
     if before.report.tool != after.report.tool:
         yield f"the tools differ: {before.report.tool} before, {after.report.tool} after"
     if before.report.target != after.report.target:

@@ -1,4 +1,4 @@
-"""A comparison of two runs for people, for summaries and for scripts. Pure: text out."""
+"""Renders a comparison for a terminal, as Markdown and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _SIGNS: Mapping[ChangeKind, str] = {
     ChangeKind.UNSEEN: "❔ unseen",
     ChangeKind.MOVED: "↔️ moved",
 }
-#: Where what a row says begins, and the longest name of a check or a figure.
+#: #: The column where the text of a row starts, and the longest name of a check or a metric.
 _LEAD, _LONGEST = 10, 36
-#: Rows of a table in Markdown.
+#: #: Rows of a Markdown table.
 _ROWS = 500
 
 
 def render_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, colour: bool = False) -> str:
-    """Write the comparison for people."""
+    """Render the comparison for a terminal."""
     width = page_width(width)
     parts = [
         list(_header(comparison, width)),
@@ -53,7 +53,7 @@ def render_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, 
 
 
 def summary(comparison: Comparison) -> str:
-    """Give the verdict and the counts behind it: `worse: 1 new, 2 gone`."""
+    """Return the verdict with the counts behind it: `worse: 1 new, 2 gone`."""
     counts = ", ".join(f"{comparison.count(change)} {change}" for change in ChangeKind if comparison.count(change))
     return f"{comparison.verdict}: {counts or 'nothing changed'}"
 
@@ -83,7 +83,7 @@ def _where(one: FindingChange) -> str:
 
 
 def _became(one: FindingChange) -> str:
-    """Say what it was and what it is, where that says more than that it came or went."""
+    """Describe the change of severity or count; empty if it only came or went."""
     if one.change is ChangeKind.UNSEEN:
         return "not checked again"
     if one.before is not None and one.after is not None and one.before is not one.after:
@@ -109,7 +109,7 @@ def _figures(comparison: Comparison, width: int) -> Iterator[Text]:
 
 
 def _values(one: MetricChange) -> str:
-    """Write both values, and by how much of the first they differ."""
+    """Format both values and the relative change."""
     before, after = ("-" if value is None else format_value(one.name, value) for value in (one.before, one.after))
     if not one.before or one.after is None:
         return f"{before} -> {after}"
@@ -117,7 +117,7 @@ def _values(one: MetricChange) -> str:
 
 
 def render_markdown(comparison: Comparison, exit_code: int) -> str:
-    """Write the comparison for a summary or a comment."""
+    """Render the comparison as Markdown."""
     return bounded(_sections(comparison, exit_code))
 
 
@@ -158,7 +158,7 @@ def _cell(text: str) -> str:
 
 
 def render_json(comparison: Comparison, exit_code: int) -> str:
-    """Write the comparison for scripts: one document, as stable as a report's."""
+    """Render the comparison as a JSON document. Its keys are as stable as those of a report."""
     return format_document(
         {
             "schema_version": SCHEMA_VERSION,

@@ -1,1 +1,1 @@
-"""Renderings of a report, one module per format."""
+"""The renderings of a report, one module per format; `registry.py` lists them."""

@@ -1,7 +1,7 @@
-"""A report as GitHub workflow commands: annotations in the log and, where a finding has a place, beside the source.
+"""GitHub workflow commands: annotations in the log and, for a finding with a place, beside the source.
 
-The runner reads them from stdout, a line each; the last line is a verdict for people. GitHub shows ten errors and ten
-warnings a step, so the loudest come first.
+The runner reads one command per line from stdout; the last line is a verdict for people. GitHub shows at most ten
+errors and ten warnings per step, so the worst come first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reports.model import Place
 
-#: What is annotated, the loudest first.
+#: #: Severity -> annotation, the worst first.
 _COMMANDS: Mapping[Severity, str] = {
     Severity.FAIL: "error",
     Severity.ERROR: "error",
@@ -28,7 +28,7 @@ _COMMANDS: Mapping[Severity, str] = {
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write a command a finding, and a verdict."""
+    """Write one command per finding, and a verdict."""
     commands = {**_COMMANDS, Severity.WARNING: "error"} if is_strict(report, exit_code) else _COMMANDS
     lines = [
         _command(commands[severity], finding)
@@ -50,7 +50,7 @@ def _command(name: str, finding: Finding) -> str:
 
 
 def _place(place: Place) -> dict[str, str]:
-    """Name the place. GitHub takes columns only within one line."""
+    """Return the properties of a place. GitHub accepts columns only within one line."""
     lines = {"file": place.path, "line": str(place.line), "endLine": str(max(place.line, place.end_line))}
     if place.end_line > place.line:
         return lines
@@ -58,10 +58,10 @@ def _place(place: Place) -> dict[str, str]:
 
 
 def _data(text: str) -> str:
-    """Escape a message as the runner undoes it."""
+    """Escape a message for the runner."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Escape a property, in which colons and commas mean something too."""
+    """Escape a property, in which colons and commas must be escaped, too."""
     return _data(sanitize(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,7 +1,7 @@
-"""A report as one JSON document: what scripts and CI read.
+"""JSON, for scripts and CI.
 
-Keys are stable: within a `schema_version` keys are only ever added; `data/report.schema.json` describes each. Strings
-are whatever the report holds; hiding secrets is the business of who makes it. Its counterpart is `from_json`.
+Keys are stable: within a `schema_version`, keys are only added. `data/report.schema.json` describes each. Strings are
+written as they are; whoever creates the report must redact them. `reports/store/reader.py` reads the document back.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from reports.model import (
 if TYPE_CHECKING:
     from reports.model import Series, Table
 
-#: Raised when a key goes away or changes its meaning.
+#: #: Raised when a key is removed or changes its meaning.
 SCHEMA_VERSION = 1
 
-#: The exit code in a word.
+#: #: Exit code -> verdict.
 VERDICTS: dict[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
@@ -39,9 +39,9 @@ VERDICTS: dict[int, str] = {
 
 
 def as_document(report: Report, exit_code: int) -> dict[str, Any]:
-    """Lay the report out as plain values, in the order in which people read it. Times are seconds.
+    """Return the report as plain values, in reading order. Times are seconds.
 
-    What was measured and is no number is left out: JSON has no word for it.
+    Measurements that are not finite numbers are left out, since JSON can't represent them.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -62,12 +62,12 @@ def as_document(report: Report, exit_code: int) -> dict[str, Any]:
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write the document, indented, with a line end. Half characters (lone surrogates) are written as `?`."""
+    """Write the document, indented, with a final newline. Lone surrogates become `?`."""
     return format_document(as_document(report, exit_code))
 
 
 def format_document(document: dict[str, Any]) -> str:
-    """Write any document as reports are written: indented, with a line end, half characters as `?`."""
+    """Write any document in the same form: indented, with a final newline, lone surrogates as `?`."""
     return msgspec.json.format(msgspec.json.encode(_whole(document)), indent=2).decode() + "\n"
 
 
@@ -98,7 +98,7 @@ def _cell(cell: float | str | None) -> float | str | None:
 
 
 def _rounded(seconds: float) -> float:
-    """Tenths of milliseconds: finer digits are noise that makes every diff of two reports differ."""
+    """Round to 0.1 ms: finer digits are noise in every diff of two reports."""
     return round(seconds, 4)
 
 

@@ -1,8 +1,8 @@
-"""A report as JUnit XML, which every CI shows: a suite per probe, a case per finding.
+"""JUnit XML, for CI systems: one suite per probe, one case per finding.
 
-The dialect is the one that Jenkins checks against its schema. Warnings pass there and are written to the case's output;
-where the run failed by its warnings (`--strict`), they are failures. Whatever ended a run badly is a case of its own,
-so that no CI shows a green suite beside a red exit code.
+The document follows the schema that Jenkins uses. Warnings pass and are written to the output of their case; if the run
+failed because of them (`--strict`), they are failures. A run that failed without a failed case gets an extra case, so
+that no CI shows a green suite next to a red exit code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reports.render.wording import explanation_text, group_by_probe, is_strict, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Severity -> the element that tells it.
+#: #: Severity -> element of the case.
 _ELEMENTS: Mapping[Severity, str] = {
     Severity.FAIL: "failure",
     Severity.ERROR: "error",
@@ -28,15 +28,15 @@ _ELEMENTS: Mapping[Severity, str] = {
     Severity.WARNING: "system-out",
     Severity.INFO: "system-out",
 }
-#: What the schema demands a count of, and the element that is counted.
+#: #: Attribute that the schema requires -> element to count.
 _COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
-#: JUnit's own form of a time: no fraction, no zone.
+#: #: The schema's time format has no fraction and no zone.
 _STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write the report as XML, with a line end."""
+    """Write the report as XML with a final newline."""
     elements = {**_ELEMENTS, Severity.WARNING: "failure"} if is_strict(report, exit_code) else _ELEMENTS
     groups = group_by_probe(report.findings) or {"": []}
     root = Element("testsuites", name=sanitize(report.tool), time=_seconds(report.seconds))
@@ -100,7 +100,7 @@ def _count(suite: Element) -> None:
 
 
 def _names(findings: Sequence[Finding]) -> list[str]:
-    """Name each case by its check and place; whoever comes twice is told apart by code and number."""
+    """Name each case by its check and place. Duplicates get the code, then a number."""
     given: Counter[str] = Counter()
     names = []
     for finding in findings:
@@ -112,7 +112,7 @@ def _names(findings: Sequence[Finding]) -> list[str]:
 
 
 def _classname(tool: str, probe: str) -> str:
-    """Write tool and probe as CIs group by them: `sherpa-probe.access`."""
+    """Return tool and probe in the form that CI systems group by: `sherpa-probe.access`."""
     first = sanitize(tool).partition(" ")[0].replace(".", "_")
     return f"{first}.{sanitize(probe).replace('.', '_')}" if probe else first
 

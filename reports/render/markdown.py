@@ -1,7 +1,7 @@
-"""A report as Markdown, made for GitHub's step summaries and for comments: the verdict first, details folded.
+"""Markdown for GitHub's step summaries and comments: the verdict first, details folded.
 
-Whatever others said is escaped so that it can neither format nor mention nor link. It stays below GitHub's limit of a
-megabyte; what is left out is said.
+Text from outside is escaped so that it can't format, mention or link. The output stays below GitHub's limit of 1 MiB
+and says what was left out.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from reports.model import ReportMetric, Table, Timeline
 
-#: GitHub cuts a summary at 1 MiB; a comment takes less, and a reader less still.
+#: #: GitHub cuts a summary at 1 MiB. Comments must be shorter.
 LARGEST = 900_000
-#: The longest single text, and the longest in a table.
+#: #: The longest text, and the longest text in a table.
 _LONGEST, _LONGEST_CELL = 2_000, 200
-#: Rows of checks, places of a finding, lines of a timeline.
+#: #: Rows of checks, places of a finding, lines of a timeline.
 _ROWS, _PLACES, _MOMENTS = 500, 20, 1_000
 
 _SIGNS: Mapping[Severity, str] = {
@@ -48,12 +48,12 @@ _SIGNS: Mapping[Severity, str] = {
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write the report. Ends with a line end."""
+    """Write the report with a final newline."""
     return bounded(_sections(report, exit_code))
 
 
 def bounded(sections: Iterable[str]) -> str:
-    """Put sections together as long as they fit, and say how many are left out."""
+    """Join sections as long as they fit, and say how many are left out."""
     kept, size, left = [], 0, 0
     for section in sections:
         size += len(section.encode()) + 2
@@ -82,7 +82,7 @@ def _sections(report: Report, exit_code: int) -> Iterator[str]:
 
 
 def _checks(findings: Sequence[Finding]) -> Iterator[str]:
-    """Draw a table a probe."""
+    """Write one table per probe."""
     for probe, group in group_by_probe(findings).items():
         if probe:
             yield f"#### {escape(_cell(probe))}"
@@ -112,7 +112,7 @@ def _table(measured: Table) -> str:
 
 
 def _problems(findings: Iterable[Finding]) -> Iterator[str]:
-    """Explain each code once, the worst first, with everything that was seen of it."""
+    """Explain each problem once, the worst first, with all its evidence."""
     order = list(SEVERITY_LABELS)
     problems = [finding for finding in findings if finding.severity in PROBLEM_SEVERITIES]
     problems.sort(key=lambda finding: (order.index(finding.severity), _subject(finding)))
@@ -151,7 +151,7 @@ def _seen(finding: Finding) -> Iterator[str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Draw a table; what stands in its cells is escaped already."""
+    """Write a table. The cells must be escaped already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

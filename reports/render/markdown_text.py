@@ -1,8 +1,8 @@
-"""Foreign text in Markdown: shown as it is, with no power to format, mention, link or leave its place.
+"""Escapes text from outside for Markdown, so that it can't format, mention, link or break out.
 
-Punctuation that means something is written by its number: Markdown shows such a character and never acts on it.
-Mentions and references are looked for only after that, in what is shown, so an empty comment parts their sign from the
-name behind it. None of these texts begins a line, where still more would mean something.
+Punctuation with a meaning is written as a character reference, which Markdown shows and never interprets. GitHub looks
+for mentions and references after that, in the rendered text, so an empty comment separates their sign from the name.
+None of these texts may start a line, where more characters have a meaning.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ import re
 
 from reports.render.terminal_text import escape_invisible, sanitize
 
-#: What formats; and what GitHub makes a mention, a reference or a link of: @name, #12, GH-12, www., https://.
+#: #: Formatting characters, and what GitHub turns into a mention, a reference or a link: @name, #12, GH-12, www.,
+#: https://.
 _MEANING = re.compile(r"(?P<sign>[&<>\\`*_{}\[\]()|~$^!@#])|:(?=//)|\bGH(?=-)|\bwww(?=\.)", re.IGNORECASE)
 _REFERS = "@#"
 
 
 def escape(text: str) -> str:
-    """Write a text as one harmless line."""
+    """Escape a text into one line."""
     return _MEANING.sub(_harmless, sanitize(text))
 
 
 def inline_code(text: str) -> str:
-    """Write a text as code in one harmless line; `-` where it is empty."""
+    """Escape a text into one line of code; `-` if it is empty."""
     return f"<code>{escape(text) or '-'}</code>"
 
 
 def code_block(text: str, language: str = "") -> str:
-    """Write lines as a block of code, behind a fence that they cannot end."""
+    """Return lines as a code block with a fence that they can't close."""
     lines = [escape_invisible(line) for line in text.splitlines()]
     fence = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
     return "\n".join([f"{fence}{language}", *lines, fence])

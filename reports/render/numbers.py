@@ -1,6 +1,6 @@
-"""Measured figures for people: a label without the unit, a value in the unit that reads best.
+"""Formats measurements for people: a label without the unit, a value with the unit that reads best.
 
-A metric's name ends in its unit (`events_first_audio_seconds`); that is all that is known about it here.
+The unit is the last word of a metric's name (`events_first_audio_seconds`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reports.model import ReportMetric
 
-#: From here on digits say nothing.
+#: #: Larger numbers are not written out digit by digit.
 _HUGE = 1e15
 
 
@@ -27,26 +27,26 @@ class FormattedMetric:
 
 
 def format_metric(metric: ReportMetric) -> FormattedMetric:
-    """Write a metric for people."""
+    """Format a metric."""
     return FormattedMetric(metric_label(metric.name), format_value(metric.name, metric.value))
 
 
 def metric_label(name: str) -> str:
-    """Say what a metric measures, without its unit."""
+    """Return what a metric measures, without its unit."""
     words = name.split("_")
     known = len(words) > 1 and words[-1] in _UNITS
     return " ".join(words[:-1] if known else words).strip() or name
 
 
 def format_value(name: str, value: float) -> str:
-    """Write a metric's value; `-` where it is no number."""
+    """Format a metric's value; `-` if it is not a finite number."""
     if not math.isfinite(value):
         return "-"
     return _UNITS.get(name.rpartition("_")[2], format_number)(value)
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration in seconds: `0.4 ms`, `188 ms`, `1.24 s`, `12.3 s`, `4 min 5 s`; `-` for what is none."""
+    """Format seconds: `0.4 ms`, `188 ms`, `1.24 s`, `12.3 s`, `4 min 5 s`; `-` if they are not a finite number."""
     if not math.isfinite(seconds):
         return "-"
     size = abs(seconds)
@@ -58,14 +58,14 @@ def format_duration(seconds: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Write a number with as many digits as are worth reading: `23`, `0.042`, `50,000`."""
+    """Format a number with three significant digits, or as an integer: `23`, `0.042`, `50,000`."""
     if value == int(value) and abs(value) < _HUGE:
         return f"{int(value):,}"
     return f"{value:,.0f}" if 1000 <= abs(value) < _HUGE else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
 
 
 def format_bytes(octets: float) -> str:
-    """Write a number of bytes: `512 B`, `4.1 kB`, `60.8 MB`."""
+    """Format bytes: `512 B`, `4.1 kB`, `60.8 MB`."""
     for border, scale, unit in _SIZES:
         if abs(octets) < border:
             return f"{format_number(float(f'{octets / scale:.3g}'))} {unit}"
@@ -73,15 +73,15 @@ def format_bytes(octets: float) -> str:
 
 
 def format_cell(column: str, value: float | str | None) -> str:
-    """Write what stands in a column of a table; nothing where nothing was measured."""
+    """Format a table cell; empty if nothing was measured."""
     if value is None:
         return ""
     return value if isinstance(value, str) else format_value(column, value)
 
 
-#: Smaller than this many bytes -> divisor and unit.
+#: #: Upper limit in bytes -> divisor and unit.
 _SIZES = ((999.5, 1, "B"), (999.5e3, 1e3, "kB"), (999.5e6, 1e6, "MB"))
-#: Shorter than this many seconds -> factor and form.
+#: #: Upper limit in seconds -> factor and format.
 _DURATIONS = (
     (0.0005, 1000, "{:.2g} ms"),
     (0.00995, 1000, "{:.1f} ms"),
@@ -90,7 +90,7 @@ _DURATIONS = (
     (59.95, 1, "{:.1f} s"),
 )
 
-#: What a name ends in -> how its value is written.
+#: #: Last word of a metric's name -> how to format its value.
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "seconds": format_duration,
     "ms": lambda value: format_duration(value / 1000),

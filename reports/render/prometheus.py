@@ -1,7 +1,7 @@
-"""A report as Prometheus text, for node-exporter's textfile collector: the figures of the last run.
+"""Prometheus text for node-exporter's textfile collector: the values of the last run.
 
-Everything is a gauge, for a run does not add to the one before. Checks that were skipped have no sample: they neither
-succeeded nor failed.
+All metrics are gauges, since runs don't add up. Skipped checks have no sample, because they neither succeeded nor
+failed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reports.render.wording import PROBLEM_SEVERITIES, is_strict
 
 _Labels = Mapping[str, str]
 
-#: What may not stand in the name of a metric.
+#: #: Characters that a metric name can't have.
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_]")
 
 _HELP = {
@@ -36,7 +36,7 @@ _HELP = {
 
 @dataclass(slots=True)
 class _Metric:
-    """A metric with its samples by their labels: none can be there twice."""
+    """A metric with one sample per label set."""
 
     samples: dict[tuple[tuple[str, str], ...], float] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class _Metrics(dict[str, _Metric]):
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write all figures of the report."""
+    """Write all metrics of the report."""
     metrics = _Metrics()
     metrics.set("sherpa_probe_info", 1, tool=report.tool, version=report.version)
     metrics.set("sherpa_probe_success", exit_code == EXIT_OK)
@@ -100,7 +100,7 @@ def _ended(report: Report) -> float | None:
 
 
 def _name(name: str) -> str:
-    """Name a measured figure; one that is called like a figure of our own gets a name beside it."""
+    """Return the Prometheus name of a metric. It gets a suffix if it clashes with one of our own."""
     full = f"sherpa_{_FOREIGN.sub('_', name)}"
     return f"{full}_measured" if full in _HELP else full
 

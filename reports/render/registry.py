@@ -1,6 +1,7 @@
-"""The formats a report can be written in, by the name that `--report NAME=PATH` uses: one line each.
+"""The formats of a report by the name in `--report NAME=PATH`.
 
-A format is a pure function of the report and the exit code; its module is imported when it is used.
+A format is a pure function of the report and the exit code. Its module is imported when it is used. To add one, add a
+module with a `render` function and a line here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from reports.model import Report
 
-#: Format name -> the module whose `render(report, exit_code)` writes it.
+#: #: Format name -> module with `render(report, exit_code)`.
 FORMATS: Mapping[str, str] = {
     "json": "reports.render.json",
     "junit": "reports.render.junit",
@@ -26,5 +27,5 @@ FORMATS: Mapping[str, str] = {
 
 
 def get_renderer(name: str) -> Callable[[Report, int], str]:
-    """Fetch the function that writes this format. KeyError for an unknown one."""
+    """Return the function that renders this format. Raises KeyError for an unknown one."""
     return cast("Callable[[Report, int], str]", import_module(FORMATS[name]).render)

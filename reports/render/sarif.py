@@ -1,8 +1,8 @@
-"""A report as SARIF 2.1.0: what editors and GitHub's code scanning show beside the source.
+"""SARIF 2.1.0, for editors and GitHub code scanning.
 
-What passed and what was skipped is no result: GitHub shows every result as an alert, whatever its kind. It also refuses
-a whole file in which one result has no file, or one by an address with a scheme (codeql-action, issues 754 and 2459);
-so what has no place in a file gets the target as a relative one, and its check as the logical location that it is.
+Passed and skipped checks are not results, since GitHub shows every result as an alert. GitHub also rejects a whole file
+if a result has no file, or a URI with a scheme (codeql-action issues 754 and 2459). A finding without a place therefore
+gets the target as a relative file name, and its check as logical location.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 _HOME = "https://github.com/sherpa-realtime/sherpa-realtime"
 
-#: What is a result, and how loud.
+#: #: Severity -> SARIF level, the worst first.
 _LEVELS: Mapping[Severity, str] = {
     Severity.FAIL: "error",
     Severity.ERROR: "error",
     Severity.WARNING: "warning",
     Severity.INFO: "note",
 }
-#: GitHub's words for the same, by which it sorts.
+#: #: SARIF level -> severity by which GitHub sorts.
 _PROBLEM_SEVERITY = {"error": "error", "warning": "warning", "note": "recommendation"}
-#: GitHub takes no more results in one file.
+#: #: GitHub accepts at most this many results per file.
 _MOST = 25_000
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -42,7 +42,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
 
 
 def render(report: Report, exit_code: int, *, most: int = _MOST) -> str:
-    """Write one log with one run, as JSON; of more than `most` results the loudest."""
+    """Write a log with one run as JSON, with the worst `most` results."""
     return format_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
 
 
@@ -84,7 +84,7 @@ def _invocation(report: Report, exit_code: int, left_out: int) -> dict[str, Any]
 
 
 def _rules(findings: Iterable[Finding]) -> dict[str, dict[str, Any]]:
-    """Describe each code by the first finding that has it: the loudest."""
+    """Describe each code by its first finding, which is the worst."""
     rules: dict[str, dict[str, Any]] = {}
     for finding in findings:
         rules.setdefault(sanitize(finding.code), _rule(finding))
@@ -123,7 +123,7 @@ def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> 
             "level": _LEVELS[finding.severity],
             "message": {"text": _message(finding)},
             "locations": [_location(finding, target)],
-            # GitHub knows an alert again by this name of it, which is the hash of the line and its number.
+            # # GitHub identifies an alert across runs by this hash and number.
             "partialFingerprints": {"primaryLocationLineHash": f"{alike}:{seen[alike]}"},
         }
         results.append(result)
@@ -145,14 +145,14 @@ def _location(finding: Finding, target: str) -> dict[str, Any]:
 
 
 def _target(report: Report) -> str:
-    """Name what was looked at as if it were a file: its address without scheme and query, else the tool."""
+    """Return the target as a file name: its URL without scheme and query, or the tool."""
     found = (_ADDRESS.match(evidence.value) for evidence in report.target)
     address = next((match[1].strip("/") for match in found if match), "")
     return address or sanitize(report.tool).replace(" ", "-") or "-"
 
 
 def _hash(finding: Finding) -> str:
-    """Tell findings apart by what stays when lines are put in above them."""
+    """Hash what stays the same when lines are inserted above a finding."""
     where = (finding.place.path, finding.place.text.strip()) if finding.place else (finding.probe, finding.check)
     whole = "\0".join((finding.code, *where))
     return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]

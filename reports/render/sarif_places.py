@@ -1,6 +1,6 @@
-"""Where SARIF says that something is: files as percent-encoded addresses, columns in UTF-16 code units.
+"""SARIF locations: files as percent-encoded URIs, columns in UTF-16 code units.
 
-Columns of a `Place` count characters; an emoji is one of those and two of these.
+Columns of a `Place` count characters: an emoji is one character but two code units.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def physical_location(place: Place) -> dict[str, Any]:
-    """Lay out a place in a file."""
+    """Return the physical location of a place."""
     region: dict[str, Any] = {
         "startLine": max(1, place.line),
         "startColumn": _column(place.text, place.column),
@@ -32,7 +32,7 @@ def physical_location(place: Place) -> dict[str, Any]:
 
 
 def artifact_location(path: str) -> dict[str, str]:
-    """Name a file: relative to the folder in which the command ran, or where it stands."""
+    """Return the artifact location of a file: relative to the working directory, or absolute."""
     path = posixpath.normpath(path.replace("\0", "") or ".")
     if path.startswith("/") or _DRIVE.match(path):
         return {"uri": f"file:///{encode_path(path.lstrip('/'))}"}
@@ -40,12 +40,12 @@ def artifact_location(path: str) -> dict[str, str]:
 
 
 def encode_path(path: str) -> str:
-    """Write a path as a relative address. What is not text in it stays the bytes that it is."""
+    """Percent-encode a path as a relative URI. Bytes that are not text are kept."""
     return quote(path.encode("utf-8", "surrogatepass"), safe="/~:" if _DRIVE.match(path) else "/~")
 
 
 def _column(line: str, column: int) -> int:
-    """Count a column, both from 1, in UTF-16 code units; as it is where the line is not known."""
+    """Convert a column to UTF-16 code units, both counted from 1; unchanged if the line is unknown."""
     column = max(1, column)
     before = line[: column - 1]
     return column + sum(ord(character) > 0xFFFF for character in before)  # noqa: PLR2004 - two units from here on

@@ -1,7 +1,7 @@
-"""Text that came from elsewhere, made fit for a terminal: one line, no control characters, no tricks.
+"""Text for terminals: sanitizing, width, wrapping.
 
-A server chooses its error messages; escape sequences and direction marks in them must not reach the screen. Widths are
-columns of a terminal: a CJK character or an emoji has two, an accent of its own none.
+A server chooses its error messages, so escape sequences and direction marks in them must not reach the screen. Widths
+are terminal columns: a CJK character or an emoji takes two, a combining accent none.
 """
 
 from __future__ import annotations
@@ -12,46 +12,46 @@ import unicodedata
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-#: Unicode categories that draw nothing and can do something: controls, formats, surrogates, private use, separators.
+#: #: Unicode categories without a glyph but with an effect: controls, formats, surrogates, private use, separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: Words and what is between them.
+#: #: Words and the gaps between them.
 _PIECES = re.compile(r"\s+|\S+")
 
 
 def sanitize(text: str) -> str:
-    """Put the text on one line; what can't be seen is written as its number, such as x1b or u202e."""
+    """Put the text on one line and replace invisible characters by their number, such as x1b or u202e."""
     if text.isascii() and text.isprintable():
         return text
     return escape_invisible(" ".join(text.split()))
 
 
 def escape_invisible(text: str) -> str:
-    """Write what can't be seen as its number; spaces stay as they are."""
+    """Replace invisible characters by their number; spaces are kept."""
     if text.isprintable():
         return text
     return "".join(c if unicodedata.category(c) not in _INVISIBLE else _written(c) for c in text)
 
 
 def display_width(text: str) -> int:
-    """Count the columns that a text takes on a terminal."""
+    """Return the number of terminal columns that a text takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def pad(text: str, width: int) -> str:
-    """Fill up with spaces to so many columns; what is longer stays as it is."""
+    """Pad with spaces to `width` columns. A longer text stays as it is."""
     return text + " " * (width - display_width(text))
 
 
 def truncate(text: str, width: int) -> str:
-    """Cut to so many columns and say by an ellipsis that it was cut."""
+    """Cut to `width` columns, with an ellipsis if anything was cut."""
     return text if display_width(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
 
 
 def wrap(text: str, width: int, indent: str = "", later: str | None = None) -> list[str]:
-    """Break a text into lines of so many columns.
+    """Wrap a text into lines of `width` columns.
 
-    No word is broken: an address or a path that is too long keeps its line to itself. Only in a script that has no
-    spaces, such as Chinese, a line may end anywhere.
+    Words are never broken, so a long URL or path gets a line of its own. Only wide characters without spaces, as in
+    Chinese, may be broken anywhere.
     """
     later = indent if later is None else later
     if not text.isascii():
@@ -75,7 +75,7 @@ def _wrapped_by_columns(text: str, width: int, indent: str, later: str) -> list[
 
 
 def _pieces(text: str, room: int) -> list[str]:
-    """Split into words and gaps; a word of wide characters that has no room is split wherever it must be."""
+    """Split into words and gaps. A long word of wide characters is split where it must be."""
     pieces: list[str] = []
     for piece in _PIECES.findall(text):
         too_long = display_width(piece) > room and display_width(piece) > len(piece) and not piece.isspace()
@@ -84,12 +84,12 @@ def _pieces(text: str, room: int) -> list[str]:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut a text that has more characters than this and say by an ellipsis that it was cut."""
+    """Cut to `limit` characters, with an ellipsis if anything was cut."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def format_milliseconds(seconds: float | None) -> str:
-    """Write a duration as people read it: `4 ms`, `188 ms`, `12.3 s`."""
+    """Format a duration: `4 ms`, `188 ms`, `12.3 s`; empty for None."""
     if seconds is None:
         return ""
     few = 10

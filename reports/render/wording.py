@@ -1,6 +1,6 @@
-"""What several renderings say in the same words: verdicts, counts, what was seen, and in which order it is told.
+"""Wording that several formats share: verdicts, counts, evidence, and the order in which findings are explained.
 
-Nothing of a format: no escapes, no widths, no colours.
+Free of any format: no escapes, no widths, no colours.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reports.render.terminal_text import sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: The exit code in words.
+#: #: Exit code -> verdict.
 VERDICT_WORDS: Mapping[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
@@ -34,7 +34,7 @@ VERDICT_WORDS: Mapping[int, str] = {
     EXIT_INTERRUPTED: "interrupted",
 }
 
-#: What is counted, in this order: the words for one finding, and for several.
+#: #: Words for counts of one and of several findings, in this order.
 SEVERITY_LABELS: Mapping[Severity, tuple[str, str]] = {
     Severity.FAIL: ("failed", "failed"),
     Severity.ERROR: ("check couldn't run", "checks couldn't run"),
@@ -44,15 +44,15 @@ SEVERITY_LABELS: Mapping[Severity, tuple[str, str]] = {
     Severity.SKIPPED: ("skipped", "skipped"),
 }
 
-#: What needs attention, and is explained.
+#: #: Severities that need attention and are explained.
 PROBLEM_SEVERITIES = frozenset({Severity.WARNING, Severity.FAIL, Severity.ERROR})
 
-#: What the command itself has to say, beside its probes.
+#: #: Values of `probe` for findings of the command itself.
 OWN_PROBES = frozenset({"", "probe", "config", "usage"})
 
 
 def verdict_word(exit_code: int) -> str:
-    """Say an exit code in words; an unknown one is a failure."""
+    """Return the verdict for an exit code; an unknown one is a failure."""
     return VERDICT_WORDS.get(exit_code, VERDICT_WORDS[EXIT_FAILED])
 
 
@@ -63,22 +63,22 @@ def count_summary(report: Report) -> str:
 
 
 def is_strict(report: Report, exit_code: int) -> bool:
-    """Say whether this run failed by its warnings: nothing else of it is a failure."""
+    """Return whether this run failed because of its warnings only."""
     return exit_code == EXIT_FAILED and not report.count(Severity.FAIL)
 
 
 def evidence_text(item: Evidence) -> str:
-    """Say what was seen."""
+    """Format evidence as `label: value`."""
     return f"{item.label}: {item.value}" if item.label else item.value
 
 
 def place_text(place: Place) -> str:
-    """Name a place as editors and terminals know it: `src/bridge.ts:12:5`."""
+    """Format a place as editors and terminals do: `src/bridge.ts:12:5`."""
     return f"{place.path}:{place.line}:{place.column}"
 
 
 def explanation_lines(finding: Finding) -> list[tuple[str, str]]:
-    """Lay out what is known of a finding, in lines fit for any text: (word, line), the word once per part."""
+    """Return everything about a finding as (label, line) pairs. Only the first line of a part has its label."""
     parts = [
         *(
             ("at", sanitize(text))
@@ -98,12 +98,12 @@ def explanation_lines(finding: Finding) -> list[tuple[str, str]]:
 
 
 def explanation_text(finding: Finding) -> str:
-    """Write what is known of a finding as an indented block of lines."""
+    """Return everything about a finding as an indented block."""
     return "\n".join(f"{word:<6} {text}" for word, text in explanation_lines(finding))
 
 
 def group_by_probe(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """Put the findings of each probe together, in the order in which the probes first appear."""
+    """Group the findings by probe, in the order in which the probes first appear."""
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.probe].append(finding)

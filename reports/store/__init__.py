@@ -1,1 +1,1 @@
-"""Reports in files: written, read back, merged."""
+"""Report files: written as a whole, read back, merged."""

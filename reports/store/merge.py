@@ -1,6 +1,6 @@
-"""Several kept runs as one report: what `sherpa-report render` shows of more than one file. Pure.
+"""Merges several stored runs into one report, for `sherpa-report render` with more than one file. Pure.
 
-Nothing of theirs is lost but one thing: of a figure that several of them hold under the same name, the last is kept.
+Nothing is lost, except that of several metrics with the same name the last one is kept.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from reports.store.reader import StoredReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Exit codes from the worst on.
+#: #: Exit codes, the worst first.
 _WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED)
 
 
 @dataclass(slots=True)
 class _Names:
-    """Gives names that are used again a number, so that what is not the same is not called the same."""
+    """Numbers names that are used again, so that different things keep different names."""
 
     given: Counter[str] = field(default_factory=Counter)
 
     def of_run(self, names: Iterable[str]) -> dict[str, str]:
-        """Name the things of one run, each once."""
+        """Return a unique name for each name of one run."""
         renamed = {}
         for name in dict.fromkeys(names):
             self.given[name] += 1
@@ -36,7 +36,7 @@ class _Names:
 
 
 def merge_reports(runs: Sequence[StoredReport]) -> StoredReport:
-    """Put runs together, in their order. The exit code is the worst of theirs. ValueError for no runs."""
+    """Merge runs in their order. The exit code is the worst of theirs. Raises ValueError without runs."""
     if len(runs) == 1:
         return runs[0]
     names = _Names(), _Names(), _Names()
@@ -73,7 +73,7 @@ def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) 
 
 
 def _joined_tools(tools: Sequence[str]) -> str:
-    """Name all tools, and what is common to them once: `sherpa-probe access, events`."""
+    """Join the names of the tools, with a common first word only once: `sherpa-probe access, events`."""
     names = list(dict.fromkeys(tools))
     first = names[0].partition(" ")[0]
     if all(name.startswith(f"{first} ") for name in names):

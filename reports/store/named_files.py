@@ -1,4 +1,4 @@
-"""The files of `sherpa-report`: kept reports read, results written. `-` is stdin and stdout."""
+"""Files on the command line of `sherpa-report`: reports read, results written. `-` is stdin or stdout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STDIO = "-"
 
 
 def read_reports(names: Sequence[str]) -> list[StoredReport]:
-    """Read the reports in these files. Raises UnusableError, which names the file."""
+    """Read the reports in these files. Raises InputError with the name of the file."""
     if names.count(STDIO) > 1:
         raise InputError("stdin (-) can be read only once")
     return [_read(name) for name in names]
@@ -37,7 +37,7 @@ def _read(name: str) -> StoredReport:
 
 
 def _bytes(name: str) -> bytes:
-    """Read no more than tells that it is too much."""
+    """Read at most one byte more than the limit."""
     if name != STDIO:
         with Path(name).open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -47,7 +47,7 @@ def _bytes(name: str) -> bytes:
 
 
 def write_result(text: str, output: str | None) -> None:
-    """Write a result to stdout, or to a file whole or not at all. Raises UnusableError, and CannotShowError."""
+    """Write a result to stdout, or to a file as a whole. Raises InputError and OutputError."""
     if output is None or output == STDIO:
         write_text(sys.stdout, text)
         return

@@ -1,6 +1,6 @@
-"""A kept JSON report read back: the counterpart of `as_json`.
+"""Reads a JSON report back: the counterpart of `reports/render/json.py`.
 
-Keys that this version does not know are passed over: within a `schema_version` keys are only ever added.
+Unknown keys are ignored, since within a `schema_version` keys are only added.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from reports.model import Evidence, Finding, Report, ReportMetric, Series, Table
 from reports.render.json import SCHEMA_VERSION
 from reports.render.terminal_text import sanitize, shorten
 
-#: In bytes. A report of 10,000 findings has about 5 MB: whatever is larger than this is something else.
+#: #: The largest file in bytes. A report with 10,000 findings takes about 5 MB.
 MAX_BYTES = 64 * 1024 * 1024
 
-#: How msgspec says what is wrong, and where.
+#: #: msgspec's messages: what is wrong, and where.
 _WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
 
 
@@ -26,19 +26,19 @@ _TRUNCATED = "it is not JSON, or its end is missing"
 
 
 class InvalidReportError(Exception):
-    """What was read is no report of this toolkit; one plain line says why."""
+    """The text is not a report; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A report as it was kept, with the exit code of its run."""
+    """A report with the exit code of its run."""
 
     report: Report
     exit_code: int
 
 
 class _Document(msgspec.Struct, kw_only=True):
-    """The keys that are read back. Those without a default are what makes a document a report."""
+    """The keys to read. Those without a default are required."""
 
     tool: str
     version: str
@@ -54,7 +54,7 @@ class _Document(msgspec.Struct, kw_only=True):
 
 
 def read_report(text: str | bytes) -> StoredReport:
-    """Read one report, as text or as the bytes of its file. Raises NotAReportError."""
+    """Read one report, as text or as the bytes of its file. Raises InvalidReportError."""
     found = _decoded(text)
     if not isinstance(found, dict) or "schema_version" not in found:
         raise InvalidReportError("it is JSON, but it has no schema_version")
@@ -103,7 +103,7 @@ def _kept(document: _Document) -> StoredReport:
 
 
 def _plainly(error: msgspec.ValidationError) -> str:
-    """Say first where it is, then what: `findings[0].code: expected str, got int`."""
+    """Put the location first: `findings[0].code: expected str, got int`."""
     found = _WRONG.fullmatch(str(error))
     what, where = (found["what"], found["where"]) if found else (str(error), None)
     what = what.replace("`", "").replace("Object missing required field", "missing field")

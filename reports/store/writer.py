@@ -1,7 +1,7 @@
-"""Writing a report's file whole or not at all, and knowing beforehand that it can be written.
+"""Writes report files atomically, and checks beforehand that they can be written.
 
-`reserve` is called before the probe runs: it makes a file next to the wanted one, so that a missing folder or missing
-permission shows at once. `write` puts the text there and moves it into place in one step.
+`reserve_file` is called before the run. It creates a draft next to the file, so that a missing folder or permission
+shows at once. `write` fills the draft and renames it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from pathlib import Path
 
 
 class CannotWriteError(Exception):
-    """The report's file can't be written; one plain line says why."""
+    """A file can't be written; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReservedFile:
-    """A place where a report will stand."""
+    """A file that is reserved for a report."""
 
     path: Path
     draft: Path | None
-    """The file that becomes `path`; None where `path` is a device or a pipe, which is written to directly."""
+    """The draft that is renamed to `path`; None for a device or a pipe, which is written to directly."""
 
     def write(self, text: str) -> None:
-        """Write the whole text. Raises CannotWriteError and leaves what was at `path` before."""
+        """Write the text. Raises CannotWriteError and leaves the old content of `path` unchanged."""
         try:
             if self.draft is None:
                 self.path.write_text(text, encoding="utf-8")
@@ -42,14 +42,14 @@ class ReservedFile:
             raise _refused(self.path, error) from None
 
     def discard(self) -> None:
-        """Take the draft away; harmless after `write`."""
+        """Delete the draft. Harmless after `write`."""
         if self.draft is not None:
             with suppress(OSError):
                 self.draft.unlink(missing_ok=True)
 
 
 def reserve_file(path: Path) -> ReservedFile:
-    """Check that a file can be written at `path`, a symbolic link's target included. Raises CannotWriteError."""
+    """Check that a file can be written at `path`, following symbolic links. Raises CannotWriteError."""
     try:
         real = path.resolve()
         mode = real.stat().st_mode if real.exists() else None
@@ -70,7 +70,7 @@ def _draft(real: Path, mode: int | None) -> Path:
 
 
 def _umask() -> int:
-    # There is no way to read it but to set it; nothing else runs yet when reports are reserved.
+    # # The umask can only be read by setting it. No other thread runs when files are reserved.
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""What was done to a run, and when: timelines in which no client and no server speaks, as lists of the HTML page."""
+"""The timelines of actions: lists of what was done to a run, without client and server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One thing that was done, or happened."""
+    """One action, or something else that happened."""
 
     at: str
     what: str
@@ -35,7 +35,7 @@ class ActionTimeline:
 
 
 def action_timelines(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[ActionTimeline]:
-    """Lay out those timelines of a report that are no sessions."""
+    """Lay out the timelines that are not sessions."""
     some = take_first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
     return Truncated(tuple(_course(timeline, limits) for timeline in some.shown), some.left)
 

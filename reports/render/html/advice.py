@@ -1,7 +1,7 @@
-"""What to type next, taken apart: prose, commands that can be copied, addresses that can be followed.
+"""Splits a fix into prose, commands that can be copied, and links.
 
-Fixes are written as sentences in which a command stands behind a colon or on a line of its own; a page can do better
-than to leave it in the middle of them.
+Fixes are sentences with commands after a colon or on lines of their own. The page puts each command on its own line
+with a copy button.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reports.render.html.wording import paragraphs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: First words by which a command is known: none that sentences begin with, such as `make`.
+#: #: First words of commands. Words that also start sentences, such as `make`, are left out.
 _COMMANDS = (
     "az", "curl", "dig", "docker", "gh", "kubectl", "npm", "npx", "nslookup", "openssl", "pip", "pipx", "pytest",
     "python", "python3", "systemctl", "ulimit",
@@ -25,12 +25,12 @@ _COMMAND = re.compile(
     rf"(?:^\s*(?:\$ )?|(?<=: ))((?:sherpa-[a-z]+|export \w+=\S+|{'|'.join(_COMMANDS)})(?= |$)[^;]*?)\s*(?=;|$)"
 )
 _ADDRESS = re.compile(r"https://[^\s<>\"'`,;()\[\]{}]*[^\s<>\"'`,;()\[\]{}.:!?]")
-#: What may stand around a command without being worth a line: `, ` and `; ` of the sentence that it was taken from.
+#: #: Characters left over between a sentence and its command.
 _SEAM = " ;"
 
 
 class PieceKind(StrEnum):
-    """What a piece of advice is."""
+    """The kind of a piece."""
 
     TEXT = "text"
     COMMAND = "command"
@@ -45,17 +45,17 @@ class AdvicePiece:
     text: str
 
 
-#: A line: either one command alone, or prose with addresses in it.
+#: #: A line: a single command, or prose with links.
 AdviceLine = tuple[AdvicePiece, ...]
 
 
 def split_advice(text: str, limit: int) -> tuple[AdviceLine, ...]:
-    """Take a fix apart into lines, commands on lines of their own."""
+    """Split a fix into lines, with commands on lines of their own."""
     return tuple(line for paragraph in paragraphs(text, limit) for line in _lines(paragraph))
 
 
 def split_prose(text: str, limit: int) -> tuple[AdviceLine, ...]:
-    """Take a text apart that holds no commands to copy."""
+    """Split a text without commands into lines."""
     return tuple(tuple(_addresses(paragraph)) for paragraph in paragraphs(text, limit))
 
 

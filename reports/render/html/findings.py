@@ -1,6 +1,6 @@
-"""Findings as the HTML page shows them: a card for each problem, a row for each check.
+"""Findings on the HTML page: a card for each problem, a row for each check.
 
-Findings that say the same of several places (one mistake in thirty files) are one card and one row with their places.
+Findings that say the same about several places (one mistake in 30 files) share a card and a row.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from reports.render.html.advice import AdviceLine
     from reports.render.html.wording import OutcomeMark
 
-#: Reasons that stand below the verdict.
+#: #: Reasons below the verdict.
 _REASONS = 3
-#: Names of checks beyond this many characters want a wider column.
+#: #: Longer names of checks get a wider column.
 _SHORT_NAME = 18
-#: Findings alike, in the order in which they were found.
+#: #: Similar findings, in the order in which they were found.
 SimilarFindings = tuple["Finding", ...]
 
 
@@ -41,19 +41,19 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """A place in a file, its line of source in three pieces (the middle one is meant), and what was said there."""
+    """A place in a file with its source line in three parts (the middle one is marked) and remarks."""
 
     where: str
     before: str
     meant: str
     after: str
     said: tuple[str, ...]
-    """What is true of this place and not of all of them."""
+    """Remarks that hold for this place only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemCard:
-    """A problem, explained."""
+    """A problem with its explanation."""
 
     anchor: str
     mark: OutcomeMark
@@ -70,7 +70,7 @@ class ProblemCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlCheck:
-    """A row of a table of checks. `anchor` is the card that explains it, empty where there is none."""
+    """A row in a table of checks. `anchor` is the card that explains it; empty if there is none."""
 
     mark: OutcomeMark
     name: str
@@ -89,28 +89,28 @@ class HtmlCheckGroup:
 
     @property
     def has_times(self) -> bool:
-        """Whether any of its checks says how long it took."""
+        """Whether any of its checks has a duration."""
         return any(check.took for check in self.checks.shown)
 
     @property
     def has_long_names(self) -> bool:
-        """Whether its checks are named by whole sentences or rules, as budgets are."""
+        """Whether the names of its checks are sentences or rules, as budgets are."""
         return any(len(check.name) > _SHORT_NAME for check in self.checks.shown)
 
 
 @dataclass(frozen=True, slots=True)
 class FindingsView:
-    """All that is said of a report's findings."""
+    """Everything the page says about findings."""
 
     cards: Truncated[ProblemCard]
     reasons: Truncated[ProblemCard]
-    """The few that the verdict stands on: what failed, or what was warned of where nothing did."""
+    """The main reasons for the verdict: failures, or warnings if there are none."""
     groups: tuple[HtmlCheckGroup, ...]
     groups_left: int
 
 
 def findings_view(report: Report, limits: PageLimits) -> FindingsView:
-    """Lay out a report's findings."""
+    """Lay out the findings of a report."""
     alike = group_similar(report.findings)
     problems = sorted((group for group in alike if group[0].severity in PROBLEM_SEVERITIES), key=_gravity)
     chosen = take_first(problems, limits.problems)
@@ -125,7 +125,7 @@ def _gravity(group: SimilarFindings) -> int:
 
 
 def group_similar(findings: Iterable[Finding]) -> list[SimilarFindings]:
-    """Put together what is said of several places; a finding without a place stays alone."""
+    """Group findings that say the same about several places. A finding without a place stays alone."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
         alike = (finding.probe, finding.code, finding.severity, finding.check, finding.cause, finding.fix, finding.link)
@@ -162,7 +162,7 @@ def _seen(evidence: tuple[Evidence, ...], limits: PageLimits) -> Truncated[Evide
 
 
 def _value(value: str, limits: PageLimits) -> tuple[str, ...]:
-    """Keep the lines of a longer text (a traceback) as they stand."""
+    """Keep the line breaks of a longer text (a traceback)."""
     if len(value[: limits.long].strip().split("\n", 1)) > 1:
         return paragraphs(value, limits.long)
     return (one_line(value, limits.short),)
@@ -175,7 +175,7 @@ def _spots(group: SimilarFindings, limits: PageLimits) -> Truncated[PlaceView]:
 
 
 def _common(group: SimilarFindings) -> tuple[Evidence, ...]:
-    """Give the evidence that stands for all of them."""
+    """Return the evidence that all findings of a group share."""
     return group[0].evidence if all(finding.evidence == group[0].evidence for finding in group) else ()
 
 
@@ -190,12 +190,12 @@ def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: Pa
 
 
 def _source(place: Place, limit: int) -> tuple[str, str, str]:
-    """Cut the line where the finding begins and ends; leave its indentation out, and what is too far to the right."""
+    """Split the source line at the start and end of the finding, without indentation and overlong parts."""
     text = place.text.rstrip()
     indent = min(len(text) - len(text.lstrip()), max(place.column - 1, 0))
     text, begin = text[indent:], max(place.column - 1 - indent, 0)
     end = place.end_column - 1 - indent if place.end_line == place.line else len(text)
-    if begin > limit // 2:  # a minified file: show what is around it
+    if begin > limit // 2:  # a minified file: show the surroundings
         text, begin, end = text[begin - limit // 4 :], limit // 4, end - begin + limit // 4
     text, end = text[:limit], min(max(end, begin), limit)
     return source_line(text[:begin]), source_line(text[begin:end]), source_line(text[end:])

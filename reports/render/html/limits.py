@@ -1,7 +1,7 @@
-"""How much of a report the HTML page holds: a file of a megabyte at the most, whatever was found.
+"""Size limits of the HTML page: at most 1 MB, whatever the report contains.
 
-A page is made with the first row of `LEVELS`; when it comes out too large, with the next one. The last row is small
-enough for the worst that text can be. What is left out is counted and said; nothing is dropped in silence.
+The page is rendered with the first entry of `LEVELS`; if it is too large, with the next one. The last level fits even
+the worst text. Everything left out is counted and stated on the page.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Bytes of a page. Mail gateways, chat uploads and CI artifact viewers show files below 1 MB without asking.
+#: #: The largest page in bytes. Mail gateways, chat uploads and CI artifact viewers accept files below 1 MB.
 MAX_PAGE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLimits:
-    """How many of each thing are shown; texts in characters."""
+    """How many of each are shown; texts in characters."""
 
     problems: int
     places: int
-    """Of one problem."""
+    """Per problem."""
     seen: int
-    """Pieces of evidence of one problem or check."""
+    """Pieces of evidence per problem or check."""
     checks: int
     """Rows of all tables of checks together."""
     timelines: int
     moments: int
-    """Rows of one diagram."""
+    """Rows per diagram."""
     metrics: int
     tables: int
     rows: int
-    """Of one table."""
+    """Per table."""
     columns: int
     plots: int
     lines: int
-    """Of one plot."""
+    """Per plot."""
     points: int
-    """Of one line."""
+    """Per line."""
     short: int
     """A title, a value, an event's name, a line of source."""
     long: int
@@ -70,12 +70,12 @@ LEVELS = (
 
 @dataclass(frozen=True, slots=True)
 class Truncated(Generic[T]):
-    """The first of many, and how many were left out."""
+    """The first items of many, and how many were left out."""
 
     shown: tuple[T, ...]
     left: int = 0
 
 
 def take_first(items: Sequence[T], limit: int) -> Truncated[T]:
-    """Keep as many as the limit allows."""
+    """Keep the first `limit` items."""
     return Truncated(tuple(items[:limit]), max(0, len(items) - limit))

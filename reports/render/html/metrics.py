@@ -1,4 +1,4 @@
-"""Measured figures as the HTML page shows them: those of a probe together, each with the name that scripts know."""
+"""Metrics on the HTML page: tiles grouped by probe, each with the name that scripts use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricTile:
-    """A metric: its label, its value with unit, and the name by which scripts know it."""
+    """A metric: its label, its value with unit, and its name for scripts."""
 
     label: str
     value: str
@@ -26,18 +26,18 @@ class MetricTile:
 
 @dataclass(frozen=True, slots=True)
 class MetricGroup:
-    """The metrics of one probe; its name is the first word of theirs."""
+    """The metrics of one probe. The group's name is the first word of theirs."""
 
     name: str
     metrics: tuple[MetricTile, ...]
 
 
-#: Whose, what, in which unit: a name with fewer seams does not say whose it is.
+#: #: A name with fewer underscores (probe, subject, unit) doesn't start with a probe.
 _SEAMS = 2
 
 
 def metric_groups(metrics: Sequence[ReportMetric], limits: PageLimits) -> Truncated[MetricGroup]:
-    """Lay out the metrics of a report, those of a probe together."""
+    """Lay out the metrics of a report, grouped by probe."""
     some, groups = take_first(metrics, limits.metrics), dict[str, list[MetricTile]]()
     for metric in some.shown:
         whose, _, name = metric.name.partition("_") if metric.name.count("_") >= _SEAMS else ("", "", metric.name)

@@ -1,7 +1,7 @@
-"""A report as one HTML file: for a browser, a mail, an artifact of a pipeline; for people who do not sit at a terminal.
+"""HTML: the report as one self-contained file for a browser, an email or a CI artifact.
 
-Everything is in the file, and a policy in it forbids the network. It is smaller than a megabyte whatever the report
-holds, and the same report gives the same bytes. Without its few lines of script only the copy buttons are missing.
+A content security policy forbids network access. The page is smaller than 1 MB whatever the report contains, and the
+same report gives the same bytes. Without JavaScript only the copy buttons are missing.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from reports.render.numbers import format_duration
 if TYPE_CHECKING:
     from reports.model import Report
 
-#: Pieces of the target that are shown; there are a handful of them.
+#: #: Parts of the target that are shown.
 _TARGET = 12
 
 
 def render(report: Report, exit_code: int) -> str:
-    """Write the page: in full where that fits, otherwise with less of everything and a word about what was left out."""
+    """Render the page, in full if it fits, otherwise with less of everything and a note about what was left out."""
     for limits in LEVELS:
         page = _page(report, exit_code, limits)
         if len(page.encode()) < MAX_PAGE_BYTES:
@@ -89,5 +89,5 @@ def _environment() -> Environment:
 
 
 def _hash(source: str) -> str:
-    """Name a style or a script in a content security policy: only what has this hash may act."""
+    """Return the hash of a style or script for the content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"

@@ -1,7 +1,7 @@
-"""Measured series as plots: which of them share a picture, what it says in words, and what happened meanwhile.
+"""Series as plots: which ones share a picture, their summary in words, and marks for what happened meanwhile.
 
-A plot is a function of its series and of the stretch of time that all plots of its timeline share; `html_picture` draws
-it. What it says stands below it in words: how many points, lowest, median, highest.
+All plots of a timeline share the same time range, so that they line up. `svg.py` draws them. The caption below each
+plot states the number of points, minimum, median and maximum.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from reports.model import Moment, Series, Timeline
     from reports.render.html.svg import LinePoint, Point
 
-#: Beyond this, drawing is arithmetic without meaning; such points are left out like those that are no number.
+#: #: Larger values can't be drawn and are left out, as are values that are not finite.
 _LARGEST = 1e12
-#: Digits behind the point; scales are not made for numbers next to nothing.
+#: #: Decimal places that are kept: pygal's scales fail for values close to 0.
 _FINEST = 9
-#: So many times as far apart as they should be, and a point is missing between two.
+#: #: A point is missing if two points are this many times the regular distance apart.
 _MISSING = 1.5
-#: More marks than this on one axis are a thicket.
+#: #: More marks on one axis are unreadable.
 _MARKS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class PlotLine:
-    """A line of a plot: its name, and what it says in words."""
+    """A line of a plot: its name, and its summary in words."""
 
     name: str
     summary: str
@@ -44,7 +44,7 @@ class PlotLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """One picture. It is empty where there is nothing to draw."""
+    """One picture; empty if there is nothing to draw."""
 
     name: str
     timeline: str
@@ -57,7 +57,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class PlotRange:
-    """What all plots of one timeline have in common: from when until when, and what happened meanwhile."""
+    """What all plots of one timeline share: the range of x, and marks."""
 
     begin: float = 0.0
     end: float = 1.0
@@ -65,18 +65,18 @@ class PlotRange:
 
 
 def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[Plot]:
-    """Draw the series of a report; those of one timeline side by side in time."""
+    """Draw the series of a report. Plots of one timeline share their time range."""
     some = take_first(_together(series), limits.plots)
     marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
     stretches = _stretches([one for group in some.shown for one in group], marks)
     drawn = [plot(group, limits, stretches[group[0].timeline, group[0].across]) for group in some.shown]
-    if len({one.timeline for one in series}) == 1:  # nobody asks whose they are
+    if len({one.timeline for one in series}) == 1:  # with a single timeline its name adds nothing
         drawn = [replace(one, timeline="") for one in drawn]
     return Truncated(tuple(drawn), some.left)
 
 
 def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
-    """Share series out among pictures, in the order of the first of each."""
+    """Group series into pictures, in the order of the first series of each."""
     groups: dict[object, list[Series]] = {}
     for at, one in enumerate(series):
         whose = (one.timeline, one.plot, one.unit, one.across) if one.plot else at
@@ -85,7 +85,7 @@ def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
 
 
 def _marks(timeline: Timeline, limit: int) -> tuple[PlotMark, ...]:
-    """Mark what happened between a run's first and last moment; of one kind in a row, the second says its detail."""
+    """Mark what happened between the first and the last moment. If a kind repeats, the second mark shows its detail."""
     marks: list[PlotMark] = []
     before = ""
     for moment in timeline.moments[1:-1][:_MARKS]:
@@ -101,7 +101,7 @@ def _words(moment: Moment, before: str) -> str:
 
 
 def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]]) -> dict[tuple[str, str], PlotRange]:
-    """Find what plots share: those over time by timeline, those over anything else among themselves."""
+    """Find the ranges that plots share: per timeline for time, per unit for anything else."""
     xs: dict[tuple[str, str], list[float]] = {}
     for one in series:
         xs.setdefault((one.timeline, one.across), []).extend(_extent(one.points))
@@ -114,7 +114,7 @@ def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]])
 
 
 def plot(series: Sequence[Series], limits: PageLimits, stretch: PlotRange = PlotRange()) -> Plot:
-    """Draw series of one unit over a stretch of time, which holds all their points."""
+    """Draw series of one unit within a range that contains all their points."""
     leads, some = series[0], take_first(series, limits.lines)
     unit, alone = one_line(leads.unit, limits.short), len(some.shown) == 1
     points = [_drawable(one.points) for one in some.shown]
@@ -145,7 +145,7 @@ def plot(series: Sequence[Series], limits: PageLimits, stretch: PlotRange = Plot
 
 
 def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[LinePoint]:
-    """Thin a line out, and break it where points are missing that should be there."""
+    """Downsample a line and break it where regular points are missing."""
     begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _MISSING])
     begin = next(begins, None)
     for x, y in downsample(points, limit):
@@ -157,7 +157,7 @@ def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[L
 
 
 def downsample(points: Sequence[Point], limit: int) -> list[Point]:
-    """Keep at most `limit` points: of each stretch the lowest and the highest, so that no spike gets lost."""
+    """Keep at most `limit` points: the lowest and the highest of each interval, so that no spike is lost."""
     if len(points) <= limit:
         return list(points)
     stretches, kept = max(1, limit // 2), list["Point"]()

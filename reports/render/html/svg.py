@@ -1,7 +1,7 @@
-"""One plot as a picture: SVG by pygal, stripped of its own styles, so that the page's colours and themes apply.
+"""Draws one plot as SVG with pygal, without pygal's own styles, so that the page's colours and themes apply.
 
-It knows points, units and marks, and neither series nor reports. Everything that is drawn has a class by its role
-(`line-1`, `median`, `zero`, `mark`), which the style sheet knows.
+It knows points, units and marks, but neither series nor reports. Every element gets a class by its role (`line-1`,
+`median`, `zero`, `mark`), which the style sheet uses.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Point = tuple[float, float]
-#: A point, or a place where the line is broken.
+#: #: A point, or a gap in the line.
 LinePoint = tuple[float, float | None]
 
-#: In units of the picture, which is scaled to the page.
+#: #: In SVG units; the picture is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
-#: A unit of at most so many characters stands at the axis too; side by side only the shortest have room.
+#: #: Units up to this length are shown at the axes: the first number for y, the second for x.
 _TERSE, _SHORT = 8, 2
-#: More dots than this on one line are a smear.
+#: #: Lines with more points are drawn without dots.
 _DOTS = 60
-#: The words of marks: how wide a character is at the most, how high a line, and how far they may go to the right.
+#: #: Labels of marks: width of a character, height of a line, and the space that is kept free on the right.
 _WIDE, _HIGH, _SHORTEST = 6.6, 14, 60
-#: The longest words of a mark; the list beside the plots has all of them.
+#: #: Longer labels are cut; the list of actions has them in full.
 _LONGEST = 24
 _MARGIN = 6
-#: What pygal adds for its scripts and tooltips.
+#: #: What pygal adds for its scripts and tooltips.
 _UNWANTED = frozenset({"defs", "title", "desc"})
 _SVG = "{http://www.w3.org/2000/svg}"
 _DIGITS = re.compile(r"-?\d+\.\d+")
@@ -43,7 +43,7 @@ _SERIES = re.compile(r"\bserie-(\d+)\b")
 
 @dataclass(frozen=True, slots=True)
 class PlotMark:
-    """Something that happened at a moment: a line across the plot, with its words above it."""
+    """Something that happened: a vertical line with a label above it."""
 
     at: float
     words: str
@@ -51,7 +51,7 @@ class PlotMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SvgPlot:
-    """What is drawn. All points and marks lie between `begin` and `end`."""
+    """What to draw. All points and marks lie between `begin` and `end`."""
 
     lines: tuple[tuple[LinePoint, ...], ...]
     unit: str
@@ -60,10 +60,10 @@ class SvgPlot:
     end: float
     marks: tuple[PlotMark, ...] = ()
     middle: float | None = None
-    """Where a dashed line goes across: the median of a line that is alone."""
+    """Height of a dashed line: the median, if there is only one line."""
 
     def render(self) -> Markup:
-        """Give the SVG."""
+        """Return the SVG."""
         rows = self._rows()
         chart, roles = self._chart(_MARGIN + _HIGH * (1 + max(rows, default=-1))), list[str]()
 
@@ -97,7 +97,7 @@ class SvgPlot:
         return low, high if high > low else low + 1
 
     def _rows(self) -> list[int]:
-        """Give each mark's words a row above the plot in which they touch no others."""
+        """Assign each label a row above the plot, so that labels don't overlap."""
         begin, end = self._times
         ends: list[float] = []
         rows = []
@@ -112,8 +112,8 @@ class SvgPlot:
         import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
         from pygal.style import Style  # noqa: PLC0415
 
-        # It adds a finder of its own, of which Python 3.11 warns at every import that fails. What else came with it
-        # stays: a backport of importlib.metadata puts its finder in the place of Python's.
+        # # pygal adds an import finder, about which Python 3.11 warns at every failed import. Other finders that came
+        # with it stay: a backport of importlib.metadata replaces Python's own.
         sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("pygal")]
         across = f" {self.across}" if len(self.across) <= _SHORT else ""
         unit = f" {self.unit}" if len(self.unit) <= _TERSE else ""
@@ -136,7 +136,7 @@ class SvgPlot:
         )
 
     def _name_roles(self, root: ET.Element, roles: list[str], rows: list[int]) -> None:
-        """Call each thing by its role, and write the words of the marks."""
+        """Set the class of each element by its role, and add the labels of the marks."""
         for group in root.iter("g"):
             found = _SERIES.search(group.get("class", ""))
             if found is None:
@@ -153,7 +153,7 @@ def _words(mark: PlotMark) -> str:
 
 
 def _write(group: ET.Element, path: ET.Element, words: str, row: int) -> None:
-    """Put words above the line of a mark; to its left where there is no room to its right."""
+    """Put a label above the line of a mark, to its left if there is no room on its right."""
     found = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))]
     x, y = found[0], min(found[1::2])
     room = _WIDTH - _SHORTEST - x
@@ -164,7 +164,7 @@ def _write(group: ET.Element, path: ET.Element, words: str, row: int) -> None:
 
 
 def _strip(root: ET.Element) -> None:
-    """Take away what is not picture: names, styles, scripts, tooltips; shorten numbers to a tenth of a unit."""
+    """Remove everything but the picture (names, styles, scripts, tooltips), and round coordinates."""
     for parent in list(root.iter()):
         parent.tag = parent.tag.removeprefix(_SVG)
         for child in list(parent):

@@ -1,4 +1,4 @@
-"""Tables of measured figures as the HTML page shows them: every part of a whole stands below it."""
+"""Tables of measurements on the HTML page. The parts of a whole are rows below it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HtmlCell:
-    """What stands in a row, below one heading."""
+    """A cell."""
 
     text: str
     is_word: bool
@@ -26,7 +26,7 @@ class HtmlCell:
 
 @dataclass(frozen=True, slots=True)
 class HtmlRow:
-    """A row; `is_part` where it is about a part of the row above that is none."""
+    """A row. `is_part` says whether it covers a part of the whole row above it."""
 
     name: str
     is_part: bool
@@ -35,7 +35,7 @@ class HtmlRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlTable:
-    """A table, laid out."""
+    """A table."""
 
     name: str
     heading: str

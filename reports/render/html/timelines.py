@@ -1,7 +1,7 @@
-"""A timeline as a sequence diagram: client on the left, server on the right, an arrow for each event between them.
+"""Sessions as sequence diagrams: client on the left, server on the right, an arrow for each event.
 
-Streams are folded into one arrow with their count; a second in which nothing came is a row of its own, for silence is
-what many failures look like. The page draws it as a table, so that it reads aloud in order as well.
+Streams are folded into one arrow with a count. A silence of a second or more gets a row of its own, since many failures
+look like that. The diagram is a table, so that screen readers read it in order.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
-#: Silence of this many seconds gets a row.
+#: #: A silence of this many seconds gets a row.
 _SILENT = 1.0
-#: Of a diagram that is too long, this share of the rows shows how it began; the rest how it ended.
+#: #: If a diagram is too long, this share of the rows shows its start, the rest its end.
 _BEGINNING = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceRow:
-    """A row of the diagram. `way` is `client` or `server` (who sent it), `remark` (the tool's own) or `pause`."""
+    """A row of the diagram. `way` is `client` or `server` (the sender), `remark` (by the tool) or `pause`."""
 
     way: str
     at: str
@@ -38,19 +38,19 @@ class SequenceRow:
     many: str = ""
     """`x48 in 1.9 s` for a stream."""
     wrong: bool = False
-    """Says itself that something failed."""
+    """Whether the event reports a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceDiagram:
-    """One session. Where rows were left out, they would stand between `began` and `ended`."""
+    """One session. Rows that were left out are between `began` and `ended`."""
 
     name: str
     began: tuple[SequenceRow, ...]
     left: int
     ended: tuple[SequenceRow, ...]
     events: int
-    """Of both ends, before folding; remarks are none."""
+    """Events of both sides before folding, without remarks."""
     lasted: str
 
 

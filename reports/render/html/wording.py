@@ -1,7 +1,7 @@
-"""Words of the HTML page: text from elsewhere cut to what there is room for, the verdict in a sentence.
+"""Wording of the HTML page: the verdict in a sentence, marks for outcomes, and texts cut to size.
 
-Escaping for HTML is the template's business. What draws nothing and can do something (controls, direction marks, half
-characters) is written as its number, so that it can neither break the file nor turn its lines around.
+The templates escape HTML. Invisible characters with an effect (controls, direction marks, lone surrogates) are replaced
+by their number, so that they can neither break the file nor reverse its text.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeMark:
-    """How an outcome is told: by a word, a sign (an icon of the page) and a colour, never by the colour alone."""
+    """How an outcome is shown: a word, an icon and a colour, never the colour alone."""
 
     word: str
     sign: str
 
 
-#: The sign of each severity is also the name of its colours in the style sheet.
-#: Their order is that of the verdict's counts and of the cards.
+#: #: Each icon's name is also the name of its colours in the style sheet. The order is that of the counts and the
+#: cards.
 OUTCOME_MARKS: Mapping[Severity, OutcomeMark] = {
     Severity.FAIL: OutcomeMark("failed", "fail"),
     Severity.ERROR: OutcomeMark("couldn't run", "error"),
@@ -49,14 +49,14 @@ OUTCOME_MARKS: Mapping[Severity, OutcomeMark] = {
 
 @dataclass(frozen=True, slots=True)
 class PageVerdict:
-    """The answer at a glance: a word, a sentence below it, and its sign."""
+    """The verdict: a word, a sentence below it, and an icon."""
 
     word: str
     sentence: str
     sign: str
 
 
-#: Exit code -> word, sentence and sign, where nothing in the report says more.
+#: #: Exit code -> verdict, unless the findings say more.
 _VERDICTS: Mapping[int, PageVerdict] = {
     EXIT_OK: PageVerdict("Passed", "No problems found.", "pass"),
     EXIT_FAILED: PageVerdict("Failed", "Fix the problems below before you deploy.", "fail"),
@@ -69,7 +69,7 @@ _VERDICTS: Mapping[int, PageVerdict] = {
 
 
 def page_verdict(report: Report, exit_code: int) -> PageVerdict:
-    """Give the verdict that stands at the top of the page."""
+    """Return the verdict at the top of the page."""
     known = _VERDICTS.get(exit_code, _VERDICTS[EXIT_FAILED])
     warnings = report.count(Severity.WARNING)
     if exit_code == EXIT_OK and warnings:
@@ -82,24 +82,24 @@ def page_verdict(report: Report, exit_code: int) -> PageVerdict:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Put a text on one line of at most `limit` characters; what was cut is marked by an ellipsis."""
+    """Put a text on one line of at most `limit` characters, with an ellipsis if anything was cut."""
     some = text[: 2 * limit]
     return shorten(" ".join((some if some.isprintable() else sanitize(some)).split()), limit)
 
 
 def paragraphs(text: str, limit: int) -> tuple[str, ...]:
-    """Keep the lines of a longer text, of at most `limit` characters together."""
+    """Keep the line breaks of a text of at most `limit` characters."""
     kept = shorten(text, limit)
     return tuple(source_line(line.rstrip()) for line in kept.splitlines() if line.strip())
 
 
 def source_line(text: str) -> str:
-    """Keep a line as it stands, a tab as four spaces."""
+    """Keep a line as it is, with tabs as four spaces."""
     return text if text.isprintable() else escape_invisible(text.replace("\t", "    "))
 
 
 def format_started(started: str) -> str:
-    """Write the start for people: `21 November 2026, 03:55:43 UTC`. What is no date stays as it is."""
+    """Format the start for people: `21 November 2026, 03:55:43 UTC`. Anything that is not a date stays as it is."""
     try:
         at = datetime.fromisoformat(started).astimezone(UTC)
     except (ValueError, OverflowError):

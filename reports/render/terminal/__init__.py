@@ -1,1 +1,1 @@
-"""The report on a terminal."""
+"""The report on a terminal: `page.py` puts rows, tables, timelines and problem blocks together."""

@@ -1,6 +1,6 @@
-"""The blocks below the rows: what is wrong, why, and what to do next.
+"""The blocks below the rows: each problem with evidence, cause and fix.
 
-One for each finding that needs attention; findings of one code that have places share one, which lists the places.
+Findings with places that share code, title, cause and fix share one block, which lists the places.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from reports.model import Finding, Place
 
-#: Where the text behind a label begins.
+#: #: Column where the text after a label starts.
 _TEXT = 9
-#: A source line with fewer columns than this says nothing.
+#: #: A shorter excerpt of a source line is useless.
 _READABLE = 24
-#: So much of a line is shown before what is meant, where its beginning has no room.
+#: #: How much of the line is shown before the finding if its start doesn't fit.
 _BEFORE = 10
 
 
 def problem_blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
-    """Draw the block of each problem, in the order in which they came."""
+    """Yield the block of each problem, in the order of the findings."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
         if finding.severity in PROBLEM_SEVERITIES:
@@ -37,12 +37,12 @@ def problem_blocks(findings: Iterable[Finding], width: int, *, verbose: bool) ->
 
 
 def _subject(finding: Finding) -> tuple[str, ...]:
-    """What findings have in common that one block can explain together."""
+    """Return what findings must share to be explained in one block."""
     return (finding.probe, finding.code, finding.severity, finding.title, finding.cause, finding.fix, finding.link)
 
 
 def problem_block(finding: Finding, width: int) -> list[Text]:
-    """Explain one finding: what was seen, why, and what to do next."""
+    """Explain one finding: evidence, cause, fix."""
     lines = evidence_lines(finding.evidence[1:], width, indent=2)  # the row shows the first
     return [*_head(finding, width), *(_labelled(line) for line in [*lines, *_advice(finding, width)])]
 
@@ -64,7 +64,7 @@ def _head(finding: Finding, width: int) -> list[Text]:
 
 
 def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
-    """List places, with their source lines beside them where there is room for all, else below."""
+    """List the places with their source lines, beside them if all fit, otherwise below."""
     spots = [sanitize(place_text(place)) for place in _all_places(findings)]
     longest = max(map(display_width, spots), default=0)
     beside = width - _TEXT - longest - 2
@@ -82,7 +82,7 @@ def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
 
 
 def _excerpt(place: Place, room: int) -> str:
-    """Cut the line of source to what has room, so that what is meant stands in it."""
+    """Cut the source line so that the finding is visible."""
     line = place.text.strip()
     indent = len(place.text) - len(place.text.lstrip())
     start, end = (column - 1 - indent for column in (place.column, place.end_column))

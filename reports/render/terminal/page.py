@@ -1,7 +1,7 @@
-"""A report for people: a row a check, a block for each one that needs attention, and a verdict.
+"""The terminal page: one row per check, a block for each problem, and a verdict.
 
-Nothing depends on colour: every row carries a word. Made for 80 columns; wider terminals are used up to 100, narrower
-ones down to 40, where what a row says stands below its name. No address and no command is broken within a word.
+Nothing depends on colour, since every row starts with a word. The page is made for 80 columns, uses up to 100, and
+works down to 40, where the text of a row is below its name. URLs and commands are never broken within a word.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def render(
     verbose: bool = False,
     timelines: bool = False,
 ) -> str:
-    """Write the whole report.
+    """Render the report.
 
-    `verbose` also shows what was seen by checks that passed, every place of a finding, and the parts in tables;
-    `timelines` shows before the rows what happened, and behind them what was measured.
+    `verbose` adds the evidence of passed checks, every place of a finding, and the parts in tables. `timelines` adds
+    the timelines before the rows and the metrics after them.
     """
     width = page_width(width)
     parts = [header(report, width)]
@@ -56,7 +56,7 @@ def render(
 
 
 def header(report: Report, width: int) -> list[Text]:
-    """Name the tool and its target, on as few lines as fit."""
+    """Show the tool and its target on as few lines as fit."""
     tool, *others = wrap(sanitize(report.tool), width, "", "  ") or [""]
     lines = [tool, *others]
     for part in (sanitize(evidence.value) for evidence in report.target):
@@ -70,7 +70,7 @@ def header(report: Report, width: int) -> list[Text]:
 
 
 def metric_lines(metrics: Sequence[ReportMetric], width: int) -> Iterator[Text]:
-    """Draw what was measured: a name and a value a line, the values right aligned."""
+    """Show one metric per line, with the values aligned right."""
     figures = [format_metric(metric) for metric in metrics]
     values = max(display_width(one.value) for one in figures)
     names = min(max(display_width(sanitize(one.label)) for one in figures), width - 4 - values)
@@ -80,12 +80,12 @@ def metric_lines(metrics: Sequence[ReportMetric], width: int) -> Iterator[Text]:
 
 
 def verdict_line(report: Report, exit_code: int, width: int) -> Text:
-    """Count everything in one line, with the time and the exit code at its right end."""
+    """Show the counts with the duration, and the exit code on the right."""
     return closing_line(f"{count_summary(report)} in {report.seconds:.2f} s", exit_code, width)
 
 
 def closing_line(said: str, exit_code: int, width: int) -> Text:
-    """Draw a last line: what came out, with the exit code at its right end."""
+    """Draw a last line with the exit code on the right."""
     *above, left = wrap(said, width)
     right = f"exit {exit_code}"
     if display_width(left) + 2 + len(right) > width:
@@ -94,12 +94,12 @@ def closing_line(said: str, exit_code: int, width: int) -> Text:
 
 
 def page_width(width: int) -> int:
-    """Keep a width within what is readable."""
+    """Limit the width to a readable range."""
     return max(_NARROWEST, min(width, _WIDEST))
 
 
 def draw_page(parts: Iterable[Iterable[Text]], width: int, *, colour: bool) -> str:
-    """Put parts on a page, an empty line between them."""
+    """Join the parts with an empty line between them."""
     text = Text("\n\n").join([Text("\n").join(part) for part in parts])
     out = StringIO()
     console = Console(

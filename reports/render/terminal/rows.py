@@ -1,6 +1,6 @@
-"""The rows of the page for people: one a check, under a heading per probe where there are several.
+"""The rows of the terminal page: one per check, under a heading per probe if there are several.
 
-A finding with a place shows its place; of each code only the first ones are shown where there are many.
+A finding in a file shows its place. Without -v, only the first places of each code are shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reports.model import Evidence
 
-#: Word and style of each severity.
+#: #: Word and style of each severity.
 SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     Severity.PASS: ("ok", "green"),
     Severity.INFO: ("info", "cyan"),
@@ -29,17 +29,17 @@ SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     Severity.SKIPPED: ("--", "dim"),
 }
 
-#: So many places of a code are shown; -v shows all.
+#: #: Places per code that are shown without -v.
 MAX_PLACES = 10
-#: What comes before the name of a check.
+#: #: Columns before the name of a check.
 _LEAD = 8
-#: With fewer columns than this for what a row says, it stands below the row.
+#: #: With fewer columns for the text of a row, the text is below the row.
 _ROOMY = 24
-#: Columns of the duration, right aligned.
+#: #: Columns of the duration, right aligned.
 _TIME = 9
-#: A longer name of a check is cut.
+#: #: Longer names of checks are cut.
 _LONGEST_NAME = 36
-#: Columns of the word before what was seen, and its gap.
+#: #: Columns of a label and its gap.
 _LABEL = 8
 
 
@@ -72,14 +72,14 @@ def _group(findings: Iterable[Finding], width: int, checks: int, *, verbose: boo
 
 
 def _detail(finding: Finding, width: int, checks: int) -> Iterator[Text]:
-    """Show what was seen by a check that has no block."""
+    """Show the evidence of a check without a block."""
     if finding.severity not in PROBLEM_SEVERITIES:
         indent = _LEAD + checks if _is_roomy(width, checks) else _LEAD
         yield from (Text(line, style="dim") for line in evidence_lines(finding.evidence, width, indent))
 
 
 def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
-    """Draw one check: word, name, what came out, how long it took. `checks` is the width of the names' column."""
+    """Draw one check: word, name, outcome, duration. `checks` is the width of the names' column."""
     word, style = SEVERITY_WORDS[finding.severity]
     took, said = format_milliseconds(finding.seconds), sanitize(_headline(finding))
     room = width - _LEAD - checks - (_TIME if took or finding.place is None else 0)
@@ -98,12 +98,12 @@ def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
 
 
 def _is_roomy(width: int, checks: int) -> bool:
-    """Whether what a row says has place beside its name and its time."""
+    """Return whether the text of a row fits between its name and its duration."""
     return width - _LEAD - checks - _TIME >= _ROOMY
 
 
 def _headline(finding: Finding) -> str:
-    """Say in the row what was seen where something is wrong (the block below says what it means), else the outcome."""
+    """Return the text of the row: the first evidence of a problem (the block below explains it), else the title."""
     is_problem = finding.severity in PROBLEM_SEVERITIES
     if finding.place is not None:
         return place_text(finding.place) if is_problem else f"{place_text(finding.place)}  {finding.title}"
@@ -111,13 +111,13 @@ def _headline(finding: Finding) -> str:
 
 
 def evidence_lines(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
-    """Write what was seen, each with its word."""
+    """Write each piece of evidence with its label."""
     for item in evidence:
         yield from labelled_lines("seen", evidence_text(item), width, indent)
 
 
 def labelled_lines(word: str, said: str, width: int, indent: int = 2) -> list[str]:
-    """Write a labelled text; its own line breaks are kept, so that a command stands on a line of its own."""
+    """Write a labelled text. Its line breaks are kept, so that commands stay on lines of their own."""
     lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
     for paragraph in said.splitlines():
         lines += wrap(sanitize(paragraph), width, lead, " " * len(lead))

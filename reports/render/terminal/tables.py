@@ -1,6 +1,6 @@
-"""Tables of measured figures for a terminal: names to the left, figures right aligned, headings broken by words.
+"""Tables on the terminal: names on the left, numbers aligned right, headings wrapped.
 
-A table that is wider than the page is continued below itself, with the names of its rows again.
+A table that is wider than the page continues below itself, with the names of its rows repeated.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from reports.model import Table, TableRow
 
 _INDENT, _GAP = "  ", "  "
-#: A longer name of a row, or a longer word in a cell, is cut.
+#: #: Longer names of rows, or words in cells, are cut.
 _LONGEST_NAME, _LONGEST_CELL = 30, 16
-#: A heading may be this wide where its cells are narrower.
+#: #: A heading may be this wide if its cells are narrower.
 _HEADING = 9
 
 
 def draw_table(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
-    """Draw a table under its name; `parts` also shows the parts of each whole."""
+    """Draw a table under its name. `parts` adds the parts of each whole."""
     rows = [row for row in table.rows if parts or not row.part]
     names = [truncate(row_label(row), _LONGEST_NAME) for row in rows]
     heading = truncate(sanitize(table.heading), _LONGEST_NAME)
@@ -44,12 +44,12 @@ def draw_table(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
 
 
 def row_label(row: TableRow) -> str:
-    """Name a row as budgets do, in words: `first audio`, and `@storm` for a part of it."""
+    """Return the label of a row: `first audio`, or `@storm` for a part."""
     return f"  @{sanitize(row.part)}" if row.part else sanitize(row.name).replace("_", " ")
 
 
 class _Column:
-    """One column: its heading on as many lines as it takes, and its cells, all of one width."""
+    """One column: its wrapped heading and its cells, all of the same width."""
 
     def __init__(self, name: str, cells: Sequence[str], *, words: bool) -> None:
         self.words = words
@@ -59,11 +59,11 @@ class _Column:
         self.width = max(map(display_width, [*self.heading, *self._cells]))
 
     def head(self, line: int) -> str:
-        """Give a line of the heading."""
+        """Return a line of the heading."""
         return self._set(self.heading[line] if line < len(self.heading) else "")
 
     def cell(self, number: int) -> str:
-        """Give a cell."""
+        """Return a cell."""
         return self._set(self._cells[number])
 
     def _set(self, text: str) -> str:
@@ -77,7 +77,7 @@ def _column(table: Table, rows: Sequence[TableRow], number: int) -> _Column:
 
 
 def _blocks(figures: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
-    """Share columns out among blocks that fit; one that never fits has a block of its own."""
+    """Group columns into blocks that fit. A column that never fits gets a block of its own."""
     block: list[_Column] = []
     used = 0
     for column in figures:

@@ -1,6 +1,6 @@
-"""A timeline for people: one line a moment, runs of the same event folded into one.
+"""Timelines on the terminal: one line per moment, streams folded into one line.
 
-Made for 80 columns: on a narrower page details are left out, and a long event's name, which is a word, may stand out.
+Made for 80 columns. On a narrower page details are left out, and a long event name may exceed the width.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
-#: The longest event name that is common, so that details stand in a column.
+#: #: Event names up to this width are padded, so that details are aligned.
 _WHAT = 42
-#: No event of the service has a longer name; what somebody else calls an event is cut here.
+#: #: Longer event names are cut. The service has none.
 _LONGEST_WHAT = 64
-#: Events that come in streams.
+#: #: Suffixes of events that come in streams.
 _STREAMS = (".delta", ".append")
-#: Fewer columns than this say nothing.
+#: #: Fewer columns of detail are useless.
 _READABLE = 12
-#: Nobody reads more of a stream's words on one line, and growing without end would take time squared.
+#: #: Longer details of a stream are not collected: appending without a limit takes quadratic time.
 _LONGEST_DETAIL = 1000
 _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
 
 
 class StreamFolder:
-    """Folds streams while they come: a hundred deltas, or appends, become one line that says so.
+    """Folds streams while they arrive: a hundred deltas or appends become one line with a count.
 
-    Streams that run side by side (transcript and audio, appends and whatever comes meanwhile) fold into a line each;
-    any other event ends them. `add` gives the lines that are finished by it, `rest` those that still grew.
+    Streams that run in parallel (transcript and audio, or appends in the other direction) fold into a line each. Any
+    other event ends them. `add` returns the lines that are complete, `flush` those that were still growing.
     """
 
     def __init__(self) -> None:
         self._growing: dict[tuple[str, str], Moment] = {}
-        """By who and what, in the order in which they began."""
+        """By sender and event, in the order in which they started."""
 
     def add(self, moment: Moment) -> list[Moment]:
-        """Take the next moment; give the lines that will not change any more."""
+        """Add the next moment. Returns the lines that will not change any more."""
         if not moment.what.endswith(_STREAMS):
             return [*self.flush(), moment]
         stream = (moment.who, moment.what)
@@ -53,7 +53,7 @@ class StreamFolder:
         return []
 
     def flush(self) -> list[Moment]:
-        """Give the lines that were still growing; nothing follows."""
+        """Return the lines that were still growing, at the end."""
         growing, self._growing = list(self._growing.values()), {}
         return growing
 
@@ -82,7 +82,7 @@ def draw_timeline(timeline: Timeline, width: int = 80) -> Iterator[Text]:
 
 
 def moment_line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
-    """Draw one moment: time, direction, event, how often, detail. `names` is the width of the events' column."""
+    """Draw one moment: time, direction, event, count, detail. `names` is the width of the events' column."""
     text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
     text.append(pad(truncate(sanitize(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
     left = width - display_width(text.plain) - 1
