@@ -17,7 +17,7 @@ from reports.render.terminal_text import sanitize, wrap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: #: Width of the page if neither COLUMNS nor the terminal says it, and the minimum.
+#: Width of the page if neither COLUMNS nor the terminal says it, and the minimum.
 _WIDTH = 80
 _NARROWEST = 40
 

@@ -81,7 +81,7 @@ class Moment:
     """The time of the last of them if `count` is more than 1."""
 
 
-#: #: The two sides of a session. Everyone else only makes remarks.
+#: The two sides of a session. Everyone else only makes remarks.
 SESSION_SIDES = frozenset({"client", "server"})
 
 
@@ -163,7 +163,7 @@ class Table:
         return frozenset(f"{self.metric}_{name}_{column}" for name in names for column in self.columns)
 
 
-#: #: Exit codes of every command.
+#: Exit codes of every command.
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: #: A shorter silence can't be heard.
+#: A shorter silence can't be heard.
 _HEARD_SECONDS = 0.001
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-#: #: Full jitter: a random delay up to a limit, which doubles from the first to the last.
+#: Full jitter: a random delay up to a limit, which doubles from the first to the last.
 FIRST_SECONDS, LAST_SECONDS = 0.5, 8.0
-#: #: After a session that lasted this long, the limit starts over.
+#: After a session that lasted this long, the limit starts over.
 GOOD_SECONDS = 5.0
 
 

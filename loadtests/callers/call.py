@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from loadtests.callers.session import CallerSession
 
-#: #: Timeouts in seconds: for the socket with its first frame, and for the closing handshake.
+#: Timeouts in seconds: for the socket with its first frame, and for the closing handshake.
 CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 3.0
-#: #: A caller stays silent this long before it hangs up, so that all its audio has been forwarded by then.
+#: A caller stays silent this long before it hangs up, so that all its audio has been forwarded by then.
 QUIET_SECONDS = 1.0
-#: #: A slow reader needs a small TCP window. Otherwise the kernel reads ahead for it.
+#: A slow reader needs a small TCP window. Otherwise the kernel reads ahead for it.
 _SLOW_WINDOW_BYTES = 4096
 _LISTENER_SECONDS = 1.0
-#: #: Frames that one greenlet reads before it yields to the others.
+#: Frames that one greenlet reads before it yields to the others.
 _IN_A_ROW = 32
-#: #: Exceptions that decoding a malicious frame may raise.
+#: Exceptions that decoding a malicious frame may raise.
 _UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 
@@ -112,7 +112,7 @@ class VoiceCall:
             self._wire.abort()
             self._gone.set()
 
-    # # ---- connecting
+    # ---- connecting
 
     def _connected(self) -> CallerSocket | None:
         """Open the socket and receive its first frame. Returns None after a failure, which is recorded."""
@@ -142,7 +142,7 @@ class VoiceCall:
         talk.recorder.record_duration("connect", time.monotonic() - self.due)
         return wire
 
-    # # ---- talking
+    # ---- talking
 
     def _talk_until_told(self, wire: CallerSocket, stop: Callable[[], bool]) -> None:
         talk = self.session
@@ -159,7 +159,7 @@ class VoiceCall:
         if talk.has_failed and self.outcome is CallOutcome.COMPLETED:
             self.outcome = CallOutcome.REFUSED
 
-    # # ---- receiving
+    # ---- receiving
 
     def _listen(self, wire: CallerSocket) -> None:
         """Receive until the socket ends, slowly if the behaviour says so."""
@@ -179,7 +179,7 @@ class VoiceCall:
     def _hear(self, frame: str | bytes) -> None:
         self.session.receive(frame, time.monotonic(), time.time())
 
-    # # ---- ending
+    # ---- ending
 
     def _ended(self, code: int | None) -> None:
         """Handle the end of the socket. If neither side of the test ended it, the session is lost."""

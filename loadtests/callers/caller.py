@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import CallRecorder
     from loadtests.scenarios.behaviour import CallerBehaviour
 
-#: #: How often a waiting caller checks whether it must stop.
+#: How often a waiting caller checks whether it must stop.
 _LOOK_SECONDS = 0.2
 
 

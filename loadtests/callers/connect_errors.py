@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-#: #: The start of each message about a refused upgrade; the report looks for it.
+#: The start of each message about a refused upgrade; the report looks for it.
 UPGRADE_REFUSED_TEXT = "the WebSocket upgrade was answered with status"
 _LONGEST = 200
 _SWITCHING = 101

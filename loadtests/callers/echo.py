@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _REMEMBERED = 32
-#: #: A half-open range of tracer cells in a caller's audio.
+#: A half-open range of tracer cells in a caller's audio.
 CellRange = tuple[int, int]
 
 

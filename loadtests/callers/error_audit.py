@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WINDOW_SECONDS = 2.0
-#: #: A busy bridge may stamp an error this much later than it decided to send it.
+#: A busy bridge may stamp an error this much later than it decided to send it.
 _TOLERANCE_SECONDS = 0.05
-#: #: This many errors may arrive at once after a delay in delivery.
+#: This many errors may arrive at once after a delay in delivery.
 _AT_ONCE = 4.0
-#: #: The last error before the bridge closes the socket may come early. This is the only exception.
+#: The last error before the bridge closes the socket may come early. This is the only exception.
 _LAST_SECONDS = 1.0
-#: #: Close codes that need no error, since `session_closed` gave the reason.
+#: Close codes that need no error, since `session_closed` gave the reason.
 _CALM = frozenset({1000, 1001})
-#: #: Client protocol, "Errors": codes that come with a close code of their own.
+#: Client protocol, "Errors": codes that come with a close code of their own.
 _SAID_BY_CLOSE: Mapping[int, frozenset[str]] = {
     1008: frozenset({"RATE_EXCEEDED"}),
     1009: frozenset({"MESSAGE_TOO_LARGE"}),
     1013: frozenset({"SLOW_CONSUMER", "SERVER_BUSY"}),
 }
-#: #: Any other close follows an error within this time. A throttled error is sent at the end of its window.
+#: Any other close follows an error within this time. A throttled error is sent at the end of its window.
 _BEFORE_SECONDS = WINDOW_SECONDS + 0.5
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: #: Client protocol, "Session life": the longest attempt, and the longest delay between two. A `retry-after` from the
+#: Client protocol, "Session life": the longest attempt, and the longest delay between two. A `retry-after` from the
 #: service can extend the delay beyond the usual 8 s.
 ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 30.0
-#: #: A throttle may hold an error back until the end of its window.
+#: A throttle may hold an error back until the end of its window.
 _SLACK_SECONDS = 2.5
 
 

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import CallRecorder
     from loadtests.scenarios.behaviour import CallerBehaviour
 
-#: #: The longest wait for a session: every attempt of a bridge with its back-off.
+#: The longest wait for a session: every attempt of a bridge with its back-off.
 READY_SECONDS = 45.0
-#: #: A caller that hangs up this long after a loss without a new session was left waiting. No good bridge needs longer.
+#: A caller that hangs up this long after a loss without a new session was left waiting. No good bridge needs longer.
 _LEFT_SECONDS = 12.0
-#: #: Reasons for which a bridge may end a session without a request.
+#: Reasons for which a bridge may end a session without a request.
 _REASONS = frozenset({"expired", "draining"})
 _TYPED = "How is my portfolio doing today?"
 _MS = 1000.0
@@ -101,7 +101,7 @@ class CallerSession:
         self.answer_timer = AnswerTimer(self.recorder.record_duration)
         self.bad_messages = BadMessages(self.behaviour.bad_messages_per_second)
 
-    # # ---- sending
+    # ---- sending
 
     @property
     def is_done(self) -> bool:
@@ -214,7 +214,7 @@ class CallerSession:
         self.answer_timer.turn_ended(self._next_typed)
         return self.protocol.encode_text(_TYPED)
 
-    # # ---- receiving
+    # ---- receiving
 
     def receive(self, frame: Frame, now: float, wall: float) -> None:
         """Handle a frame."""

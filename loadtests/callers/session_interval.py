@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: #: Audio at the end of a stretch that may be in flight when the session is lost, and the shortest stretch that
+#: Audio at the end of a stretch that may be in flight when the session is lost, and the shortest stretch that
 #: counts.
 IN_FLIGHT_MS, _LASTED_SECONDS = 5000, 7.0
-#: #: A caller with a session that waits this long without any part of an answer has a mute session.
+#: A caller with a session that waits this long without any part of an answer has a mute session.
 MUTE_SECONDS = 8.0
 
 

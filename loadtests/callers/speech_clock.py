@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _MS = 1000.0
-#: #: How far a blocked caller may fall behind and still catch up. Older chunks are skipped.
+#: How far a blocked caller may fall behind and still catch up. Older chunks are skipped.
 CATCH_UP_SECONDS = 1.0
 
 

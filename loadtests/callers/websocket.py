@@ -25,18 +25,18 @@ from gevent.lock import Semaphore
 
 from loadtests.callers.connect_errors import UpgradeRefused, upgrade_refusal
 
-#: #: Every exception that means the end of a socket.
+#: Every exception that means the end of a socket.
 SOCKET_ERRORS = (OSError, websocket.WebSocketException)
 _BINARY, _TEXT = 0x82, 0x81
 _MASKED, _SHORT, _MIDDLE = 0x80, 126, 1 << 16
-#: #: One read takes up to this many bytes: usually several frames.
+#: One read takes up to this many bytes: usually several frames.
 _READ_BYTES = 65_536
 _NO_CODE = 1005
-#: #: Masking keys are drawn from a small set. Making a new one for each frame costs more than the rest of it. RFC 6455
+#: Masking keys are drawn from a small set. Making a new one for each frame costs more than the rest of it. RFC 6455
 #: wants unpredictable keys to protect proxies from browsers, which these callers are not.
 _MASK_BITS = 4
 _MASKS = tuple(os.urandom(4) for _ in range(1 << _MASK_BITS))
-#: #: A close frame carries its code in 2 bytes, or none.
+#: A close frame carries its code in 2 bytes, or none.
 _CODE_BYTES = 2
 
 

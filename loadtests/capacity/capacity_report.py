@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from reports.store.reader import StoredReport
 
 CHECK = "capacity"
-#: #: A process that uses this share of what it can use, in percent, is saturated.
+#: A process that uses this share of what it can use, in percent, is saturated.
 SATURATED_PERCENT = 85.0
-#: #: Other programs may use this much of the machine, in percent of each core.
+#: Other programs may use this much of the machine, in percent of each core.
 OTHER_PROGRAMS_PERCENT = 20.0
-#: #: Columns of the trials table: a metric without `load_`, and the plot that shows it.
+#: Columns of the trials table: a metric without `load_`, and the plot that shows it.
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("ready_p99_seconds", "ready"),
     ("first_audio_p50_seconds", "first audio"),
@@ -37,7 +37,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("generator_cpu_percent", "cpu"),
     ("machine_cpu_percent", "cpu"),
 )
-#: #: Unit at the end of a metric's name -> unit and factor for its plot.
+#: Unit at the end of a metric's name -> unit and factor for its plot.
 _PLOTTED: Mapping[str, tuple[str, float]] = {
     "seconds": ("ms", 1000.0),
     "ms": ("ms", 1.0),
@@ -45,9 +45,9 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
     "bytes": ("MB", 1e-6),
 }
 _FIRST_AUDIO = f"{METRIC_PREFIX}_first_audio_p50_seconds"
-#: #: Answers wait when the median first audio exceeds the fastest one by this factor.
+#: Answers wait when the median first audio exceeds the fastest one by this factor.
 _LEFT_THE_GROUND = 1.5
-#: #: Shown as a share of one core, since each runs on one.
+#: Shown as a share of one core, since each runs on one.
 _PROCESSES = ("bridge", "simulator", "generator")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: #: Back-off of the reference bridge: limits of full jitter that double from the first to the last.
+#: Back-off of the reference bridge: limits of full jitter that double from the first to the last.
 FIRST_SECONDS, LAST_SECONDS = 0.5, 8.0
 
 
@@ -73,7 +73,7 @@ def dials_per_second(
 
 
 _STEP = 0.01
-#: #: Stop when fewer dials than this are still expected.
+#: Stop when fewer dials than this are still expected.
 _NOBODY = 1e-3
 
 

@@ -19,10 +19,10 @@ class SearchStage(StrEnum):
     DONE = "done"
 
 
-#: #: The search stops when the passed and the failed number differ by less than this share.
+#: The search stops when the passed and the failed number differ by less than this share.
 _CLOSE = 0.05
 _RAMP = 2.0
-#: #: How far to step back after a failed confirmation.
+#: How far to step back after a failed confirmation.
 _BACK = 0.9
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunPlan
 
 TOOL, TIMELINE = "sherpa-load capacity", "capacity"
-#: #: A shorter trial says little about a p99.
+#: A shorter trial says little about a p99.
 TRIAL_SECONDS = 20
 
 

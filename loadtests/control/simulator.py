@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 15.0
-#: #: A record of 65,536 callers takes about 8 MB.
+#: A record of 65,536 callers takes about 8 MB.
 _LARGEST = 64_000_000
 _CODE = 1012  # service restart: the code that the service uses when it closes sessions
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from loadtests.metrics.recorder import ProcessRecorder
 
 PHASE_MESSAGE, CUT_MESSAGE = "load-phase", "load-cut"
-#: #: A drain and a start. A deploy that takes longer has failed.
+#: A drain and a start. A deploy that takes longer has failed.
 _DEPLOY_SECONDS = 90.0
 
 

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from loadtests.scenarios.behaviour import CallerBehaviour
     from loadtests.scenarios.table import CallerGroup
 
-#: #: How long callers may take to hang up before they are killed: more than their silence and the longest close.
+#: How long callers may take to hang up before they are killed: more than their silence and the longest close.
 STOP_SECONDS = 6.0
-#: #: Messages between master and workers: hang up; the last measurements.
+#: Messages between master and workers: hang up; the last measurements.
 HANG_UP_MESSAGE, FINAL_MESSAGE = "load-hang-up", "load-final"
 _SECOND = 1.0
 
@@ -115,7 +115,7 @@ class LoadPlugin:
             wish = replace(wish, url=self.environment.host or "", users=None, spawn_rate=None, duration=None)
         return make_plan(wish, os.environ)
 
-    # # ---- starting
+    # ---- starting
 
     def register(self) -> None:
         """Register for Locust's events and messages."""
@@ -153,7 +153,7 @@ class LoadPlugin:
         self.fault_injector = FaultInjector(plan.scenario.phases, plan.seconds, stage)
         self._greenlets = [gevent.spawn(self.fault_injector.run), gevent.spawn(self._watch)]
 
-    # # ---- running
+    # ---- running
 
     def next_caller(self) -> tuple[CallerBehaviour, CallRecorder]:
         """Return the behaviour of the next caller, and the recorder that it uses."""
@@ -186,7 +186,7 @@ class LoadPlugin:
         if self.aggregator is not None and "load" in data:
             self.aggregator.merge(data["load"], self.elapsed)
 
-    # # ---- ending
+    # ---- ending
 
     def stop_callers(self) -> None:
         """Let every caller in every process hang up, and collect the last measurements. Runs once; others wait."""

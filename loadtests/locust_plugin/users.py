@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loadtests.metrics.recorder import CallRecorder
 
-#: #: Each process has its own range of this many caller numbers.
+#: Each process has its own range of this many caller numbers.
 _CALLS_PER_PROCESS = 1_000_000
 
 

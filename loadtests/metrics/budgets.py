@@ -36,7 +36,7 @@ _THAN: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
-#: #: Statistics of a duration besides percentiles.
+#: Statistics of a duration besides percentiles.
 _OF_DURATIONS = ("max", "mean", "min", "count", "rate")
 _OF_COUNTS = ("total", "rate")
 _MS_PER_S = 1000.0

@@ -14,16 +14,16 @@ from hdrh.histogram import HdrHistogram
 
 from loadtests.metrics.measures import FIRST_PHASE, MIN_US, PEAK_MEASURES
 
-#: #: Histograms count microseconds up to an hour: three significant digits for totals, two for plots.
+#: Histograms count microseconds up to an hour: three significant digits for totals, two for plots.
 _MOST = 3_600_000_000
 _DIGITS, _PLOT_DIGITS = 3, 2
-#: #: Workers report every 3 s. Older seconds are complete.
+#: Workers report every 3 s. Older seconds are complete.
 _SETTLED_SECONDS: Final = 15
-#: #: Later seconds share one entry: 12 hours.
+#: Later seconds share one entry: 12 hours.
 _MOST_SECONDS: Final = 43_200
 _US_PER_MS = 1000
 
-#: #: The percentiles in plots.
+#: The percentiles in plots.
 PLOTTED_PERCENTILES = (50.0, 99.0)
 
 

@@ -75,11 +75,11 @@ _COUNTS = (
     ("memory_grown_mb", "growth of the bridge's memory in MB while all callers are active"),
 )
 
-#: #: Durations are stored in microseconds; 1 stands for 0.
+#: Durations are stored in microseconds; 1 stands for 0.
 MIN_US = 1
-#: #: Everything before the first phase of a scenario belongs to this phase.
+#: Everything before the first phase of a scenario belongs to this phase.
 FIRST_PHASE = "start"
-#: #: Counts that are a maximum: the run's value is the highest phase, not the sum.
+#: Counts that are a maximum: the run's value is the highest phase, not the sum.
 PEAK_MEASURES = frozenset({"dials_per_second_max"})
 
 MEASURES: Mapping[str, Measure] = {

@@ -14,16 +14,16 @@ from loadtests.metrics.histograms import RunMeasurements
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: #: Lateness of chunks is counted in steps of 0.1 ms, and from 20 ms on in steps of 2 ms. This keeps the number of
+#: Lateness of chunks is counted in steps of 0.1 ms, and from 20 ms on in steps of 2 ms. This keeps the number of
 #: steps per second small, so that moving them into the histograms doesn't delay any caller.
 _STEPS_PER_SECOND = 10_000
 _COARSE_FROM, _COARSE = 200, 20
 _MS = 1000.0
-#: #: Request type of error messages in Locust's statistics. The target chooses the codes, so their length and number
+#: Request type of error messages in Locust's statistics. The target chooses the codes, so their length and number
 #: are limited.
 ERROR_TYPE, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
 
-#: #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
+#: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
 _WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunPlan
     from loadtests.scenarios.table import LoadScenario
 
-#: #: How many different failure texts are kept apart.
+#: How many different failure texts are kept apart.
 _KINDS = 20
-#: #: Counts that are zero if no caller counted them.
+#: Counts that are zero if no caller counted them.
 _COUNTED_BY_CALLERS = tuple(
     name for name, known in MEASURES.items() if known.kind is MeasureKind.COUNT and name not in MEASURE_REQUIREMENTS
 )

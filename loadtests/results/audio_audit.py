@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from loadtests.metrics.histograms import RunMeasurements
     from loadtests.metrics.recorder import SentAudio
 
-#: #: A closed call takes its upstream session with it within a second (client protocol, "End"). The rest is slack.
+#: A closed call takes its upstream session with it within a second (client protocol, "End"). The rest is slack.
 UPSTREAM_CLOSE_SECONDS = 6.0
 _TENTHS = 10
 
@@ -57,7 +57,7 @@ class PhaseStart:
     at: float
 
 
-#: #: How many of the callers that lost most are named.
+#: How many of the callers that lost most are named.
 _NAMED = 5
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
-#: #: If more than 1 % of the chunks are later than this, the generator measures itself.
+#: If more than 1 % of the chunks are later than this, the generator measures itself.
 LATE_MS = 20.0
-#: #: How many failure messages are shown.
+#: How many failure messages are shown.
 _SHOWN = 3
 
 

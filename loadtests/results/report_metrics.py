@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 _MS_PER_S = 1000.0
 _US_PER_S = 1_000_000.0
 _BYTES_PER_MB = 1e6
-#: #: Percentiles that become metrics; 100 is the maximum.
+#: Percentiles that become metrics; 100 is the maximum.
 _SHOWN = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (100.0, "max"))
-#: #: Durations and counts that get a plot.
+#: Durations and counts that get a plot.
 _PLOTTED_DURATIONS = ("first_audio", "reconnect", "ready", "turn", "pace_lag")
 _PLOTTED_COUNTS = ("errors", "reconnections", "dropped_ms", "failed_connects", "failed_calls", "dials")
-#: #: Values of a second are plotted at its middle, so that no effect appears before its cause.
+#: Values of a second are plotted at its middle, so that no effect appears before its cause.
 _MIDDLE = 0.5
-#: #: The prefix of every metric.
+#: The prefix of every metric.
 METRIC_PREFIX = "load"
-#: #: A metric whose own name would suggest that higher is better.
+#: A metric whose own name would suggest that higher is better.
 _NAMES = {"dials_per_second_max": "dials_peak"}
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _BYTES_PER_MB = 1e6
 _METRIC = re.compile(r"^(process_cpu_seconds_total|process_resident_memory_bytes)(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
 _FETCH_SECONDS, _LARGEST = 1.0, 4_000_000
-#: #: Points that make a memory level. Fewer say nothing about growth.
+#: Points that make a memory level. Fewer say nothing about growth.
 _LEVEL = 3
-#: #: The process that the memory budget covers.
+#: The process that the memory budget covers.
 TARGET_PROCESS = "bridge"
 
 
@@ -75,7 +75,7 @@ class MachineSource:
         """Add up the busy time of all cores."""
         times = psutil.cpu_times()
         idle = times.idle + getattr(times, "iowait", 0.0)
-        # # On Linux, guest time is already included in user time.
+        # On Linux, guest time is already included in user time.
         busy = sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return ResourceUsage(busy, float(psutil.virtual_memory().used))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STOP_SECONDS = 5.0
-#: #: Signals to stop it, each with a timeout: SIGTERM, a second SIGTERM (immediate exit for all our commands), SIGKILL.
+#: Signals to stop it, each with a timeout: SIGTERM, a second SIGTERM (immediate exit for all our commands), SIGKILL.
 _WORDS_OF_END = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, _STOP_SECONDS))
 _ADDRESS = re.compile(r"(?:ws|http)://(127\.0\.0\.1:\d+)\D")
 _PR_SET_PDEATHSIG = 1

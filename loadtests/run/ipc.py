@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-#: #: Environment variable with the file descriptor of the channel.
+#: Environment variable with the file descriptor of the channel.
 CHANNEL_FD_VARIABLE = "SHERPA_LOAD_WIRE"
-#: #: Environment variable with the working directory of the command.
+#: Environment variable with the working directory of the command.
 WORKING_DIRECTORY_VARIABLE = "SHERPA_LOAD_HERE"
 RESOURCES = "resources"
 _ANSWER_SECONDS = 30.0
-#: #: The longest line: the samples of a few processes over 24 hours take several MiB.
+#: The longest line: the samples of a few processes over 24 hours take several MiB.
 _LONGEST = 64 * 1024 * 1024
 
 

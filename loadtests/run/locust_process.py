@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunOptions, RunPlan
 
 LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
-#: #: Time for the end of a run: callers hang up, the audio is audited, and some slack.
+#: Time for the end of a run: callers hang up, the audio is audited, and some slack.
 _END_SECONDS = 40.0
 _LOOK_SECONDS = 0.25
-#: #: Locust's default port of a master.
+#: Locust's default port of a master.
 DEFAULT_PORT = 5557
-#: #: How long a master waits for its workers.
+#: How long a master waits for its workers.
 WORKERS_WAIT_SECONDS = 60
 
 

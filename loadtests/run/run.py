@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     Hears = Callable[[Mapping[str, Any]], None]
 
-#: #: Time besides the run itself: Locust's start, callers that hang up, the audio audit.
+#: Time besides the run itself: Locust's start, callers that hang up, the audio audit.
 _SPARE_SECONDS = 90.0
-#: #: The target's name with --simulate, since its ports change.
+#: The target's name with --simulate, since its ports change.
 _OWN_STACK = "the simulated bridge and simulator"
-#: #: Placeholders for the addresses of --simulate, so that the options are checked before anything is started.
+#: Placeholders for the addresses of --simulate, so that the options are checked before anything is started.
 _PLACEHOLDER = "ws://127.0.0.1:1"
 _CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
 _LAST_LINES = 5

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from reports.model import Report
     from reports.store.reader import StoredReport
 
-#: #: For short runs with --quick.
+#: For short runs with --quick.
 _QUICK_CALLERS = 5
-#: #: The exit code of the whole: the first of these that any run had.
+#: The exit code of the whole: the first of these that any run had.
 _WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK)
-#: #: Columns of the table: a metric of the report, its heading, a factor. Times are p99.
+#: Columns of the table: a metric of the report, its heading, a factor. Times are p99.
 _SHOWN = (
     ("load_ready_p99_seconds", "ready ms", 1000.0),
     ("load_first_audio_p99_seconds", "audio ms", 1000.0),

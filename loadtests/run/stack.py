@@ -26,13 +26,13 @@ from loadtests.run.child import ChildError, ChildProcess, python_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    #: #: Returns the command that starts a bridge in front of a service with this base URL, on any free port.
+    #: Returns the command that starts a bridge in front of a service with this base URL, on any free port.
     BridgeCommand = Callable[[str], Sequence[str]]
 
-#: #: The bridge's API key for the simulator, which accepts it.
+#: The bridge's API key for the simulator, which accepts it.
 KEY_VARIABLE, _KEY = "OPENAI_API_KEY", "sk-scenario-good"
 _START_SECONDS, _DRAIN_SECONDS = 20.0, 40.0
-#: #: Other processes request a deploy through this socket in the stack's folder. One deploy at a time.
+#: Other processes request a deploy through this socket in the stack's folder. One deploy at a time.
 _DOORBELL, _WAITING = "doorbell", 4
 
 
@@ -144,7 +144,7 @@ def _our_bridge(workers: int) -> BridgeCommand:
     return words
 
 
-#: #: The deploy command: connects to the socket and exits with the error that it receives, or with 0.
+#: The deploy command: connects to the socket and exits with the error that it receives, or with 0.
 _RING = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as bell:
@@ -191,7 +191,7 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-#: #: Statuses of a bridge that serves. The reference bridge answers 200; others may have no such page.
+#: Statuses of a bridge that serves. The reference bridge answers 200; others may have no such page.
 _SERVING = (200, 404, 405, 426)
 
 

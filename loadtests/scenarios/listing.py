@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadtests.scenarios.table import LoadScenario
 
-#: #: What a budget can ask of each kind of measurement.
+#: What a budget can ask of each kind of measurement.
 _FORMS = {
     MeasureKind.DURATION: "durations: p50(NAME) to p99.9, max, mean, min, count, rate",
     MeasureKind.COUNT: "counts: NAME, rate(NAME)",

@@ -127,7 +127,7 @@ class LoadScenario:
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")
-#: #: Measurements that callers can't take by themselves.
+#: Measurements that callers can't take by themselves.
 MEASURE_REQUIREMENTS: Mapping[str, frozenset[Requirement]] = {
     **dict.fromkeys(("dials", "dials_per_second_max", "sessions_left"), frozenset({Requirement.CONTROL})),
     **dict.fromkeys(("lost_ms", "reordered_ms", "crosstalk_ms"), frozenset({Requirement.AUDIO_AUDIT})),

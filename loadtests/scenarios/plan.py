@@ -217,7 +217,7 @@ def _at_hand(wish: RunOptions) -> frozenset[Requirement]:
     return frozenset(need for need, given in have.items() if given)
 
 
-#: #: Requirement -> what is missing, and the option that provides it.
+#: Requirement -> what is missing, and the option that provides it.
 _MISSING: Mapping[Requirement, tuple[str, str]] = {
     Requirement.CONTROL: ("the control API of the simulator behind the target", "--control http://HOST:PORT/_sim"),
     Requirement.RESTART: ("a command that redeploys the target", "--deploy-command CMD"),

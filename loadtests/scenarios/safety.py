@@ -11,20 +11,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-#: #: More callers or longer runs need permission.
+#: More callers or longer runs need permission.
 MAX_CALLERS = 1000
 MAX_SECONDS = 3600.0
-#: #: The longest run, even with permission.
+#: The longest run, even with permission.
 ABSOLUTE_MAX_SECONDS = 24 * 3600.0
-#: #: Suffixes that no public host has (RFC 6761, RFC 6762, RFC 8375, and common private ones).
+#: Suffixes that no public host has (RFC 6761, RFC 6762, RFC 8375, and common private ones).
 _PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home.arpa", ".svc", ".intranet")
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
-#: #: Numbers that a resolver accepts as an address: `2130706433`, `0x7f.1`.
+#: Numbers that a resolver accepts as an address: `2130706433`, `0x7f.1`.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _COUNTRY = 2
 PERMISSION_OPTION = "--i-may-load-this-target"
 
-#: #: A target is down if no session was ready for this long and this share of the attempts failed.
+#: A target is down if no session was ready for this long and this share of the attempts failed.
 _DOWN_SECONDS = 10.0
 _DOWN_SHARE = 0.9
 _DOWN_ATTEMPTS = 5

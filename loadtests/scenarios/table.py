@@ -47,9 +47,9 @@ def _callers(behaviour: CallerBehaviour) -> tuple[CallerGroup, ...]:
     return (CallerGroup(name="callers", behaviour=behaviour),)
 
 
-#: #: Short answers at four times the speed: many turns in a short run.
+#: Short answers at four times the speed: many turns in a short run.
 _LIVELY = ("pace:times=4", "say:text=Certainly. I look into it at once.")
-#: #: Answers of about 40 s, sent at once: 4 MiB per turn for a caller that doesn't read.
+#: Answers of about 40 s, sent at once: 4 MiB per turn for a caller that doesn't read.
 _LONG_WINDED = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
 _OUTAGE = SetFaults(("http:status=503",))
 _WELL = SetFaults()

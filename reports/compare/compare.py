@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from reports.store.reader import StoredReport
 
-#: #: How much a metric may change and still count as the same, as a share.
+#: How much a metric may change and still count as the same, as a share.
 TOLERANCE = 0.2
 
-#: #: How bad each severity is. Skipped is neither better nor worse than passed.
+#: How bad each severity is. Skipped is neither better nor worse than passed.
 _RANK: Mapping[Severity, int] = {
     Severity.PASS: 0,
     Severity.INFO: 0,
@@ -47,7 +47,7 @@ class ChangeKind(StrEnum):
     """A metric for which neither direction is better."""
 
 
-#: #: Changes that make the second run worse, or better.
+#: Changes that make the second run worse, or better.
 WORSE_CHANGES, BETTER_CHANGES = (
     frozenset({ChangeKind.NEW, ChangeKind.WORSE}),
     frozenset({ChangeKind.GONE, ChangeKind.BETTER}),
@@ -71,7 +71,7 @@ class MetricRule:
     """Smaller changes are noise, in the metric's unit."""
 
 
-#: #: A word or several consecutive words of a metric's name -> how to judge it. The first match counts.
+#: A word or several consecutive words of a metric's name -> how to judge it. The first match counts.
 METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     ("success", MetricRule(Direction.HIGHER)),
     ("per_second", MetricRule(Direction.HIGHER)),
@@ -100,7 +100,7 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     ("dials", MetricRule(Direction.LOWER)),
     ("turns", MetricRule(Direction.HIGHER)),
     ("capacity_callers", MetricRule(Direction.HIGHER)),
-    # # Amounts and times of speech, not durations.
+    # Amounts and times of speech, not durations.
     ("spoken", MetricRule(Direction.NEITHER)),
     ("sent", MetricRule(Direction.NEITHER)),
     ("heard", MetricRule(Direction.NEITHER)),

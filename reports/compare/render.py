@@ -34,9 +34,9 @@ _SIGNS: Mapping[ChangeKind, str] = {
     ChangeKind.UNSEEN: "❔ unseen",
     ChangeKind.MOVED: "↔️ moved",
 }
-#: #: The column where the text of a row starts, and the longest name of a check or a metric.
+#: The column where the text of a row starts, and the longest name of a check or a metric.
 _LEAD, _LONGEST = 10, 36
-#: #: Rows of a Markdown table.
+#: Rows of a Markdown table.
 _ROWS = 500
 
 

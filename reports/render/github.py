@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reports.model import Place
 
-#: #: Severity -> annotation, the worst first.
+#: Severity -> annotation, the worst first.
 _COMMANDS: Mapping[Severity, str] = {
     Severity.FAIL: "error",
     Severity.ERROR: "error",

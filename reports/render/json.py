@@ -25,10 +25,10 @@ from reports.model import (
 if TYPE_CHECKING:
     from reports.model import Series, Table
 
-#: #: Raised when a key is removed or changes its meaning.
+#: Raised when a key is removed or changes its meaning.
 SCHEMA_VERSION = 1
 
-#: #: Exit code -> verdict.
+#: Exit code -> verdict.
 VERDICTS: dict[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",

@@ -20,7 +20,7 @@ from reports.render.wording import explanation_text, group_by_probe, is_strict, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: #: Severity -> element of the case.
+#: Severity -> element of the case.
 _ELEMENTS: Mapping[Severity, str] = {
     Severity.FAIL: "failure",
     Severity.ERROR: "error",
@@ -28,10 +28,10 @@ _ELEMENTS: Mapping[Severity, str] = {
     Severity.WARNING: "system-out",
     Severity.INFO: "system-out",
 }
-#: #: Attribute that the schema requires -> element to count.
+#: Attribute that the schema requires -> element to count.
 _COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
-#: #: The schema's time format has no fraction and no zone.
+#: The schema's time format has no fraction and no zone.
 _STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from reports.model import ReportMetric, Table, Timeline
 
-#: #: GitHub cuts a summary at 1 MiB. Comments must be shorter.
+#: GitHub cuts a summary at 1 MiB. Comments must be shorter.
 LARGEST = 900_000
-#: #: The longest text, and the longest text in a table.
+#: The longest text, and the longest text in a table.
 _LONGEST, _LONGEST_CELL = 2_000, 200
-#: #: Rows of checks, places of a finding, lines of a timeline.
+#: Rows of checks, places of a finding, lines of a timeline.
 _ROWS, _PLACES, _MOMENTS = 500, 20, 1_000
 
 _SIGNS: Mapping[Severity, str] = {

@@ -11,7 +11,7 @@ import re
 
 from reports.render.terminal_text import escape_invisible, sanitize
 
-#: #: Formatting characters, and what GitHub turns into a mention, a reference or a link: @name, #12, GH-12, www.,
+#: Formatting characters, and what GitHub turns into a mention, a reference or a link: @name, #12, GH-12, www.,
 #: https://.
 _MEANING = re.compile(r"(?P<sign>[&<>\\`*_{}\[\]()|~$^!@#])|:(?=//)|\bGH(?=-)|\bwww(?=\.)", re.IGNORECASE)
 _REFERS = "@#"

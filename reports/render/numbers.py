@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reports.model import ReportMetric
 
-#: #: Larger numbers are not written out digit by digit.
+#: Larger numbers are not written out digit by digit.
 _HUGE = 1e15
 
 
@@ -79,9 +79,9 @@ def format_cell(column: str, value: float | str | None) -> str:
     return value if isinstance(value, str) else format_value(column, value)
 
 
-#: #: Upper limit in bytes -> divisor and unit.
+#: Upper limit in bytes -> divisor and unit.
 _SIZES = ((999.5, 1, "B"), (999.5e3, 1e3, "kB"), (999.5e6, 1e6, "MB"))
-#: #: Upper limit in seconds -> factor and format.
+#: Upper limit in seconds -> factor and format.
 _DURATIONS = (
     (0.0005, 1000, "{:.2g} ms"),
     (0.00995, 1000, "{:.1f} ms"),
@@ -90,7 +90,7 @@ _DURATIONS = (
     (59.95, 1, "{:.1f} s"),
 )
 
-#: #: Last word of a metric's name -> how to format its value.
+#: Last word of a metric's name -> how to format its value.
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "seconds": format_duration,
     "ms": lambda value: format_duration(value / 1000),

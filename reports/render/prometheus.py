@@ -18,7 +18,7 @@ from reports.render.wording import PROBLEM_SEVERITIES, is_strict
 
 _Labels = Mapping[str, str]
 
-#: #: Characters that a metric name can't have.
+#: Characters that a metric name can't have.
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_]")
 
 _HELP = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reports.model import Report
 
-#: #: Format name -> module with `render(report, exit_code)`.
+#: Format name -> module with `render(report, exit_code)`.
 FORMATS: Mapping[str, str] = {
     "json": "reports.render.json",
     "junit": "reports.render.junit",

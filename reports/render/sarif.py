@@ -25,16 +25,16 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 _HOME = "https://github.com/sherpa-realtime/sherpa-realtime"
 
-#: #: Severity -> SARIF level, the worst first.
+#: Severity -> SARIF level, the worst first.
 _LEVELS: Mapping[Severity, str] = {
     Severity.FAIL: "error",
     Severity.ERROR: "error",
     Severity.WARNING: "warning",
     Severity.INFO: "note",
 }
-#: #: SARIF level -> severity by which GitHub sorts.
+#: SARIF level -> severity by which GitHub sorts.
 _PROBLEM_SEVERITY = {"error": "error", "warning": "warning", "note": "recommendation"}
-#: #: GitHub accepts at most this many results per file.
+#: GitHub accepts at most this many results per file.
 _MOST = 25_000
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -123,7 +123,7 @@ def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> 
             "level": _LEVELS[finding.severity],
             "message": {"text": _message(finding)},
             "locations": [_location(finding, target)],
-            # # GitHub identifies an alert across runs by this hash and number.
+            # GitHub identifies an alert across runs by this hash and number.
             "partialFingerprints": {"primaryLocationLineHash": f"{alike}:{seen[alike]}"},
         }
         results.append(result)

@@ -12,9 +12,9 @@ import unicodedata
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-#: #: Unicode categories without a glyph but with an effect: controls, formats, surrogates, private use, separators.
+#: Unicode categories without a glyph but with an effect: controls, formats, surrogates, private use, separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: #: Words and the gaps between them.
+#: Words and the gaps between them.
 _PIECES = re.compile(r"\s+|\S+")
 
 

@@ -25,7 +25,7 @@ from reports.render.terminal_text import sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: #: Exit code -> verdict.
+#: Exit code -> verdict.
 VERDICT_WORDS: Mapping[int, str] = {
     EXIT_OK: "passed",
     EXIT_FAILED: "failed",
@@ -34,7 +34,7 @@ VERDICT_WORDS: Mapping[int, str] = {
     EXIT_INTERRUPTED: "interrupted",
 }
 
-#: #: Words for counts of one and of several findings, in this order.
+#: Words for counts of one and of several findings, in this order.
 SEVERITY_LABELS: Mapping[Severity, tuple[str, str]] = {
     Severity.FAIL: ("failed", "failed"),
     Severity.ERROR: ("check couldn't run", "checks couldn't run"),
@@ -44,10 +44,10 @@ SEVERITY_LABELS: Mapping[Severity, tuple[str, str]] = {
     Severity.SKIPPED: ("skipped", "skipped"),
 }
 
-#: #: Severities that need attention and are explained.
+#: Severities that need attention and are explained.
 PROBLEM_SEVERITIES = frozenset({Severity.WARNING, Severity.FAIL, Severity.ERROR})
 
-#: #: Values of `probe` for findings of the command itself.
+#: Values of `probe` for findings of the command itself.
 OWN_PROBES = frozenset({"", "probe", "config", "usage"})
 
 

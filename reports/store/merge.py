@@ -16,7 +16,7 @@ from reports.store.reader import StoredReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: #: Exit codes, the worst first.
+#: Exit codes, the worst first.
 _WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED)
 
 

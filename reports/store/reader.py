@@ -15,10 +15,10 @@ from reports.model import Evidence, Finding, Report, ReportMetric, Series, Table
 from reports.render.json import SCHEMA_VERSION
 from reports.render.terminal_text import sanitize, shorten
 
-#: #: The largest file in bytes. A report with 10,000 findings takes about 5 MB.
+#: The largest file in bytes. A report with 10,000 findings takes about 5 MB.
 MAX_BYTES = 64 * 1024 * 1024
 
-#: #: msgspec's messages: what is wrong, and where.
+#: msgspec's messages: what is wrong, and where.
 _WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
 
 

@@ -70,7 +70,7 @@ def _draft(real: Path, mode: int | None) -> Path:
 
 
 def _umask() -> int:
-    # # The umask can only be read by setting it. No other thread runs when files are reserved.
+    # The umask can only be read by setting it. No other thread runs when files are reserved.
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -16,7 +16,7 @@ from reports.render.html.wording import paragraphs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: #: First words of commands. Words that also start sentences, such as `make`, are left out.
+#: First words of commands. Words that also start sentences, such as `make`, are left out.
 _COMMANDS = (
     "az", "curl", "dig", "docker", "gh", "kubectl", "npm", "npx", "nslookup", "openssl", "pip", "pipx", "pytest",
     "python", "python3", "systemctl", "ulimit",
@@ -25,7 +25,7 @@ _COMMAND = re.compile(
     rf"(?:^\s*(?:\$ )?|(?<=: ))((?:sherpa-[a-z]+|export \w+=\S+|{'|'.join(_COMMANDS)})(?= |$)[^;]*?)\s*(?=;|$)"
 )
 _ADDRESS = re.compile(r"https://[^\s<>\"'`,;()\[\]{}]*[^\s<>\"'`,;()\[\]{}.:!?]")
-#: #: Characters left over between a sentence and its command.
+#: Characters left over between a sentence and its command.
 _SEAM = " ;"
 
 
@@ -45,7 +45,7 @@ class AdvicePiece:
     text: str
 
 
-#: #: A line: a single command, or prose with links.
+#: A line: a single command, or prose with links.
 AdviceLine = tuple[AdvicePiece, ...]
 
 

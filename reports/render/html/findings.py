@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from reports.render.html.advice import AdviceLine
     from reports.render.html.wording import OutcomeMark
 
-#: #: Reasons below the verdict.
+#: Reasons below the verdict.
 _REASONS = 3
-#: #: Longer names of checks get a wider column.
+#: Longer names of checks get a wider column.
 _SHORT_NAME = 18
-#: #: Similar findings, in the order in which they were found.
+#: Similar findings, in the order in which they were found.
 SimilarFindings = tuple["Finding", ...]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: #: The largest page in bytes. Mail gateways, chat uploads and CI artifact viewers accept files below 1 MB.
+#: The largest page in bytes. Mail gateways, chat uploads and CI artifact viewers accept files below 1 MB.
 MAX_PAGE_BYTES = 1_000_000
 
 

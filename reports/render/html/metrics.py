@@ -32,7 +32,7 @@ class MetricGroup:
     metrics: tuple[MetricTile, ...]
 
 
-#: #: A name with fewer underscores (probe, subject, unit) doesn't start with a probe.
+#: A name with fewer underscores (probe, subject, unit) doesn't start with a probe.
 _SEAMS = 2
 
 

@@ -27,7 +27,7 @@ from reports.render.numbers import format_duration
 if TYPE_CHECKING:
     from reports.model import Report
 
-#: #: Parts of the target that are shown.
+#: Parts of the target that are shown.
 _TARGET = 12
 
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from reports.model import Moment, Series, Timeline
     from reports.render.html.svg import LinePoint, Point
 
-#: #: Larger values can't be drawn and are left out, as are values that are not finite.
+#: Larger values can't be drawn and are left out, as are values that are not finite.
 _LARGEST = 1e12
-#: #: Decimal places that are kept: pygal's scales fail for values close to 0.
+#: Decimal places that are kept: pygal's scales fail for values close to 0.
 _FINEST = 9
-#: #: A point is missing if two points are this many times the regular distance apart.
+#: A point is missing if two points are this many times the regular distance apart.
 _MISSING = 1.5
-#: #: More marks on one axis are unreadable.
+#: More marks on one axis are unreadable.
 _MARKS = 16
 
 

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Point = tuple[float, float]
-#: #: A point, or a gap in the line.
+#: A point, or a gap in the line.
 LinePoint = tuple[float, float | None]
 
-#: #: In SVG units; the picture is scaled to the page.
+#: In SVG units; the picture is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
-#: #: Units up to this length are shown at the axes: the first number for y, the second for x.
+#: Units up to this length are shown at the axes: the first number for y, the second for x.
 _TERSE, _SHORT = 8, 2
-#: #: Lines with more points are drawn without dots.
+#: Lines with more points are drawn without dots.
 _DOTS = 60
-#: #: Labels of marks: width of a character, height of a line, and the space that is kept free on the right.
+#: Labels of marks: width of a character, height of a line, and the space that is kept free on the right.
 _WIDE, _HIGH, _SHORTEST = 6.6, 14, 60
-#: #: Longer labels are cut; the list of actions has them in full.
+#: Longer labels are cut; the list of actions has them in full.
 _LONGEST = 24
 _MARGIN = 6
-#: #: What pygal adds for its scripts and tooltips.
+#: What pygal adds for its scripts and tooltips.
 _UNWANTED = frozenset({"defs", "title", "desc"})
 _SVG = "{http://www.w3.org/2000/svg}"
 _DIGITS = re.compile(r"-?\d+\.\d+")
@@ -112,7 +112,7 @@ class SvgPlot:
         import pygal  # noqa: PLC0415 - here, so that what it does to the import system can be undone
         from pygal.style import Style  # noqa: PLC0415
 
-        # # pygal adds an import finder, about which Python 3.11 warns at every failed import. Other finders that came
+        # pygal adds an import finder, about which Python 3.11 warns at every failed import. Other finders that came
         # with it stay: a backport of importlib.metadata replaces Python's own.
         sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("pygal")]
         across = f" {self.across}" if len(self.across) <= _SHORT else ""

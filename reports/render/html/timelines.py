@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
-#: #: A silence of this many seconds gets a row.
+#: A silence of this many seconds gets a row.
 _SILENT = 1.0
-#: #: If a diagram is too long, this share of the rows shows its start, the rest its end.
+#: If a diagram is too long, this share of the rows shows its start, the rest its end.
 _BEGINNING = 0.6
 
 

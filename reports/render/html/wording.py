@@ -35,7 +35,7 @@ class OutcomeMark:
     sign: str
 
 
-#: #: Each icon's name is also the name of its colours in the style sheet. The order is that of the counts and the
+#: Each icon's name is also the name of its colours in the style sheet. The order is that of the counts and the
 #: cards.
 OUTCOME_MARKS: Mapping[Severity, OutcomeMark] = {
     Severity.FAIL: OutcomeMark("failed", "fail"),
@@ -56,7 +56,7 @@ class PageVerdict:
     sign: str
 
 
-#: #: Exit code -> verdict, unless the findings say more.
+#: Exit code -> verdict, unless the findings say more.
 _VERDICTS: Mapping[int, PageVerdict] = {
     EXIT_OK: PageVerdict("Passed", "No problems found.", "pass"),
     EXIT_FAILED: PageVerdict("Failed", "Fix the problems below before you deploy.", "fail"),

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from reports.model import Finding, Place
 
-#: #: Column where the text after a label starts.
+#: Column where the text after a label starts.
 _TEXT = 9
-#: #: A shorter excerpt of a source line is useless.
+#: A shorter excerpt of a source line is useless.
 _READABLE = 24
-#: #: How much of the line is shown before the finding if its start doesn't fit.
+#: How much of the line is shown before the finding if its start doesn't fit.
 _BEFORE = 10
 
 

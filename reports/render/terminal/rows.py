@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reports.model import Evidence
 
-#: #: Word and style of each severity.
+#: Word and style of each severity.
 SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     Severity.PASS: ("ok", "green"),
     Severity.INFO: ("info", "cyan"),
@@ -29,17 +29,17 @@ SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     Severity.SKIPPED: ("--", "dim"),
 }
 
-#: #: Places per code that are shown without -v.
+#: Places per code that are shown without -v.
 MAX_PLACES = 10
-#: #: Columns before the name of a check.
+#: Columns before the name of a check.
 _LEAD = 8
-#: #: With fewer columns for the text of a row, the text is below the row.
+#: With fewer columns for the text of a row, the text is below the row.
 _ROOMY = 24
-#: #: Columns of the duration, right aligned.
+#: Columns of the duration, right aligned.
 _TIME = 9
-#: #: Longer names of checks are cut.
+#: Longer names of checks are cut.
 _LONGEST_NAME = 36
-#: #: Columns of a label and its gap.
+#: Columns of a label and its gap.
 _LABEL = 8
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from reports.model import Table, TableRow
 
 _INDENT, _GAP = "  ", "  "
-#: #: Longer names of rows, or words in cells, are cut.
+#: Longer names of rows, or words in cells, are cut.
 _LONGEST_NAME, _LONGEST_CELL = 30, 16
-#: #: A heading may be this wide if its cells are narrower.
+#: A heading may be this wide if its cells are narrower.
 _HEADING = 9
 
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from reports.model import Moment, Timeline
 
-#: #: Event names up to this width are padded, so that details are aligned.
+#: Event names up to this width are padded, so that details are aligned.
 _WHAT = 42
-#: #: Longer event names are cut. The service has none.
+#: Longer event names are cut. The service has none.
 _LONGEST_WHAT = 64
-#: #: Suffixes of events that come in streams.
+#: Suffixes of events that come in streams.
 _STREAMS = (".delta", ".append")
-#: #: Fewer columns of detail are useless.
+#: Fewer columns of detail are useless.
 _READABLE = 12
-#: #: Longer details of a stream are not collected: appending without a limit takes quadratic time.
+#: Longer details of a stream are not collected: appending without a limit takes quadratic time.
 _LONGEST_DETAIL = 1000
 _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
