@@ -112,8 +112,8 @@ def clean_key(raw: str, origin: str) -> FoundKey:
     """
     text = raw.removeprefix("\ufeff").strip()
     warnings = [f"{origin} starts with a byte order mark, which is ignored"] if raw.startswith("\ufeff") else []
-    if fault := _fault(text):
-        raise ConfigError(f"{origin} {fault}")
+    if defect := _defect(text):
+        raise ConfigError(f"{origin} {defect}")
     if what := placeholder_kind(text):
         warnings.append(f"{origin} looks like {what}, not like a key")
     return FoundKey(Secret(text), tuple(warnings))
@@ -124,7 +124,7 @@ def placeholder_kind(text: str) -> str | None:
     return next((what for pattern, what in _PLACEHOLDERS if pattern.fullmatch(text)), None)
 
 
-def _fault(text: str) -> str | None:
+def _defect(text: str) -> str | None:
     """Return why the text can't be sent as a key; None if it can."""
     if not text:
         return "is empty"

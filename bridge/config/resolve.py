@@ -201,7 +201,8 @@ def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
     if path.value is not None:
         if looks_like_key(path.value, sources.environment) and not Path(path.value).exists():
             raise ConfigError(f"{path.source} takes a file name, but was given what looks like the key itself")
-        return _with_source(key_from_file(_beside(path.value, path.source, sources.file)), f"{path.value}", path.source)
+        found_in_file = key_from_file(_key_file_path(path.value, path.source, sources.file))
+        return _with_source(found_in_file, path.value, path.source)
     name, source = variable.value or DEFAULT_KEY_VARIABLE, variable.source
     if looks_like_key(name, sources.environment):
         raise ConfigError(
@@ -224,7 +225,7 @@ def _with_source(found: FoundKey, name: str, source: str) -> tuple[Setting[Secre
     return Setting(found.secret, shown), found.warnings
 
 
-def _beside(name: str, source: str, file: SettingsFile) -> Path:
+def _key_file_path(name: str, source: str, file: SettingsFile) -> Path:
     """Resolve the path of a key file. In a settings file, it is relative to that file, not to the working directory."""
     in_file = file.path is not None and not source.startswith("--")
     return (file.path.parent if in_file and file.path else Path()) / Path(name).expanduser()
