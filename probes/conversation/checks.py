@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect, translate_event_type
@@ -17,6 +16,7 @@ from bridge.protocol.refusals.lookup import refusal_for_error
 from probes.conversation.facts import COMPLETED, HARMLESS_ERRORS, is_bridge_error
 from probes.conversation.metrics import playback_gaps
 from probes.conversation.ordering import TEXT_RULE
+from probes.conversation.result import ConversationResult, SessionCheckResult
 from probes.conversation.scripts import AUDIO_RESPONSE_EVENTS, TEXT_RESPONSE_EVENTS
 from probes.problems import events as problems
 from probes.recording.capture import FinishedEnding, SilentEnding
@@ -26,11 +26,7 @@ from reports.model import Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from probes.conversation.facts import ReceivedError, ResponseFacts, SessionFacts
-    from probes.conversation.scripts import ConversationScript
-    from probes.conversation.wording import Wording
-    from probes.recording.capture import CaptureEnding, CaptureHeader
-    from probes.runner.redaction import Secrets
+    from probes.conversation.facts import ReceivedError, ResponseFacts
     from reports.model import Evidence, Finding
 
 PROBE = "events"
@@ -45,56 +41,6 @@ _GAP_SECONDS = 0.3
 _LONG_GAP_SECONDS = 1.0
 _MAX_NAMED = 6
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationResult:
-    """A finished conversation: the input of all checks and of the verdict."""
-
-    header: CaptureHeader
-    facts: SessionFacts
-    ending: CaptureEnding
-    script: ConversationScript
-    wording: Wording
-    secrets: Secrets
-
-    @property
-    def end_index(self) -> int:
-        """The index after the last entry."""
-        return len(self.facts.entry_times)
-
-    @property
-    def speaks(self) -> bool:
-        """Whether responses are audio in this session."""
-        speaks = self.facts.speaks
-        return self.script.options.audio_output if speaks is None else speaks
-
-    @property
-    def transcribes(self) -> bool:
-        """Whether the script speaks and the session transcribes it."""
-        return self.script.sends_audio and self.facts.transcribes
-
-    def stopped_awaiting(self, *what: str) -> bool:
-        """Whether the script stopped because one of these never came."""
-        return isinstance(self.ending, SilentEnding) and self.ending.owed in what
-
-    def time_of(self, index: int) -> str:
-        """Describe when an entry arrived."""
-        times = self.facts.entry_times
-        return f"{times[index]:.3f} s after the start" if index < len(times) else "at the end"
-
-    def shown(self, text: object, limit: int = 200) -> str:
-        """Return foreign text without secrets and control characters, cut to the limit."""
-        return self.secrets.excerpt(str(text), limit)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionCheckResult:
-    """The result of one check. `index` is the entry where the session went wrong; None if it did not."""
-
-    finding: Finding
-    index: float | None = None
-    notes: tuple[Finding, ...] = ()
 
 
 def check_events(result: ConversationResult) -> SessionCheckResult:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.errors import DialFailed
-from probes.conversation.checks import ConversationResult
 from probes.conversation.facts import SessionFacts
 from probes.conversation.metrics import audio_series, build_timeline, session_metrics
 from probes.conversation.player import play_script
 from probes.conversation.recorder import Recorder
+from probes.conversation.result import ConversationResult
 from probes.conversation.scripts import SCRIPTS
 from probes.conversation.verdict import CONNECT, END, judge_session
 from probes.problems import events as problems

@@ -14,7 +14,6 @@ from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, translate_ev
 from bridge.protocol.refusals.lookup import refusal_for_close, refusal_for_error
 from probes.conversation.checks import (
     PROBE,
-    SessionCheckResult,
     check_answer,
     check_audio,
     check_events,
@@ -23,6 +22,7 @@ from probes.conversation.checks import (
     error_finding,
 )
 from probes.conversation.facts import is_bridge_error
+from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
 from probes.problems import service
 from probes.recording.capture import (
@@ -40,8 +40,8 @@ from reports.model import Evidence, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from probes.conversation.checks import ConversationResult
     from probes.conversation.facts import ReceivedError
+    from probes.conversation.result import ConversationResult
     from reports.model import Finding
 
 CONNECT, SESSION, READY, END = (CheckRow(PROBE, check) for check in ("connect", "session", "ready", "end"))
