@@ -1,6 +1,7 @@
-"""The order of items: from the user's speech over the commit to the conversation, and what is told about them later.
+"""The order of item events: the user's speech, its commit, the item in the conversation, and later events about it.
 
-One life for all items, in the tables below; the few rules that concern two items at once are code under them.
+Each item has a state. The tables below list the legal steps from each state; a step that they do not list breaks a
+rule. The few rules that concern two items at once are code below the tables.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class ItemState(Enum):
-    """Where an item stands, in the order of its progress. `NEW` is every item that was not heard of yet."""
+    """The state of an item, in the order of progress. An item that was never mentioned is `NEW`."""
 
     NEW = auto()
     SPEAKING = auto()
-    """Announced by speech_started; the user is speaking."""
+    """Announced by speech_started: the user is speaking."""
     STOPPED = auto()
     DISCARDED = auto()
-    """Announced, but the buffer was cleared or turn detection switched off."""
+    """Announced, but then the buffer was cleared or turn detection was turned off."""
     COMMITTED = auto()
     ANNOUNCED = auto()
     """Announced by response.output_item.added."""
@@ -34,7 +35,7 @@ class ItemState(Enum):
     """A GA server said conversation.item.created, as some do in addition to added and done."""
     ADDED = auto()
     ABANDONED = auto()
-    """Added, but its response was cancelled, cut off or failed: whether it is still done is up to the server."""
+    """Added, but its response was cancelled, incomplete or failed. The server may still send conversation.item.done."""
     DONE = auto()
     DELETED = auto()
 
@@ -42,7 +43,7 @@ class ItemState(Enum):
 _BEFORE_COMMIT: Mapping[ItemState, Mapping[str, ItemState]] = {
     ItemState.SPEAKING: {"speech_stopped": ItemState.STOPPED},
     ItemState.STOPPED: {"committed": ItemState.COMMITTED},
-    # A server may finish the sentence after the buffer was cleared, or start afresh under the same id.
+    # A server may finish the sentence after the buffer was cleared, or start again under the same id.
     ItemState.DISCARDED: {
         "speech_started": ItemState.SPEAKING,
         "speech_stopped": ItemState.DISCARDED,
@@ -52,7 +53,7 @@ _BEFORE_COMMIT: Mapping[ItemState, Mapping[str, ItemState]] = {
     ItemState.DELETED: {"done": ItemState.DELETED},
 }
 
-_GA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
+_GA_TRANSITIONS: Mapping[ItemState, Mapping[str, ItemState]] = {
     **_BEFORE_COMMIT,
     ItemState.NEW: {
         "speech_started": ItemState.SPEAKING,
@@ -80,8 +81,8 @@ _GA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
     ItemState.DONE: {"created": ItemState.DONE, "deleted": ItemState.DELETED, "output": ItemState.DONE},
 }
 
-#: The beta tells of an item once.
-_BETA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
+#: The beta has one event per item.
+_BETA_TRANSITIONS: Mapping[ItemState, Mapping[str, ItemState]] = {
     **_BEFORE_COMMIT,
     ItemState.NEW: {
         "speech_started": ItemState.SPEAKING,
@@ -94,8 +95,8 @@ _BETA_LIVES: Mapping[ItemState, Mapping[str, ItemState]] = {
     ItemState.DONE: {"deleted": ItemState.DELETED, "output": ItemState.DONE},
 }
 
-#: The rule that a step breaks where the tables have no way for it: by state, else for the step as such.
-_BROKEN: Mapping[tuple[str, ItemState], str] = {
+#: The rule that an illegal step breaks: by step and state, else (`_RULES_BY_STEP`) by step alone.
+_RULES_BY_STATE: Mapping[tuple[str, ItemState], str] = {
     ("committed", ItemState.SPEAKING): "committed-before-speech-stopped",
     ("added", ItemState.SPEAKING): "item-before-commit",
     ("added", ItemState.STOPPED): "item-before-commit",
@@ -106,7 +107,7 @@ _BROKEN: Mapping[tuple[str, ItemState], str] = {
     ("done", ItemState.OUT_OF_BAND): "out-of-band-item-added",
     ("done", ItemState.DONE): "item-done-twice",
 }
-_BROKEN_BY_STEP: Mapping[str, str] = {
+_RULES_BY_STEP: Mapping[str, str] = {
     "speech_started": "speech-started-twice",
     "speech_stopped": "speech-stopped-without-start",
     "committed": "committed-twice",
@@ -114,13 +115,13 @@ _BROKEN_BY_STEP: Mapping[str, str] = {
     "created": "item-added-twice",
     "done": "item-done-before-added",
     "deleted": "item-unknown",
-    # Repeated by the response's own rule (output-item-added-twice): no second report.
+    # The rule output-item-added-twice of responses reports it already.
     "output": "",
     "timeout": "",
 }
 
-#: Where a step leads at least, after a violation or when the item may have been forgotten.
-_ANYWAY: Mapping[str, ItemState] = {
+#: The state that a step leads to at least, after a violation or if the item may have been evicted.
+_AFTER_VIOLATION: Mapping[str, ItemState] = {
     "speech_started": ItemState.SPEAKING,
     "speech_stopped": ItemState.STOPPED,
     "timeout": ItemState.STOPPED,
@@ -142,79 +143,80 @@ _STEPS: Mapping[str, str] = {
     "conversation.item.done": "done",
     "conversation.item.deleted": "deleted",
 }
-_TOLD: frozenset[str] = frozenset({"conversation.item.truncated", "conversation.item.retrieved"})
+_EDITS: frozenset[str] = frozenset({"conversation.item.truncated", "conversation.item.retrieved"})
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _TRANSCRIPTION_ENDS: frozenset[str] = frozenset({"completed", "failed"})
 _NOT_IN_CONVERSATION: frozenset[ItemState] = frozenset(
     {ItemState.SPEAKING, ItemState.STOPPED, ItemState.DISCARDED, ItemState.OUT_OF_BAND}
 )
-#: Items that speech events announced and that wait for their commit.
+_NOT_THERE: frozenset[ItemState] = _NOT_IN_CONVERSATION | {ItemState.DELETED}
+#: Items that speech events announced and that are not committed yet.
 _TURN_OPEN: frozenset[ItemState] = frozenset({ItemState.SPEAKING, ItemState.STOPPED})
 
 
 @dataclass(slots=True)
 class _Item:
-    life: ItemState
+    state: ItemState
     role: str | None = None
 
 
 class ItemOrder:
-    """What was told about the items of one session."""
+    """Checks the item events of one session."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._lives = _BETA_LIVES if dialect is Dialect.BETA else _GA_LIVES
+        self._transitions = _BETA_TRANSITIONS if dialect is Dialect.BETA else _GA_TRANSITIONS
         self._items: BoundedDict[_Item] = BoundedDict()
         self._transcriptions: BoundedDict[bool] = BoundedDict()
         self._turn: str | None = None
         self._committed: str | None = None
 
     def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take an event about an item, under its own name; others are ignored."""
+        """Check an event about an item, under its own dialect's name. Ignore other events."""
         if event_type.startswith(_TRANSCRIPTION):
             yield from self._transcribed(event_type.removeprefix(_TRANSCRIPTION), event)
         elif step := _STEPS.get(event_type):
             yield from self._step(step, event)
-        elif event_type in _TOLD:
-            yield from self._told(event_type, event)
+        elif event_type in _EDITS:
+            yield from self._edited(event_type, event)
         elif event_type == "input_audio_buffer.cleared":
             self.discard_turn()
 
     def state(self, item_id: str) -> ItemState:
-        """Tell where an item stands."""
+        """Return the state of an item."""
         item = self._items.get(item_id)
-        return item.life if item else ItemState.NEW
+        return item.state if item else ItemState.NEW
 
     def has_items(self) -> bool:
-        """Tell whether there was any item at all."""
+        """Whether there was any item."""
         return len(self._items) > 0
 
     def discard_turn(self) -> None:
-        """Forget the speech that is under way: its buffer was cleared, or turn detection was switched off."""
+        """Drop the current speech: its buffer was cleared, or turn detection was turned off."""
         if self._turn and (item := self._items.get(self._turn)):
-            item.life = ItemState.DISCARDED
+            item.state = ItemState.DISCARDED
         self._turn = None
 
     def announce(self, item_id: str, *, out_of_band: bool) -> None:
-        """Note an item that a response announced; `outside` the conversation where the response is out-of-band."""
+        """Record an item that a response announced. Items of an out-of-band response stay out of the conversation."""
         if out_of_band:
             self._items[item_id] = _Item(ItemState.OUT_OF_BAND, "assistant")
         else:
-            self._move("output", item_id, "assistant")
+            self._apply("output", item_id, "assistant")
 
     def abandon(self, item_id: str) -> None:
-        """Note that the response of this item ended before it was complete."""
+        """Record that the response of this item ended before the item was complete."""
         item = self._items.get(item_id)
-        if item and item.life in {ItemState.ADDED, ItemState.CREATED}:
-            item.life = ItemState.ABANDONED
+        if item and item.state in {ItemState.ADDED, ItemState.CREATED}:
+            item.state = ItemState.ABANDONED
 
     def finish(self) -> Iterator[RuleMessage]:
-        """Tell what is left open when a session has come to rest."""
+        """Report what is left open in a session at rest."""
         for item_id, item in self._items.items():
-            if item.life is ItemState.STOPPED:
+            if item.state is ItemState.STOPPED:
                 yield "speech-not-committed", f"{item_id} stopped speaking and was never committed"
-            elif item.life is ItemState.COMMITTED:
+            elif item.state is ItemState.COMMITTED:
                 yield "committed-item-missing", f"{item_id} was committed and never added to the conversation"
-            elif item.life in {ItemState.ADDED, ItemState.CREATED}:
+            elif item.state in {ItemState.ADDED, ItemState.CREATED}:
                 yield "item-not-done", f"{item_id} was added and no conversation.item.done followed"
         for key, ended in self._transcriptions.items():
             if not ended:
@@ -225,47 +227,45 @@ class ItemOrder:
         item_id = get_text(event, "item_id") or get_text(item, "id")
         if item_id is None:
             return
-        life = self.state(item_id)
-        yield from self._turn_rules(step, item_id, life)
+        state = self.state(item_id)
+        yield from self._turn_rules(step, item_id, state)
         if (
             step in {"added", "created"}
-            and life is ItemState.NEW
+            and state is ItemState.NEW
             and _being_written(item)
             and not self._items.has_evicted
         ):
             yield "item-before-output-item", f"{item_id} is in progress, but no response.output_item.added named it"
         yield from self._previous(event, item_id)
-        yield from self._moved(step, item_id, life, get_text(item, "role"))
+        yield from self._check_step(step, item_id, state, get_text(item, "role"))
 
-    def _moved(self, step: str, item_id: str, life: ItemState, role: str | None) -> Iterator[RuleMessage]:
-        if self._move(step, item_id, role):
+    def _check_step(self, step: str, item_id: str, state: ItemState, role: str | None) -> Iterator[RuleMessage]:
+        if self._apply(step, item_id, role):
             return
-        rule = _BROKEN.get((step, life)) or _BROKEN_BY_STEP[step]
+        rule = _RULES_BY_STATE.get((step, state)) or _RULES_BY_STEP[step]
         if rule:
-            yield (
-                rule,
-                f"{item_id} is {life.name.lower()} already" if life is not ItemState.NEW else f"{item_id} is unknown",
-            )
+            known = "unknown" if state is ItemState.NEW else f"{state.name.lower().replace('_', '-')} already"
+            yield rule, f"{item_id} is {known}"
 
-    def _move(self, step: str, item_id: str, role: str | None) -> bool:
-        """Go one step; False when the tables have no such step from here."""
+    def _apply(self, step: str, item_id: str, role: str | None) -> bool:
+        """Apply a step. False if the table does not allow it in the item's state."""
         item = self._items.get(item_id)
-        known = item.life if item else ItemState.NEW
-        after = self._lives.get(known, {}).get(step)
+        known = item.state if item else ItemState.NEW
+        after = self._transitions.get(known, {}).get(step)
         unsure = item is None and self._items.has_evicted
         kept = role or (item.role if item else None)
-        self._items[item_id] = _Item(after or max(known, _ANYWAY[step], key=_progress), kept)
+        self._items[item_id] = _Item(after or max(known, _AFTER_VIOLATION[step], key=_progress), kept)
         return after is not None or unsure
 
-    def _turn_rules(self, step: str, item_id: str, life: ItemState) -> Iterator[RuleMessage]:
-        """Apply what concerns the user's turn as a whole: one at a time, and commits in their order."""
+    def _turn_rules(self, step: str, item_id: str, state: ItemState) -> Iterator[RuleMessage]:
+        """Check the rules about the user's turn as a whole: one at a time, and commits in order."""
         open_turn = self._turn if self._turn and self.state(self._turn) in _TURN_OPEN else None
         match step:
             case "speech_started" | "timeout" if open_turn and open_turn != item_id:
                 stopped = self.state(open_turn) is ItemState.STOPPED
                 rule = "speech-not-committed" if stopped else "speech-started-twice"
                 yield rule, f"{item_id} starts while {open_turn} is {self.state(open_turn).name.lower()}"
-            case "committed" if open_turn and open_turn != item_id and life is ItemState.NEW:
+            case "committed" if open_turn and open_turn != item_id and state is ItemState.NEW:
                 yield "committed-other-item", f"{item_id} is committed, but the speech was announced as {open_turn}"
         if step in {"speech_started", "timeout"}:
             self._turn = item_id
@@ -280,18 +280,20 @@ class ItemOrder:
         if previous is None or previous == "root":
             return
         known = self._items.get(previous)
-        unknown = not self._items.has_evicted if known is None else known.life in _NOT_IN_CONVERSATION
+        unknown = not self._items.has_evicted if known is None else known.state in _NOT_IN_CONVERSATION
         if unknown or previous == item_id:
-            yield "previous-item-unknown", f"{item_id} is said to follow {previous}, which is no earlier item"
+            yield "previous-item-unknown", f"{item_id} follows {previous}, which is not an earlier item"
 
-    def _told(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+    def _edited(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         item_id = get_text(event, "item_id") or get_text(get_object(event, "item"), "id")
         if item_id is None:
             return
         item = self._items.get(item_id)
-        gone = not self._items.has_evicted if item is None else item.life in {*_NOT_IN_CONVERSATION, ItemState.DELETED}
-        if gone:
-            yield "item-unknown", f"{item_id} is no item of the conversation"
+        missing = (
+            not self._items.has_evicted if item is None else item.state in {*_NOT_IN_CONVERSATION, ItemState.DELETED}
+        )
+        if missing:
+            yield "item-unknown", f"{item_id} is not an item of the conversation"
         elif item and event_type == "conversation.item.truncated" and item.role not in {"assistant", None}:
             yield "truncated-item-not-assistant", f"{item_id} is an item of the {item.role}"
 
@@ -307,11 +309,11 @@ class ItemOrder:
         self._transcriptions[key] = bool(self._transcriptions.get(key)) or step in _TRANSCRIPTION_ENDS
 
 
-def _progress(life: ItemState) -> int:
-    return life.value
+def _progress(state: ItemState) -> int:
+    return state.value
 
 
 def _being_written(item: Mapping[str, object]) -> bool:
-    """Tell an item that the model is still writing from one that the client made."""
-    ours = item.get("role") == "assistant" or item.get("type") == "function_call"
-    return ours and item.get("status") == "in_progress"
+    """Whether the model is still writing an item, as opposed to an item that the client created."""
+    by_model = item.get("role") == "assistant" or item.get("type") == "function_call"
+    return by_model and item.get("status") == "in_progress"

@@ -1,6 +1,9 @@
-"""The order inside responses: output items, their content parts, and their text, transcript, audio and arguments.
+"""The order inside a response: output items, their content parts, and their text, transcript, audio and arguments.
 
-Beta events are expected under their GA names; see `order.py`. Audio is not summed up, only its place is checked.
+A running response is a tree: outputs by `output_index`, parts by `content_index`, one stream per kind of content. Each
+node remembers whether it is done. An event for a node that does not exist, or that is done, breaks a rule. Texts are
+added up and compared with the final text; audio is not, only its place is checked.
+Beta events must come under their GA names: `checker.py` translates them.
 """
 
 from __future__ import annotations
@@ -15,21 +18,21 @@ from bridge.protocol.ordering.rules import BoundedDict, RuleMessage, get_index, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Responses under way. One runs on the conversation; out-of-band ones may run beside it, but not hundreds.
+#: How many running responses are remembered: one on the conversation, and some out-of-band ones.
 MAX_ACTIVE_RESPONSES = 256
 
-#: How a response or an item says that it came to its proper end. Only then must everything inside be done.
+#: The status of a response or an item that ended normally. Only then must everything inside be done.
 COMPLETED = "completed"
 _ENDINGS = frozenset({COMPLETED, "cancelled", "failed", "incomplete"})
 
-#: Which streams a part may have. GA servers call parts `text` and `audio` (recorded) or as in items (`output_text`).
+#: Which streams a part may have. GA servers call parts `text` and `audio` (recorded), or `output_text` as in items.
 _STREAMS_OF_PART: Mapping[str, frozenset[str]] = {
     "text": frozenset({"output_text"}),
     "output_text": frozenset({"output_text"}),
     "audio": frozenset({"output_audio", "output_audio_transcript"}),
     "output_audio": frozenset({"output_audio", "output_audio_transcript"}),
 }
-#: Where the final text of a stream stands: in its own done event, and in the part of response.content_part.done.
+#: The field with the final text of a stream: in its own done event, and in the part of response.content_part.done.
 _FINAL_FIELD: Mapping[str, str] = {
     "output_text": "text",
     "output_audio_transcript": "transcript",
@@ -46,7 +49,7 @@ class _Stream:
         """Compare the final text with the sum of the deltas."""
         total = "".join(self.pieces)
         if isinstance(final, str) and final != total:
-            message = f"{name} of {what}: the deltas make {_shown(total)}, the end says {_shown(final)}"
+            message = f"{name} of {what}: the deltas make {_shorten(total)}, the end says {_shorten(final)}"
             yield "text-differs-from-deltas", message
 
 
@@ -67,7 +70,7 @@ class _Output:
     arguments: _Stream = field(default_factory=_Stream)
 
     def open_inside(self) -> str | None:
-        """Name something in the item that is not done, if there is such a thing."""
+        """Return something in the item that is not done, for a message; None if everything is."""
         if self.kind == "function_call" and not self.arguments.done:
             return "its arguments are"
         return next((f"part {index} is" for index, part in self.parts.items() if not part.done), None)
@@ -76,16 +79,16 @@ class _Output:
 @dataclass(slots=True)
 class _Response:
     name: str
-    outside: bool
+    out_of_band: bool
     outputs: dict[int, _Output] = field(default_factory=dict)
 
 
-#: A check that looks something up: it tells what it found, and returns what it looked for, or None.
+#: A check that also looks something up: it yields what is wrong, and returns what it found, or None.
 _Lookup: TypeAlias = Generator[RuleMessage, None, "_Output | None"]
 
 
 class ResponseOrder:
-    """What was told about the responses of one session. Text is kept only while its response is under way."""
+    """Checks the response events of one session. Texts are kept only while their response is running."""
 
     def __init__(self, items: ItemOrder) -> None:
         self._items = items
@@ -94,20 +97,20 @@ class ResponseOrder:
         self._on_conversation: str | None = None
 
     def feed(self, event_type: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take an event of a response, under its GA name; others are ignored."""
+        """Check an event of a response, under its GA name. Ignore other events."""
         if handler := _HANDLERS.get(event_type):
             yield from handler(self, event)
         elif stream := _STREAM_EVENTS.get(event_type):
-            yield from self._streamed(*stream, event)
+            yield from self._check_stream(*stream, event)
         elif step := _ARGUMENT_EVENTS.get(event_type):
-            yield from self._arguments(step, event)
+            yield from self._check_arguments(step, event)
 
     def has_responses(self) -> bool:
-        """Tell whether there was any response at all."""
+        """Whether there was any response."""
         return len(self._active) + len(self._finished) > 0
 
     def check_item_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Judge a conversation.item.done by the content that its response has streamed so far."""
+        """Check conversation.item.done against the content that its response has streamed so far."""
         item = get_object(event, "item")
         for response in self._active.values():
             for output in response.outputs.values():
@@ -115,36 +118,36 @@ class ResponseOrder:
                     yield "item-done-part-open", f"{output.item_id} is completed while {output.open_inside()} not done"
 
     def finish(self) -> Iterator[RuleMessage]:
-        """Tell what is left open when a session has come to rest."""
+        """Report what is left open in a session at rest."""
         for name in self._active:
             yield "response-not-done", f"{name} was created and no response.done followed"
 
     def on_created(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.created. A `conversation_id` of null makes it out-of-band."""
+        """Check response.created. A `conversation_id` of null makes the response out-of-band."""
         response = get_object(event, "response")
         name = get_text(response, "id")
         if name is None:
             return
         if name in self._active or name in self._finished:
             yield "response-created-twice", f"{name} was created before"
-        outside = response.get("conversation_id", "") is None
-        if not outside:
+        out_of_band = response.get("conversation_id", "") is None
+        if not out_of_band:
             if self._on_conversation not in {None, name}:
                 yield "response-already-active", f"{name} is created while {self._on_conversation} is not done"
             self._on_conversation = name
         self._finished.pop(name)
-        self._active[name] = _Response(name, outside)
+        self._active[name] = _Response(name, out_of_band)
 
     def on_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.done."""
-        told = get_object(event, "response")
-        name = get_text(told, "id")
+        """Check response.done."""
+        final = get_object(event, "response")
+        name = get_text(final, "id")
         if name is None:
             return
         response = self._active.pop(name)
         if response is None:
-            yield from self._done_unexpectedly(name)
-        status = told.get("status", COMPLETED)
+            yield from self._check_unknown_done(name)
+        status = final.get("status", COMPLETED)
         if status not in _ENDINGS:
             yield "response-done-in-progress", f"{name} is done with status {status!r}"
         for output in response.outputs.values() if response else ():
@@ -154,7 +157,7 @@ class ResponseOrder:
             self._on_conversation = None
 
     def on_item_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.output_item.added."""
+        """Check response.output_item.added."""
         response = yield from self._response(event)
         if response is None:
             return
@@ -165,10 +168,10 @@ class ResponseOrder:
             return
         response.outputs[index] = _Output(item_id, get_text(item, "type"), get_text(item, "call_id"))
         if item_id:
-            self._items.announce(item_id, out_of_band=response.outside)
+            self._items.announce(item_id, out_of_band=response.out_of_band)
 
     def on_item_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.output_item.done."""
+        """Check response.output_item.done."""
         output = yield from self._output(event, ending=True)
         if output is None:
             return
@@ -182,7 +185,7 @@ class ResponseOrder:
         output.done = True
 
     def on_part_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.content_part.added."""
+        """Check response.content_part.added."""
         output = yield from self._output(event)
         if output is None:
             return
@@ -192,7 +195,7 @@ class ResponseOrder:
         output.parts[index] = _Part(get_text(get_object(event, "part"), "type"))
 
     def on_part_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Take response.content_part.done."""
+        """Check response.content_part.done."""
         output = yield from self._output(event)
         if output is None:
             return
@@ -207,11 +210,11 @@ class ResponseOrder:
         for name, stream in part.streams.items():
             if not stream.done:
                 yield "content-part-done-stream-open", f"{where} is done before its {name} is"
-            told = get_object(event, "part").get(_FINAL_FIELD.get(name, ""))
-            yield from stream.differs(name, told, where)
+            final = get_object(event, "part").get(_FINAL_FIELD.get(name, ""))
+            yield from stream.differs(name, final, where)
         part.done = True
 
-    def _streamed(self, name: str, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+    def _check_stream(self, name: str, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         output = yield from self._output(event)
         if output is None:
             return
@@ -228,7 +231,7 @@ class ResponseOrder:
             yield "content-after-done", f"{name}.{step} for {where}, whose {name} had ended"
         yield from _advance(stream, name, step, event, where)
 
-    def _arguments(self, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
+    def _check_arguments(self, step: str, event: Mapping[str, object]) -> Iterator[RuleMessage]:
         output = yield from self._output(event)
         if output is None:
             return
@@ -254,7 +257,7 @@ class ResponseOrder:
         return None
 
     def _output(self, event: Mapping[str, object], *, ending: bool = False) -> _Lookup:
-        """Look up the output item; `ending` where its own done event asks, which has its item inside."""
+        """Return the output item of an event. `ending`: the event is its output_item.done, which nests the item."""
         response = yield from self._response(event)
         if response is None:
             return None
@@ -270,11 +273,11 @@ class ResponseOrder:
             yield "event-after-output-item-done", f"{output.item_id} was done"
         return output
 
-    def _done_unexpectedly(self, name: str) -> Iterator[RuleMessage]:
+    def _check_unknown_done(self, name: str) -> Iterator[RuleMessage]:
         if name in self._finished:
             yield "response-done-twice", f"{name} was done before"
         elif not self._finished.has_evicted and not self._active.has_evicted:
-            expected = f"; {self._on_conversation} is the one under way" if self._on_conversation else ""
+            expected = f"; {self._on_conversation} is running" if self._on_conversation else ""
             yield "response-done-before-created", f"{name} was never created{expected}"
 
     def _left_open(self, name: str, output: _Output, status: object) -> Iterator[RuleMessage]:
@@ -295,8 +298,8 @@ def _advance(stream: _Stream, name: str, step: str, event: Mapping[str, object],
         stream.pieces.append(get_text(event, "delta") or "")
 
 
-def _shown(text: str) -> str:
-    """Shorten a text for a message, from the end: that is where texts that lost something differ."""
+def _shorten(text: str) -> str:
+    """Shorten a text for a message to its end, where a text that lost something differs."""
     longest = 40
     return repr(text) if len(text) <= longest else f"…{text[-longest:]!r} ({len(text)} characters)"
 

@@ -27,7 +27,7 @@ def told(what: str, item_id: str, role: str = "user", status: str = "completed")
     return event(f"conversation.item.{what}", item=item(item_id, role, status))
 
 
-def test_an_item_lives_from_speech_to_its_deletion() -> None:
+def test_an_item_goes_from_speech_to_deletion() -> None:
     items = ItemOrder(Dialect.GA)
     lives = []
     deleted = event("conversation.item.deleted", item_id="i")
@@ -151,7 +151,7 @@ def walk(steps: str, dialect: Dialect) -> list[str]:
         "outside planned",
     ],
 )
-def test_lives_that_a_ga_server_may_lead_an_item_through(steps: str) -> None:
+def test_legal_steps_of_a_ga_item(steps: str) -> None:
     assert walk(steps, Dialect.GA) == []
 
 
@@ -164,7 +164,7 @@ def test_lives_that_a_ga_server_may_lead_an_item_through(steps: str) -> None:
         "created planned",
     ],
 )
-def test_lives_that_a_beta_server_may_lead_an_item_through(steps: str) -> None:
+def test_legal_steps_of_a_beta_item(steps: str) -> None:
     assert walk(steps, Dialect.BETA) == []
 
 
@@ -182,7 +182,7 @@ def test_lives_that_a_beta_server_may_lead_an_item_through(steps: str) -> None:
         ("added done speech_stopped", "speech-stopped-without-start"),
     ],
 )
-def test_lives_that_break_a_rule(steps: str, rule: str) -> None:
+def test_illegal_steps_break_a_rule(steps: str, rule: str) -> None:
     assert walk(steps, Dialect.GA) == [rule]
 
 

@@ -28,7 +28,7 @@ def test_a_response_without_word_of_its_conversation_is_on_the_default_one() -> 
 
 def test_an_unknown_response_that_is_done_is_told_with_the_one_under_way() -> None:
     [(_, message)] = found(fresh(), created("r1"), done("r2"))
-    assert message == "r2 was never created; r1 is the one under way"
+    assert message == "r2 was never created; r1 is running"
 
 
 def test_a_difference_in_a_long_text_is_shown_from_its_end() -> None:
