@@ -1,7 +1,7 @@
-"""The model catalogue: which model belongs on which socket, when it goes, and what replaces it.
+"""The model catalogue: what each model is for, when it is shut down, and what replaces it.
 
-Compiled on `CATALOGUE_DATE`; a day later than that is answered by the shutdown dates. It knows no key and no project:
-which models a key may use is told by `GET /models`, whose `shutdown_date` is newer than anything here.
+Compiled on `CATALOGUE_DATE`; for later days the shutdown dates decide. The catalogue does not know which models a key
+may use: `GET /models` does, and its `shutdown_date` is newer than the dates here.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ DEFAULT_TRANSLATION_MODEL = "gpt-realtime-translate"
 
 
 class ModelStatus(StrEnum):
-    """Where a model stands in its life."""
+    """Whether a model is current or on its way out."""
 
     CURRENT = "current"
     DEPRECATED = "deprecated"
     """Its shutdown is announced."""
     RETIRED = "retired"
     UNKNOWN = "unknown"
-    """Still listed, but whether it is on its way out could not be learned."""
+    """Still listed, but no announcement says whether it will be shut down."""
 
 
 class ModelKind(StrEnum):
-    """Where a model is used."""
+    """What a model is for."""
 
     REALTIME = "realtime"
-    """Conversation: `?model=` in the URL."""
+    """Conversations: `?model=` in the URL."""
     TRANSCRIPTION = "transcription"
-    """Inside a session: `audio.input.transcription.model`."""
+    """Transcription inside a session: `audio.input.transcription.model`."""
     TRANSLATION = "translation"
     LIVE = "live"
     """The Live API, another protocol at `/v1/live/sessions`."""
     NONE = "none"
-    """No socket at all: chat completions."""
+    """Not for the Realtime API: chat completions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +55,24 @@ class Model:
     kind: ModelKind
     status: ModelStatus
     shutdown_date: date | None = None
-    """First day without it."""
+    """The first day without it."""
     replacement: str | None = None
     note: str = ""
     supports_turn_detection: bool = True
-    """False: `turn_detection` must be null with it."""
+    """If False, `turn_detection` must be null."""
 
     def status_on(self, day: date) -> ModelStatus:
-        """Say how it stands on a day: retired from its shutdown date on."""
+        """Return the status on a day: RETIRED from the shutdown date on."""
         if self.shutdown_date is None:
             return self.status
         return ModelStatus.RETIRED if day >= self.shutdown_date else ModelStatus.DEPRECATED
 
     def days_left(self, day: date) -> int | None:
-        """Count the days until its shutdown, 0 or less when it is over; None when no date is known."""
+        """Return the days until the shutdown, 0 or less after it; None if no date is known."""
         return None if self.shutdown_date is None else (self.shutdown_date - day).days
 
     def describe_retirement(self, day: date) -> str:
-        """Say in words when it goes: `retires 2027-01-20, in 61 days`; empty when no date is known."""
+        """Return when it retires, in words: `retires 2027-01-20, in 61 days`; empty if no date is known."""
         match self.days_left(day):
             case None:
                 return ""
@@ -118,7 +118,13 @@ _REALTIME = (
     _going("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
     _going("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
     _unknown("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, "listed, but in no announcement"),
-    _going("gpt-4o-realtime-preview", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP, "still minted for, then 4004"),
+    _going(
+        "gpt-4o-realtime-preview",
+        ModelKind.REALTIME,
+        _PREVIEWS_GONE,
+        _FLAGSHIP,
+        "secrets are still minted; the socket then closes with 4004",
+    ),
     _going("gpt-4o-realtime-preview-2025-06-03", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
     _going("gpt-4o-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
     _going(
@@ -126,14 +132,14 @@ _REALTIME = (
         ModelKind.REALTIME,
         _FIRST_PREVIEW_GONE,
         _FLAGSHIP,
-        "a reseller names 2025-12-03 as its last day",
+        "a reseller gives 2025-12-03 as its last day",
     ),
     _going("gpt-4o-mini-realtime-preview", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
     _going("gpt-4o-mini-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
 )
 _TRANSCRIPTION = (
     _current("gpt-live-transcribe", ModelKind.TRANSCRIPTION, "recommended since 2026-07", voice_detection=False),
-    _current("gpt-realtime-whisper", ModelKind.TRANSCRIPTION, "takes `delay`, no prompt", voice_detection=False),
+    _current("gpt-realtime-whisper", ModelKind.TRANSCRIPTION, "accepts `delay`, no prompt", voice_detection=False),
     _current("gpt-transcribe", ModelKind.TRANSCRIPTION, "made for REST, listed for realtime input as well"),
     *(
         _going(name, ModelKind.TRANSCRIPTION, _OLD_TRANSCRIBERS_GO, DEFAULT_TRANSCRIPTION_MODEL, note)
@@ -142,7 +148,7 @@ _TRANSCRIPTION = (
             ("gpt-4o-mini-transcribe", ""),
             ("gpt-4o-mini-transcribe-2025-12-15", ""),
             ("gpt-4o-transcribe-diarize", ""),
-            ("whisper-1", "one delta with the whole text; for files use gpt-transcribe"),
+            ("whisper-1", "one delta with the whole text; for files, use gpt-transcribe"),
         )
     ),
 )
@@ -160,16 +166,16 @@ _ELSEWHERE = (
 MODELS: Mapping[str, Model] = MappingProxyType(
     {model.id: model for model in (*_REALTIME, *_TRANSCRIPTION, *_ELSEWHERE)}
 )
-"""Every model that a realtime user meets, by id (Python SDK 3.52, guides and notices up to `CATALOGUE_DATE`)."""
+"""Every model that matters to users of the Realtime API, by id (Python SDK 3.52, guides and notices up to then)."""
 
 
 def find_model(model_id: str) -> Model | None:
-    """Find a model by its exact id. None means that the catalogue does not know it, not that it does not exist."""
+    """Return a model by its exact id. None means that the catalogue does not have it, not that it does not exist."""
     return MODELS.get(model_id)
 
 
 def nearest_model(model_id: str, candidates: Iterable[str]) -> str | None:
-    """Guess which of the given ids was meant, whatever the case; None when none is near."""
+    """Return the candidate that is most similar to an id, ignoring case; None if none is similar."""
     by_folded = {name.casefold(): name for name in sorted(candidates)}
     found = difflib.get_close_matches(model_id.strip().casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None

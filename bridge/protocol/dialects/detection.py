@@ -1,7 +1,7 @@
-"""The dialects of the Realtime API: facts, names for the same event, and how to tell one from its first frame.
+"""The dialects of the Realtime API: names of the same event in each, and how to detect a dialect.
 
-BETA was spoken until 2026-05-12 and lives on in self-hosted servers and Azure previews; GA replaced it; TRANSLATION is
-a small event family of its own beside GA. This is no client: nothing here opens a socket.
+The public service used BETA until 2026-05-12; self-hosted servers and Azure previews still do. GA replaced it.
+TRANSLATION is a small set of events for translation sessions.
 """
 
 from __future__ import annotations
@@ -75,11 +75,10 @@ BETA_TO_GA: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "transcription_session.update": ("session.update",),
     }
 )
-"""Beta name to GA name(s). Every other beta name is the same in GA."""
+"""Beta name to GA name(s). All other beta names are the same in GA."""
 
-#: GA name to beta name(s). The beta tells of an item once, when it is added, so
-#: `conversation.item.done` has no counterpart. `session.*` is left out: only the kind of session says whether the beta
-#: would call it `transcription_session.*`.
+#: GA name to beta name(s). The beta has one event per item, when it is added, so `conversation.item.done` has no
+#: counterpart. `session.*` is omitted: whether the beta calls it `transcription_session.*` depends on the session kind.
 _BACK: Mapping[str, tuple[str, ...]] = {
     **{new[0]: (old,) for old, new in BETA_TO_GA.items() if not old.startswith("transcription_session.")},
     "conversation.item.done": (),
@@ -110,10 +109,10 @@ _SHARED_WITH_TRANSLATION = frozenset({"error", "session.created", "session.updat
 def translate_event_type(
     event_type: str, dialect: Dialect, kind: SessionKind = SessionKind.CONVERSATION
 ) -> tuple[str, ...]:
-    """Say under which name(s) a dialect sends this event: `()` when it has none, the same name where nothing changed.
+    """Return the name(s) of an event in a dialect: `()` if the dialect has none, the same name if it did not change.
 
-    Works from either side and leaves alone what no dialect knows. `kind` only matters on the way back to the beta,
-    which names a transcription session's events differently.
+    It accepts names of either dialect; unknown names are returned unchanged. `kind` matters only for the beta, which
+    has other names in a transcription session.
     """
     if dialect is Dialect.TRANSLATION:
         return (event_type,) if event_type in _TRANSLATION_ONLY | _SHARED_WITH_TRANSLATION else ()
@@ -130,12 +129,12 @@ def translate_event_type(
 
 @dataclass(frozen=True, slots=True)
 class DetectedDialect:
-    """What a first frame gives away. None means that the frame does not say."""
+    """What the first frame says about the server. None means that it does not say."""
 
     dialect: Dialect | None
     kind: SessionKind | None
     reason: str
-    """Plain words: what in the frame decided, or what kind of server this looks like."""
+    """What in the frame decided, or which kind of server this looks like, in words."""
 
 
 _FIRST_FRAMES: Mapping[str, DetectedDialect] = {
@@ -161,7 +160,7 @@ _FIRST_FRAMES: Mapping[str, DetectedDialect] = {
 _KINDS_BY_TYPE: Mapping[object, SessionKind] = {
     facts.session_type: kind for kind, facts in DIALECTS[Dialect.GA].kinds.items() if facts.session_type
 }
-#: Fields that only one of the dialects has, with what stands in them (null may stand in all).
+#: Fields that only one of the dialects has, with the types of their values (null is allowed in all).
 _GA_FIELDS: Mapping[str, tuple[type, ...]] = {
     "audio": (Mapping,),
     "output_modalities": (list, tuple),
@@ -181,9 +180,9 @@ _SHAPES: Mapping[str, tuple[type, ...]] = {"type": (str,), "object": (str,), **_
 
 
 def detect_dialect(first_frame: Mapping[str, object]) -> DetectedDialect:
-    """Tell dialect and kind of session from the first frame a server sends (rule inferred from recordings and specs).
+    """Detect dialect and kind of session from a server's first frame (inferred from recordings and specifications).
 
-    Never raises: what says nothing gives None and the reason.
+    Never raises: if the frame does not say, the fields are None and `reason` explains why.
     """
     event_type = first_frame.get("type")
     if not isinstance(event_type, str):
@@ -193,38 +192,38 @@ def detect_dialect(first_frame: Mapping[str, object]) -> DetectedDialect:
     if event_type == "session.created":
         return _from_session(first_frame.get("session"))
     return _FIRST_FRAMES.get(event_type) or DetectedDialect(
-        None, None, f"{event_type} is no first event of any dialect"
+        None, None, f"{event_type} is not a first event in any dialect"
     )
 
 
 def _from_error(error: object) -> DetectedDialect:
     code = error.get("code") if isinstance(error, Mapping) else None
     if code == "beta_api_shape_disabled":
-        return DetectedDialect(Dialect.GA, None, "it refuses the beta shape, so it speaks GA")
-    return DetectedDialect(None, None, "refused before it showed its session")
+        return DetectedDialect(Dialect.GA, None, "the server refuses the beta shape, so it speaks GA")
+    return DetectedDialect(None, None, "the server refused the connection before it sent a session")
 
 
 def _from_session(session: object) -> DetectedDialect:
     fields: Mapping[object, object] = session if isinstance(session, Mapping) else {}
-    odd = next(
+    unusual = next(
         (n for n, types in _SHAPES.items() if fields.get(n) is not None and not isinstance(fields[n], types)), ""
     )
-    if odd:
-        return DetectedDialect(None, None, f"session.{odd} holds what no dialect puts there")
-    named = fields.get("type")
-    if named == "translation":
+    if unusual:
+        return DetectedDialect(None, None, f"session.{unusual} has a value that no dialect uses")
+    session_type = fields.get("type")
+    if session_type == "translation":
         return DetectedDialect(Dialect.TRANSLATION, SessionKind.TRANSLATION, "session.type is translation")
-    kind = _KINDS_BY_TYPE.get(named) if isinstance(named, str) else None
+    kind = _KINDS_BY_TYPE.get(session_type) if isinstance(session_type, str) else None
     kind = kind or (
         SessionKind.TRANSCRIPTION
         if fields.get("object") == "realtime.transcription_session"
         else SessionKind.CONVERSATION
     )
-    if isinstance(named, str) and named in _KINDS_BY_TYPE:
-        return DetectedDialect(Dialect.GA, kind, f"session.type is {named}")
+    if isinstance(session_type, str) and session_type in _KINDS_BY_TYPE:
+        return DetectedDialect(Dialect.GA, kind, f"session.type is {session_type}")
     for dialect, markers in ((Dialect.GA, _GA_FIELDS), (Dialect.BETA, _BETA_FIELDS)):
-        if seen := [name for name in markers if name in fields]:
+        if present := [name for name in markers if name in fields]:
             return DetectedDialect(
-                dialect, kind, f"the session has {' and '.join(f'session.{name}' for name in seen[:2])}"
+                dialect, kind, f"the session has {' and '.join(f'session.{name}' for name in present[:2])}"
             )
     return DetectedDialect(None, None, "session.created without any audio configuration: vLLM-like")

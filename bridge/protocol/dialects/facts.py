@@ -1,7 +1,7 @@
-"""Where each dialect of the Realtime API is found and what it asks for: paths, headers, subprotocols, secrets.
+"""The facts about each dialect of the Realtime API: paths, headers, subprotocols, client secrets.
 
-Facts only, taken from the published OpenAPI description unless a line says otherwise. `dialects.py` is the module to
-import: it offers these and what can be asked of them.
+The source is the published OpenAPI specification unless a line says otherwise. `detection.py` exports everything here
+too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 
 class Dialect(StrEnum):
-    """Which names and shapes are on the wire."""
+    """Which event names and session shapes a connection uses."""
 
     BETA = "beta"
     GA = "ga"
@@ -22,7 +22,7 @@ class Dialect(StrEnum):
 
 
 class SessionKind(StrEnum):
-    """What a session is for. It is fixed when the socket opens."""
+    """What a session is for. It is fixed when the WebSocket opens."""
 
     CONVERSATION = "conversation"
     TRANSCRIPTION = "transcription"
@@ -30,7 +30,7 @@ class SessionKind(StrEnum):
 
 
 BETA_HEADER = ("OpenAI-Beta", "realtime=v1")
-"""Asks for the beta dialect; since 2026-05-12 it ends the session with close 4000."""
+"""Requests the beta dialect. Since 2026-05-12, the public service answers it with close 4000."""
 
 GA_SUBPROTOCOL = "realtime"
 KEY_SUBPROTOCOL_PREFIX = "openai-insecure-api-key."
@@ -39,41 +39,41 @@ AGENTS_SUBPROTOCOL_PREFIX = "openai-agents-sdk."
 
 PUBLIC_BASE_URL = "https://api.openai.com/v1"
 MAX_SESSION_SECONDS = 3600.0
-"""How long the public service keeps a session (guide to Realtime conversations; `expires_at` as recorded 2026-09)."""
+"""The maximum duration of a session, public service (Realtime conversations guide; `expires_at` recorded 2026-09)."""
 AZURE_MAX_SESSION_SECONDS = 1800.0
-"""How long Azure keeps one (vendor's answer to a question, 2026-01)."""
+"""The maximum duration of a session on Azure (the vendor's answer to a question, 2026-01)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionKindFacts:
-    """One kind of session in one dialect. Paths hang under the base URL, which ends in `/v1`."""
+    """One kind of session in one dialect. Paths are relative to the base URL, which ends in `/v1`."""
 
     socket_path: str
     intent: str | None
-    """Value of the `intent` query parameter. Where it is set, `model` must not stand in the URL."""
+    """Value of the `intent` query parameter. If there is one, the URL must not have `model`."""
     mint_path: str
     session_type: str | None
-    """What `session.type` says; None where the dialect has no such field."""
+    """Value of `session.type`; None if the dialect has no such field."""
     session_object: str | None
-    """What `session.object` says; None where the recorded sessions show none."""
+    """Value of `session.object`; None if recorded sessions have none."""
     first_event: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzureFacts:
-    """Where Azure OpenAI keeps this dialect (its migration guide, 2026-02). Paths hang under the resource's host."""
+    """This dialect on Azure OpenAI (its migration guide, 2026-02). Paths are relative to the resource's host."""
 
     socket_path: str
     mint_path: str
     model_parameter: str
-    """Query parameter that carries the deployment's name."""
+    """Query parameter with the name of the deployment."""
     api_version: str | None
-    """Value of `api-version`; None means it must be left out."""
+    """Value of `api-version`; None means that it must be omitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretLifetime:
-    """How long a minted client secret opens sessions, in seconds. A running session outlives it."""
+    """How long a client secret can open sessions, in seconds. A running session continues after that."""
 
     default_seconds: int
     min_seconds: int
@@ -82,23 +82,23 @@ class SecretLifetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectFacts:
-    """All that tells one dialect from another, apart from its events and session fields."""
+    """Everything that differs between dialects, except events and session fields."""
 
     title: str
     header: tuple[str, str] | None
-    """Request header that the dialect needs. GA has none and must not send the beta's."""
+    """Request header that the dialect requires. GA has none and must not send the beta's."""
     extra_subprotocols: tuple[str, ...]
-    """What a browser offers after `realtime` and the key."""
+    """Subprotocols that a browser offers after `realtime` and the key."""
     kinds: Mapping[SessionKind, SessionKindFacts]
     sdp_path: str | None
-    """Where a WebRTC offer goes; None where there is no such exchange."""
+    """Where to post a WebRTC offer; None if the dialect has no WebRTC."""
     secret_path: tuple[str, ...]
-    """Keys to follow in the mint's answer to reach the client secret."""
+    """JSON keys that lead to the client secret in the response to minting."""
     expiry_path: tuple[str, ...]
     secret_lifetime: SecretLifetime
     azure: AzureFacts | None
     refused_since: date | None
-    """Day since which the public service refuses it."""
+    """Since when the public service refuses it; None if it does not."""
 
 
 _GA_LIFETIME = SecretLifetime(default_seconds=600, min_seconds=10, max_seconds=7200)
@@ -199,18 +199,18 @@ DIALECTS: Mapping[Dialect, DialectFacts] = MappingProxyType(
 
 
 def event_dialect(dialect: Dialect, kind: SessionKind) -> Dialect:
-    """Name the event family that a session speaks: a translation session has its own, whatever dialect opened it."""
+    """Return the dialect of a session's events: a translation session has its own, whatever dialect opened it."""
     return Dialect.TRANSLATION if kind is SessionKind.TRANSLATION else dialect
 
 
 def socket_query(dialect: Dialect, kind: SessionKind, model: str) -> tuple[tuple[str, str], ...]:
-    """Give the query of the socket's URL: `intent` or `model`, never both, as the service demands."""
+    """Return the query of the WebSocket URL: `intent` or `model`. The service refuses both together."""
     intent = DIALECTS[dialect].kinds[kind].intent
     return (("intent", intent),) if intent else (("model", model),)
 
 
 def browser_subprotocols(dialect: Dialect, key: str) -> tuple[str, ...]:
-    """Give what a client offers that cannot set headers. The second entry holds the key: never log it."""
+    """Return the subprotocols of a client that cannot set headers. The second one contains the key: never log it."""
     return (GA_SUBPROTOCOL, f"{KEY_SUBPROTOCOL_PREFIX}{key}", *DIALECTS[dialect].extra_subprotocols)
 
 
@@ -222,12 +222,12 @@ def _follow(answer: Mapping[str, object], path: tuple[str, ...]) -> object:
 
 
 def find_client_secret(answer: Mapping[str, object]) -> str | None:
-    """Find the client secret in a mint's answer of either dialect (top level in GA, nested in beta), or None."""
+    """Return the client secret in a response to minting, in either dialect (GA: top level, beta: nested), or None."""
     found = (_follow(answer, DIALECTS[dialect].secret_path) for dialect in (Dialect.GA, Dialect.BETA))
     return next((value for value in found if isinstance(value, str) and value), None)
 
 
 def find_secret_expiry(answer: Mapping[str, object]) -> int | None:
-    """Find when that secret expires, in unix seconds. The nested one wins: the other is then the session's."""
+    """Return when that secret expires, in Unix seconds. A nested value wins: then the other one is the session's."""
     found = (_follow(answer, DIALECTS[dialect].expiry_path) for dialect in (Dialect.BETA, Dialect.GA))
     return next((value for value in found if isinstance(value, int) and value > 0), None)

@@ -1,7 +1,8 @@
 """Every client and server event of each dialect, with its required and optional fields.
 
-Tells whether an event is known and complete; the types and values inside are the schemas' business, the order of events
-is `order.py`'s. Fields beyond the listed ones are never a fault: the live service sends some that no description has.
+Use it to check whether an event is known and complete. `bridge.protocol.schema` validates the values inside, and
+`bridge.protocol.ordering` the order of events. Additional fields are never an error: the live service sends some that
+no specification lists.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ OBSERVED_ACCEPTED_TYPES: tuple[str, ...] = (
     "response.create",
     "response.cancel",
 )
-"""What the live GA service lists when it meets an unknown type, in its order (recorded 2026-09)."""
+"""The types that the live GA service lists in its error about an unknown type, in its order (recorded 2026-09)."""
 
-#: The one server event that comes without an `event_id` (OpenAPI).
+#: The only server event without an `event_id` (OpenAPI).
 _WITHOUT_EVENT_ID = "input_audio_buffer.dtmf_event_received"
 
 
 @dataclass(frozen=True, slots=True)
 class EventFields:
-    """An event's name and its fields, `type` and `event_id` among them."""
+    """An event's name and its fields, including `type` and `event_id`."""
 
     name: str
     required: frozenset[str]
@@ -81,9 +82,9 @@ SERVER_EVENTS: Mapping[Dialect, Mapping[str, EventFields]] = MappingProxyType(
 
 
 def missing_fields(event: Mapping[str, object], dialect: Dialect, *, from_server: bool) -> frozenset[str]:
-    """Name the required fields that an event lacks; `null` counts as present, and an unknown event lacks nothing.
+    """Return the required fields that an event does not have; empty for an unknown event.
 
-    An event without a string `type` lacks `type`.
+    A field that is `null` counts as present. An event without a string `type` misses `type`.
     """
     event_type = event.get("type")
     if not isinstance(event_type, str):

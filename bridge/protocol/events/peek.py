@@ -1,8 +1,8 @@
-"""The type of an event without parsing the event: what a live frame costs when nobody needs its audio.
+"""The type of an event without a full parse: all that forwarding a frame costs.
 
-A frame whose type stands first, or right behind `event_id`, is recognized by its opening alone, and the rest is
-deliberately unread: it may be broken, and of two members named `type` the first one counts, where a parser takes the
-last. So `peek` routes, counts and times; it must never decide on what a peer is allowed to do. Parse for that.
+If the type is the first member, or the second after `event_id`, a regular expression finds it and the rest of the frame
+is not read. The rest may be invalid, and if there are two members named `type`, the first one counts, where a parser
+takes the last. So use `peek` to route, count and time events, and never to decide what a peer may do: parse for that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from typing import Final
 
-#: White space of JSON only, strings without escapes or control characters: anything else takes the general path.
+#: JSON white space only, and strings without escapes or control characters. Everything else takes the slow path.
 _OPENING: Final = (
     r"[ \t\r\n]*\{[ \t\r\n]*"
     r'(?:"event_id"[ \t\r\n]*:[ \t\r\n]*"[^"\\\x00-\x1f]*+"[ \t\r\n]*,[ \t\r\n]*)?'
@@ -26,7 +26,7 @@ _BYTES_OPENING: Final = re.compile(_OPENING.encode()).match
 
 
 class _Typed(msgspec.Struct, gc=False):
-    """The one member that matters; the decoder checks the others without keeping them."""
+    """The slow path: the decoder keeps only this member and checks the others."""
 
     type: str
 
@@ -35,9 +35,9 @@ _decode: Final = msgspec.json.Decoder(_Typed).decode
 
 
 def peek(frame: str | bytes) -> str | None:
-    """Give an event's type; None when the frame is not JSON, no object, or has no type that is a string.
+    """Return an event's type; None if the frame is not a JSON object with a string `type`.
 
-    A `type` inside a nested value or inside a string is never taken for it.
+    A `type` inside a nested object or inside a string does not count.
     """
     opening = _TEXT_OPENING(frame) if isinstance(frame, str) else _BYTES_OPENING(frame)
     try:

@@ -1,11 +1,11 @@
-"""Every event of every dialect, a line each: name, required fields, optional fields.
+"""Every event of every dialect, one line each: name, required fields, optional fields.
 
-What all have in common is left out: client events require `type` and may carry `event_id`, server events require both.
-`events.py` adds these and is the module to import.
+Common fields are omitted: client events require `type` and may have `event_id`, server events require both. `fields.py`
+adds them: import that module.
 
-Sources: GA and translation as in the published OpenAPI description and the Python SDK 3.52; beta as in the Python SDK
-1.99 of 2025-08, plus `transcription_session.created`, which only the description knows. The description's own beta
-schemas carry GA names, so they are no source for the beta.
+Sources: for GA and translation, the published OpenAPI specification and the Python SDK 3.52. For beta, the Python SDK
+1.99 of 2025-08, plus `transcription_session.created`, which only the specification has. The beta schemas of the
+specification use GA names, so they are not a source.
 """
 
 from __future__ import annotations

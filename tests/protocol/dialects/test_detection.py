@@ -202,7 +202,7 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
         ({"type": "transcription_session.created"}, Dialect.BETA, SessionKind.TRANSCRIPTION, "beta dialect only"),
         ({"type": "conversation.created", "conversation": {}}, None, SessionKind.CONVERSATION, "xAI-like"),
         ({"type": "session.created", "session": {"id": "sess_1", "model": "m"}}, None, None, "vLLM-like"),
-        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type holds what no"),
+        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type has a value that no"),
         ({"type": "session.created"}, None, None, "vLLM-like"),
         ({"type": "transcription.delta"}, None, SessionKind.TRANSCRIPTION, "vLLM-like"),
         ({"type": "ping"}, None, None, "Inworld-like"),
@@ -210,7 +210,7 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
         ({"type": "error", "error": {"code": "beta_api_shape_disabled"}}, Dialect.GA, None, "speaks GA"),
         ({"type": "error", "error": {"code": "invalid_api_key"}}, None, None, "refused"),
         ({"type": "error", "error": None}, None, None, "refused"),
-        ({"type": "response.done"}, None, None, "no first event"),
+        ({"type": "response.done"}, None, None, "not a first event"),
         ({"type": 7}, None, None, "no type"),
         ({}, None, None, "no type"),
     ],
@@ -282,7 +282,7 @@ def test_no_frame_is_too_odd_to_look_at(frame: dict[str, object]) -> None:
 def test_a_session_whose_fields_do_not_fit_is_of_no_dialect(session: dict[str, object]) -> None:
     detected = detect_dialect({"type": "session.created", "session": session})
     assert (detected.dialect, detected.kind) == (None, None)
-    assert "holds what no dialect puts there" in detected.reason
+    assert "has a value that no dialect uses" in detected.reason
 
 
 def test_null_fits_everywhere() -> None:
