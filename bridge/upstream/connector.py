@@ -1,6 +1,6 @@
-"""Opening upstream sessions for the driver: mint where it is wanted, dial, and a link that speaks the core's language.
+"""Opens upstream sessions for the driver: mint a client secret if configured, dial, and decode events for the core.
 
-No retries, no waits, no decisions: those are the core's. Nothing here has a time-out of its own: callers hold it.
+No retries, no delays, no decisions: the core makes them. No method has a timeout of its own: callers set one.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "UpstreamClosed", "UpstreamLink"]
 
-#: Closing by intent; an SDK does the same.
+#: The close code of an intended close, as SDKs use it.
 _NORMAL = 1000
 
 
 class UpstreamLink(Protocol):
-    """One open upstream session. One task receives while another one sends."""
+    """One open upstream session. One task may receive while another one sends."""
 
     generation: int
-    """Stamped on every event that it gives."""
+    """The generation in every event that it returns."""
 
     @property
     def pings_outstanding(self) -> int:
-        """How many pings wait for their pong."""
+        """How many pings have no pong yet."""
         ...
 
     @property
     def acknowledged_bytes(self) -> int:
-        """How much of the speech (PCM16) the upstream has certainly taken: what went before a ping that it answered."""
+        """Bytes of speech (PCM16) that the upstream has certainly received: those before a ping that it answered."""
         ...
 
     async def receive(self) -> DecodedEvent:
-        """Wait for the next event of the session. Raises UpstreamOver at its end; cancelling loses nothing."""
+        """Wait for the next event of the session. Raises UpstreamClosed at its end. Cancelling loses nothing."""
         ...
 
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        """Send the configuration. Raises UpstreamOver, as all sending does; cancelled half-way the link is broken."""
+    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+        """Send the configuration. Raises UpstreamClosed, as all sending does. Cancelling a write breaks the link."""
         ...
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        """Append speech: PCM16, 24 kHz, mono; an error about it names the event where it has an id."""
+        """Append speech: PCM16, 24 kHz, mono. If the event has an id, an error about it names the id."""
         ...
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
@@ -84,70 +84,70 @@ class UpstreamLink(Protocol):
         ...
 
     async def send_frame(self, frame: bytes) -> None:
-        """Send a native event as its author wrote it."""
+        """Send a native event as the client wrote it."""
         ...
 
     async def ping(self) -> None:
-        """Send a WebSocket ping and go on."""
+        """Send a WebSocket ping; do not wait for its pong."""
         ...
 
     async def close(self, reason: str) -> None:
-        """Say goodbye and let go, within CLOSE_SECONDS of the transport. Never raises; cancelling lets go at once."""
+        """Close, within the transport's CLOSE_SECONDS. Never raises. Cancelling closes at once."""
         ...
 
 
 class Connector(Protocol):
-    """Whoever opens upstream sessions."""
+    """Opens upstream sessions."""
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
-        """Open one. Raises ConnectFailed; cancelling leaves nothing open."""
+    async def open(self, generation: int, session_options: Mapping[str, Any]) -> UpstreamLink:
+        """Open a session. Raises ConnectFailed. Cancelling leaves nothing open."""
         ...
 
 
 class RealtimeLink:
-    """An open WebSocket to the service, read and written in the core's words."""
+    """An open WebSocket to the service that receives events of the core and sends its commands."""
 
-    __slots__ = ("_asking", "_link", "_pinged", "_reading", "_sent_bytes", "_taken_bytes")
+    __slots__ = ("_acknowledged_bytes", "_decoder", "_link", "_pinged", "_sent_bytes", "_session_config")
 
-    def __init__(self, link: WebSocketLink, reading: EventDecoder, asking: SessionConfig) -> None:
-        self._link, self._reading, self._asking = link, reading, asking
-        self._sent_bytes = self._taken_bytes = 0
+    def __init__(self, link: WebSocketLink, decoder: EventDecoder, session_config: SessionConfig) -> None:
+        self._link, self._decoder, self._session_config = link, decoder, session_config
+        self._sent_bytes = self._acknowledged_bytes = 0
         self._pinged: deque[int] = deque()
-        """How much speech went before each ping that was not seen answered; whoever pings stops at a few."""
+        """How much speech was sent before each ping without a pong. A few entries: then keep-alive gives up."""
 
     @property
     def generation(self) -> int:
-        """Stamped on every event that it gives."""
-        return self._reading.generation
+        """The generation in every event that it returns."""
+        return self._decoder.generation
 
     @generation.setter
     def generation(self, generation: int) -> None:
-        self._reading.generation = generation
+        self._decoder.generation = generation
 
     @property
     def pings_outstanding(self) -> int:
-        """How many pings wait for their pong."""
+        """How many pings have no pong yet."""
         return self._link.pings_outstanding
 
     @property
     def acknowledged_bytes(self) -> int:
-        """How much of the speech the upstream has certainly taken: TCP keeps the order of speech and pings."""
+        """How much speech the upstream has certainly received: TCP keeps speech and pings in order."""
         while len(self._pinged) > self._link.pings_outstanding:
-            self._taken_bytes = self._pinged.popleft()
-        return self._taken_bytes
+            self._acknowledged_bytes = self._pinged.popleft()
+        return self._acknowledged_bytes
 
     async def receive(self) -> DecodedEvent:
         """Wait for the next event; see UpstreamLink."""
         try:
             frame = await self._link.receive()
         except LinkClosed as end:
-            raise self._reading.closed(end) from end
-        return self._reading.decode(frame, trio.current_time())
+            raise self._decoder.closed(end) from end
+        return self._decoder.decode(frame, trio.current_time())
 
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         """Send the configuration in the dialect that the first frame showed."""
-        self._reading.configure_sent = True
-        await self.send_event(self._asking.build_update(self._reading.dialect, wish, updates))
+        self._decoder.configure_sent = True
+        await self.send_event(self._session_config.build_update(self._decoder.dialect, session_options, updates))
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         """Append speech."""
@@ -161,11 +161,11 @@ class RealtimeLink:
         await self.send_frame(msgspec.json.encode(event))
 
     async def send_frame(self, frame: bytes) -> None:
-        """Send a native event as it stands."""
+        """Send a native event unchanged."""
         try:
             await self._link.send_text(frame)
         except LinkClosed as end:
-            raise self._reading.closed(end) from end
+            raise self._decoder.closed(end) from end
 
     async def ping(self) -> None:
         """Send a WebSocket ping."""
@@ -173,16 +173,16 @@ class RealtimeLink:
         try:
             await self._link.ping()
         except LinkClosed as end:
-            raise self._reading.closed(end) from end
+            raise self._decoder.closed(end) from end
         self._pinged.append(before)
 
     async def close(self, reason: str) -> None:
-        """Say goodbye and let go."""
+        """Close; see UpstreamLink."""
         await self._link.close(_NORMAL, reason)
 
 
 class RealtimeConnector:
-    """Opens sessions at one upstream. The host is configuration; of a wish only the model gets into the URL."""
+    """Opens sessions at one upstream. Of a client's session options, only the model gets into the URL."""
 
     def __init__(
         self,
@@ -196,52 +196,59 @@ class RealtimeConnector:
         unix_time: Callable[[], float] = time.time,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        """Set up. `mints`: every session gets a secret of its own, and the key is only used for REST.
+        """With `mint_secrets`, each session uses a client secret of its own, and the key is used only for REST.
 
-        `open_stream` and `open_client` replace the network, for simulation. ValueError when the environment names a
+        `open_stream` and `open_rest_client` replace the network in simulations. ValueError if the environment names a
         proxy that cannot be used.
         """
         self._upstream = upstream
-        self._asking = session_config or SessionConfig()
-        self._mints = mint_secrets
+        self._session_config = session_config or SessionConfig()
+        self._mint_secrets = mint_secrets
         context = ssl_context if ssl_context is not None else default_tls_context()
         self._open_stream = open_stream or partial(_open_stream, environment, context)
         self._open_client = open_rest_client or partial(_open_client, context)
-        self._unix_now = unix_time
+        self._unix_time = unix_time
         find_proxy(parse_url(upstream.base_url), environment)
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> RealtimeLink:
-        """Mint if that is wanted, and dial. Raises ConnectFailed; cancelling closes what was opened."""
-        hide = _hider(self._upstream)
+    async def open(self, generation: int, session_options: Mapping[str, Any]) -> RealtimeLink:
+        """Mint a secret if configured, and dial. Raises ConnectFailed. Cancelling closes what was opened."""
+        redact = _redactor(self._upstream)
         upstream, session_id = self._upstream, None
         try:
-            if self._mints:
-                upstream, session_id = await self._minted(wish)
-                hide = _hider(self._upstream, upstream)
-            link = await self._dial(upstream, wish)
+            if self._mint_secrets:
+                upstream, session_id = await self._mint(session_options)
+                redact = _redactor(self._upstream, upstream)
+            link = await self._dial(upstream, session_options)
         except HandshakeRefused as refused:
-            failure = failure_from_upgrade(refused, hide, azure=upstream.azure, sessionId=session_id)
+            failure = failure_from_upgrade(refused, redact, azure=upstream.azure, sessionId=session_id)
             raise ConnectFailed(failure) from refused
         except RestRefused as refused:
-            raise ConnectFailed(failure_from_rest_refusal(refused, hide, during="mint")) from refused
+            raise ConnectFailed(failure_from_rest_refusal(refused, redact, during="mint")) from refused
         except (DialFailed, RestFailed) as failed:
-            raise ConnectFailed(failure_from_network(failed, hide, sessionId=session_id)) from failed
+            raise ConnectFailed(failure_from_network(failed, redact, sessionId=session_id)) from failed
         except ValueError as error:
-            raise ConnectFailed(_impossible(error, hide)) from error
-        reading = EventDecoder(
-            generation, upstream.dialect, redact=hide, unix_time=self._unix_now, session_id=session_id
+            raise ConnectFailed(_invalid_request(error, redact)) from error
+        decoder = EventDecoder(
+            generation, upstream.dialect, redact=redact, unix_time=self._unix_time, session_id=session_id
         )
-        return RealtimeLink(link, reading, self._asking)
+        return RealtimeLink(link, decoder, self._session_config)
 
-    async def _minted(self, wish: Mapping[str, Any]) -> tuple[UpstreamService, str | None]:
-        """Get a secret for one session. Its value is the token; the session's id is none."""
-        session = self._asking.build_mint_session(self._upstream.dialect, wish)
+    async def _mint(self, session_options: Mapping[str, Any]) -> tuple[UpstreamService, str | None]:
+        """Mint a client secret for one session. Return the upstream with that secret as its key, and the session id."""
+        session = self._session_config.build_mint_session(self._upstream.dialect, session_options)
         async with self._open_client(self._upstream) as client:
-            minted = await mint(client, self._upstream, kind=self._asking.requested_kind(wish), session=session)
+            minted = await mint(
+                client, self._upstream, kind=self._session_config.requested_kind(session_options), session=session
+            )
         return self._upstream.with_key(minted.secret), minted.session_id
 
-    async def _dial(self, upstream: UpstreamService, wish: Mapping[str, Any]) -> WebSocketLink:
-        endpoint = parse_url(upstream.socket_url(self._asking.requested_model(wish), self._asking.requested_kind(wish)))
+    async def _dial(self, upstream: UpstreamService, session_options: Mapping[str, Any]) -> WebSocketLink:
+        endpoint = parse_url(
+            upstream.socket_url(
+                self._session_config.requested_model(session_options),
+                self._session_config.requested_kind(session_options),
+            )
+        )
         stream = await self._open_stream(endpoint)
         upgraded = await upgrade(stream, endpoint, headers=upstream.socket_headers())
         return upgraded.link
@@ -256,11 +263,11 @@ def _open_client(context: ssl.SSLContext, upstream: UpstreamService) -> httpx.As
     return open_rest_client(upstream, ssl_context=context)
 
 
-def _hider(*upstreams: UpstreamService) -> Callable[[str], str]:
-    """Make what takes the keys of these upstreams out of a text."""
+def _redactor(*upstreams: UpstreamService) -> Callable[[str], str]:
+    """Return a function that removes the keys of these upstreams from a text."""
     return lambda text: redact(text, *(upstream.api_key for upstream in upstreams))
 
 
-def _impossible(error: ValueError, hide: Callable[[str], str]) -> Failure:
-    """Say why nothing can be sent at all: a kind that the dialect lacks, a header with forbidden characters."""
-    return upstream_unavailable(f"The upstream cannot be asked: {hide(str(error))}.", retryable=False)
+def _invalid_request(error: ValueError, redact: Callable[[str], str]) -> Failure:
+    """Make a failure of a request that cannot be sent: an unsupported kind, or forbidden header characters."""
+    return upstream_unavailable(f"The request cannot be sent: {redact(str(error))}.", retryable=False)

@@ -1,7 +1,7 @@
-"""Native server frames of one upstream session, turned into the core's events. No I/O, no clock of its own.
+"""Decodes the frames of one upstream session into events of the core. No I/O and no clock.
 
-The hot path is audio on its way to the client: it costs a look at the type and at the end, and is passed on unread.
-What is cut, or no JSON for another reason, is no event: it is never passed on.
+The hot path is audio for the client: only its type and its last byte are checked, and it is forwarded unparsed. A frame
+that is truncated or otherwise not JSON is never forwarded.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ if TYPE_CHECKING:
     from bridge.core.events import Failure
     from bridge.transport.link import LinkClosed
 
-#: What a link gives the core.
+#: What an upstream link returns to the core.
 DecodedEvent = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
 
-_READ = PARSED_EVENTS | SESSION_CREATED | SESSION_UPDATED | {"error"}
+_PARSED = PARSED_EVENTS | SESSION_CREATED | SESSION_UPDATED | {"error"}
 
-#: Errors of a running session that the client need not see, and why.
+#: Errors of a running session that the client does not need, and why.
 HARMLESS_ERRORS: Mapping[str, str] = {
-    "response_cancel_not_active": "the answer was over before the cancel arrived: nothing is left to stop",
-    "conversation_already_has_active_response": "the request waits and goes up when the running response is done",
-    "session_expired": "the close behind it tells the same, and what the bridge does about it",
+    "response_cancel_not_active": "the response ended before the cancel arrived",
+    "conversation_already_has_active_response": "the bridge sends the request again when the running response is done",
+    "session_expired": "the close that follows says the same, and the bridge reconnects",
 }
 
 #: Flat objects, most of them base64, which has no brace in it: such a frame is whole when it ends with one.
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_skip = msgspec.json.Decoder(msgspec.Raw).decode
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class EventDecoder:
-    """The reading side of one upstream session."""
+    """Decodes the server frames of one upstream session."""
 
     __slots__ = (
         "_created",
         "_detail",
-        "_hide",
-        "_said",
-        "_unix_now",
+        "_fatal_error",
+        "_redact",
+        "_unix_time",
         "configure_sent",
         "configured",
         "dialect",
@@ -75,29 +75,29 @@ class EventDecoder:
         unix_time: Callable[[], float],
         session_id: str | None = None,
     ) -> None:
-        """`hide` takes secrets out of a text; `session_id` is the minted one's, until the upstream tells its own."""
+        """`redact` removes secrets from a text. `session_id` is that of the minted secret, until the first event."""
         self.generation = generation
         self.dialect = dialect
-        """What was asked for, then what the first frame showed."""
+        """The requested dialect, then the one that the first frame shows."""
         self.configure_sent = False
-        """Whether the configuration was sent: the next update is its confirmation."""
+        """Whether the configuration was sent: then the next session.updated confirms it."""
         self.configured = False
         self._created = False
-        self._hide, self._unix_now = redact, unix_time
+        self._redact, self._unix_time = redact, unix_time
         self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
-        self._said: Failure | None = None
+        self._fatal_error: Failure | None = None
 
     def decode(self, frame: str | bytes, now: float) -> DecodedEvent:
-        """Turn one frame into what happened; `now` is the core's time.
+        """Decode one frame; `now` is the core's time.
 
-        Raises UpstreamOver for an error before the configuration is confirmed, and for a first frame that is no event.
+        Raises UpstreamClosed for an error before the configuration is confirmed, and if the first frame is no event.
         """
         event_type = peek(frame) if isinstance(frame, str) else None
         if event_type is None:
             return self._unreadable()
         data = frame.encode() if isinstance(frame, str) else frame
-        if event_type not in _READ:
-            whole = _ends(data) if event_type in AUDIO_DELTAS else _is_json(data)
+        if event_type not in _PARSED:
+            whole = _is_complete_object(data) if event_type in AUDIO_DELTAS else _is_json(data)
             return UpstreamEvent(self.generation, event_type, data) if whole else self._unreadable()
         try:
             body = _decode(data)
@@ -113,10 +113,10 @@ class EventDecoder:
         return UpstreamEvent(self.generation, event_type, data, body)
 
     def closed(self, end: LinkClosed) -> UpstreamClosed:
-        """Say why the socket is over. A fatal error that was read just before tells more than the close."""
-        if self._said is not None:
-            return UpstreamClosed(self._said, failure_reason(self._said))
-        failure = failure_from_close(end, self._hide, **self._detail)
+        """Return why the WebSocket closed. A fatal error that was read before it says more than the close."""
+        if self._fatal_error is not None:
+            return UpstreamClosed(self._fatal_error, failure_reason(self._fatal_error))
+        failure = failure_from_close(end, self._redact, **self._detail)
         return UpstreamClosed(failure, failure_reason(failure))
 
     def _unreadable(self) -> UpstreamError:
@@ -128,15 +128,15 @@ class EventDecoder:
 
     def _error(self, body: Mapping[str, Any]) -> UpstreamError:
         error = _object(body, "error")
-        failure = failure_from_error(error, self._hide, **self._detail)
+        failure = failure_from_error(error, self._redact, **self._detail)
         code = error.get("code")
         harmless = isinstance(code, str) and code in HARMLESS_ERRORS
         fatal = refusal_for_error(error).fatal
         if not self.configured and (fatal or not harmless):
             raise UpstreamClosed(failure, failure_reason(failure))
         if fatal:
-            self._said = failure
-        shown = redact_json(error, self._hide)
+            self._fatal_error = failure
+        shown = redact_json(error, self._redact)
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
 
     def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:
@@ -148,7 +148,7 @@ class EventDecoder:
         if session_id:
             self._detail["sessionId"] = session_id
         expires_at = session.get("expires_at")
-        left = _seconds_left(expires_at, self._unix_now())
+        left = _seconds_left(expires_at, self._unix_time())
         return SessionCreated(
             generation=self.generation,
             type=event_type,
@@ -161,40 +161,40 @@ class EventDecoder:
         )
 
 
-def _ends(data: bytes) -> bool:
-    """Whether an object comes to its end here."""
+def _is_complete_object(data: bytes) -> bool:
+    """Whether the frame ends with a closing brace. Audio deltas are flat, and base64 has no brace."""
     return data[-1:] == b"}" or data.rstrip(b" \t\r\n")[-1:] == b"}"
 
 
 def _is_json(data: bytes) -> bool:
-    """Whether it is JSON from the first byte to the last. Nothing of it is kept."""
+    """Whether the frame is valid JSON as a whole. Nothing is kept."""
     try:
-        _skip(data)
+        _check_json(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     return True
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = body.get(name)
-    return found if isinstance(found, dict) else {}
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:
-    found = body.get(name)
-    return found if isinstance(found, str) else ""
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
 
 
-#: No session lives for a year: a figure beyond that is no time.
+#: No session lasts a year: larger values are not times.
 _YEAR_SECONDS = 365 * 86_400
 _YEAR_5138 = 1e11
 
 
-def _seconds_left(expires_at: object, unix_now: float) -> float | None:
-    """How long a session has; None when the upstream does not say (0 in answers of minting) or talks nonsense."""
+def _seconds_left(expires_at: object, unix_time: float) -> float | None:
+    """Return how many seconds a session has left; None if the upstream does not say (0 after minting) or is wrong."""
     if not isinstance(expires_at, int | float) or not 0 < expires_at < _YEAR_5138:
         return None
-    left = expires_at - unix_now
+    left = expires_at - unix_time
     return left if abs(left) < _YEAR_SECONDS else None
 
 

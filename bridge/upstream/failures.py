@@ -1,6 +1,7 @@
-"""Why the upstream said no or went away, in the words of core and client: every cause by the one table of refusals.
+"""Why the upstream refused or ended a session, as a `Failure` of the core.
 
-What the upstream wrote is quoted without keys, tokens and control characters.
+The table of refusals (`bridge.protocol.refusals.lookup`) explains every cause, and `client_codes.py` gives the code for
+the client. Quotes of what the upstream wrote have no keys, tokens or control characters.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
     from bridge.upstream.rest import RestFailed, RestRefused
     from reports.redaction import Secret
 
-#: So much of what the upstream wrote is passed on.
+#: How much of what the upstream wrote is quoted.
 MAX_QUOTED_CHARS = 500
-#: Keys, client secrets and login tokens, wherever they stand.
+#: Keys, client secrets and login tokens, anywhere in a text.
 _TOKENS = re.compile(r"\b(?:(sk|ek|rk)[-_][\w*.-]{6,}|(Bearer) +\S+|(eyJ)[\w.-]{10,})")
 _REQUEST_IDS = ("x-request-id", "apim-request-id")
-#: "Please try again in 1.2s": rate limits of a session say so in words.
+#: "Please try again in 1.2s": in a session, a rate limit error says it in its message.
 _TRY_AGAIN = re.compile(r"try again in (\d+(?:\.\d+)?)(ms|s)\b")
-#: A longer wait is no wait.
+#: The longest wait that is passed on.
 _DAY_SECONDS = 86_400.0
-#: Closes for what the peer sent: when we are the one who closes, they say nothing about us.
-_VIOLATIONS = frozenset({1002, 1007, 1009})
+#: Close codes for what the peer sent. If our side closes with them, the upstream is at fault.
+_PROTOCOL_VIOLATIONS = frozenset({1002, 1007, 1009})
 
 
 class ConnectFailed(Exception):  # noqa: N818 - an outcome that callers expect
-    """There is no upstream socket, and why."""
+    """The upstream session could not be opened. `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -46,7 +47,7 @@ class ConnectFailed(Exception):  # noqa: N818 - an outcome that callers expect
 
 
 class UpstreamClosed(Exception):  # noqa: N818 - an end is not always an error
-    """The upstream session is over, and why. `reason` is a few plain words."""
+    """The upstream session is closed. `failure` says why, `reason` in a few words."""
 
     def __init__(self, failure: Failure, reason: str) -> None:
         super().__init__(reason)
@@ -55,98 +56,105 @@ class UpstreamClosed(Exception):  # noqa: N818 - an end is not always an error
 
 
 def redact(text: str, *secrets: Secret) -> str:
-    """Take keys and tokens out of a text, and whatever does not print; cut it to MAX_QUOTED characters."""
+    """Replace keys, tokens and unprintable characters in a text, and cut it to MAX_QUOTED_CHARS."""
     for secret in secrets:
         text = secret.hide(text)
     text = _TOKENS.sub(lambda found: f"{found[1] or found[2] or found[3]}-…", text)
     return "".join(mark if mark.isprintable() else " " for mark in text[:MAX_QUOTED_CHARS])
 
 
-def redact_json(value: Any, hide: Callable[[str], str]) -> Any:
-    """Take keys and tokens out of every text of a JSON value."""
+def redact_json(value: Any, redact_text: Callable[[str], str]) -> Any:
+    """Apply `redact_text` to every string in a JSON value."""
     match value:
         case str():
-            return hide(value)
+            return redact_text(value)
         case dict():
-            return {name: redact_json(held, hide) for name, held in value.items()}
+            return {name: redact_json(held, redact_text) for name, held in value.items()}
         case list():
-            return [redact_json(held, hide) for held in value]
+            return [redact_json(held, redact_text) for held in value]
         case _:
             return value
 
 
-def failure_from_error(error: Mapping[str, Any], hide: Callable[[str], str], **detail: Any) -> Failure:
-    """Explain an error object: of an `error` event, or of a REST body."""
-    said = error.get("message")
-    text = said if isinstance(said, str) else ""
+def failure_from_error(error: Mapping[str, Any], redact_text: Callable[[str], str], **detail: Any) -> Failure:
+    """Make a failure of an error object: of an `error` event, or of a REST body."""
+    message = error.get("message")
+    text = message if isinstance(message, str) else ""
     code = error.get("code") or error.get("type")
-    upstream_code = hide(code) if isinstance(code, str) else None
+    upstream_code = redact_text(code) if isinstance(code, str) else None
     return _failure(
-        refusal_for_error(error), hide(text), retry_after=_in_words(text), detail={"code": upstream_code, **detail}
+        refusal_for_error(error),
+        redact_text(text),
+        retry_after=_retry_after_in_message(text),
+        detail={"code": upstream_code, **detail},
     )
 
 
-def failure_from_close(end: LinkClosed, hide: Callable[[str], str], **detail: Any) -> Failure:
-    """Explain how the socket ended. Nothing of it was asked for, so 1000 and 1001 are losses too."""
+def failure_from_close(end: LinkClosed, redact_text: Callable[[str], str], **detail: Any) -> Failure:
+    """Make a failure of how the WebSocket ended. Our side did not ask for it, so 1000 and 1001 are failures too."""
     detail = {"closeCode": end.code, **detail}
-    if not end.by_peer and end.code in _VIOLATIONS:
-        return upstream_unavailable("The upstream broke the WebSocket protocol.", **detail)
+    if not end.by_peer and end.code in _PROTOCOL_VIOLATIONS:
+        return upstream_unavailable("The upstream violated the WebSocket protocol.", **detail)
     code = 1006 if end.code is None else end.code
-    return _failure(refusal_for_close(code, end.reason), hide(end.reason), detail=detail)
+    return _failure(refusal_for_close(code, end.reason), redact_text(end.reason), detail=detail)
 
 
 def failure_from_upgrade(
-    refused: HandshakeRefused, hide: Callable[[str], str], *, azure: bool, **detail: Any
+    refused: HandshakeRefused, redact_text: Callable[[str], str], *, azure: bool, **detail: Any
 ) -> Failure:
-    """Explain an upgrade that was answered with something else than 101."""
-    where = HttpExchange.AZURE_HANDSHAKE if azure else HttpExchange.HANDSHAKE
-    return _of_status(where, refused.status, refused.headers, refused.body, hide, detail)
+    """Make a failure of an upgrade that was answered with another status than 101."""
+    exchange = HttpExchange.AZURE_HANDSHAKE if azure else HttpExchange.HANDSHAKE
+    return _failure_from_status(exchange, refused.status, refused.headers, refused.body, redact_text, detail)
 
 
-def failure_from_rest_refusal(refused: RestRefused, hide: Callable[[str], str], **detail: Any) -> Failure:
-    """Explain a mint that was refused, or answered with something else than a secret."""
+def failure_from_rest_refusal(refused: RestRefused, redact_text: Callable[[str], str], **detail: Any) -> Failure:
+    """Make a failure of a minting call that was refused, or whose response has no secret."""
     if refused.missing:
-        return upstream_unavailable(f"Minting was answered without {refused.missing}.", status=refused.status, **detail)
-    said = refused.error.get("message")
-    quoted = hide(said) if isinstance(said, str) else ""
+        return upstream_unavailable(
+            f"The response to minting lacks {refused.missing}.", status=refused.status, **detail
+        )
+    text = refused.error.get("message")
+    quoted = redact_text(text) if isinstance(text, str) else ""
     code = refused.error.get("code")
-    detail = {"code": hide(code) if isinstance(code, str) else None, **detail}
-    return _of_status(HttpExchange.REST, refused.status, refused.headers, refused.body, hide, detail, quoted)
+    detail = {"code": redact_text(code) if isinstance(code, str) else None, **detail}
+    return _failure_from_status(
+        HttpExchange.REST, refused.status, refused.headers, refused.body, redact_text, detail, quoted
+    )
 
 
-def failure_from_network(failed: DialFailed | RestFailed, hide: Callable[[str], str], **detail: Any) -> Failure:
-    """Explain why the upstream was not reached: name, TCP, proxy, TLS, or a broken upgrade."""
-    message = f"The upstream cannot be reached: {hide(failed.detail)}."
+def failure_from_network(failed: DialFailed | RestFailed, redact_text: Callable[[str], str], **detail: Any) -> Failure:
+    """Make a failure of an upstream that could not be reached: DNS, TCP, proxy, TLS, or a broken upgrade."""
+    message = f"The upstream cannot be reached: {redact_text(failed.detail)}."
     known = {"reason": str(failed.reason), **_without_none(detail)}
     return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=True, detail=known)
 
 
 def upstream_unavailable(message: str, *, retryable: bool = True, **detail: Any) -> Failure:
-    """Say that the upstream is none, in words of our own."""
+    """Make a failure with the code UPSTREAM_UNAVAILABLE and a message of our own."""
     return Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=retryable, detail=_without_none(detail))
 
 
 def as_upstream_error(failure: Failure) -> Failure:
-    """The same cause in a session that goes on: to the client it is an UPSTREAM_ERROR."""
+    """Return the same failure for a session that continues: the client gets UPSTREAM_ERROR."""
     return replace(failure, code="UPSTREAM_ERROR")
 
 
 def failure_reason(failure: Failure) -> str:
-    """Give the first sentence of a failure, as a reason."""
+    """Return the first sentence of a failure's message."""
     return failure.message.partition(".")[0]
 
 
-def _of_status(
+def _failure_from_status(
     where: HttpExchange,
     status: int,
     headers: Headers,
     body: bytes,
-    hide: Callable[[str], str],
+    redact_text: Callable[[str], str],
     detail: Mapping[str, Any],
     quoted: str = "",
 ) -> Failure:
     named = {name.lower(): value for name, value in reversed(headers)}
-    request_id = next((hide(named[name]) for name in _REQUEST_IDS if name in named), None)
+    request_id = next((redact_text(named[name]) for name in _REQUEST_IDS if name in named), None)
     return _failure(
         refusal_for_status(where, status, body),
         quoted,
@@ -174,7 +182,7 @@ def _without_none(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read a `retry-after` header: seconds, or a date (RFC 9110 10.2.3)."""
+    """Parse a `retry-after` header: seconds, or a date (RFC 9110 10.2.3)."""
     if value is None:
         return None
     try:
@@ -184,11 +192,11 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _seconds_until(value: str) -> float:
-    wanted = parsedate_to_datetime(value)
-    wanted = wanted if wanted.tzinfo else wanted.replace(tzinfo=UTC)
-    return max(0.0, (wanted - datetime.now(UTC)).total_seconds())
+    when = parsedate_to_datetime(value)
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def _in_words(text: str) -> float | None:
+def _retry_after_in_message(text: str) -> float | None:
     found = _TRY_AGAIN.search(text)
     return float(found[1]) / (1000 if found[2] == "ms" else 1) if found else None

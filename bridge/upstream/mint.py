@@ -1,6 +1,6 @@
-"""Mint client secrets: short-lived keys that a browser may hold. One REST call in either dialect's shape.
+"""Mint client secrets: short-lived keys that a browser may have. One REST call, in the shape of the dialect.
 
-A minted secret does not prove that its model can be used: the service tells that on the socket.
+A minted secret does not prove that its model can be used: the service checks that when the WebSocket opens.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintResult:
-    """A client secret and the session it is for."""
+    """A client secret and the session that it is for."""
 
     secret: Secret
     session_id: str | None
     expires_at: int | None
-    """When the secret stops opening sessions, in unix seconds."""
+    """When the secret expires, in Unix seconds."""
     session: Mapping[str, object]
-    """The session as the service understood it, without the secret."""
+    """The session object in the service's response, without the secret."""
     request_id: str | None
     headers: Headers
 
@@ -44,10 +44,10 @@ async def mint(
     session: Mapping[str, object],
     expires_seconds: int | None = None,
 ) -> MintResult:
-    """Mint a secret for `session`, in the shape of the upstream's dialect; GA gets its `type` where it is missing.
+    """Mint a secret for `session`, in the shape of the upstream's dialect. In GA, a missing `type` is added.
 
-    `expires_seconds` (GA only, 10 to 7200) asks for a lifetime. Raises RestRefused (also for 200 without a secret),
-    RestFailed, and ValueError for a kind the dialect lacks.
+    `expires_seconds` (GA only, 10 to 7200) requests a lifetime. Raises RestRefused (also for a 200 without a secret),
+    RestFailed, and ValueError for a kind that the dialect does not have.
     """
     body = _request(upstream.dialect, kind, session, expires_seconds)
     answer = await send_request(client, "POST", upstream.mint_url(kind), body)
@@ -81,7 +81,7 @@ def _request(
 
 
 def _session_in(answer: Mapping[str, Any]) -> dict[str, object]:
-    """Find the session object: under `session` in GA, the whole answer in the beta."""
+    """Return the session object: `session` in GA, the whole response in the beta. Without the secret."""
     nested = answer.get("session")
     found = nested if isinstance(nested, dict) else answer
     return {name: value for name, value in found.items() if name not in {"client_secret", "value"}}

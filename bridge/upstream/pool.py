@@ -1,7 +1,7 @@
-"""A few upstream sessions opened ahead of time, for clients whose wish is the usual one: a caller waits less.
+"""A pool of upstream sessions that are opened ahead of time, so that a caller with the usual options waits less.
 
-What is kept ready is a socket whose session the upstream has confirmed; it is configured when it is handed out, so only
-model and kind must fit. A session that ages, or that the upstream ends, is replaced behind the scenes.
+A pooled session is a WebSocket whose session the upstream has confirmed. It is configured when a client gets it, so
+only the model and the kind must match. The pool replaces sessions that are too old or that the upstream closes.
 """
 
 from __future__ import annotations
@@ -27,55 +27,55 @@ if TYPE_CHECKING:
 
 #: One that was lost sooner counts as a failure to open.
 STABLE_SECONDS = 10.0
-#: Events kept for the client while a session waits: more than this nobody sends to a silent session.
-_MAX_KEPT = 100
+#: How many events a waiting session may have: an idle session gets only a few.
+_MAX_EVENTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """How many, and how long."""
+    """The pool's size and time limits."""
 
     size: int = 2
     session_options: Mapping[str, Any] = field(default_factory=dict)
-    """What the sessions are opened for."""
+    """The options of `create_session` that the sessions are opened with."""
     max_age_seconds: float = 600.0
-    """A session's time runs while it waits: of an hour, this much is given away at the most."""
+    """A session ages while it waits: of its 60 minutes, at most this many seconds are lost."""
     open_seconds: float = 15.0
-    """For opening one, its first event included."""
+    """The time limit for opening a session, including its first event."""
     close_seconds: float = 0.8
     base_seconds: float = 1.0
     cap_seconds: float = 60.0
-    """Waits after openings that failed grow from the one to the other: nobody is on the line."""
+    """After failed openings, the delay grows from `base_seconds` to `cap_seconds`."""
     ping_seconds: float = PING_INTERVAL_SECONDS
 
 
-class _Warm:
-    """One session that waits."""
+class _PooledSession:
+    """One session that waits for a client."""
 
     def __init__(self, link: UpstreamLink, settings: PoolSettings) -> None:
         self.link = link
-        self.kept: deque[DecodedEvent] = deque()
-        """What it said while it waited."""
-        self.taken = False
+        self.events: deque[DecodedEvent] = deque()
+        """What the upstream sent while the session waited."""
+        self.handed_out = False
         self.lost = False
         self.failure: Failure | None = None
         """Why it was lost."""
         self.waiting = trio.CancelScope()
-        self.let_go = trio.Event()
-        """The pool does not read it any more."""
+        self.released = trio.Event()
+        """Set when the pool has stopped reading the session."""
         self._settings = settings
         self._created = trio.Event()
-        self._heard_at = trio.current_time()
+        self._last_received_at = trio.current_time()
 
     @property
     def created(self) -> bool:
-        """Whether there ever was a session."""
+        """Whether the upstream has confirmed the session."""
         return self._created.is_set()
 
     async def wait(self, ready: Callable[[], None]) -> None:
-        """Be read, pinged and kept until it is taken, aged or lost; `ready` is called once it can be handed out.
+        """Read and ping the session until it is handed out, too old or lost. Call `ready` once it can be handed out.
 
-        Closes it unless it was taken. Cancelling closes it too, within bounds.
+        Closes the session unless it was handed out. Cancelling closes it too, within `close_seconds`.
         """
         try:
             with self.waiting:
@@ -84,10 +84,10 @@ class _Warm:
             self.lost = True
             self.failure = next((one.failure for one in over.exceptions if isinstance(one, UpstreamClosed)), None)
         finally:
-            if not self.taken:
+            if not self.handed_out:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.close_seconds):
                     await self.link.close("not needed")
-            self.let_go.set()
+            self.released.set()
 
     async def _wait(self, ready: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
@@ -101,48 +101,50 @@ class _Warm:
             raise UpstreamClosed(upstream_unavailable("The upstream created no session."), "no session")
 
     async def _read(self) -> None:
-        """Read and keep what comes, so that pings are answered and the end is seen."""
-        while len(self.kept) < _MAX_KEPT:
+        """Read and keep events, so that pings are answered and a close is noticed."""
+        while len(self.events) < _MAX_EVENTS:
             event = await self.link.receive()
-            self._heard_at = trio.current_time()
-            self.kept.append(event)
+            self._last_received_at = trio.current_time()
+            self.events.append(event)
             if isinstance(event, SessionCreated):
                 self._created.set()
-        raise UpstreamClosed(upstream_unavailable("The upstream talks to nobody."), "it talks to nobody")
+        raise UpstreamClosed(
+            upstream_unavailable("The upstream sent too many events to an idle session."), "too many events"
+        )
 
     async def _watch(self) -> None:
-        await wait_until_dead(self.link, lambda: self._heard_at, interval_seconds=self._settings.ping_seconds)
-        raise UpstreamClosed(upstream_unavailable("The upstream does not answer pings any more."), "missed pings")
+        await wait_until_dead(self.link, lambda: self._last_received_at, interval_seconds=self._settings.ping_seconds)
+        raise UpstreamClosed(upstream_unavailable("The upstream no longer answers pings."), "missed pings")
 
 
 class PooledLink:
-    """A session out of the pool: first what it said while it waited, then itself."""
+    """A session from the pool: first the events that came while it waited, then its new ones."""
 
-    def __init__(self, warm: _Warm, generation: int) -> None:
-        self._link, self._kept = warm.link, warm.kept
+    def __init__(self, session: _PooledSession, generation: int) -> None:
+        self._link, self._events = session.link, session.events
         self.generation = generation
         self._link.generation = generation
 
     @property
     def pings_outstanding(self) -> int:
-        """How many pings wait for their pong."""
+        """How many pings have no pong yet."""
         return self._link.pings_outstanding
 
     @property
     def acknowledged_bytes(self) -> int:
-        """How much of the speech the upstream has certainly taken."""
+        """How much speech the upstream has certainly received."""
         return self._link.acknowledged_bytes
 
     async def receive(self) -> DecodedEvent:
         """Wait for the next event; see UpstreamLink."""
-        if self._kept:
+        if self._events:
             await trio.lowlevel.checkpoint()
-            return replace(self._kept.popleft(), generation=self.generation)
+            return replace(self._events.popleft(), generation=self.generation)
         return await self._link.receive()
 
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         """Send the configuration."""
-        await self._link.configure(wish, updates)
+        await self._link.configure(session_options, updates)
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         """Append speech."""
@@ -153,7 +155,7 @@ class PooledLink:
         await self._link.send_event(event)
 
     async def send_frame(self, frame: bytes) -> None:
-        """Send a native event as it stands."""
+        """Send a native event unchanged."""
         await self._link.send_frame(frame)
 
     async def ping(self) -> None:
@@ -161,12 +163,12 @@ class PooledLink:
         await self._link.ping()
 
     async def close(self, reason: str) -> None:
-        """Say goodbye and let go."""
+        """Close; see UpstreamLink."""
         await self._link.close(reason)
 
 
 class SessionPool:
-    """A `Connector` that has some sessions ready. Without a running `start` it only passes on."""
+    """A `Connector` with some sessions ready. Before `start`, it only passes requests on."""
 
     def __init__(
         self,
@@ -177,83 +179,83 @@ class SessionPool:
         rng: Callable[[], float],
         on_failure: Callable[[Failure], None] = lambda _: None,
     ) -> None:
-        """`asking` is the connector's own; `chance` gives numbers in [0, 1) for the waits after failures.
+        """`session_config` is the connector's. `rng` returns numbers in [0, 1), for the delays after failures.
 
-        `on_failed` is told of every opening that failed: nobody is on the line who would hear of it.
+        `on_failure` is called with each opening that failed: no client waits for it, so no client hears of it.
         """
-        self._connector, self._chance, self._on_failed = connector, rng, on_failure
-        self._asking, self._settings = session_config or SessionConfig(), settings or PoolSettings()
-        self._ready: deque[_Warm] = deque()
+        self._connector, self._rng, self._on_failure = connector, rng, on_failure
+        self._session_config, self._settings = session_config or SessionConfig(), settings or PoolSettings()
+        self._ready: deque[_PooledSession] = deque()
 
     def start(self, nursery: trio.Nursery) -> None:
         """Keep sessions ready until the nursery is cancelled, which closes them."""
         for _ in range(self._settings.size):
-            nursery.start_soon(self._keep)
+            nursery.start_soon(self._keep_one)
 
     @property
     def ready_count(self) -> int:
-        """How many can be handed out at once."""
+        """How many sessions are ready."""
         return len(self._ready)
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
-        """Hand out a session that fits, or open one. Raises ConnectFailed; cancelling leaves nothing open."""
-        while self._fits(wish) and self._ready:
-            warm = self._ready.popleft()
-            warm.taken = True
-            warm.waiting.cancel()
+    async def open(self, generation: int, session_options: Mapping[str, Any]) -> UpstreamLink:
+        """Return a ready session that fits, or open one. Raises ConnectFailed. Cancelling leaves nothing open."""
+        while self._fits(session_options) and self._ready:
+            session = self._ready.popleft()
+            session.handed_out = True
+            session.waiting.cancel()
             with trio.CancelScope(shield=True):  # its reader needs a moment to stop, and then the session is ours
-                await warm.let_go.wait()
-            if not warm.lost:
-                return PooledLink(warm, generation)
-            await warm.link.close("lost")
-        return await self._connector.open(generation, wish)
+                await session.released.wait()
+            if not session.lost:
+                return PooledLink(session, generation)
+            await session.link.close("lost")
+        return await self._connector.open(generation, session_options)
 
-    def _fits(self, wish: Mapping[str, Any]) -> bool:
-        asking, usual = self._asking, self._settings.session_options
-        return (asking.requested_model(wish), asking.requested_kind(wish)) == (
-            asking.requested_model(usual),
-            asking.requested_kind(usual),
+    def _fits(self, session_options: Mapping[str, Any]) -> bool:
+        config, usual = self._session_config, self._settings.session_options
+        return (config.requested_model(session_options), config.requested_kind(session_options)) == (
+            config.requested_model(usual),
+            config.requested_kind(usual),
         )
 
-    async def _keep(self) -> None:
-        """Keep one place filled."""
+    async def _keep_one(self) -> None:
+        """Keep one session ready, forever."""
         failures = 0
         while True:
             began = trio.current_time()
-            retry_after = await self._fill()
-            lived = trio.current_time() - began
-            if retry_after is None or lived >= STABLE_SECONDS:
+            retry_after = await self._fill_once()
+            lifetime = trio.current_time() - began
+            if retry_after is None or lifetime >= STABLE_SECONDS:
                 failures = 0
                 continue
             failures += 1
             await trio.sleep(self._delay(failures, retry_after))
 
-    async def _fill(self) -> float | None:
-        """Open one and let it wait until it is of no more use; None when it was, else how long to wait at least."""
+    async def _fill_once(self) -> float | None:
+        """Open a session and keep it until it is handed out or too old: None. After a failure: the minimum delay."""
         settings = self._settings
         try:
             with trio.fail_after(settings.open_seconds):
                 link = await self._connector.open(0, settings.session_options)
         except ConnectFailed as failed:
-            self._on_failed(failed.failure)
+            self._on_failure(failed.failure)
             return failed.failure.retry_after_seconds or 0.0
         except trio.TooSlowError:
-            self._on_failed(upstream_unavailable(f"The upstream was not reached within {settings.open_seconds:g} s."))
+            self._on_failure(upstream_unavailable(f"The upstream was not reached within {settings.open_seconds:g} s."))
             return 0.0
-        warm = _Warm(link, settings)
+        session = _PooledSession(link, settings)
         try:
-            await warm.wait(lambda: self._ready.append(warm))
+            await session.wait(lambda: self._ready.append(session))
         finally:
-            if warm in self._ready:
-                self._ready.remove(warm)
-        if warm.failure is not None and not warm.created:
-            self._on_failed(warm.failure)
-        return 0.0 if warm.lost else None
+            if session in self._ready:
+                self._ready.remove(session)
+        if session.failure is not None and not session.created:
+            self._on_failure(session.failure)
+        return 0.0 if session.lost else None
 
     def _delay(self, failures: int, retry_after: float) -> float:
         return delay_seconds(
             failures + 1,
-            self._chance,
+            self._rng,
             base_seconds=self._settings.base_seconds,
             cap_seconds=self._settings.cap_seconds,
             retry_after_seconds=retry_after,

@@ -1,8 +1,8 @@
-"""Plain REST calls to the upstream, answered or not.
+"""REST calls to the upstream, with httpx under trio.
 
-httpx under trio; its errors are turned into RestRefused and RestFailed here and nowhere else. Nothing is retried and no
-redirect followed: who diagnoses wants to see. No call has a time-out of its own; cancelling one closes its connection.
-Proxies and trusted certificates are those that `dial.py` uses, so that both ways meet the same network.
+Only this module maps httpx's exceptions, to RestRefused and RestFailed. It neither retries nor follows redirects: a
+diagnosis needs to see them. No call has a timeout of its own; cancelling one closes its connection. Proxies and
+trusted certificates are the same as for `dial`, so that both see the same network.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ __all__ = [
     "send_request",
 ]
 
-#: Where services put the id that their support asks for; the first one found counts.
+#: Headers with the request id that support asks for. The first one found counts.
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id")
-#: So many bytes of a body are read; lists of models have some 100 kB.
+#: How many bytes of a body are kept. Lists of models have about 100 kB.
 MAX_BODY_BYTES = 8 * 1024 * 1024
-#: No compression: what cannot be unpacked would hide the status, what can may be a bomb.
+#: No compression: a body that cannot be decompressed would hide the status, and one that can may be a bomb.
 _PLAIN = (("Accept-Encoding", "identity"), ("User-Agent", USER_AGENT))
-#: Reasons that are the proxy's fault where there is one: httpx does not say which host it could not reach.
+#: Failures that are the proxy's if there is a proxy: httpx does not say which host it could not reach.
 _PROXY_FAULTS = frozenset(
     {FailureReason.NAME_UNKNOWN, FailureReason.REFUSED, FailureReason.UNREACHABLE, FailureReason.TIMED_OUT}
 )
@@ -54,7 +54,7 @@ _PROXY_FAULTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RestResponse:
-    """What the server answered. The body is cut at MAX_BODY_BYTES."""
+    """The server's response. The body is cut at MAX_BODY_BYTES."""
 
     status: int
     headers: Headers
@@ -62,12 +62,12 @@ class RestResponse:
 
     @property
     def request_id(self) -> str | None:
-        """The id that the service's support asks for."""
+        """The request id that the service's support asks for, None if there is none."""
         named = dict(reversed(self.headers))
         return next((named[name] for name in _REQUEST_ID_HEADERS if name in named), None)
 
     def json_object(self) -> dict[str, Any]:
-        """Read the body as a JSON object; empty when it is something else."""
+        """Return the body as a JSON object; empty if it is something else."""
         try:
             return msgspec.json.decode(self.body, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -75,9 +75,9 @@ class RestResponse:
 
 
 class RestRefused(Exception):  # noqa: N818 - the server's answer, as it stands
-    """The server answered, and not with what was asked for (also: with 200 and something else).
+    """The server answered with an error status, or with a 2xx without what was requested.
 
-    `error` is the inner error object of the body, or empty; `wanted` is what was missing in a 2xx answer.
+    `error` is the inner error object of the body, or empty. `missing` says what a 2xx response lacks.
     """
 
     def __init__(self, answer: RestResponse, *, missing: str = "") -> None:
@@ -97,7 +97,7 @@ class RestRefused(Exception):  # noqa: N818 - the server's answer, as it stands
 
 
 class RestFailed(Exception):  # noqa: N818 - an outcome that callers expect
-    """There was no answer. `detail` is in plain words and holds no secret."""
+    """There was no response. `detail` says why in words, and contains no secret."""
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
         super().__init__(reason, detail)
@@ -109,9 +109,9 @@ class RestFailed(Exception):  # noqa: N818 - an outcome that callers expect
 
 
 def open_rest_client(upstream: UpstreamService, *, ssl_context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """Make a client for this upstream: HTTP/1.1, its headers, the environment's proxy. Use it as a context.
+    """Make a client for this upstream: HTTP/1.1, its headers, the environment's proxy. Use it with `async with`.
 
-    ValueError when the environment names a proxy that cannot be used, or when a header cannot be sent.
+    ValueError if the environment names a proxy that cannot be used, or if a header cannot be sent.
     """
     proxy = _environment_proxy(upstream.base_url)
     try:
@@ -119,12 +119,12 @@ def open_rest_client(upstream: UpstreamService, *, ssl_context: ssl.SSLContext |
             headers=[*_PLAIN, *upstream.rest_headers()],
             verify=ssl_context if ssl_context is not None else default_tls_context(),
             proxy=_httpx_proxy(proxy) if proxy is not None else None,
-            trust_env=False,  # it would choose other certificates and other proxies than our sockets do
-            timeout=None,  # noqa: S113 - callers hold the time-out, as everywhere here
+            trust_env=False,  # httpx would choose other certificates and proxies than `dial`
+            timeout=None,  # noqa: S113 - callers set the timeout, as everywhere here
             follow_redirects=False,
         )
     except UnicodeError:
-        raise ValueError("a header or the key holds characters that cannot be sent") from None
+        raise ValueError("a header or the key has characters that cannot be sent") from None
 
 
 def _environment_proxy(url: str) -> Proxy | None:
@@ -137,9 +137,9 @@ def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
 
 
 async def send_request(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> RestResponse:
-    """Make one call, with a JSON body if there is one.
+    """Send one request, with a JSON body if `body` is not None, and return the response.
 
-    Raises RestRefused for everything but 2xx, RestFailed where there was no answer.
+    Raises RestRefused for a status other than 2xx, RestFailed if there was no response.
     """
     content = None if body is None else msgspec.json.encode(body)
     headers = {} if body is None else {"content-type": "application/json"}
@@ -154,7 +154,7 @@ async def send_request(client: httpx.AsyncClient, method: str, url: str, body: o
 
 
 async def _body(response: httpx.Response) -> bytes:
-    """Read to the end and keep what is within the bound: httpx cannot leave a body half-read and tidy up after it."""
+    """Read the whole body and keep up to MAX_BODY_BYTES: httpx cannot clean up after a body that is read in part."""
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece[: MAX_BODY_BYTES - len(body)]
@@ -162,15 +162,15 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 def _failed(error: httpx.TransportError, url: str) -> RestFailed:
-    """Map httpx's family onto our reasons; what the system said stands in its chain of causes."""
+    """Map an httpx exception to a failure. The system's own error is in its chain of causes."""
     where = parse_url(url).address
     match error:
         case httpx.ProxyError():
-            return RestFailed(FailureReason.PROXY_REFUSED, f"the proxy does not let us through to {where}: {error}")
+            return RestFailed(FailureReason.PROXY_REFUSED, f"the proxy refused the connection to {where}: {error}")
         case httpx.TimeoutException():
             return RestFailed(FailureReason.TIMED_OUT, f"{where}: no answer in time")
         case httpx.RemoteProtocolError() if "disconnected" not in str(error) and "closed" not in str(error):
-            return RestFailed(FailureReason.NOT_WEBSOCKET, f"{where}: the answer is not HTTP")
+            return RestFailed(FailureReason.NOT_WEBSOCKET, f"{where}: the response is not HTTP")
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             return RestFailed(
                 FailureReason.UNREACHABLE, "the request cannot be sent: a header has forbidden characters"
@@ -184,16 +184,16 @@ def _failed(error: httpx.TransportError, url: str) -> RestFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelList:
-    """The models this key may use."""
+    """The models that this key may use."""
 
     ids: Mapping[str, date | None]
-    """Id to the announced day of its end, None where the list names none."""
+    """Id to the announced shutdown date, None if the list has none."""
     request_id: str | None
     headers: Headers
 
 
 async def list_models(client: httpx.AsyncClient, upstream: UpstreamService) -> ModelList:
-    """Ask which models there are. Raises RestRefused (also for an answer that is no such list) and RestFailed."""
+    """List the models. Raises RestRefused (also if a 2xx response is not such a list) and RestFailed."""
     answer = await send_request(client, "GET", upstream.models_url())
     listed = answer.json_object().get("data")
     if not isinstance(listed, list):

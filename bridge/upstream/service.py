@@ -1,4 +1,4 @@
-"""The upstream as a value: its addresses and the headers we introduce ourselves with. No I/O."""
+"""The upstream service as a value: its URLs and request headers. No I/O."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
     from reports.redaction import Secret
 
-#: What Azure takes as a bearer, by its start: an Entra ID token (a JSON Web Token) and a minted secret. A key has a
-#: header of its own. Secrets are documented there for WebRTC; that the socket takes them alike is inferred.
+#: Prefixes of what Azure accepts as a bearer token: an Entra ID token (a JSON Web Token) and a client secret. A key has
+#: its own header. Azure documents secrets for WebRTC; that WebSockets accept them too is inferred.
 _BEARERS = ("eyJ", "ek_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamService:
-    """Where the service is and how we introduce ourselves. Make it with `upstream_at`, which mends the URL."""
+    """Where the service is, and our credentials. Make it with `make_upstream`, which normalizes the URL."""
 
     base_url: str
-    """As `normalize_base_url` gives it."""
+    """As returned by `normalize_base_url`."""
     api_key: Secret
     organization: str | None = None
     project: str | None = None
     azure: bool = False
     dialect: Dialect = Dialect.GA
     headers: Headers = ()
-    """Sent with everything, after our own."""
+    """Sent with every request, after our own headers."""
     api_version: str | None = None
-    """Azure only; None takes the dialect's own."""
+    """Azure only; None means the dialect's default."""
 
     def with_key(self, api_key: Secret) -> UpstreamService:
-        """Give the same upstream for another key, such as a minted secret."""
+        """Return the same upstream with another key, such as a client secret."""
         return replace(self, api_key=api_key)
 
     def auth_headers(self) -> Headers:
-        """Give the header that carries the key. It is in the clear: never log it."""
+        """Return the header with the key, empty without a key. The key is readable: never log it."""
         key = self.api_key.reveal()
         if not key:
             return ()
@@ -55,28 +55,28 @@ class UpstreamService:
         return (("Authorization", f"Bearer {key}"),)
 
     def rest_headers(self) -> Headers:
-        """Give the headers of a REST call, key included."""
+        """Return the headers of a REST call, including the key."""
         named = (("OpenAI-Organization", self.organization), ("OpenAI-Project", self.project))
         return (*self.auth_headers(), *((name, value) for name, value in named if value), *self.headers)
 
     def socket_headers(self) -> Headers:
-        """Give the headers of the upgrade, key included; the beta dialect adds its own."""
+        """Return the headers of the upgrade, including the key; the beta dialect adds its own."""
         extra = DIALECTS[self.dialect].header
         return (*self.rest_headers(), *((extra,) if extra else ()))
 
     def socket_url(self, model: str, kind: SessionKind = SessionKind.CONVERSATION) -> str:
-        """Give the socket's URL; `model` is the deployment's name on Azure. ValueError for a kind the dialect lacks."""
+        """Return the WebSocket URL; on Azure, `model` is a deployment. ValueError for a kind that the dialect lacks."""
         facts, azure = self._facts(kind), self._azure_facts()
         query = socket_query(self.dialect, kind, model)
         if azure is None:
             return _with_query(f"{self._socket_base}{facts.socket_path}", query)
-        if azure.model_parameter != "model":  # the deployment is named even where there is an intent
+        if azure.model_parameter != "model":  # the beta on Azure needs the deployment even with an intent
             query = (*((name, value) for name, value in query if name != "model"), (azure.model_parameter, model))
         path = azure.socket_path + facts.socket_path.removeprefix("/realtime")
         return _with_query(f"{strip_azure_path(self._socket_base)}{path}", (*self._version(azure), *query))
 
     def mint_url(self, kind: SessionKind = SessionKind.CONVERSATION) -> str:
-        """Give the URL that mints client secrets. ValueError for a kind the dialect lacks."""
+        """Return the URL that mints client secrets. ValueError for a kind that the dialect lacks."""
         facts, azure = self._facts(kind), self._azure_facts()
         if azure is None:
             return f"{self.base_url}{facts.mint_path}"
@@ -86,7 +86,7 @@ class UpstreamService:
         return _with_query(f"{strip_azure_path(self.base_url)}{path}", self._version(azure))
 
     def models_url(self) -> str:
-        """Give the URL that lists models."""
+        """Return the URL that lists models."""
         azure = self._azure_facts()
         return _with_query(f"{self.base_url}/models", self._version(azure) if azure else ())
 
@@ -119,7 +119,10 @@ def make_upstream(
     headers: Headers = (),
     api_version: str | None = None,
 ) -> UpstreamService:
-    """Make an upstream from what people write; `azure` None lets the host decide. ValueError in plain words."""
+    """Make an upstream from a base URL as users write it; `azure` None lets the host decide.
+
+    ValueError, with a message for the user, if the URL cannot be used.
+    """
     base = normalize_base_url(base_url, azure=azure, dialect=dialect)
     return UpstreamService(
         base_url=base.url,

@@ -66,7 +66,7 @@ async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
                 nursery.start_soon(goes_through, name, raw)
         await wait_until(lambda: len(upstream.simulator.connections) == 1 == house.sockets_to(upstream.port), 3)
     assert set(reasons) == set(WRONG)
-    assert set(reasons.values()) == {"The upstream broke the WebSocket protocol"}
+    assert set(reasons.values()) == {"The upstream violated the WebSocket protocol"}
 
 
 @dataclass(frozen=True, slots=True)

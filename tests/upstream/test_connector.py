@@ -32,11 +32,11 @@ def at(base_url: str = "http://upstream.test/v1", key: Secret = KEY, **more: Any
 
 
 async def configured(
-    link: UpstreamLink, wish: dict[str, Any] | None = None
+    link: UpstreamLink, session_options: dict[str, Any] | None = None
 ) -> tuple[SessionCreated, SessionConfigured]:
     """Take a link through its beginning."""
     created = await link.receive()
-    await link.configure(wish or {}, {})
+    await link.configure(session_options or {}, {})
     confirmed = await link.receive()
     assert isinstance(created, SessionCreated)
     assert isinstance(confirmed, SessionConfigured)
@@ -252,7 +252,7 @@ async def test_cancelling_an_opening_leaves_no_socket(autojump_clock: trio.testi
 # What goes over the wire
 
 
-class Door:
+class RequestRecorder:
     """Takes one upgrade and notes how it was asked for."""
 
     def __init__(self) -> None:
@@ -265,7 +265,7 @@ class Door:
         self.request = upgrade.request
         await upgrade.reject(text_response(503, "not now"))
 
-    async def asked_by(self, upstream: UpstreamService, wish: dict[str, Any] | None = None) -> HttpRequest:
+    async def request_by(self, upstream: UpstreamService, session_options: dict[str, Any] | None = None) -> HttpRequest:
         async with trio.open_nursery() as nursery:
 
             async def stream(_: ParsedUrl) -> trio.abc.Stream:
@@ -279,23 +279,25 @@ class Door:
                 return ours
 
             with pytest.raises(ConnectFailed):
-                await RealtimeConnector(upstream, open_stream=stream, environment={}).open(1, wish or {})
+                await RealtimeConnector(upstream, open_stream=stream, environment={}).open(1, session_options or {})
         assert self.request is not None
         return self.request
 
 
 async def test_ga_is_spoken_without_the_betas_header() -> None:
-    request = await Door().asked_by(at(), {"model": "a model&intent=x"})
+    request = await RequestRecorder().request_by(at(), {"model": "a model&intent=x"})
     assert request.header("authorization") == f"Bearer {KEY.reveal()}"
     assert request.header("openai-beta") is None
     assert request.query == {"model": "a model&intent=x"}
 
 
-async def test_the_beta_is_spoken_when_told() -> None:
-    request = await Door().asked_by(at(dialect=Dialect.BETA))
+async def test_the_beta_is_used_if_configured() -> None:
+    request = await RequestRecorder().request_by(at(dialect=Dialect.BETA))
     assert request.header("openai-beta") == "realtime=v1"
 
 
 async def test_azure_is_asked_in_its_own_form() -> None:
-    request = await Door().asked_by(at("https://house.openai.azure.com", Secret("0123456789abcdef")), {"model": "mine"})
+    request = await RequestRecorder().request_by(
+        at("https://res.openai.azure.com", Secret("0123456789abcdef")), {"model": "mine"}
+    )
     assert (request.path, request.header("api-key")) == ("/openai/v1/realtime", "0123456789abcdef")

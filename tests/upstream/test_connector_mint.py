@@ -108,7 +108,7 @@ async def test_a_minted_secret_is_never_quoted() -> None:
     assert detail["sessionId"] == "sess_minted"
 
 
-async def test_a_mint_that_reaches_nobody_fails_the_attempt() -> None:
+async def test_minting_that_cannot_connect_fails_the_attempt() -> None:
     with trio.fail_after(10):
         connector = RealtimeConnector(at("http://127.0.0.1:9/v1"), mint_secrets=True, environment={})
         with pytest.raises(ConnectFailed) as raised:

@@ -61,9 +61,9 @@ async def test_what_the_session_said_while_it_waited_is_not_lost() -> None:
         await trio.testing.wait_all_tasks_blocked()
         link = await pool.open(3, {})
         upstream.links[0].put.send_nowait(UpstreamEvent(3, "later", b"{}"))
-        seen = [await link.receive() for _ in range(3)]
-    assert [event.generation for event in seen] == [3, 3, 3]
-    assert [getattr(event, "type", "") for event in seen] == ["session.created", "rate_limits.updated", "later"]
+        received = [await link.receive() for _ in range(3)]
+    assert [event.generation for event in received] == [3, 3, 3]
+    assert [getattr(event, "type", "") for event in received] == ["session.created", "rate_limits.updated", "later"]
 
 
 @virtual_time
@@ -75,13 +75,13 @@ async def test_audio_keeps_its_name_on_a_session_out_of_the_pool() -> None:
         assert upstream.links[0].named == {"mine": b"\1\2"}
 
 
-@pytest.mark.parametrize("wish", [{"model": "another"}, {"kind": "transcription"}])
+@pytest.mark.parametrize("session_options", [{"model": "another"}, {"kind": "transcription"}])
 @virtual_time
-async def test_a_wish_that_does_not_fit_gets_a_session_of_its_own(wish: dict[str, str]) -> None:
+async def test_options_that_do_not_fit_get_a_session_of_their_own(session_options: dict[str, str]) -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
-        await pool.open(1, wish)
-        assert upstream.requested_options == [{}, wish]
+        await pool.open(1, session_options)
+        assert upstream.requested_options == [{}, session_options]
         assert pool.ready_count == 1
 
 
@@ -194,18 +194,18 @@ async def test_a_client_gets_its_session_at_once_from_the_pool() -> None:
 
 
 @virtual_time
-async def test_every_opening_that_failed_is_told() -> None:
+async def test_each_failed_opening_is_reported() -> None:
     upstream = FakeUpstream()
     upstream.fails = [
         connect_failed(retryable=False, code="ACCESS_DENIED"),
         connect_failed(retryable=True, code="RATE_LIMITED"),
     ]
-    told: list[str] = []
+    reported: list[str] = []
     pool = SessionPool(
-        upstream, settings=PoolSettings(size=1), rng=lambda: 0.5, on_failure=lambda one: told.append(one.code)
+        upstream, settings=PoolSettings(size=1), rng=lambda: 0.5, on_failure=lambda one: reported.append(one.code)
     )
     async with trio.open_nursery() as nursery:
         pool.start(nursery)
         await trio.sleep(20)
-        assert (told, pool.ready_count) == (["ACCESS_DENIED", "RATE_LIMITED"], 1)
+        assert (reported, pool.ready_count) == (["ACCESS_DENIED", "RATE_LIMITED"], 1)
         nursery.cancel_scope.cancel()

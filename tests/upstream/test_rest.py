@@ -164,7 +164,7 @@ async def test_cancelling_within_a_body_leaves_nothing_behind() -> None:
         assert scope.cancelled_caught
 
 
-async def test_an_unknown_name_nothing_listening_and_certificates_are_told_apart() -> None:
+async def test_an_unknown_name_nothing_listening_and_certificates_are_distinguished() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -189,7 +189,7 @@ async def test_an_unknown_name_nothing_listening_and_certificates_are_told_apart
         (b"SSH-2.0\r\n\r\n", FailureReason.NOT_WEBSOCKET),
     ],
 )
-async def test_half_an_answer_and_no_http_are_told_apart(answer: bytes, reason: FailureReason) -> None:
+async def test_half_an_answer_and_no_http_are_distinguished(answer: bytes, reason: FailureReason) -> None:
     async def serve(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.send_all(answer)
@@ -221,20 +221,20 @@ async def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(service.requests) == 1
 
 
-async def test_a_socks_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socks_proxy_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.invalid:1")
-    with pytest.raises(ValueError, match="only http:// proxies"):
+    with pytest.raises(ValueError, match="use an http:// proxy"):
         open_rest_client(make_upstream("https://service.invalid", KEY))
 
 
 @pytest.mark.parametrize("key", ["sk-ключ", "sk-…"])
-async def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
+async def test_a_key_that_cannot_be_sent_is_reported_and_not_shown(key: str) -> None:
     with pytest.raises(ValueError, match="cannot be sent") as caught:
         open_rest_client(make_upstream("http://127.0.0.1:1", Secret(key)))
     assert key not in str(caught.value)
 
 
-async def test_a_key_with_a_line_break_is_told_and_not_shown() -> None:
+async def test_a_key_with_a_line_break_is_reported_and_not_shown() -> None:
     async with Service(text_response(200, "x")).running() as url:
         upstream = make_upstream(url, Secret("sk-a\nb"))
         async with open_rest_client(upstream) as client:

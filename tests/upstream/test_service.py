@@ -72,7 +72,7 @@ def test_the_mints_url(upstream: UpstreamService, kind: SessionKind, url: str) -
     assert upstream.mint_url(kind) == url
 
 
-def test_a_kind_that_the_dialect_lacks_is_told() -> None:
+def test_a_kind_that_the_dialect_lacks_is_reported() -> None:
     with pytest.raises(ValueError, match="beta dialect has no translation sessions"):
         at(PUBLIC, Dialect.BETA).mint_url(SessionKind.TRANSLATION)
 

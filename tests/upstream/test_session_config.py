@@ -23,7 +23,7 @@ FULL = {
 }
 
 
-def test_a_wish_in_the_nested_shape() -> None:
+def test_options_in_the_nested_shape() -> None:
     assert SessionConfig().build_session(GA, FULL) == {
         "type": "realtime",
         "instructions": "Be kind.\n\nThe customer's name is Ada.",
@@ -39,7 +39,7 @@ def test_a_wish_in_the_nested_shape() -> None:
     }
 
 
-def test_a_wish_in_the_flat_shape() -> None:
+def test_options_in_the_flat_shape() -> None:
     assert SessionConfig().build_session(BETA, FULL) == {
         "instructions": "Be kind.\n\nThe customer's name is Ada.",
         "tools": [TOOL],
@@ -51,7 +51,7 @@ def test_a_wish_in_the_flat_shape() -> None:
     }
 
 
-WISHES: list[dict[str, Any]] = [
+SESSION_OPTIONS: list[dict[str, Any]] = [
     {},
     FULL,
     {"turnDetection": "none"},
@@ -61,16 +61,16 @@ WISHES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("session_options", SESSION_OPTIONS)
 @pytest.mark.parametrize("dialect", [GA, BETA])
-def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, wish: dict[str, Any]) -> None:
-    asking = SessionConfig()
-    kind = asking.requested_kind(wish)
-    assert validate(asking.build_session(dialect, wish), SESSION_SCHEMAS[dialect, kind]) is None
+def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, session_options: dict[str, Any]) -> None:
+    config = SessionConfig()
+    kind = config.requested_kind(session_options)
+    assert validate(config.build_session(dialect, session_options), SESSION_SCHEMAS[dialect, kind]) is None
 
 
 @pytest.mark.parametrize(
-    ("wish", "detection"),
+    ("session_options", "detection"),
     [
         ({}, {"type": "server_vad"}),
         ({"turnDetection": "none"}, None),
@@ -79,13 +79,15 @@ def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, wish
         ({"kind": "transcription", "model": "gpt-live-transcribe"}, None),
     ],
 )
-def test_turns_are_detected_unless_that_is_not_wanted_or_not_possible(wish: dict[str, Any], detection: object) -> None:
-    assert SessionConfig().build_session(GA, wish)["audio"]["input"]["turn_detection"] == detection
+def test_turns_are_detected_unless_that_is_not_wanted_or_not_possible(
+    session_options: dict[str, Any], detection: object
+) -> None:
+    assert SessionConfig().build_session(GA, session_options)["audio"]["input"]["turn_detection"] == detection
 
 
 def test_a_transcription_names_its_model_inside_and_none_in_the_mint() -> None:
-    wish = {"kind": "transcription", "model": "gpt-4o-transcribe"}
-    session = SessionConfig().build_mint_session(GA, wish)
+    session_options = {"kind": "transcription", "model": "gpt-4o-transcribe"}
+    session = SessionConfig().build_mint_session(GA, session_options)
     assert session["audio"]["input"]["transcription"] == {"model": "gpt-4o-transcribe"}
     assert session["type"] == "transcription"
     assert "model" not in session
@@ -96,21 +98,21 @@ def test_a_secret_is_minted_for_the_conversations_model() -> None:
     assert SessionConfig().build_mint_session(BETA, {"model": "m"})["model"] == "m"
 
 
-def test_the_model_is_the_houses_then_the_clients_then_the_default() -> None:
+def test_the_enforced_model_wins_then_the_clients_then_the_default() -> None:
     assert SessionConfig(model="d").requested_model({}) == "d"
     assert SessionConfig(model="d").requested_model({"model": "c"}) == "c"
     assert SessionConfig(model="d", enforced={"model": "h"}).requested_model({"model": "c"}) == "h"
     assert SessionConfig(model="d").requested_model({"model": 7}) == "d"
 
 
-def test_later_updates_win_over_the_wish_and_the_houses_own_fields_over_both() -> None:
-    asking = SessionConfig(enforced={"voice": "cedar", "model": "h"})
+def test_updates_win_over_the_options_and_enforced_fields_over_both() -> None:
+    config = SessionConfig(enforced={"voice": "cedar", "model": "h"})
     updates = {
         "model": "other",
         "instructions": "Later.",
         "audio": {"output": {"voice": "echo", "speed": 1.2}, "input": {"turn_detection": {"type": "server_vad"}}},
     }
-    session = asking.build_session(GA, FULL, updates)
+    session = config.build_session(GA, FULL, updates)
     assert session["instructions"] == "Later."
     assert session["audio"]["output"]["voice"] == "cedar"
     assert session["audio"]["output"]["speed"] == 1.2
@@ -146,10 +148,10 @@ def test_what_the_beta_alone_knows_reaches_a_beta_server() -> None:
 
 
 def test_defaults_are_for_clients_that_say_nothing() -> None:
-    asking = SessionConfig(defaults={"voice": "ash", "instructions": "House."})
-    assert asking.build_session(GA, {})["audio"]["output"]["voice"] == "ash"
-    assert asking.build_session(GA, {"voice": "echo"})["audio"]["output"]["voice"] == "echo"
-    assert asking.build_session(GA, {"instructions": None})["instructions"] == "House."
+    config = SessionConfig(defaults={"voice": "ash", "instructions": "House."})
+    assert config.build_session(GA, {})["audio"]["output"]["voice"] == "ash"
+    assert config.build_session(GA, {"voice": "echo"})["audio"]["output"]["voice"] == "echo"
+    assert config.build_session(GA, {"instructions": None})["instructions"] == "House."
 
 
 def test_a_name_is_one_short_line_and_never_alone() -> None:
@@ -163,10 +165,10 @@ def test_a_name_is_one_short_line_and_never_alone() -> None:
 
 def test_no_transcription_where_none_is_wanted() -> None:
     assert "transcription" not in SessionConfig(input_transcription_model=None).build_session(GA, {})["audio"]["input"]
-    wish = {"kind": "transcription"}
-    assert SessionConfig(input_transcription_model=None).build_session(GA, wish)["audio"]["input"]["transcription"][
-        "model"
-    ]
+    session_options = {"kind": "transcription"}
+    assert SessionConfig(input_transcription_model=None).build_session(GA, session_options)["audio"]["input"][
+        "transcription"
+    ]["model"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What people write as a base URL, made into the one form that paths hang under. Pure text work."""
+"""Base URLs: what users write becomes the one form that paths are appended to. Text only, no I/O."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from urllib.parse import urlunsplit
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.url import parse_url, split_url
 
-#: Hosts that speak Azure's form without being told (`--azure` says it for gateways in front of them).
+#: Hosts that are Azure. For a gateway in front of Azure, use `--azure`.
 _AZURE_HOSTS = (".openai.azure.com", ".openai.azure.us", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-#: What people append to an Azure resource's host; where it ends, the resource's own root begins.
+#: Paths that users append to the host of an Azure resource. They are cut to find the resource's root.
 _AZURE_TAILS = ("/openai/v1/realtime", "/openai/v1", "/openai/realtime", "/openai", "/v1")
 _WEB_SCHEME = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """A base URL in the form used here, and what was done to get there."""
+    """A normalized base URL, and what was changed."""
 
     url: str
-    """`http(s)://host[:port]/path` without a slash at the end; `/v1` where no path was given."""
+    """`http(s)://host[:port]/path` without a slash at the end. The path is `/v1` if none was given."""
     azure: bool
     notes: tuple[str, ...] = ()
-    """A plain sentence for each thing that was mended."""
+    """One sentence per change."""
 
 
 def is_azure_host(host: str) -> bool:
-    """Whether the host is one of Azure's own."""
+    """Whether the host is Azure's."""
     return host.lower().endswith(_AZURE_HOSTS)
 
 
 def normalize_base_url(text: str, *, azure: bool | None = None, dialect: Dialect = Dialect.GA) -> BaseUrl:
-    """Bring a base URL into form. `azure` None lets the host decide.
+    """Normalize a base URL. `azure` None lets the host decide.
 
-    An empty path becomes `/v1`; any other stays. For Azure it gets `/openai/v1` (in the beta dialect `/openai`), unless
-    a gateway's own ends in `/v1`. ws and wss become http and https. ValueError, in plain words naming the fix, for what
-    is no URL of a server.
+    An empty path becomes `/v1`; other paths stay. Azure's becomes `/openai/v1` (in the beta dialect `/openai`), unless
+    a gateway's own path ends in `/v1`. ws and wss become http and https. ValueError, with a message that names the fix,
+    for anything that is not the URL of a server.
     """
     parse_url(text)  # says what is wrong with it
     parts = split_url(text)
@@ -57,25 +57,25 @@ def _path(path: str) -> tuple[str, tuple[str, ...]]:
     if not path:
         return "/v1", ("/v1 was appended",)
     if path.endswith("/v1/realtime"):
-        return path.removesuffix("/realtime"), ("/realtime was taken off: it belongs to the socket's path",)
+        return path.removesuffix("/realtime"), ("/realtime was removed: it belongs to the WebSocket path",)
     return path, ()
 
 
 def _azure_path(path: str, dialect: Dialect, *, own: bool) -> tuple[str, tuple[str, ...]]:
     path = path.rstrip("/")
     if own:
-        return path, (f"the path {path} was kept as the gateway's own, without Azure's /openai/v1",)
+        return path, (f"the path {path} was kept as the gateway's, without Azure's /openai/v1",)
     wanted = strip_azure_path(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
-    return wanted, () if wanted == path else (f"the path was made {wanted}",)
+    return wanted, () if wanted == path else (f"the path was changed to {wanted}",)
 
 
 def has_gateway_path(url_or_path: str) -> bool:
-    """Whether a gateway in front of Azure has a whole path of its own: it ends in a version that is not Azure's."""
+    """Whether a gateway in front of Azure has a complete path of its own: it ends in `/v1`, but not in Azure's path."""
     return url_or_path.endswith("/v1") and not url_or_path.endswith("/openai/v1")
 
 
 def strip_azure_path(url_or_path: str) -> str:
-    """Cut the tail that Azure's API adds, so that a full path can be put behind it."""
+    """Cut Azure's API path from a URL or path, so that another one can be appended."""
     for tail in _AZURE_TAILS:
         if url_or_path.endswith(tail):
             return url_or_path.removesuffix(tail)

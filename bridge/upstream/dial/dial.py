@@ -1,7 +1,7 @@
-"""Dial a WebSocket step by step: name, TCP (or a proxy's tunnel), TLS, upgrade; each timed, and named when it fails.
+"""Opens a WebSocket in phases: DNS, TCP (or a proxy's tunnel), TLS, upgrade. Each is timed and has its own failures.
 
-No step has a time-out of its own: wrap the call in `trio.fail_after`. Cancelling closes the socket at once. No redirect
-is followed. What the server says after the 101 is not looked at here.
+No phase has a timeout of its own: wrap the call in `trio.fail_after`. Cancelling closes the socket at once. Redirects
+are not followed. What the server sends after the 101 is not read here.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ __all__ = [
     "upgrade",
 ]
 
-#: How long the second look at a wrong host's certificate may take; it only adds the names to the message.
-_SECOND_LOOK_SECONDS: Final = 2.0
-#: So many of a certificate's names are told.
-_NAMES_TOLD: Final = 5
+#: The time limit for reading the names of a wrong host's certificate, which are only for the message.
+_CERTIFICATE_SECONDS: Final = 2.0
+#: How many names of a certificate the message lists.
+_MAX_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class TlsInfo:
-    """What the TLS handshake settled."""
+    """The result of a TLS handshake."""
 
     version: str
     """`TLSv1.3`"""
     expires: datetime | None
-    """When the server's certificate ends, in UTC."""
+    """When the server's certificate expires, in UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedStream:
-    """A stream that is ready for the upgrade. `seconds` has an entry for each phase that was gone through."""
+    """A stream that is ready for the upgrade. `seconds` has an entry for each phase so far."""
 
     stream: trio.abc.Stream
     address: str
-    """Who answered: the server's address and port, or the proxy's."""
+    """The peer: the server's IP address and port, or the proxy's host and port."""
     tls: TlsInfo | None
     seconds: Mapping[DialPhase, float]
 
 
 def default_tls_context() -> ssl.SSLContext:
-    """Make a context that verifies chain and host name, speaks TLS 1.2 or newer, and offers HTTP/1.1 only."""
+    """Make a context that verifies chain and host name, requires TLS 1.2 or newer, and offers only HTTP/1.1."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -78,7 +78,7 @@ def default_tls_context() -> ssl.SSLContext:
 
 
 async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """Look the name up; every address once, in the system's order. Raises DialFailed (NAME_UNKNOWN)."""
+    """Look up a host name. Return each address once, in the system's order. Raises DialFailed (NAME_UNKNOWN)."""
     try:
         found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -92,10 +92,10 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
 async def open_stream(
     endpoint: ParsedUrl, *, proxy: Proxy | None = None, ssl_context: ssl.SSLContext | None = None
 ) -> OpenedStream:
-    """Connect, through the proxy if there is one, and speak TLS where the scheme says so.
+    """Connect, through the proxy if there is one, and do the TLS handshake if the scheme requires it.
 
-    Raises DialFailed. With a proxy, its own name lookup and connection count as Phase.PROXY, and there is no NAME or
-    TCP. A certificate for another host costs a second connection, which reads the names it is for.
+    Raises DialFailed. With a proxy, its DNS lookup and connection count as DialPhase.PROXY, and there is no NAME or TCP
+    phase. For a certificate of another host, a second connection reads the names that it is valid for.
     """
     seconds: dict[DialPhase, float] = {}
     stream, address = await _connect(endpoint, proxy, seconds)
@@ -108,7 +108,7 @@ async def open_stream(
     except DialFailed as failed:
         if not is_hostname_mismatch(failed):
             raise
-        names = await _names_told(endpoint, proxy, context)
+        names = await _certificate_names(endpoint, proxy, context)
         raise DialFailed(DialPhase.TLS, FailureReason.CERTIFICATE, failed.detail + names) from failed
     return OpenedStream(stream=secured, address=address, tls=_facts(secured), seconds=MappingProxyType(seconds))
 
@@ -134,7 +134,7 @@ async def _connect(
 
 
 async def _tcp(host: str, port: int, addresses: Sequence[str]) -> trio.SocketStream:
-    """Connect to the only address, or race several (RFC 8305, by trio)."""
+    """Connect to the only address, or race several addresses (RFC 8305, done by trio)."""
     try:
         return await trio.open_tcp_stream(addresses[0] if len(addresses) == 1 else host, port)
     except OSError as error:
@@ -145,7 +145,7 @@ async def _tcp(host: str, port: int, addresses: Sequence[str]) -> trio.SocketStr
 async def _handshake(
     stream: trio.abc.Stream, endpoint: ParsedUrl, context: ssl.SSLContext
 ) -> trio.SSLStream[trio.abc.Stream]:
-    """Speak TLS or close the stream. Raises DialFailed."""
+    """Do the TLS handshake. On failure, close the stream and raise DialFailed."""
     secured = trio.SSLStream(stream, context, server_hostname=endpoint.host, https_compatible=True)
     async with _closed_on_failure(stream):
         try:
@@ -163,15 +163,15 @@ def _facts(stream: trio.SSLStream[trio.abc.Stream]) -> TlsInfo:
     return TlsInfo(version=stream.version() or "TLS", expires=expires)
 
 
-async def _names_told(endpoint: ParsedUrl, proxy: Proxy | None, context: ssl.SSLContext) -> str:
-    """Connect once more to read which names the certificate is for: nothing is sent, and the chain still counts."""
+async def _certificate_names(endpoint: ParsedUrl, proxy: Proxy | None, context: ssl.SSLContext) -> str:
+    """Connect again to read the names in the certificate. No data is sent, and the chain is still verified."""
     second = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     second.check_hostname = False
     second.load_default_certs()
     for authority in context.get_ca_certs(binary_form=True):
         second.load_verify_locations(cadata=authority)
     names: list[str] = []
-    with trio.move_on_after(_SECOND_LOOK_SECONDS):
+    with trio.move_on_after(_CERTIFICATE_SECONDS):
         try:
             stream, _ = await _connect(endpoint, proxy, {})
             secured = await _handshake(stream, endpoint, second)
@@ -179,7 +179,7 @@ async def _names_told(endpoint: ParsedUrl, proxy: Proxy | None, context: ssl.SSL
             return ""
         names = [str(name) for _, name in (secured.getpeercert() or {}).get("subjectAltName", ())]
         await trio.aclose_forcefully(secured)
-    return f", namely {', '.join(names[:_NAMES_TOLD])}" if names else ""
+    return f", namely {', '.join(names[:_MAX_NAMES])}" if names else ""
 
 
 @contextmanager
@@ -206,9 +206,10 @@ async def dial(
     proxy: Proxy | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> UpgradedConnection:
-    """Go all the way from a URL to an open WebSocket; `seconds` then has every phase.
+    """Open a WebSocket from its URL. `seconds` of the result has every phase.
 
-    Raises ValueError for the URL, DialFailed for the way, HandshakeRefused for the server's answer.
+    Raises ValueError for an invalid URL, DialFailed if a phase fails, HandshakeRefused if the server does not answer
+    with 101.
     """
     endpoint = parse_url(url)
     opened = await open_stream(endpoint, proxy=proxy, ssl_context=ssl_context)

@@ -1,6 +1,6 @@
-"""Why the way to a server failed: one vocabulary for sockets and REST, and plain words for what the system said.
+"""Why a connection failed: the same reasons for WebSockets and REST, and a message for what the system reported.
 
-Foreign exceptions (`OSError`, `ssl`, name lookup) are turned into a Reason here and nowhere else.
+Only this module maps the system's exceptions (`OSError`, `ssl`, DNS lookup) to a FailureReason.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: How deep causes are followed; nobody nests them deeper.
+#: How many linked exceptions are followed.
 _DEPTH = 12
 
 
 class DialPhase(StrEnum):
-    """How far the way was gone."""
+    """The phase of a dial, in order."""
 
     NAME = "name"
     TCP = "tcp"
@@ -29,7 +29,7 @@ class DialPhase(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """What stopped it."""
+    """Why a phase failed."""
 
     NAME_UNKNOWN = "name-unknown"
     REFUSED = "refused"
@@ -45,9 +45,9 @@ class FailureReason(StrEnum):
 
 
 class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
-    """The connection did not come about. `detail` is in plain words and holds no secret.
+    """The connection could not be opened. `detail` says why in words and contains no secret.
 
-    `status` is what a proxy answered to CONNECT, where that was it.
+    `status` is the proxy's answer to CONNECT, if that failed.
     """
 
     def __init__(self, phase: DialPhase, reason: FailureReason, detail: str, status: int | None = None) -> None:
@@ -62,12 +62,12 @@ class DialFailed(Exception):  # noqa: N818 - an outcome that callers expect
 
 
 _ERRNOS: dict[int, tuple[FailureReason, str]] = {
-    errno.ECONNREFUSED: (FailureReason.REFUSED, "nothing listens there: connection refused"),
-    errno.ETIMEDOUT: (FailureReason.TIMED_OUT, "no answer: the connection timed out"),
+    errno.ECONNREFUSED: (FailureReason.REFUSED, "connection refused: no server listens on this port"),
+    errno.ETIMEDOUT: (FailureReason.TIMED_OUT, "the connection timed out"),
     errno.ENETUNREACH: (FailureReason.UNREACHABLE, "no route to that network"),
     errno.EHOSTUNREACH: (FailureReason.UNREACHABLE, "no route to that host"),
     errno.EADDRNOTAVAIL: (FailureReason.UNREACHABLE, "no usable local address for it"),
-    errno.EAFNOSUPPORT: (FailureReason.UNREACHABLE, "this machine does not speak that address family"),
+    errno.EAFNOSUPPORT: (FailureReason.UNREACHABLE, "this machine does not support that address family"),
     errno.EACCES: (FailureReason.UNREACHABLE, "this machine does not permit the connection"),
     errno.EPERM: (FailureReason.UNREACHABLE, "this machine does not permit the connection"),
     errno.EHOSTDOWN: (FailureReason.UNREACHABLE, "that host is down"),
@@ -75,33 +75,33 @@ _ERRNOS: dict[int, tuple[FailureReason, str]] = {
     errno.EPIPE: (FailureReason.CLOSED_EARLY, "the other side closed the connection"),
 }
 
-#: Of several attempts (IPv6, IPv4) the first of these tells most.
+#: Of several attempts (IPv6, IPv4), the first of these says most.
 _TELLING = (FailureReason.REFUSED, FailureReason.TIMED_OUT, FailureReason.CLOSED_EARLY, FailureReason.UNREACHABLE)
 
 _LOOKUPS: dict[int, str] = {
     socket.EAI_AGAIN: "the name server did not answer",
 }
 
-#: OpenSSL's verify codes (x509_vfy.h), as far as people meet them.
+#: OpenSSL's verify codes (x509_vfy.h) that occur in practice.
 _VERIFY_CODES: dict[int, str] = {
     9: "the certificate is not valid yet; is this machine's clock right?",
     10: "the certificate has expired",
     18: "the certificate is self-signed",
-    19: "a self-signed certificate stands in the chain: a proxy that inspects TLS, or a private authority",
-    20: "the certificate's issuer is unknown here",
-    21: "the certificate's issuer is unknown here: the server sent no chain",
+    19: "the chain has a self-signed certificate: from a proxy that inspects TLS, or from a private authority",
+    20: "the certificate's issuer is not trusted here",
+    21: "the certificate's issuer is not trusted here: the server sent no chain",
     23: "the certificate was revoked",
     62: "the certificate is for another host",
     64: "the certificate is for another address",
 }
 _WRONG_HOST = frozenset({62, 64})
 
-#: What OpenSSL calls bytes that are no TLS records.
+#: OpenSSL's reasons for bytes that are not TLS records.
 _NOT_TLS_REASONS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
 
 
 def exception_chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk an exception, its causes and the members of groups, outermost first."""
+    """Iterate over an exception, its causes and the members of groups, outermost first."""
     todo, seen = [error], 0
     while todo and seen < _DEPTH:
         current = todo.pop(0)
@@ -113,12 +113,12 @@ def exception_chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def explain_certificate_error(error: ssl.SSLCertVerificationError) -> str:
-    """Say what is wrong with a certificate in plain words."""
+    """Return what is wrong with a certificate, in words."""
     return _VERIFY_CODES.get(error.verify_code, f"the certificate was not accepted: {error.verify_message}")
 
 
 def is_hostname_mismatch(error: BaseException) -> bool:
-    """Whether a certificate that names other hosts is behind this."""
+    """Whether the cause is a certificate for another host."""
     return any(
         isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _WRONG_HOST
         for link in exception_chain(error)
@@ -126,7 +126,7 @@ def is_hostname_mismatch(error: BaseException) -> bool:
 
 
 def explain_exception(error: BaseException) -> tuple[FailureReason, str]:
-    """Turn what the system raised into a reason and plain words; CLOSED_EARLY when it says nothing we know."""
+    """Return the reason and a message for an exception of the system; CLOSED_EARLY if it is unknown."""
     links = list(exception_chain(error))
     for link in links:
         if isinstance(link, ssl.SSLCertVerificationError):
@@ -141,7 +141,7 @@ def explain_exception(error: BaseException) -> tuple[FailureReason, str]:
 
 
 def _explain_tls(error: ssl.SSLError) -> tuple[FailureReason, str]:
-    said = getattr(error, "reason", None) or str(error)  # made by hand, as by ssl.py itself, it has no reason
+    said = getattr(error, "reason", None) or str(error)  # ssl.py creates some without a reason
     if any(mark in said for mark in _NOT_TLS_REASONS):
         return FailureReason.NOT_TLS, "the answer was not TLS: the port speaks plain text"
     if isinstance(error, ssl.SSLEOFError) or "EOF" in said:

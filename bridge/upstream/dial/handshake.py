@@ -1,6 +1,6 @@
-"""The client's two HTTP exchanges before frames flow: a proxy's CONNECT, and the WebSocket upgrade.
+"""The client's HTTP exchanges before WebSocket frames: a proxy's CONNECT, and the WebSocket upgrade.
 
-HTTP is spoken by h11; whether a 101 is a good one is judged by the `websockets` core (RFC 6455 4.2.2).
+h11 reads and writes the HTTP; the core of `websockets` checks a 101 (RFC 6455 4.2.2).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from bridge.upstream.dial.url import ParsedUrl, Proxy
 
-#: The largest head of an answer that is read; content delivery networks send long ones.
+#: The largest response head that is accepted. Content delivery networks send long ones.
 MAX_HEAD_BYTES: Final = 64 * 1024
-#: So much of a refusal's body is kept.
+#: How much of a refusal's body is kept.
 MAX_BODY_BYTES: Final = 64 * 1024
-#: How long a refusal's body is waited for. By then the status is known; a body that never ends must not hide it.
+#: The time limit for a refusal's body. The status is known by then, and a body that never ends must not hide it.
 BODY_SECONDS: Final = 2.0
 USER_AGENT: Final = "sherpa-realtime"
 _READ_BYTES: Final = 16 * 1024
@@ -44,13 +44,13 @@ _TLS_ALERT = b"\x15\x03"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradedConnection:
-    """An open WebSocket. It proves little yet: the public service says no only after this."""
+    """An open WebSocket. It does not prove access: the public service refuses only after the upgrade."""
 
     link: WebSocketLink
     headers: Headers
-    """Of the 101."""
+    """The headers of the 101."""
     subprotocol: str | None
-    """What the server chose of those offered."""
+    """The subprotocol that the server chose."""
     seconds: Mapping[DialPhase, float]
 
 
@@ -61,10 +61,10 @@ async def upgrade(
     headers: Sequence[tuple[str, str]] = (),
     subprotocols: Sequence[str] = (),
 ) -> UpgradedConnection:
-    """Ask for a WebSocket on an open stream.
+    """Upgrade an open stream to a WebSocket.
 
-    Raises HandshakeRefused for any answer but 101, DialFailed (CLOSED_EARLY, NOT_WEBSOCKET, BAD_ACCEPT) when there was
-    no proper answer, ValueError for headers that cannot be sent. The stream is closed unless the link is given.
+    Raises HandshakeRefused for a status other than 101, DialFailed (CLOSED_EARLY, NOT_WEBSOCKET, BAD_ACCEPT) if the
+    response is not valid, ValueError for headers that cannot be sent. If it raises, the stream is closed.
     """
     began = trio.current_time()
     try:
@@ -81,65 +81,65 @@ async def _upgrade(
     subprotocols: Sequence[str],
     began: float,
 ) -> UpgradedConnection:
-    judge = _judge(endpoint, subprotocols)
-    request = list(judge.connect().headers.raw_items())
+    checker = _make_checker(endpoint, subprotocols)
+    request = list(checker.connect().headers.raw_items())
     if not any(name.lower() == "user-agent" for name, _ in headers):
         request.append(("User-Agent", USER_AGENT))
-    answer = _Exchange(stream, DialPhase.UPGRADE, endpoint.address)
-    await answer.ask("GET", endpoint.target, [*request, *headers])
-    head = await answer.head()
+    exchange = _Exchange(stream, DialPhase.UPGRADE, endpoint.address)
+    await exchange.ask("GET", endpoint.target, [*request, *headers])
+    head = await exchange.head()
     lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
     if head.status_code != _SWITCHING:
-        raise HandshakeRefused(head.status_code, lines, await answer.body())
-    _check(judge, lines, endpoint)
+        raise HandshakeRefused(head.status_code, lines, await exchange.body())
+    _check(checker, lines, endpoint)
     link = WebSocketLink(
-        stream, Side.CLIENT, trailing_data=answer.early, subprotocol=judge.subprotocol, peer=endpoint.address
+        stream, Side.CLIENT, trailing_data=exchange.early, subprotocol=checker.subprotocol, peer=endpoint.address
     )
     spent = MappingProxyType({DialPhase.UPGRADE: trio.current_time() - began})
-    return UpgradedConnection(link=link, headers=lines, subprotocol=judge.subprotocol, seconds=spent)
+    return UpgradedConnection(link=link, headers=lines, subprotocol=checker.subprotocol, seconds=spent)
 
 
-def _judge(endpoint: ParsedUrl, subprotocols: Sequence[str]) -> ClientProtocol:
+def _make_checker(endpoint: ParsedUrl, subprotocols: Sequence[str]) -> ClientProtocol:
     path, _, query = endpoint.target.partition("?")
     uri = WebSocketURI(endpoint.secure, endpoint.host, endpoint.port, path, query)
     offered = [Subprotocol(name) for name in subprotocols] or None
     return ClientProtocol(uri, subprotocols=offered, logger=SILENT_LOGGER)
 
 
-def _check(judge: ClientProtocol, lines: Headers, endpoint: ParsedUrl) -> None:
+def _check(checker: ClientProtocol, lines: Headers, endpoint: ParsedUrl) -> None:
     """Raise DialFailed unless the 101 is what RFC 6455 asks for."""
     where = endpoint.address
     try:
-        judge.process_response(CodecResponse(_SWITCHING, "Switching Protocols", CodecHeaders(lines)))
+        checker.process_response(CodecResponse(_SWITCHING, "Switching Protocols", CodecHeaders(lines)))
     except InvalidUpgrade as error:
-        detail = f"{where}: a 101 that does not switch to WebSocket ({error})"
+        detail = f"{where}: the 101 does not switch to WebSocket ({error})"
         raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, detail) from error
     except InvalidHeader as error:
         if error.name.lower() == "sec-websocket-accept":
-            detail = f"{where}: the answer's Sec-WebSocket-Accept does not fit our key: something in between answers"
+            detail = f"{where}: Sec-WebSocket-Accept does not match our key: a proxy may have answered"
             raise DialFailed(DialPhase.UPGRADE, FailureReason.BAD_ACCEPT, detail) from error
         raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, f"{where}: bad {error.name} header") from error
-    except InvalidHandshake as error:  # a subprotocol or extension that nobody asked for; it may quote our key
+    except InvalidHandshake as error:  # a subprotocol or extension that was not offered; its text may quote our key
         detail = f"{where}: the server chose a subprotocol or an extension that was not offered"
         raise DialFailed(DialPhase.UPGRADE, FailureReason.NOT_WEBSOCKET, detail) from error
 
 
 async def open_tunnel(stream: trio.abc.Stream, endpoint: ParsedUrl, proxy: Proxy) -> None:
-    """Have the proxy connect us to the endpoint (RFC 9110 9.3.6). Raises DialFailed (PROXY_REFUSED, ...)."""
+    """Ask the proxy to connect to the endpoint (RFC 9110 9.3.6). Raises DialFailed (PROXY_REFUSED, ...)."""
     headers = [("Host", endpoint.address), ("User-Agent", USER_AGENT)]
     if proxy.authorization is not None:
         headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
-    answer = _Exchange(stream, DialPhase.PROXY, f"the proxy {proxy.address}")
-    await answer.ask("CONNECT", endpoint.address, headers)
-    head = await answer.head()
+    exchange = _Exchange(stream, DialPhase.PROXY, f"the proxy {proxy.address}")
+    await exchange.ask("CONNECT", endpoint.address, headers)
+    head = await exchange.head()
     if not 200 <= head.status_code < 300:  # noqa: PLR2004 - the class of success
-        said = f"{head.status_code} {head.reason.decode('latin-1')}".strip()
-        detail = f"the proxy {proxy.address} does not let us through to {endpoint.address}: {said}"
+        status = f"{head.status_code} {head.reason.decode('latin-1')}".strip()
+        detail = f"the proxy {proxy.address} refused the connection to {endpoint.address}: {status}"
         raise DialFailed(DialPhase.PROXY, FailureReason.PROXY_REFUSED, detail, head.status_code)
 
 
 class _Exchange:
-    """One request and its answer over h11."""
+    """One request and its response over h11."""
 
     def __init__(self, stream: trio.abc.Stream, phase: DialPhase, where: str) -> None:
         self._stream = stream
@@ -151,23 +151,23 @@ class _Exchange:
 
     @property
     def early(self) -> bytes:
-        """What came right behind the answer's head."""
+        """What was read behind the head of the response."""
         return self._http.trailing_data[0]
 
     async def ask(self, method: str, target: str, headers: Sequence[tuple[str, str]]) -> None:
-        """Send the request. ValueError, which repeats no value, when a header cannot be sent."""
+        """Send the request. ValueError, whose message repeats no value, if a header cannot be sent."""
         try:
             data = self._http.send(h11.Request(method=method, target=target, headers=list(headers)))
             data += self._http.send(h11.EndOfMessage())
         except (h11.LocalProtocolError, UnicodeError):
-            raise ValueError("a header cannot be sent: it is there twice or has forbidden characters") from None
+            raise ValueError("a header cannot be sent: it is repeated or has forbidden characters") from None
         try:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise self._closed_early() from error
 
     async def head(self) -> h11.InformationalResponse | h11.Response:
-        """Wait for the answer's head, past 100 and 103."""
+        """Wait for the head of the response, after any 100 and 103."""
         while True:
             event = await self._next()
             if isinstance(event, h11.Response):
@@ -176,7 +176,7 @@ class _Exchange:
                 return event
 
     async def body(self) -> bytes:
-        """Collect what there is of the body, within bytes and seconds."""
+        """Read the body, up to MAX_BODY_BYTES and BODY_SECONDS."""
         body = bytearray()
         with trio.move_on_after(BODY_SECONDS):
             try:
@@ -210,10 +210,10 @@ class _Exchange:
         self._http.receive_data(data)
 
     def _not_http(self) -> DialFailed:
-        hint = ": it speaks TLS, so use wss://" if self._start.startswith(_TLS_ALERT) else ""
-        return DialFailed(self._phase, FailureReason.NOT_WEBSOCKET, f"{self._where}: the answer is not HTTP{hint}")
+        hint = ": the server speaks TLS, so use wss://" if self._start.startswith(_TLS_ALERT) else ""
+        return DialFailed(self._phase, FailureReason.NOT_WEBSOCKET, f"{self._where}: the response is not HTTP{hint}")
 
     def _closed_early(self) -> DialFailed:
         return DialFailed(
-            self._phase, FailureReason.CLOSED_EARLY, f"{self._where}: closed the connection without an answer"
+            self._phase, FailureReason.CLOSED_EARLY, f"{self._where}: the connection was closed without a response"
         )

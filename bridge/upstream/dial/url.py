@@ -1,4 +1,4 @@
-"""Where to connect: URLs taken apart, and the proxy that the environment names. Nothing is opened or looked up."""
+"""URLs as values, and the proxy that the environment names. Nothing is opened or looked up."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 _PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 _SECURE = frozenset({"wss", "https"})
-#: Everything that may stand in a target as it is (RFC 3986 2.2, 2.3), and the percent sign of what is encoded already.
+#: Characters that are not percent-encoded in a target (RFC 3986 2.2, 2.3), and the percent sign of encoded ones.
 _TARGET_SAFE = "/?:@!$&'()*+,;=-._~%[]"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedUrl:
-    """A URL taken apart. `host` has no brackets, `target` is what goes on the request line."""
+    """The parts of a URL. `host` has no brackets; `target` goes on the request line."""
 
     scheme: str
     host: str
@@ -31,7 +31,7 @@ class ParsedUrl:
 
     @property
     def secure(self) -> bool:
-        """Whether TLS is spoken there."""
+        """Whether the scheme uses TLS."""
         return self.scheme in _SECURE
 
     @property
@@ -41,7 +41,7 @@ class ParsedUrl:
 
     @property
     def authority(self) -> str:
-        """Host, and the port where it is not the scheme's own: what the Host header says."""
+        """Host, and the port unless it is the scheme's default: the value of the Host header."""
         return self._bracketed if self.port == _PORTS[self.scheme] else self.address
 
     @property
@@ -59,17 +59,17 @@ class Proxy:
 
     @property
     def address(self) -> str:
-        """Host and port, for people and for the socket; never the credentials."""
+        """Host and port, without credentials."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_url(url: str) -> ParsedUrl:
-    """Take a ws, wss, http or https URL apart. ValueError in plain words, which never repeat credentials."""
+    """Parse a ws, wss, http or https URL. ValueError, whose message never repeats credentials, if it is invalid."""
     parts = split_url(url)
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL here holds no user name or password: use the key options")
+        raise ValueError("this URL may not have a user name or password: use the key options")
     if parts.fragment:
-        raise ValueError("a URL here holds no part behind '#'")
+        raise ValueError("this URL may not have a part after '#'")
     target = quote(parts.path or "/", safe=_TARGET_SAFE)
     if parts.query:
         target = f"{target}?{quote(parts.query, safe=_TARGET_SAFE)}"
@@ -78,7 +78,7 @@ def parse_url(url: str) -> ParsedUrl:
 
 
 def split_url(url: str) -> SplitResult:
-    """Split a URL with a known scheme and a host. ValueError says what to write instead."""
+    """Split a URL with a known scheme and a host. The message of a ValueError says what to write instead."""
     url = url.strip()
     scheme, colon, rest = url.partition("://")
     if not colon:
@@ -87,13 +87,13 @@ def split_url(url: str) -> SplitResult:
         near = get_close_matches(scheme.lower(), _PORTS, n=1)
         raise ValueError(f"unknown scheme {scheme[:20]!r}: write {near[0] if near else 'https'}://")
     if any(mark.isspace() or not mark.isprintable() for mark in rest):
-        raise ValueError("the URL has white space or control characters in it")
+        raise ValueError("the URL contains white space or control characters")
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError("the URL's host is not written as it should be") from None
+        raise ValueError("the host in the URL is not valid") from None
     if not parts.hostname:
-        raise ValueError("the URL names no host")
+        raise ValueError("the URL has no host")
     return parts
 
 
@@ -109,7 +109,7 @@ def _no_scheme(url: str) -> str:
 
 
 def is_private_host(host: str) -> bool:
-    """Whether it is this machine or one of a private network, as far as its name or address tells."""
+    """Whether the name or address looks like this machine or one in a private network."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -121,21 +121,21 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:
     try:
         port = parts.port
     except ValueError:
-        raise ValueError("the URL's port is not a number up to 65535") from None
+        raise ValueError("the port in the URL is not a number up to 65535") from None
     if port == 0:
         raise ValueError("port 0 cannot be connected to")
     host = parts.hostname or ""
     try:
         return host if ":" in host else host.encode("idna").decode("ascii"), port
     except UnicodeError:
-        raise ValueError("the URL's host is not a possible host name") from None
+        raise ValueError("the host in the URL is not a valid host name") from None
 
 
 def find_proxy(endpoint: ParsedUrl, environment: Mapping[str, str]) -> Proxy | None:
-    """Find the proxy that the environment names for this endpoint; lower-case names win, NO_PROXY wins over all.
+    """Return the proxy that the environment names for this URL, None if there is none.
 
-    HTTPS_PROXY serves wss and https, HTTP_PROXY ws and http, ALL_PROXY what is left. Loopback never goes by a proxy.
-    ValueError for a proxy that we can't use.
+    HTTPS_PROXY is for wss and https, HTTP_PROXY for ws and http, ALL_PROXY for both. NO_PROXY has priority, then the
+    names in lower case. Loopback addresses never use a proxy. ValueError for a proxy that is not supported.
     """
     if _is_loopback(endpoint.host) or _is_exempt(endpoint, _variable(environment, "no_proxy")):
         return None
@@ -156,11 +156,11 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 
 
 def parse_proxy(value: str) -> Proxy:
-    """Take a proxy's URL apart; without a scheme it is http. ValueError for SOCKS, TLS to the proxy, and nonsense."""
+    """Parse a proxy's URL; the default scheme is http. ValueError for SOCKS, TLS to the proxy, and invalid URLs."""
     text = value if "://" in value else f"http://{value}"
     scheme = text.partition("://")[0].lower()
     if scheme != "http":
-        raise ValueError(f"a proxy with {scheme}:// cannot be used: only http:// proxies can")
+        raise ValueError(f"{scheme}:// proxies are not supported: use an http:// proxy")
     parts = split_url(text)
     host, port = _host_and_port(parts)
     if parts.username is None:

@@ -202,7 +202,7 @@ def test_a_secret_is_found_in_either_place(answer: dict[str, object], secret: st
         ({"type": "transcription_session.created"}, Dialect.BETA, SessionKind.TRANSCRIPTION, "beta dialect only"),
         ({"type": "conversation.created", "conversation": {}}, None, SessionKind.CONVERSATION, "xAI-like"),
         ({"type": "session.created", "session": {"id": "sess_1", "model": "m"}}, None, None, "vLLM-like"),
-        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type has a value that no"),
+        ({"type": "session.created", "session": {"id": "s", "type": ["?"]}}, None, None, "session.type has a value"),
         ({"type": "session.created"}, None, None, "vLLM-like"),
         ({"type": "transcription.delta"}, None, SessionKind.TRANSCRIPTION, "vLLM-like"),
         ({"type": "ping"}, None, None, "Inworld-like"),

@@ -21,7 +21,7 @@ from bridge.upstream.dial.base_url import BaseUrl, normalize_base_url
         (
             "https://api.openai.com/v1/realtime",
             "https://api.openai.com/v1",
-            ("/realtime was taken off: it belongs to the socket's path",),
+            ("/realtime was removed: it belongs to the WebSocket path",),
         ),
     ],
 )
@@ -45,7 +45,7 @@ def test_a_gateway_before_azure_keeps_its_own_path() -> None:
     assert normalize_base_url(AZURE, azure=False).url == f"{AZURE}/v1"
     own = normalize_base_url("https://gw.example/v1", azure=True)
     assert (own.url, own.azure) == ("https://gw.example/v1", True)
-    assert own.notes == ("the path /v1 was kept as the gateway's own, without Azure's /openai/v1",)
+    assert own.notes == ("the path /v1 was kept as the gateway's, without Azure's /openai/v1",)
     assert normalize_base_url(f"{AZURE}/v1").url == f"{AZURE}/openai/v1"
 
 
@@ -58,7 +58,7 @@ def test_a_gateway_before_azure_keeps_its_own_path() -> None:
         ("api.openai.com", "put https:// in front"),
     ],
 )
-def test_what_is_no_base_url_is_told(text: str, says: str) -> None:
+def test_an_invalid_base_url_is_reported(text: str, says: str) -> None:
     with pytest.raises(ValueError) as caught:
         normalize_base_url(text)
     assert says in str(caught.value)

@@ -103,7 +103,7 @@ async def test_a_dialled_link_carries_messages_and_every_phase_is_timed() -> Non
         await upgraded.link.close()
 
 
-async def test_over_tls_version_and_expiry_are_told(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+async def test_over_tls_version_and_expiry_are_reported(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     expires = datetime.now(UTC) + timedelta(days=61)
     async with echo_server(server_context(authority.issue_cert("127.0.0.1", not_after=expires))) as port:
         endpoint = parse_url(f"wss://127.0.0.1:{port}/")
@@ -140,7 +140,7 @@ async def test_names_are_looked_up_once_each() -> None:
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'a' * 64}.invalid"])
-async def test_an_unknown_name_is_told(host: str) -> None:
+async def test_an_unknown_name_is_reported(host: str) -> None:
     with trio.fail_after(20), pytest.raises(DialFailed) as caught:
         await resolve(host, 443)
     assert (caught.value.phase, caught.value.reason) == (DialPhase.NAME, FailureReason.NAME_UNKNOWN)
@@ -151,7 +151,7 @@ async def test_nothing_listening_is_refused() -> None:
     with trio.fail_after(10):
         phase, reason, detail = await failure(f"ws://127.0.0.1:{unused_port()}/")
     assert (phase, reason) == (DialPhase.TCP, FailureReason.REFUSED)
-    assert "nothing listens there" in detail
+    assert "no server listens on this port" in detail
 
 
 BAD_CERTIFICATES = ["expired", "not valid yet", "unknown issuer", "self-signed", "wrong host"]
@@ -178,7 +178,7 @@ def bad_certificate(name: str, authority: trustme.CA) -> tuple[ssl.SSLContext, s
                 authority.issue_cert("127.0.0.1", not_before=now + timedelta(days=9))
             ), "not valid yet"
         case "unknown issuer":
-            return server_context(trustme.CA().issue_cert("127.0.0.1")), "issuer is unknown"
+            return server_context(trustme.CA().issue_cert("127.0.0.1")), "issuer is not trusted"
         case "self-signed":
             return self_signed(trustme.CA()), "self-signed"
         case _:
@@ -186,7 +186,7 @@ def bad_certificate(name: str, authority: trustme.CA) -> tuple[ssl.SSLContext, s
 
 
 @pytest.mark.parametrize("name", BAD_CERTIFICATES)
-async def test_a_bad_certificate_is_told_in_plain_words(
+async def test_a_bad_certificate_has_a_clear_message(
     name: str, authority: trustme.CA, trusting: ssl.SSLContext
 ) -> None:
     context, says = bad_certificate(name, authority)
@@ -202,13 +202,13 @@ async def test_the_usual_trust_does_not_take_a_private_authority(authority: trus
         assert (await failure(f"wss://127.0.0.1:{port}/"))[1] is FailureReason.CERTIFICATE
 
 
-async def test_plain_http_on_a_tls_port_is_told() -> None:
+async def test_plain_http_on_a_tls_port_is_reported() -> None:
     async with echo_server() as port:
         phase, reason, _ = await failure(f"wss://127.0.0.1:{port}/")
     assert (phase, reason) == (DialPhase.TLS, FailureReason.NOT_TLS)
 
 
-async def test_tls_on_a_plain_url_is_told(authority: trustme.CA) -> None:
+async def test_tls_on_a_plain_url_is_reported(authority: trustme.CA) -> None:
     async with echo_server(server_context(authority.issue_cert("127.0.0.1"))) as port:
         phase, reason, detail = await failure(f"ws://127.0.0.1:{port}/")
     assert (phase, reason) in {
@@ -218,7 +218,7 @@ async def test_tls_on_a_plain_url_is_told(authority: trustme.CA) -> None:
     assert str(port) in detail
 
 
-async def test_a_server_that_hangs_up_in_the_tls_handshake_is_told() -> None:
+async def test_a_server_that_closes_in_the_tls_handshake_is_reported() -> None:
     async def hang_up(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.aclose()
@@ -301,7 +301,7 @@ async def test_a_proxy_that_is_not_there_is_the_proxys_fault() -> None:
     assert "proxy.invalid:1" in lost[2]
 
 
-async def test_a_proxy_that_refuses_is_told_with_its_words() -> None:
+async def test_a_proxy_that_refuses_is_reported_with_its_status() -> None:
     async with tcp_server(TunnelProxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").serve) as port:
         phase, reason, detail = await failure("ws://service.invalid/", proxy=Proxy("127.0.0.1", port))
     assert (phase, reason) == (DialPhase.PROXY, FailureReason.PROXY_REFUSED)

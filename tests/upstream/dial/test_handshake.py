@@ -140,7 +140,7 @@ async def test_an_end_within_the_head_is_closed_early() -> None:
     "answer", [b"SSH-2.0-OpenSSH_9\r\n", b"\x00\x01\x02", b"HTTP/1.1 what\r\n\r\n", b"HTTP/2 200\r\n"]
 )
 @pytest.mark.parametrize("ends", [False, True])
-async def test_what_is_no_http_is_seen_at_once(answer: bytes, ends: bool) -> None:
+async def test_a_response_that_is_not_http_is_detected_at_once(answer: bytes, ends: bool) -> None:
     with trio.fail_after(5):
         assert (await fails(answer, ends=ends)).reason in {
             FailureReason.NOT_WEBSOCKET,
@@ -166,7 +166,7 @@ async def test_a_wrong_accept_key_is_named(accept: str) -> None:
         GOOD.replace(b"CF-RAY: ray", b"Sec-WebSocket-Protocol: unasked"),
         GOOD.replace(b"CF-RAY: ray", b"Sec-WebSocket-Extensions: permessage-deflate"),
     ],
-    ids=["another protocol", "no upgrade", "a subprotocol nobody offered", "an extension nobody offered"],
+    ids=["another protocol", "no upgrade", "a subprotocol that was not offered", "an extension that was not offered"],
 )
 async def test_a_101_to_something_else_is_no_websocket(answer: bytes) -> None:
     failed = await fails(answer, ends=False, subprotocols=["realtime", "openai-insecure-api-key.sk-1"])
@@ -224,7 +224,7 @@ async def test_a_head_without_end_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("header", [("X", "a\r\nb"), ("Bad Name", "x"), ("Host", "again"), ("X", "ключ")])
-async def test_a_header_that_cannot_be_sent_is_told_without_its_value(header: tuple[str, str]) -> None:
+async def test_a_header_that_cannot_be_sent_is_reported_without_its_value(header: tuple[str, str]) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     with pytest.raises(ValueError, match="header") as caught:
         await upgrade(ours, ENDPOINT, headers=[header])
@@ -260,7 +260,7 @@ async def test_an_independent_server_is_spoken_to() -> None:
 
 async def test_an_independent_server_sees_our_goodbye() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    seen: list[int] = []
+    received: list[int] = []
 
     async def serve(nursery: trio.Nursery) -> None:
         server = await (await wrap_server_stream(nursery, theirs)).accept()
@@ -269,14 +269,14 @@ async def test_an_independent_server_sees_our_goodbye() -> None:
                 await server.get_message()
             except Exception:  # noqa: BLE001 - what it raises is its own; what it noted counts
                 assert server.closed is not None
-                seen.append(server.closed.code)
+                received.append(server.closed.code)
 
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve, nursery)
             upgraded = await upgrade(ours, ENDPOINT)
             await upgraded.link.close(1001, "bye")
-    assert seen == [1001]
+    assert received == [1001]
 
 
 # The tunnel

@@ -46,7 +46,7 @@ def test_a_url_is_taken_apart(url: str, endpoint: ParsedUrl) -> None:
         ("https://host/#part", "'#'"),
     ],
 )
-def test_a_url_that_is_none_is_told_in_plain_words(url: str, says: str) -> None:
+def test_an_invalid_url_has_a_clear_message(url: str, says: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_url(url)
     assert says in str(caught.value)
@@ -103,6 +103,6 @@ def test_a_proxys_login_is_kept_secret() -> None:
 
 
 @pytest.mark.parametrize("value", ["socks5://p:1", "https://p:1"])
-def test_a_proxy_that_cannot_be_used_is_told(value: str) -> None:
-    with pytest.raises(ValueError, match="cannot be used"):
+def test_a_proxy_that_cannot_be_used_is_reported(value: str) -> None:
+    with pytest.raises(ValueError, match="not supported"):
         parse_proxy(value)
