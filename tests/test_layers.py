@@ -1,14 +1,19 @@
-"""The house's layers, read from the imports: lower lines know nothing of higher ones, and there are no circles."""
+"""The layers, read from the imports: lower lines import nothing of higher ones, and there are no circles."""
 
 from __future__ import annotations
 
 import ast
 import re
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bridge", "probes", "reports", "loadtests")
@@ -143,29 +148,85 @@ def test_what_is_forbidden_is_not_imported() -> None:
                 assert not {name for name in imports_of(path) if name == what or name.startswith(f"{what}.")}
 
 
+def circles(graph: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
+    """Every group of names that reach one another (Tarjan's strongly connected components of more than one)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[tuple[str, ...]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in graph.get(name, ()):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                found.append(tuple(sorted(group)))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found
+
+
+def module_graph() -> dict[str, set[str]]:
+    return {
+        module: {name for name in imports_of(path) if is_module(name) and name != module and not is_package(name)}
+        for path in sources()
+        if (module := module_of(path))
+    }
+
+
+def is_package(name: str) -> bool:
+    return (ROOT / Path(*name.split("."))).is_dir()
+
+
+def folder_graph() -> dict[str, set[str]]:
+    """Which folder imports which of its siblings; what stands deeper counts for the sibling that it is in."""
+    graph: dict[str, set[str]] = {}
+    for module, names in module_graph().items():
+        for name in names:
+            ours, theirs = module.split("."), name.split(".")
+            depth = next((k for k, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+            if depth is None:
+                continue
+            here, there = ".".join(ours[: depth + 1]), ".".join(theirs[: depth + 1])
+            if is_package(here) and is_package(there) and not (is_command(module) or is_command(name)):
+                graph.setdefault(here, set()).add(there)
+    return graph
+
+
 def test_modules_do_not_import_one_another_in_a_circle() -> None:
-    graph = {module_of(path): {name for name in runtime_imports(path) if is_module(name)} for path in sources()}
-    done: set[str] = set()
-
-    def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, f"a circle: {' -> '.join((*path, module))}"
-        if module not in done:
-            for name in graph.get(module, ()):
-                visit(name, (*path, module))
-            done.add(module)
-
-    for module in graph:
-        visit(module, ())
-    assert done >= set(graph)
+    assert len(module_graph()) > 300
+    assert circles(module_graph()) == []
 
 
-def runtime_imports(path: Path) -> set[str]:
-    """What is imported when the module is: neither type-only nor inside functions."""
-    found: set[str] = set()
-    for node in parsed(path).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{name.name}" for name in node.names)
-        elif isinstance(node, ast.Import):
-            found.update(name.name for name in node.names)
-    return found - {module_of(path)}
+def test_folders_side_by_side_do_not_import_one_another_in_a_circle() -> None:
+    assert "bridge.core" in folder_graph()["bridge.driver"]
+    assert circles(folder_graph()) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [("a", "b", "c")]
+
+
+def test_a_folder_holds_at_most_about_twenty_files() -> None:
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in sources() if path.name != "__init__.py")
+    assert [folder for folder, count in counts.items() if count > 22] == []
+
+
+def test_a_public_class_name_occurs_once() -> None:
+    names = Counter(
+        node.name
+        for path in sources()
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
