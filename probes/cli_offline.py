@@ -71,7 +71,7 @@ def _rules() -> Iterable[str]:
 @click.command()
 @with_options(OFFLINE_OPTIONS)
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("--fix", is_flag=True, help="Mend what can be mended mechanically.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that need no decision.")
 @click.option(
     "--select", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Only this rule; repeatable."
 )
