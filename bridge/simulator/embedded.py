@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.service.server import Simulator
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from bridge.simulator.service.journal import Journal
     from bridge.simulator.settings import Settings
@@ -57,13 +58,31 @@ class RunningSimulator:
     def key_for(self, scenario: str) -> str:
         """Return the API key that selects a scenario. Raises KeyError if there is no such scenario."""
         if scenario not in SCENARIOS:
-            raise KeyError(f"no scenario '{scenario}'; the scenarios are {', '.join(SCENARIOS)}")
+            raise KeyError(_unknown(scenario))
         return SCENARIOS[scenario].key
+
+    def choose(self, scenario: str = "good", faults: Sequence[str] = (), *, key: str = "") -> None:
+        """Set scenario and faults for the next attempts of a key, or of every key without a choice of its own.
+
+        Faults are in text form: `"latency:ms=300"`. Raises KeyError if there is no such scenario, and FaultError for an
+        invalid fault.
+        """
+        if scenario not in SCENARIOS:
+            raise KeyError(_unknown(scenario))
+        self.simulator.choose(scenario, [parse_fault(text) for text in faults], key=key)
+
+    def clear_choice(self, key: str = "") -> None:
+        """Undo `choose`: from its next attempt on, the key gets what the settings say."""
+        self.simulator.clear_choice(key)
 
     @property
     def journal(self) -> Journal:
         """What the simulator has received so far."""
         return self.simulator.journal
+
+
+def _unknown(scenario: str) -> str:
+    return f"no scenario '{scenario}'; the scenarios are {', '.join(SCENARIOS)}"
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ def test_every_short_key_stands_on_the_page() -> None:
 
 
 def test_every_place_stands_on_the_page() -> None:
-    (places,) = re.findall(r"\*Places\* are (.+?), joined", PAGE)
+    (places,) = re.findall(r"\*Endpoints\* are (.+?), joined", PAGE)
     assert set(re.findall(r"`([a-z]+)`", places)) == set(ApiEndpoint)
 
 

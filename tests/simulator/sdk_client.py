@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from openai.types.websocket_connection_options import SyncWebSocketConnectionOptions
 
-    from bridge.simulator.embedded import RunningSimulator
+    from sherpa_realtime_pytest import RealtimeSimulator
 
 ConnectionT = TypeVar("ConnectionT", RealtimeConnection, BetaConnection)
 Known = frozenset[type[pydantic.BaseModel]]
@@ -172,11 +172,11 @@ class SdkSession(Generic[ConnectionT]):
         return Counter(self.types)
 
 
-def sdk_client(running: RunningSimulator, key: str | None = None) -> OpenAI:
+def sdk_client(simulator: RealtimeSimulator, key: str | None = None) -> OpenAI:
     """Make the SDK's client for a simulator. It repeats nothing by itself."""
-    sockets = running.base_url.replace("http", "ws", 1)
-    api_key = running.api_key.reveal() if key is None else key
-    return OpenAI(base_url=running.base_url, websocket_base_url=sockets, api_key=api_key, max_retries=0)
+    sockets = simulator.base_url.replace("http", "ws", 1)
+    api_key = simulator.api_key.reveal() if key is None else key
+    return OpenAI(base_url=simulator.base_url, websocket_base_url=sockets, api_key=api_key, max_retries=0)
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def close_on_timeout(connection: RealtimeConnection | BetaConnection) -> Iterato
 
 @contextmanager
 def connect_sdk(
-    running: RunningSimulator,
+    simulator: RealtimeSimulator,
     *,
     key: str | None = None,
     model: str | None = DEFAULT_MODEL,
@@ -201,7 +201,7 @@ def connect_sdk(
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[SdkSession[RealtimeConnection]]:
     """Connect the SDK; `model=None` leaves the model out of the address."""
-    with sdk_client(running, key) as client:
+    with sdk_client(simulator, key) as client:
         manager = client.realtime.connect(
             model=model or omit,
             extra_query=dict(query or {}),
@@ -214,10 +214,10 @@ def connect_sdk(
 
 @contextmanager
 def connect_sdk_beta(
-    running: RunningSimulator, *, key: str | None = None, query: Mapping[str, object] | None = None
+    simulator: RealtimeSimulator, *, key: str | None = None, query: Mapping[str, object] | None = None
 ) -> Iterator[SdkSession[BetaConnection]]:
     """Connect by the SDK's old path, `client.beta.realtime`, which sends the beta header."""
-    with sdk_client(running, key) as client:
+    with sdk_client(simulator, key) as client:
         manager = client.beta.realtime.connect(
             model=BETA_MODEL, extra_query=dict(query or {}), websocket_connection_options=OPTIONS
         )
