@@ -99,8 +99,8 @@ _NEXT_STATE: Final[Mapping[str, ReportedState]] = {
     "reconnected": ReportedState.READY,
     "session_closed": ReportedState.ENDED,
 }
-_NOT_JSON: Final = "text that is not JSON"
-_NOT_A_MESSAGE: Final = "JSON that is not an object with a type"
+NOT_JSON: Final = "text that isn't JSON"
+_NOT_A_MESSAGE: Final = "text that isn't a JSON object with a type"
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -148,7 +148,7 @@ class ProtocolClient:
         except msgspec.ValidationError:
             return FrameUnreadable(_NOT_A_MESSAGE)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return FrameUnreadable(_NOT_JSON)
+            return FrameUnreadable(NOT_JSON)
         return self._message(body)
 
     def _message(self, body: Mapping[str, Any]) -> MessageReceived | FrameUnreadable:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from bridge.client_protocol.client import ProtocolClient
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.audio.tracer import TracerReceiver, TracerSource
 from bridge.protocol.dialects.detection import Dialect
@@ -75,6 +76,8 @@ class BridgeContext:
     """Times of `connected`, `create`, `ready`, `spoken` (end of the turn) and `audio` (first audio received)."""
     native_events: Counter[str] = field(default_factory=Counter)
     """Number of received service events by type."""
+    client: ProtocolClient = field(default_factory=ProtocolClient)
+    """What this socket has received, in the terms of the client protocol."""
     audit: MessageAudit = field(default_factory=MessageAudit)
     ready: Mapping[str, Any] = field(default_factory=dict)
     """The message `session_ready`."""
@@ -87,7 +90,8 @@ class BridgeContext:
     """Codes of errors that the checks themselves cause."""
     missing_init_events: tuple[str, ...] = ()
     """Initial events of the service that the bridge didn't forward."""
-    dropped_ms: float = 0.0
+    native_dropped_ms: float = 0.0
+    """Audio that a native endpoint reported as dropped."""
     json_audio: int = 0
     binary_audio: int = 0
     """Bytes of audio received in deltas and in binary frames."""
@@ -127,7 +131,7 @@ class BridgeContext:
             self.closed = True
             self.add_moment("server", "closed", f"{closed.code or ''} {closed.reason}".strip())
             raise
-        parsed = parse_frame(frame)
+        parsed = parse_frame(self.client, frame)
         if isinstance(frame, bytes):
             self._record_audio(frame)
         else:
@@ -191,13 +195,11 @@ class BridgeContext:
         self.add_moment("server", kind, _summary(frame.event))
 
     def _record_notice(self, event: Mapping[str, Any]) -> None:
-        """Add up the audio that the bridge reports as dropped; a native endpoint reports it in the error's text."""
+        """Add up the audio that a native endpoint reports as dropped, in the text of an error."""
         inner = event.get("error")
         if isinstance(inner, dict) and inner.get("code") == "audio_dropped":
             ms = re.search(r"(\d+) ms", str(inner.get("message")))
-            self.dropped_ms += float(ms[1]) if ms else 1.0
-        elif event.get("type") == "audio_dropped":
-            self.dropped_ms += _number(event.get("ms"))
+            self.native_dropped_ms += float(ms[1]) if ms else 1.0
 
     def _record_delta(self, event: Mapping[str, Any]) -> None:
         try:
@@ -254,6 +256,11 @@ class BridgeContext:
         return None
 
     @property
+    def dropped_ms(self) -> float:
+        """Audio that the bridge reported as dropped, at either endpoint."""
+        return self.client.dropped_ms + self.native_dropped_ms
+
+    @property
     def echoes(self) -> bool:
         """Whether the response echoes the tracer audio."""
         return self.source.caller in self.echo.callers
@@ -270,10 +277,6 @@ class BridgeContext:
         elif self.opened is not None:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(self.opened.stream)
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 #: Fields of a bridge's messages that the timeline shows; none of them holds content.

@@ -6,11 +6,19 @@ the bridge's messages about it are received like all others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 import trio
 
+from bridge.client_protocol.client import (
+    NOT_JSON,
+    AudioReceived,
+    FrameUnreadable,
+    MessageReceived,
+    NativeEventReceived,
+    ProtocolClient,
+)
 from bridge.client_protocol.messages import (
     AudioCommitMessage,
     CreateSessionMessage,
@@ -46,6 +54,7 @@ class BridgeVoiceClient:
         self.on_sent: OnSent = lambda _event, _detail: None
         self.connected_at: float | None = None
         self._target = target
+        self._client = ProtocolClient()
         self._link: Link | None = None
 
     async def start(self, options: VoiceOptions, on_frame: OnFrame) -> None:
@@ -73,12 +82,12 @@ class BridgeVoiceClient:
 
     async def receive(self) -> ReceivedFrame:
         """Wait for the next frame. Cancelling loses no frame."""
-        return parse_frame(await self._require_link().receive())
+        return parse_frame(self._client, await self._require_link().receive())
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send one chunk of audio as a binary frame."""
         self.on_sent({"type": "audio"}, f"{bytes_to_ms(len(pcm)):g} ms")
-        await self._require_link().send_binary(pcm)
+        await self._require_link().send_binary(self._client.send_audio(pcm))
 
     async def commit(self) -> None:
         """Commit the audio; in a conversation the bridge requests the response."""
@@ -118,18 +127,29 @@ class BridgeVoiceClient:
         return self._link
 
 
-def parse_frame(frame: str | bytes) -> ReceivedFrame:
-    """Parse one frame. A native event has a dot in its type, a bridge's own message has none."""
+def parse_frame(client: ProtocolClient, frame: str | bytes) -> ReceivedFrame:
+    """Parse one frame that arrives on the client's socket; native events are parsed in full."""
     size, now = len(frame), trio.current_time()
-    if isinstance(frame, bytes):
-        return ReceivedFrame(now, {}, size, native=False, unreadable="a binary frame")
+    received = client.receive(frame)
+    match received:
+        case AudioReceived():
+            return ReceivedFrame(now, {}, size, native=False, unreadable="a binary frame")
+        case MessageReceived(_, fields):
+            return ReceivedFrame(now, fields, size, native=False)
+        case NativeEventReceived(_, text):
+            return _native_event(text, now)
+        case FrameUnreadable(reason):
+            return ReceivedFrame(now, {}, size, native=False, unreadable=reason)
+        case _:
+            assert_never(received)
+
+
+def _native_event(text: str, now: float) -> ReceivedFrame:
     try:
-        event = msgspec.json.decode(frame)
+        event = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't JSON")
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        return ReceivedFrame(now, {}, size, native=False, unreadable="text that isn't a JSON object with a type")
-    return ReceivedFrame(now, event, size, native=is_native(event["type"]))
+        return ReceivedFrame(now, {}, len(text), native=False, unreadable=NOT_JSON)
+    return ReceivedFrame(now, event, len(text), native=is_native(str(event["type"])))
 
 
 def create_session_message(options: VoiceOptions, model: str) -> CreateSessionMessage:

@@ -41,12 +41,12 @@ def test_a_native_event_is_not_parsed() -> None:
 
 @pytest.mark.parametrize("frame", ["", "{", "no JSON", '{"a":1}{}', '{"a":' * 100_000])
 def test_text_that_is_not_json_is_unreadable(frame: str) -> None:
-    assert ProtocolClient().receive(frame) == FrameUnreadable("text that is not JSON")
+    assert ProtocolClient().receive(frame) == FrameUnreadable("text that isn't JSON")
 
 
 @pytest.mark.parametrize("frame", ["[]", "3", "[" * 100_000, '"connected"', "{}", '{"type":3}', '{"type":null}'])
 def test_json_without_a_type_is_unreadable(frame: str) -> None:
-    assert ProtocolClient().receive(frame) == FrameUnreadable("JSON that is not an object with a type")
+    assert ProtocolClient().receive(frame) == FrameUnreadable("text that isn't a JSON object with a type")
 
 
 def test_messages_go_out_as_text_and_the_options_are_kept() -> None:

@@ -12,6 +12,7 @@ import pytest
 import trio
 import trio.testing
 
+from bridge.client_protocol.client import ProtocolClient
 from bridge.protocol.dialects.detection import SessionKind
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from probes.voice.bridge_client import BridgeVoiceClient, create_session_message, parse_frame
@@ -131,6 +132,6 @@ def test_create_session_holds_only_what_differs_from_the_defaults(
     ],
 )
 async def test_an_unreadable_frame_is_described_without_its_content(frame: str | bytes, unreadable: str) -> None:
-    received = parse_frame(frame)
+    received = parse_frame(ProtocolClient(), frame)
     assert (received.unreadable, received.native) == (unreadable, False)
     assert received.frame_bytes == len(frame)
