@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS, ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WINDOW_SECONDS = 2.0
 #: A busy bridge may stamp an error this much later than it decided to send it.
 _TOLERANCE_SECONDS = 0.05
 #: This many errors may arrive at once after a delay in delivery.
@@ -23,12 +24,12 @@ _LAST_SECONDS = 1.0
 _CALM = frozenset({1000, 1001})
 #: Client protocol, "Errors": codes that come with a close code of their own.
 _SAID_BY_CLOSE: Mapping[int, frozenset[str]] = {
-    1008: frozenset({"RATE_EXCEEDED"}),
-    1009: frozenset({"MESSAGE_TOO_LARGE"}),
-    1013: frozenset({"SLOW_CONSUMER", "SERVER_BUSY"}),
+    info.close_code: frozenset(code for code, other in ERRORS.items() if other.close_code == info.close_code)
+    for info in ERRORS.values()
+    if info.close_code is not None
 }
 #: Any other close follows an error within this time. A throttled error is sent at the end of its window.
-_BEFORE_SECONDS = WINDOW_SECONDS + 0.5
+_BEFORE_SECONDS = ERROR_WINDOW_SECONDS + 0.5
 
 
 @dataclass(slots=True)
@@ -50,8 +51,8 @@ class ErrorAudit:
         """Record an error with timestamp `at`, which arrived at `arrived` on our own clock."""
         arrived = at if arrived is None else arrived
         self._judge_early(closing_at=None)
-        self._room = min(_AT_ONCE, self._room + max(0.0, arrived - self._arrived) / WINDOW_SECONDS) - 1
-        too_soon = self.last_at is not None and at - self.last_at < WINDOW_SECONDS - _TOLERANCE_SECONDS
+        self._room = min(_AT_ONCE, self._room + max(0.0, arrived - self._arrived) / ERROR_WINDOW_SECONDS) - 1
+        too_soon = self.last_at is not None and at - self.last_at < ERROR_WINDOW_SECONDS - _TOLERANCE_SECONDS
         if too_soon or self._room < 0:
             self._early, self._room = arrived, max(0.0, self._room)
         self.last_at, self.last_code, self._arrived = at, code, arrived

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.transport.link import LinkClosed
 from probes.bridge.context import SessionStopped
 from probes.bridge.session import send_ping
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 ERRORS = CheckRow("bridge", "errors")
 
-#: The client protocol allows at most one error in any window of 2 s.
-WINDOW_SECONDS = 2.0
 #: An error this shortly before the end of the window counts as after it, because of clock and network differences.
 _SLACK_SECONDS = 0.25
 #: After the window, the error for the suppressed ones must arrive within this time.
@@ -69,9 +68,11 @@ async def _provoke(context: BridgeContext) -> Finding:
     wrong = _malformed(first)
     if wrong:
         return ERRORS.problem(bridge.ERROR_MALFORMED, headline(context.excerpt(wrong, 200)))
-    others = await _errors_for(context, WINDOW_SECONDS - _SLACK_SECONDS)
+    others = await _errors_for(context, ERROR_WINDOW_SECONDS - _SLACK_SECONDS)
     if others:
-        return ERRORS.problem(bridge.ERROR_FLOOD, headline(f"{1 + len(others)} errors within {WINDOW_SECONDS:g} s"))
+        return ERRORS.problem(
+            bridge.ERROR_FLOOD, headline(f"{1 + len(others)} errors within {ERROR_WINDOW_SECONDS:g} s")
+        )
     return await _check_suppressed(context, first, before)
 
 
@@ -95,7 +96,7 @@ async def _check_suppressed(context: BridgeContext, first: Mapping[str, Any], ge
         await send_ping(context)
     if context.audit.generation != generation:
         return ERRORS.problem(bridge.ERROR_FATAL, headline("the bridge opened a new session"))
-    return ERRORS.passed(f"one at once, one for the other {due} after {WINDOW_SECONDS:g} s")
+    return ERRORS.passed(f"one at once, one for the other {due} after {ERROR_WINDOW_SECONDS:g} s")
 
 
 async def _errors_for(context: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:
