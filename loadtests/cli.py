@@ -28,11 +28,11 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 _PERMISSION = "--i-may-load-this-target"
 
 
-def _completing(words: Callable[[], Iterable[str]]) -> Any:
-    def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+def _completing(arguments: Callable[[], Iterable[str]]) -> Any:
+    def complete(_: click.Context, __: click.Parameter, prefix: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        return [CompletionItem(word) for word in words() if word.startswith(begun)]
+        return [CompletionItem(word) for word in arguments() if word.startswith(prefix)]
 
     return complete
 
@@ -43,10 +43,10 @@ def _scenarios() -> Iterable[str]:
     return SCENARIOS
 
 
-def _watched(_: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+def _watched(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """Parse the `NAME=PID` values. Raises click.BadParameter."""
-    pairs = [text.partition("=") for text in said]
-    for text, (name, _equals, pid) in zip(said, pairs, strict=True):
+    pairs = [text.partition("=") for text in values]
+    for text, (name, _equals, pid) in zip(values, pairs, strict=True):
         if not name or not pid.isdecimal():
             raise click.BadParameter(f"{text!r} is not NAME=PID; for example: bridge=4711", param=parameter)
     return tuple((name, int(pid)) for name, _equals, pid in pairs)
@@ -121,7 +121,7 @@ def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
 @click.option("--master-port", metavar="PORT", type=click.IntRange(1, 65535), help="[default 5557]")
 @click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Workers to wait for.")
 @_with_options
-def run_(**said: Any) -> None:
+def run_(**values: Any) -> None:
     """Run SCENARIO and check its budgets.
 
     \b
@@ -132,13 +132,13 @@ def run_(**said: Any) -> None:
     from loadtests.run.progress import show_progress
     from loadtests.run.run import run, run_worker
 
-    request = _request(said, said["scenario"], said["users"])
-    if said["worker"]:
+    request = _request(values, values["scenario"], values["users"])
+    if values["worker"]:
         run_worker(request, os.environ)
-    with _files(said["reports"]) as write_reports, show_progress(os.environ) as hears:
-        kept = run(request, os.environ, hears)
-        kept = write_reports(kept)
-    _leave(kept, said)
+    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+        stored = run(request, os.environ, on_progress)
+        stored = write_reports(stored)
+    _leave(stored, values)
 
 
 @cli.command(short_help="Find how many callers a target can handle.")
@@ -147,7 +147,7 @@ def run_(**said: Any) -> None:
 @click.option("--most", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Upper limit.")
 @click.option("--confirmations", metavar="N", type=click.IntRange(0, 9), default=1, show_default=True, hidden=True)
 @_with_options
-def capacity(**said: Any) -> None:
+def capacity(**values: Any) -> None:
     """Find the largest number of callers that the target handles within the budgets.
 
     The search doubles the callers, bisects and confirms. Each trial lasts for --duration. The report shows where
@@ -160,109 +160,111 @@ def capacity(**said: Any) -> None:
     from loadtests.capacity.search_runs import find_capacity
     from loadtests.run.progress import show_progress
 
-    request = _request(said, said["scenario"], None)
-    with _files(said["reports"]) as write_reports, show_progress(os.environ) as hears:
-        kept = find_capacity(
+    request = _request(values, values["scenario"], None)
+    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+        stored = find_capacity(
             request,
             os.environ,
-            hears,
-            start=said["start"],
-            maximum=said["most"],
-            confirmations=said["confirmations"],
+            on_progress,
+            start=values["start"],
+            maximum=values["most"],
+            confirmations=values["confirmations"],
         )
-        kept = write_reports(kept)
-    _leave(kept, said)
+        stored = write_reports(stored)
+    _leave(stored, values)
 
 
-def _request(said: dict[str, Any], scenario: str, users: int | None) -> RunRequest:
+def _request(values: dict[str, Any], scenario: str, users: int | None) -> RunRequest:
     """Turn click's values into a request."""
     from loadtests.run.locust_process import Distribution
     from loadtests.run.run import RunRequest
     from loadtests.scenarios.plan import RunOptions
 
-    wish = RunOptions(
+    options = RunOptions(
         scenario=scenario,
-        url=said["target"],
+        url=values["target"],
         users=users,
-        spawn_rate=said["spawn_rate"],
-        duration=said["duration"],
-        budgets=said["budgets"],
-        default_budgets=not said["no_default_budgets"],
-        endpoint=said["endpoint"] or said["former_endpoint"],
-        chunk_ms=said["chunk_ms"],
-        token_env=said["client_token_env"],
-        origin=said["origin"],
-        control_url=said["control"],
-        echo=said["echo"],
-        deploy_command=said.get("deploy_command"),
-        permitted=said["permitted"],
-        **({"model": said["model"]} if said["model"] else {}),
+        spawn_rate=values["spawn_rate"],
+        duration=values["duration"],
+        budgets=values["budgets"],
+        default_budgets=not values["no_default_budgets"],
+        endpoint=values["endpoint"] or values["former_endpoint"],
+        chunk_ms=values["chunk_ms"],
+        token_env=values["client_token_env"],
+        origin=values["origin"],
+        control_url=values["control"],
+        echo=values["echo"],
+        deploy_command=values.get("deploy_command"),
+        permitted=values["permitted"],
+        **({"model": values["model"]} if values["model"] else {}),
     )
     names = ("processes", "master", "worker", "master_host", "master_port", "expect_workers")
-    spread = Distribution(**{name: said[name] for name in names if name in said})
+    distribution = Distribution(**{name: values[name] for name in names if name in values})
     return RunRequest(
-        options=wish,
-        simulate=said["simulate"],
-        distribution=spread,
-        bridge_workers=said["bridge_workers"],
-        watch=said["watch"],
-        verbose=said["verbose"],
+        options=options,
+        simulate=values["simulate"],
+        distribution=distribution,
+        bridge_workers=values["bridge_workers"],
+        watch=values["watch"],
+        verbose=values["verbose"],
     )
 
 
-def _files(wanted: Sequence[str]) -> Any:
+def _files(reports: Sequence[str]) -> Any:
     from loadtests.run.report_files import reserve_report_files
 
-    return reserve_report_files(wanted)
+    return reserve_report_files(reports)
 
 
-def _leave(kept: StoredReport, said: dict[str, Any]) -> NoReturn:
+def _leave(stored: StoredReport, values: dict[str, Any]) -> NoReturn:
     """Print a result and exit with its exit code."""
     from reports.console import write_text
     from reports.dispatch import TERMINAL, TerminalOptions, render_report
 
-    look = TerminalOptions(verbose=said["verbose"], timelines=said["verbose"])
-    write_text(sys.stdout, render_report(kept, "json" if said["json_"] else TERMINAL, look, None, os.environ))
-    raise click.exceptions.Exit(kept.exit_code)
+    terminal_options = TerminalOptions(verbose=values["verbose"], timelines=values["verbose"])
+    write_text(
+        sys.stdout, render_report(stored, "json" if values["json_"] else TERMINAL, terminal_options, None, os.environ)
+    )
+    raise click.exceptions.Exit(stored.exit_code)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. With `--json`, errors are printed as a JSON document, too."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     from reports.console import OutputError, print_error
 
     try:
-        code = _run(words)
-    except OutputError as lost:
-        print_error(_tool(words), str(lost), "", os.environ)
+        code = _run(arguments)
+    except OutputError as error:
+        print_error(_tool(arguments), str(error), "", os.environ)
         code = 3
     sys.exit(code)
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Raises OutputError."""
     from reports.console import OutputError, discard_output, output_error
     from reports.usage_errors import CommandFailure
 
-    tool = _tool(words)
+    tool = _tool(arguments)
     for number in _ENDINGS:  # a CI job that is cancelled wants the report as well
         signal.signal(number, signal.default_int_handler)
     try:
-        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
+        code = cli.main(list(arguments), prog_name=NAME, standalone_mode=False)
     except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
-        complaint = CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
+        failure = CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
     except click.ClickException as error:
-        complaint = _usage(tool, error.format_message())
+        failure = _usage(tool, error.format_message())
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a message
         if isinstance(error, OSError) and error.errno == ENOSPC:
             discard_output(sys.stdout)
             raise output_error(error) from None
-        complaint = _explained(tool, error)
+        failure = _explained(tool, error)
     else:
         return code if isinstance(code, int) else 0
-    return complaint.show(as_json="--json" in words, environment=os.environ)
+    return failure.show(as_json="--json" in arguments, environment=os.environ)
 
 
 def _explained(tool: str, error: Exception) -> Any:
@@ -288,5 +290,5 @@ def _usage(tool: str, message: str) -> Any:
     return CommandFailure(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")
 
 
-def _tool(words: Sequence[str]) -> str:
-    return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME
+def _tool(arguments: Sequence[str]) -> str:
+    return f"{NAME} {arguments[0]}" if arguments and arguments[0] in cli.commands else NAME

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 NAME = "sherpa-report"
 
 
-def _share(_: click.Context, parameter: click.Parameter, said: str) -> float:
+def _share(_: click.Context, parameter: click.Parameter, value: str) -> float:
     """Parse `20%` or `0.2`. Raises click.BadParameter."""
-    text = said.strip()
+    text = value.strip()
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         share = -1
     if not 0 <= share < float("inf"):
-        raise click.BadParameter(f"{said!r} is not a share; for example: 20% or 0.2", param=parameter)
+        raise click.BadParameter(f"{value!r} is not a share; for example: 20% or 0.2", param=parameter)
     return share
 
 
@@ -73,9 +73,11 @@ def render(
 
     if json_ and format_ not in (None, "json"):
         raise click.UsageError(f"--json and --format {format_} exclude each other")
-    kept = merge_reports(read_reports(files))
-    look = TerminalOptions(verbose=verbose, timelines=timelines)
-    write_result(render_report(kept, "json" if json_ else format_ or "terminal", look, output, os.environ), output)
+    stored = merge_reports(read_reports(files))
+    terminal_options = TerminalOptions(verbose=verbose, timelines=timelines)
+    write_result(
+        render_report(stored, "json" if json_ else format_ or "terminal", terminal_options, output, os.environ), output
+    )
 
 
 @cli.command()
@@ -119,50 +121,52 @@ def compare(before: str, after: str, fail_on_worse: bool, tolerance: float, form
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. With `--json`, errors are printed as a JSON document, too."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     from reports.console import OutputError, print_error
 
     try:
-        code = _run(words)
-    except OutputError as lost:
-        print_error(_tool(words), str(lost), "", os.environ)
+        code = _run(arguments)
+    except OutputError as error:
+        print_error(_tool(arguments), str(error), "", os.environ)
         code = 3
     sys.exit(code)
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Raises OutputError."""
     from reports.console import OutputError, discard_output, output_error
     from reports.usage_errors import CommandFailure, InputError, crash_failure, input_failure, interrupted_failure
 
-    complaint: CommandFailure
+    failure: CommandFailure
     try:
-        code = cli.main(list(words), prog_name=NAME, standalone_mode=False)
+        code = cli.main(list(arguments), prog_name=NAME, standalone_mode=False)
     except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
-        complaint = interrupted_failure(_tool(words))
+        failure = interrupted_failure(_tool(arguments))
     except InputError as error:
-        complaint = input_failure(error, _tool(words))
+        failure = input_failure(error, _tool(arguments))
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        complaint = input_failure(InputError(error.format_message()), context.command_path if context else _tool(words))
+        failure = input_failure(
+            InputError(error.format_message()), context.command_path if context else _tool(arguments)
+        )
     except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
         if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself failed to write: --help, --version
             discard_output(sys.stdout)
             raise output_error(error) from None
-        complaint = crash_failure(_tool(words), error)
+        failure = crash_failure(_tool(arguments), error)
     else:
         return code if isinstance(code, int) else 0
-    return complaint.show(as_json=_wants_json(words), environment=os.environ)
+    return failure.show(as_json=_wants_json(arguments), environment=os.environ)
 
 
-def _wants_json(words: Sequence[str]) -> bool:
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    return any(word in ("--json", "--format=json", "-fjson") for word in words) or any(
+def _wants_json(arguments: Sequence[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(word in ("--json", "--format=json", "-fjson") for word in arguments) or any(
         word in ("-f", "--format") and value == "json" for word, value in pairs
     )
 
 
-def _tool(words: Sequence[str]) -> str:
-    return f"{NAME} {words[0]}" if words and words[0] in cli.commands else NAME
+def _tool(arguments: Sequence[str]) -> str:
+    return f"{NAME} {arguments[0]}" if arguments and arguments[0] in cli.commands else NAME

@@ -72,11 +72,11 @@ def discard_output(stream: TextIO | None) -> None:
 
 def terminal_width(stream: TextIO | None, environment: Mapping[str, str]) -> int:
     """Return the page width: COLUMNS, or the terminal's width, else 80; at least 40."""
-    told = environment.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return max(_NARROWEST, int(told))
+    columns_setting = environment.get("COLUMNS", "")
+    if columns_setting.isdecimal() and int(columns_setting) > 0:
+        return max(_NARROWEST, int(columns_setting))
     try:
-        found = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+        width = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
     except (OSError, ValueError):
-        found = 0
-    return max(_NARROWEST, found or _WIDTH)
+        width = 0
+    return max(_NARROWEST, width or _WIDTH)

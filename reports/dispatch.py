@@ -28,24 +28,24 @@ class TerminalOptions:
 
 
 def render_report(
-    kept: StoredReport, name: str, look: TerminalOptions, output: str | None, environment: Mapping[str, str]
+    stored: StoredReport, name: str, options: TerminalOptions, output: str | None, environment: Mapping[str, str]
 ) -> str:
     """Render a report in a format of `reports.render.registry`, or for a terminal.
 
     `output` is the file it is written to; None is stdout, whose width and colours are then used.
     """
     if name != TERMINAL:
-        return get_renderer(name)(kept.report, kept.exit_code)
+        return get_renderer(name)(stored.report, stored.exit_code)
     from reports.render.terminal.page import render  # noqa: PLC0415 - only what is used is paid for
 
     stream = sys.stdout if output in (None, "-") else None
     return render(
-        kept.report,
-        kept.exit_code,
+        stored.report,
+        stored.exit_code,
         width=terminal_width(stream, environment),
         colour=wants_colour(stream, environment),
-        verbose=look.verbose,
-        timelines=look.timelines,
+        verbose=options.verbose,
+        timelines=options.timelines,
     )
 
 

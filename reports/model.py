@@ -200,7 +200,7 @@ class Report:
         0 if everything passed, 1 if a check failed (with `strict`, also for warnings), 3 if any or every check couldn't
         run.
         """
-        found = {finding.severity for finding in self.findings}
-        if Severity.FAIL in found or (strict and Severity.WARNING in found):
+        severities = {finding.severity for finding in self.findings}
+        if Severity.FAIL in severities or (strict and Severity.WARNING in severities):
             return EXIT_FAILED
-        return EXIT_COULD_NOT_RUN if Severity.ERROR in found or found == {Severity.SKIPPED} else EXIT_OK
+        return EXIT_COULD_NOT_RUN if Severity.ERROR in severities or severities == {Severity.SKIPPED} else EXIT_OK

@@ -86,8 +86,8 @@ def looks_like_credential(text: str) -> bool:
     return _SHAPES.search(text) is not None
 
 
-def _hinted(found: re.Match[str]) -> str:
-    kind = found.lastgroup or 0
-    start, end = found.start(kind) - found.start(), found.end(kind) - found.start()
-    whole = found.group()
-    return f"{whole[:start]}{Secret(found[kind]).hint}{whole[end:]}"
+def _hinted(match: re.Match[str]) -> str:
+    kind = match.lastgroup or 0
+    start, end = match.start(kind) - match.start(), match.end(kind) - match.start()
+    text = match.group()
+    return f"{text[:start]}{Secret(match[kind]).hint}{text[end:]}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: A shorter silence can't be heard.
-_HEARD_SECONDS = 0.001
+_AUDIBLE_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -27,30 +27,30 @@ class AnswerTimer:
     item_id: str = ""
     received_ms: float = 0.0
     """Audio of this answer so far."""
-    _cut_item: str = ""
+    _interrupted_item: str = ""
     """The answer that was interrupted. Audio of it that still arrives belongs to no turn."""
-    _words: bool = False
+    _had_text: bool = False
     _plays_until: float | None = None
     _gap: float = 0.0
 
     def turn_ended(self, due: float) -> None:
         """Start waiting for an answer to a turn that was due to end at `due`."""
         self.waiting_since, self.item_id, self.received_ms = due, "", 0.0
-        self._words, self._plays_until, self._gap = False, None, 0.0
+        self._had_text, self._plays_until, self._gap = False, None, 0.0
 
     def on_text(self, now: float) -> None:
         """Record a piece of text."""
-        if self.waiting_since is not None and not self._words:
-            self._words = True
+        if self.waiting_since is not None and not self._had_text:
+            self._had_text = True
             self.record_duration("first_text", now - self.waiting_since)
 
     def on_audio(self, now: float, ms: float, item_id: str) -> None:
         """Record a piece of audio. It plays as soon as the audio before it has been played."""
-        if self.waiting_since is None or (item_id and item_id == self._cut_item):
+        if self.waiting_since is None or (item_id and item_id == self._interrupted_item):
             return
         if self._plays_until is None:
             self.record_duration("first_audio", now - self.waiting_since)
-        elif now > self._plays_until + _HEARD_SECONDS:
+        elif now > self._plays_until + _AUDIBLE_SECONDS:
             self._gap = max(self._gap, now - self._plays_until)
         self._plays_until = max(now, self._plays_until or now) + ms / 1000
         self.received_ms += ms
@@ -61,22 +61,22 @@ class AnswerTimer:
         if self.waiting_since is None:
             return False
         self.record_duration("turn", now - self.waiting_since)
-        self._note_gap()
+        self._record_gap()
         self.waiting_since = None
         return True
 
     def interrupt(self) -> None:
         """End the answer because the caller interrupts it. Its full length stays unknown."""
-        self._cut_item = self.item_id
-        self._note_gap()
+        self._interrupted_item = self.item_id
+        self._record_gap()
         self.waiting_since = None
 
     def give_up(self) -> bool:
         """Stop waiting. Returns whether a turn was waiting."""
-        owed, self.waiting_since = self.waiting_since is not None, None
-        self._cut_item = self.item_id
-        return owed
+        was_waiting, self.waiting_since = self.waiting_since is not None, None
+        self._interrupted_item = self.item_id
+        return was_waiting
 
-    def _note_gap(self) -> None:
+    def _record_gap(self) -> None:
         if self._plays_until is not None:
             self.record_duration("audio_gap", self._gap)

@@ -26,8 +26,8 @@ class BadMessages:
         if not self.per_second:
             return ()
         self._next = max(self._next, now - CATCH_UP_SECONDS)
-        many = 0
+        count = 0
         while self._next <= now:
             self._next += 1 / self.per_second
-            many += 1
-        return (_MESSAGE,) * many
+            count += 1
+        return (_MESSAGE,) * count

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from loadtests.scenarios.behaviour import CallerBehaviour
 
 #: How often a waiting caller checks whether it must stop.
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,50 +52,50 @@ class VirtualCaller:
     def run(self, stop: Callable[[], bool]) -> None:
         """Make calls until `stop` returns True. Killing the greenlet ends the running call, see `VoiceCall.run`."""
         due = self._sleep_until(self.clock() + self.rng.uniform(0, self.behaviour.start_spread_ms / 1000), stop)
-        waits, lost_at, pace = Backoff(self.rng), None, self._fresh_pace(due)
+        backoff, lost_at, speech_clock = Backoff(self.rng), None, self._new_clock(due)
         while not stop():
-            talk = self._talk(pace, waits, lost_at)
-            fate = self._run(talk, due, stop)
-            if fate is not CallOutcome.COMPLETED and not self.behaviour.reconnects:
+            session = self._new_session(speech_clock, backoff, lost_at)
+            outcome = self._run(session, due, stop)
+            if outcome is not CallOutcome.COMPLETED and not self.behaviour.reconnects:
                 self._sleep_until(None, stop)
                 return
-            if fate is CallOutcome.COMPLETED:
-                waits, lost_at, due = Backoff(self.rng), None, self.clock()
-                pace = self._fresh_pace(due)
+            if outcome is CallOutcome.COMPLETED:
+                backoff, lost_at, due = Backoff(self.rng), None, self.clock()
+                speech_clock = self._new_clock(due)
                 continue
-            lost_at = talk.lost_at
-            due = self._sleep_until(self.clock() + waits.next_delay(), stop)
+            lost_at = session.lost_at
+            due = self._sleep_until(self.clock() + backoff.next_delay(), stop)
 
     def cut(self) -> None:
         """Drop the socket of the running call as a network failure does."""
         if self.current_call is not None:
             self.current_call.cut()
 
-    def _run(self, talk: CallerSession, due: float, stop: Callable[[], bool]) -> CallOutcome:
-        call = self.current_call = self.make_call(self.target, talk, due)
+    def _run(self, session: CallerSession, due: float, stop: Callable[[], bool]) -> CallOutcome:
+        call = self.current_call = self.make_call(self.target, session, due)
         try:
             return call.run(stop)
         finally:
-            self.current_call, self._source = None, talk.audio_source if call.is_complete else None
+            self.current_call, self._source = None, session.audio_source if call.is_complete else None
 
-    def _talk(self, pace: SpeechClock, waits: Backoff, lost_at: float | None) -> CallerSession:
+    def _new_session(self, speech_clock: SpeechClock, backoff: Backoff, lost_at: float | None) -> CallerSession:
         source = self._source or TracerSource(next(self.caller_ids))
         return CallerSession(
             behaviour=self.behaviour,
             protocol=protocol_for(self.behaviour),
             audio_source=source,
             echo=EchoAudit(source.caller) if self.behaviour.echo else None,
-            speech_clock=pace,
+            speech_clock=speech_clock,
             recorder=self.recorder,
-            backoff=waits,
+            backoff=backoff,
             lost_at=lost_at,
         )
 
-    def _fresh_pace(self, due: float) -> SpeechClock:
+    def _new_clock(self, due: float) -> SpeechClock:
         return SpeechClock(self.behaviour.chunk_ms, self.behaviour.speech_ms, due)
 
     def _sleep_until(self, due: float | None, stop: Callable[[], bool]) -> float:
         """Sleep in steps until `due` or until `stop`; None waits for `stop` only. Returns when it was due."""
         while not stop() and (due is None or self.clock() < due):
-            self.sleep(_LOOK_SECONDS if due is None else min(_LOOK_SECONDS, due - self.clock()))
+            self.sleep(_POLL_SECONDS if due is None else min(_POLL_SECONDS, due - self.clock()))
         return self.clock() if due is None else due

@@ -8,7 +8,7 @@ from typing import Any
 
 #: The start of each message about a refused upgrade; the report looks for it.
 UPGRADE_REFUSED_TEXT = "the WebSocket upgrade was answered with status"
-_LONGEST = 200
+_MAX_LENGTH = 200
 _SWITCHING = 101
 
 
@@ -26,12 +26,12 @@ def upgrade_refusal(web: Any) -> UpgradeRefused | None:
     return UpgradeRefused(status) if status != _SWITCHING else None
 
 
-def describe_error(error: BaseException, patience: float) -> str:
+def describe_error(error: BaseException, timeout: float) -> str:
     """Explain why a connection failed. `patience` is the timeout in seconds."""
     if isinstance(error, UpgradeRefused):
         return str(error)
     if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):
-        return f"no response within {patience:.0f} s"
+        return f"no response within {timeout:.0f} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: nothing listens at this address"
     if isinstance(error, socket.gaierror):
@@ -40,4 +40,4 @@ def describe_error(error: BaseException, patience: float) -> str:
         return "it doesn't use TLS: use ws:// or http://"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
-    return (str(error) or type(error).__name__).splitlines()[0][:_LONGEST]
+    return (str(error) or type(error).__name__).splitlines()[0][:_MAX_LENGTH]

@@ -17,7 +17,7 @@ from bridge.protocol.audio.tracer import CELL_MS, TracerReceiver
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_REMEMBERED = 32
+_MAX_SENTENCES = 32
 #: A half-open range of tracer cells in a caller's audio.
 CellRange = tuple[int, int]
 
@@ -43,7 +43,7 @@ class EchoAudit:
     caller: int
     _sentence: CellRange | None = None
     _answer: TracerReceiver = field(default_factory=TracerReceiver)
-    _before: deque[CellRange] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _answered: deque[CellRange] = field(default_factory=lambda: deque(maxlen=_MAX_SENTENCES))
     """The last sentences that were answered: as many as a bridge could resend."""
 
     def sent(self, from_ms: int, to_ms: int) -> None:
@@ -66,40 +66,40 @@ class EchoAudit:
         answer.finish()
         if sentence is None:
             return None
-        told = answer.counts()
-        foreign = sum(count.received_ms for caller, count in told.items() if caller != self.caller)
+        counts_by_caller = answer.counts()
+        crosstalk = sum(count.received_ms for caller, count in counts_by_caller.items() if caller != self.caller)
         size = (sentence[1] - sentence[0]) * CELL_MS
-        tally = told.get(self.caller)
+        tally = counts_by_caller.get(self.caller)
         if tally is None:
-            return EchoResult(received_ms=0, lost_ms=size, repeated_ms=0, reordered_ms=0, crosstalk_ms=foreign)
-        spans = _spans(answer, self.caller)
-        heard = _common(spans, [sentence])
-        again = _common(spans, self._before)
-        self._before.append(sentence)
+            return EchoResult(received_ms=0, lost_ms=size, repeated_ms=0, reordered_ms=0, crosstalk_ms=crosstalk)
+        spans = _ranges(answer, self.caller)
+        received = _overlap(spans, [sentence])
+        repeated = _overlap(spans, self._answered)
+        self._answered.append(sentence)
         return EchoResult(
-            received_ms=heard * CELL_MS,
-            lost_ms=(sentence[1] - sentence[0] - heard) * CELL_MS,
-            repeated_ms=tally.repeated_ms + again * CELL_MS,
+            received_ms=received * CELL_MS,
+            lost_ms=(sentence[1] - sentence[0] - received) * CELL_MS,
+            repeated_ms=tally.repeated_ms + repeated * CELL_MS,
             reordered_ms=tally.reordered_ms,
-            crosstalk_ms=foreign,
+            crosstalk_ms=crosstalk,
         )
 
-    def record(self, counted: Callable[[str, float], None]) -> None:
+    def record(self, add_count: Callable[[str, float], None]) -> None:
         """End an answer and count what it shows about the sentence before it."""
-        found = self.finish_answer()
-        if found is not None:
-            counted("echoed_ms", found.received_ms)
-            counted("lost_ms", found.lost_ms)
-            counted("repeated_ms", found.repeated_ms)
-            counted("reordered_ms", found.reordered_ms)
-            counted("crosstalk_ms", found.crosstalk_ms)
+        result = self.finish_answer()
+        if result is not None:
+            add_count("echoed_ms", result.received_ms)
+            add_count("lost_ms", result.lost_ms)
+            add_count("repeated_ms", result.repeated_ms)
+            add_count("reordered_ms", result.reordered_ms)
+            add_count("crosstalk_ms", result.crosstalk_ms)
 
 
-def _spans(account: TracerReceiver, caller: int) -> list[CellRange]:
-    told = cast("dict[str, dict[str, list[CellRange]]]", account.to_dict()["callers"])
-    return [(first, end) for first, end in told[str(caller)]["seen"]]
+def _ranges(account: TracerReceiver, caller: int) -> list[CellRange]:
+    counts_by_caller = cast("dict[str, dict[str, list[CellRange]]]", account.to_dict()["callers"])
+    return [(first, end) for first, end in counts_by_caller[str(caller)]["seen"]]
 
 
-def _common(some: Iterable[CellRange], others: Iterable[CellRange]) -> int:
+def _overlap(left: Iterable[CellRange], right: Iterable[CellRange]) -> int:
     """Count the cells that are in both lists. The ranges within a list must not overlap."""
-    return sum(max(0, min(end, until) - max(first, begin)) for first, end in some for begin, until in others)
+    return sum(max(0, min(end, until) - max(first, begin)) for first, end in left for begin, until in right)

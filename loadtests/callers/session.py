@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 #: The longest wait for a session: every attempt of a bridge with its back-off.
 READY_SECONDS = 45.0
 #: A caller that hangs up this long after a loss without a new session was left waiting. No good bridge needs longer.
-_LEFT_SECONDS = 12.0
+_LEFT_WAITING_SECONDS = 12.0
 #: Reasons for which a bridge may end a session without a request.
-_REASONS = frozenset({"expired", "draining"})
-_TYPED = "How is my portfolio doing today?"
+_EXPECTED_END_REASONS = frozenset({"expired", "draining"})
+_TEXT_TURN = "How is my portfolio doing today?"
 _MS = 1000.0
 
 Frame = str | bytes
@@ -89,13 +89,13 @@ class CallerSession:
     echo: EchoAudit | None = None
     """The audit by echo, if the behaviour asks for it."""
     interval: SessionInterval = field(default_factory=SessionInterval)
-    _sounded: bool = False
+    _had_audio: bool = False
     """Whether audio arrived since the last answer ended, including audio that started before the sentence ended."""
-    _ready_at: float = 0.0
-    _asked: float | None = None
-    _ask_at: float | None = None
-    _first_asked: float | None = None
-    _next_typed: float = 0.0
+    _ready_since: float = 0.0
+    _requested_at: float | None = None
+    _request_at: float | None = None
+    _first_requested_at: float | None = None
+    _next_text_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.answer_timer = AnswerTimer(self.recorder.record_duration)
@@ -111,108 +111,108 @@ class CallerSession:
     @property
     def has_session(self) -> bool:
         """Whether a session was requested and has not ended, so that it must be closed."""
-        return self._asked is not None and not self.end_reason
+        return self._requested_at is not None and not self.end_reason
 
     def start(self, now: float) -> Sequence[Frame]:
         """Return the frames that request a session. The socket must be open."""
-        self._asked, self._ask_at = now, None
-        self._first_asked = self._first_asked or now
+        self._requested_at, self._request_at = now, None
+        self._first_requested_at = self._first_requested_at or now
         self.watchdog.start(now)
-        self._next_typed = now
+        self._next_text_at = now
         self.bad_messages.start(now)
         self.end_reason = ""
         return self.protocol.create_session()
 
     def next_frames(self, now: float) -> Sequence[Frame]:
         """Return the frames that are due now; empty if none are."""
-        self._judge_readiness(now)
-        if self._ask_at is not None and now >= self._ask_at:
+        self._check_readiness(now)
+        if self._request_at is not None and now >= self._request_at:
             return self.start(now)
         if self._may_speak():
-            return self._type(now) if self.behaviour.sends_text else self._speak(now)
+            return self._next_text_turn(now) if self.behaviour.sends_text else self._next_chunk(now)
         if self.was_ready or self.lost_at is not None:  # during a call, the caller keeps talking even without a session
-            self._pass_over(now)
+            self._skip_until(now)
         self.speech_clock.skip_to(now)
         return ()
 
     def _may_speak(self) -> bool:
-        asked = self._asked is not None and not self.end_reason
-        return asked and (self.was_ready or self.behaviour.speaks_before_ready)
+        requested = self._requested_at is not None and not self.end_reason
+        return requested and (self.was_ready or self.behaviour.speaks_before_ready)
 
-    def _judge_readiness(self, now: float) -> None:
+    def _check_readiness(self, now: float) -> None:
         """Give up if the session takes too long, or if the bridge sends no news about it."""
-        first = self._first_asked
+        first = self._first_requested_at
         if first is not None and now - first > READY_SECONDS:
             self._fail("no session in time", now)
         elif self.protocol.reports_attempts and self.watchdog.has_expired(now) and not self.has_failed:
             self.recorder.add_count("stranded_calls")
             self._fail("no session, and not a word more about it", now)
 
-    def _speak(self, now: float) -> Sequence[Frame]:
+    def _next_chunk(self, now: float) -> Sequence[Frame]:
         """Return the next chunk if it is due, as from a microphone, with any invalid messages that are due as well."""
-        pace, chunk = self.speech_clock, self.behaviour.chunk_ms
-        self._pass_over(now - CATCH_UP_SECONDS)
-        if now < pace.due:
+        clock, chunk = self.speech_clock, self.behaviour.chunk_ms
+        self._skip_until(now - CATCH_UP_SECONDS)
+        if now < clock.due:
             return ()
-        if not pace.is_speaking and self._cuts_in():
+        if not clock.is_speaking and self._interrupt_is_due():
             return self.protocol.interrupt(self.answer_timer.item_id, self.behaviour.interrupt_after_ms)
         before = self.audio_source.sent_ms
-        pcm = self.audio_source.speech(chunk) if pace.is_speaking else self.audio_source.silence(chunk)
-        if self.echo is not None and pace.is_speaking:
+        pcm = self.audio_source.speech(chunk) if clock.is_speaking else self.audio_source.silence(chunk)
+        if self.echo is not None and clock.is_speaking:
             self.echo.sent(before, self.audio_source.sent_ms)
-        self.recorder.record_chunk(chunk, max(0.0, now - max(pace.due, self.blocked_until)), now)
-        self._went(sent=True)
+        self.recorder.record_chunk(chunk, max(0.0, now - max(clock.due, self.blocked_until)), now)
+        self._advance(sent=True)
         return (self.protocol.encode_audio(pcm), *self.bad_messages.due(now))
 
-    def _pass_over(self, until: float) -> None:
+    def _skip_until(self, until: float) -> None:
         """Skip the chunks that were due until then. The sentence still ends when it would have ended."""
         while self.speech_clock.due <= until:
             if self.speech_clock.is_speaking:
                 self.recorder.add_count("passed_over_ms", self.behaviour.chunk_ms)
-            self._went(sent=False)
+            self._advance(sent=False)
 
-    def _went(self, *, sent: bool) -> None:
+    def _advance(self, *, sent: bool) -> None:
         due, ended = self.speech_clock.due, self.speech_clock.advance(sent=sent)
         if ended is not None and self.speech_clock.sent_ms:
             self.answer_timer.turn_ended(ended)
             self.interval.expect_answer(ended)
-        elif not self.speech_clock.is_speaking and self._may_go_on(due):
+        elif not self.speech_clock.is_speaking and self._may_start_sentence(due):
             self.speech_clock.start_sentence()
 
-    def _may_go_on(self, at: float) -> bool:
+    def _may_start_sentence(self, at: float) -> bool:
         """Return whether the next sentence may start: the answer is complete, or the caller has waited long enough."""
-        owed_since = self.answer_timer.waiting_since
-        if owed_since is None:
+        waiting_since = self.answer_timer.waiting_since
+        if waiting_since is None:
             return self.speech_clock.silence_ms >= self.behaviour.pause_ms
-        if at - owed_since < self.behaviour.answer_timeout_ms / _MS:
+        if at - waiting_since < self.behaviour.answer_timeout_ms / _MS:
             return False
-        self._unanswered()
+        self._give_up_answer()
         return True
 
-    def _cuts_in(self) -> bool:
+    def _interrupt_is_due(self) -> bool:
         """Interrupt once enough of the answer was received. The next sentence starts at once."""
         cut_in, answers = self.behaviour.interrupt_after_ms, self.answer_timer
         if not cut_in or answers.waiting_since is None or answers.received_ms < cut_in:
             return False
         answers.interrupt()
-        self._turned()
-        self._drop_echo()
+        self._count_turn()
+        self._discard_echo()
         self.speech_clock.start_sentence()
         return True
 
-    def _type(self, now: float) -> Sequence[Frame]:
+    def _next_text_turn(self, now: float) -> Sequence[Frame]:
         """Return a text turn when one is due: after a pause, or after the timeout for an answer."""
         self.speech_clock.skip_to(now)
-        owed_since = self.answer_timer.waiting_since
-        if owed_since is not None:
-            if now - owed_since < self.behaviour.answer_timeout_ms / _MS:
+        waiting_since = self.answer_timer.waiting_since
+        if waiting_since is not None:
+            if now - waiting_since < self.behaviour.answer_timeout_ms / _MS:
                 return ()
-            self._unanswered()
-            self._next_typed = now + self.behaviour.pause_ms / _MS
-        if now < self._next_typed:
+            self._give_up_answer()
+            self._next_text_at = now + self.behaviour.pause_ms / _MS
+        if now < self._next_text_at:
             return ()
-        self.answer_timer.turn_ended(self._next_typed)
-        return self.protocol.encode_text(_TYPED)
+        self.answer_timer.turn_ended(self._next_text_at)
+        return self.protocol.encode_text(_TEXT_TURN)
 
     # ---- receiving
 
@@ -223,7 +223,7 @@ class CallerSession:
             case None | OpenedEvent():
                 pass
             case AnswerAudioEvent():
-                self._sounded = True
+                self._had_audio = True
                 self.interval.answer_seen()
                 self.answer_timer.on_audio(now, signal.ms, signal.item_id)
                 if self.echo is not None:
@@ -232,17 +232,17 @@ class CallerSession:
                 self.interval.answer_seen()
                 self.answer_timer.on_text(now)
             case AnswerDoneEvent():
-                self._answered(signal, now)
+                self._answer_done(signal, now)
             case AttemptEvent():
                 self.watchdog.extend(now)
             case ReadyEvent():
-                self._got_ready(signal, now)
+                self._session_ready(signal, now)
             case LostEvent() | EndedEvent() | ErrorEvent() | DroppedEvent() | StaleEvent():
-                self._note(signal, now, wall)
+                self._handle_session_event(signal, now, wall)
             case _:
                 assert_never(signal)
 
-    def _note(
+    def _handle_session_event(
         self, signal: LostEvent | EndedEvent | ErrorEvent | DroppedEvent | StaleEvent, now: float, wall: float
     ) -> None:
         match signal:
@@ -250,9 +250,9 @@ class CallerSession:
                 self.session_lost(now)
                 self.watchdog.start(now, signal.delay_seconds)
             case EndedEvent():
-                self._is_over(signal.reason, now)
+                self._session_ended(signal.reason, now)
             case ErrorEvent():
-                self._complained(signal, now, wall)
+                self._error_received(signal, now, wall)
             case DroppedEvent():
                 self.dropped_ms += signal.ms
                 self.recorder.add_count("dropped_ms", 0.0 if self.is_leaving else signal.ms)
@@ -261,55 +261,59 @@ class CallerSession:
             case _:
                 assert_never(signal)
 
-    def _answered(self, signal: AnswerDoneEvent, now: float) -> None:
+    def _answer_done(self, signal: AnswerDoneEvent, now: float) -> None:
         self.interval.answer_seen()
-        sounded, self._sounded = self._sounded, False
+        had_audio, self._had_audio = self._had_audio, False
         if signal.failed:
-            self._unanswered()
+            self._give_up_answer()
         elif not signal.cancelled and self.answer_timer.finish(now):
-            self._turned()
-            if not (sounded or self.behaviour.sends_text):
+            self._count_turn()
+            if not (had_audio or self.behaviour.sends_text):
                 self.recorder.add_count("silent_answers")
             if self.echo is not None:
                 self.echo.record(self.recorder.add_count)
         if self.answer_timer.waiting_since is None:
-            self._next_typed = now + self.behaviour.pause_ms / _MS
+            self._next_text_at = now + self.behaviour.pause_ms / _MS
 
-    def _got_ready(self, signal: ReadyEvent, now: float) -> None:
+    def _session_ready(self, signal: ReadyEvent, now: float) -> None:
         self.recorder.attempts.ready += 1
         if self.lost_at is not None:
             self.recorder.record_duration("reconnect", now - self.lost_at)
             self.lost_at = None
         if signal.is_reconnect:
             self.recorder.add_count("reconnections")
-        elif self._first_asked is not None:
-            self.recorder.record_duration("ready", now - self._first_asked)
+        elif self._first_requested_at is not None:
+            self.recorder.record_duration("ready", now - self._first_requested_at)
         if signal.resent_ms:
             self.resent_ms += signal.resent_ms
             self.recorder.add_count("resent_ms", signal.resent_ms)
         if not self.was_ready and not self.behaviour.speaks_before_ready:
-            self._next_typed = now
-        self.is_ready, self.was_ready, self._ready_at = True, True, now
-        self._first_asked = None
+            self._next_text_at = now
+        self.is_ready, self.was_ready, self._ready_since = True, True, now
+        self._first_requested_at = None
         self.watchdog.stop()
         self.interval.begin(now)
 
     def session_lost(self, now: float) -> None:
         """Record the loss of the session, if there was one: reported by the bridge, or with the socket."""
         if self.is_ready:
-            self.backoff.session_lasted(now - self._ready_at)
-        self._end_spell(now)
+            self.backoff.session_lasted(now - self._ready_since)
+        self._end_interval(now)
         if self.was_ready and self.lost_at is None:
             self.lost_at = now
         self.is_ready = False
 
     def before_hang_up(self, now: float) -> None:
         """Make the checks that are due right before the caller hangs up."""
-        self._end_spell(now)
-        if not (self.is_ready or self.end_reason) and self.lost_at is not None and now - self.lost_at > _LEFT_SECONDS:
+        self._end_interval(now)
+        if (
+            not (self.is_ready or self.end_reason)
+            and self.lost_at is not None
+            and now - self.lost_at > _LEFT_WAITING_SECONDS
+        ):
             self.recorder.add_count("left_waiting")
 
-    def _end_spell(self, now: float) -> None:
+    def _end_interval(self, now: float) -> None:
         """End a stretch with a session and check for a mute one.
 
         Not checked at endpoints that don't report losses, nor for slow readers.
@@ -318,51 +322,51 @@ class CallerSession:
         if self.interval.end(now, self.audio_source.sent_ms) and is_judged:
             self.recorder.add_count("mute_sessions")
 
-    def _is_over(self, reason: str, now: float) -> None:
+    def _session_ended(self, reason: str, now: float) -> None:
         """The session ended on purpose. If it only expired, request a new one, as a good client does."""
-        self._end_spell(now)
+        self._end_interval(now)
         self.is_ready, self.end_reason = False, reason
         self.watchdog.stop()
-        if reason not in _REASONS and not self.is_leaving:
+        if reason not in _EXPECTED_END_REASONS and not self.is_leaving:
             self.recorder.add_count("uncalled_ends")
         if reason == "expired":
-            self._ask_again(now, 0.0)
+            self._schedule_request(now, 0.0)
 
-    def _complained(self, signal: ErrorEvent, now: float, wall: float) -> None:
+    def _error_received(self, signal: ErrorEvent, now: float, wall: float) -> None:
         self.recorder.record_error(signal.code)
         self.error_audit.record(wall if signal.at is None else signal.at, signal.code, arrived=wall)
         if not signal.ends_session:
             return
         if signal.retryable:
-            self._ask_again(now, signal.retry_after_seconds)
+            self._schedule_request(now, signal.retry_after_seconds)
         else:
             self._fail(signal.code, now)
 
-    def _ask_again(self, now: float, at_least: float) -> None:
+    def _schedule_request(self, now: float, at_least: float) -> None:
         """The session failed but the socket is open: schedule a request for a new one."""
         self.session_lost(now)
         self.watchdog.stop()
-        self._unanswered()
-        if self._asked is not None:
+        self._give_up_answer()
+        if self._requested_at is not None:
             self.recorder.attempts.failed += 1
-            self._asked, self._ask_at = None, now + self.backoff.next_delay(at_least)
+            self._requested_at, self._request_at = None, now + self.backoff.next_delay(at_least)
 
     def _fail(self, why: str, now: float) -> None:
         if not self.has_failed:
-            self.has_failed, self._asked, self.is_ready = True, None, False
+            self.has_failed, self._requested_at, self.is_ready = True, None, False
             self.recorder.attempts.failed += 1
-            since = self._first_asked if self._first_asked is not None else now
+            since = self._first_requested_at if self._first_requested_at is not None else now
             self.recorder.record_failure("failed_calls", why, now - since)
 
-    def _turned(self) -> None:
+    def _count_turn(self) -> None:
         self.turns += 1
         self.recorder.add_count("turns")
 
-    def _drop_echo(self) -> None:
+    def _discard_echo(self) -> None:
         if self.echo is not None:
             self.echo.discard()
 
-    def _unanswered(self) -> None:
-        self._drop_echo()
+    def _give_up_answer(self) -> None:
+        self._discard_echo()
         if self.answer_timer.give_up() and self.was_ready:
             self.recorder.add_count("unanswered_turns")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 #: Audio at the end of a stretch that may be in flight when the session is lost, and the shortest stretch that
 #: counts.
-IN_FLIGHT_MS, _LASTED_SECONDS = 5000, 7.0
+IN_FLIGHT_MS, _MIN_SECONDS = 5000, 7.0
 #: A caller with a session that waits this long without any part of an answer has a mute session.
 MUTE_SECONDS = 8.0
 
@@ -21,37 +21,37 @@ class SessionInterval:
 
     expected_ms: int = 0
     """Audio up to this position must have arrived, however the call ends."""
-    _began: float | None = None
-    _asked: float | None = None
+    _began_at: float | None = None
+    _waiting_since: float | None = None
     """Since when an answer is expected, within this stretch."""
     _waited: float = 0.0
     """Time spent waiting in earlier stretches."""
 
     def begin(self, now: float) -> None:
         """A session starts. An interrupted wait continues."""
-        self._began = now
+        self._began_at = now
         if self._waited:
-            self._asked = now
+            self._waiting_since = now
 
     def expect_answer(self, now: float) -> None:
         """Expect an answer from now on, unless one is expected already."""
-        if self._asked is None:
-            self._asked = now
+        if self._waiting_since is None:
+            self._waiting_since = now
 
     def answer_seen(self) -> None:
         """Record any part of an answer, including a failed one."""
-        self._asked, self._waited = None, 0.0
+        self._waiting_since, self._waited = None, 0.0
 
     def end(self, now: float, sent_ms: int) -> bool:
         """The session or the call ended. Returns whether the session was mute."""
-        began, self._began = self._began, None
+        began, self._began_at = self._began_at, None
         if began is None:
             return False
-        if now - began >= _LASTED_SECONDS:
+        if now - began >= _MIN_SECONDS:
             self.expected_ms = max(self.expected_ms, sent_ms - IN_FLIGHT_MS)
-        if self._asked is not None:
-            self._waited += max(0.0, now - max(began, self._asked))
-            self._asked = None
+        if self._waiting_since is not None:
+            self._waited += max(0.0, now - max(began, self._waiting_since))
+            self._waiting_since = None
         if self._waited < MUTE_SECONDS:
             return False
         self._waited = 0.0

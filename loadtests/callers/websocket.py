@@ -83,7 +83,7 @@ class CallerSocket:
 
         `read_bytes` limits the receive buffer of the kernel, so that the bridge notices a slow reader.
         """
-        stream = _connected(address, read_bytes)
+        stream = _open_stream(address, read_bytes)
         web: Any = _Socket(skip_utf8_validation=True)
         try:
             web.connect(address, header=list(headers), socket=stream, suppress_origin=True, redirect_limit=0)
@@ -108,13 +108,13 @@ class CallerSocket:
         """
         data = frame.encode() if isinstance(frame, str) else frame
         head = _TEXT if isinstance(frame, str) else _BINARY
-        whole = _masked(head, data)
+        encoded = _masked(head, data)
         loop = gevent.get_hub().loop
         before = loop.iteration
         with self._sending:
             if self._web.sock is None:
                 raise websocket.WebSocketConnectionClosedException("the socket is closed")
-            self._web.sock.sendall(whole)
+            self._web.sock.sendall(encoded)
         return bool(loop.iteration == before)
 
     def receive(self) -> str | bytes:
@@ -139,35 +139,35 @@ class CallerSocket:
             self._web.shutdown()
 
 
-def _connected(address: str, read_bytes: int) -> Any:
+def _open_stream(address: str, read_bytes: int) -> Any:
     parts = urlsplit(address)
     is_tls = parts.scheme == "wss"
     host, port = parts.hostname or "", parts.port or (443 if is_tls else 80)
-    stream = _dialled(host, port, read_bytes)
+    stream = _dial(host, port, read_bytes)
     try:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _trusting().wrap_socket(stream, server_hostname=host) if is_tls else stream
+        return _tls_context().wrap_socket(stream, server_hostname=host) if is_tls else stream
     except BaseException:
         stream.close()
         raise
 
 
-def _trusting() -> gevent.ssl.SSLContext:
+def _tls_context() -> gevent.ssl.SSLContext:
     """Load the system's certificates. gevent's default context blocks all greenlets unless the process is patched."""
     context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     return context
 
 
-def _dialled(host: str, port: int, read_bytes: int) -> Any:
+def _dial(host: str, port: int, read_bytes: int) -> Any:
     """Try each address in turn. The receive buffer must be set before connecting."""
     last: OSError = OSError(f"no address for {host}")
-    for family, kind, protocol, _, place in gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
         stream = gevent.socket.socket(family, kind, protocol)
         try:
             if read_bytes:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_bytes)
-            stream.connect(place)
+            stream.connect(address)
         except OSError as error:
             stream.close()
             last = error
@@ -182,17 +182,17 @@ def _dialled(host: str, port: int, read_bytes: int) -> Any:
 def _masked(head: int, data: bytes) -> bytes:
     """Encode one frame. The mask is applied to the whole payload at once, as one large number."""
     size = len(data)
-    which = random.getrandbits(_MASK_BITS)
-    laid = int.from_bytes(data, "little") ^ _laid_mask(which, size)
+    mask_index = random.getrandbits(_MASK_BITS)
+    masked = int.from_bytes(data, "little") ^ _repeated_mask(mask_index, size)
     if size < _SHORT:
         opening = bytes((head, _MASKED | size))
     elif size < _MIDDLE:
         opening = struct.pack("!BBH", head, _MASKED | _SHORT, size)
     else:
         opening = struct.pack("!BBQ", head, _MASKED | _SHORT + 1, size)
-    return b"".join((opening, _MASKS[which], laid.to_bytes(size, "little")))
+    return b"".join((opening, _MASKS[mask_index], masked.to_bytes(size, "little")))
 
 
 @lru_cache(maxsize=512)
-def _laid_mask(which: int, size: int) -> int:
-    return int.from_bytes((_MASKS[which] * (size // 4 + 1))[:size], "little")
+def _repeated_mask(mask_index: int, size: int) -> int:
+    return int.from_bytes((_MASKS[mask_index] * (size // 4 + 1))[:size], "little")

@@ -46,7 +46,7 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
 }
 _FIRST_AUDIO = f"{METRIC_PREFIX}_first_audio_p50_seconds"
 #: Answers wait when the median first audio exceeds the fastest one by this factor.
-_LEFT_THE_GROUND = 1.5
+_KNEE_FACTOR = 1.5
 #: Shown as a share of one core, since each runs on one.
 _PROCESSES = ("bridge", "simulator", "generator")
 
@@ -80,81 +80,83 @@ class Trial:
         return any(one.code == problems.GENERATOR_LATE.code for one in self.stored.report.findings)
 
 
-def search_findings(search: CapacitySearch, tries: Sequence[Trial], *, interrupted: bool) -> Iterator[Finding]:
+def search_findings(search: CapacitySearch, trials: Sequence[Trial], *, interrupted: bool) -> Iterator[Finding]:
     """Report the result, or why there is none."""
     if search.result:
-        yield _found(search, tries)
+        yield _result_finding(search, trials)
         if not search.is_confirmed:
             yield make_finding(problems.CAPACITY_UNCONFIRMED, CHECK)
     elif not interrupted:
-        yield make_finding(problems.CAPACITY_NONE, CHECK, *(Evidence("", tries[-1].failure) for _ in tries[:1]))
-    elif tries:
+        yield make_finding(problems.CAPACITY_NONE, CHECK, *(Evidence("", trials[-1].failure) for _ in trials[:1]))
+    elif trials:
         yield brief_finding(
             problems.CAPACITY_UNDONE, CHECK, f"no result yet; the most callers that passed: {search.highest_passed}"
         )
-    yield from _knee(tries)
-    edge = _edge(search, tries)
-    if edge is not None:
-        yield from _limits(edge)
+    yield from _find_knee(trials)
+    limit = _limiting_trial(search, trials)
+    if limit is not None:
+        yield from _limit_findings(limit)
 
 
-def _found(search: CapacitySearch, tries: Sequence[Trial]) -> Finding:
+def _result_finding(search: CapacitySearch, trials: Sequence[Trial]) -> Finding:
     if search.reached_maximum:
         return brief_finding(problems.CAPACITY_MOST, CHECK, f"{search.result} callers passed; --most allowed no more")
-    why = next((one.failure for one in tries if not one.passed and one.callers == search.lowest_failed), "")
+    why = next((one.failure for one in trials if not one.passed and one.callers == search.lowest_failed), "")
     title = f"{search.result} callers passed, {search.lowest_failed} failed: {why}"
     return brief_finding(problems.CAPACITY_FOUND, CHECK, title)
 
 
-def _knee(tries: Sequence[Trial]) -> Iterator[Finding]:
+def _find_knee(trials: Sequence[Trial]) -> Iterator[Finding]:
     """Find the knee: the number of callers after which the median first audio rises, if it was reached."""
     first_audio: dict[int, list[float]] = {}
-    for one in tries:
+    for one in trials:
         if _FIRST_AUDIO in one.metrics:
             first_audio.setdefault(one.callers, []).append(one.metrics[_FIRST_AUDIO])
     points = [(callers, max(all_)) for callers, all_ in sorted(first_audio.items())]
-    ground = min((seconds for _, seconds in points), default=0.0)
+    fastest = min((seconds for _, seconds in points), default=0.0)
     for (callers, below), (more, above) in pairwise(points):
-        if above > ground * _LEFT_THE_GROUND:
+        if above > fastest * _KNEE_FACTOR:
             waits = f"{format_duration(below)} with {callers} callers, {format_duration(above)} with {more}"
             yield brief_finding(problems.CAPACITY_KNEE, "knee", f"median first audio: {waits}")
             return
 
 
-def _edge(search: CapacitySearch, tries: Sequence[Trial]) -> Trial | None:
+def _limiting_trial(search: CapacitySearch, trials: Sequence[Trial]) -> Trial | None:
     """Return the smallest trial that failed; if all passed, the largest."""
-    failed = [one for one in tries if not one.passed]
+    failed = [one for one in trials if not one.passed]
     if failed:
         return min(failed, key=lambda one: one.callers)
-    return max(tries, key=lambda one: one.callers) if search.reached_maximum else None
+    return max(trials, key=lambda one: one.callers) if search.reached_maximum else None
 
 
-def _limits(edge: Trial) -> Iterator[Finding]:
+def _limit_findings(limit: Trial) -> Iterator[Finding]:
     """Report what ran out at the limit."""
-    full = dict(saturated_resources(edge.metrics, os.cpu_count() or 1))
-    if edge.generator_was_late or "generator" in full:
-        seen = f"with {edge.callers} callers: {full.get('generator', 'chunks were late')}"
-        yield make_finding(problems.CAPACITY_GENERATOR, "generator", Evidence("", seen))
-    if "simulator" in full:
-        seen = f"with {edge.callers} callers: {full['simulator']}"
-        yield make_finding(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", seen))
-    if "others" in full:
+    saturated = dict(saturated_resources(limit.metrics, os.cpu_count() or 1))
+    if limit.generator_was_late or "generator" in saturated:
+        observed = f"with {limit.callers} callers: {saturated.get('generator', 'chunks were late')}"
+        yield make_finding(problems.CAPACITY_GENERATOR, "generator", Evidence("", observed))
+    if "simulator" in saturated:
+        observed = f"with {limit.callers} callers: {saturated['simulator']}"
+        yield make_finding(problems.CAPACITY_SIMULATOR, "simulator", Evidence("", observed))
+    if "others" in saturated:
         yield make_finding(
-            problems.CAPACITY_BUSY, "machine", Evidence("", f"with {edge.callers} callers: {full['others']}")
+            problems.CAPACITY_BUSY, "machine", Evidence("", f"with {limit.callers} callers: {saturated['others']}")
         )
-    if edge.passed:
+    if limit.passed:
         return
-    known = [words for name, words in full.items() if name in ("machine", "bridge")]
+    causes = [text for name, text in saturated.items() if name in ("machine", "bridge")]
     title = (
-        "; ".join(known) if known else "nothing monitored ran out: check the service behind the target, and the network"
+        "; ".join(causes)
+        if causes
+        else "nothing monitored ran out: check the service behind the target, and the network"
     )
-    yield brief_finding(problems.CAPACITY_LIMIT, "limit", f"with {edge.callers} callers: {title}")
+    yield brief_finding(problems.CAPACITY_LIMIT, "limit", f"with {limit.callers} callers: {title}")
 
 
-def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
+def saturated_resources(metrics: Mapping[str, float], cores: int) -> Iterator[tuple[str, str]]:
     """Yield what is saturated. The simulator and a generator with one process can use one core each."""
-    shares = {name: figures.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
-    busy = max(figures.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
+    shares = {name: metrics.get(f"load_{name}_cpu_percent", 0.0) for name in _PROCESSES}
+    busy = max(metrics.get("load_machine_cpu_percent", 0.0), sum(shares.values()))
     if busy >= SATURATED_PERCENT * cores:
         yield "machine", f"CPU of this machine: {busy:.0f} % of {cores} cores"
     if busy - sum(shares.values()) >= OTHER_PROGRAMS_PERCENT * cores:
@@ -164,9 +166,9 @@ def saturated_resources(figures: Mapping[str, float], cores: int) -> Iterator[tu
             yield name, f"CPU of the {name}: {share:.0f} % of a core"
 
 
-def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
+def trials_table(trials: Sequence[Trial]) -> tuple[Table, ...]:
     """Return all trials with outcome and measurements, fewest callers first."""
-    names = [name for name, _ in _COLUMNS if any(f"{METRIC_PREFIX}_{name}" in one.metrics for one in tries)]
+    names = [name for name, _ in _COLUMNS if any(f"{METRIC_PREFIX}_{name}" in one.metrics for one in trials)]
     rows = tuple(
         TableRow(
             name=str(one.callers),
@@ -175,23 +177,23 @@ def trials_table(tries: Sequence[Trial]) -> tuple[Table, ...]:
                 *(one.metrics.get(f"{METRIC_PREFIX}_{name}") for name in names),
             ),
         )
-        for one in sorted(tries, key=lambda one: one.callers)
+        for one in sorted(trials, key=lambda one: one.callers)
     )
     return (Table(name="trials", heading="callers", columns=("outcome", *names), rows=rows),) if rows else ()
 
 
-def trials_series(tries: Sequence[Trial], timeline: str) -> tuple[Series, ...]:
+def trials_series(trials: Sequence[Trial], timeline: str) -> tuple[Series, ...]:
     """Return each measurement over the number of callers; for repeated trials, the mean."""
-    drawn = []
+    series = []
     for name, plot in _COLUMNS:
         unit, factor = _PLOTTED[name.rpartition("_")[2]]
         by_callers: dict[int, list[float]] = {}
-        for one in tries:
+        for one in trials:
             value = one.metrics.get(f"{METRIC_PREFIX}_{name}")
             if value is not None:
                 by_callers.setdefault(one.callers, []).append(value * factor)
         points = tuple((float(at), sum(ys) / len(ys)) for at, ys in sorted(by_callers.items()))
         line = metric_label(name).removeprefix(plot).removesuffix(plot).strip()
         called = f"{plot}, {line}" if line else plot
-        drawn.append(Series(name=called, unit=unit, timeline=timeline, points=points, across="callers", plot=plot))
-    return tuple(one for one in drawn if one.points)
+        series.append(Series(name=called, unit=unit, timeline=timeline, points=points, across="callers", plot=plot))
+    return tuple(one for one in series if one.points)

@@ -38,8 +38,8 @@ class Fleet:
     @property
     def instances(self) -> int:
         """The number of instances, equal in each zone, so that the other zones can handle all callers if one fails."""
-        left = max(1, self.zones - 1)
-        return self.zones * math.ceil(math.ceil(self.callers / self.callers_per_instance) / left)
+        remaining_zones = max(1, self.zones - 1)
+        return self.zones * math.ceil(math.ceil(self.callers / self.callers_per_instance) / remaining_zones)
 
     @property
     def lost_with_a_zone(self) -> int:
@@ -62,8 +62,8 @@ def dials_per_second(
     steps = round(seconds / _STEP)
     dialled = [0.0] * steps
     waiting, limit = [float(sessions)], first
-    while sum(waiting) > _NOBODY and any(waiting):
-        arriving = _spread(waiting, max(1, round(limit / _STEP)), steps)
+    while sum(waiting) > _NEGLIGIBLE and any(waiting):
+        arriving = _arrivals(waiting, max(1, round(limit / _STEP)), steps)
         for at, share in enumerate(arriving):
             dialled[at] += share
         failed = min(steps, round(outage / _STEP))
@@ -74,16 +74,16 @@ def dials_per_second(
 
 _STEP = 0.01
 #: Stop when fewer dials than this are still expected.
-_NOBODY = 1e-3
+_NEGLIGIBLE = 1e-3
 
 
-def _spread(waiting: list[float], width: int, steps: int) -> list[float]:
+def _arrivals(waiting: list[float], width: int, steps: int) -> list[float]:
     """Spread the sessions that start to wait at each step evenly over the next `width` steps."""
     arriving, running = [0.0] * steps, 0.0
     for at in range(steps):
         running += waiting[at] / width if at < len(waiting) else 0.0
-        gone = at - width
-        running -= waiting[gone] / width if 0 <= gone < len(waiting) else 0.0
+        expired = at - width
+        running -= waiting[expired] / width if 0 <= expired < len(waiting) else 0.0
         arriving[at] = max(0.0, running)
     return arriving
 

@@ -20,10 +20,10 @@ class SearchStage(StrEnum):
 
 
 #: The search stops when the passed and the failed number differ by less than this share.
-_CLOSE = 0.05
-_RAMP = 2.0
+_PRECISION = 0.05
+_GROWTH = 2.0
 #: How far to step back after a failed confirmation.
-_BACK = 0.9
+_STEP_BACK = 0.9
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class CapacitySearch:
         """The number of callers in the next trial."""
         match self.stage:
             case SearchStage.RAMP:
-                return min(self.maximum, round(self.highest_passed * _RAMP)) if self.highest_passed else self.start
+                return min(self.maximum, round(self.highest_passed * _GROWTH)) if self.highest_passed else self.start
             case SearchStage.BISECT:
                 return max(self.highest_passed + 1, (self.highest_passed + self.lowest_failed) // 2)
             case SearchStage.CONFIRM | SearchStage.DONE:
@@ -80,32 +80,32 @@ class CapacitySearch:
         callers = self.next_callers
         self.runs.append((callers, passed))
         if self.stage is SearchStage.CONFIRM:
-            self._note_confirmation(held=passed)
+            self._record_confirmation(passed=passed)
         elif passed:
             self.highest_passed = callers
         else:
             self.lowest_failed = callers
         if self.stage is not SearchStage.DONE:
-            self._go_on()
+            self._next_stage()
 
-    def _note_confirmation(self, *, held: bool) -> None:
-        if held:
+    def _record_confirmation(self, *, passed: bool) -> None:
+        if passed:
             self._confirmed += 1
         else:  # it passed only once: the reliable number is lower
             self._confirmed = 0
-            self.lowest_failed, self.highest_passed = self.highest_passed, self._held_below(self.highest_passed)
+            self.lowest_failed, self.highest_passed = self.highest_passed, self._passed_below(self.highest_passed)
 
-    def _held_below(self, callers: int) -> int:
+    def _passed_below(self, callers: int) -> int:
         """Return the largest smaller number that never failed, or a step back if there is none."""
-        failed = {n for n, held in self.runs if not held}
-        held = [n for n, good in self.runs if good and n < callers and n not in failed]
-        return max(held, default=int(callers * _BACK) if callers > 1 else 0)
+        failed = {n for n, passed in self.runs if not passed}
+        passed = [n for n, good in self.runs if good and n < callers and n not in failed]
+        return max(passed, default=int(callers * _STEP_BACK) if callers > 1 else 0)
 
-    def _go_on(self) -> None:
+    def _next_stage(self) -> None:
         if self.lowest_failed <= 1:
             self.stage = SearchStage.DONE
         elif self.highest_passed and self.lowest_failed - self.highest_passed <= max(
-            1, int(self.highest_passed * _CLOSE)
+            1, int(self.highest_passed * _PRECISION)
         ):
             self.stage = SearchStage.DONE if self._confirmed >= self.confirmations else SearchStage.CONFIRM
         else:

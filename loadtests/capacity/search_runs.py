@@ -26,7 +26,7 @@ from reports.store.reader import StoredReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loadtests.run.run import Hears
+    from loadtests.run.run import OnProgress
     from loadtests.scenarios.plan import RunPlan
 
 TOOL, TIMELINE = "sherpa-load capacity", "capacity"
@@ -48,20 +48,20 @@ class SearchProgress:
     unreachable: StoredReport | None = None
     """The second trial in a row that could not connect: the target has crashed and does not recover."""
 
-    def add(self, callers: int, kept: StoredReport) -> None:
+    def add(self, callers: int, stored: StoredReport) -> None:
         """Add the report of a trial."""
-        one = Trial(callers=callers, stored=kept)
+        one = Trial(callers=callers, stored=stored)
         self.trials.append(one)
-        words = "held" if one.passed else f"failed: {one.failure}"
+        rerun = "held" if one.passed else f"failed: {one.failure}"
         at = monotonic() - self.started_monotonic
-        self.moments.append(Moment(at=at, who="capacity", what=f"{callers} callers", detail=words))
+        self.moments.append(Moment(at=at, who="capacity", what=f"{callers} callers", detail=rerun))
         self.search.record(passed=one.passed)
 
 
 def find_capacity(
     request: RunRequest,
     environment: Mapping[str, str],
-    hears: Hears,
+    on_progress: OnProgress,
     *,
     start: int,
     maximum: int,
@@ -69,106 +69,110 @@ def find_capacity(
 ) -> StoredReport:
     """Search and report. Raises PlanError before anything is started. Ctrl-C ends the search with a report."""
     plan, request = _checked(request, environment, start, maximum)
-    kept = _found(
+    stored = _search(
         request,
         environment,
-        hears,
+        on_progress,
         SearchProgress(plan, CapacitySearch(start=start, maximum=maximum, confirmations=confirmations)),
     )
-    return with_stack_name(kept, request)
+    return with_stack_name(stored, request)
 
 
-def _found(request: RunRequest, environment: Mapping[str, str], hears: Hears, tries: SearchProgress) -> StoredReport:
-    plan = tries.plan
+def _search(
+    request: RunRequest, environment: Mapping[str, str], on_progress: OnProgress, progress: SearchProgress
+) -> StoredReport:
+    plan = progress.plan
     try:
-        with open_environment(request) as on:
-            tries.plan = make_plan(on.options, environment)
-            kept = run_search(tries, lambda callers: _tried(on, request, callers, environment, hears))
-            return with_rerun_command(kept, _in_words(request))
+        with open_environment(request) as bench:
+            progress.plan = make_plan(bench.options, environment)
+            stored = run_search(progress, lambda callers: _trial(bench, request, callers, environment, on_progress))
+            return with_rerun_command(stored, _rerun_command(request))
     except StackError as error:
         return report_without_run(plan, problems.STACK_FAILED, str(error), tool=TOOL)
     except KeyboardInterrupt:
-        tries.interrupted = True
-        return search_report(tries)
+        progress.interrupted = True
+        return search_report(progress)
 
 
-def _checked(request: RunRequest, environment: Mapping[str, str], start: int, most: int) -> tuple[RunPlan, RunRequest]:
-    if start > most:
-        raise PlanError(f"--start: {start} callers are more than --most {most}")
-    wish = replace(request.options, duration=request.options.duration or f"{TRIAL_SECONDS}s", users=most)
-    request = replace(request, options=wish)
+def _checked(
+    request: RunRequest, environment: Mapping[str, str], start: int, maximum: int
+) -> tuple[RunPlan, RunRequest]:
+    if start > maximum:
+        raise PlanError(f"--start: {start} callers are more than --most {maximum}")
+    options = replace(request.options, duration=request.options.duration or f"{TRIAL_SECONDS}s", users=maximum)
+    request = replace(request, options=options)
     return check_request(request, environment), request
 
 
-def _in_words(request: RunRequest) -> str:
+def _rerun_command(request: RunRequest) -> str:
     """Return the command that runs one trial alone."""
-    wish = request.options
-    where = "--simulate" if request.simulate else f"--target {wish.url.partition('?')[0]}"
-    more = [f"--control {wish.control_url}"] if wish.control_url else []
-    more += [f"--budget {shlex.quote(text)}" for text in wish.budgets]
-    return " ".join((f"sherpa-load run {wish.scenario} --users 1 {where}", *more))
+    options = request.options
+    target = "--simulate" if request.simulate else f"--target {options.url.partition('?')[0]}"
+    more = [f"--control {options.control_url}"] if options.control_url else []
+    more += [f"--budget {shlex.quote(text)}" for text in options.budgets]
+    return " ".join((f"sherpa-load run {options.scenario} --users 1 {target}", *more))
 
 
-def _tried(
-    on: RunEnvironment, request: RunRequest, callers: int, environment: Mapping[str, str], hears: Hears
+def _trial(
+    bench: RunEnvironment, request: RunRequest, callers: int, environment: Mapping[str, str], on_progress: OnProgress
 ) -> StoredReport:
-    def heard(told: Mapping[str, object]) -> None:
-        hears(told if "doing" in told else {**told, "act": f"trying {callers}"})
+    def report_progress(message: Mapping[str, object]) -> None:
+        on_progress(message if "doing" in message else {**message, "act": f"trying {callers}"})
 
-    there = replace(on, options=replace(on.options, users=callers))
-    return run_once(there, request.distribution, environment, heard, verbose=request.verbose)
+    sized = replace(bench, options=replace(bench.options, users=callers))
+    return run_once(sized, request.distribution, environment, report_progress, verbose=request.verbose)
 
 
-def run_search(tries: SearchProgress, run: Callable[[int], StoredReport]) -> StoredReport:
+def run_search(progress: SearchProgress, run: Callable[[int], StoredReport]) -> StoredReport:
     """Run trials until the search is done. If the target is unreachable from the start, return that report."""
-    fell = False
-    while tries.search.stage is not SearchStage.DONE:
-        callers = tries.search.next_callers
-        kept = run(callers)
-        is_away, was_away = kept.exit_code == EXIT_COULD_NOT_RUN, fell
-        fell = is_away
-        if is_away and was_away:
-            tries.unreachable = kept
+    was_unreachable = False
+    while progress.search.stage is not SearchStage.DONE:
+        callers = progress.search.next_callers
+        stored = run(callers)
+        is_unreachable = stored.exit_code == EXIT_COULD_NOT_RUN
+        if is_unreachable and was_unreachable:
+            progress.unreachable = stored
             break
-        if kept.exit_code == EXIT_INTERRUPTED:
-            tries.interrupted = True
+        was_unreachable = is_unreachable
+        if stored.exit_code == EXIT_INTERRUPTED:
+            progress.interrupted = True
             break
-        if kept.exit_code == EXIT_COULD_NOT_RUN and not tries.trials:
-            return StoredReport(replace(kept.report, tool=TOOL), kept.exit_code)
-        tries.add(callers, kept)
-    return search_report(tries)
+        if is_unreachable and not progress.trials:
+            return StoredReport(replace(stored.report, tool=TOOL), stored.exit_code)
+        progress.add(callers, stored)
+    return search_report(progress)
 
 
-def with_rerun_command(kept: StoredReport, words: str) -> StoredReport:
+def with_rerun_command(stored: StoredReport, rerun: str) -> StoredReport:
     """Put the user's own options into the suggested command."""
-    findings = tuple(replace(one, fix=one.fix.replace(_ALONE, words)) for one in kept.report.findings)
-    return StoredReport(replace(kept.report, findings=findings), kept.exit_code)
+    findings = tuple(replace(one, fix=one.fix.replace(_ALONE, rerun)) for one in stored.report.findings)
+    return StoredReport(replace(stored.report, findings=findings), stored.exit_code)
 
 
 _ALONE = "sherpa-load run conversation --users 1"
 
 
-def search_report(tries: SearchProgress) -> StoredReport:
+def search_report(progress: SearchProgress) -> StoredReport:
     """Build the report of the search."""
-    is_cut_short = tries.interrupted or tries.unreachable is not None
-    findings = list(search_findings(tries.search, tries.trials, interrupted=is_cut_short))
-    if tries.unreachable is not None:
-        findings = [*tries.unreachable.report.findings, *findings]
-    if tries.interrupted:
+    is_cut_short = progress.interrupted or progress.unreachable is not None
+    findings = list(search_findings(progress.search, progress.trials, interrupted=is_cut_short))
+    if progress.unreachable is not None:
+        findings = [*progress.unreachable.report.findings, *findings]
+    if progress.interrupted:
         findings.insert(
-            0, make_finding(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(tries.trials)} trials"))
+            0, make_finding(problems.INTERRUPTED, "capacity", Evidence("", f"after {len(progress.trials)} trials"))
         )
-    found = tries.search.result
+    result = progress.search.result
     report = Report(
         tool=TOOL,
         version=installed_version(),
-        started=format_time(tries.started_at),
-        seconds=monotonic() - tries.started_monotonic,
-        target=describe_target(tries.plan, f"up to {tries.plan.users} callers, {tries.plan.seconds:g} s each"),
+        started=format_time(progress.started_at),
+        seconds=monotonic() - progress.started_monotonic,
+        target=describe_target(progress.plan, f"up to {progress.plan.users} callers, {progress.plan.seconds:g} s each"),
         findings=tuple(findings),
-        timelines=(Timeline(TIMELINE, tuple(tries.moments)),),
-        metrics=(ReportMetric("load_capacity_callers_total", float(found)),) if found else (),
-        series=trials_series(tries.trials, TIMELINE),
-        tables=trials_table(tries.trials),
+        timelines=(Timeline(TIMELINE, tuple(progress.moments)),),
+        metrics=(ReportMetric("load_capacity_callers_total", float(result)),) if result else (),
+        series=trials_series(progress.trials, TIMELINE),
+        tables=trials_table(progress.trials),
     )
-    return StoredReport(report, EXIT_INTERRUPTED if tries.interrupted else report.exit_code())
+    return StoredReport(report, EXIT_INTERRUPTED if progress.interrupted else report.exit_code())

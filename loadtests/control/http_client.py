@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from email.message import Message
 
-_PIECE = 65_536
+_CHUNK_BYTES = 65_536
 
 
 class FetchError(OSError):
@@ -42,13 +42,13 @@ def fetch(url: str, data: bytes | None = None, *, timeout: float, max_bytes: int
 
     Raises FetchError after `timeout` seconds in all, beyond `max_bytes`, and for any status that is not a success.
     """
-    until = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     try:
         with _OPENER.open(urllib.request.Request(url, data=data), timeout=timeout) as answer:  # noqa: S310 - checked
-            return _read(answer, until, max_bytes)
+            return _read(answer, deadline, max_bytes)
     except urllib.error.HTTPError as error:
         with error:
-            raise FetchError(_said(error), error.code) from None
+            raise FetchError(_error_text(error), error.code) from None
     except FetchError:
         raise
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -56,18 +56,18 @@ def fetch(url: str, data: bytes | None = None, *, timeout: float, max_bytes: int
         raise FetchError((getattr(why, "strerror", None) or str(why) or type(why).__name__).lower()[:200]) from None
 
 
-def _read(answer: Any, until: float, most: int) -> bytes:
+def _read(answer: Any, deadline: float, max_bytes: int) -> bytes:
     body = bytearray()
-    while piece := answer.read1(_PIECE):
+    while piece := answer.read1(_CHUNK_BYTES):
         body += piece
-        if len(body) > most:
-            raise FetchError(f"the response is larger than {most} bytes")
-        if time.monotonic() > until:
+        if len(body) > max_bytes:
+            raise FetchError(f"the response is larger than {max_bytes} bytes")
+        if time.monotonic() > deadline:
             raise FetchError("the response doesn't end")
     return bytes(body)
 
 
-def _said(error: urllib.error.HTTPError) -> str:
+def _error_text(error: urllib.error.HTTPError) -> str:
     try:
         return error.read(200).decode(errors="replace")
     except (OSError, http.client.HTTPException):

@@ -13,10 +13,10 @@ from loadtests.control.http_client import FetchError, fetch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECONDS = 15.0
+_TIMEOUT_SECONDS = 15.0
 #: A record of 65,536 callers takes about 8 MB.
-_LARGEST = 64_000_000
-_CODE = 1012  # service restart: the code that the service uses when it closes sessions
+_MAX_BYTES = 64_000_000
+_CLOSE_CODE = 1012  # service restart: the code that the service uses when it closes sessions
 
 
 class ControlError(Exception):
@@ -68,45 +68,45 @@ class ControlClient:
 
     def reset(self) -> None:
         """Clear its records and stop every fault."""
-        self._ask("/reset", {})
+        self._request("/reset", {})
 
     def set_faults(self, faults: tuple[str, ...]) -> None:
         """Apply these faults to sessions that start from now on."""
-        self._ask("/scenario", {"faults": faults})
+        self._request("/scenario", {"faults": faults})
 
     def restore(self) -> None:
         """Restore the behaviour that the simulator was started with."""
-        self._ask("/scenario", {"scenario": ""})
+        self._request("/scenario", {"scenario": ""})
 
     def cut(self, how: str) -> int:
         """End every session now. Returns how many there were."""
         try:
-            return int(self._ask("/cut", {"how": how, "code": _CODE})["cut"])
+            return int(self._request("/cut", {"how": how, "code": _CLOSE_CODE})["cut"])
         except (KeyError, TypeError, ValueError):
             raise ControlError(f"the simulator at {self.url} did not report how many sessions it cut") from None
 
     def snapshot(self) -> UpstreamSnapshot:
         """Return what arrived since `reset`."""
-        asked = time.time()
+        requested_at = time.time()
         try:
-            answer = msgspec.convert(self._ask("/account"), _Answer)
-            heard = _by_caller(answer)
+            answer = msgspec.convert(self._request("/account"), _Answer)
+            received = _by_caller(answer)
         except (msgspec.ValidationError, ValueError) as error:
             raise ControlError(f"the simulator at {self.url} sent an unexpected response: {error}") from None
-        ahead = answer.now - asked
+        ahead = answer.now - requested_at
         dials = tuple((at - ahead, count) for at, count in answer.dials)
         return UpstreamSnapshot(
             open_sockets=answer.live,
             dials=dials,
-            received=heard,
+            received=received,
             untracked_ms=answer.turned_away_ms,
             crosstalk_ms=answer.mixed_ms,
         )
 
-    def _ask(self, path: str, body: object = None) -> Any:
+    def _request(self, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         try:
-            return msgspec.json.decode(fetch(f"{self.url}{path}", data, timeout=_SECONDS, max_bytes=_LARGEST))
+            return msgspec.json.decode(fetch(f"{self.url}{path}", data, timeout=_TIMEOUT_SECONDS, max_bytes=_MAX_BYTES))
         except FetchError as error:
             if error.status:
                 raise ControlError(
@@ -118,15 +118,15 @@ class ControlClient:
 
 
 def _by_caller(answer: _Answer) -> dict[int, ReceivedAudio]:
-    heard: dict[int, ReceivedAudio] = {}
+    by_caller: dict[int, ReceivedAudio] = {}
     for callers in answer.tracer.values():
-        for caller, found in callers.items():
-            known = heard.get(int(caller))
-            heard[int(caller)] = found if known is None else _both(known, found)
-    return heard
+        for caller, received in callers.items():
+            existing = by_caller.get(int(caller))
+            by_caller[int(caller)] = received if existing is None else _combined(existing, received)
+    return by_caller
 
 
-def _both(one: ReceivedAudio, other: ReceivedAudio) -> ReceivedAudio:
+def _combined(one: ReceivedAudio, other: ReceivedAudio) -> ReceivedAudio:
     """Combine what arrived of one caller under two keys. Audio in both counts as repeated."""
     end = max(one.received_ms + one.lost_ms, other.received_ms + other.lost_ms)
     received = one.received_ms + other.received_ms

@@ -43,7 +43,7 @@ class ActionExecutor(Protocol):
         """Count all measurements from here on towards this phase."""
         ...
 
-    def execute(self, deed: Action) -> None:
+    def execute(self, action: Action) -> None:
         """Execute an action. Returns when it is done."""
         ...
 
@@ -69,28 +69,28 @@ class FaultInjector:
 
     def run(self) -> None:
         """Execute each phase when it is due. A phase that is delayed by the one before follows at once."""
-        began = self.now()
-        for act in sorted(self.phases, key=lambda act: act.at):
-            self.sleep(max(0.0, began + act.at * self.seconds - self.now()))
-            self._perform(act, began)
+        started = self.now()
+        for phase in sorted(self.phases, key=lambda phase: phase.at):
+            self.sleep(max(0.0, started + phase.at * self.seconds - self.now()))
+            self._execute_phase(phase, started)
 
-    def _perform(self, act: ScenarioPhase, began: float) -> None:
-        self.executor.begin_phase(act.name)
-        self.phase_starts.append(PhaseStart(act.name, self.now()))
-        self._say(began, act.name, act.description)
-        for deed in act.actions:
-            self.current_phase = act.name
+    def _execute_phase(self, phase: ScenarioPhase, started: float) -> None:
+        self.executor.begin_phase(phase.name)
+        self.phase_starts.append(PhaseStart(phase.name, self.now()))
+        self._add_moment(started, phase.name, phase.description)
+        for action in phase.actions:
+            self.current_phase = phase.name
             try:
-                self.executor.execute(deed)
+                self.executor.execute(action)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and the report tells
-                self.errors.append(f"{act.name}: {error}")
-                self._say(began, act.name, "failed")
+                self.errors.append(f"{phase.name}: {error}")
+                self._add_moment(started, phase.name, "failed")
             self.current_phase = ""
-        if any(isinstance(deed, Deploy) for deed in act.actions):
-            self._say(began, act.name, "is up again")
+        if any(isinstance(action, Deploy) for action in phase.actions):
+            self._add_moment(started, phase.name, "is up again")
 
-    def _say(self, began: float, phase: str, what: str) -> None:
-        self.moments.append(Moment(at=self.now() - began, who="load", what=phase, detail=what))
+    def _add_moment(self, started: float, phase: str, what: str) -> None:
+        self.moments.append(Moment(at=self.now() - started, who="load", what=phase, detail=what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +110,21 @@ class RunExecutor:
         self.recorder.measurements.phase = phase
         self.runner.send_message(PHASE_MESSAGE, phase)
 
-    def execute(self, deed: Action) -> None:
+    def execute(self, action: Action) -> None:
         """Execute an action."""
-        match deed:
+        match action:
             case SetFaults(faults):
-                self._simulator().set_faults((*self.service_faults, *faults))
+                self._control_client().set_faults((*self.service_faults, *faults))
             case CutUpstream(how):
-                self._simulator().cut(how)
+                self._control_client().cut(how)
             case CutClients():
                 self.runner.send_message(CUT_MESSAGE, None)
             case Deploy():
                 self._deploy()
             case _:
-                assert_never(deed)
+                assert_never(action)
 
-    def _simulator(self) -> ControlClient:
+    def _control_client(self) -> ControlClient:
         if self.control is None:
             raise ActionError("no simulator to control: pass the URL of its control API with --control")
         return self.control
@@ -144,7 +144,7 @@ class RunExecutor:
         except OSError as error:
             raise ActionError(f"the deploy command can't be run: {error}") from None
         try:
-            _, said = deploy.communicate(timeout=_DEPLOY_SECONDS)
+            _, stderr = deploy.communicate(timeout=_DEPLOY_SECONDS)
         except subprocess.TimeoutExpired:
             raise ActionError(f"the deploy command did not finish within {_DEPLOY_SECONDS:.0f} s") from None
         finally:
@@ -152,7 +152,7 @@ class RunExecutor:
                 os.killpg(deploy.pid, signal.SIGKILL)
                 deploy.wait()
         if deploy.returncode:
-            lines = hide_credentials(said.decode(errors="replace")).strip().splitlines()
+            lines = hide_credentials(stderr.decode(errors="replace")).strip().splitlines()
             raise ActionError(
                 f"the deploy command exited with code {deploy.returncode}: {lines[-1] if lines else 'no output'}"
             )
@@ -163,20 +163,20 @@ class _Caller(Protocol):
 
 
 def listen_for_actions(
-    runner: Any, meter: ProcessRecorder, callers: Callable[[], Iterable[_Caller]] | None = None
+    runner: Any, recorder: ProcessRecorder, callers: Callable[[], Iterable[_Caller]] | None = None
 ) -> None:
     """Handle the messages of the fault injector in a process that has callers.
 
     `runner` is this process's own: a worker's, or the only one. `callers` returns those that can be cut; by default the
     runner's own users.
     """
-    present = callers or (lambda: running_users(runner))
+    callers_now = callers or (lambda: running_users(runner))
 
     def begin(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls listeners by these names
-        meter.measurements.phase = msg.data
+        recorder.measurements.phase = msg.data
 
     def cut(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust calls listeners by these names
-        for caller in list(present()):
+        for caller in list(callers_now()):
             caller.cut()
 
     runner.register_message(PHASE_MESSAGE, begin)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def finish_run(
-    gathering: RunAggregator,
+    aggregator: RunAggregator,
     *,
     control: ControlClient | None,
     phase_starts: Sequence[PhaseStart],
@@ -40,14 +40,14 @@ def finish_run(
 
     Without a parent process, the report is printed as well. Locust prints an error if it can't be written.
     """
-    gathering.finish(seconds)
+    aggregator.finish(seconds)
     if control is not None:
-        _settle(gathering, control, phase_starts, open_before)
-        _leave_well(gathering, control)
+        _audit(aggregator, control, phase_starts, open_before)
+        _restore_service(aggregator, control)
     if channel is not None:
-        _ask_resources(gathering, channel)
-    report = make_report(FinishedRun(aggregator=gathering, seconds=seconds))
-    code = run_exit_code(gathering, report)
+        _collect_resources(aggregator, channel)
+    report = make_report(FinishedRun(aggregator=aggregator, seconds=seconds))
+    code = run_exit_code(aggregator, report)
     if report_path is not None:
         Path(report_path).write_text(as_json.render(report, code), encoding="utf-8")
     if channel is None:  # no parent process prints it
@@ -55,40 +55,44 @@ def finish_run(
     return code
 
 
-def _settle(gathering: RunAggregator, control: ControlClient, marks: Sequence[PhaseStart], live_before: int) -> None:
+def _audit(
+    aggregator: RunAggregator, control: ControlClient, phase_starts: Sequence[PhaseStart], live_before: int
+) -> None:
     try:
-        gathering.audio_audit = finish_audit(
+        aggregator.audio_audit = finish_audit(
             control,
-            gathering.sent_audio.values(),
-            gathering.measurements,
-            started_at=gathering.started_at,
-            phase_starts=marks,
+            aggregator.sent_audio.values(),
+            aggregator.measurements,
+            started_at=aggregator.started_at,
+            phase_starts=phase_starts,
             open_before=live_before,
             bridge_reports_loss=all(
-                group.behaviour.endpoint is TargetEndpoint.CLIENT for group in gathering.plan.groups
+                group.behaviour.endpoint is TargetEndpoint.CLIENT for group in aggregator.plan.groups
             ),
             sleep=gevent.sleep,
         )
     except ControlError as error:
-        gathering.errors.append(str(error))
+        aggregator.errors.append(str(error))
         return
-    if gathering.audio_audit.untracked_ms:
-        gathering.errors.append("more callers than the simulator can track: some audio that arrived is counted as lost")
+    if aggregator.audio_audit.untracked_ms:
+        aggregator.errors.append(
+            "more callers than the simulator can track: some audio that arrived is counted as lost"
+        )
 
 
-def _leave_well(gathering: RunAggregator, control: ControlClient) -> None:
+def _restore_service(aggregator: RunAggregator, control: ControlClient) -> None:
     """Restore the service's own behaviour, also if a run ended in the middle of an outage."""
     try:
         control.restore()
     except ControlError as error:
-        if not gathering.errors:  # otherwise it was reported already
-            gathering.errors.append(str(error))
+        if not aggregator.errors:  # otherwise it was reported already
+            aggregator.errors.append(str(error))
 
 
-def _ask_resources(gathering: RunAggregator, home: RunChannel) -> None:
+def _collect_resources(aggregator: RunAggregator, channel: RunChannel) -> None:
     try:
-        gathering.resources = home.request(RESOURCES) or {}
+        aggregator.resources = channel.request(RESOURCES) or {}
     except ChannelError as error:
-        gathering.errors.append(str(error))
+        aggregator.errors.append(str(error))
         return
-    record_memory_growth(gathering)
+    record_memory_growth(aggregator)

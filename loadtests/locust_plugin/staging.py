@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from loadtests.scenarios.plan import RunPlan
 
 
-def make_executor(runner: Any, meter: ProcessRecorder, control: ControlClient | None, plan: RunPlan) -> ActionExecutor:
+def make_executor(
+    runner: Any, recorder: ProcessRecorder, control: ControlClient | None, plan: RunPlan
+) -> ActionExecutor:
     """Make the executor of a run. `runner` is Locust's."""
     command = tuple(shlex.split(plan.deploy_command or ""))
-    return RunExecutor(runner, meter, control, plan.scenario.service_faults, command)
+    return RunExecutor(runner, recorder, control, plan.scenario.service_faults, command)
 
 
-def connect_control(plan: RunPlan, troubles: list[str]) -> tuple[ControlClient | None, int]:
+def connect_control(plan: RunPlan, errors: list[str]) -> tuple[ControlClient | None, int]:
     """Reset the simulator and apply the scenario's service faults. Returns its client and the number of open sockets.
 
     If it does not respond, the error is added to `errors`, and the client is None.
@@ -32,5 +34,5 @@ def connect_control(plan: RunPlan, troubles: list[str]) -> tuple[ControlClient |
         control.set_faults(plan.scenario.service_faults)
         return control, control.snapshot().open_sockets
     except ControlError as error:
-        troubles.append(str(error))
+        errors.append(str(error))
         return None, 0

@@ -28,7 +28,7 @@ _BUDGET = re.compile(
     r"\s*(?P<than><=|>=|==|<|>)\s*(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|/s)?\s*",
     re.IGNORECASE,
 )
-_THAN: Mapping[str, Callable[[float, float], bool]] = {
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     "==": operator.eq,
@@ -37,8 +37,8 @@ _THAN: Mapping[str, Callable[[float, float], bool]] = {
 }
 _PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d+)?)", re.IGNORECASE)
 #: Statistics of a duration besides percentiles.
-_OF_DURATIONS = ("max", "mean", "min", "count", "rate")
-_OF_COUNTS = ("total", "rate")
+_DURATION_STATISTICS = ("max", "mean", "min", "count", "rate")
+_COUNT_STATISTICS = ("total", "rate")
 _MS_PER_S = 1000.0
 _US_PER_MS = 1000.0
 _EXAMPLE = "for example 'p99(first_audio) < 800ms' or 'lost_ms == 0'"
@@ -89,55 +89,55 @@ class BudgetResult:
             return "no data"
         if self.budget.statistic == "rate":
             return f"{self.measured:.3g} per second"
-        is_time = MEASURES[self.budget.measure].kind is MeasureKind.DURATION and self.budget.statistic != "count"
-        if is_time or self.budget.measure.endswith("_ms"):
+        is_duration = MEASURES[self.budget.measure].kind is MeasureKind.DURATION and self.budget.statistic != "count"
+        if is_duration or self.budget.measure.endswith("_ms"):
             return format_duration(self.measured / _MS_PER_S)
         return f"{self.measured:.1f} MB" if self.budget.measure.endswith("_mb") else f"{self.measured:g}"
 
 
 def parse_budget(text: str) -> Budget:
     """Parse a budget such as `p99(first_audio@storm) < 800ms`. Raises BudgetError."""
-    found = _BUDGET.fullmatch(text)
-    if found is None:
+    match = _BUDGET.fullmatch(text)
+    if match is None:
         raise BudgetError(f"invalid budget {text!r}; {_EXAMPLE}")
-    if not math.isfinite(float(found["limit"])):
+    if not math.isfinite(float(match["limit"])):
         raise BudgetError(f"invalid budget {text[:60]!r}...: the limit is too large")
-    name = (found["inner"] or found["bare"]).lower()
+    name = (match["inner"] or match["bare"]).lower()
     if name not in MEASURES:
-        raise BudgetError(f"invalid budget {text!r}: unknown measurement {name!r}{_near(name)}")
-    how = (found["how"] or "total").lower()
-    _check_how(text, name, how)
-    phase = found["phase"] or found["at"]
-    if how == "rate" and phase is not None:
+        raise BudgetError(f"invalid budget {text!r}: unknown measurement {name!r}{_suggestion(name)}")
+    statistic = (match["how"] or "total").lower()
+    _check_statistic(text, name, statistic)
+    phase = match["phase"] or match["at"]
+    if statistic == "rate" and phase is not None:
         raise BudgetError(f"invalid budget {text!r}: a rate covers the whole run, not a phase")
     return Budget(
         text=" ".join(text.split()),
         measure=name,
-        statistic=how,
+        statistic=statistic,
         phase=phase,
-        comparison=found["than"],
-        limit=_limit(text, name, how, float(found["limit"]), (found["unit"] or "").lower()),
+        comparison=match["than"],
+        limit=_limit(text, name, statistic, float(match["limit"]), (match["unit"] or "").lower()),
     )
 
 
-def evaluate(budget: Budget, figures: RunMeasurements, seconds: float) -> BudgetResult:
+def evaluate(budget: Budget, measurements: RunMeasurements, seconds: float) -> BudgetResult:
     """Check a budget against the measurements of a run that lasted `seconds`."""
-    measured = _measured(budget, figures, seconds)
+    measured = _measured(budget, measurements, seconds)
     if measured is None:
         return BudgetResult(budget, BudgetVerdict.NOT_MEASURED, None)
-    kept = _THAN[budget.comparison](measured, budget.limit)
-    return BudgetResult(budget, BudgetVerdict.PASSED if kept else BudgetVerdict.FAILED, measured)
+    passed = _COMPARISONS[budget.comparison](measured, budget.limit)
+    return BudgetResult(budget, BudgetVerdict.PASSED if passed else BudgetVerdict.FAILED, measured)
 
 
-def _measured(budget: Budget, figures: RunMeasurements, seconds: float) -> float | None:
-    total = figures.total(budget.measure, budget.phase)
+def _measured(budget: Budget, measurements: RunMeasurements, seconds: float) -> float | None:
+    total = measurements.total(budget.measure, budget.phase)
     if budget.statistic in ("count", "rate") and MEASURES[budget.measure].kind is MeasureKind.DURATION:
         total = total or 0.0  # no durations means a count of 0
     if budget.statistic in ("count", "total") or total is None:
         return total
     if budget.statistic == "rate":
         return total / max(seconds, 1.0)
-    histogram = figures.histogram(budget.measure, budget.phase)
+    histogram = measurements.histogram(budget.measure, budget.phase)
     if histogram is None:
         return None
     percentile = _PERCENTILE.fullmatch(budget.statistic)
@@ -153,34 +153,33 @@ def _measured(budget: Budget, figures: RunMeasurements, seconds: float) -> float
     return us / _US_PER_MS if us > MIN_US else 0.0
 
 
-def _check_how(text: str, name: str, how: str) -> None:
+def _check_statistic(text: str, name: str, statistic: str) -> None:
     if MEASURES[name].kind is MeasureKind.COUNT:
-        if how not in _OF_COUNTS:
-            raise BudgetError(
-                f"invalid budget {text!r}: {name} is a count and has no {how}; use '{name} == 0' or 'rate({name}) < 1'"
-            )
+        if statistic not in _COUNT_STATISTICS:
+            usable = f"use '{name} == 0' or 'rate({name}) < 1'"
+            raise BudgetError(f"invalid budget {text!r}: {name} is a count and has no {statistic}; {usable}")
         return
-    if how == "total":
+    if statistic == "total":
         raise BudgetError(f"invalid budget {text!r}: {name} is a duration; use for example 'p99({name}) < 800ms'")
-    if how not in _OF_DURATIONS and _PERCENTILE.fullmatch(how) is None:
+    if statistic not in _DURATION_STATISTICS and _PERCENTILE.fullmatch(statistic) is None:
         raise BudgetError(
-            f"invalid budget {text!r}: unknown statistic {how!r}; use p50 to p99.9, max, mean, min, count or rate"
+            f"invalid budget {text!r}: unknown statistic {statistic!r}; use p50 to p99.9, max, mean, min, count or rate"
         )
 
 
-def _limit(text: str, name: str, how: str, limit: float, unit: str) -> float:
-    is_time = MEASURES[name].kind is MeasureKind.DURATION and how not in ("count", "rate")
-    if is_time:
+def _limit(text: str, name: str, statistic: str, limit: float, unit: str) -> float:
+    is_duration = MEASURES[name].kind is MeasureKind.DURATION and statistic not in ("count", "rate")
+    if is_duration:
         if unit not in ("ms", "s"):
             raise BudgetError(f"invalid budget {text!r}: the limit needs a unit; use {limit:g}ms or {limit:g}s")
         return limit * (_MS_PER_S if unit == "s" else 1.0)
     if name.endswith("_ms") and unit in ("ms", "s"):
         return limit * (_MS_PER_S if unit == "s" else 1.0)
-    if unit and not (how == "rate" and unit == "/s"):
+    if unit and not (statistic == "rate" and unit == "/s"):
         raise BudgetError(f"invalid budget {text!r}: the limit is a number without a unit")
     return limit
 
 
-def _near(name: str) -> str:
-    close = get_close_matches(name, MEASURES, n=1)
-    return f": did you mean {close[0]}?" if close else f"; available: {', '.join(MEASURES)}"
+def _suggestion(name: str) -> str:
+    matches = get_close_matches(name, MEASURES, n=1)
+    return f": did you mean {matches[0]}?" if matches else f"; available: {', '.join(MEASURES)}"

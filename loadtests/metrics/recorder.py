@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 #: Lateness of chunks is counted in steps of 0.1 ms, and from 20 ms on in steps of 2 ms. This keeps the number of
 #: steps per second small, so that moving them into the histograms doesn't delay any caller.
 _STEPS_PER_SECOND = 10_000
-_COARSE_FROM, _COARSE = 200, 20
+_COARSE_FROM_STEP, _COARSE_STEP = 200, 20
 _MS = 1000.0
 #: Request type of error messages in Locust's statistics. The target chooses the codes, so their length and number
 #: are limited.
-ERROR_TYPE, _LONGEST_CODE, _MOST_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
+ERROR_TYPE, _MAX_CODE_LENGTH, _MAX_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
 
 #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
-_WAITS = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
+_WAIT_CODES = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
 
 
 class CallFailure(Exception):  # noqa: N818 - what happened, and no fault of ours
@@ -37,7 +37,7 @@ class CallFailure(Exception):  # noqa: N818 - what happened, and no fault of our
 class FireRequest(Protocol):
     """The signature of Locust's `events.request.fire`, as far as it is used."""
 
-    def __call__(self, **said: Any) -> None:
+    def __call__(self, **audio: Any) -> None:
         """Report a request, with its duration or its exception."""
         ...
 
@@ -121,11 +121,11 @@ class CallRecorder(Protocol):
         """Record an error message from the bridge."""
         ...
 
-    def record_failure(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Record a failure with its reason in plain words."""
         ...
 
-    def record_sent_audio(self, said: SentAudio) -> None:
+    def record_sent_audio(self, audio: SentAudio) -> None:
         """Record the audio that a call sent, when it ends."""
         ...
 
@@ -149,74 +149,74 @@ class ProcessRecorder:
 
     def record_duration(self, name: str, seconds: float) -> None:
         """Record a duration, also in Locust's statistics."""
-        self.measurements.record_duration(name, seconds * _MS, self._at())
-        self._tell("call", name, seconds * _MS)
+        self.measurements.record_duration(name, seconds * _MS, self._elapsed())
+        self._fire("call", name, seconds * _MS)
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
         """Record a chunk and its lateness. Called 50 times a second for each caller, so it only counts."""
-        chunks = self.chunks_at(now)
-        chunks.sent += 1
-        chunks.sent_ms += ms
+        stats = self.chunks_at(now)
+        stats.sent += 1
+        stats.sent_ms += ms
         step = int(lag_seconds * _STEPS_PER_SECOND)
-        if step > _COARSE_FROM:
-            step -= step % _COARSE
-        chunks.lags[step] = chunks.lags.get(step, 0) + 1
+        if step > _COARSE_FROM_STEP:
+            step -= step % _COARSE_STEP
+        stats.lags[step] = stats.lags.get(step, 0) + 1
 
     def chunks_at(self, now: float) -> ChunkStats:
         """Return the counters for the current second and phase."""
-        second, chunks = int(max(0.0, now - self.started)), self._chunks
-        if chunks is None or chunks.second != second or chunks.phase != self.measurements.phase:
+        second, stats = int(max(0.0, now - self.started)), self._chunks
+        if stats is None or stats.second != second or stats.phase != self.measurements.phase:
             self.flush()
-            chunks = self._chunks = ChunkStats(second, self.measurements.phase)
-        return chunks
+            stats = self._chunks = ChunkStats(second, self.measurements.phase)
+        return stats
 
     def add_count(self, name: str, amount: float = 1) -> None:
         """Add to a sum."""
-        self.measurements.add_count(name, amount, self._at())
+        self.measurements.add_count(name, amount, self._elapsed())
 
     def record_error(self, code: str) -> None:
         """Record an error message. Many scenarios cause errors, so Locust doesn't count it as a failure."""
-        self.add_count("told_to_wait" if code.upper() in _WAITS else "errors")
-        named = code[:_LONGEST_CODE]
-        if named not in self._codes and len(self._codes) >= _MOST_CODES:
-            named = _OTHER_CODES
-        self._codes.add(named)
-        self._tell(ERROR_TYPE, named, None)
+        self.add_count("told_to_wait" if code.upper() in _WAIT_CODES else "errors")
+        shown_code = code[:_MAX_CODE_LENGTH]
+        if shown_code not in self._codes and len(self._codes) >= _MAX_CODES:
+            shown_code = _OTHER_CODES
+        self._codes.add(shown_code)
+        self._fire(ERROR_TYPE, shown_code, None)
 
-    def record_failure(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Count a failure, also in Locust's statistics."""
         self.add_count(name)
-        self._tell("call", name, seconds * _MS, CallFailure(why))
+        self._fire("call", name, seconds * _MS, CallFailure(reason))
 
-    def record_sent_audio(self, said: SentAudio) -> None:
+    def record_sent_audio(self, audio: SentAudio) -> None:
         """Record the audio that a call sent, when it ends."""
-        self.sent_audio.append(said)
+        self.sent_audio.append(audio)
 
     def flush(self) -> None:
         """Move the counted chunks into the measurements."""
-        chunks, self._chunks = self._chunks, None
-        if chunks is None:
+        stats, self._chunks = self._chunks, None
+        if stats is None:
             return
-        phase, self.measurements.phase = self.measurements.phase, chunks.phase
-        self.measurements.add_count("chunks", chunks.sent, chunks.second)
-        self.measurements.add_count("sent_ms", chunks.sent_ms, chunks.second)
-        for step, times in chunks.lags.items():
-            self.measurements.record_duration("pace_lag", step / _STEPS_PER_SECOND * _MS, chunks.second, times)
+        phase, self.measurements.phase = self.measurements.phase, stats.phase
+        self.measurements.add_count("chunks", stats.sent, stats.second)
+        self.measurements.add_count("sent_ms", stats.sent_ms, stats.second)
+        for step, times in stats.lags.items():
+            self.measurements.record_duration("pace_lag", step / _STEPS_PER_SECOND * _MS, stats.second, times)
         self.measurements.phase = phase
 
     def export_and_clear(self) -> Mapping[str, Any]:
         """Return all measurements since the last export, to be sent to the master."""
         self.flush()
-        spoken = [said.to_row for said in self.sent_audio]
+        spoken = [audio.to_row for audio in self.sent_audio]
         self.sent_audio.clear()
         pulse = {"ready": self.attempts.ready, "failed": self.attempts.failed}
         self.attempts.ready = self.attempts.failed = 0
         return {"figures": self.measurements.export_and_clear(), "spoken": spoken, "pulse": pulse}
 
-    def _tell(self, kind: str, name: str, ms: float | None, why: Exception | None = None) -> None:
-        self.fire(request_type=kind, name=name, response_time=ms, response_length=0, exception=why, context={})
+    def _fire(self, kind: str, name: str, ms: float | None, reason: Exception | None = None) -> None:
+        self.fire(request_type=kind, name=name, response_time=ms, response_length=0, exception=reason, context={})
 
-    def _at(self) -> float:
+    def _elapsed(self) -> float:
         return max(0.0, self.clock() - self.started)
 
 
@@ -236,9 +236,9 @@ class CountsOnlyRecorder:
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:  # noqa: ARG002 - they are late on purpose
         """Count the chunk and ignore its lateness."""
-        chunks = self.recorder.chunks_at(now)
-        chunks.sent += 1
-        chunks.sent_ms += ms
+        stats = self.recorder.chunks_at(now)
+        stats.sent += 1
+        stats.sent_ms += ms
 
     def add_count(self, name: str, amount: float = 1) -> None:
         """Add to a sum."""
@@ -248,10 +248,10 @@ class CountsOnlyRecorder:
         """Record an error message from the bridge."""
         self.recorder.record_error(code)
 
-    def record_failure(self, name: str, why: str, seconds: float) -> None:
+    def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Record a failure."""
-        self.recorder.record_failure(name, why, seconds)
+        self.recorder.record_failure(name, reason, seconds)
 
-    def record_sent_audio(self, said: SentAudio) -> None:
+    def record_sent_audio(self, audio: SentAudio) -> None:
         """Record the audio that a call sent, when it ends."""
-        self.recorder.record_sent_audio(said)
+        self.recorder.record_sent_audio(audio)

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from loadtests.scenarios.table import LoadScenario
 
 #: How many different failure texts are kept apart.
-_KINDS = 20
+_MAX_KINDS = 20
 #: Counts that are zero if no caller counted them.
-_COUNTED_BY_CALLERS = tuple(
-    name for name, known in MEASURES.items() if known.kind is MeasureKind.COUNT and name not in MEASURE_REQUIREMENTS
+_CALLER_COUNTS = tuple(
+    name for name, measure in MEASURES.items() if measure.kind is MeasureKind.COUNT and name not in MEASURE_REQUIREMENTS
 )
 
 
 def expects_failures(scenario: LoadScenario, phases: int) -> bool:
     """Return whether failures are expected after the first `phases` phases: lasting faults, or a deploy just now."""
-    begun = sorted(scenario.phases, key=lambda act: act.at)[:phases]
-    faults = [deed.faults for act in begun for deed in act.actions if isinstance(deed, SetFaults)]
-    deploys = bool(begun) and any(isinstance(deed, Deploy) for deed in begun[-1].actions)
+    started = sorted(scenario.phases, key=lambda phase: phase.at)[:phases]
+    faults = [action.faults for phase in started for action in phase.actions if isinstance(action, SetFaults)]
+    deploys = bool(started) and any(isinstance(action, Deploy) for action in started[-1].actions)
     return deploys or bool(faults and faults[-1])
 
 
@@ -66,13 +66,13 @@ class RunAggregator:
     resources: Mapping[str, Any] = field(default_factory=dict)
     """By process: `cpu` and `memory` as points over time."""
 
-    def merge(self, wire: Mapping[str, Any], at: float) -> None:
+    def merge(self, exported: Mapping[str, Any], at: float) -> None:
         """Add what a process measured since its last report."""
-        self.measurements.merge(dict(wire["figures"]))
-        for said in map(SentAudio.from_row, wire["spoken"]):
-            before = self.sent_audio.get(said.caller)
-            self.sent_audio[said.caller] = said if before is None else before.merge(said)
-        self.health.record(at, ready=wire["pulse"]["ready"], failed=wire["pulse"]["failed"])
+        self.measurements.merge(dict(exported["figures"]))
+        for audio in map(SentAudio.from_row, exported["spoken"]):
+            before = self.sent_audio.get(audio.caller)
+            self.sent_audio[audio.caller] = audio if before is None else before.merge(audio)
+        self.health.record(at, ready=exported["pulse"]["ready"], failed=exported["pulse"]["failed"])
 
     def tick(self, at: float, callers: int, *, failures_expected: bool = False) -> None:
         """Advance by a second. While failures are expected, they don't count against the target."""
@@ -90,41 +90,41 @@ class RunAggregator:
         """Add an entry to the timeline."""
         self.moments.append(Moment(at=at, who="load", what=what, detail=detail))
 
-    def count_failure(self, words: str, count: int) -> None:
+    def count_failure(self, message: str, count: int) -> None:
         """Count a failure by its message."""
-        _note(self.failures, words, count)
+        _count_kind(self.failures, message, count)
 
     def count_error(self, code: str, count: int) -> None:
         """Count error messages with this code."""
-        _note(self.error_codes, code, count)
+        _count_kind(self.error_codes, code, count)
 
     def finish(self, at: float) -> None:
         """Set counts that no caller increased to 0 in every phase, so that budgets can be checked."""
         if self.measurements.total("calls") is None:
             return
-        for phase in dict.fromkeys((FIRST_PHASE, *(act.name for act in self.plan.scenario.phases))):
+        for phase in dict.fromkeys((FIRST_PHASE, *(phase.name for phase in self.plan.scenario.phases))):
             self.measurements.phase = phase
-            for name in _COUNTED_BY_CALLERS:
+            for name in _CALLER_COUNTS:
                 self.measurements.add_count(name, 0, at)
 
     def progress(self, at: float) -> dict[str, Any]:
         """Return what the progress display shows."""
-        figures = self.measurements
+        measurements = self.measurements
         return {
             "at": at,
             "seconds": self.plan.seconds,
             "callers": int(self.callers[-1][1]) if self.callers else 0,
             "users": self.plan.users,
-            "ready_ms": figures.percentile("ready", 99),
-            "first_audio_ms": figures.percentile("first_audio", 99),
-            "turns": figures.total("turns") or 0,
-            "errors": figures.total("errors") or 0,
-            "failed": (figures.total("failed_calls") or 0) + (figures.total("failed_connects") or 0),
-            "dropped_ms": figures.total("dropped_ms") or 0,
+            "ready_ms": measurements.percentile("ready", 99),
+            "first_audio_ms": measurements.percentile("first_audio", 99),
+            "turns": measurements.total("turns") or 0,
+            "errors": measurements.total("errors") or 0,
+            "failed": (measurements.total("failed_calls") or 0) + (measurements.total("failed_connects") or 0),
+            "dropped_ms": measurements.total("dropped_ms") or 0,
         }
 
 
-def _note(kinds: Counter[str], kind: str, count: int) -> None:
-    """Set how often a kind occurred. Beyond `_KINDS` kinds, new ones are ignored."""
-    if kind in kinds or len(kinds) < _KINDS:
-        kinds[kind] = count
+def _count_kind(counter: Counter[str], key: str, count: int) -> None:
+    """Set how often a kind occurred. Beyond `_MAX_KINDS` kinds, new ones are ignored."""
+    if key in counter or len(counter) < _MAX_KINDS:
+        counter[key] = count

@@ -58,34 +58,34 @@ class PhaseStart:
 
 
 #: How many of the callers that lost most are named.
-_NAMED = 5
+_MAX_NAMED = 5
 
 
-def audit_audio(spoken: Iterable[SentAudio], heard: Mapping[int, ReceivedAudio]) -> AudioAudit:
-    """Compare what was sent with what was received. Each caller number must occur once in `spoken`."""
-    said = list(spoken)
-    lost = {one.caller: _lost_ms(one, heard.get(one.caller)) for one in said}
-    found = [(heard[one.caller], _believed(one.resent_ms, one)) for one in said if one.caller in heard]
+def audit_audio(sent_audio: Iterable[SentAudio], received: Mapping[int, ReceivedAudio]) -> AudioAudit:
+    """Compare what was sent with what was received. Each caller number must occur once in `sent_audio`."""
+    callers = list(sent_audio)
+    lost = {sent.caller: _lost_ms(sent, received.get(sent.caller)) for sent in callers}
+    matched = [(received[sent.caller], _plausible(sent.resent_ms, sent)) for sent in callers if sent.caller in received]
     worst = sorted(((caller, ms) for caller, ms in lost.items() if ms), key=lambda row: -row[1])
     return AudioAudit(
-        callers=len(said),
-        sent_ms=sum(one.sent_ms for one in said),
+        callers=len(callers),
+        sent_ms=sum(sent.sent_ms for sent in callers),
         lost_ms=sum(lost.values()),
-        silently_lost_ms=sum(max(0.0, lost[one.caller] - _believed(one.dropped_ms, one)) for one in said),
-        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in found),
-        reordered_ms=sum(one.reordered_ms for one, _ in found),
-        worst_callers=tuple(worst[:_NAMED]),
+        silently_lost_ms=sum(max(0.0, lost[sent.caller] - _plausible(sent.dropped_ms, sent)) for sent in callers),
+        repeated_ms=sum(max(0.0, one.repeated_ms - resent) for one, resent in matched),
+        reordered_ms=sum(one.reordered_ms for one, _ in matched),
+        worst_callers=tuple(worst[:_MAX_NAMED]),
     )
 
 
-def _believed(claimed_ms: float, said: SentAudio) -> float:
+def _plausible(reported_ms: float, sent: SentAudio) -> float:
     """Accept the bridge's own report of dropped or resent audio, unless it exceeds what was sent."""
-    return claimed_ms if claimed_ms <= said.sent_ms else 0.0
+    return reported_ms if reported_ms <= sent.sent_ms else 0.0
 
 
-def _lost_ms(said: SentAudio, heard: ReceivedAudio | None) -> float:
-    received, holes = (heard.received_ms, heard.lost_ms) if heard is not None else (0, 0)
-    return holes + max(0, said.expected_ms - received - holes)
+def _lost_ms(sent: SentAudio, received: ReceivedAudio | None) -> float:
+    received_ms, gaps_ms = (received.received_ms, received.lost_ms) if received is not None else (0, 0)
+    return gaps_ms + max(0, sent.expected_ms - received_ms - gaps_ms)
 
 
 def peak_per_second(dials: Sequence[tuple[float, int]]) -> int:
@@ -95,7 +95,7 @@ def peak_per_second(dials: Sequence[tuple[float, int]]) -> int:
 
 
 def split_by_phase(
-    dials: Sequence[tuple[float, int]], marks: Sequence[PhaseStart]
+    dials: Sequence[tuple[float, int]], phase_starts: Sequence[PhaseStart]
 ) -> Mapping[str, list[tuple[float, int]]]:
     """Split the dials by phase. Dials before the first phase belong to `start`.
 
@@ -103,15 +103,15 @@ def split_by_phase(
     """
     shared: dict[str, list[tuple[float, int]]] = {}
     for at, count in dials:
-        begun = [mark.phase for mark in marks if mark.at < at + 1 / _TENTHS]
-        shared.setdefault(begun[-1] if begun else FIRST_PHASE, []).append((at, count))
+        started_phases = [start.phase for start in phase_starts if start.at < at + 1 / _TENTHS]
+        shared.setdefault(started_phases[-1] if started_phases else FIRST_PHASE, []).append((at, count))
     return shared
 
 
 def finish_audit(
-    control: ControlClient,
-    spoken: Iterable[SentAudio],
-    figures: RunMeasurements,
+    client: ControlClient,
+    sent_audio: Iterable[SentAudio],
+    measurements: RunMeasurements,
     *,
     started_at: float,
     phase_starts: Sequence[PhaseStart] = (),
@@ -126,36 +126,42 @@ def finish_audit(
     run. `bridge_reports_loss` says whether the callers' protocol reports dropped and resent audio; without these
     reports, the two counts that need them stay unmeasured. Returns the audit.
     """
-    seen = _when_quiet(control, open_before, sleep, clock)
-    speech = replace(audit_audio(spoken, seen.received), untracked_ms=seen.untracked_ms, crosstalk_ms=seen.crosstalk_ms)
+    snapshot = _wait_until_closed(client, open_before, sleep, clock)
+    speech = replace(
+        audit_audio(sent_audio, snapshot.received),
+        untracked_ms=snapshot.untracked_ms,
+        crosstalk_ms=snapshot.crosstalk_ms,
+    )
     now = time.time() - started_at
-    figures.add_count("lost_ms", speech.lost_ms, now)
-    figures.add_count("reordered_ms", speech.reordered_ms, now)
-    figures.add_count("crosstalk_ms", speech.crosstalk_ms, now)
+    measurements.add_count("lost_ms", speech.lost_ms, now)
+    measurements.add_count("reordered_ms", speech.reordered_ms, now)
+    measurements.add_count("crosstalk_ms", speech.crosstalk_ms, now)
     if bridge_reports_loss:
-        figures.add_count("silently_lost_ms", speech.silently_lost_ms, now)
-        figures.add_count("repeated_ms", speech.repeated_ms, now)
-    figures.add_count("sessions_left", max(0, seen.open_sockets - open_before), now)
-    _note_dials(seen, figures, started_at, phase_starts)
+        measurements.add_count("silently_lost_ms", speech.silently_lost_ms, now)
+        measurements.add_count("repeated_ms", speech.repeated_ms, now)
+    measurements.add_count("sessions_left", max(0, snapshot.open_sockets - open_before), now)
+    _record_dials(snapshot, measurements, started_at, phase_starts)
     return speech
 
 
-def _when_quiet(
-    control: ControlClient, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
+def _wait_until_closed(
+    client: ControlClient, live_before: int, sleep: Callable[[float], object], clock: Callable[[], float]
 ) -> UpstreamSnapshot:
     until = clock() + UPSTREAM_CLOSE_SECONDS
-    seen = control.snapshot()
-    while seen.open_sockets > live_before and clock() < until:
+    snapshot = client.snapshot()
+    while snapshot.open_sockets > live_before and clock() < until:
         sleep(0.2)
-        seen = control.snapshot()
-    return seen
+        snapshot = client.snapshot()
+    return snapshot
 
 
-def _note_dials(seen: UpstreamSnapshot, figures: RunMeasurements, began: float, marks: Sequence[PhaseStart]) -> None:
-    last = figures.phase
-    for phase, dials in split_by_phase(seen.dials, marks).items():
-        figures.phase = phase
+def _record_dials(
+    snapshot: UpstreamSnapshot, measurements: RunMeasurements, started_at: float, phase_starts: Sequence[PhaseStart]
+) -> None:
+    last = measurements.phase
+    for phase, dials in split_by_phase(snapshot.dials, phase_starts).items():
+        measurements.phase = phase
         for at, count in dials:
-            figures.add_count("dials", count, max(0.0, at - began))
-        figures.add_count("dials_per_second_max", peak_per_second(dials), max(0.0, dials[-1][0] - began))
-    figures.phase = last
+            measurements.add_count("dials", count, max(0.0, at - started_at))
+        measurements.add_count("dials_per_second_max", peak_per_second(dials), max(0.0, dials[-1][0] - started_at))
+    measurements.phase = last

@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from reports.model import Finding, Moment, Report
 
 _BEARER = "Authorization: Bearer "
-_HIDDEN = "…"
+_REDACTED = "…"
 
 
 def make_redactor(plan: RunPlan) -> Callable[[str], str]:
     """Return a function that redacts a text. A target can send the token back, and a command can print a key."""
     tokens = [header.removeprefix(_BEARER) for header in plan.headers if header.startswith(_BEARER)]
 
-    def hidden(text: str) -> str:
+    def redacted(text: str) -> str:
         for token in tokens:
-            text = text.replace(token, _HIDDEN)
+            text = text.replace(token, _REDACTED)
         return hide_credentials(text)
 
-    return hidden
+    return redacted
 
 
 def redact_report(report: Report, plan: RunPlan) -> Report:
     """Redact every text in a report that comes from outside."""
-    hidden = make_redactor(plan)
+    redacted = make_redactor(plan)
 
-    def of_finding(found: Finding) -> Finding:
-        evidence = tuple(replace(one, value=hidden(one.value)) for one in found.evidence)
-        return replace(found, title=hidden(found.title), evidence=evidence)
+    def redact_finding(finding: Finding) -> Finding:
+        evidence = tuple(replace(one, value=redacted(one.value)) for one in finding.evidence)
+        return replace(finding, title=redacted(finding.title), evidence=evidence)
 
-    def of_moment(moment: Moment) -> Moment:
-        return replace(moment, detail=hidden(moment.detail))
+    def redact_moment(moment: Moment) -> Moment:
+        return replace(moment, detail=redacted(moment.detail))
 
     return replace(
         report,
-        findings=tuple(map(of_finding, report.findings)),
-        timelines=tuple(replace(one, moments=tuple(map(of_moment, one.moments))) for one in report.timelines),
+        findings=tuple(map(redact_finding, report.findings)),
+        timelines=tuple(replace(one, moments=tuple(map(redact_moment, one.moments))) for one in report.timelines),
     )

@@ -29,7 +29,7 @@ TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
 #: If more than 1 % of the chunks are later than this, the generator measures itself.
 LATE_MS = 20.0
 #: How many failure messages are shown.
-_SHOWN = 3
+_MAX_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,29 @@ class FinishedRun:
         return bool(self.aggregator.measurements.total("ready"))
 
 
-def make_report(ran: FinishedRun) -> Report:
+def make_report(run: FinishedRun) -> Report:
     """Check every budget and build the report."""
-    gathering = ran.aggregator
+    aggregator = run.aggregator
     report = Report(
         tool=TOOL,
         version=installed_version(),
-        started=format_time(datetime.fromtimestamp(gathering.started_at, UTC)),
-        seconds=ran.seconds,
-        target=describe_target(gathering.plan),
-        findings=tuple(_findings(ran)),
-        timelines=(_timeline(ran),),
-        metrics=metrics(gathering),
-        series=series(gathering, TIMELINE),
-        tables=tables(gathering),
+        started=format_time(datetime.fromtimestamp(aggregator.started_at, UTC)),
+        seconds=run.seconds,
+        target=describe_target(aggregator.plan),
+        findings=tuple(_findings(run)),
+        timelines=(_timeline(run),),
+        metrics=metrics(aggregator),
+        series=series(aggregator, TIMELINE),
+        tables=tables(aggregator),
     )
-    return redact_report(report, gathering.plan)
+    return redact_report(report, aggregator.plan)
 
 
-def report_without_run(plan: RunPlan, known: Problem, *seen: str, tool: str = TOOL) -> StoredReport:
+def report_without_run(plan: RunPlan, problem: Problem, *evidence: str, tool: str = TOOL) -> StoredReport:
     """Build the report of a run that did not take place, or that left no report."""
-    finding = make_finding(known, "target" if known in _OF_TARGET else "run", *(Evidence("", text) for text in seen))
+    finding = make_finding(
+        problem, "target" if problem in _TARGET_PROBLEMS else "run", *(Evidence("", text) for text in evidence)
+    )
     finding = with_target_url(finding, plan)
     report = Report(
         tool=tool,
@@ -76,15 +78,15 @@ def report_without_run(plan: RunPlan, known: Problem, *seen: str, tool: str = TO
         findings=(finding,),
     )
     report = redact_report(report, plan)
-    return StoredReport(report, EXIT_INTERRUPTED if known is problems.INTERRUPTED else report.exit_code())
+    return StoredReport(report, EXIT_INTERRUPTED if problem is problems.INTERRUPTED else report.exit_code())
 
 
-_OF_TARGET = (problems.TARGET_DOWN, problems.TARGET_REFUSED)
+_TARGET_PROBLEMS = (problems.TARGET_DOWN, problems.TARGET_REFUSED)
 
 
-def run_exit_code(gathering: RunAggregator, report: Report) -> int:
+def run_exit_code(aggregator: RunAggregator, report: Report) -> int:
     """Return the exit code of a run: 130 if it was interrupted."""
-    return EXIT_INTERRUPTED if gathering.interrupted else report.exit_code()
+    return EXIT_INTERRUPTED if aggregator.interrupted else report.exit_code()
 
 
 def describe_target(plan: RunPlan, callers: str = "") -> tuple[Evidence, ...]:
@@ -98,143 +100,147 @@ def describe_target(plan: RunPlan, callers: str = "") -> tuple[Evidence, ...]:
     )
 
 
-def _findings(ran: FinishedRun) -> Iterator[Finding]:
-    gathering = ran.aggregator
-    if gathering.interrupted:
-        yield make_finding(problems.INTERRUPTED, "run", Evidence("", f"after {ran.seconds:.0f} s"))
-    if not ran.had_sessions and not gathering.interrupted:
-        yield _unreached(gathering)
-    elif gathering.is_down:
-        yield make_finding(problems.TARGET_WENT_DOWN, "target", *_failures(gathering))
-    for budget in gathering.plan.budgets:
-        why = _why_not(budget, ran)
-        yield _skipped(budget.text, why) if why else _judged(budget, ran)
-    for text, wanted in gathering.plan.skipped_budgets:
-        yield _skipped(text, f"needs {wanted}")
-    for trouble in gathering.errors:
-        yield make_finding(problems.INCOMPLETE, "run", Evidence("", trouble))
-    if _lacks_its_echo(gathering):
+def _findings(run: FinishedRun) -> Iterator[Finding]:
+    aggregator = run.aggregator
+    if aggregator.interrupted:
+        yield make_finding(problems.INTERRUPTED, "run", Evidence("", f"after {run.seconds:.0f} s"))
+    if not run.had_sessions and not aggregator.interrupted:
+        yield _unreachable_finding(aggregator)
+    elif aggregator.is_down:
+        yield make_finding(problems.TARGET_WENT_DOWN, "target", *_failure_evidence(aggregator))
+    for budget in aggregator.plan.budgets:
+        why = _skip_reason(budget, run)
+        yield _skipped_finding(budget.text, why) if why else _budget_finding(budget, run)
+    for text, missing in aggregator.plan.skipped_budgets:
+        yield _skipped_finding(text, f"needs {missing}")
+    for error in aggregator.errors:
+        yield make_finding(problems.INCOMPLETE, "run", Evidence("", error))
+    if _echo_missing(aggregator):
         yield make_finding(problems.NO_ECHO, "echo")
-    yield from _lateness(gathering)
-    if ran.had_sessions and not gathering.is_down:  # otherwise it is shown above
-        yield from _told(gathering)
+    yield from _generator_findings(aggregator)
+    if run.had_sessions and not aggregator.is_down:  # otherwise it is shown above
+        yield from _received_errors(aggregator)
 
 
-def _why_not(budget: Budget, ran: FinishedRun) -> str:
+def _skip_reason(budget: Budget, run: FinishedRun) -> str:
     """Return why a budget can't be checked; empty if it can."""
-    gathering = ran.aggregator
-    if not ran.had_sessions:
+    aggregator = run.aggregator
+    if not run.had_sessions:
         return "no caller got a session"
-    if Requirement.AUDIO_AUDIT in budget_requirements(budget.text) and _lacks_its_echo(gathering):
+    if Requirement.AUDIO_AUDIT in budget_requirements(budget.text) and _echo_missing(aggregator):
         return "no echo was received"
-    if gathering.interrupted or gathering.is_down:
-        judged = evaluate(budget, gathering.measurements, ran.seconds)
-        is_short = judged.verdict is not BudgetVerdict.PASSED and budget.comparison in (">", ">=")
+    if aggregator.interrupted or aggregator.is_down:
+        result = evaluate(budget, aggregator.measurements, run.seconds)
+        is_short = result.verdict is not BudgetVerdict.PASSED and budget.comparison in (">", ">=")
         if (
-            judged.verdict is BudgetVerdict.NOT_MEASURED
+            result.verdict is BudgetVerdict.NOT_MEASURED
             or is_short
-            or (budget.phase or FIRST_PHASE) not in gathering.started_phases
+            or (budget.phase or FIRST_PHASE) not in aggregator.started_phases
         ):
             return "the run ended before this phase"
     return ""
 
 
-def _lacks_its_echo(gathering: RunAggregator) -> bool:
-    figures = gathering.measurements
-    wanted = any(group.behaviour.echo for group in gathering.plan.groups)
-    return wanted and bool(figures.total("turns")) and not figures.total("echoed_ms")
+def _echo_missing(aggregator: RunAggregator) -> bool:
+    measurements = aggregator.measurements
+    option = any(group.behaviour.echo for group in aggregator.plan.groups)
+    return option and bool(measurements.total("turns")) and not measurements.total("echoed_ms")
 
 
-def _unreached(gathering: RunAggregator) -> Finding:
-    if any(UPGRADE_REFUSED_TEXT in words for words in gathering.failures):
-        known = problems.TARGET_REFUSED
+def _unreachable_finding(aggregator: RunAggregator) -> Finding:
+    if any(UPGRADE_REFUSED_TEXT in text for text in aggregator.failures):
+        problem = problems.TARGET_REFUSED
     else:
-        known = problems.NO_SESSION if gathering.measurements.total("connect") else problems.TARGET_DOWN
-    found = make_finding(known, "target", *_failures(gathering), *_complaints(gathering))
-    return with_target_url(found, gathering.plan)
+        problem = problems.NO_SESSION if aggregator.measurements.total("connect") else problems.TARGET_DOWN
+    finding = make_finding(problem, "target", *_failure_evidence(aggregator), *_error_evidence(aggregator))
+    return with_target_url(finding, aggregator.plan)
 
 
-def with_target_url(found: Finding, plan: RunPlan) -> Finding:
+def with_target_url(finding: Finding, plan: RunPlan) -> Finding:
     """Put the target's URL into the suggested command."""
-    return replace(found, fix=found.fix.replace("--url URL", f"--url {plan.url.partition('?')[0]}"))
+    return replace(finding, fix=finding.fix.replace("--url URL", f"--url {plan.url.partition('?')[0]}"))
 
 
-def _failures(gathering: RunAggregator) -> tuple[Evidence, ...]:
-    return tuple(Evidence("", f"{count} x {words}") for words, count in gathering.failures.most_common(_SHOWN))
+def _failure_evidence(aggregator: RunAggregator) -> tuple[Evidence, ...]:
+    return tuple(Evidence("", f"{count} x {text}") for text, count in aggregator.failures.most_common(_MAX_SHOWN))
 
 
-def _complaints(gathering: RunAggregator) -> tuple[Evidence, ...]:
-    return tuple(Evidence("", f"{count} x error {code}") for code, count in gathering.error_codes.most_common(_SHOWN))
+def _error_evidence(aggregator: RunAggregator) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence("", f"{count} x error {code}") for code, count in aggregator.error_codes.most_common(_MAX_SHOWN)
+    )
 
 
-def _told(gathering: RunAggregator) -> Iterator[Finding]:
+def _received_errors(aggregator: RunAggregator) -> Iterator[Finding]:
     """List the errors that callers received, whether or not a budget covers them."""
-    seen = (*_failures(gathering), *_complaints(gathering))
-    if seen:
-        yield brief_finding(problems.FAILURES, "errors received", "; ".join(one.value for one in seen))
+    evidence = (*_failure_evidence(aggregator), *_error_evidence(aggregator))
+    if evidence:
+        yield brief_finding(problems.FAILURES, "errors received", "; ".join(one.value for one in evidence))
 
 
-def _judged(budget: Budget, ran: FinishedRun) -> Finding:
-    judged = evaluate(budget, ran.aggregator.measurements, ran.seconds)
-    if judged.verdict is BudgetVerdict.PASSED:
-        return brief_finding(problems.BUDGET_KEPT, budget.text, judged.value_text)
-    if judged.verdict is BudgetVerdict.NOT_MEASURED:
-        known, title = problems.NOTHING_MEASURED, f"no data for {budget.text}"
+def _budget_finding(budget: Budget, run: FinishedRun) -> Finding:
+    result = evaluate(budget, run.aggregator.measurements, run.seconds)
+    if result.verdict is BudgetVerdict.PASSED:
+        return brief_finding(problems.BUDGET_KEPT, budget.text, result.value_text)
+    if result.verdict is BudgetVerdict.NOT_MEASURED:
+        problem, title = problems.NOTHING_MEASURED, f"no data for {budget.text}"
     else:
-        known, title = problems.BUDGET_BROKEN, f"{budget.text} exceeded: {judged.value_text}"
-    return replace(make_finding(known, budget.text, *_seen(judged, ran.aggregator)), title=title)
+        problem, title = problems.BUDGET_BROKEN, f"{budget.text} exceeded: {result.value_text}"
+    return replace(make_finding(problem, budget.text, *_budget_evidence(result, run.aggregator)), title=title)
 
 
-def _seen(judged: BudgetResult, gathering: RunAggregator) -> Iterator[Evidence]:
-    yield Evidence("", judged.value_text)
-    speech = gathering.audio_audit
-    if judged.budget.measure == "lost_ms" and speech is not None and speech.worst_callers:
+def _budget_evidence(result: BudgetResult, aggregator: RunAggregator) -> Iterator[Evidence]:
+    yield Evidence("", result.value_text)
+    speech = aggregator.audio_audit
+    if result.budget.measure == "lost_ms" and speech is not None and speech.worst_callers:
         yield Evidence("most", ", ".join(f"caller {caller}: {ms:.0f} ms" for caller, ms in speech.worst_callers))
-    if judged.budget.measure in ("failed_calls", "failed_connects"):
-        yield from _failures(gathering)
-    if judged.budget.measure == "errors":
-        yield from _complaints(gathering)
+    if result.budget.measure in ("failed_calls", "failed_connects"):
+        yield from _failure_evidence(aggregator)
+    if result.budget.measure == "errors":
+        yield from _error_evidence(aggregator)
 
 
-def _skipped(text: str, why: str) -> Finding:
+def _skipped_finding(text: str, why: str) -> Finding:
     return brief_finding(problems.BUDGET_SKIPPED, text, f"skipped: {why}")
 
 
-def _lateness(gathering: RunAggregator) -> Iterator[Finding]:
-    late = gathering.measurements.percentile("pace_lag", 99)
+def _generator_findings(aggregator: RunAggregator) -> Iterator[Finding]:
+    late = aggregator.measurements.percentile("pace_lag", 99)
     if late is None:
         return
-    words = f"1 % of the chunks were more than {late:.1f} ms late"
+    text = f"1 % of the chunks were more than {late:.1f} ms late"
     if late <= LATE_MS:
-        yield brief_finding(problems.GENERATOR_OK, "generator", words)
+        yield brief_finding(problems.GENERATOR_OK, "generator", text)
         return
-    yield make_finding(problems.GENERATOR_LATE, "generator", Evidence("", words))
+    yield make_finding(problems.GENERATOR_LATE, "generator", Evidence("", text))
 
 
-def make_finding(known: Problem, check: str, *evidence: Evidence) -> Finding:
+def make_finding(problem: Problem, check: str, *evidence: Evidence) -> Finding:
     """Make the finding for a problem. Its row shows the first evidence."""
     return Finding(
-        code=known.code,
-        severity=known.severity,
+        code=problem.code,
+        severity=problem.severity,
         check=check,
-        title=known.title,
+        title=problem.title,
         evidence=evidence,
-        cause=known.cause,
-        fix=known.fix,
-        link=f"sherpa-probe explain {known.code}",
+        cause=problem.cause,
+        fix=problem.fix,
+        link=f"sherpa-probe explain {problem.code}",
         probe=PROBE,
     )
 
 
-def brief_finding(known: Problem, check: str, title: str, *evidence: Evidence) -> Finding:
+def brief_finding(problem: Problem, check: str, title: str, *evidence: Evidence) -> Finding:
     """Make a finding that needs no attention, without cause and fix."""
-    return Finding(code=known.code, severity=known.severity, check=check, title=title, evidence=evidence, probe=PROBE)
+    return Finding(
+        code=problem.code, severity=problem.severity, check=check, title=title, evidence=evidence, probe=PROBE
+    )
 
 
-def _timeline(ran: FinishedRun) -> Timeline:
+def _timeline(run: FinishedRun) -> Timeline:
     moments = (
-        Moment(at=0.0, who=PROBE, what="begin", detail=ran.aggregator.plan.scenario.name),
-        *ran.aggregator.moments,
-        Moment(at=ran.seconds, who=PROBE, what="end", detail="interrupted" if ran.aggregator.interrupted else ""),
+        Moment(at=0.0, who=PROBE, what="begin", detail=run.aggregator.plan.scenario.name),
+        *run.aggregator.moments,
+        Moment(at=run.seconds, who=PROBE, what="end", detail="interrupted" if run.aggregator.interrupted else ""),
     )
     return Timeline(TIMELINE, tuple(sorted(moments, key=lambda moment: moment.at)))

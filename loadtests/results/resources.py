@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _BYTES_PER_MB = 1e6
 _METRIC = re.compile(r"^(process_cpu_seconds_total|process_resident_memory_bytes)(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
-_FETCH_SECONDS, _LARGEST = 1.0, 4_000_000
+_FETCH_SECONDS, _MAX_BYTES = 1.0, 4_000_000
 #: Points that make a memory level. Fewer say nothing about growth.
-_LEVEL = 3
+_LEVEL_POINTS = 3
 #: The process that the memory budget covers.
 TARGET_PROCESS = "bridge"
 
@@ -61,9 +61,11 @@ class ProcessSource:
             family = [parent, *parent.children(recursive=True)]
         except psutil.Error:
             return None
-        uses = [use for use in map(_use_of, family) if use is not None]
+        uses = [usage for usage in map(_process_usage, family) if usage is not None]
         return (
-            ResourceUsage(sum(use.cpu_seconds for use in uses), sum(use.memory_bytes for use in uses)) if uses else None
+            ResourceUsage(sum(usage.cpu_seconds for usage in uses), sum(usage.memory_bytes for usage in uses))
+            if uses
+            else None
         )
 
 
@@ -91,14 +93,14 @@ class PrometheusSource:
         """Find the metrics page of a target; None if it has none."""
         parts = urlsplit(target if "://" in target else f"ws://{target}")
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-        found = cls(f"{scheme}://{parts.netloc}/metrics")
-        return found if found.read() is not None else None
+        page = cls(f"{scheme}://{parts.netloc}/metrics")
+        return page if page.read() is not None else None
 
     def read(self) -> ResourceUsage | None:
         """Fetch and parse the page, with a timeout of 1 s."""
         try:
             return parse_process_metrics(
-                fetch(self.url, timeout=_FETCH_SECONDS, max_bytes=_LARGEST).decode(errors="replace")
+                fetch(self.url, timeout=_FETCH_SECONDS, max_bytes=_MAX_BYTES).decode(errors="replace")
             )
         except FetchError:
             return None
@@ -128,35 +130,35 @@ class ResourceMonitor:
     def sample(self, at: float) -> None:
         """Sample every source once. CPU is the usage since the last sample, in percent of one core."""
         for name, source in self.sources.items():
-            use = source.read()
-            if use is None:
+            usage = source.read()
+            if usage is None:
                 continue
-            kept = self.points.setdefault(name, {"cpu": [], "memory": []})
+            points = self.points.setdefault(name, {"cpu": [], "memory": []})
             before = self._last.get(name)
-            if before is not None and at > before[0] and use.cpu_seconds >= before[1]:  # else a new process
-                kept["cpu"].append((at, 100 * (use.cpu_seconds - before[1]) / (at - before[0])))
-            kept["memory"].append((at, use.memory_bytes / _BYTES_PER_MB))
-            self._last[name] = (at, use.cpu_seconds)
+            if before is not None and at > before[0] and usage.cpu_seconds >= before[1]:  # else a new process
+                points["cpu"].append((at, 100 * (usage.cpu_seconds - before[1]) / (at - before[0])))
+            points["memory"].append((at, usage.memory_bytes / _BYTES_PER_MB))
+            self._last[name] = (at, usage.cpu_seconds)
 
 
 def memory_growth_mb(points: list[tuple[float, float]], since: float) -> float | None:
     """Return how much memory grew from when all callers were active until the end; None with too few points."""
     levels = [mb for at, mb in points if at >= since]
-    if len(levels) < 2 * _LEVEL:
+    if len(levels) < 2 * _LEVEL_POINTS:
         return None
-    return max(0.0, median(levels[-_LEVEL:]) - median(levels[:_LEVEL]))
+    return max(0.0, median(levels[-_LEVEL_POINTS:]) - median(levels[:_LEVEL_POINTS]))
 
 
-def record_memory_growth(gathering: RunAggregator) -> None:
+def record_memory_growth(aggregator: RunAggregator) -> None:
     """Record the memory growth of the bridge, which a budget can limit."""
-    used: Mapping[str, Any] = gathering.resources.get(TARGET_PROCESS, {})
-    points = [(float(at), float(mb)) for at, mb in used.get("memory", ())]
-    grown = memory_growth_mb(points, gathering.plan.ramp_seconds)
-    if grown is not None:
-        gathering.measurements.add_count("memory_grown_mb", grown, points[-1][0])
+    usage: Mapping[str, Any] = aggregator.resources.get(TARGET_PROCESS, {})
+    points = [(float(at), float(mb)) for at, mb in usage.get("memory", ())]
+    growth = memory_growth_mb(points, aggregator.plan.ramp_seconds)
+    if growth is not None:
+        aggregator.measurements.add_count("memory_grown_mb", growth, points[-1][0])
 
 
-def _use_of(process: psutil.Process) -> ResourceUsage | None:
+def _process_usage(process: psutil.Process) -> ResourceUsage | None:
     try:
         times = process.cpu_times()
         return ResourceUsage(times.user + times.system, float(process.memory_info().rss))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS = 5.0
 #: Signals to stop it, each with a timeout: SIGTERM, a second SIGTERM (immediate exit for all our commands), SIGKILL.
-_WORDS_OF_END = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, _STOP_SECONDS))
+_STOP_SIGNALS = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, _STOP_SECONDS))
 _ADDRESS = re.compile(r"(?:ws|http)://(127\.0\.0\.1:\d+)\D")
 _PR_SET_PDEATHSIG = 1
 
@@ -38,9 +38,9 @@ class ChildProcess:
     address: str = ""
 
     @classmethod
-    def start(cls, words: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
+    def start(cls, command: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> Self:
         """Start it and wait up to `seconds` for its address. Raises ChildError."""
-        child = cls(tuple(words), environment, log, _spawned(words, environment, log))
+        child = cls(tuple(command), environment, log, _spawn(command, environment, log))
         try:
             child.address = _await_address(child, seconds)
         except BaseException:
@@ -52,8 +52,8 @@ class ChildProcess:
         """Start it again on the same port. Raises ChildError."""
         port = self.address.rpartition(":")[2]
         former = ("", *self.command)
-        words = [port if before == "--port" else word for before, word in zip(former, self.command, strict=False)]
-        return self.start(words, self.environment, log, seconds)
+        command = [port if before == "--port" else word for before, word in zip(former, self.command, strict=False)]
+        return self.start(command, self.environment, log, seconds)
 
     @property
     def pid(self) -> int:
@@ -77,26 +77,26 @@ class ChildProcess:
 
     def stop(self) -> None:
         """Stop it at once."""
-        for number, patience in _WORDS_OF_END:
+        for number, timeout in _STOP_SIGNALS:
             if not self.is_alive:
                 return
             self.process.send_signal(number)
             try:
-                self.process.wait(timeout=patience)
+                self.process.wait(timeout=timeout)
             except subprocess.TimeoutExpired:
                 continue
 
 
-def python_command(module: str, *words: str) -> list[str]:
+def python_command(module: str, *command: str) -> list[str]:
     """Return the command that runs a module's `main` in a process of its own."""
     call = f"import sys; from {module} import main; sys.exit(main())"
-    return [sys.executable, "-c", call, *words]
+    return [sys.executable, "-c", call, *command]
 
 
-def _spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as out:
         return subprocess.Popen(  # noqa: S603 - our own commands
-            list(words),
+            list(command),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -121,9 +121,9 @@ def kill_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> Ca
 def _await_address(child: ChildProcess, seconds: float) -> str:
     until = time.monotonic() + seconds
     while time.monotonic() < until and child.is_alive:
-        found = _ADDRESS.search(child.log.read_text(errors="replace"))
-        if found is not None:
-            return found[1]
+        match = _ADDRESS.search(child.log.read_text(errors="replace"))
+        if match is not None:
+            return match[1]
         time.sleep(0.02)
-    said = child.log.read_text(errors="replace").strip().splitlines()
-    raise ChildError(f"it did not start: {said[-1] if said else 'no output'}; log: {child.log}")
+    lines = child.log.read_text(errors="replace").strip().splitlines()
+    raise ChildError(f"it did not start: {lines[-1] if lines else 'no output'}; log: {child.log}")

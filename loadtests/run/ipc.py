@@ -20,9 +20,9 @@ CHANNEL_FD_VARIABLE = "SHERPA_LOAD_WIRE"
 #: Environment variable with the working directory of the command.
 WORKING_DIRECTORY_VARIABLE = "SHERPA_LOAD_HERE"
 RESOURCES = "resources"
-_ANSWER_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 #: The longest line: the samples of a few processes over 24 hours take several MiB.
-_LONGEST = 64 * 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 
 
 class ChannelError(Exception):
@@ -34,7 +34,7 @@ class RunChannel:
     """The run's end of the channel."""
 
     connection: socket.socket
-    _rest: bytearray = field(default_factory=bytearray)
+    _buffer: bytearray = field(default_factory=bytearray)
     _sending: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -43,9 +43,9 @@ class RunChannel:
         number = environment.get(CHANNEL_FD_VARIABLE, "")
         if not number.isdecimal():
             return None
-        wire = socket.socket(fileno=int(number))
-        wire.settimeout(_ANSWER_SECONDS)
-        return cls(wire)
+        connection = socket.socket(fileno=int(number))
+        connection.settimeout(_TIMEOUT_SECONDS)
+        return cls(connection)
 
     def send_progress(self, progress: Mapping[str, Any]) -> None:
         """Report progress. Does nothing if the command has exited."""
@@ -58,16 +58,16 @@ class RunChannel:
         """Send a request and wait for the response. Raises ChannelError."""
         try:
             self._send({"ask": what})
-            said = _received(self.connection, self._rest)
+            message = _receive(self.connection, self._buffer)
         except (OSError, ValueError) as error:
             raise ChannelError(f"the command that started the run doesn't respond: {error}") from None
-        if "error" in said:
-            raise ChannelError(str(said["error"]))
-        return said.get("answer")
+        if "error" in message:
+            raise ChannelError(str(message["error"]))
+        return message.get("answer")
 
-    def _send(self, said: Mapping[str, Any]) -> None:
+    def _send(self, message: Mapping[str, Any]) -> None:
         with self._sending:
-            self.connection.sendall(_line(said))
+            self.connection.sendall(_encode(message))
 
 
 @dataclass(slots=True)
@@ -79,31 +79,31 @@ class ParentChannel:
     """Request name -> handler. A handler may raise ChannelError or OSError."""
     on_progress: Callable[[Mapping[str, Any]], None]
     """Called with each progress report."""
-    _rest: bytearray = field(default_factory=bytearray)
+    _buffer: bytearray = field(default_factory=bytearray)
 
     def read(self) -> bool:
         """Read what has arrived and answer it. Returns whether the run's end is still open."""
         try:
-            piece = self.connection.recv(65536)
+            data = self.connection.recv(65536)
         except (BlockingIOError, TimeoutError):
             return True
         except OSError:
             return False
-        self._rest += piece
-        for line in _lines(self._rest):
-            self._hear(json.loads(line))
-        return bool(piece)
+        self._buffer += data
+        for line in _split_lines(self._buffer):
+            self._handle(json.loads(line))
+        return bool(data)
 
-    def _hear(self, said: Mapping[str, Any]) -> None:
-        if "progress" in said:
-            self.on_progress(said["progress"])
+    def _handle(self, message: Mapping[str, Any]) -> None:
+        if "progress" in message:
+            self.on_progress(message["progress"])
             return
         try:
-            answer = {"answer": self.handlers[said["ask"]]()}
+            answer = {"answer": self.handlers[message["ask"]]()}
         except (ChannelError, OSError, KeyError) as error:
             answer = {"error": str(error)}
         self.connection.setblocking(True)
-        self.connection.sendall(_line(answer))
+        self.connection.sendall(_encode(answer))
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -112,25 +112,25 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     return ours, theirs
 
 
-def _line(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(said).encode() + b"\n"
+def _encode(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
 
 
-def _lines(rest: bytearray) -> Iterator[bytes]:
-    while (end := rest.find(b"\n")) >= 0:
-        line = bytes(rest[:end])
-        del rest[: end + 1]
+def _split_lines(buffer: bytearray) -> Iterator[bytes]:
+    while (end := buffer.find(b"\n")) >= 0:
+        line = bytes(buffer[:end])
+        del buffer[: end + 1]
         yield line
-    if len(rest) > _LONGEST:
+    if len(buffer) > _MAX_LINE_BYTES:
         raise ValueError("a line is too long")
 
 
-def _received(wire: socket.socket, rest: bytearray) -> dict[str, Any]:
+def _receive(connection: socket.socket, buffer: bytearray) -> dict[str, Any]:
     while True:
-        for line in _lines(rest):
-            found: dict[str, Any] = json.loads(line)
-            return found
-        piece = wire.recv(65536)
-        if not piece:
+        for line in _split_lines(buffer):
+            message: dict[str, Any] = json.loads(line)
+            return message
+        data = connection.recv(65536)
+        if not data:
             raise ConnectionError("the other process has exited")
-        rest += piece
+        buffer += data

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
 #: Time for the end of a run: callers hang up, the audio is audited, and some slack.
-_END_SECONDS = 40.0
-_LOOK_SECONDS = 0.25
+_GRACE_SECONDS = 40.0
+_POLL_SECONDS = 0.25
 #: Locust's default port of a master.
 DEFAULT_PORT = 5557
 #: How long a master waits for its workers.
@@ -57,19 +57,19 @@ class Distribution:
             return ["--processes", str(self.processes), "--master-bind-host", "127.0.0.1", *ports]
         if self.master:
             wait = str(WORKERS_WAIT_SECONDS)
-            words = ["--master", "--expect-workers", str(self.expect_workers), "--expect-workers-max-wait", wait]
+            command = ["--master", "--expect-workers", str(self.expect_workers), "--expect-workers-max-wait", wait]
             host = ["--master-bind-host", self.master_host] if self.master_host else []
-            return [*words, *host, *(["--master-bind-port", str(self.master_port)] if self.master_port else [])]
+            return [*command, *host, *(["--master-bind-port", str(self.master_port)] if self.master_port else [])]
         if self.worker:
             host = ["--master-host", self.master_host] if self.master_host else []
             return ["--worker", *host, *(["--master-port", str(self.master_port)] if self.master_port else [])]
         return []
 
 
-def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report: Path) -> list[str]:
+def locust_command(plan: RunPlan, options: RunOptions, distribution: Distribution, report: Path) -> list[str]:
     """Return the Locust command, whose process makes the same plan from its options."""
     behaviour = plan.groups[0].behaviour
-    given: dict[str, str | None] = {
+    values: dict[str, str | None] = {
         "--scenario": plan.scenario.name,
         "--host": plan.url,
         "--users": str(plan.users),
@@ -78,19 +78,19 @@ def locust_command(plan: RunPlan, wish: RunOptions, spread: Distribution, report
         "--endpoint": behaviour.endpoint.value,
         "--chunk-ms": str(behaviour.chunk_ms),
         "--voice-model": plan.model,
-        "--token-env": wish.token_env,
-        "--origin": wish.origin,
+        "--token-env": options.token_env,
+        "--origin": options.origin,
         "--control": plan.control_url,
         "--deploy-command": plan.deploy_command,
         "--report-json": str(report),
     }
-    words = [word for name, value in given.items() if value is not None for word in (name, value)]
-    words += [word for text in wish.budgets for word in ("--budget", text)]
-    words += [] if wish.default_budgets else ["--no-default-budgets"]
-    words += ["--memory-watched"] if wish.memory_known else []
-    words += ["--echo"] if wish.echo else []
+    command = [word for name, value in values.items() if value is not None for word in (name, value)]
+    command += [word for text in options.budgets for word in ("--budget", text)]
+    command += [] if options.default_budgets else ["--no-default-budgets"]
+    command += ["--memory-watched"] if options.memory_known else []
+    command += ["--echo"] if options.echo else []
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    return [*start, PERMISSION_OPTION, *words, *spread.locust_options()]
+    return [*start, PERMISSION_OPTION, *command, *distribution.locust_options()]
 
 
 @dataclass(slots=True)
@@ -106,22 +106,22 @@ class LocustProcess:
     @classmethod
     def start(
         cls,
-        words: Sequence[str],
+        command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        answers: Mapping[str, Callable[[], Any]],
-        hears: Callable[[Mapping[str, Any]], None],
+        handlers: Mapping[str, Callable[[], Any]],
+        on_progress: Callable[[Mapping[str, Any]], None],
     ) -> LocustProcess:
         """Start it in a new session, so that Ctrl-C reaches only this process, which forwards it."""
         ours, theirs = socket_pair()
         with theirs, log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                list(words),
+                list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={
-                    **_without_locusts(environment),
+                    **_without_locust_variables(environment),
                     CHANNEL_FD_VARIABLE: str(theirs.fileno()),
                     WORKING_DIRECTORY_VARIABLE: str(Path.cwd()),
                 },
@@ -130,7 +130,7 @@ class LocustProcess:
                 start_new_session=True,
                 preexec_fn=kill_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - two system calls
             )
-        return cls(process, ParentChannel(ours, answers, hears))
+        return cls(process, ParentChannel(ours, handlers, on_progress))
 
     def wait(self, every: Callable[[], None], longest: float) -> int:
         """Answer requests, call `every` now and then, and return the exit code when the process exits.
@@ -140,33 +140,33 @@ class LocustProcess:
         until = time.monotonic() + longest
         while self.process.poll() is None:
             try:
-                self._look()
+                self._poll()
                 every()
             except KeyboardInterrupt:
-                self._end()
+                self._interrupt()
                 until = min(until, time.monotonic())
             late = time.monotonic() - until
-            if late > _END_SECONDS:
+            if late > _GRACE_SECONDS:
                 self.kill()
             elif late > 0 and not (self.interrupted or self.overdue):
-                self._end_late()
+                self._terminate_late()
         self.channel.connection.close()
         return self.process.returncode
 
-    def _look(self) -> None:
-        until = select.select([self.channel.connection], [], [], _LOOK_SECONDS)[0]
+    def _poll(self) -> None:
+        until = select.select([self.channel.connection], [], [], _POLL_SECONDS)[0]
         if until and not self.channel.read():
             with suppress(subprocess.TimeoutExpired):  # it is terminated when its time is up
-                self.process.wait(timeout=_LOOK_SECONDS)
+                self.process.wait(timeout=_POLL_SECONDS)
 
-    def _end(self) -> None:
+    def _interrupt(self) -> None:
         """Terminate it; kill it the second time."""
         if self.interrupted:
             self.kill()
         self.interrupted = True
         self.process.send_signal(signal.SIGTERM)
 
-    def _end_late(self) -> None:
+    def _terminate_late(self) -> None:
         """Terminate it because its time is up."""
         self.overdue = True
         self.process.send_signal(signal.SIGTERM)
@@ -178,7 +178,7 @@ class LocustProcess:
         self.process.wait()
 
 
-def _without_locusts(environment: Mapping[str, str]) -> dict[str, str]:
+def _without_locust_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Remove variables that would change Locust's options."""
     return {name: value for name, value in environment.items() if not name.startswith("LOCUST_")}
 
@@ -190,7 +190,7 @@ def _free_port() -> int:
         return port
 
 
-def worker_command(spread: Distribution) -> list[str]:
+def worker_command(distribution: Distribution) -> list[str]:
     """Return the command of a worker, which gets everything else from its master."""
     start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    return [*start, *spread.locust_options()]
+    return [*start, *distribution.locust_options()]

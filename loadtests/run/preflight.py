@@ -23,52 +23,54 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 PREFLIGHT_SECONDS = 5.0
-_CLOSE = 8
+_CLOSE_OPCODE = 8
 
 
 class PreflightError(Exception):
     """The target can't be called: the problem, and what was observed."""
 
-    def __init__(self, known: Problem, seen: str) -> None:
-        super().__init__(f"{known.title}: {seen}")
-        self.problem, self.observed = known, seen
+    def __init__(self, problem: Problem, observed: str) -> None:
+        super().__init__(f"{problem.title}: {observed}")
+        self.problem, self.observed = problem, observed
 
 
 def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
     """Raise PreflightError if a caller could not connect."""
     import websocket  # noqa: PLC0415 - 100 ms that --help and wrong usage have not
 
-    line = protocol_for(plan.groups[0].behaviour)
-    address = line.endpoint_url(plan.url, plan.model)
-    until = threading.Timer(2 * seconds, lambda: None)  # not started
-    link: Any = websocket.WebSocket()
+    protocol = protocol_for(plan.groups[0].behaviour)
+    address = protocol.endpoint_url(plan.url, plan.model)
+    timer = threading.Timer(2 * seconds, lambda: None)  # not started
+    socket_: Any = websocket.WebSocket()
     try:
-        stream = _dialled(address, seconds)
-        until = _cut_after(2 * seconds, stream)  # each read has its own timeout; this one limits all of them
-        link.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
-        opcode, data = link.recv_data()
+        stream = _dial(address, seconds)
+        timer = _shutdown_after(2 * seconds, stream)  # each read has its own timeout; this one limits all of them
+        socket_.connect(address, header=list(plan.headers), socket=stream, suppress_origin=True, redirect_limit=0)
+        opcode, data = socket_.recv_data()
     except websocket.WebSocketBadStatusException as error:
         raise PreflightError(problems.TARGET_REFUSED, str(UpgradeRefused(error.status_code))) from None
     except (OSError, ValueError, websocket.WebSocketException) as error:
-        elsewhere = upgrade_refusal(link)
-        if elsewhere is not None:
-            raise PreflightError(problems.TARGET_REFUSED, str(elsewhere)) from None
-        opened = "after the socket opened: " if link.connected else ""
-        said = (
-            describe_error(TimeoutError(), 2 * seconds) if until.finished.is_set() else describe_error(error, seconds)
+        redirect = upgrade_refusal(socket_)
+        if redirect is not None:
+            raise PreflightError(problems.TARGET_REFUSED, str(redirect)) from None
+        prefix = "after the socket opened: " if socket_.connected else ""
+        reason = (
+            describe_error(TimeoutError(), 2 * seconds) if timer.finished.is_set() else describe_error(error, seconds)
         )
-        raise PreflightError(problems.TARGET_DOWN, f"{opened}{said}") from None
+        raise PreflightError(problems.TARGET_DOWN, f"{prefix}{reason}") from None
     finally:
-        until.cancel()
-        link.shutdown()
-    if opcode == _CLOSE:
-        raise PreflightError(problems.TARGET_REFUSED, f"the socket was closed right after it opened, {_code(data)}")
-    signal = line.decode(data.decode(errors="replace"))
-    if isinstance(signal, ErrorEvent):
-        raise PreflightError(problems.TARGET_REFUSED, f"the first message is an error: {signal.code[:100]}")
+        timer.cancel()
+        socket_.shutdown()
+    if opcode == _CLOSE_OPCODE:
+        raise PreflightError(
+            problems.TARGET_REFUSED, f"the socket was closed right after it opened, {_close_code(data)}"
+        )
+    event = protocol.decode(data.decode(errors="replace"))
+    if isinstance(event, ErrorEvent):
+        raise PreflightError(problems.TARGET_REFUSED, f"the first message is an error: {event.code[:100]}")
 
 
-def _dialled(address: str, seconds: float) -> socket.socket:
+def _dial(address: str, seconds: float) -> socket.socket:
     """Connect without a proxy, as the callers do."""
     parts = urlsplit(address)
     is_tls, host = parts.scheme == "wss", parts.hostname or ""
@@ -80,7 +82,7 @@ def _dialled(address: str, seconds: float) -> socket.socket:
         raise
 
 
-def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
+def _shutdown_after(seconds: float, stream: socket.socket) -> threading.Timer:
     def cut() -> None:
         with suppress(OSError):  # already closed
             stream.shutdown(socket.SHUT_RDWR)
@@ -91,5 +93,5 @@ def _cut_after(seconds: float, stream: socket.socket) -> threading.Timer:
     return timer
 
 
-def _code(data: bytes) -> str:
+def _close_code(data: bytes) -> str:
     return str(int.from_bytes(data[:2], "big")) if len(data) > 1 else "without a close code"

@@ -24,37 +24,37 @@ def show_progress(environment: Mapping[str, str]) -> Iterator[Callable[[Mapping[
 
     console = Console(stderr=True, no_color=bool(environment.get("NO_COLOR")), markup=False, emoji=False)
     with Status("starting", console=console) as status:
-        yield lambda told: status.update(progress_lines(told))
+        yield lambda report: status.update(progress_lines(report))
 
 
-def progress_lines(told: Mapping[str, Any]) -> str:
+def progress_lines(report: Mapping[str, Any]) -> str:
     """Format a progress report; `-` for anything not measured yet."""
-    if "doing" in told:
-        return str(told["doing"])
-    far = [
-        f"{progress_bar(told['at'] / max(told['seconds'], 1))} {told['at']:.0f} of {told['seconds']:.0f} s",
-        f"{told['callers']} of {told['users']} callers",
-        *([told["act"]] if told.get("act") else []),
+    if "doing" in report:
+        return str(report["doing"])
+    first_line = [
+        f"{progress_bar(report['at'] / max(report['seconds'], 1))} {report['at']:.0f} of {report['seconds']:.0f} s",
+        f"{report['callers']} of {report['users']} callers",
+        *([report["act"]] if report.get("act") else []),
     ]
     measured = [
-        f"ready p99 {_ms(told['ready_ms'])}",
-        f"first audio p99 {_ms(told['first_audio_ms'])}",
-        f"{told['turns']:.0f} turns",
-        *(f"{told[key]:.0f} {word}" for key, word in _TROUBLES if told[key]),
+        f"ready p99 {_ms(report['ready_ms'])}",
+        f"first audio p99 {_ms(report['first_audio_ms'])}",
+        f"{report['turns']:.0f} turns",
+        *(f"{report[key]:.0f} {word}" for key, word in _ERROR_COUNTS if report[key]),
     ]
-    return f"{'   '.join(far)}\n  {'   '.join(measured)}"
+    return f"{'   '.join(first_line)}\n  {'   '.join(measured)}"
 
 
 def progress_bar(share: float) -> str:
     """Draw a progress bar."""
-    full = round(min(max(share, 0.0), 1.0) * _BAR)
-    return f"{'━' * full}{'╌' * (_BAR - full)}"
+    full = round(min(max(share, 0.0), 1.0) * _BAR_WIDTH)
+    return f"{'━' * full}{'╌' * (_BAR_WIDTH - full)}"
 
 
-_BAR = 12
+_BAR_WIDTH = 12
 
 
-_TROUBLES = (("errors", "errors"), ("failed", "failed calls"), ("dropped_ms", "ms dropped"))
+_ERROR_COUNTS = (("errors", "errors"), ("failed", "failed calls"), ("dropped_ms", "ms dropped"))
 
 
 def _ms(value: float | None) -> str:

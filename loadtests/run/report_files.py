@@ -27,41 +27,41 @@ class ReportFileError(ValueError):
 
 
 @contextmanager
-def reserve_report_files(wanted: Sequence[str]) -> Iterator[Callable[[StoredReport], StoredReport]]:
+def reserve_report_files(requested: Sequence[str]) -> Iterator[Callable[[StoredReport], StoredReport]]:
     """Reserve a file for every `FORMAT=PATH`. Yields a function that writes them and returns the result to show.
 
     Raises ReportFileError.
     """
-    places: list[tuple[str, ReservedFile]] = []
+    files: list[tuple[str, ReservedFile]] = []
     try:
-        for text in wanted:
-            name, path = _split(text)
-            places.append((name, reserve_file(path)))
-        yield lambda kept: _written(kept, places)
+        for text in requested:
+            name, path = _parse(text)
+            files.append((name, reserve_file(path)))
+        yield lambda stored: _write_all(stored, files)
     except CannotWriteError as error:
         raise ReportFileError(f"--report: {error}") from None
     finally:
-        for _, place in places:
-            place.discard()
+        for _, file in files:
+            file.discard()
 
 
-def _written(kept: StoredReport, places: Sequence[tuple[str, ReservedFile]]) -> StoredReport:
-    for name, place in places:
+def _write_all(stored: StoredReport, files: Sequence[tuple[str, ReservedFile]]) -> StoredReport:
+    for name, file in files:
         try:
-            place.write(get_renderer(name)(kept.report, kept.exit_code))
+            file.write(get_renderer(name)(stored.report, stored.exit_code))
         except CannotWriteError as error:
-            code = EXIT_INTERRUPTED if kept.exit_code == EXIT_INTERRUPTED else EXIT_USAGE
+            code = EXIT_INTERRUPTED if stored.exit_code == EXIT_INTERRUPTED else EXIT_USAGE
             lost = make_finding(problems.REPORT_LOST, "report", Evidence("", str(error)))
-            kept = StoredReport(replace(kept.report, findings=(*kept.report.findings, lost)), code)
-    return kept
+            stored = StoredReport(replace(stored.report, findings=(*stored.report.findings, lost)), code)
+    return stored
 
 
-def _split(text: str) -> tuple[str, Path]:
+def _parse(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or not path:
         raise ReportFileError(f"--report: {text!r} is not FORMAT=PATH; for example: --report html=load.html")
     if name not in FORMATS:
         close = get_close_matches(name, FORMATS, n=1)
-        said = f": did you mean {close[0]}?" if close else f"; available: {', '.join(FORMATS)}"
-        raise ReportFileError(f"--report: unknown format {name!r}{said}")
+        known = f": did you mean {close[0]}?" if close else f"; available: {', '.join(FORMATS)}"
+        raise ReportFileError(f"--report: unknown format {name!r}{known}")
     return name, Path(path)

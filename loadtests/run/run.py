@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from loadtests.results.resources import ResourceSource
     from loadtests.run.stack import Stack
 
-    Hears = Callable[[Mapping[str, Any]], None]
+    OnProgress = Callable[[Mapping[str, Any]], None]
 
 #: Time besides the run itself: Locust's start, callers that hang up, the audio audit.
 _SPARE_SECONDS = 90.0
 #: The target's name with --simulate, since its ports change.
-_OWN_STACK = "the simulated bridge and simulator"
+_STACK_NAME = "the simulated bridge and simulator"
 #: Placeholders for the addresses of --simulate, so that the options are checked before anything is started.
 _PLACEHOLDER = "ws://127.0.0.1:1"
-_CONTROL, _DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
+_PLACEHOLDER_CONTROL, _PLACEHOLDER_DEPLOY = "http://127.0.0.1:1/_sim", "deploy"
 _LAST_LINES = 5
 
 
@@ -70,14 +70,20 @@ class RunEnvironment:
 
 def check_request(request: RunRequest, environment: Mapping[str, str]) -> RunPlan:
     """Check a request before anything is started or sent. Raises PlanError."""
-    _check_wishes(request)
-    wish = request.options
+    _check_combinations(request)
+    options = request.options
     if request.simulate:
-        wish = replace(wish, url=_PLACEHOLDER, control_url=_CONTROL, deploy_command=_DEPLOY, memory_known=True)
-    return make_plan(replace(wish, memory_known=wish.memory_known or bool(request.watch)), environment)
+        options = replace(
+            options,
+            url=_PLACEHOLDER,
+            control_url=_PLACEHOLDER_CONTROL,
+            deploy_command=_PLACEHOLDER_DEPLOY,
+            memory_known=True,
+        )
+    return make_plan(replace(options, memory_known=options.memory_known or bool(request.watch)), environment)
 
 
-def _check_wishes(request: RunRequest) -> None:
+def _check_combinations(request: RunRequest) -> None:
     """Check for options that exclude each other."""
     if request.simulate and request.options.url:
         raise PlanError("--target and --simulate exclude each other")
@@ -105,18 +111,18 @@ def open_environment(request: RunRequest) -> Iterator[RunEnvironment]:
     """Start bridge and simulator if requested; stop them after the block. Raises StackError."""
     from loadtests.results.resources import ProcessSource, PrometheusSource  # noqa: PLC0415 - wrong usage goes without it
 
-    given: dict[str, ResourceSource] = {name: ProcessSource(pid) for name, pid in request.watch}
+    watched: dict[str, ResourceSource] = {name: ProcessSource(pid) for name, pid in request.watch}
     if not request.simulate:
-        if "bridge" not in given:
-            shown = PrometheusSource.for_target(request.options.url)
-            given |= {"bridge": shown} if shown is not None else {}
-        yield RunEnvironment(replace(request.options, memory_known="bridge" in given), given)
+        if "bridge" not in watched:
+            metrics_page = PrometheusSource.for_target(request.options.url)
+            watched |= {"bridge": metrics_page} if metrics_page is not None else {}
+        yield RunEnvironment(replace(request.options, memory_known="bridge" in watched), watched)
         return
     from loadtests.run.stack import open_stack  # noqa: PLC0415 - only what is used is paid for
 
     scenario = find_scenario(request.options.scenario)
     with open_stack(workers=request.bridge_workers, bridge=scenario.bridge_settings) as stack:
-        wish = replace(
+        options = replace(
             request.options,
             url=stack.url,
             control_url=stack.control,
@@ -127,38 +133,43 @@ def open_environment(request: RunRequest) -> Iterator[RunEnvironment]:
             "bridge": ProcessSource(lambda: stack.bridge.pid),
             "simulator": ProcessSource(lambda: stack.simulator.pid),
         }
-        yield RunEnvironment(wish, {**sources, **given}, stack)
+        yield RunEnvironment(options, {**sources, **watched}, stack)
 
 
 def run_once(
-    on: RunEnvironment, spread: Distribution, environment: Mapping[str, str], hears: Hears, *, verbose: bool = False
+    bench: RunEnvironment,
+    distribution: Distribution,
+    environment: Mapping[str, str],
+    on_progress: OnProgress,
+    *,
+    verbose: bool = False,
 ) -> StoredReport:
     """Make one run and return its report, whatever happens. Raises PlanError. Ctrl-C ends it with a report."""
-    plan = make_plan(on.options, environment)
-    hears({"doing": f"connecting to {plan.url.partition('?')[0]}"})
+    plan = make_plan(bench.options, environment)
+    on_progress({"doing": f"connecting to {plan.url.partition('?')[0]}"})
     try:
         check_target(plan)
         if plan.control_url is not None:
             ControlClient(plan.control_url).snapshot()
-    except PreflightError as shut:
-        return report_without_run(plan, shut.problem, shut.observed)
-    except ControlError as silent:
-        return report_without_run(plan, problems.CONTROL_DOWN, str(silent))
+    except PreflightError as error:
+        return report_without_run(plan, error.problem, error.observed)
+    except ControlError as error:
+        return report_without_run(plan, problems.CONTROL_DOWN, str(error))
     except KeyboardInterrupt:
         return report_without_run(plan, problems.INTERRUPTED, "before it started")
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-run-"))
     try:
-        return _locust(plan, on, spread, environment, hears, folder, verbose=verbose)
+        return _run_locust(plan, bench, distribution, environment, on_progress, folder, verbose=verbose)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _locust(
+def _run_locust(
     plan: RunPlan,
-    on: RunEnvironment,
-    spread: Distribution,
+    bench: RunEnvironment,
+    distribution: Distribution,
     environment: Mapping[str, str],
-    hears: Hears,
+    on_progress: OnProgress,
     folder: Path,
     *,
     verbose: bool,
@@ -166,32 +177,32 @@ def _locust(
     from loadtests.results.resources import MachineSource, ProcessSource, ResourceMonitor  # noqa: PLC0415 - wrong usage goes without it
 
     report, log = folder / "report.json", folder / "locust.log"
-    words = locust_command(plan, on.options, spread, report)
-    resources = ResourceMonitor(dict(on.sources))
-    hears({"doing": _waiting(spread)})
-    run = LocustProcess.start(words, environment, log, {"resources": lambda: resources.points}, hears)
-    resources.sources |= {"generator": ProcessSource(run.process.pid), "machine": MachineSource()}
-    clock = _SecondByTheClock(resources.sample)
+    command = locust_command(plan, bench.options, distribution, report)
+    monitor = ResourceMonitor(dict(bench.sources))
+    on_progress({"doing": _waiting(distribution)})
+    run = LocustProcess.start(command, environment, log, {"resources": lambda: monitor.points}, on_progress)
+    monitor.sources |= {"generator": ProcessSource(run.process.pid), "machine": MachineSource()}
+    clock = _OnceASecond(monitor.sample)
     try:
         code = run.wait(clock, plan.seconds + _SPARE_SECONDS)
     finally:
         run.kill()
     if verbose:
         sys.stderr.write(make_redactor(plan)(log.read_text(errors="replace")))
-    return _said(plan, report, log, code, run)
+    return _read_result(plan, report, log, code, run)
 
 
-def _waiting(spread: Distribution) -> str:
-    if not spread.master:
+def _waiting(distribution: Distribution) -> str:
+    if not distribution.master:
         return "starting Locust"
-    return f"waiting for {spread.expect_workers} workers on port {spread.master_port or DEFAULT_PORT}"
+    return f"waiting for {distribution.expect_workers} workers on port {distribution.master_port or DEFAULT_PORT}"
 
 
 @dataclass(slots=True)
-class _SecondByTheClock:
+class _OnceASecond:
     """Calls a function at most once a second."""
 
-    what: Callable[[float], None]
+    function: Callable[[float], None]
     began: float = field(default_factory=time.monotonic)
     last: float = -1.0
 
@@ -199,10 +210,10 @@ class _SecondByTheClock:
         at = time.monotonic() - self.began
         if at - self.last >= 1:
             self.last = at
-            self.what(at)
+            self.function(at)
 
 
-def _said(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess) -> StoredReport:
+def _read_result(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess) -> StoredReport:
     try:
         return read_report(report.read_bytes())
     except (OSError, InvalidReportError):
@@ -213,46 +224,48 @@ def _said(plan: RunPlan, report: Path, log: Path, code: int, run: LocustProcess)
         if run.interrupted or code == EXIT_INTERRUPTED:
             return report_without_run(plan, problems.INTERRUPTED, "before anything was measured")
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        waited = any("waiting for workers" in line for line in lines)
-        known = problems.NO_WORKERS if waited else problems.CRASHED
-        return report_without_run(plan, known, *(lines[-_LAST_LINES:] or [f"Locust exited with code {code}"]))
+        waiting = any("waiting for workers" in line for line in lines)
+        problem = problems.NO_WORKERS if waiting else problems.CRASHED
+        return report_without_run(plan, problem, *(lines[-_LAST_LINES:] or [f"Locust exited with code {code}"]))
 
 
-def run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
+def run(request: RunRequest, environment: Mapping[str, str], on_progress: OnProgress) -> StoredReport:
     """Make a complete run. Raises PlanError before anything is started."""
-    return with_stack_name(_run(request, environment, hears), request)
+    return with_stack_name(_run(request, environment, on_progress), request)
 
 
-def _run(request: RunRequest, environment: Mapping[str, str], hears: Hears) -> StoredReport:
+def _run(request: RunRequest, environment: Mapping[str, str], on_progress: OnProgress) -> StoredReport:
     from loadtests.run.stack import StackError  # noqa: PLC0415 - only what is used is paid for
 
     plan = check_request(request, environment)
-    hears({"doing": "starting the bridge and the simulator" if request.simulate else "looking"})
+    on_progress({"doing": "starting the bridge and the simulator" if request.simulate else "looking"})
     try:
-        with open_environment(request) as on:
-            kept = run_once(on, request.distribution, environment, hears, verbose=request.verbose)
-            return kept if on.stack is None else _with_logs(kept, on.stack)
+        with open_environment(request) as bench:
+            stored = run_once(bench, request.distribution, environment, on_progress, verbose=request.verbose)
+            return stored if bench.stack is None else _with_logs(stored, bench.stack)
     except StackError as error:
         return report_without_run(plan, problems.STACK_FAILED, str(error))
     except KeyboardInterrupt:
         return report_without_run(plan, problems.INTERRUPTED, "before it started")
 
 
-def with_stack_name(kept: StoredReport, request: RunRequest) -> StoredReport:
+def with_stack_name(stored: StoredReport, request: RunRequest) -> StoredReport:
     """Replace the target's URL by a fixed name with --simulate, since its port changes with each run."""
     if not request.simulate:
-        return kept
-    target = tuple(Evidence("target", _OWN_STACK) if one.label == "target" else one for one in kept.report.target)
-    return StoredReport(replace(kept.report, target=target), kept.exit_code)
+        return stored
+    target = tuple(
+        Evidence("target", _STACK_NAME) if evidence.label == "target" else evidence for evidence in stored.report.target
+    )
+    return StoredReport(replace(stored.report, target=target), stored.exit_code)
 
 
-def _with_logs(kept: StoredReport, stack: Stack) -> StoredReport:
+def _with_logs(stored: StoredReport, stack: Stack) -> StoredReport:
     """Keep the logs of bridge and simulator if the run failed, and name their folder."""
-    if kept.exit_code in (EXIT_OK, EXIT_INTERRUPTED):
-        return kept
+    if stored.exit_code in (EXIT_OK, EXIT_INTERRUPTED):
+        return stored
     stack.keep_logs = True
-    target = (*kept.report.target, Evidence("logs", f"logs in {stack.folder}"))
-    return StoredReport(replace(kept.report, target=target), kept.exit_code)
+    target = (*stored.report.target, Evidence("logs", f"logs in {stack.folder}"))
+    return StoredReport(replace(stored.report, target=target), stored.exit_code)
 
 
 def run_worker(request: RunRequest, environment: Mapping[str, str]) -> NoReturn:
@@ -260,12 +273,12 @@ def run_worker(request: RunRequest, environment: Mapping[str, str]) -> NoReturn:
 
     Raises PlanError for options that exclude each other.
     """
-    _check_wishes(request)
+    _check_combinations(request)
     from loadtests.run.locust_process import worker_command  # noqa: PLC0415 - only what is used is paid for
 
     sys.stdout.flush()
-    words = worker_command(request.distribution)
-    os.execve(words[0], words, dict(environment))  # noqa: S606 - our own command, in the place of this process
+    command = worker_command(request.distribution)
+    os.execve(command[0], command, dict(environment))  # noqa: S606 - our own command, in the place of this process
 
 
 __all__ = [

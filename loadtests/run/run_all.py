@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 #: For short runs with --quick.
 _QUICK_CALLERS = 5
 #: The exit code of the whole: the first of these that any run had.
-_WORST = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK)
+_EXIT_CODES = (EXIT_INTERRUPTED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_OK)
 #: Columns of the table: a metric of the report, its heading, a factor. Times are p99.
-_SHOWN = (
+_COLUMNS = (
     ("load_ready_p99_seconds", "ready ms", 1000.0),
     ("load_first_audio_p99_seconds", "audio ms", 1000.0),
     ("load_reconnect_p99_seconds", "reconnect ms", 1000.0),
@@ -59,43 +59,43 @@ def run_all(
     scenarios: Sequence[LoadScenario], folder: Path, one: Callable[[LoadScenario], ScenarioResult]
 ) -> list[ScenarioResult]:
     """Run the scenarios. Each report is written as soon as its run ends. An interrupt ends the sequence."""
-    done: list[ScenarioResult] = []
+    results: list[ScenarioResult] = []
     for scenario in scenarios:
         result = one(scenario)
-        done.append(result)
+        results.append(result)
         page = get_renderer("html")(result.stored.report, result.stored.exit_code)
         (folder / f"{scenario.name}.html").write_text(page, encoding="utf-8")
         if result.stored.exit_code == EXIT_INTERRUPTED:
             break
-    return done
+    return results
 
 
 def run_one(scenario: LoadScenario, *, quick: bool, workers: int) -> ScenarioResult:
     """Run one scenario with its own settings, or a short run with `quick`."""
     callers = _QUICK_CALLERS if quick else scenario.users
     seconds = scenario.min_seconds if quick else scenario.seconds
-    wish = RunOptions(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
-    began = time.monotonic()
-    with show_progress(os.environ) as hears:
-        kept = run(RunRequest(options=wish, simulate=True, bridge_workers=workers), os.environ, hears)
-    return ScenarioResult(scenario, callers, kept, time.monotonic() - began)
+    options = RunOptions(scenario=scenario.name, users=callers, duration=f"{seconds:g}s")
+    started = time.monotonic()
+    with show_progress(os.environ) as on_progress:
+        stored = run(RunRequest(options=options, simulate=True, bridge_workers=workers), os.environ, on_progress)
+    return ScenarioResult(scenario, callers, stored, time.monotonic() - started)
 
 
-def results_table(done: Sequence[ScenarioResult]) -> Table:
+def results_table(results: Sequence[ScenarioResult]) -> Table:
     """Make the table, one row per scenario."""
     rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("", "scenario", "callers", "s", *(shown[1] for shown in _SHOWN)):
+    for heading in ("", "scenario", "callers", "s", *(column[1] for column in _COLUMNS)):
         rows.add_column(heading, justify="left" if heading in ("", "scenario") else "right", no_wrap=True)
-    for one in done:
+    for one in results:
         verdict = "[green]ok[/]" if one.stored.exit_code == EXIT_OK else "[bold red]FAIL[/]"
         size = (str(one.callers), f"{one.seconds:.0f}")
-        rows.add_row(verdict, one.scenario.name, *size, *_figures(one.stored.report))
+        rows.add_row(verdict, one.scenario.name, *size, *_values(one.stored.report))
     return rows
 
 
-def _figures(report: Report) -> list[str]:
-    known: Mapping[str, float] = {metric.name: metric.value for metric in report.metrics}
-    return [f"{known[name] * factor:.0f}" if name in known else "" for name, _heading, factor in _SHOWN]
+def _values(report: Report) -> list[str]:
+    values: Mapping[str, float] = {metric.name: metric.value for metric in report.metrics}
+    return [f"{values[name] * factor:.0f}" if name in values else "" for name, _heading, factor in _COLUMNS]
 
 
 def failed_budgets(report: Report) -> list[str]:
@@ -104,13 +104,13 @@ def failed_budgets(report: Report) -> list[str]:
     return [finding.check or finding.title for finding in report.findings if finding.severity in bad]
 
 
-def worst_exit_code(done: Sequence[ScenarioResult]) -> int:
+def worst_exit_code(results: Sequence[ScenarioResult]) -> int:
     """Return the worst exit code."""
-    codes = {one.stored.exit_code for one in done}
-    return next((code for code in _WORST if code in codes), EXIT_OK)
+    codes = {one.stored.exit_code for one in results}
+    return next((code for code in _EXIT_CODES if code in codes), EXIT_OK)
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(lines: Sequence[str] | None = None) -> int:
     """Run the scenarios on the command line, by default all of them."""
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.run.run_all", description="Run the load test scenarios in sequence."
@@ -119,23 +119,25 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path(".load"), help="folder for the reports [.load]")
     parser.add_argument("--quick", action="store_true", help="short runs with a few callers")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes of the bridge [1]")
-    given = parser.parse_args(words)
+    arguments = parser.parse_args(lines)
     try:
-        chosen = [find_scenario(name) for name in given.scenario or SCENARIOS]
+        chosen = [find_scenario(name) for name in arguments.scenario or SCENARIOS]
     except PlanError as error:
         parser.error(str(error))
-    given.folder.mkdir(parents=True, exist_ok=True)
-    done = run_all(chosen, given.folder, lambda one: run_one(one, quick=given.quick, workers=given.workers))
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    results = run_all(
+        chosen, arguments.folder, lambda one: run_one(one, quick=arguments.quick, workers=arguments.workers)
+    )
     console = Console()
-    console.print(results_table(done))
-    for one in done:
-        for said in failed_budgets(one.stored.report):
-            console.print(f"{one.scenario.name}: {said}", style="red", highlight=False)
+    console.print(results_table(results))
+    for one in results:
+        for check in failed_budgets(one.stored.report):
+            console.print(f"{one.scenario.name}: {check}", style="red", highlight=False)
     console.print(
-        f"times are p99; reconnect: from the loss of a session until the next is ready; reports: {given.folder}",
+        f"times are p99; reconnect: from the loss of a session until the next is ready; reports: {arguments.folder}",
         highlight=False,
     )
-    return worst_exit_code(done)
+    return worst_exit_code(results)
 
 
 if __name__ == "__main__":

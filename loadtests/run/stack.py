@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE, _KEY = "OPENAI_API_KEY", "sk-scenario-good"
 _START_SECONDS, _DRAIN_SECONDS = 20.0, 40.0
 #: Other processes request a deploy through this socket in the stack's folder. One deploy at a time.
-_DOORBELL, _WAITING = "doorbell", 4
+_DEPLOY_SOCKET, _BACKLOG = "doorbell", 4
 
 
 class StackError(Exception):
@@ -66,13 +66,13 @@ class Stack:
     @property
     def deploy_command(self) -> tuple[str, ...]:
         """A command that drains and restarts the bridge, from any process. Exits with 0 when the bridge is ready."""
-        return (sys.executable, "-c", _RING, str(self.folder / _DOORBELL))
+        return (sys.executable, "-c", _DEPLOY_SCRIPT, str(self.folder / _DEPLOY_SOCKET))
 
     @property
     def exited(self) -> tuple[str, ...]:
         """The processes that exited unexpectedly, with their logs."""
-        named = (("simulator", self.simulator), ("bridge", self.bridge))
-        return tuple(f"the {name} exited unexpectedly; log: {one.log}" for name, one in named if not one.is_alive)
+        processes = (("simulator", self.simulator), ("bridge", self.bridge))
+        return tuple(f"the {name} exited unexpectedly; log: {one.log}" for name, one in processes if not one.is_alive)
 
     def restart_bridge(self) -> None:
         """Drain the bridge and restart it on the same port. Raises StackError if either fails."""
@@ -103,23 +103,25 @@ def open_stack(
     failed: the block raised, a process exited unexpectedly, or `keep_logs` was set.
     """
     folder = Path(tempfile.mkdtemp(prefix="sherpa-load-"))
-    own = {**os.environ, KEY_VARIABLE: _KEY, "NO_COLOR": "1"}
-    with _gone_if_interrupted(folder), ExitStack() as stack:
+    environment = {**os.environ, KEY_VARIABLE: _KEY, "NO_COLOR": "1"}
+    with _removed_after_interrupt(folder), ExitStack() as stack:
         try:
-            words = python_command("bridge.simulator.cli", "serve", "--control", "--port", "0", *simulator)
-            sim = ChildProcess.start(words, own, folder / "simulator.log", _START_SECONDS)
-            stack.callback(sim.stop)
-            upstream = f"http://{sim.address}/v1"
+            serve = python_command("bridge.simulator.cli", "serve", "--control", "--port", "0", *simulator)
+            simulator_process = ChildProcess.start(serve, environment, folder / "simulator.log", _START_SECONDS)
+            stack.callback(simulator_process.stop)
+            upstream = f"http://{simulator_process.address}/v1"
             settings = {"SHERPA_BRIDGE_LOG_LEVEL": "warning", "SHERPA_BRIDGE_MAX_SESSIONS": "100000", **(bridge or {})}
-            called = (bridge_command or _our_bridge(workers))(upstream)
+            command = (bridge_command or _our_bridge(workers))(upstream)
             running = Stack(
-                sim, ChildProcess.start(called, own | settings, folder / "bridge.log", _START_SECONDS), folder
+                simulator_process,
+                ChildProcess.start(command, environment | settings, folder / "bridge.log", _START_SECONDS),
+                folder,
             )
         except ChildError as error:
             raise StackError(str(error)) from None
         stack.callback(lambda: running.bridge.stop())  # noqa: PLW0108 - the one that runs then, after restarts
         _await_health(running.bridge)
-        stack.enter_context(_doorbell(running))
+        stack.enter_context(_deploy_socket(running))
         yield running
         running.keep_logs = running.keep_logs or bool(running.exited)
     if not running.keep_logs:
@@ -127,7 +129,7 @@ def open_stack(
 
 
 @contextmanager
-def _gone_if_interrupted(folder: Path) -> Iterator[None]:
+def _removed_after_interrupt(folder: Path) -> Iterator[None]:
     """Delete the logs after an interrupt: nothing failed."""
     try:
         yield
@@ -137,15 +139,15 @@ def _gone_if_interrupted(folder: Path) -> Iterator[None]:
 
 
 def _our_bridge(workers: int) -> BridgeCommand:
-    def words(upstream: str) -> Sequence[str]:
+    def command(upstream: str) -> Sequence[str]:
         more = ("--upstream", upstream, "--port", "0", "--workers", str(workers))
         return python_command("bridge.server.cli", "serve", *more)
 
-    return words
+    return command
 
 
 #: The deploy command: connects to the socket and exits with the error that it receives, or with 0.
-_RING = """
+_DEPLOY_SCRIPT = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as bell:
     bell.connect(sys.argv[1])
@@ -155,34 +157,34 @@ sys.exit(said or 0)
 
 
 @contextmanager
-def _doorbell(stack: Stack) -> Iterator[None]:
+def _deploy_socket(stack: Stack) -> Iterator[None]:
     """Restart the bridge for every process that connects: answers nothing when done, or the error.
 
     Uses one thread for the whole block, since on Linux a child is killed with the thread that started it.
     """
-    with socket.socket(socket.AF_UNIX) as bell:
-        bell.bind(str(stack.folder / _DOORBELL))
-        bell.listen(_WAITING)
-        thread = threading.Thread(target=_answer, args=(bell, stack), name="doorbell", daemon=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(stack.folder / _DEPLOY_SOCKET))
+        listener.listen(_BACKLOG)
+        thread = threading.Thread(target=_serve_deploys, args=(listener, stack), name="doorbell", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            bell.shutdown(socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
             thread.join(timeout=_START_SECONDS)
 
 
-def _answer(bell: socket.socket, stack: Stack) -> None:
+def _serve_deploys(listener: socket.socket, stack: Stack) -> None:
     while True:
         try:
-            ringing, _ = bell.accept()
+            requester, _ = listener.accept()
         except OSError:
             return
-        with ringing:
+        with requester:
             try:
                 stack.restart_bridge()
             except StackError as error:
-                ringing.sendall(str(error).encode())
+                requester.sendall(str(error).encode())
 
 
 def _remove(folder: Path) -> None:
@@ -192,7 +194,7 @@ def _remove(folder: Path) -> None:
 
 
 #: Statuses of a bridge that serves. The reference bridge answers 200; others may have no such page.
-_SERVING = (200, 404, 405, 426)
+_SERVING_STATUSES = (200, 404, 405, 426)
 
 
 def _await_health(bridge: ChildProcess) -> None:
@@ -201,7 +203,7 @@ def _await_health(bridge: ChildProcess) -> None:
         try:
             fetch(f"http://{bridge.address}/readyz", timeout=2)
         except FetchError as error:
-            if error.status in _SERVING:
+            if error.status in _SERVING_STATUSES:
                 return
             time.sleep(0.05)
         else:

@@ -28,8 +28,8 @@ def scenarios_page(width: int, *, colour: bool, names: Sequence[str] = ()) -> st
     """Return the page of all scenarios, or the details of `names`. Raises PlanError."""
     wide = page_width(width)
     chosen = [find_scenario(name) for name in names]
-    parts = [list(_in_detail(scenario, wide)) for scenario in chosen] or [
-        list(_rows(scenario, wide)) for scenario in SCENARIOS.values()
+    parts = [list(_details(scenario, wide)) for scenario in chosen] or [
+        list(_summary(scenario, wide)) for scenario in SCENARIOS.values()
     ]
     return draw_page(parts, wide, colour=colour)
 
@@ -37,28 +37,28 @@ def scenarios_page(width: int, *, colour: bool, names: Sequence[str] = ()) -> st
 def measures_page(width: int, *, colour: bool) -> str:
     """Return the page of all measurements."""
     wide = page_width(width)
-    return draw_page([list(_of_kind(kind, wide)) for kind in _FORMS], wide, colour=colour)
+    return draw_page([list(_measures_section(kind, wide)) for kind in _FORMS], wide, colour=colour)
 
 
-def _rows(scenario: LoadScenario, width: int) -> Iterator[Text]:
+def _summary(scenario: LoadScenario, width: int) -> Iterator[Text]:
     size = f"{scenario.users} callers, {scenario.seconds:g} s"
-    needs = ", ".join(sorted(scenario.requirements))
-    yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   requires {needs}" if needs else "")
+    requirements = ", ".join(sorted(scenario.requirements))
+    yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   requires {requirements}" if requirements else "")
     for text in (scenario.summary, f"tests {scenario.measures}"):
         yield from map(Text, wrap(text, width, "  "))
 
 
-def _in_detail(scenario: LoadScenario, width: int) -> Iterator[Text]:
-    yield from _rows(scenario, width)
-    for act in scenario.phases:
-        yield Text(f"  at {act.at * scenario.seconds:4.1f} s  @{act.name}: {act.description}")
+def _details(scenario: LoadScenario, width: int) -> Iterator[Text]:
+    yield from _summary(scenario, width)
+    for phase in scenario.phases:
+        yield Text(f"  at {phase.at * scenario.seconds:4.1f} s  @{phase.name}: {phase.description}")
     yield Text(f"  budgets for {scenario.users} callers", style="bold")
     yield from (Text(f"    {text}") for text in scenario.budgets_for(scenario.users))
 
 
-def _of_kind(kind: MeasureKind, width: int) -> Iterator[Text]:
-    known = [measure for measure in MEASURES.values() if measure.kind is kind]
-    indent = " " * (max(len(measure.name) for measure in known) + 4)
+def _measures_section(kind: MeasureKind, width: int) -> Iterator[Text]:
+    measures_of_kind = [measure for measure in MEASURES.values() if measure.kind is kind]
+    indent = " " * (max(len(measure.name) for measure in measures_of_kind) + 4)
     yield Text(_FORMS[kind], style="bold")
-    for measure in known:
+    for measure in measures_of_kind:
         yield from map(Text, wrap(measure.meaning, width, f"  {measure.name:<{len(indent) - 2}}", indent))

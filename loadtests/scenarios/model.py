@@ -114,16 +114,18 @@ class LoadScenario:
     @property
     def requirements(self) -> frozenset[Requirement]:
         """What its actions require."""
-        deeds = [deed for act in self.phases for deed in act.actions]
-        ill = self.needs_service_faults or any(isinstance(deed, SetFaults | CutUpstream) for deed in deeds)
-        needed = {Requirement.CONTROL} if ill else set[Requirement]()
-        if any(isinstance(deed, Deploy) for deed in deeds):
-            needed.add(Requirement.RESTART)
-        return frozenset(needed)
+        actions = [action for phase in self.phases for action in phase.actions]
+        needs_control = self.needs_service_faults or any(
+            isinstance(action, SetFaults | CutUpstream) for action in actions
+        )
+        requirements = {Requirement.CONTROL} if needs_control else set[Requirement]()
+        if any(isinstance(action, Deploy) for action in actions):
+            requirements.add(Requirement.RESTART)
+        return frozenset(requirements)
 
     def budgets_for(self, callers: int) -> tuple[str, ...]:
         """Return its budgets for this number of callers."""
-        return tuple(_TIMES_CALLERS.sub(lambda found: f"{float(found[1]) * callers:g}", text) for text in self.budgets)
+        return tuple(_TIMES_CALLERS.sub(lambda match: f"{float(match[1]) * callers:g}", text) for text in self.budgets)
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")

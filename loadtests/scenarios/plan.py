@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from loadtests.scenarios.table import CallerGroup, LoadScenario
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
-_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SCHEMES = ("ws", "wss", "http", "https")
 _ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+", re.ASCII)
 CHUNK_LENGTHS_MS = (20, 100)
@@ -86,48 +86,48 @@ class RunPlan:
         return self.users / self.spawn_rate
 
 
-def make_plan(wish: RunOptions, environment: Mapping[str, str]) -> RunPlan:
+def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
     """Check the options and fill in defaults. Raises PlanError."""
-    scenario = find_scenario(wish.scenario)
-    url = _checked_url(wish.url)
-    users = _at_least_one(wish.users if wish.users is not None else scenario.users)
-    seconds = _checked_seconds(wish, scenario)
-    spawn_rate = _checked_rate(wish, scenario, users, seconds)
-    for address in (url, *([wish.control_url] if wish.control_url else [])):
-        refused = refusal_reason(address, users, seconds, permitted=wish.permitted)
-        if refused is not None:
-            raise PlanError(refused)
-    if wish.echo and wish.control_url:
+    scenario = find_scenario(options.scenario)
+    url = _checked_url(options.url)
+    users = _at_least_one(options.users if options.users is not None else scenario.users)
+    seconds = _checked_seconds(options, scenario)
+    spawn_rate = _checked_rate(options, scenario, users, seconds)
+    for address in (url, *([options.control_url] if options.control_url else [])):
+        reason = refusal_reason(address, users, seconds, permitted=options.permitted)
+        if reason is not None:
+            raise PlanError(reason)
+    if options.echo and options.control_url:
         raise PlanError("--echo and --control exclude each other: --control measures more")
-    _check_command(wish.deploy_command)
-    at_hand = _at_hand(wish)
-    _check_needs(scenario, at_hand)
-    own = scenario.budgets_for(users) if wish.default_budgets else ()
-    defaults = tuple(text for text in own if budget_requirements(text) <= at_hand)
+    _check_command(options.deploy_command)
+    available = _available(options)
+    _check_requirements(scenario, available)
+    texts = scenario.budgets_for(users) if options.default_budgets else ()
+    defaults = tuple(text for text in texts if budget_requirements(text) <= available)
     return RunPlan(
         scenario=scenario,
-        groups=tuple(_changed(group, wish) for group in scenario.groups),
+        groups=tuple(_apply_options(group, options) for group in scenario.groups),
         url=url,
-        model=wish.model,
+        model=options.model,
         users=users,
         spawn_rate=spawn_rate,
         seconds=seconds,
-        budgets=_budgets((*defaults, *wish.budgets), scenario),
+        budgets=_budgets((*defaults, *options.budgets), scenario),
         skipped_budgets=tuple(
-            (text, _wanted(budget_requirements(text) - at_hand)) for text in own if text not in defaults
+            (text, _missing_options(budget_requirements(text) - available)) for text in texts if text not in defaults
         ),
-        headers=(*_token(wish.token_env, environment), *_origin(wish.origin)),
-        control_url=wish.control_url,
-        deploy_command=wish.deploy_command,
+        headers=(*_token(options.token_env, environment), *_origin(options.origin)),
+        control_url=options.control_url,
+        deploy_command=options.deploy_command,
     )
 
 
 def caller_groups(plan: RunPlan) -> Iterator[CallerGroup]:
     """Yield the group of each next caller, forever. The shares hold from the first callers on."""
-    given = [0.0 for _ in plan.groups]
+    counts = [0.0 for _ in plan.groups]
     while True:
-        number = min(range(len(given)), key=lambda n: (given[n] + 1) / plan.groups[n].share)
-        given[number] += 1
+        number = min(range(len(counts)), key=lambda n: (counts[n] + 1) / plan.groups[n].share)
+        counts[number] += 1
         yield plan.groups[number]
 
 
@@ -138,38 +138,40 @@ def find_scenario(name: str) -> LoadScenario:
     return SCENARIOS[name]
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, names: Iterable[str]) -> str:
     """Return a similar name, or all known ones, as the end of a message."""
-    close = get_close_matches(name, list(known), n=1)
-    return f": did you mean {close[0]}?" if close else f"; available: {', '.join(known)}"
+    matches = get_close_matches(name, list(names), n=1)
+    return f": did you mean {matches[0]}?" if matches else f"; available: {', '.join(names)}"
 
 
 def parse_duration(text: str) -> float:
     """Parse `90`, `30s`, `5m`, `1h30m` into seconds. Raises PlanError."""
-    found = _SPAN.fullmatch(text.strip().lower())
-    if found is None or not any(found.groups()):
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
         raise PlanError(f"--duration: {text!r} is not a duration; for example: 30s, 5m or 1h30m")
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
 def _checked_url(url: str) -> str:
     if not url:
         raise PlanError("no target: pass --target URL or --simulate")
-    whole = url if "://" in url else f"ws://{url}"
+    full_url = url if "://" in url else f"ws://{url}"
     try:
-        parts = urlsplit(whole)
-        named = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+        parts = urlsplit(full_url)
+        is_valid = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
     except ValueError:
-        named = False
-    if not named:
-        raise PlanError(f"--target: {_shown(url)!r} is not the address of a bridge; for example: ws://127.0.0.1:8765")
+        is_valid = False
+    if not is_valid:
+        raise PlanError(
+            f"--target: {_without_secrets(url)!r} is not the address of a bridge; for example: ws://127.0.0.1:8765"
+        )
     if parts.username or parts.password:
         raise PlanError("--target: the URL contains a password; pass the token in a variable: --client-token-env NAME")
-    return whole
+    return full_url
 
 
-def _shown(url: str) -> str:
+def _without_secrets(url: str) -> str:
     """Remove anything that may be a secret."""
     return re.sub(r"//[^/@]*@", "//...@", url.partition("?")[0])[:100]
 
@@ -180,25 +182,25 @@ def _at_least_one(users: int) -> int:
     return users
 
 
-def _checked_seconds(wish: RunOptions, scenario: LoadScenario) -> float:
-    if wish.duration is None:
+def _checked_seconds(options: RunOptions, scenario: LoadScenario) -> float:
+    if options.duration is None:
         return scenario.seconds
-    seconds = parse_duration(wish.duration)
+    seconds = parse_duration(options.duration)
     if seconds < 1:
-        raise PlanError(f"--duration: {wish.duration} is too short; the minimum is 1 s")
+        raise PlanError(f"--duration: {options.duration} is too short; the minimum is 1 s")
     if scenario.phases and seconds < scenario.min_seconds:
         raise PlanError(f"--duration: {scenario.name} needs at least {scenario.min_seconds:.0f} s for its phases")
     return seconds
 
 
-def _checked_rate(wish: RunOptions, scenario: LoadScenario, users: int, seconds: float) -> float:
+def _checked_rate(options: RunOptions, scenario: LoadScenario, users: int, seconds: float) -> float:
     """Return the requested rate.
 
     A scenario's own rate is raised if needed, so that all callers are active after a quarter of the run.
     """
-    if wish.spawn_rate is None:
+    if options.spawn_rate is None:
         return max(scenario.spawn_rate, 4 * users / seconds)
-    rate = wish.spawn_rate
+    rate = options.spawn_rate
     if not (math.isfinite(rate) and rate > 0):
         raise PlanError(f"--spawn-rate: {rate:g} callers per second is not a valid rate")
     if users / rate >= seconds:
@@ -206,19 +208,19 @@ def _checked_rate(wish: RunOptions, scenario: LoadScenario, users: int, seconds:
     return rate
 
 
-def _at_hand(wish: RunOptions) -> frozenset[Requirement]:
+def _available(options: RunOptions) -> frozenset[Requirement]:
     have = {
-        Requirement.CONTROL: wish.control_url,
-        Requirement.RESTART: wish.deploy_command,
-        Requirement.MEMORY: wish.memory_known,
-        Requirement.AUDIO_AUDIT: wish.control_url or wish.echo,
-        Requirement.LOSS_REPORTS: wish.endpoint in (None, TargetEndpoint.CLIENT),
+        Requirement.CONTROL: options.control_url,
+        Requirement.RESTART: options.deploy_command,
+        Requirement.MEMORY: options.memory_known,
+        Requirement.AUDIO_AUDIT: options.control_url or options.echo,
+        Requirement.LOSS_REPORTS: options.endpoint in (None, TargetEndpoint.CLIENT),
     }
-    return frozenset(need for need, given in have.items() if given)
+    return frozenset(requirement for requirement, counts in have.items() if counts)
 
 
 #: Requirement -> what is missing, and the option that provides it.
-_MISSING: Mapping[Requirement, tuple[str, str]] = {
+_REQUIREMENT_TEXTS: Mapping[Requirement, tuple[str, str]] = {
     Requirement.CONTROL: ("the control API of the simulator behind the target", "--control http://HOST:PORT/_sim"),
     Requirement.RESTART: ("a command that redeploys the target", "--deploy-command CMD"),
     Requirement.MEMORY: ("the target's memory usage", "--watch bridge=PID"),
@@ -230,48 +232,48 @@ _MISSING: Mapping[Requirement, tuple[str, str]] = {
 }
 
 
-def _check_needs(scenario: LoadScenario, at_hand: frozenset[Requirement]) -> None:
-    for need in sorted(scenario.requirements - at_hand):
-        what, option = _MISSING[need]
-        raise PlanError(f"{scenario.name} needs {what}: pass {option}, or --simulate, which includes it")
+def _check_requirements(scenario: LoadScenario, available: frozenset[Requirement]) -> None:
+    for requirement in sorted(scenario.requirements - available):
+        missing, option = _REQUIREMENT_TEXTS[requirement]
+        raise PlanError(f"{scenario.name} needs {missing}: pass {option}, or --simulate, which includes it")
 
 
-def _wanted(missing: frozenset[Requirement]) -> str:
-    return " and ".join(_MISSING[need][1] for need in sorted(missing))
+def _missing_options(missing: frozenset[Requirement]) -> str:
+    return " and ".join(_REQUIREMENT_TEXTS[requirement][1] for requirement in sorted(missing))
 
 
 def _check_command(command: str | None) -> None:
     try:
-        words = shlex.split(command) if command is not None else ["none"]
+        arguments = shlex.split(command) if command is not None else ["none"]
     except ValueError as error:
         raise PlanError(f"--deploy-command: it can't be parsed: {str(error).lower()}") from None
-    if not words:
+    if not arguments:
         raise PlanError("--deploy-command: it is empty")
 
 
-def _changed(group: CallerGroup, wish: RunOptions) -> CallerGroup:
+def _apply_options(group: CallerGroup, options: RunOptions) -> CallerGroup:
     behaviour = group.behaviour
-    if wish.endpoint is not None:
-        if wish.endpoint not in list(TargetEndpoint):
+    if options.endpoint is not None:
+        if options.endpoint not in list(TargetEndpoint):
             raise PlanError(
-                f"--endpoint: unknown endpoint {wish.endpoint!r}{suggestion(wish.endpoint, list(TargetEndpoint))}"
+                f"--endpoint: unknown endpoint {options.endpoint!r}{suggestion(options.endpoint, list(TargetEndpoint))}"
             )
-        behaviour = replace(behaviour, endpoint=TargetEndpoint(wish.endpoint))
-    if wish.chunk_ms is not None:
-        if wish.chunk_ms not in CHUNK_LENGTHS_MS:
-            raise PlanError(f"--chunk-ms: {wish.chunk_ms} is not one of {', '.join(map(str, CHUNK_LENGTHS_MS))}")
-        behaviour = replace(behaviour, chunk_ms=wish.chunk_ms)
-    return replace(group, behaviour=replace(behaviour, echo=wish.echo))
+        behaviour = replace(behaviour, endpoint=TargetEndpoint(options.endpoint))
+    if options.chunk_ms is not None:
+        if options.chunk_ms not in CHUNK_LENGTHS_MS:
+            raise PlanError(f"--chunk-ms: {options.chunk_ms} is not one of {', '.join(map(str, CHUNK_LENGTHS_MS))}")
+        behaviour = replace(behaviour, chunk_ms=options.chunk_ms)
+    return replace(group, behaviour=replace(behaviour, echo=options.echo))
 
 
 def _budgets(texts: Iterable[str], scenario: LoadScenario) -> tuple[Budget, ...]:
     """Parse the budgets and drop duplicates. A phase must be `start` or a phase of the scenario."""
     budgets = {budget.text: budget for budget in map(_budget, texts)}
-    phases = [FIRST_PHASE, *(act.name for act in scenario.phases)] if scenario.phases else []
+    phases = [FIRST_PHASE, *(phase.name for phase in scenario.phases)] if scenario.phases else []
     for budget in budgets.values():
         if budget.phase is not None and budget.phase not in phases:
-            known = suggestion(budget.phase, phases) if phases else ": it has no phases"
-            raise PlanError(f"--budget {budget.text!r}: {scenario.name} has no phase {budget.phase!r}{known}")
+            names = suggestion(budget.phase, phases) if phases else ": it has no phases"
+            raise PlanError(f"--budget {budget.text!r}: {scenario.name} has no phase {budget.phase!r}{names}")
     return tuple(budgets.values())
 
 

@@ -21,7 +21,7 @@ _PRIVATE_ENDINGS = (".local", ".localhost", ".internal", ".test", ".lan", ".home
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
 #: Numbers that a resolver accepts as an address: `2130706433`, `0x7f.1`.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
-_COUNTRY = 2
+_COUNTRY_CODE_LENGTH = 2
 PERMISSION_OPTION = "--i-may-load-this-target"
 
 #: A target is down if no session was ready for this long and this share of the attempts failed.
@@ -49,20 +49,20 @@ def refusal_reason(url: str, callers: int, seconds: float, *, permitted: bool) -
 def is_private(host: str) -> bool:
     """Return whether a host is on this machine or on a private network, judging by its name only."""
     try:
-        return _is_near(ipaddress.ip_address(host))
+        return _is_private_address(ipaddress.ip_address(host))
     except ValueError:
         name = host.lower().rstrip(".")
     if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):  # unusual spellings can hide a public address
         return False
     if "." in name:
         return name.endswith(_PRIVATE_ENDINGS)
-    return len(name) > _COUNTRY  # a two-letter name may be a country's host
+    return len(name) > _COUNTRY_CODE_LENGTH  # a two-letter name may be a country's host
 
 
-def _is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_private_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
-            return _is_near(address.ipv4_mapped)
+            return _is_private_address(address.ipv4_mapped)
         if address.teredo is not None or address.sixtofour is not None:  # tunnelled addresses can reach anywhere
             return False
     return address.is_private and not address.is_unspecified

@@ -43,33 +43,33 @@ __all__ = [
 ]
 
 
-def _callers(behaviour: CallerBehaviour) -> tuple[CallerGroup, ...]:
+def _single_group(behaviour: CallerBehaviour) -> tuple[CallerGroup, ...]:
     return (CallerGroup(name="callers", behaviour=behaviour),)
 
 
 #: Short answers at four times the speed: many turns in a short run.
-_LIVELY = ("pace:times=4", "say:text=Certainly. I look into it at once.")
+_QUICK_ANSWERS = ("pace:times=4", "say:text=Certainly. I look into it at once.")
 #: Answers of about 40 s, sent at once: 4 MiB per turn for a caller that doesn't read.
-_LONG_WINDED = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
+_LONG_ANSWERS = ("pace:times=60", f"say:text={'I could go on and on about this. ' * 24}")
 _OUTAGE = SetFaults(("http:status=503",))
-_WELL = SetFaults()
-_EVERYTHING_ARRIVES = ("lost_ms == 0", "repeated_ms == 0", "reordered_ms == 0", "crosstalk_ms == 0")
-_NOBODY_LEFT = (
+_RECOVERED = SetFaults()
+_ALL_AUDIO_ARRIVES = ("lost_ms == 0", "repeated_ms == 0", "reordered_ms == 0", "crosstalk_ms == 0")
+_NO_STRANDED_CALLERS = (
     "stranded_calls == 0",
     "left_waiting == 0",
     "mute_sessions == 0",
     "silent_answers == 0",
     "uncalled_ends == 0",
 )
-_GOOD_MANNERS = (
+_CLEAN_PROTOCOL = (
     "error_window_violations == 0",
     "endings_without_error == 0",
     "stale_events == 0",
     "unclean_ends == 0",
-    *_NOBODY_LEFT,
+    *_NO_STRANDED_CALLERS,
     "sessions_left == 0",
 )
-_TALK = CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
+_FINE = CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400)
 _COARSE = CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400)
 
 _ALL = (
@@ -77,7 +77,7 @@ _ALL = (
         name="conversation",
         summary="callers take turns, without disruption",
         measures="the latency of a turn, and whether all audio arrives exactly once and in order",
-        groups=_callers(_TALK),
+        groups=_single_group(_FINE),
         budgets=(
             "p99(ready) < 2s",
             "p95(first_audio) < 2s",
@@ -86,33 +86,35 @@ _ALL = (
             "unanswered_turns == 0",
             "errors == 0",
             "failed_calls == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         seconds=30.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
     ),
     LoadScenario(
         name="early-audio",
         summary="callers speak as soon as their socket is open, before there is a session",
         measures="whether the first words of each call arrive: the bridge must buffer them",
-        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
+        groups=_single_group(
+            CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)
+        ),
         budgets=(
             "p99(ready) < 3s",
             "turns >= 1 * callers",
             "dropped_ms == 0",
             "errors == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         seconds=25.0,
-        service_faults=(*_LIVELY, "create:seconds=1"),
+        service_faults=(*_QUICK_ANSWERS, "create:seconds=1"),
     ),
     LoadScenario(
         name="reconnect-storm",
         summary="all upstream sockets are cut at once, later all client sockets",
         measures="how fast callers reconnect, how many dials per second that takes, and whether audio is lost",
-        groups=_callers(_COARSE),
+        groups=_single_group(_COARSE),
         phases=(
             ScenarioPhase(0.35, "storm", (CutUpstream(),), "all upstream sockets cut"),
             ScenarioPhase(0.7, "callers-cut", (CutClients(),), "all client sockets cut"),
@@ -125,18 +127,18 @@ _ALL = (
             "dropped_ms == 0",
             "errors == 0",
             "failed_calls == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         users=100,
         spawn_rate=50.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
     ),
     LoadScenario(
         name="flapping",
         summary="all upstream sockets are cut four times, each time in another way",
         measures="whether audio survives repeated losses, and no event of a previous session arrives",
-        groups=_callers(_COARSE),
+        groups=_single_group(_COARSE),
         phases=(
             ScenarioPhase(0.2, "drop", (CutUpstream("drop"),), "all upstream sockets dropped"),
             ScenarioPhase(0.3, "close", (CutUpstream("close"),), "all upstream sockets closed with 1012"),
@@ -148,17 +150,17 @@ _ALL = (
             "p99(reconnect) < 10s",
             "dropped_ms == 0",
             "errors == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         min_seconds=14.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
     ),
     LoadScenario(
         name="error-flood",
         summary="callers send invalid messages, and the service fails in several ways at once",
         measures="whether each caller gets at most one error in 2 s, and no final error is suppressed",
-        groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
+        groups=_single_group(CallerBehaviour(chunk_ms=100, speech_ms=1000, pause_ms=400, bad_messages_per_second=20.0)),
         phases=(
             ScenarioPhase(
                 0.2,
@@ -167,27 +169,29 @@ _ALL = (
                 "service fails",
             ),
             ScenarioPhase(0.35, "outage", (_OUTAGE, CutUpstream("close")), "service refuses every connection"),
-            ScenarioPhase(0.6, "well", (_WELL,), "service works again"),
+            ScenarioPhase(0.6, "well", (_RECOVERED,), "service works again"),
         ),
-        budgets=("errors >= 1 * callers", "silently_lost_ms == 0", "dropped_ms@start == 0", *_GOOD_MANNERS),
-        service_faults=_LIVELY,
+        budgets=("errors >= 1 * callers", "silently_lost_ms == 0", "dropped_ms@start == 0", *_CLEAN_PROTOCOL),
+        service_faults=_QUICK_ANSWERS,
     ),
     LoadScenario(
         name="slow-create",
         summary="the service takes 3 s to create a session, and callers don't wait for it",
         measures="whether session_ready is sent at the right time, and early audio is buffered",
-        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)),
+        groups=_single_group(
+            CallerBehaviour(chunk_ms=20, speech_ms=1000, pause_ms=400, turns=2, speaks_before_ready=True)
+        ),
         budgets=(
             "min(ready) >= 3s",
             "p99(ready) < 5s",
             "dropped_ms == 0",
             "errors == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         seconds=30.0,
         min_seconds=12.0,
-        service_faults=(*_LIVELY, "create:seconds=3"),
+        service_faults=(*_QUICK_ANSWERS, "create:seconds=3"),
         needs_service_faults=True,
     ),
     LoadScenario(
@@ -214,37 +218,37 @@ _ALL = (
         ),
         users=12,
         min_seconds=12.0,
-        service_faults=_LONG_WINDED,
+        service_faults=_LONG_ANSWERS,
     ),
     LoadScenario(
         name="expiry",
         summary="sessions expire after 8 s instead of an hour",
         measures="whether the bridge rolls over to a new session in time, unnoticed by callers",
-        groups=_callers(_COARSE),
+        groups=_single_group(_COARSE),
         budgets=(
             "dials >= 1.5 * callers",
             "p99(reconnect) < 2s",
             "dropped_ms == 0",
             "errors == 0",
             "failed_calls == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         min_seconds=14.0,
-        service_faults=(*_LIVELY, "expire:seconds=8"),
+        service_faults=(*_QUICK_ANSWERS, "expire:seconds=8"),
         needs_service_faults=True,
     ),
     LoadScenario(
         name="barge-in",
         summary="callers interrupt each answer and continue speaking",
         measures="whether answers stop, and no race condition shows up as an error",
-        groups=_callers(CallerBehaviour(chunk_ms=20, speech_ms=800, pause_ms=100, interrupt_after_ms=300)),
+        groups=_single_group(CallerBehaviour(chunk_ms=20, speech_ms=800, pause_ms=100, interrupt_after_ms=300)),
         budgets=(
             "turns >= 1 * callers",
             "p95(first_audio) < 2s",
             "errors == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         seconds=30.0,
         service_faults=("pace:times=2",),
@@ -253,27 +257,27 @@ _ALL = (
         name="deploy",
         summary="the bridge is drained and restarted during calls",
         measures="whether calls end with a reason, and every caller reconnects soon",
-        groups=_callers(_COARSE),
+        groups=_single_group(_COARSE),
         phases=(ScenarioPhase(0.3, "deploy", (Deploy(),), "bridge drained and restarted"),),
         budgets=(
             "count(reconnect@deploy) >= 1 * callers",
             "p99(reconnect@deploy) < 20s",
             "error_window_violations == 0",
             "endings_without_error == 0",
-            *_NOBODY_LEFT,
+            *_NO_STRANDED_CALLERS,
             "lost_ms == 0",
             "sessions_left == 0",
         ),
         min_seconds=18.0,
         seconds=45.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
         bridge_settings={"SHERPA_BRIDGE_DRAIN_SECONDS": "2"},
     ),
     LoadScenario(
         name="thundering-herd",
         summary="everyone calls at once, and reconnects at once while the service refuses connections",
         measures="whether back-off limits the dials, and every caller reconnects in the end",
-        groups=_callers(_COARSE),
+        groups=_single_group(_COARSE),
         phases=(
             ScenarioPhase(
                 0.25,
@@ -281,7 +285,7 @@ _ALL = (
                 (_OUTAGE, CutUpstream("close"), CutClients()),
                 "all sockets cut, service refuses everyone",
             ),
-            ScenarioPhase(0.4, "well", (_WELL,), "service works again"),
+            ScenarioPhase(0.4, "well", (_RECOVERED,), "service works again"),
         ),
         budgets=(
             "dials_per_second_max@outage <= 4 * callers",
@@ -291,20 +295,20 @@ _ALL = (
             "dropped_ms@start == 0",
             "error_window_violations == 0",
             "endings_without_error == 0",
-            *_NOBODY_LEFT,
+            *_NO_STRANDED_CALLERS,
             "stale_events == 0",
             "sessions_left == 0",
         ),
         users=100,
         spawn_rate=1000.0,
         min_seconds=18.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
     ),
     LoadScenario(
         name="soak",
         summary="callers come, take two turns, leave and call again; run it for hours with --duration",
         measures="whether calls leak sessions or memory, or become slower",
-        groups=_callers(CallerBehaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
+        groups=_single_group(CallerBehaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
         budgets=(
             "calls >= 1.5 * callers",
             "memory_grown_mb < 40",
@@ -312,11 +316,11 @@ _ALL = (
             "failed_calls == 0",
             "failed_connects == 0",
             "errors == 0",
-            *_EVERYTHING_ARRIVES,
-            *_GOOD_MANNERS,
+            *_ALL_AUDIO_ARRIVES,
+            *_CLEAN_PROTOCOL,
         ),
         seconds=75.0,
-        service_faults=_LIVELY,
+        service_faults=_QUICK_ANSWERS,
     ),
 )
 SCENARIOS: Mapping[str, LoadScenario] = {scenario.name: scenario for scenario in _ALL}

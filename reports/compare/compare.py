@@ -191,11 +191,11 @@ def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOL
 
 
 def _by_key(findings: Iterable[Finding]) -> dict[_Key, list[Finding]]:
-    found: defaultdict[_Key, list[Finding]] = defaultdict(list)
+    grouped: defaultdict[_Key, list[Finding]] = defaultdict(list)
     for finding in findings:
         path = finding.place.path if finding.place else ""
-        found[finding.probe, finding.code, finding.check, path].append(finding)
-    return dict(found)
+        grouped[finding.probe, finding.code, finding.check, path].append(finding)
+    return dict(grouped)
 
 
 def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> FindingChange | None:
@@ -205,8 +205,8 @@ def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -
     change = _change(was, now, len(old), len(new))
     if change is ChangeKind.GONE and not _looked_again(key, after):
         change = ChangeKind.UNSEEN
-    shown = worst_new or worst_old
-    if change is None or shown is None:
+    latest = worst_new or worst_old
+    if change is None or latest is None:
         return None
     probe, code, check, path = key
     return FindingChange(
@@ -215,7 +215,7 @@ def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -
         code=code,
         check=check,
         path=path,
-        title=shown.title,
+        title=latest.title,
         before=was,
         after=now,
         count_before=len(old),
@@ -252,34 +252,34 @@ def _looked_again(key: _Key, after: Report) -> bool:
 
 def _moved(before: Report, after: Report, tolerance: float) -> list[MetricChange]:
     old, new = ({metric.name: metric.value for metric in run.metrics} for run in (before, after))
-    found = []
+    changes = []
     for name in dict.fromkeys([*old, *new]):
         was, now = old.get(name), new.get(name)
         if was is None or now is None:
             if was is not None:
-                found.append(MetricChange(change=ChangeKind.UNSEEN, name=name, before=was, after=None))
+                changes.append(MetricChange(change=ChangeKind.UNSEEN, name=name, before=was, after=None))
             continue
         change = compare_metric(name, was, now, tolerance)
         if change is not None:
-            found.append(MetricChange(change=change, name=name, before=was, after=now))
-    return found
+            changes.append(MetricChange(change=change, name=name, before=was, after=now))
+    return changes
 
 
 def compare_metric(name: str, was: float, now: float, tolerance: float) -> ChangeKind | None:
     """Judge one metric; None if it changed within the tolerance or is not a number."""
-    way = metric_rule(name)
+    rule = metric_rule(name)
     move = now - was
-    if not math.isfinite(move) or abs(move) <= max(way.floor, tolerance * abs(was)):
+    if not math.isfinite(move) or abs(move) <= max(rule.floor, tolerance * abs(was)):
         return None
-    if way.direction is Direction.NEITHER:
+    if rule.direction is Direction.NEITHER:
         return ChangeKind.MOVED
-    return ChangeKind.BETTER if (move < 0) == (way.direction is Direction.LOWER) else ChangeKind.WORSE
+    return ChangeKind.BETTER if (move < 0) == (rule.direction is Direction.LOWER) else ChangeKind.WORSE
 
 
 def metric_rule(name: str) -> MetricRule:
     """Return how to judge a metric, by its name."""
     bounded = f"_{name}_"
-    return next((way for word, way in METRIC_RULES if f"_{word}_" in bounded), MetricRule(Direction.NEITHER))
+    return next((rule for word, rule in METRIC_RULES if f"_{word}_" in bounded), MetricRule(Direction.NEITHER))
 
 
 def _remarks(before: StoredReport, after: StoredReport) -> Iterable[str]:

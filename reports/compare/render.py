@@ -46,7 +46,7 @@ def render_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, 
     parts = [
         list(_header(comparison, width)),
         [line for one in comparison.findings for line in _finding(one, width)],
-        list(_figures(comparison, width)),
+        list(_metric_lines(comparison, width)),
         [closing_line(summary(comparison), exit_code, width)],
     ]
     return draw_page(filter(None, parts), width, colour=colour)
@@ -61,49 +61,49 @@ def summary(comparison: Comparison) -> str:
 def _header(comparison: Comparison, width: int) -> Iterator[Text]:
     yield Text(TOOL, style="bold")
     for word, run in (("before", comparison.before), ("after", comparison.after)):
-        yield from map(Text, labelled_lines(word, _named(run), width))
+        yield from map(Text, labelled_lines(word, _run_label(run), width))
     for remark in comparison.remarks:
         yield from (Text(line, style="yellow") for line in labelled_lines("note", remark, width))
 
 
-def _named(run: StoredReport) -> str:
+def _run_label(run: StoredReport) -> str:
     return f"{sanitize(run.report.tool)}, {sanitize(run.report.started)}, exit {run.exit_code}"
 
 
 def _finding(one: FindingChange, width: int) -> list[Text]:
     first = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
     first.append(truncate(sanitize(one.code), width - _LEAD), style="bold")
-    what = f"{sanitize(_where(one))}: {sanitize(one.title)}"
-    said = [*wrap(what, width - _LEAD), *wrap(sanitize(_became(one)), width - _LEAD)]
-    return [first, *(Text(" " * _LEAD + line) for line in said)]
+    what = f"{sanitize(_location(one))}: {sanitize(one.title)}"
+    lines = [*wrap(what, width - _LEAD), *wrap(sanitize(_change_text(one)), width - _LEAD)]
+    return [first, *(Text(" " * _LEAD + line) for line in lines)]
 
 
-def _where(one: FindingChange) -> str:
+def _location(one: FindingChange) -> str:
     return one.path or ", ".join(filter(None, (one.probe, one.check)))
 
 
-def _became(one: FindingChange) -> str:
+def _change_text(one: FindingChange) -> str:
     """Describe the change of severity or count; empty if it only came or went."""
     if one.change is ChangeKind.UNSEEN:
         return "not checked again"
     if one.before is not None and one.after is not None and one.before is not one.after:
-        return f"{_word(one.before)} -> {_word(one.after)}"
+        return f"{_severity_word(one.before)} -> {_severity_word(one.after)}"
     if one.count_before and one.count_after and one.count_before != one.count_after:
         return f"{one.count_before} -> {one.count_after} times"
     return ""
 
 
-def _word(severity: Severity) -> str:
+def _severity_word(severity: Severity) -> str:
     return SEVERITY_WORDS[severity][0]
 
 
-def _figures(comparison: Comparison, width: int) -> Iterator[Text]:
-    said = [_values(one) for one in comparison.figures]
-    room = width - _LEAD - 2 - max(map(display_width, said), default=0)
+def _metric_lines(comparison: Comparison, width: int) -> Iterator[Text]:
+    texts = [_values(one) for one in comparison.figures]
+    room = width - _LEAD - 2 - max(map(display_width, texts), default=0)
     names = min(
         room, _LONGEST, max((display_width(sanitize(metric_label(one.name))) for one in comparison.figures), default=0)
     )
-    for one, values in zip(comparison.figures, said, strict=True):
+    for one, values in zip(comparison.figures, texts, strict=True):
         line = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
         yield line.append(f"{pad(truncate(sanitize(metric_label(one.name)), names), names)}  {values}")
 
@@ -125,12 +125,12 @@ def _sections(comparison: Comparison, exit_code: int) -> Iterator[str]:
     sign = "❌" if comparison.is_worse else "✅"
     yield f"### {sign} {summary(comparison)} (exit {exit_code})"
     runs = (("before", comparison.before), ("after", comparison.after))
-    yield "\n".join(f"- {word}: {escape(_cell(_named(run)))}" for word, run in runs)
+    yield "\n".join(f"- {word}: {escape(_cell(_run_label(run)))}" for word, run in runs)
     for remark in comparison.remarks:
         yield f"⚠️ {escape(_cell(remark))}"
     for head, rows in (
         (("", "code", "where", "what", ""), [_finding_row(one) for one in comparison.findings]),
-        (("", "measured", "before and after"), [_figure_row(one) for one in comparison.figures]),
+        (("", "measured", "before and after"), [_metric_row(one) for one in comparison.figures]),
     ):
         if rows:
             yield table(head, rows[:_ROWS])
@@ -143,13 +143,13 @@ def _finding_row(one: FindingChange) -> tuple[str, ...]:
     return (
         _SIGNS[one.change],
         inline_code(_cell(one.code)),
-        inline_code(_cell(_where(one))),
+        inline_code(_cell(_location(one))),
         title,
-        escape(_became(one)),
+        escape(_change_text(one)),
     )
 
 
-def _figure_row(one: MetricChange) -> tuple[str, ...]:
+def _metric_row(one: MetricChange) -> tuple[str, ...]:
     return _SIGNS[one.change], escape(_cell(metric_label(one.name))), escape(_values(one))
 
 

@@ -36,17 +36,19 @@ def render(report: Report, exit_code: int) -> str:
         for finding in report.findings
         if finding.severity is severity
     ]
-    took = f"{report.seconds:.2f} s"
-    last = f"{verdict_word(exit_code)}: {count_summary(report)} in {took} (exit {exit_code}) - {sanitize(report.tool)}"
+    duration = f"{report.seconds:.2f} s"
+    last = (
+        f"{verdict_word(exit_code)}: {count_summary(report)} in {duration} (exit {exit_code}) - {sanitize(report.tool)}"
+    )
     return "\n".join([*lines, last]) + "\n"
 
 
 def _command(name: str, finding: Finding) -> str:
     properties = {**(_place(finding.place) if finding.place else {}), "title": f"{finding.code}: {finding.title}"}
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     lines = explanation_lines(replace(finding, place=None))
     message = "\n".join(f"{word}: {text}" if word else text for word, text in lines)
-    return f"::{name} {told}::{_data(message or sanitize(finding.title))}"
+    return f"::{name} {pairs}::{_data(message or sanitize(finding.title))}"
 
 
 def _place(place: Place) -> dict[str, str]:

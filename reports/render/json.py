@@ -72,9 +72,9 @@ def format_document(document: dict[str, Any]) -> str:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(finding)
-    plain["seconds"] = None if finding.seconds is None else _rounded(finding.seconds)
-    return plain
+    values: dict[str, Any] = msgspec.to_builtins(finding)
+    values["seconds"] = None if finding.seconds is None else _rounded(finding.seconds)
+    return values
 
 
 def _series(series: Series) -> dict[str, Any]:
@@ -82,15 +82,15 @@ def _series(series: Series) -> dict[str, Any]:
     across = {} if series.across == "s" else {"across": series.across}
     plot = {"plot": series.plot} if series.plot else {}
     every = {"every": series.every} if series.every else {}
-    plain = {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points}
-    return {**plain, **across, **plot, **every}
+    values = {"name": series.name, "unit": series.unit, "timeline": series.timeline, "points": points}
+    return {**values, **across, **plot, **every}
 
 
 def _table(table: Table) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(table)
-    for row in plain["rows"]:
+    values: dict[str, Any] = msgspec.to_builtins(table)
+    for row in values["rows"]:
         row["cells"] = [_cell(cell) for cell in row["cells"]]
-    return plain
+    return values
 
 
 def _cell(cell: float | str | None) -> float | str | None:

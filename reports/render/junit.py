@@ -54,9 +54,9 @@ def render(report: Report, exit_code: int) -> str:
 def _suite(
     root: Element, report: Report, probe: str, findings: Sequence[Finding], elements: Mapping[Severity, str]
 ) -> None:
-    took = sum(finding.seconds or 0 for finding in findings)
+    seconds = sum(finding.seconds or 0 for finding in findings)
     suite = SubElement(
-        root, "testsuite", name=sanitize(probe or report.tool), time=_seconds(took), hostname="localhost"
+        root, "testsuite", name=sanitize(probe or report.tool), time=_seconds(seconds), hostname="localhost"
     )
     started = _STARTED.match(report.started)
     if started:
@@ -80,8 +80,8 @@ def _case(suite: Element, classname: str, name: str, finding: Finding, elements:
         word = finding.severity.value
         SubElement(case, element).text = f"{word}: {sanitize(finding.code)}: {title}\n{explanation_text(finding)}"
         return
-    told = SubElement(case, element, message=title, type=sanitize(finding.code))
-    told.text = explanation_text(finding)
+    child = SubElement(case, element, message=title, type=sanitize(finding.code))
+    child.text = explanation_text(finding)
 
 
 def _ended_badly(root: Element, report: Report, exit_code: int) -> None:

@@ -54,15 +54,15 @@ def render(report: Report, exit_code: int) -> str:
 
 def bounded(sections: Iterable[str]) -> str:
     """Join sections as long as they fit, and say how many are left out."""
-    kept, size, left = [], 0, 0
+    kept, size, left_out = [], 0, 0
     for section in sections:
         size += len(section.encode()) + 2
         if size <= LARGEST:
             kept.append(section)
         else:
-            left += 1
-    if left:
-        kept.append(f"*{left} more sections are left out here. The JSON report is complete.*")
+            left_out += 1
+    if left_out:
+        kept.append(f"*{left_out} more sections are left out here. The JSON report is complete.*")
     return "\n\n".join(kept) + "\n"
 
 
@@ -106,9 +106,9 @@ def _measured(metric: ReportMetric) -> tuple[str, ...]:
 def _table(measured: Table) -> str:
     head = [escape(_cell(text)) for text in (measured.heading, *map(metric_label, measured.columns))]
     rows = [[row_label(row), *map(format_cell, measured.columns, row.cells)] for row in measured.rows[:_ROWS]]
-    drawn = table(head, ([escape(_cell(text.strip())) for text in row] for row in rows))
-    left = f"\n\n*and {len(measured.rows) - _ROWS} more*" if len(measured.rows) > _ROWS else ""
-    return f"#### {escape(_cell(measured.name))}\n\n{drawn}{left}"
+    lines = table(head, ([escape(_cell(text.strip())) for text in row] for row in rows))
+    left_out = f"\n\n*and {len(measured.rows) - _ROWS} more*" if len(measured.rows) > _ROWS else ""
+    return f"#### {escape(_cell(measured.name))}\n\n{lines}{left_out}"
 
 
 def _problems(findings: Iterable[Finding]) -> Iterator[str]:
@@ -127,10 +127,10 @@ def _subject(finding: Finding) -> tuple[str, ...]:
 def _problem(group: Sequence[Finding]) -> str:
     finding = group[0]
     parts = [f"#### {inline_code(_cell(finding.code))} {escape(_short(finding.title))}"]
-    seen = [line for one in group[:_PLACES] for line in _seen(one)]
+    lines = [line for one in group[:_PLACES] for line in _seen(one)]
     if len(group) > _PLACES:
-        seen.append(f"- and {len(group) - _PLACES} more")
-    parts.append("\n".join(seen))
+        lines.append(f"- and {len(group) - _PLACES} more")
+    parts.append("\n".join(lines))
     if finding.cause:
         parts.append(f"**Cause:** {escape(_short(finding.cause))}")
     if finding.fix:

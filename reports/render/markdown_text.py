@@ -34,7 +34,7 @@ def code_block(text: str, language: str = "") -> str:
     return "\n".join([f"{fence}{language}", *lines, fence])
 
 
-def _harmless(found: re.Match[str]) -> str:
-    sign = found["sign"]
-    shown = found[0] if sign is None else f"&#{ord(sign)};"
-    return f"{shown}<!-- -->" if sign is None or sign in _REFERS else shown
+def _harmless(match: re.Match[str]) -> str:
+    sign = match["sign"]
+    escaped = match[0] if sign is None else f"&#{ord(sign)};"
+    return f"{escaped}<!-- -->" if sign is None or sign in _REFERS else escaped

@@ -34,8 +34,8 @@ def format_metric(metric: ReportMetric) -> FormattedMetric:
 def metric_label(name: str) -> str:
     """Return what a metric measures, without its unit."""
     words = name.split("_")
-    known = len(words) > 1 and words[-1] in _UNITS
-    return " ".join(words[:-1] if known else words).strip() or name
+    has_unit = len(words) > 1 and words[-1] in _UNITS
+    return " ".join(words[:-1] if has_unit else words).strip() or name
 
 
 def format_value(name: str, value: float) -> str:

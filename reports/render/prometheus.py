@@ -76,9 +76,9 @@ def _of_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
         if looked:
             success = all(finding.severity not in bad for finding in looked)
             metrics.set("sherpa_probe_check_success", success, probe=probe, check=check)
-        took = [finding.seconds for finding in looked if finding.seconds is not None]
-        if took:
-            metrics.set("sherpa_probe_check_seconds", sum(took), probe=probe, check=check)
+        durations = [finding.seconds for finding in looked if finding.seconds is not None]
+        if durations:
+            metrics.set("sherpa_probe_check_seconds", sum(durations), probe=probe, check=check)
     for finding in report.findings:
         if finding.severity in PROBLEM_SEVERITIES or finding.severity is Severity.INFO:
             labels = {"code": finding.code, "probe": finding.probe, "check": finding.check}
@@ -108,8 +108,8 @@ def _name(name: str) -> str:
 def _lines(name: str, metric: _Metric) -> list[str]:
     lines = [f"# HELP {name} {_HELP.get(name, 'Measured in the last run')}", f"# TYPE {name} gauge"]
     for labels, value in metric.samples.items():
-        told = ",".join(f'{key}="{_label(text)}"' for key, text in labels)
-        lines.append(f"{name}{{{told}}} {_number(value)}" if told else f"{name} {_number(value)}")
+        labelled = ",".join(f'{key}="{_label(text)}"' for key, text in labels)
+        lines.append(f"{name}{{{labelled}}} {_number(value)}" if labelled else f"{name} {_number(value)}")
     return lines
 
 

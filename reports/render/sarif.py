@@ -41,17 +41,17 @@ _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
 
 
-def render(report: Report, exit_code: int, *, most: int = _MOST) -> str:
+def render(report: Report, exit_code: int, *, max_results: int = _MOST) -> str:
     """Write a log with one run as JSON, with the worst `most` results."""
-    return format_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, most)]})
+    return format_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, max_results)]})
 
 
-def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
-    found = sorted(
+def _run(report: Report, exit_code: int, max_results: int) -> dict[str, Any]:
+    problems = sorted(
         (finding for finding in report.findings if finding.severity in _LEVELS),
         key=lambda finding: list(_LEVELS).index(finding.severity),
     )
-    rules = _rules(found)
+    rules = _rules(problems)
     name, _, command = sanitize(report.tool).partition(" ")
     driver = {
         "name": name or "-",
@@ -64,23 +64,23 @@ def _run(report: Report, exit_code: int, most: int) -> dict[str, Any]:
         "automationDetails": {"id": f"{'/'.join(filter(None, (name, command)))}/"},
         "columnKind": "utf16CodeUnits",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}},
-        "invocations": [_invocation(report, exit_code, len(found) - most)],
-        "results": _results(found[:most], rules, _target(report)),
+        "invocations": [_invocation(report, exit_code, len(problems) - max_results)],
+        "results": _results(problems[:max_results], rules, _target(report)),
     }
 
 
 def _invocation(report: Report, exit_code: int, left_out: int) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    invocation: dict[str, Any] = {
         "executionSuccessful": exit_code in (EXIT_OK, EXIT_FAILED),
         "exitCode": exit_code,
         "exitCodeDescription": VERDICTS.get(exit_code, VERDICTS[EXIT_FAILED]),
     }
     if _UTC.fullmatch(report.started):
-        said["startTimeUtc"] = report.started
+        invocation["startTimeUtc"] = report.started
     if left_out > 0:
         text = f"{left_out} more results are left out here. The JSON report is complete."
-        said["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
-    return said
+        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
+    return invocation
 
 
 def _rules(findings: Iterable[Finding]) -> dict[str, dict[str, Any]]:
@@ -112,11 +112,11 @@ def _advice(finding: Finding) -> str:
 
 def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> list[dict[str, Any]]:
     index = {code: number for number, code in enumerate(rules)}
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     results = []
     for finding in findings:
-        alike = _hash(finding)
-        seen[alike] += 1
+        fingerprint = _hash(finding)
+        counts[fingerprint] += 1
         result = {
             "ruleId": sanitize(finding.code),
             "ruleIndex": index[sanitize(finding.code)],
@@ -124,7 +124,7 @@ def _results(findings: Sequence[Finding], rules: Iterable[str], target: str) -> 
             "message": {"text": _message(finding)},
             "locations": [_location(finding, target)],
             # GitHub identifies an alert across runs by this hash and number.
-            "partialFingerprints": {"primaryLocationLineHash": f"{alike}:{seen[alike]}"},
+            "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:{counts[fingerprint]}"},
         }
         results.append(result)
     return results
@@ -153,6 +153,6 @@ def _target(report: Report) -> str:
 
 def _hash(finding: Finding) -> str:
     """Hash what stays the same when lines are inserted above a finding."""
-    where = (finding.place.path, finding.place.text.strip()) if finding.place else (finding.probe, finding.check)
-    whole = "\0".join((finding.code, *where))
-    return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    identity = (finding.place.path, finding.place.text.strip()) if finding.place else (finding.probe, finding.check)
+    text = "\0".join((finding.code, *identity))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -42,7 +42,7 @@ def merge_reports(runs: Sequence[StoredReport]) -> StoredReport:
     names = _Names(), _Names(), _Names()
     reports = [_renamed(run.report, *names) for run in runs]
     metrics = {metric.name: metric.value for report in reports for metric in report.metrics}
-    whole = Report(
+    merged = Report(
         tool=_joined_tools([report.tool for report in reports]),
         version=", ".join(dict.fromkeys(report.version for report in reports)),
         started=min(report.started for report in reports),
@@ -54,7 +54,7 @@ def merge_reports(runs: Sequence[StoredReport]) -> StoredReport:
         series=tuple(series for report in reports for series in report.series),
         tables=tuple(table for report in reports for table in report.tables),
     )
-    return StoredReport(whole, _worst({run.exit_code for run in runs}))
+    return StoredReport(merged, _worst({run.exit_code for run in runs}))
 
 
 def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) -> Report:
@@ -62,13 +62,13 @@ def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) 
     sessions = timelines.of_run(
         [*(timeline.name for timeline in report.timelines), *(series.timeline for series in report.series)]
     )
-    laid = tables.of_run(table.name for table in report.tables)
+    table_names = tables.of_run(table.name for table in report.tables)
     return replace(
         report,
         findings=tuple(replace(one, probe=probe.get(one.probe, one.probe)) for one in report.findings),
         timelines=tuple(replace(one, name=sessions[one.name]) for one in report.timelines),
         series=tuple(replace(one, timeline=sessions[one.timeline]) for one in report.series),
-        tables=tuple(replace(one, name=laid[one.name]) for one in report.tables),
+        tables=tuple(replace(one, name=table_names[one.name]) for one in report.tables),
     )
 
 

@@ -25,15 +25,15 @@ def read_reports(names: Sequence[str]) -> list[StoredReport]:
 
 
 def _read(name: str) -> StoredReport:
-    shown = "stdin" if name == STDIO else name
+    label = "stdin" if name == STDIO else name
     try:
         return read_report(_bytes(name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"can't read {shown}: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
+        raise InputError(f"can't read {label}: {reason[:1].lower()}{reason[1:]}", code=NOT_A_REPORT) from None
     except InvalidReportError as error:
         fix = "To write a report: sherpa-probe access --report json=FILE"
-        raise InputError(f"{shown} is not a report: {error}", code=NOT_A_REPORT, fix=fix) from None
+        raise InputError(f"{label} is not a report: {error}", code=NOT_A_REPORT, fix=fix) from None
 
 
 def _bytes(name: str) -> bytes:

@@ -55,16 +55,16 @@ class _Document(msgspec.Struct, kw_only=True):
 
 def read_report(text: str | bytes) -> StoredReport:
     """Read one report, as text or as the bytes of its file. Raises InvalidReportError."""
-    found = _decoded(text)
-    if not isinstance(found, dict) or "schema_version" not in found:
+    document = _decoded(text)
+    if not isinstance(document, dict) or "schema_version" not in document:
         raise InvalidReportError("it is JSON, but it has no schema_version")
-    version = found["schema_version"]
+    version = document["schema_version"]
     if version != SCHEMA_VERSION:
         raise InvalidReportError(
             f"its schema_version is {_brief(version)}; this version of the toolkit reads {SCHEMA_VERSION}"
         )
     try:
-        return _kept(msgspec.convert(found, _Document))
+        return _kept(msgspec.convert(document, _Document))
     except msgspec.ValidationError as error:
         raise InvalidReportError(_plainly(error)) from None
 
@@ -73,10 +73,10 @@ def _decoded(text: str | bytes) -> Any:
     if len(text) > MAX_BYTES:
         raise InvalidReportError(f"it is larger than {MAX_BYTES // 1024**2} MB")
     try:
-        whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        if not whole.strip():
+        content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        if not content.strip():
             raise InvalidReportError("it is empty")
-        return msgspec.json.decode(whole)
+        return msgspec.json.decode(content)
     except RecursionError:
         raise InvalidReportError("its JSON is nested too deeply") from None
     except UnicodeError:
@@ -104,12 +104,12 @@ def _kept(document: _Document) -> StoredReport:
 
 def _plainly(error: msgspec.ValidationError) -> str:
     """Put the location first: `findings[0].code: expected str, got int`."""
-    found = _WRONG.fullmatch(str(error))
-    what, where = (found["what"], found["where"]) if found else (str(error), None)
-    what = what.replace("`", "").replace("Object missing required field", "missing field")
-    said = f"{what[:1].lower()}{what[1:]}"
-    return _brief(f"{where}: {said}" if where else said)
+    document = _WRONG.fullmatch(str(error))
+    problem, location = (document["what"], document["where"]) if document else (str(error), None)
+    problem = problem.replace("`", "").replace("Object missing required field", "missing field")
+    message = f"{problem[:1].lower()}{problem[1:]}"
+    return _brief(f"{location}: {message}" if location else message)
 
 
-def _brief(found: object) -> str:
-    return shorten(sanitize(str(found)), 200)
+def _brief(document: object) -> str:
+    return shorten(sanitize(str(document)), 200)

@@ -36,14 +36,14 @@ class ActionTimeline:
 
 def action_timelines(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[ActionTimeline]:
     """Lay out the timelines that are not sessions."""
-    some = take_first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
-    return Truncated(tuple(_course(timeline, limits) for timeline in some.shown), some.left)
+    shown = take_first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
+    return Truncated(tuple(_course(timeline, limits) for timeline in shown.shown), shown.left_out)
 
 
 def _course(timeline: Timeline, limits: PageLimits) -> ActionTimeline:
-    some = take_first(timeline.moments, limits.moments)
-    steps = tuple(_step(moment, limits.short) for moment in some.shown)
-    return ActionTimeline(one_line(timeline.name, limits.short) or "run", Truncated(steps, some.left))
+    shown = take_first(timeline.moments, limits.moments)
+    steps = tuple(_step(moment, limits.short) for moment in shown.shown)
+    return ActionTimeline(one_line(timeline.name, limits.short) or "run", Truncated(steps, shown.left_out))
 
 
 def _step(moment: Moment, limit: int) -> ActionRow:

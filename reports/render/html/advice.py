@@ -60,22 +60,22 @@ def split_prose(text: str, limit: int) -> tuple[AdviceLine, ...]:
 
 
 def _lines(paragraph: str) -> Iterator[AdviceLine]:
-    done = 0
-    for found in _COMMAND.finditer(paragraph):
-        if before := paragraph[done : found.start(1)].removesuffix("$ ").strip(_SEAM):
-            yield tuple(_addresses(before))
-        yield (AdvicePiece(PieceKind.COMMAND, found[1]),)
-        done = found.end(1)
-    if after := paragraph[done:].strip(_SEAM):
-        yield tuple(_addresses(after))
+    position = 0
+    for match in _COMMAND.finditer(paragraph):
+        if prose_before := paragraph[position : match.start(1)].removesuffix("$ ").strip(_SEAM):
+            yield tuple(_addresses(prose_before))
+        yield (AdvicePiece(PieceKind.COMMAND, match[1]),)
+        position = match.end(1)
+    if prose_after := paragraph[position:].strip(_SEAM):
+        yield tuple(_addresses(prose_after))
 
 
 def _addresses(text: str) -> Iterator[AdvicePiece]:
-    done = 0
-    for found in _ADDRESS.finditer(text):
-        if before := text[done : found.start()]:
-            yield AdvicePiece(PieceKind.TEXT, before)
-        yield AdvicePiece(PieceKind.ADDRESS, found[0])
-        done = found.end()
-    if after := text[done:]:
-        yield AdvicePiece(PieceKind.TEXT, after)
+    position = 0
+    for match in _ADDRESS.finditer(text):
+        if prose_before := text[position : match.start()]:
+            yield AdvicePiece(PieceKind.TEXT, prose_before)
+        yield AdvicePiece(PieceKind.ADDRESS, match[0])
+        position = match.end()
+    if prose_after := text[position:]:
+        yield AdvicePiece(PieceKind.TEXT, prose_after)

@@ -13,8 +13,7 @@ from reports.render.html.advice import split_advice, split_prose
 from reports.render.html.limits import PageLimits, Truncated, take_first
 from reports.render.html.wording import OUTCOME_MARKS, one_line, paragraphs, source_line
 from reports.render.numbers import format_duration
-from reports.render.wording import OWN_PROBES, PROBLEM_SEVERITIES
-from reports.render.wording import evidence_text as told_of
+from reports.render.wording import OWN_PROBES, PROBLEM_SEVERITIES, evidence_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,11 +42,11 @@ class EvidenceView:
 class PlaceView:
     """A place in a file with its source line in three parts (the middle one is marked) and remarks."""
 
-    where: str
+    location: str
     before: str
-    meant: str
+    marked: str
     after: str
-    said: tuple[str, ...]
+    remarks: tuple[str, ...]
     """Remarks that hold for this place only."""
 
 
@@ -58,11 +57,11 @@ class ProblemCard:
     anchor: str
     mark: OutcomeMark
     code: str
-    whose: str
+    origin: str
     """Probe and check."""
     title: str
-    seen: Truncated[EvidenceView]
-    spots: Truncated[PlaceView]
+    evidence: Truncated[EvidenceView]
+    places: Truncated[PlaceView]
     cause: tuple[AdviceLine, ...]
     fix: tuple[AdviceLine, ...]
     link: tuple[AdviceLine, ...]
@@ -76,8 +75,8 @@ class HtmlCheck:
     name: str
     outcome: str
     anchor: str
-    seen: Truncated[EvidenceView]
-    took: str
+    evidence: Truncated[EvidenceView]
+    duration: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class HtmlCheckGroup:
     @property
     def has_times(self) -> bool:
         """Whether any of its checks has a duration."""
-        return any(check.took for check in self.checks.shown)
+        return any(check.duration for check in self.checks.shown)
 
     @property
     def has_long_names(self) -> bool:
@@ -106,21 +105,21 @@ class FindingsView:
     reasons: Truncated[ProblemCard]
     """The main reasons for the verdict: failures, or warnings if there are none."""
     groups: tuple[HtmlCheckGroup, ...]
-    groups_left: int
+    groups_left_out: int
 
 
 def findings_view(report: Report, limits: PageLimits) -> FindingsView:
     """Lay out the findings of a report."""
-    alike = group_similar(report.findings)
-    problems = sorted((group for group in alike if group[0].severity in PROBLEM_SEVERITIES), key=_gravity)
+    similar = group_similar(report.findings)
+    problems = sorted((group for group in similar if group[0].severity in PROBLEM_SEVERITIES), key=_severity_rank)
     chosen = take_first(problems, limits.problems)
     anchors = {id(group): f"problem-{number}" for number, group in enumerate(chosen.shown, 1)}
     cards = tuple(_card(group, anchors[id(group)], limits) for group in chosen.shown)
-    groups, groups_left = _groups(report, alike, anchors, limits)
-    return FindingsView(Truncated(cards, chosen.left), _reasons(cards, problems), groups, groups_left)
+    groups, groups_left_out = _groups(report, similar, anchors, limits)
+    return FindingsView(Truncated(cards, chosen.left_out), _reasons(cards, problems), groups, groups_left_out)
 
 
-def _gravity(group: SimilarFindings) -> int:
+def _severity_rank(group: SimilarFindings) -> int:
     return list(OUTCOME_MARKS).index(group[0].severity)
 
 
@@ -128,15 +127,23 @@ def group_similar(findings: Iterable[Finding]) -> list[SimilarFindings]:
     """Group findings that say the same about several places. A finding without a place stays alone."""
     groups: dict[object, list[Finding]] = {}
     for number, finding in enumerate(findings):
-        alike = (finding.probe, finding.code, finding.severity, finding.check, finding.cause, finding.fix, finding.link)
-        groups.setdefault(alike if finding.place else number, []).append(finding)
+        subject = (
+            finding.probe,
+            finding.code,
+            finding.severity,
+            finding.check,
+            finding.cause,
+            finding.fix,
+            finding.link,
+        )
+        groups.setdefault(subject if finding.place else number, []).append(finding)
     return [tuple(group) for group in groups.values()]
 
 
 def _reasons(cards: tuple[ProblemCard, ...], problems: list[SimilarFindings]) -> Truncated[ProblemCard]:
-    warned = sum(group[0].severity is Severity.WARNING for group in problems)
-    grave = (len(problems) - warned) or warned
-    return Truncated(cards[: min(_REASONS, grave)], max(0, grave - _REASONS))
+    warnings = sum(group[0].severity is Severity.WARNING for group in problems)
+    count = (len(problems) - warnings) or warnings
+    return Truncated(cards[: min(_REASONS, count)], max(0, count - _REASONS))
 
 
 def _card(group: SimilarFindings, anchor: str, limits: PageLimits) -> ProblemCard:
@@ -145,20 +152,20 @@ def _card(group: SimilarFindings, anchor: str, limits: PageLimits) -> ProblemCar
         anchor=anchor,
         mark=OUTCOME_MARKS[finding.severity],
         code=one_line(finding.code, limits.short),
-        whose=one_line(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
+        origin=one_line(" · ".join(name for name in (finding.probe, finding.check) if name), limits.short),
         title=one_line(finding.title, limits.short) or "(untitled)",
-        seen=_seen(_common(group), limits),
-        spots=_spots(group, limits),
+        evidence=_evidence_views(_common(group), limits),
+        places=_place_views(group, limits),
         cause=split_prose(finding.cause, limits.long),
         fix=split_advice(finding.fix, limits.long),
         link=split_advice(finding.link, limits.short),
     )
 
 
-def _seen(evidence: tuple[Evidence, ...], limits: PageLimits) -> Truncated[EvidenceView]:
-    some = take_first(evidence, limits.seen)
-    shown = tuple(EvidenceView(one_line(item.label, limits.short), _value(item.value, limits)) for item in some.shown)
-    return Truncated(shown, some.left)
+def _evidence_views(evidence: tuple[Evidence, ...], limits: PageLimits) -> Truncated[EvidenceView]:
+    chosen = take_first(evidence, limits.seen)
+    shown = tuple(EvidenceView(one_line(item.label, limits.short), _value(item.value, limits)) for item in chosen.shown)
+    return Truncated(shown, chosen.left_out)
 
 
 def _value(value: str, limits: PageLimits) -> tuple[str, ...]:
@@ -168,10 +175,12 @@ def _value(value: str, limits: PageLimits) -> tuple[str, ...]:
     return (one_line(value, limits.short),)
 
 
-def _spots(group: SimilarFindings, limits: PageLimits) -> Truncated[PlaceView]:
-    some = take_first([finding for finding in group if finding.place], limits.places)
+def _place_views(group: SimilarFindings, limits: PageLimits) -> Truncated[PlaceView]:
+    chosen = take_first([finding for finding in group if finding.place], limits.places)
     common = _common(group)
-    return Truncated(tuple(_spot(finding, group[0].title, common, limits) for finding in some.shown), some.left)
+    return Truncated(
+        tuple(_place_view(finding, group[0].title, common, limits) for finding in chosen.shown), chosen.left_out
+    )
 
 
 def _common(group: SimilarFindings) -> tuple[Evidence, ...]:
@@ -179,14 +188,16 @@ def _common(group: SimilarFindings) -> tuple[Evidence, ...]:
     return group[0].evidence if all(finding.evidence == group[0].evidence for finding in group) else ()
 
 
-def _spot(finding: Finding, title: str, common: tuple[Evidence, ...], limits: PageLimits) -> PlaceView:
+def _place_view(finding: Finding, title: str, common: tuple[Evidence, ...], limits: PageLimits) -> PlaceView:
     place = finding.place
     if place is None:
-        raise AssertionError("only findings with a place are spots")
-    where = f"{source_line(place.path[-limits.short :])}:{place.line}:{place.column}"
-    own = [told_of(item) for item in finding.evidence[: limits.seen] if finding.evidence != common]
-    words = [finding.title, *own] if finding.title != title else own
-    return PlaceView(where, *_source(place, limits.short), tuple(one_line(word, limits.short) for word in words))
+        raise AssertionError("only findings with a place have a view")
+    location = f"{source_line(place.path[-limits.short :])}:{place.line}:{place.column}"
+    remarks = [evidence_text(item) for item in finding.evidence[: limits.seen] if finding.evidence != common]
+    remarks = [finding.title, *remarks] if finding.title != title else remarks
+    return PlaceView(
+        location, *_source(place, limits.short), tuple(one_line(remark, limits.short) for remark in remarks)
+    )
 
 
 def _source(place: Place, limit: int) -> tuple[str, str, str]:
@@ -202,19 +213,19 @@ def _source(place: Place, limit: int) -> tuple[str, str, str]:
 
 
 def _groups(
-    report: Report, alike: list[SimilarFindings], anchors: Mapping[int, str], limits: PageLimits
+    report: Report, similar: list[SimilarFindings], anchors: Mapping[int, str], limits: PageLimits
 ) -> tuple[tuple[HtmlCheckGroup, ...], int]:
     by_probe: dict[str, list[SimilarFindings]] = {}
-    for group in alike:
+    for group in similar:
         by_probe.setdefault(report.tool if group[0].probe in OWN_PROBES else group[0].probe, []).append(group)
     room, groups = limits.checks, list[HtmlCheckGroup]()
     for name, rows in by_probe.items():
         if not room:
             break
-        some = take_first(rows, room)
-        room -= len(some.shown)
-        checks = tuple(_check(row, anchors.get(id(row), ""), limits) for row in some.shown)
-        groups.append(HtmlCheckGroup(one_line(name, limits.short), Truncated(checks, some.left)))
+        chosen = take_first(rows, room)
+        room -= len(chosen.shown)
+        checks = tuple(_check(row, anchors.get(id(row), ""), limits) for row in chosen.shown)
+        groups.append(HtmlCheckGroup(one_line(name, limits.short), Truncated(checks, chosen.left_out)))
     return tuple(groups), sum(map(len, list(by_probe.values())[len(groups) :]))
 
 
@@ -226,6 +237,6 @@ def _check(group: SimilarFindings, anchor: str, limits: PageLimits) -> HtmlCheck
         name=one_line(finding.check, limits.short),
         outcome=(one_line(finding.title, limits.short) or "-") + places,
         anchor=anchor,
-        seen=Truncated(()) if anchor else _seen(finding.evidence, limits),
-        took="" if finding.seconds is None else format_duration(finding.seconds),
+        evidence=Truncated(()) if anchor else _evidence_views(finding.evidence, limits),
+        duration="" if finding.seconds is None else format_duration(finding.seconds),
     )

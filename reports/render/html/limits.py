@@ -73,7 +73,7 @@ class Truncated(Generic[T]):
     """The first items of many, and how many were left out."""
 
     shown: tuple[T, ...]
-    left: int = 0
+    left_out: int = 0
 
 
 def take_first(items: Sequence[T], limit: int) -> Truncated[T]:

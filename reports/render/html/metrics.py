@@ -38,19 +38,19 @@ _SEAMS = 2
 
 def metric_groups(metrics: Sequence[ReportMetric], limits: PageLimits) -> Truncated[MetricGroup]:
     """Lay out the metrics of a report, grouped by probe."""
-    some, groups = take_first(metrics, limits.metrics), dict[str, list[MetricTile]]()
-    for metric in some.shown:
+    shown, groups = take_first(metrics, limits.metrics), dict[str, list[MetricTile]]()
+    for metric in shown.shown:
         whose, _, name = metric.name.partition("_") if metric.name.count("_") >= _SEAMS else ("", "", metric.name)
         groups.setdefault(whose, []).append(_figure(metric, name, limits.short))
     return Truncated(
-        tuple(MetricGroup(one_line(name, limits.short), tuple(all_)) for name, all_ in groups.items()), some.left
+        tuple(MetricGroup(one_line(name, limits.short), tuple(all_)) for name, all_ in groups.items()), shown.left_out
     )
 
 
 def _figure(metric: ReportMetric, name: str, limit: int) -> MetricTile:
-    words = one_line(metric_label(name), limit) or "-"
+    label = one_line(metric_label(name), limit) or "-"
     return MetricTile(
-        words[:1].upper() + words[1:],
+        label[:1].upper() + label[1:],
         one_line(format_value(metric.name, metric.value), limit),
         one_line(metric.name, limit),
     )

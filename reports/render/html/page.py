@@ -49,7 +49,7 @@ def _page(report: Report, exit_code: int, limits: PageLimits) -> str:
             version=one_line(report.version, limits.short),
             started=one_line(report.started, limits.short),
             started_for_people=one_line(format_started(report.started), limits.short),
-            took=format_duration(report.seconds),
+            duration=format_duration(report.seconds),
             exit_code=exit_code,
             verdict=page_verdict(report, exit_code),
             counts=[

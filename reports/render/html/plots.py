@@ -50,7 +50,7 @@ class Plot:
     timeline: str
     unit: str
     lines: tuple[PlotLine, ...]
-    left: int
+    left_out: int
     """Lines that were left out."""
     picture: Markup
 
@@ -66,13 +66,13 @@ class PlotRange:
 
 def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[Plot]:
     """Draw the series of a report. Plots of one timeline share their time range."""
-    some = take_first(_together(series), limits.plots)
+    shown = take_first(_together(series), limits.plots)
     marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
-    stretches = _stretches([one for group in some.shown for one in group], marks)
-    drawn = [plot(group, limits, stretches[group[0].timeline, group[0].across]) for group in some.shown]
+    ranges = _stretches([one for group in shown.shown for one in group], marks)
+    figure = [plot(group, limits, ranges[group[0].timeline, group[0].across]) for group in shown.shown]
     if len({one.timeline for one in series}) == 1:  # with a single timeline its name adds nothing
-        drawn = [replace(one, timeline="") for one in drawn]
-    return Truncated(tuple(drawn), some.left)
+        figure = [replace(one, timeline="") for one in figure]
+    return Truncated(tuple(figure), shown.left_out)
 
 
 def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
@@ -89,10 +89,10 @@ def _marks(timeline: Timeline, limit: int) -> tuple[PlotMark, ...]:
     marks: list[PlotMark] = []
     before = ""
     for moment in timeline.moments[1:-1][:_MARKS]:
-        words = _words(moment, before)
+        label = _words(moment, before)
         before = moment.what
         if _is_drawable(moment.at):
-            marks.append(PlotMark(round(moment.at, _FINEST), one_line(words, limit)))
+            marks.append(PlotMark(round(moment.at, _FINEST), one_line(label, limit)))
     return tuple(marks)
 
 
@@ -105,41 +105,41 @@ def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]])
     xs: dict[tuple[str, str], list[float]] = {}
     for one in series:
         xs.setdefault((one.timeline, one.across), []).extend(_extent(one.points))
-    found = {}
+    ranges = {}
     for (timeline, across), at in xs.items():
         mine = marks.get(timeline, ()) if across == "s" else ()
-        whole = [*at, *(mark.at for mark in mine)]
-        found[timeline, across] = PlotRange(min(whole), max(whole), mine) if at else PlotRange()
-    return found
+        points = [*at, *(mark.at for mark in mine)]
+        ranges[timeline, across] = PlotRange(min(points), max(points), mine) if at else PlotRange()
+    return ranges
 
 
-def plot(series: Sequence[Series], limits: PageLimits, stretch: PlotRange = PlotRange()) -> Plot:
+def plot(series: Sequence[Series], limits: PageLimits, plot_range: PlotRange = PlotRange()) -> Plot:
     """Draw series of one unit within a range that contains all their points."""
-    leads, some = series[0], take_first(series, limits.lines)
-    unit, alone = one_line(leads.unit, limits.short), len(some.shown) == 1
-    points = [_drawable(one.points) for one in some.shown]
+    leads, shown = series[0], take_first(series, limits.lines)
+    unit, alone = one_line(leads.unit, limits.short), len(shown.shown) == 1
+    points = [_drawable(one.points) for one in shown.shown]
     picture = SvgPlot(
         lines=tuple(
-            tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(some.shown, points, strict=True)
+            tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(shown.shown, points, strict=True)
         ),
         unit=unit,
         across=one_line(leads.across, limits.short),
-        begin=stretch.begin,
-        end=stretch.end,
-        marks=stretch.marks,
+        begin=plot_range.begin,
+        end=plot_range.end,
+        marks=plot_range.marks,
         middle=median(y for _, y in points[0]) if alone and points[0] else None,
     )
     lines = [
-        PlotLine(one_line(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(found, unit, dashed=alone))
-        for one, found in zip(some.shown, points, strict=True)
+        PlotLine(one_line(one.name.removeprefix(f"{one.plot}, "), limits.short), _summary(ranges, unit, dashed=alone))
+        for one, ranges in zip(shown.shown, points, strict=True)
     ]
-    over = "" if leads.across == "s" else f", by {leads.across}"
+    suffix = "" if leads.across == "s" else f", by {leads.across}"
     return Plot(
-        name=one_line(f"{leads.plot or leads.name}{over}", limits.short),
+        name=one_line(f"{leads.plot or leads.name}{suffix}", limits.short),
         timeline=one_line(leads.timeline, limits.short),
         unit=unit,
         lines=tuple(lines),
-        left=some.left,
+        left_out=shown.left_out,
         picture=picture.render() if any(points) else Markup(),
     )
 
@@ -160,10 +160,10 @@ def downsample(points: Sequence[Point], limit: int) -> list[Point]:
     """Keep at most `limit` points: the lowest and the highest of each interval, so that no spike is lost."""
     if len(points) <= limit:
         return list(points)
-    stretches, kept = max(1, limit // 2), list["Point"]()
-    for n in range(stretches):
-        stretch = points[n * len(points) // stretches : (n + 1) * len(points) // stretches]
-        kept += sorted({min(stretch, key=_height), max(stretch, key=_height)})
+    ranges, kept = max(1, limit // 2), list["Point"]()
+    for n in range(ranges):
+        plot_range = points[n * len(points) // ranges : (n + 1) * len(points) // ranges]
+        kept += sorted({min(plot_range, key=_height), max(plot_range, key=_height)})
     return kept
 
 
@@ -191,6 +191,6 @@ def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:
         return "No points."
     heights = [y for _, y in points]
     lowest, middle, highest = (format_number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
-    many = f"{len(points):,} points" if len(points) > 1 else "1 point"
-    drawn = " (dashed)" if dashed else ""
-    return f"{many}: lowest {lowest}, median {middle}{drawn}, highest {highest} {unit}".rstrip()
+    count_text = f"{len(points):,} points" if len(points) > 1 else "1 point"
+    figure = " (dashed)" if dashed else ""
+    return f"{count_text}: lowest {lowest}, median {middle}{figure}, highest {highest} {unit}".rstrip()

@@ -46,7 +46,7 @@ class PlotMark:
     """Something that happened: a vertical line with a label above it."""
 
     at: float
-    words: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +102,9 @@ class SvgPlot:
         ends: list[float] = []
         rows = []
         for mark in self.marks:
-            left = (mark.at - begin) / (end - begin) * (_WIDTH - _SHORTEST)
-            row = next((row for row, until in enumerate(ends) if until <= left), len(ends))
-            ends[row : row + 1] = [left + _WIDE * (len(_words(mark)) + 1)]
+            start = (mark.at - begin) / (end - begin) * (_WIDTH - _SHORTEST)
+            row = next((row for row, until in enumerate(ends) if until <= start), len(ends))
+            ends[row : row + 1] = [start + _WIDE * (len(_label_text(mark)) + 1)]
             rows.append(row)
         return rows
 
@@ -138,29 +138,29 @@ class SvgPlot:
     def _name_roles(self, root: ET.Element, roles: list[str], rows: list[int]) -> None:
         """Set the class of each element by its role, and add the labels of the marks."""
         for group in root.iter("g"):
-            found = _SERIES.search(group.get("class", ""))
-            if found is None:
+            match = _SERIES.search(group.get("class", ""))
+            if match is None:
                 continue
-            which = int(found[1])
+            which = int(match[1])
             group.set("class", f"series {roles[which]}")
             path = next(group.iter("path"), None)
             if which < len(self.marks) and path is not None:
-                _write(group, path, _words(self.marks[which]), rows[which])
+                _write(group, path, _label_text(self.marks[which]), rows[which])
 
 
-def _words(mark: PlotMark) -> str:
-    return mark.words if len(mark.words) <= _LONGEST else f"{mark.words[: _LONGEST - 1]}…"
+def _label_text(mark: PlotMark) -> str:
+    return mark.label if len(mark.label) <= _LONGEST else f"{mark.label[: _LONGEST - 1]}…"
 
 
-def _write(group: ET.Element, path: ET.Element, words: str, row: int) -> None:
+def _write(group: ET.Element, path: ET.Element, label: str, row: int) -> None:
     """Put a label above the line of a mark, to its left if there is no room on its right."""
-    found = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))]
-    x, y = found[0], min(found[1::2])
+    match = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))]
+    x, y = match[0], min(match[1::2])
     room = _WIDTH - _SHORTEST - x
-    fits = _WIDE * len(words) <= room
+    fits = _WIDE * len(label) <= room
     text = ET.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y - 4 - row * _HIGH:.1f}"})
     text.set("class", "words" if fits else "words left")
-    text.text = words
+    text.text = label
 
 
 def _strip(root: ET.Element) -> None:
@@ -172,7 +172,7 @@ def _strip(root: ET.Element) -> None:
                 parent.remove(child)
         for key, value in parent.attrib.items():
             if key != "class":
-                parent.set(key, _DIGITS.sub(lambda found: f"{float(found[0]):.1f}", value))
+                parent.set(key, _DIGITS.sub(lambda match: f"{float(match[0]):.1f}", value))
     root.attrib.pop("id", None)
     root.attrib.update({"aria-hidden": "true", "focusable": "false"})
 

@@ -45,25 +45,25 @@ class HtmlTable:
 
 def html_tables(measured: Sequence[Table], limits: PageLimits) -> Truncated[HtmlTable]:
     """Lay out the tables of a report."""
-    some = take_first(measured, limits.tables)
-    return Truncated(tuple(_laid(table, limits) for table in some.shown), some.left)
+    shown = take_first(measured, limits.tables)
+    return Truncated(tuple(_laid(table, limits) for table in shown.shown), shown.left_out)
 
 
 def _laid(table: Table, limits: PageLimits) -> HtmlTable:
-    some = take_first(table.rows, limits.rows)
+    shown = take_first(table.rows, limits.rows)
     columns = table.columns[: limits.columns]
     return HtmlTable(
         name=one_line(table.name, limits.short) or "-",
         heading=one_line(table.heading, limits.short),
         columns=tuple(one_line(metric_label(column), limits.short) for column in columns),
-        lines=Truncated(tuple(_line(row, columns, limits.short) for row in some.shown), some.left),
+        lines=Truncated(tuple(_line(row, columns, limits.short) for row in shown.shown), shown.left_out),
     )
 
 
 def _line(row: TableRow, columns: Sequence[str], limit: int) -> HtmlRow:
-    found = (*row.cells, *[None] * len(columns))
+    cells_ = (*row.cells, *[None] * len(columns))
     cells = tuple(
         HtmlCell(one_line(format_cell(name, value), limit), is_word=isinstance(value, str))
-        for name, value in zip(columns, found, strict=False)
+        for name, value in zip(columns, cells_, strict=False)
     )
     return HtmlRow(one_line(row_label(row).strip(), limit) or "-", bool(row.part), cells)

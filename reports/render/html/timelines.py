@@ -28,53 +28,53 @@ _BEGINNING = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceRow:
-    """A row of the diagram. `way` is `client` or `server` (the sender), `remark` (by the tool) or `pause`."""
+    """A row of the diagram. `kind` is `client` or `server` (the sender), `remark` (by the tool) or `pause`."""
 
-    way: str
+    kind: str
     at: str
     what: str
     who: str = ""
     detail: str = ""
-    many: str = ""
+    stream: str = ""
     """`x48 in 1.9 s` for a stream."""
-    wrong: bool = False
+    is_error: bool = False
     """Whether the event reports a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceDiagram:
-    """One session. Rows that were left out are between `began` and `ended`."""
+    """One session. Rows that were left out are between `first_rows` and `last_rows`."""
 
     name: str
-    began: tuple[SequenceRow, ...]
-    left: int
-    ended: tuple[SequenceRow, ...]
+    first_rows: tuple[SequenceRow, ...]
+    left_out: int
+    last_rows: tuple[SequenceRow, ...]
     events: int
     """Events of both sides before folding, without remarks."""
-    lasted: str
+    duration: str
 
 
 def sequence_diagrams(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[SequenceDiagram]:
     """Lay out the sessions of a report."""
-    some = take_first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
-    return Truncated(tuple(_diagram(timeline, limits) for timeline in some.shown), some.left)
+    chosen = take_first([timeline for timeline in timelines if timeline.is_session], limits.timelines)
+    return Truncated(tuple(_diagram(timeline, limits) for timeline in chosen.shown), chosen.left_out)
 
 
 def _diagram(timeline: Timeline, limits: PageLimits) -> SequenceDiagram:
     rows = fold_moments(timeline.moments)
-    began, left, ended = _kept(rows, limits.moments)
-    lasted = max((_last(row) for row in rows), default=0.0)
+    first, left_out, last = _split(rows, limits.moments)
+    duration = max((_last(row) for row in rows), default=0.0)
     return SequenceDiagram(
         one_line(timeline.name, limits.short) or "session",
-        tuple(_arrows(began, limits.short)),
-        left,
-        tuple(_arrows(ended, limits.short)),
+        tuple(_arrows(first, limits.short)),
+        left_out,
+        tuple(_arrows(last, limits.short)),
         sum(row.count for row in rows if row.who in SESSION_SIDES),
-        format_duration(lasted),
+        format_duration(duration),
     )
 
 
-def _kept(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Moment]]:
+def _split(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Moment]]:
     if len(rows) <= limit:
         return rows, 0, []
     head = int(limit * _BEGINNING)
@@ -87,20 +87,20 @@ def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[SequenceRow]:
     for row in rows:
         silent = row.at - _last(before) if before else 0.0
         if silent >= _SILENT:
-            yield SequenceRow(way="pause", at="", what=f"{format_duration(silent)} without an event")
+            yield SequenceRow(kind="pause", at="", what=f"{format_duration(silent)} without an event")
         yield _arrow(row, limit)
         before = row if before is None or _last(row) >= _last(before) else before
 
 
 def _arrow(row: Moment, limit: int) -> SequenceRow:
     return SequenceRow(
-        way=row.who if row.who in SESSION_SIDES else "remark",
+        kind=row.who if row.who in SESSION_SIDES else "remark",
         at=f"{row.at:.3f}",
         what=one_line(row.what, limit) or "-",
         who=one_line(row.who, limit),
         detail=one_line(row.detail, limit),
-        many=f"×{row.count:,} in {format_duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
-        wrong=row.what == "error" or row.what.endswith(".failed"),
+        stream=f"×{row.count:,} in {format_duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
+        is_error=row.what == "error" or row.what.endswith(".failed"),
     )
 
 

@@ -70,27 +70,27 @@ _VERDICTS: Mapping[int, PageVerdict] = {
 
 def page_verdict(report: Report, exit_code: int) -> PageVerdict:
     """Return the verdict at the top of the page."""
-    known = _VERDICTS.get(exit_code, _VERDICTS[EXIT_FAILED])
+    verdict = _VERDICTS.get(exit_code, _VERDICTS[EXIT_FAILED])
     warnings = report.count(Severity.WARNING)
     if exit_code == EXIT_OK and warnings:
         return PageVerdict("Passed, with warnings", "Nothing blocks a deploy, but read the warnings first.", "warning")
     if exit_code == EXIT_OK and not report.findings:
         return PageVerdict("No checks", "This run has no checks. Its recording is below.", "info")
     if warnings and is_strict(report, exit_code):
-        return PageVerdict(known.word, "In this run, warnings count as failures.", known.sign)
-    return known
+        return PageVerdict(verdict.word, "In this run, warnings count as failures.", verdict.sign)
+    return verdict
 
 
 def one_line(text: str, limit: int) -> str:
     """Put a text on one line of at most `limit` characters, with an ellipsis if anything was cut."""
-    some = text[: 2 * limit]
-    return shorten(" ".join((some if some.isprintable() else sanitize(some)).split()), limit)
+    text_ = text[: 2 * limit]
+    return shorten(" ".join((text_ if text_.isprintable() else sanitize(text_)).split()), limit)
 
 
 def paragraphs(text: str, limit: int) -> tuple[str, ...]:
     """Keep the line breaks of a text of at most `limit` characters."""
-    kept = shorten(text, limit)
-    return tuple(source_line(line.rstrip()) for line in kept.splitlines() if line.strip())
+    shown = shorten(text, limit)
+    return tuple(source_line(line.rstrip()) for line in shown.splitlines() if line.strip())
 
 
 def source_line(text: str) -> str:

@@ -48,10 +48,10 @@ def problem_block(finding: Finding, width: int) -> list[Text]:
 
 
 def _of_places(group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
-    shown = group if verbose else group[:MAX_PLACES]
-    lines = list(_places(shown, width))
-    if len(group) > len(shown):
-        lines.append(f"{' ' * _TEXT}and {len(group) - len(shown)} more (-v shows them)")
+    selected = group if verbose else group[:MAX_PLACES]
+    lines = list(_places(selected, width))
+    if len(group) > len(selected):
+        lines.append(f"{' ' * _TEXT}and {len(group) - len(selected)} more (-v shows them)")
     return [*_head(group[0], width), *(_labelled(line) for line in [*lines, *_advice(group[0], width)])]
 
 
@@ -65,16 +65,16 @@ def _head(finding: Finding, width: int) -> list[Text]:
 
 def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
     """List the places with their source lines, beside them if all fit, otherwise below."""
-    spots = [sanitize(place_text(place)) for place in _all_places(findings)]
-    longest = max(map(display_width, spots), default=0)
-    beside = width - _TEXT - longest - 2
+    locations = [sanitize(place_text(place)) for place in _all_places(findings)]
+    widest = max(map(display_width, locations), default=0)
+    beside = width - _TEXT - widest - 2
     lead = f"{'  at':<{_TEXT}}"
-    for finding, place, where in zip(findings, _all_places(findings), spots, strict=True):
+    for finding, place, location in zip(findings, _all_places(findings), locations, strict=True):
         source = _excerpt(place, beside if beside >= _READABLE else width - _TEXT - 2)
         if source and beside >= _READABLE:
-            yield f"{lead}{pad(where, longest)}  {source}"
+            yield f"{lead}{pad(location, widest)}  {source}"
         else:
-            yield lead + where
+            yield lead + location
             if source:
                 yield " " * (_TEXT + 2) + source
         yield from evidence_lines(finding.evidence, width, _TEXT + 2)
@@ -96,8 +96,8 @@ def _all_places(findings: Iterable[Finding]) -> list[Place]:
 
 
 def _advice(finding: Finding, width: int) -> list[str]:
-    words = (("cause", finding.cause), ("next", finding.fix), ("more", finding.link))
-    return [line for word, said in words for line in labelled_lines(word, said, width)]
+    parts = (("cause", finding.cause), ("next", finding.fix), ("more", finding.link))
+    return [line for word, text in parts for line in labelled_lines(word, text, width)]
 
 
 def _labelled(line: str) -> Text:

@@ -71,11 +71,11 @@ def header(report: Report, width: int) -> list[Text]:
 
 def metric_lines(metrics: Sequence[ReportMetric], width: int) -> Iterator[Text]:
     """Show one metric per line, with the values aligned right."""
-    figures = [format_metric(metric) for metric in metrics]
-    values = max(display_width(one.value) for one in figures)
-    names = min(max(display_width(sanitize(one.label)) for one in figures), width - 4 - values)
+    metrics_ = [format_metric(metric) for metric in metrics]
+    values = max(display_width(one.value) for one in metrics_)
+    names = min(max(display_width(sanitize(one.label)) for one in metrics_), width - 4 - values)
     yield Text("measured", style="bold")
-    for one in figures:
+    for one in metrics_:
         yield Text(f"  {pad(truncate(sanitize(one.label), names), names)}  {one.value:>{values}}")
 
 
@@ -84,13 +84,13 @@ def verdict_line(report: Report, exit_code: int, width: int) -> Text:
     return closing_line(f"{count_summary(report)} in {report.seconds:.2f} s", exit_code, width)
 
 
-def closing_line(said: str, exit_code: int, width: int) -> Text:
+def closing_line(text: str, exit_code: int, width: int) -> Text:
     """Draw a last line with the exit code on the right."""
-    *above, left = wrap(said, width)
+    *above, last = wrap(text, width)
     right = f"exit {exit_code}"
-    if display_width(left) + 2 + len(right) > width:
-        above, left = [*above, left], ""
-    return Text("\n".join([*above, f"{pad(left, width - len(right))}{right}"]), style="red" if exit_code else "green")
+    if display_width(last) + 2 + len(right) > width:
+        above, last = [*above, last], ""
+    return Text("\n".join([*above, f"{pad(last, width - len(right))}{right}"]), style="red" if exit_code else "green")
 
 
 def page_width(width: int) -> int:

@@ -81,17 +81,17 @@ def _detail(finding: Finding, width: int, checks: int) -> Iterator[Text]:
 def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
     """Draw one check: word, name, outcome, duration. `checks` is the width of the names' column."""
     word, style = SEVERITY_WORDS[finding.severity]
-    took, said = format_milliseconds(finding.seconds), sanitize(_headline(finding))
-    room = width - _LEAD - checks - (_TIME if took or finding.place is None else 0)
-    if _is_roomy(width, checks) and (finding.place is None or display_width(said) <= room):
-        first, *others = wrap(said, room) or [""]
+    duration, text = format_milliseconds(finding.seconds), sanitize(_headline(finding))
+    room = width - _LEAD - checks - (_TIME if duration or finding.place is None else 0)
+    if _is_roomy(width, checks) and (finding.place is None or display_width(text) <= room):
+        first, *others = wrap(text, room) or [""]
         more = [" " * (_LEAD + checks) + rest for rest in others]
     else:
-        first, more = "", wrap(said, width, " " * _LEAD)
+        first, more = "", wrap(text, width, " " * _LEAD)
     name = pad(truncate(sanitize(finding.check), checks - 2), checks)
     line = Text().append(f"  {word:<4}", style=style)
     line.append(f"  {name}", style="bold" if finding.severity in PROBLEM_SEVERITIES else "not bold")
-    rest = f"{pad(first, room)}{took:>{_TIME}}".rstrip() if took else first
+    rest = f"{pad(first, room)}{duration:>{_TIME}}".rstrip() if duration else first
     line.append(rest, style="dim" if finding.severity is Severity.SKIPPED else "")
     line.rstrip()
     return [line, *map(Text, more)]
@@ -116,10 +116,10 @@ def evidence_lines(evidence: Iterable[Evidence], width: int, indent: int) -> Ite
         yield from labelled_lines("seen", evidence_text(item), width, indent)
 
 
-def labelled_lines(word: str, said: str, width: int, indent: int = 2) -> list[str]:
+def labelled_lines(word: str, text: str, width: int, indent: int = 2) -> list[str]:
     """Write a labelled text. Its line breaks are kept, so that commands stay on lines of their own."""
     lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
-    for paragraph in said.splitlines():
+    for paragraph in text.splitlines():
         lines += wrap(sanitize(paragraph), width, lead, " " * len(lead))
         lead = " " * len(lead)
     return lines

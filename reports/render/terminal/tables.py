@@ -30,15 +30,15 @@ def draw_table(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
     names = [truncate(row_label(row), _LONGEST_NAME) for row in rows]
     heading = truncate(sanitize(table.heading), _LONGEST_NAME)
     first = max(display_width(text) for text in [heading, *names])
-    figures = [_column(table, rows, number) for number in range(len(table.columns))]
+    columns_ = [_column(table, rows, number) for number in range(len(table.columns))]
     yield Text(truncate(sanitize(table.name), width), style="bold")
-    for nth, block in enumerate(_blocks(figures, width - len(_INDENT) - first)):
+    for nth, block in enumerate(_blocks(columns_, width - len(_INDENT) - first)):
         if nth:
             yield Text()
         headings = [column.heading for column in block]
         for line in range(max(map(len, headings), default=1)):
-            left = heading if line == 0 else ""
-            yield _line(left, first, [column.head(line) for column in block], style="dim")
+            row_label_ = heading if line == 0 else ""
+            yield _line(row_label_, first, [column.head(line) for column in block], style="dim")
         for number, name in enumerate(names):
             yield _line(name, first, [column.cell(number) for column in block])
 
@@ -51,8 +51,8 @@ def row_label(row: TableRow) -> str:
 class _Column:
     """One column: its wrapped heading and its cells, all of the same width."""
 
-    def __init__(self, name: str, cells: Sequence[str], *, words: bool) -> None:
-        self.words = words
+    def __init__(self, name: str, cells: Sequence[str], *, is_text: bool) -> None:
+        self.is_text = is_text
         self._cells = [truncate(sanitize(text), _LONGEST_CELL) for text in cells]
         wide = max([_HEADING, *map(display_width, self._cells)])
         self.heading = wrap(sanitize(metric_label(name)), wide) or [""]
@@ -67,20 +67,20 @@ class _Column:
         return self._set(self._cells[number])
 
     def _set(self, text: str) -> str:
-        return pad(text, self.width) if self.words else f"{' ' * (self.width - display_width(text))}{text}"
+        return pad(text, self.width) if self.is_text else f"{' ' * (self.width - display_width(text))}{text}"
 
 
 def _column(table: Table, rows: Sequence[TableRow], number: int) -> _Column:
     name = table.columns[number]
-    found = [row.cells[number] if number < len(row.cells) else None for row in rows]
-    return _Column(name, [format_cell(name, one) for one in found], words=any(isinstance(one, str) for one in found))
+    cells = [row.cells[number] if number < len(row.cells) else None for row in rows]
+    return _Column(name, [format_cell(name, one) for one in cells], is_text=any(isinstance(one, str) for one in cells))
 
 
-def _blocks(figures: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
+def _blocks(columns_: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
     """Group columns into blocks that fit. A column that never fits gets a block of its own."""
     block: list[_Column] = []
     used = 0
-    for column in figures:
+    for column in columns_:
         if block and used + len(_GAP) + column.width > room:
             yield block
             block, used = [], 0

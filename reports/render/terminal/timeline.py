@@ -48,8 +48,8 @@ class StreamFolder:
         if not moment.what.endswith(_STREAMS):
             return [*self.flush(), moment]
         stream = (moment.who, moment.what)
-        known = self._growing.get(stream)
-        self._growing[stream] = moment if known is None else _grown(known, moment)
+        folded = self._growing.get(stream)
+        self._growing[stream] = moment if folded is None else _grown(folded, moment)
         return []
 
     def flush(self) -> list[Moment]:
@@ -65,19 +65,19 @@ def fold_moments(moments: Iterable[Moment]) -> list[Moment]:
     return [*lines, *folding.flush()]
 
 
-def _grown(known: Moment, moment: Moment) -> Moment:
+def _grown(folded: Moment, moment: Moment) -> Moment:
     until = moment.until if moment.until is not None else moment.at
-    detail = known.detail if len(known.detail) >= _LONGEST_DETAIL else known.detail + moment.detail
-    return replace(known, count=known.count + moment.count, until=until, detail=detail)
+    detail = folded.detail if len(folded.detail) >= _LONGEST_DETAIL else folded.detail + moment.detail
+    return replace(folded, count=folded.count + moment.count, until=until, detail=detail)
 
 
 def draw_timeline(timeline: Timeline, width: int = 80) -> Iterator[Text]:
     """Draw a whole timeline under its name."""
     yield Text(truncate(sanitize(timeline.name), width), style="bold")
     moments = fold_moments(timeline.moments)
-    longest = min(max((display_width(sanitize(moment.what)) for moment in moments), default=0), _WHAT)
+    widest = min(max((display_width(sanitize(moment.what)) for moment in moments), default=0), _WHAT)
     yield from (
-        (moment_line(moment, width, longest) for moment in moments) if moments else [Text("  nothing", style="dim")]
+        (moment_line(moment, width, widest) for moment in moments) if moments else [Text("  nothing", style="dim")]
     )
 
 
@@ -85,15 +85,15 @@ def moment_line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
     """Draw one moment: time, direction, event, count, detail. `names` is the width of the events' column."""
     text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
     text.append(pad(truncate(sanitize(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
-    left = width - display_width(text.plain) - 1
+    room = width - display_width(text.plain) - 1
     if moment.count > 1:
-        many = f" x{moment.count} in {format_duration((moment.until or moment.at) - moment.at)}"
-        text.append(many, style="dim")
-        left -= len(many)
+        count_text = f" x{moment.count} in {format_duration((moment.until or moment.at) - moment.at)}"
+        text.append(count_text, style="dim")
+        room -= len(count_text)
     detail = sanitize(moment.detail.strip())
     between = ", " if moment.count > 1 else " "
-    left -= len(between) - 1
-    if detail and left >= min(_READABLE, display_width(detail)):
-        text.append(between + truncate(detail, left), style="dim")
+    room -= len(between) - 1
+    if detail and room >= min(_READABLE, display_width(detail)):
+        text.append(between + truncate(detail, room), style="dim")
     text.rstrip()
     return text

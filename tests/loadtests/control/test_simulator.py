@@ -16,7 +16,7 @@ import websocket
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
-from loadtests.control.simulator import ControlClient, ControlError, ReceivedAudio, _both
+from loadtests.control.simulator import ControlClient, ControlError, ReceivedAudio, _combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,9 +126,9 @@ def test_what_came_of_a_caller_under_two_keys_is_put_together() -> None:
     def heard(received: int, lost: int, repeated: int = 0) -> ReceivedAudio:
         return ReceivedAudio(received_ms=received, lost_ms=lost, repeated_ms=repeated, reordered_ms=20)
 
-    assert _both(heard(400, 0), heard(600, 400)) == ReceivedAudio(
+    assert _combined(heard(400, 0), heard(600, 400)) == ReceivedAudio(
         received_ms=1000, lost_ms=0, repeated_ms=0, reordered_ms=40
     )
-    assert _both(heard(400, 0), heard(500, 100, 40)) == ReceivedAudio(
+    assert _combined(heard(400, 0), heard(500, 100, 40)) == ReceivedAudio(
         received_ms=600, lost_ms=0, repeated_ms=340, reordered_ms=40
     )

@@ -29,7 +29,7 @@ def test_every_format_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [("htm=x", "did you mean html?"), ("xyz=x", "available: json"), ("json", "is not FORMAT=PATH"),
-     ("json=/no/such/folder/x", "cannot be written")],
+     ("json=/no/such/folder/x", "can't write")],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> None:
     with pytest.raises(ReportFileError) as refused, reserve_report_files([text]):

@@ -113,7 +113,7 @@ def test_columns_count_utf_16_units(text: str, start: int, end: int) -> None:
 
 
 def test_more_than_github_takes_is_cut_and_said() -> None:
-    many = run(render(report(*[finding(Severity.INFO)] * 26, finding()), 1, most=25))
+    many = run(render(report(*[finding(Severity.INFO)] * 26, finding()), 1, max_results=25))
     assert (len(many["results"]), many["results"][0]["level"]) == (25, "error")
     (notice,) = many["invocations"][0]["toolExecutionNotifications"]
     assert notice["message"]["text"].startswith("2 more results")

@@ -36,4 +36,4 @@ def test_sessions_are_diagrams_and_runs_are_lists() -> None:
 
 def test_steps_that_are_left_out_are_counted() -> None:
     (course,) = action_timelines([RUN], replace(LEVELS[0], moments=2)).shown
-    assert course.rows.left == 1
+    assert course.rows.left_out == 1

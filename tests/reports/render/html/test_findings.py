@@ -36,7 +36,7 @@ def test_problems_are_cards_worst_first_and_the_rest_is_none() -> None:
 def test_the_verdict_stands_on_what_failed_not_on_warnings_beside_it() -> None:
     found = findings_view(report(finding(Severity.WARNING, "W"), *(finding(code=f"F{n}") for n in range(5))), WIDE)
     assert [card.code for card in found.reasons.shown] == ["F0", "F1", "F2"]
-    assert found.reasons.left == 2
+    assert found.reasons.left_out == 2
 
 
 def test_the_verdict_stands_on_warnings_where_nothing_failed() -> None:
@@ -46,22 +46,22 @@ def test_the_verdict_stands_on_warnings_where_nothing_failed() -> None:
 
 def test_the_same_said_of_many_places_is_one_card_and_one_row() -> None:
     found = findings_view(report(placed(1), placed(2), finding(), placed(3)), WIDE)
-    assert [len(card.spots.shown) for card in found.cards.shown] == [3, 0]
+    assert [len(card.places.shown) for card in found.cards.shown] == [3, 0]
     assert [[check.outcome for check in group.checks.shown] for group in found.groups] == [["no (3 places)"], ["no"]]
 
 
 def test_what_is_said_differently_of_a_place_stands_at_it() -> None:
     (card,) = findings_view(report(placed(1), placed(2, title="another")), WIDE).cards.shown
-    assert [spot.said for spot in card.spots.shown] == [(), ("another",)]
+    assert [spot.remarks for spot in card.places.shown] == [(), ("another",)]
 
 
 def test_what_was_seen_at_every_place_stands_once_and_what_differs_stands_at_the_place() -> None:
     same, other = (Evidence("found", "a"),), (Evidence("found", "b"),)
     (card,) = findings_view(report(placed(1, evidence=same), placed(2, evidence=same)), WIDE).cards.shown
-    assert ([seen.lines for seen in card.seen.shown], card.spots.shown[1].said) == ([("a",)], ())
+    assert ([seen.lines for seen in card.evidence.shown], card.places.shown[1].remarks) == ([("a",)], ())
     (card,) = findings_view(report(placed(1, evidence=same), placed(2, evidence=other)), WIDE).cards.shown
-    assert card.seen.shown == ()
-    assert [spot.said for spot in card.spots.shown] == [("found: a",), ("found: b",)]
+    assert card.evidence.shown == ()
+    assert [spot.remarks for spot in card.places.shown] == [("found: a",), ("found: b",)]
 
 
 def test_findings_without_a_place_stay_alone_however_alike() -> None:
@@ -71,7 +71,7 @@ def test_findings_without_a_place_stay_alone_however_alike() -> None:
 def test_a_problem_s_row_leads_to_its_card_and_does_not_repeat_what_was_seen() -> None:
     (group,) = findings_view(report(finding(evidence=(Evidence("a", "b"),))), WIDE).groups
     (check,) = group.checks.shown
-    assert (check.anchor, check.seen.shown) == ("problem-1", ())
+    assert (check.anchor, check.evidence.shown) == ("problem-1", ())
 
 
 def test_checks_stand_by_probe_in_order_of_appearance_and_the_command_s_own_under_its_name() -> None:
@@ -86,8 +86,8 @@ def test_checks_stand_by_probe_in_order_of_appearance_and_the_command_s_own_unde
 def test_rows_are_bounded_over_all_tables_and_what_is_left_out_is_counted() -> None:
     rows = [finding(Severity.PASS, probe=f"p{n // 3}") for n in range(12)]
     found = findings_view(report(*rows), replace(WIDE, checks=5))
-    assert [(len(group.checks.shown), group.checks.left) for group in found.groups] == [(3, 0), (2, 1)]
-    assert found.groups_left == 6
+    assert [(len(group.checks.shown), group.checks.left_out) for group in found.groups] == [(3, 0), (2, 1)]
+    assert found.groups_left_out == 6
 
 
 @pytest.mark.parametrize(
@@ -106,23 +106,23 @@ def test_a_line_of_source_loses_its_indentation_and_what_is_meant_is_marked(
     text: str, column: int, end: int, pieces: tuple[str, str, str]
 ) -> None:
     (card,) = findings_view(report(placed(7, text, column, end)), WIDE).cards.shown
-    (spot,) = card.spots.shown
-    assert (spot.before, spot.meant, spot.after) == pieces
-    assert spot.where == f"a.ts:7:{column}"
+    (spot,) = card.places.shown
+    assert (spot.before, spot.marked, spot.after) == pieces
+    assert spot.location == f"a.ts:7:{column}"
 
 
 def test_of_a_very_long_line_the_part_around_the_mistake_is_shown() -> None:
     text = "x" * 5000 + "WRONG" + "y" * 5000
     (card,) = findings_view(report(placed(1, text, 5001, 5006)), WIDE).cards.shown
-    (spot,) = card.spots.shown
-    assert spot.meant == "WRONG"
-    assert len(spot.before + spot.meant + spot.after) == WIDE.short
+    (spot,) = card.places.shown
+    assert spot.marked == "WRONG"
+    assert len(spot.before + spot.marked + spot.after) == WIDE.short
 
 
 def test_a_mistake_over_several_lines_is_marked_to_the_end_of_its_first() -> None:
     place = Place(path="a.ts", line=1, column=3, end_line=4, end_column=1, text="f(a,")
     (card,) = findings_view(report(finding(place=place)), WIDE).cards.shown
-    assert card.spots.shown[0].meant == "a,"
+    assert card.places.shown[0].marked == "a,"
 
 
 def test_the_lines_of_a_traceback_are_kept() -> None:
@@ -130,4 +130,4 @@ def test_the_lines_of_a_traceback_are_kept() -> None:
     (card,) = findings_view(
         report(finding(evidence=(Evidence("traceback", value), Evidence("error", "one")))), WIDE
     ).cards.shown
-    assert [seen.lines for seen in card.seen.shown] == [("Traceback:", "  File a", "    x = 1"), ("one",)]
+    assert [seen.lines for seen in card.evidence.shown] == [("Traceback:", "  File a", "    x = 1"), ("one",)]

@@ -104,7 +104,7 @@ def test_what_is_counted_in_another_unit_has_a_picture_of_its_own() -> None:
 
 def test_lines_beyond_what_can_be_told_apart_are_counted() -> None:
     (found,) = plots(together(*"abcdefgh"), (), WIDE).shown
-    assert (len(found.lines), found.left) == (WIDE.lines, 8 - WIDE.lines)
+    assert (len(found.lines), found.left_out) == (WIDE.lines, 8 - WIDE.lines)
 
 
 def test_what_was_done_to_a_run_stands_on_the_time_axis_of_its_plots() -> None:

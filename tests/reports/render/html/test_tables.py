@@ -35,4 +35,4 @@ def test_a_part_is_named_as_budgets_name_it() -> None:
 def test_what_is_left_out_is_counted() -> None:
     limits = replace(LEVELS[0], rows=1, tables=1)
     found = html_tables([TABLE, TABLE], limits)
-    assert (found.left, found.shown[0].lines.left) == (1, 1)
+    assert (found.left_out, found.shown[0].lines.left_out) == (1, 1)

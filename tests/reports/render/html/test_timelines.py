@@ -25,7 +25,7 @@ def drawn(*moments: Moment, rows: int = 400) -> SequenceDiagram:
 def test_an_arrow_goes_from_who_sent_it_and_the_tool_s_own_words_are_a_remark() -> None:
     diagram = drawn(moment(0, "a", "client"), moment(0.5, "b"), moment(0.6, "hm", "sherpa-probe"))
     assert diagram.events == 2
-    assert [(row.way, row.at, row.what) for row in diagram.began] == [
+    assert [(row.kind, row.at, row.what) for row in diagram.first_rows] == [
         ("client", "0.000", "a"),
         ("server", "0.500", "b"),
         ("remark", "0.600", "hm"),
@@ -34,14 +34,14 @@ def test_an_arrow_goes_from_who_sent_it_and_the_tool_s_own_words_are_a_remark() 
 
 def test_a_stream_is_one_arrow_with_its_count_and_its_time() -> None:
     diagram = drawn(*(moment(n * 0.1, "audio.delta") for n in range(20)))
-    (row,) = diagram.began
-    assert row.many == "×20 in 1.90 s"  # noqa: RUF001 - the sign for times
-    assert (diagram.events, diagram.lasted) == (20, "1.90 s")
+    (row,) = diagram.first_rows
+    assert row.stream == "×20 in 1.90 s"  # noqa: RUF001 - the sign for times
+    assert (diagram.events, diagram.duration) == (20, "1.90 s")
 
 
 def test_a_second_of_silence_is_a_row_and_a_stream_s_own_time_is_none() -> None:
     diagram = drawn(moment(0, "x.delta"), moment(3, "x.delta"), moment(3.5, "a"), moment(4.5, "b"), moment(9, "c"))
-    assert [row.what for row in diagram.began] == [
+    assert [row.what for row in diagram.first_rows] == [
         "x.delta",
         "a",
         "1.00 s without an event",
@@ -53,16 +53,16 @@ def test_a_second_of_silence_is_a_row_and_a_stream_s_own_time_is_none() -> None:
 
 @pytest.mark.parametrize(("what", "wrong"), [("error", True), ("response.failed", True), ("response.done", False)])
 def test_what_says_itself_that_it_failed_stands_out(what: str, wrong: bool) -> None:
-    assert drawn(moment(0, what)).began[0].wrong is wrong
+    assert drawn(moment(0, what)).first_rows[0].is_error is wrong
 
 
 def test_of_too_many_rows_the_beginning_and_the_end_are_shown() -> None:
     diagram = drawn(*(moment(n * 0.01, f"e{n}") for n in range(1000)), rows=10)
-    assert [row.what for row in diagram.began] == ["e0", "e1", "e2", "e3", "e4", "e5"]
-    assert [row.what for row in diagram.ended] == ["e996", "e997", "e998", "e999"]
-    assert diagram.left == 990
+    assert [row.what for row in diagram.first_rows] == ["e0", "e1", "e2", "e3", "e4", "e5"]
+    assert [row.what for row in diagram.last_rows] == ["e996", "e997", "e998", "e999"]
+    assert diagram.left_out == 990
     assert diagram.events == 1000
 
 
 def test_a_session_without_moments_is_a_diagram_without_rows() -> None:
-    assert drawn().began == ()
+    assert drawn().first_rows == ()
