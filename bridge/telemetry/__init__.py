@@ -1,1 +1,1 @@
-"""What the bridge tells about itself: log lines, metrics, traces. Never what was said, never a key."""
+"""What the bridge reports about itself: log lines, metrics, traces. Never content or a key."""

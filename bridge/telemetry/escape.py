@@ -1,6 +1,6 @@
-"""Texts of strangers, made safe to show: nothing that moves a cursor, breaks a line or turns the reading direction.
+"""Makes untrusted text safe to print: nothing moves the cursor, breaks a line, or changes the reading direction.
 
-A line in a log is one line whatever a client or an upstream put into a name, a path or a close reason.
+A log line stays one line, whatever a client or an upstream puts into a name, a path or a close reason.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-#: The longest text that is kept of a stranger's.
+#: The longest untrusted text that is kept, in characters.
 MAX_TEXT = 300
 
-#: Categories that show nothing of their own, or worse: controls, format characters (bidi marks), surrogates, separators
-#: of lines and paragraphs, and what Unicode has not assigned.
+#: Unicode categories without a visible character of their own: controls, format characters (bidi marks), surrogates,
+#: private use, unassigned, and separators of lines and paragraphs.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def escape(text: str, limit: int = MAX_TEXT) -> str:
-    """Give the text with everything unprintable spelled out, cut to `limit` characters."""
+    """Return the text with unprintable characters as escape sequences, cut to `limit` characters."""
     short = text if len(text) <= limit else f"{text[: limit - 1]}…"
     if short.isascii() and short.isprintable():
         return short
@@ -29,7 +29,7 @@ def _spelled(mark: str) -> str:
 
 
 def escape_all(value: Any) -> Any:
-    """Escape every text inside plain data; what is no plain data becomes its escaped `str`."""
+    """Escape every string in JSON-like data. Other objects become their escaped `str`."""
     match value:
         case str():
             return escape(value)

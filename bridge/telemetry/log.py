@@ -1,7 +1,7 @@
-"""Log lines: JSON for machines, a line for people; always with category and source, never with content or a key.
+"""Log lines, as JSON or as text for the console. Every line has a category and a source, never content or a key.
 
-structlog with its own processors and no global configuration: two bridges in one process may log to different places.
-Levels: debug, info, warning, error.
+It uses structlog with its own processors and without global configuration, so that two bridges in one process can log
+to different streams. Levels: debug, info, warning, error.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 LEVELS = ("debug", "info", "warning", "error")
 
-#: What a traceback may take in one line of the log.
+#: The most characters of a traceback in a log line.
 _MAX_TRACEBACK = 6000
-#: Shorter secrets are ordinary words (`test`); replacing them would garble every line.
+#: Shorter secrets are not hidden: they are ordinary words (`test`), and replacing them would garble every line.
 _SHORTEST_SECRET = 8
 
 
 class LogFormat(StrEnum):
-    """How lines look."""
+    """The format of log lines."""
 
     JSON = "json"
     CONSOLE = "console"
 
 
 class Log:
-    """Where lines go. Writing never raises: a log that is full must not end a conversation."""
+    """Writes log lines to a stream. Writing never raises: a full disk must not end a conversation."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Log:
         level: str = "info",
         secrets: Iterable[Secret] = (),
     ) -> None:
-        """`secrets` are hidden wherever they stand, should an upstream's message repeat one."""
+        """Log to `stream` (default: standard error). `secrets` are hidden everywhere, even in an upstream's message."""
         out = sys.stderr if stream is None else stream
         hidden = [secret for secret in secrets if len(secret.reveal()) >= _SHORTEST_SECRET]
         self._least = LEVELS.index(level)
@@ -63,28 +63,28 @@ class Log:
         ).bind(category="realtime", source="openai")
 
     def write(self, level: str, event: str, message: str, **fields: Any) -> None:
-        """Write one line. `event` is dotted and constant, `message` is for people."""
+        """Write one line. `event` is a constant dotted name, `message` is for humans."""
         if LEVELS.index(level) < self._least:
             return
         try:
-            self._logger._proxy_to_logger("msg", message, level=level, name=event, **fields)  # noqa: SLF001 - structlog's own door for wrappers
+            self._logger._proxy_to_logger("msg", message, level=level, name=event, **fields)  # noqa: SLF001 - structlog's API for wrappers
         except (OSError, ValueError):  # the disk is full, or the stream closed
             return
 
     def write_error(self, event: str, message: str, *, error: BaseException | None = None, **fields: Any) -> None:
-        """Write an error line, with the traceback of what was raised."""
+        """Write an error line, with the traceback of `error`."""
         if error is not None:
             fields["traceback"] = _traceback(error)
         self.write("error", event, message, **fields)
 
 
 def _traceback(error: BaseException) -> str:
-    """Name the places and the exception; its text is a stranger's as any other."""
+    """Format the exception; its text is as untrusted as any other."""
     return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK:]
 
 
 def _made_safe(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Order the line: when, how bad, what; then who; then the rest. Strangers' texts are escaped."""
+    """Order the fields: timestamp, level, message, event, then the rest. Escape untrusted text."""
     first: dict[str, Any] = {
         "timestamp": line.pop("timestamp"),
         "level": line.pop("level"),
@@ -112,7 +112,7 @@ def _console(_logger: object, _method: str, line: Mapping[str, Any]) -> str:
 
 
 class _Hide:
-    """Replaces known secrets in the finished line."""
+    """Hides known secrets in the finished line."""
 
     def __init__(self, secrets: list[Secret]) -> None:
         self._secrets = secrets

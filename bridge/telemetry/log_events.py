@@ -1,6 +1,7 @@
-"""What each note of the core is called in the log, and what is counted with it: two tables, one row a note.
+"""The log line of each event of the core, and the metrics that it updates: two tables, one row per event.
 
-The wording of three lines is that which operators of such bridges look for; it does not change with the house's style.
+Operators search for the exact text of three lines (`session.created`, `session.ready`, `session.buffered`). Do not
+change it.
 """
 
 from __future__ import annotations
@@ -15,52 +16,52 @@ if TYPE_CHECKING:
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import Metrics
 
-#: The states that are counted; the core's own, in lower case.
+#: The states in the `sessions` metric: those of the core, in lower case.
 SESSION_STATES = ("idle", "initializing", "ready", "reconnecting", "failed", "closed")
 
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
-    """How a note reads."""
+    """The level and the text of a log line."""
 
     level: str
     message: str
 
 
-#: The line that looks for early speech is written beside `session.ready`, when there was some.
+#: Written after `session.ready` if speech came before the session was ready.
 BUFFERED_MESSAGE = "Processing buffered audio chunks"
 
 LOG_MESSAGES: Mapping[str, LogMessage] = {
     "upstream.opening": LogMessage("info", "Opening an OpenAI session for client"),
     "session.created": LogMessage("info", "Transcription session CREATED for client"),
     "session.ready": LogMessage("info", "Setting OpenAI session ready state to TRUE"),
-    "session.reconnected": LogMessage("info", "Reconnected to OpenAI with a fresh session"),
+    "session.reconnected": LogMessage("info", "Reconnected to OpenAI with a new session"),
     "session.lost": LogMessage("warning", "The OpenAI session was lost"),
-    "session.failed": LogMessage("error", "Gave up opening an OpenAI session for client"),
-    "session.closed": LogMessage("info", "The session was closed by intent"),
-    "session.expiring": LogMessage("info", "The OpenAI session nears its maximum age"),
+    "session.failed": LogMessage("error", "Could not open an OpenAI session for client"),
+    "session.closed": LogMessage("info", "The session was closed on purpose"),
+    "session.expiring": LogMessage("info", "The OpenAI session is about to reach its maximum duration"),
     "attempt.failed": LogMessage("warning", "An attempt to open an OpenAI session failed"),
-    "held.dropped": LogMessage("warning", "Held audio or messages were given up"),
+    "held.dropped": LogMessage("warning", "Buffered audio or messages were dropped"),
     "error.sent": LogMessage("warning", "An error was sent to the client"),
-    "error.held_back": LogMessage("info", "An error was held back: the client had one less than 2 s ago"),
+    "error.held_back": LogMessage("info", "An error was not sent: the client got one less than 2 s ago"),
     "response.failed": LogMessage("warning", "A response failed"),
-    "response.waits": LogMessage("info", "A response waits for the running one to end"),
+    "response.waits": LogMessage("info", "A response waits for the running response to end"),
     "upstream.error": LogMessage("warning", "OpenAI sent an error event"),
-    "upstream.unreadable": LogMessage("warning", "OpenAI sent a frame that is no event: it was not passed on"),
-    "update.refused": LogMessage("warning", "OpenAI refused a session's remembered changes: it is opened without them"),
-    "upstream.harmless_error": LogMessage("debug", "OpenAI sent an error event that is known to be harmless"),
+    "upstream.unreadable": LogMessage("warning", "OpenAI sent a frame that is not an event: it was not forwarded"),
+    "update.refused": LogMessage("warning", "OpenAI refused earlier session updates: the session opens without them"),
+    "upstream.harmless_error": LogMessage("debug", "OpenAI sent a harmless error event"),
     "upstream.late_event": LogMessage("debug", "An event of an earlier session was ignored"),
     "client.interrupted": LogMessage("debug", "The client interrupted the answer"),
-    "client.gone": LogMessage("info", "The client is gone"),
+    "client.gone": LogMessage("info", "The client disconnected"),
 }
 
 
-def write_log_event(log: Log, client_id: str, note: LogEvent) -> None:
-    """Write the line of a note, and the one about early speech where there was some."""
-    line = LOG_MESSAGES.get(note.name, LogMessage("info", note.name))
-    fields = {name: value for name, value in note.fields.items() if value is not None}
-    log.write(line.level, note.name, line.message, clientId=client_id, **fields)
-    if note.name == "session.ready" and note.fields.get("bufferedChunks"):
+def write_log_event(log: Log, client_id: str, event: LogEvent) -> None:
+    """Write the line of an event, and the line about buffered speech if there was some."""
+    line = LOG_MESSAGES.get(event.name, LogMessage("info", event.name))
+    fields = {name: value for name, value in event.fields.items() if value is not None}
+    log.write(line.level, event.name, line.message, clientId=client_id, **fields)
+    if event.name == "session.ready" and event.fields.get("bufferedChunks"):
         log.write("info", "session.buffered", BUFFERED_MESSAGE, clientId=client_id, **fields)
 
 
@@ -94,8 +95,8 @@ def _number(fields: Mapping[str, Any], name: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _one(name: str, field: str | None = None) -> Callable[[Metrics, Mapping[str, Any]], None]:
-    """Count a note by one, by the value of a field where one is named."""
+def _increment(name: str, field: str | None = None) -> Callable[[Metrics, Mapping[str, Any]], None]:
+    """Increase a counter by one; `field` names the event's field with the label value."""
 
     def count(metrics: Metrics, fields: Mapping[str, Any]) -> None:
         metrics.increment(name, 1, *((str(fields.get(field)),) if field else ()))
@@ -104,19 +105,19 @@ def _one(name: str, field: str | None = None) -> Callable[[Metrics, Mapping[str,
 
 
 METRIC_UPDATES: Mapping[str, Callable[[Metrics, Mapping[str, Any]], None]] = {
-    "upstream.opening": _one("attempts_total"),
+    "upstream.opening": _increment("attempts_total"),
     "attempt.failed": _attempt_failed,
     "session.ready": _ready,
     "session.reconnected": _reconnected,
-    "session.lost": _one("sessions_lost_total"),
-    "session.failed": _one("sessions_failed_total", "code"),
-    "session.closed": _one("sessions_closed_total", "reason"),
+    "session.lost": _increment("sessions_lost_total"),
+    "session.failed": _increment("sessions_failed_total", "code"),
+    "session.closed": _increment("sessions_closed_total", "reason"),
     "held.dropped": _dropped,
-    "error.sent": _one("errors_sent_total", "code"),
-    "error.held_back": _one("errors_suppressed_total", "code"),
-    "response.failed": _one("responses_failed_total"),
-    "upstream.error": _one("upstream_errors_total"),
-    "upstream.unreadable": _one("unreadable_frames_total"),
-    "upstream.harmless_error": _one("harmless_errors_total"),
-    "upstream.late_event": _one("late_events_total"),
+    "error.sent": _increment("errors_sent_total", "code"),
+    "error.held_back": _increment("errors_suppressed_total", "code"),
+    "response.failed": _increment("responses_failed_total"),
+    "upstream.error": _increment("upstream_errors_total"),
+    "upstream.unreadable": _increment("unreadable_frames_total"),
+    "upstream.harmless_error": _increment("harmless_errors_total"),
+    "upstream.late_event": _increment("late_events_total"),
 }

@@ -1,7 +1,7 @@
 """The bridge's counters, gauges and histograms, and their text for Prometheus.
 
-Plain values in one object: no global registry, so that two bridges in a process do not share figures, and no shared
-memory: what several workers counted is added up from their snapshots (`worker_metrics.py`).
+All values are in one object. There is no global registry, so that two bridges in a process have separate metrics, and
+no shared memory: the snapshots of several workers are merged (`bridge.server.process.worker_metrics`).
 Text format: Prometheus exposition 0.0.4.
 """
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-#: So many label values are kept apart in one metric; a stranger who makes up more of them is counted as `other`.
+#: The most label values per metric. Further ones, which an untrusted peer could invent, are counted as `other`.
 MAX_SERIES = 64
 _OTHER = "other"
 
 
 class MetricsSnapshot(msgspec.Struct):
-    """All figures at one moment: `values[metric][label]`, and for histograms the buckets, then the sum."""
+    """All values at one moment: `values[metric][label]`. A histogram has its buckets, then its sum."""
 
     values: dict[str, dict[str, list[float]]] = {}
     outcomes: list[tuple[float, str]] = []
-    """What this process's last attempts came to: when, and the code of the failure. Not for Prometheus."""
+    """The last attempts of this process: when, and the code of the failure. Not exported to Prometheus."""
 
 
 class Metrics:
-    """The figures of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in METRICS}
         for name, metric in METRICS.items():
-            if not metric.label:  # shown as 0 from the start: a rate over what was never there is no rate
+            if not metric.label:  # exported as 0 from the start, so that rate() works
                 self._values[name][""] = _empty(metric)
 
     def increment(self, name: str, by: float = 1, label: str = "") -> None:
-        """Add to a counter. KeyError for a name that the table does not have."""
+        """Increase a counter. KeyError for a name that is not in the table."""
         self._series(name, label)[0] += by
 
     def set(self, name: str, value: float, label: str = "") -> None:
@@ -51,20 +51,20 @@ class Metrics:
         self._series(name, label)[0] = value
 
     def observe(self, name: str, value: float, label: str = "") -> None:
-        """Put one value into a histogram."""
+        """Add one value to a histogram."""
         series = self._series(name, label)
         series[bisect_left(METRICS[name].buckets, value)] += 1
         series[-1] += value
 
     def value(self, name: str, label: str = "") -> float:
-        """Give a counter or gauge, or how many values a histogram has seen."""
+        """Return the value of a counter or gauge, or the number of values in a histogram."""
         series = self._values[name].get(label)
         if series is None:
             return 0.0
         return sum(series[:-1]) if METRICS[name].type is MetricType.HISTOGRAM else series[0]
 
     def snapshot(self) -> MetricsSnapshot:
-        """Give a copy of all figures."""
+        """Return a copy of all values."""
         return MetricsSnapshot(
             {name: {label: list(one) for label, one in all_.items()} for name, all_ in self._values.items()}
         )
@@ -84,7 +84,7 @@ def _empty(metric: MetricDefinition) -> list[float]:
 
 
 def merge_snapshots(snapshots: Iterable[MetricsSnapshot], *, without_gauges: bool = False) -> MetricsSnapshot:
-    """Add figures of several processes; those of one that is gone come `without_gauges`."""
+    """Add up the values of several processes. For processes that have ended, use `without_gauges`."""
     total: dict[str, dict[str, list[float]]] = {}
     outcomes: list[tuple[float, str]] = []
     for snapshot in snapshots:
@@ -99,7 +99,7 @@ def merge_snapshots(snapshots: Iterable[MetricsSnapshot], *, without_gauges: boo
 
 
 def render_prometheus(snapshot: MetricsSnapshot) -> bytes:
-    """Write the figures for Prometheus."""
+    """Return the metrics in Prometheus' text format."""
     return "".join(_lines(snapshot)).encode()
 
 
@@ -133,5 +133,5 @@ def _figure(value: float) -> str:
 
 
 def _label(value: str) -> str:
-    """Escape a label's value: strangers may have a say in it."""
+    """Escape a label value, which may be untrusted."""
     return escape(value, 80).replace("\\", "\\\\").replace('"', '\\"')

@@ -1,7 +1,7 @@
-"""Where a session's notes go: a log line, the counters, the traces. One observer serves a whole process.
+"""Where the log events of sessions go: log lines, metrics, traces. One observer serves a whole process.
 
-The core decides what is noteworthy (`LogEvent`); nothing is decided here. An observer never raises and never blocks on
-the network.
+The core decides what to report (`LogEvent`); nothing is decided here. An observer never raises and never blocks on the
+network.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.telemetry import log_events as names
-from bridge.telemetry.log_events import METRIC_UPDATES
+from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_log_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 class _Client:
     statistics: Callable[[], SessionStatistics] | None = None
     opening_since: float | None = None
-    """When the first attempt for the session began that is not ready yet."""
+    """When the first attempt for the session that is not ready yet began."""
 
 
 class TelemetryObserver:
-    """Sees every session of this process."""
+    """Logs, counts and traces the events of every session of this process."""
 
     def __init__(
         self,
@@ -41,48 +40,48 @@ class TelemetryObserver:
         now: Callable[[], float],
         watchers: tuple[Callable[[str, LogEvent], None], ...] = (),
     ) -> None:
-        """`now` gives seconds that only grow; `watchers` are told of every note too (readiness is one)."""
+        """`now` is a monotonic clock in seconds. `watchers` get every event too (the readiness check is one)."""
         self._log, self._metrics, self._traces, self._now = log, metrics, traces, now
         self._watchers = watchers
         self._clients: dict[str, _Client] = {}
 
-    # What the driver tells
+    # Called by the driver
 
     def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
-        """A session's driver runs; `statistics` are asked for at every look at the gauges."""
+        """A session's driver has started; `update_gauges` calls `statistics`."""
         self._client(client_id).statistics = statistics
 
     def session_ended(self, client_id: str) -> None:
-        """A session's driver is over."""
+        """A session's driver has ended."""
         self._clients.pop(client_id, None)
         self._traces.session_ended(client_id)
 
-    def log_event(self, client_id: str, note: LogEvent) -> None:
-        """Log, count and trace what the core noted."""
-        names.write_log_event(self._log, client_id, note)
-        count = METRIC_UPDATES.get(note.name)
+    def log_event(self, client_id: str, event: LogEvent) -> None:
+        """Log, count and trace an event of the core."""
+        write_log_event(self._log, client_id, event)
+        count = METRIC_UPDATES.get(event.name)
         if count is not None:
-            count(self._metrics, note.fields)
-        self._time(client_id, note.name)
-        self._traces.log_event(client_id, note)
+            count(self._metrics, event.fields)
+        self._time(client_id, event.name)
+        self._traces.log_event(client_id, event)
         for watcher in self._watchers:
-            watcher(client_id, note)
+            watcher(client_id, event)
 
     def event_forwarded(self, seconds: float) -> None:
-        """Count what the bridge itself added to one event's way to the client, from read to written."""
+        """Record how long the bridge had one event, from reading it upstream to writing it to the client."""
         self._metrics.observe("forward_seconds", seconds)
 
     def internal_error(self, client_id: str, error: BaseException) -> None:
-        """A fault of our own: it is logged with its traceback, and counted."""
+        """Log an error of the bridge itself with its traceback, and count it."""
         self._metrics.increment("internal_errors_total")
-        self._log.write_error("internal.error", "The bridge made a mistake", error=error, clientId=client_id)
+        self._log.write_error("internal.error", "Internal error of the bridge", error=error, clientId=client_id)
 
-    # What the house asks
+    # Called by the server
 
     def update_gauges(self) -> None:
-        """Set the gauges to what is now."""
+        """Set the gauges to the current values."""
         known = [client.statistics() for client in self._clients.values() if client.statistics is not None]
-        counts: dict[str, int] = dict.fromkeys(names.SESSION_STATES, 0)
+        counts: dict[str, int] = dict.fromkeys(SESSION_STATES, 0)
         for one in known:
             counts[one.phase.name.lower()] += 1
         for state, count in counts.items():
@@ -95,7 +94,7 @@ class TelemetryObserver:
         return self._clients.setdefault(client_id, _Client())
 
     def _time(self, client_id: str, name: str) -> None:
-        """Measure from the first attempt to the ready session."""
+        """Measure the time from the first attempt to the ready session."""
         client = self._clients.get(client_id)
         if client is None:
             return

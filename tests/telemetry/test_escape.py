@@ -1,4 +1,4 @@
-"""Strangers' texts in a log: visible, on one line, and short."""
+"""Untrusted text in a log: visible, on one line, and short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of the log: what stands in each, and what never does."""
+"""Log lines: their fields, and what they never contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every note of the core has its line, and counts what it should."""
+"""Every event of the core has its log line and updates the right metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge.telemetry.metrics import Metrics
 CORE = Path(__file__).parents[2] / "bridge" / "core"
 
 
-def noted() -> set[str]:
+def logged_events() -> set[str]:
     """Find the names of all notes in the core's source."""
     calls = [
         node
@@ -28,12 +28,12 @@ def noted() -> set[str]:
     return {str(call.args[0].value) for call in named if isinstance(call.args[0], ast.Constant)}
 
 
-def test_every_note_of_the_core_has_a_line_of_its_own() -> None:
-    assert len(noted()) > 10
-    assert noted() - set(LOG_MESSAGES) == set()
+def test_every_event_of_the_core_has_a_log_line() -> None:
+    assert len(logged_events()) > 10
+    assert logged_events() - set(LOG_MESSAGES) == set()
 
 
-def test_levels_are_levels_and_counts_are_of_notes() -> None:
+def test_levels_are_levels_and_counters_are_of_known_events() -> None:
     assert {line.level for line in LOG_MESSAGES.values()} <= set(LEVELS)
     assert set(METRIC_UPDATES) <= set(LOG_MESSAGES)
 
@@ -65,7 +65,7 @@ def test_the_states_that_are_counted_are_the_phases_of_the_core() -> None:
         ("upstream.harmless_error", {}, "harmless_errors_total", "", 1),
     ],
 )
-def test_a_note_is_counted(name: str, fields: dict[str, Any], metric: str, label: str, value: float) -> None:
+def test_an_event_updates_its_metric(name: str, fields: dict[str, Any], metric: str, label: str, value: float) -> None:
     metrics = Metrics()
     METRIC_UPDATES[name](metrics, fields)
     assert metrics.value(metric, label) == value

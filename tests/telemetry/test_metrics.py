@@ -50,7 +50,7 @@ def test_metrics_without_labels_are_there_from_the_start() -> None:
 
 
 @pytest.mark.parametrize("label", ['"} 1\nevil 1\n', "a\\", "\u202e\x1b", "ü" * 500])
-def test_a_label_of_a_strangers_making_breaks_nothing(label: str) -> None:
+def test_an_untrusted_label_is_escaped(label: str) -> None:
     metrics = Metrics()
     metrics.increment("refused_total", 1, label)
     [(name, labels)] = [key for key in parsed(metrics.snapshot()) if key[0] == "refused_total"]
@@ -73,7 +73,7 @@ def test_a_name_that_the_table_does_not_have_is_a_mistake() -> None:
         Metrics().increment("nothing_total")
 
 
-def test_figures_of_processes_are_added_and_gauges_left_out_where_told() -> None:
+def test_values_of_processes_are_added_up_without_gauges_if_asked() -> None:
     one, two = Metrics(), Metrics()
     for metrics in (one, two):
         metrics.increment("clients_total", 2, "native")

@@ -34,7 +34,7 @@ def statistics(state: State, held_ms: float = 0) -> SessionStatistics:
 
 def made() -> tuple[TelemetryObserver, Metrics, io.StringIO, Clock, list[str]]:
     text, metrics, clock, seen = io.StringIO(), Metrics(), Clock(), list[str]()
-    watchers = (lambda client_id, note: seen.append(f"{client_id} {note.name}"),)
+    watchers = (lambda client_id, event: seen.append(f"{client_id} {event.name}"),)
     return (
         TelemetryObserver(Log(text), metrics, SessionTraces(), now=clock, watchers=watchers),
         metrics,
@@ -44,7 +44,7 @@ def made() -> tuple[TelemetryObserver, Metrics, io.StringIO, Clock, list[str]]:
     )
 
 
-def test_a_note_is_written_counted_and_passed_on() -> None:
+def test_an_event_is_logged_counted_and_passed_on() -> None:
     observer, metrics, text, _, seen = made()
     observer.log_event("c", LogEvent("session.lost", {"generation": 3, "sessionId": None, "reason": "gone\n"}))
     line = json.loads(text.getvalue())
@@ -54,7 +54,7 @@ def test_a_note_is_written_counted_and_passed_on() -> None:
     assert seen == ["c session.lost"]
 
 
-def test_a_note_that_nobody_foresaw_is_written_under_its_name() -> None:
+def test_an_unknown_event_is_logged_under_its_name() -> None:
     observer, _, text, _, _ = made()
     observer.log_event("c", LogEvent("brand.new", {}))
     assert json.loads(text.getvalue())["message"] == "brand.new"
