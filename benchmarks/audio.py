@@ -1,6 +1,6 @@
-"""What audio costs: microseconds for each 20 ms of it, best of several rounds.
+"""The CPU cost of audio: microseconds per 20 ms, best of several rounds.
 
-Run from the project's folder: `python -m benchmarks.audio`. Figures hold for one machine on one day; it prints both.
+Run in the project's folder: `python -m benchmarks.audio`. Results are valid for one machine on one day; it prints both.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def microseconds(work: Callable[[], object], units: float) -> float:
 
 
 def feed_all(take: Callable[[bytes], object], pieces: list[bytes]) -> None:
-    """Hand over piece by piece, as they come off a socket."""
+    """Pass on chunk by chunk, as they are read from a socket."""
     for piece in pieces:
         take(piece)
 
 
 def cpu() -> str:
-    """Name the processor, where the system tells."""
+    """Return the name of the processor, if the system has it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - one line out of a pseudo-file
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

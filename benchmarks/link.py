@@ -1,7 +1,7 @@
-"""What a message costs on a WebSocketLink: microseconds for one 1.3 kB text, sent and received.
+"""The cost of a message on a WebSocketLink: microseconds per text of 1.3 kB, sent and received.
 
-Run: python benchmarks/link.py [messages]. Figures are of one core and one process that plays both ends; `sent` and
-`received` are measured apart (first all are written, then all are read), `echo` is one message there and back.
+Run: python -m benchmarks.link [messages]. One process on one core plays both ends. `sent` and `received` are measured
+separately (a batch is written, then read); `echo` is one message and its answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bridge.transport.memory import memory_link_pair
 from bridge.transport.websocket import WebSocketLink
 
 TEXT = '{"type":"response.output_audio.delta","event_id":"event_0123456789","delta":"' + "A" * 1200 + '"}'
-#: Few enough that loopback's buffers hold them all while nobody reads.
+#: Few enough to fit into the loopback's buffers before they are read.
 BATCH = 32
 
 
@@ -41,7 +41,7 @@ async def batches(client: WebSocketLink, server: WebSocketLink, messages: int) -
 
 
 async def echo(client: WebSocketLink, server: WebSocketLink, messages: int) -> float:
-    """Send one and answer it, again and again: every message costs its own read."""
+    """Send a message and answer it, many times: each message costs a read of its own."""
     began = time.perf_counter()
     for _ in range(messages):
         await client.send_text(TEXT)
@@ -51,7 +51,7 @@ async def echo(client: WebSocketLink, server: WebSocketLink, messages: int) -> f
 
 
 async def tcp_pair() -> tuple[WebSocketLink, WebSocketLink]:
-    """Join two links over loopback."""
+    """Return two links that are connected over loopback."""
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     client = await trio.testing.open_stream_to_socket_listener(listener)
     server = await listener.accept()
@@ -60,7 +60,7 @@ async def tcp_pair() -> tuple[WebSocketLink, WebSocketLink]:
 
 
 async def report(name: str, client: WebSocketLink, server: WebSocketLink, messages: int) -> None:
-    """Measure one pair, both ways, and print it."""
+    """Measure a pair of links in both directions, and print the result."""
     masked = await batches(client, server, messages)
     plain = await batches(server, client, messages)
     there_and_back = await echo(client, server, messages // 4)
@@ -72,7 +72,7 @@ async def report(name: str, client: WebSocketLink, server: WebSocketLink, messag
 
 
 async def main(messages: int) -> None:
-    """Measure on memory streams and over loopback TCP."""
+    """Measure with memory streams and over loopback TCP."""
     print(f"{len(TEXT)} B of text, {messages} messages; {platform.platform()}, {platform.machine()}")
     print(f"Python {platform.python_version()}, trio {trio.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     with report_machine_load():

@@ -1,9 +1,9 @@
-"""The callers of a load test alone: how many of them a core can keep at the pace of speech, and how late they get.
+"""The load generator alone: how many callers one core can serve at the rate of speech, and how late they get.
 
-Run: python -m benchmarks.load_generator --callers 100 --chunk-ms 20 [--door native] [--seconds 10]. The callers are
-those of `sherpa-load`; before them, in another process, stands a bridge that only says everything back (`load_peer`).
-A third process does nothing but sleep and wake up: how late it is, is the machine's own share of their lateness.
-Exit code 1, and a plain word, when they could not keep their own pace: then other figures of such a run say nothing.
+Run: python -m benchmarks.load_generator --callers 100 --chunk-ms 20 [--endpoint native] [--seconds 10]. The callers are
+those of `sherpa-load`; a bridge in another process only echoes their audio (`load_peer`). A third process only sleeps
+and wakes up: its lateness is the machine's share of the callers' lateness.
+Exit code 1 if the callers could not keep their own rate: then the other results are meaningless.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A chunk that is later than the next one is due has lost the pace of speech.
+#: A chunk that is later than this is due after the next one: the caller no longer keeps the rate of speech.
 LATEST_MS = 20.0
 _SETTLE_SECONDS = 2.0
-#: Sleeps 2 ms at a time and says, in ms, how late it woke up at the 99th percentile.
+#: Sleeps 2 ms at a time and prints how late it woke up, in ms, at the 99th percentile.
 _SLEEPER = """
 import sys, time
 due, end, late = time.monotonic(), time.monotonic() + float(sys.argv[1]) - 0.3, []
@@ -52,16 +52,16 @@ def main() -> int:
     print("  ".join(f"{name} {value}" for name, value in row.items()))
     lag = row["pace_lag p99 ms"]
     if not isinstance(lag, float) or lag > LATEST_MS:
-        print(f"these callers could not keep their own pace: p99 {lag} ms late, {LATEST_MS:g} is the most")
+        print(f"the callers could not keep their own rate: p99 {lag} ms late, the limit is {LATEST_MS:g} ms")
         print(
-            f"a process that only sleeps woke up {row['machine p99 ms']} ms late: beyond a few, others use the machine"
+            f"a process that only sleeps woke up {row['machine p99 ms']} ms late: above a few ms, the machine is busy"
         )
         return 1
     return 0
 
 
 def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
-    """Let the callers talk, and give what it cost."""
+    """Run the callers and return one row of results."""
     meter = ProcessRecorder(fire=lambda **_: None)
     gone: list[bool] = []
     greenlets = [gevent.spawn(caller.run, lambda: bool(gone)) for caller in _callers(port, options, meter)]
@@ -71,7 +71,7 @@ def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
     used, began = _cpu(own), time.monotonic()
     with _child("-c", _SLEEPER, str(options.seconds)) as sleeper:
         gevent.sleep(options.seconds)
-        machine_ms = _said(sleeper)
+        machine_ms = _read_lateness(sleeper)
     used, took = _cpu(own) - used, time.monotonic() - began
     meter.flush()
     figures = meter.measurements
@@ -79,7 +79,7 @@ def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
     row = {
         "callers": options.callers,
         "chunk_ms": options.chunk_ms,
-        "door": str(options.door),
+        "endpoint": str(options.endpoint),
         "chunks/s": round(chunks / took),
         "of": round(options.callers * 1000 / options.chunk_ms),
         "pace_lag p50 ms": figures.percentile("pace_lag", 50),
@@ -93,29 +93,31 @@ def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
     }
     gone.append(True)
     gevent.joinall(greenlets, timeout=10)
-    assert all(greenlet.ready() for greenlet in greenlets), "callers must end when they are told to"
+    assert all(greenlet.ready() for greenlet in greenlets), "callers must stop when they are asked to"
     row["unclean"] = figures.total("unclean_ends") or 0
     return row
 
 
 @contextmanager
-def _child(*words: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE) as child:  # noqa: S603 - our own commands
+def _child(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE) as child:  # noqa: S603 - our own commands
         try:
             yield child
         finally:
             child.kill()
 
 
-def _said(sleeper: subprocess.Popen[bytes]) -> float:
-    """Take the sleeper's figure. It ends about now; this process has nothing to measure any more while it waits."""
+def _read_lateness(sleeper: subprocess.Popen[bytes]) -> float:
+    """Read the sleeper's result. It ends about now; the measurement is over, so waiting does not disturb it."""
     assert sleeper.stdout is not None
     return float(sleeper.stdout.readline())
 
 
 def _callers(port: int, options: argparse.Namespace, meter: ProcessRecorder) -> list[VirtualCaller]:
     numbers = count(1)
-    behaviour = CallerBehaviour(endpoint=TargetEndpoint(options.door), chunk_ms=options.chunk_ms, binary_audio_out=True)
+    behaviour = CallerBehaviour(
+        endpoint=TargetEndpoint(options.endpoint), chunk_ms=options.chunk_ms, binary_audio_out=True
+    )
     where = CallTarget(f"ws://127.0.0.1:{port}", "gpt-realtime-2.1")
     return [
         VirtualCaller(
@@ -140,7 +142,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, default=100)
     parser.add_argument("--chunk-ms", type=int, choices=(20, 100), default=20)
-    parser.add_argument("--door", choices=[door.value for door in TargetEndpoint], default=TargetEndpoint.CLIENT.value)
+    parser.add_argument(
+        "--endpoint", choices=[endpoint.value for endpoint in TargetEndpoint], default=TargetEndpoint.CLIENT.value
+    )
     parser.add_argument("--seconds", type=float, default=10.0)
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""A bridge that costs next to nothing: it says at once that a session is ready, and every chunk back as answer's audio.
+"""A bridge with almost no cost: its sessions are ready at once, and it echoes each chunk as audio of an answer.
 
-Run: python -m benchmarks.load_peer. It prints its port. Both doors; picows on uvloop, so that the callers before it are
-what gets measured. No simulator: it checks nothing and knows no turns.
+Run: python -m benchmarks.load_peer. It prints its port and serves both endpoints. It uses picows on uvloop, so that the
+callers are what is measured. It is not a simulator: it checks nothing and has no turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Session(WSListener):
         transport.send(WSMsgType.TEXT, CREATED if self._native else _CONNECTED)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Echo speech, answer the rest."""
+        """Echo speech, answer other messages."""
         if frame.msg_type == WSMsgType.BINARY:
             transport.send(WSMsgType.BINARY, frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.CLOSE:

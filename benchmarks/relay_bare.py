@@ -1,7 +1,7 @@
-"""A relay that does nothing but relay: the floor that a bridge's cost is compared with.
+"""A relay that only forwards: the baseline for the cost of a bridge.
 
-Run: python -m benchmarks.relay_bare UPSTREAM_PORT. It prints its port. picows on uvloop; it parses nothing, holds
-nothing and knows no session.
+Run: python -m benchmarks.relay_bare UPSTREAM_PORT. It prints its port. It uses picows on uvloop, parses nothing,
+buffers nothing and has no sessions.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
 
 class Side(WSListener):
-    """One of the two sockets of a call: what it gets goes to the other."""
+    """One of the two connections of a call: what it receives goes to the other."""
 
     def __init__(self) -> None:
         self.other: WSTransport | None = None
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
-        """Pass it on."""
+        """Forward the frame."""
         if self.other is not None and frame.msg_type == WSMsgType.TEXT:
             self.other.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        """Let the other go too."""
+        """Close the other connection too."""
         if self.other is not None:
             self.other.disconnect()
 
 
 class Client(Side):
-    """The client's side, which has its upstream dialled."""
+    """The client's side, which dials the upstream."""
 
     def __init__(self, upstream: str) -> None:
         super().__init__()
         self._upstream = upstream
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Start to dial; a client waits for the upstream's greeting before it speaks."""
+        """Start to dial; a client waits for the upstream's first event before it sends."""
         self._dialling = asyncio.get_running_loop().create_task(self._dial(transport))
 
     async def _dial(self, transport: WSTransport) -> None:

@@ -1,7 +1,7 @@
-"""Callers of a relay, and what their round trips cost it. The load is a library of `relay.py`, not a command.
+"""Callers of a relay, and the cost of their round trips. A library of `relay.py`, not a command.
 
-A caller has one 20 ms chunk under way and sends the next when it comes back (a closed loop), or sends at the pace of
-speech. Costs are the system's CPU figures for the relay's processes, so that callers and upstream don't count.
+A caller sends the next 20 ms chunk when the last one comes back (a closed loop), or at the rate of speech. The cost is
+the CPU time of the relay's processes only, without callers and upstream.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _clock = time.perf_counter
 
 
 class RelayTarget(StrEnum):
-    """What a caller speaks."""
+    """What is measured: the bridge's client or native endpoint, or the bare relay."""
 
-    CLIENT = "sherpa"
+    CLIENT = "client"
     NATIVE = "native"
     BARE = "bare"
 
 
 @dataclass(frozen=True, slots=True)
 class TargetProtocol:
-    """A door's address, and how a caller of it speaks."""
+    """The path of a target, and the messages of its callers."""
 
     path: str
     hello: bytes | None
@@ -58,7 +58,7 @@ TARGET_PROTOCOLS: Final = {
 
 @dataclass
 class RunRecord:
-    """What all callers of a run note together."""
+    """What all callers of a run record together."""
 
     going: bool = True
     latencies: list[float] = field(default_factory=list)
@@ -68,75 +68,75 @@ class RunRecord:
 class RelayClient(WSListener):
     """One caller."""
 
-    def __init__(self, words: TargetProtocol, tally: RunRecord, pace: float) -> None:
-        self._words, self._tally, self._pace = words, tally, pace
+    def __init__(self, protocol: TargetProtocol, record: RunRecord, pace: float) -> None:
+        self._protocol, self._record, self._pace = protocol, record, pace
         self.sent: deque[float] = deque()
-        """When the chunks that are under way were sent."""
+        """When the chunks that are not answered yet were sent."""
         self.ready = asyncio.Event()
         self.transport: WSTransport
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Ask for a session where the door wants to be asked."""
+        """Request a session, if the target needs a request."""
         self.transport = transport
-        if self._words.hello is not None:
-            transport.send(WSMsgType.TEXT, self._words.hello)
+        if self._protocol.hello is not None:
+            transport.send(WSMsgType.TEXT, self._protocol.hello)
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
-        """Time what comes back; in a closed loop send the next."""
+        """Time what comes back. In a closed loop, send the next chunk."""
         if frame.msg_type not in _data:
             return
         event = frame.get_payload_as_bytes()
         if b"output_audio.delta" in event[:200]:
-            self._tally.latencies.append(_clock() - self.sent.popleft())
-            if not self._pace and self._tally.going:
+            self._record.latencies.append(_clock() - self.sent.popleft())
+            if not self._pace and self._record.going:
                 self._say()
-        elif self._words.ready in event[:300]:
+        elif self._protocol.ready in event[:300]:
             self.ready.set()
         elif b'"error"' in event[:300]:
-            self._tally.errors.append(event[:300])
+            self._record.errors.append(event[:300])
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        """Be gone while the run goes on: that is an error."""
-        if self._tally.going:
-            self._tally.errors.append(b"a caller was disconnected")
+        """A disconnection during the run is an error."""
+        if self._record.going:
+            self._record.errors.append(b"a caller was disconnected")
 
     def _say(self) -> None:
         self.sent.append(_clock())
-        self.transport.send(self._words.kind, self._words.chunk)
+        self.transport.send(self._protocol.kind, self._protocol.chunk)
 
     async def speak(self) -> None:
-        """Send the first chunk; or all of them, each when it is due."""
+        """Send the first chunk; with a pace, all chunks, each when it is due."""
         self._say()
         start, count = _clock(), 1
-        while self._pace and self._tally.going:
+        while self._pace and self._record.going:
             await asyncio.sleep(max(0.0, start + count / self._pace - _clock()))
             self._say()
             count += 1
 
 
 async def measure(
-    port: int, relay: psutil.Process, *, door: RelayTarget, sessions: int, seconds: float, pace: float
+    port: int, relay: psutil.Process, *, target: RelayTarget, sessions: int, seconds: float, pace: float
 ) -> dict[str, object]:
-    """Open the sessions one after another, let them speak, and give a row of figures."""
-    tally = RunRecord()
+    """Open the sessions one after another, let them speak, and return a row of results."""
+    record = RunRecord()
     empty = memory_bytes(relay)
-    callers, ready_seconds = await _open(port, TARGET_PROTOCOLS[door], tally, sessions, pace)
+    callers, ready_seconds = await _open(port, TARGET_PROTOCOLS[target], record, sessions, pace)
     await asyncio.sleep(_SETTLE_SECONDS)
     idle = memory_bytes(relay)
     speaking = [asyncio.create_task(caller.speak()) for caller in callers]
-    await asyncio.sleep(_SETTLE_SECONDS)  # the first chunks find cold paths
-    seen, used, began = len(tally.latencies), cpu_seconds(relay), _clock()
+    await asyncio.sleep(_SETTLE_SECONDS)  # the first chunks are slower
+    seen, used, began = len(record.latencies), cpu_seconds(relay), _clock()
     await asyncio.sleep(seconds)
-    latencies, used, took = tally.latencies[seen:], cpu_seconds(relay) - used, _clock() - began
+    latencies, used, took = record.latencies[seen:], cpu_seconds(relay) - used, _clock() - began
     full = memory_bytes(relay)
-    tally.going = False
+    record.going = False
     await asyncio.gather(*speaking)
     await asyncio.sleep(_SETTLE_SECONDS)
     unanswered = sum(len(caller.sent) for caller in callers)
     for caller in callers:
         caller.transport.disconnect()
     return {
-        "door": door.value,
+        "target": target.value,
         "sessions": sessions,
         "round trips/s": round(len(latencies) / took),
         "cpu us/round trip": round(used / max(1, len(latencies)) * 1e6, 1),
@@ -146,17 +146,17 @@ async def measure(
         "KiB/session after": round((full - empty) / sessions / 1024, 1),
         "ready p50 ms": percentile_ms(ready_seconds, 50),
         "unanswered": unanswered,
-        "errors": [error.decode(errors="replace") for error in tally.errors[:3]],
+        "errors": [error.decode(errors="replace") for error in record.errors[:3]],
     }
 
 
 async def _open(
-    port: int, words: TargetProtocol, tally: RunRecord, sessions: int, pace: float
+    port: int, protocol: TargetProtocol, record: RunRecord, sessions: int, pace: float
 ) -> tuple[list[RelayClient], list[float]]:
     callers, ready_seconds = [], []
     for _ in range(sessions):
-        caller, began = RelayClient(words, tally, pace), _clock()
-        await ws_connect(lambda caller=caller: caller, f"ws://127.0.0.1:{port}{words.path}")
+        caller, began = RelayClient(protocol, record, pace), _clock()
+        await ws_connect(lambda caller=caller: caller, f"ws://127.0.0.1:{port}{protocol.path}")
         await asyncio.wait_for(caller.ready.wait(), _READY_SECONDS)
         ready_seconds.append(_clock() - began)
         callers.append(caller)
@@ -164,7 +164,7 @@ async def _open(
 
 
 def percentile_ms(seconds: list[float], percent: float) -> float:
-    """Give a percentile, in ms."""
+    """Return a percentile, in ms."""
     ordered = sorted(seconds)
     return round(ordered[int(len(ordered) * percent / 100)] * 1000, 3) if ordered else float("nan")
 
@@ -174,10 +174,10 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """CPU seconds that the process and its workers used so far."""
+    """Return the CPU seconds that the process and its workers have used so far."""
     return sum(times.user + times.system for times in (one.cpu_times() for one in _family(process)))
 
 
 def memory_bytes(process: psutil.Process) -> int:
-    """Bytes that the process and its workers hold in memory."""
+    """Return the resident memory of the process and its workers, in bytes."""
     return sum(int(one.memory_info().rss) for one in _family(process))

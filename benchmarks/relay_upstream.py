@@ -1,7 +1,7 @@
-"""An upstream that costs next to nothing: it opens and configures sessions, and says each append back as one delta.
+"""An upstream with almost no cost: it opens and configures sessions, and echoes each append as one delta.
 
-Run: python -m benchmarks.relay_upstream. It prints its port. Written for speed (picows, uvloop), so that whatever
-stands before it is what gets measured. No simulator: it checks nothing and knows no turns.
+Run: python -m benchmarks.relay_upstream. It prints its port. It uses picows on uvloop, so that the relay is what is
+measured. It is not a simulator: it checks nothing and has no turns.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BEFORE_AUDIO, AFTER_AUDIO = _event("response.output_audio.delta", **_PLACE, delt
 
 
 def audio_of(append: bytes) -> bytes:
-    """Cut the base64 out of an append, however its JSON is spaced."""
+    """Cut the base64 out of an append, with any spacing of its JSON."""
     at = append.index(b'"', append.index(b'"audio"') + 7) + 1
     return append[at : append.index(b'"', at)]
 
@@ -44,11 +44,11 @@ class Session(WSListener):
     """One session."""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Greet."""
+        """Send session.created."""
         transport.send(WSMsgType.TEXT, CREATED)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Confirm an update, echo an append; everything else is let pass."""
+        """Confirm an update, echo an append, ignore everything else."""
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code())
             transport.disconnect()

@@ -1,11 +1,10 @@
-"""How many callers one core of the simulator holds: speech at its real pace, turn detection on, tracer audio counted.
+"""How many callers one core of the simulator can serve, at the rate of speech, with turn detection and tracer audio.
 
-    python benchmarks/simulator.py --sessions 100 400 --seconds 10
+    python -m benchmarks.simulator --sessions 100 400 --seconds 10
 
-The simulator runs in a process of its own; callers live in this one and send 50 chunks of 20 ms a second each, on a
-due-time schedule. Figures: the simulator's CPU share (the system's figure for its process), how long after it was sent
-each end of speech was answered, how late the load generator itself was, memory for an idle session, and whether any
-audio was missing.
+The simulator runs in a process of its own. The callers are in this process, and each sends 50 chunks of 20 ms per
+second on a fixed schedule. The results are: the CPU share of the simulator's process, how long after it was sent each
+end of speech was answered, how late the load generator itself was, memory per idle session, and missing audio.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHUNK_MS, SPEECH_MS, PAUSE_MS = 20, 1200, 600
-#: The pause after which the configured turn detection calls speech over.
+#: The pause after which the configured turn detection ends the speech.
 SILENCE_MS = 200
 UPDATE = {
     "type": "session.update",
@@ -60,16 +59,16 @@ def masked(text: bytes) -> bytes:
 
 @dataclass
 class SimulatorClient:
-    """One caller: speaks in turns and notes when the ends of its speech are answered."""
+    """One caller: speaks in turns and records when the ends of its speech are answered."""
 
     number: int
     frames: list[bytes] = field(default_factory=list)
     lag: list[float] = field(default_factory=list)
-    """How long after it was due each chunk was sent: the load generator's own lateness."""
+    """How long after its due time each chunk was sent: the load generator's own lateness."""
     ends: list[float] = field(default_factory=list)
     """When each chunk that ends a turn was sent."""
     answered: list[float] = field(default_factory=list)
-    """How long after that the simulator said so."""
+    """How long after that the simulator sent speech_stopped."""
 
     async def connect(self, port: int) -> None:
         """Open the socket and configure the session."""
@@ -84,7 +83,7 @@ class SimulatorClient:
         self.writer.write(masked(json.dumps(UPDATE).encode()))
 
     async def listen(self) -> None:
-        """Read for ever; take the time of every `speech_stopped`."""
+        """Read forever, and record the time of each `speech_stopped`."""
         stopped = re.compile(rb'"type":"input_audio_buffer.speech_stopped"')
         while data := await self.reader.read(65536):
             now = time.perf_counter()
@@ -92,7 +91,7 @@ class SimulatorClient:
                 self.answered.append(now - self.ends.pop(0))
 
     def prepare(self, seconds: float) -> None:
-        """Make every frame before the clock runs, so that the load generator only writes."""
+        """Make all frames before the measurement, so that the load generator only writes."""
         source = TracerSource(self.number)
         for position in range(0, int(seconds * 1000), CHUNK_MS):
             speaking = position % (SPEECH_MS + PAUSE_MS) < SPEECH_MS
@@ -100,7 +99,7 @@ class SimulatorClient:
             self.frames.append(masked(b'{"type":"input_audio_buffer.append","audio":"' + base64.b64encode(pcm) + b'"}'))
 
     async def speak(self, start: float) -> None:
-        """Send chunks when they are due, whatever happened before."""
+        """Send each chunk when it is due, even if earlier ones were late."""
         start += (self.number % 50) * CHUNK_MS / 1000 / 50
         for index, frame in enumerate(self.frames):
             position = index * CHUNK_MS
@@ -114,7 +113,7 @@ class SimulatorClient:
 
 
 async def run(sessions: int, seconds: float) -> dict[str, object]:
-    """Measure one number of sessions against a fresh simulator."""
+    """Measure a number of sessions with a new simulator."""
     with simulator() as (port, process):
         callers = [SimulatorClient(number) for number in range(1, sessions + 1)]
         empty = process.memory_info().rss
@@ -149,20 +148,20 @@ async def run(sessions: int, seconds: float) -> dict[str, object]:
 
 
 def percentile_ms(seconds: list[float], share: float) -> float:
-    """Give a percentile, in ms."""
+    """Return a percentile, in ms."""
     ordered = sorted(seconds)
     return round(ordered[int(len(ordered) * share)] * 1000, 1) if ordered else float("nan")
 
 
 def missing_ms(port: int, sent: dict[int, int]) -> int:
-    """Ask the simulator's tracer account what did not arrive."""
+    """Ask the simulator how many milliseconds of tracer audio did not arrive."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sim/arrivals", timeout=30) as answer:
         tracer = json.load(answer)["tracer"]["sk-bench"]
     return sum(ms - tracer.get(str(number), {"received_ms": 0})["received_ms"] for number, ms in sent.items())
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """CPU seconds that the process used so far."""
+    """Return the CPU seconds that the process has used so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

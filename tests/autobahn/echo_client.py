@@ -1,6 +1,6 @@
-"""Our client side before Autobahn's fuzzing server: dial each case, say everything back, go on.
+"""Our client side against Autobahn's fuzzing server: dial each case and echo everything.
 
-It goes the way the product goes (`bridge.upstream.dial.dial`), with the limits that the product has.
+It uses the product's own `bridge.upstream.dial.dial`, with the product's limits.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tests.autobahn.echo_server import echo
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
-#: The suite's own patience with a case is less.
+#: The suite's own time limit for a case is shorter.
 _CASE_SECONDS: Final = 20.0
 _START_SECONDS: Final = 20.0
 AGENT: Final = "link"
 
 
 async def run_cases(port: int) -> int:
-    """Go through every case that the server has, and have it write its report. Gives their number.
+    """Run every case of the server and let it write its report. Return the number of cases.
 
-    Waits for a server that is still starting. Raises trio.TooSlowError when a case does not end.
+    Waits for a server that is still starting. Raises trio.TooSlowError if a case does not end.
     """
     with trio.fail_after(_START_SECONDS):
         counting = await _dial_when_up(port, "/getCaseCount")
@@ -55,4 +55,4 @@ async def _dial_when_up(port: int, target: str) -> WebSocketLink:
         try:
             return await _dial(port, target)
         except DialFailed:
-            await trio.sleep(0.1)  # it is a process of its own, and says nowhere when it listens
+            await trio.sleep(0.1)  # another process, which does not say when it listens

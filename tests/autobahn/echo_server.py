@@ -1,7 +1,7 @@
-"""What Autobahn's fuzzing client talks to: our door, a WebSocketLink, and a handler that says everything back.
+"""The server for Autobahn's fuzzing client: our HTTP server, a WebSocketLink, and a handler that echoes everything.
 
-Run: python -m tests.autobahn.echo_server [port]. Limits are wide enough for section 9 (16 MiB messages, 64-byte
-fragments); limits of their own have their own tests. Not a server for anything else.
+Run: python -m tests.autobahn.echo_server [port]. Its limits allow section 9 (16 MiB messages, 64-byte
+fragments); other tests check limits. Do not use this server for anything else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_FRAGMENTS: Final = 4 * 2**20 // 64 + 1
 
 
 async def echo(link: Link) -> None:
-    """Say back what comes until the peer is gone, which raises LinkClosed."""
+    """Echo messages until the peer closes, which raises LinkClosed."""
     while True:
         message = await link.receive()
         await (link.send_text(message) if isinstance(message, str) else link.send_binary(message))
@@ -37,7 +37,7 @@ async def _accept(upgrade: WebSocketUpgrade) -> None:
 
 
 async def _no_page(_request: HttpRequest) -> HttpResponse:
-    return text_response(404, "only WebSockets here")
+    return text_response(404, "only WebSockets are served here")
 
 
 async def serve_echo(

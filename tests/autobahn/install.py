@@ -1,7 +1,7 @@
-"""Get Autobahn's test suite: into .venv27, with any CPython 2.7 that is here. It needs one; nothing newer runs it.
+"""Installs Autobahn's test suite into .venv27, with a CPython 2.7 that is installed here: the suite needs 2.7.
 
-Run: python -m tests.autobahn.install. The interpreter is what AUTOBAHN_PYTHON2 names, or python2.7 on the path, or
-one of pyenv's. It is not built here, and nothing outside .venv27 is touched.
+Run: python -m tests.autobahn.install. It uses the interpreter that AUTOBAHN_PYTHON2 names, python2.7 on the path,
+or one of pyenv. It builds no interpreter and changes nothing outside .venv27.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HOME", "NotInstallable", "find_python2", "install", "wstest"]
 
-#: The number of cases that `cases.py` expects is this version's.
+#: `report.py` expects the number of cases of this version.
 SUITE: Final = "autobahntestsuite==25.10.1"
-#: The last line of virtualenv that makes environments for 2.7.
+#: The last releases of virtualenv that support 2.7.
 VIRTUALENV: Final = "virtualenv<20.22"
 HOME: Final = Path(__file__).resolve().parents[2] / ".venv27"
 VARIABLE: Final = "AUTOBAHN_PYTHON2"
@@ -29,11 +29,11 @@ _PIP_SECONDS: Final = 300.0
 
 
 class NotInstallable(Exception):  # noqa: N818 - the name says what is the matter
-    """The suite is not here and cannot be had; the message says why and what to do."""
+    """The suite is not installed and cannot be installed. The message says why and what to do."""
 
 
 def wstest(home: Path, environment: Mapping[str, str]) -> Path:
-    """Give the suite's command, installed first where it is missing. Raises NotInstallable."""
+    """Return the path of the suite's command; install the suite if needed. Raises NotInstallable."""
     command = home / "bin" / "wstest"
     if not command.exists():
         install(find_python2(environment), home)
@@ -41,7 +41,7 @@ def wstest(home: Path, environment: Mapping[str, str]) -> Path:
 
 
 def find_python2(environment: Mapping[str, str]) -> Path:
-    """Give a CPython 2.7 that runs. Raises NotInstallable with everything that was tried."""
+    """Return a CPython 2.7 that runs. Raises NotInstallable with everything that was tried."""
     tried = []
     for candidate in _candidates(environment):
         answer = _answer(
@@ -51,7 +51,7 @@ def find_python2(environment: Mapping[str, str]) -> Path:
             return Path(candidate)
         tried.append(f"{candidate} ({answer or 'no answer'})")
     raise NotInstallable(
-        f"Autobahn's suite needs a CPython 2.7, and none runs here; tried: {', '.join(tried) or 'nothing was found'}. "
+        f"Autobahn's suite needs CPython 2.7, which was not found. Tried: {', '.join(tried) or 'nothing'}. "
         f"Set {VARIABLE} to one, for example after: pyenv install 2.7.18"
     )
 
@@ -67,7 +67,7 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _answer(command: list[str]) -> str:
-    """Give what a command says, on either output; empty when it cannot be started."""
+    """Return the first line that a command prints; empty if it cannot be started."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -76,7 +76,7 @@ def _answer(command: list[str]) -> str:
 
 
 def install(python: Path, home: Path) -> None:
-    """Make the environment and install the suite. About half a minute. Raises NotInstallable with pip's last words."""
+    """Create the environment and install the suite (half a minute). Raises NotInstallable with pip's last lines."""
     with tempfile.TemporaryDirectory() as tool:
         _run([str(python), "-m", "pip", "install", "--quiet", VIRTUALENV, "--target", tool], {})
         _run([str(python), "-m", "virtualenv", "--quiet", str(home)], {"PYTHONPATH": tool})

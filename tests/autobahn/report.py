@@ -1,7 +1,7 @@
-"""Autobahn's verdicts, read from its report folder and judged more strictly than it does itself.
+"""Reads the results of Autobahn's test suite, and judges them more strictly than the suite does.
 
-It calls a dropped connection fair for a violation of the protocol. Here the Close frame must say which violation it
-was, as the case's own file expects it (1002, 1007).
+After a protocol violation, the suite accepts a dropped connection. Here, the Close frame must have the code that the
+case's file expects (1002, 1007).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["PLAIN_CASES", "SIZE_CASES", "CaseResult", "faults", "read_cases", "t
 #: How many cases there are in sections 1 to 7 and 10, and in section 9.
 PLAIN_CASES: Final = 247
 SIZE_CASES: Final = 54
-#: NON-STRICT: right, but not at the first possible moment. INFORMATIONAL: the standard leaves it open.
+#: NON-STRICT: correct, but not at the first possible moment. INFORMATIONAL: the standard allows several behaviors.
 GOOD: Final = frozenset({"OK", "NON-STRICT", "INFORMATIONAL"})
 SECTIONS: Final[Mapping[int, str]] = {
     1: "echo",
@@ -39,17 +39,17 @@ SECTIONS: Final[Mapping[int, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """One case, and what came of it."""
+    """One case and its result."""
 
     id: str
     behavior: str
     behavior_close: str
     violates: bool
-    """Whether the suite breaks the protocol here: then it does not insist on a clean end."""
+    """Whether the suite violates the protocol in this case. Then it does not require a clean close."""
     wanted: tuple[int, ...]
-    """The close codes that fit."""
+    """The close codes that are correct."""
     got: int | None
-    """The code of our Close frame; None when there was none, or none in it."""
+    """The code of our Close frame; None if there was no frame, or no code in it."""
 
     @property
     def section(self) -> int:
@@ -58,11 +58,11 @@ class CaseResult:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong; None when nothing is."""
+        """What is wrong; None if the case passed."""
         if self.behavior not in GOOD or self.behavior_close not in GOOD:
             return f"{self.id}: {self.behavior}, closing {self.behavior_close} (code {self.got})"
         if self.violates and self.got not in self.wanted:
-            return f"{self.id}: a violation was answered with {self.got} in place of {self.wanted}"
+            return f"{self.id}: a violation was answered with {self.got} instead of {self.wanted}"
         return None
 
 
@@ -94,7 +94,7 @@ def read_cases(folder: Path) -> tuple[CaseResult, ...]:
 
 
 def _case(name: str, verdict: _Verdict, file: Path) -> CaseResult:
-    # The file quotes broken text as half surrogate pairs, which only the standard library reads.
+    # The file has lone surrogates for invalid text, which only the standard library can read.
     detail = msgspec.convert(json.loads(file.read_bytes()), _Detail)
     return CaseResult(
         id=name,
@@ -107,7 +107,7 @@ def _case(name: str, verdict: _Verdict, file: Path) -> CaseResult:
 
 
 def faults(cases: Sequence[CaseResult], *, expected: int) -> list[str]:
-    """Say everything that is wrong, missing cases included."""
+    """Return everything that is wrong, including missing cases."""
     found = [fault for case in cases if (fault := case.fault)]
     if len(cases) != expected:
         found.append(f"{len(cases)} cases were reported and {expected} should be")
@@ -115,7 +115,7 @@ def faults(cases: Sequence[CaseResult], *, expected: int) -> list[str]:
 
 
 def table(cases: Sequence[CaseResult]) -> Iterable[str]:
-    """Give a line for each section, one for all, and one for the violations."""
+    """Iterate over the lines of a table: one per section, one for all, one for the violations."""
     yield f"{'section':18}{'cases':>6}{'OK':>6}{'non-strict':>12}{'informational':>15}{'failed':>8}"
     for section in sorted({case.section for case in cases}):
         yield _row(f"{section} {SECTIONS.get(section, '')}", [case for case in cases if case.section == section])

@@ -1,8 +1,8 @@
-"""Run Autobahn against both sides of our WebSocket: print a table each, and fail for anything that is not right.
+"""Runs Autobahn's test suite against both sides of our WebSocket, prints a table for each, and fails on any fault.
 
-Run: python -m tests.autobahn.run (make autobahn). Ends with 0 when all is well, 1 when a case failed, 3 when the suite
-is not here and cannot be installed, which proves nothing either way. Reports stay in .venv27/reports, with pages to
-read. Sections 12 and 13 are left out: they are about compression, which is not offered.
+Run: python -m tests.autobahn.run (make autobahn). Exit code 0: no faults. 1: a case failed. 3: the suite is not
+installed and cannot be, so nothing was tested. The reports stay in .venv27/reports, as HTML too. Sections 12 and 13 are
+excluded: they test compression, which we do not offer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-#: A run takes ten seconds; a suite that hangs is ended.
+#: The time limit for a run, which takes about ten seconds.
 _RUN_SECONDS: Final = 180.0
 NOT_RUN: Final = 3
 
@@ -44,7 +44,7 @@ class SuitePart:
     run: Callable[[Path, SuitePart, Path], Awaitable[None]]
 
     def spec(self, folder: Path, **role: object) -> bytes:
-        """What the suite wants to be told, as a file."""
+        """Return the suite's configuration file."""
         return msgspec.json.encode(
             {
                 "options": {"failByDrop": False},
@@ -83,7 +83,7 @@ def _wstest(command: Path, mode: str, spec: Path) -> list[str]:
 _NOT_PLAIN: Final = ("9.*", "12.*", "13.*")
 PARTS: Final = {
     "server": SuitePart("our server side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_server),
-    "size": SuitePart("our server side, big messages", ("9.*",), (), SIZE_CASES, _against_our_server),
+    "size": SuitePart("our server side, large messages", ("9.*",), (), SIZE_CASES, _against_our_server),
     "client": SuitePart("our client side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_client),
 }
 
@@ -95,13 +95,13 @@ async def _write_spec(folder: Path, spec: bytes) -> Path:
 
 
 def _free_port() -> int:
-    """Give a port that was free a moment ago; the suite must be told one."""
+    """Return a port that is free now: the suite must be given one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def run_part(name: str, command: Path, reports: Path) -> tuple[tuple[CaseResult, ...], list[str]]:
-    """Run one part and give its cases and what is wrong with them. Raises trio.TooSlowError when it hangs."""
+    """Run one part. Return its cases and what is wrong with them. Raises trio.TooSlowError if it hangs."""
     part = PARTS[name]
     folder = reports / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -117,18 +117,18 @@ def run_part(name: str, command: Path, reports: Path) -> tuple[tuple[CaseResult,
 
 
 def main(home: Path, environment: Mapping[str, str]) -> int:
-    """Run all parts, print, and give the exit code."""
+    """Run all parts, print the tables, and return the exit code."""
     try:
         command = wstest(home, environment)
     except NotInstallable as problem:
-        sys.stderr.write(f"Autobahn was not run, and nothing is proved: {problem}\n")
+        sys.stderr.write(f"Autobahn was not run, so nothing was tested: {problem}\n")
         return NOT_RUN
     wrong = []
     for name, part in PARTS.items():
         cases, found = run_part(name, command, home / "reports")
         sys.stdout.write("\n".join([f"Autobahn, {part.title}", *table(cases), *found, "", ""]))
         wrong += found
-    sys.stdout.write(f"{len(wrong)} wrong; pages to read: {home / 'reports'}\n")
+    sys.stdout.write(f"{len(wrong)} faults; HTML reports: {home / 'reports'}\n")
     return 1 if wrong else 0
 
 

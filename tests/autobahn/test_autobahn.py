@@ -1,4 +1,4 @@
-"""Autobahn's whole suite, as `make autobahn` runs it. Where it cannot be installed this fails: nothing was proved."""
+"""Autobahn's whole suite, as `make autobahn` runs it. If it cannot be installed, this fails: nothing was tested."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_a_suite_that_cannot_be_installed_is_told_apart_from_one_that_passed(
 ) -> None:
     assert main(tmp_path, {"PATH": "", "AUTOBAHN_PYTHON2": "no-such-python"}) == NOT_RUN
     said = capsys.readouterr()
-    assert "nothing is proved" in said.err
+    assert "nothing was tested" in said.err
     assert "no-such-python" in said.err
     assert said.out == ""

@@ -1,4 +1,4 @@
-"""Autobahn's report: what counts as wrong."""
+"""Reading Autobahn's report, and what counts as wrong."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _report(folder: Path, rows: list[Row]) -> Path:
     for name, behavior, close, clean, wanted, got in rows:
         index[name] = {"behavior": behavior, "behaviorClose": close, "reportfile": f"{name}.json", "duration": 1}
         detail = {"expectedClose": {"closeCode": wanted, "requireClean": clean}, "remoteCloseCode": got}
-        # Real files quote what was sent; half a surrogate pair is among it.
+        # Real files quote what was sent, including lone surrogates.
         (folder / f"{name}.json").write_text(json.dumps({**detail, "received": ["\ud800"]}))
     (folder / "index.json").write_text(json.dumps({"agent": index}))
     return folder
@@ -47,8 +47,8 @@ def test_a_report_without_faults_is_read_in_the_order_of_its_numbers(tmp_path: P
         (("7.1.5", "OK", "WRONG CODE", True, [1000], 1002), "WRONG CODE"),
         (("7.1.5", "OK", "UNCLEAN", True, [1000], None), "UNCLEAN"),
         (("9.1.1", "UNIMPLEMENTED", "OK", True, [1000], 1000), "UNIMPLEMENTED"),
-        (("3.3", "OK", "OK", False, [1002], None), "None in place of"),
-        (("6.4.1", "OK", "OK", False, [1007], 1002), "1002 in place of"),
+        (("3.3", "OK", "OK", False, [1002], None), "None instead of"),
+        (("6.4.1", "OK", "OK", False, [1007], 1002), "1002 instead of"),
     ],
 )
 def test_what_is_wrong_is_found(tmp_path: Path, row: Row, word: str) -> None:

@@ -17,22 +17,22 @@ def test_others_are_everybody_but_what_is_measured() -> None:
     assert others_share(before, after, cores=2) == pytest.approx(4 / 20)
 
 
-def test_children_that_were_waited_for_are_our_own() -> None:
+def test_children_that_have_ended_count_as_own() -> None:
     before = CpuSample.now()
     subprocess.run([sys.executable, "-c", _BUSY], check=True)
     assert CpuSample.now().own - before.own >= 0.15
 
 
 @pytest.mark.parametrize("share", [-0.02, 0.0, MAX_OTHERS_SHARE])
-def test_a_quiet_machine_is_told_without_alarm(share: float) -> None:
-    assert verdict(share) == f"other programs used {max(0, share):.0%} of the machine meanwhile"
+def test_the_load_of_an_idle_machine_is_reported_without_a_warning(share: float) -> None:
+    assert verdict(share) == f"other programs used {max(0, share):.0%} of the machine during the measurement"
 
 
-def test_a_busy_machine_spoils_the_figures_and_says_by_how_much() -> None:
-    assert verdict(0.434).startswith("NOT TO BE KEPT: other programs used 43% of the machine")
+def test_results_from_a_busy_machine_have_a_warning() -> None:
+    assert verdict(0.434).startswith("DO NOT KEEP: other programs used 43% of the machine")
 
 
-def test_the_verdict_stands_behind_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_load_is_printed_after_the_results(capsys: pytest.CaptureFixture[str]) -> None:
     with report_machine_load():
-        sys.stdout.write("figures\n")
-    assert capsys.readouterr().out.startswith("figures\n")
+        sys.stdout.write("results\n")
+    assert capsys.readouterr().out.startswith("results\n")

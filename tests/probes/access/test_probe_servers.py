@@ -173,7 +173,7 @@ async def test_a_certificate_that_ends_this_week_is_a_warning(
 @pytest.mark.parametrize(
     ("name", "days", "trusted", "words"),
     [
-        ("localhost", 61, False, "issuer is unknown"),
+        ("localhost", 61, False, "issuer is not trusted"),
         ("other.example.com", 61, True, "for another host, namely other.example.com"),
         ("localhost", -1, True, "has expired"),
     ],
