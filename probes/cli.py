@@ -1,11 +1,12 @@
-"""The command `sherpa-probe`: options in, exit code out. Everything else is imported when a command runs.
+"""The command `sherpa-probe`. Each command imports the rest of the package when it runs, so that `--help` is fast.
 
-Exit codes: 0 all passed, 1 a check failed, 2 wrong usage or configuration, 3 could not look, 130 interrupted.
+Exit codes: 0 all checks passed, 1 a check failed, 2 wrong usage or configuration, 3 a check couldn't run, 130
+interrupted.
 """
 
 from __future__ import annotations
 
-import probes.runner.early_interrupts  # noqa: F401 - from its import on an interrupt is remembered
+import probes.runner.early_interrupts  # noqa: F401 - holds signals from its import on
 
 # isort: split
 import os
@@ -33,8 +34,8 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-def _question(command: click.Command) -> str:
-    """Give the first paragraph of a command's help: click alone would cut it where a line ends."""
+def _short_help(command: click.Command) -> str:
+    """Return the first paragraph of a command's help. Click alone cuts it at the end of a line."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
@@ -53,60 +54,60 @@ def _question(command: click.Command) -> str:
 )
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Find out why a voice assistant on the Realtime API does not work, before its users do."""
+    """Find out why a voice assistant on the OpenAI Realtime API doesn't work, before your users do."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
 
 
 for _command in (*cli_online.COMMANDS, *cli_offline.COMMANDS):
-    _command.short_help = _question(_command)
+    _command.short_help = _short_help(_command)
     cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code. With `--json` even a wrong usage is one JSON document."""
+    """Run a command line and exit with its exit code. With `--json` even wrong usage leads to one JSON document."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with INTERRUPTS.holding():
-        from probes.runner.output import OutputError  # inside: an import takes long enough to be interrupted
+        from probes.runner.output import OutputError  # here, because imports are slow enough to be interrupted
 
         try:
             code = _run(words)
-        except OutputError as lost:
-            code = _unshown(words, str(lost))
+        except OutputError as error:
+            code = _report_no_output(words, str(error))
     sys.exit(code)
 
 
 def _run(words: Sequence[str]) -> int:
-    """Run the command line and give its exit code. Raises CannotShowError.
+    """Run a command line and return its exit code. Raises OutputError.
 
-    An interrupt that comes before there is a result leads to a report that says so.
+    An interrupt before there is a result leads to a report that says so.
     """
     from probes.runner.output import OutputError
 
     try:
         with INTERRUPTS.raising():
-            pass  # one that came while this module was imported
+            pass  # raises for a signal that arrived during the imports
         code = cli.main(list(words), prog_name=PROGRAM, standalone_mode=False)
     except OutputError:
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):
-        code = _shown(words, _stopped(words))
-    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
-        code = _shown(words, _what_went_wrong(error, words))
+        code = _show_and_get_code(words, _interrupted_result(words))
+    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a finding
+        code = _show_and_get_code(words, _error_result(error, words))
     return code if isinstance(code, int) else 0
 
 
-def _unshown(words: Sequence[str], why: str) -> int:
-    """Say on stderr, if there is one, that there is no stdout: whatever was found, nobody could see it."""
+def _report_no_output(words: Sequence[str], reason: str) -> int:
+    """Say on stderr, if there is one, that stdout can't be written, so the result is lost."""
     from probes.runner.output import print_error
     from reports.model import EXIT_COULD_NOT_RUN
 
-    print_error(_tool(words), why, "", os.environ)
+    print_error(_tool(words), reason, "", os.environ)
     return EXIT_COULD_NOT_RUN
 
 
-def _what_went_wrong(error: Exception, words: Sequence[str]) -> CommandResult:
+def _error_result(error: Exception, words: Sequence[str]) -> CommandResult:
     from probes.runner.command import (
         CONFIG_ERROR,
         USAGE_ERROR,
@@ -127,8 +128,8 @@ def _what_went_wrong(error: Exception, words: Sequence[str]) -> CommandResult:
         case UsageError():
             return usage_error_result(tool, USAGE_ERROR, str(error), error.fix or f"{tool} --help")
         case ConfigError():
-            return usage_error_result(tool, CONFIG_ERROR, str(error), _without_the_file(tool, str(error)))
-        case OSError() if error.errno == ENOSPC:  # click itself could not write: --help, --version
+            return usage_error_result(tool, CONFIG_ERROR, str(error), _fix_without_file(tool, str(error)))
+        case OSError() if error.errno == ENOSPC:  # click itself couldn't write --help or --version
             discard_output(sys.stdout)
             raise output_error(error) from None
     from probes.runner.runner import crash_finding, single_finding_report
@@ -138,15 +139,15 @@ def _what_went_wrong(error: Exception, words: Sequence[str]) -> CommandResult:
     return CommandResult(single_finding_report(_tool(words), finding), EXIT_COULD_NOT_RUN)
 
 
-def _without_the_file(tool: str, message: str) -> str:
-    """Say how to go on where it is the folder's own sherpa.toml that is wrong."""
+def _fix_without_file(tool: str, message: str) -> str:
+    """Return the fix for a wrong sherpa.toml in the current folder: run without it."""
     from bridge.config.toml_file import FILE_NAME
 
-    return f"To go on without that file: {tool} --config {os.devnull}" if message.startswith(FILE_NAME) else ""
+    return f"To ignore that file: {tool} --config {os.devnull}" if message.startswith(FILE_NAME) else ""
 
 
-def _stopped(words: Sequence[str]) -> CommandResult:
-    """Report an interrupt that came before the probe could run, or while its result was written."""
+def _interrupted_result(words: Sequence[str]) -> CommandResult:
+    """Make the result for an interrupt before the probe ran or while its result was written."""
     from probes.runner.command import CommandResult
     from probes.runner.runner import interrupted_finding, single_finding_report
     from reports.model import EXIT_INTERRUPTED
@@ -154,7 +155,7 @@ def _stopped(words: Sequence[str]) -> CommandResult:
     return CommandResult(single_finding_report(_tool(words), interrupted_finding()), EXIT_INTERRUPTED)
 
 
-def _shown(words: Sequence[str], outcome: CommandResult) -> int:
+def _show_and_get_code(words: Sequence[str], outcome: CommandResult) -> int:
     from probes.runner.command import CommandResult, redact_keys
     from probes.runner.output import print_error, show_result
 
@@ -171,4 +172,4 @@ def _tool(words: Sequence[str]) -> str:
     return f"{PROGRAM} {words[0]}" if words and words[0] in cli.commands else PROGRAM
 
 
-INTERRUPTS.release()  # whoever imports this as a library keeps his own Ctrl-C
+INTERRUPTS.release()  # code that imports this module keeps its own signal handlers

@@ -1,4 +1,4 @@
-"""The commands of `sherpa-probe` that talk to nobody: explain, config, lint."""
+"""The commands of `sherpa-probe` that open no connection: explain, config, lint."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def _codes() -> Iterable[str]:
 
 @click.command()
 @click.argument("code", shell_complete=complete_from(_codes))
-@click.option("--json", "json_", is_flag=True, help="One JSON document on stdout and nothing else.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document and nothing else.")
 def explain(code: str, json_: bool) -> None:
-    """Say what a status, close code, error code or finding means.
+    """Explain an HTTP status, close code, error code or finding code.
 
     CODE is a number (4000, 401), an error code (insufficient_quota) or the code of a finding (ACCESS-NO-QUOTA).
     """
@@ -43,20 +43,20 @@ def explain(code: str, json_: bool) -> None:
 
     meanings = look_up(code)
     if not meanings:
-        raise click.UsageError(f"nobody here knows '{code}'{suggest(code)}")
+        raise click.UsageError(f"Unknown code '{code}'{suggest(code)}")
     width = min(100, terminal_width(sys.stdout, os.environ))
     write_text(sys.stdout, render_json(code, meanings) if json_ else render_text(code, meanings, width) + "\n")
 
 
 @click.command()
 @with_options(SETTINGS_OPTIONS)
-def config(**said: Any) -> None:
-    """Show every setting, where its value came from, and nothing that is secret."""
+def config(**values: Any) -> None:
+    """Show every setting with its source; secrets are hidden."""
     from probes.runner.command import check_scenario
     from probes.runner.output import terminal_width, write_text
     from probes.targets.config_view import as_json, read_settings, render, setting_rows
 
-    options = options_from(said)
+    options = options_from(values)
     check_scenario(options.simulate)
     found = setting_rows(*read_settings(options.flags, os.environ, Path(), options.simulate))
     write_text(sys.stdout, as_json(found) if options.json else render(found, terminal_width(sys.stdout, os.environ)))
@@ -73,24 +73,28 @@ def _rules() -> Iterable[str]:
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--fix", is_flag=True, help="Apply the fixes that need no decision.")
 @click.option(
-    "--select", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Only this rule; repeatable."
+    "--select",
+    metavar="RULE",
+    multiple=True,
+    shell_complete=complete_from(_rules),
+    help="Check only this rule; repeatable.",
 )
 @click.option(
-    "--ignore", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Not this rule; repeatable."
+    "--ignore", metavar="RULE", multiple=True, shell_complete=complete_from(_rules), help="Skip this rule; repeatable."
 )
-@click.option("--list", "list_", is_flag=True, help="Show all rules, and look at nothing.")
+@click.option("--list", "list_", is_flag=True, help="List all rules, and check nothing.")
 def lint(
     paths: tuple[str, ...],
     fix: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     list_: bool,
-    **said: Any,
+    **values: Any,
 ) -> None:
-    """Does this source code hold a known mistake?
+    """Does this source code have known mistakes?
 
-    Looks at TypeScript, JavaScript and Python: files, and folders with all that is in them. A comment
-    `sherpa-lint: ignore[RULE] why` on the line, or on the one above it, lets a place be.
+    Checks TypeScript, JavaScript and Python files, and folders recursively. To ignore a finding, put a comment
+    `sherpa-lint: ignore[RULE] reason` on its line or on the line above.
     """  # noqa: D400 - a question is what it answers
     from functools import partial
 
@@ -105,15 +109,15 @@ def lint(
         write_text(sys.stdout, rules_page())
         return
     if not paths:
-        raise UsageError(f"what shall be looked at? {PROGRAM} lint PATH...")
-    if not all(paths):  # to Python it is the folder here, but nobody means that who wrote "$DIR"
-        raise UsageError("an empty PATH was given; this folder is written as .")
-    from probes.lint.lint import lint as look
+        raise UsageError(f"no path given: {PROGRAM} lint PATH...")
+    if not all(paths):  # Python reads it as the current folder, but it usually comes from an unset "$DIR"
+        raise UsageError("a PATH is empty; write . for the current folder")
+    from probes.lint.lint import lint as probe
 
-    options = options_from(said, errors_are_usage=True)
+    options = options_from(values, errors_are_usage=True)
     files = FileSubject(tuple(Evidence("path", path) for path in paths))
-    told = partial(look, tuple(map(Path, paths)), select=select, ignore=ignore, fix=fix)
-    run_offline_and_exit("lint", ignore_subject(told), options, files)
+    probe_files = partial(probe, tuple(map(Path, paths)), select=select, ignore=ignore, fix=fix)
+    run_offline_and_exit("lint", ignore_subject(probe_files), options, files)
 
 
 COMMANDS = (explain, config, lint)

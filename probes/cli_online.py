@@ -1,4 +1,4 @@
-"""The commands of `sherpa-probe` that talk to a service or a bridge: access, models, events, bridge, smoke, watch."""
+"""The commands of `sherpa-probe` that open connections: access, models, events, bridge, smoke, watch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SCRIPT = click.option(
     "--script",
     metavar="NAME",
     shell_complete=complete_from(_scripts),
-    help="text, audio, manual, transcription, function, interrupt or long.",
+    help="Conversation to play: text, audio, manual, transcription, function, interrupt or long.",
 )
 _REQUIRE = click.option(
     "--require",
@@ -54,7 +54,7 @@ _WARN_DAYS = click.option(
     type=click.IntRange(0, 3650),
     default=60,
     show_default=True,
-    help="Warn of models that retire within so many days.",
+    help="Warn if a model that you use retires within this many days.",
 )
 
 
@@ -63,33 +63,33 @@ _WARN_DAYS = click.option(
 @click.option(
     "--auth",
     type=click.Choice(["all"]),
-    help="Also try every form of auth and address that people use, and say which ones work.",
+    help="Also try every form of authentication and URL, and list the ones that work.",
 )
-def access(auth: str | None, **said: Any) -> None:
-    """Can this key open a session here?
+def access(auth: str | None, **values: Any) -> None:
+    """Can this key open a session?
 
-    Looks at name, TCP and TLS, key, model, client secret, upgrade, first frame and configuration, in this order. What
-    stands behind a failed check is skipped, never passed.
+    Checks in this order: DNS name, TCP and TLS, key, model, client secret, WebSocket upgrade, first frame,
+    configuration. When a check fails, the checks after it are skipped.
     """  # noqa: D400 - a question is what it answers
-    from probes.access.probe import access as look
+    from probes.access.probe import access as probe
     from probes.targets.opening import service_opener
 
-    run_and_exit("access", partial(look, all_auth_forms=auth == "all"), options_from(said), service_opener())
+    run_and_exit("access", partial(probe, all_auth_forms=auth == "all"), options_from(values), service_opener())
 
 
 @click.command()
 @with_options(PROBE_OPTIONS)
 @_REQUIRE
 @_WARN_DAYS
-def models(require: tuple[str, ...], warn_days: int, **said: Any) -> None:
+def models(require: tuple[str, ...], warn_days: int, **values: Any) -> None:
     """Which realtime models can this key use, and which of them retire?
 
-    Names what replaces a retired model, and fails where a required one is missing, retired, or not a realtime model.
+    Names the replacement of each retired model. Fails if a required model is missing, retired, or not a realtime model.
     """  # noqa: D400 - a question is what it answers
-    from probes.models.probe import models as look
+    from probes.models.probe import models as probe
     from probes.targets.opening import service_opener
 
-    run_and_exit("models", partial(look, require=require, warn_days=warn_days), options_from(said), service_opener())
+    run_and_exit("models", partial(probe, require=require, warn_days=warn_days), options_from(values), service_opener())
 
 
 @click.command()
@@ -97,9 +97,13 @@ def models(require: tuple[str, ...], warn_days: int, **said: Any) -> None:
 @_SCRIPT
 @click.option("--bridge", metavar="URL", help="Play the script through this bridge instead.")
 @TOKEN_OPTION
-@click.option("--capture", metavar="FILE", type=click.Path(path_type=Path), help="Keep every frame in this file.")
+@click.option("--capture", metavar="FILE", type=click.Path(path_type=Path), help="Record all frames in this file.")
 @click.option(
-    "--from", "kept", metavar="FILE", type=click.Path(path_type=Path), help="Check a kept capture; talk to nobody."
+    "--from",
+    "kept",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Check a capture file offline, without a connection.",
 )
 @SHOW_CONTENT_OPTION
 def events(
@@ -109,22 +113,22 @@ def events(
     capture: Path | None,
     kept: Path | None,
     show_content: bool,
-    **said: Any,
+    **values: Any,
 ) -> None:
     """Does a session emit the right events in the right order?
 
-    Plays a script of a conversation, prints what happened and how long it took, and judges the order of the events.
+    Plays a scripted conversation, shows its events and timing, and checks the events and their order.
     """  # noqa: D400 - a question is what it answers
     from probes.runner.usage import UsageError
 
-    options = options_from(said, timelines=True)
+    options = options_from(values, timelines=True)
     if kept is not None:
         from probes.events.offline import events_offline
         from probes.runner.subject import FileSubject, ignore_subject
         from reports.model import Evidence
 
         if script or bridge or capture:
-            raise UsageError("--from looks at a file alone: it goes with neither --script, --bridge nor --capture")
+            raise UsageError("--from checks a file: it can't be combined with --script, --bridge or --capture")
         named = FileSubject((Evidence("capture", str(kept)),))
         run_offline_and_exit(
             "events", ignore_subject(partial(events_offline, kept, show_content=show_content)), options, named
@@ -136,33 +140,35 @@ def events(
 
         through = partial(events_bridge, script=name, capture=capture, show_content=show_content)
         run_and_exit("events", through, options, bridge_opener(bridge, client_token_env))
-    from probes.events.probe import events as look
+    from probes.events.probe import events as probe
     from probes.targets.opening import service_opener
 
     run_and_exit(
-        "events", partial(look, script=name, capture=capture, show_content=show_content), options, service_opener()
+        "events", partial(probe, script=name, capture=capture, show_content=show_content), options, service_opener()
     )
 
 
 @click.command()
 @with_options(PROBE_OPTIONS)
-@click.option("--url", metavar="URL", help="The bridge; without a path, its client protocol's own path is taken.")
+@click.option(
+    "--url", metavar="URL", help="URL of the bridge; without a path, the client endpoint /api/openai/realtime."
+)
 @TOKEN_OPTION
-def bridge(url: str | None, client_token_env: str | None, **said: Any) -> None:
+def bridge(url: str | None, client_token_env: str | None, **values: Any) -> None:
     """Does a running bridge work, end to end?
 
-    Connects as a browser does, speaks before the session is ready, listens, and accounts for every millisecond.
-    --simulate without --url looks at the reference bridge before the simulator.
+    Connects as a browser does, sends speech before the session is ready, receives the response, and checks that no
+    millisecond of audio is lost. With --simulate and no --url, checks the reference bridge in front of the simulator.
     """  # noqa: D400 - a question is what it answers
-    from probes.bridge.probe import bridge as look
+    from probes.bridge.probe import bridge as probe
     from probes.targets.opening import bridge_opener
 
-    run_and_exit("bridge", look, options_from(said), bridge_opener(url, client_token_env))
+    run_and_exit("bridge", probe, options_from(values), bridge_opener(url, client_token_env))
 
 
 @click.command()
 @with_options(PROBE_OPTIONS)
-@click.option("--bridge", metavar="URL", help="Look at this bridge as well.")
+@click.option("--bridge", metavar="URL", help="Also check this bridge.")
 @TOKEN_OPTION
 @_REQUIRE
 @_WARN_DAYS
@@ -173,21 +179,21 @@ def smoke(
     require: tuple[str, ...],
     warn_days: int,
     script: str | None,
-    **said: Any,
+    **values: Any,
 ) -> None:
-    """May this be deployed? access, models, events and the bridge, side by side.
+    """Is this ready to deploy? Runs access, models, events and bridge in parallel.
 
-    One verdict, one report. What hangs behind a failed part is skipped with the cause named.
+    The result is one verdict and one report. Probes that need a failed one are skipped.
     """
-    from probes.smoke.probe import smoke as look
+    from probes.smoke.probe import smoke as probe
     from probes.targets.opening import service_and_bridge_opener
 
     name = check_script(script or "text")
 
-    def looked(both: ServiceAndBridge) -> AsyncGenerator[ProbeItem, None]:
-        return look(both.target, bridge=both.bridge, require=require, warn_days=warn_days, script=name)
+    def run_smoke(both: ServiceAndBridge) -> AsyncGenerator[ProbeItem, None]:
+        return probe(both.target, bridge=both.bridge, require=require, warn_days=warn_days, script=name)
 
-    run_and_exit("smoke", looked, options_from(said), service_and_bridge_opener(bridge, client_token_env))
+    run_and_exit("smoke", run_smoke, options_from(values), service_and_bridge_opener(bridge, client_token_env))
 
 
 @click.command()
@@ -198,9 +204,9 @@ def smoke(
     type=float,
     default=60.0,
     show_default=True,
-    help="From one run's begin to the next's.",
+    help="Time from the start of one run to the start of the next.",
 )
-@click.option("--count", metavar="N", type=int, help="Stop after so many runs  [default: when it is ended].")
+@click.option("--count", metavar="N", type=int, help="Stop after this many runs  [default: run until interrupted].")
 @click.option(
     "--module",
     "modules",
@@ -208,19 +214,18 @@ def smoke(
     multiple=True,
     default=("access",),
     shell_complete=complete_from(lambda: ("access", "models", "events", "smoke")),
-    help="access, models, events, or smoke for all; repeatable  [default: access].",
+    help="Probe to run: access, models, events, or smoke for all three; repeatable  [default: access].",
 )
-@click.option("--listen", metavar="HOST:PORT", help="Serve /metrics, and /probe?target=NAME&module=NAME.")
-@click.option(
-    "--target", "targets", metavar="NAME=URL", multiple=True, help="A target that /probe may look at too; repeatable."
-)
+@click.option("--listen", metavar="HOST:PORT", help="Serve /metrics and /probe?target=NAME&module=NAME for Prometheus.")
+@click.option("--target", "targets", metavar="NAME=URL", multiple=True, help="Another target for /probe; repeatable.")
 @_REQUIRE
 @_WARN_DAYS
 @_SCRIPT
-def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said: Any) -> None:
-    """Look again and again: a line for each run, and figures for Prometheus.
+def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **values: Any) -> None:
+    """Run probes at an interval, print a line for each run, and serve metrics for Prometheus.
 
-    Exit code 1 when any run failed, 3 when any could not look, 130 after Ctrl-C. With --json each line is a document.
+    Exit code 1 if any run failed, 3 if a check couldn't run, 130 after Ctrl-C. With --json, each line is a JSON
+    document.
     """
     import sys
     from os import environ
@@ -228,28 +233,28 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **said
     from bridge.config.resolve import Flags
     from probes.runner.output import print_error
     from probes.watch.command import WatchOptions, run_watch
-    from probes.watch.output import line_writer
+    from probes.watch.lines import line_writer
 
     own = ("every", "count", "modules", "listen", "targets", "require", "warn_days")
     options = WatchOptions(
-        flags=Flags(**{name: value for name, value in said.items() if name not in (*own, "script")}),
+        flags=Flags(**{name: value for name, value in values.items() if name not in (*own, "script")}),
         simulate=simulate,
-        script=check_script(said["script"] or "text"),
+        script=check_script(values["script"] or "text"),
         json=json_,
         strict=strict,
         verbose=verbose,
-        **{name: said[name] for name in own},
+        **{name: values[name] for name in own},
     )
-    remark = partial(print_error, f"{PROGRAM} watch", fix="", environment=environ)
-    raise click.exceptions.Exit(run_watch(options, environ, write_line=line_writer(sys.stdout), write_note=remark))
+    write_note = partial(print_error, f"{PROGRAM} watch", fix="", environment=environ)
+    raise click.exceptions.Exit(run_watch(options, environ, write_line=line_writer(sys.stdout), write_note=write_note))
 
 
 def check_script(name: str) -> str:
-    """Give the name back. Raises UsageError where there is no such script."""
+    """Return the name. Raises UsageError for an unknown script."""
     from probes.runner.usage import UsageError
 
     if name not in (known := tuple(_scripts())):
-        raise UsageError(f"--script: there is no script {name!r}; there are: {', '.join(known)}")
+        raise UsageError(f"--script: unknown script {name!r}; choose from {', '.join(known)}")
     return name
 
 

@@ -1,8 +1,8 @@
-"""`make demo`, second half: a real spoken sentence through the embedded simulator, shown as it happens.
+"""The second half of `make demo`: sends a recorded sentence to the embedded simulator and shows the events live.
 
     python -m probes.demo [--answer FILE.wav] [--pace X]
 
-Not a probe: it judges nothing but the order of the events, and looks at no service but its own simulator.
+This is not a probe: it checks only the order of the events, and connects only to its own simulator.
 """
 
 from __future__ import annotations
@@ -49,11 +49,9 @@ _COLUMNS = 80
 
 
 async def demo(console: Console, answer: Path, pace: float) -> int:
-    """Speak, show, and keep the answer; gives the exit code."""
+    """Send the sentence, show the events, write the response to a WAV file, and return the exit code."""
     pcm = question_audio()
-    console.print(
-        f"\nA spoken turn through the simulator: {_SENTENCE}, {bytes_to_ms(len(pcm)) / 1000:.1f} s of speech\n"
-    )
+    console.print(f"\nA spoken turn on the simulator: {_SENTENCE}, {bytes_to_ms(len(pcm)) / 1000:.1f} s of speech\n")
     folding = StreamFolder()
 
     def show(entry: CaptureEntry) -> None:
@@ -84,9 +82,9 @@ def _speaker(simulator: RunningSimulator) -> NativeVoiceClient:
 
 
 def violations(account: SessionFacts, ending: CaptureEnding) -> list[str]:
-    """Say what was not as the protocol has it."""
+    """Return the violations of the protocol, as texts."""
     found = [f"{rule}: {message}" for _, rule, message in account.violations]
-    return found if isinstance(ending, FinishedEnding) else [*found, f"the turn did not come to its end: {ending}"]
+    return found if isinstance(ending, FinishedEnding) else [*found, f"the turn did not finish: {ending}"]
 
 
 def _texts(entries: list[CaptureEntry], ending: str) -> str:
@@ -106,14 +104,14 @@ def _sum_up(console: Console, recorder: Recorder, answer: Path, wrong: list[str]
     sound = None if first is None or spoken is None else first - spoken
     measured = f"ready {format_milliseconds(account.ready_at)} after connecting; "
     rows = [
-        ("heard", f"{_texts(entries, 'transcription.completed')} (the sentence and the silence that ends it)"),
-        ("answered", _texts(entries, "audio_transcript.done")),
+        ("heard", f"{_texts(entries, 'transcription.completed')} (the sentence, and the silence that ends it)"),
+        ("response", _texts(entries, "audio_transcript.done")),
         ("listen", f"{answer}  ({bytes_to_ms(len(_sound(entries))) / 1000:.1f} s)"),
-        ("measured", f"{measured}first sound {format_milliseconds(sound)} after the last word"),
-        *(("FAIL", told) for told in wrong),
+        ("measured", f"{measured}first audio {format_milliseconds(sound)} after the end of speech"),
+        *(("FAIL", violation) for violation in wrong),
     ]
     if not wrong:
-        rows.append(("order", "every event stood where the protocol has it"))
+        rows.append(("order", "every event is in the order that the protocol defines"))
     console.print()
     for label, text in rows:
         console.print(
@@ -124,21 +122,27 @@ def _sum_up(console: Console, recorder: Recorder, answer: Path, wrong: list[str]
 def _above_zero(text: str) -> float:
     value = float(text)
     if not value > 0:
-        raise argparse.ArgumentTypeError("is a number above 0")
+        raise argparse.ArgumentTypeError("must be a number above 0")
     return value
 
 
 def main() -> None:
     """Run the demo from the command line."""
-    parse = argparse.ArgumentParser(prog="python -m probes.demo", description="Speak through the embedded simulator.")
-    parse.add_argument("--answer", type=Path, default=Path(".demo/answer.wav"), help="where to keep what was heard")
-    parse.add_argument("--pace", type=_above_zero, default=1.0, help="how many times as fast the simulator answers")
+    parse = argparse.ArgumentParser(
+        prog="python -m probes.demo", description="Send a spoken sentence to the embedded simulator."
+    )
+    parse.add_argument(
+        "--answer", type=Path, default=Path(".demo/answer.wav"), help="file for the response, in WAV format"
+    )
+    parse.add_argument(
+        "--pace", type=_above_zero, default=1.0, help="speed of the simulator's response, as a multiple of real time"
+    )
     args = parse.parse_args()
     try:
         args.answer.parent.mkdir(parents=True, exist_ok=True)
         args.answer.touch()
     except OSError as error:
-        print(f"the answer cannot be kept at {args.answer}: {error.strerror}", file=sys.stderr)  # noqa: T201 - usage
+        print(f"cannot write {args.answer}: {error.strerror}", file=sys.stderr)  # noqa: T201 - usage
         sys.exit(EXIT_USAGE)
     code = EXIT_INTERRUPTED
     try:
@@ -146,7 +150,7 @@ def main() -> None:
     except* KeyboardInterrupt:
         pass
     except* trio.TooSlowError:
-        print(f"no whole turn within {_LONGEST_SECONDS:.0f} s", file=sys.stderr)  # noqa: T201 - what is left to say
+        print(f"the turn did not finish within {_LONGEST_SECONDS:.0f} s", file=sys.stderr)  # noqa: T201 - the only output on this path
         code = EXIT_COULD_NOT_RUN
     sys.exit(code)
 

@@ -14,8 +14,7 @@ from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
 from probes.problem_catalogue import PROBLEMS
-from probes.runner.check_names import ALL_CHECKS, CHECK_NAMES
-from probes.runner.registry import PROBES
+from probes.runner.registry import ALL_CHECKS, CHECK_NAMES, PROBES
 from reports.render.json import SCHEMA_VERSION, format_document
 from reports.render.terminal_text import wrap
 

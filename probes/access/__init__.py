@@ -1,1 +1,1 @@
-"""`sherpa-probe access`: whether this key can open a session here."""
+"""`sherpa-probe access`: checks whether a key can open a session, layer by layer."""

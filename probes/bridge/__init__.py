@@ -1,1 +1,1 @@
-"""`sherpa-probe bridge`: whether a bridge works from end to end."""
+"""`sherpa-probe bridge`: checks whether a bridge works, from end to end, as its clients see it."""

@@ -1,1 +1,1 @@
-"""`sherpa-probe events`: the right events in the right order, live or from a capture."""
+"""`sherpa-probe events`: checks the events of a session and their order, live or in a capture file."""

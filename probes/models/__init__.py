@@ -1,1 +1,1 @@
-"""`sherpa-probe models`: which models a key can use, and which retire."""
+"""`sherpa-probe models`: lists the realtime models that a key can use, and which of them retire."""

@@ -1,1 +1,1 @@
-"""What surrounds every probe: options, target, running checks, output."""
+"""What every probe shares: running checks, making findings, redaction, signals, report files and output."""

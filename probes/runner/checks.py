@@ -1,7 +1,7 @@
-"""Checks that stand on each other: run in order, timed, bounded, and skipped by name when what they need has failed.
+"""Runs checks in order, each with a timeout, and skips the ones whose requirements failed.
 
-A check that fails or can't look takes the checks behind it with it: they are *skipped*, with the one cause named, never
-passed. A check that skips itself (nothing to look at here) takes nobody with it.
+If a check fails or can't run, every check that needs it is skipped, and its finding names the cause. A check that skips
+itself because it doesn't apply has no such effect.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
-#: Outcomes that keep the checks behind from running.
+#: Outcomes that skip the checks that need this one.
 _BLOCKING = frozenset({Severity.FAIL, Severity.ERROR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Generic[S]):
-    """One thing to look at. `S` is what the checks of a probe share and add to."""
+    """One check of a probe. `S` is the state that the checks of the probe share."""
 
     name: str
-    """Its row."""
+    """The name of its row in the report."""
     run: Callable[[S], Awaitable[Finding]]
     on_timeout: Callable[[S], Finding]
-    """What it means that nothing came in time."""
+    """Makes the finding if `run` doesn't finish in time."""
     skip_reason: str
-    """What is missing behind it when it fails: `no session`."""
+    """Why the checks that need this one are skipped if it fails: `no session`."""
     needs: tuple[str, ...] = ()
     timed: bool = True
-    """False where the time it took says nothing."""
+    """False if the duration of the check means nothing."""
 
 
 async def run_checks(
@@ -47,25 +47,26 @@ async def run_checks(
     timeout: float,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Finding, None]:
-    """Run each check within `timeout` seconds of its own; `doing` hears the name of the one that runs.
+    """Run the checks in order, each with its own timeout in seconds, and yield a finding for each.
 
-    No scope is open while a finding is handed out, so that the caller may stop at any of them.
+    `on_progress` is called with the name of each check before it runs. No cancel scope is open during a yield, so the
+    caller may stop at any finding.
     """
     blocked: dict[str, Check[S]] = {}
     for check in checks:
         root = next((blocked[need] for need in check.needs if need in blocked), None)
         if root is not None:
             blocked[check.name] = root
-            yield CheckRow(probe, check.name).skipped(root.skip_reason, Evidence("waits for", root.name))
+            yield CheckRow(probe, check.name).skipped(root.skip_reason, Evidence("needs", root.name))
             continue
         on_progress(check.name)
-        finding = await _looked(check, context, timeout)
+        finding = await _run(check, context, timeout)
         if finding.severity in _BLOCKING:
             blocked[check.name] = check
         yield finding
 
 
-async def _looked(check: Check[S], shared: S, timeout: float) -> Finding:
+async def _run(check: Check[S], shared: S, timeout: float) -> Finding:
     began = trio.current_time()
     finding: Finding | None = None
     with trio.move_on_after(timeout):

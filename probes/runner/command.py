@@ -1,7 +1,7 @@
-"""What every probe command does around its probe: configuration, report files, interrupts, output, exit code.
+"""What every probe command does around its probe: configuration, report files, interrupts and exit code.
 
-No click here: `probes.cli` turns the command line into `ProbeOptions` and this into an exit code, so that all of it
-can be called and tested as plain functions.
+This module doesn't use click: `probes.cli` turns the command line into `ProbeOptions`, and the result of these
+functions into output and an exit code. So tests can call them directly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from probes.problems.tool import CONFIG_ERROR, REPORT_LOST, USAGE_ERROR
 from probes.runner.findings import CheckRow, explain_command, headline
 from probes.runner.interrupts import INTERRUPTS
 from probes.runner.logs import redirect_logs
-from probes.runner.redaction import LONGEST_VALUE, Secrets
+from probes.runner.redaction import MAX_VALUE_LENGTH, Secrets
 from probes.runner.subject import FileSubject, OpenerInput, S, SubjectOpener
 from probes.runner.usage import UsageError
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
@@ -33,38 +33,37 @@ if TYPE_CHECKING:
     from probes.runner.runner import ProbeRun
     from reports.problem import Problem
 
-#: The scenario of `--simulate` without a name: everything works.
+#: The scenario of `--simulate` without a name, in which everything works.
 DEFAULT_SCENARIO = "good"
 
 
-#: What to do where a key was typed on the command line.
+#: The fix for a key on the command line, where other processes and the shell history can read it.
 _KEY_TYPED = (
-    "A key is never typed: export it as OPENAI_API_KEY,"
-    " or name its place with --api-key-env NAME or --api-key-file FILE"
+    "Don't put a key on the command line: export it as OPENAI_API_KEY, or use --api-key-env NAME or --api-key-file FILE"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """What the command line of any probe said."""
+    """The options that all probe commands share."""
 
     flags: Flags = field(default_factory=Flags)
     simulate: str | None = None
-    """A scenario of the embedded simulator; None looks at the real target."""
+    """A scenario of the embedded simulator; None checks the real target."""
     reports: tuple[str, ...] = ()
-    """`FORMAT=PATH`, as typed."""
+    """`FORMAT=PATH` for each report file."""
     json: bool = False
     strict: bool = False
     verbose: bool = False
     timelines: bool = False
-    """Show what happened, not only what came of it."""
+    """Show timelines and metrics, too."""
     errors_are_usage: bool = False
-    """What could not be looked at was the user's own file: exit code 2, not 3."""
+    """A check that can't run means a wrong file on the command line: exit code 2 instead of 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """A report that was asked for: its format and its reserved place."""
+    """A requested report: its format and its reserved file."""
 
     format: str
     reserved: ReservedFile
@@ -72,7 +71,7 @@ class ReportFile:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended."""
+    """The result of a command."""
 
     report: Report
     exit_code: int
@@ -80,7 +79,7 @@ class CommandResult:
 
 def run_command(
     tool: str,
-    look: Callable[[S], AsyncGenerator[ProbeItem, None]],
+    probe: Callable[[S], AsyncGenerator[ProbeItem, None]],
     options: ProbeOptions,
     environment: Mapping[str, str],
     *,
@@ -88,29 +87,32 @@ def run_command(
     folder: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> CommandResult:
-    """Run one look from options to written report files. Raises UsageError and ConfigError before anything is sent.
+    """Run a probe: read the configuration, check the subject, and write the report files.
 
-    UsageError also comes from a look that finds its own files unusable; then no report file is left behind either. A
-    report file that can't be written at the end is a finding, and exit code 2 like one that could not from the start.
-    Ctrl-C ends the run in good order and shows in the outcome; KeyboardInterrupt is raised only before the run begins.
+    Raises UsageError and ConfigError before anything is sent. A probe may raise UsageError later, for an unusable
+    file; no report file is left behind then. A report file that can't be written at the end becomes a finding, with
+    exit code 2. Ctrl-C ends the run and its result says so; KeyboardInterrupt is raised only before the run starts.
     """
     with INTERRUPTS.holding():
         with INTERRUPTS.raising():
             config = read_config(options.flags, environment, folder or Path(), with_key=_wants_key(opener, options))
         check_scenario(options.simulate)
         secrets = Secrets(config.secrets())
-        given = OpenerInput(
+        opener_input = OpenerInput(
             config=config, environment=environment, secrets=secrets, on_progress=on_progress, scenario=options.simulate
         )
-        return _finished(tool, look, opener.prepare(given), options, secrets)
+        return _finished(tool, probe, opener.prepare(opener_input), options, secrets)
 
 
 def run_offline(
-    tool: str, look: Callable[[FileSubject], AsyncGenerator[ProbeItem, None]], options: ProbeOptions, files: FileSubject
+    tool: str,
+    probe: Callable[[FileSubject], AsyncGenerator[ProbeItem, None]],
+    options: ProbeOptions,
+    files: FileSubject,
 ) -> CommandResult:
-    """Run a look that needs nothing but files: no settings are read. Raises UsageError."""
+    """Run a probe that only reads files; it reads no settings. Raises UsageError."""
     with INTERRUPTS.holding():
-        return _finished(tool, look, files.open, options, Secrets())
+        return _finished(tool, probe, files.open, options, Secrets())
 
 
 def _wants_key(opening: SubjectOpener[S], options: ProbeOptions) -> bool:
@@ -119,16 +121,16 @@ def _wants_key(opening: SubjectOpener[S], options: ProbeOptions) -> bool:
 
 def _finished(
     tool: str,
-    look: Callable[[S], AsyncGenerator[ProbeItem, None]],
+    probe: Callable[[S], AsyncGenerator[ProbeItem, None]],
     open_subject: Callable[[], AbstractAsyncContextManager[S]],
     options: ProbeOptions,
     secrets: Secrets,
 ) -> CommandResult:
-    import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
+    import trio  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
-    from probes.runner.runner import ProbeRun  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from probes.runner.runner import ProbeRun  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
-    run = ProbeRun(tool=tool, probe=look, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
+    run = ProbeRun(tool=tool, probe=probe, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
     with INTERRUPTS.raising():
         files = reserve_reports(options.reports)
     try:
@@ -143,14 +145,14 @@ def _finished(
 
 
 def _exit_code(report: Report, options: ProbeOptions) -> int:
-    """Give the report's own, but 2 where a named file could not be judged: what was found elsewhere is not all."""
+    """Return the report's own exit code, but 2 if a file on the command line couldn't be checked."""
     unread = options.errors_are_usage and any(finding.severity is Severity.ERROR for finding in report.findings)
     return EXIT_USAGE if unread else report.exit_code(strict=options.strict)
 
 
 def usage_error_result(tool: str, known: Problem, message: str, fix: str) -> CommandResult:
-    """Make the report of a command that could not even start."""
-    from probes.runner.runner import single_finding_report  # noqa: PLC0415 - late: wrong usage and --help go without it
+    """Return the result of a command that couldn't start; exit code 2."""
+    from probes.runner.runner import single_finding_report  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
     link = explain_command(known.code)
     finding = Finding(code=known.code, severity=known.severity, check="usage", title=message, fix=fix, link=link)
@@ -158,25 +160,25 @@ def usage_error_result(tool: str, known: Problem, message: str, fix: str) -> Com
 
 
 def redact_keys(report: Report, environment: Mapping[str, str]) -> Report:
-    """Look over the report of a command that could not start: somebody may have typed the key itself."""
+    """Remove keys from the report of a command that couldn't start: the command line may hold the key itself."""
     hidden = Secrets(keys_in_environment(environment)).redact_report(report)
-    told = tuple(
+    findings = tuple(
         replace(now, fix=_KEY_TYPED) if now.check == "usage" and _key_hidden(now.title, before.title) else now
         for now, before in zip(hidden.findings, report.findings, strict=True)
     )
-    return replace(hidden, findings=told)
+    return replace(hidden, findings=findings)
 
 
 def _key_hidden(now: str, before: str) -> bool:
-    """Say whether the two differ by more than their length: a text that is merely too long holds no key."""
-    return now != shorten(before, LONGEST_VALUE)
+    """Whether redaction changed more than the text's length, which means that the text holds a key."""
+    return now != shorten(before, MAX_VALUE_LENGTH)
 
 
 async def _until_interrupted(run: ProbeRun[S]) -> bool:
-    """Run until done or until Ctrl-C, which ends the run in good order. Says whether it was interrupted."""
-    import trio  # noqa: PLC0415 - late: wrong usage and --help go without it
+    """Run to the end or until Ctrl-C, which cancels the run. Returns whether it was interrupted."""
+    import trio  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
-    from probes.runner.runner import interrupted_finding  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from probes.runner.runner import interrupted_finding  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
@@ -192,24 +194,24 @@ async def _until_interrupted(run: ProbeRun[S]) -> bool:
 
 
 def check_scenario(name: str | None) -> None:
-    """Refuse an unknown scenario, naming near ones. Raises UsageError."""
+    """Raise UsageError for an unknown scenario, with similar names."""
     if name is None or name == DEFAULT_SCENARIO:
         return
-    from bridge.simulator.faults.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help go without it
+    from bridge.simulator.faults.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
     if name not in SCENARIOS:
         near = did_you_mean(name, SCENARIOS)
-        raise UsageError(f"--simulate: there is no scenario {name!r}{near}", "All of them: sherpa-sim list")
+        raise UsageError(f"--simulate: unknown scenario {name!r}{near}", "To list the scenarios: sherpa-sim list")
 
 
 def reserve_reports(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
-    """Make sure that every `FORMAT=PATH` can be written. Raises UsageError, and then has reserved nothing."""
+    """Reserve the file of every `FORMAT=PATH`. Raises UsageError, and leaves no files, if one can't be written."""
     files: list[ReportFile] = []
     try:
         for text in wanted:
             format_name, path = parse_report(text)
             if any(file.reserved.path == path.resolve() for file in files):
-                raise UsageError(f"--report: {path} is named twice")  # noqa: TRY301 - the handler undoes the reservations before
+                raise UsageError(f"--report: {path} is given twice")  # noqa: TRY301 - the handler discards the files reserved so far
             files.append(ReportFile(format_name, reserve_file(path)))
     except BaseException as error:  # an interrupt too
         for file in files:
@@ -221,26 +223,26 @@ def reserve_reports(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
 
 
 def parse_report(text: str) -> tuple[str, Path]:
-    """Split `FORMAT=PATH`. Raises UsageError for an unknown format, naming those there are."""
+    """Split `FORMAT=PATH`. Raises UsageError for an unknown format, with similar names."""
     name, equals, path = text.partition("=")
     if not equals or not path:
-        raise UsageError(f"--report: {text!r} is not FORMAT=PATH; write for example --report json=report.json")
+        raise UsageError(f"--report: {text!r} is not FORMAT=PATH. Example: --report json=report.json")
     if name not in FORMATS:
-        raise UsageError(f"--report: there is no format {name!r}{did_you_mean(name, FORMATS)}")
+        raise UsageError(f"--report: unknown format {name!r}{did_you_mean(name, FORMATS)}")
     return name, Path(path)
 
 
-def _written(files: Sequence[ReportFile], outcome: CommandResult, secrets: Secrets) -> CommandResult:
-    """Write the files. One that can't be is told by a finding of its own, also in the files behind it."""
+def _written(files: Sequence[ReportFile], result: CommandResult, secrets: Secrets) -> CommandResult:
+    """Write the report files. If one can't be written, a finding says so, also in the files after it."""
     for file in files:
         try:
-            file.reserved.write(get_renderer(file.format)(outcome.report, outcome.exit_code))
+            file.reserved.write(get_renderer(file.format)(result.report, result.exit_code))
         except CannotWriteError as error:
-            # It could be written a moment ago: the disk is full, or somebody took the folder away.
+            # The file was writable at the start; now the disk is full or the folder is gone.
             lost = secrets.redact_finding(CheckRow("probe", "report").problem(REPORT_LOST, headline(str(error))))
-            report = replace(outcome.report, findings=(*outcome.report.findings, lost))
-            outcome = CommandResult(report, EXIT_INTERRUPTED if outcome.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
-    return outcome
+            report = replace(result.report, findings=(*result.report.findings, lost))
+            result = CommandResult(report, EXIT_INTERRUPTED if result.exit_code == EXIT_INTERRUPTED else EXIT_USAGE)
+    return result
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Imported before everything else by `probes.cli`: from here on Ctrl-C is remembered, while the imports still run."""
+"""Holds SIGINT and SIGTERM from its import on. `probes.cli` imports it first, so that imports can't be interrupted."""
 
 from __future__ import annotations
 

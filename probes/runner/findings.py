@@ -1,4 +1,4 @@
-"""Making findings: one small set of verbs for every probe, so that codes and texts look alike everywhere."""
+"""Makes findings. All probes use these functions, so codes and texts have the same form everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explain_command(code: str) -> str:
-    """Name the command that tells more about a code."""
+    """Return the command that explains a code."""
     return f"sherpa-probe explain {code}"
 
 
@@ -33,29 +33,29 @@ def headline(value: object) -> Evidence:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """The row of one check of one probe: all its findings are made here. Codes are `<PROBE>-<SLUG>`."""
+    """The row of one check in the report of one probe; makes the check's findings. Codes are `<PROBE>-<SLUG>`."""
 
     probe: str
     check: str
 
     def code(self, slug: str) -> str:
-        """Name a finding of this probe."""
+        """Return the code for a slug of this probe."""
         return f"{self.probe.upper()}-{slug}"
 
     def passed(self, title: str, *evidence: Evidence, slug: str = "") -> Finding:
-        """All is well; the slug is the check's own name unless another one tells more."""
+        """Return the finding that the check passed. The slug is the check's name by default."""
         return self._plain(Severity.PASS, slug or f"{slug_of(self.check)}-OK", title, evidence)
 
     def noted(self, slug: str, title: str, *evidence: Evidence) -> Finding:
-        """Worth knowing, neither good nor bad."""
+        """Return a note, which is neither success nor failure."""
         return self._plain(Severity.INFO, slug, title, evidence)
 
     def skipped(self, why: str, *evidence: Evidence) -> Finding:
-        """Not looked at, and why."""
+        """Return the finding that the check was skipped, with the reason."""
         return self._plain(Severity.SKIPPED, f"{slug_of(self.check)}-SKIPPED", f"skipped: {why}", evidence)
 
     def refused(self, refusal: Refusal, *evidence: Evidence, cause: str = "", fix: str = "") -> Finding:
-        """Something said no: title, cause and fix come from the table of refusals unless this place knows better."""
+        """Return the failure for a refusal. Title, cause and fix are those of the refusal, unless given."""
         return Finding(
             code=self.code(refusal.slug),
             severity=Severity.FAIL,
@@ -70,26 +70,26 @@ class CheckRow:
 
     def problem(
         self,
-        known: Problem,
+        problem: Problem,
         *evidence: Evidence,
         title: str = "",
         cause: str = "",
         fix: str = "",
         severity: Severity | None = None,
     ) -> Finding:
-        """Something is wrong: its words come from the table of problems unless this place knows better.
+        """Return the finding for a problem. Its texts and severity are those of the problem, unless given.
 
         The first evidence is what the row shows.
         """
         return Finding(
-            code=self.code(known.slug),
-            severity=severity or known.severity,
+            code=self.code(problem.slug),
+            severity=severity or problem.severity,
             check=self.check,
-            title=title or known.title,
+            title=title or problem.title,
             evidence=evidence,
-            cause=cause or known.cause,
-            fix=fix or known.fix,
-            link=explain_command(self.code(known.slug)),
+            cause=cause or problem.cause,
+            fix=fix or problem.fix,
+            link=explain_command(self.code(problem.slug)),
             probe=self.probe,
         )
 
@@ -105,5 +105,5 @@ class CheckRow:
 
 
 def slug_of(check: str) -> str:
-    """Write a check's name as it stands in codes: `tcp, tls` is TCP-TLS."""
+    """Return a check's name in the form that codes use: `tcp, tls` becomes TCP-TLS."""
     return check.upper().replace(", ", "-").replace(" ", "-").replace("/", "-")

@@ -1,8 +1,9 @@
-"""Ctrl-C, remembered instead of raised: an exception that can come up at any line leaves no report behind.
+"""Handles Ctrl-C (SIGINT) and SIGTERM so that an interrupted command still writes its report.
 
-SIGTERM, by which a build server or an orchestrator ends a command, is the same: else it would leave drafts of files.
-Signals belong to the whole process, so there is one of these. While it is held, an interrupt waits to be looked at; in
-the places that may wait for ever (a key file that is a pipe) it is raised as usual; in trio it cancels.
+A KeyboardInterrupt can be raised at any line, even while a report is written. So the signals are held: they are only
+recorded, and the code looks at them when it is ready. Code that may block forever, such as reading a key from a pipe,
+gets the usual KeyboardInterrupt; under trio a signal cancels the run. CI systems and orchestrators end commands with
+SIGTERM, which is treated the same. Signals belong to the process, so there is one instance, `INTERRUPTS`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: So many in a row mean: at once, and without a report.
-_IMPATIENT = 3
+#: This many signals end the process immediately, without a report.
+_FORCE_EXIT_COUNT = 3
 _INTERRUPTED = 130
 
 
 class Interrupts:
-    """What came of SIGINT and SIGTERM while they were held."""
+    """Holds SIGINT and SIGTERM, and records which arrived."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -33,17 +34,17 @@ class Interrupts:
 
     @property
     def received(self) -> bool:
-        """Whether there was one."""
+        """Whether a signal arrived."""
         return self._count > 0
 
     def hold(self) -> None:
-        """Hold interrupts from here on; does nothing outside the main thread, where there are none."""
+        """Start holding signals. Calls nest. Does nothing outside the main thread, which receives no signals."""
         self._depth += 1
         if self._depth == 1 and threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._heard) for one in _SIGNALS}
+            self._before = {one: signal.signal(one, self._on_signal) for one in _SIGNALS}
 
     def release(self) -> None:
-        """Let them go again. What came stays known until `holding` ends."""
+        """Stop holding signals. `received` keeps its value until `holding` ends."""
         self._depth -= 1
         if self._depth == 0:
             for one, before in self._before.items():
@@ -52,7 +53,7 @@ class Interrupts:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold them for the length of the block, which may stand inside another; the outermost forgets what came."""
+        """Hold signals in the block. Blocks may nest; leaving the outermost one resets `received`."""
         self.hold()
         try:
             yield
@@ -62,13 +63,13 @@ class Interrupts:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Raise KeyboardInterrupt in the block, also for one that came before it."""
+        """Raise KeyboardInterrupt for a signal that arrives in the block or arrived before it."""
         with self.calling(_interrupt):
             yield
 
     @contextmanager
     def calling(self, call: Callable[[], None]) -> Iterator[None]:
-        """Call this, once, when one comes in the block or came before it. Does not stand inside another."""
+        """Call a function once for a signal that arrives in the block or arrived before it. Blocks can't nest."""
         self._call = call
         try:
             if self.received:
@@ -77,14 +78,14 @@ class Interrupts:
         finally:
             self._call = None
 
-    def _heard(self, *_: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         self._count += 1
-        if self._count >= _IMPATIENT:
+        if self._count >= _FORCE_EXIT_COUNT:
             os._exit(_INTERRUPTED)
         self._act()
 
     def _act(self) -> None:
-        """Act once: whoever catches what was raised is not to be interrupted a second time."""
+        """Call the function at most once: the code that handles the first interrupt must not get a second one."""
         call, self._call = self._call, None
         if call is not None:
             call()

@@ -1,6 +1,6 @@
-"""What libraries log while a probe runs: nothing is shown, and with `-v` everything, looked over for secrets.
+"""Handles the log messages of libraries while a probe runs: hidden by default, redacted and on stderr with `-v`.
 
-Without this, Python itself would print warnings of a library to stderr, traceback and all.
+Without a handler, Python itself prints warnings of libraries to stderr, with tracebacks.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from probes.runner.redaction import Secrets
 
 
-#: What httpx hands over with its line: method, URL, HTTP version, status, reason.
-_OF_A_CALL = 5
+#: The arguments of httpx's log message: method, URL, HTTP version, status, reason.
+_HTTPX_ARGUMENTS = 5
 
 
-class _Hiding(logging.Formatter):
-    """Write a line (and the traceback with it) without the secrets that are known by then."""
+class _RedactingFormatter(logging.Formatter):
+    """Formats a record and its traceback, and removes the secrets that are known by then."""
 
     def __init__(self, secrets: Secrets) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        lines = self._secrets.redact(_call(record) or super().format(record)).splitlines()
+        lines = self._secrets.redact(_http_call(record) or super().format(record)).splitlines()
         return "\n".join(
             map(escape_invisible, lines)
-        )  # a server words its own status line: nothing of it moves the terminal
+        )  # a server chooses its own reason phrase: it must not control the terminal
 
 
-def _call(record: logging.LogRecord) -> str:
-    """Write a REST call in as few words as it needs; empty for any other line."""
-    if record.name != "httpx" or not isinstance(record.args, tuple) or len(record.args) != _OF_A_CALL:
+def _http_call(record: logging.LogRecord) -> str:
+    """Format httpx's message about a call briefly; empty for any other record."""
+    if record.name != "httpx" or not isinstance(record.args, tuple) or len(record.args) != _HTTPX_ARGUMENTS:
         return ""
     method, url, _, status, reason = record.args
     return f"{method} {url} -> {status} {reason}".rstrip()
@@ -46,10 +46,10 @@ def _call(record: logging.LogRecord) -> str:
 
 @contextmanager
 def redirect_logs(secrets: Secrets, *, show: bool) -> Iterator[None]:
-    """Take all log lines for the length of the block: to stderr when they are to be shown, else nowhere."""
+    """Handle all log messages in the block: redacted to stderr if `show`, else not at all."""
     root = logging.getLogger()
     handler: logging.Handler = logging.StreamHandler() if show and sys.stderr else logging.NullHandler()
-    handler.setFormatter(_Hiding(secrets))
+    handler.setFormatter(_RedactingFormatter(secrets))
     before = root.level
     root.addHandler(handler)
     if show:

@@ -1,6 +1,6 @@
-"""What it means that a connection could not be made: every reason of the network seam, in words for people.
+"""Findings for failed connections: one table from each reason that the network layer reports to its problem.
 
-One table; the same reason reads the same whether the socket or a REST call met it.
+The same reason leads to the same finding for a WebSocket and for a REST call.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.upstream.dial.errors import FailureReason
-from probes.problems import network as way
+from probes.problems import network
 from probes.runner.findings import headline
 
 if TYPE_CHECKING:
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 PROBLEM_BY_REASON: Mapping[FailureReason, Problem] = {
-    FailureReason.NAME_UNKNOWN: way.HOST_UNKNOWN,
-    FailureReason.REFUSED: way.NOTHING_LISTENING,
-    FailureReason.UNREACHABLE: way.UNREACHABLE,
-    FailureReason.TIMED_OUT: way.NO_ANSWER,
-    FailureReason.CERTIFICATE: way.CERTIFICATE_REFUSED,
-    FailureReason.NOT_TLS: way.NOT_TLS,
-    FailureReason.PROXY_UNREACHABLE: way.PROXY_UNREACHABLE,
-    FailureReason.PROXY_REFUSED: way.PROXY_REFUSED,
-    FailureReason.CLOSED_EARLY: way.CLOSED_EARLY,
-    FailureReason.NOT_WEBSOCKET: way.NOT_HTTP,
-    FailureReason.BAD_ACCEPT: way.BAD_ACCEPT,
+    FailureReason.NAME_UNKNOWN: network.HOST_UNKNOWN,
+    FailureReason.REFUSED: network.NOTHING_LISTENING,
+    FailureReason.UNREACHABLE: network.UNREACHABLE,
+    FailureReason.TIMED_OUT: network.NO_ANSWER,
+    FailureReason.CERTIFICATE: network.CERTIFICATE_REFUSED,
+    FailureReason.NOT_TLS: network.NOT_TLS,
+    FailureReason.PROXY_UNREACHABLE: network.PROXY_UNREACHABLE,
+    FailureReason.PROXY_REFUSED: network.PROXY_REFUSED,
+    FailureReason.CLOSED_EARLY: network.CLOSED_EARLY,
+    FailureReason.NOT_WEBSOCKET: network.NOT_HTTP,
+    FailureReason.BAD_ACCEPT: network.BAD_ACCEPT,
 }
 
-#: What a proxy's answer to CONNECT means; any other status comes from something that is no proxy.
+#: A proxy's status for CONNECT to its problem; any other status comes from a server that isn't a proxy.
 _PROXY_STATUSES: Mapping[int, Problem] = {
-    **dict.fromkeys((401, 403, 407), way.PROXY_REFUSED),
-    **dict.fromkeys((500, 502, 503, 504), way.PROXY_FAILED),
+    **dict.fromkeys((401, 403, 407), network.PROXY_REFUSED),
+    **dict.fromkeys((500, 502, 503, 504), network.PROXY_FAILED),
 }
 
 
-#: How the network seam words an alert of TLS, which is no reason of its own there.
+#: How the network layer describes a TLS alert, for which it has no reason of its own.
 _TLS_REFUSED = "refused the TLS handshake"
 
 
@@ -52,24 +52,31 @@ def connection_failure(
     proxy_variable: str = "HTTPS_PROXY",
     status: int | None = None,
 ) -> Finding:
-    """Make the finding for a connection that failed. `status` is what a proxy answered."""
-    known = (
-        way.TLS_REFUSED
+    """Return the finding for a failed connection. `status` is the proxy's response to CONNECT."""
+    problem = (
+        network.TLS_REFUSED
         if reason is FailureReason.CLOSED_EARLY and _TLS_REFUSED in detail
         else PROBLEM_BY_REASON[reason]
     )
     if reason is FailureReason.PROXY_REFUSED and status is not None:
-        known = _PROXY_STATUSES.get(status, way.NOT_A_PROXY)
-    told = f"{known.cause} It said {status}." if known is way.NOT_A_PROXY else known.cause
-    return host_problem(row, known, headline(detail), *evidence, host=host, proxy_variable=proxy_variable, cause=told)
+        problem = _PROXY_STATUSES.get(status, network.NOT_A_PROXY)
+    cause = f"{problem.cause} It responded with {status}." if problem is network.NOT_A_PROXY else problem.cause
+    return host_problem(
+        row, problem, headline(detail), *evidence, host=host, proxy_variable=proxy_variable, cause=cause
+    )
 
 
 def host_problem(
-    row: CheckRow, known: Problem, *evidence: Evidence, host: str, proxy_variable: str = "HTTPS_PROXY", cause: str = ""
+    row: CheckRow,
+    problem: Problem,
+    *evidence: Evidence,
+    host: str,
+    proxy_variable: str = "HTTPS_PROXY",
+    cause: str = "",
 ) -> Finding:
-    """Make a finding with host and proxy variable put into its words."""
+    """Return the finding for a problem, with HOST and VARIABLE in its texts replaced by host and proxy variable."""
     filled = [
         text.replace("VARIABLE", proxy_variable or "HTTPS_PROXY").replace("HOST", host)
-        for text in (cause or known.cause, known.fix)
+        for text in (cause or problem.cause, problem.fix)
     ]
-    return row.problem(known, *evidence, cause=filled[0], fix=filled[1])
+    return row.problem(problem, *evidence, cause=filled[0], fix=filled[1])

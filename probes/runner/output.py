@@ -1,6 +1,6 @@
-"""How a probe's result is shown: one JSON document or a page for people on stdout, and progress while it works.
+"""Shows the result of a probe on stdout, as one JSON document or as text, and its progress on stderr.
 
-The ways to stdout and stderr themselves, which every command shares, stand in `reports.console`.
+`reports.console` has the functions that write to stdout and stderr.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ __all__ = [
 def show_result(
     outcome: CommandResult, *, json: bool, verbose: bool, environment: Mapping[str, str], timelines: bool = False
 ) -> None:
-    """Write the result to stdout; with `timelines` also what happened and what was measured."""
+    """Write the result to stdout. With `timelines` or `verbose`, include timelines and metrics."""
     if json:
-        from reports.render import json as as_json  # noqa: PLC0415 - only what is used is paid for
+        from reports.render import json as as_json  # noqa: PLC0415 - imported only if used
 
         text = as_json.render(outcome.report, outcome.exit_code)
     else:
-        from reports.render.terminal import page as terminal  # noqa: PLC0415 - only what is used is paid for
+        from reports.render.terminal import page as terminal  # noqa: PLC0415 - imported only if used
 
         text = terminal.render(
             outcome.report,
@@ -61,13 +61,13 @@ def show_result(
 
 @contextmanager
 def progress(environment: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
-    """Show what is being looked at, on stderr and only on a terminal. Gives the function to tell it."""
+    """Show the running check on stderr, if that is a terminal. Yields the function to call with each check's name."""
     if sys.stderr is None or not sys.stderr.isatty() or environment.get("TERM") == "dumb":
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only what is used is paid for
-    from rich.status import Status  # noqa: PLC0415 - only what is used is paid for
+    from rich.console import Console  # noqa: PLC0415 - imported only if used
+    from rich.status import Status  # noqa: PLC0415 - imported only if used
 
     console = Console(stderr=True, no_color=bool(environment.get("NO_COLOR")))
     with Status("starting", console=console) as status:
-        yield lambda name: status.update(f"looking at {name}")
+        yield lambda name: status.update(f"checking {name}")

@@ -1,7 +1,7 @@
-"""The probes, by name: one line each. A probe is an async function of a Target that yields what it has to tell.
+"""The table of probes, and the names of their checks.
 
-The function has the probe's name and stands in `probes.<name>.probe`; it is imported when it is wanted, so that
-naming the probes costs nothing.
+A probe is an async generator function: it takes a target and yields findings, timelines, metrics and series. It has the
+probe's name and is in the module `probes.<name>.probe`, which is imported only when the probe runs.
 """
 
 from __future__ import annotations
@@ -17,38 +17,53 @@ if TYPE_CHECKING:
 
 
 class ProbeFunction(Protocol):
-    """What a probe is: it yields what it has to tell as it comes, and never more than one task's worth of surprise.
+    """The type of a probe: an async generator function that yields items as it makes them.
 
-    Whatever it raises becomes a finding `PROBE-CRASHED`. Cancelling it closes what it holds open.
+    An exception becomes the finding `PROBE-CRASHED`. Cancelling a probe closes its connections.
     """
 
     def __call__(self, target: Any, /) -> AsyncGenerator[ProbeItem, None]:
-        """Look at the target."""
+        """Check the target."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A probe by name, with the question it answers."""
+    """A probe's name, and the question that it answers."""
 
     name: str
     question: str
     needs: tuple[str, ...] = ()
-    """What must hold before it is worth asking, where several probes run: a probe, or one row of it, `access:key`."""
+    """What must not fail before this probe starts, if several run: a probe, or one row of it such as `access:key`."""
 
     @property
     def function(self) -> ProbeFunction:
-        """Import the probe's function."""
+        """The probe's function, imported on first use."""
         return cast("ProbeFunction", getattr(import_module(f"probes.{self.name}.probe"), self.name))
 
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe
     for probe in (
-        Probe("access", "can this key open a session here?"),
+        Probe("access", "can this key open a session?"),
         Probe("models", "which realtime models can this key use, and which of them retire?", needs=("access:model",)),
         Probe("events", "does a session emit the right events in the right order?", needs=("access",)),
         Probe("bridge", "does a running bridge work, end to end?"),
-        Probe("smoke", "may this be deployed?"),
+        Probe("smoke", "is this ready to deploy?"),
     )
 }  # fmt: skip
+
+#: The rows of each probe, from which the codes of passed and skipped checks are made.
+CHECK_NAMES: Mapping[str, tuple[str, ...]] = {
+    "access": ("name", "tcp, tls", "key", "model", "mint", "upgrade", "session", "confirm", "auth"),
+    "models": ("key", "realtime", "transcription", "translation", "live", "require", "model"),
+    "events": (
+        *("connect", "session", "ready", "events", "order", "answer", "transcript", "audio", "function", "end"),
+    ),
+    "bridge": (
+        *("name", "tcp, tls", "health", "upgrade", "connected", "ping", "session", "speech in", "speech out"),
+        *("early speech", "tracer", "events", "errors", "end", "again", "timestamps", "fields", "close"),
+    ),
+}
+#: The row of a probe that was skipped as a whole because another probe failed.
+ALL_CHECKS = "all"

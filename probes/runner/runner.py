@@ -1,6 +1,7 @@
-"""Running one look at one subject: collects what it tells, survives crashes, and always has a report to give.
+"""Runs one probe against one subject and collects its findings into a report.
 
-It knows neither the command line nor the terminal; an interrupted run still reports what it has seen so far.
+A crash of the probe becomes a finding, and an interrupted run still has a report of what it found so far. This module
+knows neither the command line nor the terminal.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
     from probes.runner.findings import ProbeItem
 
 
-#: What is said about the run itself.
-_OWN = CheckRow("probe", "probe")
+#: The row of findings about the run itself.
+_RUN_ROW = CheckRow("probe", "probe")
 
 
 @dataclass(slots=True, kw_only=True)
 class ProbeRun(Generic[S]):
-    """One run. `findings` grows while it goes; `report()` may be asked at any time."""
+    """One run of a probe. `findings` grows while it runs; `report()` can be called at any time."""
 
     tool: str
     probe: Callable[[S], AsyncGenerator[ProbeItem, None]]
     open_subject: Callable[[], AbstractAsyncContextManager[S]]
     secrets: Secrets = field(default_factory=Secrets)
-    """Shared with the subject, which adds to it."""
+    """Shared with the subject, which adds secrets to it."""
     verbose: bool = False
     """Show the traceback of a crash."""
     on_finding: Callable[[Finding], None] = lambda _: None
@@ -52,42 +53,42 @@ class ProbeRun(Generic[S]):
     _began: float = field(default_factory=perf_counter)
 
     async def run(self) -> None:
-        """Look until done. Only cancellation and UsageError get out: whatever else a probe raises is a finding."""
+        """Run the probe to its end. Raises only UsageError, and Cancelled; any other exception becomes a finding."""
         try:
             async with self.open_subject() as subject:
-                await self._look_at(subject)
-        except Exception as error:  # noqa: BLE001 - a crash is a finding; nobody is served by a traceback
+                await self._run_probe(subject)
+        except Exception as error:  # noqa: BLE001 - a crash becomes a finding instead of a traceback
             usage = find_usage_error(error)
             if usage is not None:
                 raise usage from None
             self.add(crash_finding(error, verbose=self.verbose))
 
-    async def _look_at(self, subject: S) -> None:
+    async def _run_probe(self, subject: S) -> None:
         self.target = subject.describe()
         for warning in subject.warnings:
             self.add(_key_warning(warning))
-        async with aclosing(self.probe(subject)) as all_told:
-            async for told in all_told:
-                self.add(told)
+        async with aclosing(self.probe(subject)) as items:
+            async for item in items:
+                self.add(item)
 
-    def add(self, told: ProbeItem) -> None:
-        """Keep what was told, looked over for secrets."""
-        match told:
+    def add(self, item: ProbeItem) -> None:
+        """Redact an item and add it to the run; `on_finding` is called for a finding."""
+        match item:
             case Finding():
-                finding = self.secrets.redact_finding(told)
+                finding = self.secrets.redact_finding(item)
                 self.findings.append(finding)
                 self.on_finding(finding)
             case Timeline():
-                self.timelines.append(self.secrets.redact_timeline(told))
+                self.timelines.append(self.secrets.redact_timeline(item))
             case ReportMetric():
-                self.metrics.append(told)
+                self.metrics.append(item)
             case Series():
-                self.series.append(told)
+                self.series.append(item)
             case _:
-                assert_never(told)
+                assert_never(item)
 
     def report(self) -> Report:
-        """Put together what is known by now. Every text is looked over again, by all secrets known by now."""
+        """Make a report of everything so far, redacted again with all secrets that are known by now."""
         return self.secrets.redact_report(
             Report(
                 tool=self.tool,
@@ -104,29 +105,29 @@ class ProbeRun(Generic[S]):
 
 
 def _by_probe(finding: Finding) -> int:
-    """Keep together what one probe found, although several ran side by side; what is about the run stands around it."""
+    """Sort findings by probe, although probes run in parallel; findings about the run come first or last."""
     places = {"config": -1} | {name: place for place, name in enumerate(PROBES)}
     return places.get(finding.probe, len(PROBES))
 
 
 def single_finding_report(tool: str, finding: Finding) -> Report:
-    """Make the report of a command that never got to its probe."""
+    """Make the report of a command that failed before its probe started."""
     return Report(tool=tool, version=installed_version(), started=current_time(), seconds=0.0, findings=(finding,))
 
 
 def interrupted_finding() -> Finding:
-    """Say that somebody stopped the run."""
-    return _OWN.problem(INTERRUPTED)
+    """Make the finding for an interrupted run."""
+    return _RUN_ROW.problem(INTERRUPTED)
 
 
 def crash_finding(error: Exception, *, verbose: bool) -> Finding:
-    """Turn a bug of ours into a finding."""
+    """Make the finding for an exception in the probe, which is a bug in this toolkit."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     evidence = [evidence_of("error", f"{type(error).__name__}: {_first_line(error)}")]
     if verbose:
         evidence.append(evidence_of("traceback", "".join(traceback.format_exception(error)).rstrip()))
-    return _OWN.problem(CRASHED, *evidence)
+    return _RUN_ROW.problem(CRASHED, *evidence)
 
 
 def _first_line(error: Exception) -> str:

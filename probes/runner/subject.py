@@ -1,7 +1,7 @@
-"""What a command looks at, and how it comes to it: an upstream, a bridge, both, or nothing but files.
+"""The subject of a command, which is a service, a bridge, both, or files, and how to open it.
 
-An opening says what it needs (settings, a key) and makes the subject from them; `probes.runner.command` does the rest
-alike for all. What is wrong with the settings shows while an opening prepares, before anything is sent.
+An opener says whether it needs a key, and makes the subject from the settings; `probes.runner.command` does the rest
+for all commands. Openers check the settings in `prepare`, before anything is sent.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class Subject(Protocol):
-    """As much of what is looked at as a run has to know."""
+    """What a run needs to know about its subject."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was tolerated in the settings, in plain words."""
+        """Warnings about the settings."""
         ...
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Name it for the head of a report."""
+        """Describe the subject for the head of a report."""
         ...
 
 
@@ -38,19 +38,22 @@ S = TypeVar("S", bound=Subject)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenerInput:
-    """What an opening makes its subject from."""
+    """What an opener makes its subject from."""
 
     config: Config
     environment: Mapping[str, str]
     secrets: Secrets
     on_progress: Callable[[str], None]
     scenario: str | None
-    """The embedded simulator's; None for the real thing."""
+    """The scenario of the embedded simulator; None for a real service."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectOpener(Generic[S]):
-    """How to come to a subject. `prepare` raises ConfigError or UsageError, before anything is sent."""
+    """Opens a subject. `prepare` checks the settings and returns a function that opens it.
+
+    `prepare` raises ConfigError or UsageError, and sends nothing.
+    """
 
     prepare: Callable[[OpenerInput], Callable[[], AbstractAsyncContextManager[S]]]
     needs_key: bool = True
@@ -58,22 +61,22 @@ class SubjectOpener(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class FileSubject:
-    """Nothing but files: no settings are read, nothing is connected to."""
+    """Files as a subject: the command reads no settings and opens no connection."""
 
     evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Name the files."""
+        """Describe the files."""
         return self.evidence
 
     def open(self) -> AbstractAsyncContextManager[FileSubject]:
-        """Give itself: there is nothing to open."""
+        """Return itself; there is nothing to open."""
         return nullcontext(self)
 
 
 def ignore_subject(
-    told: Callable[[], AsyncGenerator[ProbeItem, None]],
+    probe: Callable[[], AsyncGenerator[ProbeItem, None]],
 ) -> Callable[[FileSubject], AsyncGenerator[ProbeItem, None]]:
-    """Make a look of what needs no subject but its own arguments."""
-    return lambda _: told()
+    """Make a probe from a function that already has its arguments and needs no subject."""
+    return lambda _: probe()

@@ -1,12 +1,12 @@
-"""Wrong usage: what nobody can look at as it was asked. Whoever raises this leads the command to exit code 2."""
+"""The exception for wrong usage, which ends a command with exit code 2."""
 
 from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The command was called wrongly, or with a file that is not what it must be; one plain line says how.
+    """Raised if a command is called with wrong arguments or an invalid file. The message is one line of text.
 
-    `fix` is what to type then, where that is something else than the command's own `--help`.
+    `fix` is the command to run instead, if it isn't the command's own `--help`.
     """
 
     def __init__(self, message: str, fix: str = "") -> None:
@@ -15,7 +15,7 @@ class UsageError(Exception):
 
 
 def find_usage_error(error: BaseException) -> UsageError | None:
-    """Find the wrong usage in what came out of a run, where nurseries may have wrapped it."""
+    """Return the UsageError in an exception or in the exception groups around it; None if there is none."""
     if isinstance(error, UsageError):
         return error
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()

@@ -1,1 +1,1 @@
-"""`sherpa-probe smoke`: every probe that gates a deploy, side by side."""
+"""`sherpa-probe smoke`: runs access, models, events and bridge in parallel, as a check before a deploy."""

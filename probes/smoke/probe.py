@@ -1,7 +1,7 @@
-"""The probe `smoke`, the gate before a deploy: access, models, events and, where one is named, the bridge.
+"""The probe `smoke`, the check before a deploy: runs access, models, events and, if one is named, bridge.
 
-They run side by side as far as they can, and nothing is reported beside its cause: what hangs behind a failed check is
-skipped with its name, and what two of them see of one thing is told by the first. It looks at nothing itself.
+The probes run in parallel as far as their requirements allow. Each problem is reported once: probes and checks that
+need a failed one are skipped with its name, and a problem that a second probe finds again becomes a note.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from probes.targets.bridge import BridgeTarget
     from probes.targets.service import ServiceTarget
 
-#: How bad an outcome is; what is not here is no trouble.
+#: How severe an outcome is; outcomes that aren't here aren't problems.
 _WEIGHT: Mapping[Severity, int] = {Severity.WARNING: 1, Severity.ERROR: 2, Severity.FAIL: 2}
-#: Probes of one and the same service: what two of these see is one thing. A bridge's own troubles are its own.
+#: Probes of the same service: if two of them find a problem, it is the same one. Problems of a bridge are separate.
 _OF_ONE_SERVICE = frozenset({"access", "models", "events"})
 
 
@@ -38,57 +38,60 @@ async def smoke(
     warn_days: int = WARN_DAYS,
     script: str = "text",
 ) -> AsyncGenerator[ProbeItem, None]:
-    """Look at all of it. Cancelling closes whatever is open; take its items as `together` wants it."""
-    parts = [
+    """Run the probes and yield their items. Cancelling closes all connections.
+
+    Iterate and close the generator as `run_parallel` describes. `require` and `warn_days` are for models, `script` is
+    for events.
+    """
+    probes = [
         service_probe("access", target),
         service_probe("models", target, require=require, warn_days=warn_days),
         service_probe("events", target, script=script),
     ]
     if bridge is not None:
-        from probes.bridge.probe import bridge as look_at_bridge  # noqa: PLC0415 - costs what only a bridge needs
+        from probes.bridge.probe import bridge as check_bridge  # noqa: PLC0415 - imports what only a bridge needs
 
-        parts.append(ParallelProbe(name="bridge", run=partial(look_at_bridge, bridge)))
-    async with aclosing(without_duplicates(run_parallel(parts))) as all_told:
-        async for told in all_told:
-            yield told
+        probes.append(ParallelProbe(name="bridge", run=partial(check_bridge, bridge)))
+    async with aclosing(without_duplicates(run_parallel(probes))) as items:
+        async for item in items:
+            yield item
 
 
 def service_probe(
     name: str, target: ServiceTarget, *, alongside: Sequence[str] | None = None, **more: object
 ) -> ParallelProbe:
-    """Make a part of a probe of the service, with the needs that the table gives it.
+    """Make a parallel probe of the service, with the requirements that the registry has for it.
 
-    `alongside` names the probes that run beside it, all of them where None: needs that none of these could meet are
-    void.
+    `alongside` names the probes that run with it (None: all). Requirements on other probes are dropped. `more` goes to
+    the probe's function.
     """
-    look: Callable[..., AsyncGenerator[ProbeItem, None]] = PROBES[name].function
+    function: Callable[..., AsyncGenerator[ProbeItem, None]] = PROBES[name].function
     needs = PROBES[name].needs
     met = needs if alongside is None else tuple(need for need in needs if need.partition(":")[0] in alongside)
-    return ParallelProbe(name=name, run=partial(look, target, **more), needs=met)
+    return ParallelProbe(name=name, run=partial(function, target, **more), needs=met)
 
 
-async def without_duplicates(all_told: AsyncGenerator[ProbeItem, None]) -> AsyncGenerator[ProbeItem, None]:
-    """Pass on what is told; what another probe has told before, at least as badly, becomes a remark."""
+async def without_duplicates(items: AsyncGenerator[ProbeItem, None]) -> AsyncGenerator[ProbeItem, None]:
+    """Pass the items on; a problem that another probe has reported before, at least as severe, becomes a note."""
     first: dict[str, Finding] = {}
-    async with aclosing(all_told) as told_in_order:
-        async for told in told_in_order:
-            yield _heard(told, first) if isinstance(told, Finding) else told
+    async with aclosing(items) as in_order:
+        async for item in in_order:
+            yield _first_or_note(item, first) if isinstance(item, Finding) else item
 
 
-def _heard(finding: Finding, first: dict[str, Finding]) -> Finding:
-    """Give the finding, or a remark in its place where `first`, which it adds to, holds the same from another probe."""
+def _first_or_note(finding: Finding, first: dict[str, Finding]) -> Finding:
+    """Return the finding, or a note if `first` has its problem from another probe. Adds new problems to `first`."""
     slug = finding.code.removeprefix(f"{finding.probe.upper()}-")
     if finding.severity not in _WEIGHT or finding.probe not in _OF_ONE_SERVICE or slug == finding.code:
         return finding
     known = first.setdefault(slug, finding)
     worse = _WEIGHT[finding.severity] > _WEIGHT[known.severity]
-    return finding if known.probe == finding.probe or worse else _remark(finding, known)
+    return finding if known.probe == finding.probe or worse else _note(finding, known)
 
 
-def _remark(told: Finding, known: Finding) -> Finding:
-    """Say that this was seen here too."""
-    said = evidence_of("told by", f"{known.probe}: {known.check} ({known.code})")
-    title = f"seen here too: {told.title}"
-    return replace(
-        told, severity=Severity.INFO, title=title, evidence=(*told.evidence, said), cause="", fix="", link=""
-    )
+def _note(finding: Finding, known: Finding) -> Finding:
+    """Make the note that this probe found the problem, too."""
+    reported = evidence_of("reported by", f"{known.probe}: {known.check} ({known.code})")
+    title = f"found here, too: {finding.title}"
+    evidence = (*finding.evidence, reported)
+    return replace(finding, severity=Severity.INFO, title=title, evidence=evidence, cause="", fix="", link="")

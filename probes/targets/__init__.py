@@ -1,1 +1,1 @@
-"""What a probe is pointed at: the service, a bridge, the simulator."""
+"""The targets of probes: a service, a bridge, or an embedded simulator of either."""

@@ -1,7 +1,7 @@
-"""What `bridge` looks at: the address of a running bridge, the door there, and the token that opens it.
+"""The target of `bridge`: the URL of a running bridge, its kind of endpoint, and the client token.
 
-Any bridge that speaks the client protocol, or passes the native one through. Whose upstream key it uses, and which
-upstream, is its own affair: nothing of that is known here, except of a bridge that is embedded with its simulator.
+It can be any bridge that speaks the client protocol or forwards native events. Its upstream and upstream key are
+unknown to the probe, except for the reference bridge that is embedded together with the simulator.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 _SOCKETS = {"http": "ws", "https": "wss"}
 _PAGES = {"ws": "http", "wss": "https"}
-#: Words of a query that carry a secret: their values are hidden wherever they would be shown.
-_SECRET_WORDS = frozenset({"ticket", "token", "access_token", "key", "api_key", "api-key"})
+#: Query parameters that hold a secret; their values are never shown.
+_SECRET_PARAMETERS = frozenset({"ticket", "token", "access_token", "key", "api_key", "api-key"})
 
 
 class EndpointKind(StrEnum):
-    """Who is expected to come in by an address."""
+    """The two kinds of WebSocket endpoint that a bridge can have."""
 
     CLIENT = "client"
-    """Clients of the client protocol: JSON messages and binary speech."""
+    """The client endpoint: JSON messages and binary audio of the client protocol."""
     NATIVE = "native"
-    """Any client of the Realtime API: its own events, passed through."""
+    """The native endpoint: the Realtime API's own events, forwarded."""
 
 
 _DOORS: Mapping[EndpointKind, str] = {EndpointKind.CLIENT: "client protocol", EndpointKind.NATIVE: "native events"}
@@ -52,49 +52,49 @@ _DOORS: Mapping[EndpointKind, str] = {EndpointKind.CLIENT: "client protocol", En
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeTarget:
-    """One bridge to look at."""
+    """A bridge to check."""
 
     url: str
-    """Of the socket: `ws://127.0.0.1:8765/api/openai/realtime`."""
+    """The WebSocket URL: `ws://127.0.0.1:8765/api/openai/realtime`."""
     endpoint_kind: EndpointKind
     token: Secret | None
     timeout: float
-    """Seconds to wait for each single answer."""
+    """Seconds to wait for each response."""
     secrets: Secrets
-    """Where every secret that is met on the way must be made known."""
+    """All secrets of the run; add every secret that a check receives."""
     model: str = ""
-    """The model to ask for; empty: the bridge's own choice."""
+    """The model to request; empty for the bridge's default."""
     scenario: str = ""
-    """The simulator's, where bridge and simulator are embedded; empty for a real bridge."""
+    """The simulator's scenario if bridge and simulator are embedded; empty for a real bridge."""
     on_progress: Callable[[str], None] = lambda _: None
-    """Hears what is being looked at."""
+    """Called with the name of each check before it runs."""
     endpoint: ParsedUrl
-    """The address, taken apart."""
+    """The URL, parsed."""
     proxy: Proxy | None = None
     proxy_name: str = ""
-    """Its address and the variable that names it; empty without one."""
+    """The proxy's address and the variable that names it; empty without a proxy."""
     proxy_variable: str = ""
     ssl_context: ssl.SSLContext | None = None
     upstream_tracer: Callable[[], TracerReceiver] | None = None
-    """Gives what the upstream received of tracer audio, where it can be asked."""
+    """Returns the tracer audio that the upstream received; None if the upstream can't be asked."""
     open_stream: Callable[[], Awaitable[OpenedStream]] | None = None
-    """Connects in place of the network: to a bridge in memory."""
+    """Opens the connection instead of the network, for a bridge in memory."""
     transport: httpx.AsyncBaseTransport | None = None
-    """Carries plain HTTP in place of the network."""
+    """Carries plain HTTP instead of the network."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was tolerated in the settings: those of a key, which a bridge is not shown, say nothing here."""
+        """No warnings: those of the settings are about the key, which a bridge never gets."""
         return ()
 
     @property
     def host(self) -> str:
-        """The host alone, for advice."""
+        """The host of the URL."""
         return self.endpoint.host
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Name the bridge for the head of a report: where, which door, with which token."""
-        parts = [Evidence("url", self.secrets.redact(self.url)), Evidence("door", _DOORS[self.endpoint_kind])]
+        """Describe the bridge for the head of a report: URL, endpoint and token."""
+        parts = [Evidence("url", self.secrets.redact(self.url)), Evidence("endpoint", _DOORS[self.endpoint_kind])]
         if self.scenario:
             parts.append(Evidence("service", f"simulated: {self.scenario}"))
         if self.token is not None:
@@ -102,14 +102,14 @@ class BridgeTarget:
         return tuple(parts)
 
     def page_url(self, page: str) -> str:
-        """Give the address of one of the pages that stand beside the doors: `/healthz`."""
+        """Return the HTTP URL of a path beside the WebSocket endpoints, such as `/healthz`."""
         path = self.endpoint.target.partition("?")[0]
         known = next((end for end in (CLIENT_PATH, NATIVE_PATH) if path.endswith(end)), None)
         before = path.removesuffix(known) if known else ""
         return f"{_PAGES.get(self.endpoint.scheme, self.endpoint.scheme)}://{self.endpoint.authority}{before}{page}"
 
     def headers(self) -> Headers:
-        """Give what goes with the upgrade: the token, where there is one."""
+        """Return the headers of the upgrade request: the token, if there is one."""
         return () if self.token is None else (("Authorization", f"Bearer {self.token.reveal()}"),)
 
     async def connect(self) -> OpenedStream:
@@ -119,11 +119,11 @@ class BridgeTarget:
         return await open_stream(self.endpoint, proxy=self.proxy, ssl_context=self.ssl_context)
 
     async def upgrade(self, opened: OpenedStream) -> UpgradedConnection:
-        """Ask for the WebSocket on an open connection. Raises DialFailed and HandshakeRefused."""
+        """Request the WebSocket upgrade on an open connection. Raises DialFailed and HandshakeRefused."""
         return await upgrade(opened.stream, self.endpoint, headers=self.headers())
 
     async def dial(self) -> UpgradedConnection:
-        """Go all the way to an open WebSocket. Raises DialFailed and HandshakeRefused; cancelling closes it."""
+        """Connect and upgrade. Raises DialFailed and HandshakeRefused; cancelling closes the connection."""
         return await self.upgrade(await self.connect())
 
 
@@ -137,10 +137,10 @@ def make_bridge_target(
     scenario: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> BridgeTarget:
-    """Make the target out of what somebody typed. Raises ConfigError, in plain words, for what is no address.
+    """Make the target from a URL as users write it. Raises ConfigError for an invalid one.
 
-    `environment` names the proxy, this process's own by default. Without a path it is the client door; a base URL as
-    SDKs take it (`.../v1`) and a path that ends as the Realtime API's does are the native one.
+    A URL without a path means the client endpoint. A base URL as SDKs use it (`.../v1`), and a path that ends in
+    `/v1/realtime`, mean the native endpoint. `environment` may name a proxy; by default it is the process's own.
     """
     environment = os.environ if environment is None else environment
     named = "" if config.model.source == "default" else config.model.value
@@ -171,18 +171,18 @@ def make_bridge_target(
 
 
 def _with_scheme(url: str) -> str:
-    """Put a scheme in front of a bare host and port: plain near by, TLS for the rest of the world."""
+    """Add a scheme to a URL without one: ws for private hosts, wss for public ones."""
     scheme, colon, rest = url.partition("://")
     if colon:
         return f"{_SOCKETS.get(scheme.lower(), scheme)}://{rest}"
     if not url or url.partition(":")[0].lower() in (*_SOCKETS, *_PAGES):
-        return url  # "ws:/host": whoever takes it apart says what to write
+        return url  # "ws:/host": parsing reports the mistake
     host = urlsplit(f"ws://{url}").hostname or ""
     return f"{'ws' if is_private_host(host) else 'wss'}://{url}"
 
 
 def _door(url: str, model: str) -> tuple[EndpointKind, str]:
-    """Tell which door an address leads to, and complete the address. ValueError for what is none."""
+    """Return the kind of endpoint that a URL names, and the complete URL. Raises ValueError for an invalid URL."""
     parse_url(url)
     parts = urlsplit(url)
     path, query = parts.path.rstrip("/"), parse_qsl(parts.query, keep_blank_values=True)
@@ -198,7 +198,7 @@ def _door(url: str, model: str) -> tuple[EndpointKind, str]:
 
 def _learn(url: str, proxy: Proxy | None, secrets: Secrets) -> None:
     for name, value in parse_qsl(urlsplit(url).query):
-        if name.lower() in _SECRET_WORDS:
+        if name.lower() in _SECRET_PARAMETERS:
             secrets.add(Secret(value))
     if proxy is not None and proxy.authorization is not None:
         secrets.add(proxy.authorization)

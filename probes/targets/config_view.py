@@ -1,4 +1,4 @@
-"""The settings as `sherpa-probe config` shows them: each with its source, secrets as hints. It reads nothing itself."""
+"""Formats the settings for `sherpa-probe config`: each with its source, and secrets only as hints."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
     from bridge.config.resolve import Config, Flags
 
 
-#: Where the columns of values and of sources end and begin, on a page that is wide enough for both.
+#: Column of the values, column of the sources, and the minimum width of the latter to show both on one line.
 _VALUES, _SOURCES, _ROOMY = 16, 55, 24
-#: What stands before the host of an address.
+#: A URL's login, with the scheme before it.
 _LOGIN = re.compile(r"^([^/?#]*//|)[^/?#]*@")
-#: The simulator takes a free port when it starts.
+#: The simulator chooses a free port when it starts.
 _SIMULATED, _SIMULATED_AZURE = "http://127.0.0.1:<free port>/v1", "http://127.0.0.1:<free port>/openai/v1"
 
 
 def read_settings(
     flags: Flags, environment: Mapping[str, str], folder: Path, simulate: str | None = None
 ) -> tuple[Config, str]:
-    """Read the settings, and why there is no key where there is none. Raises ConfigError for anything else wrong.
+    """Return the settings, and a text that says why there is no key, if there is none.
 
-    `simulate` is the name of a scenario: then address and key are the simulator's.
+    Raises ConfigError for any other mistake. `simulate` is the name of a scenario; URL and key are then the
+    simulator's.
     """
     if simulate is not None:
-        from probes.targets.simulator import simulator_config  # noqa: PLC0415 - costs the simulator
+        from probes.targets.simulator import simulator_config  # noqa: PLC0415 - imports the simulator
 
         config = read_config(flags, environment, folder, with_key=False)
         return simulator_config(config, simulate, _SIMULATED_AZURE if config.azure.value else _SIMULATED), ""
@@ -45,7 +46,7 @@ def read_settings(
 
 
 def setting_rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
-    """Give name, value and source of every setting."""
+    """Return name, value and source of every setting."""
     found: list[tuple[str, Any, str]] = []
     for field in fields(config):
         setting = getattr(config, field.name)
@@ -58,9 +59,9 @@ def setting_rows(config: Config, no_key: str) -> list[tuple[str, Any, str]]:
 
 
 def redact_url(url: str) -> str:
-    """Give an address without what may be secret in it: a login before the host, and the values of its query.
+    """Return a URL with its login and its query values replaced by an ellipsis, because both may be secret.
 
-    An address that holds these is refused by everything that goes there; here it is shown all the same.
+    The other commands refuse such a URL; this one shows it.
     """
     address, question, query = _LOGIN.sub(r"\1…@", url).partition("?")
     hidden = "&".join(map(_without_value, query.split("&"))) if query else ""
@@ -68,7 +69,7 @@ def redact_url(url: str) -> str:
 
 
 def _without_value(word: str) -> str:
-    """Hide the value of a query's word; one that has none may be the secret itself."""
+    """Hide the value of a query parameter; a parameter without a value may be the secret itself."""
     name, equals, _ = word.partition("=")
     return f"{name}=…" if equals else "…"
 
@@ -80,7 +81,7 @@ def _shown(value: object) -> Any:
 
 
 def render(found: list[tuple[str, Any, str]], width: int = 80) -> str:
-    """Write the settings for people: name, value and source side by side, or the source below where it is narrow."""
+    """Return the settings as text: name, value and source on one line, or the source below if `width` is too small."""
     lines: list[str] = []
     for name, value, source in found:
         lead = f"  {name:13} {_plain(value)}"
@@ -101,6 +102,6 @@ def _plain(value: object) -> str:
 
 
 def as_json(found: list[tuple[str, Any, str]]) -> str:
-    """Write them for machines."""
+    """Return the settings as one JSON document."""
     document = {name: {"value": value, "source": source} for name, value, source in found}
     return format_document({"schema_version": SCHEMA_VERSION, "settings": document})

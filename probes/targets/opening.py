@@ -1,4 +1,4 @@
-"""The ways to what online commands look at: the service, a bridge, or both; the real ones or those embedded here."""
+"""Openers for the targets of online commands: a service, a bridge or both, real or embedded."""
 
 from __future__ import annotations
 
@@ -23,74 +23,92 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAndBridge:
-    """A service and, where one was named, the bridge before it."""
+    """A service and, if one is named, the bridge in front of it."""
 
     target: ServiceTarget
     bridge: BridgeTarget | None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was tolerated in the settings."""
+        """Warnings about the settings."""
         return self.target.warnings
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Name both."""
+        """Describe both for the head of a report."""
         return (*self.target.describe(), *(self.bridge.describe()[:1] if self.bridge else ()))
 
 
 def service_opener() -> SubjectOpener[ServiceTarget]:
-    """Look at the service that the settings name, or at the embedded simulator."""
+    """Return the opener of the service that the settings name or, with `--simulate`, of the embedded simulator."""
     return SubjectOpener(_service)
 
 
 def bridge_opener(url: str | None, token_variable: str | None) -> SubjectOpener[BridgeTarget]:
-    """Look at a bridge; with `--simulate` at the reference bridge before the simulator, both embedded."""
-    return SubjectOpener(lambda given: _bridge(given, url, token_variable), needs_key=False)
+    """Return the opener of a bridge. With `--simulate` and no URL it is the embedded reference bridge."""
+    return SubjectOpener(lambda opener_input: _bridge(opener_input, url, token_variable), needs_key=False)
 
 
 def service_and_bridge_opener(url: str | None, token_variable: str | None) -> SubjectOpener[ServiceAndBridge]:
-    """Look at the service, and at the bridge where one is named."""
-    return SubjectOpener(lambda given: _both(given, url, token_variable))
+    """Return the opener of the service and, if a URL is given, of the bridge."""
+    return SubjectOpener(lambda opener_input: _both(opener_input, url, token_variable))
 
 
-def _service(given: OpenerInput) -> Callable[[], AbstractAsyncContextManager[ServiceTarget]]:
-    if given.scenario is not None:
-        from probes.targets.simulator import open_simulated_target  # noqa: PLC0415 - costs the simulator
+def _service(opener_input: OpenerInput) -> Callable[[], AbstractAsyncContextManager[ServiceTarget]]:
+    if opener_input.scenario is not None:
+        from probes.targets.simulator import open_simulated_target  # noqa: PLC0415 - imports the simulator
 
         return partial(
-            open_simulated_target, given.scenario, given.config, secrets=given.secrets, on_progress=given.on_progress
+            open_simulated_target,
+            opener_input.scenario,
+            opener_input.config,
+            secrets=opener_input.secrets,
+            on_progress=opener_input.on_progress,
         )
-    from probes.targets.service import make_service_target  # noqa: PLC0415 - costs httpx, which bridges go without
+    from probes.targets.service import make_service_target  # noqa: PLC0415 - imports httpx, which bridges don't need
 
-    target = make_service_target(given.config, given.environment, secrets=given.secrets, on_progress=given.on_progress)
+    target = make_service_target(
+        opener_input.config,
+        opener_input.environment,
+        secrets=opener_input.secrets,
+        on_progress=opener_input.on_progress,
+    )
     return lambda: nullcontext(target)
 
 
 def _bridge(
-    given: OpenerInput, url: str | None, token_variable: str | None
+    opener_input: OpenerInput, url: str | None, token_variable: str | None
 ) -> Callable[[], AbstractAsyncContextManager[BridgeTarget]]:
-    if url is None and given.scenario is not None:
-        from probes.targets.simulated_bridge import open_simulated_bridge  # noqa: PLC0415 - costs bridge and simulator
+    if url is None and opener_input.scenario is not None:
+        from probes.targets.simulated_bridge import open_simulated_bridge  # noqa: PLC0415 - imports bridge and simulator
 
         return partial(
-            open_simulated_bridge, given.scenario, given.config, secrets=given.secrets, on_progress=given.on_progress
+            open_simulated_bridge,
+            opener_input.scenario,
+            opener_input.config,
+            secrets=opener_input.secrets,
+            on_progress=opener_input.on_progress,
         )
     if url is None:
-        raise UsageError("which bridge? Name it with --url URL, or try the embedded one: --simulate")
-    from probes.targets.bridge import make_bridge_target  # noqa: PLC0415 - only what is used is paid for
+        raise UsageError("no bridge opener_input: use --url URL, or --simulate for the embedded one")
+    from probes.targets.bridge import make_bridge_target  # noqa: PLC0415 - imported only if used
 
-    token = _token(given, token_variable)
+    token = _token(opener_input, token_variable)
     target = make_bridge_target(
-        url, token, given.config, secrets=given.secrets, on_progress=given.on_progress, environment=given.environment
+        url,
+        token,
+        opener_input.config,
+        secrets=opener_input.secrets,
+        on_progress=opener_input.on_progress,
+        environment=opener_input.environment,
     )
     return lambda: nullcontext(target)
 
 
 def _both(
-    given: OpenerInput, url: str | None, token_variable: str | None
+    opener_input: OpenerInput, url: str | None, token_variable: str | None
 ) -> Callable[[], AbstractAsyncContextManager[ServiceAndBridge]]:
-    open_service = _service(given)
-    open_bridge = _bridge(given, url, token_variable) if url else None
+    open_service = _service(opener_input)
+    open_bridge = _bridge(opener_input, url, token_variable) if url else None
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[ServiceAndBridge, None]:
@@ -101,13 +119,13 @@ def _both(
     return opened
 
 
-def _token(given: OpenerInput, variable: str | None) -> Secret | None:
+def _token(opener_input: OpenerInput, variable: str | None) -> Secret | None:
     if variable is None:
         return None
-    if looks_like_key(variable, given.environment):
-        raise UsageError("--client-token-env names the variable that holds the token; a token is never typed")
-    found = key_from_environment(variable, given.environment)
+    if looks_like_key(variable, opener_input.environment):
+        raise UsageError("--client-token-env takes the name of the variable that holds the token, not the token itself")
+    found = key_from_environment(variable, opener_input.environment)
     if found is None:
         raise UsageError(f"--client-token-env: the environment variable {variable} is not set")
-    given.secrets.add(found.secret)
+    opener_input.secrets.add(found.secret)
     return found.secret

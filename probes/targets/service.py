@@ -1,7 +1,7 @@
-"""What a probe looks at: an upstream with its key and model, and what the run shares with it.
+"""The target of `access`, `models` and `events`: a service with its URL, key and model.
 
-Made once from the configuration; a probe gets nothing else, so that any of them runs against the real service, a
-gateway, or the simulator alike.
+Made once from the configuration. A probe gets nothing else, so it runs against the real service, a gateway or the
+simulator alike.
 """
 
 from __future__ import annotations
@@ -28,63 +28,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTarget:
-    """One thing to look at."""
+    """A service to check."""
 
     config: Config
     upstream: UpstreamService
     secrets: Secrets
-    """Where every secret that is met on the way must be made known."""
+    """All secrets of the run; add every secret that a check mints or receives."""
     endpoint: ParsedUrl
-    """Host and port that all connections go to."""
+    """The base URL, parsed."""
     proxy: Proxy | None = None
-    """The proxy that the environment names for it."""
+    """The proxy that the environment names for this URL."""
     proxy_name: str = ""
-    """Its address and the variable that names it; empty without one."""
+    """The proxy's address and the variable that names it; empty without a proxy."""
     proxy_variable: str = ""
-    """That variable alone."""
+    """The variable that names the proxy; empty without a proxy."""
     url_notes: tuple[str, ...] = ()
-    """What was mended in the base URL."""
+    """What was corrected in the base URL."""
     scenario: str = ""
     """Name of the simulator's scenario; empty for a real target."""
     ssl_context: ssl.SSLContext | None = None
     on_progress: Callable[[str], None] = lambda _: None
-    """Hears what is being looked at."""
+    """Called with the name of each check before it runs."""
 
     @property
     def model(self) -> str:
-        """The model's name, or on Azure the deployment's."""
+        """The name of the model or, on Azure, of the deployment."""
         return self.config.model.value
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was tolerated in the settings."""
+        """Warnings about the settings."""
         return self.config.warnings
 
     @property
     def timeout(self) -> float:
-        """Seconds to wait for each single answer."""
+        """Seconds to wait for each response."""
         return self.config.timeout.value
 
     @property
     def dialect(self) -> Dialect:
-        """The dialect to ask for."""
+        """The dialect to request."""
         return self.upstream.dialect
 
     @property
     def host(self) -> str:
-        """The host alone, for advice."""
+        """The host of the base URL."""
         return self.endpoint.host
 
     def open_client(self) -> httpx.AsyncClient:
-        """Make the client for REST calls; close it. The simulator is never reached through a proxy."""
+        """Return a new client for REST calls, which the caller closes. Calls to the simulator use no proxy."""
         if not self.scenario:
             return open_rest_client(self.upstream, ssl_context=self.ssl_context)
         headers = list(self.upstream.rest_headers())
-        checked = self.endpoint.secure  # reading certificates to check others against costs 20 ms
-        return httpx.AsyncClient(headers=headers, verify=checked, timeout=None, trust_env=False)  # noqa: S113 - the checks bound each call
+        verify = self.endpoint.secure  # loading CA certificates takes 20 ms
+        return httpx.AsyncClient(headers=headers, verify=verify, timeout=None, trust_env=False)  # noqa: S113 - the checks bound each call
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Name the target for the head of a report: where, which model, with which key."""
+        """Describe the target for the head of a report: URL, model and key."""
         config = self.config
         parts = [Evidence("base URL", self.upstream.base_url), Evidence("model", self.model)]
         if self.scenario:
@@ -105,12 +105,12 @@ def make_service_target(
     ssl_context: ssl.SSLContext | None = None,
     scenario: str = "",
 ) -> ServiceTarget:
-    """Make the target that the configuration describes. Raises ConfigError for an address or a proxy that is none."""
+    """Make the target from the configuration. Raises ConfigError for a missing key, or an invalid URL or proxy."""
     if config.api_key.value is None:
-        raise ConfigError("no key: there is nothing to look at without one")
+        raise ConfigError("no key: the probe needs one")
     azure = None if config.azure.source == "default" else config.azure.value
-    if azure and config.base_url.source == "default":  # the public API is not Azure's: it must not get Azure's key
-        raise ConfigError(f"{config.azure.source}: name the resource too: --base-url https://RESOURCE.openai.azure.com")
+    if azure and config.base_url.source == "default":  # never send an Azure key to the public API
+        raise ConfigError(f"{config.azure.source}: also set --base-url https://RESOURCE.openai.azure.com")
     dialect = Dialect.BETA if config.dialect.value is DialectChoice.BETA else Dialect.GA
     try:
         base = normalize_base_url(config.base_url.value, azure=azure, dialect=dialect)
@@ -148,7 +148,7 @@ def make_service_target(
 
 
 def proxy_variable(endpoint: ParsedUrl, environment: Mapping[str, str]) -> str:
-    """Name the variable that names the proxy, as it is written in the environment."""
+    """Return the variable that names the proxy for an endpoint, in the upper or lower case that the environment has."""
     own = "https_proxy" if endpoint.secure else "http_proxy"
     spelled = (own, own.upper(), "all_proxy", "ALL_PROXY")
     return next((name for name in spelled if environment.get(name, "").strip()), own.upper())

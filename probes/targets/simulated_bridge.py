@@ -1,7 +1,7 @@
-"""The reference bridge as something to look at, in front of the embedded simulator: no key, no network.
+"""The reference bridge in front of the embedded simulator as a target: needs no key and no network.
 
-Both listen on loopback in this process and end with the block. The simulator is asked afterwards which tracer audio it
-received, so that speech is accounted for even where the answer is no echo of it.
+Both listen on loopback in this process and end with the block. The probe can ask the simulator which tracer audio it
+received, so it can account for the speech even if the response doesn't echo it.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ async def open_simulated_bridge(
     on_progress: Callable[[str], None] = lambda _: None,
     path: str = CLIENT_PATH,
 ) -> AsyncGenerator[BridgeTarget, None]:
-    """Run bridge and simulator for the length of the block and give the bridge. KeyError for an unknown scenario.
+    """Run bridge and simulator in the block and yield the bridge. Raises KeyError for an unknown scenario.
 
-    The bridge mints a secret for every session, so that the scenarios which fail there show themselves. Model, dialect
-    and Azure's form are taken from the configuration. What the block raises comes out as it is, in no exception group.
+    The bridge mints a client secret for every session, because some scenarios fail there. Model, dialect and the
+    Azure mode come from the configuration. An exception of the block is raised as it is, not in an exception group.
     """
     known = SCENARIOS[scenario]
     try:
@@ -73,13 +73,13 @@ async def open_simulated_bridge(
 
 
 def _simulated(config: Config) -> Settings:
-    """A simulator of today, or of the days when the header decided about the dialect."""
+    """Return the simulator's settings: GA only, or both dialects if the configuration requests beta."""
     return Settings(dialect="both" if config.dialect.value is DialectChoice.BETA else "ga")
 
 
 class _Nowhere(io.StringIO):
-    """Where the embedded bridge's log goes: what matters of it is told by its clients' messages."""
+    """Discards the log of the embedded bridge; its messages to clients show everything that matters."""
 
     def write(self, text: str, /) -> int:
-        """Forget it."""
+        """Discard the text."""
         return len(text)

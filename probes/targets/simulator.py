@@ -1,4 +1,4 @@
-"""The embedded simulator as a target: no key, no network, and any behaviour of the service by name."""
+"""The embedded simulator as a target: needs no key and no network, and shows any scenario of the service."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 async def open_simulated_target(
     scenario: str, config: Config, *, secrets: Secrets, on_progress: Callable[[str], None] = lambda _: None
 ) -> AsyncGenerator[ServiceTarget, None]:
-    """Run a simulator for the length of the block and give it as the target. KeyError for an unknown scenario.
+    """Run a simulator in the block and yield it as a target. Raises KeyError for an unknown scenario.
 
-    Model, dialect, headers and Azure's form are taken from the configuration; address and key are the simulator's own,
-    and no proxy of the environment stands in between.
+    Model, dialect, headers and the Azure mode come from the configuration; URL and key are the simulator's own.
+    Connections don't use a proxy.
     """
     async with open_simulator() as running:
         address = running.azure_url if config.azure.value else running.base_url
@@ -40,19 +40,19 @@ async def open_simulated_target(
 
 
 def simulator_config(config: Config, scenario: str, address: str) -> Config:
-    """Give the configuration with the simulator's address and key in it. KeyError for an unknown scenario."""
+    """Return the configuration with the simulator's URL and key. Raises KeyError for an unknown scenario."""
     source = f"--simulate {scenario}"
     key: Setting[Secret | None] = Setting(Secret(SCENARIOS[scenario].key), source)
     return replace(config, base_url=Setting(address, source), api_key=key)
 
 
 def scenario_notes(name: str) -> Iterator[Finding]:
-    """Say what a single look at a scenario can't show: what comes later, and what gets better with time."""
+    """Yield notes on what one run can't show of a scenario: failures that come later, and recoveries."""
     row, scenario = CheckRow("access", "scenario"), SCENARIOS[name]
     if scenario.takes_effect:
         yield row.noted(
-            SCENARIO_LATER.slug, f"this scenario shows itself later than access looks: {scenario.takes_effect}"
+            SCENARIO_LATER.slug, f"this scenario takes effect after the checks of access: {scenario.takes_effect}"
         )
     if scenario.recovers:
-        told = "each run starts a new simulator, so it never gets to succeed here"
-        yield row.noted(SCENARIO_AFRESH.slug, f"{told}; keep one running: sherpa-sim serve --scenario {name}")
+        restart = "each run starts a new simulator, so this scenario never recovers"
+        yield row.noted(SCENARIO_AFRESH.slug, f"{restart}; to keep one running: sherpa-sim serve --scenario {name}")

@@ -1,1 +1,1 @@
-"""`sherpa-probe watch`: the same probes again and again, as metrics."""
+"""`sherpa-probe watch`: runs probes at an interval, prints a line for each run, and serves metrics."""

@@ -1,7 +1,8 @@
-"""What `sherpa-probe watch` does around its loop: settings, signals, HTTP, lines out, exit code. No click here.
+"""What `sherpa-probe watch` does around its loop: settings, signals, HTTP server, output lines and exit code.
 
-Exit codes: 1 when any run failed, else 3 when any could not look, else 0; 130 after Ctrl-C. SIGTERM ends it as its
-count would: with what the runs came to. A run's line is out before the next begins; the last line counts all of them.
+Exit codes: 1 if any run failed, else 3 if a check couldn't run, else 0; 130 after Ctrl-C. SIGTERM ends the watch like
+its count does, with the exit code of the runs. Each run's line is written before the next run starts; the last line
+has totals.
 """
 
 from __future__ import annotations
@@ -26,10 +27,9 @@ from probes.runner.subject import OpenerInput
 from probes.runner.usage import UsageError, find_usage_error
 from probes.targets.opening import service_opener
 from probes.watch.http import ListenAddress, WatchServer, parse_listen
-from probes.watch.lines import end_document, end_line, run_document, run_line
+from probes.watch.lines import OutputClosedError, end_document, end_line, run_document, run_line
 from probes.watch.loop import WatchResult, WatchTally, watch
 from probes.watch.modules import DEFAULT_TARGET, MODULES, ModuleSettings, check_modules, named_targets
-from probes.watch.output import OutputClosedError
 from reports.model import EXIT_INTERRUPTED
 from reports.provenance import current_time
 
@@ -39,24 +39,24 @@ if TYPE_CHECKING:
 
     from probes.targets.service import ServiceTarget
 
-#: Seconds between runs: oftener is a load test, rarer is forgotten.
+#: Limits on the seconds between runs: a shorter interval would be a load test.
 MIN_INTERVAL, MAX_INTERVAL = 1.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchOptions:
-    """What the command line said."""
+    """The options of `watch`."""
 
     flags: Flags = field(default_factory=Flags)
     simulate: str | None = None
-    """A scenario of the embedded simulator, which runs as long as the watch."""
+    """A scenario of the embedded simulator, which runs until the watch ends."""
     modules: tuple[str, ...] = ("access",)
     every: float = 60.0
-    """Seconds from the begin of one run to the begin of the next."""
+    """Seconds from the start of one run to the start of the next."""
     count: int | None = None
-    """How many runs; None goes on until somebody ends it."""
+    """Number of runs; None runs until interrupted."""
     listen: str | None = None
-    """`HOST:PORT`; None serves nothing."""
+    """`HOST:PORT` of the HTTP server; None for no server."""
     targets: tuple[str, ...] = ()
     """`NAME=URL`: more targets for `/probe`, with the same key and settings."""
     require: tuple[str, ...] = ()
@@ -75,11 +75,11 @@ def run_watch(
     write_note: Callable[[str], None] = lambda _: None,
     folder: Path | None = None,
 ) -> int:
-    """Watch until the count is reached or somebody ends it, and give the exit code.
+    """Watch until the count is reached or a signal ends it, and return the exit code.
 
-    `say` gets each line for stdout (`line_writer` makes it) and may raise: ReaderGoneError ends the watch, anything
-    else ends it too and comes out.
-    `remark` gets what belongs on stderr. Raises UsageError and ConfigError before anything is sent.
+    `write_line` gets each line for stdout (`line_writer` makes it) and may raise: ReaderGoneError ends the watch,
+    anything else ends it too and comes out. `write_note` gets what belongs on stderr. Raises UsageError and
+    ConfigError before anything is sent.
     """
     listen = _checked(options)
     with INTERRUPTS.holding():
@@ -88,7 +88,11 @@ def run_watch(
         secrets = Secrets(config.secrets())
         opened = service_opener().prepare(
             OpenerInput(
-                config=config, environment=environment, secrets=secrets, on_progress=_unheard, scenario=options.simulate
+                config=config,
+                environment=environment,
+                secrets=secrets,
+                on_progress=_ignore_progress,
+                scenario=options.simulate,
             )
         )
         more = named_targets(options.targets, config, environment)
@@ -99,37 +103,39 @@ def run_watch(
 
 
 def _checked(options: WatchOptions) -> ListenAddress | None:
-    """Look over what was said before anything else is done. Raises UsageError."""
+    """Check the options before anything else is done. Raises UsageError."""
     check_modules(options.modules)
     check_scenario(options.simulate)
     if not math.isfinite(options.every) or not MIN_INTERVAL <= options.every <= MAX_INTERVAL:
-        raise UsageError(f"--every: must be {MIN_INTERVAL:g} to {MAX_INTERVAL:.0f} seconds")
+        raise UsageError(f"--every must be {MIN_INTERVAL:g} to {MAX_INTERVAL:.0f} seconds")
     if options.count is not None and options.count < 1:
-        raise UsageError("--count: must be 1 or more")
+        raise UsageError("--count must be 1 or more")
     if options.targets and options.simulate is not None:
-        raise UsageError("--target names a real service; it does not go with --simulate")
+        raise UsageError("--target names a real service: it can't be combined with --simulate")
     if options.targets and options.listen is None:
-        raise UsageError("--target names what /probe may look at: it goes with --listen HOST:PORT")
+        raise UsageError("--target is for /probe: it needs --listen HOST:PORT")
     return None if options.listen is None else parse_listen(options.listen)
 
 
-def _unheard(_: str) -> None:
-    """A watch shows no progress: its lines do."""
+def _ignore_progress(_: str) -> None:
+    """Ignore progress: a watch shows lines instead."""
 
 
 class _Watching:
-    """One watch, from its first run to its last line."""
+    """One watch, from the first run to the last line."""
 
-    def __init__(self, options: WatchOptions, say: Callable[[str], None], remark: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: WatchOptions, write_line: Callable[[str], None], write_note: Callable[[str], None]
+    ) -> None:
         self._options = options
-        self._say, self._remark = say, remark
+        self._write_line, self._write_note = write_line, write_note
         self._tally = WatchTally()
         self._wanted = ModuleSettings(
             require=options.require, warn_days=options.warn_days, script=options.script, verbose=options.verbose
         )
         self._scope = trio.CancelScope()
-        self._trouble: Exception | None = None
-        """What kept a line from being said."""
+        self._write_error: Exception | None = None
+        """The exception that stopped a line from being written."""
 
     async def go(
         self,
@@ -137,7 +143,7 @@ class _Watching:
         more: Mapping[str, ServiceTarget],
         listen: ListenAddress | None,
     ) -> None:
-        """Watch until the end. Ctrl-C and SIGTERM cancel what runs; nothing of it is left behind."""
+        """Watch until the end. Ctrl-C and SIGTERM cancel the current run and close its connections."""
         token = trio.lowlevel.current_trio_token()
 
         def stop() -> None:
@@ -163,7 +169,7 @@ class _Watching:
             lambda: self._wanted.make_run(target, options.modules),
             interval=options.every,
             tally=self._tally,
-            on_result=self._tell,
+            on_result=self._write_result,
             count=options.count,
             strict=options.strict,
         )
@@ -180,31 +186,33 @@ class _Watching:
             local_only=listen.is_loopback,
         )
         host, port = await nursery.start(desk.serve, listen)
-        self._remark(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/")
+        self._write_note(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/")
         if not listen.is_loopback:
-            self._remark("whoever reaches that address can start runs at your cost: let a firewall stand before it")
+            self._write_note(
+                "anyone who can reach this address can start runs at your cost: protect it with a firewall"
+            )
 
     async def _end_on_sigterm(self) -> None:
         if threading.current_thread() is not threading.main_thread():
-            return  # signals go to the main thread alone
+            return  # only the main thread receives signals
         with trio.open_signal_receiver(signal.SIGTERM) as received:
             await anext(received)
             self._scope.cancel()
 
-    def _tell(self, done: WatchResult) -> None:
-        self._out(run_document(done) if self._options.json else run_line(done))
+    def _write_result(self, done: WatchResult) -> None:
+        self._write(run_document(done) if self._options.json else run_line(done))
 
-    def _out(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         try:
-            self._say(line)
-        except Exception as error:  # noqa: BLE001 - told at the end, when nothing runs any more
-            self._trouble = error
+            self._write_line(line)
+        except Exception as error:  # noqa: BLE001 - raised at the end, when nothing runs anymore
+            self._write_error = error
             self._scope.cancel()
 
     def finished(self) -> int:
-        """Say what came of it, and give the exit code. Raises what `say` raised."""
-        if self._trouble is None:
-            self._out((end_document if self._options.json else end_line)(self._tally, current_time()))
-        if self._trouble is not None and not isinstance(self._trouble, OutputClosedError):
-            raise self._trouble
+        """Write the last line and return the exit code. Raises what `write_line` raised."""
+        if self._write_error is None:
+            self._write((end_document if self._options.json else end_line)(self._tally, current_time()))
+        if self._write_error is not None and not isinstance(self._write_error, OutputClosedError):
+            raise self._write_error
         return EXIT_INTERRUPTED if INTERRUPTS.received else self._tally.exit_code

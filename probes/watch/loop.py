@@ -1,6 +1,7 @@
-"""Looking again and again: one run after the other, each when it is due, and a tally of what came of them.
+"""The loop of `watch`: starts runs at an interval and counts their results.
 
-It knows neither what is looked at nor where the result goes. What it keeps does not grow: counts, and the last run.
+It knows neither what the runs check nor where their results go. Its memory doesn't grow: it keeps counts and the last
+run.
 """
 
 from __future__ import annotations
@@ -21,48 +22,48 @@ if TYPE_CHECKING:
     from probes.runner.runner import ProbeRun
     from probes.runner.subject import S
 
-#: How a run can end, in the order of how bad it is.
+#: The verdicts of a run, from best to worst.
 VERDICTS = (Severity.PASS, Severity.WARNING, Severity.ERROR, Severity.FAIL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchResult:
-    """One run of the loop."""
+    """The result of one run of the loop."""
 
     number: int
-    """The first is 1."""
+    """Number of the run, from 1."""
     report: Report
     exit_code: int
     missed: int = 0
-    """How many times were due and passed by, because the run before took too long."""
+    """Runs that were skipped because the run before took longer than the interval."""
 
     @property
     def verdict(self) -> Severity:
-        """How it ended: PASS, WARNING, ERROR or FAIL."""
+        """The verdict: PASS, WARNING, ERROR (a check couldn't run) or FAIL."""
         if self.exit_code != EXIT_OK:
             return Severity.FAIL if self.exit_code == EXIT_FAILED else Severity.ERROR
         return Severity.WARNING if self.report.count(Severity.WARNING) else Severity.PASS
 
     @property
     def ended(self) -> float:
-        """When it ended, in unix seconds."""
+        """End of the run, as Unix time in seconds."""
         return datetime.fromisoformat(self.report.started).timestamp() + self.report.seconds
 
 
 @dataclass(slots=True)
 class WatchTally:
-    """What came of all runs so far."""
+    """Counts of all runs so far."""
 
     runs: Counter[Severity] = field(default_factory=Counter)
     missed: int = 0
     consecutive_failures: int = 0
-    """How many of the last runs did not pass, without one between them that did."""
+    """Number of consecutive runs, up to the last, that didn't pass."""
     last_result: WatchResult | None = None
     last_success: float | None = None
-    """When the last run that passed (warnings allowed, unless strict) had ended, in unix seconds."""
+    """End of the last run that passed (with warnings, unless strict), as Unix time in seconds."""
 
     def add(self, done: WatchResult) -> None:
-        """Count a run."""
+        """Count a run and keep it as the last one."""
         self.last_result = done
         self.runs[done.verdict] += 1
         self.missed += done.missed
@@ -72,7 +73,7 @@ class WatchTally:
 
     @property
     def exit_code(self) -> int:
-        """1 when any run failed, else 3 when any could not look, else 0."""
+        """1 if any run failed, else 3 if a check couldn't run, else 0."""
         if self.runs[Severity.FAIL]:
             return EXIT_FAILED
         return EXIT_COULD_NOT_RUN if self.runs[Severity.ERROR] else EXIT_OK
@@ -87,10 +88,11 @@ async def watch(
     count: int | None = None,
     strict: bool = False,
 ) -> None:
-    """Run now, and again every `interval` seconds; return after `count` runs, or never where None.
+    """Run now, and then every `interval` seconds; return after `count` runs, or never if it is None.
 
-    The times that are due are fixed by the first, so nothing drifts. A run that is still going when the next is due
-    lets that time pass; it is counted, and none is made up for. Cancelling ends the run that is going, without a round.
+    Start times are multiples of the interval after the first, so they don't drift. If a run takes longer than the
+    interval, the start times that it misses are counted and skipped. Cancelling ends the current run without a
+    result.
     """
     began, slot, missed = trio.current_time(), 0, 0
     while True:

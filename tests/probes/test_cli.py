@@ -60,7 +60,7 @@ def test_a_healthy_service_is_a_page_and_exit_code_0(sherpa: Any) -> None:
 def test_a_rehearsed_refusal_names_the_place_where_keys_are_kept(sherpa: Any) -> None:
     code, out, _ = sherpa("access", "--simulate", "invalid-key")
     assert code == 1
-    assert "put a valid one into OPENAI_API_KEY" in " ".join(out.split())
+    assert "put a valid key in OPENAI_API_KEY" in " ".join(out.split())
 
 
 def test_an_empty_path_is_not_the_folder_here(sherpa: Any, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_an_empty_path_is_not_the_folder_here(sherpa: Any, tmp_path: Path) -> No
     source.write_text('headers = {"OpenAI-Beta": "realtime=v1", "a": "b"}\n')
     code, out, err = sherpa("lint", "--fix", "")
     assert (code, out) == (2, "")
-    assert "this folder is written as ." in " ".join(err.split())
+    assert "write . for the current folder" in " ".join(err.split())
     assert "OpenAI-Beta" in source.read_text()
 
 
@@ -120,7 +120,7 @@ def test_json_is_one_document_and_nothing_else(sherpa: Any) -> None:
         (["access", "--timeout", "0"], "--timeout"),
         (["access", "--simulate", "invalid-kee"], "did you mean invalid-key"),
         (["access", "--simulate", "--report", "papyrus=x"], "use one of: json"),
-        (["access", "--simulate", "--report", "json=/no/where"], "cannot be written"),
+        (["access", "--simulate", "--report", "json=/no/where"], "can't write"),
         (["access"], "OPENAI_API_KEY is not set"),
         (["access", "--api-key-file", "/no/key"], "does not exist"),
         (["access", "--config", "/no/sherpa.toml"], "file not found"),
@@ -170,7 +170,7 @@ def test_a_key_that_is_typed_in_a_wrong_place_is_not_repeated(sherpa: Any, key: 
     code, out, err = sherpa(*words, key, key=key)
     assert (code, out) == (2, "")
     assert not any(key[at : at + 12] in err for at in range(len(key) - 11))
-    assert re.search(r"key is never typed|looks like (the|a) key", " ".join(err.split()))
+    assert re.search(r"Don't put a key|looks like (the|a) key", " ".join(err.split()))
     code, out, err = sherpa(*words, key, "--json")
     assert not any(key[at : at + 12] in out + err for at in range(len(key) - 11))
 
@@ -181,7 +181,7 @@ def test_a_wrong_settings_file_is_exit_code_2(sherpa: Any, tmp_path: Path) -> No
     assert code == 2
     assert "sherpa.toml" in err
     assert "did you mean model" in " ".join(err.split())
-    (way,) = re.findall(r"To go on without that file: sherpa-probe (access --config \S+)", err)
+    (way,) = re.findall(r"To ignore that file: sherpa-probe (access --config \S+)", err)
     assert sherpa(*way.split(), "--simulate")[0] == 0
 
 
@@ -215,8 +215,8 @@ def in_shell(script: str, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        ('exec "$@" >&-', "the result cannot be shown: stdout is closed"),
-        ('exec "$@" >/dev/full', "the result cannot be shown: no space left on device"),
+        ('exec "$@" >&-', "can't write the result: stdout is closed"),
+        ('exec "$@" >/dev/full', "can't write the result: no space left on device"),
     ],
 )
 @pytest.mark.parametrize("words", [("access", "--simulate"), ("access", "--simulate", "--json"), ("explain", "401")])
@@ -265,7 +265,7 @@ def test_the_first_screen_cuts_no_commands_question_off(sherpa: Any) -> None:
 
 
 def test_an_unknown_scenario_leads_to_the_list_of_all(sherpa: Any) -> None:
-    assert sherpa("access", "--simulate", "noquota")[2].splitlines()[-1] == "  All of them: sherpa-sim list"
+    assert sherpa("access", "--simulate", "noquota")[2].splitlines()[-1] == "  To list the scenarios: sherpa-sim list"
 
 
 def test_settings_are_shown_and_not_reported(sherpa: Any) -> None:

@@ -26,7 +26,7 @@ async def test_the_demo_keeps_an_answer_that_can_be_listened_to(tmp_path: Path) 
     with trio.fail_after(30):
         assert await demo(console, answer, pace=50) == 0
     shown = console.export_text()
-    assert "every event stood where the protocol has it" in shown
+    assert "every event is in the order that the protocol defines" in shown
     assert "I heard 3.3 seconds of speech" in " ".join(shown.split())
     assert read_wav(answer).duration_ms > 2000
     assert max(map(len, shown.splitlines())) <= 80
@@ -36,7 +36,7 @@ async def test_the_demo_keeps_an_answer_that_can_be_listened_to(tmp_path: Path) 
 def test_a_turn_that_was_cut_or_broke_a_rule_is_no_success() -> None:
     account = SessionFacts(Dialect.GA)
     assert violations(account, FinishedEnding(at=1.0)) == []
-    assert "did not come to its end" in violations(account, ClosedEnding(at=1.0, code=1011, reason="", by_peer=True))[0]
+    assert "did not finish" in violations(account, ClosedEnding(at=1.0, code=1011, reason="", by_peer=True))[0]
     account.violations.append((1, "a-rule", "what was seen"))
     assert violations(account, FinishedEnding(at=1.0)) == ["a-rule: what was seen"]
 
@@ -44,7 +44,7 @@ def test_a_turn_that_was_cut_or_broke_a_rule_is_no_success() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "says"),
-    [(["--pace", "0"], 2, "above 0"), (["--answer", "/proc/no/a.wav"], 2, "cannot be kept at /proc/no/a.wav")],
+    [(["--pace", "0"], 2, "above 0"), (["--answer", "/proc/no/a.wav"], 2, "cannot write /proc/no/a.wav")],
 )
 def test_wrong_usage_of_the_demo_is_one_sentence(options: list[str], code: int, says: str) -> None:
     done = subprocess.run([sys.executable, "-m", "probes.demo", *options], capture_output=True, text=True, check=False)

@@ -19,8 +19,8 @@ from probes.bridge.probe import CHECKS
 from probes.cli import cli
 from probes.explain import explain, known_codes, render_text, suggest
 from probes.problem_catalogue import PROBLEMS
-from probes.runner.check_names import CHECK_NAMES
 from probes.runner.findings import slug_of
+from probes.runner.registry import CHECK_NAMES
 
 if TYPE_CHECKING:
     from reports.problem import Problem

@@ -108,7 +108,7 @@ async def test_what_another_probe_told_before_becomes_a_remark_unless_it_is_wors
     _, echo = await heard([finding("access", first), finding("events", second)])
     assert isinstance(echo, Finding)
     assert (echo.code, echo.severity) == ("EVENTS-SHORT", becomes)
-    assert (echo.title == "seen here too: it is short") == (becomes is Severity.INFO)
+    assert (echo.title == "found here, too: it is short") == (becomes is Severity.INFO)
 
 
 async def test_only_what_is_the_same_thing_is_an_echo() -> None:

@@ -82,7 +82,7 @@ def test_a_report_that_can_not_be_written_is_told_before_the_probe_runs(tmp_path
 
 
 def test_the_same_report_twice_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="named twice"):
+    with pytest.raises(UsageError, match="given twice"):
         reserve_reports((f"json={tmp_path}/a", f"json={tmp_path}/../{tmp_path.name}/a"))
     assert list(tmp_path.iterdir()) == []
 
@@ -92,7 +92,7 @@ def test_a_path_may_hold_an_equals_sign() -> None:
 
 
 def test_an_unknown_scenario_names_near_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no scenario 'invalid-kee'; did you mean invalid-key"):
+    with pytest.raises(UsageError, match="unknown scenario 'invalid-kee'; did you mean invalid-key"):
         command(tmp_path, simulate="invalid-kee")
 
 
@@ -133,5 +133,5 @@ def test_a_report_that_is_lost_at_the_end_is_a_finding_and_exit_code_2(tmp_path:
     assert outcome.exit_code == 2
     lost = outcome.report.findings[-1]
     assert (lost.code, lost.severity) == ("PROBE-REPORT-LOST", Severity.ERROR)
-    assert "lost.json cannot be written: no such file" in lost.evidence[0].value
+    assert "lost.json: no such file" in lost.evidence[0].value
     assert json.loads(kept.read_text())["exit_code"] == 2

@@ -214,9 +214,9 @@ async def test_nothing_to_run_ends_at_once(autojump_clock: MockClock) -> None:
 @pytest.mark.parametrize(
     ("needs", "words"),
     [
-        ({"a": ("b:key",)}, "a needs b, which is not among the parts"),
-        ({"a": ("b",), "b": ("a:x",)}, "these parts wait for one another: a, b"),
-        ({"a": ("a",)}, "these parts wait for one another: a"),
+        ({"a": ("b:key",)}, "a needs b, which is not one of the probes"),
+        ({"a": ("b",), "b": ("a:x",)}, "these probes need each other: a, b"),
+        ({"a": ("a",)}, "these probes need each other: a"),
     ],
 )
 async def test_needs_that_nobody_can_meet_are_refused_before_anything_runs(

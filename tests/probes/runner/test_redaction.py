@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.runner.redaction import LONGEST_TEXT, LONGEST_VALUE, Secrets
+from probes.runner.redaction import MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, Secrets
 from reports.model import Evidence, Finding, Moment, Place, Report, Severity, Timeline
 from reports.redaction import Secret
 
@@ -106,5 +106,5 @@ def test_a_text_is_cut_only_after_it_was_looked_over(limit: int) -> None:
 
 def test_no_text_of_a_report_is_endless() -> None:
     hidden = Secrets().redact_report(full_of("x" * 500_000))
-    assert len(hidden.findings[0].title) == len(hidden.findings[0].evidence[0].value) == LONGEST_VALUE
-    assert len(hidden.findings[0].fix) == LONGEST_TEXT
+    assert len(hidden.findings[0].title) == len(hidden.findings[0].evidence[0].value) == MAX_VALUE_LENGTH
+    assert len(hidden.findings[0].fix) == MAX_TEXT_LENGTH

@@ -240,7 +240,7 @@ async def test_connections_beyond_the_bound_are_closed_at_once(at: At, nursery: 
 
 async def test_an_address_that_cannot_be_had_is_wrong_usage(at: At, nursery: trio.Nursery) -> None:
     _, port = await nursery.start(desk(at, Looking()).serve, ListenAddress("127.0.0.1", 0))
-    with pytest.raises(UsageError, match="cannot be had: address already in use"):
+    with pytest.raises(UsageError, match=r"can't listen on .*: address already in use"):
         await desk(at, Looking()).serve(ListenAddress("127.0.0.1", port))
 
 

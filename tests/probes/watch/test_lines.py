@@ -55,7 +55,7 @@ def test_the_last_line_counts_all_runs() -> None:
     tally = WatchTally()
     for exit_code in (0, 0, 1, 3):
         tally.add(done(exit_code=exit_code, missed=exit_code))
-    assert end_line(tally, "T") == "T  end   4 runs: 2 passed, 1 failed, 1 could not look; 4 times missed"
+    assert end_line(tally, "T") == "T  end   4 runs: 2 passed, 1 failed, 1 couldn't run; 4 times missed"
     told = json.loads(end_document(tally, "T"))
     assert told["runs"] == {"pass": 2, "warning": 0, "fail": 1, "error": 1}
     assert (told["kind"], told["ended"], told["missed"], told["exit_code"]) == ("end", "T", 4, 1)

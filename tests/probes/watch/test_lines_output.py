@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import pytest
 
-from probes.watch.output import OutputClosedError, line_writer
+from probes.watch.lines import OutputClosedError, line_writer
 from reports.console import OutputError
 
 

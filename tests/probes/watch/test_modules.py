@@ -30,7 +30,7 @@ def test_modules_are_probes_by_name_each_once_and_in_order() -> None:
 
 
 def test_a_module_that_there_is_not_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match="there is no module 'acces'; did you mean access"):
+    with pytest.raises(UsageError, match="unknown module 'acces'; did you mean access"):
         check_modules(["models", "acces"])
 
 
@@ -91,8 +91,8 @@ def test_named_targets_are_the_settings_at_another_address(at: At) -> None:
         (["staging"], "is not NAME=URL"),
         (["=https://x/v1"], "is not NAME=URL"),
         (["a b=https://x/v1"], "is not NAME=URL"),
-        (["a=https://x/v1", "a=https://y/v1"], "two targets of the name a"),
-        (["default=https://x/v1"], "two targets of the name default"),
+        (["a=https://x/v1", "a=https://y/v1"], "two targets have the name a"),
+        (["default=https://x/v1"], "two targets have the name default"),
     ],
 )
 def test_a_target_that_is_not_name_and_url_is_refused(at: At, said: list[str], words: str) -> None:
