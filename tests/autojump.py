@@ -5,7 +5,8 @@ its way. Here both ends of every connection live in the test's process and loopb
 sends, so when nothing has happened for a moment, nothing will before the next deadline. A test takes as long as its
 own work, and no time-out comes too early, however busy the machine is.
 
-Tests whose peers are other processes are marked `wall_clock` and run on real time.
+While the test has child processes, which may be its peers, time passes as usual. A test that measures how much of it
+passes is marked `wall_clock`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.process_state import child_processes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -49,8 +52,9 @@ async def _jump_when_idle(clock: MockClock) -> None:
     idle = _NEAR_IDLE
     while True:
         await wait_all_tasks_blocked(idle)
+        clock.rate = 1.0 if child_processes() else 0.0
         ahead = trio.lowlevel.current_statistics().seconds_to_next_deadline
-        if ahead == inf or (ahead > _NEAR_SECONDS and idle < _FAR_IDLE) or _threads_are_busy():
+        if clock.rate or ahead == inf or (ahead > _NEAR_SECONDS and idle < _FAR_IDLE) or _threads_are_busy():
             idle = _FAR_IDLE
         elif ahead > 0:
             clock.jump(ahead)

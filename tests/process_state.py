@@ -52,7 +52,7 @@ class ProcessState:
     @classmethod
     def capture(cls) -> ProcessState:
         """Take a snapshot of this process."""
-        return cls(_children(), _handlers(), _environment(), os.getcwd())  # noqa: PTH109 - faster than a path
+        return cls(child_processes(), _handlers(), _environment(), os.getcwd())  # noqa: PTH109 - faster than a path
 
     def restore(self) -> list[str]:
         """Bring the process back to this state; returns what had changed, in words."""
@@ -93,7 +93,8 @@ def _handlers() -> tuple[_Handler, ...]:
     return tuple(map(signal.getsignal, _SIGNALS))
 
 
-def _children() -> frozenset[int]:
+def child_processes() -> frozenset[int]:
+    """Return the ids of the children of this process, those of Python's own aside."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:  # no child at all: the usual case, found out by one system call

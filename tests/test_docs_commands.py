@@ -173,14 +173,12 @@ async def _type_all(console: Console, block: Block) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.wall_clock
 @pytest.mark.parametrize("block", CONSOLE, ids=named)
 async def test_what_a_page_tells_to_type_does_what_it_promises(block: Block, tmp_path: Path) -> None:
     await type_in(block, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.wall_clock
 @pytest.mark.parametrize("block", PYTHON, ids=named)
 async def test_a_python_example_runs(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "test_example.py"
@@ -236,7 +234,6 @@ def test_only_our_own_commands_and_loopback_are_typed() -> None:
     assert (promised_exit(first), promised_exit(second), promised_exit(third)) == (0, 1, 0)
 
 
-@pytest.mark.wall_clock
 @pytest.mark.parametrize(
     "text",
     [
