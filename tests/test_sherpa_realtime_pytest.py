@@ -44,7 +44,7 @@ def status(simulator, key=None, path="/models", body=None):
     request = urllib.request.Request(simulator.base_url + path, body)
     request.add_header("authorization", "Bearer " + (key or simulator.api_key.reveal()))
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         error.close()
@@ -257,7 +257,7 @@ def test_a_scenario_can_be_chosen_for_every_key(realtime_simulator: RunningSimul
     realtime_simulator.choose("mint-500")
     key = realtime_simulator.api_key.reveal()
     address = f"{realtime_simulator.base_url}/realtime/client_secrets"
-    answer = httpx.post(address, headers={"authorization": f"Bearer {key}"}, json={}, timeout=10)
+    answer = httpx.post(address, headers={"authorization": f"Bearer {key}"}, json={}, timeout=60)
 
     assert answer.status_code == 500
 

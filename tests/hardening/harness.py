@@ -149,7 +149,7 @@ class BridgeProcess:
 
     async def metrics(self) -> dict[str, float]:
         """Read the bridge's metrics."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             text = (await client.get(f"http://{self.address}/metrics")).text
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name.removeprefix("sherpa_bridge_"): float(value) for name, value in rows}
@@ -178,7 +178,7 @@ def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Ite
     with bridge_process(folder, *words, **environment) as house:
         yield house
         house.process.terminate()
-        assert house.process.wait(20) == 0
+        assert house.process.wait(60) == 0
         assert house.log_lines("internal.error") == []
 
 
@@ -202,7 +202,7 @@ def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[Br
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
-        process.wait(10)
+        process.wait(60)
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:

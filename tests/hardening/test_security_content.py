@@ -51,7 +51,7 @@ async def test_case_12_what_strangers_write_breaks_no_line_and_makes_no_labels(
         native = await house.connect(f"/v1/realtime?model={percent(NASTY)}")
         await native.link.close(4000, "bye \x1b[31m")
         await wait_until(lambda: len(seen.log_lines("client.disconnected")) >= 2, 5)
-        async with httpx.AsyncClient(trust_env=False) as web:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
             metrics = (await web.get(f"http://{house.address}/metrics")).text
     text = house.log.read_bytes().decode()
     assert not [raw for raw in RAW if raw in text or raw in metrics]

@@ -62,7 +62,7 @@ def test_an_interrupted_demo_ends_quietly(tmp_path: Path) -> None:
         while "session.created" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stderr.read() == ""
 
 

@@ -79,10 +79,10 @@ def serving(*words: str, folder: Path, **environment: str) -> Iterator[tuple[sub
     finally:
         process.kill()
         process.stderr.close()
-        process.wait(10)
+        process.wait(60)
 
 
-def until(condition: Any, seconds: float = 10) -> Any:
+def until(condition: Any, seconds: float = 60) -> Any:
     """Look again and again until there is something to see."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -185,9 +185,9 @@ def test_a_port_that_is_taken_is_said_so(run: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupt_is_told_from_an_end_by_order(tmp_path: Path, number: int, code: int, workers: str) -> None:
     with serving("--simulate", "--workers", workers, folder=tmp_path) as (process, address):
-        until(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
+        until(lambda: httpx.get(f"http://{address}/healthz", timeout=60).status_code == 200)
         process.send_signal(number)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 @pytest.mark.slow
@@ -195,13 +195,13 @@ def test_workers_share_a_port_are_replaced_and_go_down_gently(tmp_path: Path) ->
     with serving("--simulate", "--workers", "2", folder=tmp_path) as (process, address):
         ask = f"http://{address}"
         first = until(lambda: len(found := children(process.pid)) == 2 and found)
-        until(lambda: "sherpa_bridge_workers 2\n" in httpx.get(f"{ask}/metrics").text)
+        until(lambda: "sherpa_bridge_workers 2\n" in httpx.get(f"{ask}/metrics", timeout=60).text)
         os.kill(first[0], signal.SIGKILL)
         until(lambda: len(found := children(process.pid)) == 2 and found != first)
-        until(lambda: "sherpa_bridge_worker_restarts_total 1\n" in httpx.get(f"{ask}/metrics").text)
-        assert httpx.get(f"{ask}/readyz").status_code == 200
+        until(lambda: "sherpa_bridge_worker_restarts_total 1\n" in httpx.get(f"{ask}/metrics", timeout=60).text)
+        assert httpx.get(f"{ask}/readyz", timeout=60).status_code == 200
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.slow
@@ -225,7 +225,7 @@ async def test_sigterm_drains_and_a_second_one_ends_at_once(tmp_path: Path) -> N
         await client.send("text", text="hello")
         await client.receive_until("response.created")
         process.terminate()
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=60) as http:
             while (await http.get(f"http://{address}/readyz")).status_code != 503:  # noqa: ASYNC110 - another process
                 await trio.sleep(0.02)
         assert process.poll() is None

@@ -45,7 +45,7 @@ def test_the_example_holds_a_conversation(tmp_path: Path) -> None:
     assert found is not None
     with serving("--simulate", folder=tmp_path) as (_, address):
         code = found[1].replace("127.0.0.1:8765", address)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     ready, last = done.stdout.splitlines()
     assert ready == "ready: gpt-realtime-2.1"

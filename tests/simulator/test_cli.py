@@ -45,7 +45,7 @@ def serving(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 def first_frame(port: int, key: str = "sk-test") -> dict[str, object]:
     url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
     with connect(url, additional_headers={"Authorization": f"Bearer {key}"}, proxy=None) as socket:
-        return json.loads(socket.recv(timeout=10))  # type: ignore[no-any-return]
+        return json.loads(socket.recv(timeout=60))  # type: ignore[no-any-return]
 
 
 def test_help_imports_nothing_that_only_serving_needs() -> None:
@@ -107,7 +107,7 @@ def test_it_serves_until_a_signal_and_an_interrupt_ends_with_130(workers: str, n
     with serving("--workers", workers) as (port, process):
         assert first_frame(port)["type"] == "session.created"
         process.send_signal(name)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
@@ -123,7 +123,7 @@ def test_workers_end_when_their_parent_is_killed() -> None:
             stack.callback(os.close, end)
         assert len(ends) == 2
         process.kill()
-        process.wait(10)
+        process.wait(60)
         for end in ends:
             assert select.select([end], [], [], 30)[0], "a worker outlives its parent"
 
@@ -132,7 +132,7 @@ def test_workers_end_when_their_parent_is_killed() -> None:
 def test_a_worker_that_dies_ends_the_command_with_1_and_says_so() -> None:
     with serving("--workers", "2") as (_, process):
         os.kill(workers_of(process)[0], signal.SIGKILL)
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert "a worker process ended unexpectedly (killed by signal 9)" in process.stderr.read()
 
@@ -159,6 +159,7 @@ def test_a_secret_minted_by_one_worker_opens_at_the_others() -> None:
             headers=KEY,
             json={"session": {"type": "realtime", "instructions": "Speak like a sherpa."}},
             trust_env=False,
+            timeout=60,
         ).json()
         frames = [first_frame(port, minted["value"]) for _ in range(12)]
     assert {frame["session"]["instructions"] for frame in frames} == {"Speak like a sherpa."}  # type: ignore[index]
@@ -181,7 +182,7 @@ def test_an_hour_passes_in_seconds() -> None:
         with connect(url, additional_headers=KEY, proxy=None) as socket:
             with suppress(ConnectionClosed):
                 while True:
-                    frames.append(json.loads(socket.recv(timeout=30)))
+                    frames.append(json.loads(socket.recv(timeout=60)))
             assert socket.close_code == 1001
             assert socket.close_reason == "Your session hit the maximum duration of 60 minutes."
     assert frames[-1]["error"]["code"] == "session_expired"
@@ -191,7 +192,7 @@ def test_a_place_that_takes_nothing_is_told_in_a_line() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", "from bridge.simulator.cli import main; main()", "list"],
-            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr == "sherpa-sim: the result cannot be shown: no space left on device\n"

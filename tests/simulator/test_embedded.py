@@ -29,12 +29,12 @@ def taken_port() -> Iterator[int]:
 
 def models(running: RunningSimulator, key: str | None = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {key or running.api_key.reveal()}"}
-    return httpx.get(f"{running.base_url}/models", headers=headers, timeout=10)
+    return httpx.get(f"{running.base_url}/models", headers=headers, timeout=60)
 
 
 def listens(running: RunningSimulator) -> bool:
     try:
-        socket.create_connection((running.host, running.port), timeout=5).close()
+        socket.create_connection((running.host, running.port), timeout=60).close()
     except ConnectionRefusedError:
         return False
     return True
