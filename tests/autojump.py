@@ -5,8 +5,8 @@ its way. Here both ends of every connection live in the test's process and loopb
 sends, so when nothing has happened for a moment, nothing will before the next deadline. A test takes as long as its
 own work, and no time-out comes too early, however busy the machine is.
 
-While the test has child processes, which may be its peers, time passes as usual. A test that measures how much of it
-passes is marked `wall_clock`.
+While a test has started child processes, which may be its peers, time passes as usual. Tests whose peers are processes
+of an earlier fixture, or that measure how much time passes, are marked `wall_clock`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ _NEAR_SECONDS = 0.25
 #: How long every task must have been blocked, in real seconds, before a jump to a near deadline and to a farther one.
 _NEAR_IDLE, _FAR_IDLE = 0.001, 0.05
 
+#: Child processes that were there before the test.
+_inherited: frozenset[int] = frozenset()
+
 _run = trio.run  # the original: tests replace `trio.run` by `run_with_autojump`
+
+
+def inherit(children: frozenset[int]) -> None:
+    """Take these child processes for none of the current test's business."""
+    global _inherited  # noqa: PLW0603 - one test at a time runs in a process
+    _inherited = children
 
 
 def run_with_autojump(
@@ -52,7 +61,7 @@ async def _jump_when_idle(clock: MockClock) -> None:
     idle = _NEAR_IDLE
     while True:
         await wait_all_tasks_blocked(idle)
-        clock.rate = 1.0 if child_processes() else 0.0
+        clock.rate = 1.0 if child_processes() - _inherited else 0.0
         ahead = trio.lowlevel.current_statistics().seconds_to_next_deadline
         if clock.rate or ahead == inf or (ahead > _NEAR_SECONDS and idle < _FAR_IDLE) or _threads_are_busy():
             idle = _FAR_IDLE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.autojump import run_with_autojump
+from tests import autojump
 from tests.process_state import ProcessState, release_failed_test, unignore_sigint
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 #: Tests that measure time or memory, or use the whole machine: other tests beside them would be measured too.
 _ALONE = ("hardening", "test_quickness.py")
 _ALONE_WHERE_SLOW = ("loadtests",)
+#: Tests whose peers are processes that a fixture started once for all of them.
+_OTHER_PROCESSES = ("hardening",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,8 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         top = Path(item.path).relative_to(Path(__file__).parent).parts[0]
         if top in _ALONE or (top in _ALONE_WHERE_SLOW and item.get_closest_marker("slow")):
             item.add_marker("alone")
+        if top in _OTHER_PROCESSES:
+            item.add_marker("wall_clock")
         if _is_async(item) and not item.get_closest_marker("wall_clock"):
-            item.add_marker(pytest.mark.trio(run=run_with_autojump), append=False)
+            item.add_marker(pytest.mark.trio(run=autojump.run_with_autojump), append=False)
 
 
 def _is_async(item: pytest.Item) -> bool:
@@ -51,6 +55,7 @@ def _is_async(item: pytest.Item) -> bool:
 def process_state_is_restored() -> Iterator[None]:
     """Give every test the process as the one before found it; a test that leaves something behind fails."""
     before = ProcessState.capture()
+    autojump.inherit(before.children)
     yield
     changes = before.restore()
     assert not changes, f"left behind: {'; '.join(changes)}"
