@@ -101,7 +101,7 @@ def test_a_model_without_a_date_stays_what_it_is() -> None:
         (date(2027, 1, 30), "retired 2027-01-20, 10 days ago"),
     ],
 )
-def test_retirement_is_told_in_days(day: date, words: str) -> None:
+def test_retirement_is_described_in_days(day: date, words: str) -> None:
     assert MODELS["gpt-realtime"].describe_retirement(day) == words
 
 
@@ -129,7 +129,7 @@ def test_a_replacement_is_current_and_belongs_on_the_same_socket() -> None:
             assert (replacement.kind, replacement.status) == (model.kind, ModelStatus.CURRENT)
 
 
-def test_only_the_live_transcribers_take_no_voice_detection() -> None:
+def test_only_the_live_transcription_models_have_no_turn_detection() -> None:
     without = {model.id for model in MODELS.values() if not model.supports_turn_detection}
     assert without == {"gpt-live-transcribe", "gpt-realtime-whisper"}
 

@@ -18,7 +18,7 @@ def lines(text: io.StringIO) -> list[str]:
     return text.getvalue().splitlines()
 
 
-def test_a_line_says_when_how_bad_what_and_who() -> None:
+def test_a_line_has_timestamp_level_message_and_client() -> None:
     text = io.StringIO()
     Log(text).write("info", "session.ready", "Ready", clientId="c", generation=2, sessionId="s")
     line = json.loads(lines(text)[0])
@@ -43,7 +43,7 @@ def test_for_people_it_is_one_line_without_what_is_always_the_same() -> None:
 
 
 @pytest.mark.parametrize("log_format", list(LogFormat))
-def test_no_secret_is_shown_wherever_it_stands(log_format: LogFormat) -> None:
+def test_no_secret_is_shown_in_any_field(log_format: LogFormat) -> None:
     text = io.StringIO()
     log = Log(text, log_format=log_format, secrets=[KEY, Secret("test")])
     log.write("info", "a.b", "test", detail={"message": f"Incorrect key {KEY.reveal()}"})

@@ -68,7 +68,7 @@ def test_labels_that_never_end_are_counted_together() -> None:
     assert kept["other"] == [1000 - MAX_SERIES]
 
 
-def test_a_name_that_the_table_does_not_have_is_a_mistake() -> None:
+def test_a_name_that_is_not_in_the_table_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         Metrics().increment("nothing_total")
 

@@ -103,7 +103,7 @@ def test_what_the_bridge_adds_to_an_event_is_measured() -> None:
     assert metrics.value("forward_seconds") == 1
 
 
-def test_a_fault_of_our_own_is_counted_and_written() -> None:
+def test_an_internal_error_is_counted_and_logged() -> None:
     observer, metrics, text, _, _ = made()
     observer.internal_error("c", RuntimeError("a bug"))
     assert metrics.value("internal_errors_total") == 1

@@ -95,7 +95,7 @@ async def test_an_error_about_audio_names_the_event_that_held_it() -> None:
 
 
 @virtual_time
-async def test_speech_that_went_before_an_answered_ping_was_certainly_taken() -> None:
+async def test_speech_before_an_answered_ping_is_acknowledged() -> None:
     async with simulated_upstream() as (simulator, connector), trio.open_nursery() as reading:
         link = await connector.open(1, {})
         await configured(link)
@@ -229,7 +229,7 @@ async def test_a_key_that_cannot_be_sent_fails_without_being_quoted() -> None:
     assert "newline" not in raised.value.failure.message
 
 
-def test_a_proxy_that_cannot_be_used_is_a_mistake_of_the_configuration() -> None:
+def test_an_unsupported_proxy_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="socks5"):
         RealtimeConnector(at("https://api.openai.com/v1"), environment={"HTTPS_PROXY": "socks5://proxy:1080"})
 
@@ -296,7 +296,7 @@ async def test_the_beta_is_used_if_configured() -> None:
     assert request.header("openai-beta") == "realtime=v1"
 
 
-async def test_azure_is_asked_in_its_own_form() -> None:
+async def test_azure_gets_its_own_path_and_header() -> None:
     request = await RequestRecorder().request_by(
         at("https://res.openai.azure.com", Secret("0123456789abcdef")), {"model": "mine"}
     )

@@ -37,7 +37,7 @@ def error(code: str | None, message: str = "") -> str:
     return json.dumps({"type": "error", "error": {"type": "invalid_request_error", "code": code, "message": message}})
 
 
-def test_the_first_frame_tells_the_session() -> None:
+def test_the_first_frame_has_the_session() -> None:
     frame = created(model="gpt-realtime-2.1", expires_at=UNIX + 1800)
     happened = reading().decode(frame, NOW)
     assert happened == SessionCreated(
@@ -76,7 +76,7 @@ def test_a_transcription_session_of_the_beta_is_created_and_confirmed_by_its_own
     assert happened.type == "transcription_session.updated"
 
 
-def test_a_first_frame_that_says_nothing_leaves_the_dialect_that_was_asked_for() -> None:
+def test_a_first_frame_without_a_hint_keeps_the_requested_dialect() -> None:
     happened = reading(Dialect.BETA).decode('{"type":"session.created","session":null}', NOW)
     assert isinstance(happened, SessionCreated)
     assert happened.dialect == "beta"
@@ -124,7 +124,7 @@ def test_an_event_that_is_cut_before_the_session_is_confirmed_fails_the_attempt(
 
 
 @pytest.mark.parametrize("event_type", sorted(PARSED_EVENTS))
-def test_what_the_core_looks_into_is_read(event_type: str) -> None:
+def test_events_that_the_core_needs_are_parsed(event_type: str) -> None:
     frame = json.dumps({"type": event_type, "x": 1})
     assert live().decode(frame, NOW) == UpstreamEvent(3, event_type, frame.encode(), {"type": event_type, "x": 1})
 

@@ -47,7 +47,7 @@ def test_no_key_and_no_token_is_quoted(text: str) -> None:
         assert part not in shown
 
 
-def test_words_and_session_ids_stay() -> None:
+def test_ordinary_words_and_session_ids_are_not_redacted() -> None:
     text = "No such session sess_CQxyz0123456789; a risk-averse-person asked"
     assert redact(text, KEY) == text
 
@@ -111,7 +111,7 @@ def test_a_close_is_explained_by_the_table(
     assert failure.detail.get("closeCode") == code
 
 
-def test_a_refused_upgrade_tells_status_request_and_wait() -> None:
+def test_a_refused_upgrade_has_status_request_id_and_delay() -> None:
     headers = (("Retry-After", "7"), ("x-request-id", "req_1"))
     failure = failure_from_upgrade(HandshakeRefused(429, headers, b""), hide, azure=False)
     assert (failure.code, failure.retry_after_seconds) == ("RATE_LIMITED", 7)

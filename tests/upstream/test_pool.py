@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def running(upstream: FakeUpstream, settings: PoolSettings | None = None) -> AsyncIterator[SessionPool]:
-    """A pool for the length of the block; nothing that nobody took may be open behind it."""
+    """A pool for the length of the block. After it, no session may be open that was not handed out."""
     pool = SessionPool(upstream, settings=settings, rng=lambda: 0.5)
     async with trio.open_nursery() as nursery:
         pool.start(nursery)
@@ -54,7 +54,7 @@ async def test_sessions_are_opened_ahead_of_time_and_handed_out() -> None:
 
 
 @virtual_time
-async def test_what_the_session_said_while_it_waited_is_not_lost() -> None:
+async def test_events_that_came_while_the_session_waited_are_not_lost() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
         upstream.links[0].put.send_nowait(UpstreamEvent(0, "rate_limits.updated", b"{}"))

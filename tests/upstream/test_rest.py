@@ -1,4 +1,4 @@
-"""REST calls: what the server says, and why there may be no answer."""
+"""REST calls: responses, refusals, and why there may be no response."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ async def test_cancelling_within_a_body_leaves_nothing_behind() -> None:
         assert scope.cancelled_caught
 
 
-async def test_an_unknown_name_nothing_listening_and_certificates_are_distinguished() -> None:
+async def test_dns_refused_and_certificate_failures_are_distinguished() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -63,7 +63,7 @@ SESSION_OPTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("session_options", SESSION_OPTIONS)
 @pytest.mark.parametrize("dialect", [GA, BETA])
-def test_what_is_asked_for_fits_the_schema_of_its_dialect(dialect: Dialect, session_options: dict[str, Any]) -> None:
+def test_the_built_session_matches_the_schema_of_its_dialect(dialect: Dialect, session_options: dict[str, Any]) -> None:
     config = SessionConfig()
     kind = config.requested_kind(session_options)
     assert validate(config.build_session(dialect, session_options), SESSION_SCHEMAS[dialect, kind]) is None

@@ -63,7 +63,7 @@ def test_deltas_go_there_and_back() -> None:
         assert translate_event_type(new, Dialect.BETA) == (old,)
 
 
-def test_an_item_is_told_once_in_the_beta() -> None:
+def test_the_beta_has_one_event_per_item() -> None:
     assert translate_event_type("conversation.item.added", Dialect.BETA) == ("conversation.item.created",)
     assert translate_event_type("conversation.item.done", Dialect.BETA) == ()
 
@@ -260,7 +260,7 @@ _JSON = st.recursive(
         },
     )
 )
-def test_no_frame_is_too_odd_to_look_at(frame: dict[str, object]) -> None:
+def test_any_frame_can_be_checked(frame: dict[str, object]) -> None:
     found = detect_dialect(frame)
     assert isinstance(found, DetectedDialect)
     assert found.reason

@@ -67,7 +67,7 @@ def test_no_event_is_missing_and_none_is_there_twice(dialect: Dialect) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dialect", "from_server"), UNIONS)
-def test_the_tables_say_what_the_official_sdk_says(dialect: Dialect, *, from_server: bool) -> None:
+def test_the_tables_agree_with_the_official_sdk(dialect: Dialect, *, from_server: bool) -> None:
     ours = plain((SERVER_EVENTS if from_server else CLIENT_EVENTS)[dialect])
     theirs = told_by_the_sdk(UNIONS[dialect, from_server])
     for name in NOT_IN_SDK & ours.keys() - theirs.keys():
@@ -104,7 +104,7 @@ def test_the_two_added_events_are_there_with_their_fields() -> None:
     }
 
 
-def test_the_live_service_takes_twelve_types_and_only_known_ones() -> None:
+def test_the_live_service_accepts_twelve_types_and_only_known_ones() -> None:
     assert len(OBSERVED_ACCEPTED_TYPES) == 12
     known = CLIENT_EVENTS[Dialect.GA].keys() | CLIENT_EVENTS[Dialect.TRANSLATION].keys()
     assert set(OBSERVED_ACCEPTED_TYPES) <= known

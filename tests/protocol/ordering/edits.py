@@ -57,7 +57,7 @@ def inserted(events: Events, index: int, event: dict[str, Any]) -> Events:
 
 
 def moved(events: Events, source: int, target: int) -> Events:
-    """Move an event so that it comes right before the one that stands at `target`."""
+    """Move an event so that it comes right before the one at `target`."""
     rest = without(events, source)
     at = target if target < source else target - 1
     return [*rest[:at], events[source], *rest[at:]]

@@ -56,7 +56,7 @@ def test_every_rule_has_its_mutation_and_the_other_way_round() -> None:
     assert MUTATIONS.keys() == ORDER_RULES.keys()
 
 
-def test_a_violation_says_where_what_and_which_ids() -> None:
+def test_a_violation_has_its_position_rule_and_ids() -> None:
     [violation] = violations(ga(*added(item("item_1")), done("resp_9")))
     assert violation == Violation("response-done-before-created", 3, "response.done", "resp_9 was never created")
 
@@ -65,7 +65,7 @@ def test_an_error_code_that_is_no_text_is_no_reason_to_break() -> None:
     assert violations(ga(event("error", error={"type": "server_error", "code": {"odd": []}, "message": "?"}))) == []
 
 
-def test_a_second_response_is_told_with_both_ids() -> None:
+def test_the_message_about_a_second_response_has_both_ids() -> None:
     found = violations(ga(created("resp_1"), created("resp_2"), done("resp_1"), done("resp_2")))
     assert [v.message for v in found] == ["resp_2 is created while resp_1 is not done"]
 

@@ -44,7 +44,7 @@ def test_an_item_goes_from_speech_to_deletion() -> None:
     ]
 
 
-def test_in_the_beta_an_item_is_told_once() -> None:
+def test_the_beta_has_one_event_per_item() -> None:
     items = ItemOrder(Dialect.BETA)
     assert rules(items, committed("i"), told("created", "i")) == []
     assert items.state("i") is ItemState.DONE
@@ -94,14 +94,14 @@ def test_a_cleared_buffer_lets_the_turn_go() -> None:
     assert items.state("i") is ItemState.DISCARDED
 
 
-def test_what_precedes_may_not_be_the_item_itself_or_a_stranger() -> None:
+def test_the_previous_item_must_be_another_known_item() -> None:
     for previous in ("i", "stranger"):
         entry = {**told("added", "i"), "previous_item_id": previous}
         assert rules(ItemOrder(Dialect.GA), entry) == ["previous-item-unknown"]
     assert rules(ItemOrder(Dialect.GA), {**told("added", "i"), "previous_item_id": "root"}) == []
 
 
-def test_a_deleted_item_is_gone_but_may_still_be_named_as_previous() -> None:
+def test_a_deleted_item_may_still_be_the_previous_item() -> None:
     items = ItemOrder(Dialect.GA)
     deleted = event("conversation.item.deleted", item_id="i")
     assert rules(items, told("added", "i"), told("done", "i"), deleted) == []
@@ -110,7 +110,7 @@ def test_a_deleted_item_is_gone_but_may_still_be_named_as_previous() -> None:
 
 
 def walk(steps: str, dialect: Dialect) -> list[str]:
-    """Lead one item through steps, by name, and tell the rules that it broke."""
+    """Apply steps, by name, to one item, and return the rules that it broke."""
     items = ItemOrder(dialect)
     broken: list[str] = []
     for step in steps.split():

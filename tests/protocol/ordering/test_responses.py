@@ -26,7 +26,7 @@ def test_a_response_without_word_of_its_conversation_is_on_the_default_one() -> 
     assert (rule, message) == ("response-already-active", "r2 is created while r1 is not done")
 
 
-def test_an_unknown_response_that_is_done_is_told_with_the_one_under_way() -> None:
+def test_the_message_about_an_unknown_response_names_the_running_one() -> None:
     [(_, message)] = found(fresh(), created("r1"), done("r2"))
     assert message == "r2 was never created; r1 is running"
 
@@ -95,7 +95,7 @@ def test_arguments_of_two_calls_are_not_mixed_up() -> None:
 
 
 @pytest.mark.parametrize("kind", ["output_text", "output_audio"])
-def test_parts_called_as_in_items_hold_what_their_name_says(kind: str) -> None:
+def test_parts_with_the_names_of_items_hold_the_same_content(kind: str) -> None:
     right, wrong = (written, spoken) if kind == "output_text" else (spoken, written)
     for make, broken in ((right, False), (wrong, True)):
         events = make("r1", "i1", ["Hi"])
@@ -129,7 +129,7 @@ def test_a_response_completes_after_its_items_are_done_in_the_conversation() -> 
     assert found(responses, done("r1")) == [("response-done-item-open", expected)]
 
 
-def test_once_a_running_response_was_forgotten_nothing_is_said_about_unknown_ones() -> None:
+def test_after_an_eviction_unknown_responses_are_not_reported() -> None:
     responses = fresh()
     for number in range(257):
         found(responses, created(f"r{number}", None))

@@ -1,6 +1,6 @@
-"""Provoking a refusal: what to set up at the simulator and what to do as its client, over real sockets on loopback.
+"""Provokes refusals: how to set up the simulator and what to do as its client, over real sockets on loopback.
 
-A provocation is a value; `observe` carries it out and gives what came back. Nothing here knows what it means.
+A provocation is a value. `observe` carries it out and returns what came back, without interpreting it.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class _Talking:
         self.error: Mapping[str, Any] | None = None
 
     async def read(self) -> Event:
-        """Take one event, and note the first error, wherever in it one stands."""
+        """Read one event, and remember the first error anywhere in it."""
         event: Event = json.loads(await self._link.receive())
         self.events.append(event)
         self.error = self.error or _error_in(event)

@@ -100,7 +100,7 @@ async def test_the_service_echoes_a_close_that_the_client_asked_for() -> None:
     assert refusal_for_close(1000, link.close_reason).slug == "CLOSED-NORMALLY"
 
 
-async def test_a_redirect_says_where_to() -> None:
+async def test_a_redirect_has_a_location() -> None:
     redirected = next(case for case in STATUS_CASES if case.slug == "REDIRECTED")
     observed = await observe(redirected.how)
     assert isinstance(observed, HttpObservation)

@@ -36,7 +36,7 @@ def test_most_items_are_the_same_in_both_dialects(item: dict[str, Any], dialect:
     ("dialect", "right", "wrong"),
     [(Dialect.GA, "output_text", "text"), (Dialect.BETA, "text", "output_text")],
 )
-def test_what_an_assistant_said_is_named_differently(dialect: Dialect, right: str, wrong: str) -> None:
+def test_an_assistants_content_parts_have_other_names(dialect: Dialect, right: str, wrong: str) -> None:
     assert validate(message("assistant", text(right)), ITEM_SCHEMAS[dialect], "item") is None
     fault = validate(message("assistant", text(wrong)), ITEM_SCHEMAS[dialect], "item")
     assert fault is not None

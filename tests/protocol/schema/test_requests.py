@@ -198,7 +198,7 @@ def test_a_fault_has_its_code_and_its_path(session: object, schema: Any, code: s
     assert (found.code, found.param) == (code, param)
 
 
-def test_an_update_of_the_other_session_type_is_told_in_so_many_words() -> None:
+def test_an_update_of_the_other_session_type_has_its_own_message() -> None:
     found = fault({"type": "transcription", "model": "x", "nonsense": 1}, GA)
     assert found.message == "Passing a transcription session update event to a realtime session is not allowed."
 
@@ -214,7 +214,7 @@ def test_what_the_beta_accepts_ga_accepts_after_translation() -> None:
     assert validate(session_to_nested(FULL_BETA).fields, GA) is None
 
 
-def test_every_voice_is_taken_by_both_dialects() -> None:
+def test_both_dialects_accept_every_voice() -> None:
     for voice in VOICES:
         assert validate({"voice": voice}, BETA) is None
         assert validate({"type": "realtime", "audio": {"output": {"voice": voice}}}, GA) is None

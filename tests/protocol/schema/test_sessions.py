@@ -67,12 +67,12 @@ def test_defaults_of_both_dialects_say_the_same() -> None:
     assert translated == nested
 
 
-def test_defaults_are_nobody_elses() -> None:
+def test_defaults_are_a_new_object_each_time() -> None:
     heard(default_session(*GA, MODEL))["turn_detection"]["threshold"] = 0.9
     assert heard(default_session(*GA, MODEL))["turn_detection"]["threshold"] == 0.5
 
 
-def test_a_dialect_without_the_kind_is_a_mistake() -> None:
+def test_a_dialect_without_the_kind_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         default_session(Dialect.TRANSLATION, SessionKind.CONVERSATION, None)
 
@@ -154,7 +154,7 @@ def test_a_model_without_turn_detection_turns_it_off_and_refuses_it(model: str) 
     assert (fault.code, fault.param) == ("invalid_value", "session.audio.input.turn_detection")
 
 
-def test_other_models_and_conversations_take_turn_detection() -> None:
+def test_other_models_and_conversations_accept_turn_detection() -> None:
     asked = {"transcription": {"model": "gpt-4o-transcribe"}, "turn_detection": {"type": "server_vad"}}
     assert find_conflict(default_session(*TRANSCRIPTION, None), {"audio": {"input": asked}}) is None
     live = {**asked, "transcription": {"model": "gpt-live-transcribe"}}

@@ -118,7 +118,7 @@ def test_the_table_reads_as_the_migration_does() -> None:
     }
 
 
-def test_a_transcription_session_says_so_and_keeps_its_input() -> None:
+def test_a_transcription_session_keeps_its_type_and_input() -> None:
     flat = {
         "input_audio_format": "pcm16",
         "include": ["item.input_audio_transcription.logprobs"],

@@ -131,7 +131,7 @@ def test_what_fits_has_no_fault(value: object, node: Schema) -> None:
         ),
     ],
 )
-def test_each_fault_has_its_code_and_its_words(value: object, node: Schema, code: str, message: str) -> None:
+def test_each_error_has_its_code_and_message(value: object, node: Schema, code: str, message: str) -> None:
     fault = validate(value, node, "s")
     assert fault is not None
     assert (fault.code, fault.message, fault.param) == (code, message, "s")
@@ -166,14 +166,14 @@ def test_an_empty_path_leaves_field_names_bare() -> None:
     assert fault.message == "Unknown parameter: 'z'."
 
 
-def test_a_missing_field_is_told_before_an_unknown_one_and_the_type_before_both_values() -> None:
+def test_a_missing_field_is_reported_before_an_unknown_one_and_the_type_before_other_values() -> None:
     assert validate({"bad": 1}, POINT, "s") == validate({}, POINT, "s")
     fault = validate({"x": 99, "type": "line"}, POINT, "s")
     assert fault is not None
     assert fault.param == "s.type"
 
 
-def test_fields_are_looked_at_in_the_order_they_were_sent() -> None:
+def test_fields_are_checked_in_the_order_they_were_sent() -> None:
     node = Object({"a": Boolean(), "b": Boolean()})
     first, second = validate({"b": 1, "a": 1}, node, "s"), validate({"a": 1, "b": 1}, node, "s")
     assert first is not None
@@ -181,7 +181,7 @@ def test_fields_are_looked_at_in_the_order_they_were_sent() -> None:
     assert (first.param, second.param) == ("s.b", "s.a")
 
 
-def test_a_constant_can_refuse_a_value_in_its_own_words() -> None:
+def test_a_constant_can_reject_a_value_with_its_own_message() -> None:
     fault = validate("b", Const("a", rejections={"b": ("invalid_parameter", "Not here.")}), "s")
     assert fault is not None
     assert (fault.code, fault.message) == ("invalid_parameter", "Not here.")

@@ -35,7 +35,7 @@ AZURE = "https://res.openai.azure.com"
 
 @pytest.mark.parametrize("tail", ["", "/", "/openai", "/openai/v1", "/openai/v1/", "/openai/v1/realtime"])
 @pytest.mark.parametrize(("dialect", "path"), [(Dialect.GA, "/openai/v1"), (Dialect.BETA, "/openai")])
-def test_an_azure_resource_is_known_by_its_host(tail: str, dialect: Dialect, path: str) -> None:
+def test_an_azure_resource_is_recognized_by_its_host(tail: str, dialect: Dialect, path: str) -> None:
     base = normalize_base_url(AZURE + tail, dialect=dialect)
     assert (base.url, base.azure) == (AZURE + path, True)
 

@@ -197,7 +197,7 @@ async def test_a_bad_certificate_has_a_clear_message(
     assert ("namely api.example, www.api.example" in detail) == (name == "wrong host")
 
 
-async def test_the_usual_trust_does_not_take_a_private_authority(authority: trustme.CA) -> None:
+async def test_the_default_context_does_not_trust_a_private_authority(authority: trustme.CA) -> None:
     async with echo_server(server_context(authority.issue_cert("127.0.0.1"))) as port:
         assert (await failure(f"wss://127.0.0.1:{port}/"))[1] is FailureReason.CERTIFICATE
 
@@ -228,7 +228,7 @@ async def test_a_server_that_closes_in_the_tls_handshake_is_reported() -> None:
     assert (phase, reason) == (DialPhase.TLS, FailureReason.CLOSED_EARLY)
 
 
-async def test_a_server_that_never_answers_is_left_when_the_caller_says_so() -> None:
+async def test_the_callers_timeout_ends_a_dial_to_a_silent_server() -> None:
     left = trio.Event()
 
     async def never_answer(stream: trio.SocketStream) -> None:
@@ -249,7 +249,7 @@ async def test_a_server_that_never_answers_is_left_when_the_caller_says_so() -> 
 
 
 class TunnelProxy:
-    """A proxy that connects wherever it is told and keeps what it was asked."""
+    """A proxy that connects to the requested address and records the requests."""
 
     def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> None:
         self.answer = answer

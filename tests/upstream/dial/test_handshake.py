@@ -1,4 +1,4 @@
-"""The upgrade and the tunnel, against servers that are played byte by byte."""
+"""The upgrade and the tunnel, against servers that are scripted byte by byte."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SWITCH = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: 
 
 
 def answer_to(key: str) -> str:
-    """Sec-WebSocket-Accept, reckoned as RFC 6455 4.2.2 says."""
+    """Sec-WebSocket-Accept, computed as in RFC 6455 4.2.2."""
     return b64encode(sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()  # noqa: S324 - the RFC's
 
 
@@ -98,7 +98,7 @@ async def test_a_proper_101_opens_the_link() -> None:
     assert upgraded.link.peer == "service.example:80"
 
 
-async def test_the_request_is_as_the_rfc_wants_it() -> None:
+async def test_the_request_is_valid_by_the_rfc() -> None:
     server = Server(GOOD)
     await server.meet(headers=[("X-Mine", "1")], subprotocols=["realtime", "other"])
     lines = server.request.split("\r\n")
@@ -297,7 +297,7 @@ async def tunnel(server: Server, proxy: Proxy = LOGIN) -> DialFailed | None:
     return None
 
 
-async def test_a_tunnel_is_asked_for_by_connect() -> None:
+async def test_a_tunnel_is_requested_with_connect() -> None:
     server = Server(b"HTTP/1.1 200 Connection established\r\n\r\n", ends=False)
     assert await tunnel(server) is None
     lines = server.request.split("\r\n")

@@ -20,7 +20,7 @@ from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_proxy, 
         ("wss://bücher.example", ParsedUrl("wss", "xn--bcher-kva.example", 443, "/")),
     ],
 )
-def test_a_url_is_taken_apart(url: str, endpoint: ParsedUrl) -> None:
+def test_a_url_is_parsed(url: str, endpoint: ParsedUrl) -> None:
     assert parse_url(url) == endpoint
 
 
