@@ -59,16 +59,17 @@ def is_hidden(package: str) -> bool:
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `main` of one of our modules in a process of its own.
+    """Return the command that runs `main` of a module in a process of its own, and exits with what it returns.
 
-    It works in any folder and with any PYTHONPATH. The module reads `arguments` from `sys.argv[1:]`.
+    The process uses our packages, in any folder and with any PYTHONPATH. The module reads `arguments` from
+    `sys.argv[1:]`.
     """
     return [sys.executable, "-P", str(Path(__file__).resolve()), module, *arguments]
 
 
 def _run(module: str) -> None:
     use_own_packages()
-    importlib.import_module(module).main()
+    sys.exit(importlib.import_module(module).main())
 
 
 def sherpa_bridge() -> None:
@@ -96,5 +97,5 @@ def sherpa_sim() -> None:
     _run("bridge.simulator.cli")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # as in `python_command`
     _run(sys.argv.pop(1))

@@ -54,6 +54,15 @@ def test_a_probe_runs_there_from_start_to_end(project: Path) -> None:
     assert "insufficient_quota" in done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_load_test_with_all_its_processes_runs_there(project: Path) -> None:
+    words = ("run", "conversation", "--simulate", "--users", "1", "--duration", "2s", "--no-default-budgets", "--json")
+    done = run(project, *python_command("loadtests.cli", *words))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_command_has_an_entry_point_with_its_name() -> None:
     named = {name: f"sherpa_realtime:{name.replace('-', '_')}" for name in SCRIPTS}
 

@@ -87,12 +87,6 @@ class ChildProcess:
                 continue
 
 
-def python_command(module: str, *command: str) -> list[str]:
-    """Return the command that runs a module's `main` in a process of its own."""
-    call = f"import sys; from {module} import main; sys.exit(main())"
-    return [sys.executable, "-c", call, *command]
-
-
 def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as out:
         return subprocess.Popen(  # noqa: S603 - our own commands

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from loadtests.run.child import kill_with_parent
 from loadtests.run.ipc import CHANNEL_FD_VARIABLE, WORKING_DIRECTORY_VARIABLE, ParentChannel, socket_pair
 from loadtests.scenarios.safety import PERMISSION_OPTION
+from sherpa_realtime import python_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +90,7 @@ def locust_command(plan: RunPlan, options: RunOptions, distribution: Distributio
     command += [] if options.default_budgets else ["--no-default-budgets"]
     command += ["--memory-watched"] if options.memory_known else []
     command += ["--echo"] if options.echo else []
-    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    start = python_command("locust.main", "-f", str(LOCUSTFILE), "--headless", "--only-summary")
     return [*start, PERMISSION_OPTION, *command, *distribution.locust_options()]
 
 
@@ -192,5 +193,5 @@ def _free_port() -> int:
 
 def worker_command(distribution: Distribution) -> list[str]:
     """Return the command of a worker, which gets everything else from its master."""
-    start = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    start = python_command("locust.main", "-f", str(LOCUSTFILE), "--headless", "--only-summary")
     return [*start, *distribution.locust_options()]

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.control.http_client import FetchError, fetch
-from loadtests.run.child import ChildError, ChildProcess, python_command
+from loadtests.run.child import ChildError, ChildProcess
+from sherpa_realtime import python_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,7 +67,7 @@ class Stack:
     @property
     def deploy_command(self) -> tuple[str, ...]:
         """A command that drains and restarts the bridge, from any process. Exits with 0 when the bridge is ready."""
-        return (sys.executable, "-c", _DEPLOY_SCRIPT, str(self.folder / _DEPLOY_SOCKET))
+        return (sys.executable, "-P", "-c", _DEPLOY_SCRIPT, str(self.folder / _DEPLOY_SOCKET))
 
     @property
     def exited(self) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.run.child import ChildError, ChildProcess, python_command
+from loadtests.run.child import ChildError, ChildProcess
+from sherpa_realtime import python_command
 
 ROOT = Path(__file__).parents[3]
 #: Says its address, or the port it was given, and waits to be ended.
