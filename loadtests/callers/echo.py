@@ -100,6 +100,6 @@ def _ranges(account: TracerReceiver, caller: int) -> list[CellRange]:
     return [(first, end) for first, end in counts_by_caller[str(caller)]["seen"]]
 
 
-def _overlap(left: Iterable[CellRange], right: Iterable[CellRange]) -> int:
+def _overlap(these: Iterable[CellRange], those: Iterable[CellRange]) -> int:
     """Count the cells that are in both lists. The ranges within a list must not overlap."""
-    return sum(max(0, min(end, until) - max(first, begin)) for first, end in left for begin, until in right)
+    return sum(max(0, min(end, until) - max(first, begin)) for first, end in these for begin, until in those)

@@ -1,7 +1,7 @@
-"""The two protocols of a bridge as a caller needs them: frames to send, and what the frames that come mean. No sockets.
+"""The bridge's two protocols from the caller's side: frames to send, and events from received frames. Pure.
 
-A `Line` belongs to one socket and remembers what it must to read the next frame (the generation, whether a session was
-ready before). The client protocol and OpenAI's own are one class each.
+An `EndpointProtocol` belongs to one socket and keeps the state that decoding needs (the generation, whether a session
+was ready before). There is one class for the client endpoint and one for the native endpoint.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Base64 writes three bytes as four characters.
+#: Base64 encodes 3 bytes as 4 characters.
 _BYTES_PER_CHARACTER = 0.75
 _WRITTEN_DELTAS = TEXT_DELTAS | TRANSCRIPT_DELTAS
 
@@ -57,44 +57,44 @@ _read_delta = msgspec.json.Decoder(_Delta).decode
 
 
 class EndpointProtocol(Protocol):
-    """One socket's protocol."""
+    """The protocol of one socket."""
 
     @property
     def reports_attempts(self) -> bool:
-        """Whether the bridge has words for each attempt to make a session."""
+        """Whether the bridge reports each attempt to open a session."""
         ...
 
     def endpoint_url(self, url: str, model: str) -> str:
-        """Give the full address for a bridge named by any of its addresses."""
+        """Return the endpoint's URL for a bridge URL, to which path and query are added."""
         ...
 
     def create_session(self) -> tuple[str, ...]:
-        """Give what asks for a session, once the socket lives."""
+        """Return the frames that request a session."""
         ...
 
     def encode_audio(self, pcm: bytes) -> str | bytes:
-        """Give the frame that carries speech: text, or binary where it is bytes."""
+        """Return the frame that carries audio: text, or bytes for a binary frame."""
         ...
 
     def encode_text(self, text: str) -> tuple[str, ...]:
-        """Give what types a turn and asks for the answer."""
+        """Return the frames of a text turn."""
         ...
 
     def interrupt(self, item_id: str, played_ms: int) -> tuple[str, ...]:
-        """Give what cuts in."""
+        """Return the frames that interrupt the answer."""
         ...
 
     def end_session(self) -> tuple[str, ...]:
-        """Give what ends the session in good order."""
+        """Return the frames that end the session."""
         ...
 
     def decode(self, frame: str | bytes) -> ClientEvent | None:
-        """Say what a frame means; None for what a caller passes over."""
+        """Return the event of a frame; None for a frame that a caller ignores."""
         ...
 
 
 def protocol_for(behaviour: CallerBehaviour) -> EndpointProtocol:
-    """Make the line of a new socket."""
+    """Make the protocol of a new socket."""
     return (
         ClientEndpointProtocol(behaviour)
         if behaviour.endpoint is TargetEndpoint.CLIENT
@@ -116,38 +116,38 @@ class ClientEndpointProtocol:
         self._client = ProtocolClient()
 
     def endpoint_url(self, url: str, model: str) -> str:  # noqa: ARG002 - `create_session` names the model
-        """Give the URL of the client endpoint; a path in `url` wins."""
+        """Return the URL of the client endpoint; a path in `url` takes precedence."""
         return websocket_url(url, CLIENT_PATH)
 
     def create_session(self) -> tuple[str, ...]:
-        """Give the `create_session` frame."""
+        """Return the `create_session` frame."""
         audio_out: Literal["binary"] | None = "binary" if self._behaviour.binary_audio_out else None
         return (self._client.send(CreateSessionMessage(audio_out=audio_out)),)
 
     def encode_audio(self, pcm: bytes) -> bytes:
-        """Give the binary frame that carries PCM16 audio."""
+        """Return the binary frame that carries PCM16 audio."""
         return self._client.send_audio(pcm)
 
     def encode_text(self, text: str) -> tuple[str, ...]:
-        """Give the frame of a typed turn."""
+        """Return the frame of a text turn."""
         return (self._client.send(TextMessage(text=text)),)
 
     def interrupt(self, item_id: str, played_ms: int) -> tuple[str, ...]:
-        """Give the frame that interrupts the answer after `played_ms`."""
+        """Return the frame that interrupts the answer after `played_ms`."""
         return (self._client.send(InterruptMessage(item_id=item_id, played_ms=played_ms)),)
 
     def end_session(self) -> tuple[str, ...]:
-        """Give the frame that ends the session."""
+        """Return the frame that ends the session."""
         return (self._client.send(EndSessionMessage()),)
 
     def decode(self, frame: str | bytes) -> ClientEvent | None:
-        """Give the event that a frame stands for; None for a frame that a caller ignores."""
+        """Return the event of a frame; None for a frame that a caller ignores."""
         received = self._client.receive(frame)
         match received:
             case AudioReceived(pcm):
                 return AnswerAudioEvent(bytes_to_ms(len(pcm)), pcm=pcm if self._behaviour.echo else b"")
             case NativeEventReceived(kind, text):
-                return _native_event(kind, text, whole=self._behaviour.echo)
+                return _native_event(kind, text, with_pcm=self._behaviour.echo)
             case MessageReceived():
                 if received.type == "error":  # the bridge may hold one back until the session it is about is over
                     return _bridge_error(received)
@@ -155,12 +155,12 @@ class ClientEndpointProtocol:
         return None
 
 
-def _native_event(kind: str, frame: str, *, whole: bool) -> ClientEvent | None:
+def _native_event(kind: str, frame: str, *, with_pcm: bool) -> ClientEvent | None:
     if kind in AUDIO_DELTAS:
-        return _sound(frame, whole=whole)
+        return _audio_event(frame, with_pcm=with_pcm)
     if kind in _WRITTEN_DELTAS:
         return AnswerTextEvent()
-    return _answered(msgspec.json.decode(frame)) if kind == "response.done" else None
+    return _done_event(msgspec.json.decode(frame)) if kind == "response.done" else None
 
 
 def _message_event(message: MessageReceived) -> ClientEvent | None:
@@ -194,79 +194,84 @@ def _bridge_error(message: MessageReceived) -> ErrorEvent:
 
 
 class NativeEndpointProtocol:
-    """OpenAI's own protocol, as an SDK speaks it."""
+    """The native endpoint: the Realtime API's own protocol, as an SDK speaks it."""
 
     reports_attempts = False
 
     def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
         self._was_ready = False
-        self._meanings: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
+        self._decoders: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
             "session.created": lambda _: OpenedEvent(),
             "session.updated": self._ready,
-            "response.done": _answered,
-            "error": self._complaint,
+            "response.done": _done_event,
+            "error": self._error,
         }
 
     def endpoint_url(self, url: str, model: str) -> str:
-        """Take the path as it is, or the protocol's own."""
+        """Return the URL of the native endpoint with the model. A path in `url` takes precedence."""
         return websocket_url(url, NATIVE_PATH, {"model": model})
 
     def create_session(self) -> tuple[str, ...]:
-        """Ask for the session."""
+        """Return the `session.update` frame that configures the session."""
         audio = {"input": {"turn_detection": {"type": "server_vad"}}}
         return (_text({"type": "session.update", "session": {"type": "realtime", "audio": audio}}),)
 
     def encode_audio(self, pcm: bytes) -> str:
-        """Carry speech."""
+        """Return the `input_audio_buffer.append` frame for PCM16 audio."""
         return f'{{"type":"input_audio_buffer.append","audio":"{base64.b64encode(pcm).decode()}"}}'
 
     def encode_text(self, text: str) -> tuple[str, ...]:
-        """Type a turn."""
-        words = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": words}
+        """Return the frames that add a text turn and request a response."""
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content}
         return _text({"type": "conversation.item.create", "item": item}), _text({"type": "response.create"})
 
     def interrupt(self, item_id: str, played_ms: int) -> tuple[str, ...]:
-        """Cut in."""
-        cut = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
-        return _text({"type": "response.cancel"}), _text(cut)
+        """Return the frames that cancel the response and truncate the answer after `played_ms`."""
+        truncate = {
+            "type": "conversation.item.truncate",
+            "item_id": item_id,
+            "content_index": 0,
+            "audio_end_ms": played_ms,
+        }
+        return _text({"type": "response.cancel"}), _text(truncate)
 
     def end_session(self) -> tuple[str, ...]:
-        """End the session."""
+        """Return no frames: at this endpoint, the close frame ends the session."""
         return ()
 
     def decode(self, frame: str | bytes) -> ClientEvent | None:
-        """Say what it means."""
+        """Return the event of a frame; None for a frame that a caller ignores."""
         kind = peek(frame)
         if kind in AUDIO_DELTAS:
-            return _sound(frame, whole=self._behaviour.echo)
+            return _audio_event(frame, with_pcm=self._behaviour.echo)
         if kind in _WRITTEN_DELTAS:
             return AnswerTextEvent()
-        meaning = self._meanings.get(kind or "")
-        return None if meaning is None else meaning(msgspec.json.decode(frame))
+        decoder = self._decoders.get(kind or "")
+        return None if decoder is None else decoder(msgspec.json.decode(frame))
 
     def _ready(self, _: Mapping[str, Any]) -> ClientEvent:
-        again, self._was_ready = self._was_ready, True
-        return ReadyEvent(is_reconnect=again)
+        is_reconnect, self._was_ready = self._was_ready, True
+        return ReadyEvent(is_reconnect=is_reconnect)
 
-    def _complaint(self, said: Mapping[str, Any]) -> ClientEvent:
-        error = _object(said.get("error"))
+    def _error(self, fields: Mapping[str, Any]) -> ClientEvent:
+        error = _object(fields.get("error"))
         return ErrorEvent(str(error.get("code") or error.get("type")), None)
 
 
-def _sound(frame: str | bytes, *, whole: bool) -> AnswerAudioEvent:
-    """Read a delta; its audio only where it is wanted, for that takes more than all the rest."""
+def _audio_event(frame: str | bytes, *, with_pcm: bool) -> AnswerAudioEvent:
+    """Decode a delta. Its audio is decoded only with `with_pcm`, since that costs more than everything else."""
     delta = _read_delta(frame)
     pcm = b""
-    if whole:
+    if with_pcm:
         with suppress(ValueError):
             pcm = base64.b64decode(delta.delta, validate=True)
     return AnswerAudioEvent(bytes_to_ms(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id, pcm)
 
 
-def _answered(said: Mapping[str, Any]) -> ClientEvent:
-    status = _object(said.get("response")).get("status")
+def _done_event(fields: Mapping[str, Any]) -> ClientEvent:
+    status = _object(fields.get("response")).get("status")
     return AnswerDoneEvent(failed=status == "failed", cancelled=status == "cancelled")
 
 

@@ -44,13 +44,13 @@ class SessionInterval:
 
     def end(self, now: float, sent_ms: int) -> bool:
         """The session or the call ended. Returns whether the session was mute."""
-        began, self._began_at = self._began_at, None
-        if began is None:
+        began_at, self._began_at = self._began_at, None
+        if began_at is None:
             return False
-        if now - began >= _MIN_SECONDS:
+        if now - began_at >= _MIN_SECONDS:
             self.expected_ms = max(self.expected_ms, sent_ms - IN_FLIGHT_MS)
         if self._waiting_since is not None:
-            self._waited += max(0.0, now - max(began, self._waiting_since))
+            self._waited += max(0.0, now - max(began_at, self._waiting_since))
             self._waiting_since = None
         if self._waited < MUTE_SECONDS:
             return False

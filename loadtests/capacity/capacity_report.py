@@ -116,8 +116,8 @@ def _find_knee(trials: Sequence[Trial]) -> Iterator[Finding]:
     fastest = min((seconds for _, seconds in points), default=0.0)
     for (callers, below), (more, above) in pairwise(points):
         if above > fastest * _KNEE_FACTOR:
-            waits = f"{format_duration(below)} with {callers} callers, {format_duration(above)} with {more}"
-            yield brief_finding(problems.CAPACITY_KNEE, "knee", f"median first audio: {waits}")
+            durations = f"{format_duration(below)} with {callers} callers, {format_duration(above)} with {more}"
+            yield brief_finding(problems.CAPACITY_KNEE, "knee", f"median first audio: {durations}")
             return
 
 

@@ -207,11 +207,11 @@ class ProcessRecorder:
     def export_and_clear(self) -> Mapping[str, Any]:
         """Return all measurements since the last export, to be sent to the master."""
         self.flush()
-        spoken = [audio.to_row for audio in self.sent_audio]
+        sent_audio = [audio.to_row for audio in self.sent_audio]
         self.sent_audio.clear()
-        pulse = {"ready": self.attempts.ready, "failed": self.attempts.failed}
+        attempts = {"ready": self.attempts.ready, "failed": self.attempts.failed}
         self.attempts.ready = self.attempts.failed = 0
-        return {"figures": self.measurements.export_and_clear(), "spoken": spoken, "pulse": pulse}
+        return {"measurements": self.measurements.export_and_clear(), "sent_audio": sent_audio, "attempts": attempts}
 
     def _fire(self, kind: str, name: str, ms: float | None, reason: Exception | None = None) -> None:
         self.fire(request_type=kind, name=name, response_time=ms, response_length=0, exception=reason, context={})

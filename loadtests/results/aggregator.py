@@ -68,11 +68,11 @@ class RunAggregator:
 
     def merge(self, exported: Mapping[str, Any], at: float) -> None:
         """Add what a process measured since its last report."""
-        self.measurements.merge(dict(exported["figures"]))
-        for audio in map(SentAudio.from_row, exported["spoken"]):
+        self.measurements.merge(dict(exported["measurements"]))
+        for audio in map(SentAudio.from_row, exported["sent_audio"]):
             before = self.sent_audio.get(audio.caller)
             self.sent_audio[audio.caller] = audio if before is None else before.merge(audio)
-        self.health.record(at, ready=exported["pulse"]["ready"], failed=exported["pulse"]["failed"])
+        self.health.record(at, ready=exported["attempts"]["ready"], failed=exported["attempts"]["failed"])
 
     def tick(self, at: float, callers: int, *, failures_expected: bool = False) -> None:
         """Advance by a second. While failures are expected, they don't count against the target."""

@@ -62,6 +62,6 @@ def _parse(text: str) -> tuple[str, Path]:
         raise ReportFileError(f"--report: {text!r} is not FORMAT=PATH; for example: --report html=load.html")
     if name not in FORMATS:
         close = get_close_matches(name, FORMATS, n=1)
-        known = f": did you mean {close[0]}?" if close else f"; available: {', '.join(FORMATS)}"
-        raise ReportFileError(f"--report: unknown format {name!r}{known}")
+        hint = f": did you mean {close[0]}?" if close else f"; available: {', '.join(FORMATS)}"
+        raise ReportFileError(f"--report: unknown format {name!r}{hint}")
     return name, Path(path)

@@ -179,8 +179,10 @@ _ORDER = list(ChangeKind)
 def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOLERANCE) -> Comparison:
     """Compare two runs. `tolerance` is how much a metric may change, as a share of its old value: 0.2 is 20 %."""
     old, new = _by_key(before.report.findings), _by_key(after.report.findings)
-    changed = [_changed(key, old.get(key, []), new.get(key, []), after.report) for key in dict.fromkeys([*new, *old])]
-    moved = _moved(before.report, after.report, tolerance)
+    changed = [
+        _finding_change(key, old.get(key, []), new.get(key, []), after.report) for key in dict.fromkeys([*new, *old])
+    ]
+    moved = _metric_changes(before.report, after.report, tolerance)
     return Comparison(
         before=before,
         after=after,
@@ -198,12 +200,12 @@ def _by_key(findings: Iterable[Finding]) -> dict[_Key, list[Finding]]:
     return dict(grouped)
 
 
-def _changed(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> FindingChange | None:
+def _finding_change(key: _Key, old: list[Finding], new: list[Finding], after: Report) -> FindingChange | None:
     """Judge one problem; None if it did not change or there never was one."""
     worst_old, worst_new = _worst(old), _worst(new)
     was, now = ((worst.severity if worst else None) for worst in (worst_old, worst_new))
-    change = _change(was, now, len(old), len(new))
-    if change is ChangeKind.GONE and not _looked_again(key, after):
+    change = _change_kind(was, now, len(old), len(new))
+    if change is ChangeKind.GONE and not _was_checked_again(key, after):
         change = ChangeKind.UNSEEN
     latest = worst_new or worst_old
     if change is None or latest is None:
@@ -227,7 +229,7 @@ def _worst(findings: Iterable[Finding]) -> Finding | None:
     return max(findings, key=lambda finding: _RANK[finding.severity], default=None)
 
 
-def _change(was: Severity | None, now: Severity | None, count_before: int, count_after: int) -> ChangeKind | None:
+def _change_kind(was: Severity | None, now: Severity | None, count_before: int, count_after: int) -> ChangeKind | None:
     rank_before, rank_after = (_RANK[one] if one in PROBLEM_SEVERITIES else 0 for one in (was, now))
     if not rank_before and not rank_after:
         return None
@@ -241,7 +243,7 @@ def _change(was: Severity | None, now: Severity | None, count_before: int, count
     return ChangeKind.WORSE if after > before else ChangeKind.BETTER
 
 
-def _looked_again(key: _Key, after: Report) -> bool:
+def _was_checked_again(key: _Key, after: Report) -> bool:
     """Return whether the run checked it again: by check, or by probe for problems in files."""
     probe, _, check, path = key
     mine = [finding for finding in after.findings if finding.probe == probe]
@@ -250,7 +252,7 @@ def _looked_again(key: _Key, after: Report) -> bool:
     return any(finding.check == check and finding.severity is not Severity.SKIPPED for finding in mine)
 
 
-def _moved(before: Report, after: Report, tolerance: float) -> list[MetricChange]:
+def _metric_changes(before: Report, after: Report, tolerance: float) -> list[MetricChange]:
     old, new = ({metric.name: metric.value for metric in run.metrics} for run in (before, after))
     changes = []
     for name in dict.fromkeys([*old, *new]):

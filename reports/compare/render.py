@@ -35,7 +35,7 @@ _SIGNS: Mapping[ChangeKind, str] = {
     ChangeKind.MOVED: "↔️ moved",
 }
 #: The column where the text of a row starts, and the longest name of a check or a metric.
-_LEAD, _LONGEST = 10, 36
+_LEAD, _MAX_NAME = 10, 36
 #: Rows of a Markdown table.
 _ROWS = 500
 
@@ -45,7 +45,7 @@ def render_terminal(comparison: Comparison, exit_code: int, *, width: int = 80, 
     width = page_width(width)
     parts = [
         list(_header(comparison, width)),
-        [line for one in comparison.findings for line in _finding(one, width)],
+        [line for one in comparison.findings for line in _finding_lines(one, width)],
         list(_metric_lines(comparison, width)),
         [closing_line(summary(comparison), exit_code, width)],
     ]
@@ -70,7 +70,7 @@ def _run_label(run: StoredReport) -> str:
     return f"{sanitize(run.report.tool)}, {sanitize(run.report.started)}, exit {run.exit_code}"
 
 
-def _finding(one: FindingChange, width: int) -> list[Text]:
+def _finding_lines(one: FindingChange, width: int) -> list[Text]:
     first = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
     first.append(truncate(sanitize(one.code), width - _LEAD), style="bold")
     what = f"{sanitize(_location(one))}: {sanitize(one.title)}"
@@ -101,7 +101,7 @@ def _metric_lines(comparison: Comparison, width: int) -> Iterator[Text]:
     texts = [_values(one) for one in comparison.figures]
     room = width - _LEAD - 2 - max(map(display_width, texts), default=0)
     names = min(
-        room, _LONGEST, max((display_width(sanitize(metric_label(one.name))) for one in comparison.figures), default=0)
+        room, _MAX_NAME, max((display_width(sanitize(metric_label(one.name))) for one in comparison.figures), default=0)
     )
     for one, values in zip(comparison.figures, texts, strict=True):
         line = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))

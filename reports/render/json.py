@@ -68,7 +68,7 @@ def render(report: Report, exit_code: int) -> str:
 
 def format_document(document: dict[str, Any]) -> str:
     """Write any document in the same form: indented, with a final newline, lone surrogates as `?`."""
-    return msgspec.json.format(msgspec.json.encode(_whole(document)), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(_without_surrogates(document)), indent=2).decode() + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -102,9 +102,9 @@ def _rounded(seconds: float) -> float:
     return round(seconds, 4)
 
 
-def _whole(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return [_whole(item) for item in value] if isinstance(value, list | tuple) else value
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list | tuple) else value

@@ -29,7 +29,7 @@ _ELEMENTS: Mapping[Severity, str] = {
     Severity.INFO: "system-out",
 }
 #: Attribute that the schema requires -> element to count.
-_COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+_COUNT_ATTRIBUTES = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
 #: The schema's time format has no fraction and no zone.
 _STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -43,9 +43,9 @@ def render(report: Report, exit_code: int) -> str:
     for probe, findings in groups.items():
         _suite(root, report, probe, findings, elements)
     if exit_code and not {"failure", "error"} & {element.tag for element in root.iter()}:
-        _ended_badly(root, report, exit_code)
+        _exit_code_suite(root, report, exit_code)
     root.set("tests", str(len(list(root.iter("testcase")))))
-    for name, element in _COUNTED[:2]:
+    for name, element in _COUNT_ATTRIBUTES[:2]:
         root.set(name, str(len(list(root.iter(element)))))
     indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
@@ -84,7 +84,7 @@ def _case(suite: Element, classname: str, name: str, finding: Finding, elements:
     child.text = explanation_text(finding)
 
 
-def _ended_badly(root: Element, report: Report, exit_code: int) -> None:
+def _exit_code_suite(root: Element, report: Report, exit_code: int) -> None:
     suite = SubElement(root, "testsuite", name="exit code", time=_seconds(0), hostname="localhost")
     case = SubElement(suite, "testcase", classname=_classname(report.tool, ""), name="exit code", time=_seconds(0))
     SubElement(
@@ -95,7 +95,7 @@ def _ended_badly(root: Element, report: Report, exit_code: int) -> None:
 
 def _count(suite: Element) -> None:
     suite.set("tests", str(len(suite.findall("testcase"))))
-    for name, element in _COUNTED:
+    for name, element in _COUNT_ATTRIBUTES:
         suite.set(name, str(len(suite.findall(f"testcase/{element}"))))
 
 

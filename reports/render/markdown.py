@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 #: GitHub cuts a summary at 1 MiB. Comments must be shorter.
 LARGEST = 900_000
 #: The longest text, and the longest text in a table.
-_LONGEST, _LONGEST_CELL = 2_000, 200
+_MAX_TEXT, _MAX_CELL = 2_000, 200
 #: Rows of checks, places of a finding, lines of a timeline.
-_ROWS, _PLACES, _MOMENTS = 500, 20, 1_000
+_MAX_ROWS, _MAX_PLACES, _MAX_MOMENTS = 500, 20, 1_000
 
 _SIGNS: Mapping[Severity, str] = {
     Severity.PASS: "✅ ok",
@@ -54,16 +54,16 @@ def render(report: Report, exit_code: int) -> str:
 
 def bounded(sections: Iterable[str]) -> str:
     """Join sections as long as they fit, and say how many are left out."""
-    kept, size, left_out = [], 0, 0
+    included, size, left_out = [], 0, 0
     for section in sections:
         size += len(section.encode()) + 2
         if size <= LARGEST:
-            kept.append(section)
+            included.append(section)
         else:
             left_out += 1
     if left_out:
-        kept.append(f"*{left_out} more sections are left out here. The JSON report is complete.*")
-    return "\n\n".join(kept) + "\n"
+        included.append(f"*{left_out} more sections are left out here. The JSON report is complete.*")
+    return "\n\n".join(included) + "\n"
 
 
 def _sections(report: Report, exit_code: int) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _sections(report: Report, exit_code: int) -> Iterator[str]:
     yield from _problems(report.findings)
     yield from map(_table, report.tables)
     if report.standalone_metrics:
-        yield table(("measured", "value"), map(_measured, report.standalone_metrics[:_ROWS]))
+        yield table(("measured", "value"), map(_measured, report.standalone_metrics[:_MAX_ROWS]))
     yield from map(_timeline, report.timelines)
     yield f"<sub>{escape(_cell(report.started))}, sherpa-realtime {escape(_cell(report.version))}</sub>"
 
@@ -86,9 +86,9 @@ def _checks(findings: Sequence[Finding]) -> Iterator[str]:
     for probe, group in group_by_probe(findings).items():
         if probe:
             yield f"#### {escape(_cell(probe))}"
-        yield table(("", "check", "outcome", "time"), map(_row, group[:_ROWS]))
-        if len(group) > _ROWS:
-            yield f"*and {len(group) - _ROWS} more*"
+        yield table(("", "check", "outcome", "time"), map(_row, group[:_MAX_ROWS]))
+        if len(group) > _MAX_ROWS:
+            yield f"*and {len(group) - _MAX_ROWS} more*"
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -105,9 +105,9 @@ def _measured(metric: ReportMetric) -> tuple[str, ...]:
 
 def _table(measured: Table) -> str:
     head = [escape(_cell(text)) for text in (measured.heading, *map(metric_label, measured.columns))]
-    rows = [[row_label(row), *map(format_cell, measured.columns, row.cells)] for row in measured.rows[:_ROWS]]
+    rows = [[row_label(row), *map(format_cell, measured.columns, row.cells)] for row in measured.rows[:_MAX_ROWS]]
     lines = table(head, ([escape(_cell(text.strip())) for text in row] for row in rows))
-    left_out = f"\n\n*and {len(measured.rows) - _ROWS} more*" if len(measured.rows) > _ROWS else ""
+    left_out = f"\n\n*and {len(measured.rows) - _MAX_ROWS} more*" if len(measured.rows) > _MAX_ROWS else ""
     return f"#### {escape(_cell(measured.name))}\n\n{lines}{left_out}"
 
 
@@ -127,9 +127,9 @@ def _subject(finding: Finding) -> tuple[str, ...]:
 def _problem(group: Sequence[Finding]) -> str:
     finding = group[0]
     parts = [f"#### {inline_code(_cell(finding.code))} {escape(_short(finding.title))}"]
-    lines = [line for one in group[:_PLACES] for line in _seen(one)]
-    if len(group) > _PLACES:
-        lines.append(f"- and {len(group) - _PLACES} more")
+    lines = [line for one in group[:_MAX_PLACES] for line in _evidence_items(one)]
+    if len(group) > _MAX_PLACES:
+        lines.append(f"- and {len(group) - _MAX_PLACES} more")
     parts.append("\n".join(lines))
     if finding.cause:
         parts.append(f"**Cause:** {escape(_short(finding.cause))}")
@@ -140,7 +140,7 @@ def _problem(group: Sequence[Finding]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _seen(finding: Finding) -> Iterator[str]:
+def _evidence_items(finding: Finding) -> Iterator[str]:
     if finding.place is not None:
         source = sanitize(finding.place.text.strip())
         yield f"- {inline_code(_short(place_text(finding.place)))}" + (
@@ -158,16 +158,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _timeline(timeline: Timeline) -> str:
     moments = fold_moments(timeline.moments)
-    lines = [moment_line(moment, 120).plain for moment in moments[:_MOMENTS]]
-    if len(moments) > _MOMENTS:
-        lines.append(f"... and {len(moments) - _MOMENTS} more")
+    lines = [moment_line(moment, 120).plain for moment in moments[:_MAX_MOMENTS]]
+    if len(moments) > _MAX_MOMENTS:
+        lines.append(f"... and {len(moments) - _MAX_MOMENTS} more")
     summary = f"<summary>{escape(_cell(timeline.name))}: {len(timeline.moments)} events</summary>"
     return f"<details>{summary}\n\n{code_block(chr(10).join(lines), 'text')}\n\n</details>"
 
 
 def _short(text: str) -> str:
-    return shorten(text, _LONGEST)
+    return shorten(text, _MAX_TEXT)
 
 
 def _cell(text: str) -> str:
-    return shorten(text, _LONGEST_CELL)
+    return shorten(text, _MAX_CELL)

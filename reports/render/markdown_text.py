@@ -13,13 +13,13 @@ from reports.render.terminal_text import escape_invisible, sanitize
 
 #: Formatting characters, and what GitHub turns into a mention, a reference or a link: @name, #12, GH-12, www.,
 #: https://.
-_MEANING = re.compile(r"(?P<sign>[&<>\\`*_{}\[\]()|~$^!@#])|:(?=//)|\bGH(?=-)|\bwww(?=\.)", re.IGNORECASE)
-_REFERS = "@#"
+_SPECIAL = re.compile(r"(?P<sign>[&<>\\`*_{}\[\]()|~$^!@#])|:(?=//)|\bGH(?=-)|\bwww(?=\.)", re.IGNORECASE)
+_REFERENCE_SIGNS = "@#"
 
 
 def escape(text: str) -> str:
     """Escape a text into one line."""
-    return _MEANING.sub(_harmless, sanitize(text))
+    return _SPECIAL.sub(_escaped, sanitize(text))
 
 
 def inline_code(text: str) -> str:
@@ -34,7 +34,7 @@ def code_block(text: str, language: str = "") -> str:
     return "\n".join([f"{fence}{language}", *lines, fence])
 
 
-def _harmless(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     sign = match["sign"]
     escaped = match[0] if sign is None else f"&#{ord(sign)};"
-    return f"{escaped}<!-- -->" if sign is None or sign in _REFERS else escaped
+    return f"{escaped}<!-- -->" if sign is None or sign in _REFERENCE_SIGNS else escaped

@@ -33,9 +33,9 @@ def format_metric(metric: ReportMetric) -> FormattedMetric:
 
 def metric_label(name: str) -> str:
     """Return what a metric measures, without its unit."""
-    words = name.split("_")
-    has_unit = len(words) > 1 and words[-1] in _UNITS
-    return " ".join(words[:-1] if has_unit else words).strip() or name
+    parts = name.split("_")
+    has_unit = len(parts) > 1 and parts[-1] in _UNITS
+    return " ".join(parts[:-1] if has_unit else parts).strip() or name
 
 
 def format_value(name: str, value: float) -> str:

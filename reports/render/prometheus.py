@@ -19,7 +19,7 @@ from reports.render.wording import PROBLEM_SEVERITIES, is_strict
 _Labels = Mapping[str, str]
 
 #: Characters that a metric name can't have.
-_FOREIGN = re.compile(r"[^a-zA-Z0-9_]")
+_INVALID_CHARACTERS = re.compile(r"[^a-zA-Z0-9_]")
 
 _HELP = {
     "sherpa_probe_info": "The tool that ran, and its version",
@@ -58,18 +58,18 @@ def render(report: Report, exit_code: int) -> str:
     metrics.set("sherpa_probe_success", exit_code == EXIT_OK)
     metrics.set("sherpa_probe_exit_code", exit_code)
     metrics.set("sherpa_probe_duration_seconds", report.seconds)
-    ended = _ended(report)
+    ended = _end_time(report)
     if ended is not None:
         metrics.set("sherpa_probe_last_run_timestamp_seconds", ended)
     for severity in Severity:
         metrics.set("sherpa_probe_findings", report.count(severity), severity=severity.value)
-    _of_checks(metrics, report, exit_code)
+    _add_checks(metrics, report, exit_code)
     for metric in report.metrics:
         metrics.set(_name(metric.name), metric.value)
     return "".join(f"{line}\n" for name, metric in metrics.items() for line in _lines(name, metric))
 
 
-def _of_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
+def _add_checks(metrics: _Metrics, report: Report, exit_code: int) -> None:
     bad = {Severity.FAIL, Severity.ERROR} | ({Severity.WARNING} if is_strict(report, exit_code) else set())
     for (probe, check), findings in _by_check(report.findings).items():
         looked = [finding for finding in findings if finding.severity is not Severity.SKIPPED]
@@ -92,7 +92,7 @@ def _by_check(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding
     return checks
 
 
-def _ended(report: Report) -> float | None:
+def _end_time(report: Report) -> float | None:
     try:
         return datetime.fromisoformat(report.started).timestamp() + report.seconds
     except (ValueError, OverflowError):
@@ -101,7 +101,7 @@ def _ended(report: Report) -> float | None:
 
 def _name(name: str) -> str:
     """Return the Prometheus name of a metric. It gets a suffix if it clashes with one of our own."""
-    full = f"sherpa_{_FOREIGN.sub('_', name)}"
+    full = f"sherpa_{_INVALID_CHARACTERS.sub('_', name)}"
     return f"{full}_measured" if full in _HELP else full
 
 

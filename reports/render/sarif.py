@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.model import EXIT_FAILED, EXIT_OK, Finding, Report, Severity
 from reports.render.json import VERDICTS, format_document
-from reports.render.sarif_places import artifact_location, physical_location
+from reports.render.sarif_locations import artifact_location, physical_location
 from reports.render.terminal_text import sanitize
 from reports.render.wording import evidence_text
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-_HOME = "https://github.com/sherpa-realtime/sherpa-realtime"
+_PROJECT_URL = "https://github.com/sherpa-realtime/sherpa-realtime"
 
 #: Severity -> SARIF level, the worst first.
 _LEVELS: Mapping[Severity, str] = {
@@ -35,13 +35,13 @@ _LEVELS: Mapping[Severity, str] = {
 #: SARIF level -> severity by which GitHub sorts.
 _PROBLEM_SEVERITY = {"error": "error", "warning": "warning", "note": "recommendation"}
 #: GitHub accepts at most this many results per file.
-_MOST = 25_000
+_MAX_RESULTS = 25_000
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://([^\s?#]+)", re.IGNORECASE)
 
 
-def render(report: Report, exit_code: int, *, max_results: int = _MOST) -> str:
+def render(report: Report, exit_code: int, *, max_results: int = _MAX_RESULTS) -> str:
     """Write a log with one run as JSON, with the worst `most` results."""
     return format_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, exit_code, max_results)]})
 
@@ -56,7 +56,7 @@ def _run(report: Report, exit_code: int, max_results: int) -> dict[str, Any]:
     driver = {
         "name": name or "-",
         "version": sanitize(report.version),
-        "informationUri": _HOME,
+        "informationUri": _PROJECT_URL,
         "rules": list(rules.values()),
     }
     return {
@@ -146,8 +146,8 @@ def _location(finding: Finding, target: str) -> dict[str, Any]:
 
 def _target(report: Report) -> str:
     """Return the target as a file name: its URL without scheme and query, or the tool."""
-    found = (_ADDRESS.match(evidence.value) for evidence in report.target)
-    address = next((match[1].strip("/") for match in found if match), "")
+    match = (_ADDRESS.match(evidence.value) for evidence in report.target)
+    address = next((match[1].strip("/") for match in match if match), "")
     return address or sanitize(report.tool).replace(" ", "-") or "-"
 
 

@@ -58,8 +58,11 @@ def verdict_word(exit_code: int) -> str:
 
 def count_summary(report: Report) -> str:
     """Count the findings by severity: `1 failed, 2 warnings, 6 passed`."""
-    counts = ((report.count(severity), words) for severity, words in SEVERITY_LABELS.items())
-    return ", ".join(f"{count} {one if count == 1 else many}" for count, (one, many) in counts if count) or "no checks"
+    counts = ((report.count(severity), labels) for severity, labels in SEVERITY_LABELS.items())
+    return (
+        ", ".join(f"{count} {singular if count == 1 else plural}" for count, (singular, plural) in counts if count)
+        or "no checks"
+    )
 
 
 def is_strict(report: Report, exit_code: int) -> bool:

@@ -19,7 +19,7 @@ from reports.render.terminal_text import sanitize, shorten
 MAX_BYTES = 64 * 1024 * 1024
 
 #: msgspec's messages: what is wrong, and where.
-_WRONG = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
+_MSGSPEC_MESSAGE = re.compile(r"(?P<what>.*?)( - at `(key in )?\$?\.?(?P<where>.*)`)?", re.DOTALL)
 
 
 _TRUNCATED = "it is not JSON, or its end is missing"
@@ -61,12 +61,12 @@ def read_report(text: str | bytes) -> StoredReport:
     version = document["schema_version"]
     if version != SCHEMA_VERSION:
         raise InvalidReportError(
-            f"its schema_version is {_brief(version)}; this version of the toolkit reads {SCHEMA_VERSION}"
+            f"its schema_version is {_shortened(version)}; this version of the toolkit reads {SCHEMA_VERSION}"
         )
     try:
-        return _kept(msgspec.convert(document, _Document))
+        return _to_stored_report(msgspec.convert(document, _Document))
     except msgspec.ValidationError as error:
-        raise InvalidReportError(_plainly(error)) from None
+        raise InvalidReportError(_error_message(error)) from None
 
 
 def _decoded(text: str | bytes) -> Any:
@@ -82,11 +82,11 @@ def _decoded(text: str | bytes) -> Any:
     except UnicodeError:
         raise InvalidReportError("it is not UTF-8 text") from None
     except msgspec.DecodeError as error:
-        malformed = f"it is not JSON: {_brief(error).removeprefix('JSON is malformed: ')}"
+        malformed = f"it is not JSON: {_shortened(error).removeprefix('JSON is malformed: ')}"
         raise InvalidReportError(_TRUNCATED if "truncated" in str(error) else malformed) from None
 
 
-def _kept(document: _Document) -> StoredReport:
+def _to_stored_report(document: _Document) -> StoredReport:
     report = Report(
         tool=document.tool,
         version=document.version,
@@ -102,14 +102,14 @@ def _kept(document: _Document) -> StoredReport:
     return StoredReport(report, document.exit_code)
 
 
-def _plainly(error: msgspec.ValidationError) -> str:
+def _error_message(error: msgspec.ValidationError) -> str:
     """Put the location first: `findings[0].code: expected str, got int`."""
-    document = _WRONG.fullmatch(str(error))
+    document = _MSGSPEC_MESSAGE.fullmatch(str(error))
     problem, location = (document["what"], document["where"]) if document else (str(error), None)
     problem = problem.replace("`", "").replace("Object missing required field", "missing field")
     message = f"{problem[:1].lower()}{problem[1:]}"
-    return _brief(f"{location}: {message}" if location else message)
+    return _shortened(f"{location}: {message}" if location else message)
 
 
-def _brief(document: object) -> str:
+def _shortened(document: object) -> str:
     return shorten(sanitize(str(document)), 200)

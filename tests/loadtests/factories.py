@@ -45,7 +45,7 @@ def worker_report_of(measured: Mapping[str, float], well: int = 0, failed: int =
             figures.record_duration(name, value, 1)
         else:
             figures.add_count(name, value, 1)
-    return {"figures": figures.export_and_clear(), "spoken": [], "pulse": {"ready": well, "failed": failed}}
+    return {"measurements": figures.export_and_clear(), "sent_audio": [], "attempts": {"ready": well, "failed": failed}}
 
 
 def aggregated(*wires: Mapping[str, Any], **changed: Any) -> RunAggregator:

@@ -50,10 +50,10 @@ def main(how: str) -> dict[str, Any]:
         took = time.monotonic() - began
         goodbyes = sum("end_session" in guest.types() for guest in running.callers)
     wire = HurriedUser.recorder.export_and_clear()
-    counts = {name: amount for _, name, amount in wire["figures"]["counts"]}
+    counts = {name: amount for _, name, amount in wire["measurements"]["counts"]}
     shown = sorted(name for name, _ in environment.stats.entries)
     runner.quit()
-    return {"took": took, "goodbyes": goodbyes, "spoken": wire["spoken"], "counts": counts, "shown": shown}
+    return {"took": took, "goodbyes": goodbyes, "sent_audio": wire["sent_audio"], "counts": counts, "shown": shown}
 
 
 if __name__ == "__main__":

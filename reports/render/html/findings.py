@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from reports.render.html.wording import OutcomeMark
 
 #: Reasons below the verdict.
-_REASONS = 3
+_MAX_REASONS = 3
 #: Longer names of checks get a wider column.
-_SHORT_NAME = 18
+_MAX_SHORT_NAME = 18
 #: Similar findings, in the order in which they were found.
 SimilarFindings = tuple["Finding", ...]
 
@@ -94,7 +94,7 @@ class HtmlCheckGroup:
     @property
     def has_long_names(self) -> bool:
         """Whether the names of its checks are sentences or rules, as budgets are."""
-        return any(len(check.name) > _SHORT_NAME for check in self.checks.shown)
+        return any(len(check.name) > _MAX_SHORT_NAME for check in self.checks.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def group_similar(findings: Iterable[Finding]) -> list[SimilarFindings]:
 def _reasons(cards: tuple[ProblemCard, ...], problems: list[SimilarFindings]) -> Truncated[ProblemCard]:
     warnings = sum(group[0].severity is Severity.WARNING for group in problems)
     count = (len(problems) - warnings) or warnings
-    return Truncated(cards[: min(_REASONS, count)], max(0, count - _REASONS))
+    return Truncated(cards[: min(_MAX_REASONS, count)], max(0, count - _MAX_REASONS))
 
 
 def _card(group: SimilarFindings, anchor: str, limits: PageLimits) -> ProblemCard:

@@ -33,21 +33,23 @@ class MetricGroup:
 
 
 #: A name with fewer underscores (probe, subject, unit) doesn't start with a probe.
-_SEAMS = 2
+_MIN_UNDERSCORES = 2
 
 
 def metric_groups(metrics: Sequence[ReportMetric], limits: PageLimits) -> Truncated[MetricGroup]:
     """Lay out the metrics of a report, grouped by probe."""
     shown, groups = take_first(metrics, limits.metrics), dict[str, list[MetricTile]]()
     for metric in shown.shown:
-        whose, _, name = metric.name.partition("_") if metric.name.count("_") >= _SEAMS else ("", "", metric.name)
-        groups.setdefault(whose, []).append(_figure(metric, name, limits.short))
+        whose, _, name = (
+            metric.name.partition("_") if metric.name.count("_") >= _MIN_UNDERSCORES else ("", "", metric.name)
+        )
+        groups.setdefault(whose, []).append(_tile(metric, name, limits.short))
     return Truncated(
         tuple(MetricGroup(one_line(name, limits.short), tuple(all_)) for name, all_ in groups.items()), shown.left_out
     )
 
 
-def _figure(metric: ReportMetric, name: str, limit: int) -> MetricTile:
+def _tile(metric: ReportMetric, name: str, limit: int) -> MetricTile:
     label = one_line(metric_label(name), limit) or "-"
     return MetricTile(
         label[:1].upper() + label[1:],

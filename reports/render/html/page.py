@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reports.model import Report
 
 #: Parts of the target that are shown.
-_TARGET = 12
+_MAX_TARGET = 12
 
 
 def render(report: Report, exit_code: int) -> str:
@@ -57,9 +57,9 @@ def _page(report: Report, exit_code: int, limits: PageLimits) -> str:
             ],
             target=[
                 (one_line(item.label, limits.short), one_line(item.value, limits.short))
-                for item in report.target[:_TARGET]
+                for item in report.target[:_MAX_TARGET]
             ],
-            target_left=max(0, len(report.target) - _TARGET),
+            target_left=max(0, len(report.target) - _MAX_TARGET),
             findings=findings_view(report, limits),
             diagrams=sequence_diagrams(report.timelines, limits),
             actions=action_timelines(report.timelines, limits),

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from reports.render.html.svg import LinePoint, Point
 
 #: Larger values can't be drawn and are left out, as are values that are not finite.
-_LARGEST = 1e12
+_MAX_VALUE = 1e12
 #: Decimal places that are kept: pygal's scales fail for values close to 0.
-_FINEST = 9
+_DECIMALS = 9
 #: A point is missing if two points are this many times the regular distance apart.
-_MISSING = 1.5
+_GAP_FACTOR = 1.5
 #: More marks on one axis are unreadable.
-_MARKS = 16
+_MAX_MARKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,16 @@ class PlotRange:
 
 def plots(series: Sequence[Series], timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[Plot]:
     """Draw the series of a report. Plots of one timeline share their time range."""
-    shown = take_first(_together(series), limits.plots)
+    shown = take_first(_group_by_plot(series), limits.plots)
     marks = {timeline.name: _marks(timeline, limits.short) for timeline in timelines if not timeline.is_session}
-    ranges = _stretches([one for group in shown.shown for one in group], marks)
+    ranges = _ranges([one for group in shown.shown for one in group], marks)
     figure = [plot(group, limits, ranges[group[0].timeline, group[0].across]) for group in shown.shown]
     if len({one.timeline for one in series}) == 1:  # with a single timeline its name adds nothing
         figure = [replace(one, timeline="") for one in figure]
     return Truncated(tuple(figure), shown.left_out)
 
 
-def _together(series: Iterable[Series]) -> list[tuple[Series, ...]]:
+def _group_by_plot(series: Iterable[Series]) -> list[tuple[Series, ...]]:
     """Group series into pictures, in the order of the first series of each."""
     groups: dict[object, list[Series]] = {}
     for at, one in enumerate(series):
@@ -88,19 +88,19 @@ def _marks(timeline: Timeline, limit: int) -> tuple[PlotMark, ...]:
     """Mark what happened between the first and the last moment. If a kind repeats, the second mark shows its detail."""
     marks: list[PlotMark] = []
     before = ""
-    for moment in timeline.moments[1:-1][:_MARKS]:
-        label = _words(moment, before)
+    for moment in timeline.moments[1:-1][:_MAX_MARKS]:
+        label = _label(moment, before)
         before = moment.what
         if _is_drawable(moment.at):
-            marks.append(PlotMark(round(moment.at, _FINEST), one_line(label, limit)))
+            marks.append(PlotMark(round(moment.at, _DECIMALS), one_line(label, limit)))
     return tuple(marks)
 
 
-def _words(moment: Moment, before: str) -> str:
+def _label(moment: Moment, before: str) -> str:
     return moment.detail if moment.what == before and moment.detail else moment.what
 
 
-def _stretches(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]]) -> dict[tuple[str, str], PlotRange]:
+def _ranges(series: Iterable[Series], marks: dict[str, tuple[PlotMark, ...]]) -> dict[tuple[str, str], PlotRange]:
     """Find the ranges that plots share: per timeline for time, per unit for anything else."""
     xs: dict[tuple[str, str], list[float]] = {}
     for one in series:
@@ -120,7 +120,7 @@ def plot(series: Sequence[Series], limits: PageLimits, plot_range: PlotRange = P
     points = [_drawable(one.points) for one in shown.shown]
     picture = SvgPlot(
         lines=tuple(
-            tuple(_drawn_line(line, one.every, limits.points)) for one, line in zip(shown.shown, points, strict=True)
+            tuple(_line_points(line, one.every, limits.points)) for one, line in zip(shown.shown, points, strict=True)
         ),
         unit=unit,
         across=one_line(leads.across, limits.short),
@@ -144,9 +144,9 @@ def plot(series: Sequence[Series], limits: PageLimits, plot_range: PlotRange = P
     )
 
 
-def _drawn_line(points: Sequence[Point], every: float, limit: int) -> Iterator[LinePoint]:
+def _line_points(points: Sequence[Point], every: float, limit: int) -> Iterator[LinePoint]:
     """Downsample a line and break it where regular points are missing."""
-    begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _MISSING])
+    begins = iter([b[0] for a, b in pairwise(points) if every and b[0] - a[0] > every * _GAP_FACTOR])
     begin = next(begins, None)
     for x, y in downsample(points, limit):
         if begin is not None and x >= begin:
@@ -160,11 +160,11 @@ def downsample(points: Sequence[Point], limit: int) -> list[Point]:
     """Keep at most `limit` points: the lowest and the highest of each interval, so that no spike is lost."""
     if len(points) <= limit:
         return list(points)
-    ranges, kept = max(1, limit // 2), list["Point"]()
+    ranges, selected = max(1, limit // 2), list["Point"]()
     for n in range(ranges):
         plot_range = points[n * len(points) // ranges : (n + 1) * len(points) // ranges]
-        kept += sorted({min(plot_range, key=_height), max(plot_range, key=_height)})
-    return kept
+        selected += sorted({min(plot_range, key=_height), max(plot_range, key=_height)})
+    return selected
 
 
 def _height(point: Point) -> float:
@@ -172,18 +172,18 @@ def _height(point: Point) -> float:
 
 
 def _drawable(points: Sequence[Point]) -> list[Point]:
-    fit = [(round(x, _FINEST), round(y, _FINEST)) for x, y in points if _is_drawable(x) and _is_drawable(y)]
+    fit = [(round(x, _DECIMALS), round(y, _DECIMALS)) for x, y in points if _is_drawable(x) and _is_drawable(y)]
     return sorted(fit, key=lambda point: point[0])
 
 
 def _extent(points: Sequence[Point]) -> tuple[float, ...]:
     """Give the first and the last x of the points that can be drawn, without the work of preparing them all."""
     xs = [x for x, y in points if _is_drawable(x) and _is_drawable(y)]
-    return (round(min(xs), _FINEST), round(max(xs), _FINEST)) if xs else ()
+    return (round(min(xs), _DECIMALS), round(max(xs), _DECIMALS)) if xs else ()
 
 
 def _is_drawable(value: float) -> bool:
-    return -_LARGEST < value < _LARGEST
+    return -_MAX_VALUE < value < _MAX_VALUE
 
 
 def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:

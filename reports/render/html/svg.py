@@ -26,16 +26,16 @@ LinePoint = tuple[float, float | None]
 #: In SVG units; the picture is scaled to the page.
 _WIDTH, _HEIGHT, _TEXT = 760, 240, 13
 #: Units up to this length are shown at the axes: the first number for y, the second for x.
-_TERSE, _SHORT = 8, 2
+_MAX_Y_UNIT, _MAX_X_UNIT = 8, 2
 #: Lines with more points are drawn without dots.
-_DOTS = 60
+_MAX_DOTS = 60
 #: Labels of marks: width of a character, height of a line, and the space that is kept free on the right.
-_WIDE, _HIGH, _SHORTEST = 6.6, 14, 60
+_CHARACTER_WIDTH, _LINE_HEIGHT, _LABEL_SPACE = 6.6, 14, 60
 #: Longer labels are cut; the list of actions has them in full.
-_LONGEST = 24
+_MAX_LABEL = 24
 _MARGIN = 6
 #: What pygal adds for its scripts and tooltips.
-_UNWANTED = frozenset({"defs", "title", "desc"})
+_REMOVED_TAGS = frozenset({"defs", "title", "desc"})
 _SVG = "{http://www.w3.org/2000/svg}"
 _DIGITS = re.compile(r"-?\d+\.\d+")
 _SERIES = re.compile(r"\bserie-(\d+)\b")
@@ -65,7 +65,7 @@ class SvgPlot:
     def render(self) -> Markup:
         """Return the SVG."""
         rows = self._rows()
-        chart, roles = self._chart(_MARGIN + _HIGH * (1 + max(rows, default=-1))), list[str]()
+        chart, roles = self._chart(_MARGIN + _LINE_HEIGHT * (1 + max(rows, default=-1))), list[str]()
 
         def add(role: str, points: Sequence[LinePoint], *, dots: bool = False) -> None:
             chart.add(role, points, show_dots=dots, allow_interruptions=True)
@@ -78,7 +78,7 @@ class SvgPlot:
         if self.middle is not None:
             add("median", [(begin, self.middle), (end, self.middle)])
         for nth, line in enumerate(self.lines, 1):
-            add(f"line-{nth}", list(line), dots=len(line) <= _DOTS)
+            add(f"line-{nth}", list(line), dots=len(line) <= _MAX_DOTS)
         if low < 0 < high:
             add("zero", [(begin, 0.0), (end, 0.0)])
         root = ET.fromstring(chart.render())  # noqa: S314 - pygal wrote it a moment ago
@@ -102,9 +102,9 @@ class SvgPlot:
         ends: list[float] = []
         rows = []
         for mark in self.marks:
-            start = (mark.at - begin) / (end - begin) * (_WIDTH - _SHORTEST)
+            start = (mark.at - begin) / (end - begin) * (_WIDTH - _LABEL_SPACE)
             row = next((row for row, until in enumerate(ends) if until <= start), len(ends))
-            ends[row : row + 1] = [start + _WIDE * (len(_label_text(mark)) + 1)]
+            ends[row : row + 1] = [start + _CHARACTER_WIDTH * (len(_label_text(mark)) + 1)]
             rows.append(row)
         return rows
 
@@ -115,8 +115,8 @@ class SvgPlot:
         # pygal adds an import finder, about which Python 3.11 warns at every failed import. Other finders that came
         # with it stay: a backport of importlib.metadata replaces Python's own.
         sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("pygal")]
-        across = f" {self.across}" if len(self.across) <= _SHORT else ""
-        unit = f" {self.unit}" if len(self.unit) <= _TERSE else ""
+        across = f" {self.across}" if len(self.across) <= _MAX_X_UNIT else ""
+        unit = f" {self.unit}" if len(self.unit) <= _MAX_Y_UNIT else ""
         return pygal.XY(
             width=_WIDTH,
             height=_HEIGHT + above - _MARGIN,
@@ -149,16 +149,16 @@ class SvgPlot:
 
 
 def _label_text(mark: PlotMark) -> str:
-    return mark.label if len(mark.label) <= _LONGEST else f"{mark.label[: _LONGEST - 1]}…"
+    return mark.label if len(mark.label) <= _MAX_LABEL else f"{mark.label[: _MAX_LABEL - 1]}…"
 
 
 def _write(group: ET.Element, path: ET.Element, label: str, row: int) -> None:
     """Put a label above the line of a mark, to its left if there is no room on its right."""
     match = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))]
     x, y = match[0], min(match[1::2])
-    room = _WIDTH - _SHORTEST - x
-    fits = _WIDE * len(label) <= room
-    text = ET.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y - 4 - row * _HIGH:.1f}"})
+    room = _WIDTH - _LABEL_SPACE - x
+    fits = _CHARACTER_WIDTH * len(label) <= room
+    text = ET.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y - 4 - row * _LINE_HEIGHT:.1f}"})
     text.set("class", "words" if fits else "words left")
     text.text = label
 
@@ -168,7 +168,7 @@ def _strip(root: ET.Element) -> None:
     for parent in list(root.iter()):
         parent.tag = parent.tag.removeprefix(_SVG)
         for child in list(parent):
-            if child.tag.removeprefix(_SVG) in _UNWANTED or _is_text_over(child):
+            if child.tag.removeprefix(_SVG) in _REMOVED_TAGS or _is_overlay(child):
                 parent.remove(child)
         for key, value in parent.attrib.items():
             if key != "class":
@@ -177,5 +177,5 @@ def _strip(root: ET.Element) -> None:
     root.attrib.update({"aria-hidden": "true", "focusable": "false"})
 
 
-def _is_text_over(node: ET.Element) -> bool:
+def _is_overlay(node: ET.Element) -> bool:
     return bool({"text-overlay", "tooltip-overlay", "titles"} & set(node.get("class", "").split()))

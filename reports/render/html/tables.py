@@ -46,10 +46,10 @@ class HtmlTable:
 def html_tables(measured: Sequence[Table], limits: PageLimits) -> Truncated[HtmlTable]:
     """Lay out the tables of a report."""
     shown = take_first(measured, limits.tables)
-    return Truncated(tuple(_laid(table, limits) for table in shown.shown), shown.left_out)
+    return Truncated(tuple(_layout(table, limits) for table in shown.shown), shown.left_out)
 
 
-def _laid(table: Table, limits: PageLimits) -> HtmlTable:
+def _layout(table: Table, limits: PageLimits) -> HtmlTable:
     shown = take_first(table.rows, limits.rows)
     columns = table.columns[: limits.columns]
     return HtmlTable(

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from reports.model import Moment, Timeline
 
 #: A silence of this many seconds gets a row.
-_SILENT = 1.0
+_PAUSE_SECONDS = 1.0
 #: If a diagram is too long, this share of the rows shows its start, the rest its end.
-_BEGINNING = 0.6
+_FIRST_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,12 @@ def sequence_diagrams(timelines: Sequence[Timeline], limits: PageLimits) -> Trun
 def _diagram(timeline: Timeline, limits: PageLimits) -> SequenceDiagram:
     rows = fold_moments(timeline.moments)
     first, left_out, last = _split(rows, limits.moments)
-    duration = max((_last(row) for row in rows), default=0.0)
+    duration = max((_end_of(row) for row in rows), default=0.0)
     return SequenceDiagram(
         one_line(timeline.name, limits.short) or "session",
-        tuple(_arrows(first, limits.short)),
+        tuple(_rows(first, limits.short)),
         left_out,
-        tuple(_arrows(last, limits.short)),
+        tuple(_rows(last, limits.short)),
         sum(row.count for row in rows if row.who in SESSION_SIDES),
         format_duration(duration),
     )
@@ -77,32 +77,32 @@ def _diagram(timeline: Timeline, limits: PageLimits) -> SequenceDiagram:
 def _split(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Moment]]:
     if len(rows) <= limit:
         return rows, 0, []
-    head = int(limit * _BEGINNING)
+    head = int(limit * _FIRST_SHARE)
     tail = limit - head
     return rows[:head], len(rows) - limit, rows[-tail:]
 
 
-def _arrows(rows: Sequence[Moment], limit: int) -> Iterator[SequenceRow]:
+def _rows(rows: Sequence[Moment], limit: int) -> Iterator[SequenceRow]:
     before: Moment | None = None
     for row in rows:
-        silent = row.at - _last(before) if before else 0.0
-        if silent >= _SILENT:
+        silent = row.at - _end_of(before) if before else 0.0
+        if silent >= _PAUSE_SECONDS:
             yield SequenceRow(kind="pause", at="", what=f"{format_duration(silent)} without an event")
-        yield _arrow(row, limit)
-        before = row if before is None or _last(row) >= _last(before) else before
+        yield _row(row, limit)
+        before = row if before is None or _end_of(row) >= _end_of(before) else before
 
 
-def _arrow(row: Moment, limit: int) -> SequenceRow:
+def _row(row: Moment, limit: int) -> SequenceRow:
     return SequenceRow(
         kind=row.who if row.who in SESSION_SIDES else "remark",
         at=f"{row.at:.3f}",
         what=one_line(row.what, limit) or "-",
         who=one_line(row.who, limit),
         detail=one_line(row.detail, limit),
-        stream=f"×{row.count:,} in {format_duration(_last(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
+        stream=f"×{row.count:,} in {format_duration(_end_of(row) - row.at)}" if row.count > 1 else "",  # noqa: RUF001 - the sign for times
         is_error=row.what == "error" or row.what.endswith(".failed"),
     )
 
 
-def _last(row: Moment) -> float:
+def _end_of(row: Moment) -> float:
     return row.at if row.until is None else max(row.at, row.until)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from reports.model import Finding, Place
 
 #: Column where the text after a label starts.
-_TEXT = 9
+_TEXT_COLUMN = 9
 #: A shorter excerpt of a source line is useless.
-_READABLE = 24
+_MIN_EXCERPT = 24
 #: How much of the line is shown before the finding if its start doesn't fit.
-_BEFORE = 10
+_CONTEXT = 10
 
 
 def problem_blocks(findings: Iterable[Finding], width: int, *, verbose: bool) -> Iterator[list[Text]]:
@@ -33,7 +33,7 @@ def problem_blocks(findings: Iterable[Finding], width: int, *, verbose: bool) ->
         if finding.severity in PROBLEM_SEVERITIES:
             groups.setdefault(number if finding.place is None else _subject(finding), []).append(finding)
     for group in groups.values():
-        yield problem_block(group[0], width) if group[0].place is None else _of_places(group, width, verbose=verbose)
+        yield problem_block(group[0], width) if group[0].place is None else _placed_block(group, width, verbose=verbose)
 
 
 def _subject(finding: Finding) -> tuple[str, ...]:
@@ -47,11 +47,11 @@ def problem_block(finding: Finding, width: int) -> list[Text]:
     return [*_head(finding, width), *(_labelled(line) for line in [*lines, *_advice(finding, width)])]
 
 
-def _of_places(group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
+def _placed_block(group: Sequence[Finding], width: int, *, verbose: bool) -> list[Text]:
     selected = group if verbose else group[:MAX_PLACES]
-    lines = list(_places(selected, width))
+    lines = list(_place_lines(selected, width))
     if len(group) > len(selected):
-        lines.append(f"{' ' * _TEXT}and {len(group) - len(selected)} more (-v shows them)")
+        lines.append(f"{' ' * _TEXT_COLUMN}and {len(group) - len(selected)} more (-v shows them)")
     return [*_head(group[0], width), *(_labelled(line) for line in [*lines, *_advice(group[0], width)])]
 
 
@@ -63,22 +63,22 @@ def _head(finding: Finding, width: int) -> list[Text]:
     return [head, *(Text(line, style="bold") for line in wrap(title, width, "  "))]
 
 
-def _places(findings: Sequence[Finding], width: int) -> Iterator[str]:
+def _place_lines(findings: Sequence[Finding], width: int) -> Iterator[str]:
     """List the places with their source lines, beside them if all fit, otherwise below."""
-    locations = [sanitize(place_text(place)) for place in _all_places(findings)]
+    locations = [sanitize(place_text(place)) for place in _places_of(findings)]
     widest = max(map(display_width, locations), default=0)
-    beside = width - _TEXT - widest - 2
-    lead = f"{'  at':<{_TEXT}}"
-    for finding, place, location in zip(findings, _all_places(findings), locations, strict=True):
-        source = _excerpt(place, beside if beside >= _READABLE else width - _TEXT - 2)
-        if source and beside >= _READABLE:
+    beside = width - _TEXT_COLUMN - widest - 2
+    lead = f"{'  at':<{_TEXT_COLUMN}}"
+    for finding, place, location in zip(findings, _places_of(findings), locations, strict=True):
+        source = _excerpt(place, beside if beside >= _MIN_EXCERPT else width - _TEXT_COLUMN - 2)
+        if source and beside >= _MIN_EXCERPT:
             yield f"{lead}{pad(location, widest)}  {source}"
         else:
             yield lead + location
             if source:
-                yield " " * (_TEXT + 2) + source
-        yield from evidence_lines(finding.evidence, width, _TEXT + 2)
-        lead = " " * _TEXT
+                yield " " * (_TEXT_COLUMN + 2) + source
+        yield from evidence_lines(finding.evidence, width, _TEXT_COLUMN + 2)
+        lead = " " * _TEXT_COLUMN
 
 
 def _excerpt(place: Place, room: int) -> str:
@@ -86,12 +86,12 @@ def _excerpt(place: Place, room: int) -> str:
     line = place.text.strip()
     indent = len(place.text) - len(place.text.lstrip())
     start, end = (column - 1 - indent for column in (place.column, place.end_column))
-    if start > _BEFORE and (end >= room or place.end_line > place.line):
-        line = f"…{line[start - _BEFORE :]}"
+    if start > _CONTEXT and (end >= room or place.end_line > place.line):
+        line = f"…{line[start - _CONTEXT :]}"
     return truncate(sanitize(line), room)
 
 
-def _all_places(findings: Iterable[Finding]) -> list[Place]:
+def _places_of(findings: Iterable[Finding]) -> list[Place]:
     return [finding.place for finding in findings if finding.place is not None]
 
 
@@ -102,5 +102,5 @@ def _advice(finding: Finding, width: int) -> list[str]:
 
 def _labelled(line: str) -> Text:
     text = Text(line)
-    text.stylize("dim", 0, _TEXT)
+    text.stylize("dim", 0, _TEXT_COLUMN)
     return text

@@ -34,19 +34,19 @@ MAX_PLACES = 10
 #: Columns before the name of a check.
 _LEAD = 8
 #: With fewer columns for the text of a row, the text is below the row.
-_ROOMY = 24
+_MIN_TEXT = 24
 #: Columns of the duration, right aligned.
-_TIME = 9
+_TIME_WIDTH = 9
 #: Longer names of checks are cut.
-_LONGEST_NAME = 36
+_MAX_NAME = 36
 #: Columns of a label and its gap.
-_LABEL = 8
+_LABEL_WIDTH = 8
 
 
 def finding_rows(findings: Sequence[Finding], width: int, *, verbose: bool) -> Iterator[Text]:
     """Draw the rows of all findings."""
     names = max((display_width(sanitize(finding.check)) for finding in findings), default=0)
-    checks = min(names, _LONGEST_NAME, width - _LEAD - _TIME - 2) + 2
+    checks = min(names, _MAX_NAME, width - _LEAD - _TIME_WIDTH - 2) + 2
     groups = group_by_probe(findings)
     headed = len(groups.keys() - OWN_PROBES) > 1
     for number, (probe, group) in enumerate(groups.items() if headed else [("", list(findings))]):
@@ -74,16 +74,16 @@ def _group(findings: Iterable[Finding], width: int, checks: int, *, verbose: boo
 def _detail(finding: Finding, width: int, checks: int) -> Iterator[Text]:
     """Show the evidence of a check without a block."""
     if finding.severity not in PROBLEM_SEVERITIES:
-        indent = _LEAD + checks if _is_roomy(width, checks) else _LEAD
+        indent = _LEAD + checks if _fits_beside(width, checks) else _LEAD
         yield from (Text(line, style="dim") for line in evidence_lines(finding.evidence, width, indent))
 
 
 def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
     """Draw one check: word, name, outcome, duration. `checks` is the width of the names' column."""
     word, style = SEVERITY_WORDS[finding.severity]
-    duration, text = format_milliseconds(finding.seconds), sanitize(_headline(finding))
-    room = width - _LEAD - checks - (_TIME if duration or finding.place is None else 0)
-    if _is_roomy(width, checks) and (finding.place is None or display_width(text) <= room):
+    duration, text = format_milliseconds(finding.seconds), sanitize(_row_text(finding))
+    room = width - _LEAD - checks - (_TIME_WIDTH if duration or finding.place is None else 0)
+    if _fits_beside(width, checks) and (finding.place is None or display_width(text) <= room):
         first, *others = wrap(text, room) or [""]
         more = [" " * (_LEAD + checks) + rest for rest in others]
     else:
@@ -91,18 +91,18 @@ def finding_row(finding: Finding, width: int, checks: int) -> list[Text]:
     name = pad(truncate(sanitize(finding.check), checks - 2), checks)
     line = Text().append(f"  {word:<4}", style=style)
     line.append(f"  {name}", style="bold" if finding.severity in PROBLEM_SEVERITIES else "not bold")
-    rest = f"{pad(first, room)}{duration:>{_TIME}}".rstrip() if duration else first
+    rest = f"{pad(first, room)}{duration:>{_TIME_WIDTH}}".rstrip() if duration else first
     line.append(rest, style="dim" if finding.severity is Severity.SKIPPED else "")
     line.rstrip()
     return [line, *map(Text, more)]
 
 
-def _is_roomy(width: int, checks: int) -> bool:
+def _fits_beside(width: int, checks: int) -> bool:
     """Return whether the text of a row fits between its name and its duration."""
-    return width - _LEAD - checks - _TIME >= _ROOMY
+    return width - _LEAD - checks - _TIME_WIDTH >= _MIN_TEXT
 
 
-def _headline(finding: Finding) -> str:
+def _row_text(finding: Finding) -> str:
     """Return the text of the row: the first evidence of a problem (the block below explains it), else the title."""
     is_problem = finding.severity in PROBLEM_SEVERITIES
     if finding.place is not None:
@@ -118,7 +118,7 @@ def evidence_lines(evidence: Iterable[Evidence], width: int, indent: int) -> Ite
 
 def labelled_lines(word: str, text: str, width: int, indent: int = 2) -> list[str]:
     """Write a labelled text. Its line breaks are kept, so that commands stay on lines of their own."""
-    lead, lines = f"{' ' * indent}{word:<{_LABEL - 1}}", []
+    lead, lines = f"{' ' * indent}{word:<{_LABEL_WIDTH - 1}}", []
     for paragraph in text.splitlines():
         lines += wrap(sanitize(paragraph), width, lead, " " * len(lead))
         lead = " " * len(lead)

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 _INDENT, _GAP = "  ", "  "
 #: Longer names of rows, or words in cells, are cut.
-_LONGEST_NAME, _LONGEST_CELL = 30, 16
+_MAX_NAME, _MAX_CELL = 30, 16
 #: A heading may be this wide if its cells are narrower.
-_HEADING = 9
+_MIN_HEADING = 9
 
 
 def draw_table(table: Table, width: int, *, parts: bool) -> Iterator[Text]:
     """Draw a table under its name. `parts` adds the parts of each whole."""
     rows = [row for row in table.rows if parts or not row.part]
-    names = [truncate(row_label(row), _LONGEST_NAME) for row in rows]
-    heading = truncate(sanitize(table.heading), _LONGEST_NAME)
+    names = [truncate(row_label(row), _MAX_NAME) for row in rows]
+    heading = truncate(sanitize(table.heading), _MAX_NAME)
     first = max(display_width(text) for text in [heading, *names])
     columns_ = [_column(table, rows, number) for number in range(len(table.columns))]
     yield Text(truncate(sanitize(table.name), width), style="bold")
@@ -53,8 +53,8 @@ class _Column:
 
     def __init__(self, name: str, cells: Sequence[str], *, is_text: bool) -> None:
         self.is_text = is_text
-        self._cells = [truncate(sanitize(text), _LONGEST_CELL) for text in cells]
-        wide = max([_HEADING, *map(display_width, self._cells)])
+        self._cells = [truncate(sanitize(text), _MAX_CELL) for text in cells]
+        wide = max([_MIN_HEADING, *map(display_width, self._cells)])
         self.heading = wrap(sanitize(metric_label(name)), wide) or [""]
         self.width = max(map(display_width, [*self.heading, *self._cells]))
 

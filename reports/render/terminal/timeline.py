@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from reports.model import Moment, Timeline
 
 #: Event names up to this width are padded, so that details are aligned.
-_WHAT = 42
+_NAME_COLUMN = 42
 #: Longer event names are cut. The service has none.
-_LONGEST_WHAT = 64
+_MAX_NAME = 64
 #: Suffixes of events that come in streams.
-_STREAMS = (".delta", ".append")
+_STREAM_SUFFIXES = (".delta", ".append")
 #: Fewer columns of detail are useless.
-_READABLE = 12
+_MIN_DETAIL = 12
 #: Longer details of a stream are not collected: appending without a limit takes quadratic time.
-_LONGEST_DETAIL = 1000
+_MAX_DETAIL = 1000
 _STYLES = {"client": "cyan", "server": "default"}
 _ARROWS = {"client": "->", "server": "<-"}
 
@@ -40,21 +40,21 @@ class StreamFolder:
     """
 
     def __init__(self) -> None:
-        self._growing: dict[tuple[str, str], Moment] = {}
+        self._open: dict[tuple[str, str], Moment] = {}
         """By sender and event, in the order in which they started."""
 
     def add(self, moment: Moment) -> list[Moment]:
         """Add the next moment. Returns the lines that will not change any more."""
-        if not moment.what.endswith(_STREAMS):
+        if not moment.what.endswith(_STREAM_SUFFIXES):
             return [*self.flush(), moment]
         stream = (moment.who, moment.what)
-        folded = self._growing.get(stream)
-        self._growing[stream] = moment if folded is None else _grown(folded, moment)
+        folded = self._open.get(stream)
+        self._open[stream] = moment if folded is None else _extended(folded, moment)
         return []
 
     def flush(self) -> list[Moment]:
         """Return the lines that were still growing, at the end."""
-        growing, self._growing = list(self._growing.values()), {}
+        growing, self._open = list(self._open.values()), {}
         return growing
 
 
@@ -65,9 +65,9 @@ def fold_moments(moments: Iterable[Moment]) -> list[Moment]:
     return [*lines, *folding.flush()]
 
 
-def _grown(folded: Moment, moment: Moment) -> Moment:
+def _extended(folded: Moment, moment: Moment) -> Moment:
     until = moment.until if moment.until is not None else moment.at
-    detail = folded.detail if len(folded.detail) >= _LONGEST_DETAIL else folded.detail + moment.detail
+    detail = folded.detail if len(folded.detail) >= _MAX_DETAIL else folded.detail + moment.detail
     return replace(folded, count=folded.count + moment.count, until=until, detail=detail)
 
 
@@ -75,16 +75,16 @@ def draw_timeline(timeline: Timeline, width: int = 80) -> Iterator[Text]:
     """Draw a whole timeline under its name."""
     yield Text(truncate(sanitize(timeline.name), width), style="bold")
     moments = fold_moments(timeline.moments)
-    widest = min(max((display_width(sanitize(moment.what)) for moment in moments), default=0), _WHAT)
+    widest = min(max((display_width(sanitize(moment.what)) for moment in moments), default=0), _NAME_COLUMN)
     yield from (
         (moment_line(moment, width, widest) for moment in moments) if moments else [Text("  nothing", style="dim")]
     )
 
 
-def moment_line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
+def moment_line(moment: Moment, width: int = 80, names: int = _NAME_COLUMN) -> Text:
     """Draw one moment: time, direction, event, count, detail. `names` is the width of the events' column."""
     text = Text(f"{moment.at:8.3f} s  {_ARROWS.get(moment.who, '  ')} ", style="dim")
-    text.append(pad(truncate(sanitize(moment.what), _LONGEST_WHAT), names), style=_STYLES.get(moment.who, "dim"))
+    text.append(pad(truncate(sanitize(moment.what), _MAX_NAME), names), style=_STYLES.get(moment.who, "dim"))
     room = width - display_width(text.plain) - 1
     if moment.count > 1:
         count_text = f" x{moment.count} in {format_duration((moment.until or moment.at) - moment.at)}"
@@ -93,7 +93,7 @@ def moment_line(moment: Moment, width: int = 80, names: int = _WHAT) -> Text:
     detail = sanitize(moment.detail.strip())
     between = ", " if moment.count > 1 else " "
     room -= len(between) - 1
-    if detail and room >= min(_READABLE, display_width(detail)):
+    if detail and room >= min(_MIN_DETAIL, display_width(detail)):
         text.append(between + truncate(detail, room), style="dim")
     text.rstrip()
     return text

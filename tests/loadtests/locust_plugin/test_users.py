@@ -30,6 +30,6 @@ def test_locusts_stop_ends_every_call_in_good_order_and_soon(how: str) -> None:
     assert seen["counts"]["calls"] == CALLERS
     assert "unclean_ends" not in seen["counts"]
     assert "failed_calls" not in seen["counts"]
-    assert sorted(caller for caller, *_ in seen["spoken"]) == [3_000_001 + step for step in range(CALLERS)]
-    assert all(sent == sure for _, sent, sure, *_ in seen["spoken"])
+    assert sorted(caller for caller, *_ in seen["sent_audio"]) == [3_000_001 + step for step in range(CALLERS)]
+    assert all(sent == sure for _, sent, sure, *_ in seen["sent_audio"])
     assert {"connect", "ready"} <= set(seen["shown"])

@@ -99,16 +99,16 @@ def test_taking_gives_everything_once_and_the_next_piece_begins_with_nothing() -
     meter.record_sent_audio(SentAudio(7, 20, 20, resent_ms=40.0, dropped_ms=60.0))
     meter.attempts.ready += 2
     wire = json.loads(json.dumps(meter.export_and_clear()))
-    assert [SentAudio.from_row(row) for row in wire["spoken"]] == [
+    assert [SentAudio.from_row(row) for row in wire["sent_audio"]] == [
         SentAudio(7, 20, 20, resent_ms=40.0, dropped_ms=60.0)
     ]
-    assert wire["pulse"] == {"ready": 2, "failed": 0}
+    assert wire["attempts"] == {"ready": 2, "failed": 0}
     master = RunMeasurements()
-    master.merge(wire["figures"])
+    master.merge(wire["measurements"])
     assert master.total("chunks") == 1
     again = meter.export_and_clear()
-    assert (again["spoken"], again["pulse"]) == ([], {"ready": 0, "failed": 0})
-    assert again["figures"]["counts"] == []
+    assert (again["sent_audio"], again["attempts"]) == ([], {"ready": 0, "failed": 0})
+    assert again["measurements"]["counts"] == []
 
 
 def test_those_apart_count_and_how_long_they_take_does_not() -> None:
@@ -122,10 +122,10 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
     apart.record_sent_audio(SentAudio(1, 20, 20))
     apart.attempts.failed += 1
     wire = meter.export_and_clear()
-    assert wire["pulse"]["failed"] == 1
-    assert len(wire["spoken"]) == 1
-    assert wire["figures"]["durations"] == []
-    assert {name for _, name, _ in wire["figures"]["counts"]} == {
+    assert wire["attempts"]["failed"] == 1
+    assert len(wire["sent_audio"]) == 1
+    assert wire["measurements"]["durations"] == []
+    assert {name for _, name, _ in wire["measurements"]["counts"]} == {
         "chunks",
         "sent_ms",
         "turns",

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from reports.model import Evidence, Place, Report, Severity
 from reports.render.sarif import render
-from reports.render.sarif_places import artifact_location, physical_location
+from reports.render.sarif_locations import artifact_location, physical_location
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 SCHEMA = Draft202012Validator(
