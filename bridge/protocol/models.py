@@ -88,10 +88,10 @@ def _days(number: int) -> str:
     return f"{number} day" if number == 1 else f"{number} days"
 
 
-_FIRST_PREVIEW_GONE = date(2025, 10, 16)
-_PREVIEWS_GONE = date(2026, 5, 7)
-_FIRST_GA_GOES = date(2027, 1, 20)
-_OLD_TRANSCRIBERS_GO = date(2027, 2, 26)
+_FIRST_PREVIEW_SHUTDOWN = date(2025, 10, 16)
+_PREVIEW_SHUTDOWN = date(2026, 5, 7)
+_FIRST_GA_SHUTDOWN = date(2027, 1, 20)
+_OLD_TRANSCRIPTION_SHUTDOWN = date(2027, 2, 26)
 _FLAGSHIP, _MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
 
 
@@ -103,7 +103,7 @@ def _unknown(name: str, socket: ModelKind, note: str) -> Model:
     return Model(id=name, kind=socket, status=ModelStatus.UNKNOWN, note=note)
 
 
-def _going(name: str, socket: ModelKind, shutdown: date, replacement: str | None, note: str = "") -> Model:
+def _deprecated(name: str, socket: ModelKind, shutdown: date, replacement: str | None, note: str = "") -> Model:
     status = ModelStatus.RETIRED if shutdown <= CATALOGUE_DATE else ModelStatus.DEPRECATED
     return Model(id=name, kind=socket, status=status, shutdown_date=shutdown, replacement=replacement, note=note)
 
@@ -113,36 +113,36 @@ _REALTIME = (
     _current("gpt-realtime-2.1-mini", ModelKind.REALTIME),
     _current("gpt-realtime-2", ModelKind.REALTIME, "since 2026-05: reasoning, 128k context, parallel tool calls"),
     _current("gpt-realtime-1.5", ModelKind.REALTIME, "on Azure since 2026-02-23"),
-    _going("gpt-realtime", ModelKind.REALTIME, _FIRST_GA_GOES, _FLAGSHIP, "alias, since 2025-08-28"),
-    _going("gpt-realtime-2025-08-28", ModelKind.REALTIME, _FIRST_GA_GOES, _FLAGSHIP),
-    _going("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
-    _going("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, _FIRST_GA_GOES, _MINI),
+    _deprecated("gpt-realtime", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _FLAGSHIP, "alias, since 2025-08-28"),
+    _deprecated("gpt-realtime-2025-08-28", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _FLAGSHIP),
+    _deprecated("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _MINI),
+    _deprecated("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _MINI),
     _unknown("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, "listed, but in no announcement"),
-    _going(
+    _deprecated(
         "gpt-4o-realtime-preview",
         ModelKind.REALTIME,
-        _PREVIEWS_GONE,
+        _PREVIEW_SHUTDOWN,
         _FLAGSHIP,
         "secrets are still minted; the socket then closes with 4004",
     ),
-    _going("gpt-4o-realtime-preview-2025-06-03", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
-    _going("gpt-4o-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _FLAGSHIP),
-    _going(
+    _deprecated("gpt-4o-realtime-preview-2025-06-03", ModelKind.REALTIME, _PREVIEW_SHUTDOWN, _FLAGSHIP),
+    _deprecated("gpt-4o-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEW_SHUTDOWN, _FLAGSHIP),
+    _deprecated(
         "gpt-4o-realtime-preview-2024-10-01",
         ModelKind.REALTIME,
-        _FIRST_PREVIEW_GONE,
+        _FIRST_PREVIEW_SHUTDOWN,
         _FLAGSHIP,
         "a reseller gives 2025-12-03 as its last day",
     ),
-    _going("gpt-4o-mini-realtime-preview", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
-    _going("gpt-4o-mini-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEWS_GONE, _MINI),
+    _deprecated("gpt-4o-mini-realtime-preview", ModelKind.REALTIME, _PREVIEW_SHUTDOWN, _MINI),
+    _deprecated("gpt-4o-mini-realtime-preview-2024-12-17", ModelKind.REALTIME, _PREVIEW_SHUTDOWN, _MINI),
 )
 _TRANSCRIPTION = (
     _current("gpt-live-transcribe", ModelKind.TRANSCRIPTION, "recommended since 2026-07", voice_detection=False),
     _current("gpt-realtime-whisper", ModelKind.TRANSCRIPTION, "accepts `delay`, no prompt", voice_detection=False),
     _current("gpt-transcribe", ModelKind.TRANSCRIPTION, "made for REST, listed for realtime input as well"),
     *(
-        _going(name, ModelKind.TRANSCRIPTION, _OLD_TRANSCRIBERS_GO, DEFAULT_TRANSCRIPTION_MODEL, note)
+        _deprecated(name, ModelKind.TRANSCRIPTION, _OLD_TRANSCRIPTION_SHUTDOWN, DEFAULT_TRANSCRIPTION_MODEL, note)
         for name, note in (
             ("gpt-4o-transcribe", ""),
             ("gpt-4o-mini-transcribe", ""),
@@ -152,20 +152,18 @@ _TRANSCRIPTION = (
         )
     ),
 )
-_ELSEWHERE = (
+_OTHERS = (
     _current("gpt-realtime-translate", ModelKind.TRANSLATION, "since 2026-05"),
     _current("gpt-live-1", ModelKind.LIVE, "on /v1/realtime refused as invalid_model"),
     _unknown("gpt-audio-1.5", ModelKind.NONE, "chat completions; no date found"),
     _unknown("gpt-audio-mini-2025-10-06", ModelKind.NONE, "chat completions; no date found"),
-    _going("gpt-audio-mini", ModelKind.NONE, _FIRST_GA_GOES, None, "chat completions"),
-    _going("gpt-audio-mini-2025-12-15", ModelKind.NONE, _FIRST_GA_GOES, None, "chat completions"),
-    _going("gpt-4o-audio-preview", ModelKind.NONE, _PREVIEWS_GONE, None, "chat completions"),
-    _going("gpt-4o-mini-audio-preview", ModelKind.NONE, _PREVIEWS_GONE, None, "chat completions"),
+    _deprecated("gpt-audio-mini", ModelKind.NONE, _FIRST_GA_SHUTDOWN, None, "chat completions"),
+    _deprecated("gpt-audio-mini-2025-12-15", ModelKind.NONE, _FIRST_GA_SHUTDOWN, None, "chat completions"),
+    _deprecated("gpt-4o-audio-preview", ModelKind.NONE, _PREVIEW_SHUTDOWN, None, "chat completions"),
+    _deprecated("gpt-4o-mini-audio-preview", ModelKind.NONE, _PREVIEW_SHUTDOWN, None, "chat completions"),
 )
 
-MODELS: Mapping[str, Model] = MappingProxyType(
-    {model.id: model for model in (*_REALTIME, *_TRANSCRIPTION, *_ELSEWHERE)}
-)
+MODELS: Mapping[str, Model] = MappingProxyType({model.id: model for model in (*_REALTIME, *_TRANSCRIPTION, *_OTHERS)})
 """Every model that matters to users of the Realtime API, by id (Python SDK 3.52, guides and notices up to then)."""
 
 

@@ -49,14 +49,14 @@ class Log:
     ) -> None:
         """Log to `stream` (default: standard error). `secrets` are hidden everywhere, even in an upstream's message."""
         out = sys.stderr if stream is None else stream
-        hidden = [secret for secret in secrets if len(secret.reveal()) >= _SHORTEST_SECRET]
-        self._least = LEVELS.index(level)
+        secrets_to_hide = [secret for secret in secrets if len(secret.reveal()) >= _SHORTEST_SECRET]
+        self._min_level = LEVELS.index(level)
         render = _json if log_format is LogFormat.JSON else _console
         processors: list[Callable[..., Any]] = [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _made_safe,
+            _order_and_escape,
             render,
-            _Hide(hidden),
+            _HideSecrets(secrets_to_hide),
         ]
         self._logger = structlog.wrap_logger(
             structlog.PrintLogger(out), processors=processors, wrapper_class=structlog.BoundLoggerBase
@@ -64,7 +64,7 @@ class Log:
 
     def write(self, level: str, event: str, message: str, **fields: Any) -> None:
         """Write one line. `event` is a constant dotted name, `message` is for humans."""
-        if LEVELS.index(level) < self._least:
+        if LEVELS.index(level) < self._min_level:
             return
         try:
             self._logger._proxy_to_logger("msg", message, level=level, name=event, **fields)  # noqa: SLF001 - structlog's API for wrappers
@@ -83,7 +83,7 @@ def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK:]
 
 
-def _made_safe(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def _order_and_escape(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Order the fields: timestamp, level, message, event, then the rest. Escape untrusted text."""
     first: dict[str, Any] = {
         "timestamp": line.pop("timestamp"),
@@ -91,10 +91,10 @@ def _made_safe(_logger: object, _method: str, line: MutableMapping[str, Any]) ->
         "message": line.pop("event"),
         "event": line.pop("name"),
     }
-    told = line.pop("traceback", None)
+    trace = line.pop("traceback", None)
     rest: dict[str, Any] = escape_all(dict(line))
-    places = [escape(one, 1000) for one in told.splitlines()] if isinstance(told, str) else []
-    return first | rest | ({"traceback": places} if places else {})
+    trace_lines = [escape(one, 1000) for one in trace.splitlines()] if isinstance(trace, str) else []
+    return first | rest | ({"traceback": trace_lines} if trace_lines else {})
 
 
 def _json(_logger: object, _method: str, line: Mapping[str, Any]) -> str:
@@ -104,14 +104,14 @@ def _json(_logger: object, _method: str, line: Mapping[str, Any]) -> str:
 def _console(_logger: object, _method: str, line: Mapping[str, Any]) -> str:
     shown = dict(line)
     head = f"{shown.pop('timestamp')[11:23]} {shown.pop('level'):7} {shown.pop('message')}"
-    told = shown.pop("traceback", [])
+    trace_lines = shown.pop("traceback", [])
     for known in ("category", "source"):
         shown.pop(known, None)
     fields = "".join(f"  {name}={value}" for name, value in shown.items())
-    return "\n".join((head + fields, *(f"    {one}" for one in told)))
+    return "\n".join((head + fields, *(f"    {one}" for one in trace_lines)))
 
 
-class _Hide:
+class _HideSecrets:
     """Hides known secrets in the finished line."""
 
     def __init__(self, secrets: list[Secret]) -> None:

@@ -50,20 +50,20 @@ async def mint(
     RestFailed, and ValueError for a kind that the dialect does not have.
     """
     body = _request(upstream.dialect, kind, session, expires_seconds)
-    answer = await send_request(client, "POST", upstream.mint_url(kind), body)
-    found = answer.json_object()
-    value = find_client_secret(found)
+    response = await send_request(client, "POST", upstream.mint_url(kind), body)
+    response_body = response.json_object()
+    value = find_client_secret(response_body)
     if value is None:
-        raise RestRefused(answer, missing="a client secret")
-    made = _session_in(found)
-    session_id = made.get("id")
+        raise RestRefused(response, missing="a client secret")
+    session_object = _session_in(response_body)
+    session_id = session_object.get("id")
     return MintResult(
         secret=Secret(value),
         session_id=session_id if isinstance(session_id, str) else None,
-        expires_at=find_secret_expiry(found),
-        session=MappingProxyType(made),
-        request_id=answer.request_id,
-        headers=answer.headers,
+        expires_at=find_secret_expiry(response_body),
+        session=MappingProxyType(session_object),
+        request_id=response.request_id,
+        headers=response.headers,
     )
 
 
@@ -80,8 +80,8 @@ def _request(
     return body
 
 
-def _session_in(answer: Mapping[str, Any]) -> dict[str, object]:
+def _session_in(body: Mapping[str, Any]) -> dict[str, object]:
     """Return the session object: `session` in GA, the whole response in the beta. Without the secret."""
-    nested = answer.get("session")
-    found = nested if isinstance(nested, dict) else answer
-    return {name: value for name, value in found.items() if name not in {"client_secret", "value"}}
+    nested = body.get("session")
+    session = nested if isinstance(nested, dict) else body
+    return {name: value for name, value in session.items() if name not in {"client_secret", "value"}}

@@ -74,20 +74,20 @@ class RestResponse:
             return {}
 
 
-class RestRefused(Exception):  # noqa: N818 - the server's answer, as it stands
+class RestRefused(Exception):  # noqa: N818 - the server's response
     """The server answered with an error status, or with a 2xx without what was requested.
 
     `error` is the inner error object of the body, or empty. `missing` says what a 2xx response lacks.
     """
 
-    def __init__(self, answer: RestResponse, *, missing: str = "") -> None:
-        super().__init__(answer.status)
-        self.status = answer.status
-        self.headers = answer.headers
-        self.body = answer.body
-        self.request_id = answer.request_id
+    def __init__(self, response: RestResponse, *, missing: str = "") -> None:
+        super().__init__(response.status)
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.body
+        self.request_id = response.request_id
         self.missing = missing
-        found = answer.json_object().get("error")
+        found = response.json_object().get("error")
         self.error: Mapping[str, object] = found if isinstance(found, dict) else {}
 
     def __str__(self) -> str:
@@ -144,13 +144,13 @@ async def send_request(client: httpx.AsyncClient, method: str, url: str, body: o
     content = None if body is None else msgspec.json.encode(body)
     headers = {} if body is None else {"content-type": "application/json"}
     try:
-        async with client.stream(method, url, content=content, headers=headers) as response:
-            answer = RestResponse(response.status_code, tuple(response.headers.multi_items()), await _body(response))
+        async with client.stream(method, url, content=content, headers=headers) as streamed:
+            response = RestResponse(streamed.status_code, tuple(streamed.headers.multi_items()), await _body(streamed))
     except httpx.TransportError as error:
         raise _failed(error, url) from error
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of success
-        raise RestRefused(answer)
-    return answer
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
+        raise RestRefused(response)
+    return response
 
 
 async def _body(response: httpx.Response) -> bytes:
@@ -194,13 +194,13 @@ class ModelList:
 
 async def list_models(client: httpx.AsyncClient, upstream: UpstreamService) -> ModelList:
     """List the models. Raises RestRefused (also if a 2xx response is not such a list) and RestFailed."""
-    answer = await send_request(client, "GET", upstream.models_url())
-    listed = answer.json_object().get("data")
+    response = await send_request(client, "GET", upstream.models_url())
+    listed = response.json_object().get("data")
     if not isinstance(listed, list):
-        raise RestRefused(answer, missing="a list of models")
+        raise RestRefused(response, missing="a list of models")
     rows = [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]
     ids = MappingProxyType({row["id"]: _day(row.get("shutdown_date")) for row in rows})
-    return ModelList(ids=ids, request_id=answer.request_id, headers=answer.headers)
+    return ModelList(ids=ids, request_id=response.request_id, headers=response.headers)
 
 
 def _day(value: object) -> date | None:

@@ -65,8 +65,8 @@ def _azure_path(path: str, dialect: Dialect, *, own: bool) -> tuple[str, tuple[s
     path = path.rstrip("/")
     if own:
         return path, (f"the path {path} was kept as the gateway's, without Azure's /openai/v1",)
-    wanted = strip_azure_path(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
-    return wanted, () if wanted == path else (f"the path was changed to {wanted}",)
+    azure_path = strip_azure_path(path) + ("/openai" if dialect is Dialect.BETA else "/openai/v1")
+    return azure_path, () if azure_path == path else (f"the path was changed to {azure_path}",)
 
 
 def has_gateway_path(url_or_path: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: How many linked exceptions are followed.
-_DEPTH = 12
+_MAX_CHAIN = 12
 
 
 class DialPhase(StrEnum):
@@ -76,9 +76,9 @@ _ERRNOS: dict[int, tuple[FailureReason, str]] = {
 }
 
 #: Of several attempts (IPv6, IPv4), the first of these says most.
-_TELLING = (FailureReason.REFUSED, FailureReason.TIMED_OUT, FailureReason.CLOSED_EARLY, FailureReason.UNREACHABLE)
+_BY_PRIORITY = (FailureReason.REFUSED, FailureReason.TIMED_OUT, FailureReason.CLOSED_EARLY, FailureReason.UNREACHABLE)
 
-_LOOKUPS: dict[int, str] = {
+_DNS_ERRORS: dict[int, str] = {
     socket.EAI_AGAIN: "the name server did not answer",
 }
 
@@ -94,7 +94,7 @@ _VERIFY_CODES: dict[int, str] = {
     62: "the certificate is for another host",
     64: "the certificate is for another address",
 }
-_WRONG_HOST = frozenset({62, 64})
+_HOST_MISMATCH_CODES = frozenset({62, 64})
 
 #: OpenSSL's reasons for bytes that are not TLS records.
 _NOT_TLS_REASONS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
@@ -102,14 +102,14 @@ _NOT_TLS_REASONS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", 
 
 def exception_chain(error: BaseException) -> Iterator[BaseException]:
     """Iterate over an exception, its causes and the members of groups, outermost first."""
-    todo, seen = [error], 0
-    while todo and seen < _DEPTH:
-        current = todo.pop(0)
-        seen += 1
+    pending, count = [error], 0
+    while pending and count < _MAX_CHAIN:
+        current = pending.pop(0)
+        count += 1
         yield current
         if isinstance(current, BaseExceptionGroup):
-            todo.extend(current.exceptions)
-        todo.extend(linked for linked in (current.__cause__ or current.__context__,) if linked is not None)
+            pending.extend(current.exceptions)
+        pending.extend(linked for linked in (current.__cause__ or current.__context__,) if linked is not None)
 
 
 def explain_certificate_error(error: ssl.SSLCertVerificationError) -> str:
@@ -120,7 +120,7 @@ def explain_certificate_error(error: ssl.SSLCertVerificationError) -> str:
 def is_hostname_mismatch(error: BaseException) -> bool:
     """Whether the cause is a certificate for another host."""
     return any(
-        isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _WRONG_HOST
+        isinstance(link, ssl.SSLCertVerificationError) and link.verify_code in _HOST_MISMATCH_CODES
         for link in exception_chain(error)
     )
 
@@ -134,17 +134,17 @@ def explain_exception(error: BaseException) -> tuple[FailureReason, str]:
         if isinstance(link, ssl.SSLError):
             return _explain_tls(link)
         if isinstance(link, socket.gaierror):
-            return FailureReason.NAME_UNKNOWN, _LOOKUPS.get(link.errno or 0, "no such host name")
+            return FailureReason.NAME_UNKNOWN, _DNS_ERRORS.get(link.errno or 0, "no such host name")
     found = [_ERRNOS[link.errno] for link in links if isinstance(link, OSError) and link.errno in _ERRNOS]
-    found.sort(key=lambda pair: _TELLING.index(pair[0]))
+    found.sort(key=lambda pair: _BY_PRIORITY.index(pair[0]))
     return found[0] if found else (FailureReason.CLOSED_EARLY, "the other side closed the connection")
 
 
 def _explain_tls(error: ssl.SSLError) -> tuple[FailureReason, str]:
-    said = getattr(error, "reason", None) or str(error)  # ssl.py creates some without a reason
-    if any(mark in said for mark in _NOT_TLS_REASONS):
+    reason = getattr(error, "reason", None) or str(error)  # ssl.py creates some without a reason
+    if any(mark in reason for mark in _NOT_TLS_REASONS):
         return FailureReason.NOT_TLS, "the answer was not TLS: the port speaks plain text"
-    if isinstance(error, ssl.SSLEOFError) or "EOF" in said:
+    if isinstance(error, ssl.SSLEOFError) or "EOF" in reason:
         return FailureReason.CLOSED_EARLY, "the other side closed the connection during the TLS handshake"
-    words = said.replace("_", " ").lower()
+    words = reason.replace("_", " ").lower()
     return FailureReason.CLOSED_EARLY, f"the other side refused the TLS handshake ({words})"

@@ -93,7 +93,11 @@ async def _upgrade(
         raise HandshakeRefused(head.status_code, lines, await exchange.body())
     _check(checker, lines, endpoint)
     link = WebSocketLink(
-        stream, Side.CLIENT, trailing_data=exchange.early, subprotocol=checker.subprotocol, peer=endpoint.address
+        stream,
+        Side.CLIENT,
+        trailing_data=exchange.trailing_data,
+        subprotocol=checker.subprotocol,
+        peer=endpoint.address,
     )
     spent = MappingProxyType({DialPhase.UPGRADE: trio.current_time() - began})
     return UpgradedConnection(link=link, headers=lines, subprotocol=checker.subprotocol, seconds=spent)
@@ -150,7 +154,7 @@ class _Exchange:
         self._ended = False
 
     @property
-    def early(self) -> bytes:
+    def trailing_data(self) -> bytes:
         """What was read behind the head of the response."""
         return self._http.trailing_data[0]
 
