@@ -139,7 +139,7 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
         "lifecycle",
         "lost, data.recovery = data.recovery, Recovery()",
         "lost = data.recovery",
-        "what was recovered once is recovered again",
+        "what was recovered is kept for ever",
     ),
     Mutant("lifecycle", ">= STABLE_AFTER_SECONDS", ">= 0", "a flapping upstream is reopened without end"),
     Mutant("lifecycle", "        data.attempt = 0\n", "", "attempts of the start count for the first loss"),

@@ -192,6 +192,13 @@ def test_a_drain_while_reconnecting_waits_for_an_answer_that_can_still_be_given(
         assert of_type(CloseClient, play(session, response_done("r", 2), now=2.0))
 
 
+def test_a_drain_while_reconnecting_waits_for_a_sentence_that_the_loss_interrupted() -> None:
+    session = ready_session()
+    play(session, audio(100), native("input_audio_buffer.speech_started", audio_start_ms=0), lost())
+    assert of_type(CloseClient, play(session, Drain(5.0))) == []
+    assert of_type(CloseClient, play(session, Tick(), now=5.0))
+
+
 def test_a_drain_while_reconnecting_does_not_wait_for_an_answer_that_is_lost() -> None:
     session = ready_session()
     play(session, ClientText("hi"), response_created(), audio_delta(), lost())

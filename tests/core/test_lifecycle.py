@@ -16,6 +16,7 @@ from bridge.core.events import (
     RestartSession,
     Tick,
 )
+from bridge.core.generation import Recovery
 from bridge.core.states import State
 from tests.core.builders import (
     CREATE,
@@ -57,6 +58,13 @@ def test_restarts_now_and_then_are_none() -> None:
         play(session, RestartSession(), now=now)
         play(session, created(generation), configured_with_vad(generation), now=now)
     assert session.statistics().state is State.READY
+
+
+def test_what_was_recovered_is_not_kept_any_longer() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(200))
+    assert messages(reconnect(session, vad=False), "reconnected")[0]["resentMs"] == 200
+    assert session._data.recovery == Recovery()
 
 
 @pytest.mark.parametrize("failed", [False, True])
