@@ -1,4 +1,4 @@
-"""What probe tests share: a target for any address, small servers on loopback, and a look that returns its report."""
+"""Shared by the probe tests: a target for any URL, small servers on loopback, and a run of `access`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def target_at(
 
 @dataclass
 class AccessResult:
-    """What a look at a target gave."""
+    """The report of a run of `access`."""
 
     report: Report
 
@@ -65,12 +65,12 @@ class AccessResult:
         return next(f for f in self.report.findings if f.check == name)
 
 
-#: How the lines of a fix may begin when they are commands.
+#: How lines of a fix start if they are commands.
 COMMANDS = ("sherpa-probe ", "sherpa-sim ")
 
 
 def assert_complete(finding: Finding) -> None:
-    """What every finding must be: explained by `explain`, and a problem also by itself, in one style."""
+    """Assert that `explain` knows the finding and that a problem has title, cause and fix in the common style."""
     (meaning, *_) = explain(finding.code)
     assert meaning.title
     if finding.severity in (Severity.FAIL, Severity.ERROR, Severity.WARNING):
@@ -103,7 +103,7 @@ async def run_access(target: ServiceTarget, *, every_form: bool = False) -> Acce
 
 @dataclass
 class FakeService:
-    """A service that answers as it is told, over the real door. `frames` are sent behind the 101."""
+    """A service with given responses, on the real HTTP server. It sends `frames` right after the 101."""
 
     frames: tuple[Any, ...] = ()
     answer: Callable[[HttpRequest], HttpResponse] | None = None
@@ -135,7 +135,7 @@ class FakeService:
                 await link.send_text(msgspec.json.encode(frame))
 
     async def serve(self, nursery: trio.Nursery, ssl_context: ssl.SSLContext | None = None) -> str:
-        """Listen, and give the base URL."""
+        """Listen and return the base URL."""
         start = partial(serve_tcp, http=self.http, websocket=self.socket, ssl_context=ssl_context)
         _, port = await nursery.start(start)
         return f"{'https' if ssl_context else 'http'}://localhost:{port}/v1"
@@ -160,13 +160,13 @@ def at() -> Callable[..., ServiceTarget]:
 
 
 @pytest.fixture
-def look() -> Callable[..., Awaitable[AccessResult]]:
+def check_access() -> Callable[..., Awaitable[AccessResult]]:
     return run_access
 
 
 @pytest.fixture
 async def listen(nursery: trio.Nursery) -> Callable[..., Awaitable[int]]:
-    """Serve raw bytes: `await listen(handler)` gives the port."""
+    """Serve raw bytes: `await listen(handler)` returns the port."""
 
     async def start(handler: Callable[[trio.SocketStream], Awaitable[None]]) -> int:
         listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host="127.0.0.1"))

@@ -1,4 +1,4 @@
-"""The command as users and scripts meet it: exit codes, one JSON document whatever happens, quick help."""
+"""The command as users and scripts see it: exit codes, one JSON document in every case, fast help."""
 
 from __future__ import annotations
 
@@ -260,8 +260,8 @@ def test_every_probe_has_its_command_and_answers_a_question(sherpa: Any) -> None
 def test_the_first_screen_cuts_no_commands_question_off(sherpa: Any) -> None:
     _, page, _ = sherpa("--help")
     assert "..." not in page.partition("Commands:")[2]
-    told = " ".join(page.split())
-    assert all(" ".join((command.help or "").partition("\n\n")[0].split()) in told for command in cli.commands.values())
+    text = " ".join(page.split())
+    assert all(" ".join((command.help or "").partition("\n\n")[0].split()) in text for command in cli.commands.values())
 
 
 def test_an_unknown_scenario_leads_to_the_list_of_all(sherpa: Any) -> None:
@@ -297,7 +297,7 @@ def test_help_needs_nothing_heavy() -> None:
     assert [name for name in heavy if name in done.stdout.split()] == []
 
 
-#: Seconds after its first own line at which a command is interrupted: from the imports to the middle of its look.
+#: Seconds after its first own line at which a command is interrupted: from the imports to the middle of its run.
 MOMENTS = [0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0]
 HELD = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import probes.runner.early_interrupts; "
@@ -312,7 +312,7 @@ def interrupted(
     by: signal.Signals = signal.SIGINT,
     under_way: Callable[[], bool] = lambda: True,
 ) -> tuple[int, str, str]:
-    """Start the command, interrupt it at a moment after it is under way, and give how it ended."""
+    """Start the command, interrupt it after it has started, and return how it ended."""
     program = [sys.executable, "-c", f"{HELD}; from probes.cli import main; main()", str(ROOT), *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

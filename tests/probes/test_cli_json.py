@@ -1,4 +1,4 @@
-"""`--json` gives one valid document for every command and however it ends, and nothing beside it."""
+"""`--json` prints one valid document, and nothing else, for every command and every result."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def test_a_turn_that_was_cut_or_broke_a_rule_is_no_success() -> None:
     account = SessionFacts(Dialect.GA)
     assert violations(account, FinishedEnding(at=1.0)) == []
     assert "did not finish" in violations(account, ClosedEnding(at=1.0, code=1011, reason="", by_peer=True))[0]
-    account.violations.append((1, "a-rule", "what was seen"))
-    assert violations(account, FinishedEnding(at=1.0)) == ["a-rule: what was seen"]
+    account.violations.append((1, "a-rule", "the detail"))
+    assert violations(account, FinishedEnding(at=1.0)) == ["a-rule: the detail"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Where everything is as it should be, no probe warns: each healthy behaviour of the service, in every form of it."""
+"""No probe warns about a healthy service, in any of its healthy behaviours and forms."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from probes.runner.findings import ProbeItem
 
-#: The service works, only not always as fast.
+#: The service works, but not always fast.
 HEALTHY = ("good", "echo", "far-away", "slow-created")
 QUIET = {Severity.PASS, Severity.INFO, Severity.SKIPPED}
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form in which the service is met."""
+    """A form of the service."""
 
     dialect: DialectChoice = DialectChoice.AUTO
     azure: bool = False
@@ -66,15 +66,15 @@ async def opened(form: Form, scenario: str, folder: Path) -> AsyncGenerator[Serv
 
 
 async def alarms(
-    name: str, look: Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]], target: ServiceTarget
+    name: str, probe: Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]], target: ServiceTarget
 ) -> list[str]:
-    """Run one probe; give every finding that says more than that all is well, by the probe's name."""
+    """Run one probe; return every finding that isn't a success, with the probe's name."""
 
     @asynccontextmanager
     async def itself() -> AsyncGenerator[ServiceTarget, None]:
         yield target
 
-    run = ProbeRun(tool=name, probe=look, open_subject=itself, secrets=target.secrets)
+    run = ProbeRun(tool=name, probe=probe, open_subject=itself, secrets=target.secrets)
     with trio.fail_after(60):
         await run.run()
     if (name, target.upstream.azure) != ("models", True):  # Azure has no list of models, and says so
@@ -119,10 +119,10 @@ async def test_a_healthy_service_behind_the_reference_bridge_is_no_reason_either
         async with open_simulated_bridge(
             scenario, config, secrets=secrets, on_progress=lambda _: None, path=path
         ) as target:
-            for look in (bridge, partial(events_bridge, script="text")):
-                told = [said async for said in look(target)]
-                assert any(getattr(said, "severity", None) is Severity.PASS for said in told)
-                found.extend(str(said) for said in told if getattr(said, "severity", Severity.PASS) not in QUIET)
+            for probe in (bridge, partial(events_bridge, script="text")):
+                items = [item async for item in probe(target)]
+                assert any(getattr(item, "severity", None) is Severity.PASS for item in items)
+                found.extend(str(item) for item in items if getattr(item, "severity", Severity.PASS) not in QUIET)
 
     with trio.fail_after(90):
         async with trio.open_nursery() as nursery:

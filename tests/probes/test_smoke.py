@@ -1,4 +1,4 @@
-"""The gate at the simulator: a healthy service passes without a warning, each failure is told once, by its cause."""
+"""`smoke` against the simulator: a healthy service passes without a warning, and each failure is reported once."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 FAILING = {name: expected for name, expected in EXPECTED.items() if expected.code}
 
 
-def look(folder: Path, scenario: str, *, timeout: float = 5.0, require: tuple[str, ...] = ()) -> CommandResult:
+def run_smoke(folder: Path, scenario: str, *, timeout: float = 5.0, require: tuple[str, ...] = ()) -> CommandResult:
     options = ProbeOptions(flags=Flags(timeout=timeout), simulate=scenario)
     return run_command(
         "sherpa-probe smoke", partial(smoke, require=require), options, {}, opener=service_opener(), folder=folder
     )
 
 
-def told(outcome: CommandResult, *severities: Severity) -> list[tuple[str, str]]:
+def codes(outcome: CommandResult, *severities: Severity) -> list[tuple[str, str]]:
     return [(finding.probe, finding.code) for finding in outcome.report.findings if finding.severity in severities]
 
 
 def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) -> None:
-    outcome = look(tmp_path, "good")
-    assert told(outcome, Severity.FAIL, Severity.ERROR, Severity.WARNING, Severity.SKIPPED) == []
+    outcome = run_smoke(tmp_path, "good")
+    assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.WARNING, Severity.SKIPPED) == []
     assert {finding.probe for finding in outcome.report.findings} == {"access", "models", "events"}
     assert outcome.exit_code == 0
 
@@ -44,9 +44,9 @@ def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) 
 @pytest.mark.parametrize("name", FAILING)
 def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_path: Path, name: str) -> None:
     expected: ExpectedFinding = FAILING[name]
-    outcome = look(tmp_path, name, timeout=expected.timeout)
-    assert told(outcome, Severity.FAIL, Severity.ERROR) == [("access", expected.code)]
-    assert told(outcome, Severity.WARNING) == [("access", code) for code in expected.warnings]
+    outcome = run_smoke(tmp_path, name, timeout=expected.timeout)
+    assert codes(outcome, Severity.FAIL, Severity.ERROR) == [("access", expected.code)]
+    assert codes(outcome, Severity.WARNING) == [("access", code) for code in expected.warnings]
     skipped = {finding.probe: finding for finding in outcome.report.findings if finding.check == "all"}
     assert skipped["events"].title == f"skipped: access failed at {expected.check}"
     assert ("models" in skipped) == (expected.check in ("name", "tcp, tls", "key", "model"))
@@ -55,9 +55,9 @@ def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_p
 
 @pytest.mark.parametrize("name", ["mint-404", "beta-server"])
 def test_what_access_warns_of_is_told_once_and_nothing_fails(tmp_path: Path, name: str) -> None:
-    outcome = look(tmp_path, name)
-    assert told(outcome, Severity.WARNING) == [("access", code) for code in EXPECTED[name].warnings]
-    assert told(outcome, Severity.FAIL, Severity.ERROR, Severity.SKIPPED) == []
+    outcome = run_smoke(tmp_path, name)
+    assert codes(outcome, Severity.WARNING) == [("access", code) for code in EXPECTED[name].warnings]
+    assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.SKIPPED) == []
 
 
 def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path)
         opener=service_and_bridge_opener("http://127.0.0.1:9", None),
         folder=tmp_path,
     )
-    assert sorted(told(outcome, Severity.FAIL, Severity.ERROR)) == [
+    assert sorted(codes(outcome, Severity.FAIL, Severity.ERROR)) == [
         ("access", "ACCESS-KEY-REFUSED"),
         ("bridge", "BRIDGE-NOTHING-LISTENING"),
     ]
@@ -80,5 +80,5 @@ def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path)
 
 
 def test_a_required_model_that_is_missing_fails_beside_a_good_session(tmp_path: Path) -> None:
-    outcome = look(tmp_path, "good", require=("gpt-realtime-2.1-mni",))
-    assert told(outcome, Severity.FAIL) == [("models", "MODELS-MODEL-NOT-LISTED")]
+    outcome = run_smoke(tmp_path, "good", require=("gpt-realtime-2.1-mni",))
+    assert codes(outcome, Severity.FAIL) == [("models", "MODELS-MODEL-NOT-LISTED")]

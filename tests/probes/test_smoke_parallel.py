@@ -1,4 +1,4 @@
-"""How the gate puts its probes together: they overlap, one cause stands alone, and nothing is told twice."""
+"""How `smoke` combines its probes: they overlap, a failure skips what needs it, and nothing is reported twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from probes.runner.findings import ProbeItem
 
 
-#: How long each row takes; the rows of access are those that the needs of the others name, and some behind them.
+#: Duration of each row; the rows of access are those that other probes need, and some after them.
 ROWS = {
     "access": {"name": 1, "key": 2, "model": 0, "session": 3},
     "models": {"key": 2, "realtime": 0},
@@ -32,7 +32,7 @@ ROWS = {
 
 
 def part(name: str, fails: str = "") -> ParallelProbe:
-    async def look() -> AsyncGenerator[ProbeItem, None]:
+    async def probe() -> AsyncGenerator[ProbeItem, None]:
         failed = ""
         for check, seconds in ROWS[name].items():
             if failed:
@@ -44,12 +44,12 @@ def part(name: str, fails: str = "") -> ParallelProbe:
             yield CheckRow(name, check).problem(broken) if failed else CheckRow(name, check).passed("fine")
 
     needs = {"models": ("access:model",), "events": ("access",)}
-    return ParallelProbe(name=name, run=look, needs=needs.get(name, ()))
+    return ParallelProbe(name=name, run=probe, needs=needs.get(name, ()))
 
 
 async def outcome(**fails: str) -> list[Finding]:
-    told = without_duplicates(run_parallel([part(name, fails.get(name, "")) for name in ROWS]))
-    return [one async for one in told if isinstance(one, Finding)]
+    items = without_duplicates(run_parallel([part(name, fails.get(name, "")) for name in ROWS]))
+    return [one async for one in items if isinstance(one, Finding)]
 
 
 async def test_they_take_as_long_as_the_longest_chain_and_not_as_their_sum(autojump_clock: MockClock) -> None:
@@ -80,9 +80,9 @@ def test_the_table_says_what_stands_on_access() -> None:
     assert PROBES["access"].needs == ()
 
 
-async def heard(told: Sequence[ProbeItem]) -> list[ProbeItem]:
+async def passed_on(items: Sequence[ProbeItem]) -> list[ProbeItem]:
     async def tell() -> AsyncGenerator[ProbeItem, None]:
-        for one in told:
+        for one in items:
             yield one
 
     return [one async for one in without_duplicates(tell())]
@@ -105,14 +105,14 @@ def finding(probe: str, severity: Severity, slug: str = "SHORT") -> Finding:
 async def test_what_another_probe_told_before_becomes_a_remark_unless_it_is_worse(
     first: Severity, second: Severity, becomes: Severity
 ) -> None:
-    _, echo = await heard([finding("access", first), finding("events", second)])
+    _, echo = await passed_on([finding("access", first), finding("events", second)])
     assert isinstance(echo, Finding)
     assert (echo.code, echo.severity) == ("EVENTS-SHORT", becomes)
     assert (echo.title == "found here, too: it is short") == (becomes is Severity.INFO)
 
 
 async def test_only_what_is_the_same_thing_is_an_echo() -> None:
-    told: list[ProbeItem] = [
+    items: list[ProbeItem] = [
         finding("access", Severity.FAIL),
         finding("access", Severity.FAIL),
         finding("models", Severity.FAIL, "OTHER"),
@@ -121,4 +121,4 @@ async def test_only_what_is_the_same_thing_is_an_echo() -> None:
         CheckRow("probe", "probe").problem(Problem("PROBE-CRASHED", "broke", "c", "F")),
         ReportMetric("a_total", 1),
     ]
-    assert await heard(told) == told
+    assert await passed_on(items) == items

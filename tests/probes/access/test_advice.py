@@ -1,4 +1,4 @@
-"""Advice follows what was seen: a header that came is named with its value, one that did not is never asked for."""
+"""Advice depends on the response: it names headers that arrived, with their values, and no others."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_support_gets_the_header_that_came() -> None:
 
 
 def test_where_nobody_looked_at_the_list_that_comes_next() -> None:
-    told = advise(GONE, gather_clues([], "gpt-realtime-2.1", models_listed=False))
-    assert told == "Check which models this key can use: sherpa-probe models"
+    advice = advise(GONE, gather_clues([], "gpt-realtime-2.1", models_listed=False))
+    assert advice == "Check which models this key can use: sherpa-probe models"
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_where_nobody_looked_at_the_list_that_comes_next() -> None:
 def test_a_missing_model_is_answered_by_another_one_and_never_by_the_same(
     asked: str, others: tuple[str, ...], words: str
 ) -> None:
-    told = advise(GONE, gather_clues([], asked, others))
-    assert told.endswith(words) or words in told
-    assert f"--model {asked}" not in told.splitlines()
+    advice = advise(GONE, gather_clues([], asked, others))
+    assert advice.endswith(words) or words in advice
+    assert f"--model {asked}" not in advice.splitlines()
 
 
 @pytest.mark.parametrize("refusal", all_refusals(), ids=lambda refusal: refusal.slug)
 def test_every_advice_without_any_clue_is_a_sentence(refusal: Refusal) -> None:
-    told = advise(refusal, gather_clues([]))
-    assert told[0].isupper()
+    advice = advise(refusal, gather_clues([]))
+    assert advice[0].isupper()

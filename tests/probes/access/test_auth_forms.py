@@ -1,4 +1,4 @@
-"""Every form of auth is tried on its own, told works or refused, and the right one is recommended."""
+"""Every form of authentication is tried on its own and reported as working or refused; the best one is recommended."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     import trio
 
 At = Callable[..., Any]
-Look = Callable[..., Awaitable[Any]]
+CheckAccess = Callable[..., Awaitable[Any]]
 
 
 def try_all(folder: Path, scenario: str = "good", **flags: Any) -> Report:
-    def look(target: Any) -> Any:
+    def probe(target: Any) -> Any:
         return access(target, all_auth_forms=True)
 
     options = ProbeOptions(flags=Flags(timeout=2, **flags), simulate=scenario)
-    return run_command("t", look, options, {}, opener=service_opener(), folder=folder).report
+    return run_command("t", probe, options, {}, opener=service_opener(), folder=folder).report
 
 
 def forms(report: Report) -> dict[str, Finding]:
@@ -71,25 +71,27 @@ def test_when_none_works_that_is_the_failure(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_lets_everybody_in_is_told(
-    at: At, look: Look, fake_service: Any, nursery: trio.Nursery
+    at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}
     service = fake_service(frames=(created,), on_update=lambda _: [{**created, "type": "session.updated"}])
-    seen = await look(at(await service.serve(nursery), timeout=60), every_form=True)
-    assert working(seen.report) == {form.name for form in FORMS}
-    assert "anyone can use this server" in forms(seen.report)["nothing"].title
+    result = await check_access(at(await service.serve(nursery), timeout=60), every_form=True)
+    assert working(result.report) == {form.name for form in FORMS}
+    assert "anyone can use this server" in forms(result.report)["nothing"].title
 
 
-async def test_without_a_connection_no_form_is_tried(at: At, look: Look) -> None:
-    seen = await look(at("http://127.0.0.1:1/v1"), every_form=True)
-    assert forms(seen.report) == {}
+async def test_without_a_connection_no_form_is_tried(at: At, check_access: CheckAccess) -> None:
+    result = await check_access(at("http://127.0.0.1:1/v1"), every_form=True)
+    assert forms(result.report) == {}
 
 
-async def test_no_key_secret_or_id_is_shown(at: At, look: Look, fake_service: Any, nursery: trio.Nursery) -> None:
+async def test_no_key_secret_or_id_is_shown(
+    at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
+) -> None:
     service = fake_service(answer=lambda request: HttpResponse(403, (), request.target.encode()))
-    seen = await look(at(await service.serve(nursery), timeout=60), every_form=True)
+    result = await check_access(at(await service.serve(nursery), timeout=60), every_form=True)
     assert any("api-key=" in request.target for request in service.requests)
-    assert "0123456789abcdef" not in str(seen.report)
+    assert "0123456789abcdef" not in str(result.report)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
@@ -100,12 +102,12 @@ def test_a_form_that_needs_what_was_not_minted_is_left_out(form: Any) -> None:
 
 
 async def test_a_form_is_not_mixed_with_headers_of_the_settings_that_are_forms_themselves(
-    look: Look, at: At, fake_service: Any, nursery: trio.Nursery, tmp_path: Path
+    check_access: CheckAccess, at: At, fake_service: Any, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     settings = tmp_path / "sherpa.toml"
     settings.write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\nX-Team = "blue"\n')
     service = fake_service(answer=lambda _: HttpResponse(403))
-    await look(at(await service.serve(nursery), timeout=60, config=settings), every_form=True)
+    await check_access(at(await service.serve(nursery), timeout=60, config=settings), every_form=True)
     tries = [request for request in service.requests if request.header("upgrade")]
     assert [request.header("x-team") for request in tries] == ["blue"] * 9
     assert len([request for request in tries if request.header("openai-beta")]) == 1

@@ -1,4 +1,4 @@
-"""What is opened during a context is used once, not when it is stale, and always closed."""
+"""A stored connection is used once, never when it is stale, and always closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_fresh_connection_is_handed_over_once(
 
 
 class Stubborn:
-    """A link whose other side never answers the goodbye."""
+    """A link whose peer never answers the Close frame."""
 
     def __init__(self) -> None:
         self.aborted = False

@@ -1,4 +1,4 @@
-"""How it stands with a model, by the server's list and by the catalogue, on a given day."""
+"""The finding for a model, by the server's list and the catalogue, on a given date."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_of_equally_near_names_the_newest_current_one_is_proposed(typed: str, me
 
 
 def test_the_realtime_models_that_the_key_may_use_are_shown_best_first() -> None:
-    (told,) = judged("gpt-realtime-2.1", {**LIST, "gpt-realtime-9": None}).evidence
-    assert told.label == "realtime models"
-    assert told.value == "gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-9, gpt-realtime"
+    (evidence,) = judged("gpt-realtime-2.1", {**LIST, "gpt-realtime-9": None}).evidence
+    assert evidence.label == "realtime models"
+    assert evidence.value == "gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-9, gpt-realtime"
 
 
 def test_a_known_model_in_a_list_without_realtime_models_means_no_access() -> None:

@@ -1,4 +1,4 @@
-"""Servers that answer anything at all: the look ends with findings, small ones, without a crash and without the key."""
+"""Servers with arbitrary responses: the run ends with short findings, without a crash, and without showing the key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reports.model import Report
 
 At = Callable[..., Any]
-Look = Callable[..., Awaitable[Any]]
+CheckAccess = Callable[..., Awaitable[Any]]
 
 KEY = "9f86d081884c7d659a2feaa0c55ad015"
 DEEP = b"[" * 100_000
@@ -40,7 +40,7 @@ NUMBER = int("9" * 400)
 
 
 def everything(report: Report) -> str:
-    """All that anybody gets to see of it."""
+    """Everything that a user sees of the report."""
     code = report.exit_code()
     return as_json.render(report, code) + terminal.render(report, code, verbose=True)
 
@@ -56,7 +56,7 @@ def check_harmless(report: Report) -> None:
 
 @dataclass
 class Hostile:
-    """A server that answers each step as it is told, and well where nothing is told."""
+    """A server with a given response for each step, and a good one by default."""
 
     models: HttpResponse = field(default_factory=lambda: json_response(200, LIST))
     minted: HttpResponse = field(default_factory=lambda: json_response(200, MINTED))
@@ -77,13 +77,15 @@ class Hostile:
             await link.receive()
 
 
-async def report_of(at: At, look: Look, service: Hostile, *, timeout: float = 2.0, **options: Any) -> Report:
-    """Look at it, as somebody does who sees all of what is found."""
+async def report_of(
+    at: At, check_access: CheckAccess, service: Hostile, *, timeout: float = 2.0, **options: Any
+) -> Report:
+    """Run `access` against the server and return its report with all output."""
     async with trio.open_nursery() as nursery:
         _, port = await nursery.start(partial(serve_tcp, http=service.http, websocket=service.socket))
-        seen = await look(at(f"http://localhost:{port}/v1", key=KEY, timeout=timeout), **options)
+        result = await check_access(at(f"http://localhost:{port}/v1", key=KEY, timeout=timeout), **options)
         nursery.cancel_scope.cancel()
-    report: Report = seen.report
+    report: Report = result.report
     return report
 
 
@@ -142,26 +144,28 @@ FUZZED = settings(max_examples=30, deadline=None, suppress_health_check=list(Hea
 @given(step=st.sampled_from(["models", "minted", "upgrade"]), response=RESPONSES)
 @example(step="upgrade", response=HttpResponse(404, (), DEEP))
 @example(step="models", response=HttpResponse(200, (("openai-organization", "o" * 60_000),), written(LIST)))
-def test_any_http_answer_ends_in_findings(at: At, look: Look, step: str, response: HttpResponse) -> None:
-    trio.run(checked, at, look, Hostile(**{step: response}))  # type: ignore[arg-type] # one of the three
+def test_any_http_answer_ends_in_findings(at: At, check_access: CheckAccess, step: str, response: HttpResponse) -> None:
+    trio.run(checked, at, check_access, Hostile(**{step: response}))  # type: ignore[arg-type] # one of the three
 
 
 @FUZZED
 @given(first=FRAMES, every_form=st.integers(0, 7))
 @example(first=DEEP.decode(), every_form=0)
 @example(first=DEEP, every_form=0)
-def test_any_first_frame_ends_in_findings(at: At, look: Look, first: str | bytes, every_form: int) -> None:
-    trio.run(partial(checked, every_form=not every_form), at, look, Hostile(first=first))
+def test_any_first_frame_ends_in_findings(
+    at: At, check_access: CheckAccess, first: str | bytes, every_form: int
+) -> None:
+    trio.run(partial(checked, every_form=not every_form), at, check_access, Hostile(first=first))
 
 
 @FUZZED
 @given(then=FRAMES)
-def test_any_answer_to_the_configuration_ends_in_findings(at: At, look: Look, then: str | bytes) -> None:
-    trio.run(checked, at, look, Hostile(then=then))
+def test_any_answer_to_the_configuration_ends_in_findings(at: At, check_access: CheckAccess, then: str | bytes) -> None:
+    trio.run(checked, at, check_access, Hostile(then=then))
 
 
-async def checked(at: At, look: Look, service: Hostile, *, every_form: bool = False) -> None:
-    check_harmless(await report_of(at, look, service, timeout=0.15, every_form=every_form))
+async def checked(at: At, check_access: CheckAccess, service: Hostile, *, every_form: bool = False) -> None:
+    check_harmless(await report_of(at, check_access, service, timeout=0.15, every_form=every_form))
 
 
 def codes(report: Report) -> list[str]:
@@ -169,20 +173,22 @@ def codes(report: Report) -> list[str]:
 
 
 @pytest.mark.parametrize("expires", [NUMBER, -1, 2**62, "soon", True])
-async def test_a_time_that_is_none_is_left_out(at: At, look: Look, expires: object) -> None:
+async def test_a_time_that_is_none_is_left_out(at: At, check_access: CheckAccess, expires: object) -> None:
     session = {**CREATED["session"], "expires_at": expires}
     service = Hostile(
         minted=HttpResponse(200, (), written({**MINTED, "expires_at": expires})),
         first=written({"type": "session.created", "session": session}).decode(),
     )
-    report = await report_of(at, look, service)
+    report = await report_of(at, check_access, service)
     check_harmless(report)
     assert next(f for f in report.findings if f.check == "mint").title == "client secret …ijkl"
 
 
 @pytest.mark.parametrize("value", ["ek_a\r\nx: y", "ek_ö", "ek_a b", "ek_" + "a" * 9000, "ek_\x00"])
-async def test_a_secret_that_no_header_can_hold_is_a_finding_at_the_mint(at: At, look: Look, value: str) -> None:
-    report = await report_of(at, look, Hostile(minted=json_response(200, {**MINTED, "value": value})))
+async def test_a_secret_that_no_header_can_hold_is_a_finding_at_the_mint(
+    at: At, check_access: CheckAccess, value: str
+) -> None:
+    report = await report_of(at, check_access, Hostile(minted=json_response(200, {**MINTED, "value": value})))
     assert codes(report) == ["ACCESS-SECRET-UNSENDABLE"]
     check_harmless(report)
 
@@ -197,37 +203,37 @@ async def test_a_secret_that_no_header_can_hold_is_a_finding_at_the_mint(at: At,
     ],
 )
 async def test_a_secret_in_an_answer_of_another_shape_is_hidden_by_its_own(
-    at: At, look: Look, response: HttpResponse
+    at: At, check_access: CheckAccess, response: HttpResponse
 ) -> None:
-    report = await report_of(at, look, Hostile(minted=response))
+    report = await report_of(at, check_access, Hostile(minted=response))
     mint = next(f for f in report.findings if f.check == "mint")
     assert mint.code == "ACCESS-MINT-NOT-OFFERED"
     assert "…" in mint.evidence[0].value
     assert not re.search("abcdefgh|eyJh", everything(report))
 
 
-async def test_a_session_s_id_is_shown_short(at: At, look: Look) -> None:
+async def test_a_session_s_id_is_shown_short(at: At, check_access: CheckAccess) -> None:
     session = {**CREATED["session"], "id": "s" * 500_000}
     minted = json_response(200, {**MINTED, "session": session})
     first = written({"type": "session.created", "session": session}).decode()
-    report = await report_of(at, look, Hostile(minted=minted, first=first))
+    report = await report_of(at, check_access, Hostile(minted=minted, first=first))
     check_harmless(report)
     assert len(next(f for f in report.findings if f.check == "session").title) < 150
 
 
-async def test_an_endless_wish_to_wait_is_not_repeated_as_advice(at: At, look: Look) -> None:
-    report = await report_of(at, look, Hostile(models=json_response(429, {}, (("retry-after", "9" * 5000),))))
+async def test_an_endless_wish_to_wait_is_not_repeated_as_advice(at: At, check_access: CheckAccess) -> None:
+    report = await report_of(at, check_access, Hostile(models=json_response(429, {}, (("retry-after", "9" * 5000),))))
     (finding,) = [f for f in report.findings if f.severity is Severity.FAIL]
     assert "999" not in finding.fix
 
 
-async def test_a_session_whose_fields_have_no_shape_is_not_called_ga(at: At, look: Look) -> None:
+async def test_a_session_whose_fields_have_no_shape_is_not_called_ga(at: At, check_access: CheckAccess) -> None:
     first = '{"type":"session.created","session":{"audio":5,"type":[]}}'
-    assert codes(await report_of(at, look, Hostile(first=first)))[:1] == ["ACCESS-UNKNOWN-DIALECT"]
+    assert codes(await report_of(at, check_access, Hostile(first=first)))[:1] == ["ACCESS-UNKNOWN-DIALECT"]
 
 
 async def test_a_refused_key_of_a_foreign_server_is_told_with_its_host_and_its_place(
-    look: Look, tmp_path: Path
+    check_access: CheckAccess, tmp_path: Path
 ) -> None:
     place = tmp_path / "key.txt"
     place.write_text(KEY)
@@ -235,10 +241,10 @@ async def test_a_refused_key_of_a_foreign_server_is_told_with_its_host_and_its_p
     async with trio.open_nursery() as nursery:
         _, port = await nursery.start(partial(serve_tcp, http=service.http, websocket=service.socket))
         config = read_config(Flags(base_url=f"http://localhost:{port}/v1", api_key_file=str(place)), {}, tmp_path)
-        seen = await look(make_service_target(config, {}, secrets=Secrets(config.secrets())))
+        result = await check_access(make_service_target(config, {}, secrets=Secrets(config.secrets())))
         nursery.cancel_scope.cancel()
-    fix = seen.only().fix
-    assert seen.only().code == "ACCESS-KEY-REFUSED"
+    fix = result.only().fix
+    assert result.only().code == "ACCESS-KEY-REFUSED"
     assert str(place) in fix
     assert "localhost" in fix
     assert "platform.openai.com" not in fix

@@ -1,4 +1,4 @@
-"""Each way in which the service can fail leads to one exact finding, and to nothing else beside it."""
+"""Each failure of the service leads to exactly one finding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def look(folder: Path, scenario: str, **flags: str | float | bool) -> CommandResult:
+def run_scenario(folder: Path, scenario: str, **flags: str | float | bool) -> CommandResult:
     options = ProbeOptions(flags=Flags(**flags), simulate=scenario)  # type: ignore[arg-type] # any of its fields
     return run_command(
         "sherpa-probe access",
@@ -45,7 +45,7 @@ def test_each_scenario_leads_to_its_one_finding(
     tmp_path: Path, name: str, assert_is_complete: Callable[[Finding], None]
 ) -> None:
     expected = EXPECTED[name]
-    outcome = look(tmp_path, name, timeout=expected.timeout)
+    outcome = run_scenario(tmp_path, name, timeout=expected.timeout)
     failed = [(expected.check, expected.code)] if expected.code else []
     assert named(outcome, Severity.FAIL, Severity.ERROR) == failed
     assert tuple(code for _, code in named(outcome, Severity.WARNING)) == expected.warnings
@@ -63,18 +63,18 @@ def test_every_scenario_that_can_be_seen_here_is_expected_above() -> None:
 
 @pytest.mark.parametrize("name", sorted(NOT_VISIBLE))
 def test_what_shows_later_than_access_looks_is_said_beside_the_green_rows(tmp_path: Path, name: str) -> None:
-    outcome = look(tmp_path, name, timeout=5.0)
+    outcome = run_scenario(tmp_path, name, timeout=5.0)
     assert (outcome.exit_code, named(outcome, Severity.FAIL, Severity.ERROR)) == (0, [])
-    (remark,) = [finding for finding in outcome.report.findings if finding.severity is Severity.INFO]
-    assert remark.code == "ACCESS-SCENARIO-LATER"
-    assert remark.title == f"this scenario shows itself later than access looks: {SCENARIOS[name].takes_effect}"
+    (note,) = [finding for finding in outcome.report.findings if finding.severity is Severity.INFO]
+    assert note.code == "ACCESS-SCENARIO-LATER"
+    assert note.title == f"this scenario takes effect after the checks of access: {SCENARIOS[name].takes_effect}"
 
 
 def test_what_wears_off_is_said_to_begin_anew_with_every_run(tmp_path: Path) -> None:
     flaky = {name for name, scenario in SCENARIOS.items() if scenario.recovers}
     assert flaky == {name for name, scenario in SCENARIOS.items() if "then succeeds" in scenario.summary}
     for name in flaky:
-        assert named(look(tmp_path, name), Severity.INFO) == [("scenario", "ACCESS-SCENARIO-AFRESH")]
+        assert named(run_scenario(tmp_path, name), Severity.INFO) == [("scenario", "ACCESS-SCENARIO-AFRESH")]
 
 
 def failure(outcome: CommandResult) -> Finding:
@@ -83,14 +83,14 @@ def failure(outcome: CommandResult) -> Finding:
 
 
 def test_a_refused_configuration_is_told_once_and_blames_no_field_that_was_not_sent(tmp_path: Path) -> None:
-    finding = failure(look(tmp_path, "update-refused"))
+    finding = failure(run_scenario(tmp_path, "update-refused"))
     assert "The probe sent session.type, session.output_modalities, session.instructions" in finding.cause
     assert "beta" not in finding.title + finding.cause + finding.fix
     assert finding.cause.count("dropped") <= 1
 
 
 def test_a_model_that_is_gone_is_answered_with_the_models_that_are_there(tmp_path: Path) -> None:
-    finding = failure(look(tmp_path, "model-gone"))
+    finding = failure(run_scenario(tmp_path, "model-gone"))
     (models,) = [e.value for e in finding.evidence if e.label == "realtime models"]
     assert finding.fix.endswith("sherpa-probe access --model gpt-realtime-2.1-mini")
     assert "gpt-realtime-2.1-mini" in models
@@ -98,19 +98,19 @@ def test_a_model_that_is_gone_is_answered_with_the_models_that_are_there(tmp_pat
 
 @pytest.mark.parametrize("name", ["handshake-403", "handshake-401", "handshake-503", "handshake-500", "no-access"])
 def test_no_advice_names_a_header_that_did_not_come(tmp_path: Path, name: str) -> None:
-    finding = failure(look(tmp_path, name))
+    finding = failure(run_scenario(tmp_path, name))
     came = {e.label for e in finding.evidence}
     for header in ("retry-after", "cf-ray", "x-request-id", "server", "via"):
         assert header in came or f" {header}" not in re.sub("(that|as the) server", "", finding.fix)
 
 
 def test_a_status_that_is_its_own_code_is_told_once(tmp_path: Path) -> None:
-    finding = failure(look(tmp_path, "handshake-401", azure=True))
+    finding = failure(run_scenario(tmp_path, "handshake-401", azure=True))
     assert finding.evidence[0].value == "HTTP 401"
 
 
 def test_a_healthy_service_passes_every_layer_in_order(tmp_path: Path) -> None:
-    outcome = look(tmp_path, "good")
+    outcome = run_scenario(tmp_path, "good")
     assert [(f.check, f.severity) for f in outcome.report.findings] == [
         (check, Severity.PASS)
         for check in ("name", "tcp, tls", "key", "model", "mint", "upgrade", "session", "confirm")
@@ -119,39 +119,43 @@ def test_a_healthy_service_passes_every_layer_in_order(tmp_path: Path) -> None:
 
 
 def test_what_stands_behind_the_failure_is_skipped_and_names_it(tmp_path: Path) -> None:
-    outcome = look(tmp_path, "invalid-key")
+    outcome = run_scenario(tmp_path, "invalid-key")
     assert [f.check for f in skipped(outcome)] == ["model", "mint", "upgrade", "session", "confirm"]
     assert {f.title for f in skipped(outcome)} == {"skipped: no accepted key"}
 
 
 def test_the_server_s_wish_to_wait_comes_first_in_the_advice(tmp_path: Path) -> None:
-    (finding,) = [f for f in look(tmp_path, "rate-limited").report.findings if f.severity is Severity.FAIL]
+    (finding,) = [f for f in run_scenario(tmp_path, "rate-limited").report.findings if f.severity is Severity.FAIL]
     assert finding.fix.startswith("Wait 20 s, as the server asks\n")
     assert ("retry-after", "20") in [(e.label, e.value) for e in finding.evidence]
 
 
 def test_a_beta_header_of_the_settings_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "sherpa.toml").write_text('[upstream.headers]\nOpenAI-Beta = "realtime=v1"\n')
-    (finding,) = [f for f in look(tmp_path, "good").report.findings if f.severity is Severity.FAIL]
+    (finding,) = [f for f in run_scenario(tmp_path, "good").report.findings if f.severity is Severity.FAIL]
     assert finding.code == "ACCESS-BETA-DISABLED"
     assert "Remove OpenAI-Beta from sherpa.toml, [upstream.headers]" in finding.fix
     assert "OpenAI-Beta: realtime=v1 (from sherpa.toml, [upstream.headers])" in [e.value for e in finding.evidence]
 
 
 def test_a_beta_header_that_somebody_else_adds_is_not_blamed_on_us(tmp_path: Path) -> None:
-    (finding,) = [f for f in look(tmp_path, "beta-refused").report.findings if f.severity is Severity.FAIL]
+    (finding,) = [f for f in run_scenario(tmp_path, "beta-refused").report.findings if f.severity is Severity.FAIL]
     assert "This machine didn't send the header" in finding.cause
 
 
 def test_asking_for_the_beta_dialect_is_refused_and_says_to_ask_for_ga(tmp_path: Path) -> None:
-    (finding,) = [f for f in look(tmp_path, "good", dialect="beta").report.findings if f.severity is Severity.FAIL]
+    (finding,) = [
+        f for f in run_scenario(tmp_path, "good", dialect="beta").report.findings if f.severity is Severity.FAIL
+    ]
     assert finding.code == "ACCESS-BETA-DISABLED"
     assert "--dialect ga" in finding.fix
 
 
 def test_a_beta_server_is_a_failure_for_who_insists_on_ga_and_fine_for_who_asks_for_beta(tmp_path: Path) -> None:
-    assert ("session", "ACCESS-OTHER-DIALECT") in named(look(tmp_path, "beta-server", dialect="ga"), Severity.FAIL)
-    outcome = look(tmp_path, "beta-server", dialect="beta")
+    assert ("session", "ACCESS-OTHER-DIALECT") in named(
+        run_scenario(tmp_path, "beta-server", dialect="ga"), Severity.FAIL
+    )
+    outcome = run_scenario(tmp_path, "beta-server", dialect="beta")
     assert (named(outcome, Severity.FAIL, Severity.WARNING), outcome.exit_code) == ([], 0)
 
 
@@ -167,7 +171,7 @@ def test_a_beta_server_is_a_failure_for_who_insists_on_ga_and_fine_for_who_asks_
 def test_azure_is_asked_in_its_own_form_and_its_refusals_are_explained(
     tmp_path: Path, scenario: str, check: str, code: str
 ) -> None:
-    outcome = look(tmp_path, scenario, azure=True)
+    outcome = run_scenario(tmp_path, scenario, azure=True)
     assert named(outcome, Severity.FAIL, Severity.ERROR) == ([(check, code)] if code else [])
     assert [f.check for f in skipped(outcome)][:2] == ["key", "model"]
 
@@ -182,7 +186,7 @@ def test_azure_is_asked_in_its_own_form_and_its_refusals_are_explained(
     ],
 )
 def test_a_model_that_can_not_work_is_caught_before_the_socket(tmp_path: Path, model: str, code: str) -> None:
-    outcome = look(tmp_path, "good", model=model)
+    outcome = run_scenario(tmp_path, "good", model=model)
     assert named(outcome, Severity.FAIL) == [("model", code)]
     (finding,) = [f for f in outcome.report.findings if f.severity is Severity.FAIL]
     assert "sherpa-probe access --model gpt-realtime" in finding.fix

@@ -1,4 +1,4 @@
-"""A small bridge of its own make, with a service that echoes inside: good without a defect, with one wrong in one way.
+"""A small independent bridge with an echoing service inside: correct without a defect, else wrong in one way.
 
 It shares nothing with the reference bridge but the transport: what the probe finds is in the messages alone.
 """
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 STAMP = "2026-11-21T01:02:03.045Z"
 CHUNK = 4800
-#: How long a session takes to open: what is said at once comes before it is ready.
+#: How long a session takes to open, so that early speech arrives before it is ready.
 OPENING_SECONDS = 0.4
 WINDOW_SECONDS = 2.0
 PAGE = HttpResponse(200, (("content-type", "text/html"),), b"<!doctype html><p>hello")
 
-#: What the upgrade is answered with, by defect.
+#: The response to the upgrade, by defect.
 ANSWERS = {
     "a-page": PAGE,
     "404": text_response(404, "not here"),
@@ -55,11 +55,11 @@ PAGES = {
 
 @dataclass
 class FaultyBridge:
-    """Serves every connection in the same wrong way."""
+    """Serves every connection with the same defect."""
 
     defect: str = ""
     says: dict[str, Any] | None = None
-    """In place of session_ready."""
+    """Sent instead of session_ready."""
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         await serve_connection(stream, http=self.http, websocket=self.websocket)
@@ -93,10 +93,10 @@ class _Client:
     ready: bool = False
     binary: bool = False
     held: list[bytes] = field(default_factory=list)
-    heard: bytes = b""
+    received: bytes = b""
     chunks: int = 0
     suppressed: int = -1
-    """Errors held back; -1: the window is open."""
+    """Suppressed errors; -1 if the window is open."""
 
     def has(self, defect: str) -> bool:
         return self.bridge.defect == defect
@@ -191,7 +191,7 @@ class _Client:
             return
         self.chunks += 1
         spoiled = self.spoiled(pcm)
-        self.heard += spoiled
+        self.received += spoiled
 
     def spoiled(self, pcm: bytes) -> bytes:
         if self.chunks == 30:
@@ -201,8 +201,8 @@ class _Client:
                 case "repeats":
                     return pcm + pcm
                 case "reorders":
-                    last = self.heard[-len(pcm) :]
-                    self.heard = self.heard[: -len(pcm)]
+                    last = self.received[-len(pcm) :]
+                    self.received = self.received[: -len(pcm)]
                     return pcm + last
                 case "damages":
                     return pcm[:200] + b"\1\1" + pcm[202:]
@@ -216,12 +216,12 @@ class _Client:
             await self.link.close(1011, "oops")
             return
         if self.has("loses-its-upstream"):
-            told = {"attempt": 1, "maxAttempts": 5, "delayMs": 1000, "reason": "keepalive"}
-            await self.tell("reconnecting", generation=self.generation, **told)
+            fields = {"attempt": 1, "maxAttempts": 5, "delayMs": 1000, "reason": "keepalive"}
+            await self.tell("reconnecting", generation=self.generation, **fields)
             return
         if not self.has("takes-no-speech"):
             await self.native("input_audio_buffer.committed", item_id="item_1")
-            await self.answer(self.heard if not self.echoless else b"\0\1" * 48_000)
+            await self.answer(self.received if not self.echoless else b"\0\1" * 48_000)
 
     @property
     def echoless(self) -> bool:
@@ -288,7 +288,7 @@ class _Client:
                 await self.nudge()
 
     async def nudge(self) -> None:
-        """One error at once, the others when the window opens."""
+        """Send one error immediately, and one for the others when the window opens."""
         if self.suppressed >= 0:
             self.suppressed += 1
             return

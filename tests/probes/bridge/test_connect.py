@@ -1,4 +1,4 @@
-"""The way into a bridge, where it goes wrong: names, sockets, TLS, and answers that are none."""
+"""Failures before the session: DNS, sockets, TLS, and wrong responses to the upgrade."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -19,14 +19,14 @@ from probes.runner.redaction import Secrets
 from probes.targets.bridge import make_bridge_target
 from reports.model import Severity
 from tests.probes.bridge.faulty_bridge import FaultyBridge, config, memory_target
-from tests.probes.bridge.test_probe import at_row, bad, look
+from tests.probes.bridge.test_probe import at_row, bad, run_probe
 
 if TYPE_CHECKING:
     from reports.model import Report
 
 
 async def failing(failed: DialFailed, url: str = "wss://voice.example.com", proxy: str = "") -> Report:
-    """Look at a bridge that cannot be reached for this reason."""
+    """Run `bridge` against a bridge that can't be reached for this reason."""
     environment = {"HTTPS_PROXY": proxy} if proxy else {}
     target = make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment)
 
@@ -34,7 +34,7 @@ async def failing(failed: DialFailed, url: str = "wss://voice.example.com", prox
         await trio.lowlevel.checkpoint()
         raise failed
 
-    return await look(replace(target, open_stream=opener))
+    return await run_probe(replace(target, open_stream=opener))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_a_bridge_that_does_not_run_could_not_be_looked_at() -> None:
     port = listener[0].socket.getsockname()[1]
     await listener[0].aclose()
     target = make_bridge_target(f"127.0.0.1:{port}", None, config(), secrets=Secrets(), environment={})
-    report = await look(target)
+    report = await run_probe(target)
     assert bad(report) == [("tcp, tls", "BRIDGE-NOTHING-LISTENING")]
     assert report.exit_code() == 3
     assert at_row(report, "name").title == "IP address; no DNS lookup needed"
@@ -72,13 +72,13 @@ async def test_a_name_that_nobody_knows_is_the_bridge_s_or_the_proxy_s() -> None
     proxied = {"HTTPS_PROXY": "no-such.invalid"}
     for environment, code in (({}, "BRIDGE-HOST-UNKNOWN"), (proxied, "BRIDGE-PROXY-UNKNOWN")):
         url = "wss://no-such.invalid"
-        report = await look(make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment))
+        report = await run_probe(make_bridge_target(url, None, config(), secrets=Secrets(), environment=environment))
         assert bad(report) == [("name", code)]
 
 
 async def test_a_bridge_that_never_accepts_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     target = make_bridge_target("wss://voice.example.com", None, config(), secrets=Secrets(), environment={})
-    report = await look(replace(target, open_stream=trio.sleep_forever))
+    report = await run_probe(replace(target, open_stream=trio.sleep_forever))
     assert bad(report) == [("tcp, tls", "BRIDGE-NO-ANSWER")]
 
 
@@ -103,13 +103,13 @@ async def test_what_protects_the_way_is_told(
             ends = None if days is None else datetime.now(UTC) + timedelta(days=days, hours=1)
             return replace(await usual(), tls=None if ends is None else TlsInfo("TLSv1.3", ends))
 
-        report = await look(replace(target, open_stream=opener))
+        report = await run_probe(replace(target, open_stream=opener))
         nursery.cancel_scope.cancel()
     assert bad(report) == ([("tcp, tls", code)] if code else [])
 
 
 class Broken(httpx.AsyncBaseTransport):
-    """Pages that cannot be had."""
+    """Health endpoints that can't be read."""
 
     def __init__(self, *, hangs: bool) -> None:
         self._hangs = hangs
@@ -126,7 +126,7 @@ async def test_pages_that_hang_are_a_warning_and_pages_that_are_not_there_are_no
 ) -> None:
     async with trio.open_nursery() as nursery:
         target = replace(memory_target(nursery, FaultyBridge()), transport=Broken(hangs=hangs))
-        report = await look(target)
+        report = await run_probe(target)
         nursery.cancel_scope.cancel()
     assert at_row(report, "health").severity is severity
     assert at_row(report, "health").cause in ("", "GET /healthz or GET /readyz never gets a response.")
@@ -140,7 +140,7 @@ async def test_an_upgrade_that_is_never_answered_is_given_up(autojump_clock: tri
                 await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
-        report = await look(memory_target(nursery, Deaf()))
+        report = await run_probe(memory_target(nursery, Deaf()))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("upgrade", "BRIDGE-UPGRADE-NO-ANSWER")]
     assert report.exit_code() == 1
@@ -155,7 +155,7 @@ async def test_a_bridge_that_answers_nothing_at_all_could_not_be_looked_at_and_i
                 await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
-        report = await look(replace(memory_target(nursery, Deaf()), transport=Broken(hangs=True)))
+        report = await run_probe(replace(memory_target(nursery, Deaf()), transport=Broken(hangs=True)))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("upgrade", "BRIDGE-NO-ANSWER")]
     assert at_row(report, "health").severity is Severity.INFO
@@ -170,6 +170,6 @@ async def test_something_else_than_http_is_told(autojump_clock: trio.testing.Moc
                 await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
-        report = await look(memory_target(nursery, Other()))
+        report = await run_probe(memory_target(nursery, Other()))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("upgrade", "BRIDGE-NOT-HTTP")]

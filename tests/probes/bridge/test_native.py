@@ -1,4 +1,4 @@
-"""The native endpoint: pass-throughs of all makes, down to the service itself."""
+"""The native endpoint of different bridges, and the service itself."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -24,7 +24,7 @@ from reports.model import Report, Severity
 from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
-from tests.probes.bridge.test_probe import at_row, bad, look
+from tests.probes.bridge.test_probe import at_row, bad, run_probe
 
 if TYPE_CHECKING:
     from bridge.simulator.service.server import Simulator
@@ -37,7 +37,7 @@ DELTA = {"type": "response.output_audio.delta", "event_id": "e", "delta": "AAAA"
 DONE = {"type": "response.done", "event_id": "e", "response": {"status": "completed"}}
 ERROR = {"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_json", "message": "No."}}
 
-#: What a native endpoint answers to each event; "" is what is no event, "first" what it says unasked.
+#: The responses of a native endpoint by event; "" is for invalid events, "first" for what it sends first.
 GOOD: dict[str, tuple[Any, ...]] = {
     "first": (CREATED,),
     "session.update": (UPDATED,),
@@ -49,7 +49,7 @@ GOOD: dict[str, tuple[Any, ...]] = {
 
 @dataclass
 class Doorman:
-    """A native endpoint that says what it is told to say."""
+    """A native endpoint with given responses."""
 
     answers: dict[str, tuple[Any, ...]]
 
@@ -61,22 +61,22 @@ class Doorman:
 
     async def websocket(self, upgrade: WebSocketUpgrade) -> None:
         link = await upgrade.accept()
-        heard = "first"
+        received = "first"
         while True:
-            for answer in self.answers.get(heard, ()):
+            for answer in self.answers.get(received, ()):
                 if answer == "close":
                     await link.close(1011, "oops")
                     raise LinkClosed(1011, by_peer=False)
                 await link.send_text(answer if isinstance(answer, str) else json.dumps(answer))
             try:
-                heard = json.loads(await link.receive()).get("type")
+                received = json.loads(await link.receive()).get("type")
             except ValueError:
-                heard = ""
+                received = ""
 
 
 async def look_at(answers: dict[str, tuple[Any, ...]]) -> Report:
     async with trio.open_nursery() as nursery:
-        report = await look(memory_target(nursery, Doorman(answers), URL))
+        report = await run_probe(memory_target(nursery, Doorman(answers), URL))
         nursery.cancel_scope.cancel()
     return report
 
@@ -134,14 +134,14 @@ async def test_speech_that_a_door_says_it_has_dropped_is_told(autojump_clock: tr
 
 async def test_the_client_s_door_under_a_native_address_is_told_apart(autojump_clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
-        report = await look(memory_target(nursery, FaultyBridge(), URL))
+        report = await run_probe(memory_target(nursery, FaultyBridge(), URL))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("session", "BRIDGE-OTHER-DOOR")]
 
 
 @dataclass
 class Service:
-    """The simulator itself: the plainest pass-through there is."""
+    """The simulator itself, as the simplest native endpoint."""
 
     simulator: Simulator
 
@@ -168,7 +168,9 @@ async def test_the_service_itself_is_looked_at_with_its_key_for_a_token(
     key = Secret(SCENARIOS[scenario].key)
     async with simulated_upstream(key=key) as (simulator, _), trio.open_nursery() as nursery:
         target = memory_target(nursery, Service(simulator), URL, token=key)
-        report = await look(replace(target, upstream_tracer=partial(simulator.journal.tracer_account, key.reveal())))
+        report = await run_probe(
+            replace(target, upstream_tracer=partial(simulator.journal.tracer_account, key.reveal()))
+        )
         nursery.cancel_scope.cancel()
     assert bad(report) == expected
     if not expected:

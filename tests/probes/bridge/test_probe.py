@@ -1,4 +1,4 @@
-"""The probe `bridge` against bridges of all makes: each way to be wrong leads to its one finding."""
+"""The probe `bridge` against bridges with one defect each: every defect leads to its one finding."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BAD = (Severity.FAIL, Severity.ERROR, Severity.WARNING)
 
-#: Defect -> row and code. Nothing else may be wrong beside it.
+#: Defect to row and code. The report may hold no other problem.
 DEFECTS: dict[str, tuple[str, str]] = {
     "not-ready": ("health", "BRIDGE-NOT-READY"),
     "sick": ("health", "BRIDGE-UNHEALTHY"),
@@ -78,7 +78,7 @@ DEFECTS: dict[str, tuple[str, str]] = {
 }
 
 
-async def look(target: BridgeTarget) -> Report:
+async def run_probe(target: BridgeTarget) -> Report:
     run = ProbeRun(
         tool="t", probe=bridge, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=True
     )
@@ -99,7 +99,7 @@ def at_row(report: Report, name: str) -> Finding:
 
 async def look_in_memory(defect: str = "", url: str = "ws://localhost:1", **more: Any) -> Report:
     async with trio.open_nursery() as nursery:
-        report = await look(memory_target(nursery, FaultyBridge(defect, more.pop("says", None)), url, **more))
+        report = await run_probe(memory_target(nursery, FaultyBridge(defect, more.pop("says", None)), url, **more))
         nursery.cancel_scope.cancel()
     return report
 
@@ -115,8 +115,8 @@ async def test_a_good_bridge_passes_every_row_and_nothing_is_lost(autojump_clock
     assert {"bridge_connect_seconds", "bridge_first_audio_seconds"} <= measured.keys()
     (timeline,) = report.timelines
     assert timeline.name == "bridge"
-    said = [moment for moment in timeline.moments if moment.what == "(binary audio)" and moment.who == "client"]
-    assert [moment.count for moment in said] == [20]
+    sent = [moment for moment in timeline.moments if moment.what == "(binary audio)" and moment.who == "client"]
+    assert [moment.count for moment in sent] == [20]
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
@@ -172,7 +172,7 @@ async def test_an_error_in_place_of_the_session_is_the_true_cause(
     detail = {"status": 401, "attempts": 1}
     says = {"kind": "error", "code": str(code), "message": "No.", "retryable": False, "suppressed": 0, "detail": detail}
     report = await look_in_memory(says=says)
-    if code is ClientCode.INVALID_MESSAGE:  # taken for a wish that the bridge owns: asked again, refused again
+    if code is ClientCode.INVALID_MESSAGE:  # read as refused options: requested again without any, refused again
         assert bad(report) == [("session", "BRIDGE-INVALID-MESSAGE")]
         return
     assert bad(report) == [("session", f"BRIDGE-{code.replace('_', '-')}")]
@@ -207,7 +207,7 @@ async def test_cancelling_a_look_closes_its_connection(autojump_clock: trio.test
     async with trio.open_nursery() as nursery:
         target = memory_target(nursery, FaultyBridge("silent"))
         with trio.move_on_after(1) as scope:
-            await look(target)
+            await run_probe(target)
         assert scope.cancelled_caught
         with trio.fail_after(5):
             await trio.testing.wait_all_tasks_blocked()

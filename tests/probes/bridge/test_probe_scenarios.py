@@ -1,4 +1,4 @@
-"""The reference bridge before the simulator, as its clients see it: healthy without a warning, else one cause each."""
+"""The reference bridge in front of the simulator: no warning if healthy, else one cause for each scenario."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -22,7 +22,7 @@ from reports.model import Severity
 from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import config, memory_target
-from tests.probes.bridge.test_probe import at_row, bad, look
+from tests.probes.bridge.test_probe import at_row, bad, run_probe
 from tests.server.harness import NATIVE_URL, TOKEN, make_settings, running_bridge
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("speech out", "NO-SPEECH-OUT"): ("mute",),
 }
 EXPECTED = {name: (row, f"BRIDGE-{slug}") for (row, slug), names in TROUBLES.items() for name in names}
-#: At the native endpoint one scenario of each kind is enough: what it says comes from the same place.
-LOOKS = [
+#: At the native endpoint one scenario of each kind is enough, because both endpoints share the code.
+RUNS = [
     *((name, "ws://localhost:1") for name in EXPECTED),
     *((names[0], NATIVE_URL) for names in TROUBLES.values()),
     ("not-confirmed", NATIVE_URL),
@@ -107,7 +107,7 @@ DIFFERENT: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "short-session": ([("errors", "BRIDGE-UPSTREAM-LOST")], []),
     "beta-server": ([("events", "BRIDGE-BETA-EVENTS")], []),
 }
-#: They fail while a secret is minted, which a bridge in memory does not do: real sockets, waits jumped over.
+#: They fail while a secret is minted, which a bridge in memory doesn't do: real sockets, virtual time.
 MINTING = {
     "mint-quota": "BRIDGE-QUOTA-EXHAUSTED",
     "mint-500": "BRIDGE-UPSTREAM-UNAVAILABLE",
@@ -121,7 +121,7 @@ MINTING = {
 
 @dataclass
 class Served:
-    """The reference bridge, as something that can be served in memory."""
+    """The reference bridge, served in memory."""
 
     bridge: Bridge
 
@@ -136,7 +136,7 @@ class Served:
 async def reference(
     scenario: str, url: str = "ws://localhost:1", *, rules: ClientRules | None = None, token: Secret | None = None
 ) -> AsyncIterator[BridgeTarget]:
-    """The reference bridge before the simulator, in memory."""
+    """The reference bridge in front of the simulator, in memory."""
     key = Secret(SCENARIOS[scenario].key)
     async with (
         simulated_upstream(key=key) as (simulator, connector),
@@ -156,7 +156,7 @@ async def test_a_healthy_bridge_has_no_warning_and_loses_nothing(
     scenario: str, url: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with reference(scenario, url) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert bad(report) == []
     assert {f.severity for f in report.findings} == {Severity.PASS}
     assert [f.title for f in report.findings if len(f.title) > WIDEST] == []
@@ -168,12 +168,12 @@ def test_every_scenario_is_expected_somewhere() -> None:
     assert {*HEALTHY, *EXPECTED, *DIFFERENT, *MINTING} == set(SCENARIOS)
 
 
-@pytest.mark.parametrize(("scenario", "url"), LOOKS)
+@pytest.mark.parametrize(("scenario", "url"), RUNS)
 async def test_what_fails_behind_the_bridge_is_the_one_cause(
     scenario: str, url: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with reference(scenario, url) as target:
-        report = await look(target)
+        report = await run_probe(target)
     row, code = EXPECTED[scenario]
     assert bad(report) == [(row, code)]
     finding = at_row(report, row)
@@ -187,20 +187,20 @@ async def test_what_fails_behind_the_bridge_is_the_one_cause(
 async def test_some_things_show_at_one_door_only(scenario: str, autojump_clock: trio.testing.MockClock) -> None:
     for url, expected in zip(("ws://localhost:1", NATIVE_URL), DIFFERENT[scenario], strict=True):
         async with reference(scenario, url) as target:
-            assert bad(await look(target)) == expected
+            assert bad(await run_probe(target)) == expected
 
 
 @pytest.mark.parametrize("scenario", MINTING)
 async def test_what_fails_while_minting_is_the_one_cause(scenario: str, mock_clock: trio.testing.MockClock) -> None:
-    mock_clock.autojump_threshold = 0.1  # real sockets, and threads that look names up, need a moment
+    mock_clock.autojump_threshold = 0.1  # real sockets, and threads that resolve names, need a moment
     async with open_simulated_bridge(scenario, config(), secrets=Secrets()) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert bad(report) == [("session", MINTING[scenario])]
 
 
 async def test_the_finer_cause_is_shown_in_the_service_s_own_terms(autojump_clock: trio.testing.MockClock) -> None:
     async with reference("project-limit") as target:
-        finding = at_row(await look(target), "session")
+        finding = at_row(await run_probe(target), "session")
     shown = {e.label: e.value for e in finding.evidence}
     assert "sherpa-probe explain PROJECT-SPEND-LIMIT" in shown["service"]
     assert "code project_spend_limit_exceeded" in shown["detail"]
@@ -212,19 +212,19 @@ async def test_a_token_opens_the_door_and_a_wrong_one_does_not(
 ) -> None:
     rules = ClientRules(token=Secret(TOKEN))
     async with reference("good", url, rules=rules, token=Secret(TOKEN)) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert bad(report) == []
     assert TOKEN not in repr(report)
     for wrong in (None, Secret("another-token-0123456789")):
         async with reference("good", url, rules=rules, token=wrong) as target:
-            assert bad(await look(target)) == [("upgrade", "BRIDGE-UNAUTHORIZED")]
+            assert bad(await run_probe(target)) == [("upgrade", "BRIDGE-UNAUTHORIZED")]
 
 
 async def test_a_bridge_for_certain_pages_only_says_how_to_look_all_the_same(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with reference("good", rules=ClientRules(origins=("https://app.example.com",))) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert bad(report) == [("upgrade", "BRIDGE-ORIGIN-NOT-ALLOWED")]
     assert "--client-token-env" in at_row(report, "upgrade").fix
 
@@ -235,8 +235,8 @@ async def test_a_bridge_that_owns_the_session_is_spoken_to_in_its_own_way(
 ) -> None:
     rules = ClientRules(locked=frozenset({"instructions", "turnDetection"}))
     async with reference(scenario, rules=rules) as target:
-        report = await look(target)
-        unaccounted = await look(replace(target, upstream_tracer=None))
+        report = await run_probe(target)
+        unaccounted = await run_probe(replace(target, upstream_tracer=None))
     assert bad(report) == bad(unaccounted) == []
     assert at_row(report, "tracer").severity is Severity.PASS
     assert at_row(unaccounted, "tracer").severity is Severity.INFO  # an echo is cut as the turns are
@@ -249,7 +249,7 @@ async def test_a_bridge_that_goes_down_says_so_before_and_at_the_door(autojump_c
         trio.open_nursery() as nursery,
     ):
         house.bridge.drain()
-        report = await look(memory_target(nursery, Served(house.bridge)))
+        report = await run_probe(memory_target(nursery, Served(house.bridge)))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("health", "BRIDGE-NOT-READY"), ("upgrade", "BRIDGE-SERVER-BUSY")]
     assert at_row(report, "health").evidence[0].value == "/readyz 503 draining"

@@ -1,4 +1,4 @@
-"""What a bridge's refusals mean, whichever way they are said."""
+"""The findings for a bridge's refusals, in each of their forms."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ENDPOINTS = pytest.mark.parametrize("endpoint", ["client", "native"])
 
 
 async def through(endpoint: str, script: str, scenario: str = "good") -> ReportItems:
-    """Play a script through the embedded bridge, ten times as fast as speech."""
+    """Play a script through the embedded bridge at ten times real time."""
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     path = f"{NATIVE_PATH}?model=gpt-realtime-2.1" if endpoint == "native" else CLIENT_PATH
     async with open_simulated_bridge(scenario, config, secrets=Secrets(), path=path) as target:
@@ -32,9 +32,9 @@ async def through(endpoint: str, script: str, scenario: str = "good") -> ReportI
 )
 async def test_a_script_passes_through_the_reference_bridge(endpoint: str, script: str) -> None:
     with trio.fail_after(20):
-        heard = await through(endpoint, script)
-    assert heard.bad_outcomes() == []
-    assert heard.metrics["events_ready_seconds"] > 0
+        result = await through(endpoint, script)
+    assert result.bad_outcomes() == []
+    assert result.metrics["events_ready_seconds"] > 0
 
 
 @ENDPOINTS
@@ -53,15 +53,15 @@ async def test_what_goes_wrong_behind_a_bridge_is_named_once(
     endpoint: str, scenario: str, found: tuple[str, str, str]
 ) -> None:
     with trio.fail_after(20):
-        heard = await through(endpoint, "text", scenario)
-    assert heard.bad_outcomes() == [found]
+        result = await through(endpoint, "text", scenario)
+    assert result.bad_outcomes() == [found]
     assert explain(found[1])
-    assert {f.probe for f in heard.findings} == {"events"}
+    assert {f.probe for f in result.findings} == {"events"}
 
 
 async def test_nothing_listening_is_told_of_the_bridge() -> None:
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     async with open_simulated_bridge("good", config, secrets=Secrets()) as target:
         pass
-    heard = await collect(events_bridge(target, script="text"))
-    assert [(check, code) for check, code, _ in heard.bad_outcomes()] == [("connect", "BRIDGE-NOTHING-LISTENING")]
+    result = await collect(events_bridge(target, script="text"))
+    assert [(check, code) for check, code, _ in result.bad_outcomes()] == [("connect", "BRIDGE-NOTHING-LISTENING")]

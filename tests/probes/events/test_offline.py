@@ -1,4 +1,4 @@
-"""A kept session, judged from its file alone, is judged as it was when it ran."""
+"""A session that is judged from its capture file has the same findings as when it ran."""
 
 from __future__ import annotations
 

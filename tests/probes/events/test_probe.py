@@ -1,4 +1,4 @@
-"""The probe itself, over real sockets: the embedded simulator on loopback, and servers that are none."""
+"""The probe on real sockets: against the embedded simulator, and servers that aren't a Realtime API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.probes.conversation.session_builder import ReportItems
 
 
-async def looked(scenario: str, *, azure: bool = False, timeout: float = 5.0, script: str = "text") -> ReportItems:
+async def run_events(scenario: str, *, azure: bool = False, timeout: float = 5.0, script: str = "text") -> ReportItems:
     config = read_config(Flags(timeout=timeout, azure=azure or None), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     with trio.fail_after(20):
         async with open_simulated_target(scenario, config, secrets=Secrets()) as target:
@@ -46,11 +46,11 @@ def test_it_is_one_of_the_probes() -> None:
 @pytest.mark.wall_clock
 @pytest.mark.parametrize("azure", [False, True])
 async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
-    heard = await looked("good", azure=azure)
-    assert heard.bad_outcomes() == []
-    assert {f.severity for f in heard.findings} == {Severity.PASS}
-    assert heard.metrics["events_connect_seconds"] > 0
-    assert heard.timelines[0].name == "events: text"
+    result = await run_events("good", azure=azure)
+    assert result.bad_outcomes() == []
+    assert {f.severity for f in result.findings} == {Severity.PASS}
+    assert result.metrics["events_connect_seconds"] > 0
+    assert result.timelines[0].name == "events: text"
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
     ],
 )
 async def test_what_goes_wrong_is_named_once(scenario: str, code: str) -> None:
-    heard = await looked(scenario)
-    assert [found for _, found, _ in heard.bad_outcomes()] == [f"EVENTS-{code}"]
+    result = await run_events(scenario)
+    assert [found for _, found, _ in result.bad_outcomes()] == [f"EVENTS-{code}"]
 
 
 async def test_azure_says_no_before_the_upgrade() -> None:
-    heard = await looked("invalid-key", azure=True)
-    assert heard.bad_outcomes() == [("connect", "EVENTS-AZURE-KEY-REFUSED", "fail")]
+    result = await run_events("invalid-key", azure=True)
+    assert result.bad_outcomes() == [("connect", "EVENTS-AZURE-KEY-REFUSED", "fail")]
 
 
 async def test_a_spoken_turn_over_a_real_socket() -> None:
@@ -81,15 +81,15 @@ async def test_a_spoken_turn_over_a_real_socket() -> None:
             return await dial(upstream.socket_url(target.model, kind), headers=upstream.socket_headers())
 
         with trio.fail_after(20):
-            heard = await collect(run_script(service_script_run(target, connect, "audio", speed=20)))
-        assert heard.bad_outcomes() == []
+            result = await collect(run_script(service_script_run(target, connect, "audio", speed=20)))
+        assert result.bad_outcomes() == []
         assert simulator.journal.sessions()[0].counts["input_audio_buffer.append"] > 100
 
 
 async def test_nothing_listening_is_no_fault_of_the_service() -> None:
-    heard = await collect(events(target_for(base_url="http://127.0.0.1:9/v1"), script="text"))
-    assert [(check, code) for check, code, _ in heard.bad_outcomes()] == [("connect", "EVENTS-NOTHING-LISTENING")]
-    assert heard.row("connect").severity is Severity.ERROR
+    result = await collect(events(target_for(base_url="http://127.0.0.1:9/v1"), script="text"))
+    assert [(check, code) for check, code, _ in result.bad_outcomes()] == [("connect", "EVENTS-NOTHING-LISTENING")]
+    assert result.row("connect").severity is Severity.ERROR
 
 
 async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
@@ -101,9 +101,9 @@ async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
 
     target = target_for(base_url=f"http://127.0.0.1:{await listen(rude)}/v1")
     with trio.fail_after(10):
-        heard = await collect(events(target, script="text"))
-    assert heard.bad_outcomes() == [("connect", "EVENTS-HTTP-ERROR", "fail")]
-    assert ("cf-ray", "abc") in [(e.label, e.value) for e in heard.row("connect").evidence]
+        result = await collect(events(target, script="text"))
+    assert result.bad_outcomes() == [("connect", "EVENTS-HTTP-ERROR", "fail")]
+    assert ("cf-ray", "abc") in [(e.label, e.value) for e in result.row("connect").evidence]
 
 
 async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
@@ -116,8 +116,8 @@ async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
     }
     address = await fake_service(frames=(error,)).serve(nursery)
     with trio.fail_after(10):
-        heard = await collect(events(target_for(base_url=address), script="text"))
-    assert heard.bad_outcomes() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+        result = await collect(events(target_for(base_url=address), script="text"))
+    assert result.bad_outcomes() == [("session", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
 
 
 async def test_cancelling_closes_the_socket_within_a_bounded_time(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The probe `models` against the simulator and other servers: one call, one cause, and nothing guessed."""
+"""The probe `models` against the simulator and other servers: one request, one cause, no guesses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAY = date(2026, 11, 10)
 At = Any
 Complete = Any
 
-#: Each way in which the one call can fail, and the code it leads to.
+#: Each failure of the request, and the code it leads to.
 FAILING = {
     "invalid-key": ("key", "MODELS-KEY-REFUSED"),
     "wrong-country": ("key", "MODELS-COUNTRY-REFUSED"),
@@ -35,7 +35,7 @@ FAILING = {
 }
 
 
-async def look(target: ServiceTarget, **more: Any) -> Report:
+async def run_probe(target: ServiceTarget, **more: Any) -> Report:
     run = ProbeRun(
         tool="t",
         probe=partial(models, today=DAY, **more),
@@ -49,7 +49,7 @@ async def look(target: ServiceTarget, **more: Any) -> Report:
 
 async def at_scenario(name: str, config: Any, **more: Any) -> Report:
     async with open_simulated_target(name, config, secrets=Secrets()) as target:
-        return await look(target, **more)
+        return await run_probe(target, **more)
 
 
 def bad(report: Report) -> list[tuple[str, str]]:
@@ -97,17 +97,17 @@ async def test_a_server_without_a_list_is_said_to_have_none_and_a_required_model
 ) -> None:
     service = fake_service(answer=lambda _: json_response(404, {"error": {"message": "nothing here"}}))
     target = at(await service.serve(nursery))
-    report = await look(target)
+    report = await run_probe(target)
     assert {severity for _, severity in rows(report)} == {Severity.SKIPPED}
     assert report.exit_code() == 3, "nothing was looked at, so nothing passed"
-    report = await look(target, require=["gpt-realtime-2.1"])
+    report = await run_probe(target, require=["gpt-realtime-2.1"])
     assert bad(report) == [("require", "MODELS-REQUIRED-UNTOLD")]
     assert report.exit_code() == 3
 
 
 async def test_on_azure_nothing_is_asked_and_nothing_passes(at: At, fake_service: Any, nursery: trio.Nursery) -> None:
     service = fake_service()
-    report = await look(at(await service.serve(nursery), azure=True), require=["my-deployment"])
+    report = await run_probe(at(await service.serve(nursery), azure=True), require=["my-deployment"])
     assert service.requests == []
     assert Severity.PASS not in {severity for _, severity in rows(report)}
     (untold,) = [finding for finding in report.findings if finding.severity is Severity.ERROR]
@@ -120,13 +120,13 @@ async def test_a_list_that_never_comes_ends_with_the_time_out(at: At, listen: An
         await trio.sleep_forever()
 
     port = await listen(silent)
-    report = await look(at(f"http://127.0.0.1:{port}/v1", timeout=0.1))
+    report = await run_probe(at(f"http://127.0.0.1:{port}/v1", timeout=0.1))
     assert bad(report) == [("key", "MODELS-LIST-NO-ANSWER")]
     assert report.exit_code() == 3
 
 
 async def test_nobody_listening_is_an_error_and_no_failure(at: At) -> None:
-    report = await look(at("http://127.0.0.1:9/v1"))
+    report = await run_probe(at("http://127.0.0.1:9/v1"))
     assert bad(report) == [("key", "MODELS-NOTHING-LISTENING")]
 
 
@@ -135,6 +135,6 @@ async def test_an_answer_that_is_no_list_breaks_nothing(
     at: At, fake_service: Any, nursery: trio.Nursery, body: bytes
 ) -> None:
     service = fake_service(answer=lambda _: HttpResponse(200, (), body))
-    report = await look(at(await service.serve(nursery)))
+    report = await run_probe(at(await service.serve(nursery)))
     assert not [finding for finding in report.findings if finding.code == "PROBE-CRASHED"]
     assert "PASS" not in {finding.severity.name for finding in report.findings[1:]}

@@ -1,4 +1,4 @@
-"""What a list of models says: usable ones by kind, those that go, and those that must be there."""
+"""The rows for a list of models: usable ones by kind, retiring ones, and required ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIST: dict[str, date | None] = {
 ASKED = ModelCandidate(name="gpt-realtime-2.1", today=DAY, listed=LIST)
 
 
-def told(asked: ModelCandidate = ASKED, *require: str, warn_days: int = 60) -> list[Finding]:
+def findings_of(asked: ModelCandidate = ASKED, *require: str, warn_days: int = 60) -> list[Finding]:
     return [one for one in model_rows(asked, ModelRequirements(require, warn_days)) if isinstance(one, Finding)]
 
 
@@ -35,15 +35,15 @@ def row(findings: list[Finding], check: str) -> Finding:
 
 
 def required(name: str, **more: Any) -> Finding:
-    return row(told(replace(ASKED, **more), name), "require")
+    return row(findings_of(replace(ASKED, **more), name), "require")
 
 
 def test_retired_models_are_not_among_the_usable_ones_though_they_are_listed() -> None:
-    assert row(told(), "realtime").title == "2 usable: gpt-realtime-2.1, gpt-realtime"
+    assert row(findings_of(), "realtime").title == "2 usable: gpt-realtime-2.1, gpt-realtime"
 
 
 def test_what_goes_is_told_with_its_day_and_its_successor_and_alarms_nobody() -> None:
-    going = row(told(), "retiring")
+    going = row(findings_of(), "retiring")
     assert going.severity is Severity.INFO
     listed = "retired but still listed: gpt-4o-realtime-preview; within 60 days, first on 2026-12-01: gpt-realtime"
     assert going.title == listed
@@ -56,19 +56,20 @@ def test_what_goes_is_told_with_its_day_and_its_successor_and_alarms_nobody() ->
 @pytest.mark.parametrize(("days", "named"), [(0, False), (20, False), (21, True), (60, True)])
 def test_the_days_of_warning_are_those_that_were_asked_for(days: int, named: bool) -> None:
     assert (
-        "within" in row(told(warn_days=days), "retiring").title and "gpt-realtime" in str(told(warn_days=days))
+        "within" in row(findings_of(warn_days=days), "retiring").title
+        and "gpt-realtime" in str(findings_of(warn_days=days))
     ) or (not named)
-    model = row(told(replace(ASKED, name="gpt-realtime"), warn_days=days), "model")
+    model = row(findings_of(replace(ASKED, name="gpt-realtime"), warn_days=days), "model")
     assert (model.severity is Severity.WARNING) == named
 
 
 def test_a_list_without_any_that_goes_passes() -> None:
-    quiet = row(told(replace(ASKED, listed={"gpt-realtime-2.1": None})), "retiring")
+    quiet = row(findings_of(replace(ASKED, listed={"gpt-realtime-2.1": None})), "retiring")
     assert (quiet.severity, quiet.title) == (Severity.PASS, "none within 60 days")
 
 
 def test_without_a_transcription_model_a_session_still_talks() -> None:
-    none = row(told(replace(ASKED, listed={"gpt-realtime-2.1": None})), "transcription")
+    none = row(findings_of(replace(ASKED, listed={"gpt-realtime-2.1": None})), "transcription")
     assert (none.severity, none.code) == (Severity.INFO, "MODELS-NO-TRANSCRIPTION-MODELS")
 
 
@@ -97,19 +98,19 @@ def test_a_name_that_is_known_and_not_listed_is_no_misspelling() -> None:
 
 
 def test_a_required_model_is_not_told_twice_where_it_is_the_configured_one() -> None:
-    findings = told(replace(ASKED, name="gpt-realtime-1.5"), "gpt-realtime-1.5")
+    findings = findings_of(replace(ASKED, name="gpt-realtime-1.5"), "gpt-realtime-1.5")
     assert [f.check for f in findings if f.severity is Severity.FAIL] == ["model"]
 
 
 def test_a_server_with_names_of_its_own_is_believed() -> None:
     own = replace(ASKED, name="my-voice", listed={"my-voice": None}, public_api=False)
-    findings = told(own, "my-voice", "another")
+    findings = findings_of(own, "my-voice", "another")
     assert row(findings, "realtime").code == "MODELS-NO-NAMES-KNOWN"
     assert [f.severity for f in findings if f.check == "require"] == [Severity.PASS, Severity.FAIL]
 
 
 def test_what_cannot_be_told_is_no_pass() -> None:
-    findings = told(replace(ASKED, listed=None, no_list_reason="this server lists no models"), "my-voice")
+    findings = findings_of(replace(ASKED, listed=None, no_list_reason="this server lists no models"), "my-voice")
     assert row(findings, "realtime").severity is Severity.SKIPPED
     assert row(findings, "require").code == "MODELS-REQUIRED-UNTOLD"
 
@@ -131,13 +132,17 @@ def test_the_configured_model_s_remaining_days_are_measured() -> None:
 
 def test_a_list_that_is_far_too_long_stays_readable() -> None:
     listed = {f"x-realtime-{number}-{'y' * 300}": None for number in range(5_000)}
-    realtime = row(told(replace(ASKED, listed={**LIST, **listed})), "realtime")
+    realtime = row(findings_of(replace(ASKED, listed={**LIST, **listed})), "realtime")
     assert len(realtime.evidence) == 41
     assert len(realtime.title) < 400
 
 
 def test_what_was_found_is_explained() -> None:
-    findings = [*told(ASKED, "a", "gpt-5.2"), *told(replace(ASKED, listed=None), "a"), *told(replace(ASKED, listed={}))]
+    findings = [
+        *findings_of(ASKED, "a", "gpt-5.2"),
+        *findings_of(replace(ASKED, listed=None), "a"),
+        *findings_of(replace(ASKED, listed={})),
+    ]
     for finding in findings:
         if finding.severity not in (Severity.PASS, Severity.SKIPPED):
             assert explain(finding.code), finding.code
@@ -153,7 +158,7 @@ def test_no_list_and_no_name_breaks_it(
     listed: dict[str, date | None], name: str, require: list[str], public: bool
 ) -> None:
     asked = replace(ASKED, name=name, listed=listed, public_api=public)
-    assert {finding.probe for finding in told(asked, *require)} == {"models"}
+    assert {finding.probe for finding in findings_of(asked, *require)} == {"models"}
 
 
 def test_behind_a_refused_key_every_row_waits_for_it() -> None:

@@ -1,4 +1,4 @@
-"""Checks in order: what stands behind a failed one is skipped and says why; each is timed and bounded."""
+"""Checks run in order, each with a timeout; the ones that need a failed check are skipped and say why."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from reports.problem import Problem
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
-Look = Callable[[list[str]], Awaitable[Finding]]
+CheckFunction = Callable[[list[str]], Awaitable[Finding]]
 
 
-def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) -> Check[list[str]]:
+def check(name: str, *needs: str, run: CheckFunction | None = None, timed: bool = True) -> Check[list[str]]:
     async def passing(ran: list[str]) -> Finding:
         ran.append(name)
         await trio.sleep(0.25)
@@ -27,7 +27,7 @@ def check(name: str, *needs: str, look: Look | None = None, timed: bool = True) 
     def late(_: list[str]) -> Finding:
         return CheckRow("p", name).problem(Problem("P-LATE", "nothing came", "c", "F", severity=Severity.ERROR))
 
-    return Check(name=name, run=look or passing, on_timeout=late, skip_reason=f"no {name}", needs=needs, timed=timed)
+    return Check(name=name, run=run or passing, on_timeout=late, skip_reason=f"no {name}", needs=needs, timed=timed)
 
 
 async def failing(_: list[str]) -> Finding:
@@ -55,7 +55,7 @@ async def test_all_run_in_order_and_are_timed(
 async def test_behind_a_failed_check_everything_is_skipped_and_names_the_one_cause(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    findings, ran = await outcome(check("a"), check("b", "a", look=failing), check("c", "b"), check("d", "c"))
+    findings, ran = await outcome(check("a"), check("b", "a", run=failing), check("c", "b"), check("d", "c"))
     assert ran == ["a"]
     assert [finding.severity for finding in findings[1:]] == [Severity.FAIL, Severity.SKIPPED, Severity.SKIPPED]
     assert [finding.title for finding in findings[2:]] == ["skipped: no b", "skipped: no b"]
@@ -65,14 +65,14 @@ async def test_behind_a_failed_check_everything_is_skipped_and_names_the_one_cau
 async def test_a_check_beside_a_failed_one_still_runs(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    _, ran = await outcome(check("a"), check("b", "a", look=failing), check("c", "a"))
+    _, ran = await outcome(check("a"), check("b", "a", run=failing), check("c", "a"))
     assert ran == ["a", "c"]
 
 
 async def test_a_check_that_skips_itself_takes_nobody_with_it(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    findings, ran = await outcome(check("a"), check("b", "a", look=declining), check("c", "b"))
+    findings, ran = await outcome(check("a"), check("b", "a", run=declining), check("c", "b"))
     assert ran == ["a", "c"]
     assert findings[1].severity is Severity.SKIPPED
 
@@ -84,7 +84,7 @@ async def test_silence_ends_at_the_timeout_and_says_what_it_means(
         await trio.sleep_forever()
         raise AssertionError
 
-    findings, ran = await outcome(check("a", look=silent), check("b", "a"))
+    findings, ran = await outcome(check("a", run=silent), check("b", "a"))
     assert (findings[0].code, findings[0].seconds) == ("P-LATE", 2)
     assert ran == []
 
@@ -92,7 +92,7 @@ async def test_silence_ends_at_the_timeout_and_says_what_it_means(
 async def test_the_caller_hears_what_is_being_looked_at(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
-    heard: list[str] = []
-    async for _ in run_checks("p", [check("a"), check("b", "a")], [], timeout=2, on_progress=heard.append):
+    names: list[str] = []
+    async for _ in run_checks("p", [check("a"), check("b", "a")], [], timeout=2, on_progress=names.append):
         pass
-    assert heard == ["a", "b"]
+    assert names == ["a", "b"]

@@ -1,4 +1,4 @@
-"""What surrounds a probe: scenarios, report files and exit codes, and nothing sent before the options are right."""
+"""What a command does around its probe: scenarios, report files, exit codes; wrong options send nothing."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ async def untouched(_: Any) -> AsyncGenerator[Finding, None]:
     yield  # makes it a generator
 
 
-def command(folder: Path, look: Any = untouched, **said: Any) -> CommandResult:
+def command(folder: Path, probe: Any = untouched, **options: Any) -> CommandResult:
     return run_command(
-        "sherpa-probe access", look, ProbeOptions(**said), ENVIRONMENT, opener=service_opener(), folder=folder
+        "sherpa-probe access", probe, ProbeOptions(**options), ENVIRONMENT, opener=service_opener(), folder=folder
     )
 
 
@@ -126,10 +126,10 @@ async def passing_and_taking_the_folder_away(folder: Path, _: Any) -> AsyncGener
 def test_a_report_that_is_lost_at_the_end_is_a_finding_and_exit_code_2(tmp_path: Path, simulate: str) -> None:
     folder = tmp_path / "reports"
     folder.mkdir()
-    look = partial(passing_and_taking_the_folder_away, folder)
+    probe = partial(passing_and_taking_the_folder_away, folder)
     kept = tmp_path / "kept.json"
     reports = (f"json={folder}/lost.json", f"json={kept}")
-    outcome = command(tmp_path, look, simulate=simulate, reports=reports)
+    outcome = command(tmp_path, probe, simulate=simulate, reports=reports)
     assert outcome.exit_code == 2
     lost = outcome.report.findings[-1]
     assert (lost.code, lost.severity) == ("PROBE-REPORT-LOST", Severity.ERROR)

@@ -1,4 +1,4 @@
-"""Codes are made of the probe and a slug; every verb gives its severity."""
+"""Codes consist of the probe and a slug; each method of a row has its severity."""
 
 from __future__ import annotations
 

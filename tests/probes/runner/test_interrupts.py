@@ -1,4 +1,4 @@
-"""Ctrl-C is remembered while it is held, raised where that is wanted, and given back afterwards."""
+"""Ctrl-C is recorded while signals are held, raised on request, and the handlers are restored afterwards."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def test_one_that_came_before_is_raised_at_the_next_place(interrupts: Interrupts
 
 
 def test_what_is_to_be_called_is_called_once(interrupts: Interrupts) -> None:
-    heard: list[int] = []
-    with interrupts.holding(), interrupts.calling(lambda: heard.append(1)):
+    calls: list[int] = []
+    with interrupts.holding(), interrupts.calling(lambda: calls.append(1)):
         press()
         press()
-    assert heard == [1]
+    assert calls == [1]
 
 
 def test_the_third_one_leaves_at_once() -> None:

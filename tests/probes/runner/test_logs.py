@@ -1,4 +1,4 @@
-"""What libraries log is silent, or shown without secrets."""
+"""Log messages of libraries are hidden, or shown without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every reason of the network seam has its words, and the words are complete."""
+"""Every reason of the network layer has a problem with complete texts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NOBODY_ASKED = {
 
 @pytest.mark.parametrize("reason", FailureReason)
 def test_each_reason_is_explained(reason: FailureReason) -> None:
-    finding = connection_failure(CheckRow("access", "tcp, tls"), reason, "what was seen", host="h.example.com")
+    finding = connection_failure(CheckRow("access", "tcp, tls"), reason, "the detail", host="h.example.com")
     assert finding.title
     assert finding.cause.endswith(".")
     assert finding.fix
     assert not {"HOST", "VARIABLE"} & set(re.findall("[A-Z]+", finding.fix + finding.cause))
-    assert finding.evidence[0].value == "what was seen"
+    assert finding.evidence[0].value == "the detail"
 
 
 @pytest.mark.parametrize("reason", FailureReason)

@@ -1,4 +1,4 @@
-"""Progress is shown where somebody watches, and nowhere else."""
+"""Progress is shown on a terminal only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several probes at once: side by side where they can be, skipped by the name of the cause where they cannot."""
+"""Several probes in parallel: each starts when its requirements are met, or is skipped and names the cause."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     from probes.runner.findings import ProbeItem
 
-Look = Callable[[], AsyncGenerator["ProbeItem", None]]
+CheckFunction = Callable[[], AsyncGenerator["ProbeItem", None]]
 BROKEN = Problem("P-BROKEN", "it is broken", "c", "F")
-UNSEEN = Problem("P-UNSEEN", "nothing was seen", "c", "F", severity=Severity.ERROR)
+UNSEEN = Problem("P-UNSEEN", "it did not run", "c", "F", severity=Severity.ERROR)
 
 
-def looking(
+def probing(
     name: str, *rows: str, seconds: float = 1.0, fails: str = "", errs: str = "", ran: list[str] | None = None
-) -> Look:
-    """A look with these rows, each after some time; behind a failed one the others are skipped."""
+) -> CheckFunction:
+    """A probe with these rows, each after some time; after a failed one the others are skipped."""
 
-    async def look() -> AsyncGenerator[ProbeItem, None]:
+    async def probe() -> AsyncGenerator[ProbeItem, None]:
         blocked = ""
         try:
             for check in rows:
@@ -48,26 +48,26 @@ def looking(
             if ran is not None:
                 ran.append(name)
 
-    return look
+    return probe
 
 
-def part(name: str, look: Look, *needs: str) -> ParallelProbe:
-    return ParallelProbe(name=name, run=look, needs=needs)
+def part(name: str, probe: CheckFunction, *needs: str) -> ParallelProbe:
+    return ParallelProbe(name=name, run=probe, needs=needs)
 
 
 async def outcome(clock: MockClock, *parts: ParallelProbe) -> list[str]:
-    """What was told, as `time probe check severity`; virtual time begins at 0."""
-    told = []
+    """What was yielded, as `time probe check severity`; virtual time begins at 0."""
+    lines = []
     async with aclosing(run_parallel(parts)) as items:
         async for item in items:
             assert isinstance(item, Finding)
-            told.append(f"{clock.current_time():g} {item.probe} {item.check} {item.severity}")
-    return told
+            lines.append(f"{clock.current_time():g} {item.probe} {item.check} {item.severity}")
+    return lines
 
 
 async def test_parts_without_needs_run_side_by_side(autojump_clock: MockClock) -> None:
     assert await outcome(
-        autojump_clock, part("a", looking("a", "x", seconds=3)), part("b", looking("b", "x", seconds=2))
+        autojump_clock, part("a", probing("a", "x", seconds=3)), part("b", probing("b", "x", seconds=2))
     ) == [
         "2 b x pass",
         "3 a x pass",
@@ -75,15 +75,15 @@ async def test_parts_without_needs_run_side_by_side(autojump_clock: MockClock) -
 
 
 async def test_a_part_that_needs_a_whole_probe_waits_for_its_end(autojump_clock: MockClock) -> None:
-    told = await outcome(autojump_clock, part("b", looking("b", "x"), "a"), part("a", looking("a", "x", "y")))
-    assert told == ["1 a x pass", "2 a y pass", "3 b x pass"]
+    lines = await outcome(autojump_clock, part("b", probing("b", "x"), "a"), part("a", probing("a", "x", "y")))
+    assert lines == ["1 a x pass", "2 a y pass", "3 b x pass"]
 
 
 async def test_a_part_that_needs_a_row_begins_as_soon_as_it_was_told(autojump_clock: MockClock) -> None:
-    told = await outcome(
-        autojump_clock, part("a", looking("a", "key", "y", "z")), part("b", looking("b", "x", seconds=0.5), "a:key")
+    lines = await outcome(
+        autojump_clock, part("a", probing("a", "key", "y", "z")), part("b", probing("b", "x", seconds=0.5), "a:key")
     )
-    assert told == ["1 a key pass", "1.5 b x pass", "2 a y pass", "3 a z pass"]
+    assert lines == ["1 a key pass", "1.5 b x pass", "2 a y pass", "3 a z pass"]
 
 
 @pytest.mark.parametrize("how", ["fails", "errs"])
@@ -92,8 +92,8 @@ async def test_what_needs_a_failed_row_is_skipped_once_and_names_it(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     parts = (
-        part("a", looking("a", "key", "y", **{how: "key"})),  # type: ignore[arg-type] # one of its texts
-        part("b", looking("b", "x", "y", "z"), "a:key"),
+        part("a", probing("a", "key", "y", **{how: "key"})),  # type: ignore[arg-type] # one of its texts
+        part("b", probing("b", "x", "y", "z"), "a:key"),
     )
     async with aclosing(run_parallel(parts)) as items:
         skipped = [one async for one in items if isinstance(one, Finding) and one.probe == "b"]
@@ -103,19 +103,19 @@ async def test_what_needs_a_failed_row_is_skipped_once_and_names_it(
 
 
 async def test_a_failure_behind_the_needed_row_hinders_nobody(autojump_clock: MockClock) -> None:
-    told = await outcome(
-        autojump_clock, part("a", looking("a", "key", "y", fails="y")), part("b", looking("b", "x", seconds=2), "a:key")
+    lines = await outcome(
+        autojump_clock, part("a", probing("a", "key", "y", fails="y")), part("b", probing("b", "x", seconds=2), "a:key")
     )
-    assert told == ["1 a key pass", "2 a y fail", "3 b x pass"]
+    assert lines == ["1 a key pass", "2 a y fail", "3 b x pass"]
 
 
 async def test_the_root_is_named_and_not_what_lies_between(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     parts = (
-        part("c", looking("c", "x"), "b:late"),
-        part("b", looking("b", "x"), "a:last"),
-        part("a", looking("a", "key", "last", fails="key")),
+        part("c", probing("c", "x"), "b:late"),
+        part("b", probing("b", "x"), "a:last"),
+        part("a", probing("a", "key", "last", fails="key")),
     )
     async with aclosing(run_parallel(parts)) as items:
         skipped = {one.probe: one async for one in items if isinstance(one, Finding) and one.probe != "a"}
@@ -124,19 +124,19 @@ async def test_the_root_is_named_and_not_what_lies_between(
 
 
 async def test_a_row_that_skips_itself_takes_nobody_with_it(autojump_clock: MockClock) -> None:
-    async def look() -> AsyncGenerator[ProbeItem, None]:
-        yield CheckRow("a", "key").skipped("nothing to look at here")
+    async def probe() -> AsyncGenerator[ProbeItem, None]:
+        yield CheckRow("a", "key").skipped("does not apply here")
         await trio.sleep(1)
 
-    assert await outcome(autojump_clock, part("a", look), part("b", looking("b", "x"), "a:key")) == [
+    assert await outcome(autojump_clock, part("a", probe), part("b", probing("b", "x"), "a:key")) == [
         "0 a key skipped",
         "1 b x pass",
     ]
 
 
 async def test_a_row_that_is_never_told_is_no_pass(autojump_clock: MockClock) -> None:
-    told = await outcome(autojump_clock, part("a", looking("a", "x")), part("b", looking("b", "x"), "a:kee"))
-    assert told == ["1 a x pass", "1 b all skipped"]
+    lines = await outcome(autojump_clock, part("a", probing("a", "x")), part("b", probing("b", "x"), "a:kee"))
+    assert lines == ["1 a x pass", "1 b all skipped"]
 
 
 async def test_a_part_that_breaks_is_a_finding_and_the_others_go_on(autojump_clock: MockClock) -> None:
@@ -145,14 +145,14 @@ async def test_a_part_that_breaks_is_a_finding_and_the_others_go_on(autojump_clo
         await trio.sleep(1)
         raise RuntimeError("no way")
 
-    told = await outcome(
+    lines = await outcome(
         autojump_clock,
         part("a", breaking),
-        part("b", looking("b", "x", seconds=5)),
-        part("c", looking("c", "x"), "a"),
-        part("d", looking("d", "x"), "a:key"),
+        part("b", probing("b", "x", seconds=5)),
+        part("c", probing("c", "x"), "a"),
+        part("d", probing("d", "x"), "a:key"),
     )
-    assert sorted(told) == ["0 a key pass", "1 a probe error", "1 c all skipped", "1 d x pass", "5 b x pass"]
+    assert sorted(lines) == ["0 a key pass", "1 a probe error", "1 c all skipped", "1 d x pass", "5 b x pass"]
 
 
 async def test_wrong_usage_ends_all_of_it(autojump_clock: MockClock) -> None:
@@ -163,14 +163,14 @@ async def test_wrong_usage_ends_all_of_it(autojump_clock: MockClock) -> None:
 
     ran: list[str] = []
     with pytest.raises(ExceptionGroup) as raised:
-        await outcome(autojump_clock, part("a", wrong), part("b", looking("b", "x", seconds=9, ran=ran)))
+        await outcome(autojump_clock, part("a", wrong), part("b", probing("b", "x", seconds=9, ran=ran)))
     assert str(find_usage_error(raised.value)) == "no such file"
     assert ran == ["b"]
 
 
 async def test_cancelling_closes_every_part(autojump_clock: MockClock) -> None:
     ran: list[str] = []
-    parts = [part(name, looking(name, "x", "y", seconds=9, ran=ran)) for name in "abc"]
+    parts = [part(name, probing(name, "x", "y", seconds=9, ran=ran)) for name in "abc"]
     with trio.move_on_after(1):
         await outcome(autojump_clock, *parts)
     assert sorted(ran) == ["a", "b", "c"]
@@ -179,7 +179,7 @@ async def test_cancelling_closes_every_part(autojump_clock: MockClock) -> None:
 
 async def test_closing_it_at_any_item_closes_every_part(autojump_clock: MockClock) -> None:
     ran: list[str] = []
-    parts = [part("a", looking("a", "x", "y", ran=ran)), part("b", looking("b", "x", seconds=9, ran=ran))]
+    parts = [part("a", probing("a", "x", "y", ran=ran)), part("b", probing("b", "x", seconds=9, ran=ran))]
     async with aclosing(run_parallel(parts)) as items:
         await anext(items)
     assert sorted(ran) == ["a", "b"]
@@ -190,7 +190,7 @@ async def test_a_part_whose_item_nobody_takes_any_more_is_closed_as_well(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     ran: list[str] = []
-    async with aclosing(run_parallel([part("a", looking("a", "x", "y", "z", seconds=0, ran=ran))])) as items:
+    async with aclosing(run_parallel([part("a", probing("a", "x", "y", "z", seconds=0, ran=ran))])) as items:
         await anext(items)
         await trio.testing.wait_all_tasks_blocked()
         assert ran == []
@@ -223,7 +223,7 @@ async def test_needs_that_nobody_can_meet_are_refused_before_anything_runs(
     needs: dict[str, tuple[str, ...]], words: str, autojump_clock: MockClock
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        await outcome(autojump_clock, *(part(name, looking(name, "x"), *said) for name, said in needs.items()))
+        await outcome(autojump_clock, *(part(name, probing(name, "x"), *own) for name, own in needs.items()))
 
 
 def test_the_needs_in_the_table_can_be_met() -> None:

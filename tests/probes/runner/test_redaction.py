@@ -1,4 +1,4 @@
-"""Known secrets disappear from everything that is shown, wherever they stand."""
+"""Known secrets are removed from every text that is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No scenario of the simulator gets a secret out of the probe: neither page nor document, neither log nor report."""
+"""No scenario of the simulator makes a probe show a secret: not in text, JSON, logs or report files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Noting(Secrets):
-    """Passes on what it learns, and notes it."""
+    """Passes on the secrets that are added, and records them."""
 
     def __init__(self, inner: Secrets, met: list[str]) -> None:
         self.inner, self.met = inner, met
@@ -40,7 +40,7 @@ class Noting(Secrets):
 
 
 def pieces(secret: str, scenario: str) -> set[str]:
-    """Give all pieces of twelve characters, without those of the scenario's name, which stands in its key."""
+    """Return all parts of 12 characters, without those of the scenario's name, which is part of its key."""
     found = {secret[at : at + 12] for at in range(max(1, len(secret) - 11))}
     return {piece for piece in found if piece not in f"-{scenario}"}
 
@@ -51,7 +51,7 @@ def test_no_scenario_gets_a_piece_of_a_secret_shown(
 ) -> None:
     met: list[str] = []
 
-    async def look(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
+    async def probe(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
         met.append(target.upstream.api_key.reveal())
         noting = replace(target, secrets=Noting(target.secrets, met))
         async for finding in access(noting, all_auth_forms=True):
@@ -60,7 +60,7 @@ def test_no_scenario_gets_a_piece_of_a_secret_shown(
     options = ProbeOptions(
         flags=Flags(timeout=0.3), simulate=scenario, verbose=True, reports=(f"json={tmp_path / 'report.json'}",)
     )
-    outcome = run_command("sherpa-probe access", look, options, {}, opener=service_opener(), folder=tmp_path)
+    outcome = run_command("sherpa-probe access", probe, options, {}, opener=service_opener(), folder=tmp_path)
     for json, verbose in ((False, False), (False, True), (True, False)):
         show_result(outcome, json=json, verbose=verbose, environment={})
     out, err = capsys.readouterr()

@@ -33,19 +33,19 @@ async def broken(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
     raise RuntimeError(f"no way: {target.upstream.api_key.reveal()}\nsecond line")
 
 
-def run(target: ServiceTarget, look: Any, *, verbose: bool = False) -> ProbeRun[ServiceTarget]:
+def run(target: ServiceTarget, probe: Any, *, verbose: bool = False) -> ProbeRun[ServiceTarget]:
     return ProbeRun(
-        tool="t", probe=look, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose
+        tool="t", probe=probe, open_subject=lambda: nullcontext(target), secrets=target.secrets, verbose=verbose
     )
 
 
 async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> None:
-    heard: list[str] = []
+    titles: list[str] = []
     done = run(at("http://localhost:1/v1"), fine)
-    done.on_finding = lambda finding: heard.append(finding.title)
+    done.on_finding = lambda finding: titles.append(finding.title)
     await done.run()
     report = done.report()
-    assert heard == [finding.title for finding in report.findings] == ["one", "two"]
+    assert titles == [finding.title for finding in report.findings] == ["one", "two"]
     assert [e.label for e in report.target] == ["base URL", "model", "key"]
     assert report.seconds > 0
 

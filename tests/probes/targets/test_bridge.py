@@ -1,4 +1,4 @@
-"""The address of a bridge, as people type it."""
+"""The URL of a bridge, as users write it."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def test_an_address_is_completed_and_its_door_told(typed: str, url: str, endpoin
         ("", "the URL is empty"),
         ("ws:/h", "two slashes"),
         ("ftp://h", "unknown scheme 'ftp'"),
-        ("ws://u:p@h", "no user name or password"),
+        ("ws://u:p@h", "user name or password"),
         ("ws://h:99999", "port"),
         ("ws://h/x#part", "#"),
-        ("ws://", "names no host"),
+        ("ws://", "has no host"),
     ],
 )
 def test_what_is_no_address_is_said_in_plain_words(typed: str, says: str) -> None:

@@ -1,4 +1,4 @@
-"""A target is made of the configuration; a wrong address or proxy is told before anything is sent."""
+"""A target is made from the configuration; a wrong URL or proxy is reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ At = Callable[..., Any]
         ("10.1.2.3/v1", "put http:// in front"),
         ("8.8.8.8:80/v1", "put https:// in front"),
         ("https:/api.openai.com", "two slashes"),
-        ("https://user:hunter2secret@x/v1", "no user name or password"),
+        ("https://user:hunter2secret@x/v1", "user name or password"),
         ("https://x/v1?key=1", "no '?'"),
-        ("https://", "names no host"),
+        ("https://", "has no host"),
     ],
 )
 def test_an_address_that_is_none_is_refused_in_plain_words(at: At, base_url: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""The embedded bridge: on real sockets, with an account of what its simulator received."""
+"""The embedded bridge: on real sockets, with the tracer audio that its simulator received."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from probes.runner.redaction import Secrets
 from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Severity
 from tests.probes.bridge.faulty_bridge import config
-from tests.probes.bridge.test_probe import bad, look
+from tests.probes.bridge.test_probe import bad, run_probe
 
 
 @pytest.mark.parametrize("path", ["/api/openai/realtime", "/v1"], ids=["client", "native"])
 async def test_it_is_healthy_over_real_sockets(path: str, mock_clock: trio.testing.MockClock) -> None:
     mock_clock.rate = 8
     async with open_simulated_bridge("good", config(), secrets=Secrets(), path=path) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert {f.severity for f in report.findings} == {Severity.PASS}
     assert [e.value for e in report.target][-1] == "simulated: good"
 
@@ -28,7 +28,7 @@ async def test_it_takes_form_and_dialect_of_the_settings(
 ) -> None:
     mock_clock.rate = 8
     async with open_simulated_bridge("good", config(**flags), secrets=Secrets()) as target:
-        report = await look(target)
+        report = await run_probe(target)
     assert bad(report) == ([("events", "BRIDGE-BETA-EVENTS")] if "dialect" in flags else [])
 
 

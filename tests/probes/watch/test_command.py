@@ -1,4 +1,4 @@
-"""The whole of `watch`: lines as they come, an end in good order, exit codes, and nothing sent on wrong usage."""
+"""The command `watch`: lines, end, exit codes; wrong usage sends nothing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-proj-0123456789abcdefghijKLMN"}
 
 
-def watched(folder: Path, **said: Any) -> tuple[int, list[str], list[str]]:
-    lines, remarks = list[str](), list[str]()
-    options = WatchOptions(**{"simulate": "good", "count": 1, **said})
-    code = run_watch(options, ENVIRONMENT, write_line=lines.append, write_note=remarks.append, folder=folder)
-    return code, lines, remarks
+def watched(folder: Path, **fields: Any) -> tuple[int, list[str], list[str]]:
+    lines, notes = list[str](), list[str]()
+    options = WatchOptions(**{"simulate": "good", "count": 1, **fields})
+    code = run_watch(options, ENVIRONMENT, write_line=lines.append, write_note=notes.append, folder=folder)
+    return code, lines, notes
 
 
 def test_a_good_run_is_a_line_and_so_is_the_end(tmp_path: Path) -> None:
-    code, (run, end), remarks = watched(tmp_path, modules=("access", "models"))
+    code, (run, end), notes = watched(tmp_path, modules=("access", "models"))
     assert code == 0
     assert run.split()[1] == "ok"
     assert end.endswith("end   1 run: 1 passed")
-    assert remarks == []
+    assert notes == []
 
 
 def test_a_run_that_fails_names_its_code_and_decides_the_exit_code(tmp_path: Path) -> None:
@@ -60,14 +60,14 @@ def test_as_json_every_line_is_a_document(tmp_path: Path) -> None:
 
 
 def test_it_says_where_it_listens(tmp_path: Path) -> None:
-    _, _, (remark,) = watched(tmp_path, listen="127.0.0.1:0")
-    assert remark.startswith("listening on http://127.0.0.1:")
-    _, _, remarks = watched(tmp_path, listen="0.0.0.0:0")
-    assert "at your cost" in remarks[1]
+    _, _, (note,) = watched(tmp_path, listen="127.0.0.1:0")
+    assert note.startswith("listening on http://127.0.0.1:")
+    _, _, notes = watched(tmp_path, listen="0.0.0.0:0")
+    assert "at your cost" in notes[1]
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "words"),
     [
         ({"every": 0.5}, "--every must be 1 to 86400 seconds"),
         ({"every": float("nan")}, "--every"),
@@ -80,9 +80,9 @@ def test_it_says_where_it_listens(tmp_path: Path) -> None:
         ({"targets": ("a",), "simulate": None, "listen": "0"}, "is not NAME=URL"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_runs(tmp_path: Path, said: dict[str, Any], words: str) -> None:
+def test_wrong_usage_is_reported_before_anything_runs(tmp_path: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        watched(tmp_path, **said)
+        watched(tmp_path, **options)
 
 
 def test_a_missing_key_is_told_before_anything_runs(tmp_path: Path) -> None:

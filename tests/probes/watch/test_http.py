@@ -1,4 +1,4 @@
-"""The HTTP side of a watch: figures, runs on demand within bounds, and nothing for strangers."""
+"""The HTTP server of a watch: metrics, runs on request within limits, and nothing for other web sites."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ At = Any
 
 @dataclass
 class Looking:
-    """Runs that take some time, and what was asked for."""
+    """Runs that take some time, and the requests for them."""
 
     seconds: float = 0.0
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -119,8 +119,8 @@ async def test_a_run_ends_before_the_scrape_gives_up_and_tells_what_it_saw(at: A
 async def test_how_long_a_run_may_take_is_bounded(
     at: At, autojump_clock: MockClock, header: str | None, seconds: float
 ) -> None:
-    said = {} if header is None else {"x_prometheus_scrape_timeout_seconds": header}
-    await get(desk(at, Looking(seconds=500)), "/probe?target=default", **said)
+    headers = {} if header is None else {"x_prometheus_scrape_timeout_seconds": header}
+    await get(desk(at, Looking(seconds=500)), "/probe?target=default", **headers)
     assert autojump_clock.current_time() == pytest.approx(seconds)
 
 

@@ -1,4 +1,4 @@
-"""The lines of a watch: one a run, whatever was found; as JSON each line is a document of its own."""
+"""The lines of a watch: one for each run; as JSON, each line is one document."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_times_that_passed_by_are_told() -> None:
 
 def test_the_document_holds_what_a_script_needs() -> None:
     round_ = done(BAD, exit_code=1)
-    told = json.loads(
+    document = json.loads(
         run_document(replace(round_, report=replace(round_.report, metrics=(ReportMetric("a_seconds", 1.5),))))
     )
-    assert told["schema_version"] == 1
-    assert (told["kind"], told["run"], told["verdict"], told["exit_code"]) == ("run", 7, "fail", 1)
-    assert (told["seconds"], told["missed"], told["metrics"]) == (0.4821, 0, {"a_seconds": 1.5})
-    assert [finding["code"] for finding in told["findings"]] == ["ACCESS-NO-QUOTA"]
+    assert document["schema_version"] == 1
+    assert (document["kind"], document["run"], document["verdict"], document["exit_code"]) == ("run", 7, "fail", 1)
+    assert (document["seconds"], document["missed"], document["metrics"]) == (0.4821, 0, {"a_seconds": 1.5})
+    assert [finding["code"] for finding in document["findings"]] == ["ACCESS-NO-QUOTA"]
 
 
 def test_the_last_line_counts_all_runs() -> None:
@@ -56,9 +56,9 @@ def test_the_last_line_counts_all_runs() -> None:
     for exit_code in (0, 0, 1, 3):
         tally.add(done(exit_code=exit_code, missed=exit_code))
     assert end_line(tally, "T") == "T  end   4 runs: 2 passed, 1 failed, 1 couldn't run; 4 times missed"
-    told = json.loads(end_document(tally, "T"))
-    assert told["runs"] == {"pass": 2, "warning": 0, "fail": 1, "error": 1}
-    assert (told["kind"], told["ended"], told["missed"], told["exit_code"]) == ("end", "T", 4, 1)
+    document = json.loads(end_document(tally, "T"))
+    assert document["runs"] == {"pass": 2, "warning": 0, "fail": 1, "error": 1}
+    assert (document["kind"], document["ended"], document["missed"], document["exit_code"]) == ("end", "T", 4, 1)
 
 
 def test_an_end_before_the_first_run_is_told_as_well() -> None:

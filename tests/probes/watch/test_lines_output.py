@@ -1,4 +1,4 @@
-"""Lines go out one by one; a reader that leaves ends the watch, a place that is full is told."""
+"""Lines are flushed one by one; a reader that closes the pipe ends the watch, and a full disk is reported."""
 
 from __future__ import annotations
 

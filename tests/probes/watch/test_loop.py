@@ -1,4 +1,4 @@
-"""The loop of a watch: on time, never twice at once, nothing made up for, and a tally that does not grow."""
+"""The loop of a watch: on time, one run at a time, missed runs are skipped, and the counts don't grow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = ROW.passed("fine")
 
 
 class Runs:
-    """Makes runs that take so many seconds each and find this; remembers when they began and ended."""
+    """Makes runs with the given durations and findings; records when they start and end."""
 
     def __init__(self, seconds: Sequence[float], found: Sequence[Finding] = ()) -> None:
         self.times: list[tuple[float, float]] = []

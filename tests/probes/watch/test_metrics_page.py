@@ -1,4 +1,4 @@
-"""The figures of a watch, read by Prometheus' own parser, and the page for people."""
+"""The metrics of a watch, read by the Prometheus parser, and the index page."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def samples(tally: WatchTally) -> dict[str, float]:
 
 
 def test_before_the_first_run_there_are_the_counters_alone() -> None:
-    seen = samples(WatchTally())
-    assert seen["sherpa_watch_runs_total['pass']"] == 0
-    assert seen["sherpa_watch_interval_seconds"] == 60
-    assert "sherpa_probe_success" not in seen
-    assert "sherpa_watch_last_success_timestamp_seconds" not in seen
+    values = samples(WatchTally())
+    assert values["sherpa_watch_runs_total['pass']"] == 0
+    assert values["sherpa_watch_interval_seconds"] == 60
+    assert "sherpa_probe_success" not in values
+    assert "sherpa_watch_last_success_timestamp_seconds" not in values
 
 
 def test_behind_it_stand_the_figures_of_the_last_run_too() -> None:
     tally = WatchTally()
     for exit_code in (0, 1):
         tally.add(WatchResult(number=1, report=REPORT, exit_code=exit_code, missed=2))
-    seen = samples(tally)
-    assert seen["sherpa_watch_runs_total['pass']"] == seen["sherpa_watch_runs_total['fail']"] == 1
-    assert seen["sherpa_watch_missed_total"] == 4
-    assert seen["sherpa_watch_failures_in_a_row"] == 1
-    assert seen["sherpa_watch_last_success_timestamp_seconds"] == 1795233600.5
-    assert (seen["sherpa_probe_success"], seen["sherpa_models_realtime_total"]) == (0, 9)
+    values = samples(tally)
+    assert values["sherpa_watch_runs_total['pass']"] == values["sherpa_watch_runs_total['fail']"] == 1
+    assert values["sherpa_watch_missed_total"] == 4
+    assert values["sherpa_watch_failures_in_a_row"] == 1
+    assert values["sherpa_watch_last_success_timestamp_seconds"] == 1795233600.5
+    assert (values["sherpa_probe_success"], values["sherpa_models_realtime_total"]) == (0, 9)
 
 
 def test_the_page_names_every_address_and_breaks_on_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What a watch looks at: modules and targets by name, and a run that takes nothing along from the one before."""
+"""Modules and targets of a watch by name; a run keeps nothing of the run before."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_a_fresh_target_still_hides_key_and_proxy(at: At) -> None:
     assert "minted_long_before" in hidden
 
 
-def named(at: At, *said: str) -> dict[str, ServiceTarget]:
-    return named_targets(said, at("https://api.example.com/v1").config, {})
+def named(at: At, *arguments: str) -> dict[str, ServiceTarget]:
+    return named_targets(arguments, at("https://api.example.com/v1").config, {})
 
 
 def test_named_targets_are_the_settings_at_another_address(at: At) -> None:
@@ -86,7 +86,7 @@ def test_named_targets_are_the_settings_at_another_address(at: At) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("arguments", "words"),
     [
         (["staging"], "is not NAME=URL"),
         (["=https://x/v1"], "is not NAME=URL"),
@@ -95,9 +95,9 @@ def test_named_targets_are_the_settings_at_another_address(at: At) -> None:
         (["default=https://x/v1"], "two targets have the name default"),
     ],
 )
-def test_a_target_that_is_not_name_and_url_is_refused(at: At, said: list[str], words: str) -> None:
+def test_a_target_that_is_not_name_and_url_is_refused(at: At, arguments: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        named(at, *said)
+        named(at, *arguments)
 
 
 def test_an_address_that_is_none_is_told_with_its_option(at: At) -> None:
