@@ -34,7 +34,7 @@ def simulator() -> Iterator[RunningSimulator]:
 def dialed(simulator: RunningSimulator) -> Iterator[Any]:
     header = [f"Authorization: Bearer {simulator.api_key.reveal()}"]
     url = f"{simulator.websocket_url}?model=gpt-realtime-2.1"
-    line: Any = websocket.create_connection(url, header=header, timeout=5)
+    line: Any = websocket.create_connection(url, header=header, timeout=60)
     try:
         yield line
     finally:
@@ -54,12 +54,12 @@ def test_it_reads_what_arrived_and_lets_it_be_forgotten(simulator: RunningSimula
             pass
         assert control.snapshot().open_sockets == 1
         line.send_close()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while (seen := control.snapshot()).open_sockets and time.monotonic() < until:
         pass
     assert seen.received == {5: ReceivedAudio(received_ms=200, lost_ms=0, repeated_ms=0, reordered_ms=0)}
     assert sum(count for _, count in seen.dials) == 1
-    assert all(abs(at - time.time()) < 30 for at, _ in seen.dials)
+    assert all(abs(at - time.time()) < 600 for at, _ in seen.dials)
     control.reset()
     assert (control.snapshot().received, control.snapshot().dials) == ({}, ())
 
@@ -119,7 +119,7 @@ def test_another_server_is_told(said: bytes, told: str) -> None:
         thread.start()
         with pytest.raises(ControlError, match=told):
             ControlClient(f"http://127.0.0.1:{server.server_port}").snapshot()
-        thread.join(timeout=5)
+        thread.join(timeout=60)
 
 
 def test_what_came_of_a_caller_under_two_keys_is_put_together() -> None:

@@ -19,16 +19,16 @@ ROOT = Path(__file__).parents[3]
 _SERVES = """
 import signal, sys, time
 port = sys.argv[sys.argv.index("--port") + 1]
-print(f"serving at ws://127.0.0.1:{int(port) or 4711} for you", flush=True)
 if "--deaf" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(f"serving at ws://127.0.0.1:{int(port) or 4711} for you", flush=True)
 while True:
     time.sleep(1)
 """
 WORDS = (sys.executable, "-c", _SERVES, "--port", "0")
 
 
-def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 10) -> ChildProcess:
+def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 60) -> ChildProcess:
     return ChildProcess.start(words, dict(os.environ), tmp_path / "log", seconds)
 
 
@@ -49,14 +49,14 @@ def test_one_that_does_not_listen_to_reason_is_ended_by_force(tmp_path: Path) ->
 
 def test_one_that_leaves_when_it_is_asked_was_ended_gently(tmp_path: Path) -> None:
     child = started(tmp_path)
-    assert child.terminate(5)
+    assert child.terminate(60)
     assert child.process.returncode == -signal.SIGTERM
 
 
 def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
     child = started(tmp_path)
     child.stop()
-    again = child.restart(tmp_path / "second", 10)
+    again = child.restart(tmp_path / "second", 60)
     again.stop()
     assert again.address == child.address
     assert again.command[-1] == "4711"
@@ -76,7 +76,7 @@ def test_one_that_ends_before_it_serves_is_told_with_its_last_words(tmp_path: Pa
 
 def test_one_that_never_says_its_address_is_given_up_and_ended(tmp_path: Path) -> None:
     with pytest.raises(ChildError, match="it did not start: hello; log"):
-        started(tmp_path, (sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"), 0.7)
+        started(tmp_path, ("sh", "-c", "echo hello; sleep 60"), 1.0)
 
 
 def test_a_commands_words_run_its_main() -> None:
@@ -88,7 +88,7 @@ _PARENT = """
 import sys, time
 from pathlib import Path
 from loadtests.run.child import ChildProcess
-child = ChildProcess.start(tuple(sys.argv[2:]), {}, Path(sys.argv[1]), 10)
+child = ChildProcess.start(tuple(sys.argv[2:]), {}, Path(sys.argv[1]), 60)
 print(child.pid, flush=True)
 time.sleep(60)
 """
@@ -102,7 +102,7 @@ if sys.platform == "linux":  # elsewhere the kernel tells a child nothing of its
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
             parent.kill()
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while is_running(pid) and time.monotonic() < until:
             time.sleep(0.02)
         assert not is_running(pid)
