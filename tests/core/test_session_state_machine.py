@@ -15,7 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from bridge.core import deadlines, lifecycle
 from bridge.core.events import ClientGone, CreateSession, Tick
-from bridge.core.states import State
+from bridge.core.states import Phase, State
 from tests.core.builders import (
     audio_delta,
     configured_with_vad,
@@ -233,6 +233,11 @@ class Machine(SessionMachine):
         due_at, deadline = deadlines.next_deadline(self.session._data), self.session.deadline
         assert (inf if deadline is None else deadline) <= due_at
         assert due_at > self.now
+
+    @invariant()
+    def a_session_that_is_being_opened_has_a_deadline(self) -> None:
+        opening = self.session.statistics().phase in (Phase.INITIALIZING, Phase.RECONNECTING)
+        assert not opening or self.session.deadline is not None
 
     @invariant()
     def no_pause_is_missed(self) -> None:
