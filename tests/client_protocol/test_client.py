@@ -142,6 +142,12 @@ def test_a_number_that_is_none_counts_as_zero(value: object) -> None:
     assert receive(ProtocolClient(), "audio_dropped", ms=value).number("ms") == 0
 
 
+def test_the_detail_of_an_error_is_an_object_or_empty() -> None:
+    assert receive(ProtocolClient(), "error", code="X", detail={"attempts": 3}).detail == {"attempts": 3}
+    for detail in (None, "text", [1]):
+        assert receive(ProtocolClient(), "error", code="X", detail=detail).detail == {}
+
+
 @pytest.mark.parametrize("generation", [None, "2", True, 1.5])
 def test_a_generation_that_is_none_is_ignored(generation: object) -> None:
     client = ProtocolClient()

@@ -67,6 +67,13 @@ def test_decoding_refuses_what_is_not_valid() -> None:
         decode_bridge_message(_ready(sessionId=3))
 
 
+def test_decoding_refuses_a_message_of_the_other_direction() -> None:
+    with pytest.raises(KeyError, match="session_ready"):
+        decode_client_message(_ready())
+    with pytest.raises(KeyError, match="ping"):
+        decode_bridge_message({"type": "ping"})
+
+
 def test_a_message_of_the_bridge_has_typed_fields() -> None:
     ready = decode_bridge_message(_ready())
     assert isinstance(ready, SessionReadyMessage)

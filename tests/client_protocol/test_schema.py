@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,12 @@ def test_the_copy_in_docs_is_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == fresh, "run: python -m bridge.client_protocol docs"
 
 
-def test_the_command_writes_both_documents(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "bridge.client_protocol", str(tmp_path)], cwd=ROOT, check=True)
-    assert {path.name for path in tmp_path.iterdir()} == set(DOCUMENTS)
+def test_the_command_writes_both_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bridge.client_protocol", str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "bridge.client_protocol.__main__")  # it runs a second time, as `python -m` does
+    runpy.run_module("bridge.client_protocol", run_name="__main__")
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert written == {name: document_text(make()) for name, make in DOCUMENTS.items()}
 
 
 @pytest.mark.parametrize("name", EVERY_MESSAGE)

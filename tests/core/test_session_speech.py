@@ -162,6 +162,14 @@ def test_speech_that_was_transcribed_in_a_transcription_session_is_not_replayed(
     assert [one.pcm[0] for one in of_type(SendAudio, reconnect(session, vad=False))] == [2]
 
 
+def test_speech_that_was_transcribed_and_not_answered_in_a_conversation_is_replayed() -> None:
+    session = ready_session(MANUAL, vad=False)
+    play(session, audio(1000, 1), ClientCommit(), native(COMMITTED, item_id="i1"), speech_item_added("i1"))
+    heard = "conversation.item.input_audio_transcription.completed"
+    play(session, native(heard, item_id="i1", transcript="hello"))
+    assert [one.pcm for one in of_type(SendAudio, reconnect(session, vad=False))] == [audio(1000, 1).pcm]
+
+
 def test_speech_that_is_sent_again_is_sent_again_after_the_next_loss_too() -> None:
     session = ready_session(MANUAL, vad=False)
     play(session, audio(200), ClientCommit())

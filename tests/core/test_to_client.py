@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.commands import Forward, SendEvent
-from bridge.core.events import UpstreamEvent, UpstreamLost
+from bridge.core.events import Interrupt, UpstreamEvent, UpstreamLost
 from bridge.core.responses import OUTPUT_EVENTS
 from bridge.core.states import State
 from bridge.core.to_client import PARSED_EVENTS
 from tests.core.builders import (
+    CANCEL,
     UNAVAILABLE,
     audio_delta,
     configured_with_vad,
@@ -21,6 +22,8 @@ from tests.core.builders import (
     play,
     ready_session,
     reconnect,
+    response_created,
+    text_item_done,
     upstream_error,
 )
 
@@ -82,3 +85,32 @@ def test_an_output_item_that_is_finished_after_its_response_is_restored_all_the_
     play(session, native("response.output_item.done", item=item))
     restored = [one.event["item"]["content"] for one in of_type(SendEvent, reconnect(session))]
     assert restored == [[part]]
+
+
+def test_an_output_item_of_another_response_is_not_the_one_that_an_interruption_truncates() -> None:
+    session = ready_session()
+    item = {"id": "i1", "type": "message"}
+    play(session, response_created(), native("response.output_item.added", response_id="out_of_band", item=item))
+    assert of_type(SendEvent, play(session, Interrupt(None, 900))) == [SendEvent(1, CANCEL)]
+
+
+def test_of_a_response_that_is_lost_in_the_middle_the_finished_items_are_restored() -> None:
+    session = ready_session()
+    play(session, response_created())
+    for name in ("i1", "i2"):
+        part = {"type": "output_text", "text": name}
+        item = {"id": name, "type": "message", "role": "assistant", "content": [part]}
+        play(session, native("response.output_item.added", response_id="resp_1", item={**item, "content": []}))
+        play(session, native("conversation.item.added", item=item))
+        if name == "i1":
+            play(session, native("response.output_item.done", item=item))
+    restored = [one.event["item"]["id"] for one in of_type(SendEvent, reconnect(session)) if "item" in one.event]
+    assert restored == ["i1"]
+
+
+def test_an_item_that_was_deleted_is_not_restored() -> None:
+    session = ready_session()
+    play(session, text_item_done("i1", "one"), text_item_done("i2", "two"))
+    play(session, native("conversation.item.deleted", item_id="i1"))
+    restored = [one.event["item"]["id"] for one in of_type(SendEvent, reconnect(session))]
+    assert restored == ["i2"]

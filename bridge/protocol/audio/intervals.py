@@ -91,4 +91,4 @@ class IntervalSet:
     __hash__ = None  # type: ignore[assignment]  # mutable, so not a key
 
     def __repr__(self) -> str:
-        return f"Intervals({list(self)})"
+        return f"IntervalSet({list(self)})"

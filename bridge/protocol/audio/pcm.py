@@ -50,7 +50,7 @@ def pcm_to_samples(pcm: bytes) -> array[int]:
 
 
 def samples_to_pcm(numbers: array[int]) -> bytes:
-    """The reverse of `samples`: little-endian bytes of an `array('h')`, which is left as it is."""
+    """The reverse of `pcm_to_samples`: little-endian bytes of an `array('h')`, which is left as it is."""
     if _HOST_IS_BIG_ENDIAN:
         numbers = array("h", numbers)
         numbers.byteswap()

@@ -315,6 +315,7 @@ class TracerReceiver:
         return {
             "other_bytes": self._other,
             "turned_away_bytes": self._turned_away,
+            "mixed_bytes": self._mixed,
             "callers": {str(caller): counts.to_dict() for caller, counts in self._callers.items()},
         }
 
@@ -323,6 +324,7 @@ class TracerReceiver:
         """Make a receiver from the values of `to_dict`. KeyError, TypeError or ValueError for anything else."""
         receiver = cls()
         receiver._other, receiver._turned_away = int(plain["other_bytes"]), int(plain["turned_away_bytes"])
+        receiver._mixed = int(plain["mixed_bytes"])
         for caller, counts in plain["callers"].items():
             receiver._callers[int(caller)] = _Caller.from_dict(counts)
         return receiver

@@ -46,6 +46,16 @@ def test_adding_ranges_says_how_many_numbers_were_new(ranges: list[tuple[int, in
     assert len(ours) == len(model)
 
 
+def test_a_range_joins_those_that_it_touches_and_counts_only_what_is_new() -> None:
+    ours = IntervalSet([(0, 3), (5, 7), (9, 10)])
+    assert ours.add_range(2, 5) == 2
+    assert ours.add_range(4, 4) == 0
+    assert (list(ours), len(ours)) == ([(0, 7), (9, 10)], 8)
+    assert ours.update(IntervalSet([(6, 9), (12, 13)])) == 3
+    assert list(ours) == [(0, 10), (12, 13)]
+    assert [number in ours for number in (0, 9, 10, 12, 13)] == [True, True, False, True, False]
+
+
 @given(RANGES, RANGES)
 def test_update_is_union_and_counts_what_is_new(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
     ours, theirs = IntervalSet(one), IntervalSet(two)
@@ -60,6 +70,13 @@ def test_gaps_and_ranges_together_are_everything(ranges: list[tuple[int, int]], 
     ours = IntervalSet(ranges)
     missing = [number for first, after in ours.gaps(end) for number in range(first, after)]
     assert missing == [number for number in range(end) if number not in ours]
+
+
+def test_gaps_end_where_they_are_asked_to_end() -> None:
+    ours = IntervalSet([(2, 4), (6, 8)])
+    assert list(ours.gaps(5)) == [(0, 2), (4, 5)]
+    assert list(ours.gaps(8)) == [(0, 2), (4, 6)]
+    assert list(ours.gaps(10)) == [(0, 2), (4, 6), (8, 10)]
 
 
 def test_numbers_in_a_row_are_one_range_whatever_their_count() -> None:
@@ -81,7 +98,7 @@ def test_the_order_of_adding_does_not_matter(numbers: list[int]) -> None:
 def test_sets_with_different_numbers_differ() -> None:
     assert IntervalSet([(0, 3)]) != IntervalSet([(0, 4)])
     assert IntervalSet([(0, 3)]) != [(0, 3)]
-    assert repr(IntervalSet([(0, 3), (5, 6)])) == "Intervals([(0, 3), (5, 6)])"
+    assert repr(IntervalSet([(0, 3), (5, 6)])) == "IntervalSet([(0, 3), (5, 6)])"
 
 
 @pytest.mark.parametrize("bad", [(-1, 3), (5, 4)])

@@ -38,6 +38,10 @@ def test_chunks_of_any_size_join_to_the_audio_they_were_cut_from(pcm: bytes, ms:
     assert all(pieces)
 
 
+def test_the_last_chunk_holds_what_is_left() -> None:
+    assert list(audio.chunks(bytes(96 + 10), 1)) == [bytes(48), bytes(48), bytes(10)]
+
+
 def test_a_chunk_shorter_than_a_sample_is_refused_before_the_first_chunk() -> None:
     with pytest.raises(ValueError, match="holds no sample"):
         audio.chunks(bytes(96), 0)
@@ -62,6 +66,15 @@ def test_samples_turn_back_into_the_same_bytes(pcm: bytes) -> None:
     before = list(numbers)
     assert audio.samples_to_pcm(numbers) == pcm
     assert list(numbers) == before
+
+
+def test_samples_are_swapped_on_a_host_of_the_other_byte_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = audio.pcm_to_samples(b"\x01\x02")
+    monkeypatch.setattr(audio, "_HOST_IS_BIG_ENDIAN", not audio._HOST_IS_BIG_ENDIAN)
+    theirs = audio.pcm_to_samples(b"\x01\x02")
+    assert theirs.tobytes() == ours.tobytes()[::-1]
+    assert audio.samples_to_pcm(theirs) == b"\x01\x02"
+    assert theirs.tobytes() == ours.tobytes()[::-1], "it is left as it is"
 
 
 def test_silence_is_silent_and_as_long_as_asked() -> None:

@@ -229,8 +229,18 @@ def test_streams_of_several_connections_do_not_mix() -> None:
 
 def test_callers_mixed_into_one_stream_are_kept_apart() -> None:
     other = TracerSource(8)
-    counts = receiver_of(*(cell + other.silence(20) for cell in CELLS)).counts()
-    assert all(count.clean and count.received_ms == 800 for count in counts.values())
+    receiver = receiver_of(*(cell + other.silence(20) for cell in CELLS))
+    assert all(count.clean and count.received_ms == 800 for count in receiver.counts().values())
+    assert receiver.mixed_ms == 800, "the cells of every caller but the first"
+
+
+def test_a_stream_for_each_caller_has_nothing_mixed_up_and_merging_adds_what_others_had() -> None:
+    receiver = TracerReceiver()
+    for caller in (1, 2):
+        receiver.stream().feed(TracerSource(caller).speech(40))
+    assert receiver.mixed_ms == 0
+    receiver.merge(receiver_of(TracerSource(3).speech(20) + TracerSource(4).speech(60)))
+    assert receiver.mixed_ms == 60
 
 
 def test_a_reset_in_the_middle_shows_as_a_gap() -> None:
@@ -275,11 +285,14 @@ def test_a_receiver_survives_a_round_trip_through_json() -> None:
     receiver = receiver_of(TracerSource(caller).speech(100), CELLS[5], CELLS[3], CELLS[3], CELLS[6][:480], b"other")
     there = TracerReceiver.from_dict(json.loads(json.dumps(receiver.to_dict())))
     assert there.counts() == receiver.counts()
-    assert there.other_ms == receiver.other_ms
+    assert (there.other_ms, there.mixed_ms) == (receiver.other_ms, receiver.mixed_ms)
+    assert receiver.mixed_ms > 0
     assert there.to_dict() == receiver.to_dict()
 
 
-@pytest.mark.parametrize("plain", [{}, {"other_bytes": 0, "turned_away_bytes": 0, "callers": {"7": {}}}])
+@pytest.mark.parametrize(
+    "plain", [{}, {"other_bytes": 0, "turned_away_bytes": 0, "mixed_bytes": 0, "callers": {"7": {}}}]
+)
 def test_other_values_are_refused(plain: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         TracerReceiver.from_dict(plain)

@@ -31,6 +31,14 @@ POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Nullable(St
 SHAPE = OneOf({"point": POINT, "blob": AnyValue()})
 
 
+def nested(depth: int) -> object:
+    """Arrays and objects in turn, `depth` of them around a number."""
+    value: object = 1
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     ("value", "node"),
     [
@@ -48,11 +56,13 @@ SHAPE = OneOf({"point": POINT, "blob": AnyValue()})
         (["text", "audio"], Combination("modalities", (("audio", "text"),))),
         ("inf", AnyOf((Integer(), Const("inf")))),
         (7, AnyOf((Integer(), Const("inf")))),
+        (None, AnyOf((Nullable(Integer()), Const("inf")))),
         ({"type": "point", "x": 0}, SHAPE),
         ({"type": "point", "x": 9, "label": None}, SHAPE),
         ({"type": "blob", "anything": [1]}, SHAPE),
         ({"a": 1}, AnyValue("an object")),
         (None, AnyValue()),
+        (nested(100), AnyValue()),
     ],
 )
 def test_what_fits_has_no_fault(value: object, node: Schema) -> None:
@@ -87,6 +97,18 @@ def test_what_fits_has_no_fault(value: object, node: Schema) -> None:
             AnyOf((Integer(), Const("inf"))),
             "invalid_type",
             "Invalid type for 's': expected one of an integer or a string, but got an array instead.",
+        ),
+        (
+            True,
+            AnyOf((Nullable(Integer()), Const("inf"))),
+            "invalid_type",
+            "Invalid type for 's': expected one of an integer or null or a string, but got a boolean instead.",
+        ),
+        (
+            nested(101),
+            AnyValue(),
+            "invalid_value",
+            "Invalid 's': nested too deep. Expected at most 100 levels.",
         ),
         ("c", Choice(("a", "b")), "invalid_value", "Invalid value: 'c'. Supported values are: 'a' and 'b'."),
         ("c", Const("a"), "invalid_value", "Invalid value: 'c'. Supported values are: 'a'."),
