@@ -162,7 +162,7 @@ class ReconnectedMessage(SessionMessage, frozen=True, kw_only=True, tag="reconne
     restored: Annotated[
         Object, Meta(description="What came back: `config`, `tools`, `turns` (a count), `pendingTools`.")
     ]
-    lost: Annotated[Texts, Meta(description="What did not come back, in words.")]
+    lost: Annotated[Texts, Meta(description="What was not restored, in words.")]
 
 
 class SessionExpiringMessage(SessionMessage, frozen=True, kw_only=True, tag="session_expiring"):

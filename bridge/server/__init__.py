@@ -1,1 +1,1 @@
-"""The bridge's front: one port, two doors, and everything that is decided before a client gets a session."""
+"""The reference bridge as a server: one port with a client endpoint and a native endpoint, and how it is run."""

@@ -1,6 +1,6 @@
-"""One bridge in one process: its routes, its two doors, and a session behind each client that is let in.
+"""One bridge in one process: its routes, its two WebSocket endpoints, and a session for each client that is admitted.
 
-What is decided about a request stands in `admission.py`, about a session in the core. Here they are put together.
+`admission/policy.py` decides about requests and the core about sessions; this module connects the two.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector
 
-_DOORS: Final = (CLIENT_PATH, NATIVE_PATH)
-_API: Final = "/v1/"
-_SOCKET_ONLY: Final = Rejection(
+_ENDPOINTS: Final = (CLIENT_PATH, NATIVE_PATH)
+_API_PREFIX: Final = "/v1/"
+_UPGRADE_REQUIRED: Final = Rejection(
     426,
     "UPGRADE_REQUIRED",
-    "This address speaks WebSocket, and the request asks for none: a proxy on the way may have removed its Upgrade.",
+    "This endpoint requires a WebSocket upgrade. A proxy may have removed the request's Upgrade header.",
 )
 
-#: Connections from one address that are not sessions: handshakes, half-open ones, kept ones.
-_WAITING_PER_ADDRESS: Final = 1024
-#: Connections beside sessions, over all addresses.
+#: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections.
+_MAX_IDLE_PER_ADDRESS: Final = 1024
+#: The same over all addresses.
 _SPARE_CONNECTIONS: Final = 4096
-#: What a subprotocol may look like (RFC 6455 4.1, RFC 9110 5.6.2); what else is offered is not repeated.
+#: A valid subprotocol name (RFC 6455 4.1, RFC 9110 5.6.2); the response never repeats an invalid one.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: For the first message to a client that does not read.
-_GREETING_SECONDS: Final = 10.0
-#: RFC 6455 7.4.1: the server cannot go on.
+#: How long the first message may take to a client that doesn't read.
+_FIRST_MESSAGE_SECONDS: Final = 10.0
+#: RFC 6455 7.4.1: the server hit an unexpected condition.
 _INTERNAL_ERROR: Final = 1011
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What a bridge is made of."""
+    """What a bridge is made of. `assembly.py` makes it from the settings; simulation and tests make their own."""
 
     rules: ClientRules
     connector: Connector
@@ -84,30 +84,30 @@ class Dependencies:
     metrics: Metrics
     log: Log
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
-    """Adds what other workers counted, and what their attempts came to."""
+    """Adds the metrics of the other workers, and the outcomes of their attempts, to this worker's."""
     count_prewarmed: Callable[[], int] = lambda: 0
-    """Counts the upstream sessions that wait for a client."""
+    """Returns the number of upstream sessions that wait for a client."""
     clock: Callable[[], datetime] = utc_now
-    """The time of day on every message."""
+    """The time of day, for the timestamp of every message."""
     extra_http: Callable[[HttpRequest], Awaitable[HttpResponse | None]] | None = None
-    """Asked about every path that is not served here: the REST fallback, the page. None: it does not know either."""
+    """Answers more paths, such as the REST fallback or the browser page; returns None for a path it doesn't have."""
 
 
 class Bridge:
-    """Serves every connection that it is given."""
+    """Serves connections until it is drained."""
 
-    def __init__(self, parts: Dependencies) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._deps = dependencies
         self._connections: Counter[str] = Counter()
         self._draining = trio.Event()
         self._empty = trio.Event()
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection to its end. Raises nothing but Cancelled."""
+        """Serve one connection to its end. Raises only Cancelled."""
         host = host_from_peer(peer_name(stream))
-        waiting = self._connections[host] - self._parts.active_sessions.from_address(host)
-        most = self._parts.rules.max_sessions + _SPARE_CONNECTIONS
-        if waiting >= _WAITING_PER_ADDRESS or self._connections.total() >= most:
+        idle = self._connections[host] - self._deps.active_sessions.from_address(host)
+        max_connections = self._deps.rules.max_sessions + _SPARE_CONNECTIONS
+        if idle >= _MAX_IDLE_PER_ADDRESS or self._connections.total() >= max_connections:
             await reset_stream(stream)
             return
         self._connections[host] += 1
@@ -117,41 +117,44 @@ class Bridge:
             self._connections -= Counter([host])
 
     def _on_error(self, error: Exception) -> None:
-        self._parts.observer.internal_error("", error)
+        self._deps.observer.internal_error("", error)
 
-    # Going down
+    # Shutdown
 
     def drain(self) -> None:
-        """Let nobody new in, and give the running sessions their time."""
-        self._parts.admission.draining = True
+        """Reject new clients, and give running sessions the drain time."""
+        self._deps.admission.draining = True
         self._draining.set()
-        self._parts.log.write(
-            "info", "bridge.draining", "Draining: no new sessions", sessions=self._parts.active_sessions.in_process
+        self._deps.log.write(
+            "info",
+            "bridge.draining",
+            "Draining: no new sessions",
+            sessions=self._deps.active_sessions.in_process,
         )
-        self._note_empty()
+        self._check_empty()
 
     async def wait_empty(self) -> None:
-        """Wait until the last session of a draining bridge is gone."""
+        """Wait until a draining bridge has no sessions. Cancelling is harmless."""
         await self._empty.wait()
 
-    def _note_empty(self) -> None:
-        if self._draining.is_set() and not self._parts.active_sessions.in_process:
+    def _check_empty(self) -> None:
+        if self._draining.is_set() and not self._deps.active_sessions.in_process:
             self._empty.set()
 
     # Plain HTTP
 
     async def http(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request."""
-        if self._parts.extra_http is not None and (answer := await self._parts.extra_http(request)) is not None:
+        """Return the response to one plain HTTP request."""
+        if self._deps.extra_http is not None and (answer := await self._deps.extra_http(request)) is not None:
             return answer
-        if request.path in _DOORS:
-            return _refusal_at(request.path)(_SOCKET_ONLY)
-        page = self._pages.get(request.path)
-        if page is None:
-            return _refusal_at(request.path)(_not_found(request.path))
+        if request.path in _ENDPOINTS:
+            return _response_format(request.path)(_UPGRADE_REQUIRED)
+        respond = self._routes.get(request.path)
+        if respond is None:
+            return _response_format(request.path)(_not_found(request.path))
         if request.method != "GET":
-            return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This page can only be read."))
-        return page(self)
+            return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD."))
+        return respond(self)
 
     def _healthz(self) -> HttpResponse:
         return status_response(200, "ok")
@@ -159,114 +162,119 @@ class Bridge:
     def _readyz(self) -> HttpResponse:
         if self._draining.is_set():
             return status_response(503, "draining")
-        trouble = self._parts.health.upstream_problem(self._parts.merge_workers(self.snapshot()).outcomes)
-        return status_response(503, "upstream", trouble) if trouble else status_response(200, "ready")
+        problem = self._deps.health.upstream_problem(self._deps.merge_workers(self.snapshot()).outcomes)
+        return status_response(503, "upstream", problem) if problem else status_response(200, "ready")
 
     def _metrics(self) -> HttpResponse:
-        return metrics_response(render_prometheus(self._parts.merge_workers(self.snapshot())), CONTENT_TYPE)
+        return metrics_response(render_prometheus(self._deps.merge_workers(self.snapshot())), CONTENT_TYPE)
 
     def snapshot(self) -> MetricsSnapshot:
-        """Give this process's figures as they are now."""
-        self._parts.observer.update_gauges()
-        self._parts.metrics.set("connections", self._connections.total())
-        self._parts.metrics.set("prewarmed", self._parts.count_prewarmed())
-        self._parts.metrics.set("workers", 1)
-        self._parts.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
-        snapshot = self._parts.metrics.snapshot()
-        snapshot.outcomes = self._parts.health.outcomes
+        """Return this process's metrics as they are now."""
+        self._deps.observer.update_gauges()
+        self._deps.metrics.set("connections", self._connections.total())
+        self._deps.metrics.set("prewarmed", self._deps.count_prewarmed())
+        self._deps.metrics.set("workers", 1)
+        self._deps.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
+        snapshot = self._deps.metrics.snapshot()
+        snapshot.outcomes = self._deps.health.outcomes
         return snapshot
 
-    _pages: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics}
+    _routes: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics}
 
-    # The doors
+    # WebSocket endpoints
 
     async def websocket(self, upgrade: WebSocketUpgrade) -> None:
-        """Let a client in or refuse it, and serve its session to the end."""
+        """Accept or reject an upgrade, and serve the client's session to its end."""
         path = upgrade.request.path
-        refuse = _refusal_at(path)
-        if path not in _DOORS:
-            await upgrade.reject(refuse(_not_found(path)))
+        to_response = _response_format(path)
+        if path not in _ENDPOINTS:
+            await upgrade.reject(to_response(_not_found(path)))
             return
-        no = self._parts.admission.check(upgrade.request, upgrade.subprotocols)
-        if no is not None:
-            self._note_refusal(no, upgrade.request)
-            await upgrade.reject(refuse(no))
+        rejection = self._deps.admission.check(upgrade.request, upgrade.subprotocols)
+        if rejection is not None:
+            self._record_rejection(rejection, upgrade.request)
+            await upgrade.reject(to_response(rejection))
             return
-        address = self._parts.admission.client_address(upgrade.request)
-        self._parts.active_sessions.add(address)  # no checkpoint since it was let in: the limit is exact
+        address = self._deps.admission.client_address(upgrade.request)
+        self._deps.active_sessions.add(address)  # no checkpoint since the check, so the limit is exact
         try:
-            await self._session(upgrade, native=path == NATIVE_PATH)
+            await self._serve_client(upgrade, native=path == NATIVE_PATH)
         finally:
-            self._parts.active_sessions.remove(address)
-            self._note_empty()
+            self._deps.active_sessions.remove(address)
+            self._check_empty()
 
-    async def _session(self, upgrade: WebSocketUpgrade, *, native: bool) -> None:
-        rules = self._parts.rules
-        chosen = choose_subprotocol(upgrade.subprotocols, native=native)
-        link = await upgrade.accept(chosen, max_size=rules.max_message_bytes, defer_close=True)
-        face = self._face(link, upgrade.request, native=native)
-        door = "native" if native else "sherpa"
-        self._parts.metrics.increment("clients_total", 1, door)
-        fields = {"clientId": face.client_id, "peer": face.peer, "door": door}
-        self._parts.log.write("info", "client.connected", "A client connected", **fields)
+    async def _serve_client(self, upgrade: WebSocketUpgrade, *, native: bool) -> None:
+        rules = self._deps.rules
+        subprotocol = choose_subprotocol(upgrade.subprotocols, native=native)
+        link = await upgrade.accept(subprotocol, max_size=rules.max_message_bytes, defer_close=True)
+        client = self._make_client(link, upgrade.request, native=native)
+        endpoint = "native" if native else "sherpa"
+        self._deps.metrics.increment("clients_total", 1, endpoint)
+        fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint}
+        self._deps.log.write("info", "client.connected", "A client connected", **fields)
         try:
-            with trio.fail_after(_GREETING_SECONDS):
-                for frame in face.initial_frames():
-                    await face.send(frame)
-            await self._run(face)
+            with trio.fail_after(_FIRST_MESSAGE_SECONDS):
+                for frame in client.initial_frames():
+                    await client.send(frame)
+            await self._run(client)
         except (ClientDisconnected, trio.TooSlowError):
             return
-        except Exception as error:  # noqa: BLE001 - whatever it was: it is this client's alone, and is told to both ends
-            self._parts.observer.internal_error(face.client_id, error)
+        except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
+            self._deps.observer.internal_error(client.client_id, error)
             await link.close(_INTERNAL_ERROR, "internal error")
         finally:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
-            self._parts.log.write("info", "client.disconnected", "A client's socket is over", **fields, **ended)
+            self._deps.log.write("info", "client.disconnected", "A client disconnected", **fields, **ended)
 
-    async def _run(self, face: JsonClient | NativeClient) -> None:
-        parts = self._parts
+    async def _run(self, client: JsonClient | NativeClient) -> None:
+        deps = self._deps
         await run_session(
-            face,
-            parts.connector,
-            settings=parts.driver,
-            observer=parts.observer,
+            client,
+            deps.connector,
+            settings=deps.driver,
+            observer=deps.observer,
             rng=random.random,
             drain=self._draining,
         )
 
-    def _face(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
-        rules = self._parts.rules
+    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        rules = self._deps.rules
         reader = ClientFrameReader(link, max_bytes=rules.max_message_bytes, limits=rules.rates)
         client_id = str(uuid.uuid4())
         if native:
-            wish = session_options_from_query(request.query, rules.locked)
-            return NativeClient(link, reader, client_id=client_id, session_options=wish, locked=rules.locked)
-        return JsonClient(link, reader, client_id=client_id, locked=rules.locked, clock=self._parts.clock)
+            options = session_options_from_query(request.query, rules.locked)
+            return NativeClient(link, reader, client_id=client_id, session_options=options, locked=rules.locked)
+        return JsonClient(link, reader, client_id=client_id, locked=rules.locked, clock=self._deps.clock)
 
-    def _note_refusal(self, no: Rejection, request: HttpRequest) -> None:
-        self._parts.metrics.increment("refused_total", 1, no.code)
-        fields = {"code": no.code, "peer": request.peer, "path": request.path, "origin": request.header("origin")}
-        self._parts.log.write("warning", "client.refused", no.message, **fields)
+    def _record_rejection(self, rejection: Rejection, request: HttpRequest) -> None:
+        self._deps.metrics.increment("refused_total", 1, rejection.code)
+        fields = {
+            "code": rejection.code,
+            "peer": request.peer,
+            "path": request.path,
+            "origin": request.header("origin"),
+        }
+        self._deps.log.write("warning", "client.refused", rejection.message, **fields)
 
 
 def choose_subprotocol(offered: tuple[str, ...], *, native: bool) -> str | None:
-    """Choose what to speak: browsers want one of those they offered, but never one that carries a credential."""
+    """Return the subprotocol to accept: one that was offered, as browsers require, but never one with a credential."""
     if GA_SUBPROTOCOL in offered or native:
         return GA_SUBPROTOCOL if GA_SUBPROTOCOL in offered else None
-    speakable = (one for one in offered if _TOKEN.fullmatch(one) and not one.startswith(KEY_SUBPROTOCOL_PREFIX))
-    return next(speakable, None)
+    acceptable = (one for one in offered if _TOKEN.fullmatch(one) and not one.startswith(KEY_SUBPROTOCOL_PREFIX))
+    return next(acceptable, None)
 
 
-def _refusal_at(path: str) -> Callable[[Rejection], HttpResponse]:
-    """Say no in the words of whoever asks there: SDKs read error objects."""
-    return native_error_response if path.startswith(_API) else problem_response
+def _response_format(path: str) -> Callable[[Rejection], HttpResponse]:
+    """Return how a rejection is written at this path: SDKs read the API's error objects."""
+    return native_error_response if path.startswith(_API_PREFIX) else problem_response
 
 
 def _not_found(path: str) -> Rejection:
     if path.startswith(FALLBACK_PATH):
-        return Rejection(404, "NOT_FOUND", "This bridge does not serve the REST fallback: connect by WebSocket.")
+        return Rejection(404, "NOT_FOUND", "This bridge has no REST fallback; connect by WebSocket.")
     if path == "/":
-        return Rejection(404, "NOT_FOUND", "This bridge serves no page; /healthz, /readyz and /metrics tell how it is.")
-    if path.startswith(_API):
-        return Rejection(404, "NOT_FOUND", f"Of the API only the WebSocket at {NATIVE_PATH} is served here.")
-    return Rejection(404, "NOT_FOUND", f"There is nothing here; clients connect to {CLIENT_PATH} or {NATIVE_PATH}.")
+        return Rejection(404, "NOT_FOUND", "This bridge has no web page. See /healthz, /readyz and /metrics.")
+    if path.startswith(_API_PREFIX):
+        return Rejection(404, "NOT_FOUND", f"This bridge serves only the WebSocket endpoint {NATIVE_PATH} of the API.")
+    return Rejection(404, "NOT_FOUND", f"Unknown path. Clients connect to {CLIENT_PATH} or {NATIVE_PATH}.")

@@ -1,4 +1,4 @@
-"""From settings to a bridge: the upstream, what sessions are, and every part that a process needs."""
+"""Makes a bridge from its settings: the upstream, the session defaults, and every part that a process needs."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ if TYPE_CHECKING:
     from bridge.upstream.service import UpstreamService
 
 
-#: What a log line repeats of a failure; its message may hold an upstream's words.
-_WHY = ("refusal", "status", "closeCode", "reason", "requestId")
+#: Fields of a failure that are logged. Its message isn't: it may quote the upstream.
+_LOGGED_DETAIL = ("refusal", "status", "closeCode", "reason", "requestId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedState:
-    """What a worker shares with the others; by default with nobody."""
+    """What a worker shares with the other workers; the defaults are for a single process."""
 
     worker_counts: WorkerCounts | None = None
     used_tickets: UsedTickets = field(default_factory=InMemoryUsedTickets)
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
     now: Callable[[], float] = trio.current_time
-    """The clock that attempts are judged by; trio's own begins somewhere else in every process."""
+    """The clock for outcomes of attempts, shared by all workers: trio's own starts differently in each process."""
 
 
 def upstream_from_config(config: Config) -> UpstreamService:
-    """Give the configured upstream. ValueError for a URL that cannot be used."""
+    """Return the configured upstream. Raises ValueError for an invalid URL."""
     return make_upstream(
         config.base_url.value,
         config.api_key.value or Secret(""),
@@ -70,59 +70,63 @@ def upstream_from_config(config: Config) -> UpstreamService:
 
 
 def initial_dialect(config: Config) -> Dialect:
-    """Give the dialect to begin with; the first frame may correct it."""
+    """Return the dialect to start with; the upstream's first event may correct it."""
     return Dialect.BETA if config.dialect.value is DialectChoice.BETA else Dialect.GA
 
 
 def make_session_config(settings: BridgeSettings) -> SessionConfig:
-    """Give the house's part in every session: what it fixes, and what holds when the client says nothing."""
-    house, locked = settings.session_defaults, settings.clients.locked
-    said = {"voice": house.voice, "instructions": house.instructions, "turnDetection": house.turn_detection}
-    known = {name: value for name, value in said.items() if value is not None}
-    owned = {name: value for name, value in known.items() if name in locked}
+    """Return the server's part in every session: the options it enforces, and the defaults for the others."""
+    server, locked = settings.session_defaults, settings.clients.locked
+    options = {"voice": server.voice, "instructions": server.instructions, "turnDetection": server.turn_detection}
+    known = {name: value for name, value in options.items() if value is not None}
+    enforced = {name: value for name, value in known.items() if name in locked}
     model = settings.upstream.model.value
     return SessionConfig(
         model=model,
         defaults={name: value for name, value in known.items() if name not in locked},
-        enforced=owned | ({"model": model} if "model" in locked else {}),
+        enforced=enforced | ({"model": model} if "model" in locked else {}),
     )
 
 
 def make_connector(settings: BridgeSettings, upstream: UpstreamService) -> RealtimeConnector:
-    """Give what opens sessions. ValueError when the upstream cannot be asked at all."""
+    """Return the connector that opens sessions. Raises ValueError if the upstream's URL can't be used."""
     return RealtimeConnector(upstream, make_session_config(settings), mint_secrets=settings.session_defaults.mint)
 
 
 def make_pool(settings: BridgeSettings, connector: RealtimeConnector, log: Log) -> SessionPool | None:
-    """Give the pool of sessions that wait for clients, where one is wanted; whoever takes it starts it."""
+    """Return the pool of prewarmed sessions, None if the settings ask for none. The caller starts it."""
 
-    def failed(failure: Failure) -> None:
-        why = {name: failure.detail[name] for name in _WHY if name in failure.detail}
-        log.write("warning", "pool.failed", "No OpenAI session could be kept ready", code=failure.code, **why)
+    def on_failure(failure: Failure) -> None:
+        detail = {name: failure.detail[name] for name in _LOGGED_DETAIL if name in failure.detail}
+        log.write("warning", "pool.failed", "No OpenAI session could be prewarmed", code=failure.code, **detail)
 
     if not settings.session_defaults.prewarm:
         return None
     sizes = PoolSettings(size=settings.session_defaults.prewarm)
     return SessionPool(
-        connector, session_config=make_session_config(settings), settings=sizes, rng=random.random, on_failure=failed
+        connector,
+        session_config=make_session_config(settings),
+        settings=sizes,
+        rng=random.random,
+        on_failure=on_failure,
     )
 
 
 def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: SharedState | None = None) -> Bridge:
-    """Put one process's bridge together; only inside trio."""
+    """Return the bridge of one process. Call it inside `trio.run`."""
     shared = shared or SharedState()
-    metrics, present, health = Metrics(), ActiveSessions(shared.worker_counts), UpstreamHealth(shared.now)
+    metrics, active, health = Metrics(), ActiveSessions(shared.worker_counts), UpstreamHealth(shared.now)
     observer = TelemetryObserver(
         log, metrics, SessionTraces(find_tracer()), now=trio.current_time, watchers=(health.on_log_event,)
     )
-    parts = Dependencies(
+    dependencies = Dependencies(
         rules=settings.clients,
         connector=connector,
         driver=DriverSettings(
             core=CoreSettings(rollover=settings.session_defaults.rollover), drain_seconds=settings.drain_seconds
         ),
-        admission=AdmissionPolicy(settings.clients, present, shared.used_tickets, unix_now=time.time),
-        active_sessions=present,
+        admission=AdmissionPolicy(settings.clients, active, shared.used_tickets, unix_now=time.time),
+        active_sessions=active,
         health=health,
         observer=observer,
         metrics=metrics,
@@ -130,10 +134,10 @@ def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared
         merge_workers=shared.merge_workers,
         count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
     )
-    return Bridge(parts)
+    return Bridge(dependencies)
 
 
 def configured_secrets(settings: BridgeSettings) -> Iterable[Secret]:
-    """Give everything that no log may show."""
+    """Return every secret that logs must not contain."""
     token = settings.clients.token
     return (*settings.upstream.secrets(), *((token,) if token is not None else ()))

@@ -1,6 +1,6 @@
-"""What people read when a bridge is up, and when they ask how it is set up: where to connect, with what, what next.
+"""What `serve` prints when the bridge is up, and what `check-config` prints: where to connect, and what to type next.
 
-Pure. Logs are something else: `bridge.telemetry`.
+Pure. Logs are written by `bridge.telemetry`.
 """
 
 from __future__ import annotations
@@ -15,43 +15,41 @@ if TYPE_CHECKING:
 
     from bridge.server.config.settings import BridgeSettings
 
-#: The first line is read by scripts: the socket's address stands in it.
+#: The width of the first column. Scripts read the WebSocket URL from the first line.
 _WIDTH = 16
 
 
 def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
-    """Give the first screen, line by line: one address for each door, and what to type next."""
+    """Return the lines that `serve` prints: the URL of each endpoint, and the commands to try next."""
     secure = "s" if settings.tls_cert else ""
-    address = f"{_reachable(settings.host)}:{port}"
+    address = f"{_connectable(settings.host)}:{port}"
     base, token = f"http{secure}://{address}", settings.clients.token
     yield _row("sherpa-bridge", f"ws{secure}://{address}{CLIENT_PATH}   upstream {upstream_name(settings)}")
     key = "THE_CLIENT_TOKEN" if token else "anything"
     yield _row("  for SDKs", f"OPENAI_BASE_URL={base}{NATIVE_PATH.removesuffix('/realtime')} OPENAI_API_KEY={key}")
     if token:
-        yield _row("  who may", "whoever shows the client token, or a ticket: sherpa-bridge ticket")
-    yield _row("  how it is", f"{base}{READY_PATH}   {base}{METRICS_PATH}")
+        yield _row("  auth", "the client token, or a ticket: sherpa-bridge ticket")
+    yield _row("  status", f"{base}{READY_PATH}   {base}{METRICS_PATH}")
     yield _row("  try it", f"sherpa-probe bridge --url {base}")
-    yield f"  stop with Ctrl-C: whoever talks gets {settings.drain_seconds:g} s; a second one stops at once"
+    yield f"  Ctrl-C stops it and gives running sessions {settings.drain_seconds:g} s; a second Ctrl-C stops at once"
 
 
 def config_lines(settings: BridgeSettings) -> Iterator[str]:
-    """Give what holds, line by line; secrets as hints."""
+    """Return the lines that `check-config` prints; secrets appear as hints."""
     rules, upstream = settings.clients, settings.upstream
     yield _row("listens on", f"{settings.host}:{settings.port}{', TLS' if settings.tls_cert else ''}")
     yield _row("upstream", f"{upstream_name(settings)}   {upstream.model.value}")
     if settings.simulate is None and upstream.api_key.value is not None:
         yield _row("key", f"{upstream.api_key.value.hint} ({upstream.api_key.source})")
-    yield _row("clients", f"token {rules.token.hint}, or a ticket" if rules.token else "anyone who can connect")
-    yield _row("pages", ", ".join(rules.origins) or "of this machine")
-    yield _row("locked", ", ".join(sorted(rules.locked)) or "nothing")
+    yield _row("clients", f"token {rules.token.hint}, or a ticket" if rules.token else "no token required")
+    yield _row("origins", ", ".join(rules.origins) or "pages on this machine only")
+    yield _row("locked", ", ".join(sorted(rules.locked)) or "none")
     workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
-    yield _row(
-        "sessions", f"{rules.max_sessions} at the most, {workers}, {settings.session_defaults.prewarm} kept ready"
-    )
+    yield _row("sessions", f"at most {rules.max_sessions}, {workers}, {settings.session_defaults.prewarm} prewarmed")
 
 
 def upstream_name(settings: BridgeSettings) -> str:
-    """Say what stands behind the bridge."""
+    """Return what is behind the bridge: the upstream's base URL, or the simulator."""
     if settings.simulate is None:
         return settings.upstream.base_url.value
     return "a simulator" if settings.simulate == "good" else f"a simulator, scenario {settings.simulate}"
@@ -61,8 +59,8 @@ def _row(name: str, value: str) -> str:
     return f"{name:{_WIDTH}}{value}"
 
 
-def _reachable(host: str) -> str:
-    """Give an address that can be typed: nobody connects to 0.0.0.0."""
+def _connectable(host: str) -> str:
+    """Return an address that a client can connect to: `localhost` for 0.0.0.0 and ::."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The command `sherpa-bridge`: serve, check the configuration, make a ticket, simulate."""
+"""The command `sherpa-bridge`: serve, check-config, ticket, simulate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bridge.server.config.settings import BridgeSettings
     from bridge.server.process.worker import UpstreamFactory
 
-#: Options that are the upstream's: their names in `bridge.config.resolve.Flags`.
+#: Options of the upstream, with their names in `bridge.config.resolve.Flags`.
 _UPSTREAM = {
     "upstream": "base_url",
     "dialect": "dialect",
@@ -31,14 +31,14 @@ _UPSTREAM = {
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Bridge voice clients to the OpenAI Realtime API: nothing said is lost, no error is swallowed."""
+    """Connect voice clients to the OpenAI Realtime API, without losing audio or hiding errors."""
 
 
 cli.add_command(simulate)
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what `serve` and `check-config` take."""
+    """Add the options of `serve` and `check-config`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -46,24 +46,28 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 _OPTIONS = (
     click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
-    click.option("--port", type=click.IntRange(0, 65535), help="0: any free port.  [default: 8765]"),
-    click.option("--upstream", metavar="URL", help="Base URL of the service.  [default: the public API]"),
-    click.option("--dialect", type=click.Choice(["auto", "ga", "beta"]), help="What to speak upstream.  [default: ga]"),
-    click.option("--model", help="For clients that name none."),
-    click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="A page that may connect; repeatable."),
-    click.option("--client-token-env", metavar="NAME", help="Variable that holds the token clients must show."),
-    click.option("--max-sessions", type=click.IntRange(1), help="Clients at the same time.  [default: 1000]"),
-    click.option("--workers", type=click.IntRange(1, 64), help="Processes on one port.  [default: 1]"),
-    click.option("--tls-cert", metavar="FILE", help="Certificate chain, PEM."),
-    click.option("--tls-key", metavar="FILE", help="Its key, PEM, without a password."),
-    click.option("--allow-anonymous", is_flag=True, default=None, help="Listen beyond loopback without client auth."),
-    click.option("--api-key-env", metavar="NAME", help="Variable that holds the upstream's key."),
-    click.option("--api-key-file", metavar="FILE", help="File that holds the upstream's key."),
+    click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for any free port.  [default: 8765]"),
+    click.option("--upstream", metavar="URL", help="Base URL of the upstream.  [default: the OpenAI API]"),
+    click.option("--dialect", type=click.Choice(["auto", "ga", "beta"]), help="Upstream dialect.  [default: ga]"),
+    click.option("--model", help="Model for clients that request none."),
+    click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Origin that may connect; repeatable."),
+    click.option("--client-token-env", metavar="NAME", help="Environment variable with the clients' token."),
+    click.option("--max-sessions", type=click.IntRange(1), help="Maximum number of clients.  [default: 1000]"),
+    click.option("--workers", type=click.IntRange(1, 64), help="Number of worker processes.  [default: 1]"),
+    click.option("--tls-cert", metavar="FILE", help="Certificate chain (PEM)."),
+    click.option("--tls-key", metavar="FILE", help="Private key (PEM, no password)."),
+    click.option("--allow-anonymous", is_flag=True, default=None, help="Require no token beyond loopback."),
+    click.option("--api-key-env", metavar="NAME", help="Environment variable with the API key."),
+    click.option("--api-key-file", metavar="FILE", help="File with the API key."),
     click.option("--log-format", type=click.Choice(["json", "console"]), help="[default: json, console on a terminal]"),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]"),
-    click.option("--config", type=click.Path(path_type=Path), help="Settings file instead of sherpa.toml."),
+    click.option("--config", type=click.Path(path_type=Path), help="Settings file to use instead of sherpa.toml."),
     click.option(
-        "--simulate", is_flag=False, flag_value="good", metavar="[SCENARIO]", help="Use an embedded simulator: no key."
+        "--simulate",
+        is_flag=False,
+        flag_value="good",
+        metavar="[SCENARIO]",
+        help="Use a simulator; no API key needed.",
     ),
 )
 
@@ -71,26 +75,28 @@ _OPTIONS = (
 @cli.command(short_help="Serve voice clients and SDKs on one port.")
 @_options
 def serve(**given: Any) -> None:
-    """Serve both doors on one port until SIGTERM or Ctrl-C, which drain; a second one ends at once.
+    """Serve the client endpoint and the native endpoint on one port.
 
-    Everything can stand in [bridge] of sherpa.toml, or in SHERPA_BRIDGE_* variables, as well; what is tuned seldom
-    (prewarm, locked, mint, voice, limits) stands only there. Options win over variables, those over the file.
+    SIGTERM or Ctrl-C drains running sessions; a second one stops at once.
+
+    You can also set every option in [bridge] of sherpa.toml or in SHERPA_BRIDGE_* variables. Some settings (prewarm,
+    locked, mint, voice, limits) have no option. Options override variables, and variables override the file.
 
     \b
-    sherpa-bridge serve --simulate           no key, no network
-    OPENAI_API_KEY=... sherpa-bridge serve   the real service
-    """  # noqa: D301 - click's mark for lines that stay as they are is this very character
+    sherpa-bridge serve --simulate           no API key, no network
+    OPENAI_API_KEY=... sherpa-bridge serve   the OpenAI API
+    """  # noqa: D301 - click keeps the lines after this character as they are
     settings = _settings(given)
     open_upstream = _simulated(settings) if settings.simulate else _configured(settings)
     _serve(settings, open_upstream)
 
 
-@cli.command("check-config", short_help="Say what `serve` would do, or everything that is wrong.")
+@cli.command("check-config", short_help="Check the settings without starting the bridge.")
 @_options
 def check_config(**given: Any) -> None:
-    """Say what `serve` with these options would do; or everything that is wrong, and where.
+    """Print the settings that `serve` would use, or every error with its place.
 
-    Nothing is opened and nobody is asked: whether the key is good is told by `sherpa-probe access`.
+    This makes no connection. To test the API key, run: sherpa-probe access
     """
     from bridge.server.banner import config_lines
 
@@ -99,14 +105,14 @@ def check_config(**given: Any) -> None:
         _configured(settings)
     for row in config_lines(settings):
         click.echo(row)
-    click.echo("The configuration is good.")
+    click.echo("The configuration is valid.")
 
 
-@cli.command(short_help="Print a ticket for one connection, for a browser.")
-@click.option("--client-token-env", required=True, metavar="NAME", help="Variable that holds the bridge's token.")
-@click.option("--seconds", default=60, show_default=True, type=click.IntRange(1, 600), help="How long it is good.")
+@cli.command(short_help="Print a ticket for a browser.")
+@click.option("--client-token-env", required=True, metavar="NAME", help="Environment variable with the clients' token.")
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(1, 600), help="Lifetime of the ticket.")
 def ticket(client_token_env: str, seconds: int) -> None:
-    """Print a ticket: a token for one connection, to give to a browser."""
+    """Print a ticket: a short-lived token for one connection of a browser."""
     import time
 
     from bridge.server.admission.tickets import make_ticket
@@ -115,7 +121,7 @@ def ticket(client_token_env: str, seconds: int) -> None:
     try:
         token = client_token(SourcedValue(client_token_env, "--client-token-env"), os.environ)
     except ConfigError as error:
-        _wrong(*error.lines)
+        _fail(*error.lines)
     if token is not None:
         click.echo(make_ticket(token, time.time(), seconds).reveal())
 
@@ -132,7 +138,7 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
         flags = BridgeFlags(options=given, upstream=Flags(**upstream), simulate=simulate)
         settings = read_bridge_settings(flags, os.environ, Path())
     except ConfigError as error:
-        _wrong(*error.lines)
+        _fail(*error.lines)
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     return settings
@@ -143,23 +149,23 @@ def _check_scenario(name: str) -> None:
     from bridge.simulator.faults.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
-        _wrong(f"--simulate: there is no scenario {name!r}{did_you_mean(name, SCENARIOS)}")
+        _fail(f"--simulate: unknown scenario {name!r}{did_you_mean(name, SCENARIOS)}")
 
 
 def _configured(settings: BridgeSettings) -> UpstreamFactory:
-    """Give the configured upstream, once it is known that it can be asked at all."""
+    """Return the configured upstream, after a check that its URL can be used."""
     from bridge.server.assembly import make_connector, upstream_from_config
     from bridge.server.process.worker import configured_upstream
 
     try:
         make_connector(settings, upstream_from_config(settings.upstream))
     except ValueError as error:
-        _wrong(f"{settings.upstream.base_url.source}: {error}")
+        _fail(f"{settings.upstream.base_url.source}: {error}")
     return configured_upstream(settings)
 
 
 def _simulated(settings: BridgeSettings) -> UpstreamFactory:
-    """Give a simulator of our own as the upstream; each worker runs one."""
+    """Return the embedded simulator as the upstream; each worker runs its own."""
     from contextlib import asynccontextmanager
     from typing import TYPE_CHECKING
 
@@ -222,26 +228,30 @@ def _listening(settings: BridgeSettings) -> socket.socket:
     try:
         return listen(settings.host, settings.port)
     except OSError as error:
-        known = error.errno is not None and error.errno in errno.errorcode  # else the name was not found
-        what = os.strerror(error.errno or 0) if known else error.strerror or str(error)
-        hint = "; end what listens there, or take another port with --port" if error.errno == errno.EADDRINUSE else ""
-        _wrong(f"cannot listen on {settings.host} port {settings.port}: {what.lower()}{hint}")
+        known = error.errno is not None and error.errno in errno.errorcode  # otherwise the host name wasn't found
+        reason = os.strerror(error.errno or 0) if known else error.strerror or str(error)
+        hint = (
+            ". Stop the process that uses it, or choose another port with --port"
+            if error.errno == errno.EADDRINUSE
+            else ""
+        )
+        _fail(f"can't listen on {settings.host} port {settings.port}: {reason.lower()}{hint}")
 
 
-class _WrongSettings(click.ClickException):
-    """What was configured cannot be done."""
+class _SettingsError(click.ClickException):
+    """The settings are invalid."""
 
     exit_code = 2
 
 
-def _wrong(*lines: str) -> NoReturn:
-    """Refuse; the option that the probes call --base-url has another name here."""
-    told = [line.replace("--base-url", "--upstream") for line in lines]
-    raise _WrongSettings(told[0] if len(told) == 1 else "\n  ".join((f"{len(told)} settings are wrong:", *told)))
+def _fail(*lines: str) -> NoReturn:
+    """Exit with code 2 and these errors. The probes' option --base-url is named --upstream here."""
+    errors = [line.replace("--base-url", "--upstream") for line in lines]
+    raise _SettingsError(errors[0] if len(errors) == 1 else "\n  ".join((f"{len(errors)} invalid settings:", *errors)))
 
 
 def main() -> None:
-    """Run the command; wrong usage or configuration exits 2, an interrupt 130."""
+    """Run the command. Exits with 2 for wrong usage or settings, and with 130 after Ctrl-C."""
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

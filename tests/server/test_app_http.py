@@ -24,13 +24,13 @@ if TYPE_CHECKING:
         ("/healthz", 200, b'"ok"'),
         ("/readyz", 200, b'"ready"'),
         ("/metrics", 200, b"sherpa_bridge_sessions{"),
-        ("/", 404, b"serves no page"),
+        ("/", 404, b"has no web page"),
         ("/api/openai/realtime", 426, b"WebSocket"),
         ("/v1/realtime", 426, b"WebSocket"),
         ("/api/openai/realtime/sessions/x", 404, b"REST fallback"),
-        ("/v1/models", 404, b"only the WebSocket at /v1/realtime"),
+        ("/v1/models", 404, b"only the WebSocket endpoint /v1/realtime"),
         ("/ws", 404, b"/api/openai/realtime or /v1/realtime"),
-        ("/%0d%0aSet-Cookie:x", 404, b"nothing here"),
+        ("/%0d%0aSet-Cookie:x", 404, b"Unknown path"),
     ],
 )
 async def test_pages(path: str, status: int, words: bytes) -> None:

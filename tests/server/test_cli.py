@@ -97,7 +97,7 @@ def children(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether it does anything yet: an orphan that ended may wait to be reaped."""
+    """Whether a process runs: one that ended may still wait to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -112,17 +112,17 @@ def test_help_imports_nothing_heavy() -> None:
     )
 
 
-def test_serve_has_the_options_that_are_promised() -> None:
+def test_serve_has_the_documented_options() -> None:
     options = {option for parameter in cli.commands["serve"].params for option in parameter.opts}
-    promised = (
+    documented = (
         "host port upstream dialect model allow-origin client-token-env max-sessions workers tls-cert tls-key simulate"
     )
-    assert {f"--{name}" for name in promised.split()} | {"--allow-anonymous"} <= options
+    assert {f"--{name}" for name in documented.split()} | {"--allow-anonymous"} <= options
 
 
 @pytest.mark.parametrize("command", ["serve", "check-config"])
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ((), "OPENAI_API_KEY"),
         (("--simulate", "--host", "0.0.0.0"), "--allow-anonymous"),
@@ -134,56 +134,56 @@ def test_serve_has_the_options_that_are_promised() -> None:
         (("--upstream", "ftp://x", "--api-key-env", "KEY"), "scheme"),
     ],
 )
-def test_what_is_wrong_is_said_and_exits_2(run: Any, command: str, words: tuple[str, ...], told: str) -> None:
+def test_errors_are_printed_and_exit_2(run: Any, command: str, words: tuple[str, ...], message: str) -> None:
     code, out, err = run(command, *words, KEY="sk-proj-abcdefghijklmnopqrstuvwxyz0123")
     assert (code, out) == (2, "")
-    assert told in err
+    assert message in err
     assert "Traceback" not in err
 
 
-def test_everything_that_is_wrong_is_said_at_once(run: Any) -> None:
+def test_all_errors_are_printed_at_once(run: Any) -> None:
     code, _, err = run("check-config", "--simulate", "--host", "0.0.0.0", "--tls-cert", "c", SHERPA_BRIDGE_WORKERS="0")
     assert code == 2
-    assert "3 settings are wrong" in err
+    assert "3 invalid settings" in err
     assert [name for name in ("--host", "--tls-key", "SHERPA_BRIDGE_WORKERS") if name not in err] == []
 
 
-def test_a_variable_that_is_no_setting_is_said_to_be_none(run: Any) -> None:
+def test_an_unknown_variable_is_a_warning(run: Any) -> None:
     code, out, err = run("check-config", "--simulate", SHERPA_BRIDGE_PROT="1")
-    assert (code, "The configuration is good." in out) == (0, True)
-    assert "SHERPA_BRIDGE_PROT is no setting; did you mean SHERPA_BRIDGE_PORT" in err
+    assert (code, "The configuration is valid." in out) == (0, True)
+    assert "SHERPA_BRIDGE_PROT is not a setting; did you mean SHERPA_BRIDGE_PORT" in err
 
 
-def test_a_good_configuration_is_shown_without_its_secrets(run: Any) -> None:
+def test_a_valid_configuration_is_printed_without_secrets(run: Any) -> None:
     code, out, _ = run("check-config", "--client-token-env", "T", T=TOKEN, OPENAI_API_KEY="sk-proj-abcdefghijkl0123")
     assert code == 0
-    assert "The configuration is good." in out
+    assert "The configuration is valid." in out
     assert "https://api.openai.com/v1" in out
     assert TOKEN not in out
 
 
-def test_a_ticket_is_printed_alone_and_is_good(run: Any) -> None:
+def test_a_ticket_is_printed_alone_and_is_valid(run: Any) -> None:
     code, out, err = run("ticket", "--client-token-env", "T", T=TOKEN)
     assert (code, err) == (0, "")
     assert check_ticket(out.strip(), Secret(TOKEN), time.time(), InMemoryUsedTickets()) is TicketStatus.GOOD
-    for name, words in (("NOPE", "is not set"), ("SHORT", "less than 16 characters")):
+    for name, words in (("NOPE", "is not set"), ("SHORT", "fewer than 16 characters")):
         code, out, err = run("ticket", "--client-token-env", name, SHORT="hunter2")
         assert (code, out) == (2, "")
         assert words in err
 
 
-def test_a_port_that_is_taken_is_said_so(run: Any, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(run: Any, tmp_path: Path) -> None:
     with serving("--simulate", folder=tmp_path) as (_, address):
         code, _, err = run("serve", "--simulate", "--port", address.rpartition(":")[2])
         assert code == 2
-        assert "cannot listen" in err
+        assert "can't listen" in err
         assert "--port" in err
         assert "Usage" not in err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupt_is_told_from_an_end_by_order(tmp_path: Path, number: int, code: int, workers: str) -> None:
+def test_ctrl_c_exits_130_and_sigterm_0(tmp_path: Path, number: int, code: int, workers: str) -> None:
     with serving("--simulate", "--workers", workers, folder=tmp_path) as (process, address):
         until(lambda: httpx.get(f"http://{address}/healthz", timeout=60).status_code == 200)
         process.send_signal(number)
@@ -191,7 +191,7 @@ def test_an_interrupt_is_told_from_an_end_by_order(tmp_path: Path, number: int, 
 
 
 @pytest.mark.slow
-def test_workers_share_a_port_are_replaced_and_go_down_gently(tmp_path: Path) -> None:
+def test_workers_share_a_port_are_replaced_and_drain(tmp_path: Path) -> None:
     with serving("--simulate", "--workers", "2", folder=tmp_path) as (process, address):
         ask = f"http://{address}"
         first = until(lambda: len(found := children(process.pid)) == 2 and found)
@@ -205,10 +205,10 @@ def test_workers_share_a_port_are_replaced_and_go_down_gently(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path) -> None:
+def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
     with serving("--simulate", "--workers", "2", folder=tmp_path, TMPDIR=str(tmp_path)) as (process, _):
         workers = until(lambda: len(found := children(process.pid)) == 2 and found)
-        until(lambda: len(list(tmp_path.glob("sherpa-bridge-*/worker-*.figures"))) == 2)
+        until(lambda: len(list(tmp_path.glob("sherpa-bridge-*/worker-*.snapshot"))) == 2)
         process.kill()
         process.wait()
         until(lambda: not any(map(is_running, workers)))

@@ -1,4 +1,4 @@
-"""Bridges with a mistake in them: each wraps the real thing at a seam, and breaks one promise."""
+"""Bridges with a bug: each wraps a part of the real bridge, and violates one invariant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class FaultyLink:
-    """An upstream session as it is; its children bend one thing."""
+    """An upstream session that passes everything through; subclasses change one thing."""
 
     def __init__(self, link: UpstreamLink) -> None:
         self.link = link
@@ -44,8 +44,8 @@ class FaultyLink:
     async def receive(self) -> DecodedEvent:
         return await self.link.receive()
 
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        await self.link.configure(wish, updates)
+    async def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+        await self.link.configure(options, updates)
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
         self.sent += 1
@@ -79,15 +79,15 @@ class DuplicatesAudio(FaultyLink):
 
 
 class ReordersAudio(FaultyLink):
-    kept: bytes | None = None
+    held: bytes | None = None
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        if self.kept is None:
-            self.kept = pcm
+        if self.held is None:
+            self.held = pcm
             return
-        kept, self.kept = self.kept, None
+        held, self.held = self.held, None
         await self.link.send_audio(pcm, event_id)
-        await self.link.send_audio(kept, event_id)
+        await self.link.send_audio(held, event_id)
 
 
 class TruncatesAudio(FaultyLink):
@@ -96,9 +96,9 @@ class TruncatesAudio(FaultyLink):
 
 
 class SendsBeforeReady(FaultyLink):
-    async def configure(self, wish: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    async def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         await self.link.send_event({"type": "input_audio_buffer.clear"})
-        await self.link.configure(wish, updates)
+        await self.link.configure(options, updates)
 
 
 class NeverCloses(FaultyLink):
@@ -115,7 +115,7 @@ class ClosesLate(FaultyLink):
 
 
 class ForwardsLateEvents(FaultyLink):
-    """Passes an event of an earlier session on as one of its own."""
+    """Forwards an event of an earlier session as one of its own."""
 
     last: UpstreamEvent | None = None
     begun = False
@@ -132,101 +132,101 @@ class ForwardsLateEvents(FaultyLink):
 
 
 class FaultyConnector:
-    def __init__(self, connector: Connector, bend: Callable[[UpstreamLink], UpstreamLink]) -> None:
-        self._connector, self._bend = connector, bend
+    def __init__(self, connector: Connector, wrap: Callable[[UpstreamLink], UpstreamLink]) -> None:
+        self._connector, self._wrap = connector, wrap
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
-        return self._bend(await self._connector.open(generation, wish))
+    async def open(self, generation: int, options: Mapping[str, Any]) -> UpstreamLink:
+        return self._wrap(await self._connector.open(generation, options))
 
 
 class RaisingConnector:
     def __init__(self, _: Connector) -> None:
         pass
 
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
+    async def open(self, generation: int, options: Mapping[str, Any]) -> UpstreamLink:
         await trio.lowlevel.checkpoint()
-        raise RuntimeError(f"a mistake in generation {generation} with {len(wish)} wishes")
+        raise RuntimeError(f"a bug in generation {generation} with {len(options)} options")
 
 
 class HangingConnector(RaisingConnector):
-    async def open(self, generation: int, wish: Mapping[str, Any]) -> UpstreamLink:
+    async def open(self, generation: int, options: Mapping[str, Any]) -> UpstreamLink:
         await trio.sleep_forever()
-        raise AssertionError(generation, wish)
+        raise AssertionError(generation, options)
 
 
-def with_link(bend: Callable[[UpstreamLink], UpstreamLink]) -> Defect:
-    return Defect(change=lambda parts: replace(parts, connector=FaultyConnector(parts.connector, bend)))
+def with_link(wrap: Callable[[UpstreamLink], UpstreamLink]) -> Defect:
+    return Defect(change=lambda deps: replace(deps, connector=FaultyConnector(deps.connector, wrap)))
 
 
 def with_connector(kind: Callable[[Connector], Connector]) -> Defect:
-    return Defect(change=lambda parts: replace(parts, connector=kind(parts.connector)))
+    return Defect(change=lambda deps: replace(deps, connector=kind(deps.connector)))
 
 
-def _without_window(parts: Dependencies) -> Dependencies:
-    core = replace(parts.driver.core, error_window_seconds=0.0)
-    return replace(parts, driver=replace(parts.driver, core=core))
+def _without_window(deps: Dependencies) -> Dependencies:
+    core = replace(deps.driver.core, error_window_seconds=0.0)
+    return replace(deps, driver=replace(deps.driver, core=core))
 
 
 unthrottled_errors = Defect(change=_without_window)
 
 
 def with_render(render: Callable[[JsonClient, SendMessage | Forward], list[Frame]]) -> Defect:
-    """A bridge whose door renders in this way."""
+    """A bridge whose client endpoint renders commands in this way."""
 
-    class Odd(JsonClient):
+    class DefectiveClient(JsonClient):
         def render(self, command: SendMessage | Forward) -> list[Frame]:
             return render(self, command)
 
-    class OddBridge(Bridge):
-        def _face(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
-            face = super()._face(link, request, native=native)
-            face.__class__ = Odd
-            return face
+    class DefectiveBridge(Bridge):
+        def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+            client = super()._make_client(link, request, native=native)
+            client.__class__ = DefectiveClient
+            return client
 
-    return Defect(bridge=OddBridge)
+    return Defect(bridge=DefectiveBridge)
 
 
-class _Foreign(NativeClient):
+class _LeakyNativeClient(NativeClient):
     def render(self, command: SendMessage | Forward) -> list[Frame]:
         if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
             return [Frame(msgspec.json.encode(dict(command.message)))]
         return super().render(command)
 
 
-class _ForeignBridge(Bridge):
-    def _face(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
-        face = super()._face(link, request, native=native)
-        if isinstance(face, NativeClient):
-            face.__class__ = _Foreign
-        return face
+class _LeakyBridge(Bridge):
+    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        client = super()._make_client(link, request, native=native)
+        if isinstance(client, NativeClient):
+            client.__class__ = _LeakyNativeClient
+        return client
 
 
-bridge_words_to_native = Defect(bridge=_ForeignBridge)
+bridge_words_to_native = Defect(bridge=_LeakyBridge)
 
 
 def _changed(**fields: Any) -> Callable[[JsonClient, SendMessage | Forward], list[Frame]]:
-    def render(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+    def render(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
         if isinstance(command, SendMessage) and command.message["type"] in ("session_ready", "reconnected"):
             command = SendMessage({**command.message, **fields})
-        return JsonClient.render(face, command)
+        return JsonClient.render(client, command)
 
     return render
 
 
-def _silent_about_ends(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+def _silent_about_ends(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
     ends = isinstance(command, SendMessage) and "attempts" in (command.message.get("detail") or {})
-    return [] if ends else JsonClient.render(face, command)
+    return [] if ends else JsonClient.render(client, command)
 
 
-def _twice(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
-    frames = JsonClient.render(face, command)
+def _twice(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+    frames = JsonClient.render(client, command)
     return frames * 2 if isinstance(command, Forward) and command.type == "response.done" else frames
 
 
-def _bare(face: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+def _bare(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
     if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
         command = SendMessage({name: value for name, value in command.message.items() if name != "sessionId"})
-    return JsonClient.render(face, command)
+    return JsonClient.render(client, command)
 
 
 old_generation = with_render(_changed(generation=0))

@@ -1,1 +1,1 @@
-"""Who may connect, and how many sessions run."""
+"""Who may connect: origins, tokens and tickets, and limits on the number of sessions."""

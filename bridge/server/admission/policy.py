@@ -1,15 +1,14 @@
-"""Who may come in: decided from the handshake alone, before the upgrade and before anything upstream is touched.
+"""Who may connect: decided from the handshake alone, before the upgrade and before anything upstream is opened.
 
-In this order: going down? page allowed? client known? room left? The first no is the answer. The upstream is never
-named by a client; nothing here reads more of a request than its headers and its query.
+The checks, in order: draining, origin, session limits, token. The first that fails is the answer. Only headers and
+query are read, and no client can choose the upstream.
 
-Origins. Browsers say which page a socket belongs to, and only browsers do. With a list (`--allow-origin`), a page must
-stand on it, letter for letter, and who names no page must show a token. Without a list, only pages of this very
-machine may connect (http://localhost and its addresses): any other page in the user's browser could reach a bridge on
-loopback too.
+Origins. Only browsers send an Origin. With a list (`--allow-origin`), the origin must be on it exactly, and a request
+without one needs a token. Without a list, only pages on this machine may connect (http://localhost and its addresses),
+because any web page in the user's browser can reach a bridge on loopback.
 
-Tokens. `Authorization: Bearer`, or the subprotocol `openai-insecure-api-key.` (browsers have no headers), with the
-static token or a ticket; `?ticket=` takes tickets only, since queries are written into logs.
+Tokens. The static token or a ticket, in `Authorization: Bearer` or in the subprotocol `openai-insecure-api-key.`
+(browsers can't set headers). `?ticket=` accepts tickets only, because URLs end up in logs.
 """
 
 from __future__ import annotations
@@ -31,20 +30,22 @@ if TYPE_CHECKING:
     from bridge.server.config.settings import ClientRules
     from bridge.transport.http import HttpRequest
 
-_LOCAL_PAGES = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why somebody is not let in."""
+    """Why a request is rejected."""
 
     status: int
+    """The HTTP status."""
     code: str
+    """An error code of the client protocol, or one of HTTP: NOT_FOUND, METHOD_NOT_ALLOWED, UPGRADE_REQUIRED."""
     message: str
 
 
 class AdmissionPolicy:
-    """Decides who comes in. One for a process."""
+    """Decides who may connect. One per process."""
 
     def __init__(
         self,
@@ -54,97 +55,89 @@ class AdmissionPolicy:
         *,
         unix_now: Callable[[], float],
     ) -> None:
-        self._rules, self._present, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
+        self._rules, self._active, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
         self.draining = False
-        """Nobody new is let in."""
+        """Whether every new client is rejected."""
 
     def check(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | None:
-        """Say why this client is not let in; None when it is. A good ticket is used up by asking."""
+        """Return why this client is rejected, None if it may connect. A valid ticket is used up by the check."""
         if self.draining:
-            return Rejection(503, "SERVER_BUSY", "The bridge is going down; connect again.")
+            return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
         return (
-            self._wrong_page(request)
-            or self._no_room(request)  # before the token: a ticket is not used up for nothing
-            or self._unknown(request, subprotocols)
+            self._check_origin(request)
+            or self._check_limits(request)  # before the token, so that no ticket is used up in vain
+            or self._check_token(request, subprotocols)
         )
 
     def client_address(self, request: HttpRequest) -> str:
-        """Give the client's own address: the peer's, or what a trusted proxy says it is."""
+        """Return the client's address: the peer's, or the one that a trusted proxy forwards."""
         peer = host_from_peer(request.peer)
-        said = request.header("x-forwarded-for")
-        if said is None or peer not in self._rules.trusted_proxies:
+        forwarded = request.header("x-forwarded-for")
+        if forwarded is None or peer not in self._rules.trusted_proxies:
             return peer
-        hops = [hop.strip() for hop in said.split(",") if hop.strip()]
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         return next((hop for hop in reversed(hops) if hop not in self._rules.trusted_proxies), peer)[:64]
 
-    # Pages
-
-    def _wrong_page(self, request: HttpRequest) -> Rejection | None:
+    def _check_origin(self, request: HttpRequest) -> Rejection | None:
         origins = request.header_values("origin")
         if len(origins) > 1:
-            return Rejection(403, "ORIGIN_NOT_ALLOWED", "The request has more than one Origin.")
+            return Rejection(403, "ORIGIN_NOT_ALLOWED", "The request has more than one Origin header.")
         if not origins:
             if self._rules.origins and self._rules.token is None:
                 return Rejection(
-                    403, "ORIGIN_NOT_ALLOWED", "The request names no Origin, and only certain pages may connect."
+                    403, "ORIGIN_NOT_ALLOWED", "The request has no Origin header, and only listed origins may connect."
                 )
             return None
-        listed = self._rules.origins
-        if origins[0] in listed or (not listed and _is_local_page(origins[0])):
+        allowed = self._rules.origins
+        if origins[0] in allowed or (not allowed and _is_local_page(origins[0])):
             return None
-        return Rejection(
-            403, "ORIGIN_NOT_ALLOWED", "This page may not connect: the bridge allows it with --allow-origin."
-        )
+        return Rejection(403, "ORIGIN_NOT_ALLOWED", "This origin may not connect. Allow it with --allow-origin.")
 
-    # Clients
-
-    def _unknown(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
+    def _check_token(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
         token = self._rules.token
         if token is None:
             return None
-        shown = _credentials(request, subprotocols)
+        credentials = _credentials(request, subprotocols)
         ticket = request.query.get("ticket", "")
-        if not shown and not ticket:
-            return Rejection(401, "UNAUTHORIZED", "A token is missing: send it as Authorization: Bearer.")
+        if not credentials and not ticket:
+            return Rejection(401, "UNAUTHORIZED", "A token is missing. Send it as Authorization: Bearer.")
         if ticket and not looks_like_ticket(ticket):
             return Rejection(
-                401, "UNAUTHORIZED", "?ticket= takes tickets only; a token belongs in Authorization: Bearer."
+                401, "UNAUTHORIZED", "?ticket= accepts tickets only. Send a token as Authorization: Bearer."
             )
         known = token.reveal().encode()
-        if any(hmac.compare_digest(one.encode(), known) for one in shown):
+        if any(hmac.compare_digest(one.encode(), known) for one in credentials):
             return None
-        ticket = ticket or next(filter(looks_like_ticket, shown), "")
+        ticket = ticket or next(filter(looks_like_ticket, credentials), "")
         if not ticket:
-            return Rejection(401, "UNAUTHORIZED", "The token is not the one that this bridge knows.")
-        verdict = check_ticket(ticket, token, self._unix_now(), self._used)
-        return None if verdict is TicketStatus.GOOD else Rejection(401, "UNAUTHORIZED", _TICKETS[verdict])
+            return Rejection(401, "UNAUTHORIZED", "The token is wrong.")
+        status = check_ticket(ticket, token, self._unix_now(), self._used)
+        return None if status is TicketStatus.GOOD else Rejection(401, "UNAUTHORIZED", _TICKET_MESSAGES[status])
 
-    # Room
-
-    def _no_room(self, request: HttpRequest) -> Rejection | None:
-        if self._present.across_workers() >= self._rules.max_sessions:
-            return Rejection(503, "SERVER_BUSY", "The bridge is full; try again later.")
-        address, most = self.client_address(request), self._rules.sessions_per_ip
-        if most and not _is_loopback(address) and self._present.from_address(address) >= most:
-            return Rejection(503, "SERVER_BUSY", "There are too many sessions from this address; end one first.")
+    def _check_limits(self, request: HttpRequest) -> Rejection | None:
+        if self._active.across_workers() >= self._rules.max_sessions:
+            return Rejection(503, "SERVER_BUSY", "The bridge is full. Try again later.")
+        address, limit = self.client_address(request), self._rules.sessions_per_ip
+        if limit and not _is_loopback(address) and self._active.from_address(address) >= limit:
+            return Rejection(503, "SERVER_BUSY", "This address has too many sessions. End one first.")
         return None
 
 
-_TICKETS = {
-    TicketStatus.INVALID: "The ticket is none of this bridge's.",
-    TicketStatus.EXPIRED: "The ticket has expired: get a new one for every connection.",
-    TicketStatus.USED: "The ticket was used before: get a new one for every connection.",
+_TICKET_MESSAGES = {
+    TicketStatus.INVALID: "The ticket is invalid.",
+    TicketStatus.EXPIRED: "The ticket has expired. Get a new one for each connection.",
+    TicketStatus.USED: "The ticket was already used. Get a new one for each connection.",
 }
 
 
 def _credentials(request: HttpRequest, subprotocols: tuple[str, ...]) -> list[str]:
-    """Give everything that the client shows, best first. Their bytes are compared, so any text will do."""
+    """Return every credential in the request, the Bearer token first."""
     scheme, _, bearer = (request.header("authorization") or "").strip().partition(" ")
-    shown = [bearer.strip()] if scheme.lower() == "bearer" else []
-    shown += [
+    found = [bearer.strip()] if scheme.lower() == "bearer" else []
+    found += [
         one.removeprefix(KEY_SUBPROTOCOL_PREFIX) for one in subprotocols if one.startswith(KEY_SUBPROTOCOL_PREFIX)
     ]
-    return [one for one in shown if one]
+    return [one for one in found if one]
 
 
 def _is_local_page(origin: str) -> bool:
@@ -154,11 +147,11 @@ def _is_local_page(origin: str) -> bool:
     except ValueError:
         return False
     whole = f"{parts.scheme}://{parts.netloc}"
-    return parts.scheme in {"http", "https"} and host in _LOCAL_PAGES and whole == origin and "@" not in parts.netloc
+    return parts.scheme in {"http", "https"} and host in _LOCAL_HOSTS and whole == origin and "@" not in parts.netloc
 
 
 def host_from_peer(peer: str) -> str:
-    """Give the address out of `127.0.0.1:51234` or `[::1]:51234`."""
+    """Return the address in `127.0.0.1:51234` or `[::1]:51234`."""
     return peer.rpartition(":")[0].strip("[]") or peer
 
 

@@ -1,7 +1,7 @@
-"""How many clients there are: in this process, and over all workers of a bridge.
+"""How many clients are connected: in this process, and over all workers of a bridge.
 
-Each worker owns one slot of a piece of memory that all share, and adds up the others' when somebody wants in. Two
-workers that let somebody in at the same instant may exceed the limit by one each; nothing is locked for that.
+Each worker owns one slot of shared memory and reads the slots of all when a client wants to connect. There is no lock:
+workers that admit a client in the same instant may exceed the limit by one each.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ _SLOT_BYTES = 8
 
 
 class WorkerCounts(Protocol):
-    """Where the counts of all workers stand."""
+    """The number of clients of every worker."""
 
     def total(self) -> int:
-        """Add them up."""
+        """Return the sum over all workers."""
         ...
 
     def set(self, count: int) -> None:
-        """Say this worker's."""
+        """Set this worker's number."""
         ...
 
 
 class SingleProcessCount:
-    """For a bridge of one process."""
+    """The count of a bridge with one process."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def total(self) -> int:
-        """Give the count."""
+        """Return the count."""
         return self._count
 
     def set(self, count: int) -> None:
@@ -41,7 +41,7 @@ class SingleProcessCount:
 
 
 class SharedWorkerCounts:
-    """For several processes: made before they are forked, one slot for each."""
+    """Counts in shared memory, one slot per worker. Make it before the workers are forked."""
 
     def __init__(self, workers: int) -> None:
         self._memory = mmap.mmap(-1, workers * _SLOT_BYTES)
@@ -49,51 +49,51 @@ class SharedWorkerCounts:
         self._own = 0
 
     def claim(self, slot: int) -> None:
-        """Say which slot is this process's; whoever had it before is gone."""
+        """Take a slot for this process, and reset it."""
         self._own = slot
         self._counts[slot] = 0
 
     def clear(self, slot: int) -> None:
-        """Its worker is gone."""
+        """Reset the slot of a worker that has ended."""
         self._counts[slot] = 0
 
     def total(self) -> int:
-        """Add the slots up."""
+        """Return the sum of all slots."""
         return sum(self._counts)
 
     def set(self, count: int) -> None:
-        """Set this process's own."""
+        """Set this process's slot."""
         self._counts[self._own] = count
 
 
 class ActiveSessions:
-    """The clients of this process."""
+    """The clients of this process, by address."""
 
-    def __init__(self, slots: WorkerCounts | None = None) -> None:
-        self._slots = slots or SingleProcessCount()
+    def __init__(self, counts: WorkerCounts | None = None) -> None:
+        self._counts = counts or SingleProcessCount()
         self._by_address: Counter[str] = Counter()
 
     @property
     def in_process(self) -> int:
-        """How many there are in this process."""
+        """The number of clients in this process."""
         return self._by_address.total()
 
     def across_workers(self) -> int:
-        """How many there are over all workers."""
-        return self._slots.total()
+        """Return the number of clients over all workers."""
+        return self._counts.total()
 
     def from_address(self, address: str) -> int:
-        """How many come from there."""
+        """Return the number of clients from this address in this process."""
         return self._by_address[address]
 
     def add(self, address: str) -> None:
-        """One more."""
+        """Count a client that was admitted."""
         self._by_address[address] += 1
-        self._slots.set(self.in_process)
+        self._counts.set(self.in_process)
 
     def remove(self, address: str) -> None:
-        """One less."""
+        """Count a client that has left."""
         self._by_address[address] -= 1
         if self._by_address[address] <= 0:
             del self._by_address[address]
-        self._slots.set(self.in_process)
+        self._counts.set(self.in_process)

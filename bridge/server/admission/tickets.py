@@ -1,7 +1,8 @@
-"""Tickets: a client's token for one connection, signed with the static token, good for a minute and once.
+"""Tickets: short-lived, single-use tokens for one connection, signed with the bridge's static token.
 
-For browsers: the page's own server, which knows the static token, makes one for a user that it knows; the token itself
-never reaches a browser. A ticket is `t1.<expires>.<nonce>.<signature>`, HMAC-SHA256 over what stands before it.
+They are for browsers: a web server that has the static token makes a ticket for each logged-in user, so the static
+token never reaches a browser. A ticket is `t1.<expires>.<nonce>.<signature>`; `expires` is in Unix seconds, and the
+signature is an HMAC-SHA256 over everything before it.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION: Final = "t1"
-#: How long a ticket is good when nothing else is said; opening a socket takes a second.
+#: The default lifetime of a ticket; opening a socket takes a second.
 DEFAULT_SECONDS: Final = 60
-#: Longer ones would be tokens, not tickets; used ones have to be remembered for as long.
+#: The longest lifetime: used tickets must be remembered for as long.
 MAX_SECONDS: Final = 600
-#: Clocks of two machines differ.
+#: The clocks of two machines may differ by this much.
 _SKEW_SECONDS: Final = 5
 _MAX_LENGTH: Final = 200
 _PARTS: Final = 4
 
 
 class TicketStatus(Enum):
-    """What a ticket is worth."""
+    """The result of checking a ticket."""
 
     GOOD = auto()
     INVALID = auto()
@@ -39,22 +40,22 @@ class TicketStatus(Enum):
 
 
 class UsedTickets(Protocol):
-    """Remembers which tickets were used, until they expire."""
+    """Remembers used tickets until they expire."""
 
     def first_use(self, nonce: str, expires: int, now: float) -> bool:
-        """Take note of a use; False when it is not the first."""
+        """Record a use; return whether it is the first."""
         ...
 
 
 class InMemoryUsedTickets:
-    """For one process."""
+    """The used tickets of a bridge with one process."""
 
     def __init__(self) -> None:
         self._until: dict[str, int] = {}
 
     def first_use(self, nonce: str, expires: int, now: float) -> bool:
-        """Take note of a use; False when it is not the first."""
-        if len(self._until) > 1000:  # noqa: PLR2004 - tidy up now and then; the rate of tickets bounds it
+        """Record a use; return whether it is the first."""
+        if len(self._until) > 1000:  # noqa: PLR2004 - clean up now and then; the rate of tickets bounds the size
             self._until = {known: until for known, until in self._until.items() if until + _SKEW_SECONDS >= now}
         if nonce in self._until:
             return False
@@ -63,14 +64,14 @@ class InMemoryUsedTickets:
 
 
 class FolderUsedTickets:
-    """For several processes that share a private folder: making a file of that name succeeds once."""
+    """The used tickets of several processes, as files in a private folder: creating a file of a name succeeds once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._uses = 0
 
     def first_use(self, nonce: str, expires: int, now: float) -> bool:
-        """Take note of a use; False when it is not the first."""
+        """Record a use; return whether it is the first."""
         self._uses += 1
         if self._uses % 1000 == 0:
             self._forget(now)
@@ -88,25 +89,25 @@ class FolderUsedTickets:
 
 
 def make_ticket(token: Secret, unix_now: float, seconds: float = DEFAULT_SECONDS) -> Secret:
-    """Make a ticket that is good for so many seconds. ValueError when they are too many or none."""
+    """Make a ticket that is valid for `seconds`. Raises ValueError unless they are from 1 to MAX_SECONDS."""
     if not 0 < seconds <= MAX_SECONDS:
-        raise ValueError(f"a ticket is good for up to {MAX_SECONDS} s")
-    told = f"{VERSION}.{int(unix_now + seconds)}.{secrets.token_urlsafe(12)}"
-    return Secret(f"{told}.{_sign(token, told)}")
+        raise ValueError(f"a ticket is valid for 1 to {MAX_SECONDS} s")
+    signed = f"{VERSION}.{int(unix_now + seconds)}.{secrets.token_urlsafe(12)}"
+    return Secret(f"{signed}.{_sign(token, signed)}")
 
 
 def looks_like_ticket(text: str) -> bool:
-    """Whether somebody means this to be a ticket."""
+    """Whether this text has the form of a ticket."""
     return text.startswith(f"{VERSION}.")
 
 
 def check_ticket(ticket: str, token: Secret, unix_now: float, used: UsedTickets) -> TicketStatus:
-    """Say what a ticket is worth, and use it up when it is good."""
+    """Check a ticket, and use it up if it is valid."""
     parts = ticket.split(".")
     if len(ticket) > _MAX_LENGTH or len(parts) != _PARTS or not parts[1].isdecimal() or not parts[1].isascii():
         return TicketStatus.INVALID
-    told, _, signature = ticket.rpartition(".")
-    if not hmac.compare_digest(_sign(token, told).encode(), signature.encode()):
+    signed, _, signature = ticket.rpartition(".")
+    if not hmac.compare_digest(_sign(token, signed).encode(), signature.encode()):
         return TicketStatus.INVALID
     expires = int(parts[1])
     if unix_now > expires + _SKEW_SECONDS or expires > unix_now + MAX_SECONDS + _SKEW_SECONDS:
@@ -114,7 +115,7 @@ def check_ticket(ticket: str, token: Secret, unix_now: float, used: UsedTickets)
     return TicketStatus.GOOD if used.first_use(parts[2], expires, unix_now) else TicketStatus.USED
 
 
-def _sign(token: Secret, told: str) -> str:
-    """Sign under a key that is derived for this use alone."""
+def _sign(token: Secret, text: str) -> str:
+    """Sign with a key that is derived from the token for tickets only."""
     key = hmac.digest(token.reveal().encode(), b"sherpa-bridge ticket", "sha256")
-    return urlsafe_b64encode(hmac.digest(key, told.encode(), "sha256")).decode().rstrip("=")
+    return urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).decode().rstrip("=")

@@ -1,1 +1,1 @@
-"""The client endpoint and the native endpoint: WebSocket messages to and from the core."""
+"""The client endpoint and the native endpoint: WebSocket frames to core events, core commands to frames, and limits."""

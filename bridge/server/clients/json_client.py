@@ -1,4 +1,4 @@
-"""The client protocol's face: JSON messages and binary speech in, the bridge's words and native events out."""
+"""A client at the client endpoint: JSON messages and binary audio in, the bridge's messages and native events out."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _delta = msgspec.json.Decoder(_Delta)
 
 
 def utc_now() -> datetime:
-    """Give the time of day."""
+    """Return the time of day, in UTC."""
     return datetime.now(UTC)
 
 
 class JsonClient(ClientSocket):
-    """One client of the client protocol; a `bridge.driver.client.ClientConnection`."""
+    """One client of the client protocol. Implements `bridge.driver.client.ClientConnection`."""
 
     def __init__(
         self,
@@ -53,34 +53,35 @@ class JsonClient(ClientSocket):
     ) -> None:
         super().__init__(link, reader, client_id)
         self._locked, self._clock = locked, clock
-        self._audio_out = self._audio_out_asked = "base64"
+        self._audio_out = self._requested_audio_out = "base64"
 
     def initial_frames(self) -> list[Frame]:
-        """Give what goes out before anything else."""
+        """Return the frames to send first: `connected`."""
         return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL_VERSION})]
 
     def parse(self, frame: str | bytes) -> Event:
-        """Understand one frame: binary is speech, text a message."""
+        """Return the event of one frame: audio if it is binary, otherwise a message."""
         if isinstance(frame, bytes):
             try:
                 return audio_event(frame)
-            except InvalidMessageError as refused:
-                return BadMessage("INVALID_MESSAGE", str(refused))
+            except InvalidMessageError as invalid:
+                return BadMessage("INVALID_MESSAGE", str(invalid))
         event = parse_client_frame(frame, self._locked)
         if isinstance(event, CreateSession):
-            self._audio_out_asked = event.session_options.get("audioOut", "base64")
+            self._requested_audio_out = event.session_options.get("audioOut", "base64")
         return event
 
     def render(self, command: SendMessage | Forward) -> list[Frame]:
-        """Add the time to the bridge's words; pass native events as they are, speech as bytes where asked for."""
+        """Return the frames of a command: messages with a timestamp, native events unchanged, audio as requested."""
         match command:
             case Forward(kind, frame):
                 if self._audio_out == "binary" and kind in AUDIO_DELTAS:
-                    return _as_speech(frame)
+                    return _as_binary(frame)
                 return [Frame(frame)]
             case SendMessage(message):
                 if message["type"] == "session_initializing" and message.get("attempt") == 1:
-                    self._audio_out = self._audio_out_asked  # a create_session that was refused changes nothing
+                    # only now: a create_session that was rejected changes nothing
+                    self._audio_out = self._requested_audio_out
                 return [self._message(message)]
             case _:
                 assert_never(command)
@@ -89,12 +90,12 @@ class JsonClient(ClientSocket):
         return Frame(msgspec.json.encode({**message, "timestamp": format_timestamp(self._clock())}))
 
     async def send(self, frame: Frame) -> None:
-        """Send one frame. Raises FaceClosed."""
+        """Send one frame. Raises ClientDisconnected."""
         await (self.send_binary(frame.data) if frame.binary else self.send_text(frame.data))
 
 
-def _as_speech(frame: bytes) -> list[Frame]:
-    """Turn an audio delta into its samples; one that cannot be read is passed as it is."""
+def _as_binary(frame: bytes) -> list[Frame]:
+    """Return the audio of a delta as a binary frame; forward a delta that can't be decoded unchanged."""
     try:
         pcm = b64decode(_delta.decode(frame).delta)
     except (msgspec.DecodeError, ValueError):

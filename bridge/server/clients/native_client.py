@@ -1,7 +1,7 @@
-"""The native door's face: to an unmodified SDK the bridge is the Realtime API itself.
+"""A client at the native endpoint: to an unmodified SDK, the bridge looks like the Realtime API itself.
 
-Only native events go down. The session is asked for by connecting; a lost one comes back as one more `session.updated`.
-What the client must know beside that comes as a native `error` of type `bridge_error`.
+The SDK receives native events only. Connecting opens the session; a session that was restored shows as one more
+`session.updated`. The bridge's own errors are native `error` events of type `bridge_error`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 
-#: How a socket ends whose session cannot be had; the codes that the service itself uses. Others: 1011.
+#: Close codes for a session that can't be opened, as the service uses them. All other errors close with 1011.
 _CLOSE_CODES: Mapping[str, int] = {
     "AUTHENTICATION_FAILED": 3000,
     "ACCESS_DENIED": 3000,
@@ -43,26 +43,26 @@ _INTERNAL = 1011
 
 @dataclass(frozen=True, slots=True)
 class ClosingFrame(Frame):
-    """No message: the end of the socket, behind everything that was queued before. `data` is the reason."""
+    """Not a message, but the close of the socket after all queued messages. `data` is the reason."""
 
     code: int = 1000
 
 
 def session_options_from_query(query: Mapping[str, str], locked: LockedFields) -> dict[str, Any]:
-    """Read what an SDK asks for by connecting: the model, and whether it transcribes only.
+    """Return the session options in the URL of an SDK: the model, and whether it only transcribes.
 
-    A model that the server owns is not the client's to choose; every SDK names one, so it is left out, not refused.
+    A locked model is ignored, not rejected, because every SDK sends one.
     """
-    wish: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if query.get("model") and "model" not in locked:
-        wish["model"] = query["model"]
+        options["model"] = query["model"]
     if query.get("intent") == "transcription":
-        wish["kind"] = "transcription"
-    return wish
+        options["kind"] = "transcription"
+    return options
 
 
 class NativeClient(ClientSocket):
-    """One SDK; a `bridge.driver.client.ClientConnection`."""
+    """One SDK. Implements `bridge.driver.client.ClientConnection`."""
 
     def __init__(
         self,
@@ -75,70 +75,68 @@ class NativeClient(ClientSocket):
     ) -> None:
         super().__init__(link, reader, client_id)
         self._locked = locked
-        self._wish: Mapping[str, Any] | None = session_options
-        self._created_seen = False
-        self._first_ready = False
+        self._session_options: Mapping[str, Any] | None = session_options
+        self._created_sent = False
+        self._was_ready = False
 
     def initial_frames(self) -> list[Frame]:
-        """Nothing: the first that an SDK hears is `session.created`."""
+        """Return no frames: the first event of an SDK is `session.created`."""
         return []
 
     async def receive(self) -> Event:
-        """Wait for the next event; the first is the wish for a session. Raises FaceClosed; cancelling loses nothing."""
-        if self._wish is not None:
-            wish, self._wish = self._wish, None
-            return CreateSession(wish)
+        """Wait for the next event; the first is CreateSession. Raises ClientDisconnected; cancelling loses no frame."""
+        if self._session_options is not None:
+            options, self._session_options = self._session_options, None
+            return CreateSession(options)
         return await super().receive()
 
     def parse(self, frame: str | bytes) -> Event:
-        """Understand one frame: every message is text here."""
+        """Return the event of one frame; a binary frame is invalid here."""
         if isinstance(frame, bytes):
-            text = "Binary frames are not understood here: send input_audio_buffer.append with base64."
+            text = "Binary frames are not supported here. Send input_audio_buffer.append with base64 audio."
             return BadMessage("INVALID_MESSAGE", text)
         return parse_native_frame(frame, self._locked)
 
-    # Out
+    # To the client
 
     def render(self, command: SendMessage | Forward) -> list[Frame]:
-        """Pass native events, once each; of the bridge's words only what an SDK can and must understand."""
+        """Return the frames of a command: native events unchanged, and the messages that an SDK must know about."""
         match command:
             case Forward(kind, frame):
-                return [Frame(frame)] if self._wanted(kind) else []
+                return [Frame(frame)] if self._is_visible(kind) else []
             case SendMessage(message):
-                return self._told(message)
+                return self._render_message(message)
             case _:
                 assert_never(command)
 
-    def _wanted(self, kind: str) -> bool:
-        """Whether the SDK shall see it: one session, and no answer to a configuration that it did not send."""
+    def _is_visible(self, kind: str) -> bool:
+        """Whether the SDK receives an event: one session.created, and no reply to a configuration it didn't send."""
         if kind in SESSION_CREATED:
-            first, self._created_seen = not self._created_seen, True
+            first, self._created_sent = not self._created_sent, True
             return first
-        return self._first_ready or kind not in SESSION_UPDATED
+        return self._was_ready or kind not in SESSION_UPDATED
 
-    def _told(self, message: Mapping[str, Any]) -> list[Frame]:
+    def _render_message(self, message: Mapping[str, Any]) -> list[Frame]:
         match message["type"]:
             case "session_ready":
-                self._first_ready = True
+                self._was_ready = True
             case "error":
                 return _error_frames(message)
             case "audio_dropped":
                 text = (
-                    f"{message['ms']} ms of audio and {message['messages']} other messages were given up"
+                    f"{message['ms']} ms of audio and {message['messages']} other messages were dropped"
                     f" ({message['reason']})."
                 )
                 return [_native_error("audio_dropped", text)]
             case "reconnected" if message.get("lost"):
-                text = f"The session was reopened; what did not come back: {', '.join(map(str, message['lost']))}."
+                text = f"The session was reopened. Not restored: {', '.join(map(str, message['lost']))}."
                 return [_native_error("session_not_restored", text)]
             case "session_closed" if message.get("reason") == "expired":
                 return [ClosingFrame(b"session_expired", code=_EXPIRED_CODE)]
         return []
 
-    # The wire
-
     async def send(self, frame: Frame) -> None:
-        """Send one frame, or end the socket with it. Raises FaceClosed."""
+        """Send one frame, or close the socket if it is a ClosingFrame. Raises ClientDisconnected."""
         if isinstance(frame, ClosingFrame):
             await self.close(frame.code, frame.data.decode())
         else:
@@ -146,7 +144,7 @@ class NativeClient(ClientSocket):
 
 
 def _error_frames(message: Mapping[str, Any]) -> list[Frame]:
-    """Give the error; one that says how many attempts were made is the last, and an SDK could not ask again."""
+    """Return the error, and the close if the error ends the session (it has `attempts`): an SDK can't ask again."""
     code = str(message["code"])
     detail = message.get("detail") or {}
     frames: list[Frame] = [_native_error(code.lower(), str(message["message"]), detail)]
@@ -156,11 +154,11 @@ def _error_frames(message: Mapping[str, Any]) -> list[Frame]:
 
 
 def _native_error(code: str, text: str, detail: Mapping[str, Any] | None = None) -> Frame:
-    """Make the event. Where it is known which event and which field it is about, it says so: SDKs look there."""
+    """Return an `error` event, with the `event_id` and `param` that it is about where they are known."""
     known = detail or {}
     upstream = known.get("upstream") or {}
-    about = {"param": upstream.get("param"), "event_id": upstream.get("event_id") or known.get("eventId")}
-    error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, **about}
+    cause = {"param": upstream.get("param"), "event_id": upstream.get("event_id") or known.get("eventId")}
+    error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, **cause}
     if detail:
         error["detail"] = dict(detail)
     event = {"type": "error", "event_id": f"event_{uuid.uuid4().hex[:24]}", "error": error}

@@ -1,7 +1,7 @@
-"""Native client events as they pass through the bridge: read once, checked for what the server owns, then let through.
+"""Native client events on their way through the bridge: parsed once, checked for locked fields, then forwarded.
 
-Pure. Reading is strict where an upstream and we might read differently (what JSON forbids), and what was checked is
-what goes up: an event with fields to look at is written anew, so that a name that stands twice cannot mean two things.
+Pure. Parsing is strict wherever the upstream might parse differently. What was checked is what is sent: an event that
+can set locked fields is encoded again, so that a duplicate key can't mean one thing here and another upstream.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 APPEND = "input_audio_buffer.append"
 
 LockedFields = frozenset[str]
-"""Names of `create_session` fields that the server owns: model, voice, instructions, tools, turnDetection."""
+"""Names of `create_session` fields that only the server may set: see LOCKABLE_FIELDS."""
 
 LOCKABLE_FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "model": (("model",),),
@@ -31,10 +31,10 @@ LOCKABLE_FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "tools": (("tools",),),
     "turnDetection": (("turn_detection",), ("audio", "input", "turn_detection")),
 }
-"""Where each lockable field stands in a native session or response object, in either dialect."""
+"""The paths of each lockable field in a native session or response object, in either dialect."""
 
-#: Native events that can change what the server owns, and the object that does.
-_CHANGING: Mapping[str, str] = {
+#: Native events that can set locked fields, and the object that has them.
+_SETS_FIELDS: Mapping[str, str] = {
     "session.update": "session",
     "transcription_session.update": "session",
     "response.create": "response",
@@ -42,7 +42,7 @@ _CHANGING: Mapping[str, str] = {
 
 
 class InvalidMessageError(Exception):
-    """The message is not taken; the text says why, for the client."""
+    """A client's message is invalid. The text says why, for the client."""
 
 
 class _Typed(msgspec.Struct):
@@ -58,56 +58,56 @@ class _Named(msgspec.Struct):
 _objects = msgspec.json.Decoder(dict[str, Any])
 _typed = msgspec.json.Decoder(_Typed)
 _named = msgspec.json.Decoder(_Named)
-#: The longest id of an event that the service takes (its error names the figure).
+#: The longest event id that the service accepts (its error says so).
 _MAX_EVENT_ID = 512
 
 
 def decode_object(frame: str | bytes) -> dict[str, Any]:
-    """Read a JSON object. Raises Refused for anything else: broken, too deep, numbers that no JSON has."""
+    """Parse a JSON object. Raises InvalidMessageError for anything else, deep nesting and numbers out of range."""
     try:
         return _objects.decode(frame)
     except msgspec.ValidationError as error:
         if "object" in str(error):
-            raise InvalidMessageError("A message is one JSON object; this is JSON of another kind.") from None
-        raise InvalidMessageError("The message is not taken: it holds a number that no double can hold.") from None
+            raise InvalidMessageError("The message is not a JSON object.") from None
+        raise InvalidMessageError("The message has a number that is out of range.") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidMessageError(f"The message is not JSON: {error}.") from None
     except RecursionError:
-        raise InvalidMessageError("The message is not taken: its JSON is nested too deeply.") from None
+        raise InvalidMessageError("The message's JSON is nested too deeply.") from None
 
 
 def message_type(body: Mapping[str, Any]) -> str:
-    """Give the type of a message. Raises Refused when it has none."""
+    """Return the type of a message. Raises InvalidMessageError if it has none."""
     kind = body.get("type")
     if not isinstance(kind, str) or not kind:
-        raise InvalidMessageError("The message has no 'type', or it is not a text.")
+        raise InvalidMessageError("The message has no 'type', or it is not a string.")
     return kind
 
 
 def parse_native_frame(frame: str, locked: LockedFields) -> Event:
-    """Read one text frame of the native door. Never raises; what is wrong is told by BadMessage."""
+    """Return the event of one text frame of the native endpoint, `BadMessage` for an invalid one. Never raises."""
     try:
-        head = _typed_head(frame)
+        head = _decode_head(frame)
         if head.type == APPEND and head.audio:
             return audio_event(decode_audio(head.audio), head.event_id)
         body = decode_object(frame)
         return to_native_event(message_type(body), frame, body, locked)
-    except InvalidMessageError as refused:
-        return bad_message(frame, refused)
+    except InvalidMessageError as invalid:
+        return bad_message(frame, invalid)
 
 
-def bad_message(frame: str | bytes, refused: InvalidMessageError) -> BadMessage:
-    """Say why a message is not taken, and which one it was, where it can be read so far and has an id."""
+def bad_message(frame: str | bytes, error: InvalidMessageError) -> BadMessage:
+    """Return the event of an invalid message, with the message's `event_id` if it has one."""
     try:
         event_id = _named.decode(frame).event_id
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         event_id = None
     detail = {} if event_id is None or len(event_id) > _MAX_EVENT_ID else {"eventId": event_id}
-    return BadMessage("INVALID_MESSAGE", str(refused), detail)
+    return BadMessage("INVALID_MESSAGE", str(error), detail)
 
 
-def _typed_head(frame: str) -> _Typed:
-    """Look at type and audio only: appends are many, and are not worth a dictionary each."""
+def _decode_head(frame: str) -> _Typed:
+    """Decode type and audio only: appends are frequent, and a dictionary for each is slow."""
     try:
         return _typed.decode(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -115,66 +115,69 @@ def _typed_head(frame: str) -> _Typed:
 
 
 def to_native_event(kind: str, frame: str, body: dict[str, Any], locked: LockedFields) -> Event:
-    """Let a native event through. Raises Refused when it touches what the server owns, or is broken audio."""
+    """Return the core event of a native event.
+
+    Raises InvalidMessageError if it sets a locked field, or if its audio is invalid.
+    """
     if kind == APPEND:
         audio = body.get("audio")
         if not isinstance(audio, str):
-            raise InvalidMessageError(f"{APPEND}: 'audio' must be a text in base64.")
+            raise InvalidMessageError(f"{APPEND}: 'audio' must be a base64 string.")
         event_id = body.get("event_id")
         return audio_event(decode_audio(audio), event_id if isinstance(event_id, str) else None)
-    holder = _CHANGING.get(kind)
+    holder = _SETS_FIELDS.get(kind)
     if holder is None:
         return ClientNative(kind, frame.encode(), body)
-    told = body.get(holder)
-    if told is not None and not isinstance(told, dict):
+    fields = body.get(holder)
+    if fields is not None and not isinstance(fields, dict):
         raise InvalidMessageError(f"{kind}: {holder!r} must be an object.")
-    touched = sorted(name for name in locked if told and _touches(told, LOCKABLE_FIELDS[name]))
-    if touched:
-        raise InvalidMessageError(f"{kind}: {_listed(touched)} set by the server and cannot be changed.")
-    return ClientNative(kind, _rewritten(body), body)
+    blocked = sorted(name for name in locked if fields and _has_any(fields, LOCKABLE_FIELDS[name]))
+    if blocked:
+        raise InvalidMessageError(f"{kind}: {_listed(blocked)} set by the server and cannot be changed.")
+    return ClientNative(kind, _encode(body), body)
 
 
-def check_locked_options(wish: Mapping[str, Any], locked: LockedFields) -> None:
-    """Raise Refused when a `create_session` sets what the server owns."""
-    touched = sorted(locked & wish.keys())
-    if touched:
-        raise InvalidMessageError(f"create_session: {_listed(touched)} set by the server: leave it out.")
+def check_locked_options(options: Mapping[str, Any], locked: LockedFields) -> None:
+    """Raise InvalidMessageError if the options of a `create_session` set a locked field."""
+    blocked = sorted(locked & options.keys())
+    if blocked:
+        raise InvalidMessageError(f"create_session: {_listed(blocked)} set by the server. Omit it.")
 
 
 def decode_audio(text: str) -> bytes:
-    """Decode base64. Raises Refused for anything that is none."""
+    """Decode base64 audio. Raises InvalidMessageError if it isn't valid base64."""
     try:
         return a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError):
-        raise InvalidMessageError("The audio is not base64.") from None
+        raise InvalidMessageError("The audio is not valid base64.") from None
 
 
 def audio_event(pcm: bytes, event_id: str | None = None) -> ClientAudio:
-    """Take a chunk of speech. Raises Refused when it ends within a sample, or has an id that no service takes."""
+    """Return the event of an audio chunk. Raises InvalidMessageError for half a sample or a long event id."""
     if len(pcm) % 2:
-        raise InvalidMessageError(f"The audio has {len(pcm)} bytes, and a sample has two: it must be PCM16.")
+        raise InvalidMessageError(f"The audio has {len(pcm)} bytes, but PCM16 samples have 2 bytes each.")
     if event_id is not None and len(event_id) > _MAX_EVENT_ID:
-        raise InvalidMessageError(f"{APPEND}: 'event_id' may have {_MAX_EVENT_ID} characters.")
+        raise InvalidMessageError(f"{APPEND}: 'event_id' must have at most {_MAX_EVENT_ID} characters.")
     return ClientAudio(pcm, event_id)
 
 
-def _touches(told: Mapping[str, Any], paths: Iterable[tuple[str, ...]]) -> bool:
-    return any(_has(told, path) for path in paths)
+def _has_any(fields: Mapping[str, Any], paths: Iterable[tuple[str, ...]]) -> bool:
+    return any(_has_path(fields, path) for path in paths)
 
 
-def _has(told: Any, path: tuple[str, ...]) -> bool:
+def _has_path(value: Any, path: tuple[str, ...]) -> bool:
     for name in path:
-        if not isinstance(told, dict) or name not in told:
+        if not isinstance(value, dict) or name not in value:
             return False
-        told = told[name]
+        value = value[name]
     return True
 
 
-def _rewritten(body: dict[str, Any]) -> bytes:
+def _encode(body: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (OverflowError, ValueError, RecursionError, UnicodeError) as error:
-        raise InvalidMessageError(f"The event cannot be passed on: {error}.") from None
+        raise InvalidMessageError(f"The event cannot be encoded: {error}.") from None
 
 
 def _listed(names: list[str]) -> str:

@@ -1,22 +1,23 @@
-"""How fast one client may send: budgets of bytes and of frames. First it is read more slowly, then sent away.
+"""How fast one client may send: token buckets for bytes and for frames. First it is read more slowly, then closed.
 
-Pure, with times in. A budget is a bucket that fills at its rate: a client may empty it at once (held speech that it
-sends after a reconnection), and then waits for as long as it is in debt.
+Pure: the time is a parameter. A client may empty a full bucket at once, for example with audio that it held during a
+reconnection. After that it is read only as fast as the bucket fills. A client that stays in debt for SUSTAINED_SECONDS
+without a pause has exceeded the limit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Held down for so long without a pause: the client is sent away (the client protocol's own figure).
+#: A client may be slowed down for this long without a pause (client protocol, RATE_EXCEEDED).
 SUSTAINED_SECONDS = 5.0
-#: A pause is one in which a budget has filled again by so much: waking up a little late from a wait is none.
+#: A pause lets a bucket fill for this long. Waking up a little late from a wait isn't a pause.
 PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """What one client may send. Speech is 50 frames and 64 kB (base64) a second: the limits are many times that."""
+    """What one client may send. Speech is 50 frames and 64 kB (base64) per second; the defaults are many times that."""
 
     bytes_per_second: float = 1_000_000
     burst_bytes: float = 8_000_000
@@ -25,54 +26,56 @@ class RateLimits:
 
 
 class _Bucket:
-    __slots__ = ("_at", "_full", "_left", "_rate")
+    """A token bucket that may go into debt."""
 
-    def __init__(self, rate: float, full: float) -> None:
-        self._rate, self._full, self._left, self._at = rate, full, full, 0.0
+    __slots__ = ("_at", "_capacity", "_left", "_rate")
+
+    def __init__(self, rate: float, capacity: float) -> None:
+        self._rate, self._capacity, self._left, self._at = rate, capacity, capacity, 0.0
 
     def take(self, amount: float, now: float) -> None:
-        self._left = min(self._full, self._left + (now - self._at) * self._rate) - amount
+        self._left = min(self._capacity, self._left + (now - self._at) * self._rate) - amount
         self._at = now
 
     def debt_seconds(self, now: float) -> float:
-        """How long until it is out of debt."""
+        """Return the seconds until the bucket is out of debt."""
         return max(0.0, -self._left / self._rate - (now - self._at))
 
     @property
     def rested(self) -> bool:
-        """Whether it was let alone for a while, as of the last `take`."""
-        return self._left >= min(self._full / 2, self._rate * PAUSE_SECONDS)
+        """Whether the client paused before the last `take`."""
+        return self._left >= min(self._capacity / 2, self._rate * PAUSE_SECONDS)
 
 
 class ClientRateLimiter:
-    """One client's budgets."""
+    """The limits of one client."""
 
-    __slots__ = ("_buckets", "_pressed_since", "_until")
+    __slots__ = ("_buckets", "_limited_since", "_until")
 
     def __init__(self, limits: RateLimits) -> None:
         self._buckets = (
             _Bucket(limits.bytes_per_second, limits.burst_bytes),
             _Bucket(limits.frames_per_second, limits.burst_frames),
         )
-        self._pressed_since: float | None = None
+        self._limited_since: float | None = None
         self._until = 0.0
-        """Until when reading waits."""
+        """When the next frame may be read."""
 
     def charge(self, n_bytes: int, now: float, frames: int = 1) -> bool:
-        """Count so much; False when the client has been held down for too long."""
-        waited = now >= self._until  # it came behind the wait that the last one earned, and at once
+        """Count bytes and frames at the time `now`; return False if the client has exceeded its limits."""
+        waited = now >= self._until
         for bucket, amount in zip(self._buckets, (n_bytes, frames), strict=True):
             bucket.take(amount, now)
         debt = max(bucket.debt_seconds(now) for bucket in self._buckets)
         if waited and all(bucket.rested for bucket in self._buckets):
-            self._pressed_since = None
+            self._limited_since = None
         if debt == 0.0:
             return True
         self._until = now + debt
-        if self._pressed_since is None:
-            self._pressed_since = now
-        return now - self._pressed_since < SUSTAINED_SECONDS
+        if self._limited_since is None:
+            self._limited_since = now
+        return now - self._limited_since < SUSTAINED_SECONDS
 
     def wait_seconds(self, now: float) -> float:
-        """How long the next frame is not to be read."""
+        """Return the seconds to wait before the next frame is read."""
         return max(0.0, self._until - now)

@@ -1,6 +1,6 @@
-"""Every setting of the bridge as one row: what it may be, and what it is when nobody says anything.
+"""Every setting of the bridge as one row: its type, its range and its default.
 
-A new one is a row here, a row in `bridge.config.toml_file`, and its use.
+To add a setting, add a row here and in `bridge.config.toml_file`, and use it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class OptionType(Enum):
-    """What kind of value it is."""
+    """The type of a setting; the value is its name in messages."""
 
-    TEXT = "a text"
+    TEXT = "a string"
     FLAG = "true or false"
     WHOLE = "a whole number"
     NUMBER = "a number"
-    TEXTS = "a list of texts"
+    TEXTS = "a list of strings"
 
 
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -32,7 +32,7 @@ _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One row. `least` and `most` bound numbers, `choices` texts."""
+    """One row. `minimum` and `maximum` limit numbers, `choices` strings."""
 
     type: OptionType = OptionType.TEXT
     default: object = None
@@ -41,7 +41,7 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def parse(self, text: str, source: str) -> object:
-        """Read a value out of a variable; lists have commas. Raises ConfigError."""
+        """Parse the value of an environment variable; lists are comma-separated. Raises ConfigError."""
         match self.type:
             case OptionType.TEXT:
                 return text
@@ -54,10 +54,10 @@ class Option:
                     return float(text)
                 except ValueError:
                     pass
-        raise ConfigError(f"{source}: must be {self.type.value}, and is {text[:40]!r}")
+        raise ConfigError(f"{source}: must be {self.type.value}, but is {text[:40]!r}")
 
     def check(self, value: object, source: str) -> object:
-        """Check a value that is of the right type already. Raises ConfigError."""
+        """Check and normalize a value of the right type. Raises ConfigError."""
         if isinstance(value, bool):
             return value
         if isinstance(value, int | float):
@@ -68,19 +68,19 @@ class Option:
         if not text.strip():
             raise ConfigError(f"{source}: is empty")
         if self.choices and text not in self.choices:
-            raise ConfigError(f"{source}: there is no {text!r}{did_you_mean(text, self.choices)}")
+            raise ConfigError(f"{source}: unknown value {text!r}{did_you_mean(text, self.choices)}")
         return text
 
     def _number(self, value: float, source: str) -> float:
         if not self.minimum <= value <= self.maximum:
-            raise ConfigError(f"{source}: must be from {self.minimum:.0f} to {self.maximum:.0f}, and is {value:.12g}")
+            raise ConfigError(f"{source}: must be from {self.minimum:.0f} to {self.maximum:.0f}, but is {value:.12g}")
         if self.type is OptionType.WHOLE and value != int(value):
-            raise ConfigError(f"{source}: must be a whole number, and is {value:g}")
+            raise ConfigError(f"{source}: must be a whole number, but is {value:g}")
         return int(value) if self.type is OptionType.WHOLE else value
 
 
-def _whole(default: int, least: int, most: int) -> Option:
-    return Option(type=OptionType.WHOLE, default=default, minimum=least, maximum=most)
+def _whole(default: int, minimum: int, maximum: int) -> Option:
+    return Option(type=OptionType.WHOLE, default=default, minimum=minimum, maximum=maximum)
 
 
 _FLAG_OFF = Option(type=OptionType.FLAG, default=False)

@@ -1,7 +1,7 @@
-"""The bridge's configuration: flags, `SHERPA_BRIDGE_*` variables, `[bridge]` of sherpa.toml, defaults, in this order.
+"""The bridge's settings: flags, then `SHERPA_BRIDGE_*` variables, then `[bridge]` in sherpa.toml, then defaults.
 
-The upstream's part (URL, key, dialect, model) is `bridge.config.resolve`'s, shared with the probes. Everything that
-is wrong is told at once, a line each that names its place; ConfigError is exit code 2.
+`bridge.config.resolve` resolves the settings of the upstream (URL, key, dialect, model), which the probes share. All
+errors are reported at once, one line each with the place of the setting; ConfigError is exit code 2.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ __all__ = [
     "unknown_variables",
 ]
 
-#: A token that can be guessed guards nothing.
-_SHORTEST_TOKEN = 16
+#: Shorter tokens can be guessed.
+_MIN_TOKEN_CHARACTERS = 16
 
-_VARIABLE = "SHERPA_BRIDGE_"
-#: What Kubernetes puts into every container beside a service that is called sherpa-bridge; none of it is meant for us.
-_KUBERNETES = re.compile(rf"{_VARIABLE}(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_PREFIX = "SHERPA_BRIDGE_"
+#: Variables that Kubernetes sets in every container near a service named sherpa-bridge. They are not settings.
+_KUBERNETES = re.compile(rf"{_PREFIX}(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _SERVICE_LINK = ("tcp://", "udp://", "sctp://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeFlags:
-    """What the command line said: options by their key in the file, and the upstream's own."""
+    """What was set on the command line: the bridge's options by their key in sherpa.toml, and the upstream's."""
 
     options: Mapping[str, object]
     upstream: Flags = field(default_factory=Flags)
@@ -60,27 +60,27 @@ class BridgeFlags:
 
 @dataclass(frozen=True, slots=True)
 class SourcedValue:
-    """A value and the place it came from, for messages."""
+    """A value and where it was set, for error messages."""
 
     value: Any
     source: str
 
 
 def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], folder: Path) -> BridgeSettings:
-    """Put the settings together. `folder` is where sherpa.toml is looked for. Raises ConfigError."""
+    """Resolve all settings. sherpa.toml is read from `folder`. Raises ConfigError with every error that was found."""
     path = flags.upstream.config
     file = read_settings_file(path or folder / FILE_NAME, must_exist=path is not None)
-    wrong = _Wrong()
-    found = {key: _found(wrong, key, option, flags, environment, file) for key, option in OPTIONS.items()}
-    clients = _clients(found, environment, wrong)
-    with wrong.told():
-        _check_exposure(found)
-    with wrong.told():
-        _check_tls(found)
-    with wrong.told():
+    errors = _Errors()
+    resolved = {key: _resolve(errors, key, option, flags, environment, file) for key, option in OPTIONS.items()}
+    clients = _client_rules(resolved, environment, errors)
+    with errors.collect():
+        _check_exposure(resolved)
+    with errors.collect():
+        _check_tls(resolved)
+    with errors.collect():
         upstream = read_config(flags.upstream, environment, folder, with_key=flags.simulate is None)
-    wrong.refuse()
-    values = {key: one.value for key, one in found.items()}
+    errors.raise_all()
+    values = {key: one.value for key, one in resolved.items()}
     return BridgeSettings(
         host=values["host"],
         port=values["port"],
@@ -105,53 +105,53 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
     )
 
 
-class _Wrong:
-    """What is wrong so far: everything is told at once."""
+class _Errors:
+    """The errors so far, to be reported at once."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Note what the block finds wrong, and go on behind it."""
+    def collect(self) -> Iterator[None]:
+        """Collect a ConfigError of the block, and continue after it."""
         try:
             yield
         except ConfigError as error:
             self._lines += error.lines
 
-    def refuse(self) -> None:
-        """Raise ConfigError when anything was wrong."""
+    def raise_all(self) -> None:
+        """Raise one ConfigError with all errors, if there are any."""
         if self._lines:
             raise ConfigError(*self._lines)
 
 
 def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Name the variables that look like the bridge's own and are none: no slip of the hand passes in silence."""
-    names = [name for name in environment if name.startswith(_VARIABLE) and not _KUBERNETES.fullmatch(name)]
-    known = {f"{_VARIABLE}{key.upper()}": None for key in OPTIONS}
-    return tuple(f"{name} is no setting{did_you_mean(name, known)}" for name in sorted(names) if name not in known)
+    """Return a warning for each variable that has the bridge's prefix but isn't a setting."""
+    names = [name for name in environment if name.startswith(_PREFIX) and not _KUBERNETES.fullmatch(name)]
+    known = {f"{_PREFIX}{key.upper()}": None for key in OPTIONS}
+    return tuple(f"{name} is not a setting{did_you_mean(name, known)}" for name in sorted(names) if name not in known)
 
 
-def _found(
-    wrong: _Wrong, key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
+def _resolve(
+    errors: _Errors, key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
 ) -> SourcedValue:
-    """Find a value; a wrong one is noted, and the default looked at further in its place."""
-    with wrong.told():
-        return _find(key, option, flags, environment, file)
+    """Resolve one setting. For an invalid one, collect the error and continue with the default."""
+    with errors.collect():
+        return _first_set(key, option, flags, environment, file)
     return SourcedValue(option.default, "default")
 
 
-def _find(
+def _first_set(
     key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
 ) -> SourcedValue:
-    """Take the first that says something, and check it."""
-    given = flags.options.get(key)
-    if given is not None and given != ():
-        return _checked(option, given, f"--{key.replace('_', '-')}")
-    variable = f"{_VARIABLE}{key.upper()}"
-    said = environment.get(variable, "").strip()
-    if said and not said.startswith(_SERVICE_LINK):
-        return _checked(option, option.parse(said, variable), variable)
+    """Return the first value that is set: flag, variable, file, default. Raises ConfigError."""
+    flag = flags.options.get(key)
+    if flag is not None and flag != ():
+        return _checked(option, flag, f"--{key.replace('_', '-')}")
+    variable = f"{_PREFIX}{key.upper()}"
+    text = environment.get(variable, "").strip()
+    if text and not text.startswith(_SERVICE_LINK):
+        return _checked(option, option.parse(text, variable), variable)
     if ("bridge", key) in file.values:
         return _checked(option, file.values["bridge", key], file.location("bridge", key))
     return SourcedValue(option.default, "default")
@@ -164,35 +164,35 @@ def _checked(option: Option, value: object, source: str) -> SourcedValue:
 # Clients
 
 
-def _clients(found: Mapping[str, SourcedValue], environment: Mapping[str, str], wrong: _Wrong) -> ClientRules:
+def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str, str], errors: _Errors) -> ClientRules:
     token, locked, origins = None, frozenset[str](), list[str]()
-    for text in found["allow_origin"].value:
-        with wrong.told():
-            origins.append(_origin(text, found["allow_origin"].source))
-    with wrong.told():
-        token = client_token(found["client_token_env"], environment)
-    with wrong.told():
-        locked = _locked(found["locked"])
+    for text in resolved["allow_origin"].value:
+        with errors.collect():
+            origins.append(_origin(text, resolved["allow_origin"].source))
+    with errors.collect():
+        token = client_token(resolved["client_token_env"], environment)
+    with errors.collect():
+        locked = _locked(resolved["locked"])
     return ClientRules(
         origins=tuple(origins),
         token=token,
-        max_sessions=found["max_sessions"].value,
-        sessions_per_ip=found["sessions_per_ip"].value,
-        trusted_proxies=tuple(found["trusted_proxies"].value),
+        max_sessions=resolved["max_sessions"].value,
+        sessions_per_ip=resolved["sessions_per_ip"].value,
+        trusted_proxies=tuple(resolved["trusted_proxies"].value),
         locked=locked,
-        max_message_bytes=found["max_message_bytes"].value,
-        rates=_rates(found),
+        max_message_bytes=resolved["max_message_bytes"].value,
+        rates=_rates(resolved),
     )
 
 
-def _rates(found: Mapping[str, SourcedValue]) -> RateLimits:
-    n_bytes, frames = float(found["bytes_per_second"].value), float(found["frames_per_second"].value)
-    usual = RateLimits()
+def _rates(resolved: Mapping[str, SourcedValue]) -> RateLimits:
+    n_bytes, frames = float(resolved["bytes_per_second"].value), float(resolved["frames_per_second"].value)
+    defaults = RateLimits()
     return RateLimits(
         bytes_per_second=n_bytes,
-        burst_bytes=n_bytes * usual.burst_bytes / usual.bytes_per_second,
+        burst_bytes=n_bytes * defaults.burst_bytes / defaults.bytes_per_second,
         frames_per_second=frames,
-        burst_frames=frames * usual.burst_frames / usual.frames_per_second,
+        burst_frames=frames * defaults.burst_frames / defaults.frames_per_second,
     )
 
 
@@ -200,64 +200,66 @@ _ORIGIN = re.compile(r"https?://[^/?#@\s*]+")
 
 
 def _origin(text: str, source: str) -> str:
-    """Bring an origin into the form that browsers send: lower case, no default port, nothing behind the host."""
+    """Normalize an origin to what browsers send: lower case, no default port, no path. Raises ConfigError."""
     if "*" in text:
-        raise ConfigError(f"{source}: {text!r} has a wildcard: name every origin in full, as https://app.example.com")
-    short = text.strip().rstrip("/").lower()
-    if not _ORIGIN.fullmatch(short):
-        raise ConfigError(f"{source}: {text!r} is no origin: write it as https://app.example.com, without a path")
-    parts = urlsplit(short)
+        raise ConfigError(
+            f"{source}: {text!r} has a wildcard. List every origin in full, such as https://app.example.com"
+        )
+    origin = text.strip().rstrip("/").lower()
+    if not _ORIGIN.fullmatch(origin):
+        raise ConfigError(f"{source}: {text!r} is not an origin. Write it like https://app.example.com, without a path")
+    parts = urlsplit(origin)
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
 
 
 def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:
-    """Read the token that clients show out of the variable that holds it. Raises ConfigError."""
+    """Read the clients' token from the environment variable that is named. Raises ConfigError."""
     if named.value is None:
         return None
     found = key_from_environment(named.value, environment)
     if found is None:
         raise ConfigError(f"the environment variable {named.value} (named by {named.source}) is not set")
-    if len(found.secret.reveal()) < _SHORTEST_TOKEN:
+    if len(found.secret.reveal()) < _MIN_TOKEN_CHARACTERS:
         raise ConfigError(
-            f"the client token in {named.value} has less than {_SHORTEST_TOKEN} characters: make one with"
-            " `openssl rand -hex 32`"
+            f"the client token in {named.value} has fewer than {_MIN_TOKEN_CHARACTERS} characters. Make one with:"
+            " openssl rand -hex 32"
         )
     return found.secret
 
 
-def _locked(found: SourcedValue) -> LockedFields:
-    for name in found.value:
+def _locked(named: SourcedValue) -> LockedFields:
+    for name in named.value:
         if name not in LOCKABLE_FIELDS:
-            raise ConfigError(f"{found.source}: {name!r} cannot be locked{did_you_mean(name, tuple(LOCKABLE_FIELDS))}")
-    return frozenset(found.value)
+            raise ConfigError(f"{named.source}: {name!r} can't be locked{did_you_mean(name, tuple(LOCKABLE_FIELDS))}")
+    return frozenset(named.value)
 
 
-# What must not happen
+# Checks across settings
 
 
-def _check_exposure(found: Mapping[str, SourcedValue]) -> None:
-    """Refuse to be a stranger's way to the key."""
-    host = found["host"].value
-    if not is_loopback(host) and found["client_token_env"].value is None and not found["allow_anonymous"].value:
+def _check_exposure(resolved: Mapping[str, SourcedValue]) -> None:
+    """Refuse to listen beyond loopback without client authentication: anybody could use the API key."""
+    host = resolved["host"].value
+    if not is_loopback(host) and resolved["client_token_env"].value is None and not resolved["allow_anonymous"].value:
         raise ConfigError(
-            f"{found['host'].source}: {host} can be reached from elsewhere, and nothing asks clients who they are: name"
-            " a token's variable with --client-token-env NAME, or say --allow-anonymous"
+            f"{resolved['host'].source}: {host} is reachable from other machines, and clients need no token."
+            " Set a token with --client-token-env NAME, or allow this with --allow-anonymous"
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
+    """Return whether only this machine can reach a server on this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
 
 
-def _check_tls(found: Mapping[str, SourcedValue]) -> None:
-    cert, key = found["tls_cert"], found["tls_key"]
+def _check_tls(resolved: Mapping[str, SourcedValue]) -> None:
+    cert, key = resolved["tls_cert"], resolved["tls_key"]
     if (cert.value is None) != (key.value is None):
-        there, missing = (cert, "--tls-key") if cert.value else (key, "--tls-cert")
-        raise ConfigError(f"{there.source}: needs {missing} beside it")
+        given, missing = (cert, "--tls-key") if cert.value else (key, "--tls-cert")
+        raise ConfigError(f"{given.source}: requires {missing} as well")
     if cert.value is not None:
         tls_context(cert.value, key.value, (cert.source, key.source))

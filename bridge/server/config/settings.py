@@ -1,4 +1,4 @@
-"""How a bridge is set up: one frozen value. `config.py` makes it from what people wrote."""
+"""The settings of a bridge: one frozen value, made by `resolve.py`."""
 
 from __future__ import annotations
 
@@ -16,59 +16,59 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRules:
-    """Who is let in, and what may be asked of us."""
+    """Which clients may connect, and what they may do."""
 
     origins: tuple[str, ...] = ()
-    """Pages that may connect, exactly as browsers name them. Empty: pages of this machine only."""
+    """Origins that may connect, exactly as browsers send them. Empty: pages on this machine only."""
     token: Secret | None = None
-    """What clients show, or sign tickets with. None: nothing is asked for."""
+    """The token that clients send, and that signs tickets. None: no authentication."""
     max_sessions: int = 1000
-    """Clients at the same time, over all workers."""
+    """Clients at a time, over all workers."""
     sessions_per_ip: int = 100
-    """Clients from one address, in one worker; 0: as many as there is room for. This machine's own are not counted."""
+    """Clients at a time from one address, in one worker; 0: no limit. Loopback addresses have no limit."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses whose X-Forwarded-For is believed."""
+    """Addresses of proxies whose X-Forwarded-For header is trusted."""
     locked: LockedFields = frozenset()
-    """Fields of `create_session` that are not the client's to choose."""
+    """Fields of `create_session` that clients may not set."""
     max_message_bytes: int = 4 * 2**20
-    """A message; one append of the API may be larger, speech never is."""
+    """The largest message. The API accepts larger appends, but no chunk of speech is that large."""
     rates: RateLimits = field(default_factory=RateLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDefaults:
-    """What sessions are when the client does not say, and how the service is asked."""
+    """Session options for clients that set none, and how sessions are opened."""
 
     voice: str | None = None
     instructions: str | None = None
     turn_detection: str | None = None
     mint: bool = False
-    """Every session gets a secret of its own; the key is used for REST only."""
+    """Mint a client secret for every session, so that the API key is used for REST only."""
     prewarm: int = 0
-    """Upstream sessions kept ready for clients whose wish is the usual one; in each worker."""
+    """Upstream sessions to keep ready in each worker, for clients that use the default options."""
     rollover: bool = True
-    """A session is replaced before it reaches its maximum age."""
+    """Replace a session before it reaches its maximum age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSettings:
-    """Everything about one bridge."""
+    """All settings of one bridge."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     clients: ClientRules = field(default_factory=ClientRules)
     session_defaults: SessionDefaults = SessionDefaults()
     upstream: Config
-    """Where sessions are opened; address and key are not looked at when it is simulated."""
+    """The upstream; URL and key are ignored if it is simulated."""
     simulate: str | None = None
-    """The simulator's scenario."""
+    """The scenario of the embedded simulator; None: the real upstream."""
     workers: int = 1
     tls_cert: str | None = None
     tls_key: str | None = None
     drain_seconds: float = 10.0
-    """What running sessions are given when the bridge goes down."""
+    """How long running sessions may continue when the bridge shuts down."""
     log_format: LogFormat | None = None
-    """None: lines for people on a terminal, JSON elsewhere."""
+    """None: console lines on a terminal, JSON otherwise."""
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
-    """What was tolerated and should be mended, in plain words."""
+    """Problems that don't stop the bridge, one sentence each."""

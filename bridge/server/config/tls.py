@@ -1,4 +1,4 @@
-"""The bridge's own certificate: loaded, or refused in plain words. TLS to the upstream: `bridge.upstream.dial.dial`."""
+"""The bridge's own certificate, loaded with clear errors. For TLS to the upstream, see `bridge.upstream.dial.dial`."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 
 
 def tls_context(cert: str, key: str, sources: tuple[str, str] = ("--tls-cert", "--tls-key")) -> ssl.SSLContext:
-    """Load the certificate: TLS 1.2 and later, HTTP/1.1 only. Raises ConfigError."""
+    """Return a server context for TLS 1.2 and later, HTTP/1.1 only. `sources` name the settings. Raises ConfigError."""
     for name, path in zip(sources, (cert, key), strict=True):
         if not Path(path).is_file():
-            raise ConfigError(f"{name}: there is no file {path}")
+            raise ConfigError(f"{name}: file not found: {path}")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
-        raise ConfigError(f"{', '.join(sources)}: {cert} and {key} cannot be used: {_why(error)}") from None
+        raise ConfigError(f"{', '.join(sources)}: can't load {cert} and {key}: {_why(error)}") from None
     return context
 
 
 def _no_password() -> str:
-    """Nobody is there to type one; without this OpenSSL would ask the terminal."""
-    raise ValueError("the key is protected by a password")
+    """Refuse a key with a password: without this, OpenSSL would ask for it on the terminal."""
+    raise ValueError("the key has a password; remove it")
 
 
-#: OpenSSL's own names for what people meet. No reason at all: there is nothing in PEM form in the file.
+#: By OpenSSL's reason. It gives none if a file has no PEM block.
 _TLS_REASONS: Mapping[str, str] = {
-    "": "one of them is no PEM file, or the other way round",
-    "KEY_VALUES_MISMATCH": "the key is not this certificate's",
+    "": "a file isn't PEM, or the two are swapped",
+    "KEY_VALUES_MISMATCH": "the key doesn't belong to the certificate",
 }
 
 

@@ -1,1 +1,1 @@
-"""Plain HTTP: health, readiness and error responses."""
+"""Plain HTTP: health of the upstream, and the responses for monitoring and for rejections."""

@@ -1,8 +1,8 @@
-"""Whether this bridge can do its work: alive always, ready unless it goes down or the upstream is known to be bad.
+"""Whether the upstream works, for `/readyz`: judged by the latest attempts to open a session.
 
-Bad means: every one of the last few attempts failed, and for a reason that is not the client's. The verdict ages: after
-a while without attempts the bridge counts as ready again, or else nobody would ever come to find out that it is.
-Several workers are judged as one: whoever asks reaches one of them by chance, and must hear the same of each.
+The upstream has a problem when each of the last few attempts failed, for a reason that isn't the client's. Attempts
+expire: without new ones the bridge becomes ready again, because otherwise no client would be routed to it and no new
+attempt could prove that it recovered. All workers are judged together, so each of them gives the same answer.
 """
 
 from __future__ import annotations
@@ -15,52 +15,52 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import LogEvent
 
-#: So many attempts in a row must have failed.
+#: This many attempts in a row must have failed.
 MIN_FAILED_ATTEMPTS: Final = 3
-#: An attempt that is older says nothing any more.
+#: Older attempts don't count.
 MAX_AGE_SECONDS: Final = 30.0
 
-#: Failures that any client would meet. A model that does not exist is the client's own wish.
-_OURS: Final = frozenset(
+#: Failures that every client would have. A model that doesn't exist is the client's own mistake.
+_NOT_THE_CLIENTS: Final = frozenset(
     {
         "AUTHENTICATION_FAILED",
         "ACCESS_DENIED",
         "DIALECT_REFUSED",
         "QUOTA_EXHAUSTED",
         "UPSTREAM_UNAVAILABLE",
-        "CONNECTION_LOST",  # opened, and closed again before there was a session
+        "CONNECTION_LOST",  # opened, and closed before the session was ready
     }
 )
 _SUCCESSES: Final = frozenset({"session.ready", "session.reconnected"})
 
 AttemptOutcome = tuple[float, str]
-"""When an attempt ended, and the code that it failed with; empty for one that did not."""
+"""When an attempt ended, in seconds, and the error code that it failed with; empty for success."""
 
 
 class UpstreamHealth:
-    """Watches the outcome of this process's attempts."""
+    """The outcomes of this process's latest attempts."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """`now` gives seconds that only grow; where several processes are judged together, one clock for all."""
+        """`now` returns the seconds of a monotonic clock, the same one in all workers."""
         self._now = now
         self._outcomes: deque[AttemptOutcome] = deque(maxlen=MIN_FAILED_ATTEMPTS)
 
-    def on_log_event(self, _client_id: str, note: LogEvent) -> None:
-        """Take what the core notes about attempts."""
-        if note.name in _SUCCESSES:
+    def on_log_event(self, _client_id: str, event: LogEvent) -> None:
+        """Record the outcome of an attempt from the core's log events."""
+        if event.name in _SUCCESSES:
             self._outcomes.append((self._now(), ""))
-        elif note.name == "attempt.failed" and note.fields.get("code") in _OURS:
-            self._outcomes.append((self._now(), str(note.fields["code"])))
+        elif event.name == "attempt.failed" and event.fields.get("code") in _NOT_THE_CLIENTS:
+            self._outcomes.append((self._now(), str(event.fields["code"])))
 
     @property
     def outcomes(self) -> list[AttemptOutcome]:
-        """What the last attempts came to, oldest first."""
+        """The latest outcomes, oldest first."""
         return list(self._outcomes)
 
     def upstream_problem(self, outcomes: Iterable[AttemptOutcome] | None = None) -> str | None:
-        """Name what is wrong with the upstream; None while nothing is known to be.
+        """Return the error code of the upstream's problem; None if there is no known problem.
 
-        `outcomes` are those of all processes, in any order; by default this one's.
+        `outcomes` are those of all workers, in any order; by default this one's.
         """
         latest = sorted(self._outcomes if outcomes is None else outcomes)[-MIN_FAILED_ATTEMPTS:]
         recent = [code for at, code in latest if code and self._now() - at <= MAX_AGE_SECONDS]

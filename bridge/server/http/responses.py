@@ -1,4 +1,4 @@
-"""What the bridge answers over plain HTTP: refusals in either door's shape, and the small pages for machines."""
+"""Plain HTTP responses: rejections in the format of either endpoint, and the responses for monitoring."""
 
 from __future__ import annotations
 
@@ -11,36 +11,42 @@ from bridge.transport.http import HttpResponse, json_response
 if TYPE_CHECKING:
     from bridge.server.admission.policy import Rejection
 
-_CAUTION = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
-#: Seconds after which somebody who was not let in may ask again.
+_SAFE_HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+#: Seconds after which a rejected client may connect again.
 _RETRY_AFTER = (("retry-after", "5"),)
 
 
-def problem_response(no: Rejection) -> HttpResponse:
-    """Refuse as the client protocol does: `application/problem+json` (RFC 9457) with the protocol's own code."""
-    body = {"type": "about:blank", "title": no.code, "status": no.status, "detail": no.message, "code": no.code}
-    headers = (("content-type", "application/problem+json"), *_CAUTION, *_extra(no))
-    return HttpResponse(no.status, headers, msgspec.json.encode(body))
+def problem_response(rejection: Rejection) -> HttpResponse:
+    """Return a rejection as `application/problem+json` (RFC 9457), with the client protocol's code."""
+    body = {
+        "type": "about:blank",
+        "title": rejection.code,
+        "status": rejection.status,
+        "detail": rejection.message,
+        "code": rejection.code,
+    }
+    headers = (("content-type", "application/problem+json"), *_SAFE_HEADERS, *_extra_headers(rejection))
+    return HttpResponse(rejection.status, headers, msgspec.json.encode(body))
 
 
-def native_error_response(no: Rejection) -> HttpResponse:
-    """Refuse as the Realtime API would: an error object."""
-    error = {"type": "bridge_error", "code": no.code.lower(), "message": no.message, "param": None}
-    return json_response(no.status, {"error": error}, (*_CAUTION, *_extra(no)))
+def native_error_response(rejection: Rejection) -> HttpResponse:
+    """Return a rejection as an error object of the Realtime API, for SDKs."""
+    error = {"type": "bridge_error", "code": rejection.code.lower(), "message": rejection.message, "param": None}
+    return json_response(rejection.status, {"error": error}, (*_SAFE_HEADERS, *_extra_headers(rejection)))
 
 
 def status_response(status: int, state: str, reason: str | None = None) -> HttpResponse:
-    """Answer whoever watches."""
-    return json_response(status, {"status": state} | ({"reason": reason} if reason else {}), _CAUTION)
+    """Return the response of a health check."""
+    return json_response(status, {"status": state} | ({"reason": reason} if reason else {}), _SAFE_HEADERS)
 
 
 def metrics_response(text: bytes, content_type: str) -> HttpResponse:
-    """Answer a scrape."""
-    return HttpResponse(200, (("content-type", content_type), *_CAUTION), text)
+    """Return the response to a Prometheus scrape."""
+    return HttpResponse(200, (("content-type", content_type), *_SAFE_HEADERS), text)
 
 
-def _extra(no: Rejection) -> tuple[tuple[str, str], ...]:
-    match no.status:
+def _extra_headers(rejection: Rejection) -> tuple[tuple[str, str], ...]:
+    match rejection.status:
         case 401:
             return (("www-authenticate", "Bearer"),)
         case 405:

@@ -1,1 +1,1 @@
-"""Worker processes, their supervisor, and metrics over all of them."""
+"""The processes of a bridge: a worker, the supervisor of several workers, and metrics over all of them."""

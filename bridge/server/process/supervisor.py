@@ -1,7 +1,7 @@
-"""Several processes on one listening socket, and the one that watches over them.
+"""Several worker processes on one listening socket, and the parent process that supervises them.
 
-A worker that dies is replaced, as often as it takes but not faster than every so often. SIGTERM and SIGINT are passed
-on as SIGTERM: the first drains, the second ends. No trio in the watching process: it only waits.
+A worker that dies is replaced, after a wait that grows if workers die quickly. The parent forwards SIGTERM and SIGINT
+as SIGTERM: the first drains the workers, the second stops them. The parent runs no trio; it only waits for children.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bridge.server.process.worker import UpstreamFactory
     from bridge.telemetry.log import Log
 
-#: A worker that lived shorter than this is replaced only after a wait, and the wait grows.
+#: If a worker ran for less time than this, the wait before the next one doubles.
 _STABLE_SECONDS: Final = 5.0
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
@@ -46,7 +46,7 @@ class _Worker:
 
 
 class WorkerSupervisor:
-    """The processes of one bridge, from the parent's side."""
+    """The worker processes of one bridge. Runs in the parent."""
 
     def __init__(
         self, settings: BridgeSettings, listening: socket.socket, open_upstream: UpstreamFactory, log: Log
@@ -56,45 +56,45 @@ class WorkerSupervisor:
         self._running: dict[int, _Worker] = {}
         self._wait = _FIRST_WAIT
         self._first: signal.Signals | None = None
-        """The signal that we go down for."""
+        """The signal that started the shutdown."""
         self._parent = os.getpid()
 
     def run(self, ready: Callable[[], None]) -> signal.Signals:
-        """Serve until a signal, and until the last worker is gone; give the signal."""
+        """Serve until a signal and until the last worker has ended; return the signal. `ready` is called once."""
         with tempfile.TemporaryDirectory(prefix="sherpa-bridge-") as folder:
             for name in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(name, self._pass_on)
+                signal.signal(name, self._forward_signal)
             for slot in range(self._settings.workers):
                 self._start(slot, Path(folder))
             ready()
             while self._running:
                 pid, status = os.wait()
-                gone = self._running.pop(pid, None)
-                if gone is not None:
-                    self._gone(gone, pid, status, Path(folder))
+                ended = self._running.pop(pid, None)
+                if ended is not None:
+                    self._on_worker_exit(ended, pid, status, Path(folder))
         return self._first or signal.SIGTERM
 
-    def _pass_on(self, number: int, _frame: object) -> None:
+    def _forward_signal(self, number: int, _frame: object) -> None:
         self._first = self._first or signal.Signals(number)
         for pid in self._running:
-            with suppress(ProcessLookupError):  # it has ended, and was not waited for yet
+            with suppress(ProcessLookupError):  # it has ended, and wasn't waited for yet
                 os.kill(pid, signal.SIGTERM)
 
-    def _gone(self, worker: _Worker, pid: int, status: int, folder: Path) -> None:
-        """Bury a worker, and start another one unless we are going down."""
+    def _on_worker_exit(self, worker: _Worker, pid: int, status: int, folder: Path) -> None:
+        """Clean up after a worker, and start another one unless the bridge is shutting down."""
         self._slots.clear(worker.slot)
         retire(folder, worker.slot, restarted=self._first is None)
         if self._first:
             return
-        how = os.waitstatus_to_exitcode(status)
-        self._log.write("error", "worker.replaced", "A worker died and is replaced", pid=pid, exit=how)
+        exit_code = os.waitstatus_to_exitcode(status)
+        self._log.write("error", "worker.replaced", "A worker died and is replaced", pid=pid, exit=exit_code)
         self._wait = _FIRST_WAIT if _age(worker) >= _STABLE_SECONDS else min(_LONGEST_WAIT, self._wait * 2)
         time.sleep(self._wait)
         self._start(worker.slot, folder)
 
     def _start(self, slot: int, folder: Path) -> None:
         signals = (signal.SIGTERM, signal.SIGINT)
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # a signal in between would be lost to the new one
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # a signal during the fork would be lost for the new worker
         pid = 0 if self._first else os.fork()
         if pid or self._first:
             if pid:
@@ -103,25 +103,25 @@ class WorkerSupervisor:
             return
         code = 1
         try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all of us; the parent passes it on
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process; the parent forwards it
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._slots.claim(slot)
             trio.run(self._serve, slot, folder)
             code = 0
-        except BaseException as error:  # noqa: BLE001 - whatever it was, this process must not go on as its parent
-            self._log.write_error("worker.died", "A worker could not go on", error=error)
+        except BaseException as error:  # noqa: BLE001 - after any error this process must not continue with the parent's code
+            self._log.write_error("worker.died", "A worker failed", error=error)
         finally:
-            if os.getppid() != self._parent:  # nobody else is left to tidy up
+            if os.getppid() != self._parent:  # the parent is gone, so it can't clean up
                 shutil.rmtree(folder, ignore_errors=True)
             sys.stderr.flush()
             os._exit(code)
 
     async def _serve(self, slot: int, folder: Path) -> None:
-        sheets = WorkerSnapshots(folder, slot)
+        snapshots = WorkerSnapshots(folder, slot)
         shared = SharedState(
             worker_counts=self._slots,
             used_tickets=FolderUsedTickets(folder),
-            merge_workers=sheets.merge_workers,
+            merge_workers=snapshots.merge_workers,
             now=time.monotonic,
         )
         await serve_worker(
@@ -130,7 +130,7 @@ class WorkerSupervisor:
             self._open_upstream,
             log=self._log,
             shared=shared,
-            snapshots=sheets,
+            snapshots=snapshots,
             parent_pid=self._parent,
             signals=(signal.SIGTERM,),
             ready=_unblock,

@@ -1,4 +1,4 @@
-"""One process of a bridge: listens, serves, and goes down when it is told to: first gently, then at once."""
+"""One process of a bridge: it listens, serves, drains at the first signal and stops at the second."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
     UpstreamFactory = Callable[[], AbstractAsyncContextManager[UpstreamService]]
 
-#: Connections that may wait to be accepted: a storm of reconnections must not be cut by the listener itself.
+#: The listen backlog: many clients may reconnect at once, and the listener must not drop them.
 _BACKLOG: Final = 4096
-#: For the goodbyes behind the drain time.
-_GOODBYE_SECONDS: Final = 3.0
-#: Between two looks at the house: figures for the other workers, and whether there still is a parent.
-_HOUSEKEEPING_SECONDS: Final = 1.0
+#: For closing the last sessions after the drain time.
+_CLOSE_SECONDS: Final = 3.0
+#: How often a worker writes its metrics for the others, and checks that its parent still runs.
+_CHECK_SECONDS: Final = 1.0
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises OSError when the address is taken or not ours."""
+    """Open the listening socket. Raises OSError if the address is in use or can't be bound."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def raise_file_limit() -> None:
-    """Take all the files that the system lets us have: every client costs two."""
+    """Raise the limit of open files to the hard limit: each client needs two."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -51,7 +51,7 @@ def raise_file_limit() -> None:
 
 
 def configured_upstream(settings: BridgeSettings) -> UpstreamFactory:
-    """Give the configured upstream in the form that a worker wants."""
+    """Return the configured upstream as the factory that a worker expects."""
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[UpstreamService, None]:
@@ -72,9 +72,10 @@ async def serve_worker(
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     ready: Callable[[], None] = lambda: None,
 ) -> signal.Signals:
-    """Serve until a signal, and give it; a second one ends it at once. `ready` is called when clients may come.
+    """Serve until one of `signals` and return it; the first one drains, a second one stops at once.
 
-    `sheets` are where other workers find our figures; without `parent`, who would replace us, we go down too.
+    `ready` is called when clients may connect. With `snapshots`, the worker writes its metrics for the other workers,
+    and drains when the parent process is gone: without a supervisor it would never be replaced.
     """
     async with open_upstream() as upstream, trio.open_nursery() as nursery:
         connector = make_connector(settings, upstream)
@@ -85,11 +86,11 @@ async def serve_worker(
         with trio.open_signal_receiver(*signals) as received:
             nursery.start_soon(trio.serve_listeners, bridge.serve_stream, [_listener(settings, listening)])
             if snapshots is not None:
-                nursery.start_soon(_keep_house, bridge, snapshots, parent_pid or os.getppid())
+                nursery.start_soon(_report_to_parent, bridge, snapshots, parent_pid or os.getppid())
             ready()
             first = signal.Signals(await anext(received))
             bridge.drain()
-            nursery.start_soon(_until_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
+            nursery.start_soon(_stop_when_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
             await anext(received)
             nursery.cancel_scope.cancel()
     return first
@@ -102,21 +103,21 @@ def _listener(settings: BridgeSettings, listening: socket.socket) -> trio.abc.Li
     return trio.SSLListener(plain, tls_context(settings.tls_cert, settings.tls_key), https_compatible=True)
 
 
-async def _until_empty(bridge: Bridge, drain_seconds: float, scope: trio.CancelScope) -> None:
-    with trio.move_on_after(drain_seconds + _GOODBYE_SECONDS):
+async def _stop_when_empty(bridge: Bridge, drain_seconds: float, scope: trio.CancelScope) -> None:
+    with trio.move_on_after(drain_seconds + _CLOSE_SECONDS):
         await bridge.wait_empty()
     scope.cancel()
 
 
-async def _keep_house(bridge: Bridge, sheets: WorkerSnapshots, parent: int) -> None:
-    """Write the figures down for the other workers, for as long as somebody watches over us all."""
-    while os.getppid() == parent:
-        sheets.write(bridge.snapshot())
-        await trio.sleep(_HOUSEKEEPING_SECONDS)
+async def _report_to_parent(bridge: Bridge, snapshots: WorkerSnapshots, parent_pid: int) -> None:
+    """Write the metrics for the other workers while the parent runs; then drain."""
+    while os.getppid() == parent_pid:
+        snapshots.write(bridge.snapshot())
+        await trio.sleep(_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def make_log(settings: BridgeSettings, *, terminal: bool) -> Log:
-    """Give the log that the settings ask for."""
+    """Return the log that the settings describe."""
     log_format = settings.log_format or (LogFormat.CONSOLE if terminal else LogFormat.JSON)
     return Log(log_format=log_format, level=settings.log_level, secrets=configured_secrets(settings))

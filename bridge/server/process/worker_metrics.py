@@ -1,7 +1,7 @@
-"""The figures of several workers as one: each writes its own into a private folder, whoever is asked adds them up.
+"""Metrics over all workers: each writes a snapshot into a private folder, and the one that is scraped adds them up.
 
-What a worker counted outlives it (counters must never fall); its gauges go with it. A disk that is full or a folder
-that is gone costs figures and nothing else: no caller is cut off for them.
+The counters of a worker that ended are kept, because Prometheus counters must never fall; its gauges are dropped. A
+full disk or a missing folder costs metrics only: it never affects a session.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from bridge.telemetry.metrics import MetricsSnapshot, merge_snapshots
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PAST = "past.figures"
+_RETIRED = "retired.snapshot"
 _decoder = msgspec.json.Decoder(MetricsSnapshot)
 
 
 class WorkerSnapshots:
-    """The folder, as one worker sees it."""
+    """The folder of snapshots, from the view of one worker."""
 
     def __init__(self, folder: Path, slot: int) -> None:
         self._folder, self._slot = folder, slot
 
     def write(self, own: MetricsSnapshot) -> None:
-        """Put this worker's figures down for the others."""
+        """Write this worker's snapshot for the others."""
         _write(self._folder, _name(self._slot), own)
 
     def merge_workers(self, own: MetricsSnapshot) -> MetricsSnapshot:
-        """Add the others' to these, which are put down too: no count that was shown is lost with this worker."""
+        """Return the sum over all workers. Writes the own snapshot first, so that no reported count can be lost."""
         self.write(own)
         return merge_snapshots([own, *_read_all(self._folder, without=_name(self._slot))])
 
 
 def retire(folder: Path, slot: int, *, restarted: bool) -> None:
-    """Keep what a worker counted that is gone."""
+    """Keep the counters of a worker that has ended, and count its restart."""
     file = folder / _name(slot)
-    gone = _read_all(folder, without="", only=(file.name, _PAST))
-    past = merge_snapshots(gone, without_gauges=True)
+    ended = _read_all(folder, without="", only=(file.name, _RETIRED))
+    retired = merge_snapshots(ended, without_gauges=True)
     if restarted:
-        restarts = past.values.setdefault("worker_restarts_total", {}).setdefault("", [0.0])
+        restarts = retired.values.setdefault("worker_restarts_total", {}).setdefault("", [0.0])
         restarts[0] += 1
-    _write(folder, _PAST, past)
+    _write(folder, _RETIRED, retired)
     with suppress(OSError):
         file.unlink(missing_ok=True)
 
 
 def _name(slot: int) -> str:
-    return f"worker-{slot}.figures"
+    return f"worker-{slot}.snapshot"
 
 
 def _write(folder: Path, name: str, snapshot: MetricsSnapshot) -> None:
-    """Write at once or not at all: somebody may be reading."""
+    """Write atomically: another worker may be reading."""
     fresh = folder / f"{name}.new"
     with suppress(OSError):
         fresh.write_bytes(msgspec.json.encode(snapshot))
@@ -63,11 +63,11 @@ def _write(folder: Path, name: str, snapshot: MetricsSnapshot) -> None:
 
 def _read_all(folder: Path, *, without: str, only: tuple[str, ...] | None = None) -> list[MetricsSnapshot]:
     found: list[MetricsSnapshot] = []
-    for file in sorted(folder.glob("*.figures")):
+    for file in sorted(folder.glob("*.snapshot")):
         if file.name == without or (only is not None and file.name not in only):
             continue
         try:
             found.append(_decoder.decode(file.read_bytes()))
-        except (OSError, msgspec.DecodeError):  # gone meanwhile
+        except (OSError, msgspec.DecodeError):  # removed meanwhile, or not readable
             continue
     return found

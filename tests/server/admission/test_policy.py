@@ -124,7 +124,7 @@ def test_the_token_is_shown_as_a_bearer_or_as_a_subprotocol(
 
 
 @pytest.mark.parametrize("way", ["query", "bearer", "subprotocol"])
-def test_a_ticket_opens_once_whichever_way_it_comes(way: str) -> None:
+def test_a_ticket_is_accepted_once_wherever_it_is_sent(way: str) -> None:
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
     guard = admission(GUARDED)
 
@@ -139,7 +139,7 @@ def test_a_ticket_opens_once_whichever_way_it_comes(way: str) -> None:
     assert ask() is None
     again = ask()
     assert again is not None
-    assert "used before" in again.message
+    assert "already used" in again.message
 
 
 def test_a_token_in_the_query_is_refused_even_when_it_is_the_right_one() -> None:

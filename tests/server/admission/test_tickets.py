@@ -29,7 +29,7 @@ def used(request: pytest.FixtureRequest, tmp_path: Path) -> UsedTickets:
     return InMemoryUsedTickets() if request.param == "memory" else FolderUsedTickets(tmp_path)
 
 
-def test_a_ticket_is_good_once(used: UsedTickets) -> None:
+def test_a_ticket_is_valid_once(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
     assert looks_like_ticket(ticket)
     assert check_ticket(ticket, TOKEN, NOW + 1, used) is TicketStatus.GOOD
@@ -38,20 +38,20 @@ def test_a_ticket_is_good_once(used: UsedTickets) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "verdict"), [(59, TicketStatus.GOOD), (64, TicketStatus.GOOD), (70, TicketStatus.EXPIRED)]
+    ("after", "status"), [(59, TicketStatus.GOOD), (64, TicketStatus.GOOD), (70, TicketStatus.EXPIRED)]
 )
-def test_a_ticket_is_good_for_its_time_and_a_little_for_the_clocks(
-    after: float, verdict: TicketStatus, used: UsedTickets
+def test_a_ticket_is_valid_for_its_lifetime_and_a_little_longer_for_clock_skew(
+    after: float, status: TicketStatus, used: UsedTickets
 ) -> None:
-    assert check_ticket(make_ticket(TOKEN, NOW, 60).reveal(), TOKEN, NOW + after, used) is verdict
+    assert check_ticket(make_ticket(TOKEN, NOW, 60).reveal(), TOKEN, NOW + after, used) is status
 
 
-def test_a_ticket_from_the_far_future_is_no_good(used: UsedTickets) -> None:
+def test_a_ticket_with_a_lifetime_that_is_too_long_has_expired(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW + 10_000).reveal()
     assert check_ticket(ticket, TOKEN, NOW, used) is TicketStatus.EXPIRED
 
 
-def test_any_change_spoils_a_ticket(used: UsedTickets) -> None:
+def test_a_changed_ticket_is_invalid(used: UsedTickets) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
     for at in range(len(ticket)):
         other = "A" if ticket[at] != "A" else "B"
@@ -63,13 +63,13 @@ def test_any_change_spoils_a_ticket(used: UsedTickets) -> None:
 @pytest.mark.parametrize(
     "text", ["", "t1", "t1...", "t1.1.2.3", "t1.²³.a.b", "t1.-1.a.b", "t1." + "9" * 5000, "t1.1.2.3.4"]
 )
-def test_nonsense_is_none_of_ours(text: str, used: UsedTickets) -> None:
+def test_a_malformed_ticket_is_invalid(text: str, used: UsedTickets) -> None:
     assert check_ticket(text, TOKEN, NOW, used) is TicketStatus.INVALID
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 601])
-def test_a_ticket_is_short_lived_or_none(seconds: float) -> None:
-    with pytest.raises(ValueError, match="up to 600 s"):
+def test_a_lifetime_out_of_range_is_an_error(seconds: float) -> None:
+    with pytest.raises(ValueError, match="1 to 600 s"):
         make_ticket(TOKEN, NOW, seconds)
 
 

@@ -1,4 +1,4 @@
-"""What each message may carry, what it becomes, and what a client is told about one that does not fit."""
+"""What each message may carry, what it becomes, and what a client is told about an invalid one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_every_message_of_the_table_can_be_read() -> None:
         assert not isinstance(read({"type": kind, **needed}), BadMessage), kind
 
 
-def test_a_wish_keeps_what_the_protocol_names_and_nothing_else() -> None:
-    wish = {
+def test_session_options_keep_only_fields_of_the_protocol() -> None:
+    options = {
         "model": "m",
         "voice": "v",
         "instructions": "",
@@ -83,11 +83,11 @@ def test_a_wish_keeps_what_the_protocol_names_and_nothing_else() -> None:
         "tools": [{"type": "function"}],
         "audioOut": "binary",
     }
-    event = read({"type": "create_session", "extra": 1, "timestamp": "now", **wish})
-    assert event == CreateSession(wish)
+    event = read({"type": "create_session", "extra": 1, "timestamp": "now", **options})
+    assert event == CreateSession(options)
 
 
-def test_null_counts_as_not_said() -> None:
+def test_null_counts_as_absent() -> None:
     assert read({"type": "create_session", "voice": None, "tools": None}) == CreateSession({})
 
 
@@ -96,9 +96,9 @@ def test_null_counts_as_not_said() -> None:
     [
         ("", ["not JSON"]),
         ("{", ["not JSON"]),
-        ("[]", ["one JSON object"]),
-        ('"text"', ["one JSON object"]),
-        ("3", ["one JSON object"]),
+        ("[]", ["not a JSON object"]),
+        ('"text"', ["not a JSON object"]),
+        ("3", ["not a JSON object"]),
         ("{}", ["no 'type'"]),
         ('{"type": 3}', ["no 'type'"]),
         ('{"type": ""}', ["no 'type'"]),
@@ -107,9 +107,9 @@ def test_null_counts_as_not_said() -> None:
         ('{"type": "text", "text": "  "}', ["'text' is invalid (expected a non-empty string)"]),
         ('{"type": "text", "text": 3}', ["'text' is invalid (expected a non-empty string)"]),
         ('{"type": "audio"}', ["'audio' is missing"]),
-        ('{"type": "audio", "audio": "???"}', ["not base64"]),
-        ('{"type": "audio", "audio": "AAA"}', ["not base64"]),
-        ('{"type": "audio", "audio": "AA==\\n"}', ["not base64"]),
+        ('{"type": "audio", "audio": "???"}', ["not valid base64"]),
+        ('{"type": "audio", "audio": "AAA"}', ["not valid base64"]),
+        ('{"type": "audio", "audio": "AA==\\n"}', ["not valid base64"]),
         ('{"type": "audio", "audio": "AAAA"}', ["3 bytes", "PCM16"]),
         ('{"type": "create_session", "kind": "chat"}', ["'kind'", "one of conversation, transcription"]),
         ('{"type": "create_session", "kind": 1}', ["'kind'", "one of conversation, transcription"]),
@@ -128,7 +128,7 @@ def test_null_counts_as_not_said() -> None:
         ('{"type": "ping", "id": {}}', ["'id'"]),
     ],
 )
-def test_what_does_not_fit_is_named(frame: str, words: list[str]) -> None:
+def test_an_invalid_field_is_named(frame: str, words: list[str]) -> None:
     message = refusal(frame)
     assert [word for word in words if word not in message] == []
 
@@ -151,17 +151,17 @@ def test_what_does_not_fit_is_named(frame: str, words: list[str]) -> None:
     ],
     ids=lambda frame: frame[:24],
 )
-def test_hostile_json_is_refused_in_few_words(frame: str) -> None:
+def test_hostile_json_is_rejected_with_a_short_message(frame: str) -> None:
     assert len(refusal(frame)) < 400
 
 
-def test_of_a_name_that_stands_twice_the_last_counts() -> None:
+def test_the_last_of_two_equal_keys_counts() -> None:
     frame = '{"type":"ping","type":"session.update","session":{"model":"x"}}'
     assert "model" in refusal(frame, frozenset({"model"}))
 
 
 @pytest.mark.parametrize("name", ["model", "voice", "instructions", "tools", "turnDetection"])
-def test_a_locked_field_is_refused_by_name_and_the_others_are_free(name: str) -> None:
+def test_a_locked_field_is_rejected_by_name_and_others_are_not(name: str) -> None:
     values = {"model": "m", "voice": "v", "instructions": "i", "tools": [], "turnDetection": "none"}
     message = refusal(json.dumps({"type": "create_session", name: values.pop(name)}), frozenset({name}))
     assert message.startswith(f"create_session: {name} is set by the server")

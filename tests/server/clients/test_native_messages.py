@@ -51,7 +51,9 @@ def test_an_append_keeps_the_name_that_its_author_gave_it(told: str, event_id: s
 def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
     frame = {"type": "input_audio_buffer.append", "audio": "AQI=", "event_id": "x" * 513}
     event = parse_native_frame(json.dumps(frame), FREE)
-    assert event == BadMessage("INVALID_MESSAGE", "input_audio_buffer.append: 'event_id' may have 512 characters.")
+    assert event == BadMessage(
+        "INVALID_MESSAGE", "input_audio_buffer.append: 'event_id' must have at most 512 characters."
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,12 @@ def test_a_refusal_of_what_has_no_readable_name_names_nothing(frame: str) -> Non
 
 @pytest.mark.parametrize(
     ("audio", "words"),
-    [("AQID", "3 bytes"), ("!!!!", "not base64"), (3, "must be a text in base64"), (None, "must be a text in base64")],
+    [
+        ("AQID", "3 bytes"),
+        ("!!!!", "not valid base64"),
+        (3, "must be a base64 string"),
+        (None, "must be a base64 string"),
+    ],
 )
 def test_an_append_that_holds_no_speech_is_refused(audio: object, words: str) -> None:
     assert words in refusal({"type": "input_audio_buffer.append", "audio": audio}, FREE)

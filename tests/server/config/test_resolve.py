@@ -41,7 +41,7 @@ def test_with_nothing_said_the_bridge_listens_on_loopback_only(tmp_path: Path) -
     assert settings.log_format is None
 
 
-def test_a_flag_wins_over_a_variable_over_the_file_over_the_default(tmp_path: Path) -> None:
+def test_a_flag_overrides_a_variable_the_file_and_the_default(tmp_path: Path) -> None:
     toml = "[bridge]\nport = 1\nmax_sessions = 1\nworkers = 1\nlocked = ['voice']\n"
     environment = {"SHERPA_BRIDGE_PORT": "2", "SHERPA_BRIDGE_MAX_SESSIONS": "2", "SHERPA_BRIDGE_WORKERS": " "}
     settings = read(tmp_path, toml, environment, port=3, locked=())
@@ -49,7 +49,7 @@ def test_a_flag_wins_over_a_variable_over_the_file_over_the_default(tmp_path: Pa
     assert settings.clients.locked == {"voice"}
 
 
-def test_everything_the_file_may_say_is_read(tmp_path: Path) -> None:
+def test_every_setting_of_the_file_is_read(tmp_path: Path) -> None:
     toml = """
 [upstream]
 model = "m"
@@ -73,13 +73,18 @@ log_format = "json"
 log_level = "debug"
 """
     settings = read(tmp_path, toml, {"TOKEN": TOKEN})
-    rules, house = settings.clients, settings.session_defaults
+    rules, defaults = settings.clients, settings.session_defaults
     assert rules.origins == ("https://app.example.com", "http://localhost:3000")
     assert rules.token is not None
     assert rules.token.reveal() == TOKEN
     assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, ("10.0.0.1",), 100_000)
     assert (rules.rates.burst_bytes, rules.rates.burst_frames) == (800_000, 400)
-    assert (house.mint, house.rollover, house.voice, house.turn_detection) == (True, False, "marin", "semantic_vad")
+    assert (defaults.mint, defaults.rollover, defaults.voice, defaults.turn_detection) == (
+        True,
+        False,
+        "marin",
+        "semantic_vad",
+    )
     assert (settings.drain_seconds, settings.log_format, settings.log_level) == (2.5, "json", "debug")
     assert settings.upstream.model.value == "m"
 
@@ -96,7 +101,7 @@ def test_variables_hold_lists_and_flags_too(tmp_path: Path) -> None:
     assert settings.drain_seconds == 0
 
 
-def test_without_simulation_a_key_is_needed(tmp_path: Path) -> None:
+def test_without_simulation_an_api_key_is_required(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no key: the environment variable OPENAI_API_KEY"):
         read_bridge_settings(BridgeFlags(options={}), {}, tmp_path)
     found = read_bridge_settings(
@@ -112,20 +117,20 @@ def test_without_simulation_a_key_is_needed(tmp_path: Path) -> None:
     ("given", "words"),
     [
         ({"host": "0.0.0.0"}, ["--host", "--client-token-env", "--allow-anonymous"]),
-        ({"host": "192.0.2.1"}, ["can be reached from elsewhere"]),
+        ({"host": "192.0.2.1"}, ["reachable from other machines"]),
         ({"client_token_env": "NOPE"}, ["NOPE", "--client-token-env", "is not set"]),
-        ({"client_token_env": "SHORT"}, ["SHORT", "less than 16 characters"]),
+        ({"client_token_env": "SHORT"}, ["SHORT", "fewer than 16 characters"]),
         ({"allow_origin": ("*",)}, ["--allow-origin", "wildcard"]),
         ({"allow_origin": ("https://*.example.com",)}, ["wildcard"]),
-        ({"allow_origin": ("app.example.com",)}, ["is no origin"]),
-        ({"allow_origin": ("null",)}, ["is no origin"]),
-        ({"allow_origin": ("https://a.test/path",)}, ["is no origin", "without a path"]),
-        ({"tls_cert": "/no/cert.pem"}, ["--tls-cert", "needs --tls-key"]),
-        ({"tls_key": "/no/key.pem"}, ["--tls-key", "needs --tls-cert"]),
-        ({"tls_cert": "/no/cert.pem", "tls_key": "/no/key.pem"}, ["--tls-cert", "no file /no/cert.pem"]),
+        ({"allow_origin": ("app.example.com",)}, ["is not an origin"]),
+        ({"allow_origin": ("null",)}, ["is not an origin"]),
+        ({"allow_origin": ("https://a.test/path",)}, ["is not an origin", "without a path"]),
+        ({"tls_cert": "/no/cert.pem"}, ["--tls-cert", "requires --tls-key"]),
+        ({"tls_key": "/no/key.pem"}, ["--tls-key", "requires --tls-cert"]),
+        ({"tls_cert": "/no/cert.pem", "tls_key": "/no/key.pem"}, ["--tls-cert", "file not found: /no/cert.pem"]),
     ],
 )
-def test_what_must_not_be_is_refused_in_one_line(tmp_path: Path, given: dict[str, Any], words: list[str]) -> None:
+def test_invalid_settings_are_reported_in_one_line(tmp_path: Path, given: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, environment={"SHORT": "hunter2-hunter2"}, **given)
     message = str(caught.value)
@@ -142,16 +147,16 @@ def test_what_must_not_be_is_refused_in_one_line(tmp_path: Path, given: dict[str
         ("port = 1.5", ["whole number"]),
         ("port = 'x'", ["must be a number"]),
         ("workers = 0", ["[bridge] workers", "from 1 to 64"]),
-        ("locked = ['voise']", ["[bridge] locked", "'voise' cannot be locked", "voice"]),
-        ("locked = 'voice'", ["must be a list of texts"]),
-        ("locked = [1]", ["must be a list of texts"]),
-        ("log_level = 'loud'", ["[bridge] log_level", "there is no 'loud'"]),
-        ("turn_detection = 'vad'", ["there is no 'vad'", "server_vad"]),
+        ("locked = ['voise']", ["[bridge] locked", "'voise' can't be locked", "voice"]),
+        ("locked = 'voice'", ["must be a list of strings"]),
+        ("locked = [1]", ["must be a list of strings"]),
+        ("log_level = 'loud'", ["[bridge] log_level", "unknown value 'loud'"]),
+        ("turn_detection = 'vad'", ["unknown value 'vad'", "server_vad"]),
         ("voice = ' '", ["[bridge] voice", "is empty"]),
         ("max_message_bytes = 10", ["from 65536"]),
     ],
 )
-def test_what_is_wrong_in_the_file_is_named_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
+def test_an_error_in_the_file_is_reported_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, f"[bridge]\n{toml}\n")
     assert [word for word in words if word not in str(caught.value)] == []
@@ -159,39 +164,39 @@ def test_what_is_wrong_in_the_file_is_named_with_its_place(tmp_path: Path, toml:
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("PORT", "eight", "must be a whole number, and is 'eight'"), ("MINT", "maybe", "must be true or false")],
+    [("PORT", "eight", "must be a whole number, but is 'eight'"), ("MINT", "maybe", "must be true or false")],
 )
-def test_what_is_wrong_in_a_variable_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:
+def test_an_error_in_a_variable_is_reported_with_its_name(tmp_path: Path, name: str, value: str, words: str) -> None:
     with pytest.raises(ConfigError, match=f"SHERPA_BRIDGE_{name}: {words}"):
         read(tmp_path, environment={f"SHERPA_BRIDGE_{name}": value})
 
 
-def test_beyond_loopback_a_token_or_a_plain_word_is_enough(tmp_path: Path) -> None:
+def test_beyond_loopback_a_token_or_allow_anonymous_is_required(tmp_path: Path) -> None:
     assert read(tmp_path, host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
     assert read(tmp_path, environment={"T": TOKEN}, host="0.0.0.0", client_token_env="T").clients.token is not None
     assert read(tmp_path, host="::1").host == "::1"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "LocalHost", "127.0.0.1"])
-def test_every_address_of_loopback_is_this_machines_own(tmp_path: Path, host: str) -> None:
+def test_every_loopback_address_is_allowed(tmp_path: Path, host: str) -> None:
     assert read(tmp_path, host=host).host == host
 
 
-def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     toml = "[bridge]\nmax_sessions = 0\nlocked = ['modle']\ntls_cert = 'cert.pem'\nhost = '0.0.0.0'\n"
     toml += "[upstream]\nmodel = ''\n"
     environment = {"SHERPA_BRIDGE_WORKERS": "many", "SHERPA_BRIDGE_ALLOW_ORIGIN": "*, app.test, https://app.test"}
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, toml, environment, port=70000)
     places = {
-        "--port": "from 0 to 65535, and is 70000",
+        "--port": "from 0 to 65535, but is 70000",
         "sherpa.toml, [bridge] max_sessions": "from 1 to 1000000",
         "SHERPA_BRIDGE_WORKERS": "a whole number",
         "SHERPA_BRIDGE_ALLOW_ORIGIN: '*'": "wildcard",
-        "SHERPA_BRIDGE_ALLOW_ORIGIN: 'app.test'": "is no origin",
+        "SHERPA_BRIDGE_ALLOW_ORIGIN: 'app.test'": "is not an origin",
         "sherpa.toml, [bridge] locked": "did you mean model",
         "sherpa.toml, [bridge] host": "--client-token-env",
-        "sherpa.toml, [bridge] tls_cert": "needs --tls-key",
+        "sherpa.toml, [bridge] tls_cert": "requires --tls-key",
         "sherpa.toml, [upstream] model": "is empty",
     }
     lines = {place: next(line for line in caught.value.lines if place in line) for place in places}
@@ -199,14 +204,14 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert len(caught.value.lines) == len(places)
 
 
-def test_a_variable_that_is_no_setting_is_told_and_changes_nothing(tmp_path: Path) -> None:
+def test_an_unknown_variable_is_a_warning_and_changes_nothing(tmp_path: Path) -> None:
     settings = read(tmp_path, environment={"SHERPA_BRIDGE_PROT": "1", "SHERPA_OTHER": "1"})
     [warning] = settings.warnings
-    assert warning.startswith("SHERPA_BRIDGE_PROT is no setting; did you mean SHERPA_BRIDGE_PORT")
+    assert warning.startswith("SHERPA_BRIDGE_PROT is not a setting; did you mean SHERPA_BRIDGE_PORT")
     assert settings.port == 8765
 
 
-def test_what_kubernetes_says_of_a_service_of_our_name_is_not_meant_for_us(tmp_path: Path) -> None:
+def test_variables_that_kubernetes_sets_for_a_service_are_ignored(tmp_path: Path) -> None:
     environment = {
         "SHERPA_BRIDGE_PORT": "tcp://10.0.0.7:8765",
         "SHERPA_BRIDGE_SERVICE_HOST": "10.0.0.7",

@@ -35,13 +35,13 @@ def test_tls_is_1_2_or_later(files: Path) -> None:
 @pytest.mark.parametrize(
     ("cert", "key", "words"),
     [
-        ("cert.pem", "other.pem", "the key is not this certificate's"),
-        ("nonsense.pem", "key.pem", "no PEM file"),
-        ("key.pem", "cert.pem", "the other way round"),
-        ("cert.pem", "none.pem", "there is no file"),
+        ("cert.pem", "other.pem", "the key doesn't belong to the certificate"),
+        ("nonsense.pem", "key.pem", "isn't PEM"),
+        ("key.pem", "cert.pem", "swapped"),
+        ("cert.pem", "none.pem", "file not found"),
     ],
 )
-def test_files_that_cannot_be_used_are_named_with_their_place(files: Path, cert: str, key: str, words: str) -> None:
+def test_unusable_files_are_reported_with_their_place(files: Path, cert: str, key: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         tls_context(str(files / cert), str(files / key), ("SHERPA_BRIDGE_TLS_CERT", "sherpa.toml, [bridge] tls_key"))
     assert words in str(caught.value)
