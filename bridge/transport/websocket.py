@@ -1,13 +1,11 @@
 """A WebSocket connection over any trio stream, either side, after the handshake.
 
-This module reads and writes the bytes of `codec.py`. A link starts no task: it answers pings, records pongs and notices
-the peer's Close only while a task is in `receive` (or `close`), so always keep one task receiving.
-The handshake is made by `http_server.py` on the server side and by `bridge.upstream.dial.dial` on the client side.
+`http_server.py` (server) and `bridge.upstream.dial.dial` (client) make the handshake. A link starts no task: it answers
+pings and notices the peer's Close only while a task is in `receive` (or `close`), so always keep one task receiving.
 
-Writing: a lock gives one task at a time the turn to write. A cancelled write leaves half a frame in the stream, which
-nothing can repair, so the link is broken then and every later send raises LinkClosed.
-Reading: a second lock gives one task at a time the turn to read. The reader writes the pongs that it owes, unless
-another task is writing: then the pongs go with that write.
+One lock serializes writers. A cancelled write leaves half a frame in the stream, which nothing can repair: the link is
+broken then. A second lock serializes readers. A reader also writes pongs, unless another task is writing: then the
+pongs go with that write.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 __all__ = ["CLOSE_SECONDS", "MAX_FRAGMENTS", "PONG_SECONDS", "WebSocketLink", "is_sendable_close_code"]
 
@@ -36,11 +33,9 @@ CLOSE_SECONDS: Final = 2.0
 PONG_SECONDS: Final = 2.0
 #: How many bytes of pongs may wait while another task writes. Beyond this, the reader waits too.
 MAX_PENDING_PONG_BYTES: Final = 64 * 1024
-#: How many frames are decoded after our Close, until the peer's Close comes: as many as an honest peer has on its way.
-#: What comes after that is read and not decoded.
+#: How many frames are decoded after our Close, until the peer's comes. What follows is read and not decoded.
 MAX_CROSSING_FRAMES: Final = 8192
-#: Bytes per read. A read is decoded at once and may hold a frame in every six bytes: read less at once from clients,
-#: which are unknown.
+#: Bytes per read: less from clients, since a read is decoded at once and may hold a frame in every six bytes.
 _READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
 
@@ -59,10 +54,10 @@ class WebSocketLink:
         peer: str | None = None,
         defer_close: bool = False,
     ) -> None:
-        """Take over a stream after its handshake. `trailing_data` is what was read behind the handshake already.
+        """Take over a stream after its handshake; `trailing_data` is what was read behind the handshake already.
 
-        `max_size` limits a message, in bytes; None for no limit. With `defer_close`, a message that is too large does
-        not close the link: `receive` raises MessageTooLarge instead, and you can still send before you close.
+        `max_size` of a message is in bytes. With `defer_close`, a message that is too large does not close the link:
+        `receive` raises MessageTooLarge, and you can still send before you close.
         """
         self.stream = stream
         self.peer = peer_name(stream) if peer is None else peer
@@ -70,7 +65,7 @@ class WebSocketLink:
         self.last_pong_at: float | None = None
         """When the last pong to one of our pings was read, on trio's clock."""
         self.round_trip_seconds: float | None = None
-        """How long that pong took, from the ping's sending to the reading of the pong."""
+        """How long that pong took."""
         self.on_control_frames: Callable[[int], None] | None = None
         """Called after each read with the number of frames that are not whole messages: they cost time too."""
         self._read_bytes = _READ_BYTES[side]
@@ -110,10 +105,9 @@ class WebSocketLink:
     async def receive(self) -> str | bytes:
         """Wait for the next message and return it: text as `str`, binary as `bytes`.
 
-        Raises LinkClosed at the end, after all messages that came before. A peer that violates the protocol gets a
-        Close frame (1002, 1007, 1009), and the link closes within CLOSE_SECONDS. With `defer_close`, raises
-        MessageTooLarge in place of closing with 1009, each time it is called. Cancelling loses nothing.
-        It is not a checkpoint if a message is already there (at most 64 KiB of them).
+        Raises LinkClosed at the end, after all messages. A peer that violates the protocol gets a Close frame (1002,
+        1007, 1009), and the link closes within CLOSE_SECONDS; with `defer_close`, raises MessageTooLarge instead of
+        closing with 1009, each time. Cancelling loses nothing. Not a checkpoint if a message is there (at most 64 KiB).
         """
         while not self._messages:
             if self._stream_closed:
@@ -220,9 +214,8 @@ class WebSocketLink:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a Close frame, wait for the peer's, and close the stream, within CLOSE_SECONDS in all.
 
-        1005 sends a Close without a code. A reason that is too long is truncated. Messages that still arrive are
-        dropped. Closing twice does nothing. Cancelling closes the stream at once.
-        ValueError for a code that a Close frame may not carry (`is_sendable_close_code`).
+        1005 sends a Close without a code; a long reason is truncated. Messages that still arrive are dropped. Closing
+        twice does nothing. Cancelling closes the stream at once. ValueError unless `is_sendable_close_code(code)`.
         """
         if code != NO_STATUS_RCVD and not is_sendable_close_code(code):
             raise ValueError(f"a Close frame cannot carry the code {code}")
@@ -266,9 +259,7 @@ class WebSocketLink:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self.close(1000 if kind is None else 1011)
 
     # Sending
@@ -276,8 +267,7 @@ class WebSocketLink:
     async def send_text(self, data: str | bytes) -> None:
         """Send one text message in one frame. `bytes` must be UTF-8 and are not checked.
 
-        Raises LinkClosed if the link is closed. Cancelling a send while it writes leaves half a frame in the stream and
-        breaks the link: every later send raises LinkClosed. Cancelling it while it waits for its turn does no harm.
+        Raises LinkClosed. Cancelling while it writes breaks the link; cancelling while it waits for its turn does not.
         """
         await self._send(Opcode.TEXT, data.encode() if isinstance(data, str) else data)
 

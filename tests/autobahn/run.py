@@ -60,7 +60,7 @@ class SuitePart:
 async def _against_our_server(command: Path, part: SuitePart, folder: Path) -> None:
     async with trio.open_nursery() as nursery:
         host, port = await nursery.start(serve_echo)
-        servers = [{"agent": "door", "url": f"ws://{host}:{port}"}]
+        servers = [{"agent": "server", "url": f"ws://{host}:{port}"}]
         spec = await _write_spec(folder, part.spec(folder, servers=servers))
         await trio.run_process(_wstest(command, "fuzzingclient", spec), stdout=DEVNULL, stderr=DEVNULL)
         nursery.cancel_scope.cancel()

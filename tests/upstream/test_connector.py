@@ -205,11 +205,11 @@ async def test_a_wait_that_the_upstream_asks_for_is_passed_on() -> None:
 
 
 async def test_an_upstream_that_cannot_be_reached_fails_the_attempt() -> None:
-    async def nobody(_: ParsedUrl) -> trio.abc.Stream:
+    async def unreachable(_: ParsedUrl) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
         raise DialFailed(DialPhase.TCP, FailureReason.REFUSED, "upstream.test:80: connection refused")
 
-    connector = RealtimeConnector(at(), open_stream=nobody, environment={})
+    connector = RealtimeConnector(at(), open_stream=unreachable, environment={})
     with pytest.raises(ConnectFailed) as raised:
         await connector.open(1, {})
     assert (raised.value.failure.code, raised.value.failure.retryable) == ("UPSTREAM_UNAVAILABLE", True)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-
-#: How deep an `AnyValue` may be nested: far more than real parameters, and safe for code that recurses over JSON.
+#: How deep an `AnyValue` may be nested: more than real parameters, and safe for code that recurses over JSON.
 MAX_DEPTH = 100
 #: How many characters of a client's value a message repeats, so that an error is never as long as the request.
 _MAX_ECHO = 200
