@@ -100,7 +100,7 @@ def models(require: tuple[str, ...], warn_days: int, **values: Any) -> None:
 @click.option("--capture", metavar="FILE", type=click.Path(path_type=Path), help="Record all frames in this file.")
 @click.option(
     "--from",
-    "kept",
+    "capture_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Check a capture file offline, without a connection.",
@@ -111,7 +111,7 @@ def events(
     bridge: str | None,
     client_token_env: str | None,
     capture: Path | None,
-    kept: Path | None,
+    capture_file: Path | None,
     show_content: bool,
     **values: Any,
 ) -> None:
@@ -122,16 +122,16 @@ def events(
     from probes.runner.usage import UsageError
 
     options = options_from(values, timelines=True)
-    if kept is not None:
+    if capture_file is not None:
         from probes.events.offline import events_offline
         from probes.runner.subject import FileSubject, ignore_subject
         from reports.model import Evidence
 
         if script or bridge or capture:
             raise UsageError("--from checks a file: it can't be combined with --script, --bridge or --capture")
-        named = FileSubject((Evidence("capture", str(kept)),))
+        named = FileSubject((Evidence("capture", str(capture_file)),))
         run_offline_and_exit(
-            "events", ignore_subject(partial(events_offline, kept, show_content=show_content)), options, named
+            "events", ignore_subject(partial(events_offline, capture_file, show_content=show_content)), options, named
         )
     name = check_script(script or "audio")
     if bridge is not None:

@@ -104,7 +104,7 @@ def _sum_up(console: Console, recorder: Recorder, answer: Path, wrong: list[str]
     sound = None if first is None or spoken is None else first - spoken
     measured = f"ready {format_milliseconds(account.ready_at)} after connecting; "
     rows = [
-        ("heard", f"{_texts(entries, 'transcription.completed')} (the sentence, and the silence that ends it)"),
+        ("input", f"{_texts(entries, 'transcription.completed')} (the sentence, and the silence that ends it)"),
         ("response", _texts(entries, "audio_transcript.done")),
         ("listen", f"{answer}  ({bytes_to_ms(len(_sound(entries))) / 1000:.1f} s)"),
         ("measured", f"{measured}first audio {format_milliseconds(sound)} after the end of speech"),

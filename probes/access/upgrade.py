@@ -35,7 +35,7 @@ async def open_websocket(context: AccessContext) -> Finding:
         return context.connection_failure(UPGRADE, failed, *context.header_evidence())
     except HandshakeRefused as refused:
         return _upgrade_refused(context, refused)
-    title = "HTTP 101 (the service checks the key after the upgrade)"
+    title = "HTTP 101 (the key is checked later)"
     return UPGRADE.passed(
         "HTTP 101" if context.target.upstream.azure else title, *context.diagnostic_headers(context.upgraded.headers)
     )

@@ -143,7 +143,7 @@ class BridgeContext:
     ) -> Mapping[str, Any]:
         """Wait for a message of one of these types. Each message may take `timeouts` times the target's timeout.
 
-        Raises Stopped for one that says why it will not come, TooSlowError when nothing comes, LinkClosed.
+        Raises SessionStopped for a message in `stop_types`, TooSlowError if no message arrives in time, and LinkClosed.
         """
         while True:
             with trio.fail_after(self.target.timeout * timeouts):
@@ -178,8 +178,8 @@ class BridgeContext:
             return False
         detail = event.get("detail")
         upstream = detail.get("upstream") if isinstance(detail, dict) else event.get("error")
-        behind = upstream.get("code") if isinstance(upstream, dict) else None
-        return str(event.get("code")) in self.expected_errors or str(behind) in _HARMLESS
+        upstream_code = upstream.get("code") if isinstance(upstream, dict) else None
+        return str(event.get("code")) in self.expected_errors or str(upstream_code) in _HARMLESS
 
     def _record(self, frame: ReceivedFrame) -> None:
         kind = str(frame.event.get("type", f"({frame.unreadable})"))

@@ -150,8 +150,8 @@ def bridge_error_finding(row: CheckRow, target: BridgeTarget, message: Mapping[s
     if known is None and isinstance(inner, dict) and error.get("type") != "bridge_error":
         return row.refused(refusal_for_error(error), *_evidence(target, f"error {code}", error, None))
     detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
-    behind = _client_code(str((detail or {}).get("cause") or ""))
-    cause = _BEFORE_SESSION.get(behind, behind) if known in _GENERAL and behind is not None else known
+    reported = _client_code(str((detail or {}).get("cause") or ""))
+    cause = _BEFORE_SESSION.get(reported, reported) if known in _GENERAL and reported is not None else known
     problem = codes.BY_CLIENT_CODE.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
     return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
 

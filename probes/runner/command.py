@@ -150,12 +150,12 @@ def _exit_code(report: Report, options: ProbeOptions) -> int:
     return EXIT_USAGE if unread else report.exit_code(strict=options.strict)
 
 
-def usage_error_result(tool: str, known: Problem, message: str, fix: str) -> CommandResult:
+def usage_error_result(tool: str, problem: Problem, message: str, fix: str) -> CommandResult:
     """Return the result of a command that couldn't start; exit code 2."""
     from probes.runner.runner import single_finding_report  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
-    link = explain_command(known.code)
-    finding = Finding(code=known.code, severity=known.severity, check="usage", title=message, fix=fix, link=link)
+    link = explain_command(problem.code)
+    finding = Finding(code=problem.code, severity=problem.severity, check="usage", title=message, fix=fix, link=link)
     return CommandResult(single_finding_report(tool, finding), EXIT_USAGE)
 
 

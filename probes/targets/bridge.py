@@ -47,7 +47,10 @@ class EndpointKind(StrEnum):
     """The native endpoint: the Realtime API's own events, forwarded."""
 
 
-_DOORS: Mapping[EndpointKind, str] = {EndpointKind.CLIENT: "client protocol", EndpointKind.NATIVE: "native events"}
+_ENDPOINT_NAMES: Mapping[EndpointKind, str] = {
+    EndpointKind.CLIENT: "client protocol",
+    EndpointKind.NATIVE: "native events",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,10 @@ class BridgeTarget:
 
     def describe(self) -> tuple[Evidence, ...]:
         """Describe the bridge for the head of a report: URL, endpoint and token."""
-        parts = [Evidence("url", self.secrets.redact(self.url)), Evidence("endpoint", _DOORS[self.endpoint_kind])]
+        parts = [
+            Evidence("url", self.secrets.redact(self.url)),
+            Evidence("endpoint", _ENDPOINT_NAMES[self.endpoint_kind]),
+        ]
         if self.scenario:
             parts.append(Evidence("service", f"simulated: {self.scenario}"))
         if self.token is not None:
@@ -147,7 +153,7 @@ def make_bridge_target(
     if token is not None:
         secrets.add(token)
     try:
-        door, socket = _door(_with_scheme(url.strip()), named or config.model.value)
+        endpoint_kind, socket = _parse_endpoint(_with_scheme(url.strip()), named or config.model.value)
         endpoint = parse_url(socket)
         proxy = find_proxy(endpoint, environment)
     except ValueError as error:
@@ -156,7 +162,7 @@ def make_bridge_target(
     variable = proxy_variable(endpoint, environment) if proxy else ""
     return BridgeTarget(
         url=socket,
-        endpoint_kind=door,
+        endpoint_kind=endpoint_kind,
         token=token,
         timeout=config.timeout.value,
         secrets=secrets,
@@ -181,7 +187,7 @@ def _with_scheme(url: str) -> str:
     return f"{'ws' if is_private_host(host) else 'wss'}://{url}"
 
 
-def _door(url: str, model: str) -> tuple[EndpointKind, str]:
+def _parse_endpoint(url: str, model: str) -> tuple[EndpointKind, str]:
     """Return the kind of endpoint that a URL names, and the complete URL. Raises ValueError for an invalid URL."""
     parse_url(url)
     parts = urlsplit(url)

@@ -96,7 +96,7 @@ def test_a_failed_check_is_exit_code_1(sherpa: Any) -> None:
     assert "ACCESS-KEY-REFUSED" in out
 
 
-def test_nobody_there_is_exit_code_3(sherpa: Any) -> None:
+def test_an_unreachable_target_is_exit_code_3(sherpa: Any) -> None:
     code, out, _ = sherpa("access", "--base-url", "http://127.0.0.1:1/v1", key=KEY)
     assert code == 3
     assert "ACCESS-NOTHING-LISTENING" in out
@@ -220,14 +220,14 @@ def in_shell(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 @pytest.mark.parametrize("words", [("access", "--simulate"), ("access", "--simulate", "--json"), ("explain", "401")])
-def test_a_result_that_nobody_can_see_is_one_line_and_exit_code_3(
+def test_a_result_that_cannot_be_written_is_one_line_and_exit_code_3(
     script: str, why: str, words: tuple[str, ...]
 ) -> None:
     done = in_shell(script, *words)
     assert (done.returncode, done.stderr) == (3, f"sherpa-probe {words[0]}: {why}\n")
 
 
-def test_help_that_nobody_can_see_is_exit_code_3_as_well() -> None:
+def test_help_that_cannot_be_written_is_exit_code_3_as_well() -> None:
     done = in_shell('exec "$@" >/dev/full', "--help")
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
 
@@ -278,7 +278,7 @@ def test_no_option_takes_a_key(sherpa: Any) -> None:
     assert "--api-key " not in sherpa("access", "--help")[1]
 
 
-def test_the_version_is_told(sherpa: Any) -> None:
+def test_the_version_is_shown(sherpa: Any) -> None:
     assert re.fullmatch(r"sherpa-probe \S+\n", sherpa("--version")[1])
 
 
@@ -327,7 +327,7 @@ def interrupted(
     return process.returncode, out, err
 
 
-def test_whoever_is_told_to_end_writes_the_report_and_leaves_no_draft(tmp_path: Path) -> None:
+def test_sigterm_writes_the_report_and_leaves_no_draft(tmp_path: Path) -> None:
     report, capture = tmp_path / "report.json", tmp_path / "capture"
     words = ("events", "--simulate", "mute", "--report", f"json={report}", "--capture", str(capture))
     code, _, _ = interrupted(1.0, *words, by=signal.SIGTERM, under_way=lambda: len(list(tmp_path.iterdir())) > 1)
@@ -346,7 +346,7 @@ def test_an_interrupt_at_any_moment_ends_with_130_and_one_document(moment: float
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.7])
-def test_an_interrupt_without_json_is_told_in_plain_words(moment: float) -> None:
+def test_an_interrupt_without_json_is_reported_as_text(moment: float) -> None:
     code, out, err = interrupted(moment, "access", "--simulate", "never-created", "--timeout", "60")
     assert code == 130
     assert "Interrupted before the end" in out + err

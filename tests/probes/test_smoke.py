@@ -42,7 +42,7 @@ def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_path: Path, name: str) -> None:
+def test_each_failure_is_reported_by_access_alone_and_the_rest_is_skipped(tmp_path: Path, name: str) -> None:
     expected: ExpectedFinding = FAILING[name]
     outcome = run_smoke(tmp_path, name, timeout=expected.timeout)
     assert codes(outcome, Severity.FAIL, Severity.ERROR) == [("access", expected.code)]
@@ -54,13 +54,13 @@ def test_each_failure_is_told_by_access_alone_and_the_rest_hangs_behind_it(tmp_p
 
 
 @pytest.mark.parametrize("name", ["mint-404", "beta-server"])
-def test_what_access_warns_of_is_told_once_and_nothing_fails(tmp_path: Path, name: str) -> None:
+def test_a_warning_of_access_is_reported_once_and_nothing_fails(tmp_path: Path, name: str) -> None:
     outcome = run_smoke(tmp_path, name)
     assert codes(outcome, Severity.WARNING) == [("access", code) for code in EXPECTED[name].warnings]
     assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.SKIPPED) == []
 
 
-def test_the_bridge_is_looked_at_whatever_becomes_of_the_service(tmp_path: Path) -> None:
+def test_the_bridge_is_checked_even_if_the_service_fails(tmp_path: Path) -> None:
     def both(at: ServiceAndBridge) -> AsyncGenerator[ProbeItem, None]:
         return smoke(at.target, bridge=at.bridge)
 

@@ -102,7 +102,7 @@ def finding(probe: str, severity: Severity, slug: str = "SHORT") -> Finding:
         (Severity.INFO, Severity.WARNING, Severity.WARNING),
     ],
 )
-async def test_what_another_probe_told_before_becomes_a_remark_unless_it_is_worse(
+async def test_what_another_probe_reported_before_becomes_a_note_unless_it_is_worse(
     first: Severity, second: Severity, becomes: Severity
 ) -> None:
     _, echo = await passed_on([finding("access", first), finding("events", second)])

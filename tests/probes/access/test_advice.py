@@ -10,7 +10,7 @@ from probes.access.advice import advise, gather_clues, with_support_hint
 LIMITED, ERROR, GONE = (ERROR_CODES[code] for code in ("rate_limit_exceeded", "server_error", "model_not_found"))
 
 
-def test_how_long_to_wait_is_told_where_the_server_said_it() -> None:
+def test_the_advice_says_how_long_to_wait_if_the_server_does() -> None:
     assert advise(LIMITED, gather_clues([("Retry-After", "20")])).startswith(
         "Wait 20 s, as the server asks\nThen retry"
     )
@@ -18,7 +18,7 @@ def test_how_long_to_wait_is_told_where_the_server_said_it() -> None:
     assert advise(LIMITED, gather_clues([("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")])).startswith("Wait a minute")
 
 
-def test_nobody_is_told_to_wait_for_what_waiting_does_not_mend() -> None:
+def test_the_advice_never_says_to_wait_if_waiting_does_not_help() -> None:
     quota = ERROR_CODES["insufficient_quota"]
     assert advise(quota, gather_clues([("retry-after", "20")])) == quota.fix
 
@@ -31,7 +31,7 @@ def test_support_gets_the_header_that_came() -> None:
     )
 
 
-def test_where_nobody_looked_at_the_list_that_comes_next() -> None:
+def test_without_the_list_of_models_the_advice_is_to_get_it() -> None:
     advice = advise(GONE, gather_clues([], "gpt-realtime-2.1", models_listed=False))
     assert advice == "Check which models this key can use: sherpa-probe models"
 

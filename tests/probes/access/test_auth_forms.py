@@ -48,7 +48,7 @@ def test_the_public_service_takes_headers_and_subprotocols_only(tmp_path: Path) 
     assert report.exit_code() == 0
 
 
-def test_what_old_code_does_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_outdated_forms_are_reported_with_the_reason(tmp_path: Path) -> None:
     found = forms(try_all(tmp_path))
     assert "(beta-disabled)" in found["beta-header"].title
     assert "(beta-disabled)" in found["subprotocols-beta"].title
@@ -70,7 +70,7 @@ def test_when_none_works_that_is_the_failure(tmp_path: Path) -> None:
     assert forms(report)["none"].severity is Severity.FAIL
 
 
-async def test_a_server_that_lets_everybody_in_is_told(
+async def test_a_server_without_authentication_is_reported(
     at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}

@@ -45,7 +45,7 @@ class Stubborn:
         self.aborted = True
 
 
-async def test_a_server_that_answers_no_goodbye_is_hung_up_on(
+async def test_a_server_that_does_not_answer_the_close_frame_is_disconnected(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     link = Stubborn()
@@ -65,7 +65,7 @@ async def test_a_connection_that_waited_too_long_is_closed_instead(
     assert await theirs.receive_some() == b""
 
 
-async def test_closing_a_visit_closes_what_was_never_used_even_when_cancelled(at: At) -> None:
+async def test_closing_a_context_closes_what_was_never_used_even_when_cancelled(at: At) -> None:
     context, (connection, theirs) = AccessContext(at("http://localhost:1/v1")), opened()
     context.keep_connection(connection)
     client = context.rest_client()

@@ -43,7 +43,7 @@ def test_a_model_that_goes_warns_from_sixty_days_on_and_fails_on_the_day(day: da
     assert judged("gpt-realtime", LIST, day).severity is severity
 
 
-def test_the_days_left_are_told() -> None:
+def test_the_days_left_are_shown() -> None:
     assert judged("gpt-realtime", LIST).title.endswith("retires 2027-01-20 (in 61 days)")
     assert judged("gpt-realtime", LIST, date(2027, 1, 19)).evidence[0].value.endswith("(in 1 day)")
 
@@ -110,7 +110,7 @@ def test_a_name_of_its_own_on_a_server_without_realtime_names_goes_on() -> None:
     assert judged("my-pipeline", {"whisper": None}).severity is Severity.INFO
 
 
-def test_without_a_list_nobody_said_that_it_exists_and_the_row_is_skipped() -> None:
+def test_without_a_list_the_row_is_skipped_since_the_model_may_not_exist() -> None:
     finding = judged("gpt-realtime-2.1", None, no_list_reason="why")
     assert (finding.severity, finding.title) == (Severity.SKIPPED, "skipped: why; the catalogue has the name")
     assert judged("gpt-realtime", None, date(2026, 12, 20), no_list_reason="why").code == "ACCESS-MODEL-RETIRES-SOON"

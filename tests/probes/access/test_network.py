@@ -45,7 +45,7 @@ async def test_the_addresses_of_a_name_are_shown_as_far_as_the_row_holds_them(
     assert [e.value for e in result.check("name").evidence][-1] == "127.0.0.4"
 
 
-async def test_with_a_proxy_it_is_the_proxy_s_name_that_is_looked_up(at: At, check_access: CheckAccess) -> None:
+async def test_with_a_proxy_the_proxy_s_name_is_resolved(at: At, check_access: CheckAccess) -> None:
     trio.socket.set_custom_hostname_resolver(Names("127.0.0.1"))
     port = await refused_port()
     result = await check_access(
@@ -77,7 +77,7 @@ async def test_a_name_server_that_hangs_could_not_be_asked(at: At, check_access:
     assert result.report.exit_code() == 3
 
 
-async def test_tls_that_never_ends_could_not_be_looked_at(at: At, check_access: CheckAccess, listen: Any) -> None:
+async def test_tls_that_never_ends_could_not_be_checked(at: At, check_access: CheckAccess, listen: Any) -> None:
     async def silent(stream: trio.SocketStream) -> None:
         async for _ in stream:
             pass

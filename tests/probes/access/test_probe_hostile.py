@@ -173,7 +173,7 @@ def codes(report: Report) -> list[str]:
 
 
 @pytest.mark.parametrize("expires", [NUMBER, -1, 2**62, "soon", True])
-async def test_a_time_that_is_none_is_left_out(at: At, check_access: CheckAccess, expires: object) -> None:
+async def test_an_invalid_time_is_left_out(at: At, check_access: CheckAccess, expires: object) -> None:
     session = {**CREATED["session"], "expires_at": expires}
     service = Hostile(
         minted=HttpResponse(200, (), written({**MINTED, "expires_at": expires})),
@@ -221,7 +221,7 @@ async def test_a_session_s_id_is_shown_short(at: At, check_access: CheckAccess) 
     assert len(next(f for f in report.findings if f.check == "session").title) < 150
 
 
-async def test_an_endless_wish_to_wait_is_not_repeated_as_advice(at: At, check_access: CheckAccess) -> None:
+async def test_an_endless_retry_after_is_not_repeated_as_advice(at: At, check_access: CheckAccess) -> None:
     report = await report_of(at, check_access, Hostile(models=json_response(429, {}, (("retry-after", "9" * 5000),))))
     (finding,) = [f for f in report.findings if f.severity is Severity.FAIL]
     assert "999" not in finding.fix
@@ -232,7 +232,7 @@ async def test_a_session_whose_fields_have_no_shape_is_not_called_ga(at: At, che
     assert codes(await report_of(at, check_access, Hostile(first=first)))[:1] == ["ACCESS-UNKNOWN-DIALECT"]
 
 
-async def test_a_refused_key_of_a_foreign_server_is_told_with_its_host_and_its_place(
+async def test_a_refused_key_of_a_foreign_server_names_its_host_and_the_key_s_source(
     check_access: CheckAccess, tmp_path: Path
 ) -> None:
     place = tmp_path / "key.txt"

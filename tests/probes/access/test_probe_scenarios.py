@@ -56,13 +56,13 @@ def test_each_scenario_leads_to_its_one_finding(
         assert finding.evidence or finding.severity not in (Severity.FAIL, Severity.WARNING)
 
 
-def test_every_scenario_that_can_be_seen_here_is_expected_above() -> None:
+def test_every_visible_scenario_is_expected() -> None:
     assert set(EXPECTED) | NOT_VISIBLE == set(SCENARIOS)
     assert {name for name, scenario in SCENARIOS.items() if scenario.takes_effect} == NOT_VISIBLE
 
 
 @pytest.mark.parametrize("name", sorted(NOT_VISIBLE))
-def test_what_shows_later_than_access_looks_is_said_beside_the_green_rows(tmp_path: Path, name: str) -> None:
+def test_a_scenario_that_takes_effect_later_is_noted_beside_the_passed_rows(tmp_path: Path, name: str) -> None:
     outcome = run_scenario(tmp_path, name, timeout=5.0)
     assert (outcome.exit_code, named(outcome, Severity.FAIL, Severity.ERROR)) == (0, [])
     (note,) = [finding for finding in outcome.report.findings if finding.severity is Severity.INFO]
@@ -70,7 +70,7 @@ def test_what_shows_later_than_access_looks_is_said_beside_the_green_rows(tmp_pa
     assert note.title == f"this scenario takes effect after the checks of access: {SCENARIOS[name].takes_effect}"
 
 
-def test_what_wears_off_is_said_to_begin_anew_with_every_run(tmp_path: Path) -> None:
+def test_a_scenario_that_recovers_is_noted_to_restart_with_every_run(tmp_path: Path) -> None:
     flaky = {name for name, scenario in SCENARIOS.items() if scenario.recovers}
     assert flaky == {name for name, scenario in SCENARIOS.items() if "then succeeds" in scenario.summary}
     for name in flaky:
@@ -82,7 +82,7 @@ def failure(outcome: CommandResult) -> Finding:
     return finding
 
 
-def test_a_refused_configuration_is_told_once_and_blames_no_field_that_was_not_sent(tmp_path: Path) -> None:
+def test_a_refused_configuration_is_reported_once_and_blames_no_field_that_was_not_sent(tmp_path: Path) -> None:
     finding = failure(run_scenario(tmp_path, "update-refused"))
     assert "The probe sent session.type, session.output_modalities, session.instructions" in finding.cause
     assert "beta" not in finding.title + finding.cause + finding.fix
@@ -104,7 +104,7 @@ def test_no_advice_names_a_header_that_did_not_come(tmp_path: Path, name: str) -
         assert header in came or f" {header}" not in re.sub("(that|as the) server", "", finding.fix)
 
 
-def test_a_status_that_is_its_own_code_is_told_once(tmp_path: Path) -> None:
+def test_a_status_that_is_its_own_code_is_reported_once(tmp_path: Path) -> None:
     finding = failure(run_scenario(tmp_path, "handshake-401", azure=True))
     assert finding.evidence[0].value == "HTTP 401"
 
@@ -124,7 +124,7 @@ def test_what_stands_behind_the_failure_is_skipped_and_names_it(tmp_path: Path) 
     assert {f.title for f in skipped(outcome)} == {"skipped: no accepted key"}
 
 
-def test_the_server_s_wish_to_wait_comes_first_in_the_advice(tmp_path: Path) -> None:
+def test_the_server_s_retry_after_comes_first_in_the_advice(tmp_path: Path) -> None:
     (finding,) = [f for f in run_scenario(tmp_path, "rate-limited").report.findings if f.severity is Severity.FAIL]
     assert finding.fix.startswith("Wait 20 s, as the server asks\n")
     assert ("retry-after", "20") in [(e.label, e.value) for e in finding.evidence]
@@ -138,7 +138,7 @@ def test_a_beta_header_of_the_settings_is_named_with_its_place(tmp_path: Path) -
     assert "OpenAI-Beta: realtime=v1 (from sherpa.toml, [upstream.headers])" in [e.value for e in finding.evidence]
 
 
-def test_a_beta_header_that_somebody_else_adds_is_not_blamed_on_us(tmp_path: Path) -> None:
+def test_a_beta_header_that_a_proxy_adds_is_not_blamed_on_us(tmp_path: Path) -> None:
     (finding,) = [f for f in run_scenario(tmp_path, "beta-refused").report.findings if f.severity is Severity.FAIL]
     assert "This machine didn't send the header" in finding.cause
 

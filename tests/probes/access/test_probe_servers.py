@@ -59,7 +59,7 @@ async def free_port() -> int:
     return port
 
 
-async def test_an_unknown_host_could_not_be_looked_at(at: At, check_access: CheckAccess) -> None:
+async def test_an_unknown_host_could_not_be_checked(at: At, check_access: CheckAccess) -> None:
     trio.socket.set_custom_hostname_resolver(NoSuchName())
     result = await check_access(at("https://api.opanai.com/v1"))
     assert result.bad() == [("name", "ACCESS-HOST-UNKNOWN")]
@@ -67,13 +67,13 @@ async def test_an_unknown_host_could_not_be_looked_at(at: At, check_access: Chec
     assert result.report.exit_code() == 3
 
 
-async def test_a_port_where_nothing_listens_could_not_be_looked_at(at: At, check_access: CheckAccess) -> None:
+async def test_a_port_where_nothing_listens_could_not_be_checked(at: At, check_access: CheckAccess) -> None:
     result = await check_access(at(f"http://127.0.0.1:{await free_port()}/v1"))
     assert result.bad() == [("tcp, tls", "ACCESS-NOTHING-LISTENING")]
     assert result.report.exit_code() == 3
 
 
-async def test_a_server_that_never_answers_could_not_be_looked_at(
+async def test_a_server_that_never_answers_could_not_be_checked(
     at: At, check_access: CheckAccess, listen: Listen
 ) -> None:
     async def silent(stream: trio.SocketStream) -> None:
@@ -104,7 +104,7 @@ async def test_a_server_that_speaks_no_http_is_a_failure(at: At, check_access: C
     assert result.bad() == [("key", "ACCESS-NOT-HTTP")]
 
 
-async def test_a_web_page_is_told_to_be_no_realtime_server(
+async def test_a_web_page_is_no_realtime_server(
     at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     result = await check_access(at(await fake_service(answer=lambda _: PAGE).serve(nursery)))
@@ -118,7 +118,7 @@ async def test_a_web_page_is_told_to_be_no_realtime_server(
     ("status", "code"),
     [(404, "ACCESS-NO-REALTIME-ROUTE"), (426, "ACCESS-NOT-A-WEBSOCKET"), (502, "ACCESS-GATEWAY-FAILED")],
 )
-async def test_a_server_without_a_realtime_route_is_told_apart_by_its_status(
+async def test_a_server_without_a_realtime_route_is_recognized_by_its_status(
     at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery, status: int, code: str
 ) -> None:
     def answer(request: HttpRequest) -> HttpResponse:
@@ -191,7 +191,7 @@ async def test_a_bad_certificate_is_a_failure_that_says_why(
     assert result.report.exit_code() == 1
 
 
-async def test_https_to_a_plain_port_is_told(
+async def test_https_to_a_plaintext_port_is_reported(
     at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     base = await fake_service(answer=lambda _: PAGE).serve(nursery)
@@ -225,9 +225,7 @@ async def test_a_proxy_that_refuses_is_its_own_finding_and_is_named(
     assert result.report.exit_code() == 1
 
 
-async def test_a_web_server_in_the_place_of_a_proxy_is_told_to_be_none(
-    at: At, check_access: CheckAccess, listen: Listen
-) -> None:
+async def test_a_web_server_in_place_of_a_proxy_is_reported(at: At, check_access: CheckAccess, listen: Listen) -> None:
     async def web(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.send_all(b"HTTP/1.1 501 Unsupported method ('CONNECT')\r\nContent-Length: 0\r\n\r\n")

@@ -57,7 +57,7 @@ async def test_each_way_not_to_arrive_has_its_code(reason: FailureReason, code: 
     assert "VARIABLE" not in finding.fix
 
 
-async def test_a_bridge_that_does_not_run_could_not_be_looked_at() -> None:
+async def test_a_bridge_that_does_not_run_could_not_be_checked() -> None:
     listener = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener[0].socket.getsockname()[1]
     await listener[0].aclose()
@@ -68,7 +68,7 @@ async def test_a_bridge_that_does_not_run_could_not_be_looked_at() -> None:
     assert at_row(report, "name").title == "IP address; no DNS lookup needed"
 
 
-async def test_a_name_that_nobody_knows_is_the_bridge_s_or_the_proxy_s() -> None:
+async def test_an_unknown_name_is_the_bridge_s_or_the_proxy_s() -> None:
     proxied = {"HTTPS_PROXY": "no-such.invalid"}
     for environment, code in (({}, "BRIDGE-HOST-UNKNOWN"), (proxied, "BRIDGE-PROXY-UNKNOWN")):
         url = "wss://no-such.invalid"
@@ -91,7 +91,7 @@ async def test_a_bridge_that_never_accepts_is_given_up(autojump_clock: trio.test
         ("voice.example.com", 60, ""),
     ],
 )
-async def test_what_protects_the_way_is_told(
+async def test_tls_and_proxy_are_shown(
     host: str, days: int | None, code: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with trio.open_nursery() as nursery:
@@ -146,7 +146,7 @@ async def test_an_upgrade_that_is_never_answered_is_given_up(autojump_clock: tri
     assert report.exit_code() == 1
 
 
-async def test_a_bridge_that_answers_nothing_at_all_could_not_be_looked_at_and_is_told_once(
+async def test_a_bridge_that_never_responds_could_not_be_checked_and_is_reported_once(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     class Deaf(FaultyBridge):
@@ -162,7 +162,7 @@ async def test_a_bridge_that_answers_nothing_at_all_could_not_be_looked_at_and_i
     assert report.exit_code() == 3
 
 
-async def test_something_else_than_http_is_told(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_server_without_http_is_reported(autojump_clock: trio.testing.MockClock) -> None:
     class Other(FaultyBridge):
         async def serve(self, stream: trio.abc.Stream) -> None:
             async with stream:

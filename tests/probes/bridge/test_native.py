@@ -125,14 +125,14 @@ async def test_an_answer_that_is_cancelled_is_none(autojump_clock: trio.testing.
     assert finding.evidence[0].value == "response.done with status cancelled, without audio"
 
 
-async def test_speech_that_a_door_says_it_has_dropped_is_told(autojump_clock: trio.testing.MockClock) -> None:
+async def test_speech_that_an_endpoint_reports_as_dropped_is_reported(autojump_clock: trio.testing.MockClock) -> None:
     notice = {"type": "bridge_error", "code": "audio_dropped", "message": "60 ms of audio and 0 other messages."}
     report = await look_at({**GOOD, "session.update": ({"type": "error", "error": notice}, UPDATED)})
     assert bad(report) == [("early speech", "BRIDGE-SPEECH-DROPPED")]
     assert at_row(report, "early speech").evidence[0].value == "60 ms"
 
 
-async def test_the_client_s_door_under_a_native_address_is_told_apart(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_client_endpoint_under_a_native_url_is_recognized(autojump_clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
         report = await run_probe(memory_target(nursery, FaultyBridge(), URL))
         nursery.cancel_scope.cancel()
@@ -162,7 +162,7 @@ class Service:
         ("update-refused", [("session", "BRIDGE-MIXED-SHAPES")]),
     ],
 )
-async def test_the_service_itself_is_looked_at_with_its_key_for_a_token(
+async def test_the_service_itself_is_checked_with_its_key_as_the_token(
     scenario: str, expected: list[tuple[str, str]], autojump_clock: trio.testing.MockClock
 ) -> None:
     key = Secret(SCENARIOS[scenario].key)

@@ -203,7 +203,7 @@ async def test_a_token_is_never_shown_whatever_the_bridge_says(autojump_clock: t
     assert "token" in {e.label for e in report.target}
 
 
-async def test_cancelling_a_look_closes_its_connection(autojump_clock: trio.testing.MockClock) -> None:
+async def test_cancelling_a_run_closes_its_connection(autojump_clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
         target = memory_target(nursery, FaultyBridge("silent"))
         with trio.move_on_after(1) as scope:

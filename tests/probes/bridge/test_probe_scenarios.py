@@ -220,7 +220,7 @@ async def test_a_token_opens_the_door_and_a_wrong_one_does_not(
             assert bad(await run_probe(target)) == [("upgrade", "BRIDGE-UNAUTHORIZED")]
 
 
-async def test_a_bridge_for_certain_pages_only_says_how_to_look_all_the_same(
+async def test_a_bridge_for_certain_pages_only_leads_to_advice(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with reference("good", rules=ClientRules(origins=("https://app.example.com",))) as target:

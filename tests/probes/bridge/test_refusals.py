@@ -117,7 +117,7 @@ def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: boo
         ),
     ],
 )
-def test_an_end_is_told_by_its_code(closed: LinkClosed, code: str, shown: str) -> None:
+def test_a_close_is_reported_by_its_code(closed: LinkClosed, code: str, shown: str) -> None:
     finding = connection_closed(ROW, target(), closed)
     assert (finding.code, finding.evidence[0].value) == (code, shown)
     assert "CODE" not in finding.fix
@@ -132,7 +132,7 @@ def test_an_end_is_told_by_its_code(closed: LinkClosed, code: str, shown: str) -
         (418, b"\xff\xfe", "BRIDGE-HTTP-ERROR", "HTTP 418 \ufffd\ufffd"),
     ],
 )
-def test_an_upgrade_that_is_refused_is_told_by_status_and_body(status: int, body: bytes, code: str, shown: str) -> None:
+def test_a_refused_upgrade_is_reported_by_status_and_body(status: int, body: bytes, code: str, shown: str) -> None:
     headers = (("Server", "nginx"), ("Set-Cookie", "secret=1"))
     finding = upgrade_refused(ROW, target(), HandshakeRefused(status, headers, body))
     assert (finding.code, finding.evidence[0].value) == (code, shown)

@@ -59,7 +59,7 @@ async def test_what_goes_wrong_behind_a_bridge_is_named_once(
     assert {f.probe for f in result.findings} == {"events"}
 
 
-async def test_nothing_listening_is_told_of_the_bridge() -> None:
+async def test_a_bridge_that_does_not_listen_is_reported() -> None:
     config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
     async with open_simulated_bridge("good", config, secrets=Secrets()) as target:
         pass

@@ -69,7 +69,7 @@ async def test_a_capture_of_something_unknown_names_its_file(tmp_path: Path) -> 
         await collect(events_offline(path))
 
 
-async def test_what_a_kept_session_is_told_with_is_explained(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_the_codes_for_a_capture_are_explained(tmp_path: Path, autojump_clock: MockClock) -> None:
     path = tmp_path / "kept"
     await play_in_memory(autojump_clock, "audio", "doubled", capture=path)
     kept = await collect(events_offline(path))

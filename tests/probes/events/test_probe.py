@@ -92,7 +92,7 @@ async def test_nothing_listening_is_no_fault_of_the_service() -> None:
     assert result.row("connect").severity is Severity.ERROR
 
 
-async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
+async def test_a_server_that_closes_after_the_upgrade_is_reported_with_its_close_code(
     listen: Callable[..., Awaitable[int]],
 ) -> None:
     async def rude(stream: trio.SocketStream) -> None:
@@ -106,7 +106,7 @@ async def test_a_server_that_hangs_up_after_the_upgrade_is_told_by_its_close(
     assert ("cf-ray", "abc") in [(e.label, e.value) for e in result.row("connect").evidence]
 
 
-async def test_a_bridge_that_was_taken_for_a_service_is_told_in_its_own_words(
+async def test_a_bridge_that_was_taken_for_a_service_is_reported_with_its_own_code(
     fake_service: type, nursery: trio.Nursery
 ) -> None:
     error = {

@@ -92,7 +92,7 @@ async def test_what_is_required_is_judged_one_by_one(at: At) -> None:
     assert report.exit_code() == 1
 
 
-async def test_a_server_without_a_list_is_said_to_have_none_and_a_required_model_cannot_be_told(
+async def test_a_server_without_a_list_is_noted_and_a_required_model_cannot_be_checked(
     at: At, fake_service: Any, nursery: trio.Nursery
 ) -> None:
     service = fake_service(answer=lambda _: json_response(404, {"error": {"message": "nothing here"}}))
@@ -125,7 +125,7 @@ async def test_a_list_that_never_comes_ends_with_the_time_out(at: At, listen: An
     assert report.exit_code() == 3
 
 
-async def test_nobody_listening_is_an_error_and_no_failure(at: At) -> None:
+async def test_a_refused_connection_is_an_error_not_a_failure(at: At) -> None:
     report = await run_probe(at("http://127.0.0.1:9/v1"))
     assert bad(report) == [("key", "MODELS-NOTHING-LISTENING")]
 

@@ -42,7 +42,7 @@ def test_retired_models_are_not_among_the_usable_ones_though_they_are_listed() -
     assert row(findings_of(), "realtime").title == "2 usable: gpt-realtime-2.1, gpt-realtime"
 
 
-def test_what_goes_is_told_with_its_day_and_its_successor_and_alarms_nobody() -> None:
+def test_a_retiring_model_is_noted_with_its_date_and_replacement_without_a_warning() -> None:
     going = row(findings_of(), "retiring")
     assert going.severity is Severity.INFO
     listed = "retired but still listed: gpt-4o-realtime-preview; within 60 days, first on 2026-12-01: gpt-realtime"
@@ -97,7 +97,7 @@ def test_a_name_that_is_known_and_not_listed_is_no_misspelling() -> None:
     assert required("gpt-realtme").fix == "sherpa-probe models --require gpt-realtime"
 
 
-def test_a_required_model_is_not_told_twice_where_it_is_the_configured_one() -> None:
+def test_a_required_model_is_not_reported_twice_if_it_is_the_configured_one() -> None:
     findings = findings_of(replace(ASKED, name="gpt-realtime-1.5"), "gpt-realtime-1.5")
     assert [f.check for f in findings if f.severity is Severity.FAIL] == ["model"]
 
@@ -109,7 +109,7 @@ def test_a_server_with_names_of_its_own_is_believed() -> None:
     assert [f.severity for f in findings if f.check == "require"] == [Severity.PASS, Severity.FAIL]
 
 
-def test_what_cannot_be_told_is_no_pass() -> None:
+def test_an_unknown_result_is_no_pass() -> None:
     findings = findings_of(replace(ASKED, listed=None, no_list_reason="this server lists no models"), "my-voice")
     assert row(findings, "realtime").severity is Severity.SKIPPED
     assert row(findings, "require").code == "MODELS-REQUIRED-UNTOLD"

@@ -69,7 +69,7 @@ async def test_a_check_beside_a_failed_one_still_runs(
     assert ran == ["a", "c"]
 
 
-async def test_a_check_that_skips_itself_takes_nobody_with_it(
+async def test_a_check_that_skips_itself_skips_no_other(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     findings, ran = await outcome(check("a"), check("b", "a", run=declining), check("c", "b"))
@@ -89,7 +89,7 @@ async def test_silence_ends_at_the_timeout_and_says_what_it_means(
     assert ran == []
 
 
-async def test_the_caller_hears_what_is_being_looked_at(
+async def test_the_caller_gets_the_name_of_each_check(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     names: list[str] = []

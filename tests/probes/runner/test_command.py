@@ -74,7 +74,7 @@ def test_a_report_that_can_not_be_made_is_wrong_usage(tmp_path: Path, wanted: st
     assert words in str(caught.value)
 
 
-def test_a_report_that_can_not_be_written_is_told_before_the_probe_runs(tmp_path: Path) -> None:
+def test_a_report_that_can_not_be_written_is_reported_before_the_probe_runs(tmp_path: Path) -> None:
     good = tmp_path / "good.json"
     with pytest.raises(UsageError, match="no such file or directory"):
         command(tmp_path, reports=(f"json={good}", f"json={tmp_path}/no/bad.json"))
@@ -96,7 +96,7 @@ def test_an_unknown_scenario_names_near_ones(tmp_path: Path) -> None:
         command(tmp_path, simulate="invalid-kee")
 
 
-def test_wrong_configuration_is_told_before_the_probe_runs_and_leaves_no_file(tmp_path: Path) -> None:
+def test_wrong_configuration_is_reported_before_the_probe_runs_and_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--base-url"):
         command(tmp_path, flags=Flags(base_url="htp://x"), reports=(f"json={tmp_path}/a.json",))
     assert list(tmp_path.iterdir()) == []

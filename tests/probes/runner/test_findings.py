@@ -47,5 +47,5 @@ def test_a_problem_brings_its_words_too_and_where_to_read_more() -> None:
     assert ROW.problem(known, title="other").title == "other"
 
 
-def test_nothing_seen_is_shown_as_a_dash() -> None:
+def test_empty_evidence_is_shown_as_a_dash() -> None:
     assert evidence_of("server", "").value == "-"

@@ -36,7 +36,7 @@ def test_one_that_comes_while_held_is_remembered_and_then_forgotten(interrupts: 
     assert not interrupts.received
 
 
-def test_being_told_to_end_is_an_interrupt(interrupts: Interrupts) -> None:
+def test_sigterm_is_an_interrupt(interrupts: Interrupts) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with interrupts.holding():
         with pytest.raises(KeyboardInterrupt), interrupts.raising():

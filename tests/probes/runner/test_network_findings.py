@@ -33,7 +33,7 @@ def test_each_reason_is_explained(reason: FailureReason) -> None:
 
 
 @pytest.mark.parametrize("reason", FailureReason)
-def test_could_not_look_is_told_from_was_answered_wrongly(reason: FailureReason) -> None:
+def test_an_unreachable_target_is_an_error_and_a_wrong_response_a_failure(reason: FailureReason) -> None:
     assert (PROBLEM_BY_REASON[reason].severity is Severity.ERROR) == (reason in NOBODY_ASKED)
 
 
@@ -60,7 +60,7 @@ def test_no_two_reasons_share_a_code() -> None:
         (None, "ACCESS-PROXY-REFUSED"),
     ],
 )
-def test_what_a_proxy_answers_tells_whether_it_is_one(status: int | None, code: str) -> None:
+def test_the_response_to_connect_shows_whether_it_is_a_proxy(status: int | None, code: str) -> None:
     row = CheckRow("access", "tcp, tls")
     finding = connection_failure(
         row, FailureReason.PROXY_REFUSED, "d", host="h", proxy_variable="ALL_PROXY", status=status

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_there_is_no_progress_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_there_is_no_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress({}) as doing:
         doing("key")
     assert capsys.readouterr() == ("", "")

@@ -79,7 +79,7 @@ async def test_a_part_that_needs_a_whole_probe_waits_for_its_end(autojump_clock:
     assert lines == ["1 a x pass", "2 a y pass", "3 b x pass"]
 
 
-async def test_a_part_that_needs_a_row_begins_as_soon_as_it_was_told(autojump_clock: MockClock) -> None:
+async def test_a_part_that_needs_a_row_begins_as_soon_as_the_row_is_decided(autojump_clock: MockClock) -> None:
     lines = await outcome(
         autojump_clock, part("a", probing("a", "key", "y", "z")), part("b", probing("b", "x", seconds=0.5), "a:key")
     )
@@ -102,7 +102,7 @@ async def test_what_needs_a_failed_row_is_skipped_once_and_names_it(
     assert skipped[0].evidence[0].value in ("a: key (A-BROKEN)", "a: key (A-UNSEEN)")
 
 
-async def test_a_failure_behind_the_needed_row_hinders_nobody(autojump_clock: MockClock) -> None:
+async def test_a_failure_after_the_needed_row_has_no_effect(autojump_clock: MockClock) -> None:
     lines = await outcome(
         autojump_clock, part("a", probing("a", "key", "y", fails="y")), part("b", probing("b", "x", seconds=2), "a:key")
     )
@@ -123,7 +123,7 @@ async def test_the_root_is_named_and_not_what_lies_between(
     assert set(skipped) == {"b", "c"}
 
 
-async def test_a_row_that_skips_itself_takes_nobody_with_it(autojump_clock: MockClock) -> None:
+async def test_a_row_that_skips_itself_skips_no_other(autojump_clock: MockClock) -> None:
     async def probe() -> AsyncGenerator[ProbeItem, None]:
         yield CheckRow("a", "key").skipped("does not apply here")
         await trio.sleep(1)
@@ -134,7 +134,7 @@ async def test_a_row_that_skips_itself_takes_nobody_with_it(autojump_clock: Mock
     ]
 
 
-async def test_a_row_that_is_never_told_is_no_pass(autojump_clock: MockClock) -> None:
+async def test_a_row_without_a_finding_is_no_pass(autojump_clock: MockClock) -> None:
     lines = await outcome(autojump_clock, part("a", probing("a", "x")), part("b", probing("b", "x"), "a:kee"))
     assert lines == ["1 a x pass", "1 b all skipped"]
 
@@ -186,7 +186,7 @@ async def test_closing_it_at_any_item_closes_every_part(autojump_clock: MockCloc
     assert autojump_clock.current_time() == 1
 
 
-async def test_a_part_whose_item_nobody_takes_any_more_is_closed_as_well(
+async def test_a_part_whose_items_are_no_longer_received_is_closed_as_well(
     autojump_clock: MockClock,  # noqa: ARG001 - it works by being there
 ) -> None:
     ran: list[str] = []
@@ -219,7 +219,7 @@ async def test_nothing_to_run_ends_at_once(autojump_clock: MockClock) -> None:
         ({"a": ("a",)}, "these probes need each other: a"),
     ],
 )
-async def test_needs_that_nobody_can_meet_are_refused_before_anything_runs(
+async def test_needs_that_cannot_be_met_are_refused_before_anything_runs(
     needs: dict[str, tuple[str, ...]], words: str, autojump_clock: MockClock
 ) -> None:
     with pytest.raises(ValueError, match=words):

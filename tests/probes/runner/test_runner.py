@@ -39,7 +39,7 @@ def run(target: ServiceTarget, probe: Any, *, verbose: bool = False) -> ProbeRun
     )
 
 
-async def test_findings_arrive_in_order_and_are_told_as_they_come(at: At) -> None:
+async def test_findings_arrive_in_order_and_are_passed_on_as_they_come(at: At) -> None:
     titles: list[str] = []
     done = run(at("http://localhost:1/v1"), fine)
     done.on_finding = lambda finding: titles.append(finding.title)

@@ -39,7 +39,7 @@ def made(url: str, token: str | None = None, environment: dict[str, str] | None 
         ("ws://h/realtime", "ws://h/realtime", EndpointKind.CLIENT),
     ],
 )
-def test_an_address_is_completed_and_its_door_told(typed: str, url: str, endpoint: EndpointKind) -> None:
+def test_a_url_is_completed_and_its_endpoint_recognized(typed: str, url: str, endpoint: EndpointKind) -> None:
     target = made(typed)
     assert (target.url, target.endpoint_kind) == (url, endpoint)
 
@@ -56,7 +56,7 @@ def test_an_address_is_completed_and_its_door_told(typed: str, url: str, endpoin
         ("ws://", "has no host"),
     ],
 )
-def test_what_is_no_address_is_said_in_plain_words(typed: str, says: str) -> None:
+def test_an_invalid_url_is_explained(typed: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says) as raised:
         made(typed)
     assert str(raised.value).startswith("the bridge's URL: ")

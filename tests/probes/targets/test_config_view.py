@@ -70,13 +70,13 @@ def test_sources_are_wrapped_within_the_page(tmp_path: Path, width: int) -> None
     assert "the environment variable" in " ".join(text.split())
 
 
-def test_the_document_looks_like_every_other_one(tmp_path: Path) -> None:
+def test_the_document_has_the_common_form(tmp_path: Path) -> None:
     _, document = shown(tmp_path, {})
     assert document.startswith('{\n  "schema_version": 1,\n  "settings": {\n')
     assert document.endswith("}\n")
 
 
-def test_a_missing_key_is_said_where_the_key_would_stand(tmp_path: Path) -> None:
+def test_a_missing_key_is_explained_in_place_of_the_key(tmp_path: Path) -> None:
     text, document = shown(tmp_path, {})
     assert "OPENAI_API_KEY" in json.loads(document)["settings"]["api_key"]["source"]
     assert "OPENAI_API_KEY" in text

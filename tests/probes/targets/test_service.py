@@ -32,7 +32,7 @@ At = Callable[..., Any]
         ("https://", "has no host"),
     ],
 )
-def test_an_address_that_is_none_is_refused_in_plain_words(at: At, base_url: str, words: str) -> None:
+def test_an_invalid_url_is_refused_with_a_clear_message(at: At, base_url: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         at(base_url)
     assert str(caught.value).startswith("--base-url: ")
@@ -97,7 +97,7 @@ def test_a_proxy_s_credentials_are_known_as_a_secret(at: At) -> None:
         ("https://api.openai.com/v1", {}, False),
     ],
 )
-def test_azure_is_told_by_its_host_unless_somebody_says_so(
+def test_azure_is_recognized_by_its_host_unless_configured(
     at: At, base_url: str, flags: dict[str, Any], azure: bool
 ) -> None:
     assert at(base_url, **flags).upstream.azure is azure

@@ -43,7 +43,7 @@ def test_a_run_that_fails_names_its_code_and_decides_the_exit_code(tmp_path: Pat
     assert run.endswith("ACCESS-NO-QUOTA")
 
 
-def test_what_cannot_be_looked_at_is_no_failure(tmp_path: Path) -> None:
+def test_what_cannot_be_checked_is_no_failure(tmp_path: Path) -> None:
     code, (run, _), _ = watched(tmp_path, simulate=None, flags=Flags(base_url="http://127.0.0.1:9/v1"))
     assert code == 3
     assert run.endswith("ACCESS-NOTHING-LISTENING")
@@ -85,7 +85,7 @@ def test_wrong_usage_is_reported_before_anything_runs(tmp_path: Path, options: d
         watched(tmp_path, **options)
 
 
-def test_a_missing_key_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_a_missing_key_is_reported_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no key"):
         run_watch(WatchOptions(count=1), {}, write_line=lambda _: None, folder=tmp_path)
 
@@ -102,7 +102,7 @@ def test_a_reader_that_is_gone_ends_it_quietly(tmp_path: Path) -> None:
     assert run_watch(WatchOptions(simulate="good"), ENVIRONMENT, write_line=gone, folder=tmp_path) == 0
 
 
-def test_a_line_that_cannot_be_said_comes_out_as_it_is(tmp_path: Path) -> None:
+def test_an_exception_while_writing_a_line_is_raised(tmp_path: Path) -> None:
     def full(_: str) -> None:
         raise OSError(28, "no space left on device")
 

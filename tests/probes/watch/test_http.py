@@ -104,7 +104,7 @@ async def test_what_was_not_configured_is_refused_and_nothing_is_sent(at: At, as
     assert looking.asked == []
 
 
-async def test_a_run_ends_before_the_scrape_gives_up_and_tells_what_it_saw(at: At, autojump_clock: MockClock) -> None:
+async def test_a_run_ends_before_the_scrape_gives_up_and_returns_what_it_has(at: At, autojump_clock: MockClock) -> None:
     looking = Looking(seconds=60)
     response = await get(desk(at, looking), "/probe?target=default", x_prometheus_scrape_timeout_seconds="10")
     assert autojump_clock.current_time() == 9.5
@@ -125,7 +125,7 @@ async def test_how_long_a_run_may_take_is_bounded(
 
 
 @pytest.mark.parametrize("header", ["soon", "-1", "0", "nan", "inf", ""])
-async def test_a_time_out_that_is_none_is_refused(at: At, header: str) -> None:
+async def test_an_invalid_timeout_is_refused(at: At, header: str) -> None:
     looking = Looking()
     response = await get(desk(at, looking), "/probe?target=default", x_prometheus_scrape_timeout_seconds=header)
     assert (response.status, looking.asked) == (400, [])
@@ -156,7 +156,7 @@ async def test_a_run_that_is_cut_frees_its_place(at: At, autojump_clock: MockClo
     assert autojump_clock.current_time() == 13
 
 
-async def test_the_loop_s_figures_are_told_and_asking_for_them_runs_nothing(at: At) -> None:
+async def test_the_loop_s_metrics_are_served_without_starting_a_run(at: At) -> None:
     looking = Looking()
     at_desk = desk(at, looking)
     run = looking.run(at_desk.targets["default"], ("access",))

@@ -35,7 +35,7 @@ def test_many_codes_are_counted() -> None:
     assert run_line(done(*many, exit_code=1)).endswith("C-0 C-1 C-2 C-3 and 2 more")
 
 
-def test_times_that_passed_by_are_told() -> None:
+def test_missed_runs_are_shown() -> None:
     assert run_line(done(missed=1)).endswith("(1 time missed)")
     assert run_line(done(missed=3)).endswith("(3 times missed)")
 
@@ -61,7 +61,7 @@ def test_the_last_line_counts_all_runs() -> None:
     assert (document["kind"], document["ended"], document["missed"], document["exit_code"]) == ("end", "T", 4, 1)
 
 
-def test_an_end_before_the_first_run_is_told_as_well() -> None:
+def test_an_end_before_the_first_run_is_reported_too() -> None:
     assert end_line(WatchTally(), "T") == "T  end   0 runs"
 
 

@@ -19,19 +19,19 @@ def test_a_line_is_out_before_the_next_is_written() -> None:
     os.close(read)
 
 
-def test_a_reader_that_is_gone_is_told_and_python_s_own_last_flush_is_quiet() -> None:
+def test_a_closed_pipe_is_reported_and_python_s_own_last_flush_is_quiet() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as stream, pytest.raises(OutputClosedError):
         line_writer(stream)("one")
 
 
-def test_a_place_that_is_full_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     with open("/dev/full", "w", encoding="utf-8") as stream, pytest.raises(OutputError, match="no space left"):  # noqa: PTH123 - a device
         line_writer(stream)("one")
 
 
-def test_a_closed_stdout_is_told() -> None:
+def test_a_closed_stdout_is_reported() -> None:
     with pytest.raises(OutputError, match="stdout is closed"):
         line_writer(None)("one")
 

@@ -34,7 +34,7 @@ def test_a_module_that_there_is_not_is_refused_with_those_that_are() -> None:
         check_modules(["models", "acces"])
 
 
-async def test_a_run_looks_at_all_modules_and_the_needs_among_them_hold(at: At) -> None:
+async def test_a_run_checks_all_modules_and_the_needs_among_them_hold(at: At) -> None:
     config = at("http://localhost/v1").config
     async with open_simulated_target("invalid-key", config, secrets=Secrets()) as target:
         run = ModuleSettings().make_run(target, ("access", "models"))
@@ -100,6 +100,6 @@ def test_a_target_that_is_not_name_and_url_is_refused(at: At, arguments: list[st
         named(at, *arguments)
 
 
-def test_an_address_that_is_none_is_told_with_its_option(at: At) -> None:
+def test_an_invalid_url_is_reported_with_its_option(at: At) -> None:
     with pytest.raises(ConfigError, match="--target a: "):
         named(at, "a=ftp://x")
