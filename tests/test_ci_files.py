@@ -29,6 +29,9 @@ def load(name: str) -> Any:
     [
         ("vendor.github-actions", "action.yml"),
         ("vendor.github-workflows", "docs/ci/deploy-gate.yml"),
+        ("vendor.github-workflows", ".github/workflows/ci.yml"),
+        ("vendor.github-workflows", ".github/workflows/nightly.yml"),
+        ("vendor.dependabot", ".github/dependabot.yml"),
         ("vendor.gitlab-ci", "docs/ci/gitlab-ci.yml"),
     ],
 )
