@@ -1,6 +1,6 @@
-"""Clients that do anything at any time, as hypothesis strategies: what a session must survive in good order.
+"""Hypothesis strategies for clients that do anything at any time.
 
-No test by itself. An `Callback` acts on a player; a `Session` is a player's settings and the actions to play on it.
+A `ClientAction` acts on a harness. A `SessionPlan` is the settings of a harness and the actions to run on it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tests.simulator.session_harness import SimulatorHarness, base64, speech
 if TYPE_CHECKING:
     from bridge.simulator.faults.scenarios import SimulatorScenario
 
-Action: TypeAlias = Callable[[SimulatorHarness], object]
+ClientAction: TypeAlias = Callable[[SimulatorHarness], object]
 
-#: Faults whose very purpose is to break the order of events, or the frames that carry them.
+#: Faults that break the order of events, or the frames with the events, on purpose.
 BREAKING = (DuplicateFault, TruncateFault, GarbageFault, InvalidUtf8Fault)
 ORDERLY = [
     scenario for scenario in SCENARIOS.values() if not any(isinstance(fault, BREAKING) for fault in scenario.faults)
 ]
-OPENINGS = [
+SESSION_KINDS = [
     (Dialect.GA, SessionKind.CONVERSATION),
     (Dialect.GA, SessionKind.CONVERSATION),
     (Dialect.BETA, SessionKind.CONVERSATION),
@@ -49,7 +49,7 @@ TURN_DETECTIONS: list[dict[str, Any] | None] = [
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """A session to be played."""
+    """Everything about a session and its client."""
 
     dialect: Dialect
     kind: SessionKind
@@ -57,8 +57,8 @@ class SessionPlan:
     behaviour: SessionBehaviour
     seed: int
     early: bool
-    """Whether the client speaks before the session was created."""
-    actions: tuple[tuple[str, Action], ...]
+    """Whether the client sends events before the session is created."""
+    actions: tuple[tuple[str, ClientAction], ...]
 
     def __repr__(self) -> str:
         named = ", ".join(name for name, _ in self.actions)
@@ -66,8 +66,8 @@ class SessionPlan:
 
 
 def run_plan(session: SessionPlan) -> SimulatorHarness:
-    """Play a session to where it comes to rest, if it does."""
-    player = SimulatorHarness(
+    """Run a session until it is idle, if it ever is."""
+    harness = SimulatorHarness(
         session.kind,
         session.dialect,
         behaviour=session.behaviour,
@@ -75,29 +75,31 @@ def run_plan(session: SessionPlan) -> SimulatorHarness:
         seed=session.seed,
         open_session=not session.early,
     )
-    for _, act in session.actions:
-        act(player)
-    player.send("session.update", session=_update(player, turn_detection=None))
-    player.wait(30)
-    return player
+    for _, action in session.actions:
+        action(harness)
+    harness.send("session.update", session=_update(harness, turn_detection=None))
+    harness.wait(30)
+    return harness
 
 
-def _dialect(player: SimulatorHarness) -> Dialect:
-    return player.setup.dialect
+def _dialect(harness: SimulatorHarness) -> Dialect:
+    return harness.setup.dialect
 
 
-def _update(player: SimulatorHarness, **flat: Any) -> dict[str, Any]:
-    """Write settings, named as in the beta dialect, the way this session writes them."""
-    if _dialect(player) is Dialect.BETA:
+def _update(harness: SimulatorHarness, **flat: Any) -> dict[str, Any]:
+    """Convert settings with beta names to the dialect of this session."""
+    if _dialect(harness) is Dialect.BETA:
         return flat
-    if _dialect(player) is Dialect.TRANSLATION:
+    if _dialect(harness) is Dialect.TRANSLATION:
         return {"audio": {"output": {"language": "de"}}}
     audio_input = {
         name: flat[given]
         for given, name in (("turn_detection", "turn_detection"), ("input_audio_transcription", "transcription"))
         if given in flat
     }
-    session: dict[str, Any] = {"type": "realtime" if player.setup.kind is SessionKind.CONVERSATION else "transcription"}
+    session: dict[str, Any] = {
+        "type": "realtime" if harness.setup.kind is SessionKind.CONVERSATION else "transcription"
+    }
     if audio_input:
         session["audio"] = {"input": audio_input}
     if "voice" in flat:
@@ -107,38 +109,38 @@ def _update(player: SimulatorHarness, **flat: Any) -> dict[str, Any]:
     return {**session, **{name: flat[name] for name in ("tools", "tool_choice") if name in flat}}
 
 
-def _known_item(player: SimulatorHarness, pick: int) -> str:
-    """Name an item that was spoken of, or one that was not."""
-    named = [event.get("item_id") or event.get("item", {}).get("id") for event in player.events]
+def _known_item(harness: SimulatorHarness, pick: int) -> str:
+    """Return the id of an item from the events so far, or an unknown id."""
+    named = [event.get("item_id") or event.get("item", {}).get("id") for event in harness.events]
     known = [*dict.fromkeys(name for name in named if name), "item_unknown"]
     return str(known[pick % len(known)])
 
 
-def _about_item(player: SimulatorHarness, verb: str, pick: int) -> None:
-    player.send(f"conversation.item.{verb}", item_id=_known_item(player, pick))
+def _about_item(harness: SimulatorHarness, verb: str, pick: int) -> None:
+    harness.send(f"conversation.item.{verb}", item_id=_known_item(harness, pick))
 
 
-def _known_call(player: SimulatorHarness, pick: int) -> str:
-    calls = [event["item"]["call_id"] for event in player.events if "call_id" in event.get("item", {})]
+def _known_call(harness: SimulatorHarness, pick: int) -> str:
+    calls = [event["item"]["call_id"] for event in harness.events if "call_id" in event.get("item", {})]
     known = [*dict.fromkeys(calls), "call_unknown"]
     return str(known[pick % len(known)])
 
 
-def _append(player: SimulatorHarness, pcm: bytes) -> None:
-    prefix = "session." if player.setup.kind is SessionKind.TRANSLATION else ""
-    player.send(f"{prefix}input_audio_buffer.append", audio=base64(pcm))
+def _append(harness: SimulatorHarness, pcm: bytes) -> None:
+    prefix = "session." if harness.setup.kind is SessionKind.TRANSLATION else ""
+    harness.send(f"{prefix}input_audio_buffer.append", audio=base64(pcm))
 
 
-def _respond(player: SimulatorHarness, response: dict[str, Any], words: list[str] | None) -> None:
+def _respond(harness: SimulatorHarness, response: dict[str, Any], words: list[str] | None) -> None:
     if words is not None:
-        beta = _dialect(player) is Dialect.BETA
+        beta = _dialect(harness) is Dialect.BETA
         response = {**response, "modalities" if beta else "output_modalities": words if beta else words[:1]}
-    player.send("response.create", response=response)
+    harness.send("response.create", response=response)
 
 
-def _tool_output(player: SimulatorHarness, pick: int) -> None:
-    output = {"type": "function_call_output", "call_id": _known_call(player, pick), "output": "{}"}
-    player.send("conversation.item.create", item=output)
+def _tool_output(harness: SimulatorHarness, pick: int) -> None:
+    output = {"type": "function_call_output", "call_id": _known_call(harness, pick), "output": "{}"}
+    harness.send("conversation.item.create", item=output)
 
 
 picks = st.integers(0, 40)
@@ -164,51 +166,51 @@ responses = st.sampled_from(
 WRONG_FRAMES: list[str | bytes] = [b"\x00", "{", "[]", '{"type": "ping"}', '{"type": "conversation.item.create"}']
 
 
-def _named(name: str, strategy: st.SearchStrategy[Action]) -> st.SearchStrategy[tuple[str, Action]]:
-    return strategy.map(lambda act: (name, act))
+def _named(name: str, strategy: st.SearchStrategy[ClientAction]) -> st.SearchStrategy[tuple[str, ClientAction]]:
+    return strategy.map(lambda action: (name, action))
 
 
 _WAITS = _named(
-    "wait", st.sampled_from([0.03, 0.3, 1.5, 8.0, 0.0]).map(lambda seconds: lambda player: player.wait(seconds))
+    "wait", st.sampled_from([0.03, 0.3, 1.5, 8.0, 0.0]).map(lambda seconds: lambda harness: harness.wait(seconds))
 )
 _RESPONSES = _named(
-    "respond", st.builds(lambda r, m: lambda player: _respond(player, r, m), responses, st.none() | modalities)
+    "respond", st.builds(lambda r, m: lambda harness: _respond(harness, r, m), responses, st.none() | modalities)
 )
-#: Waits and responses stand here more than once: without them little happens.
-ACTIONS: st.SearchStrategy[tuple[str, Action]] = st.one_of(
+#: Waits and responses are listed more than once, because without them little happens.
+ACTIONS: st.SearchStrategy[tuple[str, ClientAction]] = st.one_of(
     _WAITS,
     _RESPONSES,
     _WAITS,
-    _named("type", st.sampled_from(["Hi", "the weather?"]).map(lambda text: lambda player: player.type(text))),
+    _named("type", st.sampled_from(["Hi", "the weather?"]).map(lambda text: lambda harness: harness.type(text))),
     _RESPONSES,
-    _named("speak", st.integers(1, 60).map(lambda n: lambda player: _append(player, speech(n * 20)))),
-    _named("be quiet", st.integers(1, 60).map(lambda n: lambda player: _append(player, silence(n * 20 + 5)))),
-    _named("say", st.just(lambda player: _append(player, speech(400) + silence(600) + speech(200)))),
-    _named("commit", st.just(lambda player: player.send("input_audio_buffer.commit"))),
-    _named("clear", st.just(lambda player: player.send("input_audio_buffer.clear"))),
-    _named("cancel", st.just(lambda player: player.send("response.cancel"))),
+    _named("speak", st.integers(1, 60).map(lambda n: lambda harness: _append(harness, speech(n * 20)))),
+    _named("be quiet", st.integers(1, 60).map(lambda n: lambda harness: _append(harness, silence(n * 20 + 5)))),
+    _named("say", st.just(lambda harness: _append(harness, speech(400) + silence(600) + speech(200)))),
+    _named("commit", st.just(lambda harness: harness.send("input_audio_buffer.commit"))),
+    _named("clear", st.just(lambda harness: harness.send("input_audio_buffer.clear"))),
+    _named("cancel", st.just(lambda harness: harness.send("response.cancel"))),
     _named(
         "truncate",
         st.builds(
             lambda pick, end: (
-                lambda player: player.send(
-                    "conversation.item.truncate", item_id=_known_item(player, pick), content_index=0, audio_end_ms=end
+                lambda harness: harness.send(
+                    "conversation.item.truncate", item_id=_known_item(harness, pick), content_index=0, audio_end_ms=end
                 )
             ),
             picks,
             st.sampled_from([0, 50, 100, 100_000]),
         ),
     ),
-    _named("delete", picks.map(lambda pick: lambda player: _about_item(player, "delete", pick))),
-    _named("retrieve", picks.map(lambda pick: lambda player: _about_item(player, "retrieve", pick))),
+    _named("delete", picks.map(lambda pick: lambda harness: _about_item(harness, "delete", pick))),
+    _named("retrieve", picks.map(lambda pick: lambda harness: _about_item(harness, "retrieve", pick))),
     _named(
         "update",
         settings_changes.map(
-            lambda change: lambda player: player.send("session.update", session=_update(player, **change))
+            lambda change: lambda harness: harness.send("session.update", session=_update(harness, **change))
         ),
     ),
-    _named("tool output", picks.map(lambda pick: lambda player: _tool_output(player, pick))),
-    _named("wrong", st.sampled_from(WRONG_FRAMES).map(lambda frame: lambda player: player.frame(frame))),
+    _named("tool output", picks.map(lambda pick: lambda harness: _tool_output(harness, pick))),
+    _named("wrong", st.sampled_from(WRONG_FRAMES).map(lambda frame: lambda harness: harness.frame(frame))),
     _WAITS,
 )
 
@@ -222,15 +224,15 @@ behaviours = st.builds(
     st.booleans(),
 )
 sessions = st.builds(
-    lambda opening, scenario, behaviour, seed, early, actions: SessionPlan(
-        opening[0], opening[1], scenario, behaviour, seed, early, tuple(actions)
+    lambda setup, scenario, behaviour, seed, early, actions: SessionPlan(
+        setup[0], setup[1], scenario, behaviour, seed, early, tuple(actions)
     ),
-    st.sampled_from(OPENINGS),
+    st.sampled_from(SESSION_KINDS),
     st.booleans().flatmap(lambda good: st.just(SCENARIOS["good"]) if good else st.sampled_from(ORDERLY)),
     behaviours,
     st.integers(0, 1_000),
     st.booleans(),
     st.lists(ACTIONS, min_size=10, max_size=30),
 )
-#: Healthy sessions, which are not cut short.
+#: Sessions in the healthy scenario, which never end early.
 healthy_sessions = sessions.map(lambda session: replace(session, scenario=SCENARIOS["good"]))

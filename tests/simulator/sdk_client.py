@@ -1,7 +1,7 @@
-"""The official SDK as the simulator's client: connections that check every event they receive, and give up in time.
+"""The official SDK as a client in tests: connections that check each event they receive, and that time out.
 
-No test by itself. `Talk.next` holds each frame against what the SDK made of it, so every test of a flow is also a test
-that its events parse without loss.
+`SdkSession.next` compares each frame with what the SDK parsed from it. So each test of a flow also tests that the SDK
+parses all its events without loss.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ConnectionT = TypeVar("ConnectionT", RealtimeConnection, BetaConnection)
 Known = frozenset[type[pydantic.BaseModel]]
 EventT = TypeVar("EventT", bound=pydantic.BaseModel)
 
-#: The SDK opens its sockets in a way that websockets 17 warns of; every module that uses it needs this mark.
+#: websockets 17 warns about how the SDK opens its connections. Every module that uses the SDK needs this mark.
 SDK_DEPRECATION_FILTER = pytest.mark.filterwarnings(
     "ignore:connect.. must be used as a context manager:DeprecationWarning"
 )
@@ -47,9 +47,9 @@ _QUESTION = Path(__file__).parents[2] / "probes" / "data" / "question.wav"
 #: The newest model that the SDK's types of the beta dialect know.
 BETA_MODEL = "gpt-realtime"
 #: No conversation of these tests takes longer, even on a busy machine.
-PATIENCE_SECONDS = 60.0
-#: In no type of the SDK. Recorded on the wire (2026-09-18): padding of text deltas, a session's identity and its end.
-#: Of the beta dialect: what a session could be given late in its life, which the SDK kept to its REST types.
+TIMEOUT_SECONDS = 60.0
+#: Fields without a type in the SDK. Recorded on 2026-09-18: the padding of text deltas, a session's id and expiry. In
+#: the beta dialect: late additions to the session, which the SDK has in its REST types only.
 UNDOCUMENTED = frozenset({".obfuscation", ".session.id", ".session.object", ".session.expires_at"})
 BETA_UNDOCUMENTED = frozenset({".session.prompt", ".session.include"})
 #: The library's synchronous client takes ten seconds to close while more frames wait than its queue holds.
@@ -57,7 +57,7 @@ OPTIONS: SyncWebSocketConnectionOptions = {"max_queue": None}
 
 
 def _members(union: object) -> Known:
-    """Take the classes out of the SDK's annotated union of server events."""
+    """Return the classes in the SDK's annotated union of server events."""
     return frozenset(get_args(get_args(union)[0]))
 
 
@@ -66,7 +66,7 @@ BETA_EVENTS = _members(beta_types.RealtimeServerEvent)
 
 
 def parse_losses(frame: bytes, event: pydantic.BaseModel, known: Known = GA_EVENTS) -> list[str]:
-    """Say what the SDK did not understand of a frame: nothing, when its types hold all of it."""
+    """Return what the SDK did not understand of a frame; an empty list if its types cover all of it."""
     raw = json.loads(frame)
     kind = type(event)
     if kind not in known or raw["type"] not in get_args(kind.model_fields["type"].annotation):
@@ -83,7 +83,7 @@ def parse_losses(frame: bytes, event: pydantic.BaseModel, known: Known = GA_EVEN
 
 
 def _extras(value: object, path: str) -> Iterator[str]:
-    """Find fields that no type of the SDK names."""
+    """Yield the paths of fields that the SDK has no type for."""
     if isinstance(value, pydantic.BaseModel):
         yield from (f"{path}.{name}" for name in value.model_extra or {})
         for name in type(value).model_fields:
@@ -95,7 +95,7 @@ def _extras(value: object, path: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """How the service closed the socket."""
+    """How the service closed the connection."""
 
     code: int
     reason: str
@@ -103,7 +103,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An `error` event and the close right behind it."""
+    """An `error` event and the close that followed it."""
 
     type: str
     code: str | None
@@ -112,7 +112,7 @@ class Refused:
 
 
 class SdkSession(Generic[ConnectionT]):
-    """One connection of the SDK. `events` is everything that it received, parsed."""
+    """One connection of the SDK. `events` are all events received so far, as parsed by the SDK."""
 
     def __init__(self, connection: ConnectionT, known: Known = GA_EVENTS) -> None:
         self.connection: ConnectionT = connection
@@ -120,7 +120,7 @@ class SdkSession(Generic[ConnectionT]):
         self._known = known
 
     def next(self) -> pydantic.BaseModel:
-        """Receive one event. AssertionError when the SDK lost anything of it, ConnectionClosed at the end."""
+        """Receive one event. Raises AssertionError if the SDK lost part of it, and ConnectionClosed at the end."""
         frame = self.connection.recv_bytes()
         event = cast("pydantic.BaseModel", self.connection.parse_event(frame))
         if lost := parse_losses(frame, event, self._known):
@@ -129,13 +129,13 @@ class SdkSession(Generic[ConnectionT]):
         return event
 
     def until(self, kind: type[EventT]) -> EventT:
-        """Receive up to the next event of this class, and give it."""
+        """Receive events up to the next one of this class, and return that."""
         while not isinstance(event := self.next(), kind):
             pass
         return event
 
     def rest(self) -> Closed:
-        """Receive until the service closes."""
+        """Receive events until the service closes the connection."""
         try:
             while True:
                 self.next()
@@ -153,27 +153,27 @@ class SdkSession(Generic[ConnectionT]):
         return Refused(error.type, error.code, error.message, close)
 
     def of(self, kind: type[EventT]) -> list[EventT]:
-        """Give the events of this class so far."""
+        """Return the events of this class so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
     def types(self) -> list[str]:
-        """The wire names of the events so far, in order."""
+        """The types of the events so far, in order."""
         return [str(cast("Any", event).type) for event in self.events]
 
     @property
     def steps(self) -> list[str]:
-        """The same with runs of one name told once."""
+        """The same, with a run of equal types as one."""
         return [name for before, name in zip(["", *self.types], self.types, strict=False) if name != before]
 
     @property
     def counts(self) -> Counter[str]:
-        """How often each name came."""
+        """How often each type came."""
         return Counter(self.types)
 
 
 def sdk_client(simulator: RealtimeSimulator, key: str | None = None) -> OpenAI:
-    """Make the SDK's client for a simulator. It repeats nothing by itself."""
+    """Return an SDK client for a simulator. It does not retry."""
     sockets = simulator.base_url.replace("http", "ws", 1)
     api_key = simulator.api_key.reveal() if key is None else key
     return OpenAI(base_url=simulator.base_url, websocket_base_url=sockets, api_key=api_key, max_retries=0)
@@ -181,8 +181,8 @@ def sdk_client(simulator: RealtimeSimulator, key: str | None = None) -> OpenAI:
 
 @contextmanager
 def close_on_timeout(connection: RealtimeConnection | BetaConnection) -> Iterator[None]:
-    """Close a connection that talks for too long: whoever waits for it fails instead of hanging."""
-    watchdog = Timer(PATIENCE_SECONDS, connection.close)
+    """Close a connection after a time limit, so that a test that waits for it fails instead of hanging."""
+    watchdog = Timer(TIMEOUT_SECONDS, connection.close)
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -200,7 +200,7 @@ def connect_sdk(
     query: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[SdkSession[RealtimeConnection]]:
-    """Connect the SDK; `model=None` leaves the model out of the address."""
+    """Connect the SDK. With `model=None`, the URL has no model."""
     with sdk_client(simulator, key) as client:
         manager = client.realtime.connect(
             model=model or omit,
@@ -216,7 +216,7 @@ def connect_sdk(
 def connect_sdk_beta(
     simulator: RealtimeSimulator, *, key: str | None = None, query: Mapping[str, object] | None = None
 ) -> Iterator[SdkSession[BetaConnection]]:
-    """Connect by the SDK's old path, `client.beta.realtime`, which sends the beta header."""
+    """Connect with the SDK's `client.beta.realtime`, which sends the beta header."""
     with sdk_client(simulator, key) as client:
         manager = client.beta.realtime.connect(
             model=BETA_MODEL, extra_query=dict(query or {}), websocket_connection_options=OPTIONS
@@ -226,11 +226,11 @@ def connect_sdk_beta(
 
 
 def question() -> bytes:
-    """Give real speech, 2.9 s of it, with the half second of silence behind it that ends the turn."""
+    """Return 2.9 s of real speech, and half a second of silence that ends the turn."""
     return read_wav(_QUESTION).pcm + silence(500)
 
 
 def send_audio(connection: RealtimeConnection | BetaConnection, pcm: bytes) -> None:
-    """Send audio as a microphone's client does, as fast as it goes."""
+    """Send audio in chunks of 100 ms, as fast as possible."""
     for chunk in chunks(pcm, 100):
         connection.input_audio_buffer.append(audio=b64encode(chunk).decode())

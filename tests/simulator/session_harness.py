@@ -1,6 +1,6 @@
-"""A session without sockets: drives a script in virtual time and writes down what it says, and when.
+"""Test harness: runs a simulated session in virtual time, without sockets, and records its events with their times.
 
-Events are taken through JSON at once, as the wire does it, so that what is written down cannot change afterwards.
+Events are encoded to JSON and decoded at once, so that later changes in the session cannot affect the record.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LOUD = tone(400, 20, 6_000)
 
 
 def speech(ms: int) -> bytes:
-    """Audio that turn detection takes for speech; whole windows of 20 ms."""
+    """Audio that turn detection takes for speech, in whole windows of 20 ms."""
     return _LOUD * (ms // 20)
 
 
@@ -45,7 +45,7 @@ def base64(pcm: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """One event of the server and the session time at which it came."""
+    """A server event and the session time at which it was sent."""
 
     at: float
     event: Event
@@ -57,7 +57,7 @@ class TimedEvent:
 
 
 class SimulatorHarness:
-    """One session and all that it said so far. Time stands still except in `wait`, `until` and `rest`."""
+    """One session and its events so far. Time passes only in `wait`, `until` and `run_until_idle`."""
 
     def __init__(
         self,
@@ -71,31 +71,31 @@ class SimulatorHarness:
         faults: Sequence[Fault] = (),
         open_session: bool = True,
     ) -> None:
-        self.setup = opening = SessionSetup(dialect=dialect, kind=kind, model=model, unix_time=UNIX_TIME, config=config)
+        self.setup = setup = SessionSetup(dialect=dialect, kind=kind, model=model, unix_time=UNIX_TIME, config=config)
         self.received_audio: list[bytes] = []
         behaviour = apply_faults(faults, behaviour or SessionBehaviour())
-        self.session = SimulatedSession(opening, behaviour=behaviour, seed=seed, on_audio=self.received_audio.append)
+        self.session = SimulatedSession(setup, behaviour=behaviour, seed=seed, on_audio=self.received_audio.append)
         self.pipeline = FaultPipeline(faults, seed)
         self.pipeline.on_connect(0.0)
         self.now = 0.0
         self.timed_events: list[TimedEvent] = []
         self.close: ServerClose | None = None
         self.closed_at: float | None = None
-        self._note(self.session.start(0.0), 0.0)
+        self._record(self.session.start(0.0), 0.0)
         if open_session:
             self.wait(0.005)
 
     # What the client does.
 
     def frame(self, data: str | bytes) -> list[Event]:
-        """Send a frame as it is; gives what is answered in the same moment."""
+        """Send a frame as it is and return the events that answer it at once."""
         first = len(self.timed_events)
-        self._note(self.session.receive(data, self.now), self.now)
+        self._record(self.session.receive(data, self.now), self.now)
         self.pipeline.on_client_event(peek(data) if isinstance(data, str) else None, self.now)
         return self.events[first:]
 
     def send(self, event_type: str, /, **fields: Any) -> list[Event]:
-        """Send an event; gives what is answered in the same moment."""
+        """Send an event and return the events that answer it at once."""
         return self.frame(msgspec.json.encode({"type": event_type, **fields}).decode())
 
     def append(self, pcm: bytes) -> list[Event]:
@@ -115,41 +115,41 @@ class SimulatorHarness:
     # What time does.
 
     def wait(self, seconds: float) -> list[Event]:
-        """Let so much time pass; gives what is said meanwhile."""
+        """Let time pass and return the events sent meanwhile."""
         first, end = len(self.timed_events), self.now + seconds
         while (due := self.session.next_wake) is not None and due <= end:
             self._wake(due)
         self.now = end
-        self._note(self.session.wake(end), end)
+        self._record(self.session.wake(end), end)
         return self.events[first:]
 
     def until(self, event_type: str, seconds: float = 60.0) -> Event:
-        """Let time pass up to the next event of this type and give it; AssertionError when it does not come."""
+        """Let time pass until the next event of this type and return it. Raises AssertionError if it does not come."""
         first, end = len(self.timed_events), self.now + seconds
         while (due := self.session.next_wake) is not None and due <= end:
             self._wake(due)
-            for heard in self.timed_events[first:]:
-                if heard.type == event_type:
-                    return heard.event
-        raise AssertionError(f"no {event_type} within {seconds} s; heard {self.types_from(first)}")
+            for timed in self.timed_events[first:]:
+                if timed.type == event_type:
+                    return timed.event
+        raise AssertionError(f"no {event_type} within {seconds} s, only {self.types_from(first)}")
 
     def run_until_idle(self, limit: float = 120.0) -> list[Event]:
-        """Let everything that is under way come to its end: nothing more is due within `limit`."""
+        """Let time pass until nothing is due within `limit` seconds, and return the events sent meanwhile."""
         first = len(self.timed_events)
         while (due := self.session.next_wake) is not None and due <= self.now + limit:
             self._wake(due)
         return self.events[first:]
 
-    # What was heard.
+    # What was recorded.
 
     @property
     def events(self) -> list[Event]:
-        """Everything so far."""
-        return [heard.event for heard in self.timed_events]
+        """All events so far."""
+        return [timed.event for timed in self.timed_events]
 
     @property
     def types(self) -> list[str]:
-        """The types of everything so far, a run of the same deltas as one."""
+        """The types of all events so far, a run of equal types as one."""
         return self.types_from(0)
 
     def types_from(self, first: int) -> list[str]:
@@ -165,23 +165,23 @@ class SimulatorHarness:
         return found
 
     def at(self, event_type: str) -> float:
-        """When the first event of a type came."""
-        return next(heard.at for heard in self.timed_events if heard.type == event_type)
+        """The time of the first event of a type."""
+        return next(timed.at for timed in self.timed_events if timed.type == event_type)
 
     def take_actions(self) -> list[tuple[float, WireAction]]:
-        """Take everything that the wire does with it, faults included, and when."""
-        acts = []
+        """Take all actions out of the pipeline, with the times at which they are due."""
+        actions = []
         while (at := self.pipeline.next_due_at) is not None:
-            acts += [(at, act) for act in itertools.islice(self.pipeline.pop_due(at), 1)]
-        return acts
+            actions += [(at, action) for action in itertools.islice(self.pipeline.pop_due(at), 1)]
+        return actions
 
     def _wake(self, due: float) -> None:
         self.now = max(self.now, due)
-        self._note(self.session.wake(self.now), self.now)
+        self._record(self.session.wake(self.now), self.now)
 
-    def _note(self, outs: list[ServerOutput], now: float) -> None:
-        self.pipeline.send(outs, now)
-        for out in outs:
+    def _record(self, outputs: list[ServerOutput], now: float) -> None:
+        self.pipeline.send(outputs, now)
+        for out in outputs:
             assert self.close is None, f"{out} came after the close"
             match out:
                 case ServerEvent(event_type, event):
@@ -193,13 +193,13 @@ class SimulatorHarness:
 
 
 def collapse_types(events: Iterable[Event]) -> list[str]:
-    """Give the types of events; deltas that follow one another are named once, audio and transcript as one run."""
+    """Return the types of events, a run of equal types as one."""
     names = [event["type"] for event in events]
     return [name for name, _ in itertools.groupby(names)]
 
 
 def error_of(events: list[Event]) -> tuple[str | None, str | None]:
-    """Code and param of the one `error` that these events are."""
+    """Return code and param of these events, which must be a single `error`."""
     (event,) = events
     assert event["type"] == "error"
     assert event["error"]["type"] == "invalid_request_error"

@@ -30,7 +30,7 @@ KEY = {"Authorization": "Bearer sk-test"}
 
 @contextmanager
 def serving(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Run `sherpa-sim serve` on a free port; gives the port and the process."""
+    """Run `sherpa-sim serve` on a free port, and yield the port and the process."""
     command = [COMMAND, "serve", "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -68,7 +68,7 @@ def test_the_list_names_every_scenario_and_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         (["--scenario", "invalidkey"], "did you mean 'invalid-key'?"),
         (["--fault", "latency:ms=fast"], "ms takes a number, not 'fast'"),
@@ -85,15 +85,15 @@ def test_the_list_names_every_scenario_and_fault() -> None:
         (["--port", "70000"], "70000 is not in the range"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_2(options: list[str], says: str) -> None:
+def test_wrong_usage_is_one_sentence_and_exit_2(options: list[str], message: str) -> None:
     result = CliRunner().invoke(cli, ["serve", *options])
     assert result.exit_code == 2
-    assert says in result.output
+    assert message in result.output
     assert "Traceback" not in result.output
 
 
 @pytest.mark.slow
-def test_a_port_that_is_taken_is_said_and_exit_2() -> None:
+def test_a_port_in_use_is_reported_with_exit_2() -> None:
     with serving() as (port, _):
         again = subprocess.run([COMMAND, "serve", "--port", str(port)], capture_output=True, text=True, check=False)
     assert again.returncode == 2
@@ -129,7 +129,7 @@ def test_workers_end_when_their_parent_is_killed() -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_ends_the_command_with_1_and_says_so() -> None:
+def test_a_worker_that_dies_ends_the_command_with_1_and_a_message() -> None:
     with serving("--workers", "2") as (_, process):
         os.kill(workers_of(process)[0], signal.SIGKILL)
         assert process.wait(60) == 1
@@ -188,11 +188,11 @@ def test_an_hour_passes_in_seconds() -> None:
     assert frames[-1]["error"]["code"] == "session_expired"
 
 
-def test_a_place_that_takes_nothing_is_told_in_a_line() -> None:
+def test_an_output_that_cannot_be_written_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", "from bridge.simulator.cli import main; main()", "list"],
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 3
-    assert done.stderr == "sherpa-sim: the result cannot be shown: no space left on device\n"
+    assert done.stderr == "sherpa-sim: can't write the result: no space left on device\n"

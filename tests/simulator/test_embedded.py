@@ -1,4 +1,4 @@
-"""A simulator inside another program: in its trio loop, or in a thread."""
+"""A simulator within another program: in its trio loop, or in a thread."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def listens(running: RunningSimulator) -> bool:
     return True
 
 
-async def test_it_serves_in_the_programs_own_loop_and_is_gone_behind_the_block() -> None:
+async def test_it_serves_in_the_programs_own_loop_and_stops_at_the_end_of_the_block() -> None:
     with trio.fail_after(10):
         async with open_simulator() as running:
             async with httpx.AsyncClient() as client:
@@ -54,7 +54,7 @@ async def test_it_serves_in_the_programs_own_loop_and_is_gone_behind_the_block()
     assert not listens(running)
 
 
-async def test_a_port_that_is_taken_is_an_oserror_and_no_group(taken_port: int) -> None:
+async def test_a_port_in_use_is_an_oserror_and_not_a_group(taken_port: int) -> None:
     with trio.fail_after(10), pytest.raises(OSError, match="in use"):
         async with open_simulator(port=taken_port):
             pass
@@ -103,7 +103,7 @@ def test_the_thread_ends_also_when_the_block_fails() -> None:
     assert threading.active_count() == before
 
 
-def test_an_error_on_start_comes_out_where_the_thread_was_asked_for(taken_port: int) -> None:
+def test_an_error_on_start_is_raised_in_the_callers_thread(taken_port: int) -> None:
     before = threading.active_count()
     with pytest.raises(OSError, match="in use"), simulator_in_thread(port=taken_port):
         pass
@@ -111,7 +111,7 @@ def test_an_error_on_start_comes_out_where_the_thread_was_asked_for(taken_port: 
     assert threading.active_count() == before
 
 
-def test_a_simulator_that_dies_within_the_block_is_told_behind_it() -> None:
+def test_a_simulator_that_crashes_within_the_block_is_reported_at_its_end() -> None:
     def broken_clock() -> float:
         raise SystemExit("the clock broke")
 
@@ -128,7 +128,7 @@ def test_a_simulator_that_dies_within_the_block_is_told_behind_it() -> None:
     assert "the clock broke" in repr(caught.value.__cause__)
 
 
-def test_a_handler_that_fails_is_a_500_and_the_simulator_lives() -> None:
+def test_a_handler_that_fails_is_a_500_and_the_simulator_continues() -> None:
     def clock() -> float:
         raise ValueError("no time")
 
@@ -136,12 +136,12 @@ def test_a_handler_that_fails_is_a_500_and_the_simulator_lives() -> None:
         assert [models(running).status_code for _ in range(2)] == [500, 500]
 
 
-def test_a_scenario_that_there_is_not_has_no_key() -> None:
+def test_an_unknown_scenario_has_no_key() -> None:
     with simulator_in_thread() as running, pytest.raises(KeyError):
         running.key_for("no-such-scenario")
 
 
-def test_a_thread_takes_the_port_that_it_is_told(taken_port: int) -> None:
+def test_a_thread_listens_on_the_given_port(taken_port: int) -> None:
     with simulator_in_thread() as running:
         free = running.port
     with simulator_in_thread(port=free) as running:
@@ -149,12 +149,12 @@ def test_a_thread_takes_the_port_that_it_is_told(taken_port: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["good", "no-quota", "mint-503"])
-def test_a_key_asks_for_its_scenario(name: str) -> None:
+def test_a_key_selects_its_scenario(name: str) -> None:
     with simulator_in_thread() as running:
         assert running.key_for(name) == SCENARIOS[name].key
 
 
-def test_the_addresses_are_those_of_one_port() -> None:
+def test_the_urls_have_the_same_port() -> None:
     with simulator_in_thread() as running:
         port = running.port
         assert running.base_url == f"http://127.0.0.1:{port}/v1"
@@ -174,6 +174,6 @@ def test_the_scenario_of_the_settings_is_for_every_plain_key() -> None:
 
 @pytest.mark.parametrize("name", ["pace", "time_scale"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0, -1, 1e-320])
-def test_a_factor_of_time_that_is_none_is_refused_in_a_sentence(name: str, value: float) -> None:
+def test_an_invalid_time_factor_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} takes a number from 0.001 to 1000000, not "):
         Settings(**{name: value})  # type: ignore[arg-type]  # a name of either factor

@@ -13,21 +13,21 @@ from bridge.simulator.settings import Settings
 
 
 def answer(
-    fault: str, place: ApiEndpoint = ApiEndpoint.SOCKET, *, azure: bool = False, attempt: int = 1
+    fault: str, endpoint: ApiEndpoint = ApiEndpoint.SOCKET, *, azure: bool = False, attempt: int = 1
 ) -> HttpRefusal | None:
-    answered = parse_fault(fault).refuse(ClientAttempt(endpoint=place, number=attempt, is_azure=azure))
+    answered = parse_fault(fault).refuse(ClientAttempt(endpoint=endpoint, number=attempt, is_azure=azure))
     assert answered is None or isinstance(answered, HttpRefusal)
     return answered
 
 
-@pytest.mark.parametrize("saying", HTTP_ERRORS)
-def test_every_saying_can_be_asked_for_with_any_status(saying: str) -> None:
-    answered = answer(f"http:status=418,says={saying}")
+@pytest.mark.parametrize("selected", HTTP_ERRORS)
+def test_every_error_can_be_combined_with_any_status(selected: str) -> None:
+    answered = answer(f"http:status=418,says={selected}")
     assert answered is not None
-    assert (answered.status, answered.error) == (418, HTTP_ERRORS[saying])
+    assert (answered.status, answered.error) == (418, HTTP_ERRORS[selected])
 
 
-def test_a_saying_that_does_not_exist_is_refused_naming_those_that_do() -> None:
+def test_an_unknown_error_is_rejected_with_a_list_of_those_there_are() -> None:
     with pytest.raises(FaultError, match=r"says takes one of page, invalid_api_key.*not 'no_such_code'"):
         parse_fault("http:says=no_such_code")
 
@@ -47,7 +47,7 @@ def test_a_page_is_html_and_holds_no_error_object(status: int, phrase: bytes) ->
 
 
 @pytest.mark.parametrize(("status", "leads"), [(299, False), (302, True), (308, True), (400, False)])
-def test_only_a_redirect_leads_elsewhere(status: int, *, leads: bool) -> None:
+def test_only_a_redirect_has_a_location(status: int, *, leads: bool) -> None:
     assert ("location" in dict(gateway_page(status)[0])) is leads
 
 
@@ -62,7 +62,7 @@ def test_only_a_redirect_leads_elsewhere(status: int, *, leads: bool) -> None:
         ("insufficient_quota", "insufficient_quota"),
     ],
 )
-def test_azure_has_words_of_its_own_for_some_refusals(code: str, azure_code: str) -> None:
+def test_azure_words_some_refusals_differently(code: str, azure_code: str) -> None:
     assert azure_error(REST_STATUS[code], SERVICE_ERRORS[code]).code == azure_code
     answered = answer(f"refuse:code={code}", azure=True)
     assert answered is not None
@@ -70,36 +70,36 @@ def test_azure_has_words_of_its_own_for_some_refusals(code: str, azure_code: str
     assert (answered.status, answered.error.code) == (REST_STATUS[code], azure_code)
 
 
-def test_what_is_asked_for_by_name_is_said_on_azure_too() -> None:
+def test_an_error_selected_by_name_is_sent_on_azure_too() -> None:
     answered = answer("http:status=401,says=invalid_api_key", azure=True)
     assert answered is not None
     assert answered.error == SERVICE_ERRORS["invalid_api_key"]
 
 
 @pytest.mark.parametrize("name", ["http", "refuse"])
-@pytest.mark.parametrize("place", ApiEndpoint)
-def test_all_means_every_place(name: str, place: ApiEndpoint) -> None:
-    assert answer(f"{name}:on=all", place, azure=True) is not None
-    others = "+".join(other for other in ApiEndpoint if other is not place)
-    assert answer(f"{name}:on={others}", place, azure=True) is None
+@pytest.mark.parametrize("endpoint", ApiEndpoint)
+def test_all_means_every_endpoint(name: str, endpoint: ApiEndpoint) -> None:
+    assert answer(f"{name}:on=all", endpoint, azure=True) is not None
+    others = "+".join(other for other in ApiEndpoint if other is not endpoint)
+    assert answer(f"{name}:on={others}", endpoint, azure=True) is None
 
 
 @pytest.mark.parametrize("name", ["http", "refuse"])
-def test_so_many_times_and_then_success(name: str) -> None:
+def test_times_limits_the_refusals(name: str) -> None:
     attempts = [answer(f"{name}:on=mint,times=3", ApiEndpoint.MINT, attempt=number) for number in range(1, 6)]
     assert [found is not None for found in attempts] == [True, True, True, False, False]
 
 
-def test_a_wait_is_told_in_digits() -> None:
-    for fault, told in (("retry-after=1000000", "1000000"), ("retry-after=0.5", "0.5"), ("retry-after=20", "20")):
+def test_retry_after_is_written_in_digits() -> None:
+    for fault, shown in (("retry-after=1000000", "1000000"), ("retry-after=0.5", "0.5"), ("retry-after=20", "20")):
         answered = answer(f"http:{fault}")
         assert answered is not None
-        assert answered.headers == (("retry-after", told),)
+        assert answered.headers == (("retry-after", shown),)
 
 
 @pytest.mark.parametrize("says", ["", "page", "invalid_api_key"])
-async def test_every_status_that_can_be_asked_for_is_answered(says: str) -> None:
-    """Over the wire, where a body behind 204 or 304 would be a mistake."""
+async def test_every_status_can_be_sent(says: str) -> None:
+    """With real bytes, since a body after 204 or 304 would be an error."""
     with trio.fail_after(60):
         for status in range(200, 600):
             simulator = Simulator(Settings(faults=(parse_fault(f"http:status={status},on=models,says={says}"),)))

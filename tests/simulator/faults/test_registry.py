@@ -1,4 +1,4 @@
-"""Faults read from text, as the command line takes them."""
+"""The text form of faults, as on the command line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bridge.simulator.faults.wire_faults import CloseFault, DropFault, LatencyFa
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_describes_a_fault_reads_back_as_that_fault(name: str) -> None:
+def test_a_described_fault_parses_to_the_same_fault(name: str) -> None:
     kind = FAULTS[name]
     assert parse_fault(describe_fault(kind)) == kind() == parse_fault(name)
     assert kind.summary
     assert kind.__doc__
 
 
-def test_settings_are_read_with_their_kinds() -> None:
+def test_settings_are_parsed_to_their_types() -> None:
     assert parse_fault("close:at=audio,nth=5,code=4000,reason=bye") == CloseFault("audio", 5, 4000, "bye")
     assert parse_fault(" latency:ms=180,jitter=60.5 ") == LatencyFault(180.0, 60.5)
     assert parse_fault("http:status=429,on=mint+socket,retry-after=7") == HttpFault(429, "mint+socket", 7.0)
@@ -59,7 +59,7 @@ def test_settings_are_read_with_their_kinds() -> None:
         ("http:on=mint+moon", "fault 'http': on takes one of models, mint, socket, elsewhere, not 'moon'"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_plain_words(text: str, message: str) -> None:
+def test_an_invalid_fault_is_rejected_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(FaultError) as caught:
         parse_fault(text)
     assert message in str(caught.value)

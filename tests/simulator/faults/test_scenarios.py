@@ -1,4 +1,4 @@
-"""Scenarios: each can be asked for by its key, and each shows what its name says."""
+"""Scenarios: each is selected by its key, and each does what its name says."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def played(name: str) -> tuple[SimulatorHarness, list[tuple[float, WireAction]]]:
-    """One update and one spoken turn, with the faults of a scenario."""
+    """Run one update and one spoken turn with the faults of a scenario."""
     scenario = SCENARIOS[name]
-    player = SimulatorHarness(dialect=Dialect(scenario.dialect or "ga"), faults=scenario.faults)
+    harness = SimulatorHarness(dialect=Dialect(scenario.dialect or "ga"), faults=scenario.faults)
     beta = scenario.dialect == "beta"
-    player.send("session.update", session={} if beta else {"type": "realtime"})
-    player.say()
-    player.wait(20)
-    return player, player.take_actions()
+    harness.send("session.update", session={} if beta else {"type": "realtime"})
+    harness.say()
+    harness.wait(20)
+    return harness, harness.take_actions()
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_scenario_is_found_by_its_key_and_by_longer_ones(name: str) -> None:
+def test_every_scenario_is_selected_by_its_key_with_or_without_a_suffix(name: str) -> None:
     scenario = SCENARIOS[name]
     assert scenario.key == f"sk-scenario-{name}"
     assert scenario_for_key(scenario.key) is scenario
@@ -37,16 +37,16 @@ def test_every_scenario_is_found_by_its_key_and_by_longer_ones(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_scenario_can_be_played_and_differs_from_good_where_it_should(name: str) -> None:
+def test_every_scenario_runs_and_differs_from_good_as_its_name_says(name: str) -> None:
     scenario = SCENARIOS[name]
-    _, acts = played(name)
+    _, actions = played(name)
     refuses = [
-        fault.refuse(ClientAttempt(endpoint=place, number=1)) is not None
+        fault.refuse(ClientAttempt(endpoint=endpoint, number=1)) is not None
         for fault in scenario.faults
-        for place in ApiEndpoint
+        for endpoint in ApiEndpoint
     ]
     quiet = scenario.dialect is None and scenario.realtime_models
-    same = acts == played("good")[1]
+    same = actions == played("good")[1]
     unseen_here = {"fails-later", "failed-transcription", "dropped-mid-append"}
     assert same == (name == "good" or (quiet and any(refuses) and not _behaves(name)) or name in unseen_here)
 
@@ -56,14 +56,14 @@ def _behaves(name: str) -> bool:
 
 
 @pytest.mark.parametrize(("key", "name"), SHORT_KEYS.items())
-def test_short_keys_stand_for_the_usual_refusals(key: str, name: str) -> None:
+def test_short_keys_select_the_common_refusals(key: str, name: str) -> None:
     for asked in (key, f"{key}-1234"):
         found = scenario_for_key(asked)
         assert found is not None
         assert found.name == name
 
 
-def test_every_other_key_asks_for_what_is_usual() -> None:
+def test_every_other_key_gets_the_default() -> None:
     assert scenario_for_key("sk-proj-1234") is SCENARIOS["good"]
     assert scenario_for_key("sk-proj-1234", default="mute") is SCENARIOS["mute"]
 
@@ -78,13 +78,13 @@ def test_the_longest_name_wins() -> None:
     assert found is SCENARIOS["closed-mid-response"]
 
 
-def test_what_summaries_say_of_close_codes_is_so() -> None:
-    told = {name: scenario for name, scenario in SCENARIOS.items() if scenario.summary.endswith(")")}
+def test_the_close_codes_in_summaries_are_right() -> None:
+    with_code = {name: scenario for name, scenario in SCENARIOS.items() if scenario.summary.endswith(")")}
     checked = 0
-    for name, scenario in told.items():
+    for name, scenario in with_code.items():
         code = scenario.summary.rpartition("(")[2].rstrip(")")
-        ending = apply_faults(scenario.faults, SessionBehaviour()).refusal
-        if ending is not None and len(code) == 4:
-            assert str(ending.close_code) == code, name
+        error = apply_faults(scenario.faults, SessionBehaviour()).refusal
+        if error is not None and len(code) == 4:
+            assert str(error.close_code) == code, name
             checked += 1
     assert checked > 10

@@ -30,15 +30,15 @@ def asked(
     *headers: tuple[str, str],
     subprotocols: tuple[str, ...] = (),
     mode: DialectMode = "ga",
-    minted: SecretRecord | None = None,
+    secret: SecretRecord | None = None,
     unix_time: float = NOVEMBER,
 ) -> SessionSetup | ServiceError:
     path, query = split_target(target)
-    wish = parse_upgrade(
+    request = parse_upgrade(
         HttpRequest(method="GET", path=path, query=query, target=target, headers=headers), subprotocols
     )
-    assert wish is not None
-    return admit(wish, mode, minted, unix_time)
+    assert request is not None
+    return admit(request, mode, secret, unix_time)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def asked(
 def test_what_is_refused_and_how(
     target: str, headers: tuple[tuple[str, str], ...], code: str | None, close: int
 ) -> None:
-    ending = asked(target, *headers)
-    assert isinstance(ending, ServiceError)
-    assert (ending.code, ending.close_code) == (code, close)
+    error = asked(target, *headers)
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.close_code) == (code, close)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_what_is_refused_and_how(
     ],
 )
 def test_what_is_opened(target: str, headers: Sent, mode: DialectMode, dialect: Dialect, kind: SessionKind) -> None:
-    opening = asked(target, *headers, mode=mode)
-    assert isinstance(opening, SessionSetup)
-    assert (opening.dialect, opening.kind) == (dialect, kind)
+    setup = asked(target, *headers, mode=mode)
+    assert isinstance(setup, SessionSetup)
+    assert (setup.dialect, setup.kind) == (dialect, kind)
 
 
-def test_a_browser_carries_its_secret_in_the_subprotocol_and_may_ask_for_the_beta_there() -> None:
+def test_a_browser_sends_its_secret_as_a_subprotocol_and_can_request_the_beta_dialect_there() -> None:
     key = "openai-insecure-api-key.sk-good"
     assert isinstance(asked(GA, subprotocols=("realtime", key)), SessionSetup)
     beta = asked(GA, subprotocols=("realtime", key, "openai-beta.realtime-v1"))
@@ -123,8 +123,8 @@ def test_a_model_is_refused_from_the_day_of_its_shutdown_on() -> None:
     assert isinstance(asked(target, BEARER, unix_time=day + 86_400), ServiceError)
 
 
-def test_a_secret_brings_its_session_and_its_model_along() -> None:
-    minted = SecretRecord(
+def test_a_secret_determines_session_and_model() -> None:
+    secret = SecretRecord(
         key="sk-good",
         dialect="ga",
         kind="conversation",
@@ -132,18 +132,18 @@ def test_a_secret_brings_its_session_and_its_model_along() -> None:
         config={"instructions": "hum"},
         expires_at=NOVEMBER + 60,
     )
-    opening = asked("/v1/realtime", ("authorization", "Bearer ek_1"), minted=minted)
-    assert isinstance(opening, SessionSetup)
-    assert opening.model == "gpt-realtime-2.1-mini"
-    assert opening.config == {"instructions": "hum"}
+    setup = asked("/v1/realtime", ("authorization", "Bearer ek_1"), secret=secret)
+    assert isinstance(setup, SessionSetup)
+    assert setup.model == "gpt-realtime-2.1-mini"
+    assert setup.config == {"instructions": "hum"}
 
 
-def test_another_path_is_no_socket() -> None:
+def test_another_path_accepts_no_websocket() -> None:
     assert parse_upgrade(HttpRequest(method="GET", path="/v1/chat", query={}, target="/v1/chat")) is None
 
 
 def secret(kind: SessionKind = SessionKind.CONVERSATION, dialect: Dialect = Dialect.GA, **config: Any) -> SecretRecord:
-    """What a client secret stands for."""
+    """The record of a client secret."""
     default = None if kind is SessionKind.TRANSCRIPTION else config.get("model", "gpt-realtime-2.1")
     return SecretRecord(
         key="sk-good", dialect=dialect, kind=kind, model=default, config=config, expires_at=NOVEMBER + 60
@@ -157,7 +157,7 @@ TRANSLATED = secret(SessionKind.TRANSLATION, Dialect.TRANSLATION, model="gpt-rea
 
 
 @pytest.mark.parametrize(
-    ("minted", "target", "code"),
+    ("secret", "target", "code"),
     [
         (MINI, GA, "invalid_model"),
         (MINI, "/v1/realtime?intent=transcription", "invalid_intent"),
@@ -168,14 +168,14 @@ TRANSLATED = secret(SessionKind.TRANSLATION, Dialect.TRANSLATION, model="gpt-rea
         (TRANSLATED, "/v1/realtime?intent=transcription", "invalid_model"),
     ],
 )
-def test_a_secret_opens_nothing_but_what_it_was_minted_for(minted: SecretRecord, target: str, code: str) -> None:
-    ending = asked(target, EK, minted=minted)
-    assert isinstance(ending, ServiceError)
-    assert (ending.code, ending.close_code) == (code, 4000)
+def test_a_secret_opens_nothing_but_what_it_was_minted_for(secret: SecretRecord, target: str, code: str) -> None:
+    error = asked(target, EK, secret=secret)
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.close_code) == (code, 4000)
 
 
 @pytest.mark.parametrize(
-    ("minted", "target", "kind", "model"),
+    ("secret", "target", "kind", "model"),
     [
         (MINI, "/v1/realtime", SessionKind.CONVERSATION, "gpt-realtime-mini"),
         (MINI, "/v1/realtime?model=gpt-realtime-mini", SessionKind.CONVERSATION, "gpt-realtime-mini"),
@@ -187,20 +187,20 @@ def test_a_secret_opens_nothing_but_what_it_was_minted_for(minted: SecretRecord,
     ],
 )
 def test_a_secret_opens_its_kind_of_session_with_what_it_was_minted_with(
-    minted: SecretRecord, target: str, kind: SessionKind, model: str
+    secret: SecretRecord, target: str, kind: SessionKind, model: str
 ) -> None:
-    opening = asked(target, EK, minted=minted)
-    assert isinstance(opening, SessionSetup)
-    assert (opening.kind, opening.model, opening.config) == (kind, model, minted.config)
+    setup = asked(target, EK, secret=secret)
+    assert isinstance(setup, SessionSetup)
+    assert (setup.kind, setup.model, setup.config) == (kind, model, secret.config)
 
 
 def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
     flat: dict[str, Any] = {"instructions": "hum", "voice": "sage", "modalities": ["text"], "temperature": 0.7}
     nested: dict[str, Any] = {"type": "realtime", "instructions": "hum", "output_modalities": ["text"]}
-    opened = asked(GA, EK, minted=secret(dialect=Dialect.BETA, **flat))
+    opened = asked(GA, EK, secret=secret(dialect=Dialect.BETA, **flat))
     assert isinstance(opened, SessionSetup)
     assert opened.config == {**nested, "audio": {"output": {"voice": "sage"}}}
-    opened = asked(GA, EK, minted=secret(**nested), mode="beta")
+    opened = asked(GA, EK, secret=secret(**nested), mode="beta")
     assert isinstance(opened, SessionSetup)
     assert opened.config == {"instructions": "hum", "modalities": ["text"]}
 
@@ -213,7 +213,7 @@ def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
         ("call_id=rtc_1&intent=transcription", "invalid_parameter"),
     ],
 )
-def test_a_call_is_not_here_and_takes_nothing_beside_its_id(query: str, code: str) -> None:
-    ending = asked(f"/v1/realtime?{query}", BEARER)
-    assert isinstance(ending, ServiceError)
-    assert (ending.code, ending.close_code) == (code, 4000)
+def test_a_call_id_is_unknown_and_excludes_other_parameters(query: str, code: str) -> None:
+    error = asked(f"/v1/realtime?{query}", BEARER)
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.close_code) == (code, 4000)

@@ -1,4 +1,4 @@
-"""A connection under virtual time: pings, what is due, and what a fault does to the wire."""
+"""A connection in virtual time: pings, due actions, and faults on the wire."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bridge.simulator.faults.base import Fault
 
-OPENING = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
+SETUP = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
 UPDATE = '{"type":"session.update","session":{"type":"realtime"}}'
 
 
@@ -42,13 +42,13 @@ def a_connection(
         session_id="sess_1", key="sk-1", scenario="good", dialect="ga", kind="conversation", model="m", opened_at=0.0
     )
     behaviour = apply_faults(faults, behaviour or SessionBehaviour())
-    script = SimulatedSession(OPENING, behaviour=behaviour, seed=1, now=trio.current_time())
-    return Connection(script, FaultPipeline(faults, 1), record, ping_seconds)
+    session = SimulatedSession(SETUP, behaviour=behaviour, seed=1, now=trio.current_time())
+    return Connection(session, FaultPipeline(faults, 1), record, ping_seconds)
 
 
 @asynccontextmanager
 async def running(connection: Connection) -> AsyncIterator[WebSocketLink]:
-    """A client's link to a session that runs."""
+    """Run a connection, and yield the client's link to it."""
     client, server = memory_link_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.run, server)
@@ -57,7 +57,7 @@ async def running(connection: Connection) -> AsyncIterator[WebSocketLink]:
 
 
 async def pings_in(seconds: float, connection: Connection) -> list[float]:
-    """When raw ping frames come: the first byte of a server's frame is its opcode, the second its length."""
+    """Record when raw ping frames come. The first byte of a server's frame has its opcode, the second its length."""
     ours, theirs = trio.testing.memory_stream_pair()
     found: list[float] = []
     async with trio.open_nursery() as nursery:
@@ -76,12 +76,14 @@ async def test_an_idle_session_is_pinged_as_recorded(autojump_clock: trio.testin
     assert await pings_in(65, a_connection()) == pytest.approx([PING_SECONDS, 2 * PING_SECONDS, 3 * PING_SECONDS])
 
 
-async def test_pings_come_as_often_as_set_up(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_ping_interval_is_configurable(autojump_clock: trio.testing.MockClock) -> None:
     assert autojump_clock.autojump_threshold == 0
     assert await pings_in(16, a_connection(ping_seconds=5)) == pytest.approx([5, 10, 15])
 
 
-async def test_a_half_open_session_neither_pings_nor_speaks_nor_ends(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_half_open_session_sends_no_pings_and_no_events_and_does_not_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     assert autojump_clock.autojump_threshold == 0
     assert await pings_in(100, a_connection(HalfOpenFault("created"))) == []
     connection = a_connection(HalfOpenFault("ready"))
@@ -97,16 +99,16 @@ async def test_a_half_open_session_neither_pings_nor_speaks_nor_ends(autojump_cl
 
 
 class _Behind(SimulatedSession):
-    """A session for which something was due long ago, always."""
+    """A session that always has an overdue call."""
 
     @property
     def next_wake(self) -> float | None:
         return 0.0
 
 
-async def test_a_session_that_is_always_behind_still_hears_its_client() -> None:
+async def test_a_session_that_is_always_behind_still_reads_from_its_client() -> None:
     connection = a_connection()
-    connection.session = _Behind(OPENING, now=trio.current_time())
+    connection.session = _Behind(SETUP, now=trio.current_time())
     with trio.fail_after(10):
         async with running(connection) as client:
             assert "session.created" in str(await client.receive())
@@ -115,7 +117,7 @@ async def test_a_session_that_is_always_behind_still_hears_its_client() -> None:
 
 
 @pytest.mark.parametrize("rate", [1e300, 1_000])
-async def test_a_storm_leaves_time_for_the_client(rate: float) -> None:
+async def test_a_storm_does_not_starve_the_client(rate: float) -> None:
     connection = a_connection(StormFault(rate))
     with trio.fail_after(20):
         async with running(connection) as client:

@@ -143,7 +143,7 @@ async def test_scenarios_are_listed(simulator: RunningSimulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "says"),
+    ("method", "path", "body", "status", "message"),
     [
         ("POST", "/_sim/scenario", {"scenario": "goood"}, 404, "no scenario 'goood'"),
         ("POST", "/_sim/scenario", {"scenari": "good"}, 400, "unknown field"),
@@ -155,8 +155,8 @@ async def test_scenarios_are_listed(simulator: RunningSimulator) -> None:
     ],
 )
 async def test_a_wrong_call_is_answered_in_plain_words(
-    simulator: RunningSimulator, method: str, path: str, body: object, status: int, says: str
+    simulator: RunningSimulator, method: str, path: str, body: object, status: int, message: str
 ) -> None:
     answer = await call(simulator, method, path, body)
     assert answer.status_code == status
-    assert says in answer.json()["error"]
+    assert message in answer.json()["error"]

@@ -1,4 +1,4 @@
-"""What is remembered of what arrived, and how much of it at most."""
+"""What the journal records, and its limits."""
 
 from __future__ import annotations
 
@@ -46,38 +46,38 @@ def test_types_that_are_made_up_are_cut_and_no_more_than_a_few_are_counted_by_na
 
 
 def test_older_sessions_keep_few_events_and_their_counts() -> None:
-    arrivals = Journal()
+    journal = Journal()
     for _ in range(MAX_FULL_RECORDS + 3):
         one = record()
-        arrivals.add_session(one)
+        journal.add_session(one)
         for at in range(MAX_EVENTS + 10):
             one.record_event("response.create", at)
-    sessions = arrivals.sessions()
+    sessions = journal.sessions()
     assert [len(one.events) for one in sessions] == [MAX_OLD_EVENTS] * 3 + [MAX_EVENTS] * MAX_FULL_RECORDS
     assert sessions[0].events[-1].at == MAX_EVENTS + 9
     assert sessions[0].counts["response.create"] == MAX_EVENTS + 10
 
 
 def test_sessions_and_tracer_accounts_are_bounded() -> None:
-    arrivals = Journal()
+    journal = Journal()
     for number in range(MAX_SESSIONS + 5):
-        arrivals.add_session(record(f"sk-{number}"))
-    assert [one.key for one in arrivals.sessions()[:1]] == ["sk-5"]
-    accounts = [arrivals.tracer_account(f"sk-{number}") for number in range(MAX_KEYS + 1)]
-    assert arrivals.tracer_account(f"sk-{MAX_KEYS}") is accounts[-1]
-    assert arrivals.tracer_account("sk-0") is not accounts[0]
+        journal.add_session(record(f"sk-{number}"))
+    assert [one.key for one in journal.sessions()[:1]] == ["sk-5"]
+    accounts = [journal.tracer_account(f"sk-{number}") for number in range(MAX_KEYS + 1)]
+    assert journal.tracer_account(f"sk-{MAX_KEYS}") is accounts[-1]
+    assert journal.tracer_account("sk-0") is not accounts[0]
 
 
 def test_dials_are_counted_by_the_tenth_of_a_second_for_an_hour() -> None:
-    arrivals = Journal()
+    journal = Journal()
     for at in (100.0, 100.04, 100.11):
-        arrivals.record_dial(at)
-    assert arrivals.dials == [(100.0, 2), (100.1, 1)]
+        journal.record_dial(at)
+    assert journal.dials == [(100.0, 2), (100.1, 1)]
     for second in range(3_601):
         for tenth in range(10):
-            arrivals.record_dial(200 + second + tenth / 10 + 0.05)
-    assert len(arrivals.dials) == MAX_TENTHS
-    assert arrivals.dials[-1] == (3800.9, 1)
+            journal.record_dial(200 + second + tenth / 10 + 0.05)
+    assert len(journal.dials) == MAX_TENTHS
+    assert journal.dials[-1] == (3800.9, 1)
 
 
 async def test_methods_and_keys_that_are_made_up_do_not_pile_up() -> None:

@@ -47,7 +47,7 @@ def test_a_secret_opens_what_it_was_made_for_until_it_expires(store: SecretStore
     assert store.find(secret, 0.0) is None
 
 
-def test_secrets_differ_and_unknown_ones_open_nothing(store: SecretStore) -> None:
+def test_secrets_differ_and_unknown_ones_are_not_found(store: SecretStore) -> None:
     first, second = store.add(minted()), store.add(minted())
     assert first != second
     assert store.find("ek_unknown", 0.0) is None

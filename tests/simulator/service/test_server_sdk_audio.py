@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 pytestmark = SDK_DEPRECATION_FILTER
 
-#: The recorded order of a spoken turn under turn detection, runs of one event told once, deltas left out.
+#: The recorded order of a spoken turn under turn detection, a run of equal types as one, deltas left out.
 SPOKEN_TURN = [
     "session.created",
     "input_audio_buffer.speech_started",
@@ -64,55 +64,55 @@ SPOKEN_TURN = [
 
 
 @pytest.fixture
-def unhurried() -> Iterator[RunningSimulator]:
-    """A simulator that speaks slowly enough to be interrupted."""
+def slow_simulator() -> Iterator[RunningSimulator]:
+    """A simulator whose responses are slow enough to be interrupted."""
     with simulator_in_thread(Settings(pace=5.0)) as running:
         yield running
 
 
-def commit_by_hand(connection: RealtimeConnection) -> None:
+def commit_manually(connection: RealtimeConnection) -> None:
     connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
 
 
-def until_it_speaks(talk: SdkSession[RealtimeConnection]) -> ResponseAudioDeltaEvent:
-    """Ask for a long answer and wait for its first sound."""
+def until_it_speaks(sdk: SdkSession[RealtimeConnection]) -> ResponseAudioDeltaEvent:
+    """Request a long response and wait for its first audio delta."""
     part: Any = {"type": "input_text", "text": "Tell me everything about savings accounts. " * 4}
-    talk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
-    talk.connection.response.create()
-    return talk.until(ResponseAudioDeltaEvent)
+    sdk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
+    sdk.connection.response.create()
+    return sdk.until(ResponseAudioDeltaEvent)
 
 
-def test_speech_is_found_committed_and_answered_with_sound(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        send_audio(talk.connection, question())
-        done = talk.until(ResponseDoneEvent)
-        talk.until(RateLimitsUpdatedEvent)
+def test_speech_is_detected_committed_and_answered_with_audio(realtime_simulator: RunningSimulator) -> None:
+    with connect_sdk(realtime_simulator) as sdk:
+        send_audio(sdk.connection, question())
+        done = sdk.until(ResponseDoneEvent)
+        sdk.until(RateLimitsUpdatedEvent)
 
-    assert [name for name in talk.types if not name.endswith("delta")] == SPOKEN_TURN
-    started, stopped = talk.of(InputAudioBufferSpeechStartedEvent)[0], talk.of(InputAudioBufferSpeechStoppedEvent)[0]
+    assert [name for name in sdk.types if not name.endswith("delta")] == SPOKEN_TURN
+    started, stopped = sdk.of(InputAudioBufferSpeechStartedEvent)[0], sdk.of(InputAudioBufferSpeechStoppedEvent)[0]
     assert started.audio_start_ms < 150
     assert 2_800 < stopped.audio_end_ms < 3_300
-    committed = talk.of(InputAudioBufferCommittedEvent)[0]
-    assert started.item_id == stopped.item_id == committed.item_id == talk.of(ConversationItemAdded)[0].item.id
-    pcm = b"".join(b64decode(event.delta) for event in talk.of(ResponseAudioDeltaEvent))
+    committed = sdk.of(InputAudioBufferCommittedEvent)[0]
+    assert started.item_id == stopped.item_id == committed.item_id == sdk.of(ConversationItemAdded)[0].item.id
+    pcm = b"".join(b64decode(event.delta) for event in sdk.of(ResponseAudioDeltaEvent))
     assert len(pcm) > 1_000 * BYTES_PER_MS
     assert loudness(pcm) > 200
-    words = "".join(event.delta for event in talk.of(ResponseAudioTranscriptDeltaEvent))
-    assert words == talk.of(ResponseAudioTranscriptDoneEvent)[0].transcript != ""
+    words = "".join(event.delta for event in sdk.of(ResponseAudioTranscriptDeltaEvent))
+    assert words == sdk.of(ResponseAudioTranscriptDoneEvent)[0].transcript != ""
     assert done.response.status == "completed"
 
 
 def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        commit_by_hand(talk.connection)
-        send_audio(talk.connection, question())
-        talk.connection.input_audio_buffer.commit()
+    with connect_sdk(realtime_simulator) as sdk:
+        commit_manually(sdk.connection)
+        send_audio(sdk.connection, question())
+        sdk.connection.input_audio_buffer.commit()
         # The answer to an item that is not there comes behind everything that the commit causes at once.
-        talk.connection.conversation.item.retrieve(item_id="nothing")
-        talk.until(RealtimeErrorEvent)
-        before = talk.steps
-        talk.connection.response.create()
-        done = talk.until(ResponseDoneEvent).response
+        sdk.connection.conversation.item.retrieve(item_id="nothing")
+        sdk.until(RealtimeErrorEvent)
+        before = sdk.steps
+        sdk.connection.response.create()
+        done = sdk.until(ResponseDoneEvent).response
 
     assert before == [
         "session.created",
@@ -122,39 +122,39 @@ def test_a_manual_commit_is_answered_only_when_asked(realtime_simulator: Running
         "conversation.item.done",
         "error",
     ]
-    assert talk.counts["input_audio_buffer.speech_started"] == 0
+    assert sdk.counts["input_audio_buffer.speech_started"] == 0
     assert done.status == "completed"
 
 
 def test_a_commit_of_less_than_100_ms_is_refused_and_a_cleared_buffer_is_empty(
     realtime_simulator: RunningSimulator,
 ) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        commit_by_hand(talk.connection)
-        send_audio(talk.connection, silence(400))
-        talk.connection.input_audio_buffer.clear()
-        talk.until(InputAudioBufferClearedEvent)
-        send_audio(talk.connection, silence(80))
-        talk.connection.input_audio_buffer.commit(event_id="too-soon")
-        error = talk.until(RealtimeErrorEvent).error
+    with connect_sdk(realtime_simulator) as sdk:
+        commit_manually(sdk.connection)
+        send_audio(sdk.connection, silence(400))
+        sdk.connection.input_audio_buffer.clear()
+        sdk.until(InputAudioBufferClearedEvent)
+        send_audio(sdk.connection, silence(80))
+        sdk.connection.input_audio_buffer.commit(event_id="too-soon")
+        error = sdk.until(RealtimeErrorEvent).error
 
     assert (error.code, error.event_id) == ("input_audio_buffer_commit_empty", "too-soon")
     assert "100ms" in error.message
     assert "80.00ms" in error.message
 
 
-def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: RunningSimulator) -> None:
-    with connect_sdk(unhurried) as talk:
-        until_it_speaks(talk)
-        talk.connection.response.cancel()
-        response = talk.until(ResponseDoneEvent).response
-        talk.connection.response.cancel(event_id="late")
-        late = talk.until(RealtimeErrorEvent).error
+def test_cancelling_while_it_speaks_closes_everything_that_was_open(slow_simulator: RunningSimulator) -> None:
+    with connect_sdk(slow_simulator) as sdk:
+        until_it_speaks(sdk)
+        sdk.connection.response.cancel()
+        response = sdk.until(ResponseDoneEvent).response
+        sdk.connection.response.cancel(event_id="late")
+        late = sdk.until(RealtimeErrorEvent).error
 
     assert response.status == "cancelled"
     assert response.status_details is not None
     assert response.status_details.reason == "client_cancelled"
-    assert [name for name in talk.types if name.endswith(".done")][-6:] == [
+    assert [name for name in sdk.types if name.endswith(".done")][-6:] == [
         "response.output_audio.done",
         "response.output_audio_transcript.done",
         "response.content_part.done",
@@ -165,109 +165,109 @@ def test_cancelling_while_it_speaks_closes_everything_that_was_open(unhurried: R
     assert (late.code, late.event_id) == ("response_cancel_not_active", "late")
 
 
-def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(unhurried: RunningSimulator) -> None:
-    with connect_sdk(unhurried) as talk:
-        until_it_speaks(talk)
-        send_audio(talk.connection, question())
-        interrupted = talk.until(ResponseDoneEvent).response
-        heard = talk.types.index("input_audio_buffer.speech_started")
-        again = talk.until(ResponseCreatedEvent).response
+def test_speaking_over_the_answer_cancels_it_and_is_answered_itself(slow_simulator: RunningSimulator) -> None:
+    with connect_sdk(slow_simulator) as sdk:
+        until_it_speaks(sdk)
+        send_audio(sdk.connection, question())
+        interrupted = sdk.until(ResponseDoneEvent).response
+        speech_started = sdk.types.index("input_audio_buffer.speech_started")
+        again = sdk.until(ResponseCreatedEvent).response
 
     assert interrupted.status == "cancelled"
     assert interrupted.status_details is not None
     assert interrupted.status_details.reason == "turn_detected"
-    assert heard < talk.types.index("response.done")
+    assert speech_started < sdk.types.index("response.done")
     assert again.id != interrupted.id
 
 
-def test_speech_does_not_interrupt_where_the_session_says_so() -> None:
-    with simulator_in_thread(Settings(pace=40.0)) as running, connect_sdk(running) as talk:
+def test_speech_does_not_interrupt_if_the_session_forbids_it(slow_simulator: RunningSimulator) -> None:
+    with connect_sdk(slow_simulator) as sdk:
         detection: Any = {"type": "server_vad", "interrupt_response": False, "create_response": False}
-        talk.connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
-        until_it_speaks(talk)
-        send_audio(talk.connection, question())
-        response = talk.until(ResponseDoneEvent).response
+        sdk.connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
+        until_it_speaks(sdk)
+        send_audio(sdk.connection, question())
+        response = sdk.until(ResponseDoneEvent).response
 
     assert response.status == "completed"
-    assert talk.types.index("input_audio_buffer.speech_started") < talk.types.index("response.done")
-    assert talk.counts["input_audio_buffer.committed"] == 1
-    assert talk.counts["response.created"] == 1
+    assert sdk.types.index("input_audio_buffer.speech_started") < sdk.types.index("response.done")
+    assert sdk.counts["input_audio_buffer.committed"] == 1
+    assert sdk.counts["response.created"] == 1
 
 
-def test_an_answer_is_truncated_while_it_streams_but_not_behind_its_end(unhurried: RunningSimulator) -> None:
-    with connect_sdk(unhurried) as talk:
-        sound = until_it_speaks(talk)
-        item = talk.connection.conversation.item
-        item.truncate(item_id=sound.item_id, content_index=0, audio_end_ms=50)
-        truncated = talk.until(ConversationItemTruncatedEvent)
-        item.truncate(item_id=sound.item_id, content_index=0, audio_end_ms=600_000)
-        error = talk.until(RealtimeErrorEvent).error
+def test_an_answer_is_truncated_while_it_streams_but_not_after_its_end(slow_simulator: RunningSimulator) -> None:
+    with connect_sdk(slow_simulator) as sdk:
+        delta = until_it_speaks(sdk)
+        item = sdk.connection.conversation.item
+        item.truncate(item_id=delta.item_id, content_index=0, audio_end_ms=50)
+        truncated = sdk.until(ConversationItemTruncatedEvent)
+        item.truncate(item_id=delta.item_id, content_index=0, audio_end_ms=600_000)
+        error = sdk.until(RealtimeErrorEvent).error
 
-    assert (truncated.item_id, truncated.content_index, truncated.audio_end_ms) == (sound.item_id, 0, 50)
+    assert (truncated.item_id, truncated.content_index, truncated.audio_end_ms) == (delta.item_id, 0, 50)
     assert error.code == "invalid_value"
     assert error.param == "audio_end_ms"
 
 
 def test_the_voice_is_fixed_once_it_has_spoken(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        until_it_speaks(talk)
+    with connect_sdk(realtime_simulator) as sdk:
+        until_it_speaks(sdk)
         voice: Any = {"output": {"voice": "marin"}}
-        talk.connection.session.update(session={"type": "realtime", "audio": voice, "instructions": "Other."})
-        error = talk.until(RealtimeErrorEvent).error
+        sdk.connection.session.update(session={"type": "realtime", "audio": voice, "instructions": "Other."})
+        error = sdk.until(RealtimeErrorEvent).error
 
     assert (error.code, error.param) == ("cannot_update_voice", "session.audio.output.voice")
 
 
 def test_speech_in_a_conversation_is_transcribed_beside_the_answer(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        heard: Any = {"input": {"transcription": {"model": "whisper-1"}}}
-        talk.connection.session.update(session={"type": "realtime", "audio": heard})
-        send_audio(talk.connection, question())
-        completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
+    with connect_sdk(realtime_simulator) as sdk:
+        audio: Any = {"input": {"transcription": {"model": "whisper-1"}}}
+        sdk.connection.session.update(session={"type": "realtime", "audio": audio})
+        send_audio(sdk.connection, question())
+        completed = sdk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
-    deltas = talk.of(ConversationItemInputAudioTranscriptionDeltaEvent)
+    deltas = sdk.of(ConversationItemInputAudioTranscriptionDeltaEvent)
     assert [event.delta for event in deltas] == [completed.transcript]
-    assert completed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
+    assert completed.item_id == sdk.of(InputAudioBufferCommittedEvent)[0].item_id
 
 
 def test_a_transcription_session_gives_deltas_and_then_the_whole(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
-        heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe", "language": "en"}}}
-        talk.connection.session.update(session={"type": "transcription", "audio": heard})
-        updated = cast("Any", talk.until(SessionUpdatedEvent).session)
-        send_audio(talk.connection, question())
-        completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
+    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as sdk:
+        audio: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe", "language": "en"}}}
+        sdk.connection.session.update(session={"type": "transcription", "audio": audio})
+        updated = cast("Any", sdk.until(SessionUpdatedEvent).session)
+        send_audio(sdk.connection, question())
+        completed = sdk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
-    created = cast("Any", talk.of(SessionCreatedEvent)[0].session)
+    created = cast("Any", sdk.of(SessionCreatedEvent)[0].session)
     assert created.type == updated.type == "transcription"
     assert created.audio.input.transcription is None
     assert updated.audio.input.transcription.model == "gpt-4o-transcribe"
-    deltas = [event.delta or "" for event in talk.of(ConversationItemInputAudioTranscriptionDeltaEvent)]
+    deltas = [event.delta or "" for event in sdk.of(ConversationItemInputAudioTranscriptionDeltaEvent)]
     assert len(deltas) > 1
     assert "".join(deltas) == completed.transcript
     assert completed.usage.type == "duration"
     assert completed.usage.seconds == pytest.approx(3.1, abs=0.4)
-    assert talk.counts["response.created"] == talk.counts["rate_limits.updated"] == 0
+    assert sdk.counts["response.created"] == sdk.counts["rate_limits.updated"] == 0
 
 
-def test_a_failed_transcription_says_why_and_the_session_lives(realtime_simulator: RunningSimulator) -> None:
+def test_a_failed_transcription_reports_why_and_the_session_continues(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.key_for("failed-transcription")
-    with connect_sdk(realtime_simulator, key=key, model=None, query={"intent": "transcription"}) as talk:
-        heard: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
-        talk.connection.session.update(session={"type": "transcription", "audio": heard})
-        send_audio(talk.connection, question())
-        failed = talk.until(ConversationItemInputAudioTranscriptionFailedEvent)
-        talk.connection.session.update(session={"type": "transcription"})
-        talk.until(SessionUpdatedEvent)
+    with connect_sdk(realtime_simulator, key=key, model=None, query={"intent": "transcription"}) as sdk:
+        audio: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
+        sdk.connection.session.update(session={"type": "transcription", "audio": audio})
+        send_audio(sdk.connection, question())
+        failed = sdk.until(ConversationItemInputAudioTranscriptionFailedEvent)
+        sdk.connection.session.update(session={"type": "transcription"})
+        sdk.until(SessionUpdatedEvent)
 
     assert failed.error.code == "audio_unintelligible"
-    assert failed.item_id == talk.of(InputAudioBufferCommittedEvent)[0].item_id
+    assert failed.item_id == sdk.of(InputAudioBufferCommittedEvent)[0].item_id
 
 
 def test_an_answer_in_a_transcription_session_is_refused(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as talk:
-        talk.connection.response.create(event_id="why")
-        error = talk.until(RealtimeErrorEvent).error
+    with connect_sdk(realtime_simulator, model=None, query={"intent": "transcription"}) as sdk:
+        sdk.connection.response.create(event_id="why")
+        error = sdk.until(RealtimeErrorEvent).error
 
     assert error.event_id == "why"
-    assert talk.counts["response.created"] == 0
+    assert sdk.counts["response.created"] == 0

@@ -1,4 +1,4 @@
-"""Azure's forms and the browser's: other addresses, other credentials, refusals over HTTP before the upgrade."""
+"""Azure and browsers: other URLs, other credentials, refusals over HTTP before the upgrade."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from bridge.protocol.models import DEFAULT_MODEL
-from tests.simulator.sdk_client import PATIENCE_SECONDS, SDK_DEPRECATION_FILTER, Closed, close_on_timeout, sdk_client
+from tests.simulator.sdk_client import SDK_DEPRECATION_FILTER, TIMEOUT_SECONDS, Closed, close_on_timeout, sdk_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,17 +35,17 @@ def dialled(
     address = f"ws://{running.host}:{running.port}{target}"
     offered = [Subprotocol(name) for name in subprotocols] or None
     with connect(
-        address, additional_headers=headers or {}, subprotocols=offered, open_timeout=PATIENCE_SECONDS
+        address, additional_headers=headers or {}, subprotocols=offered, open_timeout=TIMEOUT_SECONDS
     ) as socket:
         yield socket
 
 
 def frame_of(socket: ClientConnection) -> dict[str, Any]:
-    return cast("dict[str, Any]", json.loads(socket.recv(timeout=PATIENCE_SECONDS)))
+    return cast("dict[str, Any]", json.loads(socket.recv(timeout=TIMEOUT_SECONDS)))
 
 
 def refused_over_http(running: RunningSimulator, target: str, headers: Mapping[str, str]) -> tuple[int, str | None]:
-    """Dial and give status and error code of the refusal."""
+    """Connect, and return status and error code of the refusal."""
     with pytest.raises(InvalidStatus) as caught, dialled(running, target, headers):
         pass
     response = caught.value.response
@@ -122,7 +122,7 @@ def test_a_secret_minted_at_azures_address_opens_azures_socket(realtime_simulato
     assert created["session"]["instructions"] == "Speak Dutch."
 
 
-def test_the_sdks_azure_client_still_knocks_at_the_preview_and_gets_the_beta_dialect(
+def test_the_sdks_azure_client_still_uses_the_preview_endpoint_and_gets_the_beta_dialect(
     realtime_simulator: RunningSimulator,
 ) -> None:
     running = realtime_simulator
@@ -169,7 +169,7 @@ def test_the_browsers_beta_triple_is_refused(realtime_simulator: RunningSimulato
     assert refusal == ("beta_api_shape_disabled", Closed(4000, "invalid_request_error.beta_api_shape_disabled"))
 
 
-def test_a_browser_with_a_bad_secret_is_told_behind_the_101(realtime_simulator: RunningSimulator) -> None:
+def test_a_browser_with_a_bad_secret_is_refused_after_the_101(realtime_simulator: RunningSimulator) -> None:
     offered = ("realtime", f"{BROWSER_KEY}ek_unknown")
     with dialled(realtime_simulator, f"/v1/realtime?model={DEFAULT_MODEL}", subprotocols=offered) as socket:
         refusal = _watch(socket)
@@ -178,8 +178,8 @@ def test_a_browser_with_a_bad_secret_is_told_behind_the_101(realtime_simulator: 
 
 
 def _watch(socket: ClientConnection) -> tuple[str | None, Closed]:
-    """Give the code of the only frame and the close behind it."""
+    """Return the code of the only event and of the close."""
     code = frame_of(socket)["error"]["code"]
     with pytest.raises(ConnectionClosedError):
-        socket.recv(timeout=PATIENCE_SECONDS)
+        socket.recv(timeout=TIMEOUT_SECONDS)
     return code, Closed(socket.close_code or 0, socket.close_reason or "")

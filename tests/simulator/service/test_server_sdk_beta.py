@@ -1,4 +1,4 @@
-"""The beta dialect, where a simulator is set to it: the SDK's old path finds the names and shapes of its time."""
+"""The beta dialect: the SDK's beta client gets the event names and shapes that it knows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.embedded import simulator_in_thread
 from bridge.simulator.settings import Settings
 from tests.simulator.sdk_client import (
-    PATIENCE_SECONDS,
     SDK_DEPRECATION_FILTER,
+    TIMEOUT_SECONDS,
     connect_sdk,
     connect_sdk_beta,
     question,
@@ -46,7 +46,7 @@ BETA = {"OpenAI-Beta": "realtime=v1"}
 
 @pytest.fixture
 def until_may() -> Iterator[RunningSimulator]:
-    """The service as it was until May 2026: the header decides the dialect."""
+    """A simulator of the service as it was until May 2026: the header decides the dialect."""
     with simulator_in_thread(Settings(pace=50.0, dialect="both", unix_time=lambda: THEN)) as running:
         yield running
 
@@ -56,20 +56,20 @@ def first_frame(
 ) -> dict[str, Any]:
     credential = key or running.api_key.reveal()
     sent = {"Authorization": f"Bearer {credential}", **headers}
-    with connect(f"{running.websocket_url}{query}", additional_headers=sent, open_timeout=PATIENCE_SECONDS) as socket:
-        return cast("dict[str, Any]", json.loads(socket.recv(timeout=PATIENCE_SECONDS)))
+    with connect(f"{running.websocket_url}{query}", additional_headers=sent, open_timeout=TIMEOUT_SECONDS) as socket:
+        return cast("dict[str, Any]", json.loads(socket.recv(timeout=TIMEOUT_SECONDS)))
 
 
 def test_a_text_turn_has_the_old_names_and_none_of_the_new(until_may: RunningSimulator) -> None:
-    with connect_sdk_beta(until_may) as talk:
-        talk.connection.session.update(session={"modalities": ["text"]})
+    with connect_sdk_beta(until_may) as sdk:
+        sdk.connection.session.update(session={"modalities": ["text"]})
         part: Any = {"type": "input_text", "text": "Hello."}
-        talk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
-        talk.connection.response.create()
-        done = talk.until(ResponseDoneEvent)
+        sdk.connection.conversation.item.create(item={"type": "message", "role": "user", "content": [part]})
+        sdk.connection.response.create()
+        done = sdk.until(ResponseDoneEvent)
 
     assert done.response.status == "completed"
-    assert talk.steps == [
+    assert sdk.steps == [
         "session.created",
         "session.updated",
         "conversation.item.created",
@@ -88,12 +88,12 @@ def test_a_text_turn_has_the_old_names_and_none_of_the_new(until_may: RunningSim
 
 
 def test_the_session_is_flat(until_may: RunningSimulator) -> None:
-    with connect_sdk_beta(until_may) as talk:
-        created = talk.until(SessionCreatedEvent).session
-        talk.connection.session.update(session={"voice": "coral", "input_audio_format": "g711_ulaw"})
-        updated = talk.until(SessionUpdatedEvent).session
-        talk.connection.session.update(session=cast("Any", {"type": "realtime", "output_modalities": ["text"]}))
-        error = talk.until(ErrorEvent).error
+    with connect_sdk_beta(until_may) as sdk:
+        created = sdk.until(SessionCreatedEvent).session
+        sdk.connection.session.update(session={"voice": "coral", "input_audio_format": "g711_ulaw"})
+        updated = sdk.until(SessionUpdatedEvent).session
+        sdk.connection.session.update(session=cast("Any", {"type": "realtime", "output_modalities": ["text"]}))
+        error = sdk.until(ErrorEvent).error
 
     assert set(created.modalities or []) == {"audio", "text"}
     assert created.input_audio_format == "pcm16"
@@ -102,15 +102,15 @@ def test_the_session_is_flat(until_may: RunningSimulator) -> None:
 
 
 def test_a_spoken_turn_is_answered_with_the_old_audio_events(until_may: RunningSimulator) -> None:
-    with connect_sdk_beta(until_may) as talk:
-        send_audio(talk.connection, question())
-        talk.until(ResponseDoneEvent)
+    with connect_sdk_beta(until_may) as sdk:
+        send_audio(sdk.connection, question())
+        sdk.until(ResponseDoneEvent)
 
-    assert talk.counts["response.audio.delta"] > 5
-    assert talk.counts["response.audio_transcript.done"] == 1
-    assert talk.of(ResponseAudioTranscriptDoneEvent)[0].transcript.startswith("I heard")
-    assert talk.counts["conversation.item.created"] == len(talk.of(ConversationItemCreatedEvent)) == 2
-    assert not [name for name in talk.types if "output_audio" in name or name == "conversation.item.added"]
+    assert sdk.counts["response.audio.delta"] > 5
+    assert sdk.counts["response.audio_transcript.done"] == 1
+    assert sdk.of(ResponseAudioTranscriptDoneEvent)[0].transcript.startswith("I heard")
+    assert sdk.counts["conversation.item.created"] == len(sdk.of(ConversationItemCreatedEvent)) == 2
+    assert not [name for name in sdk.types if "output_audio" in name or name == "conversation.item.added"]
 
 
 def test_without_the_header_it_is_ga(until_may: RunningSimulator) -> None:
@@ -144,9 +144,9 @@ def test_a_transcription_session_is_updated_by_its_own_event() -> None:
         address = f"{running.websocket_url}?intent=transcription"
         headers = {"Authorization": f"Bearer {minted.client_secret.value}", **BETA}
         with connect(address, additional_headers=headers) as socket:
-            assert json.loads(socket.recv(timeout=PATIENCE_SECONDS))["type"] == "transcription_session.created"
+            assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "transcription_session.created"
             socket.send(json.dumps({"type": "transcription_session.update", "session": sent}))
-            frame = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
+            frame = json.loads(socket.recv(timeout=TIMEOUT_SECONDS))
             updated = TranscriptionSessionUpdatedEvent.construct(**frame)
 
     assert updated.type == "transcription_session.updated"
@@ -155,10 +155,10 @@ def test_a_transcription_session_is_updated_by_its_own_event() -> None:
 
 
 def test_speech_is_transcribed_in_the_old_dialect(until_may: RunningSimulator) -> None:
-    with connect_sdk_beta(until_may) as talk:
-        talk.connection.session.update(session={"input_audio_transcription": {"model": "whisper-1"}})
-        send_audio(talk.connection, question())
-        completed = talk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
+    with connect_sdk_beta(until_may) as sdk:
+        sdk.connection.session.update(session={"input_audio_transcription": {"model": "whisper-1"}})
+        send_audio(sdk.connection, question())
+        completed = sdk.until(ConversationItemInputAudioTranscriptionCompletedEvent)
 
     assert completed.transcript.startswith("Simulated transcript")
 
@@ -166,18 +166,18 @@ def test_speech_is_transcribed_in_the_old_dialect(until_may: RunningSimulator) -
 def test_an_old_secret_opens_an_old_session_bound_to_what_it_was_minted_for(until_may: RunningSimulator) -> None:
     with sdk_client(until_may) as client:
         minted = client.beta.realtime.sessions.create(model="gpt-realtime", instructions="As in 2024.")
-    with connect_sdk_beta(until_may, key=minted.client_secret.value) as talk:
-        created = talk.until(SessionCreatedEvent).session
+    with connect_sdk_beta(until_may, key=minted.client_secret.value) as sdk:
+        created = sdk.until(SessionCreatedEvent).session
 
     assert created.instructions == "As in 2024."
 
 
 def test_the_old_event_for_transcription_is_unknown_to_ga(realtime_simulator: RunningSimulator) -> None:
-    """`transcription_session.update` went with the beta; GA answers with the types that it takes."""
-    with connect_sdk(realtime_simulator) as talk:
-        talk.connection.send(cast("Any", {"type": "transcription_session.update", "session": {}}))
-        talk.next()
-        error = cast("Any", talk.next()).error
+    """`transcription_session.update` exists in beta only; GA answers with a list of the types that it accepts."""
+    with connect_sdk(realtime_simulator) as sdk:
+        sdk.connection.send(cast("Any", {"type": "transcription_session.update", "session": {}}))
+        sdk.next()
+        error = cast("Any", sdk.next()).error
 
     assert (error.code, error.param) == ("invalid_value", "type")
     assert "'session.update'" in error.message

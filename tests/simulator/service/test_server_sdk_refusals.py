@@ -27,8 +27,8 @@ pytestmark = SDK_DEPRECATION_FILTER
 
 
 def refused(running: RunningSimulator, **how: Any) -> Refused:
-    with connect_sdk(running, **how) as talk:
-        return talk.refused()
+    with connect_sdk(running, **how) as sdk:
+        return sdk.refused()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_credential_at_all_has_no_code_and_its_type_as_reason(realtime_simula
         (None, {"intent": "dictation"}, "invalid_intent", 4000),
     ],
 )
-def test_a_wrong_question_in_the_address_is_refused(
+def test_a_wrong_query_is_refused(
     realtime_simulator: RunningSimulator, model: str | None, query: dict[str, str], code: str, close: int
 ) -> None:
     refusal = refused(realtime_simulator, model=model, query=query)
@@ -91,14 +91,14 @@ def test_the_beta_header_is_fatal(realtime_simulator: RunningSimulator) -> None:
 
 
 def test_the_old_path_of_the_sdk_cannot_connect_any_more(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk_beta(realtime_simulator) as talk:
-        refusal = talk.refused()
+    with connect_sdk_beta(realtime_simulator) as sdk:
+        refusal = sdk.refused()
 
     assert refusal.code == "beta_api_shape_disabled"
     assert refusal.close == Closed(4000, "invalid_request_error.beta_api_shape_disabled")
 
 
-def test_the_credential_is_judged_before_the_dialect_and_the_model(realtime_simulator: RunningSimulator) -> None:
+def test_the_credential_is_checked_before_the_dialect_and_the_model(realtime_simulator: RunningSimulator) -> None:
     refusal = refused(realtime_simulator, key="sk-invalid", model=None, headers={"OpenAI-Beta": "realtime=v1"})
 
     assert refusal.code == "invalid_api_key"
@@ -107,45 +107,47 @@ def test_the_credential_is_judged_before_the_dialect_and_the_model(realtime_simu
 def test_a_session_ends_at_its_maximum_duration() -> None:
     with (
         simulator_in_thread(Settings(faults=(parse_fault("expire:seconds=0.3"),))) as running,
-        connect_sdk(running) as talk,
+        connect_sdk(running) as sdk,
     ):
-        close = talk.rest()
+        close = sdk.rest()
 
-    assert talk.types == ["session.created", "error"]
-    error = talk.of(RealtimeErrorEvent)[0].error
+    assert sdk.types == ["session.created", "error"]
+    error = sdk.of(RealtimeErrorEvent)[0].error
     assert error.code == "session_expired"
     assert close == Closed(1001, error.message)
     assert "maximum duration of 60 minutes" in close.reason
 
 
 def test_a_session_ages_by_the_time_scale() -> None:
-    with simulator_in_thread(Settings(time_scale=10_000.0)) as running, connect_sdk(running) as talk:
-        close = talk.rest()
+    with simulator_in_thread(Settings(time_scale=10_000.0)) as running, connect_sdk(running) as sdk:
+        close = sdk.rest()
 
-    assert talk.of(RealtimeErrorEvent)[0].error.code == "session_expired"
+    assert sdk.of(RealtimeErrorEvent)[0].error.code == "session_expired"
     assert close.code == 1001
 
 
 def test_the_sdk_takes_an_expired_session_for_a_clean_end() -> None:
     with simulator_in_thread(Settings(faults=(parse_fault("expire:seconds=0.1"),))) as running:
         with sdk_client(running) as client, client.realtime.connect(model=DEFAULT_MODEL) as connection:
-            seen = [event.type for event in connection]
+            types = [event.type for event in connection]
         record = running.journal.sessions()[0]
 
-    assert seen == ["session.created", "error"]
+    assert types == ["session.created", "error"]
     assert (record.close_code, record.closed_by_client) == (1001, False)
 
 
-def test_a_refusal_that_passes_lets_the_third_attempt_in(realtime_simulator: RunningSimulator) -> None:
+def test_a_temporary_refusal_admits_the_third_attempt(realtime_simulator: RunningSimulator) -> None:
     key = realtime_simulator.key_for("flaky-session")
     closes = [refused(realtime_simulator, key=key).close.code for _ in range(2)]
-    with connect_sdk(realtime_simulator, key=key) as talk:
-        talk.until(SessionCreatedEvent)
+    with connect_sdk(realtime_simulator, key=key) as sdk:
+        sdk.until(SessionCreatedEvent)
 
     assert closes == [1011, 1011]
 
 
-def test_a_key_that_asks_for_an_unknown_scenario_is_told_so(realtime_simulator: RunningSimulator) -> None:
+def test_a_key_with_an_unknown_scenario_is_refused_with_a_list_of_scenarios(
+    realtime_simulator: RunningSimulator,
+) -> None:
     refusal = refused(realtime_simulator, key="sk-scenario-nonsense")
 
     assert refusal.code == "invalid_api_key"

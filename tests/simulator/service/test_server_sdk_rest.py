@@ -1,4 +1,4 @@
-"""The REST side through the official SDK: minting, models, and refusals as the exceptions that it makes of them."""
+"""The REST side through the official SDK: minting, models, and refusals as the exceptions of the SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = SDK_DEPRECATION_FILTER
 
-#: 2026-11-20, and inside every announced shutdown but those of May 2026.
+#: 2026-11-20: before every announced shutdown except those of May 2026.
 NOW = 1_795_132_800.0
 
 
@@ -58,7 +58,7 @@ def test_a_refused_mint_raises_with_status_code_and_request_id(
     assert error.message.startswith(f"Error code: {status} - ")
 
 
-def test_a_key_that_is_none_is_refused_over_rest(realtime_simulator: RunningSimulator) -> None:
+def test_an_invalid_key_is_refused_over_rest(realtime_simulator: RunningSimulator) -> None:
     with pytest.raises(openai.AuthenticationError) as caught:
         mint(realtime_simulator, "wrong")
 
@@ -92,9 +92,9 @@ def test_a_wrong_session_is_refused_when_it_is_minted(
 def test_turn_detection_for_a_model_without_it_is_refused_when_it_is_minted(
     realtime_simulator: RunningSimulator,
 ) -> None:
-    heard = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
+    audio_input = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
     with pytest.raises(openai.BadRequestError) as caught:
-        mint(realtime_simulator, session={"type": "transcription", "audio": {"input": heard}})
+        mint(realtime_simulator, session={"type": "transcription", "audio": {"input": audio_input}})
 
     assert (caught.value.code, caught.value.param) == ("invalid_value", "session.audio.input.turn_detection")
 
@@ -128,7 +128,7 @@ def test_a_project_without_realtime_models_lists_none_and_finds_none(realtime_si
     assert caught.value.code == "model_not_found"
 
 
-def test_an_unknown_address_is_404(realtime_simulator: RunningSimulator) -> None:
+def test_an_unknown_path_is_404(realtime_simulator: RunningSimulator) -> None:
     with sdk_client(realtime_simulator) as client, pytest.raises(openai.NotFoundError, match="Invalid URL"):
         client.chat.completions.create(model="gpt-5.2", messages=[])
 
@@ -141,8 +141,8 @@ def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: 
     )
     opened = []
     for _ in range(2):
-        with connect_sdk(realtime_simulator, key=minted.value) as talk:
-            opened.append(cast("Any", talk.until(SessionCreatedEvent).session))
+        with connect_sdk(realtime_simulator, key=minted.value) as sdk:
+            opened.append(cast("Any", sdk.until(SessionCreatedEvent).session))
 
     assert [session.instructions for session in opened] == ["Speak of money."] * 2
     assert [session.tools[0].name for session in opened] == ["get_balance"] * 2
@@ -150,23 +150,23 @@ def test_a_secret_is_bound_to_its_session_and_opens_several(realtime_simulator: 
     assert opened[0].id != opened[1].id
 
 
-def test_a_secret_brings_its_model_and_its_scenario(realtime_simulator: RunningSimulator) -> None:
+def test_a_secret_determines_model_and_scenario(realtime_simulator: RunningSimulator) -> None:
     with_model = mint(realtime_simulator, session={"type": "realtime", "model": "gpt-realtime-2.1-mini"})
-    with connect_sdk(realtime_simulator, key=with_model.value, model=None) as talk:
-        created = cast("Any", talk.until(SessionCreatedEvent).session)
+    with connect_sdk(realtime_simulator, key=with_model.value, model=None) as sdk:
+        created = cast("Any", sdk.until(SessionCreatedEvent).session)
     without_credit = mint(realtime_simulator, realtime_simulator.key_for("no-quota"))
-    with connect_sdk(realtime_simulator, key=without_credit.value) as talk:
-        refusal = talk.refused()
+    with connect_sdk(realtime_simulator, key=without_credit.value) as sdk:
+        refusal = sdk.refused()
 
     assert created.model == "gpt-realtime-2.1-mini"
     assert refusal.code == "insufficient_quota"
 
 
 def test_a_transcription_secret_opens_a_transcription_session(realtime_simulator: RunningSimulator) -> None:
-    heard = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": None}
-    minted = mint(realtime_simulator, session={"type": "transcription", "audio": {"input": heard}})
-    with connect_sdk(realtime_simulator, key=minted.value, model=None) as talk:
-        created = cast("Any", talk.until(SessionCreatedEvent).session)
+    audio_input = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": None}
+    minted = mint(realtime_simulator, session={"type": "transcription", "audio": {"input": audio_input}})
+    with connect_sdk(realtime_simulator, key=minted.value, model=None) as sdk:
+        created = cast("Any", sdk.until(SessionCreatedEvent).session)
 
     assert minted.session.type == created.type == "transcription"
     assert created.audio.input.transcription.model == "gpt-live-transcribe"
@@ -179,13 +179,13 @@ def test_a_secret_expires_and_a_running_session_outlives_it() -> None:
         minted = mint(running, expires_after={"anchor": "created_at", "seconds": 30})
         usual = mint(running)
         clock[0] = NOW + 29
-        with connect_sdk(running, key=minted.value) as talk:
-            talk.until(SessionCreatedEvent)
+        with connect_sdk(running, key=minted.value) as sdk:
+            sdk.until(SessionCreatedEvent)
             clock[0] = NOW + 30
-            talk.connection.session.update(session={"type": "realtime"})
-            alive = talk.next()
-        with connect_sdk(running, key=minted.value) as talk:
-            refusal = talk.refused()
+            sdk.connection.session.update(session={"type": "realtime"})
+            alive = sdk.next()
+        with connect_sdk(running, key=minted.value) as sdk:
+            refusal = sdk.refused()
 
     assert cast("Any", alive).type == "session.updated"
     assert (minted.expires_at, usual.expires_at) == (NOW + 30, NOW + 600)
@@ -194,12 +194,12 @@ def test_a_secret_expires_and_a_running_session_outlives_it() -> None:
 
 def test_minting_proves_nothing_about_the_model(realtime_simulator: RunningSimulator) -> None:
     minted = mint(realtime_simulator, session={"type": "realtime", "model": "gpt-4o-realtime-preview"})
-    with connect_sdk(realtime_simulator, key=minted.value, model=None) as talk:
-        refusal = talk.refused()
+    with connect_sdk(realtime_simulator, key=minted.value, model=None) as sdk:
+        refusal = sdk.refused()
 
     assert minted.value.startswith("ek_")
     assert (refusal.code, refusal.close.code) == ("model_not_found", 4004)
-    assert len(talk.of(RealtimeErrorEvent)) == 1
+    assert len(sdk.of(RealtimeErrorEvent)) == 1
 
 
 def test_the_sdks_old_minting_gives_a_nested_secret_that_lasts_a_minute() -> None:

@@ -45,41 +45,41 @@ def ask(connection: RealtimeConnection, text: str, **session: Any) -> None:
     connection.response.create()
 
 
-def called(talk: SdkSession[RealtimeConnection]) -> ResponseFunctionCallArgumentsDoneEvent:
-    """Wait for the call and the end of its response."""
-    call = talk.until(ResponseFunctionCallArgumentsDoneEvent)
-    talk.until(ResponseDoneEvent)
+def called(sdk: SdkSession[RealtimeConnection]) -> ResponseFunctionCallArgumentsDoneEvent:
+    """Wait for the function call and for the end of its response."""
+    call = sdk.until(ResponseFunctionCallArgumentsDoneEvent)
+    sdk.until(ResponseDoneEvent)
     return call
 
 
 def test_a_function_is_called_and_its_output_answered(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "What is my balance?")
-        call = called(talk)
-        talk.connection.conversation.item.create(
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "What is my balance?")
+        call = called(sdk)
+        sdk.connection.conversation.item.create(
             item={"type": "function_call_output", "call_id": call.call_id, "output": '{"euros": 1234}'}
         )
-        talk.connection.response.create()
-        answer = talk.until(ResponseTextDoneEvent)
-        talk.until(ResponseDoneEvent)
+        sdk.connection.response.create()
+        answer = sdk.until(ResponseTextDoneEvent)
+        sdk.until(ResponseDoneEvent)
 
     assert call.name == "get_balance"
     assert json.loads(call.arguments) == {"account": "savings", "cents": True}
-    assert "".join(event.delta for event in talk.of(ResponseFunctionCallArgumentsDeltaEvent)) == call.arguments
+    assert "".join(event.delta for event in sdk.of(ResponseFunctionCallArgumentsDeltaEvent)) == call.arguments
     assert "1234" in answer.text
-    first, second = (event.response for event in talk.of(ResponseDoneEvent))
+    first, second = (event.response for event in sdk.of(ResponseDoneEvent))
     outputs: list[Any] = [*(first.output or []), *(second.output or [])]
     assert [(item.type, item.status) for item in outputs] == [("function_call", "completed"), ("message", "completed")]
-    items = [cast("Any", event.item).type for event in talk.of(ConversationItemDone)]
+    items = [cast("Any", event.item).type for event in sdk.of(ConversationItemDone)]
     assert items == ["message", "function_call", "function_call_output", "message"]
 
 
 def test_the_events_of_a_call_come_in_order(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "What is my balance?")
-        called(talk)
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "What is my balance?")
+        called(sdk)
 
-    assert talk.steps[talk.steps.index("response.created") :] == [
+    assert sdk.steps[sdk.steps.index("response.created") :] == [
         "response.created",
         "response.output_item.added",
         "conversation.item.added",
@@ -92,40 +92,40 @@ def test_the_events_of_a_call_come_in_order(realtime_simulator: RunningSimulator
 
 
 def test_a_forced_function_is_called_whatever_was_said(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "Hello.", tool_choice={"type": "function", "name": "get_balance"})
-        assert called(talk).name == "get_balance"
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "Hello.", tool_choice={"type": "function", "name": "get_balance"})
+        assert called(sdk).name == "get_balance"
 
 
 def test_no_function_is_called_where_none_may_be(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "What is my balance?", tool_choice="none")
-        output: list[Any] = talk.until(ResponseDoneEvent).response.output or []
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "What is my balance?", tool_choice="none")
+        output: list[Any] = sdk.until(ResponseDoneEvent).response.output or []
 
     assert [item.type for item in output] == ["message"]
 
 
 def test_asking_for_the_next_answer_before_the_call_is_done_is_refused() -> None:
-    with simulator_in_thread() as unhurried, connect_sdk(unhurried) as talk:
-        ask(talk.connection, "What is my balance?")
-        talk.until(ResponseCreatedEvent)
-        talk.connection.response.create()
-        error = talk.until(RealtimeErrorEvent).error
-        assert called(talk).name == "get_balance"
+    with simulator_in_thread() as slow_simulator, connect_sdk(slow_simulator) as sdk:
+        ask(sdk.connection, "What is my balance?")
+        sdk.until(ResponseCreatedEvent)
+        sdk.connection.response.create()
+        error = sdk.until(RealtimeErrorEvent).error
+        assert called(sdk).name == "get_balance"
 
     assert error.code == "conversation_already_has_active_response"
 
 
 def test_the_output_of_a_call_that_was_never_made_is_refused(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "What is my balance?")
-        called(talk)
-        before = talk.counts["conversation.item.added"]
-        talk.connection.conversation.item.create(
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "What is my balance?")
+        called(sdk)
+        before = sdk.counts["conversation.item.added"]
+        sdk.connection.conversation.item.create(
             item={"type": "function_call_output", "call_id": "call_unknown", "output": "{}"}, event_id="orphan"
         )
-        error = talk.until(RealtimeErrorEvent).error
+        error = sdk.until(RealtimeErrorEvent).error
 
     assert error.event_id == "orphan"
     assert "call_unknown" in error.message
-    assert talk.counts["conversation.item.added"] == before == 2
+    assert sdk.counts["conversation.item.added"] == before == 2

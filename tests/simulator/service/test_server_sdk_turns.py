@@ -25,8 +25,8 @@ from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.embedded import simulator_in_thread
 from tests.simulator.sdk_client import (
     GA_EVENTS,
-    PATIENCE_SECONDS,
     SDK_DEPRECATION_FILTER,
+    TIMEOUT_SECONDS,
     close_on_timeout,
     connect_sdk,
     parse_losses,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 pytestmark = SDK_DEPRECATION_FILTER
 
-#: The recorded order of a typed turn, runs of one event told once.
+#: The recorded order of a typed turn, a run of equal types as one.
 TEXT_TURN = [
     "session.created",
     "session.updated",
@@ -74,29 +74,29 @@ def ask(connection: RealtimeConnection, text: str) -> None:
 
 
 def test_a_text_turn_comes_in_the_recorded_order(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "How are you?")
-        done = talk.until(ResponseDoneEvent)
-        talk.until(RateLimitsUpdatedEvent)
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "How are you?")
+        done = sdk.until(ResponseDoneEvent)
+        sdk.until(RateLimitsUpdatedEvent)
 
-    assert talk.steps == TEXT_TURN
+    assert sdk.steps == TEXT_TURN
     assert done.response.status == "completed"
-    whole = talk.of(ResponseTextDoneEvent)[0].text
-    assert whole == "".join(event.delta for event in talk.of(ResponseTextDeltaEvent))
+    whole = sdk.of(ResponseTextDoneEvent)[0].text
+    assert whole == "".join(event.delta for event in sdk.of(ResponseTextDeltaEvent))
     assert "How are you?" in whole
 
 
 def test_usage_is_counted_and_the_answer_stands_in_response_done(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "How are you?")
-        response = talk.until(ResponseDoneEvent).response
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "How are you?")
+        response = sdk.until(ResponseDoneEvent).response
 
     assert response.usage is not None
     spent = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
     assert 0 < spent == response.usage.total_tokens
     message = cast("Any", (response.output or [])[0])
     assert [(part.type, part.text) for part in message.content] == [
-        ("output_text", talk.of(ResponseTextDoneEvent)[0].text)
+        ("output_text", sdk.of(ResponseTextDoneEvent)[0].text)
     ]
 
 
@@ -105,8 +105,8 @@ def test_a_minted_secret_opens_the_session_that_it_was_minted_for(realtime_simul
         minted = client.realtime.client_secrets.create(
             session={"type": "realtime", "model": DEFAULT_MODEL, "instructions": "Answer in Latin."}
         )
-    with connect_sdk(realtime_simulator, key=minted.value) as talk:
-        created = cast("Any", talk.until(SessionCreatedEvent).session)
+    with connect_sdk(realtime_simulator, key=minted.value) as sdk:
+        created = cast("Any", sdk.until(SessionCreatedEvent).session)
 
     assert minted.value.startswith("ek_")
     assert cast("Any", minted.session).instructions == created.instructions == "Answer in Latin."
@@ -129,32 +129,32 @@ def test_events_queued_before_the_socket_opens_are_answered_after_session_create
 def test_a_response_out_of_band_runs_beside_the_active_one_and_belongs_to_no_conversation(
     realtime_simulator: RunningSimulator,
 ) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        ask(talk.connection, "Tell me a story.")
-        talk.until(ResponseCreatedEvent)
+    with connect_sdk(realtime_simulator) as sdk:
+        ask(sdk.connection, "Tell me a story.")
+        sdk.until(ResponseCreatedEvent)
         part: Any = {"type": "input_text", "text": "Is this a story?"}
         message: Any = {"type": "message", "role": "user", "content": [part]}
-        talk.connection.response.create(
+        sdk.connection.response.create(
             response={"conversation": "none", "metadata": {"topic": "check"}, "input": [message]}
         )
-        done = [talk.until(ResponseDoneEvent).response, talk.until(ResponseDoneEvent).response]
+        done = [sdk.until(ResponseDoneEvent).response, sdk.until(ResponseDoneEvent).response]
 
     beside = next(response for response in done if response.metadata == {"topic": "check"})
     inside = next(response for response in done if response.metadata is None)
     assert beside.conversation_id is None
     assert inside.conversation_id is not None
     assert [response.status for response in done] == ["completed", "completed"]
-    items = [event.item for event in talk.of(ConversationItemAdded)]
+    items = [event.item for event in sdk.of(ConversationItemAdded)]
     assert [cast("Any", item).role for item in items] == ["user", "assistant"]
 
 
 def test_a_second_response_while_one_is_active_is_refused_and_the_first_goes_on() -> None:
-    with simulator_in_thread() as unhurried, connect_sdk(unhurried) as talk:
-        ask(talk.connection, "Hello.")
-        first = talk.until(ResponseCreatedEvent).response
-        talk.connection.response.create(event_id="again")
-        refused = talk.until(RealtimeErrorEvent).error
-        done = talk.until(ResponseDoneEvent).response
+    with simulator_in_thread() as slow_simulator, connect_sdk(slow_simulator) as sdk:
+        ask(sdk.connection, "Hello.")
+        first = sdk.until(ResponseCreatedEvent).response
+        sdk.connection.response.create(event_id="again")
+        refused = sdk.until(RealtimeErrorEvent).error
+        done = sdk.until(ResponseDoneEvent).response
 
     assert (refused.code, refused.event_id) == ("conversation_already_has_active_response", "again")
     assert str(first.id) in refused.message
@@ -164,44 +164,46 @@ def test_a_second_response_while_one_is_active_is_refused_and_the_first_goes_on(
 def test_a_failed_response_has_its_error_in_status_details_and_no_error_event(
     realtime_simulator: RunningSimulator,
 ) -> None:
-    with connect_sdk(realtime_simulator, key=realtime_simulator.key_for("failed-response")) as talk:
-        ask(talk.connection, "Hello.")
-        response = talk.until(ResponseDoneEvent).response
+    with connect_sdk(realtime_simulator, key=realtime_simulator.key_for("failed-response")) as sdk:
+        ask(sdk.connection, "Hello.")
+        response = sdk.until(ResponseDoneEvent).response
 
     assert response.status == "failed"
     assert response.status_details is not None
     assert response.status_details.error is not None
     assert response.status_details.error.type == "server_error"
-    assert talk.of(RealtimeErrorEvent) == []
+    assert sdk.of(RealtimeErrorEvent) == []
 
 
 def test_items_are_given_back_and_deleted(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
-        type_in(talk.connection, "Remember this.")
-        item_id = str(talk.until(ConversationItemAdded).item.id)
-        talk.connection.conversation.item.retrieve(item_id=item_id)
-        retrieved = cast("Any", talk.until(ConversationItemRetrieved).item)
-        talk.connection.conversation.item.delete(item_id=item_id)
-        deleted = talk.until(ConversationItemDeletedEvent)
-        talk.connection.conversation.item.retrieve(item_id=item_id)
-        gone = talk.until(RealtimeErrorEvent).error
+    with connect_sdk(realtime_simulator) as sdk:
+        type_in(sdk.connection, "Remember this.")
+        item_id = str(sdk.until(ConversationItemAdded).item.id)
+        sdk.connection.conversation.item.retrieve(item_id=item_id)
+        retrieved = cast("Any", sdk.until(ConversationItemRetrieved).item)
+        sdk.connection.conversation.item.delete(item_id=item_id)
+        deleted = sdk.until(ConversationItemDeletedEvent)
+        sdk.connection.conversation.item.retrieve(item_id=item_id)
+        gone = sdk.until(RealtimeErrorEvent).error
 
     assert retrieved.content[0].text == "Remember this."
     assert deleted.item_id == item_id
     assert gone.code == "item_retrieve_invalid_item_id"
 
 
-def test_one_bad_field_discards_the_whole_update_and_the_session_lives(realtime_simulator: RunningSimulator) -> None:
-    with connect_sdk(realtime_simulator) as talk:
+def test_one_bad_field_discards_the_whole_update_and_the_session_continues(
+    realtime_simulator: RunningSimulator,
+) -> None:
+    with connect_sdk(realtime_simulator) as sdk:
         mixed: Any = {"type": "realtime", "instructions": "Be rude.", "modalities": ["text"]}
-        talk.connection.session.update(session=mixed, event_id="mixed-1")
-        refused = talk.until(RealtimeErrorEvent).error
-        talk.connection.session.update(session={"type": "realtime"})
-        session = cast("Any", talk.until(SessionUpdatedEvent).session)
+        sdk.connection.session.update(session=mixed, event_id="mixed-1")
+        refused = sdk.until(RealtimeErrorEvent).error
+        sdk.connection.session.update(session={"type": "realtime"})
+        session = cast("Any", sdk.until(SessionUpdatedEvent).session)
 
     assert (refused.code, refused.param) == ("unknown_parameter", "session.modalities")
     assert refused.event_id == "mixed-1"
-    assert session.instructions == cast("Any", talk.of(SessionCreatedEvent)[0].session).instructions
+    assert session.instructions == cast("Any", sdk.of(SessionCreatedEvent)[0].session).instructions
 
 
 def test_the_asynchronous_client_gets_the_same_turn(realtime_simulator: RunningSimulator) -> None:
@@ -225,19 +227,19 @@ def test_the_asynchronous_client_gets_the_same_turn(realtime_simulator: RunningS
                 steps += [event.type] if event.type not in steps[-1:] else []
         return steps
 
-    assert asyncio.run(asyncio.wait_for(turn(), PATIENCE_SECONDS)) == TEXT_TURN
+    assert asyncio.run(asyncio.wait_for(turn(), TIMEOUT_SECONDS)) == TEXT_TURN
 
 
 def test_what_the_sdk_does_not_understand_is_found() -> None:
     delta = {"type": "response.output_text.delta", "event_id": "e", "response_id": "r", "item_id": "i", "delta": "x"}
-    place = {"output_index": 0, "content_index": 0}
+    location = {"output_index": 0, "content_index": 0}
 
     def found(raw: dict[str, object], kind: type[pydantic.BaseModel] = ResponseTextDeltaEvent) -> str:
         return "\n".join(parse_losses(json.dumps(raw).encode(), kind.model_construct(None, **cast("Any", raw))))
 
     assert ResponseTextDeltaEvent in GA_EVENTS
-    assert found({**delta, **place, "obfuscation": "abc"}) == ""
-    assert "taken for" in found({**delta, **place}, ResponseTextDoneEvent)
-    assert "unknown field .color" in found({**delta, **place, "color": "red"})
+    assert found({**delta, **location, "obfuscation": "abc"}) == ""
+    assert "taken for" in found({**delta, **location}, ResponseTextDoneEvent)
+    assert "unknown field .color" in found({**delta, **location, "color": "red"})
     assert "content_index" in found({**delta, "output_index": 0})
-    assert "valid string" in found({**delta, **place, "delta": 5})
+    assert "valid string" in found({**delta, **location, "delta": 5})

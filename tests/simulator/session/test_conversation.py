@@ -11,7 +11,7 @@ def texts(role: str, text: str) -> ConversationItem:
     return ConversationItem(id=text, role=role, content=[{"type": "input_text", "text": text}])
 
 
-def test_items_stand_in_the_order_in_which_they_were_put() -> None:
+def test_items_keep_the_order_in_which_they_were_added() -> None:
     conversation = ConversationItems()
     assert [conversation.add(ConversationItem(id=name)) for name in "ab"] == [None, "a"]
     assert conversation.add(ConversationItem(id="first"), "root") is None

@@ -1,4 +1,4 @@
-"""Items on the wire: created, retrieved, deleted, truncated, and every way in which that is refused."""
+"""Client events about items: create, retrieve, delete, truncate, and every error they can cause."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.simulator.session_harness import SimulatorHarness, base64, error_of, 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
 
 
-def create(player: SimulatorHarness, item: Any, **fields: Any) -> list[dict[str, Any]]:
-    return player.send("conversation.item.create", item=item, **fields)
+def create(harness: SimulatorHarness, item: Any, **fields: Any) -> list[dict[str, Any]]:
+    return harness.send("conversation.item.create", item=item, **fields)
 
 
-def speaking(player: SimulatorHarness) -> str:
-    """Let the assistant speak; gives the id of its message, three deltas in."""
-    player.type("Hello")
-    player.send("response.create")
+def speaking(harness: SimulatorHarness) -> str:
+    """Start a spoken response and return the id of its message after three deltas."""
+    harness.type("Hello")
+    harness.send("response.create")
     for _ in range(4):
-        delta = player.until("response.output_audio.delta")
+        delta = harness.until("response.output_audio.delta")
     return str(delta["item_id"])
 
 
@@ -33,7 +33,7 @@ def test_a_created_item_is_added_and_done() -> None:
     assert added["previous_item_id"] is None
 
 
-def test_a_created_item_is_told_once_in_the_beta_dialect() -> None:
+def test_a_created_item_is_announced_once_in_the_beta_dialect() -> None:
     part = {"type": "text", "text": "Hi"}
     (created,) = create(
         SimulatorHarness(dialect=Dialect.BETA), {"type": "message", "role": "assistant", "content": [part]}
@@ -42,46 +42,46 @@ def test_a_created_item_is_told_once_in_the_beta_dialect() -> None:
     assert created["item"]["content"] == [part]
 
 
-def test_an_item_goes_last_first_or_behind_another() -> None:
-    player = SimulatorHarness()
+def test_an_item_is_added_last_first_or_after_another() -> None:
+    harness = SimulatorHarness()
     for name, after in (("a", None), ("b", None), ("c", "root"), ("d", "a")):
-        create(player, {**MESSAGE, "id": name}, previous_item_id=after)
-    create(player, {**MESSAGE, "id": "e"})
-    told = {event["item"]["id"]: event["previous_item_id"] for event in player.all("conversation.item.added")}
-    assert told == {"a": None, "b": "a", "c": None, "d": "a", "e": "b"}
+        create(harness, {**MESSAGE, "id": name}, previous_item_id=after)
+    create(harness, {**MESSAGE, "id": "e"})
+    announced = {event["item"]["id"]: event["previous_item_id"] for event in harness.all("conversation.item.added")}
+    assert announced == {"a": None, "b": "a", "c": None, "d": "a", "e": "b"}
 
 
-def test_the_sound_of_an_item_is_not_given_back() -> None:
+def test_the_audio_of_an_item_is_not_returned() -> None:
     part = {"type": "input_audio", "audio": base64(speech(20)), "transcript": "Hello"}
     added, _ = create(SimulatorHarness(), {"type": "message", "role": "user", "content": [part]})
     assert added["item"]["content"] == [{"type": "input_audio", "transcript": "Hello"}]
 
 
-def test_the_sound_of_an_item_is_measured_and_answered() -> None:
-    player = SimulatorHarness()
+def test_the_audio_of_an_item_is_measured_and_answered() -> None:
+    harness = SimulatorHarness()
     part = {"type": "input_audio", "audio": base64(speech(1_200))}
-    create(player, {"type": "message", "role": "user", "content": [part, part]})
-    player.send("response.create", response={"output_modalities": ["text"]})
-    assert player.until("response.output_text.done")["text"].startswith("I heard 2.4 seconds of speech.")
-    player.run_until_idle()
-    assert player.one("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 24
+    create(harness, {"type": "message", "role": "user", "content": [part, part]})
+    harness.send("response.create", response={"output_modalities": ["text"]})
+    assert harness.until("response.output_text.done")["text"].startswith("I heard 2.4 seconds of speech.")
+    harness.run_until_idle()
+    assert harness.one("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 24
 
 
 def test_speech_that_a_client_remembers_of_the_assistant_can_be_truncated_up_to_its_length() -> None:
-    player = SimulatorHarness()
+    harness = SimulatorHarness()
     part = {"type": "output_audio", "audio": base64(speech(200)), "transcript": "Hello"}
-    create(player, {"type": "message", "id": "old", "role": "assistant", "content": [part]})
-    assert error_of(truncate(player, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
-    assert truncate(player, "old", audio_end_ms=200)[0]["type"] == "conversation.item.truncated"
+    create(harness, {"type": "message", "id": "old", "role": "assistant", "content": [part]})
+    assert error_of(truncate(harness, "old", audio_end_ms=201)) == ("invalid_value", "audio_end_ms")
+    assert truncate(harness, "old", audio_end_ms=200)[0]["type"] == "conversation.item.truncated"
 
 
 @pytest.mark.parametrize("audio", ["%", "AAA", "AA==", "é"])
-def test_sound_that_is_none_is_refused_wherever_an_item_may_stand(audio: str) -> None:
-    player = SimulatorHarness()
+def test_invalid_audio_is_refused_wherever_an_item_can_be(audio: str) -> None:
+    harness = SimulatorHarness()
     parts = [{"type": "input_text", "text": "Hi"}, {"type": "input_audio", "audio": audio}]
     item = {"type": "message", "role": "user", "content": parts}
-    assert error_of(create(player, item)) == ("invalid_value", "item.content[1].audio")
-    answer = player.send("response.create", response={"input": [{**item, "content": parts[:1]}, item]})
+    assert error_of(create(harness, item)) == ("invalid_value", "item.content[1].audio")
+    answer = harness.send("response.create", response={"input": [{**item, "content": parts[:1]}, item]})
     assert error_of(answer) == ("invalid_value", "response.input[1].content[1].audio")
 
 
@@ -117,13 +117,13 @@ def test_items_of_mcp_are_checked(change: dict[str, Any], code: str, param: str)
 
 
 def test_an_item_that_is_deleted_while_it_streams_is_not_done_afterwards() -> None:
-    player = SimulatorHarness()
-    item_id = speaking(player)
-    player.send("conversation.item.delete", item_id=item_id)
-    player.run_until_idle()
-    assert item_id not in [event["item"]["id"] for event in player.all("conversation.item.done")]
-    assert player.one("response.output_item.done")["item"]["id"] == item_id
-    assert player.one("response.done")["response"]["status"] == "completed"
+    harness = SimulatorHarness()
+    item_id = speaking(harness)
+    harness.send("conversation.item.delete", item_id=item_id)
+    harness.run_until_idle()
+    assert item_id not in [event["item"]["id"] for event in harness.all("conversation.item.done")]
+    assert harness.one("response.output_item.done")["item"]["id"] == item_id
+    assert harness.one("response.done")["response"]["status"] == "completed"
 
 
 CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -146,63 +146,63 @@ CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("fields", "code", "param"), CREATE_REFUSED)
 def test_a_bad_item_is_refused_and_not_added(fields: dict[str, Any], code: str, param: str) -> None:
-    player = SimulatorHarness()
-    create(player, {**MESSAGE, "id": "known"})
-    answer = player.send("conversation.item.create", event_id="mine", **fields)
+    harness = SimulatorHarness()
+    create(harness, {**MESSAGE, "id": "known"})
+    answer = harness.send("conversation.item.create", event_id="mine", **fields)
     assert error_of(answer) == (code, param)
     assert answer[0]["error"]["event_id"] == "mine"
-    added, _ = create(player, MESSAGE)
+    added, _ = create(harness, MESSAGE)
     assert added["previous_item_id"] == "known"
 
 
 def test_an_item_is_retrieved_as_it_is_now() -> None:
-    player = SimulatorHarness()
-    added, _ = create(player, {**MESSAGE, "id": "known"})
-    (retrieved,) = player.send("conversation.item.retrieve", item_id="known")
+    harness = SimulatorHarness()
+    added, _ = create(harness, {**MESSAGE, "id": "known"})
+    (retrieved,) = harness.send("conversation.item.retrieve", item_id="known")
     assert (retrieved["type"], retrieved["item"]) == ("conversation.item.retrieved", added["item"])
 
 
 def test_a_deleted_item_is_gone() -> None:
-    player = SimulatorHarness()
-    create(player, {**MESSAGE, "id": "known"})
-    (deleted,) = player.send("conversation.item.delete", item_id="known")
+    harness = SimulatorHarness()
+    create(harness, {**MESSAGE, "id": "known"})
+    (deleted,) = harness.send("conversation.item.delete", item_id="known")
     assert (deleted["type"], deleted["item_id"]) == ("conversation.item.deleted", "known")
-    assert error_of(player.send("conversation.item.retrieve", item_id="known"))[0] == "item_retrieve_invalid_item_id"
-    assert create(player, MESSAGE)[0]["previous_item_id"] is None
+    assert error_of(harness.send("conversation.item.retrieve", item_id="known"))[0] == "item_retrieve_invalid_item_id"
+    assert create(harness, MESSAGE)[0]["previous_item_id"] is None
 
 
 @pytest.mark.parametrize("verb", ["delete", "retrieve", "truncate"])
-def test_an_item_that_nobody_knows_is_an_error_of_its_family(verb: str) -> None:
-    player = SimulatorHarness()
+def test_an_unknown_item_is_an_error_with_the_code_of_its_event(verb: str) -> None:
+    harness = SimulatorHarness()
     where = {"content_index": 0, "audio_end_ms": 0} if verb == "truncate" else {}
-    answer = player.send(f"conversation.item.{verb}", item_id="gone", **where)
+    answer = harness.send(f"conversation.item.{verb}", item_id="gone", **where)
     assert error_of(answer) == (f"item_{verb}_invalid_item_id", "item_id")
-    assert error_of(player.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
+    assert error_of(harness.send(f"conversation.item.{verb}")) == ("missing_required_parameter", "item_id")
 
 
-def truncate(player: SimulatorHarness, item_id: str, **fields: Any) -> list[dict[str, Any]]:
+def truncate(harness: SimulatorHarness, item_id: str, **fields: Any) -> list[dict[str, Any]]:
     event = {"item_id": item_id, "content_index": 0, "audio_end_ms": 200, **fields}
-    return player.send("conversation.item.truncate", **{key: value for key, value in event.items() if value != "none"})
+    return harness.send("conversation.item.truncate", **{key: value for key, value in event.items() if value != "none"})
 
 
 def test_speech_is_truncated_while_it_streams_and_its_transcript_is_gone() -> None:
-    player = SimulatorHarness()
-    item_id = speaking(player)
-    (truncated,) = truncate(player, item_id)
+    harness = SimulatorHarness()
+    item_id = speaking(harness)
+    (truncated,) = truncate(harness, item_id)
     assert truncated["type"] == "conversation.item.truncated"
     assert (truncated["item_id"], truncated["content_index"], truncated["audio_end_ms"]) == (item_id, 0, 200)
-    (retrieved,) = player.send("conversation.item.retrieve", item_id=item_id)
+    (retrieved,) = harness.send("conversation.item.retrieve", item_id=item_id)
     assert retrieved["item"]["content"] == [{"type": "output_audio"}]
 
 
-def test_a_response_goes_on_in_step_after_its_item_was_truncated() -> None:
+def test_a_response_keeps_its_timing_after_its_item_was_truncated() -> None:
     whole, cut = SimulatorHarness(), SimulatorHarness()
     truncate(cut, speaking(cut))
     speaking(whole)
-    for player in (whole, cut):
-        player.until("response.done")
+    for harness in (whole, cut):
+        harness.until("response.done")
     audio = "response.output_audio_transcript.delta"
-    times = [[heard.at for heard in player.timed_events if heard.type == audio] for player in (whole, cut)]
+    times = [[timed.at for timed in harness.timed_events if timed.type == audio] for harness in (whole, cut)]
     assert times[0] == times[1]
     assert cut.one("response.output_audio_transcript.done") == whole.one("response.output_audio_transcript.done") | {
         "event_id": cut.one("response.output_audio_transcript.done")["event_id"]
@@ -210,22 +210,22 @@ def test_a_response_goes_on_in_step_after_its_item_was_truncated() -> None:
     assert cut.all("conversation.item.done")[-1]["item"]["content"] == [{"type": "output_audio"}]
 
 
-def test_speech_cannot_be_cut_behind_its_end() -> None:
-    player = SimulatorHarness()
-    item_id = speaking(player)
-    answer = truncate(player, item_id, audio_end_ms=401)
+def test_speech_cannot_be_truncated_after_its_end() -> None:
+    harness = SimulatorHarness()
+    item_id = speaking(harness)
+    answer = truncate(harness, item_id, audio_end_ms=401)
     assert error_of(answer) == ("invalid_value", "audio_end_ms")
     assert answer[0]["error"]["message"] == "Audio content of 400ms is already shorter than 401ms"
-    assert truncate(player, item_id, audio_end_ms=400)[0]["type"] == "conversation.item.truncated"
-    assert error_of(truncate(player, item_id, audio_end_ms=401)) == ("invalid_value", "audio_end_ms")
+    assert truncate(harness, item_id, audio_end_ms=400)[0]["type"] == "conversation.item.truncated"
+    assert error_of(truncate(harness, item_id, audio_end_ms=401)) == ("invalid_value", "audio_end_ms")
 
 
-def test_what_was_cut_to_nothing_stays_so() -> None:
-    player = SimulatorHarness()
-    item_id = speaking(player)
-    truncate(player, item_id, audio_end_ms=0)
-    player.until("response.done")
-    answer = truncate(player, item_id, audio_end_ms=100)
+def test_what_was_truncated_to_nothing_stays_empty() -> None:
+    harness = SimulatorHarness()
+    item_id = speaking(harness)
+    truncate(harness, item_id, audio_end_ms=0)
+    harness.until("response.done")
+    answer = truncate(harness, item_id, audio_end_ms=100)
     assert answer[0]["error"]["message"] == "Audio content of 0ms is already shorter than 100ms"
 
 
@@ -240,22 +240,22 @@ def test_what_was_cut_to_nothing_stays_so() -> None:
         ({"content_index": 1}, "invalid_value", "content_index"),
     ],
 )
-def test_a_cut_that_names_no_place_is_refused(fields: dict[str, Any], code: str, param: str) -> None:
-    player = SimulatorHarness()
-    assert error_of(truncate(player, speaking(player), **fields)) == (code, param)
+def test_a_truncation_without_a_position_is_refused(fields: dict[str, Any], code: str, param: str) -> None:
+    harness = SimulatorHarness()
+    assert error_of(truncate(harness, speaking(harness), **fields)) == (code, param)
 
 
-def test_only_what_the_assistant_said_can_be_cut() -> None:
-    player = SimulatorHarness()
-    create(player, {**MESSAGE, "id": "known"})
-    assert error_of(truncate(player, "known")) == ("invalid_value", "item_id")
-    player.send("response.create", response={"output_modalities": ["text"]})
-    written = player.until("response.output_item.done")["item"]["id"]
-    assert error_of(truncate(player, written)) == ("invalid_value", "item_id")
+def test_only_assistant_audio_can_be_truncated() -> None:
+    harness = SimulatorHarness()
+    create(harness, {**MESSAGE, "id": "known"})
+    assert error_of(truncate(harness, "known")) == ("invalid_value", "item_id")
+    harness.send("response.create", response={"output_modalities": ["text"]})
+    written = harness.until("response.output_item.done")["item"]["id"]
+    assert error_of(truncate(harness, written)) == ("invalid_value", "item_id")
 
 
 def test_an_item_that_is_deleted_while_it_streams_does_not_stop_its_response() -> None:
-    player = SimulatorHarness()
-    item_id = speaking(player)
-    player.send("conversation.item.delete", item_id=item_id)
-    assert player.until("response.done")["response"]["status"] == "completed"
+    harness = SimulatorHarness()
+    item_id = speaking(harness)
+    harness.send("conversation.item.delete", item_id=item_id)
+    assert harness.until("response.done")["response"]["status"] == "completed"

@@ -1,4 +1,4 @@
-"""What the simulator answers."""
+"""What responses say, and when they call a function."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bridge.simulator.session.state import SessionSetup, SessionState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OPENING = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime", unix_time=0)
+SETUP = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime", unix_time=0)
 
 
-def stage(*items: ConversationItem, **behaviour: Any) -> SessionState:
-    made = SessionState(OPENING, SessionBehaviour(**behaviour), seed=1, now=0.0)
+def state(*items: ConversationItem, **behaviour: Any) -> SessionState:
+    made = SessionState(SETUP, SessionBehaviour(**behaviour), seed=1, now=0.0)
     for item in items:
         made.conversation.add(item)
     return made
@@ -40,7 +40,7 @@ def answer(
     return choose_reply(made, settings, made.conversation.items if context is None else context)
 
 
-def said(answer: TextReply | FunctionCall) -> str:
+def text_of(answer: TextReply | FunctionCall) -> str:
     assert isinstance(answer, TextReply)
     return answer.text
 
@@ -50,36 +50,36 @@ def called(answer: TextReply | FunctionCall) -> str:
     return answer.name
 
 
-def test_the_answer_tells_what_arrived() -> None:
+def test_the_reply_states_what_came() -> None:
     output = ConversationItem(id="o", type="function_call_output", fields={"call_id": "c", "output": "sunny"})
-    assert said(answer(stage(), {})).startswith("Hello.")
-    assert said(answer(stage(user("Ahoy")), {})).startswith("You said: Ahoy.")
-    assert said(answer(stage(user("", 2_340)), {})).startswith("I heard 2.3 seconds of speech.")
-    assert said(answer(stage(output), {})).startswith("The tool answered: sunny.")
-    assert said(answer(stage(user("")), {})).startswith("I am listening.")
+    assert text_of(answer(state(), {})).startswith("Hello.")
+    assert text_of(answer(state(user("Ahoy")), {})).startswith("You said: Ahoy.")
+    assert text_of(answer(state(user("", 2_340)), {})).startswith("I heard 2.3 seconds of speech.")
+    assert text_of(answer(state(output), {})).startswith("The tool answered: sunny.")
+    assert text_of(answer(state(user("")), {})).startswith("I am listening.")
 
 
 def test_a_long_text_is_not_repeated_in_full() -> None:
-    assert len(said(answer(stage(user("x" * 10_000)), {}))) < 300
+    assert len(text_of(answer(state(user("x" * 10_000)), {}))) < 300
 
 
-def test_a_configured_answer_is_given_whatever_arrived() -> None:
-    assert said(answer(stage(user("Ahoy"), reply_text="Fine."), {})) == "Fine."
+def test_a_configured_reply_is_given_whatever_came() -> None:
+    assert text_of(answer(state(user("Ahoy"), reply_text="Fine."), {})) == "Fine."
 
 
 def test_what_the_response_does_not_read_is_not_answered() -> None:
-    weather = stage(user("weather"))
-    assert said(answer(weather, tools("get_weather"), [])).startswith("Hello.")
+    weather = state(user("weather"))
+    assert text_of(answer(weather, tools("get_weather"), [])).startswith("Hello.")
 
 
 def test_the_input_of_the_response_counts_before_the_conversation() -> None:
-    assert said(answer(stage(user("Ahoy")), {}, [user("one"), user("two")])).startswith("You said: two.")
+    assert text_of(answer(state(user("Ahoy")), {}, [user("one"), user("two")])).startswith("You said: two.")
 
 
 def test_a_function_is_called_when_the_words_mention_it() -> None:
     settings = tools("set_timer", "get_weather")
-    assert called(answer(stage(user("How is the Weather?")), settings)) == "get_weather"
-    assert isinstance(answer(stage(user("get it, set it")), settings), TextReply)
+    assert called(answer(state(user("How is the Weather?")), settings)) == "get_weather"
+    assert isinstance(answer(state(user("get it, set it")), settings), TextReply)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_function_is_called_when_the_words_mention_it() -> None:
     [("required", "a_first"), ({"type": "function", "name": "b_second"}, "b_second")],
 )
 def test_a_function_is_called_when_it_must_be(choice: object, name: str) -> None:
-    assert called(answer(stage(), {**tools("a_first", "b_second"), "tool_choice": choice})) == name
+    assert called(answer(state(), {**tools("a_first", "b_second"), "tool_choice": choice})) == name
 
 
 def test_no_function_is_called_when_none_may_be() -> None:
-    weather = stage(user("weather"))
+    weather = state(user("weather"))
     assert isinstance(answer(weather, {**tools("get_weather"), "tool_choice": "none"}), TextReply)
     assert isinstance(answer(weather, {"tools": [{"type": "mcp", "server_label": "weather"}]}), TextReply)
     assert isinstance(answer(weather, {**tools("a"), "tool_choice": {"type": "function", "name": "gone"}}), TextReply)
@@ -99,8 +99,8 @@ def test_no_function_is_called_when_none_may_be() -> None:
 
 def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() -> None:
     output = ConversationItem(id="o", type="function_call_output", fields={"call_id": "c", "output": "1"})
-    assert called(answer(stage(user("Hi"), reply="function"), tools("f"))) == "f"
-    assert isinstance(answer(stage(output, reply="function"), tools("f")), TextReply)
+    assert called(answer(state(user("Hi"), reply="function"), tools("f"))) == "f"
+    assert isinstance(answer(state(output, reply="function"), tools("f")), TextReply)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,6 @@ def test_a_session_of_calls_calls_whatever_was_said_but_not_after_an_output() ->
     ],
 )
 def test_arguments_fit_the_parameters_however_odd_these_are(parameters: object, arguments: object) -> None:
-    given = answer(stage(), {**tools("f", parameters=parameters), "tool_choice": "required"})
+    given = answer(state(), {**tools("f", parameters=parameters), "tool_choice": "required"})
     assert isinstance(given, FunctionCall)
     assert json.loads(given.arguments) == arguments

@@ -1,4 +1,4 @@
-"""The order in which things are due."""
+"""Scheduled calls: their order, and cancelling them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_is_due_at_the_same_time_keeps_its_order() -> None:
     assert done == list(range(20))
 
 
-def test_what_was_cancelled_is_neither_waited_for_nor_run() -> None:
+def test_a_cancelled_call_is_neither_awaited_nor_run() -> None:
     schedule, done = Schedule(), list[str]()
     first = schedule.call_at(1, lambda: done.append("first"))
     schedule.call_at(2, lambda: done.append("second"))
@@ -48,7 +48,7 @@ def test_what_was_cancelled_is_neither_waited_for_nor_run() -> None:
     assert done == ["second"]
 
 
-def test_cancelling_what_has_run_is_fine() -> None:
+def test_cancelling_a_call_that_has_run_is_safe() -> None:
     schedule, done = Schedule(), list[str]()
     due = schedule.call_at(1, lambda: done.append("ran"))
     run(schedule, 1)
@@ -56,7 +56,7 @@ def test_cancelling_what_has_run_is_fine() -> None:
     assert (done, schedule.next_time) == (["ran"], None)
 
 
-def test_an_action_may_ask_for_another_at_once() -> None:
+def test_a_callback_can_schedule_another_call() -> None:
     schedule, done = Schedule(), list[str]()
 
     def again() -> None:

@@ -1,4 +1,4 @@
-"""Whatever a client does, the simulator keeps the order of the protocol; and the order checker would notice if not."""
+"""Whatever a client does, the simulator keeps the event order, and the order checker detects violations."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from tests.simulator.client_strategies import BREAKING, ORDERLY, SessionPlan, he
 if TYPE_CHECKING:
     from tests.simulator.session_harness import SimulatorHarness
 
-#: Mutants of each rule that are tried on one session.
+#: How many mutants of each rule to try on one session.
 MUTANTS = 2
-#: Turn detection that is switched off unconfirmed ends speech unseen: what follows looks like a mistake, and is none.
+#: If turn detection is switched off without a confirmation, speech ends without an event. What follows looks wrong, but
+#: is not.
 UNSEEN = frozenset({"committed-other-item", "speech-started-twice"})
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def emitted(player: SimulatorHarness) -> tuple[list[dict[str, Any]], bool]:
-    """Give what reaches the client, and whether the session ended whole: nothing was cut by a fault or a close."""
+def emitted(harness: SimulatorHarness) -> tuple[list[dict[str, Any]], bool]:
+    """Return the events that reach the client, and whether they are complete: not cut off by a fault or a close."""
     events: list[dict[str, Any]] = []
-    for _, act in player.take_actions():
-        if not isinstance(act, TextFrame):
+    for _, action in harness.take_actions():
+        if not isinstance(action, TextFrame):
             return events, False
-        events.append(msgspec.json.decode(act.data))
+        events.append(msgspec.json.decode(action.data))
     return events, bool(events)
 
 
-def judged(session: SessionPlan, events: list[dict[str, Any]], *, whole: bool) -> list[Violation]:
+def violations(session: SessionPlan, events: list[dict[str, Any]], *, whole: bool) -> list[Violation]:
     checker = OrderChecker(session.dialect, session.kind)
     found = [violation for entry in events for violation in checker.feed(entry)]
     return found + (checker.finish() if whole else [])
@@ -47,17 +48,17 @@ def in_order(session: SessionPlan) -> None:
         event(entry["type"])
         assert missing_fields(entry, session.dialect, from_server=True) == frozenset()
     unseen = UNSEEN if session.scenario.name == "not-confirmed" else frozenset()
-    assert [found for found in judged(session, events, whole=whole) if found.rule not in unseen] == []
+    assert [found for found in violations(session, events, whole=whole) if found.rule not in unseen] == []
 
 
-def mutants_rejected(session: SessionPlan, chance: Any) -> None:
+def mutants_rejected(session: SessionPlan, rng: Any) -> None:
     events, whole = emitted(run_plan(session))
     if not whole:
         return
     for rule, mutate in MUTATIONS.items():
         mutants = mutate(events)
-        for mutant in chance.sample(mutants, min(MUTANTS, len(mutants))):
-            assert judged(session, mutant, whole=True), f"{rule} was broken and nothing was found"
+        for mutant in rng.sample(mutants, min(MUTANTS, len(mutants))):
+            assert violations(session, mutant, whole=True), f"{rule} was broken and nothing was found"
 
 
 def test_the_scenarios_that_are_left_out_are_those_that_break_order_on_purpose() -> None:
@@ -73,8 +74,8 @@ def test_every_session_is_in_order_and_every_event_complete(session: SessionPlan
 
 @given(healthy_sessions, st.randoms(use_true_random=False))
 @settings(max_examples=settings().max_examples // 3)
-def test_every_mutation_of_a_session_is_rejected(session: SessionPlan, chance: Any) -> None:
-    mutants_rejected(session, chance)
+def test_every_mutation_of_a_session_is_rejected(session: SessionPlan, rng: Any) -> None:
+    mutants_rejected(session, rng)
 
 
 @pytest.mark.nightly
@@ -87,5 +88,5 @@ def test_ten_thousand_sessions_are_in_order(session: SessionPlan) -> None:
 @pytest.mark.nightly
 @given(healthy_sessions, st.randoms(use_true_random=False))
 @settings(max_examples=500, suppress_health_check=UNHURRIED)
-def test_mutations_of_five_hundred_sessions_are_rejected(session: SessionPlan, chance: Any) -> None:
-    mutants_rejected(session, chance)
+def test_mutations_of_five_hundred_sessions_are_rejected(session: SessionPlan, rng: Any) -> None:
+    mutants_rejected(session, rng)

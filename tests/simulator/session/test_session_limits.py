@@ -1,4 +1,4 @@
-"""What a session holds and answers at most, whatever its client sends: time, memory, depth, numbers."""
+"""The limits of a session, whatever its client sends: time, memory, nesting, numbers."""
 
 from __future__ import annotations
 
@@ -15,43 +15,45 @@ from tests.simulator.session_harness import Event, SimulatorHarness, error_of
 
 
 @pytest.mark.parametrize("rate", [1e300, math.inf])
-def test_a_storm_without_measure_still_ends_in_every_moment(rate: float) -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=rate))
-    player.send("session.update", session={"type": "realtime"})
-    assert len(player.wait(0.1)) == pytest.approx(100, abs=1)
+def test_a_storm_at_any_rate_still_yields(rate: float) -> None:
+    harness = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=rate))
+    harness.send("session.update", session={"type": "realtime"})
+    assert len(harness.wait(0.1)) == pytest.approx(100, abs=1)
 
 
-def test_what_is_very_late_comes_in_portions_and_the_client_is_heard_between_them() -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=1_000))
-    player.send("session.update", session={"type": "realtime"})
-    late = player.now + 3_000
-    assert len(player.session.wake(late)) == 1_000
-    answer = player.session.receive('{"type":"input_audio_buffer.clear"}', late)[-1]
+def test_overdue_calls_run_in_batches_and_client_events_are_handled_between_them() -> None:
+    harness = SimulatorHarness(behaviour=SessionBehaviour(errors_per_second=1_000))
+    harness.send("session.update", session={"type": "realtime"})
+    late = harness.now + 3_000
+    assert len(harness.session.wake(late)) == 1_000
+    answer = harness.session.receive('{"type":"input_audio_buffer.clear"}', late)[-1]
     assert isinstance(answer, ServerEvent)
     assert answer.type == "input_audio_buffer.cleared"
-    assert player.session.next_wake is not None
-    assert player.session.next_wake < late
+    assert harness.session.next_wake is not None
+    assert harness.session.next_wake < late
 
 
-def test_frames_that_come_early_are_held_up_to_what_one_may_have_and_then_no_more() -> None:
-    player = SimulatorHarness(open_session=False)
+def test_early_frames_are_kept_up_to_a_limit() -> None:
+    harness = SimulatorHarness(open_session=False)
     audio = "A" * (20 * 2**20)
     for _ in range(3):
-        player.send("input_audio_buffer.append", audio=audio)
-    player.type("Hello")
-    player.wait(1)
-    assert player.types == ["session.created"]
-    player.send("input_audio_buffer.commit")
-    assert player.one("input_audio_buffer.committed")
-    (item,) = player.all("conversation.item.added")
+        harness.send("input_audio_buffer.append", audio=audio)
+    harness.type("Hello")
+    harness.wait(1)
+    assert harness.types == ["session.created"]
+    harness.send("input_audio_buffer.commit")
+    assert harness.one("input_audio_buffer.committed")
+    (item,) = harness.all("conversation.item.added")
     assert item["item"]["role"] == "user"
 
 
-def test_a_refused_session_holds_no_frames() -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False)
+def test_a_refused_session_keeps_no_frames() -> None:
+    harness = SimulatorHarness(
+        behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False
+    )
     with measure_held_memory() as held:
         for _ in range(20):
-            player.send("input_audio_buffer.append", audio="A" * 2**20)
+            harness.send("input_audio_buffer.append", audio="A" * 2**20)
     assert held.bytes < 4 * 2**20
 
 
@@ -65,11 +67,11 @@ def test_a_refused_session_holds_no_frames() -> None:
     ],
 )
 def test_a_field_that_an_event_does_not_have_is_refused_and_the_event_with_it(event: Event, param: str) -> None:
-    player = SimulatorHarness()
-    answer = player.frame(json.dumps(event))
+    harness = SimulatorHarness()
+    answer = harness.frame(json.dumps(event))
     assert error_of(answer) == ("unknown_parameter", param)
     assert answer[0]["error"]["message"] == f"Unknown parameter: '{param}'."
-    assert player.close is None
+    assert harness.close is None
 
 
 def deep(levels: int) -> str:
@@ -79,13 +81,13 @@ def deep(levels: int) -> str:
 
 @pytest.mark.parametrize("levels", [40, 330, 400, 20_000])
 def test_parameters_nested_without_end_are_refused_and_fewer_levels_are_sampled(levels: int) -> None:
-    player = SimulatorHarness()
+    harness = SimulatorHarness()
     tools = '"tools":[{"type":"function","name":"f","parameters":' + deep(levels) + "}]}}"
-    updated = player.frame('{"type":"session.update","session":{"type":"realtime",' + tools)
-    created = player.frame('{"type":"response.create","response":{"tool_choice":"required",' + tools)
+    updated = harness.frame('{"type":"session.update","session":{"type":"realtime",' + tools)
+    created = harness.frame('{"type":"response.create","response":{"tool_choice":"required",' + tools)
     if levels == 40:
         assert updated[0]["type"] == "session.updated"
-        assert player.until("response.function_call_arguments.done")["arguments"].count('"a"') == 40
+        assert harness.until("response.function_call_arguments.done")["arguments"].count('"a"') == 40
     elif levels < 1_000:
         assert error_of(updated) == ("invalid_value", "session.tools[0].parameters")
         assert error_of(created) == ("invalid_value", "response.tools[0].parameters")
@@ -94,10 +96,10 @@ def test_parameters_nested_without_end_are_refused_and_fewer_levels_are_sampled(
 
 
 def test_a_pause_longer_than_any_session_is_refused() -> None:
-    player = SimulatorHarness()
+    harness = SimulatorHarness()
     for number in (int("9" * 400), 3_600_001):
         turns = {"type": "server_vad", "silence_duration_ms": number}
-        answer = player.send(
+        answer = harness.send(
             "session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": turns}}}
         )
         path = "session.audio.input.turn_detection.silence_duration_ms"

@@ -1,4 +1,4 @@
-"""How responses stream: the recorded orders, event for event."""
+"""How responses stream: the recorded order, event by event."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ TOOL = {"type": "function", "name": "get_weather", "parameters": {"properties": 
 ITEM = ["conversation.item.added", "conversation.item.done"]
 
 
-def sound_of(player: SimulatorHarness) -> bytes:
+def audio_of(harness: SimulatorHarness) -> bytes:
     return b"".join(
-        binascii.a2b_base64(event["delta"]) for event in player.events if event["type"].endswith("audio.delta")
+        binascii.a2b_base64(event["delta"]) for event in harness.events if event["type"].endswith("audio.delta")
     )
 
 
 def test_a_text_turn_has_the_recorded_order() -> None:
-    player = SimulatorHarness()
-    player.send("session.update", session=TEXT)
-    player.type("Hello")
-    player.send("response.create")
-    player.run_until_idle()
-    assert player.types == [
+    harness = SimulatorHarness()
+    harness.send("session.update", session=TEXT)
+    harness.type("Hello")
+    harness.send("response.create")
+    harness.run_until_idle()
+    assert harness.types == [
         "session.created",
         "session.updated",
         *ITEM,
@@ -49,29 +49,29 @@ def test_a_text_turn_has_the_recorded_order() -> None:
 
 
 def test_the_parts_of_a_text_turn_fit_together() -> None:
-    player = SimulatorHarness()
-    player.send("session.update", session=TEXT)
-    player.type("Hello")
-    player.send("response.create")
-    player.run_until_idle()
-    text = "".join(event["delta"] for event in player.all("response.output_text.delta"))
-    assert text == player.one("response.output_text.done")["text"]
-    assert player.one("response.content_part.added")["part"] == {"type": "text", "text": ""}
-    assert player.one("response.content_part.done")["part"] == {"type": "text", "text": text}
-    begun = player.one("response.output_item.added")["item"]
-    ended = player.one("response.output_item.done")["item"]
+    harness = SimulatorHarness()
+    harness.send("session.update", session=TEXT)
+    harness.type("Hello")
+    harness.send("response.create")
+    harness.run_until_idle()
+    text = "".join(event["delta"] for event in harness.all("response.output_text.delta"))
+    assert text == harness.one("response.output_text.done")["text"]
+    assert harness.one("response.content_part.added")["part"] == {"type": "text", "text": ""}
+    assert harness.one("response.content_part.done")["part"] == {"type": "text", "text": text}
+    begun = harness.one("response.output_item.added")["item"]
+    ended = harness.one("response.output_item.done")["item"]
     assert (begun["status"], begun["content"], begun["role"]) == ("in_progress", [], "assistant")
     assert ended == {**begun, "status": "completed", "content": [{"type": "output_text", "text": text}]}
-    user, assistant = player.all("conversation.item.added")
+    user, assistant = harness.all("conversation.item.added")
     assert (assistant["item"], assistant["previous_item_id"]) == (begun, user["item"]["id"])
 
 
 def test_a_spoken_answer_has_the_recorded_order() -> None:
-    player = SimulatorHarness()
-    player.send("response.create")
-    player.run_until_idle()
+    harness = SimulatorHarness()
+    harness.send("response.create")
+    harness.run_until_idle()
     deltas = {"response.output_audio.delta", "response.output_audio_transcript.delta"}
-    assert player.types[1:7] == [
+    assert harness.types[1:7] == [
         "response.created",
         "response.output_item.added",
         "conversation.item.added",
@@ -79,7 +79,7 @@ def test_a_spoken_answer_has_the_recorded_order() -> None:
         "response.output_audio_transcript.delta",
         "response.output_audio.delta",
     ]
-    assert [name for name in player.types[5:] if name not in deltas] == [
+    assert [name for name in harness.types[5:] if name not in deltas] == [
         "response.output_audio.done",
         "response.output_audio_transcript.done",
         "response.content_part.done",
@@ -90,46 +90,46 @@ def test_a_spoken_answer_has_the_recorded_order() -> None:
     ]
 
 
-def test_each_word_comes_no_later_than_its_sound() -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(reply_text="One two three, four and five."))
-    player.send("response.create")
-    player.until("response.done")
-    begun = player.at("response.output_audio.delta")
-    words = [heard for heard in player.timed_events if heard.type == "response.output_audio_transcript.delta"]
-    for heard, (word, start, _) in zip(words, word_timings("One two three, four and five."), strict=True):
-        assert heard.event["delta"].strip() == word
-        assert heard.at - begun == pytest.approx(start / 1000, abs=0.1001)
+def test_each_word_comes_no_later_than_its_audio() -> None:
+    harness = SimulatorHarness(behaviour=SessionBehaviour(reply_text="One two three, four and five."))
+    harness.send("response.create")
+    harness.until("response.done")
+    begun = harness.at("response.output_audio.delta")
+    words = [timed for timed in harness.timed_events if timed.type == "response.output_audio_transcript.delta"]
+    for timed, (word, start, _) in zip(words, word_timings("One two three, four and five."), strict=True):
+        assert timed.event["delta"].strip() == word
+        assert timed.at - begun == pytest.approx(start / 1000, abs=0.1001)
 
 
 def test_speech_comes_in_real_time_and_is_the_voice_saying_the_transcript() -> None:
-    player = SimulatorHarness()
-    player.send("response.create")
-    player.until("response.done")
-    transcript = player.one("response.output_audio_transcript.done")["transcript"]
-    sound = sound_of(player)
-    assert sound == synthesize(transcript, "alloy")
-    assert player.now - player.at("response.output_audio.delta") == pytest.approx(len(sound) / 48_000)
+    harness = SimulatorHarness()
+    harness.send("response.create")
+    harness.until("response.done")
+    transcript = harness.one("response.output_audio_transcript.done")["transcript"]
+    audio = audio_of(harness)
+    assert audio == synthesize(transcript, "alloy")
+    assert harness.now - harness.at("response.output_audio.delta") == pytest.approx(len(audio) / 48_000)
 
 
-def test_the_coding_of_a_response_does_not_change_while_it_streams() -> None:
-    player = SimulatorHarness(dialect=Dialect.BETA)
-    player.send("session.update", session={"output_audio_format": "g711_alaw"})
-    player.send("response.create")
-    player.until("response.audio.delta")
-    player.send("session.update", session={"output_audio_format": "pcm16"})
-    player.until("response.done")
-    transcript = player.one("response.audio_transcript.done")["transcript"]
+def test_the_encoding_of_a_response_does_not_change_while_it_streams() -> None:
+    harness = SimulatorHarness(dialect=Dialect.BETA)
+    harness.send("session.update", session={"output_audio_format": "g711_alaw"})
+    harness.send("response.create")
+    harness.until("response.audio.delta")
+    harness.send("session.update", session={"output_audio_format": "pcm16"})
+    harness.until("response.done")
+    transcript = harness.one("response.audio_transcript.done")["transcript"]
     pcm = synthesize(transcript, "alloy")
-    assert sound_of(player) == b"".join(pcm24k_to_alaw(pcm[at : at + 4_800]) for at in range(0, len(pcm), 4_800))
+    assert audio_of(harness) == b"".join(pcm24k_to_alaw(pcm[at : at + 4_800]) for at in range(0, len(pcm), 4_800))
 
 
 def test_a_function_call_has_the_recorded_order_and_its_output_is_answered() -> None:
-    player = SimulatorHarness()
-    player.send("session.update", session={**TEXT, "tools": [TOOL]})
-    player.type("What is the weather?")
-    player.send("response.create")
-    player.run_until_idle()
-    assert player.types[4:] == [
+    harness = SimulatorHarness()
+    harness.send("session.update", session={**TEXT, "tools": [TOOL]})
+    harness.type("What is the weather?")
+    harness.send("response.create")
+    harness.run_until_idle()
+    assert harness.types[4:] == [
         "response.created",
         "response.output_item.added",
         "conversation.item.added",
@@ -140,42 +140,42 @@ def test_a_function_call_has_the_recorded_order_and_its_output_is_answered() -> 
         "response.done",
         "rate_limits.updated",
     ]
-    done = player.one("response.function_call_arguments.done")
+    done = harness.one("response.function_call_arguments.done")
     assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "example"}')
     assert (
-        "".join(event["delta"] for event in player.all("response.function_call_arguments.delta")) == done["arguments"]
+        "".join(event["delta"] for event in harness.all("response.function_call_arguments.delta")) == done["arguments"]
     )
     output = {"type": "function_call_output", "call_id": done["call_id"], "output": "sunny"}
-    answer = player.send("conversation.item.create", item=output)
+    answer = harness.send("conversation.item.create", item=output)
     assert [event["type"] for event in answer] == ITEM
-    player.send("response.create")
-    assert player.until("response.output_text.done")["text"].startswith("The tool answered: sunny.")
+    harness.send("response.create")
+    assert harness.until("response.output_text.done")["text"].startswith("The tool answered: sunny.")
 
 
 def test_a_function_call_is_one_item_from_its_beginning_to_its_end() -> None:
-    player = SimulatorHarness()
-    player.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
-    player.until("response.done")
-    begun, ended = player.one("response.output_item.added")["item"], player.one("response.output_item.done")["item"]
+    harness = SimulatorHarness()
+    harness.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
+    harness.until("response.done")
+    begun, ended = harness.one("response.output_item.added")["item"], harness.one("response.output_item.done")["item"]
     assert (begun["type"], begun["status"], begun["arguments"]) == ("function_call", "in_progress", "")
     assert ended == {**begun, "status": "completed", "arguments": '{"city": "example"}'}
-    assert player.one("response.done")["response"]["output"] == [ended]
+    assert harness.one("response.done")["response"]["output"] == [ended]
 
 
 def test_the_name_of_a_function_is_not_in_the_beta_arguments() -> None:
-    player = SimulatorHarness(dialect=Dialect.BETA)
-    player.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
-    assert "name" not in player.until("response.function_call_arguments.done")
+    harness = SimulatorHarness(dialect=Dialect.BETA)
+    harness.send("response.create", response={"tools": [TOOL], "tool_choice": "required"})
+    assert "name" not in harness.until("response.function_call_arguments.done")
 
 
 def deltas_of(dialect: Dialect, **behaviour: Any) -> list[dict[str, Any]]:
-    player = SimulatorHarness(dialect=dialect, behaviour=SessionBehaviour(**behaviour))
-    player.send("response.create")
-    player.until("response.done")
-    return [event for event in player.events if event["type"].endswith("transcript.delta")]
+    harness = SimulatorHarness(dialect=dialect, behaviour=SessionBehaviour(**behaviour))
+    harness.send("response.create")
+    harness.until("response.done")
+    return [event for event in harness.events if event["type"].endswith("transcript.delta")]
 
 
-def test_text_deltas_are_padded_in_ga_only_and_only_where_wanted() -> None:
+def test_text_deltas_are_padded_in_ga_only_and_only_if_configured() -> None:
     assert all(event["obfuscation"].isalpha() for event in deltas_of(Dialect.GA))
     assert not any("obfuscation" in event for event in deltas_of(Dialect.GA, obfuscation=False))
     assert not any("obfuscation" in event for event in deltas_of(Dialect.BETA))
@@ -183,6 +183,6 @@ def test_text_deltas_are_padded_in_ga_only_and_only_where_wanted() -> None:
 
 @pytest.mark.parametrize("answer", ["   ", "…", "line one\nline two\tand\u2003three"])
 def test_any_text_can_be_spoken(answer: str) -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(reply_text=answer))
-    player.send("response.create")
-    assert player.until("response.output_audio_transcript.done")["transcript"] == answer.lstrip()
+    harness = SimulatorHarness(behaviour=SessionBehaviour(reply_text=answer))
+    harness.send("response.create")
+    assert harness.until("response.output_audio_transcript.done")["transcript"] == answer.lstrip()

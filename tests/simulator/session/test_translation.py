@@ -16,15 +16,15 @@ def translating() -> SimulatorHarness:
     return SimulatorHarness(SessionKind.TRANSLATION, Dialect.TRANSLATION, model="gpt-realtime-translate")
 
 
-def append(player: SimulatorHarness, pcm: bytes) -> list[Event]:
-    return player.send("session.input_audio_buffer.append", audio=base64(pcm))
+def append(harness: SimulatorHarness, pcm: bytes) -> list[Event]:
+    return harness.send("session.input_audio_buffer.append", audio=base64(pcm))
 
 
 def test_every_200_ms_of_speech_are_answered_by_200_ms() -> None:
-    player = translating()
-    assert append(player, speech(180)) == []
-    assert [event["type"] for event in append(player, speech(420))] == CHUNK * 3
-    audio = player.all("session.output_audio.delta")
+    harness = translating()
+    assert append(harness, speech(180)) == []
+    assert [event["type"] for event in append(harness, speech(420))] == CHUNK * 3
+    audio = harness.all("session.output_audio.delta")
     assert [event["elapsed_ms"] for event in audio] == [200, 400, 600]
     assert {(event["sample_rate"], event["channels"], event["format"]) for event in audio} == {(24_000, 1, "pcm16")}
     assert {len(binascii.a2b_base64(event["delta"])) for event in audio} == {9_600}
@@ -33,9 +33,9 @@ def test_every_200_ms_of_speech_are_answered_by_200_ms() -> None:
 
 
 def test_silence_is_not_translated_and_still_counts_as_time() -> None:
-    player = translating()
-    assert append(player, silence(1_000)) == []
-    assert append(player, speech(200))[0]["elapsed_ms"] == 1_200
+    harness = translating()
+    assert append(harness, silence(1_000)) == []
+    assert append(harness, speech(200))[0]["elapsed_ms"] == 1_200
 
 
 def test_the_language_can_be_set_and_is_confirmed() -> None:
@@ -44,10 +44,10 @@ def test_the_language_can_be_set_and_is_confirmed() -> None:
 
 
 def test_bad_audio_is_refused() -> None:
-    player = translating()
-    assert error_of(player.send("session.input_audio_buffer.append", audio="%")) == ("invalid_value", "audio")
-    assert error_of(append(player, b"\0")) == ("invalid_value", "audio")
-    answer = player.send("session.input_audio_buffer.append")
+    harness = translating()
+    assert error_of(harness.send("session.input_audio_buffer.append", audio="%")) == ("invalid_value", "audio")
+    assert error_of(append(harness, b"\0")) == ("invalid_value", "audio")
+    answer = harness.send("session.input_audio_buffer.append")
     assert error_of(answer) == ("missing_required_parameter", "audio")
 
 
@@ -59,7 +59,7 @@ def test_events_of_a_conversation_are_unknown_here() -> None:
 
 
 def test_it_is_closed_gracefully() -> None:
-    player = translating()
-    (closed,) = player.send("session.close")
+    harness = translating()
+    (closed,) = harness.send("session.close")
     assert closed["type"] == "session.closed"
-    assert player.close == ServerClose(1000, "")
+    assert harness.close == ServerClose(1000, "")

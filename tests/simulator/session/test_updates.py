@@ -1,4 +1,4 @@
-"""`session.update`: whole or not at all, and every way in which it is refused."""
+"""`session.update`: applied as a whole or not at all, and every error it can cause."""
 
 from __future__ import annotations
 
@@ -51,63 +51,63 @@ def test_a_bad_update_is_refused_with_its_path_and_the_clients_event_id(session:
 
 
 def test_one_bad_field_discards_the_whole_update() -> None:
-    player = SimulatorHarness()
+    harness = SimulatorHarness()
     bad = {"type": "realtime", "instructions": "Be brief.", "temperature": 1}
-    assert error_of(player.send("session.update", session=bad)) == ("unknown_parameter", "session.temperature")
-    (updated,) = player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
-    created = player.events[0]["session"]
+    assert error_of(harness.send("session.update", session=bad)) == ("unknown_parameter", "session.temperature")
+    (updated,) = harness.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
+    created = harness.events[0]["session"]
     assert updated["session"] == {**created, "output_modalities": ["text"]}
 
 
 def test_an_update_keeps_what_it_does_not_name() -> None:
-    player = SimulatorHarness()
-    player.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
-    (updated,) = player.send("session.update", session=nested(transcription={"model": "whisper-1"}))
+    harness = SimulatorHarness()
+    harness.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+    (updated,) = harness.send("session.update", session=nested(transcription={"model": "whisper-1"}))
     assert updated["session"]["instructions"] == "Be brief."
     assert updated["session"]["audio"]["input"]["turn_detection"]["type"] == "server_vad"
     assert updated["session"]["audio"]["input"]["transcription"] == {"model": "whisper-1"}
 
 
-def test_what_was_said_about_a_session_does_not_change_afterwards() -> None:
-    player = SimulatorHarness()
-    before = player.events[0]["session"]["instructions"]
-    player.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
-    assert player.events[0]["session"]["instructions"] == before != "Be brief."
+def test_events_about_a_session_do_not_change_afterwards() -> None:
+    harness = SimulatorHarness()
+    before = harness.events[0]["session"]["instructions"]
+    harness.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+    assert harness.events[0]["session"]["instructions"] == before != "Be brief."
 
 
 def spoken_to(dialect: Dialect = Dialect.GA) -> SimulatorHarness:
-    player = SimulatorHarness(dialect=dialect)
-    player.type("Hello")
-    player.send("response.create")
-    player.until("response.done")
-    return player
+    harness = SimulatorHarness(dialect=dialect)
+    harness.type("Hello")
+    harness.send("response.create")
+    harness.until("response.done")
+    return harness
 
 
 def test_the_voice_is_fixed_once_the_assistant_has_spoken() -> None:
-    player = spoken_to()
+    harness = spoken_to()
     update = {"type": "realtime", "instructions": "Be brief.", "audio": {"output": {"voice": "cedar"}}}
-    answer = player.send("session.update", session=update)
+    answer = harness.send("session.update", session=update)
     assert error_of(answer) == ("cannot_update_voice", "session.audio.output.voice")
-    (updated,) = player.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "alloy"}}})
+    (updated,) = harness.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "alloy"}}})
     assert updated["session"]["instructions"] != "Be brief."
 
 
-def test_the_voice_is_free_after_an_answer_in_text() -> None:
-    player = SimulatorHarness()
-    player.send("response.create", response={"output_modalities": ["text"]})
-    player.until("response.done")
-    (updated,) = player.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "cedar"}}})
+def test_the_voice_can_change_after_a_text_response() -> None:
+    harness = SimulatorHarness()
+    harness.send("response.create", response={"output_modalities": ["text"]})
+    harness.until("response.done")
+    (updated,) = harness.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "cedar"}}})
     assert updated["session"]["audio"]["output"]["voice"] == "cedar"
 
 
 def test_a_custom_voice_may_be_named_again_after_it_has_spoken() -> None:
-    player = SimulatorHarness()
+    harness = SimulatorHarness()
     update = {"type": "realtime", "audio": {"output": {"voice": {"id": "voice_1"}}}}
-    player.send("session.update", session=update)
-    player.send("response.create")
-    done = player.until("response.done")
+    harness.send("session.update", session=update)
+    harness.send("response.create")
+    done = harness.until("response.done")
     assert done["response"]["audio"]["output"]["voice"] == {"id": "voice_1"}
-    assert player.send("session.update", session=update)[0]["type"] == "session.updated"
+    assert harness.send("session.update", session=update)[0]["type"] == "session.updated"
 
 
 def test_the_beta_dialect_fixes_its_flat_voice() -> None:
@@ -116,19 +116,19 @@ def test_the_beta_dialect_fixes_its_flat_voice() -> None:
 
 
 def test_a_beta_session_refuses_the_nested_shape() -> None:
-    player = SimulatorHarness(dialect=Dialect.BETA)
-    assert error_of(player.send("session.update", session={"type": "realtime"})) == (
+    harness = SimulatorHarness(dialect=Dialect.BETA)
+    assert error_of(harness.send("session.update", session={"type": "realtime"})) == (
         "unknown_parameter",
         "session.type",
     )
-    (updated,) = player.send("session.update", session={"modalities": ["text"], "temperature": 0.7})
+    (updated,) = harness.send("session.update", session={"modalities": ["text"], "temperature": 0.7})
     assert (updated["session"]["modalities"], updated["session"]["temperature"]) == (["text"], 0.7)
 
 
 def test_a_beta_transcription_session_confirms_under_its_own_name() -> None:
-    player = SimulatorHarness(SessionKind.TRANSCRIPTION, Dialect.BETA)
+    harness = SimulatorHarness(SessionKind.TRANSCRIPTION, Dialect.BETA)
     transcription = {"model": "whisper-1"}
-    (updated,) = player.send("transcription_session.update", session={"input_audio_transcription": transcription})
+    (updated,) = harness.send("transcription_session.update", session={"input_audio_transcription": transcription})
     assert updated["type"] == "transcription_session.updated"
     assert updated["session"]["input_audio_transcription"] == transcription
 
@@ -139,29 +139,29 @@ def test_a_transcription_session_refuses_the_other_type() -> None:
 
 
 def test_turn_detection_is_refused_for_a_model_that_has_none() -> None:
-    player = SimulatorHarness(SessionKind.TRANSCRIPTION)
+    harness = SimulatorHarness(SessionKind.TRANSCRIPTION)
     audio = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
-    answer = player.send("session.update", session={"type": "transcription", "audio": {"input": audio}})
+    answer = harness.send("session.update", session={"type": "transcription", "audio": {"input": audio}})
     assert error_of(answer) == ("invalid_value", "session.audio.input.turn_detection")
 
 
 def test_updates_may_never_be_confirmed_and_still_count() -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(confirm="never"))
-    assert player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]}) == []
-    player.send("response.create")
-    assert player.until("response.done")["response"]["output_modalities"] == ["text"]
+    harness = SimulatorHarness(behaviour=SessionBehaviour(confirm="never"))
+    assert harness.send("session.update", session={"type": "realtime", "output_modalities": ["text"]}) == []
+    harness.send("response.create")
+    assert harness.until("response.done")["response"]["output_modalities"] == ["text"]
 
 
-def test_updates_may_be_refused_whatever_they_say() -> None:
-    player = SimulatorHarness(behaviour=SessionBehaviour(confirm="refuse"))
-    answer = player.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
+def test_updates_can_be_refused_whatever_they_contain() -> None:
+    harness = SimulatorHarness(behaviour=SessionBehaviour(confirm="refuse"))
+    answer = harness.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
     assert error_of(answer) == ("unknown_parameter", "session.modalities")
-    player.send("response.create")
-    assert player.until("response.done")["response"]["output_modalities"] == ["audio"]
+    harness.send("response.create")
+    assert harness.until("response.done")["response"]["output_modalities"] == ["audio"]
 
 
-def test_a_secret_brings_its_session_along() -> None:
-    player = SimulatorHarness(config={"type": "realtime", "instructions": "Be brief.", "output_modalities": ["text"]})
-    session = player.one("session.created")["session"]
+def test_a_secret_determines_the_session() -> None:
+    harness = SimulatorHarness(config={"type": "realtime", "instructions": "Be brief.", "output_modalities": ["text"]})
+    session = harness.one("session.created")["session"]
     assert (session["instructions"], session["output_modalities"]) == ("Be brief.", ["text"])
-    assert session["id"] == player.session.session_id
+    assert session["id"] == harness.session.session_id

@@ -22,11 +22,11 @@ def speech(ms: int) -> bytes:
 
 
 def room_noise(ms: int, amplitude: int) -> bytes:
-    chance = random.Random(5)
-    return b"".join(chance.randint(-amplitude, amplitude).to_bytes(2, "little", signed=True) for _ in range(ms * 24))
+    rng = random.Random(5)
+    return b"".join(rng.randint(-amplitude, amplitude).to_bytes(2, "little", signed=True) for _ in range(ms * 24))
 
 
-def test_start_and_stop_stand_where_the_speech_does_with_padding_and_silence() -> None:
+def test_start_and_stop_are_those_of_the_speech_plus_padding_and_silence() -> None:
     vad = EnergyVad(prefix_padding_ms=300, silence_duration_ms=500)
     assert vad.feed(silence(1_000) + speech(600) + silence(1_000)) == [SpeechStarted(700), SpeechStopped(2_100)]
 
@@ -54,7 +54,7 @@ def test_a_pause_shorter_than_the_silence_does_not_end_the_turn() -> None:
     assert vad.feed(speech(200) + silence(180) + speech(20) + silence(180)) == [SpeechStarted(0)]
 
 
-def test_a_click_is_no_speech() -> None:
+def test_a_click_is_not_speech() -> None:
     assert EnergyVad().feed((silence(100) + speech(20)) * 5) == []
 
 
@@ -68,7 +68,7 @@ def test_a_spoken_question_is_one_turn(silence_ms: int) -> None:
     assert 3_500 + silence_ms <= stopped.audio_end_ms <= 3_900 + silence_ms
 
 
-def test_room_noise_is_no_speech() -> None:
+def test_room_noise_is_not_speech() -> None:
     assert EnergyVad().feed(room_noise(1_000, amplitude=100)) == []
 
 
@@ -101,14 +101,14 @@ def test_the_cutting_of_the_audio_changes_no_event(parts: list[tuple[bool, int]]
     assert vad.position_ms == len(pcm) / 48
 
 
-def test_events_alternate_and_never_go_back_in_the_audio_heard() -> None:
+def test_events_alternate_and_never_go_back_in_the_audio() -> None:
     vad = EnergyVad(prefix_padding_ms=0)
     events: list[SpeechEvent] = []
     for piece in chunks((speech(200) + silence(300)) * 20, 33):
         events += vad.feed(piece)
     assert [type(event) for event in events] == [SpeechStarted, SpeechStopped] * 20
-    places = [e.audio_start_ms if isinstance(e, SpeechStarted) else e.audio_end_ms for e in events]
-    assert places == sorted(places)
+    positions = [e.audio_start_ms if isinstance(e, SpeechStarted) else e.audio_end_ms for e in events]
+    assert positions == sorted(positions)
 
 
 def test_positions_count_from_the_start_of_the_session_not_of_the_detector() -> None:
@@ -116,7 +116,7 @@ def test_positions_count_from_the_start_of_the_session_not_of_the_detector() -> 
     assert vad.feed(speech(100) + silence(200)) == [SpeechStarted(5_000), SpeechStopped(5_300)]
 
 
-def test_forgotten_speech_ends_without_an_event_and_may_begin_anew() -> None:
+def test_forgotten_speech_ends_without_an_event_and_can_start_again() -> None:
     vad = EnergyVad(prefix_padding_ms=0)
     vad.feed(speech(100))
     vad.reset_speech()

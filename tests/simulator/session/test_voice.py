@@ -28,18 +28,18 @@ def test_it_is_as_loud_as_speech_and_never_clips() -> None:
     assert 5_000 < max(map(abs, pcm_to_samples(pcm))) < 20_000
 
 
-def test_a_detector_hears_a_sentence_as_one_turn() -> None:
+def test_the_vad_takes_a_sentence_for_one_turn() -> None:
     events = EnergyVad(silence_duration_ms=500).feed(synthesize("The rate is paid out every month.") + silence(700))
     assert [type(event) for event in events] == [SpeechStarted, SpeechStopped]
 
 
 def test_the_same_text_sounds_the_same_in_another_process() -> None:
-    script = (
+    session = (
         "import sys, zlib; from bridge.simulator.session.voice import synthesize; "
         "print(zlib.crc32(synthesize(sys.argv[1], 'marin')))"
     )
     runs = {
-        subprocess.run([sys.executable, "-c", script, TEXT], capture_output=True, text=True, check=True).stdout
+        subprocess.run([sys.executable, "-c", session, TEXT], capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     }
     assert len(runs) == 1
@@ -58,7 +58,7 @@ def test_voices_differ_in_pitch_and_not_in_time() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=30))
-def test_sound_and_timings_agree_for_any_text(text: str) -> None:
+def test_audio_and_timings_agree_for_any_text(text: str) -> None:
     timings = word_timings(text)
     assert [word for word, _, _ in timings] == text.split()
     edges = [edge for _, start, end in timings for edge in (start, end)]
@@ -67,7 +67,7 @@ def test_sound_and_timings_agree_for_any_text(text: str) -> None:
     assert duration_ms(text) >= (edges[-1] if edges else 0)
 
 
-def test_each_word_sounds_within_its_time_and_rests_after_it() -> None:
+def test_each_word_is_within_its_time_and_silence_follows() -> None:
     text = "The rate, paid monthly."
     pcm = synthesize(text)
     timings = word_timings(text)
@@ -95,11 +95,11 @@ def test_punctuation_alone_is_a_pause() -> None:
     assert synthesize("-") == bytes(ms_to_bytes(duration_ms("-")))
 
 
-def test_nothing_is_said_of_nothing() -> None:
+def test_an_empty_text_has_no_audio() -> None:
     assert synthesize("") == b""
     assert word_timings("  ") == []
 
 
-def test_a_mute_e_is_no_syllable() -> None:
+def test_a_mute_e_is_not_a_syllable() -> None:
     assert duration_ms("rate") == duration_ms("rat")
     assert duration_ms("the") == duration_ms("tho")
